@@ -1,0 +1,11 @@
+"""Workflow task: begin to undo, and note why."""
+
+from gpu_capacity.runtime.functions import task_function
+from gpu_capacity.services.provisioning import abandon_provisioning
+
+lambda_handler = task_function(
+    "abandon_provisioning",
+    lambda services, event: abandon_provisioning(
+        services, event["organization"], event["reservation"], event["message"]
+    ),
+)

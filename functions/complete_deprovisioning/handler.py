@@ -1,0 +1,9 @@
+"""Workflow task: release the capacity and remove the record."""
+
+from gpu_capacity.runtime.functions import task_function
+from gpu_capacity.services.deprovisioning import complete_deprovisioning
+
+lambda_handler = task_function(
+    "complete_deprovisioning",
+    lambda services, event: complete_deprovisioning(services, event["organization"], event["reservation"]),
+)

@@ -1,0 +1,24 @@
+"""POST /api/v2/reservations."""
+
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.reservation_errors import ReservationErrors
+from gpu_capacity.http.reservation_models import ReservationCreate
+from gpu_capacity.http.reservation_replies import created
+from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.services.create_reservation import create_reservation
+
+
+def handle(call: Call) -> Reply:
+    """Reserve contiguous units, or say what would be reserved."""
+    dry_run = call.flag("dryRun")
+    observed = create_reservation(
+        call.services,
+        call.caller,
+        call.body(ReservationCreate).request(),
+        idempotency_key=call.idempotency_key(),
+        dry_run=dry_run,
+    )
+    return created(observed, dry_run=dry_run)
+
+
+lambda_handler = api_function("create_reservation", ReservationErrors(), handle)

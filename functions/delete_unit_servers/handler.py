@@ -1,0 +1,11 @@
+"""Workflow task: delete the servers of one unit."""
+
+from gpu_capacity.runtime.functions import task_function
+from gpu_capacity.services.deprovisioning import delete_unit_servers
+
+lambda_handler = task_function(
+    "delete_unit_servers",
+    lambda services, event: delete_unit_servers(
+        services, event["organization"], event["reservation"], event["position"]
+    ),
+)

@@ -1,0 +1,9 @@
+"""Workflow task: release the capacity and show error."""
+
+from gpu_capacity.runtime.functions import task_function
+from gpu_capacity.services.provisioning import fail_provisioning
+
+lambda_handler = task_function(
+    "fail_provisioning",
+    lambda services, event: fail_provisioning(services, event["organization"], event["reservation"]),
+)

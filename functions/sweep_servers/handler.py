@@ -1,0 +1,9 @@
+"""Workflow task: delete whatever server is left."""
+
+from gpu_capacity.runtime.functions import task_function
+from gpu_capacity.services.deprovisioning import sweep_servers
+
+lambda_handler = task_function(
+    "sweep_servers",
+    lambda services, event: sweep_servers(services, event["organization"], event["reservation"]),
+)

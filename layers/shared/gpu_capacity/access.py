@@ -1,0 +1,67 @@
+"""Who calls, and what they may do. Pure: verified claims come in, decisions come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from gpu_capacity.errors import Forbidden
+
+ALL_PROJECTS: Final = "*"
+"""In a token's projects: every project of its organizations."""
+
+
+class Permission(StrEnum):
+    """Rights that a token may carry. Append-only: identity providers are configured with these words."""
+
+    CREATE_RESERVATIONS = "reservations:create"
+    READ_RESERVATIONS = "reservations:read"
+    DELETE_RESERVATIONS = "reservations:delete"
+    OPERATE = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A verified identity.
+
+    ``subject`` identifies, ``name`` is for people. An operator may see every region and project, and may
+    read and delete in any organization that a request names outright.
+    """
+
+    subject: str
+    name: str
+    organizations: frozenset[str]
+    projects: frozenset[str]
+    permissions: frozenset[str]
+
+    @property
+    def is_operator(self) -> bool:
+        """Whether the token carries operator rights."""
+        return Permission.OPERATE in self.permissions
+
+    def require(self, permission: Permission) -> None:
+        """Refuse unless the token carries the permission; an operator may read and delete everywhere.
+
+        Raises:
+            Forbidden: it does not.
+        """
+        implied = self.is_operator and permission is not Permission.CREATE_RESERVATIONS
+        if permission not in self.permissions and not implied:
+            raise Forbidden("the access token does not carry the required permission")
+
+    def owns(self, organization_id: str, project_id: str) -> bool:
+        """Whether the caller is a member of both, rights of operators left aside."""
+        return organization_id in self.organizations and (
+            project_id in self.projects or ALL_PROJECTS in self.projects
+        )
+
+    def may_see(self, organization_id: str, project_id: str) -> bool:
+        """Whether things of that project exist as far as this caller can tell."""
+        return self.is_operator or self.owns(organization_id, project_id)
+
+    def organizations_to_search(self, named: frozenset[str]) -> list[str]:
+        """Where to look, in order, when the request names these organizations (none: the caller's own)."""
+        if self.is_operator and named:
+            return sorted(named)
+        return sorted(self.organizations & named if named else self.organizations)

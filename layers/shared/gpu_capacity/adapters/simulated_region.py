@@ -1,0 +1,162 @@
+"""A region that exists only in a table: servers take their time, fail or hang as configured.
+
+Nothing runs in between invocations: a server's state is computed from the clock when somebody looks. What
+a real provider must do as well is done for real: one server a host, and the fence, both by conditions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode, encode_value
+from gpu_capacity.dynamodb.database import Busy, Committed, Refused
+from gpu_capacity.dynamodb.writes import Check, Put, Update
+from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
+from gpu_capacity.ports import PinOutcome, Server, ServerState
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.ports import Clock, Pause
+
+FENCE_SECONDS: Final = 7 * 24 * 3600
+"""How long fences and gone servers are kept: far beyond the longest that a request can be under way."""
+
+_CONFLICTS_MAX: Final = 8
+_SERVER, _FENCE, _HOST = "server", "fence", "host"
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedBehaviour:
+    """How the region behaves. Seconds, and shares between 0 and 1; hosts by id.
+
+    Which hosts a share hits follows from their ids, so a run can be repeated.
+    """
+
+    ready_seconds: int = 2
+    delete_seconds: int = 1
+    failure_share: float = 0.0
+    stuck_share: float = 0.0
+    failing_hosts: frozenset[str] = frozenset()
+    stuck_hosts: frozenset[str] = frozenset()
+
+    def fails(self, host_id: str) -> bool:
+        """Whether a server on this host comes up broken."""
+        return host_id in self.failing_hosts or _draw("fail", host_id) < self.failure_share
+
+    def hangs(self, host_id: str) -> bool:
+        """Whether a server on this host never comes up."""
+        return host_id in self.stuck_hosts or _draw("hang", host_id) < self.stuck_share
+
+
+class SimulatedRegion:
+    """A ``HostProvider`` over the servers table."""
+
+    def __init__(
+        self, database: Database, table: str, clock: Clock, pause: Pause, behaviour: SimulatedBehaviour
+    ) -> None:
+        self._database = database
+        self._table = table
+        self._clock = clock
+        self._pause = pause
+        self._behaviour = behaviour
+
+    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
+        """See ``HostProvider.pin``. One transaction: no fence, an empty host, and the server is put."""
+        now = self._clock.now()
+        server = keys.server(holder_id, host_id) | encode(
+            {"region": region_id, "started_at": now, "ready_at": now + self._behaviour.ready_seconds}
+        )
+        occupation = keys.occupied_host(host_id) | encode({"holder": holder_id})
+        outcome = self._commit(
+            Check(_FENCE, self._table, keys.fence(holder_id), "attribute_not_exists(pk)"),
+            Put(_SERVER, self._table, server, "attribute_not_exists(pk)"),
+            Put(
+                _HOST,
+                self._table,
+                occupation,
+                "attribute_not_exists(pk) OR gone_at <= :now",
+                {},
+                {":now": encode_value(now)},
+            ),
+        )
+        if isinstance(outcome, Committed):
+            return PinOutcome.PINNED
+        if _FENCE in outcome.items:
+            return PinOutcome.FENCED
+        return PinOutcome.PINNED if _SERVER in outcome.items else PinOutcome.OCCUPIED
+
+    def fence(self, holder_id: str) -> None:
+        """See ``HostProvider.fence``."""
+        expires = self._clock.now() + FENCE_SECONDS
+        self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({"expires_at": expires})))
+
+    def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
+        """See ``HostProvider.delete``. The first time counts; a repeat does not begin anew.
+
+        Server and host are marked together: the host is free for others at the moment the server is gone.
+        """
+        gone_at = self._clock.now() + self._behaviour.delete_seconds
+        values = {":gone_at": encode_value(gone_at), ":expires_at": encode_value(gone_at + FENCE_SECONDS)}
+        for host_id in host_ids:
+            self._commit(
+                Update(
+                    _SERVER,
+                    self._table,
+                    keys.server(holder_id, host_id),
+                    "SET gone_at = :gone_at, expires_at = :expires_at",
+                    "attribute_exists(pk) AND attribute_not_exists(gone_at)",
+                    {},
+                    values,
+                ),
+                Update(
+                    _HOST,
+                    self._table,
+                    keys.occupied_host(host_id),
+                    "SET gone_at = :gone_at, expires_at = :expires_at",
+                    "holder = :holder",
+                    {},
+                    {**values, ":holder": {"S": holder_id}},
+                ),
+            )
+
+    def servers(self, holder_id: str) -> Sequence[Server]:
+        """See ``HostProvider.servers``. Only reads: what is gone by the clock is left to its time to live."""
+        try:
+            partition = keys.servers_partition(holder_id)
+            items = list(self._database.query(self._table, partition, keys.HOST_PREFIX))
+        except StorageUnavailable as error:
+            raise ProviderUnavailable("the simulated region does not answer") from error
+        return [server for item in items if (server := self._observe(holder_id, item))]
+
+    def _observe(self, holder_id: str, item: dict[str, Any]) -> Server | None:
+        host_id, now = item["sk"].removeprefix(keys.HOST_PREFIX), self._clock.now()
+        if "gone_at" in item:
+            return Server(holder_id, host_id, ServerState.DELETING) if now < item["gone_at"] else None
+        if self._behaviour.hangs(host_id) or now < item["ready_at"]:
+            return Server(holder_id, host_id, ServerState.STARTING)
+        if self._behaviour.fails(host_id):
+            return Server(holder_id, host_id, ServerState.FAILED, "simulated hardware fault")
+        return Server(holder_id, host_id, ServerState.READY)
+
+    def _commit(self, *actions: Action) -> Committed | Refused:
+        try:
+            for attempt in range(_CONFLICTS_MAX):
+                outcome = self._database.commit(*actions)
+                if not isinstance(outcome, Busy):
+                    return outcome
+                self._pause(attempt)
+        except StorageUnavailable as error:
+            raise ProviderUnavailable("the simulated region does not answer") from error
+        raise ProviderUnavailable("the simulated region is busy")
+
+
+def _draw(purpose: str, host_id: str) -> float:
+    """A number in [0, 1) that belongs to the host."""
+    digest = hashlib.sha256(f"{purpose}:{host_id}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64

@@ -1,0 +1,81 @@
+"""Workflows on AWS Step Functions."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gpu_capacity.errors import WorkflowUnavailable
+from gpu_capacity.ports import WorkflowState
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_ABSENT: Final = "ExecutionDoesNotExist"
+_USED: Final = "ExecutionAlreadyExists"
+
+
+class StepFunctionsClient(Protocol):
+    """The calls of ``boto3.client("stepfunctions")`` that are used here."""
+
+    def start_execution(self, **kwargs: Any) -> Any:
+        """Start."""
+
+    def describe_execution(self, **kwargs: Any) -> Any:
+        """Look."""
+
+    def stop_execution(self, **kwargs: Any) -> Any:
+        """Stop."""
+
+
+class StepFunctionsWorkflows:
+    """Executions by name.
+
+    Args:
+        client: a Step Functions client with retries configured.
+        machine_arns: the state machine of each workflow name.
+    """
+
+    def __init__(self, client: StepFunctionsClient, machine_arns: Mapping[str, str]) -> None:
+        self._client = client
+        self._arns = machine_arns
+
+    def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
+        """Start under a name; false when the name was used. The same name and input twice start once."""
+        try:
+            self._client.start_execution(
+                stateMachineArn=self._arns[machine], name=name, input=json.dumps(payload)
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] == _USED:
+                return False
+            raise WorkflowUnavailable(f"{machine}: not started") from error
+        except BotoCoreError as error:
+            raise WorkflowUnavailable(f"{machine}: not started") from error
+        return True
+
+    def state(self, machine: str, name: str) -> WorkflowState:
+        """What became of the execution of that name."""
+        try:
+            answer = self._client.describe_execution(executionArn=self._execution(machine, name))
+        except ClientError as error:
+            if error.response["Error"]["Code"] == _ABSENT:
+                return WorkflowState.ABSENT
+            raise WorkflowUnavailable(f"{machine}: not described") from error
+        except BotoCoreError as error:
+            raise WorkflowUnavailable(f"{machine}: not described") from error
+        return WorkflowState.RUNNING if answer["status"] == "RUNNING" else WorkflowState.ENDED
+
+    def stop(self, machine: str, name: str, cause: str) -> None:
+        """Stop the execution; one that is over or never was is left alone."""
+        if self.state(machine, name) is not WorkflowState.RUNNING:
+            return
+        try:
+            self._client.stop_execution(executionArn=self._execution(machine, name), cause=cause)
+        except (ClientError, BotoCoreError) as error:
+            raise WorkflowUnavailable(f"{machine}: not stopped") from error
+
+    def _execution(self, machine: str, name: str) -> str:
+        return f"{self._arns[machine].replace(':stateMachine:', ':execution:')}:{name}"

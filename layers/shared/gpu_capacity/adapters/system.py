@@ -1,0 +1,39 @@
+"""Clock, ids and pauses of the real world."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Final
+
+_PAUSE_SECONDS_FIRST: Final = 0.01
+_PAUSE_SECONDS_MAX: Final = 0.32
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        """Whole seconds since the epoch."""
+        return int(time.time())
+
+
+class SystemIds:
+    """The machine's source of entropy."""
+
+    def random_bytes(self) -> bytes:
+        """16 unpredictable bytes."""
+        return secrets.token_bytes(16)
+
+
+class JitteredPause:
+    """Full jitter: any time up to a bound that doubles from 10 ms to 320 ms.
+
+    Rivals that lost the same race come back apart from each other; sixteen pauses add up to 2.4 s on average,
+    which the API's time limit leaves room for.
+    """
+
+    def __call__(self, attempt: int) -> None:
+        """Wait."""
+        bound = min(_PAUSE_SECONDS_FIRST * 2.0**attempt, _PAUSE_SECONDS_MAX)
+        time.sleep(secrets.SystemRandom().uniform(0, bound))

@@ -1,0 +1,1 @@
+"""The tables: keys, items, writes as values, stores, and the mapping of failures."""

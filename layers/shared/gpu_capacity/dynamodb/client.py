@@ -1,0 +1,62 @@
+"""The part of DynamoDB's low-level client that the stores use, and the values they exchange with it."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol, TypeAlias
+
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+
+AttributeValue: TypeAlias = dict[str, Any]
+Item: TypeAlias = dict[str, AttributeValue]
+Response: TypeAlias = dict[str, Any]
+
+# The library's own annotations enumerate every shape of a value; here it is one alias.
+_serializer: Any = TypeSerializer()
+_deserializer: Any = TypeDeserializer()
+_Binary: Any = Binary
+
+
+class DynamoDBClient(Protocol):
+    """``boto3.client("dynamodb")``, moto's, and the in-memory one of the tests."""
+
+    def get_item(self, **kwargs: Any) -> Response:
+        """Read one item."""
+
+    def batch_get_item(self, **kwargs: Any) -> Response:
+        """Read up to 100 items."""
+
+    def query(self, **kwargs: Any) -> Response:
+        """Read a range of one partition."""
+
+    def put_item(self, **kwargs: Any) -> Response:
+        """Write one item whole."""
+
+    def update_item(self, **kwargs: Any) -> Response:
+        """Change attributes of one item."""
+
+    def delete_item(self, **kwargs: Any) -> Response:
+        """Remove one item."""
+
+    def transact_write_items(self, **kwargs: Any) -> Response:
+        """Write up to 100 items, all or none."""
+
+
+def encode(values: dict[str, Any]) -> Item:
+    """Plain values to an item; ``None`` and absent are the same, so that optional fields cost nothing."""
+    return {name: _serializer.serialize(value) for name, value in values.items() if value is not None}
+
+
+def encode_value(value: Any) -> AttributeValue:
+    """One plain value to its typed form."""
+    typed: AttributeValue = _serializer.serialize(value)
+    return typed
+
+
+def decode(item: Item) -> dict[str, Any]:
+    """An item to plain values. Numbers are ``Decimal``, binaries ``bytes``."""
+    return {name: _unwrap(_deserializer.deserialize(value)) for name, value in item.items()}
+
+
+def _unwrap(value: Any) -> Any:
+    """The library wraps top-level binaries in a class of its own."""
+    return bytes(value.value) if isinstance(value, _Binary) else value

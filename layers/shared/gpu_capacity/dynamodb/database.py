@@ -1,0 +1,208 @@
+"""Sends writes and reads, and turns every answer of DynamoDB into one of few outcomes.
+
+``commit`` returns what the database decided. It raises only when it does not know:
+``StorageUnavailable``, whose ``outcome_unknown`` tells whether the write may have happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gpu_capacity.dynamodb.client import DynamoDBClient, Item, decode
+from gpu_capacity.dynamodb.writes import ACTIONS_MAX, Delete, Put, Update, Write, transaction_item
+from gpu_capacity.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gpu_capacity.dynamodb.keys import Key
+    from gpu_capacity.dynamodb.writes import Action
+
+BATCH_GET_MAX: Final = 100
+_BATCH_ROUNDS_MAX: Final = 8
+
+# Told by the code, never by the text. All of these are refusals before anything was written.
+_THROTTLED: Final = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "ThrottlingError",
+    }
+)
+_CONDITION_FAILED: Final = "ConditionalCheckFailed"
+_CONFLICT: Final = "TransactionConflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The write stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A condition did not hold; nothing was written.
+
+    ``items`` maps the label of each write whose condition failed to the item as it stood, decoded, or to
+    ``None`` where there was no item.
+    """
+
+    items: dict[str, dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Another transaction was in flight on one of the items; nothing was written. Send it again as it is."""
+
+
+Outcome: TypeAlias = Committed | Refused | Busy
+
+
+class Database:
+    """The only place that calls DynamoDB.
+
+    Args:
+        client: a low-level DynamoDB client with retries configured.
+    """
+
+    def __init__(self, client: DynamoDBClient) -> None:
+        self._client = client
+
+    def get(self, table: str, key: Key, *, consistent: bool = True) -> dict[str, Any] | None:
+        """One item, decoded, or ``None``."""
+        answer = self._send("get_item", TableName=table, Key=key, ConsistentRead=consistent)
+        return decode(answer["Item"]) if "Item" in answer else None
+
+    def get_many(self, table: str, keys: Sequence[Key]) -> list[dict[str, Any]]:
+        """The items that exist among ``keys``, strongly consistent, in no particular order."""
+        found: list[dict[str, Any]] = []
+        for start in range(0, len(keys), BATCH_GET_MAX):
+            wanted: Any = {table: {"Keys": list(keys[start : start + BATCH_GET_MAX]), "ConsistentRead": True}}
+            for _ in range(_BATCH_ROUNDS_MAX):
+                answer = self._send("batch_get_item", RequestItems=wanted)
+                found.extend(decode(item) for item in answer["Responses"].get(table, []))
+                wanted = answer.get("UnprocessedKeys")
+                if not wanted:
+                    break
+            else:
+                raise StorageUnavailable("the database left keys of a batch unread", outcome_unknown=False)
+        return found
+
+    def query(
+        self, table: str, partition: str, prefix: str = "", *, consistent: bool = True
+    ) -> Iterator[dict[str, Any]]:
+        """Items of a partition whose sort key begins with ``prefix``, in key order, decoded."""
+        condition = "pk = :pk"
+        values = {":pk": {"S": partition}}
+        if prefix:
+            condition += " AND begins_with(sk, :prefix)"
+            values[":prefix"] = {"S": prefix}
+        yield from self._pages(
+            TableName=table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=consistent,
+        )
+
+    def query_index(
+        self, table: str, index: str, partition: tuple[str, str], until: tuple[str, int]
+    ) -> Iterator[dict[str, Any]]:
+        """Entries of an index partition whose sort attribute is at most ``until``; eventually consistent."""
+        yield from self._pages(
+            TableName=table,
+            IndexName=index,
+            KeyConditionExpression="#partition = :partition AND #until <= :until",
+            ExpressionAttributeNames={"#partition": partition[0], "#until": until[0]},
+            ExpressionAttributeValues={":partition": {"S": partition[1]}, ":until": {"N": str(until[1])}},
+        )
+
+    def commit(self, *actions: Action) -> Outcome:
+        """Write one action, or several of them all or none.
+
+        Raises:
+            StorageUnavailable: the database did not say whether the write stands.
+        """
+        if len(actions) > ACTIONS_MAX:
+            raise ValueError(f"{len(actions)} actions, a transaction takes {ACTIONS_MAX}")
+        if len(actions) == 1 and isinstance(actions[0], Put | Update | Delete):
+            return self._commit_one(actions[0])
+        try:
+            self._call("transact_write_items", TransactItems=[transaction_item(a) for a in actions])
+        except ClientError as error:
+            return _cancelled(error, actions)
+        return Committed()
+
+    def _commit_one(self, write: Write) -> Outcome:
+        operation = {Put: "put_item", Update: "update_item", Delete: "delete_item"}[type(write)]
+        try:
+            self._call(operation, **write.request())
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "ConditionalCheckFailedException":
+                return Refused({write.label: _old_item(error.response)})
+            if code == "TransactionConflictException":
+                return Busy()
+            raise
+        return Committed()
+
+    def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
+        while True:
+            answer = self._send("query", **request)
+            yield from (decode(item) for item in answer["Items"])
+            if not (last := answer.get("LastEvaluatedKey")):
+                return
+            request["ExclusiveStartKey"] = last
+
+    def _send(self, operation: str, **request: Any) -> dict[str, Any]:
+        """A read: whatever goes wrong, nothing was written."""
+        try:
+            return self._call(operation, **request)
+        except StorageUnavailable as error:
+            raise StorageUnavailable(str(error), outcome_unknown=False) from error
+
+    def _call(self, operation: str, **request: Any) -> dict[str, Any]:
+        try:
+            answer: dict[str, Any] = getattr(self._client, operation)(**request)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _THROTTLED:
+                raise StorageUnavailable(f"{operation}: throttled", outcome_unknown=False) from error
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
+            if code == "InternalServerError" or status >= 500:  # noqa: PLR2004 - HTTP's own boundary
+                raise StorageUnavailable(f"{operation}: failed", outcome_unknown=True) from error
+            raise
+        except BotoCoreError as error:
+            raise StorageUnavailable(f"{operation}: no answer", outcome_unknown=True) from error
+        return answer
+
+
+def _cancelled(error: ClientError, actions: Sequence[Action]) -> Outcome:
+    """Read a cancelled transaction: its reasons stand in the order of the actions."""
+    code = error.response["Error"]["Code"]
+    if code == "TransactionInProgressException":
+        return Busy()
+    if code != "TransactionCanceledException":
+        raise error
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    refused = {
+        action.label: _old_item(reason)
+        for action, reason in zip(actions, reasons, strict=True)
+        if reason.get("Code") == _CONDITION_FAILED
+    }
+    if refused:
+        # A refusal outweighs a conflict: sending the same thing again could not succeed.
+        return Refused(refused)
+    codes = {reason.get("Code") for reason in reasons}
+    if _CONFLICT in codes:
+        return Busy()
+    if codes & _THROTTLED:
+        raise StorageUnavailable("transaction throttled", outcome_unknown=False) from error
+    raise error
+
+
+def _old_item(answer: Any) -> dict[str, Any] | None:
+    item: Item | None = answer.get("Item")
+    return decode(item) if item else None

@@ -1,0 +1,193 @@
+"""Items of the inventory table to values and back.
+
+Short attribute names where an item is hot: DynamoDB bills an update by the size of the whole item.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.topology.model import (
+    Domain,
+    DomainShape,
+    Flavor,
+    Gpu,
+    GpuVendor,
+    Host,
+    HostState,
+    Offering,
+    Pod,
+    PodShape,
+    Region,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class PodClaims:
+    """Who owns what in a pod.
+
+    ``owners`` maps the position of a claimed domain to the claim tag of its holder, or to the parts that
+    several holders own of it. An absent position is free.
+    """
+
+    pod_id: str
+    version: int
+    owners: Mapping[int, bytes | dict[str, Any]]
+
+
+def decode_claims(item: dict[str, Any]) -> PodClaims:
+    """The claims item of a pod."""
+    return PodClaims(
+        pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
+        version=int(item["v"]),
+        owners={
+            int(name[1:]): owner for name, owner in item.items() if name[0] == "d" and name[1:].isdigit()
+        },
+    )
+
+
+def encode_shape(shape: PodShape) -> Item:
+    """The shape item of a pod. A domain is a list: position, hosts, usable mask, complete, cordoned."""
+    return keys.shape(shape.region_id, shape.flavor_id, shape.pod_id) | encode(
+        {
+            "v": shape.version,
+            "region": shape.region_id,
+            "flavor": shape.flavor_id,
+            "domains": [[d.position, d.hosts, d.usable, d.complete, d.cordoned] for d in shape.domains],
+        }
+    )
+
+
+def decode_shape(item: dict[str, Any]) -> PodShape:
+    """The shape item of a pod."""
+    return PodShape(
+        region_id=item["region"],
+        pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
+        flavor_id=item["flavor"],
+        version=int(item["v"]),
+        domains=tuple(
+            DomainShape(int(position), int(hosts), int(usable), complete, cordoned)
+            for position, hosts, usable, complete, cordoned in item["domains"]
+        ),
+    )
+
+
+def encode_pod(pod: Pod) -> Item:
+    """The hosts item of a pod. Domains are kept as JSON text: they are read and written whole."""
+    domains = [
+        [
+            d.position,
+            d.id,
+            d.name,
+            d.cordoned,
+            [[h.slot, h.id, h.name, h.resource_class, h.state.value] for h in d.hosts],
+        ]
+        for d in pod.domains
+    ]
+    return keys.hosts(pod.region_id, pod.id) | encode(
+        {
+            "v": pod.version,
+            "region": pod.region_id,
+            "flavor": pod.flavor_id,
+            "domains": json.dumps(domains, separators=(",", ":"), ensure_ascii=False),
+        }
+    )
+
+
+def decode_pod(item: dict[str, Any]) -> Pod:
+    """The hosts item of a pod."""
+    return Pod(
+        region_id=item["region"],
+        id=item["sk"].removeprefix(keys.POD_PREFIX),
+        flavor_id=item["flavor"],
+        version=int(item["v"]),
+        domains=tuple(
+            Domain(
+                position=position,
+                id=domain_id,
+                name=name,
+                cordoned=cordoned,
+                hosts=tuple(
+                    Host(slot, host_id, host_name, resource_class, HostState(state))
+                    for slot, host_id, host_name, resource_class, state in hosts
+                ),
+            )
+            for position, domain_id, name, cordoned, hosts in json.loads(item["domains"])
+        ),
+    )
+
+
+def encode_region(region: Region) -> Item:
+    """The catalogue entry of a region. Offerings carry their flavor, so one read answers for all."""
+    return keys.region(region.id) | encode(
+        {
+            "organizations": sorted(region.organizations) or None,
+            "observed_at": region.observed_at,
+            "offerings": [_encode_offering(offering) for offering in region.offerings],
+        }
+    )
+
+
+def _encode_offering(offering: Offering) -> dict[str, Any]:
+    flavor, gpu = offering.flavor, offering.flavor.gpu
+    return {
+        "accelerator": offering.accelerator,
+        "unit": offering.unit,
+        "device_type_resource_class": offering.device_type_resource_class,
+        "hosts_per_unit": offering.hosts_per_unit,
+        "flavor": {
+            "id": flavor.id,
+            "cpus": flavor.cpus,
+            "memory_gib": flavor.memory_gib,
+            "disk_gb": flavor.disk_gb,
+            "gpu": {
+                "vendor": gpu.vendor.value,
+                "model": gpu.model,
+                "physical_count": gpu.physical_count,
+                "logical_count": gpu.logical_count,
+                "memory_gib": gpu.memory_gib,
+            },
+        },
+    }
+
+
+def decode_region(item: dict[str, Any]) -> Region:
+    """The catalogue entry of a region."""
+    region_id = item["sk"].removeprefix(keys.REGION_PREFIX)
+    return Region(
+        id=region_id,
+        organizations=frozenset(item.get("organizations", ())),
+        observed_at=int(item["observed_at"]),
+        offerings=tuple(_decode_offering(region_id, offering) for offering in item["offerings"]),
+    )
+
+
+def _decode_offering(region_id: str, item: dict[str, Any]) -> Offering:
+    flavor, gpu = item["flavor"], item["flavor"]["gpu"]
+    return Offering(
+        region_id=region_id,
+        accelerator=item["accelerator"],
+        unit=item["unit"],
+        device_type_resource_class=item["device_type_resource_class"],
+        hosts_per_unit=int(item["hosts_per_unit"]),
+        flavor=Flavor(
+            id=flavor["id"],
+            cpus=int(flavor["cpus"]),
+            memory_gib=int(flavor["memory_gib"]),
+            disk_gb=int(flavor["disk_gb"]),
+            gpu=Gpu(
+                vendor=GpuVendor(gpu["vendor"]),
+                model=gpu["model"],
+                physical_count=int(gpu["physical_count"]),
+                logical_count=int(gpu["logical_count"]),
+                memory_gib=int(gpu["memory_gib"]),
+            ),
+        ),
+    )

@@ -1,0 +1,170 @@
+"""Reads of the inventory: catalogue, snapshots for placement, full topology.
+
+A store lives as long as its execution environment and keeps what it read last. What it keeps is only ever
+used for a "yes" that the database validates again; every "no" is decided on a fresh read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.inventory_items import (
+    PodClaims,
+    decode_claims,
+    decode_pod,
+    decode_region,
+    decode_shape,
+)
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.placement.snapshot import Ownership, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.ports import Clock
+    from gpu_capacity.topology.model import Pod, Region
+
+CATALOG_SECONDS_MAX: Final = 60
+"""How long a region's catalogue entry is believed. Offerings change with the fleet, not by the minute."""
+
+_SNAPSHOT_READS_MAX: Final = 4
+
+
+class InventoryStore:
+    """The inventory table, read side.
+
+    Args:
+        database: where to read.
+        table: name of the inventory table.
+        clock: for the age of what is kept.
+    """
+
+    def __init__(self, database: Database, table: str, clock: Clock) -> None:
+        self._database = database
+        self._table = table
+        self._clock = clock
+        self._regions: dict[str, tuple[int, Region]] = {}
+        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._pods: dict[tuple[str, str], Pod] = {}
+
+    def region(self, region_id: str) -> Region | None:
+        """A region as it was at most a minute ago; read afresh when it is not known."""
+        read_at, region = self._regions.get(region_id, (0, None))
+        if region is not None and self._clock.now() - read_at < CATALOG_SECONDS_MAX:
+            return region
+        return self.fresh_region(region_id)
+
+    def fresh_region(self, region_id: str) -> Region | None:
+        """A region as it is now."""
+        item = self._database.get(self._table, keys.region(region_id))
+        if item is None:
+            self._regions.pop(region_id, None)
+            return None
+        region = decode_region(item)
+        self._regions[region_id] = (self._clock.now(), region)
+        return region
+
+    def regions(self) -> list[Region]:
+        """Every region as it is now, in id order."""
+        items = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
+        return [decode_region(item) for item in items]
+
+    def snapshot(self, region_id: str, flavor_id: str) -> tuple[Snapshot, bool]:
+        """The pods of a region and flavor, and whether they were read just now."""
+        kept = self._snapshots.get((region_id, flavor_id))
+        if kept is not None:
+            return kept, False
+        return self.fresh_snapshot(region_id, flavor_id), True
+
+    def fresh_snapshot(self, region_id: str, flavor_id: str) -> Snapshot:
+        """The pods of a region and flavor by strongly consistent reads.
+
+        Shapes are only read where the version that stands with the claims is not the one kept.
+
+        Raises:
+            StorageUnavailable: the topology kept changing while it was read.
+        """
+        kept = self._snapshots.get((region_id, flavor_id))
+        shapes = dict(kept.shapes) if kept else {}
+        for _ in range(_SNAPSHOT_READS_MAX):
+            owned = [ownership_of(claims) for claims in self._claims(region_id, flavor_id)]
+            snapshot = Snapshot.of(shapes.values(), owned)
+            if snapshot.stale_pods:
+                shapes = {
+                    shape.pod_id: shape
+                    for shape in map(
+                        decode_shape,
+                        self._database.query(
+                            self._table, keys.shapes_partition(region_id, flavor_id), keys.POD_PREFIX
+                        ),
+                    )
+                }
+                snapshot = Snapshot.of(shapes.values(), owned)
+            if not snapshot.stale_pods:
+                self._snapshots[region_id, flavor_id] = snapshot
+                return snapshot
+        raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
+
+    def saw_claims(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
+        """Keep a pod's claims that came back with a refused write."""
+        self.saw_ownership(region_id, flavor_id, ownership_of(decode_claims(item)))
+
+    def saw_ownership(self, region_id: str, flavor_id: str, ownership: Ownership) -> None:
+        """Keep a pod's ownership as known after a write."""
+        kept = self._snapshots.get((region_id, flavor_id))
+        if kept is None:
+            return
+        later = kept.seeing(ownership)
+        if ownership.pod_id in later.stale_pods:
+            # The topology moved on: only a read of both halves can tell what the pod is like now.
+            self._snapshots.pop((region_id, flavor_id))
+        else:
+            self._snapshots[region_id, flavor_id] = later
+
+    def forget_snapshot(self, region_id: str, flavor_id: str) -> None:
+        """Read afresh next time."""
+        self._snapshots.pop((region_id, flavor_id), None)
+
+    def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
+        """A pod's full topology in exactly that version, or ``None`` when it has moved on."""
+        kept = self._pods.get((region_id, pod_id))
+        if kept is None or kept.version != version:
+            kept = next(iter(self.pods({(region_id, pod_id)}).values()), None)
+            if kept is not None:
+                self._pods[region_id, pod_id] = kept
+        return kept if kept is not None and kept.version == version else None
+
+    def pods(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pod]:
+        """Full topology of pods by (region id, pod id), as it is now."""
+        return self.hardware(wanted)[0]
+
+    def hardware(
+        self, wanted: Iterable[tuple[str, str]]
+    ) -> tuple[dict[tuple[str, str], Pod], dict[str, int]]:
+        """Full topology of pods, and when each of their regions was last observed, in one batch."""
+        pairs = sorted(set(wanted))
+        regions = sorted({region_id for region_id, _ in pairs})
+        items = self._database.get_many(
+            self._table,
+            [keys.hosts(*pair) for pair in pairs] + [keys.region(region_id) for region_id in regions],
+        )
+        catalog = [item for item in items if item["pk"] == keys.CATALOG_PARTITION]
+        pods = [decode_pod(item) for item in items if item["pk"] != keys.CATALOG_PARTITION]
+        return (
+            {(pod.region_id, pod.id): pod for pod in pods},
+            {region.id: region.observed_at for region in map(decode_region, catalog)},
+        )
+
+    def _claims(self, region_id: str, flavor_id: str) -> Iterable[PodClaims]:
+        partition = keys.claims_partition(region_id, flavor_id)
+        return map(decode_claims, self._database.query(self._table, partition, keys.POD_PREFIX))
+
+
+def ownership_of(claims: PodClaims) -> Ownership:
+    """Owned positions as a mask; a domain that is owned in part is owned as far as units are concerned."""
+    claimed = 0
+    for position in claims.owners:
+        claimed |= 1 << position
+    return Ownership(claims.pod_id, claims.version, claimed)

@@ -1,0 +1,130 @@
+"""Keys of every item, in one place.
+
+==========  =====================  =================  =============================================
+table       pk                     sk                 item
+==========  =====================  =================  =============================================
+inventory   FEED                   FEED               the last accepted fleet document
+inventory   CATALOG                REGION#region      offerings, flavors and visibility of a region
+inventory   CLAIMS#region#flavor   POD#pod            who owns which domain: small, hot
+inventory   SHAPES#region#flavor   POD#pod            usability for placement, by version
+inventory   HOSTS#region           POD#pod            host ids, names, states: large, cold
+holders     ORG#organization       RESERVATION#id     a reservation, or its tombstone
+holders     ORG#organization       QUOTA#subject      a limit and what is used of it
+servers     HOLDER#id              HOST#host          a pinned server (simulated region)
+servers     HOLDER#id              FENCE              no server may be pinned for this holder any more
+servers     HOST#host              HOST               whose server occupies the host
+==========  =====================  =================  =============================================
+
+Pods of one region and flavor share a partition key, so that a snapshot is one strongly consistent query
+that bills the sum of the items and not each; DynamoDB splits a hot item collection by sort key.
+"""
+
+from __future__ import annotations
+
+from typing import Final, TypeAlias
+
+Key: TypeAlias = dict[str, dict[str, str]]
+
+POD_PREFIX: Final = "POD#"
+RESERVATION_PREFIX: Final = "RESERVATION#"
+REGION_PREFIX: Final = "REGION#"
+HOST_PREFIX: Final = "HOST#"
+
+UNSETTLED_INDEX: Final = "unsettled"
+UNSETTLED_SHARDS: Final = 8
+"""The sparse index is spread over this many partitions: one would take 1,000 writes a second."""
+
+
+def _key(pk: str, sk: str) -> Key:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def feed() -> Key:
+    """The one item about the last accepted fleet document."""
+    return _key("FEED", "FEED")
+
+
+CATALOG_PARTITION: Final = "CATALOG"
+
+
+def region(region_id: str) -> Key:
+    """A region's catalogue entry."""
+    return _key(CATALOG_PARTITION, REGION_PREFIX + region_id)
+
+
+def claims_partition(region_id: str, flavor_id: str) -> str:
+    """All pods of a region and flavor: ownership."""
+    return f"CLAIMS#{region_id}#{flavor_id}"
+
+
+def claims(region_id: str, flavor_id: str, pod_id: str) -> Key:
+    """Ownership of one pod's domains."""
+    return _key(claims_partition(region_id, flavor_id), POD_PREFIX + pod_id)
+
+
+def shapes_partition(region_id: str, flavor_id: str) -> str:
+    """All pods of a region and flavor: usability."""
+    return f"SHAPES#{region_id}#{flavor_id}"
+
+
+def shape(region_id: str, flavor_id: str, pod_id: str) -> Key:
+    """Usability of one pod's domains."""
+    return _key(shapes_partition(region_id, flavor_id), POD_PREFIX + pod_id)
+
+
+def hosts_partition(region_id: str) -> str:
+    """All pods of a region: full topology."""
+    return f"HOSTS#{region_id}"
+
+
+def hosts(region_id: str, pod_id: str) -> Key:
+    """Full topology of one pod."""
+    return _key(hosts_partition(region_id), POD_PREFIX + pod_id)
+
+
+def organization_partition(organization_id: str) -> str:
+    """Everything that an organization holds. Tenants are keys: another one's items are out of reach."""
+    return f"ORG#{organization_id}"
+
+
+def reservation(organization_id: str, reservation_id: str) -> Key:
+    """A reservation."""
+    return _key(organization_partition(organization_id), RESERVATION_PREFIX + reservation_id)
+
+
+def quota(organization_id: str, subject: str) -> Key:
+    """An organization's limit on one subject, e.g. an accelerator."""
+    return _key(organization_partition(organization_id), f"QUOTA#{subject}")
+
+
+def domain_attribute(position: int) -> str:
+    """The attribute of a pod's claims item that tells who owns the domain at that position.
+
+    Short, because names are billed and an expression may have 4 KB.
+    """
+    return f"d{position}"
+
+
+def unsettled_shard(holder_id: str) -> str:
+    """Which partition of the sparse index an unsettled holder stands in."""
+    return str(int(holder_id[-4:], 16) % UNSETTLED_SHARDS)
+
+
+def servers_partition(holder_id: str) -> str:
+    """All servers of a holder in the simulated region."""
+    return f"HOLDER#{holder_id}"
+
+
+def server(holder_id: str, host_id: str) -> Key:
+    """A pinned server."""
+    return _key(servers_partition(holder_id), HOST_PREFIX + host_id)
+
+
+def fence(holder_id: str) -> Key:
+    """Present when no server may be pinned for the holder any more."""
+    return _key(servers_partition(holder_id), "FENCE")
+
+
+def occupied_host(host_id: str) -> Key:
+    """Whose server occupies a host."""
+    return _key(HOST_PREFIX + host_id, "HOST")

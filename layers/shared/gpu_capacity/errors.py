@@ -1,0 +1,155 @@
+"""Every error that this package raises on purpose.
+
+    CapacityError
+    ├── RequestRefused               the request itself: change it before sending it again
+    │   ├── InvalidRequest           a field or parameter is wrong                 (names the field)
+    │   ├── NotFound                 absent, or hidden from the caller: the same answer
+    │   ├── Conflict                 an idempotency key was used for something else
+    │   ├── Unauthenticated          no token, or one that does not verify
+    │   └── Forbidden                the token is good but does not allow this
+    │       └── QuotaExceeded        the organization's limit is reached
+    ├── DoesNotFit                   no room now: wait, or ask for less
+    │   └── InsufficientCapacity     carries the placement's explanation
+    ├── TryAgain                     nothing is wrong with the request: send it again as it is
+    │   ├── RaceLost                 rivals won every attempt
+    │   └── StorageUnavailable       the database did not answer usefully
+    ├── FeedRefused                  a fleet document that must not be applied     (carries a code)
+    ├── ProviderUnavailable          the host provider did not answer; the step is repeated
+    ├── WorkflowUnavailable          an execution could not be started or read; reconcile repeats it
+    └── Misconfigured                a setting is missing or malformed; no request can be served
+
+The three kinds of "no" are never mixed: ``RequestRefused`` can never succeed unchanged, ``DoesNotFit`` can
+later, ``TryAgain`` can now. Anything that is not a ``CapacityError`` is a defect: it is not caught on the
+way, and the HTTP layer turns it into a 500 with the trace id and logs the stack.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpu_capacity.placement.model import Unplaceable
+
+
+class CapacityError(Exception):
+    """Root of the tree above."""
+
+
+class RequestRefused(CapacityError):
+    """The request can never succeed as it stands."""
+
+
+class InvalidRequest(RequestRefused):
+    """A field, header or parameter is wrong.
+
+    Args:
+        field: where it stands, in the notation of the API (``spec.count``, ``query tag``).
+        problem: what is wrong with it. Never contains the value that was sent.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+class NotFound(RequestRefused):
+    """The named thing is absent or hidden; callers cannot tell which."""
+
+
+class Conflict(RequestRefused):
+    """What the request wants contradicts what its idempotency key already stands for."""
+
+
+class Unauthenticated(RequestRefused):
+    """There is no bearer token, or it does not verify. ``challenge`` answers in ``WWW-Authenticate``."""
+
+    def __init__(self, message: str, *, token_sent: bool) -> None:
+        super().__init__(message)
+        self.challenge = 'Bearer realm="gpu-capacity"' + (', error="invalid_token"' if token_sent else "")
+
+
+class Forbidden(RequestRefused):
+    """The token verifies but does not carry the right that this needs."""
+
+
+class QuotaExceeded(Forbidden):
+    """The organization would own more than its limit.
+
+    Args:
+        subject: what is counted, e.g. ``GB300 units``.
+        requested: how many were asked for.
+        limit: how many the organization may own in all.
+        used: how many it owned when the refusal was decided.
+    """
+
+    def __init__(self, subject: str, *, requested: int, limit: int, used: int) -> None:
+        super().__init__(f"quota exceeded: {requested} {subject} requested, {used} of {limit} in use")
+        self.subject = subject
+        self.requested = requested
+        self.limit = limit
+        self.used = used
+
+
+class DoesNotFit(CapacityError):
+    """The request is fine; there is no room for it at the moment."""
+
+
+class InsufficientCapacity(DoesNotFit):
+    """No contiguous run is long enough. Only raised after a strongly consistent read."""
+
+    def __init__(self, reason: Unplaceable) -> None:
+        super().__init__(reason.describe())
+        self.reason = reason
+
+
+class TryAgain(CapacityError):
+    """Sent again as it is, the request may succeed at once."""
+
+
+class RaceLost(TryAgain):
+    """Rivals won every one of the bounded attempts."""
+
+
+class StorageUnavailable(TryAgain):
+    """The database throttled, failed or did not answer in time.
+
+    ``outcome_unknown`` is true when the write may have been committed all the same.
+    """
+
+    def __init__(self, message: str, *, outcome_unknown: bool) -> None:
+        super().__init__(message)
+        self.outcome_unknown = outcome_unknown
+
+
+class FeedRefusal(StrEnum):
+    """Why a fleet document was refused. Codes are append-only: alarms and run books name them."""
+
+    UNREACHABLE = "unreachable"
+    TOO_LARGE = "too_large"
+    MALFORMED = "malformed"
+    OUTDATED = "outdated"
+    CONTRADICTORY = "contradictory"
+    DROPS_TOO_MUCH = "drops_too_much"
+    MOVES_HARDWARE = "moves_hardware"
+
+
+class FeedRefused(CapacityError):
+    """A fleet document must not be applied; nothing of it was."""
+
+    def __init__(self, code: FeedRefusal, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ProviderUnavailable(CapacityError):
+    """The host provider did not answer; whoever asked repeats the step."""
+
+
+class WorkflowUnavailable(CapacityError):
+    """A workflow execution could not be started, stopped or described."""
+
+
+class Misconfigured(CapacityError):
+    """A setting is missing or malformed."""

@@ -1,0 +1,202 @@
+"""Bytes to a valid ``Fleet``, or a refusal that names the place and never repeats a value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic import ValidationError
+
+from gpu_capacity.errors import FeedRefusal, FeedRefused
+from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, FleetDocument
+from gpu_capacity.fleet.model import Fleet, ReportedRegion
+from gpu_capacity.topology.model import Domain, Flavor, Gpu, Host, HostState, Offering, Pod, Region
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Iterator
+
+    from gpu_capacity.fleet.document import DomainPart, FlavorPart, PodPart, RegionPart
+
+_PROBLEMS_SHOWN_MAX: Final = 5
+_PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,40}")
+
+
+def parse(raw: bytes) -> Fleet:
+    """Read a fleet document.
+
+    Raises:
+        FeedRefused: ``too_large`` or ``malformed``; the message names up to five places.
+    """
+    if len(raw) > DOCUMENT_BYTES_MAX:
+        raise FeedRefused(FeedRefusal.TOO_LARGE, f"the document has more than {DOCUMENT_BYTES_MAX} bytes")
+    try:
+        document = FleetDocument.model_validate_json(raw)
+    except ValidationError as error:
+        problems = [_problem(e["loc"], e["type"], e["msg"]) for e in error.errors(include_input=False)]
+        raise _malformed(problems) from None  # the cause would carry the input into the logs
+    if disagreements := list(_disagreements(document)):
+        raise _malformed(disagreements)
+    return _fleet(document)
+
+
+def _malformed(problems: list[str]) -> FeedRefused:
+    shown = "; ".join(problems[:_PROBLEMS_SHOWN_MAX])
+    more = len(problems) - _PROBLEMS_SHOWN_MAX
+    return FeedRefused(FeedRefusal.MALFORMED, f"{shown}; and {more} more" if more > 0 else shown)
+
+
+def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
+    path = ""
+    for step in place:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif _PLAIN_NAME.fullmatch(step):
+            path += f".{step}" if path else step
+        else:  # the name of an unknown field is input too
+            path += ".(unprintable)"
+    if kind == "extra_forbidden":
+        message = "unknown field"
+    return f"{path or 'document'}: {message.removeprefix('Value error, ')}"
+
+
+def _disagreements(document: FleetDocument) -> Iterator[str]:
+    """What single fields cannot tell, in document order."""
+    yield from _repeated("flavors", "id", (f.id for f in document.flavors))
+    yield from _repeated("regions", "id", (r.id for r in document.regions))
+    flavors = {f.id for f in document.flavors}
+    hosts_seen: set[str] = set()
+    for index, region in enumerate(document.regions):
+        yield from _region_disagreements(f"regions[{index}]", region, flavors)
+        for pod_index, pod in enumerate(region.pods):
+            yield from _pod_disagreements(f"regions[{index}].pods[{pod_index}]", pod, hosts_seen)
+
+
+def _region_disagreements(place: str, region: RegionPart, flavors: set[str]) -> Iterator[str]:
+    yield from _repeated(f"{place}.organizations", "entry", region.organizations or ())
+    yield from _repeated(f"{place}.pods", "id", (p.id for p in region.pods))
+    domains = [(p, d, domain.id) for p, pod in enumerate(region.pods) for d, domain in enumerate(pod.domains)]
+    seen: set[str] = set()
+    for p, d, domain_id in domains:
+        if domain_id in seen:
+            yield f"{place}.pods[{p}].domains[{d}].id: another domain of the region has it"
+        seen.add(domain_id)
+    yield from _repeated(
+        f"{place}.offerings", "accelerator and unit", ((o.accelerator, o.unit) for o in region.offerings)
+    )
+    terms: dict[str, tuple[str, int]] = {}
+    for index, offering in enumerate(region.offerings):
+        if offering.flavor_id not in flavors:
+            yield f"{place}.offerings[{index}].flavorId: no flavor has this id"
+        asked = (offering.device_type_resource_class, offering.hosts_per_unit)
+        if terms.setdefault(offering.flavor_id, asked) != asked:
+            yield (
+                f"{place}.offerings[{index}]: offerings of one flavor must agree on"
+                " deviceTypeResourceClass and hostsPerUnit"
+            )
+    for index, pod in enumerate(region.pods):
+        if pod.flavor_id not in flavors:
+            yield f"{place}.pods[{index}].flavorId: no flavor has this id"
+
+
+def _pod_disagreements(place: str, pod: PodPart, hosts_seen: set[str]) -> Iterator[str]:
+    yield from _repeated(f"{place}.domains", "position", (d.position for d in pod.domains))
+    for index, domain in enumerate(pod.domains):
+        yield from _repeated(f"{place}.domains[{index}].hosts", "slot", (h.slot for h in domain.hosts))
+        for host_index, host in enumerate(domain.hosts):
+            if host.id in hosts_seen:
+                yield f"{place}.domains[{index}].hosts[{host_index}].id: another host has it"
+            hosts_seen.add(host.id)
+
+
+def _repeated(place: str, what: str, values: Iterable[Hashable]) -> Iterator[str]:
+    seen: set[Hashable] = set()
+    for index, value in enumerate(values):
+        if value in seen:
+            yield f"{place}[{index}]: repeats the {what} of another one"
+        seen.add(value)
+
+
+def _fleet(document: FleetDocument) -> Fleet:
+    flavors = {f.id: _flavor(f) for f in document.flavors}
+    observed_at = int(document.observed_at.timestamp())
+    return Fleet(
+        sequence=document.sequence,
+        digest=_digest(document),
+        observed_at=observed_at,
+        regions={
+            r.id: ReportedRegion(_region(r, flavors, observed_at), {p.id: _pod(r.id, p) for p in r.pods})
+            for r in sorted(document.regions, key=lambda r: r.id)
+        },
+    )
+
+
+def _flavor(part: FlavorPart) -> Flavor:
+    gpu = Gpu(
+        vendor=part.gpu.vendor,
+        model=part.gpu.model,
+        physical_count=part.gpu.physical_count,
+        logical_count=part.gpu.logical_count,
+        memory_gib=part.gpu.memory_gib,
+    )
+    return Flavor(id=part.id, cpus=part.cpus, memory_gib=part.memory_gib, disk_gb=part.disk_gb, gpu=gpu)
+
+
+def _region(part: RegionPart, flavors: dict[str, Flavor], observed_at: int) -> Region:
+    offerings = (
+        Offering(
+            region_id=part.id,
+            accelerator=o.accelerator,
+            unit=o.unit,
+            flavor=flavors[o.flavor_id],
+            device_type_resource_class=o.device_type_resource_class,
+            hosts_per_unit=o.hosts_per_unit,
+        )
+        for o in part.offerings
+    )
+    return Region(
+        id=part.id,
+        organizations=frozenset(part.organizations or ()),
+        offerings=tuple(sorted(offerings, key=lambda o: (o.accelerator, o.unit))),
+        observed_at=observed_at,
+    )
+
+
+def _pod(region_id: str, part: PodPart) -> Pod:
+    return Pod(
+        region_id=region_id,
+        id=part.id,
+        flavor_id=part.flavor_id,
+        version=0,
+        domains=tuple(_domain(d) for d in sorted(part.domains, key=lambda d: d.position)),
+    )
+
+
+def _domain(part: DomainPart) -> Domain:
+    hosts = (
+        Host(h.slot, h.id, h.name or h.id, h.resource_class, HostState(h.state.value)) for h in part.hosts
+    )
+    return Domain(
+        position=part.position,
+        id=part.id,
+        name=part.name or part.id,
+        cordoned=part.cordoned,
+        hosts=tuple(sorted(hosts, key=lambda h: h.slot)),
+    )
+
+
+def _digest(document: FleetDocument) -> str:
+    """Fingerprint of what the document says: the order of fields and entries and defaults do not count."""
+    content = document.model_dump(mode="json", by_alias=True)
+    canonical = json.dumps(_sorted(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _sorted(value: Any) -> Any:
+    """The value with every list in an order of its own content: no list of the document is a sequence."""
+    if isinstance(value, dict):
+        return {name: _sorted(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return sorted((_sorted(part) for part in value), key=lambda part: json.dumps(part, sort_keys=True))
+    return value

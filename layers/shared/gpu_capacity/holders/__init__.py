@@ -1,0 +1,1 @@
+"""What owns capacity, and how it lives. Pure: standard library only."""

@@ -1,0 +1,155 @@
+"""A reservation: its record, its statuses, and the one table of moves between them.
+
+::
+
+    pending ──► provisioning ──► provisioned
+       │             │  │             │
+       │             │  └──► error    │          error: servers undone, capacity released
+       ▼             ▼         ▼      ▼
+       └────────────► deprovisioning ◄┘          wins over everything else
+                           │
+                           ▼
+                         gone                    the record is removed; GET answers 404
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gpu_capacity.placement.model import Placement
+
+UNITS_PER_RESERVATION_MAX: Final = 128
+"""The largest published scalable unit. One condition per unit must fit one 4 KB expression."""
+
+
+class Status(StrEnum):
+    """Provisioning status. ``gone`` is only ever seen on a tombstone, never by a customer."""
+
+    PENDING = "pending"
+    PROVISIONING = "provisioning"
+    PROVISIONED = "provisioned"
+    DEPROVISIONING = "deprovisioning"
+    ERROR = "error"
+    GONE = "gone"
+
+
+TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
+    Status.PENDING: frozenset({Status.PROVISIONING, Status.DEPROVISIONING}),
+    Status.PROVISIONING: frozenset({Status.PROVISIONED, Status.ERROR, Status.DEPROVISIONING}),
+    Status.PROVISIONED: frozenset({Status.DEPROVISIONING}),
+    Status.ERROR: frozenset({Status.DEPROVISIONING}),
+    Status.DEPROVISIONING: frozenset({Status.GONE}),
+    Status.GONE: frozenset(),
+}
+
+UNSETTLED: Final = frozenset({Status.PENDING, Status.PROVISIONING, Status.DEPROVISIONING})
+"""Statuses in which a workflow still has to do something."""
+
+
+def sources_of(target: Status) -> list[Status]:
+    """The statuses that may turn into ``target``, in the order of the table."""
+    return [status for status, targets in TRANSITIONS.items() if target in targets]
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A customer's label."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """The record of a reservation. Times are seconds since the epoch.
+
+    ``placement`` and ``topology_hash`` are ``None`` once the capacity is released. ``failure`` is set when
+    provisioning has begun to be undone, and stays as the message of status ``error``. ``attempt`` numbers
+    the executions of the current workflow, ``provision_attempt`` is the last one of provisioning once that
+    is over. ``deadline`` is when provisioning gives up. ``counted`` tells that the units are counted in the
+    organization's quota. ``keyed`` tells that the id stands for an
+    idempotency key.
+    """
+
+    id: str
+    organization_id: str
+    project_id: str
+    name: str
+    description: str | None
+    tags: tuple[Tag, ...]
+    region_id: str
+    accelerator: str
+    unit: str
+    count: int
+    flavor_id: str
+    hosts_per_unit: int
+    placement: Placement | None
+    topology_hash: str | None
+    status: Status
+    created_at: int
+    created_by: str
+    fingerprint: str
+    keyed: bool
+    counted: bool
+    attempt: int = 0
+    provision_attempt: int = 0
+    unsettled_since: int | None = None
+    deadline: int | None = None
+    failure: str | None = None
+    deleted_at: int | None = None
+
+    @property
+    def claimed_units(self) -> int:
+        """How many units the reservation owns."""
+        return self.placement.count if self.placement else 0
+
+    @property
+    def hosts_expected(self) -> int:
+        """How many hosts the claim covers."""
+        return self.claimed_units * self.hosts_per_unit
+
+    @property
+    def server_owner(self) -> str:
+        """Under which name the host provider knows the holder.
+
+        The creation time is part of it: the provider's fence of a reservation that is gone must not stop a
+        later one which came to have the same id through the same idempotency key.
+        """
+        return f"{self.id}-{self.created_at}"
+
+    @property
+    def workflow(self) -> str | None:
+        """The workflow that has to settle the record, if any: ``provision`` or ``deprovision``."""
+        if self.status not in UNSETTLED:
+            return None
+        return "deprovision" if self.status is Status.DEPROVISIONING else "provision"
+
+    def has_tags(self, wanted: tuple[Tag, ...]) -> bool:
+        """Whether every wanted tag is among the reservation's."""
+        return all(tag in self.tags for tag in wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """How many units of a subject (an accelerator) an organization may own, and how many it does."""
+
+    organization_id: str
+    subject: str
+    limit: int
+    used: int
+
+    def allows(self, count: int) -> bool:
+        """Whether so many more would stay within the limit."""
+        return self.used + count <= self.limit
+
+
+def execution_name(workflow: str, reservation: Reservation, attempt: int) -> str:
+    """The name of a workflow execution: the same for whoever starts it, so it starts once.
+
+    Step Functions remembers names for 90 days; the creation time keeps apart two reservations that came,
+    one after the other, to have the same id through the same idempotency key.
+    """
+    return f"{workflow}-{reservation.id}-{reservation.created_at}-{attempt}"

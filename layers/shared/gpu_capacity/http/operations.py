@@ -1,0 +1,46 @@
+"""Every operation of the HTTP APIs, once: function folder, route, handler, OpenAPI and 405 all follow it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation; ``path`` is in the notation of API Gateway and OpenAPI."""
+
+    name: str
+    method: str
+    path: str
+
+    @property
+    def route(self) -> str:
+        """The path in the notation of the router: ``{id}`` becomes ``<id>``."""
+        return self.path.replace("{", "<").replace("}", ">")
+
+
+OPERATIONS: Final[dict[str, Operation]] = {
+    operation.name: operation
+    for operation in (
+        Operation("create_reservation", "POST", "/api/v2/reservations"),
+        Operation("list_reservations", "GET", "/api/v2/reservations"),
+        Operation("get_reservation", "GET", "/api/v2/reservations/{reservationID}"),
+        Operation("delete_reservation", "DELETE", "/api/v2/reservations/{reservationID}"),
+        Operation("list_reservation_units", "GET", "/api/v2/reservation-units"),
+        Operation("get_version", "GET", "/api/version"),
+    )
+}
+
+
+def methods_of(path: str) -> list[str]:
+    """The methods that a concrete path takes, in alphabetical order; empty for an unknown path."""
+    segments = path.split("/")
+    return sorted(o.method for o in OPERATIONS.values() if _matches(o.path.split("/"), segments))
+
+
+def _matches(template: list[str], segments: list[str]) -> bool:
+    return len(template) == len(segments) and all(
+        bool(segment) if expected.startswith("{") else expected == segment
+        for expected, segment in zip(template, segments, strict=True)
+    )

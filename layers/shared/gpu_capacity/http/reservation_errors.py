@@ -1,0 +1,93 @@
+"""Errors in the shape of the reservations API: ``{error, error_description, trace_id}``.
+
+The error words are the published enum; it has none for capacity, so a 507 is a ``server_error`` whose
+description tells the figures. ``docs/errors.md`` tells customers what to do on each.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.errors import (
+    CapacityError,
+    Conflict,
+    Forbidden,
+    InsufficientCapacity,
+    InvalidRequest,
+    NotFound,
+    TryAgain,
+    Unauthenticated,
+)
+from gpu_capacity.http.call import BodyInvalid, BodyTooLarge, MalformedBody, Reply, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RETRY_AFTER_SECONDS: Final = 1
+
+# The most specific class that an error is an instance of decides.
+_ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
+    InvalidRequest: (400, "invalid_request"),
+    MalformedBody: (400, "invalid_request"),
+    BodyInvalid: (400, "invalid_request"),
+    Unauthenticated: (401, "access_denied"),
+    Forbidden: (403, "forbidden"),
+    NotFound: (404, "not_found"),
+    Conflict: (409, "conflict"),
+    BodyTooLarge: (413, "request_entity_too_large"),
+    UnsupportedMediaType: (415, "unsupported_media_type"),
+    InsufficientCapacity: (507, "server_error"),
+}
+
+
+class ReservationErrors:
+    """Maps every error to a reply; the only place that knows this shape."""
+
+    def refuse(self, error: CapacityError, trace_id: str) -> Reply:
+        """An error that was raised on purpose."""
+        for kind in type(error).__mro__:
+            if kind in _ANSWERS:
+                status, word = _ANSWERS[kind]
+                return _reply(status, word, _describe(error), trace_id, _headers(error))
+        if isinstance(error, TryAgain):
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return _reply(500, "server_error", "the request was not decided: try again", trace_id, headers)
+        return self.unexpected(trace_id)
+
+    def unexpected(self, trace_id: str) -> Reply:
+        """A defect: the log has the stack under the trace id, the customer only gets the id."""
+        return _reply(500, "server_error", "an unexpected error occurred", trace_id)
+
+    def unknown_route(self, trace_id: str) -> Reply:
+        """No operation has this path."""
+        return _reply(404, "not_found", "the requested resource does not exist", trace_id)
+
+    def wrong_method(self, allowed: Sequence[str], trace_id: str) -> Reply:
+        """Operations have this path, under other methods."""
+        return _reply(
+            405,
+            "method_not_allowed",
+            "the requested method is not allowed on this resource",
+            trace_id,
+            {"Allow": ", ".join(allowed)},
+        )
+
+
+def _reply(status: int, word: str, text: str, trace_id: str, headers: dict[str, str] | None = None) -> Reply:
+    body = {"error": word, "error_description": text, "trace_id": trace_id}
+    return Reply(status, body, {"Cache-Control": "no-cache", **(headers or {})})
+
+
+def _describe(error: CapacityError) -> str:
+    """Names failing fields, never echoes what was sent."""
+    if isinstance(error, BodyInvalid):
+        problem = error.problems[0]
+        place = ".".join(str(part) for part in problem["loc"])
+        return f"{place}: {problem['msg']}" if place else str(problem["msg"])
+    return str(error)
+
+
+def _headers(error: CapacityError) -> dict[str, str]:
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": error.challenge}
+    return {}

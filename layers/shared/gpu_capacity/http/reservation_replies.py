@@ -1,0 +1,84 @@
+"""Replies of the reservations API: the status of each success, and what its queries mean."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity import API_NAME, API_VERSION
+from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.holders.reservation import Tag
+from gpu_capacity.http.call import Reply
+from gpu_capacity.http.reservation_models import VersionRead, as_json, reservation_view, unit_view
+from gpu_capacity.services.read_reservations import ReservationFilter, UnitFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_capacity.http.call import Call
+    from gpu_capacity.placement.snapshot import UnitCounts
+    from gpu_capacity.services.observation import Observed
+    from gpu_capacity.topology.model import Offering
+
+NO_CACHE: Final = {"Cache-Control": "no-cache"}
+
+
+def created(observed: Observed, *, dry_run: bool) -> Reply:
+    """202 with the reservation that is being made; 200 where nothing is."""
+    status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
+    return Reply(status, reservation_view(observed), NO_CACHE)
+
+
+def one(observed: Observed) -> Reply:
+    """200 with a reservation."""
+    return Reply(HTTPStatus.OK, reservation_view(observed), NO_CACHE)
+
+
+def many(observed: Sequence[Observed]) -> Reply:
+    """200 with a plain array, empty where there is nothing."""
+    return Reply(HTTPStatus.OK, [reservation_view(entry) for entry in observed], NO_CACHE)
+
+
+def deleting() -> Reply:
+    """202 without a body."""
+    return Reply(HTTPStatus.ACCEPTED, None, NO_CACHE)
+
+
+def units(offered: Sequence[tuple[Offering, UnitCounts]]) -> Reply:
+    """200 with the offerings."""
+    return Reply(HTTPStatus.OK, [unit_view(offering, counts) for offering, counts in offered], NO_CACHE)
+
+
+def version() -> Reply:
+    """200 with name and version."""
+    return Reply(HTTPStatus.OK, as_json(VersionRead(name=API_NAME, version=API_VERSION)), NO_CACHE)
+
+
+def reservation_filter(call: Call) -> ReservationFilter:
+    """From the query parameters of the list.
+
+    Raises:
+        InvalidRequest: a tag selector is not ``name=value`` with exactly one ``=``.
+    """
+    return ReservationFilter(
+        organizations=call.values("organizationID"),
+        projects=call.values("projectID"),
+        regions=call.values("regionID"),
+        tags=tuple(_tag(selector) for selector in call.ordered_values("tag")),
+    )
+
+
+def unit_filter(call: Call) -> UnitFilter:
+    """From the query parameters of the offerings."""
+    return UnitFilter(
+        regions=call.values("regionID"),
+        accelerators=call.values("accelerator"),
+        units=call.values("unit"),
+    )
+
+
+def _tag(selector: str) -> Tag:
+    name, separator, value = selector.partition("=")
+    if not separator or "=" in value:
+        raise InvalidRequest("query tag", "must be name=value with exactly one equals sign")
+    return Tag(name, value)

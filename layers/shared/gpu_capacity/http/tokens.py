@@ -1,0 +1,161 @@
+"""Verifies bearer tokens: the same code deployed and local, for every API.
+
+A gateway authorizer would answer in one error shape for all three APIs, and the local emulators do not
+enforce one; so the token is verified here.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import jwt
+
+from gpu_capacity.access import Caller
+from gpu_capacity.errors import StorageUnavailable, Unauthenticated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ALGORITHMS_ALLOWED: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
+"""Only signatures by private keys: with a shared secret every verifier could issue tokens."""
+
+ORGANIZATIONS_MAX: Final = 50
+_LEEWAY_SECONDS: Final = 10
+_KEYS_SECONDS: Final = 300
+_REFRESH_SECONDS_MIN: Final = 30
+_FETCH_SECONDS_MAX: Final = 3
+_FETCH_BYTES_MAX: Final = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRules:
+    """What a token must say, and under which claims it says who the caller is."""
+
+    issuer: str
+    audience: str
+    algorithms: Sequence[str]
+    organizations_claim: str
+    projects_claim: str
+    permissions_claim: str
+    name_claim: str
+
+
+class KeySource(Protocol):
+    """Where public keys come from."""
+
+    def keys(self, *, refresh: bool) -> jwt.PyJWKSet:
+        """The issuer's key set; ``refresh`` asks for a later one than was returned before."""
+
+
+class StaticKeys:
+    """A key set from the configuration."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._keys = jwt.PyJWKSet.from_dict(dict(document))
+
+    def keys(self, *, refresh: bool) -> jwt.PyJWKSet:  # noqa: ARG002 - there is no later one
+        """The configured set."""
+        return self._keys
+
+
+class RemoteKeys:
+    """A key set behind a JWKS address, kept for some minutes.
+
+    An unknown key id asks for a refresh, because issuers rotate keys; but not more often than every half
+    minute, or anybody could make this service hammer the issuer with made-up key ids.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._kept: jwt.PyJWKSet | None = None
+        self._fetched_at = 0.0
+
+    def keys(self, *, refresh: bool) -> jwt.PyJWKSet:
+        """The set as it was at most five minutes ago.
+
+        Raises:
+            StorageUnavailable: the issuer does not answer and no set is kept.
+        """
+        age = time.monotonic() - self._fetched_at
+        if self._kept is not None and age < (_REFRESH_SECONDS_MIN if refresh else _KEYS_SECONDS):
+            return self._kept
+        try:
+            with urllib.request.urlopen(self._url, timeout=_FETCH_SECONDS_MAX) as answer:  # noqa: S310 - settings admit https only
+                self._kept = jwt.PyJWKSet.from_dict(json.loads(answer.read(_FETCH_BYTES_MAX)))
+        except (OSError, ValueError, jwt.PyJWTError, urllib.error.URLError) as error:
+            if self._kept is None:
+                raise StorageUnavailable(
+                    "the token issuer's keys cannot be read", outcome_unknown=False
+                ) from error
+        self._fetched_at = time.monotonic()
+        return self._kept
+
+
+class TokenVerifier:
+    """Turns an ``Authorization`` header into a caller."""
+
+    def __init__(self, rules: TokenRules, source: KeySource) -> None:
+        self._rules = rules
+        self._source = source
+
+    def verify(self, authorization: str | None) -> Caller:
+        """Who calls.
+
+        Raises:
+            Unauthenticated: no bearer token, or one that does not verify in every respect.
+        """
+        scheme, _, token = (authorization or "").strip().partition(" ")
+        token = token.strip()
+        if scheme.lower() != "bearer" or not token:
+            raise Unauthenticated("authentication failed: a bearer token is required", token_sent=False)
+        try:
+            claims = jwt.decode(
+                token,
+                self._key_for(token),
+                algorithms=list(self._rules.algorithms),
+                issuer=self._rules.issuer,
+                audience=self._rules.audience,
+                leeway=_LEEWAY_SECONDS,
+                options={"require": ["exp", "iss", "aud", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Unauthenticated(
+                "authentication failed: the access token is not valid", token_sent=True
+            ) from error
+        return self._caller(claims)
+
+    def _key_for(self, token: str) -> jwt.PyJWK:
+        key_id = jwt.get_unverified_header(token).get("kid")
+        for refresh in (False, True):
+            for key in self._source.keys(refresh=refresh).keys:
+                if key_id is None or key.key_id == key_id:
+                    return key
+        raise jwt.InvalidKeyError("no key of the issuer has this id")
+
+    def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        subject = claims["sub"]
+        name = claims.get(self._rules.name_claim)
+        organizations = _words(claims.get(self._rules.organizations_claim))
+        if not subject or len(organizations) > ORGANIZATIONS_MAX:
+            raise Unauthenticated("authentication failed: the access token is not valid", token_sent=True)
+        return Caller(
+            subject=subject,
+            name=name if isinstance(name, str) and name else subject,
+            organizations=organizations,
+            projects=_words(claims.get(self._rules.projects_claim)),
+            permissions=_words(claims.get(self._rules.permissions_claim)),
+        )
+
+
+def _words(claim: Any) -> frozenset[str]:
+    """A claim that is a list of texts, or one text of words as OAuth's ``scope`` is."""
+    if isinstance(claim, str):
+        return frozenset(claim.split())
+    if isinstance(claim, list):
+        return frozenset(word for word in claim if isinstance(word, str) and word)
+    return frozenset()

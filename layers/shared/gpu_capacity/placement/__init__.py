@@ -1,0 +1,1 @@
+"""Where a request goes. Pure and deterministic: standard library only, no clock, no randomness of its own."""

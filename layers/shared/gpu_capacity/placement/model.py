@@ -1,0 +1,57 @@
+"""What placement is asked, and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """``count`` contiguous units.
+
+    ``seed`` decides between equals: the same seed on the same snapshot decides alike, different seeds
+    spread. ``attempt`` counts the races already lost; each one widens the choice.
+    """
+
+    count: int
+    seed: int
+    attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """``count`` domains of one pod, from position ``start`` on."""
+
+    pod_id: str
+    start: int
+    count: int
+
+    @property
+    def positions(self) -> range:
+        """Every position of the placement."""
+        return range(self.start, self.start + self.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Unplaceable:
+    """Why a request does not fit, in units.
+
+    ``available`` are complete and unclaimed, all of them in runs that are too short; ``largest_run`` is the
+    longest of those runs. The others are excluded, each counted once by the first reason that applies:
+    ``claimed``, ``cordoned``, ``incomplete``.
+    """
+
+    requested: int
+    available: int
+    largest_run: int
+    claimed: int
+    cordoned: int
+    incomplete: int
+
+    def describe(self) -> str:
+        """One sentence for the customer."""
+        return (
+            f"insufficient capacity: {self.requested} contiguous units requested, "
+            f"{self.available} available, largest contiguous count {self.largest_run} "
+            f"(excluded: {self.claimed} claimed, {self.cordoned} cordoned, {self.incomplete} incomplete)"
+        )

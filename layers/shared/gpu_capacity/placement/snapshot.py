@@ -1,0 +1,93 @@
+"""A region as it was last seen: shapes and ownership of its pods, laid out for placement.
+
+The snapshot is only advisory. What it allows is re-validated by the conditions of the write; what it
+refuses is only believed after a strongly consistent read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_capacity.placement.line import Line, PodBits, longest_run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gpu_capacity.topology.model import PodShape
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Which positions of a pod are owned, as a mask, and the topology version they were read with."""
+
+    pod_id: str
+    version: int
+    claimed: int
+
+
+@dataclass(frozen=True, slots=True)
+class UnitCounts:
+    """Aggregate capacity of an offering; always ``largest_run <= available <= total``."""
+
+    total: int
+    available: int
+    largest_run: int
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Pods of one region and flavor. Build it with ``Snapshot.of``."""
+
+    shapes: Mapping[str, PodShape]
+    owned: Mapping[str, Ownership]
+    line: Line
+
+    @classmethod
+    def of(cls, shapes: Iterable[PodShape], owned: Iterable[Ownership]) -> Snapshot:
+        """Join shapes and ownership. A pod seen in two different versions is left out: see ``stale_pods``."""
+        by_pod = {ownership.pod_id: ownership for ownership in owned}
+        known = {shape.pod_id: shape for shape in shapes}
+        line = Line.of(
+            pod_bits(shape, by_pod[pod_id])
+            for pod_id, shape in known.items()
+            if pod_id in by_pod and by_pod[pod_id].version == shape.version
+        )
+        return cls(known, by_pod, line)
+
+    @property
+    def stale_pods(self) -> frozenset[str]:
+        """Pods whose shape and ownership were read on different sides of a change of topology."""
+        return frozenset(
+            pod_id
+            for pod_id, ownership in self.owned.items()
+            if pod_id not in self.shapes or self.shapes[pod_id].version != ownership.version
+        )
+
+    def seeing(self, ownership: Ownership) -> Snapshot:
+        """The snapshot with one pod's ownership replaced by a later reading."""
+        return Snapshot.of(self.shapes.values(), {**self.owned, ownership.pod_id: ownership}.values())
+
+    def version_of(self, pod_id: str) -> int:
+        """The topology version that a placement in this pod was decided on."""
+        return self.owned[pod_id].version
+
+    def counts(self) -> UnitCounts:
+        """How many units there are, are available, and are available side by side."""
+        return UnitCounts(
+            total=sum(pod.total.bit_count() for pod in self.line.pods),
+            available=self.line.free.bit_count(),
+            largest_run=longest_run(self.line.free),
+        )
+
+
+def pod_bits(shape: PodShape, ownership: Ownership) -> PodBits:
+    """One pod as masks. Only domains that the topology knows can be free."""
+    known = complete = cordoned = 0
+    for domain in shape.domains:
+        bit = 1 << domain.position
+        known |= bit
+        complete |= bit if domain.complete else 0
+        cordoned |= bit if domain.cordoned else 0
+    length = max(known.bit_length(), 1)
+    return PodBits(shape.pod_id, length, known, complete, cordoned, ownership.claimed & ((1 << length) - 1))

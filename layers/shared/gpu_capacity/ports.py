@@ -1,0 +1,130 @@
+"""What the use cases need from outside. Each port has two implementations that pass one contract suite."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class Clock(Protocol):
+    """Wall-clock time."""
+
+    def now(self) -> int:
+        """Whole seconds since the epoch, UTC."""
+
+
+class Pause(Protocol):
+    """Waiting between attempts."""
+
+    def __call__(self, attempt: int) -> None:
+        """Wait a jittered while that grows with ``attempt`` (from 0)."""
+
+
+class Ids(Protocol):
+    """Source of identifiers."""
+
+    def random_bytes(self) -> bytes:
+        """16 unpredictable bytes."""
+
+
+class Telemetry(Protocol):
+    """Logs, metrics and the audit trail."""
+
+    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
+        """Add to a metric. Dimensions must be few and of few values."""
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
+        """One line for one write: who did what to which thing, and how it ended."""
+
+    def info(self, message: str, **details: object) -> None:
+        """A fact an operator may want to read. Never a token, a body or a secret."""
+
+    def warning(self, message: str, **details: object) -> None:
+        """Something that repaired itself, or will be repaired by a schedule."""
+
+
+class FleetFeed(Protocol):
+    """Where the fleet manager publishes its document."""
+
+    def read(self) -> bytes:
+        """The document as it stands now.
+
+        Raises:
+            FeedRefused: ``unreachable`` or ``too_large``.
+        """
+
+
+class WorkflowState(StrEnum):
+    """What became of an execution."""
+
+    ABSENT = "absent"
+    RUNNING = "running"
+    ENDED = "ended"
+
+
+class Workflows(Protocol):
+    """Starts, stops and watches the state machines. All methods raise ``WorkflowUnavailable``."""
+
+    def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
+        """Start ``machine`` under ``name``; false when that name was used before."""
+
+    def state(self, machine: str, name: str) -> WorkflowState:
+        """What became of the execution of that name."""
+
+    def stop(self, machine: str, name: str, cause: str) -> None:
+        """Stop the execution if it runs; it is no error if it does not."""
+
+
+class ServerState(StrEnum):
+    """A server on its way up or down."""
+
+    STARTING = "starting"
+    READY = "ready"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that occupies a host for a holder. ``message`` says what failed, for people."""
+
+    holder_id: str
+    host_id: str
+    state: ServerState
+    message: str = ""
+
+
+class PinOutcome(StrEnum):
+    """What became of a request to pin a server."""
+
+    PINNED = "pinned"
+    FENCED = "fenced"
+    OCCUPIED = "occupied"
+
+
+class HostProvider(Protocol):
+    """Puts servers on hosts and takes them away. All methods raise ``ProviderUnavailable``.
+
+    The fence is what makes a late request harmless: once ``fence`` has returned, no ``pin`` for that holder
+    can create a server any more, however long it was under way. Without it, a pin that was sent before a
+    delete could land after the last sweep and leave a server on hardware that is sold to somebody else.
+    """
+
+    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
+        """Start the holder's server on that host; repeated, it changes nothing and answers ``pinned``.
+
+        ``occupied`` when another holder's server is there, ``fenced`` after ``fence``.
+        """
+
+    def fence(self, holder_id: str) -> None:
+        """From now on refuse every ``pin`` for this holder. Idempotent."""
+
+    def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
+        """Begin to delete the holder's servers on those hosts; absent ones are no error."""
+
+    def servers(self, holder_id: str) -> Sequence[Server]:
+        """All servers of the holder, those being deleted included, in host id order."""

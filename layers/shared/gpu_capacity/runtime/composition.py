@@ -1,0 +1,128 @@
+"""The composition root: builds every collaborator, once per execution environment, when first needed.
+
+Importing a handler reads no environment and opens no client; the first invocation does.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from botocore.config import Config
+
+from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
+from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.inventory_store import InventoryStore
+from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.runtime.observability import Observability
+from gpu_capacity.runtime.settings import Environment, TableNames
+from gpu_capacity.services.context import Limits, Services
+
+if TYPE_CHECKING:
+    from gpu_capacity.http.tokens import TokenVerifier
+    from gpu_capacity.services.sync_inventory import SyncReport
+
+# A read or a write answers in tens of milliseconds; what takes seconds is sent again rather than waited for.
+_CLIENT_CONFIG = {
+    "retries": {"mode": "standard", "total_max_attempts": 4},
+    "connect_timeout": 2,
+    "read_timeout": 5,
+}
+
+
+@cache
+def environment() -> Environment:
+    """The process's environment."""
+    return Environment(os.environ)
+
+
+@cache
+def observability() -> Observability:
+    """Logger, metrics and tracer."""
+    return Observability()
+
+
+@cache
+def services() -> Services:
+    """The collaborators of the use cases."""
+    env = environment()
+    tables = TableNames.read(env)
+    database = Database(client("dynamodb"))
+    clock, pause = SystemClock(), JitteredPause()
+    return Services(
+        inventory=InventoryStore(database, tables.inventory, clock),
+        reservations=ReservationStore(database, tables.inventory, tables.holders, pause),
+        provider=SimulatedRegion(database, tables.servers, clock, pause, _behaviour(env)),
+        workflows=StepFunctionsWorkflows(
+            cast("Any", client("stepfunctions")),
+            {
+                "provision": env.text("PROVISION_STATE_MACHINE_ARN"),
+                "deprovision": env.text("DEPROVISION_STATE_MACHINE_ARN"),
+            },
+        ),
+        telemetry=observability(),
+        clock=clock,
+        ids=SystemIds(),
+        pause=pause,
+        limits=Limits(
+            provisioning_seconds_max=env.whole("PROVISIONING_SECONDS_MAX", 1500, least=1),
+            teardown_seconds_max=env.whole("TEARDOWN_SECONDS_MAX", 900, least=1),
+            reconcile_grace_seconds=env.whole("RECONCILE_GRACE_SECONDS", 60, least=1),
+        ),
+    )
+
+
+@cache
+def verifier() -> TokenVerifier:
+    """The token verifier. Imported late: workflow tasks verify no tokens and need no cryptography."""
+    from gpu_capacity.http import tokens  # noqa: PLC0415 - see above
+    from gpu_capacity.runtime.token_settings import key_source, token_rules  # noqa: PLC0415 - see above
+
+    return tokens.TokenVerifier(token_rules(environment()), key_source(environment()))
+
+
+def synchronize() -> SyncReport:
+    """One run of the inventory sync. Imported late: nothing else validates fleet documents."""
+    from gpu_capacity.dynamodb.fleet_store import FleetStore  # noqa: PLC0415 - see above
+    from gpu_capacity.fleet.feeds import feed_at  # noqa: PLC0415 - see above
+    from gpu_capacity.services.sync_inventory import (  # noqa: PLC0415 - see above
+        FleetSync,
+        SyncLimits,
+        sync_inventory,
+    )
+
+    env = environment()
+    return sync_inventory(
+        FleetSync(
+            feed=feed_at(env.text("FLEET_SOURCE"), lambda: client("s3")),
+            store=FleetStore(Database(client("dynamodb")), TableNames.read(env).inventory),
+            telemetry=observability(),
+            pause=JitteredPause(),
+            limits=SyncLimits(max_drop_share=env.share("FLEET_MAX_DROP_SHARE", 0.2)),
+        )
+    )
+
+
+@cache
+def client(service: str) -> Any:
+    """A low-level client. An empty endpoint counts as none: the template declares the variable always."""
+    return boto3.client(
+        service,  # type: ignore[call-overload]
+        endpoint_url=environment().optional("AWS_ENDPOINT_URL"),
+        config=Config(**_CLIENT_CONFIG),  # type: ignore[arg-type]
+    )
+
+
+def _behaviour(env: Environment) -> SimulatedBehaviour:
+    return SimulatedBehaviour(
+        ready_seconds=env.whole("SIMULATED_READY_SECONDS", 2),
+        delete_seconds=env.whole("SIMULATED_DELETE_SECONDS", 1),
+        failure_share=env.share("SIMULATED_FAILURE_SHARE", 0.0),
+        stuck_share=env.share("SIMULATED_STUCK_SHARE", 0.0),
+        failing_hosts=frozenset(env.words("SIMULATED_FAILING_HOSTS")),
+        stuck_hosts=frozenset(env.words("SIMULATED_STUCK_HOSTS")),
+    )

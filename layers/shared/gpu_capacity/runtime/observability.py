@@ -1,0 +1,78 @@
+"""Logger, metrics and tracer of AWS Lambda Powertools, behind the ``Telemetry`` port."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from aws_lambda_powertools import Logger, Metrics, Tracer, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LambdaHandler: TypeAlias = "Callable[[dict[str, Any], Any], Any]"
+
+NAMESPACE: Final = "GpuCapacity"
+SERVICE: Final = "gpu-capacity"
+
+_AUDIT: Final = "audit"
+
+
+class Observability:
+    """What every function logs, counts and traces.
+
+    Log level and sampling come from Powertools' own variables (``POWERTOOLS_LOG_LEVEL``, …), tracing is on
+    where the template turned it on.
+    """
+
+    def __init__(self) -> None:
+        self.logger = Logger(service=SERVICE)
+        self.metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
+        self.tracer = Tracer(service=SERVICE, auto_patch=True, patch_modules=("botocore",))
+
+    def wrap(self, function: str, handler: LambdaHandler) -> LambdaHandler:
+        """A handler that logs with the request's ids, flushes its metrics and records a trace.
+
+        Neither events nor responses are logged or traced: they carry tokens and customers' data.
+        """
+
+        def observed(event: dict[str, Any], context: Any) -> Any:
+            self.logger.append_keys(function=function)
+            try:
+                return handler(event, context)
+            finally:
+                if self.metrics.metric_set:
+                    self.metrics.flush_metrics()
+
+        traced = self.tracer.capture_lambda_handler(observed, capture_response=False)
+        logged: LambdaHandler = self.logger.inject_lambda_context(traced, log_event=False, clear_state=True)
+        return logged
+
+    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
+        """See ``Telemetry.count``. With dimensions it is counted twice: under them, and in all for alarms."""
+        self.metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
+        if not dimensions:
+            return
+        with single_metric(
+            name=metric, unit=MetricUnit.Count, value=value, namespace=NAMESPACE
+        ) as measurement:
+            measurement.add_dimension(name="service", value=SERVICE)
+            for name, text in dimensions.items():
+                measurement.add_dimension(name=name, value=text)
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
+        """See ``Telemetry.audit``."""
+        self.logger.info(
+            _AUDIT,
+            extra={
+                "audit": {"actor": actor, "action": action, "target": target, "outcome": outcome, **details}
+            },
+        )
+
+    def info(self, message: str, **details: object) -> None:
+        """See ``Telemetry.info``."""
+        self.logger.info(message, extra={"details": details})
+
+    def warning(self, message: str, **details: object) -> None:
+        """See ``Telemetry.warning``."""
+        self.logger.warning(message, extra={"details": details})

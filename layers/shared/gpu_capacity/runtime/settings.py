@@ -1,0 +1,101 @@
+"""Settings from the environment, checked when they are read. ``README.md`` lists them for operators."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from gpu_capacity.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Environment:
+    """Typed access to environment variables; an empty one counts as absent."""
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        self._variables = variables
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text.
+
+        Raises:
+            Misconfigured: absent, and no default.
+        """
+        value = self._variables.get(name, "").strip() or default
+        if value is None:
+            raise Misconfigured(f"{name} is not set")
+        return value
+
+    def optional(self, name: str) -> str | None:
+        """A text or ``None``."""
+        return self._variables.get(name, "").strip() or None
+
+    def whole(self, name: str, default: int, *, least: int = 0) -> int:
+        """A whole number of at least ``least``."""
+        text = self.text(name, str(default))
+        if not text.isdecimal() or int(text) < least:
+            raise Misconfigured(f"{name} must be a whole number of at least {least}")
+        return int(text)
+
+    def share(self, name: str, default: float) -> float:
+        """A number between 0 and 1."""
+        try:
+            value = float(self.text(name, str(default)))
+        except ValueError:
+            value = -1.0
+        if not 0.0 <= value <= 1.0:
+            raise Misconfigured(f"{name} must be a number between 0 and 1")
+        return value
+
+    def words(self, name: str, default: str = "") -> list[str]:
+        """Words separated by commas."""
+        return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
+
+    def key_set(self, name: str) -> dict[str, Any] | None:
+        """A JWKS, as JSON or as base64url of it (which survives every shell)."""
+        text = self.optional(name)
+        if text is None:
+            return None
+        try:
+            if not text.startswith("{"):
+                text = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+            document = json.loads(text)
+        except (binascii.Error, ValueError) as error:
+            raise Misconfigured(f"{name} must be a JWKS as JSON or base64url of it") from error
+        if not isinstance(document, dict) or not document.get("keys"):
+            raise Misconfigured(f"{name} must be a JWKS with at least one key")
+        return document
+
+    def https_url(self, name: str) -> str | None:
+        """An address that is read over HTTPS; plain HTTP only from this machine, for development."""
+        url = self.optional(name)
+        if url is not None:
+            parts = urlsplit(url)
+            local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+            if parts.scheme != "https" and not local:
+                raise Misconfigured(f"{name} must be an https address")
+        return url
+
+
+@dataclass(frozen=True, slots=True)
+class TableNames:
+    """The three tables."""
+
+    inventory: str
+    holders: str
+    servers: str
+
+    @classmethod
+    def read(cls, environment: Environment) -> TableNames:
+        """From ``INVENTORY_TABLE``, ``HOLDERS_TABLE`` and ``SERVERS_TABLE``."""
+        return cls(
+            inventory=environment.text("INVENTORY_TABLE"),
+            holders=environment.text("HOLDERS_TABLE"),
+            servers=environment.text("SERVERS_TABLE"),
+        )

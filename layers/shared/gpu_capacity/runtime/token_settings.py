@@ -1,0 +1,46 @@
+"""Settings of the token verifier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.errors import Misconfigured
+from gpu_capacity.http.tokens import ALGORITHMS_ALLOWED, KeySource, RemoteKeys, StaticKeys, TokenRules
+
+if TYPE_CHECKING:
+    from gpu_capacity.runtime.settings import Environment
+
+
+def token_rules(env: Environment) -> TokenRules:
+    """What a token must say.
+
+    Raises:
+        Misconfigured: no issuer or audience, or an algorithm that is not a signature by a private key.
+    """
+    algorithms = env.words("AUTH_ALGORITHMS", "RS256,ES256")
+    if not set(algorithms) <= set(ALGORITHMS_ALLOWED):
+        raise Misconfigured(f"AUTH_ALGORITHMS must be of {', '.join(ALGORITHMS_ALLOWED)}")
+    return TokenRules(
+        issuer=env.text("AUTH_ISSUER"),
+        audience=env.text("AUTH_AUDIENCE"),
+        algorithms=algorithms,
+        organizations_claim=env.text("AUTH_CLAIM_ORGANIZATIONS", "organizations"),
+        projects_claim=env.text("AUTH_CLAIM_PROJECTS", "projects"),
+        permissions_claim=env.text("AUTH_CLAIM_PERMISSIONS", "permissions"),
+        name_claim=env.text("AUTH_CLAIM_NAME", "email"),
+    )
+
+
+def key_source(env: Environment) -> KeySource:
+    """Where the issuer's public keys come from: a static set wins over an address.
+
+    Raises:
+        Misconfigured: neither is set.
+    """
+    document = env.key_set("AUTH_JWKS")
+    if document is not None:
+        return StaticKeys(document)
+    url = env.https_url("AUTH_JWKS_URL")
+    if url is None:
+        raise Misconfigured("AUTH_JWKS or AUTH_JWKS_URL must be set")
+    return RemoteKeys(url)

@@ -1,0 +1,35 @@
+"""What the use cases work with, built once per execution environment by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.inventory_store import InventoryStore
+    from gpu_capacity.dynamodb.reservation_store import ReservationStore
+    from gpu_capacity.ports import Clock, HostProvider, Ids, Pause, Telemetry, Workflows
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Durations in seconds, from the settings."""
+
+    provisioning_seconds_max: int = 1500
+    teardown_seconds_max: int = 900
+    reconcile_grace_seconds: int = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The collaborators of every use case."""
+
+    inventory: InventoryStore
+    reservations: ReservationStore
+    provider: HostProvider
+    workflows: Workflows
+    telemetry: Telemetry
+    clock: Clock
+    ids: Ids
+    pause: Pause
+    limits: Limits

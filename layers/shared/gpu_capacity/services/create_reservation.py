@@ -1,0 +1,286 @@
+"""Reserve contiguous units: decide purely, commit conditionally.
+
+    snapshot → place → one transaction → on a lost race: see what the database showed, widen, place again
+
+The snapshot may be old; the transaction re-validates every domain of the placement and the topology version
+it was decided on. A refusal for lack of capacity is only given after a strongly consistent read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.access import Permission
+from gpu_capacity.dynamodb.reservation_store import (
+    Accepted,
+    AlreadyThere,
+    DomainsTaken,
+    QuotaMoved,
+    Tombstone,
+)
+from gpu_capacity.errors import (
+    Conflict,
+    Forbidden,
+    InsufficientCapacity,
+    InvalidRequest,
+    NotFound,
+    QuotaExceeded,
+    RaceLost,
+    StorageUnavailable,
+)
+from gpu_capacity.holders.ids import holder_id, keyed_holder_id, seed_of
+from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Quota, Reservation, Status, Tag
+from gpu_capacity.placement.choose import place
+from gpu_capacity.placement.model import Placement, Request
+from gpu_capacity.placement.snapshot import Ownership
+from gpu_capacity.services.observation import observe, observe_all
+from gpu_capacity.services.workflows import start_workflow
+from gpu_capacity.topology.units import topology_hash
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Caller
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.observation import Observed
+    from gpu_capacity.topology.model import Offering, Pod, Region
+
+ATTEMPTS_MAX: Final = 16
+"""Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
+region; sixteen losses in a row need more rivals at that instant than the API's throttle lets in."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationRequest:
+    """What the customer asks for, validated in form."""
+
+    organization_id: str
+    project_id: str
+    region_id: str
+    accelerator: str
+    unit: str
+    count: int
+    name: str
+    description: str | None = None
+    tags: tuple[Tag, ...] = ()
+
+    def fingerprint(self) -> str:
+        """Equal for equal requests: tells a retry from another request under the same idempotency key."""
+        parts = [
+            self.organization_id,
+            self.project_id,
+            self.region_id,
+            self.accelerator,
+            self.unit,
+            self.count,
+            self.name,
+            self.description or "",
+            [[tag.name, tag.value] for tag in self.tags],
+        ]
+        return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]
+
+
+def create_reservation(
+    services: Services,
+    caller: Caller,
+    request: ReservationRequest,
+    *,
+    idempotency_key: str | None = None,
+    dry_run: bool = False,
+) -> Observed:
+    """Reserve, record and start provisioning.
+
+    With ``dry_run`` everything is checked and placed and nothing is written.
+
+    Raises:
+        Forbidden: the token does not allow creating in that organization and project; ``QuotaExceeded``.
+        NotFound: the region is not there for this caller.
+        InvalidRequest: the region does not offer that accelerator and unit; more units than can be one claim.
+        Conflict: the idempotency key stands for another request, or for a reservation that is gone.
+        InsufficientCapacity: no run is long enough.
+        RaceLost, StorageUnavailable: nothing is wrong with the request; send it again.
+    """
+    caller.require(Permission.CREATE_RESERVATIONS)
+    if not caller.owns(request.organization_id, request.project_id):
+        raise Forbidden("the access token does not give access to the organization and project")
+    if idempotency_key is None:
+        identity = holder_id(services.ids.random_bytes())
+    else:
+        identity = keyed_holder_id(request.organization_id, caller.subject, idempotency_key)
+        # Looked up first, so that a retry gets its answer even when the region is full by now.
+        if found := services.reservations.find(request.organization_id, identity):
+            return _answer_again(services, found, request)
+    region, offering = _offering(services, caller, request)
+    draft = Reservation(
+        id=identity,
+        organization_id=request.organization_id,
+        project_id=request.project_id,
+        name=request.name,
+        description=request.description,
+        tags=request.tags,
+        region_id=region.id,
+        accelerator=offering.accelerator,
+        unit=offering.unit,
+        count=request.count,
+        flavor_id=offering.flavor.id,
+        hosts_per_unit=offering.hosts_per_unit,
+        placement=None,
+        topology_hash=None,
+        status=Status.PENDING,
+        created_at=services.clock.now(),
+        created_by=caller.name,
+        fingerprint=request.fingerprint(),
+        keyed=idempotency_key is not None,
+        counted=False,
+    )
+    draft = replace(draft, unsettled_since=draft.created_at)
+    quota = services.reservations.quota(draft.organization_id, draft.accelerator)
+    if dry_run:
+        _check_quota(draft, quota)
+        planned, pod, _ = _plan(services, draft, 0, fresh=True)
+        return observe(planned, pod, region.observed_at)
+    outcome = _accept(services, draft, quota)
+    if isinstance(outcome, AlreadyThere):
+        _audit(services, caller, draft, "already accepted")
+        return _answer_again(services, outcome.found, request)
+    reservation, pod = outcome
+    services.telemetry.count("ReservationsAccepted")
+    _audit(services, caller, draft, "accepted")
+    start_workflow(services, reservation)
+    return observe(reservation, pod, region.observed_at)
+
+
+def _audit(services: Services, caller: Caller, draft: Reservation, outcome: str) -> None:
+    services.telemetry.audit(
+        caller.subject,
+        "create_reservation",
+        draft.id,
+        outcome,
+        organization=draft.organization_id,
+        region=draft.region_id,
+        units=draft.count,
+    )
+
+
+def _offering(services: Services, caller: Caller, request: ReservationRequest) -> tuple[Region, Offering]:
+    """What is asked for, as the region offers it; a "no" is decided on a fresh read."""
+    region = services.inventory.region(request.region_id)
+    offering = region.offering(request.accelerator, request.unit) if region else None
+    if offering is None:
+        region = services.inventory.fresh_region(request.region_id)
+    if region is None or not (caller.is_operator or region.is_visible_to(caller.organizations)):
+        raise NotFound("the region does not exist")
+    offering = region.offering(request.accelerator, request.unit)
+    if offering is None:
+        raise InvalidRequest("spec.accelerator, spec.unit", "not offered in the region")
+    return region, offering
+
+
+def _accept(
+    services: Services, draft: Reservation, quota: Quota | None
+) -> tuple[Reservation, Pod] | AlreadyThere:
+    """Plan and commit until the transaction stands, within bounds."""
+    fresh = False
+    failure: StorageUnavailable | None = None
+    for attempt in range(ATTEMPTS_MAX):
+        _check_quota(draft, quota)
+        planned, pod, version = _plan(services, draft, attempt, fresh=fresh)
+        planned = replace(planned, counted=quota is not None)
+        placement = planned.placement
+        assert placement is not None  # noqa: S101 - _plan places or raises
+        fresh = False
+        try:
+            outcome = services.reservations.accept(planned, version, quota)
+        except StorageUnavailable as error:
+            # It may stand all the same, and what it took may have been the last there was: so the record
+            # is looked for before anything is decided again.
+            failure = error
+            services.pause(attempt)
+            if error.outcome_unknown and (
+                found := services.reservations.find(draft.organization_id, draft.id)
+            ):
+                return AlreadyThere(found)
+            continue
+        match outcome:
+            case Accepted():
+                _remember(services, planned, placement, version)
+                return planned, pod
+            case AlreadyThere():
+                return outcome
+            case QuotaMoved():
+                quota = outcome.quota
+            case DomainsTaken():
+                failure = None
+                services.telemetry.count("ClaimRacesLost")
+                if outcome.claims is None:
+                    services.inventory.forget_snapshot(draft.region_id, draft.flavor_id)
+                else:
+                    services.inventory.saw_claims(draft.region_id, draft.flavor_id, outcome.claims)
+                services.pause(attempt)
+    if failure is not None:
+        raise failure
+    raise RaceLost("other requests won every attempt")
+
+
+def _plan(
+    services: Services, draft: Reservation, attempt: int, *, fresh: bool
+) -> tuple[Reservation, Pod, int]:
+    """Place the draft: the reservation as it would be, its pod, and the topology version of the decision."""
+    inventory, region_id, flavor_id = services.inventory, draft.region_id, draft.flavor_id
+    while True:
+        if fresh:
+            snapshot = inventory.fresh_snapshot(region_id, flavor_id)
+        else:
+            snapshot, fresh = inventory.snapshot(region_id, flavor_id)
+        decision = place(snapshot.line, Request(draft.count, seed_of(draft.id), attempt))
+        if isinstance(decision, Placement):
+            if draft.count > UNITS_PER_RESERVATION_MAX:
+                raise InvalidRequest("spec.count", f"one claim has at most {UNITS_PER_RESERVATION_MAX} units")
+            version = snapshot.version_of(decision.pod_id)
+            pod = inventory.pod_at(region_id, decision.pod_id, version)
+            if pod is not None:
+                return _placed(draft, decision, pod), pod, version
+            if fresh:
+                raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
+        elif fresh:
+            services.telemetry.count("ReservationsRefused")
+            raise InsufficientCapacity(decision)
+        fresh = True
+
+
+def _placed(draft: Reservation, placement: Placement, pod: Pod) -> Reservation:
+    offering = (draft.region_id, draft.accelerator, draft.unit)
+    fingerprint = topology_hash(offering, pod.id, pod.between(placement.start, placement.count))
+    return replace(draft, placement=placement, topology_hash=fingerprint)
+
+
+def _check_quota(draft: Reservation, quota: Quota | None) -> None:
+    if quota is not None and not quota.allows(draft.count):
+        raise QuotaExceeded(
+            f"{draft.accelerator} units", requested=draft.count, limit=quota.limit, used=quota.used
+        )
+
+
+def _remember(services: Services, accepted: Reservation, placement: Placement, version: int) -> None:
+    """Keep the snapshot in step with what this environment itself has just claimed."""
+    snapshot, _ = services.inventory.snapshot(accepted.region_id, accepted.flavor_id)
+    owned = sum(1 << position for position in placement.positions)
+    claimed = snapshot.owned[placement.pod_id].claimed | owned
+    services.inventory.saw_ownership(
+        accepted.region_id, accepted.flavor_id, Ownership(placement.pod_id, version, claimed)
+    )
+
+
+def _answer_again(
+    services: Services, found: Reservation | Tombstone, request: ReservationRequest
+) -> Observed:
+    """The answer to a repeated request: the reservation that the first one made."""
+    if found.fingerprint != request.fingerprint():
+        raise Conflict("the idempotency key was used with another request")
+    if isinstance(found, Tombstone):
+        raise Conflict("the reservation made under this idempotency key was deleted")
+    if found.status is Status.PENDING:
+        # The first try may have died between its commit and its start; the name makes this harmless.
+        start_workflow(services, found)
+    return observe_all(services, [found])[0]

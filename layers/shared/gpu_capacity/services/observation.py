@@ -1,0 +1,63 @@
+"""A reservation together with the state of its hardware.
+
+Health, hash and time of observation are computed when somebody asks, from the topology as it is: so the
+sync never has to touch a record, and what it wrote is seen at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_capacity.topology.units import Health, health_of, topology_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.topology.model import Pod
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What a customer is shown. ``observed_at`` is in seconds since the epoch."""
+
+    reservation: Reservation
+    health: Health
+    topology_hash: str | None
+    observed_at: int | None
+
+
+def observe(reservation: Reservation, pod: Pod | None, observed_at: int | None) -> Observed:
+    """Judge a reservation's hardware by its pod; without a claim or a pod nothing is known of it."""
+    placement = reservation.placement
+    if placement is None:
+        return Observed(reservation, Health.UNKNOWN, None, None)
+    if pod is None:
+        return Observed(reservation, Health.UNKNOWN, reservation.topology_hash, None)
+    domains = pod.between(placement.start, placement.count)
+    offering = (reservation.region_id, reservation.accelerator, reservation.unit)
+    return Observed(
+        reservation=reservation,
+        health=health_of(domains, reservation.hosts_expected),
+        topology_hash=topology_hash(offering, pod.id, domains),
+        observed_at=observed_at,
+    )
+
+
+def observe_all(services: Services, reservations: Sequence[Reservation]) -> list[Observed]:
+    """Judge several reservations with one batch of reads."""
+    wanted = {(r.region_id, r.placement.pod_id) for r in reservations if r.placement is not None}
+    pods: Mapping[tuple[str, str], Pod] = {}
+    times: Mapping[str, int] = {}
+    if wanted:
+        pods, times = services.inventory.hardware(wanted)
+    return [
+        observe(
+            r,
+            pods.get((r.region_id, r.placement.pod_id)) if r.placement is not None else None,
+            times.get(r.region_id),
+        )
+        for r in reservations
+    ]

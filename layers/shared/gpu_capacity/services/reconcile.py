@@ -1,0 +1,102 @@
+"""Restarts what a crash left unsettled.
+
+A record is its own intent: while a workflow has something to do for it, it stands in a sparse index. This
+looks through the index and starts an execution where none runs. Everything it does is conditional or
+idempotent, so it may run twice, or at the same time as a handler.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.errors import WorkflowUnavailable
+from gpu_capacity.holders.reservation import Status, execution_name
+from gpu_capacity.ports import WorkflowState
+from gpu_capacity.services.workflows import start_workflow
+
+if TYPE_CHECKING:
+    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.services.context import Services
+
+HOLDERS_PER_RUN_MAX: Final = 500
+"""What one run looks at; the oldest of each shard come first, the rest waits for the next run."""
+
+_BACKOFF_EXPONENT_MAX: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ReconcileReport:
+    """What a run found and did."""
+
+    unsettled: int
+    restarted: int
+    overdue: int
+
+
+def reconcile(services: Services) -> ReconcileReport:
+    """Start what is missing; report what takes too long."""
+    now = services.clock.now()
+    entries = services.reservations.unsettled(until=now - services.limits.reconcile_grace_seconds)
+    unsettled = restarted = overdue = 0
+    for organization_id, reservation_id in islice(entries, HOLDERS_PER_RUN_MAX):
+        reservation = services.reservations.get(organization_id, reservation_id)
+        if reservation is None or reservation.workflow is None:
+            continue
+        unsettled += 1
+        overdue += _is_overdue(services, reservation, now)
+        if not _is_due(services, reservation, now):
+            continue
+        try:
+            restarted += _restart(services, reservation, now)
+        except WorkflowUnavailable as error:
+            services.telemetry.warning(
+                "execution not examined", reservation=reservation.id, reason=str(error)
+            )
+    services.telemetry.count("HoldersUnsettled", unsettled)
+    services.telemetry.count("HoldersRestarted", restarted)
+    services.telemetry.count("HoldersOverdue", overdue)
+    return ReconcileReport(unsettled, restarted, overdue)
+
+
+def _restart(services: Services, reservation: Reservation, now: int) -> bool:
+    """Start the execution that should be running, if it is not."""
+    workflow = reservation.workflow
+    if workflow is None:
+        return False
+    state = services.workflows.state(workflow, execution_name(workflow, reservation, reservation.attempt))
+    if state is WorkflowState.RUNNING:
+        return False
+    if state is WorkflowState.ENDED:
+        # A name is used once; whoever raises the number starts the next execution.
+        if not services.reservations.next_attempt(reservation, now):
+            return False
+        reservation = replace(reservation, attempt=reservation.attempt + 1)
+    started = start_workflow(services, reservation)
+    services.telemetry.audit(
+        "schedule:reconcile",
+        f"restart_{workflow}",
+        reservation.id,
+        "started" if started else "not started",
+        organization=reservation.organization_id,
+        attempt=reservation.attempt,
+    )
+    return started
+
+
+def _is_due(services: Services, reservation: Reservation, now: int) -> bool:
+    """Whether enough time has passed since the last start; twice as much after each failed execution."""
+    since = reservation.unsettled_since or reservation.created_at
+    exponent = min(reservation.attempt, _BACKOFF_EXPONENT_MAX)
+    return now >= since + services.limits.reconcile_grace_seconds * (1 << exponent)
+
+
+def _is_overdue(services: Services, reservation: Reservation, now: int) -> bool:
+    """Whether the workflow has had more time than it is allowed, and somebody should look."""
+    limits = services.limits
+    if reservation.status is Status.DEPROVISIONING:
+        begun = reservation.deleted_at or reservation.created_at
+        return now > begun + limits.teardown_seconds_max + limits.reconcile_grace_seconds
+    deadline = reservation.deadline or reservation.created_at + limits.provisioning_seconds_max
+    return now > deadline + limits.teardown_seconds_max + limits.reconcile_grace_seconds

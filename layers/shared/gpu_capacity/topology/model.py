@@ -1,0 +1,156 @@
+"""Nouns of the fleet. All are immutable values; who owns what is not told here.
+
+A *pod* holds *domains* at fixed positions, a domain holds *hosts* in fixed slots. Positions and slots
+are permanent: ownership is recorded against them, so hardware that moves is new hardware.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+DOMAINS_PER_POD_MAX = 1000
+"""A pod is one ownership item, and its positions have at most three digits in condition expressions."""
+
+HOSTS_PER_DOMAIN_MAX = 64
+"""NVL72 has 18, the widest published NVLink domains have fewer than 64 hosts."""
+
+
+class GpuVendor(StrEnum):
+    """Vendors as the reservations API names them."""
+
+    UNKNOWN = "UNKNOWN"
+    NVIDIA = "NVIDIA"
+    AMD = "AMD"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The GPUs of one host. ``memory_gib`` is for one GPU."""
+
+    vendor: GpuVendor
+    model: str
+    physical_count: int
+    logical_count: int
+    memory_gib: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flavor:
+    """The shape of a host; every host of a pod has the same one."""
+
+    id: str
+    cpus: int
+    memory_gib: int
+    disk_gb: int
+    gpu: Gpu
+
+
+@dataclass(frozen=True, slots=True)
+class Offering:
+    """What is sold in a region: one complete domain of a flavor per unit."""
+
+    region_id: str
+    accelerator: str
+    unit: str
+    flavor: Flavor
+    device_type_resource_class: str
+    hosts_per_unit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A site: what it offers, and who may see it.
+
+    ``organizations`` is empty where everyone may. ``observed_at`` is in seconds since the epoch: when the
+    fleet manager last looked at this region.
+    """
+
+    id: str
+    organizations: frozenset[str]
+    offerings: tuple[Offering, ...]
+    observed_at: int
+
+    def is_visible_to(self, organizations: frozenset[str]) -> bool:
+        """Whether a caller of these organizations may know that the region exists."""
+        return not self.organizations or not self.organizations.isdisjoint(organizations)
+
+    def offering(self, accelerator: str, unit: str) -> Offering | None:
+        """The offering of that accelerator and unit, if the region has it."""
+        return next((o for o in self.offerings if o.accelerator == accelerator and o.unit == unit), None)
+
+
+class HostState(StrEnum):
+    """What the fleet manager says of a host; ``MISSING`` is said by the sync when it says nothing."""
+
+    IN_SERVICE = "in_service"
+    UNHEALTHY = "unhealthy"
+    OUT_OF_SERVICE = "out_of_service"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """One machine in its slot of a domain."""
+
+    slot: int
+    id: str
+    name: str
+    resource_class: str
+    state: HostState
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """An NVLink domain at its position in the pod. A cordoned one takes nobody new."""
+
+    position: int
+    id: str
+    name: str
+    cordoned: bool
+    hosts: tuple[Host, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """Domains within one network hop, in position order.
+
+    ``version`` rises with every change of topology or usability; a claim that was decided on another
+    version is refused.
+    """
+
+    region_id: str
+    id: str
+    flavor_id: str
+    version: int
+    domains: tuple[Domain, ...]
+
+    def between(self, start: int, count: int) -> tuple[Domain, ...]:
+        """The domains at positions ``start`` to ``start + count - 1`` that the topology knows."""
+        return tuple(d for d in self.domains if start <= d.position < start + count)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainShape:
+    """What placement needs to know of a domain.
+
+    ``hosts`` counts the known slots; bit ``i`` of ``usable`` is set when the host in slot ``i`` is present,
+    in service and of the expected device type resource class. ``complete`` is the offering's definition.
+    """
+
+    position: int
+    hosts: int
+    usable: int
+    complete: bool
+    cordoned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PodShape:
+    """What placement needs to know of a pod: small, and cached by version."""
+
+    region_id: str
+    pod_id: str
+    flavor_id: str
+    version: int
+    domains: tuple[DomainShape, ...]

@@ -1,0 +1,74 @@
+"""The backends that one suite of behaviour runs over.
+
+fake       the in-memory DynamoDB of this project
+moto       in process
+emulator   a process of its own; skipped only when its interpreter is missing
+endpoint   what DYNAMODB_ENDPOINT names, if it is set (for an AWS account also credentials and a region)
+
+A test that a backend fails for a known reason carries `@pytest.mark.deviates(moto="reason")`. It then has to
+fail there: a backend that learns it is noticed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from moto import mock_aws
+
+from tests.contract.dynamodb.backends import Backend, boto3_client, with_table
+from tests.fakes.dynamodb import MemoryDynamoDB
+from tests.fakes.emulator import emulator_python, running_emulator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENDPOINT = os.environ.get("DYNAMODB_ENDPOINT", "")
+BACKENDS = ("fake", "moto", "emulator", *(("endpoint",) if ENDPOINT else ()))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "deviates(**backends): fails on a backend for the reason given")
+
+
+@pytest.fixture(scope="session")
+def emulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    python = emulator_python()
+    if not python.exists():
+        pytest.skip(f"no emulator: {python} is missing (EMULATOR_PYTHON names another interpreter)")
+    with running_emulator(python, tmp_path_factory.mktemp("emulator")) as url:
+        yield url
+
+
+# A client takes far longer to build than a test takes to run, so that all tests share one a backend.
+
+
+@pytest.fixture(scope="session")
+def moto_client() -> Any:
+    with mock_aws():
+        return boto3_client(None)
+
+
+@pytest.fixture(scope="session")
+def emulator_client(emulator_url: str) -> Any:
+    return boto3_client(emulator_url)
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    name: str = request.param
+    deviates = request.node.get_closest_marker("deviates")
+    if deviates is not None and name in deviates.kwargs:
+        request.applymarker(pytest.mark.xfail(reason=deviates.kwargs[name], strict=True))
+    if name == "fake":
+        yield with_table(name, MemoryDynamoDB())
+    elif name == "moto":
+        with mock_aws():
+            yield with_table(name, request.getfixturevalue("moto_client"))
+    elif name == "emulator":
+        yield with_table(name, request.getfixturevalue("emulator_client"))
+    else:
+        built = with_table(name, boto3_client(ENDPOINT))
+        yield built
+        built.client.delete_table(TableName=built.table)

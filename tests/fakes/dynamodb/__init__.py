@@ -1,0 +1,39 @@
+"""An in-memory DynamoDB that the contract suite holds against the emulators and the service.
+
+    db = MemoryDynamoDB()
+    db.create_table(...)
+    db.before("transact_write_items", lambda operation, parameters: rival())
+    db.after("put_item", timeout_after())
+
+It shows what no emulator does: transactions in conflict, throttling, lost answers, stale reads.
+"""
+
+from tests.fakes.dynamodb.client import MemoryDynamoDB
+from tests.fakes.dynamodb.faults import (
+    internal_error,
+    item_conflict,
+    request_limited,
+    throttled,
+    timeout_after,
+    timeout_before,
+    transaction_cancelled,
+    transaction_conflict,
+    transaction_throttled,
+    unreachable,
+)
+from tests.fakes.dynamodb.hooks import Hook
+
+__all__ = [
+    "Hook",
+    "MemoryDynamoDB",
+    "internal_error",
+    "item_conflict",
+    "request_limited",
+    "throttled",
+    "timeout_after",
+    "timeout_before",
+    "transaction_cancelled",
+    "transaction_conflict",
+    "transaction_throttled",
+    "unreachable",
+]

@@ -1,0 +1,57 @@
+"""Counts capacity units of one call, and shapes them as ConsumedCapacity."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+READ = "ReadCapacityUnits"
+WRITE = "WriteCapacityUnits"
+
+
+class Meter:
+    """Units by table and by index. An index of None is the table itself."""
+
+    def __init__(self) -> None:
+        self._units: dict[str, dict[str | None, dict[str, float]]] = {}
+
+    def add(self, kind: str, units: float, table: str, index: str | None = None) -> None:
+        """Count units of kind READ or WRITE."""
+        by_place = self._units.setdefault(table, {})
+        # A query of an index mentions the table as well, with 0 units.
+        by_place.setdefault(None, defaultdict(float))
+        by_place.setdefault(index, defaultdict(float))[kind] += units
+
+    def total(self, kind: str) -> float:
+        """All units of one kind."""
+        places = [counted for by_place in self._units.values() for counted in by_place.values()]
+        return sum(counted.get(kind, 0.0) for counted in places)
+
+    def listed(self, mode: str, *, split: bool) -> list[dict[str, Any]]:
+        """One ConsumedCapacity for each table; `split` names read and write units too, as transactions do."""
+        return [self._shaped(table, mode, split=split) for table in sorted(self._units)]
+
+    def _shaped(self, table: str, mode: str, *, split: bool) -> dict[str, Any]:
+        by_place = self._units[table]
+        total: dict[str, float] = defaultdict(float)
+        for counted in by_place.values():
+            for kind, units in counted.items():
+                total[kind] += units
+        shaped = {"TableName": table, **_capacity(total, split=split)}
+        if mode == "INDEXES":
+            shaped["Table"] = _capacity(by_place[None], split=split)
+            indexes = {
+                name: _capacity(counted, split=split)
+                for name, counted in by_place.items()
+                if name is not None
+            }
+            if indexes:
+                shaped["GlobalSecondaryIndexes"] = indexes
+        return shaped
+
+
+def _capacity(counted: dict[str, float], *, split: bool) -> dict[str, Any]:
+    capacity: dict[str, Any] = {"CapacityUnits": float(sum(counted.values()))}
+    if split:
+        capacity.update({kind: float(units) for kind, units in counted.items()})
+    return capacity

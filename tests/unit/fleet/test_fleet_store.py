@@ -1,0 +1,151 @@
+from __future__ import annotations
+
+import pytest
+
+from gpu_capacity.dynamodb.database import Committed, Database, Refused
+from gpu_capacity.dynamodb.fleet_store import (
+    CLAIMS,
+    FEED,
+    accept_document,
+    change_pod,
+    change_region,
+    refuse_oversized,
+)
+from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX, transaction_item
+from gpu_capacity.errors import FeedRefusal, FeedRefused
+from gpu_capacity.fleet.parsing import parse
+from gpu_capacity.topology.merge import VACATED_MAX, merge
+from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX, Domain, Host, HostState, Pod
+from tests.unit.fleet.documents import document, pod, raw, region
+from tests.unit.fleet.world import TABLE, World
+
+FLEET = parse(raw(document(7)))
+
+
+def test_accepting_a_document_is_one_conditional_update(world: World) -> None:
+    write = accept_document("inventory", FLEET)
+
+    assert write.request() == {
+        "TableName": "inventory",
+        "Key": {"pk": {"S": "FEED"}, "sk": {"S": "FEED"}},
+        "UpdateExpression": (
+            "SET #sequence = :sequence, #digest = :digest, #observed_at = :observed_at ADD #regions :regions"
+        ),
+        "ConditionExpression": (
+            "attribute_not_exists(#sequence) OR #sequence < :sequence"
+            " OR (#sequence = :sequence AND #digest = :digest)"
+        ),
+        "ExpressionAttributeNames": {
+            "#sequence": "sequence",
+            "#digest": "digest",
+            "#observed_at": "observed_at",
+            "#regions": "regions",
+        },
+        "ExpressionAttributeValues": {
+            ":sequence": {"N": "7"},
+            ":digest": {"S": FLEET.digest},
+            ":observed_at": {"N": "1767225600"},
+            ":regions": {"SS": ["r1"]},
+        },
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+    assert Database(world.db).commit(write) == Committed()
+
+
+def test_a_pod_changes_in_one_transaction_that_names_the_document_the_version_and_what_must_be_free(
+    world: World,
+) -> None:
+    world.sync(document(6))
+    before = world.pod("p1")
+    reported = parse(raw(document(7, [region(pods=[pod("p1", racks=2)])]))).regions["r1"].pods["p1"]
+    change = merge(before, reported, None)
+
+    actions = change_pod("inventory", 7, before, change)
+
+    check, claims, shape, hosts = [transaction_item(action) for action in actions]
+    assert check == {
+        "ConditionCheck": {
+            "TableName": "inventory",
+            "Key": {"pk": {"S": "FEED"}, "sk": {"S": "FEED"}},
+            "ConditionExpression": "#sequence = :sequence",
+            "ExpressionAttributeNames": {"#sequence": "sequence"},
+            "ExpressionAttributeValues": {":sequence": {"N": "7"}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+    assert claims == {
+        "Update": {
+            "TableName": "inventory",
+            "Key": {"pk": {"S": "CLAIMS#r1#flavor-a"}, "sk": {"S": "POD#p1"}},
+            "UpdateExpression": "SET #v = :new",
+            "ConditionExpression": "#v = :old AND attribute_not_exists(d2) AND attribute_not_exists(d3)",
+            "ExpressionAttributeNames": {"#v": "v"},
+            "ExpressionAttributeValues": {":new": {"N": "2"}, ":old": {"N": "1"}},
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+    }
+    assert shape["Put"]["Item"]["pk"] == {"S": "SHAPES#r1#flavor-a"}
+    assert hosts["Put"]["Item"]["pk"] == {"S": "HOSTS#r1"}
+
+    refused = Database(world.db).commit(*actions)
+    assert isinstance(refused, Refused)
+    assert list(refused.items) == [FEED]  # the document in use is still 6
+
+
+def test_a_new_pod_demands_that_it_is_new(world: World) -> None:
+    world.sync(document(7))
+    change = merge(None, FLEET.regions["r1"].pods["p1"], None)
+
+    outcome = Database(world.db).commit(*change_pod(TABLE, 7, None, change))
+
+    assert isinstance(outcome, Refused)
+    assert list(outcome.items) == [CLAIMS]
+
+
+def test_a_region_is_replaced_only_for_the_document_in_use(world: World) -> None:
+    world.sync(document(7))
+    wanted = FLEET.regions["r1"].region
+
+    assert isinstance(Database(world.db).commit(*change_region(TABLE, 6, wanted)), Refused)
+    assert Database(world.db).commit(*change_region(TABLE, 7, wanted)) == Committed()
+
+
+def test_the_longest_condition_fits_into_an_expression(world: World) -> None:
+    first = DOMAINS_PER_POD_MAX - VACATED_MAX - 1
+    domains = tuple(_domain(n) for n in range(first, DOMAINS_PER_POD_MAX))
+    before = world.store.read_pod("r1", "none")
+    known = merge(before, Pod("r1", "p1", "flavor-a", 0, domains), None)
+    world.sync(document(1, [region(pods=[])]))
+    assert world.store.write_pod(1, None, known) == Committed()
+
+    change = merge(world.pod("p1"), None, None)
+    _, claims, *_ = change_pod(TABLE, 1, world.pod("p1"), change)
+
+    assert len(change.vacated) == VACATED_MAX
+    assert len(claims.request()["ConditionExpression"]) <= EXPRESSION_BYTES_MAX
+    assert world.store.write_pod(1, world.pod("p1"), change) == Committed()
+
+
+def _domain(position: int, hosts: int = 1) -> Domain:
+    name = f"rack{position}"
+    return Domain(
+        position,
+        name,
+        name,
+        cordoned=False,
+        hosts=tuple(
+            Host(slot, f"{name}-{slot:050}", f"{name}-{slot:050}", "CLASS_A", HostState.IN_SERVICE)
+            for slot in range(hosts)
+        ),
+    )
+
+
+def test_a_pod_that_does_not_fit_into_an_item_is_refused() -> None:
+    fits = Pod("r1", "p1", "flavor-a", 1, tuple(_domain(n, hosts=18) for n in range(128)))
+    too_large = Pod("r1", "p1", "flavor-a", 1, tuple(_domain(n, hosts=64) for n in range(128)))
+
+    refuse_oversized(fits)
+    with pytest.raises(FeedRefused, match="r1/p1: too many hosts") as refused:
+        refuse_oversized(too_large)
+
+    assert refused.value.code is FeedRefusal.MALFORMED

@@ -1,0 +1,201 @@
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.errors import FeedRefusal, FeedRefused
+from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
+from gpu_capacity.fleet.parsing import parse
+from gpu_capacity.topology.model import HostState
+from tests.unit.fleet.documents import document, offering, pod, rack, raw, region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SECRET = "hunter2-hunter2"
+
+
+def refusal(content: bytes) -> FeedRefused:
+    with pytest.raises(FeedRefused) as refused:
+        parse(content)
+    return refused.value
+
+
+def test_reads_regions_pods_domains_and_hosts_in_order() -> None:
+    content = document(7)
+    content["regions"][0]["pods"][0]["domains"].reverse()
+    content["regions"][0]["pods"][0]["domains"][0]["hosts"].reverse()
+
+    fleet = parse(raw(content))
+
+    assert fleet.sequence == 7
+    assert fleet.observed_at == 1767225600
+    domains = fleet.regions["r1"].pods["p1"].domains
+    assert [d.position for d in domains] == [0, 1, 2, 3]
+    assert [h.slot for h in domains[3].hosts] == [0, 1, 2]
+    assert domains[0].hosts[0].state is HostState.IN_SERVICE
+
+
+def test_a_name_that_is_not_given_is_the_id() -> None:
+    content = document()
+    content["regions"][0]["pods"][0]["domains"][1]["name"] = "Hall 2, row 4"
+
+    domains = parse(raw(content)).regions["r1"].pods["p1"].domains
+
+    assert (domains[0].name, domains[1].name) == ("p1-r0", "Hall 2, row 4")
+
+
+def test_a_region_without_organizations_is_for_everyone() -> None:
+    content = document(regions=[region("r1"), region("r2", []) | {"organizations": ["org-a"]}])
+
+    regions = parse(raw(content)).regions
+
+    assert regions["r1"].region.is_visible_to(frozenset())
+    assert not regions["r2"].region.is_visible_to(frozenset({"org-b"}))
+    assert regions["r2"].region.is_visible_to(frozenset({"org-a"}))
+
+
+def test_an_offset_is_respected_and_fractions_are_cut() -> None:
+    fleet = parse(raw(document() | {"observedAt": "2026-01-01T01:00:00.75+01:00"}))
+
+    assert fleet.observed_at == 1767225600
+
+
+def test_the_digest_does_not_depend_on_order_white_space_or_spelt_out_defaults() -> None:
+    content = document(regions=[region("r1"), region("r2", [pod("q1")])])
+    other = json.loads(json.dumps(content, sort_keys=True))
+    other["regions"].reverse()
+    for entry in other["regions"]:
+        entry["pods"].reverse()
+        entry["organizations"] = None
+    other["regions"][0]["pods"][0]["domains"][0] |= {"cordoned": False}
+
+    assert parse(json.dumps(other, indent=3).encode()).digest == parse(raw(content)).digest
+
+
+def test_the_digest_changes_with_any_content() -> None:
+    content = document()
+    content["regions"][0]["pods"][0]["domains"][0]["hosts"][0]["state"] = "unhealthy"
+
+    assert parse(raw(content)).digest != parse(raw(document())).digest
+
+
+def test_a_document_over_the_limit_is_too_large_before_it_is_parsed() -> None:
+    refused = refusal(b"{" * (DOCUMENT_BYTES_MAX + 1))
+
+    assert refused.code is FeedRefusal.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"null", b"{", b"\xff\xfe", b'{"regions": NaN}', b"[" * 10000]
+)
+def test_what_is_no_document_is_malformed(content: bytes) -> None:
+    assert refusal(content).code is FeedRefusal.MALFORMED
+
+
+def _in_region(change: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    return lambda d: d["regions"][0].update(change)
+
+
+def _in_host(change: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    return lambda d: d["regions"][0]["pods"][1]["domains"][2]["hosts"][0].update(change)
+
+
+def _in_domain(change: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    return lambda d: d["regions"][0]["pods"][1]["domains"][2].update(change)
+
+
+HOST = "regions[0].pods[1].domains[2].hosts[0]"
+DOMAIN = "regions[0].pods[1].domains[2]"
+
+WRONG: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
+    ("schemaVersion", lambda d: d.update(schemaVersion=2)),
+    ("sequence", lambda d: d.update(sequence=0)),
+    ("sequence", lambda d: d.update(sequence="7")),
+    ("sequence", lambda d: d.update(sequence=True)),
+    ("sequence", lambda d: d.pop("sequence")),
+    ("observedAt", lambda d: d.update(observedAt="2026-01-01T00:00:00")),
+    ("observedAt", lambda d: d.update(observedAt="2026-13-01T00:00:00Z")),
+    ("observedAt", lambda d: d.update(observedAt=1767225600)),
+    ("observedAt", lambda d: d.update(observedAt="1767225600")),
+    ("regions", lambda d: d.pop("regions")),
+    ("regions[0].organizations", _in_region({"organizations": []})),
+    ("regions[0].organizations[1]", _in_region({"organizations": ["org-a", "org-a"]})),
+    ("regions[0].id", _in_region({"id": SECRET + "#x"})),
+    ("regions[0].id", _in_region({"id": "a" * 64})),
+    ("regions[0].id", _in_region({"id": "r1\n"})),
+    ("regions[0].pods[1]", _in_region({"pods": [pod("p1"), pod("p1", racks=0)]})),
+    ("regions[0].pods[1].flavorId", _in_region({"pods": [pod("p1"), pod("p2", flavor_id=SECRET)]})),
+    ("regions[0].offerings[0].flavorId", _in_region({"offerings": [offering(SECRET)]})),
+    ("regions[0].offerings[0].hostsPerUnit", _in_region({"offerings": [offering(hostsPerUnit=65)]})),
+    ("regions[0].offerings[1]", _in_region({"offerings": [offering(), offering()]})),
+    ("regions[0].offerings[1]", _in_region({"offerings": [offering(), offering(unit="U", hostsPerUnit=2)]})),
+    (
+        "regions[0].offerings[1]",
+        _in_region({"offerings": [offering(), offering(unit="U", deviceTypeResourceClass=SECRET)]}),
+    ),
+    ("regions[1]", lambda d: d["regions"].append(region("r1", []))),
+    ("flavors[1]", lambda d: d["flavors"].append(d["flavors"][0])),
+    ("flavors[0].gpu.vendor", lambda d: d["flavors"][0]["gpu"].update(vendor=SECRET)),
+    ("flavors[0].cpus", lambda d: d["flavors"][0].update(cpus=-1)),
+    (f"{DOMAIN}.position", _in_domain({"position": 100_000})),
+    ("regions[0].pods[1].domains[2]", _in_domain({"position": 1})),
+    (f"{DOMAIN}.id", _in_domain({"id": "p1-r0"})),
+    (f"{DOMAIN}.cordoned", _in_domain({"cordoned": "yes"})),
+    (f"{DOMAIN}.cordonned", _in_domain({"cordonned": True})),
+    (f"{DOMAIN}.(unprintable)", _in_domain({"cord oned\n": True})),
+    (f"{DOMAIN}.hosts", _in_domain({"hosts": []})),
+    (f"{DOMAIN}.hosts[1]", _in_host({"slot": 1})),
+    (f"{HOST}.slot", _in_host({"slot": 64})),
+    (f"{HOST}.slot", _in_host({"slot": -1})),
+    (f"{HOST}.id", _in_host({"id": "p1-r0-h0"})),
+    (f"{HOST}.state", _in_host({"state": SECRET})),
+    (f"{HOST}.state", _in_host({"state": "missing"})),
+    (f"{HOST}.name", _in_host({"name": SECRET + "\n"})),
+    (f"{HOST}.resourceClass", _in_host({"resourceClass": ""})),
+]
+
+
+@pytest.mark.parametrize(("place", "spoil"), WRONG)
+def test_a_wrong_field_is_named_by_its_place_and_never_by_its_value(
+    place: str, spoil: Callable[[dict[str, Any]], None]
+) -> None:
+    content = json.loads(raw(document()))
+    spoil(content)
+
+    refused = refusal(raw(content))
+
+    assert refused.code is FeedRefusal.MALFORMED
+    assert re.search(rf"(^|; ){re.escape(place)}(: |\[)", str(refused)), str(refused)
+    assert SECRET not in str(refused)
+
+
+def test_a_host_id_is_taken_across_regions() -> None:
+    copied = region("r2", [pod("q1")])
+    copied["pods"][0]["domains"][0]["hosts"] = rack("p1", 0)["hosts"]
+
+    refused = refusal(raw(document(regions=[region(), copied])))
+
+    assert "regions[1].pods[0].domains[0].hosts[0].id" in str(refused)
+
+
+def test_only_a_few_of_many_problems_are_shown() -> None:
+    content = document()
+    for part in content["regions"][0]["pods"][0]["domains"]:
+        for entry in part["hosts"]:
+            entry["state"] = "no"
+
+    assert str(refusal(raw(content))).endswith("; and 7 more")
+
+
+def test_the_refusal_has_no_cause_that_carries_the_input() -> None:
+    content = document()
+    content["regions"][0]["id"] = SECRET + "#"
+
+    refused = refusal(raw(content))
+
+    assert refused.__cause__ is None
+    assert refused.__suppress_context__

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.writes import Update
+from gpu_capacity.services.sync_inventory import RegionReport
+from gpu_capacity.topology.merge import Counts
+from gpu_capacity.topology.model import HostState
+from tests.unit.fleet.documents import document, offering, pod, region, without_rack
+from tests.unit.fleet.world import TABLE
+
+if TYPE_CHECKING:
+    from tests.unit.fleet.world import World
+
+
+def test_the_first_document_fills_the_inventory(world: World) -> None:
+    report = world.sync(document(1))
+
+    assert report.refused is None
+    assert report.regions == (RegionReport("r1", 2, Counts(added=24)),)
+    assert world.telemetry.metrics == {"FeedApplied": 1, "HostsAdded": 24}
+    assert world.positions("p1") == [0, 1, 2, 3]
+    assert set(world.store.read([]).regions) == {"r1"}
+
+
+def test_every_write_has_its_audit_line(world: World) -> None:
+    world.sync(document(1))
+
+    assert world.telemetry.audited == [
+        ("accept_document", "feed", "applied"),
+        ("change_pod", "r1/p1", "applied"),
+        ("change_pod", "r1/p2", "applied"),
+        ("change_region", "r1", "applied"),
+    ]
+    assert world.telemetry.details["r1/p1"]["version"] == 1
+
+
+def test_the_same_document_again_writes_nothing(world: World) -> None:
+    world.sync(document(1))
+    writes, before = world.writes(), world.db.dump()
+
+    report = world.sync(document(1))
+
+    assert (world.writes(), world.db.dump()) == (writes, before)
+    assert report.regions == (RegionReport("r1"),)
+    assert world.telemetry.metrics == {"FeedApplied": 1}
+
+
+def test_a_newer_document_that_says_the_same_only_notes_that_it_was_seen(world: World) -> None:
+    world.sync(document(1))
+    writes = world.writes()
+
+    world.sync(document(2) | {"observedAt": "2026-01-01T00:05:00Z"})
+
+    assert world.writes() == writes + 2  # the document in use, and when the region was observed
+    assert world.pod("p1").pod.version == 1
+
+
+def test_health_is_followed_and_old_snapshots_cannot_place_any_more(world: World) -> None:
+    world.sync(document(1))
+    content = document(2)
+    content["regions"][0]["pods"][0]["domains"][1]["hosts"][2]["state"] = "unhealthy"
+
+    world.sync(content)
+
+    assert world.telemetry.metrics["HostsGoneUnhealthy"] == 1
+    assert not world.hold("p1", 0, version=1)
+    assert world.hold("p1", 0, version=2)
+
+
+def test_a_changed_offering_changes_the_shapes_of_its_pods(world: World) -> None:
+    world.sync(document(1))
+    changed = region() | {"offerings": [offering(hostsPerUnit=2)]}
+
+    world.sync(document(2, [changed]))
+
+    shape = world.pod("p1").shape
+    assert shape is not None
+    assert [d.complete for d in shape.domains] == [False] * 4
+    assert (shape.version, world.pod("p2").pod.version) == (2, 2)
+
+
+def test_held_hardware_that_vanishes_stays_held_and_missing(world: World) -> None:
+    world.sync(document(1))
+    world.hold("p1", 3)
+
+    world.sync(without_rack(2, "p1", 3))
+
+    assert world.pod("p1").held == {3}
+    assert [h.state for h in world.domain("p1", 3).hosts] == [HostState.MISSING] * 3
+    assert world.telemetry.metrics["HostsMissing"] == 3
+
+
+def test_a_domain_of_which_only_a_part_is_held_counts_as_held(world: World) -> None:
+    world.sync(document(1))
+    part = Update(
+        "claim",
+        TABLE,
+        {"pk": {"S": "CLAIMS#r1#flavor-a"}, "sk": {"S": "POD#p1"}},
+        "SET d3 = :parts",
+        values={":parts": {"M": {"1": {"B": b"vm"}}}},
+    )
+    Database(world.db).commit(part)
+
+    world.sync(without_rack(2, "p1", 3))
+
+    assert [h.state for h in world.domain("p1", 3).hosts] == [HostState.MISSING] * 3
+
+
+def test_missing_hardware_is_dropped_by_the_first_run_after_its_release(world: World) -> None:
+    world.sync(document(1))
+    world.hold("p1", 3)
+    world.sync(without_rack(2, "p1", 3))
+    world.release("p1", 3)
+
+    world.sync(without_rack(2, "p1", 3))
+
+    assert world.positions("p1") == [0, 1, 2]
+
+
+def test_a_pod_that_vanishes_is_emptied_and_comes_back_with_a_higher_version(world: World) -> None:
+    world.sync(document(1, [region(pods=[pod("p1", 16), pod("p2", 2)])]))
+
+    world.sync(document(2, [region(pods=[pod("p1", 16)])]))
+    emptied = world.pod("p2").pod
+    world.sync(document(3, [region(pods=[pod("p1", 16), pod("p2", 2)])]))
+
+    assert (emptied.domains, emptied.version) == ((), 2)
+    assert (world.positions("p2"), world.pod("p2").pod.version) == ([0, 1], 3)
+
+
+def test_a_domain_that_moves_to_another_pod_is_never_in_both(world: World) -> None:
+    world.sync(document(1))
+    content = document(2)
+    first, second = content["regions"][0]["pods"]
+    moved = first["domains"].pop(3)  # p1 is written before p2, and p2 gives to p1 as well
+    given = second["domains"].pop(0)
+    second["domains"].append(moved | {"position": 7})
+    first["domains"].append(given | {"position": 9})
+    places: list[list[str]] = []
+    world.db.before(
+        "transact_write_items", lambda operation, parameters: places.append(world.all_hosts()), times=None
+    )
+
+    report = world.sync(content)
+
+    assert all(len(ids) == len(set(ids)) for ids in places)
+    assert report.regions[0].deferred == ()
+    assert world.positions("p1") == [0, 1, 2, 9]
+    assert world.positions("p2") == [1, 2, 3, 7]
+
+
+def test_a_host_that_a_holder_misses_waits_until_it_is_released(world: World) -> None:
+    world.sync(document(1))
+    world.hold("p1", 0)
+    content = document(2)
+    tray = content["regions"][0]["pods"][0]["domains"][0]["hosts"].pop()
+    content["regions"][0]["pods"][1]["domains"][0]["hosts"].append(tray | {"slot": 5})
+
+    waiting = world.sync(content)
+    world.release("p1", 0)
+    done = world.sync(content)
+
+    assert waiting.regions[0].deferred == ("p2",)
+    assert done.regions[0].deferred == ()
+    assert [h.slot for h in world.domain("p2", 0).hosts] == [0, 1, 2, 5]
+    assert [h.slot for h in world.domain("p1", 0).hosts] == [0, 1]
+
+
+def test_more_positions_than_one_condition_can_name_are_dropped_in_one_run(world: World) -> None:
+    world.sync(document(1, [region(pods=[pod("p1", 230)])]))
+
+    report = world.sync(document(2, [region(pods=[pod("p1", 3)])]), max_drop_share=1.0)
+
+    assert world.positions("p1") == [0, 1, 2]
+    assert report.regions[0].counts == Counts(removed=3 * 227)
+    assert world.pod("p1").pod.version == 4

@@ -1,0 +1,1 @@
+"""Commands of this repository: set-up, the local stack, tokens, exports. `make help` lists them."""

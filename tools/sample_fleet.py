@@ -1,0 +1,204 @@
+"""The sample fleet: two small regions whose figures are the published example's, and a large one.
+
+``python -m tools.sample_fleet > fleet.json`` writes it. Everything is deterministic. Between the complete
+racks stand broken ones, so that best fit leaves the published figures behind once ``SAMPLE_RESERVATIONS``
+are made:
+
+===========  ==========================  =================  =====================  =====================
+region       runs of complete racks      total              reserved               available, longest run
+===========  ==========================  =================  =====================  =====================
+uk-lon-1     4 and 3 in pod1, 1 in pod2  8                  the run of 4           4, 3
+us-chi-1     4 and 2                     6                  the run of 4           2, 2
+us-tex-1     16 x 8 racks, 32 x 32 HGX   128 and 1024       nothing                all, 8 and 32
+===========  ==========================  =================  =====================  =====================
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any, Final, NamedTuple
+
+TRAYS_PER_RACK: Final = 18
+OBSERVED_AT: Final = "2026-01-01T00:00:00Z"
+
+SAMPLE_ORGANIZATION: Final = "b1f0c3a2-6d54-4e8a-9c17-2f5d8e0a4b61"
+SAMPLE_PROJECT: Final = "c7d2e9b4-1a38-4f60-8b25-90e3f6a7d512"
+
+
+class SampleReservation(NamedTuple):
+    """A reservation of the sample tenant, to be made through the API."""
+
+    organization: str
+    project: str
+    region: str
+    accelerator: str
+    unit: str
+    units: int
+
+
+SAMPLE_RESERVATIONS: Final = (
+    SampleReservation(SAMPLE_ORGANIZATION, SAMPLE_PROJECT, "uk-lon-1", "GB300", "NVL72", 4),
+    SampleReservation(SAMPLE_ORGANIZATION, SAMPLE_PROJECT, "us-chi-1", "GB300", "NVL72", 4),
+)
+
+
+def sample_fleet(sequence: int = 1) -> dict[str, Any]:
+    """The fleet document, as the schema in ``docs`` wants it."""
+    return {
+        "schemaVersion": 1,
+        "sequence": sequence,
+        "observedAt": OBSERVED_AT,
+        "flavors": [
+            _gb300("g.72.gb300.pinned"),
+            _gb300("gb300-nvl72-metal"),
+            {
+                "id": "g.8.h200.sxm",
+                "cpus": 192,
+                "memoryGib": 2048,
+                "diskGb": 30720,
+                "gpu": _gpu("H200", count=8, memory_gib=141),
+            },
+        ],
+        "regions": [_london(), _chicago(), _texas()],
+    }
+
+
+def _gb300(flavor_id: str) -> dict[str, Any]:
+    return {
+        "id": flavor_id,
+        "cpus": 144,
+        "memoryGib": 960,
+        "diskGb": 0,
+        "gpu": _gpu("GB300", count=4, memory_gib=288),
+    }
+
+
+def _gpu(model: str, *, count: int, memory_gib: int) -> dict[str, Any]:
+    return {
+        "vendor": "NVIDIA",
+        "model": model,
+        "physicalCount": count,
+        "logicalCount": count,
+        "memoryGib": memory_gib,
+    }
+
+
+def _london() -> dict[str, Any]:
+    first = _rack_pod("uk-lon-1-pod1", "g.72.gb300.pinned", racks=8)
+    _break_a_tray(first, rack=5)
+    second = _rack_pod("uk-lon-1-pod2", "g.72.gb300.pinned", racks=4)
+    _take_out_for_repair(second, rack=1)
+    # rack 2 is the one complete rack of this pod
+    _equip_otherwise(second, rack=3)
+    _lose_a_tray(second, rack=4)
+    return _region("uk-lon-1", [_nvl72("g.72.gb300.pinned")], [first, second])
+
+
+def _chicago() -> dict[str, Any]:
+    pod = _rack_pod("us-chi-1-pod1", "gb300-nvl72-metal", racks=8)
+    _break_a_tray(pod, rack=5)
+    _lose_a_tray(pod, rack=8)
+    return _region("us-chi-1", [_nvl72("gb300-nvl72-metal")], [pod])
+
+
+def _texas() -> dict[str, Any]:
+    racks = [_rack_pod(f"us-tex-1-gb300-pod{n:02}", "g.72.gb300.pinned", racks=8) for n in range(1, 17)]
+    machines = [_machine_pod(f"us-tex-1-h200-pod{n:02}", machines=32) for n in range(1, 33)]
+    hgx = _offering("H200", "HGX", "g.8.h200.sxm", "H200_HOST", hosts_per_unit=1)
+    return _region("us-tex-1", [_nvl72("g.72.gb300.pinned"), hgx], [*racks, *machines])
+
+
+def _region(region_id: str, offerings: list[dict[str, Any]], pods: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"id": region_id, "offerings": offerings, "pods": pods}
+
+
+def _nvl72(flavor_id: str) -> dict[str, Any]:
+    return _offering("GB300", "NVL72", flavor_id, "GB300_HOST", hosts_per_unit=TRAYS_PER_RACK)
+
+
+def _offering(
+    accelerator: str, unit: str, flavor_id: str, resource_class: str, *, hosts_per_unit: int
+) -> dict[str, Any]:
+    return {
+        "accelerator": accelerator,
+        "unit": unit,
+        "flavorId": flavor_id,
+        "deviceTypeResourceClass": resource_class,
+        "hostsPerUnit": hosts_per_unit,
+    }
+
+
+def _rack_pod(pod_id: str, flavor_id: str, *, racks: int) -> dict[str, Any]:
+    return {
+        "id": pod_id,
+        "flavorId": flavor_id,
+        "domains": [
+            _domain(
+                rack - 1,
+                f"{pod_id}-rack{rack:02}",
+                [f"{pod_id}-rack{rack:02}-tray{tray:02}" for tray in range(1, TRAYS_PER_RACK + 1)],
+                "GB300_HOST",
+            )
+            for rack in range(1, racks + 1)
+        ],
+    }
+
+
+def _machine_pod(pod_id: str, *, machines: int) -> dict[str, Any]:
+    return {
+        "id": pod_id,
+        "flavorId": "g.8.h200.sxm",
+        "domains": [
+            _domain(n - 1, f"{pod_id}-hgx{n:02}", [f"{pod_id}-hgx{n:02}-host"], "H200_HOST")
+            for n in range(1, machines + 1)
+        ],
+    }
+
+
+def _domain(position: int, domain_id: str, host_ids: list[str], resource_class: str) -> dict[str, Any]:
+    return {
+        "position": position,
+        "id": domain_id,
+        "hosts": [
+            {"slot": slot, "id": host_id, "resourceClass": resource_class, "state": "in_service"}
+            for slot, host_id in enumerate(host_ids)
+        ],
+    }
+
+
+def _rack(pod: dict[str, Any], rack: int) -> dict[str, Any]:
+    domain: dict[str, Any] = pod["domains"][rack - 1]
+    return domain
+
+
+def _break_a_tray(pod: dict[str, Any], rack: int) -> None:
+    _rack(pod, rack)["hosts"][6]["state"] = "unhealthy"
+
+
+def _lose_a_tray(pod: dict[str, Any], rack: int) -> None:
+    del _rack(pod, rack)["hosts"][-1]
+
+
+def _equip_otherwise(pod: dict[str, Any], rack: int) -> None:
+    for host in _rack(pod, rack)["hosts"]:
+        host["resourceClass"] = "GB200_HOST"
+
+
+def _take_out_for_repair(pod: dict[str, Any], rack: int) -> None:
+    """Cordoned alone it would still be a complete unit, only not an available one."""
+    _rack(pod, rack)["cordoned"] = True
+    _rack(pod, rack)["hosts"][11]["state"] = "out_of_service"
+
+
+def main() -> None:
+    """Write the document to standard output."""
+    parser = argparse.ArgumentParser(description="Write the sample fleet document.")
+    parser.add_argument("--sequence", type=int, default=1, help="rises with every published document")
+    json.dump(sample_fleet(parser.parse_args().sequence), sys.stdout, indent=1)
+    sys.stdout.write("\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+# Commands of this repository; `make help` lists them. Everything they need is set up on first use.
+
+PYTHON ?= python3
+VENVS ?= .venvs
+PORT ?= 3000
+DEV := $(VENVS)/dev/bin
+SAM := $(VENVS)/sam/bin/sam
+SOURCES := layers functions tools tests benchmarks
+
+export VENVS
+export SAM_CLI_TELEMETRY := 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint lint-python lint-template format build deploy bench token sync quota openapi setup setup-dev \
+  lock clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+run: setup ## the whole application on this machine, on http://127.0.0.1:3000 (PORT= STATE= ARGS=)
+	@exec $(DEV)/python -m tools.run --port "$(PORT)" --state "$(STATE)" --venvs "$(VENVS)" $(ARGS)
+
+test: setup ## every test; the end-to-end story last (ARGS= for pytest)
+	$(DEV)/pytest -n 2 --ignore=tests/e2e tests $(ARGS)
+	$(DEV)/pytest tests/e2e $(ARGS)
+
+lint: lint-python lint-template ## ruff, mypy, cfn-lint, sam validate
+
+lint-python: setup-dev
+	$(DEV)/ruff check .
+	$(DEV)/ruff format --check .
+	$(DEV)/mypy
+
+lint-template: setup
+	$(DEV)/cfn-lint template.yaml
+	$(SAM) validate --lint --region us-east-1
+
+format: setup-dev ## rewrite the Python code as `make lint` wants it
+	$(DEV)/ruff check --fix-only .
+	$(DEV)/ruff format .
+
+build: setup ## sam build into .aws-sam (RUNTIME=python3.12 where python3.13 is missing)
+	@$(DEV)/python -m tools.build --sam $(SAM) --runtime "$(RUNTIME)" -- $(ARGS)
+
+deploy: setup ## sam build and sam deploy to your AWS account, as samconfig.toml says (RUNTIME= ARGS=)
+	@$(DEV)/python -m tools.build --deploy --sam $(SAM) --runtime "$(RUNTIME)" -- $(ARGS)
+
+bench: setup-dev ## the placement benchmarks (ARGS= for pytest)
+	$(DEV)/pytest benchmarks --benchmark-only $(ARGS)
+
+token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL=]
+	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
+	  --subject "$(SUBJECT)" --ttl "$(TTL)" --state "$(STATE)"
+
+sync: setup-dev ## run the scheduled inventory sync of the running local stack now
+	@$(DEV)/python -m tools.sync --state "$(STATE)"
+
+quota: setup-dev ## show or set a quota: make quota ORG= ACCELERATOR= [LIMIT=] (STACK= for a deployed stack)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --accelerator "$(ACCELERATOR)" \
+	  --limit "$(LIMIT)" --stack "$(STACK)" --state "$(STATE)"
+
+openapi: setup-dev ## write the project's OpenAPI document into docs/ from the models
+	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi
+
+setup: ## the virtual environments in .venvs (every command does this by itself)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
+	@$(PYTHON) tools/set_up.py dev sam emulator
+
+setup-dev:
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
+	@$(PYTHON) tools/set_up.py dev
+
+# Versions change only here. The layer comes first: what tests and tools import is constrained to its versions.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(DEV)/uv pip compile --quiet --universal --generate-hashes \
+  --no-emit-index-url --no-annotate --python-version 3.11
+lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=--upgrade for newer versions)
+	$(COMPILE) $(ARGS) layers/shared/requirements.in -o layers/shared/requirements.txt
+	$(COMPILE) $(ARGS) requirements/dev.in -c layers/shared/requirements.txt -o requirements/dev.txt
+	$(COMPILE) $(ARGS) requirements/sam.in -o requirements/sam.txt
+	$(COMPILE) $(ARGS) requirements/emulator.in -o requirements/emulator.txt
+
+clean: ## forget the local stack's state, builds and caches (.venvs stay)
+	@$(PYTHON) -m tools.clean

@@ -1,0 +1,108 @@
+"""`sam build` of the template as it would be deployed: `make build`.
+
+`sam` needs an interpreter of the very version that it builds for. Where the machine lacks the template's own,
+the build is made for one that it has, and says so; `make deploy` does not choose for the user and asks.
+"""
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import yaml
+
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.state import ROOT
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads CloudFormation's short intrinsics (`!Ref`) as plain text: only parameters are looked at here."""
+
+
+_Loader.add_multi_constructor("!", lambda _loader, _suffix, node: str(node.value))
+
+
+def default_runtime(template: Path) -> str:
+    """Return the runtime that the template names by default, such as `python3.13`."""
+    content = yaml.load(template.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
+    runtime: str = content["Parameters"]["PythonRuntime"]["Default"]
+    return runtime
+
+
+def configured_overrides(samconfig: Path, command: str) -> dict[str, str]:
+    """Return the template parameters that samconfig.toml sets for `sam build` or `sam deploy`.
+
+    `--parameter-overrides` on the command line replaces them all, so they have to be repeated there.
+    """
+    sections = tomllib.loads(samconfig.read_text(encoding="utf-8")).get("default", {})
+    found: list[str] | str = []
+    for section in ("global", command):
+        found = sections.get(section, {}).get("parameters", {}).get("parameter_overrides", found)
+    words = shlex.split(found) if isinstance(found, str) else found
+    return dict(word.split("=", 1) for word in words)
+
+
+def works(interpreter: str) -> bool:
+    """Tell whether a command of this name starts: version managers leave names that do not."""
+    try:
+        done = subprocess.run([interpreter, "-c", ""], capture_output=True, check=False)
+    except FileNotFoundError:
+        return False
+    return done.returncode == 0
+
+
+def choose(template: Path, wanted: str, *, fall_back: bool) -> str:
+    """Return the runtime to build for: the wanted one, else the template's, else this interpreter's.
+
+    Raises:
+        LaunchError: the machine cannot build for it, and may not or cannot fall back.
+    """
+    runtime = wanted or default_runtime(template)
+    if works(runtime):
+        return runtime
+    own = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if wanted or not fall_back:
+        raise LaunchError(
+            f"{runtime} does not run on this machine, and `sam build` needs it: "
+            f"install it, or choose RUNTIME={own}"
+        )
+    print(f"{runtime} does not run on this machine: building for {own} (RUNTIME= chooses)", file=sys.stderr)
+    return own
+
+
+def main() -> int:
+    """Build into .aws-sam, pass everything after `--` to the command, and end with its exit code."""
+    parser = argparse.ArgumentParser(prog="make build", description=__doc__)
+    parser.add_argument("--sam", required=True, help="the sam command")
+    parser.add_argument("--runtime", default="", help="python3.x (RUNTIME=)")
+    parser.add_argument("--deploy", action="store_true", help="deploy afterwards, as samconfig.toml says")
+    parser.add_argument("more", nargs="*", help="further options of the last command (ARGS=)")
+    options = parser.parse_args()
+    overrides = {name: configured_overrides(ROOT / "samconfig.toml", name) for name in ("build", "deploy")}
+    wanted = options.runtime or overrides["deploy"].get("PythonRuntime", "")
+    try:
+        runtime = choose(ROOT / "template.yaml", wanted, fall_back=not options.deploy)
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    # Whatever interpreter runs this is a candidate for `sam` as well.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
+    environment = {"SAM_CLI_TELEMETRY": "0", **os.environ, "PATH": path}
+    commands = ["build", "deploy"] if options.deploy else ["build"]
+    for command in commands:
+        values = overrides[command] | {"PythonRuntime": runtime}
+        arguments = ["--parameter-overrides", *(f"{name}={value}" for name, value in values.items())]
+        more = options.more if command == commands[-1] else []
+        code = subprocess.run(
+            [options.sam, command, *arguments, *more], cwd=ROOT, env=environment, check=False
+        ).returncode
+        if code:
+            return code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Print a bearer token of the development issuer: `make -s token ORG=… PROJECT=…`."""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+from tools.local_stack import issuer
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.state import DEFAULT_STATE, State
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line; an empty value is one not given, which is how make passes an unset variable."""
+    parser = argparse.ArgumentParser(prog="make token", description=__doc__)
+    parser.add_argument("--org", default="", help="organization id (ORG=)")
+    parser.add_argument("--project", default="", help="project id (PROJECT=)")
+    parser.add_argument(
+        "--permissions",
+        default="",
+        help="separated by commas or spaces (PERMISSIONS=); "
+        f"default: {' '.join(issuer.CUSTOMER_PERMISSIONS)}; "
+        f"{issuer.OPERATOR_PERMISSION!r} has to be asked for",
+    )
+    parser.add_argument("--subject", default="", help="who calls (SUBJECT=)")
+    parser.add_argument("--ttl", default="", help="lifetime in seconds (TTL=)")
+    parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
+    return parser.parse_args(arguments)
+
+
+def token(options: argparse.Namespace) -> str:
+    """Sign what the options ask for; LaunchError where they are incomplete or there is no key yet."""
+    if not options.org or not options.project:
+        raise LaunchError("usage: make -s token ORG=<organization id> PROJECT=<project id> [PERMISSIONS=…]")
+    if options.ttl and not options.ttl.isdecimal():
+        raise LaunchError("TTL is a whole number of seconds")
+    permissions = [word for word in re.split(r"[,\s]+", options.permissions) if word]
+    return issuer.mint(
+        State(Path(options.state or DEFAULT_STATE)).issuer_key,
+        organization=options.org,
+        project=options.project,
+        permissions=permissions or issuer.CUSTOMER_PERMISSIONS,
+        subject=options.subject or "developer@example.com",
+        lifetime_seconds=int(options.ttl or issuer.LIFETIME_SECONDS_DEFAULT),
+    )
+
+
+def main() -> int:
+    """Print the token and nothing else, or one line on stderr."""
+    try:
+        print(token(parse(sys.argv[1:])))
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,185 @@
+"""`sam deploy` of the build to the emulator, with the template as it is."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from tools.local_stack import issuer
+from tools.local_stack.build import (
+    Build,
+    Environments,
+    architecture,
+    own_sam_configuration,
+    run_logged,
+    runtime,
+)
+from tools.local_stack.emulator import REGION, client_environment
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.memory import Memory
+from tools.local_stack.state import ROOT, State
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_s3 import S3Client
+
+STACK = "gpu-capacity"
+ARTIFACTS_BUCKET = "gpu-capacity-artifacts"
+# A region that is quick to watch: slow enough to see each status, fast enough not to wait for it.
+BRISK = {"SimulatedReadySeconds": "5", "SimulatedDeleteSeconds": "3", "PollSeconds": "1"}
+API_URL = re.compile(r"^https://(?P<api>[^.]+)\.execute-api\.[^/]+/(?P<stage>[^/]+)/?$")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A deployed stack: its outputs by name, and its resources (physical ids by logical ids)."""
+
+    outputs: Mapping[str, str]
+    resources: Mapping[str, str]
+
+    def output(self, name: str) -> str:
+        """Return one output; LaunchError when the template has none of that name."""
+        try:
+            return self.outputs[name]
+        except KeyError:
+            raise LaunchError(f"the template has no output {name}") from None
+
+    def api(self) -> tuple[str, str]:
+        """Return the REST API's id and its stage, read from the output ApiUrl."""
+        found = API_URL.match(self.output("ApiUrl"))
+        if not found:
+            raise LaunchError(f"the output ApiUrl is no address of a REST API: {self.output('ApiUrl')}")
+        return found["api"], found["stage"]
+
+
+def parameters(state: State, emulator_url: str, more: Mapping[str, str]) -> dict[str, str]:
+    """Return what differs from the template's defaults on this machine; `more` (from --parameter) wins."""
+    return {
+        "PythonRuntime": runtime(),
+        "Architecture": architecture(),
+        "AwsEndpointUrl": emulator_url,
+        "AuthIssuer": issuer.ISSUER,
+        "AuthAudience": issuer.AUDIENCE,
+        "AuthJwks": issuer.encoded_key_set(state.issuer_key),
+        "DeletionProtection": "false",
+        **BRISK,
+        **more,
+    }
+
+
+def ensure_deployed(
+    state: State,
+    environments: Environments,
+    build: Build,
+    values: Mapping[str, str],
+    *,
+    memory: Memory,
+    cloudformation: "CloudFormationClient",
+    s3: "S3Client",
+) -> tuple[Stack, bool]:
+    """Deploy unless the emulator holds this build with these parameters; return it and whether it is new.
+
+    Raises:
+        LaunchError: `sam deploy` failed, or its stack did not come to rest in a good state.
+    """
+    wanted = hashlib.sha256((build.fingerprint + json.dumps(values, sort_keys=True)).encode()).hexdigest()
+    stack = describe(cloudformation)
+    if stack and memory.read().get("deployed") == wanted:
+        return stack, False
+    memory.remember(deployed=None)
+    ensure_bucket(s3)
+    remove_remains(cloudformation)
+    try:
+        sam_deploy(state, environments, build, values)
+    except LaunchError as error:
+        raise LaunchError(failure(cloudformation) or str(error)) from None
+    stack = describe(cloudformation)
+    if not stack:
+        raise LaunchError(f"the stack is incomplete after the deployment (log: {state.logs / 'deploy.log'})")
+    memory.remember(deployed=wanted)
+    return stack, True
+
+
+def sam_deploy(state: State, environments: Environments, build: Build, values: Mapping[str, str]) -> None:
+    """Run `sam deploy` against the emulator; LaunchError with the end of its output when it fails."""
+    run_logged(
+        [
+            str(environments.sam),
+            "deploy",
+            f"--template-file={build.template}",
+            f"--stack-name={STACK}",
+            f"--s3-bucket={ARTIFACTS_BUCKET}",
+            f"--region={REGION}",
+            f"--config-file={own_sam_configuration(state)}",
+            "--capabilities=CAPABILITY_IAM",
+            "--no-confirm-changeset",
+            "--no-fail-on-empty-changeset",
+            "--no-progressbar",
+            "--parameter-overrides",
+            *(f"{name}={value}" for name, value in values.items()),
+        ],
+        log=state.logs / "deploy.log",
+        environment=client_environment(values["AwsEndpointUrl"]) | {"SAM_CLI_TELEMETRY": "0"},
+        root=ROOT,
+    )
+
+
+def remove_remains(cloudformation: "CloudFormationClient") -> None:
+    """Delete a stack that never came to be: CloudFormation takes no update of it."""
+    if status(cloudformation) in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
+        cloudformation.delete_stack(StackName=STACK)
+        cloudformation.get_waiter("stack_delete_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+
+
+def failure(cloudformation: "CloudFormationClient") -> str:
+    """Return which resources failed and why, oldest first; empty where CloudFormation knows of none."""
+    if status(cloudformation) is None:
+        return ""
+    pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=STACK)
+    events = [event for page in pages for event in page["StackEvents"]]
+    failed = (
+        f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', 'no reason given')}"
+        for event in reversed(events)
+        if event["ResourceStatus"] in {"CREATE_FAILED", "UPDATE_FAILED"}
+    )
+    lines = list(dict.fromkeys(failed))
+    return "\n".join(["the emulator could not deploy the template:", *lines]) if lines else ""
+
+
+def status(cloudformation: "CloudFormationClient") -> str | None:
+    """Return the stack's status, or None where there is no stack."""
+    try:
+        found = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    except ClientError as error:
+        # CloudFormation's word for a stack that does not exist.
+        if error.response["Error"]["Code"] != "ValidationError":
+            raise
+        return None
+    return found["StackStatus"]
+
+
+def ensure_bucket(s3: "S3Client") -> None:
+    """Make the bucket for `sam deploy` unless it is there, which it also is after the emulator was killed."""
+    try:
+        s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "BucketAlreadyOwnedByYou":
+            raise
+
+
+def describe(cloudformation: "CloudFormationClient") -> Stack | None:
+    """Return the stack where it is complete, or None."""
+    if status(cloudformation) not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        return None
+    found = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
+    resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
+    return Stack(
+        outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
+        resources={entry["LogicalResourceId"]: entry["PhysicalResourceId"] for entry in resources},
+    )

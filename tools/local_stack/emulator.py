@@ -1,0 +1,172 @@
+"""The emulator as a process: start it on loopback, wait until it answers, stop it with its state saved."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.state import State
+
+READY_SECONDS_MAX = 30
+# It saves all state in about two seconds; more after a run with many functions.
+STOP_SECONDS_MAX = 30
+LOOPBACK = "127.0.0.1"
+REGION = "us-east-1"
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator and how clients reach it."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def is_alive(self) -> bool:
+        """Tell whether the process still runs."""
+        return self.process.poll() is None
+
+
+def client_environment(url: str) -> dict[str, str]:
+    """Environment of a program that talks to the emulator, and never to an AWS account of the developer's."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return kept | {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    }
+
+
+def free_port() -> int:
+    """Find a port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def is_free(port: int) -> bool:
+    """Tell whether one could listen on the port now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError:
+            return False
+    return True
+
+
+def usual_port(state: State) -> int:
+    """Return the port of the last run if it is free, else another one.
+
+    Deployed functions carry the emulator's address, so a new port costs a new deployment.
+    """
+    remembered = state.read_notes().get("emulatorPort")
+    port = remembered if isinstance(remembered, int) and is_free(remembered) else free_port()
+    state.remember(emulatorPort=port)
+    return port
+
+
+@contextmanager
+def running(state: State, python: Path) -> Iterator[Emulator]:
+    """Run the emulator for the time of the block, with `python` of its own environment.
+
+    Raises:
+        LaunchError: it does not come up, or does not end when told to.
+    """
+    port = usual_port(state)
+    for folder in (state.emulator, state.logs):
+        folder.mkdir(parents=True, exist_ok=True)
+    empty(state.scratch)
+    log = state.logs / "emulator.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [str(python), str(Path(__file__).with_name("emulator_main.py"))],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=emulator_environment(state, port),
+            cwd=state.folder,
+            # Ctrl-C reaches the launcher only, which then stops things in order.
+            start_new_session=True,
+            pass_fds=() if state.lock is None else (state.lock,),
+        )
+    emulator = Emulator(f"http://{LOOPBACK}:{port}", process)
+    try:
+        wait_until_ready(emulator, log)
+        yield emulator
+    finally:
+        stop(process)
+        shutil.rmtree(state.scratch, ignore_errors=True)
+
+
+def emulator_environment(state: State, port: int) -> dict[str, str]:
+    """Environment of the emulator: very little, because every function inherits it.
+
+    What a developer has set (credentials, PYTHONPATH, LOG_LEVEL …) must not reach the functions.
+    """
+    inherited = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ
+    }
+    return inherited | {
+        "BIND_HOST": LOOPBACK,
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "PERSIST_STATE": "1",
+        "S3_PERSIST": "1",
+        "STATE_DIR": str(state.emulator),
+        "S3_DATA_DIR": str(state.emulator / "s3"),
+        "TMPDIR": str(state.scratch),
+        "MINISTACK_REGION": REGION,
+    }
+
+
+def wait_until_ready(emulator: Emulator, log: Path) -> None:
+    """Return when it answers; LaunchError with the tail of its log when it ends or takes too long."""
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    while time.monotonic() < deadline:
+        if not emulator.is_alive():
+            break
+        try:
+            with urllib.request.urlopen(f"{emulator.url}/_ministack/health", timeout=2):  # noqa: S310 - our own http address
+                return
+        except (URLError, OSError):
+            time.sleep(0.1)
+    tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+    raise LaunchError(f"the emulator did not start (log: {log}):\n{tail}")
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End the emulator with the signal on which it saves its state, and whatever it has left behind."""
+    process.terminate()
+    try:
+        process.wait(STOP_SECONDS_MAX)
+    except subprocess.TimeoutExpired:
+        print("the emulator did not stop in time: its state since the last start is lost", file=sys.stderr)
+    finally:
+        # Its function workers live in its session; normally they are gone by now.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if process.stdin:
+            process.stdin.close()
+
+
+def empty(folder: Path) -> None:
+    """Make the folder exist with nothing in it."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)

@@ -1,0 +1,231 @@
+"""Bring the local stack up, say how to use it, and take it down again."""
+
+import contextlib
+import json
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from tools.local_stack import build, deploy, emulator, issuer, routes, sample_data
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.memory import Memory
+from tools.local_stack.proxy import Server
+from tools.local_stack.state import DEFAULT_STATE, ROOT, State, exclusive, write_json
+from tools.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
+
+# The tenant of the printed token and calls.
+DEVELOPER_ORGANIZATION = "a1b2c3d4-0000-4000-8000-000000000001"
+DEVELOPER_PROJECT = "b1b2c3d4-0000-4000-8000-000000000001"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line decides."""
+
+    port: int = 3000
+    """Port on loopback; 0 for any free one."""
+    state: Path = DEFAULT_STATE
+    venvs: Path = ROOT / ".venvs"
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    """Template parameters beyond those of every local stack."""
+    seed: bool = True
+    """Whether the sample fleet is loaded and the sample tenant's reservations are made."""
+
+
+class Progress:
+    """One line a step on stderr, with its time; stdout is for what the user asked for."""
+
+    def __init__(self) -> None:
+        self.started = time.monotonic()
+
+    @contextlib.contextmanager
+    def step(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Announce a step; the block may say more about its outcome through the function it is given."""
+        print(f"  {text} …", end="", file=sys.stderr, flush=True)
+        notes: list[str] = []
+        began = time.monotonic()
+        try:
+            yield notes.append
+        except BaseException:
+            print(file=sys.stderr, flush=True)
+            raise
+        print(f" {', '.join([*notes, f'{time.monotonic() - began:.1f} s'])}", file=sys.stderr, flush=True)
+
+
+def run(options: Options) -> None:
+    """Run the local stack until SIGINT or SIGTERM.
+
+    Raises:
+        LaunchError: it cannot start, or the emulator ended by itself.
+    """
+    server = Server(options.port)
+    with server, exclusive(options.state.resolve()) as state, stopping_on_signals():
+        progress = Progress()
+        print("starting the local stack", file=sys.stderr)
+        state.running.unlink(missing_ok=True)
+        environments = build.Environments(options.venvs.resolve())
+        for tool in (environments.sam, environments.emulator_python):
+            if not tool.exists():
+                raise LaunchError(f"{tool} is missing: run `make setup`")
+        issuer.ensure_key(state.issuer_key)
+        with contextlib.ExitStack() as stack:
+            with progress.step("starting the emulator"):
+                running = stack.enter_context(emulator.running(state, environments.emulator_python))
+            upstream, deployed = bring_up(options, state, environments, running, progress)
+            stack.enter_context(server.serving(upstream))
+            stack.callback(state.running.unlink, missing_ok=True)
+            api, stage = deployed.api()
+            write_json(
+                state.running,
+                {
+                    "url": server.url,
+                    "emulatorUrl": running.url,
+                    "region": emulator.REGION,
+                    "restApiId": api,
+                    "stage": stage,
+                    "outputs": dict(deployed.outputs),
+                },
+            )
+            print(f"ready {server.url}", flush=True)
+            print(how_to_use(state, server.url), flush=True)
+            wait(running)
+
+
+def bring_up(
+    options: Options,
+    state: State,
+    environments: build.Environments,
+    running: emulator.Emulator,
+    progress: Progress,
+) -> tuple[str, deploy.Stack]:
+    """Build, deploy and fill the stack; return the address of its API inside the emulator and the stack."""
+    connect = clients(running.url)
+    with progress.step("building the template (sam build)") as note:
+        built, new = build.ensure_build(state, environments)
+        note("built" if new else "unchanged")
+    with progress.step("deploying it to the emulator (sam deploy)") as note:
+        values = deploy.parameters(state, running.url, options.parameters)
+        stack, new = deploy.ensure_deployed(
+            state,
+            environments,
+            built,
+            values,
+            memory=Memory(connect("ssm")),
+            cloudformation=connect("cloudformation"),
+            s3=connect("s3"),
+        )
+        note("deployed" if new else "unchanged")
+    with progress.step("checking the routes") as note:
+        total, added = routes.complete(connect("apigateway"), stack, built.template)
+        note(f"{total} routes" + (f", {added} of them added" if added else ""))
+    api, stage = stack.api()
+    upstream = f"{running.url}/_aws/execute-api/{api}/{stage}"
+    if options.seed:
+        fill(state, stack, upstream, connect, progress)
+    return upstream, stack
+
+
+def fill(
+    state: State, stack: deploy.Stack, upstream: str, connect: Callable[[str], Any], progress: Progress
+) -> None:
+    """Load the sample fleet, sync, and reserve for the sample tenant (once in a stack's life)."""
+    with progress.step("loading the sample fleet") as note:
+        new = sample_data.upload_fleet(connect("s3"), stack.output("FleetBucketName"), sample_fleet())
+        answer = sample_data.sync(connect("lambda"), stack.output("SyncInventoryFunctionName"))
+        note(json.loads(answer).get("refused") or ("loaded" if new else "unchanged"))
+    # Somebody who deleted a sample reservation does not want it back on the next start.
+    memory = Memory(connect("ssm"))
+    if memory.read().get("sampleReservations"):
+        return
+    with progress.step("reserving for the sample tenant") as note:
+        note(f"{sample_data.reserve(state, upstream, SAMPLE_RESERVATIONS)} reservations")
+        memory.remember(sampleReservations=True)
+
+
+def clients(url: str) -> Callable[[str], Any]:
+    """Return a factory of clients that talk to the emulator, whatever the developer's AWS set-up is."""
+    session = boto3.Session(
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - the emulator takes anything
+        region_name=emulator.REGION,
+    )
+    # A function's first call starts its worker; nothing is sent twice behind our back.
+    config = Config(read_timeout=120, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
+    return lambda service: session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]
+
+
+def how_to_use(state: State, url: str) -> str:
+    """Return a token and three calls to copy into a shell."""
+    token = issuer.mint(state.issuer_key, organization=DEVELOPER_ORGANIZATION, project=DEVELOPER_PROJECT)
+    wanted = {
+        "metadata": {"name": "training"},
+        "spec": {
+            "organizationId": DEVELOPER_ORGANIZATION,
+            "projectId": DEVELOPER_PROJECT,
+            "regionId": "us-tex-1",
+            "accelerator": "GB300",
+            "unit": "NVL72",
+            "count": 2,
+        },
+    }
+    body = shlex.quote(json.dumps(wanted, separators=(",", ":")))
+    curl = 'curl -s -H "Authorization: Bearer $TOKEN"'
+    create = f"{curl} -H 'Content-Type: application/json' -d {body} {url}/api/v2/reservations"
+    read_id = 'python3 -c \'import json,sys;print(json.load(sys.stdin)["metadata"]["id"])\''
+    return "\n".join(
+        (
+            "",
+            "# a token (12 hours; `make -s token` makes others)",
+            f"TOKEN={token}",
+            "",
+            "# what each region offers",
+            f"{curl} {url}/api/v2/reservation-units",
+            "# reserve two adjacent racks",
+            f"ID=$({create} | tee /dev/stderr | {read_id})",
+            "# watch it become provisioned",
+            f"{curl} {url}/api/v2/reservations/$ID",
+            "",
+            "Ctrl-C stops the stack; its state is kept (make clean forgets it).",
+        )
+    )
+
+
+def wait(running: emulator.Emulator) -> None:
+    """Return never; LaunchError when the emulator ends by itself."""
+    code = running.process.wait()
+    raise LaunchError(f"the emulator ended by itself (exit code {code}): see its log in the state folder")
+
+
+class Stopped(BaseException):
+    """SIGINT or SIGTERM arrived."""
+
+
+@contextlib.contextmanager
+def stopping_on_signals() -> Iterator[None]:
+    """Turn the first SIGINT or SIGTERM into an orderly end of the block, and ignore those that follow.
+
+    An impatient second Ctrl-C would otherwise lose the state that the emulator is just saving.
+    """
+
+    def stop(_number: int, _frame: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)
+        print("\nstopping the local stack …", file=sys.stderr, flush=True)
+        raise Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    except Stopped:
+        print("stopped", file=sys.stderr, flush=True)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,183 @@
+"""The address that the user sees: forwards every request to the deployed REST API inside the emulator.
+
+It plays the part of API Gateway's own front: method, path, query and body pass as they came; the client's
+address is added as X-Forwarded-For, as there.
+"""
+
+import http.client
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
+from urllib.parse import quote, urlsplit
+
+from tools.local_stack.emulator import LOOPBACK
+from tools.local_stack.errors import LaunchError
+
+# API Gateway's own limit on a request.
+BODY_BYTES_MAX = 10 * 1024 * 1024
+UPSTREAM_SECONDS_MAX = 60
+# They speak about one connection, not about the message (RFC 9110, 7.6.1).
+HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "upgrade")
+)
+BODY_FRAMING = frozenset(("transfer-encoding", "content-length", "expect"))
+# Every printable ASCII character: those pass as they came, also percent signs and reserved characters.
+UNTOUCHED = "".join(map(chr, range(0x21, 0x7F)))
+
+
+class BodyRefusedError(Exception):
+    """A request body that the gateway would not take; carries the status to answer."""
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Forwards the requests of one client connection, each over a connection of its own to the emulator.
+
+    A connection that is kept open can be closed by the other side just when a POST is sent, and a POST is
+    never sent twice; on loopback a new one costs next to nothing.
+    """
+
+    protocol_version = "HTTP/1.1"
+    upstream: ClassVar[str]
+    """Where the API is: http://127.0.0.1:<port>/<prefix>."""
+
+    def forward(self) -> None:
+        """Answer one request with what the emulator answers to it."""
+        try:
+            body = self.read_body()
+        except BodyRefusedError as refused:
+            self.close_connection = True  # what is left of the body must not be read as the next request
+            self.answer(refused.status, [], f'{{"message":"{refused}"}}'.encode())
+            return
+        address = urlsplit(self.upstream)
+        connection = http.client.HTTPConnection(
+            address.hostname or LOOPBACK, address.port, timeout=UPSTREAM_SECONDS_MAX
+        )
+        try:
+            connection.putrequest(
+                self.command, address.path + self.target(), skip_host=True, skip_accept_encoding=True
+            )
+            for name, value in self.forwarded_headers(address.netloc, len(body)):
+                connection.putheader(name, value)
+            connection.endheaders(body)
+            response = connection.getresponse()
+            headers = [(n, v) for n, v in response.getheaders() if n.lower() not in HOP_BY_HOP | BODY_FRAMING]
+            self.answer(response.status, headers, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            self.answer(HTTPStatus.BAD_GATEWAY, [], f'{{"message":"the emulator is gone: {error}"}}'.encode())
+        finally:
+            connection.close()
+
+    def target(self) -> str:
+        """Path and query as they came; raw bytes outside ASCII, which no library sends, percent-encoded."""
+        path = self.path
+        if not path.startswith("/"):  # the absolute form that clients use towards proxies
+            parts = urlsplit(path)
+            path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return quote(path.encode("latin-1"), safe=UNTOUCHED)
+
+    def forwarded_headers(self, host: str, length: int) -> Iterator[tuple[str, str]]:
+        """Yield the client's headers without those of its connection, and with the gateway's additions."""
+        dropped = HOP_BY_HOP | BODY_FRAMING | {"host", "x-forwarded-for"}
+        # The emulator picks services by host name, so the client's is handed on beside it.
+        yield "Host", host
+        yield "X-Forwarded-Host", self.headers.get("Host", "")
+        before = self.headers.get_all("X-Forwarded-For", [])
+        yield "X-Forwarded-For", ", ".join([*before, self.client_address[0]])
+        if length or self.command in {"POST", "PUT", "PATCH"}:
+            yield "Content-Length", str(length)
+        for name, value in self.headers.items():
+            if name.lower() not in dropped:
+                yield name, value
+
+    def read_body(self) -> bytes:
+        """Read the whole body, plain or chunked; BodyRefusedError when malformed or too large."""
+        if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
+            return b"".join(self.chunks())
+        length = self.headers.get("Content-Length", "0")
+        if not length.isdecimal():
+            raise BodyRefusedError(HTTPStatus.BAD_REQUEST)
+        if int(length) > BODY_BYTES_MAX:
+            raise BodyRefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+        return self.rfile.read(int(length))
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the chunks of a body (RFC 9112, 7.1) and skip its trailers."""
+        total = 0
+        while True:
+            try:
+                size = int(self.rfile.readline(1024).split(b";")[0], 16)
+            except ValueError:
+                raise BodyRefusedError(HTTPStatus.BAD_REQUEST) from None
+            total += size
+            if total > BODY_BYTES_MAX:
+                raise BodyRefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+            if size == 0:
+                while self.rfile.readline(65536).strip():
+                    pass
+                return
+            yield self.rfile.read(size)
+            self.rfile.readline(3)
+
+    def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        """Write a whole response."""
+        self.send_response_only(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        if not headers:
+            self.send_header("Content-Type", "application/json")
+        if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
+            self.send_header("Content-Length", str(len(body)))
+        if self.close_connection:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def __getattr__(self, name: str) -> object:
+        """Answer every method alike: the base class looks up `do_<METHOD>`."""
+        if name.startswith("do_"):
+            return self.forward
+        raise AttributeError(name)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class's name
+        """Say nothing: the terminal belongs to the user, and the functions log what happened."""
+
+
+class Server(ThreadingHTTPServer):
+    """A server on loopback that claims its port when it is made and answers once it is told where to."""
+
+    daemon_threads = True
+    request_queue_size = 128
+
+    def __init__(self, port: int) -> None:
+        super().__init__((LOOPBACK, port), Handler, bind_and_activate=False)
+        try:
+            self.server_bind()
+        except OSError:
+            self.server_close()
+            raise LaunchError(f"port {port} is in use: choose another with `make run PORT=<port>`") from None
+
+    @property
+    def url(self) -> str:
+        """The address that the user sees."""
+        return f"http://{LOOPBACK}:{self.server_port}"
+
+    @contextmanager
+    def serving(self, upstream: str) -> Iterator[None]:
+        """Forward requests to `upstream` for the time of the block."""
+        self.RequestHandlerClass = type("BoundHandler", (Handler,), {"upstream": upstream})
+        self.server_activate()
+        thread = threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.shutdown()
+            thread.join()

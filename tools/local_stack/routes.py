@@ -1,0 +1,112 @@
+"""Routes: what the template promises against what the emulator made of it, completed where that is known.
+
+The emulator drops `Method: ANY` without a word; on AWS those routes exist, so they are added here through API
+Gateway's own operations. Any other route that is missing is an error: this would not be the application.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tools.local_stack.deploy import Stack
+from tools.local_stack.emulator import REGION
+from tools.local_stack.errors import LaunchError
+
+if TYPE_CHECKING:
+    from mypy_boto3_apigateway import APIGatewayClient
+
+ACCOUNT = "000000000000"
+
+
+@dataclass(frozen=True, order=True)
+class Route:
+    """One method of one path, and the logical id of the function behind it."""
+
+    path: str
+    method: str
+    function: str
+
+
+def promised(template: Path) -> list[Route]:
+    """Read the routes of a built template (all intrinsics in long form), by path and method."""
+    content: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
+    return sorted(
+        Route(event["Properties"]["Path"], event["Properties"]["Method"].upper(), name)
+        for name, resource in content["Resources"].items()
+        if resource["Type"] == "AWS::Serverless::Function"
+        for event in resource["Properties"].get("Events", {}).values()
+        if event["Type"] == "Api"
+    )
+
+
+def existing(gateway: "APIGatewayClient", api: str) -> dict[str, tuple[str, frozenset[str]]]:
+    """Return the API's resources: path to resource id and methods."""
+    pages = gateway.get_paginator("get_resources").paginate(restApiId=api, embed=["methods"])
+    return {
+        item["path"]: (item["id"], frozenset(item.get("resourceMethods", {})))
+        for page in pages
+        for item in page["items"]
+    }
+
+
+def complete(gateway: "APIGatewayClient", stack: Stack, template: Path) -> tuple[int, int]:
+    """Make every promised route exist; return how many there are and how many had to be added.
+
+    Raises:
+        LaunchError: a route is missing that the emulator ought to have made.
+    """
+    api, stage = stack.api()
+    routes = promised(template)
+    if not routes:
+        raise LaunchError("the template has no routes")
+    found = existing(gateway, api)
+    missing = [
+        route for route in routes if route.path not in found or route.method not in found[route.path][1]
+    ]
+    unexpected = [f"{route.method} {route.path}" for route in missing if route.method != "ANY"]
+    if unexpected:
+        raise LaunchError(f"the emulator did not create these routes: {', '.join(unexpected)}")
+    resource_ids = {path: resource_id for path, (resource_id, _) in found.items()}
+    for route in missing:
+        add(gateway, api, resource_ids, route, stack)
+    if missing:
+        gateway.create_deployment(restApiId=api, stageName=stage)
+    return len(routes), len(missing)
+
+
+def add(
+    gateway: "APIGatewayClient", api: str, resource_ids: dict[str, str], route: Route, stack: Stack
+) -> None:
+    """Create one route: its method and the integration that calls its function."""
+    resource = ensure_resource(gateway, api, resource_ids, route.path)
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{physical_id(stack.resources, route.function)}"
+    gateway.put_method(restApiId=api, resourceId=resource, httpMethod=route.method, authorizationType="NONE")
+    gateway.put_integration(
+        restApiId=api,
+        resourceId=resource,
+        httpMethod=route.method,
+        type="AWS_PROXY",
+        integrationHttpMethod="POST",
+        uri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations",
+    )
+
+
+def physical_id(resources: Mapping[str, str], logical_id: str) -> str:
+    """Return the deployed name of a resource; LaunchError when the stack does not have it."""
+    try:
+        return resources[logical_id]
+    except KeyError:
+        raise LaunchError(f"the emulator did not create {logical_id}") from None
+
+
+def ensure_resource(gateway: "APIGatewayClient", api: str, resource_ids: dict[str, str], path: str) -> str:
+    """Return the id of a path's resource, creating it and its parents where they are missing."""
+    if path not in resource_ids:
+        parent, _, part = path.rpartition("/")
+        parent_id = ensure_resource(gateway, api, resource_ids, parent or "/")
+        made = gateway.create_resource(restApiId=api, parentId=parent_id, pathPart=part)
+        resource_ids[path] = made["id"]
+    return resource_ids[path]

@@ -1,0 +1,130 @@
+"""The state folder of one local stack: what lies where, what is remembered, and who may use it."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.local_stack.errors import LaunchError
+
+ROOT = Path(__file__).resolve().parents[2]
+DEFAULT_STATE = ROOT / ".local"
+
+
+@dataclass(frozen=True)
+class State:
+    """Paths of a stack's state folder. Two stacks with two folders share nothing."""
+
+    folder: Path
+    lock: int | None = None
+    """Descriptor of the lock, where this process owns the folder.
+
+    The emulator inherits it: while that still saves its state after its launcher was killed, nobody else can
+    start on the state.
+    """
+
+    @property
+    def issuer_key(self) -> Path:
+        """The development issuer's private key (PEM, readable by its owner only)."""
+        return self.folder / "dev-issuer-key.pem"
+
+    @property
+    def emulator(self) -> Path:
+        """What the emulator saves when it stops."""
+        return self.folder / "state"
+
+    @property
+    def scratch(self) -> Path:
+        """Temporary files of the emulator's function workers, about 90 MB each; emptied at start and stop."""
+        return self.folder / "tmp"
+
+    @property
+    def builds(self) -> Path:
+        """Results of `sam build`."""
+        return self.folder / "build"
+
+    @property
+    def logs(self) -> Path:
+        """One file for each program that the launcher starts."""
+        return self.folder / "log"
+
+    @property
+    def notes(self) -> Path:
+        """What the launcher remembers between runs (JSON)."""
+        return self.folder / "notes.json"
+
+    @property
+    def running(self) -> Path:
+        """Where the stack is reached (JSON: url, emulatorUrl, region, restApiId, stage, outputs).
+
+        Exists only while the stack runs and is ready.
+        """
+        return self.folder / "running.json"
+
+    def read_notes(self) -> dict[str, Any]:
+        """Return what was remembered; empty on the first run."""
+        return read_json(self.notes)
+
+    def remember(self, **notes: object) -> None:
+        """Add to what is remembered. Written as a whole, so that a crash leaves the old or the new notes."""
+        write_json(self.notes, self.read_notes() | notes)
+
+    def read_running(self) -> dict[str, Any]:
+        """Return what `running` holds; LaunchError when no stack runs on this folder."""
+        running = read_json(self.running)
+        if not running or not is_locked(self.folder):
+            raise LaunchError("no local stack is running: start one with `make run`")
+        return running
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file of ours, or an empty one where there is no such file."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    return found
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace a JSON file in one step."""
+    draft = path.with_suffix(".draft")
+    draft.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    draft.replace(path)
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[State]:
+    """Own a state folder for the time of the block; LaunchError when another launcher does.
+
+    The lock belongs to the open file, so the operating system takes it back from processes that were killed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as held:
+        if not try_lock(held.fileno()):
+            raise LaunchError(
+                f"a local stack is already running on {folder}: stop it first, or use STATE=<folder>"
+            )
+        yield State(folder, held.fileno())
+
+
+def is_locked(folder: Path) -> bool:
+    """Tell whether a launcher owns the folder now."""
+    try:
+        held = (folder / "lock").open("r")
+    except FileNotFoundError:
+        return False
+    with held:
+        return not try_lock(held.fileno())
+
+
+def try_lock(descriptor: int) -> bool:
+    """Take the lock of an open file if it is free."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

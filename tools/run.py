@@ -1,0 +1,63 @@
+"""Run the whole application on this machine: `make run`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.launch import Options, run
+from tools.local_stack.state import DEFAULT_STATE, ROOT
+
+PORT_MAX = 65535
+
+
+def parse(arguments: list[str]) -> Options:
+    """Read the command line; an empty value is one not given, which is how make passes an unset variable."""
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument(
+        "--port", default="", help="port on loopback, 0 for any free one (PORT=, default 3000)"
+    )
+    parser.add_argument("--state", default="", help="state folder (STATE=, default .local)")
+    parser.add_argument(
+        "--venvs", default="", help="folder of the virtual environments (VENVS=, default .venvs)"
+    )
+    parser.add_argument(
+        "--parameter",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a template parameter; may be repeated",
+    )
+    parser.add_argument("--no-seed", action="store_true", help="leave the inventory empty")
+    found = parser.parse_args(arguments)
+    port = found.port or "3000"
+    if not port.isdecimal() or int(port) > PORT_MAX:
+        raise LaunchError(f"PORT is a number from 0 to {PORT_MAX}")
+    if any("=" not in text for text in found.parameter):
+        raise LaunchError("--parameter takes NAME=VALUE")
+    return Options(
+        port=int(port),
+        state=Path(found.state or DEFAULT_STATE),
+        venvs=Path(found.venvs or ROOT / ".venvs"),
+        parameters=dict(text.split("=", 1) for text in found.parameter),
+        seed=not found.no_seed,
+    )
+
+
+def main() -> int:
+    """Run until stopped; one line on stderr and exit code 1 where it cannot."""
+    try:
+        run(parse(sys.argv[1:]))
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except (BotoCoreError, ClientError) as error:
+        print(f"the emulator refused a call: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Create the virtual environments named on the command line, each from its own hashed lock file.
+
+    python3 tools/set_up.py dev sam emulator
+
+An environment is rebuilt when its lock file or the interpreter changed, and left alone otherwise. Several are
+built at the same time. Runs on the machine's own interpreter with nothing installed, so it uses the standard
+library only, and stays readable for interpreters that are too old, which it refuses in one line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+OLDEST_PYTHON = (3, 11)
+ROOT = Path(__file__).resolve().parent.parent
+STAMP = "lock.sha256"
+
+
+class SetUpError(Exception):
+    """Something the machine lacks; the message is the one line that the user sees."""
+
+
+def check_machine() -> None:
+    """Raise SetUpError where this interpreter cannot build the environments."""
+    if sys.version_info < OLDEST_PYTHON:
+        wanted = ".".join(str(part) for part in OLDEST_PYTHON)
+        raise SetUpError(
+            f"Python {wanted} or later is needed, {sys.executable} is {platform.python_version()}: "
+            "choose another with PYTHON=/path/to/python3"
+        )
+    for module in ("venv", "ensurepip"):
+        if importlib.util.find_spec(module) is None:
+            raise SetUpError(
+                f"{sys.executable} has no module {module}: install it (Debian, Ubuntu: package python3-venv)"
+            )
+    if shutil.which("git") is None:
+        raise SetUpError("git is not on the PATH: install it")
+
+
+def lock_file(name: str) -> Path:
+    """The lock of an environment; SetUpError when there is no such environment."""
+    path = ROOT / "requirements" / f"{name}.txt"
+    if not path.is_file():
+        raise SetUpError(f"there is no environment {name!r}: {path.relative_to(ROOT)} does not exist")
+    return path
+
+
+def wanted_stamp(name: str) -> str:
+    """What the environment has to be made of: lock content, interpreter version and place (hex digits)."""
+    text = lock_file(name).read_bytes() + f"{sys.version} {sys.base_prefix}".encode()
+    return hashlib.sha256(text).hexdigest()
+
+
+def is_current(venv: Path, name: str) -> bool:
+    """Tell whether the environment is finished and made of what is wanted now."""
+    stamp = venv / STAMP
+    return stamp.is_file() and stamp.read_text() == wanted_stamp(name)
+
+
+def build(venv: Path, name: str) -> None:
+    """Make one environment from nothing. SetUpError, with the tail of pip's own words, when that fails."""
+    print(f"setting up {os.path.relpath(venv)} …", file=sys.stderr, flush=True)
+    if venv.exists():
+        shutil.rmtree(venv)
+    python = venv / "bin" / "python"
+    run([sys.executable, "-m", "venv", str(venv)], name)
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    # A lock names every package: there is nothing to resolve, and older pips stumble over extras if they try.
+    run([*install, "--no-deps", "--require-hashes", "--requirement", str(lock_file(name))], name)
+    (venv / STAMP).write_text(wanted_stamp(name))
+
+
+def run(command: list[str], name: str) -> None:
+    """Run one step in silence; SetUpError with the end of its output when it fails."""
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        tail = "\n".join(done.stdout.strip().splitlines()[-15:])
+        raise SetUpError(f"setting up {name} failed (exit code {done.returncode}):\n{tail}")
+
+
+def main(names: list[str]) -> int:
+    """Build what is stale; exit code 1 and the reason on stderr when that cannot be done."""
+    folder = Path(os.environ.get("VENVS") or ROOT / ".venvs")
+    try:
+        check_machine()
+        stale = [name for name in names if not is_current(folder / name, name)]
+        # Two at a time: pip spends half of its time waiting for the network and half of it on one core.
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            for finished in [pool.submit(build, folder / name, name) for name in stale]:
+                finished.result()
+    except SetUpError as refusal:
+        print(refusal, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -55,8 +55,8 @@ token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJE
 sync: setup-dev ## run the scheduled inventory sync of the running local stack now
 	@$(DEV)/python -m tools.sync --state "$(STATE)"
 
-quota: setup-dev ## show or set a quota: make quota ORG= ACCELERATOR= [LIMIT=] (STACK= for a deployed stack)
-	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --accelerator "$(ACCELERATOR)" \
+quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --limit "$(LIMIT)" --stack "$(STACK)" --state "$(STATE)"
 
 openapi: setup-dev ## write the project's OpenAPI document into docs/ from the models

@@ -1,7 +1,8 @@
-"""Show or set an organization's quota: `make quota ORG=… ACCELERATOR=… [LIMIT=…] [STACK=…]`.
+"""Show or set an organization's quota: `make quota ORG=… SUBJECT=… [LIMIT=…] [STACK=…]`.
 
-Without LIMIT the quota is shown. With STACK the deployed stack of that name is meant, in the account and
-region of the usual AWS settings; without it the running local stack.
+SUBJECT is an accelerator (its units are counted) or `instances` (those of capacity claims are). Without
+LIMIT the quota is shown. With STACK the deployed stack of that name is meant, in the account and region of
+the usual AWS settings; without it the running local stack.
 """
 
 import argparse
@@ -14,22 +15,41 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause
+from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
 from gpu_capacity.holders.reservation import Quota
-from gpu_capacity.runtime.observability import Observability
-from gpu_capacity.services.quotas import set_quota
+from gpu_capacity.services.quotas import QuotaBook
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.state import DEFAULT_STATE, State
+
+
+class _Stderr:
+    """Audit lines on stderr, so that stdout is the answer alone."""
+
+    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
+        """Nobody collects a command's metrics."""
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
+        """Who did what to which thing."""
+        print("audit:", actor, action, target, outcome, details, file=sys.stderr)
+
+    def info(self, message: str, **details: object) -> None:
+        """A fact."""
+        print(message, details, file=sys.stderr)
+
+    def warning(self, message: str, **details: object) -> None:
+        """A fact that somebody should look at."""
+        print(message, details, file=sys.stderr)
 
 
 def main() -> int:
     """Print the quota, or one line on stderr."""
     parser = argparse.ArgumentParser(prog="make quota", description=__doc__)
     parser.add_argument("--org", default="", help="organization id (ORG=)")
-    parser.add_argument("--accelerator", default="", help="for example GB300 (ACCELERATOR=)")
-    parser.add_argument("--limit", default="", help="units the organization may own in all (LIMIT=)")
+    parser.add_argument("--subject", default="", help="an accelerator, or instances (SUBJECT=)")
+    parser.add_argument("--limit", default="", help="how many the organization may own in all (LIMIT=)")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args()
@@ -42,25 +62,27 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    if not options.org or not options.accelerator or (options.limit and not options.limit.isdecimal()):
-        raise LaunchError(
-            "usage: make quota ORG=<organization id> ACCELERATOR=<model> [LIMIT=<units>] [STACK=…]"
-        )
+    if not options.org or not options.subject or (options.limit and not options.limit.isdecimal()):
+        raise LaunchError("usage: make quota ORG=<organization id> SUBJECT=<accelerator> [LIMIT=] [STACK=]")
     client, outputs = _deployed(options.stack) if options.stack else _local(options.state)
-    store = ReservationStore(
-        Database(client), outputs["InventoryTableName"], outputs["HoldersTableName"], JitteredPause()
+    database, pause = Database(client), JitteredPause()
+    inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]
+    book = QuotaBook(
+        reservations=ReservationStore(database, inventory, holders, pause),
+        claims=ClaimStore(database, holders, pause),
+        telemetry=_Stderr(),
+        actor=f"operator:{getpass.getuser()}",
     )
     if not options.limit:
-        return _describe(store.quota(options.org, options.accelerator))
-    actor = f"operator:{getpass.getuser()}"
-    change = set_quota(store, Observability(), actor, options.org, options.accelerator, int(options.limit))
-    return f"{_describe(change.quota)}; {change.counted_in} earlier reservations counted in"
+        return _describe(book.reservations.quota(options.org, options.subject))
+    change = book.set(options.org, options.subject, int(options.limit))
+    return f"{_describe(change.quota)}; {change.counted_in} earlier ones counted in"
 
 
 def _describe(quota: Quota | None) -> str:
     if quota is None:
-        return "no quota: the organization may own any number of units"
-    return f"{quota.subject}: {quota.used} of {quota.limit} units in use"
+        return "no quota: the organization may own any number"
+    return f"{quota.subject}: {quota.used} of {quota.limit} in use"
 
 
 def _local(state: str) -> tuple[Any, dict[str, str]]:

@@ -58,6 +58,7 @@ def sample_fleet(sequence: int = 1) -> dict[str, Any]:
                 "cpus": 192,
                 "memoryGib": 2048,
                 "diskGb": 30720,
+                "instanceType": "h200-8x",
                 "gpu": _gpu("H200", count=8, memory_gib=141),
             },
         ],
@@ -71,6 +72,7 @@ def _gb300(flavor_id: str) -> dict[str, Any]:
         "cpus": 144,
         "memoryGib": 960,
         "diskGb": 0,
+        "instanceType": "gb300-4x",
         "gpu": _gpu("GB300", count=4, memory_gib=288),
     }
 

@@ -115,3 +115,13 @@ class RecordedWorkflows:
     def _answer(self) -> None:
         if self.down:
             raise WorkflowUnavailable("down")
+
+
+@dataclass
+class RecordedEvents:
+    """Remembers in which zones capacity was freed."""
+
+    zones: list[str] = field(default_factory=list)
+
+    def freed(self, zone: str) -> None:
+        self.zones.append(zone)

@@ -8,6 +8,7 @@ from typing import Any
 from gpu_capacity.access import Caller, Permission
 from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
@@ -18,14 +19,28 @@ from gpu_capacity.services.create_reservation import ReservationRequest
 from gpu_capacity.topology.model import Domain, Flavor, Gpu, GpuVendor, Host, HostState, Offering, Pod, Region
 from gpu_capacity.topology.units import shape_of
 from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.fakes import CountingIds, FakeClock, RecordedPause, RecordedTelemetry, RecordedWorkflows
+from tests.support.fakes import (
+    CountingIds,
+    FakeClock,
+    RecordedEvents,
+    RecordedPause,
+    RecordedTelemetry,
+    RecordedWorkflows,
+)
 
 INVENTORY, HOLDERS, SERVERS = "inventory", "holders", "servers"
 ORGANIZATION = "161b9d5a-701d-4fea-848d-0e345edf16e9"
 PROJECT = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
 REGION = "uk-lon-1"
+INSTANCE_TYPE = "gb300-4x"
 EVERY_PERMISSION = frozenset(
-    {Permission.CREATE_RESERVATIONS, Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS}
+    {
+        Permission.CREATE_RESERVATIONS,
+        Permission.READ_RESERVATIONS,
+        Permission.DELETE_RESERVATIONS,
+        Permission.READ_CAPACITY_CLAIMS,
+        Permission.WRITE_CAPACITY_CLAIMS,
+    }
 )
 
 GB300 = Flavor(
@@ -34,13 +49,17 @@ GB300 = Flavor(
     memory_gib=960,
     disk_gb=0,
     gpu=Gpu(GpuVendor.NVIDIA, "GB300", physical_count=4, logical_count=4, memory_gib=288),
+    instance_type=INSTANCE_TYPE,
 )
 
 
 def create_tables(client: Any) -> None:
     """The three tables of the template, on any DynamoDB."""
     key_schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-    attributes = [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}]
+    attributes = [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "S"},
+    ]
     for table in (INVENTORY, SERVERS):
         client.create_table(
             TableName=table,
@@ -147,6 +166,7 @@ class World:
         self.db = MemoryDynamoDB(now=self.clock.now)
         create_tables(self.db)
         self.workflows = RecordedWorkflows()
+        self.events = RecordedEvents()
         self.telemetry = RecordedTelemetry()
         self.pause = RecordedPause()
         self._environments = 0
@@ -162,7 +182,9 @@ class World:
             inventory=InventoryStore(database, INVENTORY, self.clock),
             reservations=ReservationStore(database, INVENTORY, HOLDERS, self.pause),
             provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
+            claims=ClaimStore(database, HOLDERS, self.pause),
             workflows=self.workflows,
+            events=self.events,
             telemetry=self.telemetry,
             clock=self.clock,
             ids=CountingIds(f"environment-{self._environments}"),
@@ -189,7 +211,9 @@ class World:
             self.regions = regions
 
     def _region(self, hosts_per_unit: int) -> Region:
-        return Region(REGION, frozenset(), (offering(hosts_per_unit=hosts_per_unit),), observed_at=1_779_999_000)
+        return Region(
+            REGION, frozenset(), (offering(hosts_per_unit=hosts_per_unit),), observed_at=1_779_999_000
+        )
 
     def owners(self, pod_id: str, region_id: str = REGION, flavor_id: str = GB300.id) -> dict[int, bytes]:
         """Owned positions of a pod, straight from the table."""

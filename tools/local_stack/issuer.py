@@ -29,6 +29,8 @@ CUSTOMER_PERMISSIONS = (
     "reservations:create",
     "reservations:read",
     "reservations:delete",
+    "capacityclaims:read",
+    "capacityclaims:write",
 )
 # Of the operator of the service; never in a token unless it is asked for by name.
 OPERATOR_PERMISSION = "operator"

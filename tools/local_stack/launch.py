@@ -177,8 +177,18 @@ def how_to_use(state: State, url: str) -> str:
         },
     }
     body = shlex.quote(json.dumps(wanted, separators=(",", ":")))
+    claimed = {
+        "resources": {
+            "instanceId": "gb300-4x",
+            "instanceCount": 20,
+            "zones": ["us-chi-1", "us-tex-1"],
+            "capacityType": "CAPACITY_TYPE_CUSTOMER",
+        }
+    }
     curl = 'curl -s -H "Authorization: Bearer $TOKEN"'
     create = f"{curl} -H 'Content-Type: application/json' -d {body} {url}/api/v2/reservations"
+    claim_body = shlex.quote(json.dumps(claimed, separators=(",", ":")))
+    claim = f"{curl} -H 'Content-Type: application/json' -d {claim_body}"
     read_id = 'python3 -c \'import json,sys;print(json.load(sys.stdin)["metadata"]["id"])\''
     return "\n".join(
         (
@@ -192,6 +202,8 @@ def how_to_use(state: State, url: str) -> str:
             f"ID=$({create} | tee /dev/stderr | {read_id})",
             "# watch it become provisioned",
             f"{curl} {url}/api/v2/reservations/$ID",
+            "# claim 20 single instances, in one zone as far as it goes, then in the next",
+            f"{claim} {url}/v1alpha1/inference/capacityclaims",
             "",
             "Ctrl-C stops the stack; its state is kept (make clean forgets it).",
         )

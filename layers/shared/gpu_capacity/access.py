@@ -18,7 +18,14 @@ class Permission(StrEnum):
     CREATE_RESERVATIONS = "reservations:create"
     READ_RESERVATIONS = "reservations:read"
     DELETE_RESERVATIONS = "reservations:delete"
+    READ_CAPACITY_CLAIMS = "capacityclaims:read"
+    WRITE_CAPACITY_CLAIMS = "capacityclaims:write"
     OPERATE = "operator"
+
+
+_IMPLIED_BY_OPERATE: Final = frozenset(
+    {Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS, Permission.READ_CAPACITY_CLAIMS}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class Caller:
         Raises:
             Forbidden: it does not.
         """
-        implied = self.is_operator and permission is not Permission.CREATE_RESERVATIONS
+        implied = self.is_operator and permission in _IMPLIED_BY_OPERATE
         if permission not in self.permissions and not implied:
             raise Forbidden("the access token does not carry the required permission")
 

@@ -5,6 +5,8 @@
     │   ├── InvalidRequest           a field or parameter is wrong                 (names the field)
     │   ├── NotFound                 absent, or hidden from the caller: the same answer
     │   ├── Conflict                 an idempotency key was used for something else
+    │   │   └── AlreadyExists        an id or a name is taken                  (names the resource)
+    │   ├── FailedPrecondition       the thing is not in a state that allows this
     │   ├── Unauthenticated          no token, or one that does not verify
     │   └── Forbidden                the token is good but does not allow this
     │       └── QuotaExceeded        the organization's limit is reached
@@ -60,6 +62,24 @@ class NotFound(RequestRefused):
 
 class Conflict(RequestRefused):
     """What the request wants contradicts what its idempotency key already stands for."""
+
+
+class AlreadyExists(Conflict):
+    """A resource of that id or name exists."""
+
+    def __init__(self, resource_type: str, resource_name: str, message: str) -> None:
+        super().__init__(message)
+        self.resource_type = resource_type
+        self.resource_name = resource_name
+
+
+class FailedPrecondition(RequestRefused):
+    """The state of a resource does not allow this; ``kind`` and ``subject`` say which state of which one."""
+
+    def __init__(self, kind: str, subject: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.subject = subject
 
 
 class Unauthenticated(RequestRefused):

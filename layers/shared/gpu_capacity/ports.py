@@ -128,3 +128,13 @@ class HostProvider(Protocol):
 
     def servers(self, holder_id: str) -> Sequence[Server]:
         """All servers of the holder, those being deleted included, in host id order."""
+
+
+class CapacityEvents(Protocol):
+    """Tells that capacity may have appeared, so that whoever waits for it is served soon.
+
+    Only a hint: what is lost here is found by the schedule.
+    """
+
+    def freed(self, zone: str) -> None:
+        """Hosts of a zone were given back or arrived. Never raises."""

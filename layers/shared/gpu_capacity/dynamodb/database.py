@@ -7,11 +7,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.dynamodb.client import DynamoDBClient, Item, decode
+from gpu_capacity.dynamodb.keys import can_exist
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX, Delete, Put, Update, Write, transaction_item
 from gpu_capacity.errors import StorageUnavailable
 
@@ -73,14 +75,17 @@ class Database:
 
     def get(self, table: str, key: Key, *, consistent: bool = True) -> dict[str, Any] | None:
         """One item, decoded, or ``None``."""
+        if not _can_exist(key):
+            return None
         answer = self._send("get_item", TableName=table, Key=key, ConsistentRead=consistent)
         return decode(answer["Item"]) if "Item" in answer else None
 
     def get_many(self, table: str, keys: Sequence[Key]) -> list[dict[str, Any]]:
         """The items that exist among ``keys``, strongly consistent, in no particular order."""
         found: list[dict[str, Any]] = []
+        keys = [key for key in keys if _can_exist(key)]
         for start in range(0, len(keys), BATCH_GET_MAX):
-            wanted: Any = {table: {"Keys": list(keys[start : start + BATCH_GET_MAX]), "ConsistentRead": True}}
+            wanted: Any = {table: {"Keys": keys[start : start + BATCH_GET_MAX], "ConsistentRead": True}}
             for _ in range(_BATCH_ROUNDS_MAX):
                 answer = self._send("batch_get_item", RequestItems=wanted)
                 found.extend(decode(item) for item in answer["Responses"].get(table, []))
@@ -92,9 +97,20 @@ class Database:
         return found
 
     def query(
-        self, table: str, partition: str, prefix: str = "", *, consistent: bool = True
+        self,
+        table: str,
+        partition: str,
+        prefix: str = "",
+        *,
+        consistent: bool = True,
+        limit: int | None = None,
     ) -> Iterator[dict[str, Any]]:
-        """Items of a partition whose sort key begins with ``prefix``, in key order, decoded."""
+        """Items of a partition whose sort key begins with ``prefix``, in key order, decoded.
+
+        ``limit`` is how many one request fetches: for callers that stop early.
+        """
+        if not can_exist(partition, prefix):
+            return
         condition = "pk = :pk"
         values = {":pk": {"S": partition}}
         if prefix:
@@ -105,19 +121,30 @@ class Database:
             KeyConditionExpression=condition,
             ExpressionAttributeValues=values,
             ConsistentRead=consistent,
+            **({} if limit is None else {"Limit": limit}),
         )
 
     def query_index(
-        self, table: str, index: str, partition: tuple[str, str], until: tuple[str, int]
+        self, table: str, index: str, partitions: tuple[str, Sequence[str]], until: tuple[str, int]
     ) -> Iterator[dict[str, Any]]:
-        """Entries of an index partition whose sort attribute is at most ``until``; eventually consistent."""
-        yield from self._pages(
-            TableName=table,
-            IndexName=index,
-            KeyConditionExpression="#partition = :partition AND #until <= :until",
-            ExpressionAttributeNames={"#partition": partition[0], "#until": until[0]},
-            ExpressionAttributeValues={":partition": {"S": partition[1]}, ":until": {"N": str(until[1])}},
-        )
+        """Entries of several index partitions whose sort attribute is at most ``until``.
+
+        Eventually consistent. The partitions take turns, so that a full one cannot starve the others of a
+        reader that stops early.
+        """
+        attribute, names = partitions
+        pages = [
+            self._pages(
+                TableName=table,
+                IndexName=index,
+                KeyConditionExpression="#partition = :partition AND #until <= :until",
+                ExpressionAttributeNames={"#partition": attribute, "#until": until[0]},
+                ExpressionAttributeValues={":partition": {"S": name}, ":until": {"N": str(until[1])}},
+            )
+            for name in names
+        ]
+        for row in zip_longest(*pages):
+            yield from (entry for entry in row if entry is not None)
 
     def commit(self, *actions: Action) -> Outcome:
         """Write one action, or several of them all or none.
@@ -177,6 +204,10 @@ class Database:
         except BotoCoreError as error:
             raise StorageUnavailable(f"{operation}: no answer", outcome_unknown=True) from error
         return answer
+
+
+def _can_exist(key: Key) -> bool:
+    return can_exist(key["pk"]["S"], key["sk"]["S"])
 
 
 def _cancelled(error: ClientError, actions: Sequence[Action]) -> Outcome:

@@ -34,12 +34,13 @@ class PodClaims:
     """Who owns what in a pod.
 
     ``owners`` maps the position of a claimed domain to the claim tag of its holder, or to the parts that
-    several holders own of it. An absent position is free.
+    holders own of it: the hosts of each, as a mask over slots, by claim tag in hex. An absent position is
+    free.
     """
 
     pod_id: str
     version: int
-    owners: Mapping[int, bytes | dict[str, Any]]
+    owners: Mapping[int, bytes | dict[str, int]]
 
 
 def decode_claims(item: dict[str, Any]) -> PodClaims:
@@ -48,7 +49,9 @@ def decode_claims(item: dict[str, Any]) -> PodClaims:
         pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
         version=int(item["v"]),
         owners={
-            int(name[1:]): owner for name, owner in item.items() if name[0] == "d" and name[1:].isdigit()
+            int(name[1:]): owner if isinstance(owner, bytes) else {tag: int(m) for tag, m in owner.items()}
+            for name, owner in item.items()
+            if name[0] == "d" and name[1:].isdigit()
         },
     )
 
@@ -131,6 +134,7 @@ def encode_region(region: Region) -> Item:
             "organizations": sorted(region.organizations) or None,
             "observed_at": region.observed_at,
             "offerings": [_encode_offering(offering) for offering in region.offerings],
+            "instance_types": [list(pair) for pair in region.instance_types] or None,
         }
     )
 
@@ -147,6 +151,7 @@ def _encode_offering(offering: Offering) -> dict[str, Any]:
             "cpus": flavor.cpus,
             "memory_gib": flavor.memory_gib,
             "disk_gb": flavor.disk_gb,
+            "instance_type": flavor.instance_type,
             "gpu": {
                 "vendor": gpu.vendor.value,
                 "model": gpu.model,
@@ -166,6 +171,7 @@ def decode_region(item: dict[str, Any]) -> Region:
         organizations=frozenset(item.get("organizations", ())),
         observed_at=int(item["observed_at"]),
         offerings=tuple(_decode_offering(region_id, offering) for offering in item["offerings"]),
+        instance_types=tuple((name, flavor_id) for name, flavor_id in item.get("instance_types", ())),
     )
 
 
@@ -182,6 +188,7 @@ def _decode_offering(region_id: str, item: dict[str, Any]) -> Offering:
             cpus=int(flavor["cpus"]),
             memory_gib=int(flavor["memory_gib"]),
             disk_gb=int(flavor["disk_gb"]),
+            instance_type=flavor.get("instance_type"),
             gpu=Gpu(
                 vendor=GpuVendor(gpu["vendor"]),
                 model=gpu["model"],

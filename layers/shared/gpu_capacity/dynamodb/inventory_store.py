@@ -49,6 +49,11 @@ class InventoryStore:
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._pods: dict[tuple[str, str], Pod] = {}
 
+    @property
+    def table(self) -> str:
+        """The inventory table, for writes that are built elsewhere."""
+        return self._table
+
     def region(self, region_id: str) -> Region | None:
         """A region as it was at most a minute ago; read afresh when it is not known."""
         read_at, region = self._regions.get(region_id, (0, None))
@@ -163,8 +168,12 @@ class InventoryStore:
 
 
 def ownership_of(claims: PodClaims) -> Ownership:
-    """Owned positions as a mask; a domain that is owned in part is owned as far as units are concerned."""
+    """Owned positions as a mask, and apart from it what is owned in part.
+
+    A domain that is owned in part is owned as far as units are concerned.
+    """
     claimed = 0
     for position in claims.owners:
         claimed |= 1 << position
-    return Ownership(claims.pod_id, claims.version, claimed)
+    parts = {position: owner for position, owner in claims.owners.items() if isinstance(owner, dict)}
+    return Ownership(claims.pod_id, claims.version, claimed, parts)

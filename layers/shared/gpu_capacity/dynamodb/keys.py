@@ -9,7 +9,10 @@ inventory   CLAIMS#region#flavor   POD#pod            who owns which domain: sma
 inventory   SHAPES#region#flavor   POD#pod            usability for placement, by version
 inventory   HOSTS#region           POD#pod            host ids, names, states: large, cold
 holders     ORG#organization       RESERVATION#id     a reservation, or its tombstone
+holders     ORG#organization       CLAIM#id           a capacity claim, or its tombstone
+holders     ORG#organization       CLAIMNAME#name     which claim of the organization has that name
 holders     ORG#organization       QUOTA#subject      a limit and what is used of it
+holders     QUEUE#zone#instance    time#org#id        a claim with pending instances, oldest first
 servers     HOLDER#id              HOST#host          a pinned server (simulated region)
 servers     HOLDER#id              FENCE              no server may be pinned for this holder any more
 servers     HOST#host              HOST               whose server occupies the host
@@ -27,6 +30,7 @@ Key: TypeAlias = dict[str, dict[str, str]]
 
 POD_PREFIX: Final = "POD#"
 RESERVATION_PREFIX: Final = "RESERVATION#"
+CLAIM_PREFIX: Final = "CLAIM#"
 REGION_PREFIX: Final = "REGION#"
 HOST_PREFIX: Final = "HOST#"
 
@@ -37,6 +41,18 @@ UNSETTLED_SHARDS: Final = 8
 
 def _key(pk: str, sk: str) -> Key:
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+PARTITION_KEY_BYTES_MAX: Final = 2048
+SORT_KEY_BYTES_MAX: Final = 1024
+
+
+def can_exist(pk: str, sk: str = "") -> bool:
+    """Whether DynamoDB could hold an item under this key: names that customers send may be any text."""
+    try:
+        return len(pk.encode()) <= PARTITION_KEY_BYTES_MAX and len(sk.encode()) <= SORT_KEY_BYTES_MAX
+    except UnicodeEncodeError:
+        return False
 
 
 def feed() -> Key:
@@ -92,6 +108,26 @@ def reservation(organization_id: str, reservation_id: str) -> Key:
     return _key(organization_partition(organization_id), RESERVATION_PREFIX + reservation_id)
 
 
+def capacity_claim(organization_id: str, claim_id: str) -> Key:
+    """A capacity claim."""
+    return _key(organization_partition(organization_id), CLAIM_PREFIX + claim_id)
+
+
+def claim_name(organization_id: str, name: str) -> Key:
+    """Present while a claim of the organization has the name: names are unique within it."""
+    return _key(organization_partition(organization_id), f"CLAIMNAME#{name}")
+
+
+def queue_partition(zone: str, instance_id: str) -> str:
+    """Claims that wait for instances of a type in a zone."""
+    return f"QUEUE#{zone}#{instance_id}"
+
+
+def queued(zone: str, instance_id: str, created_at: int, holder: tuple[str, str]) -> Key:
+    """A claim's place in a queue: by age, then by (organization id, claim id)."""
+    return _key(queue_partition(zone, instance_id), f"{created_at:012}#{holder[0]}#{holder[1]}")
+
+
 def quota(organization_id: str, subject: str) -> Key:
     """An organization's limit on one subject, e.g. an accelerator."""
     return _key(organization_partition(organization_id), f"QUOTA#{subject}")
@@ -103,6 +139,11 @@ def domain_attribute(position: int) -> str:
     Short, because names are billed and an expression may have 4 KB.
     """
     return f"d{position}"
+
+
+def unsettled_shards() -> list[str]:
+    """Every partition of the sparse index."""
+    return [str(shard) for shard in range(UNSETTLED_SHARDS)]
 
 
 def unsettled_shard(holder_id: str) -> str:

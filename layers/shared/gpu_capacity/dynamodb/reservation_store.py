@@ -108,13 +108,12 @@ class ReservationStore:
 
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
         """(organization id, reservation id) of records unsettled since ``until`` or before."""
-        for shard in range(keys.UNSETTLED_SHARDS):
-            for entry in self._database.query_index(
-                self._table, keys.UNSETTLED_INDEX, ("unsettled", str(shard)), ("unsettled_since", until)
-            ):
-                if entry["sk"].startswith(keys.RESERVATION_PREFIX):
-                    organization = entry["pk"].removeprefix(keys.organization_partition(""))
-                    yield organization, entry["sk"].removeprefix(keys.RESERVATION_PREFIX)
+        shards = ("unsettled", keys.unsettled_shards())
+        since = ("unsettled_since", until)
+        for entry in self._database.query_index(self._table, keys.UNSETTLED_INDEX, shards, since):
+            if entry["sk"].startswith(keys.RESERVATION_PREFIX):
+                organization = entry["pk"].removeprefix(keys.organization_partition(""))
+                yield organization, entry["sk"].removeprefix(keys.RESERVATION_PREFIX)
 
     def accept(self, reservation: Reservation, version: int, quota: Quota | None) -> AcceptOutcome:
         """Own the domains, record the reservation, count it. One transaction.

@@ -84,6 +84,8 @@ class FlavorPart(_Part):
     memory_gib: Count
     disk_gb: Count
     gpu: GpuPart
+    instance_type: Identifier | None = None
+    """Public name under which single hosts are sold; absent where they are not."""
 
 
 class OfferingPart(_Part):

@@ -123,7 +123,7 @@ class HttpsFeed:
 class _OnlyToHttps(urllib.request.HTTPRedirectHandler):
     """Follows redirects, but never off TLS: the document decides what is sold."""
 
-    def redirect_request(  # noqa: PLR0917 - the library's own signature
+    def redirect_request(
         self,
         req: urllib.request.Request,
         fp: IO[bytes],

@@ -140,7 +140,14 @@ def _flavor(part: FlavorPart) -> Flavor:
         logical_count=part.gpu.logical_count,
         memory_gib=part.gpu.memory_gib,
     )
-    return Flavor(id=part.id, cpus=part.cpus, memory_gib=part.memory_gib, disk_gb=part.disk_gb, gpu=gpu)
+    return Flavor(
+        id=part.id,
+        cpus=part.cpus,
+        memory_gib=part.memory_gib,
+        disk_gb=part.disk_gb,
+        gpu=gpu,
+        instance_type=part.instance_type,
+    )
 
 
 def _region(part: RegionPart, flavors: dict[str, Flavor], observed_at: int) -> Region:
@@ -160,6 +167,13 @@ def _region(part: RegionPart, flavors: dict[str, Flavor], observed_at: int) -> R
         organizations=frozenset(part.organizations or ()),
         offerings=tuple(sorted(offerings, key=lambda o: (o.accelerator, o.unit))),
         observed_at=observed_at,
+        instance_types=tuple(
+            sorted(
+                (instance_type, flavor_id)
+                for flavor_id in {pod.flavor_id for pod in part.pods}
+                if (instance_type := flavors[flavor_id].instance_type)
+            )
+        ),
     )
 
 

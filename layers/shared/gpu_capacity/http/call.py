@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -118,5 +117,5 @@ class Call:
             return raw.encode("utf-8", "surrogatepass")
         try:
             return base64.b64decode(raw, validate=True)
-        except binascii.Error:
+        except ValueError:  # also for what is not ASCII
             raise MalformedBody("the request body is not valid base64") from None

@@ -20,6 +20,8 @@ class Operation:
         return self.path.replace("{", "<").replace("}", ">")
 
 
+CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
+
 OPERATIONS: Final[dict[str, Operation]] = {
     operation.name: operation
     for operation in (
@@ -29,14 +31,24 @@ OPERATIONS: Final[dict[str, Operation]] = {
         Operation("delete_reservation", "DELETE", "/api/v2/reservations/{reservationID}"),
         Operation("list_reservation_units", "GET", "/api/v2/reservation-units"),
         Operation("get_version", "GET", "/api/version"),
+        Operation("create_capacity_claim", "POST", CLAIMS),
+        Operation("list_capacity_claims", "GET", CLAIMS),
+        Operation("list_capacity_claim_parameters", "GET", f"{CLAIMS}/parameters"),
+        Operation("get_capacity_claim", "GET", f"{CLAIMS}/{{claimID}}"),
+        Operation("update_capacity_claim", "PATCH", f"{CLAIMS}/{{claimID}}"),
+        Operation("delete_capacity_claim", "DELETE", f"{CLAIMS}/{{claimID}}"),
     )
 }
 
 
 def methods_of(path: str) -> list[str]:
-    """The methods that a concrete path takes, in alphabetical order; empty for an unknown path."""
+    """The methods that a concrete path takes, in alphabetical order; empty for an unknown path.
+
+    A literal path wins over one with a parameter, as it does in the gateway.
+    """
+    literal = [o.method for o in OPERATIONS.values() if o.path == path]
     segments = path.split("/")
-    return sorted(o.method for o in OPERATIONS.values() if _matches(o.path.split("/"), segments))
+    return sorted(literal or (o.method for o in OPERATIONS.values() if _matches(o.path.split("/"), segments)))
 
 
 def _matches(template: list[str], segments: list[str]) -> bool:

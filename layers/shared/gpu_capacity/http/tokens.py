@@ -6,9 +6,9 @@ enforce one; so the token is verified here.
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -27,9 +27,21 @@ ALGORITHMS_ALLOWED: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384
 ORGANIZATIONS_MAX: Final = 50
 _LEEWAY_SECONDS: Final = 10
 _KEYS_SECONDS: Final = 300
+_STALE_KEYS_SECONDS_MAX: Final = 6 * 3600
+"""Beyond this an issuer that cannot be reached is no reason to trust keys it may have withdrawn."""
 _REFRESH_SECONDS_MIN: Final = 30
 _FETCH_SECONDS_MAX: Final = 3
 _FETCH_BYTES_MAX: Final = 256 * 1024
+
+# Whatever an issuer in trouble may answer: nothing, no HTTP, no JSON (or too deep a one), no key set.
+_UNREADABLE: Final = (
+    OSError,
+    http.client.HTTPException,
+    TypeError,
+    ValueError,
+    RecursionError,
+    jwt.PyJWTError,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,26 +85,33 @@ class RemoteKeys:
     def __init__(self, url: str) -> None:
         self._url = url
         self._kept: jwt.PyJWKSet | None = None
+        self._tried_at = 0.0
         self._fetched_at = 0.0
 
     def keys(self, *, refresh: bool) -> jwt.PyJWKSet:
         """The set as it was at most five minutes ago.
 
         Raises:
-            StorageUnavailable: the issuer does not answer and no set is kept.
+            StorageUnavailable: the issuer does not answer, and no set is kept that is young enough.
         """
-        age = time.monotonic() - self._fetched_at
+        now = time.monotonic()
+        age = now - self._tried_at
         if self._kept is not None and age < (_REFRESH_SECONDS_MIN if refresh else _KEYS_SECONDS):
             return self._kept
         try:
             with urllib.request.urlopen(self._url, timeout=_FETCH_SECONDS_MAX) as answer:  # noqa: S310 - settings admit https only
-                self._kept = jwt.PyJWKSet.from_dict(json.loads(answer.read(_FETCH_BYTES_MAX)))
-        except (OSError, ValueError, jwt.PyJWTError, urllib.error.URLError) as error:
-            if self._kept is None:
+                document = json.loads(answer.read(_FETCH_BYTES_MAX))
+            if not isinstance(document, dict):
+                raise TypeError("the key set is no object")
+            self._kept = jwt.PyJWKSet.from_dict(document)
+            self._fetched_at = now
+        except _UNREADABLE as error:
+            if self._kept is None or now - self._fetched_at > _STALE_KEYS_SECONDS_MAX:
+                self._kept = None
                 raise StorageUnavailable(
                     "the token issuer's keys cannot be read", outcome_unknown=False
                 ) from error
-        self._fetched_at = time.monotonic()
+        self._tried_at = now
         return self._kept
 
 

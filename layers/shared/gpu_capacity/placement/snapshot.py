@@ -6,9 +6,10 @@ refuses is only believed after a strongly consistent read.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gpu_capacity.placement.hosts import HostDomain
 from gpu_capacity.placement.line import Line, PodBits, longest_run
 
 if TYPE_CHECKING:
@@ -19,11 +20,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Which positions of a pod are owned, as a mask, and the topology version they were read with."""
+    """Which positions of a pod are owned, as a mask, and the topology version they were read with.
+
+    ``parts`` tells of the positions that are owned in part which hosts each holder has: masks over slots,
+    by claim tag. A claimed position that is not among them is owned whole.
+    """
 
     pod_id: str
     version: int
     claimed: int
+    parts: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+
+    def owned_hosts(self, position: int) -> int:
+        """Hosts of a domain that somebody owns; every bit is set where it is owned whole."""
+        if not self.claimed >> position & 1:
+            return 0
+        if position not in self.parts:
+            return -1
+        owned = 0
+        for hosts in self.parts[position].values():
+            owned |= hosts
+        return owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +88,22 @@ class Snapshot:
     def version_of(self, pod_id: str) -> int:
         """The topology version that a placement in this pod was decided on."""
         return self.owned[pod_id].version
+
+    def host_domains(self) -> list[HostDomain]:
+        """Every domain as far as its single hosts go; pods seen in two versions are left out."""
+        stale = self.stale_pods
+        return [
+            HostDomain(
+                pod_id=pod_id,
+                position=domain.position,
+                usable=0 if domain.cordoned else domain.usable,
+                owned=self.owned[pod_id].owned_hosts(domain.position),
+                sellable=domain.complete and not domain.cordoned,
+            )
+            for pod_id, shape in self.shapes.items()
+            if pod_id in self.owned and pod_id not in stale
+            for domain in shape.domains
+        ]
 
     def counts(self) -> UnitCounts:
         """How many units there are, are available, and are available side by side."""

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
+from gpu_capacity.adapters.lambda_events import LambdaEvents
 from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
+from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
@@ -24,6 +26,7 @@ from gpu_capacity.services.context import Limits, Services
 
 if TYPE_CHECKING:
     from gpu_capacity.http.tokens import TokenVerifier
+    from gpu_capacity.ports import CapacityEvents
     from gpu_capacity.services.sync_inventory import SyncReport
 
 # A read or a write answers in tens of milliseconds; what takes seconds is sent again rather than waited for.
@@ -55,6 +58,7 @@ def services() -> Services:
     clock, pause = SystemClock(), JitteredPause()
     return Services(
         inventory=InventoryStore(database, tables.inventory, clock),
+        claims=ClaimStore(database, tables.holders, pause),
         reservations=ReservationStore(database, tables.inventory, tables.holders, pause),
         provider=SimulatedRegion(database, tables.servers, clock, pause, _behaviour(env)),
         workflows=StepFunctionsWorkflows(
@@ -62,8 +66,10 @@ def services() -> Services:
             {
                 "provision": env.text("PROVISION_STATE_MACHINE_ARN"),
                 "deprovision": env.text("DEPROVISION_STATE_MACHINE_ARN"),
+                "settle_claim": env.text("SETTLE_CLAIM_STATE_MACHINE_ARN"),
             },
         ),
+        events=capacity_events(),
         telemetry=observability(),
         clock=clock,
         ids=SystemIds(),
@@ -74,6 +80,12 @@ def services() -> Services:
             reconcile_grace_seconds=env.whole("RECONCILE_GRACE_SECONDS", 60, least=1),
         ),
     )
+
+
+@cache
+def capacity_events() -> CapacityEvents:
+    """How waiting claims learn that capacity appeared."""
+    return LambdaEvents(client("lambda"), environment().text("FILL_FUNCTION"), observability())
 
 
 @cache
@@ -96,7 +108,7 @@ def synchronize() -> SyncReport:
     )
 
     env = environment()
-    return sync_inventory(
+    report = sync_inventory(
         FleetSync(
             feed=feed_at(env.text("FLEET_SOURCE"), lambda: client("s3")),
             store=FleetStore(Database(client("dynamodb")), TableNames.read(env).inventory),
@@ -105,6 +117,10 @@ def synchronize() -> SyncReport:
             limits=SyncLimits(max_drop_share=env.share("FLEET_MAX_DROP_SHARE", 0.2)),
         )
     )
+    for region in report.regions:
+        if region.pods_changed:
+            capacity_events().freed(region.region_id)
+    return report
 
 
 @cache

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import jwt
+
 from gpu_capacity.errors import Misconfigured
 from gpu_capacity.http.tokens import ALGORITHMS_ALLOWED, KeySource, RemoteKeys, StaticKeys, TokenRules
 
@@ -35,11 +37,14 @@ def key_source(env: Environment) -> KeySource:
     """Where the issuer's public keys come from: a static set wins over an address.
 
     Raises:
-        Misconfigured: neither is set.
+        Misconfigured: neither is set, or the static set has no usable key.
     """
     document = env.key_set("AUTH_JWKS")
     if document is not None:
-        return StaticKeys(document)
+        try:
+            return StaticKeys(document)
+        except jwt.PyJWTError as error:
+            raise Misconfigured("AUTH_JWKS must hold at least one key that can be used") from error
     url = env.https_url("AUTH_JWKS_URL")
     if url is None:
         raise Misconfigured("AUTH_JWKS or AUTH_JWKS_URL must be set")

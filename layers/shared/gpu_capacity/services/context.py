@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
-    from gpu_capacity.ports import Clock, HostProvider, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.ports import CapacityEvents, Clock, HostProvider, Ids, Pause, Telemetry, Workflows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,10 @@ class Services:
 
     inventory: InventoryStore
     reservations: ReservationStore
+    claims: ClaimStore
     provider: HostProvider
     workflows: Workflows
+    events: CapacityEvents
     telemetry: Telemetry
     clock: Clock
     ids: Ids

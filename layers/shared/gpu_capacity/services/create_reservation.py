@@ -35,7 +35,6 @@ from gpu_capacity.holders.ids import holder_id, keyed_holder_id, seed_of
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Quota, Reservation, Status, Tag
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request
-from gpu_capacity.placement.snapshot import Ownership
 from gpu_capacity.services.observation import observe, observe_all
 from gpu_capacity.services.workflows import start_workflow
 from gpu_capacity.topology.units import topology_hash
@@ -265,10 +264,10 @@ def _check_quota(draft: Reservation, quota: Quota | None) -> None:
 def _remember(services: Services, accepted: Reservation, placement: Placement, version: int) -> None:
     """Keep the snapshot in step with what this environment itself has just claimed."""
     snapshot, _ = services.inventory.snapshot(accepted.region_id, accepted.flavor_id)
-    owned = sum(1 << position for position in placement.positions)
-    claimed = snapshot.owned[placement.pod_id].claimed | owned
+    before = snapshot.owned[placement.pod_id]
+    claimed = before.claimed | sum(1 << position for position in placement.positions)
     services.inventory.saw_ownership(
-        accepted.region_id, accepted.flavor_id, Ownership(placement.pod_id, version, claimed)
+        accepted.region_id, accepted.flavor_id, replace(before, version=version, claimed=claimed)
     )
 
 

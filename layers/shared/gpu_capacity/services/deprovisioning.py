@@ -79,6 +79,7 @@ def complete_deprovisioning(services: Services, organization_id: str, reservatio
     if services.provider.servers(reservation.server_owner):
         return {"outcome": "waiting"}
     if services.reservations.remove(reservation, services.clock.now()):
+        services.events.freed(reservation.region_id)
         services.telemetry.count("ReservationsRemoved")
         services.telemetry.audit(
             ACTOR,

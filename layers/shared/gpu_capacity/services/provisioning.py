@@ -131,6 +131,7 @@ def fail_provisioning(services: Services, organization_id: str, reservation_id: 
         return {"outcome": "waiting"}
     if not services.reservations.fail(reservation):
         return SUPERSEDED
+    services.events.freed(reservation.region_id)
     services.telemetry.count("ReservationsFailed")
     _audit(services, reservation, "fail_provisioning", "error")
     return {"outcome": "failed"}

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT
+
 if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.ports import Telemetry
@@ -13,37 +16,49 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuotaChange:
-    """The quota as it is now, and how many reservations were counted that had not been before."""
+    """The quota as it is now, and how many holders were counted that had not been before."""
 
     quota: Quota | None
     counted_in: int
 
 
-def set_quota(
-    reservations: ReservationStore,
-    telemetry: Telemetry,
-    actor: str,
-    organization_id: str,
-    accelerator: str,
-    limit: int,
-) -> QuotaChange:
-    """Limit an organization to ``limit`` units of an accelerator in all.
+@dataclass(frozen=True, slots=True)
+class QuotaBook:
+    """What quotas are set with. ``actor`` goes into the audit line."""
 
-    From the moment the limit is written every new reservation is counted. Those made before are counted in
-    one by one, each in a transaction that marks it as counted: so it may be cut short and run again. What is
-    owned beyond the limit stays owned; the limit only stops new reservations.
-    """
-    reservations.set_limit(organization_id, accelerator, limit)
-    counted_in = 0
-    for reservation in reservations.of_organization(organization_id):
-        if reservation.accelerator == accelerator and not reservation.counted and reservation.placement:
-            counted_in += reservations.count_in(reservation)
-    telemetry.audit(
-        actor,
-        "set_quota",
-        f"{organization_id}/{accelerator}",
-        "set",
-        limit=limit,
-        counted_in=counted_in,
-    )
-    return QuotaChange(reservations.quota(organization_id, accelerator), counted_in)
+    reservations: ReservationStore
+    claims: ClaimStore
+    telemetry: Telemetry
+    actor: str
+
+    def set(self, organization_id: str, subject: str, limit: int) -> QuotaChange:
+        """Limit an organization to ``limit`` in all: units of an accelerator, or ``instances``.
+
+        From the moment the limit is written every new holder is counted. Those made before are counted in
+        one by one, each in a transaction that marks it as counted: so it may be cut short and run again.
+        What is owned beyond the limit stays owned; the limit only stops more.
+        """
+        self.reservations.set_limit(organization_id, subject, limit)
+        counted_in = (
+            self._count_claims(organization_id)
+            if subject == QUOTA_SUBJECT
+            else self._count_reservations(organization_id, subject)
+        )
+        target = f"{organization_id}/{subject}"
+        self.telemetry.audit(self.actor, "set_quota", target, "set", limit=limit, counted_in=counted_in)
+        return QuotaChange(self.reservations.quota(organization_id, subject), counted_in)
+
+    def _count_reservations(self, organization_id: str, accelerator: str) -> int:
+        return sum(
+            self.reservations.count_in(reservation)
+            for reservation in self.reservations.of_organization(organization_id)
+            if reservation.accelerator == accelerator and not reservation.counted and reservation.placement
+        )
+
+    def _count_claims(self, organization_id: str) -> int:
+        quota = self.claims.quota(organization_id)
+        return sum(
+            self.claims.count_in(claim, quota).stands
+            for claim in self.claims.of_organization(organization_id)
+            if quota is not None and not claim.counted
+        )

@@ -12,16 +12,19 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import WorkflowUnavailable
+from gpu_capacity.holders.capacity_claim import execution_name as execution_name_of_claim
 from gpu_capacity.holders.reservation import Status, execution_name
 from gpu_capacity.ports import WorkflowState
+from gpu_capacity.services.capacity_claims import WORKFLOW, start_settling
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
+    from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.services.context import Services
 
-HOLDERS_PER_RUN_MAX: Final = 500
-"""What one run looks at; the oldest of each shard come first, the rest waits for the next run."""
+HOLDERS_PER_RUN_MAX: Final = 2000
+"""What one run looks at, of each kind of holder; the oldest come first, the rest waits for the next run."""
 
 _BACKOFF_EXPONENT_MAX: Final = 5
 
@@ -54,6 +57,16 @@ def reconcile(services: Services) -> ReconcileReport:
             services.telemetry.warning(
                 "execution not examined", reservation=reservation.id, reason=str(error)
             )
+    for organization_id, claim_id in islice(
+        services.claims.unsettled(until=now - services.limits.reconcile_grace_seconds), HOLDERS_PER_RUN_MAX
+    ):
+        claim = services.claims.get(organization_id, claim_id)
+        if claim is None or claim.unsettled_since is None:
+            continue
+        unsettled += 1
+        late = now - claim.unsettled_since > services.limits.teardown_seconds_max
+        overdue += late
+        restarted += _restart_claim(services, claim)
     services.telemetry.count("HoldersUnsettled", unsettled)
     services.telemetry.count("HoldersRestarted", restarted)
     services.telemetry.count("HoldersOverdue", overdue)
@@ -83,6 +96,26 @@ def _restart(services: Services, reservation: Reservation, now: int) -> bool:
         attempt=reservation.attempt,
     )
     return started
+
+
+def _restart_claim(services: Services, claim: CapacityClaim) -> bool:
+    """Start the claim's workflow if it does not run.
+
+    A name is used once, so after an execution that ended the record takes the next number first.
+    """
+    try:
+        state = services.workflows.state(WORKFLOW, execution_name_of_claim(claim))
+    except WorkflowUnavailable as error:
+        services.telemetry.warning("execution not examined", claim=claim.id, reason=str(error))
+        return False
+    if state is WorkflowState.RUNNING:
+        return False
+    if state is WorkflowState.ENDED:
+        numbered = replace(claim, attempt=claim.attempt + 1)
+        if not services.claims.change(claim, numbered).stands:
+            return False
+        claim = numbered
+    return start_settling(services, claim)
 
 
 def _is_due(services: Services, reservation: Reservation, now: int) -> bool:

@@ -37,13 +37,17 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
-    """The shape of a host; every host of a pod has the same one."""
+    """The shape of a host; every host of a pod has the same one.
+
+    ``instance_type`` is the public name under which single hosts are sold, ``None`` where they are not.
+    """
 
     id: str
     cpus: int
     memory_gib: int
     disk_gb: int
     gpu: Gpu
+    instance_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +67,23 @@ class Region:
     """A site: what it offers, and who may see it.
 
     ``organizations`` is empty where everyone may. ``observed_at`` is in seconds since the epoch: when the
-    fleet manager last looked at this region.
+    fleet manager last looked at this region. ``instance_types`` are (instance type, flavor id) of the
+    flavors that pods of the region have.
     """
 
     id: str
     organizations: frozenset[str]
     offerings: tuple[Offering, ...]
     observed_at: int
+    instance_types: tuple[tuple[str, str], ...] = ()
 
     def is_visible_to(self, organizations: frozenset[str]) -> bool:
         """Whether a caller of these organizations may know that the region exists."""
         return not self.organizations or not self.organizations.isdisjoint(organizations)
+
+    def flavors_of(self, instance_type: str) -> tuple[str, ...]:
+        """The flavors that are sold as an instance type here."""
+        return tuple(flavor_id for name, flavor_id in self.instance_types if name == instance_type)
 
     def offering(self, accelerator: str, unit: str) -> Offering | None:
         """The offering of that accelerator and unit, if the region has it."""

@@ -1,0 +1,25 @@
+"""POST /v1alpha1/inference/capacityclaims."""
+
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.claim_errors import ClaimErrors
+from gpu_capacity.http.claim_models import ClaimCreate
+from gpu_capacity.http.claim_replies import one_claim
+from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.services.capacity_claims import create_capacity_claim
+
+
+def handle(call: Call) -> Reply:
+    """Claim instances over zones in order of preference."""
+    body = call.body(ClaimCreate)
+    claim = create_capacity_claim(
+        call.services,
+        call.caller,
+        body.resources.resources(),
+        claim_id=body.id,
+        name=body.name,
+        organization=call.headers.get("x-organization-id"),
+    )
+    return one_claim(claim)
+
+
+lambda_handler = api_function("create_capacity_claim", ClaimErrors(), handle)

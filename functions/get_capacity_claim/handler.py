@@ -1,0 +1,15 @@
+"""GET /v1alpha1/inference/capacityclaims/{claimID}."""
+
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.claim_errors import ClaimErrors
+from gpu_capacity.http.claim_replies import claim_id_of, one_claim
+from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.services.capacity_claims import get_capacity_claim
+
+
+def handle(call: Call) -> Reply:
+    """Show one claim."""
+    return one_claim(get_capacity_claim(call.services, call.caller, claim_id_of(call)))
+
+
+lambda_handler = api_function("get_capacity_claim", ClaimErrors(), handle)

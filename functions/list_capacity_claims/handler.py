@@ -1,0 +1,15 @@
+"""GET /v1alpha1/inference/capacityclaims."""
+
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.claim_errors import ClaimErrors
+from gpu_capacity.http.claim_replies import many_claims, updated_after
+from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.services.capacity_claims import list_capacity_claims
+
+
+def handle(call: Call) -> Reply:
+    """List the claims of the caller's organizations."""
+    return many_claims(list_capacity_claims(call.services, call.caller, updated_after(call)))
+
+
+lambda_handler = api_function("list_capacity_claims", ClaimErrors(), handle)

@@ -1,0 +1,11 @@
+"""Workflow task: the next round of a capacity claim."""
+
+from gpu_capacity.runtime.functions import task_function
+from gpu_capacity.services.settle_claim import settle_capacity_claim
+
+lambda_handler = task_function(
+    "settle_capacity_claim",
+    lambda services, event: {
+        "outcome": settle_capacity_claim(services, event["organization"], event["claim"]).value
+    },
+)

@@ -1,0 +1,16 @@
+"""PATCH /v1alpha1/inference/capacityclaims/{claimID}."""
+
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.claim_errors import ClaimErrors
+from gpu_capacity.http.claim_replies import changes_of, claim_id_of, one_claim
+from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.services.capacity_claims import update_capacity_claim
+
+
+def handle(call: Call) -> Reply:
+    """Grow, shrink or move a claim."""
+    claim = update_capacity_claim(call.services, call.caller, claim_id_of(call), changes_of(call))
+    return one_claim(claim)
+
+
+lambda_handler = api_function("update_capacity_claim", ClaimErrors(), handle)

@@ -1,0 +1,41 @@
+"""Capacity events as asynchronous invocations of the function that serves waiting claims."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from gpu_capacity.ports import Telemetry
+
+
+class LambdaClient(Protocol):
+    """The call of ``boto3.client("lambda")`` that is used here."""
+
+    def invoke(self, **kwargs: Any) -> Any:
+        """Invoke a function."""
+
+
+class LambdaEvents:
+    """Invokes a function by name and does not wait for it."""
+
+    def __init__(self, client: LambdaClient, function: str, telemetry: Telemetry) -> None:
+        self._client = client
+        self._function = function
+        self._telemetry = telemetry
+
+    def freed(self, zone: str) -> None:
+        """See ``CapacityEvents.freed``. What is lost here the schedule finds."""
+        try:
+            self._client.invoke(
+                FunctionName=self._function,
+                InvocationType="Event",
+                Payload=json.dumps({"zones": [zone]}).encode(),
+            )
+        except (ClientError, BotoCoreError):
+            self._telemetry.count("CapacityEventsLost")
+            self._telemetry.warning(
+                "capacity event not sent; the schedule will serve those who wait", zone=zone
+            )

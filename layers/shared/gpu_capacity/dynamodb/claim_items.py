@@ -1,0 +1,94 @@
+"""A capacity claim's record to an item and back."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.dynamodb.reservation_items import TOMBSTONE_SECONDS
+from gpu_capacity.holders.capacity_claim import Allocation, CapacityClaim, ClaimStatus, Condition
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def encode_claim(claim: CapacityClaim) -> Item:
+    """The whole record; it is always written whole, under its revision.
+
+    Allocations are kept as JSON text: thousands of them would cost three bytes an element otherwise.
+    ``unsettled`` stands for work that does not wait for capacity: see the sparse index.
+    """
+    unsettled = claim.unsettled_since is not None
+    return keys.capacity_claim(claim.organization_id, claim.id) | encode(
+        {
+            "status": claim.status.value,
+            "name": claim.name,
+            "instance_id": claim.instance_id,
+            "instance_count": claim.instance_count,
+            "zones": list(claim.zones),
+            "capacity_type": claim.capacity_type,
+            "created_at": claim.created_at,
+            "created_by": claim.created_by,
+            "updated_at": claim.updated_at,
+            "fingerprint": claim.fingerprint,
+            "supplied": claim.supplied or None,
+            "counted": claim.counted or None,
+            "allocations": _text(
+                [[a.zone, a.flavor_id, a.pod_id, a.position, a.hosts] for a in claim.allocations]
+            ),
+            "conditions": _text(
+                [[c.type, c.zone, c.status, c.reason, c.message, c.updated_at] for c in claim.conditions]
+            ),
+            "revision": claim.revision,
+            "attempt": claim.attempt,
+            "unsettled": _shard(claim) if unsettled else None,
+            "unsettled_since": claim.unsettled_since,
+        }
+    )
+
+
+def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
+    """The record of a claim that is not gone."""
+    since = item.get("unsettled_since")
+    return CapacityClaim(
+        id=item["sk"].removeprefix(keys.CLAIM_PREFIX),
+        organization_id=item["pk"].removeprefix(keys.organization_partition("")),
+        name=item["name"],
+        instance_id=item["instance_id"],
+        instance_count=int(item["instance_count"]),
+        zones=tuple(item["zones"]),
+        capacity_type=item["capacity_type"],
+        status=ClaimStatus(item["status"]),
+        created_at=int(item["created_at"]),
+        created_by=item["created_by"],
+        updated_at=int(item["updated_at"]),
+        fingerprint=item["fingerprint"],
+        supplied=item.get("supplied", False),
+        counted=item.get("counted", False),
+        allocations=tuple(Allocation(*row) for row in json.loads(item["allocations"])),
+        conditions=tuple(Condition(*row) for row in json.loads(item["conditions"])),
+        revision=int(item["revision"]),
+        attempt=int(item["attempt"]),
+        unsettled_since=None if since is None else int(since),
+    )
+
+
+def encode_claim_tombstone(claim: CapacityClaim, now: int) -> Item:
+    """What stays for a day of a claim whose id the client chose: a late retry must not claim again."""
+    return keys.capacity_claim(claim.organization_id, claim.id) | encode(
+        {
+            "status": ClaimStatus.GONE.value,
+            "fingerprint": claim.fingerprint,
+            "expires_at": now + TOMBSTONE_SECONDS,
+        }
+    )
+
+
+def _shard(claim: CapacityClaim) -> str:
+    return str(int(claim.tag, 16) % keys.UNSETTLED_SHARDS)
+
+
+def _text(rows: list[list[Any]]) -> str:
+    return json.dumps(rows, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,256 @@
+"""Capacity claims in the holders table, and the queues of those that wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
+from gpu_capacity.dynamodb.client import encode, encode_value
+from gpu_capacity.dynamodb.database import Committed, Refused
+from gpu_capacity.dynamodb.reservation_items import decode_quota
+from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim, ClaimStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.ports import Pause
+
+RECORD: Final = "record"
+NAME: Final = "name"
+QUOTA: Final = "quota"
+
+_CONFLICTS_MAX: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a write ended: ``stands``, or the labels of the writes that were refused with what stood there."""
+
+    stands: bool
+    refused: dict[str, dict[str, Any] | None]
+
+
+class ClaimStore:
+    """The holders table, as far as capacity claims go.
+
+    Every write puts the record whole, under the revision that was read: of two that would change a claim,
+    one is refused and looks again.
+    """
+
+    def __init__(self, database: Database, holders_table: str, pause: Pause) -> None:
+        self._database = database
+        self._table = holders_table
+        self._pause = pause
+
+    def find(self, organization_id: str, claim_id: str) -> CapacityClaim | Tombstone | None:
+        """The record under an id, or its tombstone."""
+        item = self._database.get(self._table, keys.capacity_claim(organization_id, claim_id))
+        return None if item is None else _decode(item)
+
+    def get(self, organization_id: str, claim_id: str) -> CapacityClaim | None:
+        """A claim that is not gone."""
+        found = self.find(organization_id, claim_id)
+        return found if isinstance(found, CapacityClaim) else None
+
+    def get_in(self, organization_ids: Sequence[str], claim_id: str) -> CapacityClaim | None:
+        """A claim under the first of the organizations that has it."""
+        wanted = [keys.capacity_claim(organization_id, claim_id) for organization_id in organization_ids]
+        found = (_decode(item) for item in self._database.get_many(self._table, wanted))
+        return next((c for c in found if isinstance(c, CapacityClaim)), None)
+
+    def of_organization(self, organization_id: str) -> Iterator[CapacityClaim]:
+        """Every claim of an organization that is not gone, in id order."""
+        partition = keys.organization_partition(organization_id)
+        for item in self._database.query(self._table, partition, keys.CLAIM_PREFIX):
+            if isinstance(claim := _decode(item), CapacityClaim):
+                yield claim
+
+    def quota(self, organization_id: str) -> Quota | None:
+        """The organization's limit on instances, ``None`` where it has none."""
+        item = self._database.get(self._table, keys.quota(organization_id, QUOTA_SUBJECT))
+        return None if item is None else decode_quota(item)
+
+    def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
+        """(organization id, claim id) of claims with work to do since ``until`` or before."""
+        shards = ("unsettled", keys.unsettled_shards())
+        since = ("unsettled_since", until)
+        for entry in self._database.query_index(self._table, keys.UNSETTLED_INDEX, shards, since):
+            if entry["sk"].startswith(keys.CLAIM_PREFIX):
+                organization = entry["pk"].removeprefix(keys.organization_partition(""))
+                yield organization, entry["sk"].removeprefix(keys.CLAIM_PREFIX)
+
+    def first_in_queue(self, zone: str, instance_id: str) -> tuple[str, str] | None:
+        """(organization id, claim id) of the oldest claim that waits; strongly consistent."""
+        partition = keys.queue_partition(zone, instance_id)
+        entry = next(iter(self._database.query(self._table, partition, limit=1)), None)
+        return (entry["organization"], entry["claim"]) if entry else None
+
+    def leave_queue(self, zone: str, instance_id: str, holder: tuple[str, str]) -> None:
+        """Drop the entry of a claim from a queue, if the claim is gone at that moment."""
+        for entry in self._database.query(self._table, keys.queue_partition(zone, instance_id)):
+            if (entry["organization"], entry["claim"]) == holder:
+                gone = Check(
+                    RECORD,
+                    self._table,
+                    keys.capacity_claim(*holder),
+                    "attribute_not_exists(pk) OR #status = :gone",
+                    {"#status": "status"},
+                    {":gone": {"S": ClaimStatus.GONE.value}},
+                )
+                key = {"pk": {"S": entry["pk"]}, "sk": {"S": entry["sk"]}}
+                self._send([gone, Delete("entry", self._table, key)])
+                return
+
+    def create(self, claim: CapacityClaim, quota: Quota | None) -> Outcome:
+        """Record a new claim with its name, its places in the queues, and its count."""
+        holder = {"claim": claim.id}
+        actions: list[Action] = [
+            Put(RECORD, self._table, encode_claim(claim), "attribute_not_exists(pk)"),
+            Put(
+                NAME,
+                self._table,
+                keys.claim_name(claim.organization_id, claim.name) | encode(holder),
+                "attribute_not_exists(pk)",
+            ),
+            *self._queue_changes(None, claim),
+        ]
+        if quota is not None:
+            actions.append(self._count(claim, claim.instance_count, quota))
+        return self._send(actions)
+
+    def change(
+        self,
+        before: CapacityClaim,
+        after: CapacityClaim,
+        pods: Iterable[Update] = (),
+        quota: Quota | None = None,
+    ) -> Outcome:
+        """Write what a claim has become, with the pods it took from or gave back to, all or none.
+
+        ``quota`` is given when the count changes and the organization has a limit.
+        """
+        after = replace(after, revision=before.revision + 1)
+        actions: list[Action] = [
+            *pods,
+            self._revised(encode_claim(after), before),
+            *self._queue_changes(before, after),
+        ]
+        if quota is not None and after.instance_count != before.instance_count:
+            actions.append(self._count(after, after.instance_count - before.instance_count, quota))
+        return self._send(actions)
+
+    def count_in(self, claim: CapacityClaim, quota: Quota) -> Outcome:
+        """Count a claim that was made before its organization had a limit, even beyond the limit."""
+        counted = replace(claim, counted=True, revision=claim.revision + 1)
+        count = Update(
+            QUOTA,
+            self._table,
+            keys.quota(quota.organization_id, quota.subject),
+            "SET used = used + :count",
+            "attribute_exists(used)",
+            {},
+            {":count": encode_value(claim.instance_count)},
+        )
+        return self._send([self._revised(encode_claim(counted), claim), count])
+
+    def remove(self, claim: CapacityClaim, now: int) -> Outcome:
+        """Remove a claim that owns nothing any more, its name and its count."""
+        key = keys.capacity_claim(claim.organization_id, claim.id)
+        record: Action
+        if claim.supplied:
+            record = self._revised(encode_claim_tombstone(claim, now), claim)
+        else:
+            record = Delete(
+                RECORD,
+                self._table,
+                key,
+                "revision = :revision",
+                {},
+                {":revision": encode_value(claim.revision)},
+            )
+        actions: list[Action] = [
+            record,
+            Delete(NAME, self._table, keys.claim_name(claim.organization_id, claim.name)),
+        ]
+        if claim.counted:
+            actions.append(self._uncount(claim))
+        return self._send(actions)
+
+    def _revised(self, item: dict[str, Any], before: CapacityClaim) -> Put:
+        return Put(
+            RECORD,
+            self._table,
+            item,
+            "revision = :revision",
+            {},
+            {":revision": encode_value(before.revision)},
+        )
+
+    def _queue_changes(self, before: CapacityClaim | None, after: CapacityClaim) -> Iterator[Action]:
+        """A claim stands in the queue of each of its zones exactly while something is pending."""
+        was = _queued_zones(before) if before else set()
+        now = _queued_zones(after)
+        holder = (after.organization_id, after.id)
+        for zone in sorted(now - was):
+            key = keys.queued(zone, after.instance_id, after.created_at, holder)
+            entry = encode({"organization": after.organization_id, "claim": after.id})
+            yield Put(f"queue:{zone}", self._table, key | entry)
+        for zone in sorted(was - now):
+            key = keys.queued(zone, after.instance_id, after.created_at, holder)
+            yield Delete(f"queue:{zone}", self._table, key)
+
+    def _count(self, claim: CapacityClaim, more: int, quota: Quota) -> Update:
+        """Count instances, if the limit is still the one that was read and leaves room; less always fits."""
+        demand, values = "#limit = :limit", {":limit": encode_value(quota.limit), ":more": encode_value(more)}
+        if more > 0:
+            demand += " AND used <= :room"
+            values[":room"] = encode_value(quota.limit - more)
+        return Update(
+            QUOTA,
+            self._table,
+            keys.quota(claim.organization_id, QUOTA_SUBJECT),
+            "SET used = used + :more",
+            demand,
+            {"#limit": "limit"},
+            values,
+        )
+
+    def _uncount(self, claim: CapacityClaim) -> Update:
+        return Update(
+            QUOTA,
+            self._table,
+            keys.quota(claim.organization_id, QUOTA_SUBJECT),
+            "SET used = used - :count",
+            "used >= :count",
+            {},
+            {":count": encode_value(claim.instance_count)},
+        )
+
+    def _send(self, actions: Sequence[Action]) -> Outcome:
+        for attempt in range(_CONFLICTS_MAX):
+            outcome = self._database.commit(*actions)
+            if isinstance(outcome, Committed):
+                return Outcome(stands=True, refused={})
+            if isinstance(outcome, Refused):
+                return Outcome(stands=False, refused=outcome.items)
+            self._pause(attempt)
+        raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
+
+
+def _queued_zones(claim: CapacityClaim) -> set[str]:
+    waiting = claim.pending > 0 and claim.status is not ClaimStatus.DELETING
+    return set(claim.zones) if waiting else set()
+
+
+def _decode(item: dict[str, Any]) -> CapacityClaim | Tombstone:
+    if item["status"] == ClaimStatus.GONE.value:
+        return Tombstone(item["fingerprint"])
+    return decode_claim(item)

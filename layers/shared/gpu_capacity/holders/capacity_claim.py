@@ -1,0 +1,288 @@
+"""A capacity claim: its record, its statuses, and what has to be done for it next.
+
+::
+
+    CREATING ──► READY ◄──► UPDATING          READY only when nothing is pending
+        │          │            │
+        └──────────┴────────────┴──► DELETING ──► gone
+
+A claim is a standing wish: what does not fit stays pending until capacity appears. Unlike a reservation it
+has no servers to start; owning a host is all there is to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.holders.ids import CLAIM_TAG_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    Combine = Callable[[int, int], int]
+
+ZONES_MAX: Final = 20
+PODS_PER_ROUND_MAX: Final = 75
+"""A transaction takes 100 actions: these, one queue entry a zone, the record, its name and the quota."""
+
+DOMAINS_PER_ROUND_MAX: Final = 300
+"""Domains that one round touches, over all pods: keeps every expression below its limit of operators."""
+
+INSTANCES_MAX: Final = 100_000
+QUOTA_SUBJECT: Final = "instances"
+
+
+class ClaimStatus(StrEnum):
+    """Statuses of the published API that this service uses; ``GONE`` is only ever on a tombstone."""
+
+    CREATING = "STATUS_CREATING"
+    READY = "STATUS_READY"
+    UPDATING = "STATUS_UPDATING"
+    DELETING = "STATUS_DELETING"
+    GONE = "gone"
+
+
+class ZoneReason(StrEnum):
+    """Why a zone gave what it gave."""
+
+    ALLOCATED = "Allocated"
+    NOT_NEEDED = "NotNeeded"
+    NO_CAPACITY = "InsufficientCapacity"
+    BEHIND_OLDER = "WaitingForOlderClaims"
+    NOT_TRIED = "NotTriedYet"
+
+
+_REMARKS: Final = {
+    ZoneReason.ALLOCATED: "",
+    ZoneReason.NOT_NEEDED: ", none needed",
+    ZoneReason.NO_CAPACITY: ", no capacity left",
+    ZoneReason.BEHIND_OLDER: ", older claims are served first",
+    ZoneReason.NOT_TRIED: ", not tried yet",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Allocation:
+    """Hosts of one domain that a claim owns; bit ``i`` of ``hosts`` stands for slot ``i``."""
+
+    zone: str
+    flavor_id: str
+    pod_id: str
+    position: int
+    hosts: int
+
+    @property
+    def count(self) -> int:
+        """How many instances that is."""
+        return self.hosts.bit_count()
+
+    @property
+    def domain(self) -> tuple[str, str, int]:
+        """Zone, pod and position: what two allocations of the same domain share."""
+        return self.zone, self.pod_id, self.position
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A fact about a claim. ``updated_at`` moves only when the rest does; ``zone`` is empty for the whole."""
+
+    type: str
+    zone: str
+    status: str
+    reason: str
+    message: str
+    updated_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class CapacityClaim:
+    """The record of a claim. Times are seconds since the epoch.
+
+    ``revision`` rises with every write: it is the lock of the record. ``supplied`` tells that the client
+    chose the id. ``attempt`` numbers the executions of the workflow.
+    """
+
+    id: str
+    organization_id: str
+    name: str
+    instance_id: str
+    instance_count: int
+    zones: tuple[str, ...]
+    capacity_type: str
+    status: ClaimStatus
+    created_at: int
+    created_by: str
+    updated_at: int
+    fingerprint: str
+    supplied: bool
+    counted: bool
+    allocations: tuple[Allocation, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    revision: int = 0
+    attempt: int = 0
+    unsettled_since: int | None = None
+
+    @property
+    def owned(self) -> int:
+        """Hosts that are owned, those that have to be given back included."""
+        return sum(allocation.count for allocation in self.allocations)
+
+    @property
+    def allocated(self) -> int:
+        """Instances the customer has: in the zones that are asked for, and no more than are asked for."""
+        return min(sum(a.count for a in self.allocations if a.zone in self.zones), self.instance_count)
+
+    @property
+    def pending(self) -> int:
+        """Instances still to be found; with ``allocated`` always the count that is asked for."""
+        return self.instance_count - self.allocated
+
+    @property
+    def surplus(self) -> int:
+        """Hosts to be given back: beyond the count, or in zones that are no longer asked for."""
+        return self.owned - self.allocated
+
+    @property
+    def tag(self) -> str:
+        """What stands in a pod for hosts of this claim, as 16 hex digits.
+
+        A digest, because clients may choose ids: nobody can choose one that looks like another tenant's.
+        """
+        digest = hashlib.sha256(f"{self.organization_id}#{self.id}".encode()).digest()
+        return digest[:CLAIM_TAG_BYTES].hex()
+
+    def in_zone(self, zone: str) -> int:
+        """Hosts owned in a zone."""
+        return sum(a.count for a in self.allocations if a.zone == zone)
+
+    def with_hosts(self, more: Iterable[Allocation]) -> CapacityClaim:
+        """The claim owning these hosts as well."""
+        return replace(self, allocations=_merged(self.allocations, more, lambda a, b: a | b))
+
+    def without_hosts(self, fewer: Iterable[Allocation]) -> CapacityClaim:
+        """The claim no longer owning these hosts."""
+        return replace(self, allocations=_merged(self.allocations, fewer, lambda a, b: a & ~b))
+
+
+def execution_name(claim: CapacityClaim) -> str:
+    """The name of the claim's workflow execution; made of the tag, as two tenants may choose the same id."""
+    return f"settle-{claim.tag}-{claim.created_at}-{claim.attempt}"
+
+
+def to_give_back(claim: CapacityClaim) -> tuple[Allocation, ...]:
+    """The hosts that the next round gives back, within the bounds of one transaction.
+
+    Everything when the claim is being deleted; else what stands in zones that are no longer asked for, and
+    then the surplus, from the least preferred zone first. There the smallest holdings go first, so that
+    whole domains become free.
+    """
+    if claim.status is ClaimStatus.DELETING:
+        return _one_round(claim.allocations)
+    strays = [a for a in claim.allocations if a.zone not in claim.zones]
+    if strays:
+        return _one_round(strays)
+    rank = {zone: index for index, zone in enumerate(claim.zones)}
+    surplus = claim.surplus
+    chosen: list[Allocation] = []
+    for allocation in sorted(claim.allocations, key=lambda a: (-rank[a.zone], a.count, a.pod_id, a.position)):
+        if surplus <= 0:
+            break
+        hosts = _highest(allocation.hosts, surplus)
+        chosen.append(replace(allocation, hosts=hosts))
+        surplus -= hosts.bit_count()
+    return _one_round(chosen)
+
+
+def conditions_of(claim: CapacityClaim, reasons: dict[str, ZoneReason], now: int) -> tuple[Condition, ...]:
+    """One condition a zone that says what it gave, and one for the whole. Times move only with a change."""
+    before = {(c.type, c.zone): c for c in claim.conditions}
+    found = []
+    for zone in claim.zones:
+        given = claim.in_zone(zone)
+        kept = before.get(("Allocated", zone))
+        reason = reasons.get(zone) or (ZoneReason(kept.reason) if kept else ZoneReason.NOT_TRIED)
+        if claim.pending == 0:
+            reason = ZoneReason.ALLOCATED if given else ZoneReason.NOT_NEEDED
+        found.append(
+            Condition(
+                "Allocated",
+                zone,
+                _truth(given > 0),
+                reason.value,
+                f"{given} instances allocated{_REMARKS[reason]}",
+                now,
+            )
+        )
+    done = claim.pending == 0 and claim.surplus == 0 and claim.status is not ClaimStatus.DELETING
+    found.append(
+        Condition(
+            "Progressing",
+            "",
+            _truth(not done),
+            "AllInstancesAllocated" if done else _progress(claim),
+            f"{claim.allocated} of {claim.instance_count} instances allocated, {claim.pending} pending",
+            now,
+        )
+    )
+    return tuple(_keep_time(condition, before.get((condition.type, condition.zone))) for condition in found)
+
+
+def settled_status(claim: CapacityClaim) -> ClaimStatus:
+    """READY when nothing is pending and nothing has to be given back; else as it was."""
+    if claim.status is ClaimStatus.DELETING:
+        return claim.status
+    if claim.pending == 0 and claim.surplus == 0:
+        return ClaimStatus.READY
+    return ClaimStatus.UPDATING if claim.status is ClaimStatus.READY else claim.status
+
+
+def _progress(claim: CapacityClaim) -> str:
+    if claim.status is ClaimStatus.DELETING:
+        return "Deleting"
+    return "GivingBack" if claim.surplus else "InstancesPending"
+
+
+def _keep_time(condition: Condition, before: Condition | None) -> Condition:
+    if before is not None and replace(condition, updated_at=before.updated_at) == before:
+        return before
+    return condition
+
+
+def _truth(value: bool) -> str:  # noqa: FBT001 - a word for a truth
+    return "True" if value else "False"
+
+
+def _one_round(allocations: Iterable[Allocation]) -> tuple[Allocation, ...]:
+    chosen: list[Allocation] = []
+    pods: set[tuple[str, str]] = set()
+    for allocation in allocations:
+        pod = (allocation.zone, allocation.pod_id)
+        if len(chosen) == DOMAINS_PER_ROUND_MAX or (pod not in pods and len(pods) == PODS_PER_ROUND_MAX):
+            continue
+        pods.add(pod)
+        chosen.append(allocation)
+    return tuple(chosen)
+
+
+def _merged(
+    held: Iterable[Allocation], change: Iterable[Allocation], combine: Combine
+) -> tuple[Allocation, ...]:
+    by_domain = {a.domain: a for a in held}
+    for allocation in change:
+        known = by_domain.get(allocation.domain) or replace(allocation, hosts=0)
+        by_domain[allocation.domain] = replace(known, hosts=combine(known.hosts, allocation.hosts))
+    return tuple(sorted((a for a in by_domain.values() if a.hosts), key=lambda a: a.domain))
+
+
+def _highest(mask: int, count: int) -> int:
+    """The ``count`` highest set bits of a mask, or all of them."""
+    taken = 0
+    while mask and count:
+        highest = 1 << (mask.bit_length() - 1)
+        taken |= highest
+        mask ^= highest
+        count -= 1
+    return taken

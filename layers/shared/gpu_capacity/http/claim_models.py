@@ -1,0 +1,227 @@
+"""Bodies of the capacity claims API: names, casing and enums as published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
+from pydantic.alias_generators import to_camel
+
+from gpu_capacity.holders.capacity_claim import INSTANCES_MAX, ZONES_MAX
+from gpu_capacity.http.reservation_models import Timestamp, as_json, timestamp
+from gpu_capacity.services.capacity_claims import Resources
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_capacity.holders.capacity_claim import CapacityClaim, Condition
+
+NAME_PATTERN = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$"
+
+CapacityType = Literal["CAPACITY_TYPE_CUSTOMER", "CAPACITY_TYPE_SERVERLESS", "CAPACITY_TYPE_MANAGED"]
+Text = Annotated[StrictStr, Field(min_length=1, max_length=253)]
+
+
+class ClaimBody(BaseModel):
+    """Camel case outside, snake case inside."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+
+class ResourcesModel(ClaimBody):
+    """What a claim asks for."""
+
+    model_config = ConfigDict(title="CapacityClaimResources")
+
+    instance_id: Text
+    instance_count: Annotated[StrictInt, Field(ge=1, le=INSTANCES_MAX)]
+    zones: Annotated[list[Text], Field(min_length=1, max_length=ZONES_MAX)]
+    capacity_type: CapacityType
+
+    @field_validator("zones")
+    @classmethod
+    def _zones_are_unique(cls, zones: list[str]) -> list[str]:
+        if len(set(zones)) != len(zones):
+            raise ValueError("zones must be unique")
+        return zones
+
+    def resources(self) -> Resources:
+        """The same in the words of the domain."""
+        return Resources(self.instance_id, self.instance_count, tuple(self.zones), self.capacity_type)
+
+
+class ClaimCreate(ClaimBody):
+    """Request to create a capacity claim."""
+
+    model_config = ConfigDict(title="CreateCapacityClaimRequest")
+
+    resources: ResourcesModel
+    id: StrictStr | None = Field(None, description="UUID; the same id and body again return the claim.")
+    name: Annotated[StrictStr, Field(pattern=NAME_PATTERN)] | None = None
+
+    @field_validator("id")
+    @classmethod
+    def _is_uuid(cls, value: str | None) -> str | None:
+        """In its canonical form, so that no two spellings are two claims."""
+        if value is None:
+            return None
+        canonical = str(UUID(value))
+        if canonical != value.lower():
+            raise ValueError("must be a UUID")
+        return canonical
+
+
+class ClaimUpdate(ClaimBody):
+    """Request to change a capacity claim: the whole ``resources`` block."""
+
+    model_config = ConfigDict(title="UpdateCapacityClaimRequest")
+
+    resources: ResourcesModel
+    id: StrictStr | None = None
+
+
+class ConditionRead(ClaimBody):
+    """A fact about a claim in a zone, or, with an empty zone, about the whole of it."""
+
+    model_config = ConfigDict(title="CapacityClaimCondition")
+
+    type: str
+    last_update_time: Timestamp
+    reason: str
+    message: str
+    zone: str
+    status: Literal["True", "False", "Unknown"]
+
+
+class ClaimSpecRead(ClaimBody):
+    """What a claim asks for, and who."""
+
+    model_config = ConfigDict(title="CapacityClaimSpec")
+
+    id: str
+    name: str
+    resources: ResourcesModel
+    organization_id: str
+
+
+class ClaimStatusRead(ClaimBody):
+    """What a claim has."""
+
+    model_config = ConfigDict(title="CapacityClaimStatus")
+
+    created_at: Timestamp
+    updated_at: Timestamp
+    conditions: list[ConditionRead]
+    allocated_instances: int = Field(ge=0)
+    pending_instances: int = Field(ge=0)
+    status: Literal[
+        "STATUS_CREATING",
+        "STATUS_READY",
+        "STATUS_UPDATING",
+        "STATUS_DELETING",
+        "STATUS_ERROR",
+        "STATUS_FAILED",
+    ]
+
+
+class ClaimRead(ClaimBody):
+    """A capacity claim."""
+
+    model_config = ConfigDict(title="CapacityClaim")
+
+    spec: ClaimSpecRead
+    status: ClaimStatusRead
+
+
+class ClaimAnswer(ClaimBody):
+    """One claim."""
+
+    model_config = ConfigDict(title="CapacityClaimResponse")
+
+    capacity_claim: ClaimRead
+
+
+class ClaimsAnswer(ClaimBody):
+    """All claims, without paging."""
+
+    model_config = ConfigDict(title="ListCapacityClaimsResponse")
+
+    capacity_claims: list[ClaimRead]
+
+
+class InstanceTypesRead(ClaimBody):
+    """Instance types of one zone."""
+
+    model_config = ConfigDict(title="ZoneInstanceTypes")
+
+    instance_ids: list[str]
+
+
+class ParametersAnswer(ClaimBody):
+    """What claims may ask for."""
+
+    model_config = ConfigDict(title="CapacityClaimParametersResponse")
+
+    zone_instance_types: dict[str, InstanceTypesRead]
+
+
+class RpcStatus(BaseModel):
+    """``google.rpc.Status`` in JSON: a numeric gRPC code and typed details."""
+
+    model_config = ConfigDict(title="RpcStatus")
+
+    code: int
+    message: str
+    details: list[dict[str, Any]]
+
+
+def claim_view(claim: CapacityClaim) -> dict[str, Any]:
+    """A claim as JSON."""
+    return as_json(ClaimAnswer(capacity_claim=_read(claim)))
+
+
+def claims_view(claims: Sequence[CapacityClaim]) -> dict[str, Any]:
+    """Claims as JSON."""
+    return as_json(ClaimsAnswer(capacity_claims=[_read(claim) for claim in claims]))
+
+
+def parameters_view(types: dict[str, list[str]]) -> dict[str, Any]:
+    """Instance types by zone as JSON."""
+    zones = {zone: InstanceTypesRead(instance_ids=names) for zone, names in types.items()}
+    return as_json(ParametersAnswer(zone_instance_types=zones))
+
+
+def _read(claim: CapacityClaim) -> ClaimRead:
+    return ClaimRead(
+        spec=ClaimSpecRead(
+            id=claim.id,
+            name=claim.name,
+            resources=ResourcesModel(
+                instance_id=claim.instance_id,
+                instance_count=claim.instance_count,
+                zones=list(claim.zones),
+                capacity_type=claim.capacity_type,  # type: ignore[arg-type]
+            ),
+            organization_id=claim.organization_id,
+        ),
+        status=ClaimStatusRead(
+            created_at=timestamp(claim.created_at),
+            updated_at=timestamp(claim.updated_at),
+            conditions=[_condition(condition) for condition in claim.conditions],
+            allocated_instances=claim.allocated,
+            pending_instances=claim.pending,
+            status=claim.status.value,  # type: ignore[arg-type]
+        ),
+    )
+
+
+def _condition(condition: Condition) -> ConditionRead:
+    return ConditionRead(
+        type=condition.type,
+        last_update_time=timestamp(condition.updated_at),
+        reason=condition.reason,
+        message=condition.message,
+        zone=condition.zone,
+        status=condition.status,  # type: ignore[arg-type]
+    )

@@ -1,0 +1,83 @@
+"""Replies of the capacity claims API (all 200), and what its requests mean."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from gpu_capacity.errors import InvalidRequest, NotFound
+from gpu_capacity.http.call import Reply
+from gpu_capacity.http.claim_models import ClaimUpdate, claim_view, claims_view, parameters_view
+from gpu_capacity.http.reservation_replies import NO_CACHE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.http.call import Call
+    from gpu_capacity.services.capacity_claims import Resources
+
+
+def one_claim(claim: CapacityClaim) -> Reply:
+    """200 with a claim."""
+    return Reply(HTTPStatus.OK, claim_view(claim), NO_CACHE)
+
+
+def many_claims(claims: Sequence[CapacityClaim]) -> Reply:
+    """200 with claims."""
+    return Reply(HTTPStatus.OK, claims_view(claims), NO_CACHE)
+
+
+def parameters(types: dict[str, list[str]]) -> Reply:
+    """200 with the instance types of each zone."""
+    return Reply(HTTPStatus.OK, parameters_view(types), NO_CACHE)
+
+
+def claim_id_of(call: Call) -> str:
+    """The id in the path, in canonical form.
+
+    Raises:
+        NotFound: it has not the form of an id, so no claim has it.
+    """
+    text = call.path_parameters["claimID"]
+    try:
+        canonical = str(UUID(text))
+    except ValueError:
+        raise NotFound("the capacity claim does not exist") from None
+    if canonical != text.lower():
+        raise NotFound("the capacity claim does not exist")
+    return canonical
+
+
+def changes_of(call: Call) -> Resources:
+    """The resources block of an update; an id in the body must be that of the path.
+
+    Raises:
+        InvalidRequest: it is another one.
+    """
+    body = call.body(ClaimUpdate)
+    if body.id is not None and body.id.lower() != call.path_parameters["claimID"].lower():
+        raise InvalidRequest("id", "must be the id in the path")
+    return body.resources.resources()
+
+
+def updated_after(call: Call) -> float | None:
+    """The ``updatedAfter`` query parameter, in seconds since the epoch.
+
+    Raises:
+        InvalidRequest: it is no RFC 3339 time, or given twice.
+    """
+    values = call.ordered_values("updatedAfter")
+    if not values:
+        return None
+    # A plus sign that the client did not encode arrives as a blank.
+    text = values[0].replace(" ", "+")
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None or "T" not in text.upper() or len(values) > 1:
+        raise InvalidRequest("updatedAfter", "must be one RFC 3339 time")
+    return time.timestamp()

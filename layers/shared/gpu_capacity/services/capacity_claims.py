@@ -1,0 +1,329 @@
+"""Create, read, change and delete capacity claims; the rounds that follow are in ``settle_claim``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.access import Permission
+from gpu_capacity.dynamodb.claim_store import NAME, QUOTA, RECORD
+from gpu_capacity.dynamodb.reservation_items import decode_quota
+from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    Forbidden,
+    InvalidRequest,
+    NotFound,
+    QuotaExceeded,
+    RaceLost,
+    StorageUnavailable,
+    WorkflowUnavailable,
+)
+from gpu_capacity.holders.capacity_claim import (
+    CapacityClaim,
+    ClaimStatus,
+    conditions_of,
+    execution_name,
+    settled_status,
+)
+from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, touched
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Caller
+    from gpu_capacity.dynamodb.claim_store import Outcome
+    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.topology.model import Region
+
+ATTEMPTS_MAX: Final = 16
+WORKFLOW: Final = "settle_claim"
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What a claim asks for, validated in form."""
+
+    instance_id: str
+    instance_count: int
+    zones: tuple[str, ...]
+    capacity_type: str
+
+    def fingerprint(self, name: str | None) -> str:
+        """Equal for equal requests under a client's id."""
+        parts = [self.instance_id, self.instance_count, self.zones, self.capacity_type, name or ""]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+
+
+def create_capacity_claim(
+    services: Services,
+    caller: Caller,
+    resources: Resources,
+    *,
+    claim_id: str | None = None,
+    name: str | None = None,
+    organization: str | None = None,
+) -> CapacityClaim:
+    """Record a claim and fill it as far as its zones go now.
+
+    Raises:
+        Forbidden: the token may not write claims.
+        InvalidRequest: an unknown zone, or an instance type that a zone does not have.
+        AlreadyExists: the id stands for another request, or the name is taken.
+        QuotaExceeded: the organization's limit on instances.
+    """
+    caller.require(Permission.WRITE_CAPACITY_CLAIMS)
+    organization_id = _own_organization(caller, organization)
+    fingerprint = resources.fingerprint(name)
+    if claim_id is not None and (found := services.claims.find(organization_id, claim_id)):
+        return _answer_again(services, found, fingerprint)
+    _check_zones(services, caller, resources)
+    now = services.clock.now()
+    identity = claim_id or holder_id(services.ids.random_bytes())
+    claim = CapacityClaim(
+        id=identity,
+        organization_id=organization_id,
+        name=name or f"claim-{identity}",
+        instance_id=resources.instance_id,
+        instance_count=resources.instance_count,
+        zones=resources.zones,
+        capacity_type=resources.capacity_type,
+        status=ClaimStatus.CREATING,
+        created_at=now,
+        created_by=caller.name,
+        updated_at=now,
+        fingerprint=fingerprint,
+        supplied=claim_id is not None,
+        counted=False,
+    )
+    claim = replace(claim, conditions=conditions_of(claim, {}, now))
+    existing = _record(services, claim)
+    if existing is not None:
+        return _answer_again(services, existing, fingerprint)
+    _audit(services, caller, "create_capacity_claim", claim)
+    services.telemetry.count("CapacityClaimsCreated")
+    return _proceed(services, claim)
+
+
+def get_capacity_claim(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
+    """One claim.
+
+    Raises:
+        Forbidden: the token may not read claims.
+        NotFound: absent, or not for this caller.
+    """
+    caller.require(Permission.READ_CAPACITY_CLAIMS)
+    return _visible(services, caller, claim_id)
+
+
+def list_capacity_claims(
+    services: Services, caller: Caller, updated_after: float | None
+) -> list[CapacityClaim]:
+    """The claims of the caller's organizations in id order, those updated strictly after a time if given."""
+    caller.require(Permission.READ_CAPACITY_CLAIMS)
+    found = [
+        claim
+        for organization_id in caller.organizations_to_search(frozenset())
+        for claim in services.claims.of_organization(organization_id)
+        if updated_after is None or claim.updated_at > updated_after
+    ]
+    return sorted(found, key=lambda claim: claim.id)
+
+
+def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list[str]]:
+    """The instance types that the inventory holds in each zone that the caller may see."""
+    caller.require(Permission.READ_CAPACITY_CLAIMS)
+    return {
+        region.id: sorted({name for name, _ in region.instance_types})
+        for region in services.inventory.regions()
+        if _sees(caller, region)
+    }
+
+
+def update_capacity_claim(
+    services: Services, caller: Caller, claim_id: str, resources: Resources
+) -> CapacityClaim:
+    """Change the count and the zones of a claim.
+
+    Growing adds pending instances. Shrinking gives pending ones back first, then owned ones from the least
+    preferred zone; instances in a zone that is no longer listed are given back and pend again.
+
+    Raises:
+        Forbidden, NotFound: as for reading.
+        InvalidRequest: another instance type or capacity type, or an unknown zone.
+        FailedPrecondition: the claim is being deleted.
+        QuotaExceeded: the organization's limit on instances.
+    """
+    caller.require(Permission.WRITE_CAPACITY_CLAIMS)
+    for _ in range(ATTEMPTS_MAX):
+        claim = _visible(services, caller, claim_id)
+        if claim.status is ClaimStatus.DELETING:
+            raise FailedPrecondition("STATUS_DELETING", claim.id, "the capacity claim is being deleted")
+        if resources.instance_id != claim.instance_id:
+            raise InvalidRequest("resources.instanceId", "cannot be changed")
+        if resources.capacity_type != claim.capacity_type:
+            raise InvalidRequest("resources.capacityType", "cannot be changed")
+        _check_zones(services, caller, resources, known=claim.zones)
+        after = _resized(services, claim, resources)
+        if after == claim:
+            return claim
+        quota = services.claims.quota(claim.organization_id) if claim.counted else None
+        more = after.instance_count - claim.instance_count
+        if quota is not None and more > 0:
+            _check_quota(quota, more)
+        if services.claims.change(claim, after, (), quota).stands:
+            _audit(services, caller, "update_capacity_claim", after)
+            return _proceed(services, after)
+        services.pause(0)
+    raise RaceLost("other requests changed the claim every time")
+
+
+def delete_capacity_claim(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
+    """Begin to drain a claim; repeated while that goes on, it changes and starts nothing.
+
+    Raises:
+        Forbidden, NotFound: as for reading.
+    """
+    caller.require(Permission.WRITE_CAPACITY_CLAIMS)
+    for _ in range(ATTEMPTS_MAX):
+        claim = _visible(services, caller, claim_id)
+        if claim.status is ClaimStatus.DELETING:
+            return claim
+        now = services.clock.now()
+        after = replace(claim, status=ClaimStatus.DELETING, unsettled_since=now, attempt=claim.attempt + 1)
+        after = touched(replace(after, conditions=conditions_of(after, {}, now)), claim, now)
+        if services.claims.change(claim, after).stands:
+            _audit(services, caller, "delete_capacity_claim", after)
+            start_settling(services, after)
+            return after
+        services.pause(0)
+    raise RaceLost("other requests changed the claim every time")
+
+
+def start_settling(services: Services, claim: CapacityClaim) -> bool:
+    """Start the workflow that does the remaining rounds; reconcile does where this fails."""
+    payload: dict[str, object] = {"organization": claim.organization_id, "claim": claim.id}
+    try:
+        return services.workflows.start(WORKFLOW, execution_name(claim), payload)
+    except WorkflowUnavailable:
+        services.telemetry.count("WorkflowStartsFailed")
+        services.telemetry.warning("workflow not started; reconcile will", claim=claim.id)
+        return False
+
+
+def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
+    """Write a new claim; what stands under its id, if something does."""
+    quota = services.claims.quota(claim.organization_id)
+    for attempt in range(ATTEMPTS_MAX):
+        if quota is not None:
+            _check_quota(quota, claim.instance_count)
+        try:
+            outcome = services.claims.create(replace(claim, counted=quota is not None), quota)
+        except StorageUnavailable as error:
+            if not error.outcome_unknown or attempt == ATTEMPTS_MAX - 1:
+                raise
+            # Sent again with the same id: had it been committed, it now meets its own record.
+            services.pause(attempt)
+            continue
+        if outcome.stands:
+            return None
+        if RECORD in outcome.refused:
+            return services.claims.find(claim.organization_id, claim.id)
+        if NAME in outcome.refused:
+            raise AlreadyExists("CapacityClaim", claim.name, "a capacity claim of this name exists")
+        quota = _moved_quota(outcome)
+    raise RaceLost("the quota changed every time")
+
+
+def _proceed(services: Services, claim: CapacityClaim) -> CapacityClaim:
+    """Do the first round at once, so that the answer tells what there is; leave the rest to the workflow."""
+    try:
+        step = settle_capacity_claim(services, claim.organization_id, claim.id)
+    except StorageUnavailable:
+        step = Step.AGAIN
+    if step is Step.AGAIN:
+        start_settling(services, claim)
+    return services.claims.get(claim.organization_id, claim.id) or claim
+
+
+def _resized(services: Services, claim: CapacityClaim, resources: Resources) -> CapacityClaim:
+    now = services.clock.now()
+    after = replace(claim, instance_count=resources.instance_count, zones=resources.zones)
+    if after == claim:
+        return claim
+    after = replace(after, status=settled_status(after))
+    if after.surplus:
+        after = replace(after, unsettled_since=now, attempt=claim.attempt + 1)
+    return touched(replace(after, conditions=conditions_of(after, {}, now)), claim, now)
+
+
+def _check_zones(
+    services: Services, caller: Caller, resources: Resources, known: tuple[str, ...] = ()
+) -> None:
+    for index, zone in enumerate(resources.zones):
+        if zone in known:
+            continue
+        region = services.inventory.region(zone)
+        if region is None or not _sees(caller, region):
+            raise InvalidRequest(f"resources.zones[{index}]", "no such zone")
+        if not region.flavors_of(resources.instance_id):
+            region = services.inventory.fresh_region(zone)
+        if region is None or not region.flavors_of(resources.instance_id):
+            raise InvalidRequest("resources.instanceId", f"resources.zones[{index}] does not have this type")
+
+
+def _check_quota(quota: Quota, more: int) -> None:
+    if not quota.allows(more):
+        raise QuotaExceeded("instances", requested=more, limit=quota.limit, used=quota.used)
+
+
+def _moved_quota(outcome: Outcome) -> Quota | None:
+    item = outcome.refused.get(QUOTA)
+    return decode_quota(item) if item is not None else None
+
+
+def _own_organization(caller: Caller, named: str | None) -> str:
+    """The organization of a new claim: the token's only one, or the one that the request names."""
+    if named is not None:
+        if named not in caller.organizations:
+            raise Forbidden("the access token does not give access to the organization")
+        return named
+    if len(caller.organizations) != 1:
+        raise InvalidRequest("header X-Organization-Id", "required where a token has several organizations")
+    return next(iter(caller.organizations))
+
+
+def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
+    claim = services.claims.get_in(caller.organizations_to_search(frozenset()), claim_id)
+    if claim is None:
+        raise NotFound("the capacity claim does not exist")
+    return claim
+
+
+def _sees(caller: Caller, region: Region) -> bool:
+    return caller.is_operator or region.is_visible_to(caller.organizations)
+
+
+def _answer_again(services: Services, found: CapacityClaim | Tombstone, fingerprint: str) -> CapacityClaim:
+    if isinstance(found, Tombstone):
+        raise AlreadyExists("CapacityClaim", "id", "the capacity claim of this id was deleted")
+    if found.fingerprint != fingerprint:
+        raise AlreadyExists("CapacityClaim", found.id, "another capacity claim has this id")
+    if found.pending and found.status is not ClaimStatus.DELETING:
+        # The first try may have died between its record and its first round.
+        return _proceed(services, found)
+    return found
+
+
+def _audit(services: Services, caller: Caller, action: str, claim: CapacityClaim) -> None:
+    services.telemetry.audit(
+        caller.subject,
+        action,
+        claim.id,
+        "accepted",
+        organization=claim.organization_id,
+        instances=claim.instance_count,
+    )

@@ -1,0 +1,270 @@
+"""Bring capacity claims to what their records ask for, one atomic round at a time.
+
+The record is the intent; a round looks at it and does the next thing: give back what is too much, remove
+what is deleted and empty, or fill what is pending. Each round is one transaction over the pods it touches
+and the record, so a claim is never half written, and whoever dies in between leaves nothing to repair.
+
+Order among claims: a claim takes from a zone only while it is the oldest that waits there for the same
+instance type; what it cannot take, nobody younger could have either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.dynamodb.claim_store import RECORD
+from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.capacity_claim import (
+    DOMAINS_PER_ROUND_MAX,
+    PODS_PER_ROUND_MAX,
+    Allocation,
+    CapacityClaim,
+    ClaimStatus,
+    ZoneReason,
+    conditions_of,
+    settled_status,
+    to_give_back,
+)
+from gpu_capacity.placement.hosts import HostRequest, free_hosts, place_hosts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_capacity.dynamodb.writes import Update
+    from gpu_capacity.placement.snapshot import Snapshot
+    from gpu_capacity.services.context import Services
+
+ATTEMPTS_MAX: Final = 16
+"""Rounds lost to rivals before this run gives up; the workflow or the schedule goes on."""
+
+ROUNDS_MAX: Final = 200
+"""Rounds for one queue in one run; the schedule goes on."""
+
+ACTOR: Final = "settle-capacity-claim"
+
+
+class Step(StrEnum):
+    """What a round came to. ``AGAIN``: more can be done at once. ``WAITING``: only with more capacity."""
+
+    AGAIN = "again"
+    SETTLED = "settled"
+    WAITING = "waiting"
+    GONE = "gone"
+    SUPERSEDED = "superseded"
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """A round that fills: what the claim would own, and the writes that make it so."""
+
+    allocations: tuple[Allocation, ...]
+    pods: tuple[Update, ...]
+    reasons: dict[str, ZoneReason]
+    more: bool
+
+
+def settle_capacity_claim(services: Services, organization_id: str, claim_id: str) -> Step:
+    """Do the next round of a claim. Idempotent: repeated, it finds less to do."""
+    for attempt in range(ATTEMPTS_MAX):
+        claim = services.claims.get(organization_id, claim_id)
+        if claim is None:
+            return Step.GONE
+        if claim.status is ClaimStatus.DELETING and not claim.allocations:
+            step = _remove(services, claim)
+        elif claim.status is ClaimStatus.DELETING or claim.surplus:
+            step = _give_back(services, claim)
+        elif claim.pending:
+            step = _fill(services, claim, attempt)
+        else:
+            return Step.SETTLED
+        if step is not None:
+            return step
+        services.pause(attempt)
+    return Step.AGAIN
+
+
+def fill_zone(services: Services, zone: str, instance_id: str) -> int:
+    """Serve those who wait for an instance type in a zone, oldest first; how many rounds were done.
+
+    Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use.
+    """
+    for done in range(ROUNDS_MAX):
+        head = services.claims.first_in_queue(zone, instance_id)
+        if head is None:
+            return done
+        step = settle_capacity_claim(services, *head)
+        if step is Step.WAITING:
+            return done + 1
+        if step is Step.GONE:
+            services.claims.leave_queue(zone, instance_id, head)
+    return ROUNDS_MAX
+
+
+def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
+    """Serve every queue of the zones (of all, if none are named); how many rounds were done."""
+    regions = services.inventory.regions()
+    wanted = None if zones is None else set(zones)
+    return sum(
+        fill_zone(services, region.id, instance_id)
+        for region in regions
+        if wanted is None or region.id in wanted
+        for instance_id in sorted({name for name, _ in region.instance_types})
+    )
+
+
+def _remove(services: Services, claim: CapacityClaim) -> Step | None:
+    if not services.claims.remove(claim, services.clock.now()).stands:
+        return None
+    _audit(services, claim, "gone")
+    services.telemetry.count("CapacityClaimsRemoved")
+    return Step.GONE
+
+
+def _give_back(services: Services, claim: CapacityClaim) -> Step | None:
+    """One round of giving back, each domain only as its holder knows it."""
+    giving = to_give_back(claim)
+    snapshots = _snapshots(services, giving)
+    pods = []
+    for (zone, flavor_id, pod_id), allocations in _by_pod(giving).items():
+        parts = snapshots[zone, flavor_id].owned[pod_id].parts
+        missing = [a for a in allocations if parts.get(a.position, {}).get(claim.tag, 0) & a.hosts != a.hosts]
+        if missing:
+            _demand_moved_on(services, claim)
+            return None
+        changes = {
+            a.position: (parts[a.position], without_hosts(parts[a.position], claim.tag, a.hosts))
+            for a in allocations
+        }
+        pods.append(change_parts(services.inventory.table, (zone, flavor_id, pod_id), changes, None))
+    after = _written(services, claim.without_hosts(giving), {})
+    if not _change(services, claim, after, pods):
+        return None
+    _audit(services, claim, "given back", instances=sum(a.count for a in giving))
+    for zone in sorted({a.zone for a in giving}):
+        services.events.freed(zone)
+    return _next(after)
+
+
+def _fill(services: Services, claim: CapacityClaim, attempt: int) -> Step | None:
+    """One round of filling, zone by zone in the order of preference."""
+    plan = _plan(services, claim, attempt)
+    after = _written(services, claim.with_hosts(plan.allocations), plan.reasons)
+    if not plan.allocations and after == claim:
+        return Step.WAITING
+    if not _change(services, claim, after, plan.pods):
+        return None
+    if plan.allocations:
+        taken = sum(a.count for a in plan.allocations)
+        _audit(services, claim, "allocated", instances=taken)
+        services.telemetry.count("InstancesAllocated", taken)
+    if after.pending == 0:
+        return _next(after)
+    return Step.AGAIN if plan.more else Step.WAITING
+
+
+def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
+    wanted, room = claim.pending, PODS_PER_ROUND_MAX
+    allocations: list[Allocation] = []
+    pods: list[Update] = []
+    reasons: dict[str, ZoneReason] = {}
+    more = False
+    for zone in claim.zones:
+        if wanted == 0 or room == 0:
+            break
+        if services.claims.first_in_queue(zone, claim.instance_id) != (claim.organization_id, claim.id):
+            reasons[zone] = ZoneReason.BEHIND_OLDER
+            continue
+        region = services.inventory.fresh_region(zone)
+        left = 0
+        for flavor_id in region.flavors_of(claim.instance_id) if region else ():
+            snapshot = services.inventory.fresh_snapshot(zone, flavor_id)
+            domains = snapshot.host_domains()
+            grants = place_hosts(domains, HostRequest(wanted, room, int(claim.tag, 16), attempt))
+            grants = grants[: DOMAINS_PER_ROUND_MAX - len(allocations)]
+            found = [Allocation(zone, flavor_id, g.pod_id, g.position, g.hosts) for g in grants]
+            pods += _take(services, claim, found, snapshot)
+            allocations += found
+            taken = sum(g.count for g in grants)
+            wanted -= taken
+            room -= len({g.pod_id for g in grants})
+            left += free_hosts(domains) - taken
+        more = more or (left > 0 and wanted > 0)
+        if wanted > 0:
+            reasons[zone] = ZoneReason.ALLOCATED if left else ZoneReason.NO_CAPACITY
+        if left > 0:
+            break
+    return _Plan(tuple(allocations), tuple(pods), reasons, more)
+
+
+def _take(
+    services: Services, claim: CapacityClaim, found: Iterable[Allocation], snapshot: Snapshot
+) -> list[Update]:
+    updates = []
+    for pod, allocations in _by_pod(found).items():
+        ownership = snapshot.owned[pod[2]]
+        changes = {}
+        for a in allocations:
+            before = ownership.parts.get(a.position)
+            changes[a.position] = (before, with_hosts(before, claim.tag, a.hosts))
+        updates.append(change_parts(services.inventory.table, pod, changes, ownership.version))
+    return updates
+
+
+def _written(services: Services, claim: CapacityClaim, reasons: dict[str, ZoneReason]) -> CapacityClaim:
+    """The claim with its status and conditions brought up to date; ``updated_at`` moves with any change."""
+    now = services.clock.now()
+    claim = replace(claim, status=settled_status(claim))
+    claim = replace(claim, conditions=conditions_of(claim, reasons, now))
+    settled = claim.status is not ClaimStatus.DELETING and claim.surplus == 0
+    return replace(claim, unsettled_since=None if settled else claim.unsettled_since)
+
+
+def _change(services: Services, before: CapacityClaim, after: CapacityClaim, pods: Iterable[Update]) -> bool:
+    """Write a round; false when somebody else was faster, at a pod or at the record."""
+    outcome = services.claims.change(before, touched(after, before, services.clock.now()), pods)
+    if outcome.stands:
+        return True
+    unexpected = [label for label in outcome.refused if label != RECORD and not label.startswith(POD_LABEL)]
+    if unexpected:
+        raise StorageUnavailable(f"the record and {unexpected[0]} disagree", outcome_unknown=False)
+    services.telemetry.count("ClaimRacesLost")
+    return False
+
+
+def touched(after: CapacityClaim, before: CapacityClaim, now: int) -> CapacityClaim:
+    """With a later ``updated_at``: always later than the one before, so that nobody who polls misses it."""
+    return replace(after, updated_at=max(now, before.updated_at + 1))
+
+
+def _demand_moved_on(services: Services, claim: CapacityClaim) -> None:
+    """Another round explains a pod that does not show what the record said; nothing else does."""
+    found = services.claims.get(claim.organization_id, claim.id)
+    if found is not None and found.revision == claim.revision:
+        raise StorageUnavailable("the record and the pod disagree", outcome_unknown=False)
+
+
+def _next(claim: CapacityClaim) -> Step:
+    if claim.status is ClaimStatus.DELETING or claim.surplus or claim.pending:
+        return Step.AGAIN
+    return Step.SETTLED
+
+
+def _snapshots(services: Services, allocations: Iterable[Allocation]) -> dict[tuple[str, str], Snapshot]:
+    wanted = sorted({(a.zone, a.flavor_id) for a in allocations})
+    return {pair: services.inventory.fresh_snapshot(*pair) for pair in wanted}
+
+
+def _by_pod(allocations: Iterable[Allocation]) -> dict[tuple[str, str, str], list[Allocation]]:
+    pods: dict[tuple[str, str, str], list[Allocation]] = {}
+    for allocation in allocations:
+        pods.setdefault((allocation.zone, allocation.flavor_id, allocation.pod_id), []).append(allocation)
+    return pods
+
+
+def _audit(services: Services, claim: CapacityClaim, outcome: str, **details: object) -> None:
+    services.telemetry.audit(
+        ACTOR, "settle_capacity_claim", claim.id, outcome, organization=claim.organization_id, **details
+    )

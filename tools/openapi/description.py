@@ -1,0 +1,71 @@
+"""What a module that describes one API is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from pydantic import BaseModel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Json: TypeAlias = dict[str, Any]
+Model: TypeAlias = type[BaseModel]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer that an operation may give.
+
+    Args:
+        description: when it is given.
+        model: its body; ``None`` for none.
+        many: whether the body is an array of it.
+        example: a body.
+        headers: names of shared headers beyond ``Cache-Control``, which every answer has.
+    """
+
+    description: str
+    model: Model | None = None
+    many: bool = False
+    example: Any = None
+    headers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OperationText:
+    """What the table of operations does not say of one of them.
+
+    Args:
+        answers: successes by status.
+        errors: statuses of the API's shared error answers.
+        parameters: names of shared parameters, path parameters included.
+        request: model of the body.
+        public: whether it needs no token.
+    """
+
+    tag: str
+    summary: str
+    description: str
+    answers: Mapping[int, Answer]
+    errors: Sequence[int]
+    parameters: Sequence[str] = ()
+    request: Model | None = None
+    request_example: Any = None
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiText:
+    """One API: its operations by name, and what they share.
+
+    ``errors`` maps a status to the name of the shared answer and the answer; ``parameters`` maps a name to a
+    parameter object; ``schema_names`` maps names of enumerations in the code to published ones.
+    """
+
+    tags: Mapping[str, str]
+    operations: Mapping[str, OperationText]
+    errors: Mapping[int, tuple[str, Answer]]
+    parameters: Mapping[str, Json] = field(default_factory=dict)
+    schema_names: Mapping[str, str] = field(default_factory=dict)

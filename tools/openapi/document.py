@@ -1,0 +1,168 @@
+"""Puts the document together: table of operations + models + what each API's module says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity import API_VERSION
+from gpu_capacity.http.operations import OPERATIONS
+from tools.openapi.reservations import RESERVATIONS
+from tools.openapi.schemas import component_schemas, reference
+
+if TYPE_CHECKING:
+    from gpu_capacity.http.operations import Operation
+    from tools.openapi.description import Answer, ApiText, Json, Model, OperationText
+
+DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
+
+# A further API is a further entry; schemas, parameters and answers of all of them stand side by side.
+APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS,)
+
+_SECURITY_SCHEME: Final = "bearerToken"
+
+_HEADERS: Final[Json] = {
+    "Cache-Control": {
+        "description": "No answer may be kept.",
+        "schema": {"type": "string", "const": "no-cache"},
+    },
+    "WWW-Authenticate": {
+        "description": "How to authenticate; with an error code where a token was sent.",
+        "schema": {"type": "string"},
+        "example": 'Bearer realm="gpu-capacity", error="invalid_token"',
+    },
+    "Retry-After": {
+        "description": "Present where the request was not decided: seconds to wait before sending it again.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+}
+
+
+def text() -> str:
+    """The document as it is committed."""
+    return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
+
+
+def document() -> Json:
+    """The OpenAPI document.
+
+    Raises:
+        ValueError: an operation is described by no API or by several, or names are used twice.
+    """
+    described = [(name, api) for api in APIS for name in api.operations]
+    if sorted(name for name, _ in described) != sorted(OPERATIONS):
+        raise ValueError("every operation must be described by exactly one API")
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "GPU capacity reservation service",
+            "description": "Reserves contiguous GPU racks: claimed atomically, provisioned by a workflow.\n\n"
+            "Unknown paths answer 404, other methods on known paths 405 with `Allow`, both in the shape of "
+            "the API under whose path they fall. Unknown fields are ignored.",
+            "version": API_VERSION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [
+            {"url": "http://127.0.0.1:3000", "description": "`make run` on this machine"},
+            {
+                "url": "https://{api}.execute-api.{region}.amazonaws.com/live",
+                "description": "deployed; the stack's output ApiUrl",
+                "variables": {"api": {"default": "example"}, "region": {"default": "us-east-1"}},
+            },
+        ],
+        "security": [{_SECURITY_SCHEME: []}],
+        "tags": [{"name": name, "description": words} for api in APIS for name, words in api.tags.items()],
+        "paths": _paths(),
+        "components": {
+            "securitySchemes": {
+                _SECURITY_SCHEME: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "A token of the configured issuer. Its claims name the caller's "
+                    "organizations, projects and permissions.",
+                }
+            },
+            "headers": _HEADERS,
+            "parameters": _merged(*(dict(api.parameters) for api in APIS)),
+            "responses": _merged(*(_errors(api) for api in APIS)),
+            "schemas": _merged(*(component_schemas(_models(api), api.schema_names) for api in APIS)),
+        },
+    }
+
+
+def operation_id(name: str) -> str:
+    """The operationId of a function: ``create_reservation`` is ``createReservation``."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+def _paths() -> Json:
+    paths: Json = {}
+    for api in APIS:
+        for name, words in api.operations.items():
+            operation = OPERATIONS[name]
+            paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, words, api)
+    return paths
+
+
+def _operation(operation: Operation, words: OperationText, api: ApiText) -> Json:
+    entry: Json = {
+        "tags": [words.tag],
+        "summary": words.summary,
+        "description": words.description,
+        "operationId": operation_id(operation.name),
+    }
+    if words.parameters:
+        entry["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in words.parameters]
+    if words.request is not None:
+        content = {"schema": reference(words.request), "example": words.request_example}
+        entry["requestBody"] = {"required": True, "content": {"application/json": content}}
+    answers = {str(status): _answer(answer) for status, answer in words.answers.items()}
+    errors = {
+        str(status): {"$ref": f"#/components/responses/{api.errors[status][0]}"} for status in words.errors
+    }
+    entry["responses"] = answers | errors
+    if words.public:
+        entry["security"] = []
+    return entry
+
+
+def _answer(answer: Answer) -> Json:
+    names = ("Cache-Control", *answer.headers)
+    entry: Json = {
+        "description": answer.description,
+        "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},
+    }
+    if answer.model is not None:
+        one = reference(answer.model)
+        schema = {"type": "array", "items": one} if answer.many else one
+        entry["content"] = {"application/json": {"schema": schema, "example": answer.example}}
+    return entry
+
+
+def _errors(api: ApiText) -> Json:
+    return {name: _answer(answer) for name, answer in api.errors.values()}
+
+
+def _models(api: ApiText) -> list[Model]:
+    answers = [a for words in api.operations.values() for a in words.answers.values()]
+    answers += [answer for _, answer in api.errors.values()]
+    requests = [words.request for words in api.operations.values()]
+    used = [model for model in (*requests, *(a.model for a in answers)) if model is not None]
+    return list(dict.fromkeys(used))
+
+
+def _merged(*parts: dict[str, Any]) -> Json:
+    """All parts side by side.
+
+    Raises:
+        ValueError: two of them say different things under one name.
+    """
+    merged: Json = {}
+    for part in parts:
+        for name, value in part.items():
+            if merged.setdefault(name, value) != value:
+                raise ValueError(f"{name} is used twice")
+    return merged

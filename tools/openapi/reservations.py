@@ -1,0 +1,317 @@
+"""The reservations API in words: parameters, answers and examples. Names follow the published contract."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpu_capacity.http import reservation_models as models
+from tools.openapi.description import Answer, ApiText, Json, OperationText
+
+_RESERVATIONS: Final = "Reservations"
+_UNITS: Final = "Reservation Units"
+_SERVICE: Final = "Service"
+
+_TRACE_ID: Final = "57bc14d9bd461f0b5a72db830149b67a"
+_ORGANIZATION: Final = "161b9d5a-701d-4fea-848d-0e345edf16e9"
+_PROJECT: Final = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
+
+
+def _filter(name: str, description: str) -> Json:
+    """A query parameter that may be repeated."""
+    return {
+        "name": name,
+        "in": "query",
+        "description": f"{description} Repeated, any of the values will do.",
+        "style": "form",
+        "explode": True,
+        "schema": {"type": "array", "items": {"type": "string"}},
+    }
+
+
+_PARAMETERS: Final[dict[str, Json]] = {
+    "reservationIDParameter": {
+        "name": "reservationID",
+        "in": "path",
+        "required": True,
+        "description": "The reservation's id.",
+        "schema": {"type": "string"},
+    },
+    "organizationIDQueryParameter": _filter(
+        "organizationID",
+        "Narrows where to look. Operators reach other organizations only by naming them here.",
+    ),
+    "projectIDQueryParameter": _filter("projectID", "Allows resources to be filtered by project."),
+    "regionIDQueryParameter": _filter("regionID", "Allows resources to be filtered by region."),
+    "acceleratorQueryParameter": _filter(
+        "accelerator", "Allows reservation units to be filtered by accelerator model or family."
+    ),
+    "reservationUnitQueryParameter": _filter(
+        "unit", "Allows reservation units to be filtered by reservation granularity."
+    ),
+    "tagSelectorParameter": {
+        "name": "tag",
+        "in": "query",
+        "description": "A tag that resources must have, as name=value with exactly one equals sign. "
+        "Repeated, they must have all of them.",
+        "style": "form",
+        "explode": True,
+        "schema": {"type": "array", "items": {"type": "string", "pattern": "^[^=]*=[^=]*$"}},
+        "example": ["workload=training"],
+    },
+    "dryRunParameter": {
+        "name": "dryRun",
+        "in": "query",
+        "description": "With true everything is checked and placed, and nothing is written.",
+        "schema": {"type": "boolean", "default": False},
+    },
+    "idempotencyKeyParameter": {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "description": "Makes a repeated request safe: with the same body it gets the reservation that the "
+        "first one made, with another body it is a conflict. Without it every request is a new reservation. "
+        "Remembered while the reservation exists and for a day after it is gone.",
+        "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
+    },
+}
+
+
+def _error(description: str, word: str, text: str, *headers: str) -> Answer:
+    example = {"error": word, "error_description": text, "trace_id": _TRACE_ID}
+    return Answer(description, models.ErrorRead, example=example, headers=headers)
+
+
+_ERRORS: Final = {
+    400: (
+        "badRequestResponse",
+        _error(
+            "The body is not JSON or not what the operation takes, a parameter is malformed, or the region "
+            "does not offer what is asked for. The description names the field and never its value.",
+            "invalid_request",
+            "spec.count: Input should be greater than or equal to 1",
+        ),
+    ),
+    401: (
+        "unauthorizedResponse",
+        _error(
+            "There is no bearer token, or it does not verify, or it has expired.",
+            "access_denied",
+            "authentication failed: the access token is not valid",
+            "WWW-Authenticate",
+        ),
+    ),
+    403: (
+        "forbiddenResponse",
+        _error(
+            "The token does not carry the right that this needs, or the organization's quota is reached.",
+            "forbidden",
+            "the access token does not carry the required permission",
+        ),
+    ),
+    404: (
+        "notFoundResponse",
+        _error(
+            "There is no such thing as far as this caller can tell.",
+            "not_found",
+            "the reservation does not exist",
+        ),
+    ),
+    409: (
+        "conflictResponse",
+        _error(
+            "The idempotency key stands for another request, or for a reservation that was deleted.",
+            "conflict",
+            "the idempotency key was used with another request",
+        ),
+    ),
+    413: (
+        "requestEntityTooLargeResponse",
+        _error(
+            "The body is larger than 64 KiB.",
+            "request_entity_too_large",
+            "the request body is larger than 65536 bytes",
+        ),
+    ),
+    415: (
+        "unsupportedMediaTypeResponse",
+        _error(
+            "The body is declared as something else than JSON.",
+            "unsupported_media_type",
+            "the content type must be application/json",
+        ),
+    ),
+    500: (
+        "internalServerErrorResponse",
+        _error(
+            "Nothing is known to be wrong with the request. With Retry-After it was not decided and may be "
+            "sent again as it is; without, please report the trace id.",
+            "server_error",
+            "the request was not decided: try again",
+            "Retry-After",
+        ),
+    ),
+    507: (
+        "insufficientCapacityResponse",
+        _error(
+            "No contiguous set of reservation units of the requested size is available in the region.",
+            "server_error",
+            "insufficient capacity: 5 contiguous units requested, 4 available, largest contiguous count 3 "
+            "(excluded: 4 claimed, 0 cordoned, 4 incomplete)",
+        ),
+    ),
+}
+
+_METADATA: Final[Json] = {
+    "name": "gb300-nvl72",
+    "description": "Reserved accelerator units for training",
+    "tags": [{"name": "workload", "value": "training"}],
+}
+_SPEC: Final[Json] = {"regionId": "uk-lon-1", "accelerator": "GB300", "unit": "NVL72", "count": 2}
+_REQUEST: Final[Json] = {
+    "metadata": _METADATA,
+    "spec": {"organizationId": _ORGANIZATION, "projectId": _PROJECT, **_SPEC},
+}
+_RESERVATION: Final[Json] = {
+    "metadata": {
+        **_METADATA,
+        "id": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
+        "organizationId": _ORGANIZATION,
+        "projectId": _PROJECT,
+        "creationTime": "2026-04-28T10:45:45Z",
+        "createdBy": "john.doe@example.com",
+        "provisioningStatus": "pending",
+        "healthStatus": "healthy",
+    },
+    "spec": _SPEC,
+    "status": {
+        "machineFlavorId": "g.72.gb300.pinned",
+        "claimedUnitCount": 2,
+        "topologyHash": "sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e",
+        "topologyObservedAt": "2026-04-28T10:45:00Z",
+    },
+}
+_UNIT: Final[Json] = {
+    "regionId": "uk-lon-1",
+    "accelerator": "GB300",
+    "unit": "NVL72",
+    "machineFlavorId": "g.72.gb300.pinned",
+    "deviceTypeResourceClass": "GB300_HOST",
+    "hostsPerUnit": 18,
+    "cpusPerUnit": 2592,
+    "gpusPerUnit": 72,
+    "gpuMemoryPerUnit": 20736,
+    "memoryPerUnit": 17280,
+    "host": {
+        "cpus": 144,
+        "memory": 960,
+        "disk": 0,
+        "gpu": {
+            "vendor": "NVIDIA",
+            "model": "GB300",
+            "physicalCount": 4,
+            "logicalCount": 4,
+            "memory": 288,
+        },
+    },
+    "availableUnitCount": 4,
+    "largestContiguousUnitCount": 3,
+    "totalCount": 8,
+}
+
+_ONE: Final = Answer("A reservation.", models.ReservationRead, example=_RESERVATION)
+
+RESERVATIONS: Final = ApiText(
+    tags={
+        _RESERVATIONS: "Project scoped reservations of one or more contiguous accelerator units in a region.",
+        _UNITS: "Regional accelerator units and their current aggregate capacity.",
+        _SERVICE: "The service itself.",
+    },
+    parameters=_PARAMETERS,
+    errors=_ERRORS,
+    schema_names={"Health": "resourceHealthStatus", "GpuVendor": "gpuVendorV2"},
+    operations={
+        "create_reservation": OperationText(
+            tag=_RESERVATIONS,
+            summary="Create reservation",
+            description="Claims contiguous units at once and provisions them afterwards: poll the "
+            "reservation until it is provisioned or error.",
+            parameters=("dryRunParameter", "idempotencyKeyParameter"),
+            request=models.ReservationCreate,
+            request_example=_REQUEST,
+            answers={
+                200: Answer(
+                    "Only with dryRun: the reservation as it would be.",
+                    models.ReservationRead,
+                    example=_RESERVATION,
+                ),
+                202: _ONE,
+            },
+            errors=(400, 401, 403, 404, 409, 413, 415, 500, 507),
+        ),
+        "list_reservations": OperationText(
+            tag=_RESERVATIONS,
+            summary="List reservations",
+            description="Lists what the caller may see, in id order; an empty array where there is nothing. "
+            "Different parameters must all hold.",
+            parameters=(
+                "tagSelectorParameter",
+                "organizationIDQueryParameter",
+                "projectIDQueryParameter",
+                "regionIDQueryParameter",
+            ),
+            answers={
+                200: Answer(
+                    "A list of reservations.", models.ReservationRead, many=True, example=[_RESERVATION]
+                )
+            },
+            errors=(400, 401, 403, 500),
+        ),
+        "get_reservation": OperationText(
+            tag=_RESERVATIONS,
+            summary="Get reservation",
+            description="Shows one reservation. While it is being torn down it says deprovisioning, and "
+            "afterwards it is not there.",
+            parameters=("reservationIDParameter", "organizationIDQueryParameter"),
+            answers={200: _ONE},
+            errors=(400, 401, 403, 404, 500),
+        ),
+        "delete_reservation": OperationText(
+            tag=_RESERVATIONS,
+            summary="Delete reservation",
+            description="Begins to tear down, whatever the status. Repeated meanwhile, it changes nothing.",
+            parameters=("reservationIDParameter", "organizationIDQueryParameter"),
+            answers={202: Answer("The teardown was accepted.")},
+            errors=(400, 401, 403, 404, 500),
+        ),
+        "list_reservation_units": OperationText(
+            tag=_UNITS,
+            summary="List reservation units",
+            description="Lists what is on offer in the regions that the caller may know of, and how much of "
+            "it is free now. Different parameters must all hold.",
+            parameters=(
+                "regionIDQueryParameter",
+                "acceleratorQueryParameter",
+                "reservationUnitQueryParameter",
+            ),
+            answers={
+                200: Answer(
+                    "A list of reservation units.", models.ReservationUnitRead, many=True, example=[_UNIT]
+                )
+            },
+            errors=(400, 401, 403, 500),
+        ),
+        "get_version": OperationText(
+            tag=_SERVICE,
+            summary="Get version",
+            description="Name and version of the service.",
+            answers={
+                200: Answer(
+                    "Name and version.",
+                    models.VersionRead,
+                    example={"name": "gpu-capacity-reservation", "version": "0.5.0"},
+                )
+            },
+            errors=(500,),
+            public=True,
+        ),
+    },
+)

@@ -1,0 +1,63 @@
+"""JSON Schemas of pydantic models, under their published names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic.json_schema import models_json_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from tools.openapi.description import Json, Model
+
+_PREFIX = "#/components/schemas/"
+
+
+def published_name(model: Model) -> str:
+    """The name under which a model is published: its title."""
+    return str(model.model_config["title"])
+
+
+def reference(model: Model) -> Json:
+    """A reference to a model's schema."""
+    return {"$ref": _PREFIX + published_name(model)}
+
+
+def component_schemas(models: Sequence[Model], enumerations: Mapping[str, str]) -> Json:
+    """Schemas of the models and of whatever they refer to, by published name, in order of names.
+
+    An optional field is one that may be left out: that it is also ``None`` in the code is nobody's concern.
+
+    Raises:
+        ValueError: two schemas would have the same name.
+    """
+    _, top = models_json_schema([(model, "validation") for model in models], ref_template=_PREFIX + "{model}")
+    definitions: Json = top["$defs"]
+    names = {code: enumerations.get(code, schema["title"]) for code, schema in definitions.items()}
+    if len(set(names.values())) != len(names):
+        raise ValueError(f"schemas share a name: {sorted(names.values())}")
+    tidied = {names[code]: _tidied(schema, names) for code, schema in definitions.items()}
+    return dict(sorted(tidied.items()))
+
+
+def _tidied(schema: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(schema, list):
+        return [_tidied(part, names) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return {**schema, "$ref": _PREFIX + names[schema["$ref"].removeprefix(_PREFIX)]}
+    kept = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
+    if isinstance(kept.get("title"), str):
+        del kept["title"]
+    choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
+    if len(choices) == 1:
+        del kept["anyOf"]
+        kept |= choices[0]
+    return {
+        key: {name: _tidied(part, names) for name, part in value.items()}
+        if key == "properties"
+        else _tidied(value, names)
+        for key, value in kept.items()
+    }

@@ -11,8 +11,8 @@ export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lint-python lint-template format build deploy bench token sync quota openapi setup setup-dev \
-  lock clean
+.PHONY: help run test lint lint-python lint-template format build deploy bench token sync quota api-key openapi setup \
+  setup-dev lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -58,6 +58,10 @@ sync: setup-dev ## run the scheduled inventory sync of the running local stack n
 quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --limit "$(LIMIT)" --stack "$(STACK)" --state "$(STATE)"
+
+api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= | REVOKE=] (STACK= STATE=)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
+	  --scope "$(SCOPE)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
 
 openapi: setup-dev ## write the project's OpenAPI document into docs/ from the models
 	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi

@@ -8,10 +8,7 @@ the usual AWS settings; without it the running local stack.
 import argparse
 import getpass
 import sys
-from pathlib import Path
-from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause
@@ -21,27 +18,7 @@ from gpu_capacity.dynamodb.reservation_store import ReservationStore
 from gpu_capacity.holders.reservation import Quota
 from gpu_capacity.services.quotas import QuotaBook
 from tools.local_stack.errors import LaunchError
-from tools.local_stack.launch import clients
-from tools.local_stack.state import DEFAULT_STATE, State
-
-
-class _Stderr:
-    """Audit lines on stderr, so that stdout is the answer alone."""
-
-    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
-        """Nobody collects a command's metrics."""
-
-    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
-        """Who did what to which thing."""
-        print("audit:", actor, action, target, outcome, details, file=sys.stderr)
-
-    def info(self, message: str, **details: object) -> None:
-        """A fact."""
-        print(message, details, file=sys.stderr)
-
-    def warning(self, message: str, **details: object) -> None:
-        """A fact that somebody should look at."""
-        print(message, details, file=sys.stderr)
+from tools.operator_stack import Stderr, stack_of
 
 
 def main() -> int:
@@ -64,13 +41,13 @@ def main() -> int:
 def _run(options: argparse.Namespace) -> str:
     if not options.org or not options.subject or (options.limit and not options.limit.isdecimal()):
         raise LaunchError("usage: make quota ORG=<organization id> SUBJECT=<accelerator> [LIMIT=] [STACK=]")
-    client, outputs = _deployed(options.stack) if options.stack else _local(options.state)
+    client, outputs = stack_of(options.stack, options.state)
     database, pause = Database(client), JitteredPause()
     inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]
     book = QuotaBook(
         reservations=ReservationStore(database, inventory, holders, pause),
         claims=ClaimStore(database, holders, pause),
-        telemetry=_Stderr(),
+        telemetry=Stderr(),
         actor=f"operator:{getpass.getuser()}",
     )
     if not options.limit:
@@ -83,17 +60,6 @@ def _describe(quota: Quota | None) -> str:
     if quota is None:
         return "no quota: the organization may own any number"
     return f"{quota.subject}: {quota.used} of {quota.limit} in use"
-
-
-def _local(state: str) -> tuple[Any, dict[str, str]]:
-    running = State(Path(state or DEFAULT_STATE)).read_running()
-    return clients(running["emulatorUrl"])("dynamodb"), running["outputs"]
-
-
-def _deployed(stack: str) -> tuple[Any, dict[str, str]]:
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    return boto3.client("dynamodb"), outputs
 
 
 if __name__ == "__main__":

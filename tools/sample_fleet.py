@@ -1,4 +1,4 @@
-"""The sample fleet: two small regions whose figures are the published example's, and a large one.
+"""The sample fleet: two small regions whose figures are the published example's, one large, one of VM nodes.
 
 ``python -m tools.sample_fleet > fleet.json`` writes it. Everything is deterministic. Between the complete
 racks stand broken ones, so that best fit leaves the published figures behind once ``SAMPLE_RESERVATIONS``
@@ -10,7 +10,11 @@ region       runs of complete racks      total              reserved            
 uk-lon-1     4 and 3 in pod1, 1 in pod2  8                  the run of 4           4, 3
 us-chi-1     4 and 2                     6                  the run of 4           2, 2
 us-tex-1     16 x 8 racks, 32 x 32 HGX   128 and 1024       nothing                all, 8 and 32
+eu-ams-1     4, 2 and 2 PCIe machines    4, 2 and 2         nothing                all, 4, 2 and 2
 ===========  ==========================  =================  =====================  =====================
+
+The machines of eu-ams-1 have 8 GPUs each and are rented in slices as well, under their names: vm01 to vm04
+(5090), vm05 and vm06 (4090), vm07 and vm08 (6000pro).
 """
 
 from __future__ import annotations
@@ -38,6 +42,25 @@ class SampleReservation(NamedTuple):
     units: int
 
 
+class _NodeKind(NamedTuple):
+    """Machines that are rented in slices; the memory of one GPU in GiB."""
+
+    gpu_type: str
+    model: str
+    gpu_memory_gib: int
+    cpus: int
+    memory_gib: int
+    cpu_model: str
+    pcie_gen: str
+    nodes: range
+
+
+_NODE_KINDS: Final = (
+    _NodeKind("5090", "RTX 5090", 32, 192, 1536, "AMD EPYC 9654", "5.0", range(1, 5)),
+    _NodeKind("4090", "RTX 4090", 24, 128, 1024, "AMD EPYC 7763", "4.0", range(5, 7)),
+    _NodeKind("6000pro", "RTX PRO 6000", 96, 192, 1536, "AMD EPYC 9655", "5.0", range(7, 9)),
+)
+
 SAMPLE_RESERVATIONS: Final = (
     SampleReservation(SAMPLE_ORGANIZATION, SAMPLE_PROJECT, "uk-lon-1", "GB300", "NVL72", 4),
     SampleReservation(SAMPLE_ORGANIZATION, SAMPLE_PROJECT, "us-chi-1", "GB300", "NVL72", 4),
@@ -61,8 +84,9 @@ def sample_fleet(sequence: int = 1) -> dict[str, Any]:
                 "instanceType": "h200-8x",
                 "gpu": _gpu("H200", count=8, memory_gib=141),
             },
+            *(_node_flavor(kind) for kind in _NODE_KINDS),
         ],
-        "regions": [_london(), _chicago(), _texas()],
+        "regions": [_london(), _chicago(), _texas(), _amsterdam()],
     }
 
 
@@ -74,6 +98,23 @@ def _gb300(flavor_id: str) -> dict[str, Any]:
         "diskGb": 0,
         "instanceType": "gb300-4x",
         "gpu": _gpu("GB300", count=4, memory_gib=288),
+    }
+
+
+def _node_flavor(kind: _NodeKind) -> dict[str, Any]:
+    return {
+        "id": f"v.8.{kind.gpu_type}.pcie",
+        "cpus": kind.cpus,
+        "memoryGib": kind.memory_gib,
+        "diskGb": 15360,
+        "instanceType": f"{kind.gpu_type}-8x",
+        "gpu": _gpu(kind.model, count=8, memory_gib=kind.gpu_memory_gib),
+        "vm": {
+            "gpuType": kind.gpu_type,
+            "gpuRamMb": kind.gpu_memory_gib * 1024,
+            "cpuModel": kind.cpu_model,
+            "pcieGen": kind.pcie_gen,
+        },
     }
 
 
@@ -110,6 +151,30 @@ def _texas() -> dict[str, Any]:
     machines = [_machine_pod(f"us-tex-1-h200-pod{n:02}", machines=32) for n in range(1, 33)]
     hgx = _offering("H200", "HGX", "g.8.h200.sxm", "H200_HOST", hosts_per_unit=1)
     return _region("us-tex-1", [_nvl72("g.72.gb300.pinned"), hgx], [*racks, *machines])
+
+
+def _amsterdam() -> dict[str, Any]:
+    """Machines without NVLink between them: each is a domain of its own, sold whole or in slices."""
+    offerings = [
+        _offering(kind.gpu_type, "NODE", f"v.8.{kind.gpu_type}.pcie", _node_class(kind), hosts_per_unit=1)
+        for kind in _NODE_KINDS
+    ]
+    return _region("eu-ams-1", offerings, [_node_pod(kind) for kind in _NODE_KINDS])
+
+
+def _node_pod(kind: _NodeKind) -> dict[str, Any]:
+    pod_id = f"eu-ams-1-{kind.gpu_type}-pod1"
+    domains = []
+    for position, number in enumerate(kind.nodes):
+        name = f"vm{number:02}"
+        domain = _domain(position, f"eu-ams-1-{name}", [f"eu-ams-1-{name}-host"], _node_class(kind))
+        domain["hosts"][0]["name"] = name
+        domains.append(domain)
+    return {"id": pod_id, "flavorId": f"v.8.{kind.gpu_type}.pcie", "domains": domains}
+
+
+def _node_class(kind: _NodeKind) -> str:
+    return f"RTX{kind.gpu_type.upper()}_HOST"
 
 
 def _region(region_id: str, offerings: list[dict[str, Any]], pods: list[dict[str, Any]]) -> dict[str, Any]:

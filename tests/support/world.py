@@ -7,13 +7,18 @@ from typing import Any
 
 from gpu_capacity.access import Caller, Permission
 from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.adapters.simulated_vms import SimulatedVms
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.account_store import AccountStore
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.dynamodb.vm_store import VmStore
+from gpu_capacity.runtime.price_settings import price_list
+from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.services.context import Limits, Services
 from gpu_capacity.services.create_reservation import ReservationRequest
 from gpu_capacity.topology.model import Domain, Flavor, Gpu, GpuVendor, Host, HostState, Offering, Pod, Region
@@ -40,6 +45,9 @@ EVERY_PERMISSION = frozenset(
         Permission.DELETE_RESERVATIONS,
         Permission.READ_CAPACITY_CLAIMS,
         Permission.WRITE_CAPACITY_CLAIMS,
+        Permission.READ_VMS,
+        Permission.WRITE_VMS,
+        Permission.READ_BILLING,
     }
 )
 
@@ -182,7 +190,11 @@ class World:
             inventory=InventoryStore(database, INVENTORY, self.clock),
             reservations=ReservationStore(database, INVENTORY, HOLDERS, self.pause),
             provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
+            vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
             claims=ClaimStore(database, HOLDERS, self.pause),
+            vms=VmStore(database, HOLDERS, self.pause),
+            accounts=AccountStore(database, HOLDERS),
+            prices=price_list(Environment({})),
             workflows=self.workflows,
             events=self.events,
             telemetry=self.telemetry,

@@ -31,6 +31,9 @@ CUSTOMER_PERMISSIONS = (
     "reservations:delete",
     "capacityclaims:read",
     "capacityclaims:write",
+    "vms:read",
+    "vms:write",
+    "billing:read",
 )
 # Of the operator of the service; never in a token unless it is asked for by name.
 OPERATOR_PERMISSION = "operator"

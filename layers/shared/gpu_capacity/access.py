@@ -20,8 +20,25 @@ class Permission(StrEnum):
     DELETE_RESERVATIONS = "reservations:delete"
     READ_CAPACITY_CLAIMS = "capacityclaims:read"
     WRITE_CAPACITY_CLAIMS = "capacityclaims:write"
+    READ_VMS = "vms:read"
+    WRITE_VMS = "vms:write"
+    READ_BILLING = "billing:read"
     OPERATE = "operator"
 
+
+class Scope(StrEnum):
+    """What an API key may do; the words are published."""
+
+    READ_WRITE = "read_write"
+    READ_ONLY = "read_only"
+    BILLING_ONLY = "billing_only"
+
+
+PERMISSIONS_OF_SCOPE: Final[dict[Scope, frozenset[str]]] = {
+    Scope.READ_WRITE: frozenset({Permission.READ_VMS, Permission.WRITE_VMS, Permission.READ_BILLING}),
+    Scope.READ_ONLY: frozenset({Permission.READ_VMS, Permission.READ_BILLING}),
+    Scope.BILLING_ONLY: frozenset({Permission.READ_BILLING}),
+}
 
 _IMPLIED_BY_OPERATE: Final = frozenset(
     {Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS, Permission.READ_CAPACITY_CLAIMS}

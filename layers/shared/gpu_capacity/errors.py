@@ -7,11 +7,13 @@
     │   ├── Conflict                 an idempotency key was used for something else
     │   │   └── AlreadyExists        an id or a name is taken                  (names the resource)
     │   ├── FailedPrecondition       the thing is not in a state that allows this
+    │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
     │   ├── Unauthenticated          no token, or one that does not verify
     │   └── Forbidden                the token is good but does not allow this
     │       └── QuotaExceeded        the organization's limit is reached
     ├── DoesNotFit                   no room now: wait, or ask for less
-    │   └── InsufficientCapacity     carries the placement's explanation
+    │   ├── InsufficientCapacity     carries the placement's explanation
+    │   └── RateLimited              the caller's share of this minute is used up   (carries seconds)
     ├── TryAgain                     nothing is wrong with the request: send it again as it is
     │   ├── RaceLost                 rivals won every attempt
     │   └── StorageUnavailable       the database did not answer usefully
@@ -82,6 +84,14 @@ class FailedPrecondition(RequestRefused):
         self.subject = subject
 
 
+class ActionRefused(RequestRefused):
+    """The status of a VM does not allow this, or its node cannot give it; ``detail`` is for the customer."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
 class Unauthenticated(RequestRefused):
     """There is no bearer token, or it does not verify. ``challenge`` answers in ``WWW-Authenticate``."""
 
@@ -122,6 +132,14 @@ class InsufficientCapacity(DoesNotFit):
     def __init__(self, reason: Unplaceable) -> None:
         super().__init__(reason.describe())
         self.reason = reason
+
+
+class RateLimited(DoesNotFit):
+    """The caller sent too many requests; ``retry_after_seconds`` is when the next one is admitted."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__("too many requests: wait, then go on")
+        self.retry_after_seconds = retry_after_seconds
 
 
 class TryAgain(CapacityError):

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class Clock(Protocol):
@@ -128,6 +128,73 @@ class HostProvider(Protocol):
 
     def servers(self, holder_id: str) -> Sequence[Server]:
         """All servers of the holder, those being deleted included, in host id order."""
+
+
+@dataclass(frozen=True, slots=True)
+class VmOrder:
+    """A server for one run of a VM.
+
+    ``owner`` names the run, ``vm_id`` the disk. ``gpus`` is a mask over the GPUs of the host. The login is
+    only used where the disk is made: it is on the disk from then on.
+    """
+
+    owner: str
+    vm_id: str
+    region_id: str
+    host_id: str
+    gpus: int
+    storage_gb: int
+    template_vmid: int
+    ssh_public_key: str | None
+    password_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VmServer:
+    """The server of a run. ``ip_address`` is known when it is ready; ``message`` says what failed."""
+
+    owner: str
+    state: ServerState
+    ip_address: str | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How busy a server is, in percent."""
+
+    cpu_percent: float
+    ram_percent: float
+
+
+class VmProvider(Protocol):
+    """Runs servers on slices of hosts. All methods raise ``ProviderUnavailable``.
+
+    The fence is as with ``HostProvider``: after it, no late request can start a server for that run. A GPU
+    never serves two servers: the provider refuses the second by itself, whatever the records say.
+    """
+
+    def start(self, order: VmOrder) -> PinOutcome:
+        """Start the server of a run, making the VM's disk if there is none yet.
+
+        Repeated, it changes nothing and answers ``pinned``. ``occupied`` while another server is on one of
+        the GPUs, ``fenced`` after ``fence``.
+        """
+
+    def fence(self, owner: str) -> None:
+        """From now on refuse every ``start`` of this run. Idempotent."""
+
+    def stop(self, owner: str) -> None:
+        """Begin to take the run's server away; an absent one is no error."""
+
+    def server(self, owner: str) -> VmServer | None:
+        """The run's server, one that is being taken away included; ``None`` when there is none."""
+
+    def delete_disk(self, vm_id: str) -> None:
+        """Delete the VM's disk; an absent one is no error."""
+
+    def usage(self, owners: Sequence[str]) -> Mapping[str, Usage]:
+        """How busy the servers of these runs are; those that are not known are left out."""
 
 
 class CapacityEvents(Protocol):

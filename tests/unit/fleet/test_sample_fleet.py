@@ -39,6 +39,9 @@ def snapshot(region_id: str, accelerator: str) -> Snapshot:
         ("us-chi-1", "GB300", UnitCounts(total=6, available=6, largest_run=4)),
         ("us-tex-1", "GB300", UnitCounts(total=128, available=128, largest_run=8)),
         ("us-tex-1", "H200", UnitCounts(total=1024, available=1024, largest_run=32)),
+        ("eu-ams-1", "5090", UnitCounts(total=4, available=4, largest_run=4)),
+        ("eu-ams-1", "4090", UnitCounts(total=2, available=2, largest_run=2)),
+        ("eu-ams-1", "6000pro", UnitCounts(total=2, available=2, largest_run=2)),
     ],
 )
 def test_has_the_complete_units_that_the_example_counts(
@@ -87,8 +90,9 @@ def test_is_accepted_by_the_sync(world: World) -> None:
 
     assert report.refused is None
     assert [(r.region_id, r.pods_changed) for r in report.regions] == [
+        ("eu-ams-1", 3),
         ("uk-lon-1", 2),
         ("us-chi-1", 1),
         ("us-tex-1", 48),
     ]
-    assert sum(r.counts.added for r in report.regions) == 12 * 18 - 1 + 8 * 18 - 1 + 16 * 8 * 18 + 32 * 32
+    assert sum(r.counts.added for r in report.regions) == 12 * 18 - 1 + 8 * 18 - 1 + 16 * 8 * 18 + 32 * 32 + 8

@@ -23,6 +23,7 @@ from gpu_capacity.topology.model import (
     Pod,
     PodShape,
     Region,
+    VmShape,
 )
 
 if TYPE_CHECKING:
@@ -135,30 +136,42 @@ def encode_region(region: Region) -> Item:
             "observed_at": region.observed_at,
             "offerings": [_encode_offering(offering) for offering in region.offerings],
             "instance_types": [list(pair) for pair in region.instance_types] or None,
+            "vm_flavors": [_encode_flavor(flavor) for flavor in region.vm_flavors] or None,
         }
     )
 
 
 def _encode_offering(offering: Offering) -> dict[str, Any]:
-    flavor, gpu = offering.flavor, offering.flavor.gpu
     return {
         "accelerator": offering.accelerator,
         "unit": offering.unit,
         "device_type_resource_class": offering.device_type_resource_class,
         "hosts_per_unit": offering.hosts_per_unit,
-        "flavor": {
-            "id": flavor.id,
-            "cpus": flavor.cpus,
-            "memory_gib": flavor.memory_gib,
-            "disk_gb": flavor.disk_gb,
-            "instance_type": flavor.instance_type,
-            "gpu": {
-                "vendor": gpu.vendor.value,
-                "model": gpu.model,
-                "physical_count": gpu.physical_count,
-                "logical_count": gpu.logical_count,
-                "memory_gib": gpu.memory_gib,
-            },
+        "flavor": _encode_flavor(offering.flavor),
+    }
+
+
+def _encode_flavor(flavor: Flavor) -> dict[str, Any]:
+    gpu, vm = flavor.gpu, flavor.vm
+    return {
+        "id": flavor.id,
+        "cpus": flavor.cpus,
+        "memory_gib": flavor.memory_gib,
+        "disk_gb": flavor.disk_gb,
+        "instance_type": flavor.instance_type,
+        "gpu": {
+            "vendor": gpu.vendor.value,
+            "model": gpu.model,
+            "physical_count": gpu.physical_count,
+            "logical_count": gpu.logical_count,
+            "memory_gib": gpu.memory_gib,
+        },
+        "vm": vm
+        and {
+            "gpu_type": vm.gpu_type,
+            "gpu_ram_mb": vm.gpu_ram_mb,
+            "cpu_model": vm.cpu_model,
+            "pcie_gen": vm.pcie_gen,
         },
     }
 
@@ -172,29 +185,41 @@ def decode_region(item: dict[str, Any]) -> Region:
         observed_at=int(item["observed_at"]),
         offerings=tuple(_decode_offering(region_id, offering) for offering in item["offerings"]),
         instance_types=tuple((name, flavor_id) for name, flavor_id in item.get("instance_types", ())),
+        vm_flavors=tuple(_decode_flavor(flavor) for flavor in item.get("vm_flavors", ())),
     )
 
 
 def _decode_offering(region_id: str, item: dict[str, Any]) -> Offering:
-    flavor, gpu = item["flavor"], item["flavor"]["gpu"]
     return Offering(
         region_id=region_id,
         accelerator=item["accelerator"],
         unit=item["unit"],
         device_type_resource_class=item["device_type_resource_class"],
         hosts_per_unit=int(item["hosts_per_unit"]),
-        flavor=Flavor(
-            id=flavor["id"],
-            cpus=int(flavor["cpus"]),
-            memory_gib=int(flavor["memory_gib"]),
-            disk_gb=int(flavor["disk_gb"]),
-            instance_type=flavor.get("instance_type"),
-            gpu=Gpu(
-                vendor=GpuVendor(gpu["vendor"]),
-                model=gpu["model"],
-                physical_count=int(gpu["physical_count"]),
-                logical_count=int(gpu["logical_count"]),
-                memory_gib=int(gpu["memory_gib"]),
-            ),
+        flavor=_decode_flavor(item["flavor"]),
+    )
+
+
+def _decode_flavor(item: dict[str, Any]) -> Flavor:
+    gpu, vm = item["gpu"], item.get("vm")
+    return Flavor(
+        id=item["id"],
+        cpus=int(item["cpus"]),
+        memory_gib=int(item["memory_gib"]),
+        disk_gb=int(item["disk_gb"]),
+        instance_type=item.get("instance_type"),
+        gpu=Gpu(
+            vendor=GpuVendor(gpu["vendor"]),
+            model=gpu["model"],
+            physical_count=int(gpu["physical_count"]),
+            logical_count=int(gpu["logical_count"]),
+            memory_gib=int(gpu["memory_gib"]),
+        ),
+        vm=vm
+        and VmShape(
+            gpu_type=vm["gpu_type"],
+            gpu_ram_mb=int(vm["gpu_ram_mb"]),
+            cpu_model=vm["cpu_model"],
+            pcie_gen=vm["pcie_gen"],
         ),
     )

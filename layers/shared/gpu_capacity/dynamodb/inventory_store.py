@@ -6,6 +6,7 @@ used for a "yes" that the database validates again; every "no" is decided on a f
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
@@ -24,12 +25,33 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.ports import Clock
-    from gpu_capacity.topology.model import Pod, Region
+    from gpu_capacity.topology.model import Flavor, Host, Pod, Region
 
 CATALOG_SECONDS_MAX: Final = 60
 """How long a region's catalogue entry is believed. Offerings change with the fleet, not by the minute."""
 
 _SNAPSHOT_READS_MAX: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class NodePlace:
+    """Where a VM node stands: a host that is alone in its domain, with the shape that it is rented in."""
+
+    region: Region
+    flavor: Flavor
+    pod_id: str
+    position: int
+    host: Host
+
+    @property
+    def pod(self) -> tuple[str, str, str]:
+        """Region id, flavor id and pod id: where its ownership is recorded."""
+        return self.region.id, self.flavor.id, self.pod_id
+
+    @property
+    def gpus(self) -> int:
+        """How many GPUs it has."""
+        return self.flavor.gpu.physical_count
 
 
 class InventoryStore:
@@ -48,6 +70,7 @@ class InventoryStore:
         self._regions: dict[str, tuple[int, Region]] = {}
         self._snapshots: dict[tuple[str, str], Snapshot] = {}
         self._pods: dict[tuple[str, str], Pod] = {}
+        self._nodes: tuple[int, dict[str, NodePlace]] = (0, {})
 
     @property
     def table(self) -> str:
@@ -145,6 +168,35 @@ class InventoryStore:
         """Full topology of pods by (region id, pod id), as it is now."""
         return self.hardware(wanted)[0]
 
+    def node(self, name: str) -> NodePlace | None:
+        """A VM node by its name, as it was at most a minute ago; read afresh when it is not known."""
+        read_at, nodes = self._nodes
+        if name in nodes and self._clock.now() - read_at < CATALOG_SECONDS_MAX:
+            return nodes[name]
+        return self.nodes().get(name)
+
+    def nodes(self) -> dict[str, NodePlace]:
+        """Every VM node as it is now, by name, in region, pod and position order.
+
+        A VM node is a host of a flavor that is rented as VMs, alone in its domain. Should a name stand
+        twice, the first keeps it.
+        """
+        found: dict[str, NodePlace] = {}
+        for region in self.regions():
+            flavors = {flavor.id: flavor for flavor in region.vm_flavors}
+            if not flavors:
+                continue
+            items = self._database.query(self._table, keys.hosts_partition(region.id), keys.POD_PREFIX)
+            for pod in map(decode_pod, items):
+                for domain in pod.domains if pod.flavor_id in flavors else ():
+                    if len(domain.hosts) == 1:
+                        place = NodePlace(
+                            region, flavors[pod.flavor_id], pod.id, domain.position, domain.hosts[0]
+                        )
+                        found.setdefault(place.host.name, place)
+        self._nodes = (self._clock.now(), found)
+        return found
+
     def hardware(
         self, wanted: Iterable[tuple[str, str]]
     ) -> tuple[dict[tuple[str, str], Pod], dict[str, int]]:
@@ -170,10 +222,21 @@ class InventoryStore:
 def ownership_of(claims: PodClaims) -> Ownership:
     """Owned positions as a mask, and apart from it what is owned in part.
 
-    A domain that is owned in part is owned as far as units are concerned.
+    A domain that is owned in part is owned as far as units are concerned, and a host of which GPUs are owned
+    is owned as far as single hosts are.
     """
     claimed = 0
     for position in claims.owners:
         claimed |= 1 << position
-    parts = {position: owner for position, owner in claims.owners.items() if isinstance(owner, dict)}
-    return Ownership(claims.pod_id, claims.version, claimed, parts)
+    maps = {position: owner for position, owner in claims.owners.items() if isinstance(owner, dict)}
+    return Ownership(
+        claims.pod_id,
+        claims.version,
+        claimed,
+        parts={p: hosts for p, owner in maps.items() if (hosts := _of_level(owner, gpus=False))},
+        gpus={p: gpus for p, owner in maps.items() if (gpus := _of_level(owner, gpus=True))},
+    )
+
+
+def _of_level(owner: dict[str, int], *, gpus: bool) -> dict[str, int]:
+    return {tag: mask for tag, mask in owner.items() if tag.startswith(keys.GPU_TAG_PREFIX) is gpus}

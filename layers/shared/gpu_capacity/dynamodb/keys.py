@@ -13,9 +13,19 @@ holders     ORG#organization       CLAIM#id           a capacity claim, or its t
 holders     ORG#organization       CLAIMNAME#name     which claim of the organization has that name
 holders     ORG#organization       QUOTA#subject      a limit and what is used of it
 holders     QUEUE#zone#instance    time#org#id        a claim with pending instances, oldest first
+holders     ORG#organization       VM#id              a VM; it stays when it is destroyed
+holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account (of a digest of the subject)
+holders     ORG#organization       APIKEY#digest      that the organization has an API key of that digest
+holders     APIKEY#digest          KEY                an API key: whose it is, and what it may do
+holders     RATE#caller            kind#minute        how many requests a caller sent in a minute
+holders     VMS                    node#id            the roster: what schedules need of each VM, by node
 servers     HOLDER#id              HOST#host          a pinned server (simulated region)
 servers     HOLDER#id              FENCE              no server may be pinned for this holder any more
 servers     HOST#host              HOST               whose server occupies the host
+servers     HOST#host              GPU#number         whose VM server occupies the GPU
+servers     VMRUN#owner            SERVER             the server of one run of a VM
+servers     VMRUN#owner            FENCE              no server may be started for this run any more
+servers     VMDISK#id              DISK               the disk of a VM
 ==========  =====================  =================  =============================================
 
 Pods of one region and flavor share a partition key, so that a snapshot is one strongly consistent query
@@ -24,6 +34,8 @@ that bills the sum of the items and not each; DynamoDB splits a hot item collect
 
 from __future__ import annotations
 
+import hashlib
+import json
 from typing import Final, TypeAlias
 
 Key: TypeAlias = dict[str, dict[str, str]]
@@ -31,8 +43,13 @@ Key: TypeAlias = dict[str, dict[str, str]]
 POD_PREFIX: Final = "POD#"
 RESERVATION_PREFIX: Final = "RESERVATION#"
 CLAIM_PREFIX: Final = "CLAIM#"
+VM_PREFIX: Final = "VM#"
+API_KEY_PREFIX: Final = "APIKEY#"
 REGION_PREFIX: Final = "REGION#"
 HOST_PREFIX: Final = "HOST#"
+
+GPU_TAG_PREFIX: Final = "g"
+"""What tells a holder of GPUs from one of hosts in a domain's parts: no hex digit, so no tag begins so."""
 
 UNSETTLED_INDEX: Final = "unsettled"
 UNSETTLED_SHARDS: Final = 8
@@ -113,6 +130,44 @@ def capacity_claim(organization_id: str, claim_id: str) -> Key:
     return _key(organization_partition(organization_id), CLAIM_PREFIX + claim_id)
 
 
+def vm(organization_id: str, vm_id: str) -> Key:
+    """A VM."""
+    return _key(organization_partition(organization_id), VM_PREFIX + vm_id)
+
+
+def ssh_keys(organization_id: str, subject: str) -> Key:
+    """All SSH keys of an account. A subject is any text, so a digest of it stands in the key."""
+    return _key(organization_partition(organization_id), f"SSHKEYS#{_digest(subject)}")
+
+
+def api_key(digest: str) -> Key:
+    """An API key, by the digest of its text: that is all that a request brings."""
+    return _key(API_KEY_PREFIX + digest, "KEY")
+
+
+def api_key_of(organization_id: str, digest: str) -> Key:
+    """Present for every API key of an organization, so that operators can list them."""
+    return _key(organization_partition(organization_id), API_KEY_PREFIX + digest)
+
+
+def rate(caller: tuple[str, ...], kind: str, minute: int) -> Key:
+    """How many requests of a kind a caller sent in a minute since the epoch."""
+    return _key(f"RATE#{_digest(*caller)}", f"{kind}#{minute}")
+
+
+ROSTER_PARTITION: Final = "VMS"
+
+
+def roster_prefix(node: str) -> str:
+    """What the roster's entries of one node begin with."""
+    return f"{node}#"
+
+
+def on_roster(node: str, vm_id: str) -> Key:
+    """A VM's entry among those of its node."""
+    return _key(ROSTER_PARTITION, roster_prefix(node) + vm_id)
+
+
 def claim_name(organization_id: str, name: str) -> Key:
     """Present while a claim of the organization has the name: names are unique within it."""
     return _key(organization_partition(organization_id), f"CLAIMNAME#{name}")
@@ -161,6 +216,11 @@ def server(holder_id: str, host_id: str) -> Key:
     return _key(servers_partition(holder_id), HOST_PREFIX + host_id)
 
 
+def _digest(*words: str) -> str:
+    """A short name of texts that customers chose. The separator cannot be part of a word's JSON."""
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
+
+
 def fence(holder_id: str) -> Key:
     """Present when no server may be pinned for the holder any more."""
     return _key(servers_partition(holder_id), "FENCE")
@@ -169,3 +229,23 @@ def fence(holder_id: str) -> Key:
 def occupied_host(host_id: str) -> Key:
     """Whose server occupies a host."""
     return _key(HOST_PREFIX + host_id, "HOST")
+
+
+def occupied_gpu(host_id: str, gpu: int) -> Key:
+    """Whose VM server occupies a GPU."""
+    return _key(HOST_PREFIX + host_id, f"GPU#{gpu}")
+
+
+def vm_server(owner: str) -> Key:
+    """The server of one run of a VM."""
+    return _key(f"VMRUN#{owner}", "SERVER")
+
+
+def vm_fence(owner: str) -> Key:
+    """Present when no server may be started for the run any more."""
+    return _key(f"VMRUN#{owner}", "FENCE")
+
+
+def vm_disk(vm_id: str) -> Key:
+    """The disk of a VM."""
+    return _key(f"VMDISK#{vm_id}", "DISK")

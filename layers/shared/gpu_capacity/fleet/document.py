@@ -76,6 +76,15 @@ class GpuPart(_Part):
     memory_gib: Count
 
 
+class VmPart(_Part):
+    """What customers who rent slices of a host are told of it; ``gpuRamMb`` is for one GPU."""
+
+    gpu_type: Identifier
+    gpu_ram_mb: Positive
+    cpu_model: Label
+    pcie_gen: Label
+
+
 class FlavorPart(_Part):
     """The shape of a host."""
 
@@ -86,6 +95,8 @@ class FlavorPart(_Part):
     gpu: GpuPart
     instance_type: Identifier | None = None
     """Public name under which single hosts are sold; absent where they are not."""
+    vm: VmPart | None = None
+    """Present where hosts are rented in slices of their GPUs; absent where they are not."""
 
 
 class OfferingPart(_Part):

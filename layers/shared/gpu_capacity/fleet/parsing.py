@@ -12,12 +12,25 @@ from pydantic import ValidationError
 from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, FleetDocument
 from gpu_capacity.fleet.model import Fleet, ReportedRegion
-from gpu_capacity.topology.model import Domain, Flavor, Gpu, Host, HostState, Offering, Pod, Region
+from gpu_capacity.topology.model import (
+    Domain,
+    Flavor,
+    Gpu,
+    Host,
+    HostState,
+    Offering,
+    Pod,
+    Region,
+    VmShape,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
     from gpu_capacity.fleet.document import DomainPart, FlavorPart, PodPart, RegionPart
+
+VM_NODE_GPUS: Final = 8
+"""Slices of 1, 2, 4 and 8 GPUs are rented of a host: every rule about them counts on eight."""
 
 _PROBLEMS_SHOWN_MAX: Final = 5
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,40}")
@@ -65,12 +78,16 @@ def _disagreements(document: FleetDocument) -> Iterator[str]:
     """What single fields cannot tell, in document order."""
     yield from _repeated("flavors", "id", (f.id for f in document.flavors))
     yield from _repeated("regions", "id", (r.id for r in document.regions))
+    for index, flavor in enumerate(document.flavors):
+        if flavor.vm is not None and flavor.gpu.physical_count != VM_NODE_GPUS:
+            yield f"flavors[{index}].vm: hosts that are rented in slices have {VM_NODE_GPUS} GPUs"
     flavors = {f.id for f in document.flavors}
     hosts_seen: set[str] = set()
     for index, region in enumerate(document.regions):
         yield from _region_disagreements(f"regions[{index}]", region, flavors)
         for pod_index, pod in enumerate(region.pods):
             yield from _pod_disagreements(f"regions[{index}].pods[{pod_index}]", pod, hosts_seen)
+    yield from _node_disagreements(document)
 
 
 def _region_disagreements(place: str, region: RegionPart, flavors: set[str]) -> Iterator[str]:
@@ -110,6 +127,25 @@ def _pod_disagreements(place: str, pod: PodPart, hosts_seen: set[str]) -> Iterat
             hosts_seen.add(host.id)
 
 
+def _node_disagreements(document: FleetDocument) -> Iterator[str]:
+    """Customers name a host that is rented in slices: alone in its domain, its name means no other one."""
+    rented = {flavor.id for flavor in document.flavors if flavor.vm is not None}
+    names_seen: set[str] = set()
+    for index, region in enumerate(document.regions):
+        for pod_index, pod in enumerate(region.pods):
+            if pod.flavor_id not in rented:
+                continue
+            for domain_index, domain in enumerate(pod.domains):
+                place = f"regions[{index}].pods[{pod_index}].domains[{domain_index}].hosts"
+                if len(domain.hosts) != 1 or domain.hosts[0].slot != 0:
+                    yield f"{place}: a host that is rented in slices is alone in its domain, in slot 0"
+                for host_index, host in enumerate(domain.hosts):
+                    name = host.name or host.id
+                    if name in names_seen:
+                        yield f"{place}[{host_index}].name: another host that is rented in slices has it"
+                    names_seen.add(name)
+
+
 def _repeated(place: str, what: str, values: Iterable[Hashable]) -> Iterator[str]:
     seen: set[Hashable] = set()
     for index, value in enumerate(values):
@@ -147,6 +183,14 @@ def _flavor(part: FlavorPart) -> Flavor:
         disk_gb=part.disk_gb,
         gpu=gpu,
         instance_type=part.instance_type,
+        vm=None
+        if part.vm is None
+        else VmShape(
+            gpu_type=part.vm.gpu_type,
+            gpu_ram_mb=part.vm.gpu_ram_mb,
+            cpu_model=part.vm.cpu_model,
+            pcie_gen=part.vm.pcie_gen,
+        ),
     )
 
 
@@ -162,18 +206,16 @@ def _region(part: RegionPart, flavors: dict[str, Flavor], observed_at: int) -> R
         )
         for o in part.offerings
     )
+    present = [flavors[flavor_id] for flavor_id in sorted({pod.flavor_id for pod in part.pods})]
     return Region(
         id=part.id,
         organizations=frozenset(part.organizations or ()),
         offerings=tuple(sorted(offerings, key=lambda o: (o.accelerator, o.unit))),
         observed_at=observed_at,
         instance_types=tuple(
-            sorted(
-                (instance_type, flavor_id)
-                for flavor_id in {pod.flavor_id for pod in part.pods}
-                if (instance_type := flavors[flavor_id].instance_type)
-            )
+            sorted((flavor.instance_type, flavor.id) for flavor in present if flavor.instance_type)
         ),
+        vm_flavors=tuple(flavor for flavor in present if flavor.vm is not None),
     )
 
 

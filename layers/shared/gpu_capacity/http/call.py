@@ -55,6 +55,15 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A request of anybody; ``address`` is where the gateway says it came from."""
+
+    services: Services
+    query: Mapping[str, list[str]]
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A request. Header names are in lower case; query values keep their order and repetitions."""
 

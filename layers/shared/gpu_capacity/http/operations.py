@@ -37,6 +37,18 @@ OPERATIONS: Final[dict[str, Operation]] = {
         Operation("get_capacity_claim", "GET", f"{CLAIMS}/{{claimID}}"),
         Operation("update_capacity_claim", "PATCH", f"{CLAIMS}/{{claimID}}"),
         Operation("delete_capacity_claim", "DELETE", f"{CLAIMS}/{{claimID}}"),
+        Operation("create_vm", "POST", "/vms"),
+        Operation("list_vms", "GET", "/vms"),
+        Operation("get_vm", "GET", "/vms/{id}"),
+        Operation("destroy_vm", "DELETE", "/vms/{id}"),
+        Operation("start_vm", "POST", "/vms/{id}/start"),
+        Operation("stop_vm", "POST", "/vms/{id}/stop"),
+        Operation("calculate_reservation", "POST", "/reservations/calculate"),
+        Operation("search_offers", "GET", "/search"),
+        Operation("get_pricing", "GET", "/pricing"),
+        Operation("create_ssh_key", "POST", "/ssh-keys"),
+        Operation("list_ssh_keys", "GET", "/ssh-keys"),
+        Operation("delete_ssh_key", "DELETE", "/ssh-keys/{id}"),
     )
 }
 

@@ -6,15 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.http.claim_errors import ClaimErrors
 from gpu_capacity.http.reservation_errors import ReservationErrors
+from gpu_capacity.http.vm_errors import VmErrors
 
 if TYPE_CHECKING:
     from gpu_capacity.runtime.functions import ErrorShape
 
 CLAIMS_PREFIX: Final = "/v1alpha1"
+VM_PREFIXES: Final = ("/vms", "/ssh-keys", "/reservations", "/search", "/pricing")
 
 
 def error_shape(path: str) -> ErrorShape:
     """The shape of the API under whose path this falls; the reservations API owns what nobody else does."""
-    if path == CLAIMS_PREFIX or path.startswith(f"{CLAIMS_PREFIX}/"):
+    if _falls_under(path, CLAIMS_PREFIX):
         return ClaimErrors()
+    if any(_falls_under(path, prefix) for prefix in VM_PREFIXES):
+        return VmErrors()
     return ReservationErrors()
+
+
+def _falls_under(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}/")

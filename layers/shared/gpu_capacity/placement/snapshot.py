@@ -23,24 +23,37 @@ class Ownership:
     """Which positions of a pod are owned, as a mask, and the topology version they were read with.
 
     ``parts`` tells of the positions that are owned in part which hosts each holder has: masks over slots,
-    by claim tag. A claimed position that is not among them is owned whole.
+    by claim tag. ``gpus`` tells the same of single hosts that are owned in part: masks over their GPUs, by
+    ``g`` and claim tag. A claimed position that is in neither is owned whole.
     """
 
     pod_id: str
     version: int
     claimed: int
     parts: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    gpus: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
 
     def owned_hosts(self, position: int) -> int:
-        """Hosts of a domain that somebody owns; every bit is set where it is owned whole."""
+        """Hosts of a domain that somebody owns; every bit is set where it is owned whole or by GPUs."""
         if not self.claimed >> position & 1:
             return 0
-        if position not in self.parts:
+        if position not in self.parts or position in self.gpus:
             return -1
         owned = 0
         for hosts in self.parts[position].values():
             owned |= hosts
         return owned
+
+    def free_gpus(self, position: int, count: int) -> int:
+        """Those of a host's ``count`` GPUs that nobody owns; none where the host is owned as such."""
+        if not self.claimed >> position & 1:
+            return (1 << count) - 1
+        if position not in self.gpus or position in self.parts:
+            return 0
+        owned = 0
+        for gpus in self.gpus[position].values():
+            owned |= gpus
+        return ((1 << count) - 1) & ~owned
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,17 +14,22 @@ from botocore.config import Config
 
 from gpu_capacity.adapters.lambda_events import LambdaEvents
 from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.adapters.simulated_vms import SimulatedVms
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
+from gpu_capacity.dynamodb.account_store import AccountStore
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.dynamodb.vm_store import VmStore
 from gpu_capacity.runtime.observability import Observability
+from gpu_capacity.runtime.price_settings import price_list
 from gpu_capacity.runtime.settings import Environment, TableNames
 from gpu_capacity.services.context import Limits, Services
 
 if TYPE_CHECKING:
+    from gpu_capacity.http.api_keys import CredentialVerifier
     from gpu_capacity.http.tokens import TokenVerifier
     from gpu_capacity.ports import CapacityEvents
     from gpu_capacity.services.sync_inventory import SyncReport
@@ -59,14 +64,20 @@ def services() -> Services:
     return Services(
         inventory=InventoryStore(database, tables.inventory, clock),
         claims=ClaimStore(database, tables.holders, pause),
+        accounts=AccountStore(database, tables.holders),
+        prices=price_list(env),
         reservations=ReservationStore(database, tables.inventory, tables.holders, pause),
+        vms=VmStore(database, tables.holders, pause),
         provider=SimulatedRegion(database, tables.servers, clock, pause, _behaviour(env)),
+        vm_provider=SimulatedVms(database, tables.servers, clock, pause, _behaviour(env)),
         workflows=StepFunctionsWorkflows(
             cast("Any", client("stepfunctions")),
             {
                 "provision": env.text("PROVISION_STATE_MACHINE_ARN"),
                 "deprovision": env.text("DEPROVISION_STATE_MACHINE_ARN"),
                 "settle_claim": env.text("SETTLE_CLAIM_STATE_MACHINE_ARN"),
+                "start_vm": env.text("START_VM_STATE_MACHINE_ARN"),
+                "stop_vm": env.text("STOP_VM_STATE_MACHINE_ARN"),
             },
         ),
         events=capacity_events(),
@@ -78,6 +89,10 @@ def services() -> Services:
             provisioning_seconds_max=env.whole("PROVISIONING_SECONDS_MAX", 1500, least=1),
             teardown_seconds_max=env.whole("TEARDOWN_SECONDS_MAX", 900, least=1),
             reconcile_grace_seconds=env.whole("RECONCILE_GRACE_SECONDS", 60, least=1),
+            vm_notice_seconds=env.whole("VM_NOTICE_SECONDS", 120),
+            vm_start_seconds_max=env.whole("VM_START_SECONDS_MAX", 900, least=1),
+            vm_reads_per_minute=env.whole("VM_READS_PER_MINUTE", 120, least=1),
+            vm_writes_per_minute=env.whole("VM_WRITES_PER_MINUTE", 30, least=1),
         ),
     )
 
@@ -95,6 +110,14 @@ def verifier() -> TokenVerifier:
     from gpu_capacity.runtime.token_settings import key_source, token_rules  # noqa: PLC0415 - see above
 
     return tokens.TokenVerifier(token_rules(environment()), key_source(environment()))
+
+
+@cache
+def credentials() -> CredentialVerifier:
+    """The verifier of the VM API: access tokens and API keys. Imported late, as the tokens' is."""
+    from gpu_capacity.http.api_keys import CredentialVerifier  # noqa: PLC0415 - see above
+
+    return CredentialVerifier(verifier(), services().accounts)
 
 
 def synchronize() -> SyncReport:

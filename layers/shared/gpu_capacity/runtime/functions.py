@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
 
 from gpu_capacity.errors import CapacityError, DoesNotFit
-from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.call import Call, OpenCall, Reply
 from gpu_capacity.http.operations import OPERATIONS, methods_of
 from gpu_capacity.http.tracing import trace_id_of
 from gpu_capacity.runtime import composition
@@ -22,6 +22,7 @@ from gpu_capacity.runtime import composition
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gpu_capacity.access import Caller
     from gpu_capacity.runtime.observability import LambdaHandler
     from gpu_capacity.services.context import Services
 
@@ -42,8 +43,20 @@ class ErrorShape(Protocol):
         """Operations have this path, under other methods."""
 
 
-def api_function(name: str, errors: ErrorShape, handle: Callable[[Call], Reply]) -> LambdaHandler:
-    """A handler of the operation ``name`` for callers with a verified token."""
+class Verifier(Protocol):
+    """How one API finds out who calls."""
+
+    def verify(self, authorization: str | None) -> Caller:
+        """Who calls; raises ``Unauthenticated``."""
+
+
+def api_function(
+    name: str,
+    errors: ErrorShape,
+    handle: Callable[[Call], Reply],
+    verifier: Callable[[], Verifier] | None = None,
+) -> LambdaHandler:
+    """A handler of the operation ``name`` for callers with a verified token, or what ``verifier`` accepts."""
     operation = OPERATIONS[name]
 
     def build() -> APIGatewayRestResolver:
@@ -57,7 +70,7 @@ def api_function(name: str, errors: ErrorShape, handle: Callable[[Call], Reply])
                 handle(
                     Call(
                         services=composition.services(),
-                        caller=composition.verifier().verify(headers.get("authorization")),
+                        caller=(verifier or composition.verifier)().verify(headers.get("authorization")),
                         headers=headers,
                         query=event.resolved_query_string_parameters,
                         path_parameters=path_parameters,
@@ -82,6 +95,31 @@ def public_function(name: str, errors: ErrorShape, handle: Callable[[], Reply]) 
         @app.route(operation.route, method=operation.method)
         def route() -> Response[str]:
             return _response(handle())
+
+        return app
+
+    return _http_handler(name, build)
+
+
+def open_function(name: str, errors: ErrorShape, handle: Callable[[OpenCall], Reply]) -> LambdaHandler:
+    """A handler of the operation ``name`` for anybody, that looks into the inventory."""
+    operation = OPERATIONS[name]
+
+    def build() -> APIGatewayRestResolver:
+        app = _resolver(errors)
+
+        @app.route(operation.route, method=operation.method)
+        def route() -> Response[str]:
+            event = app.current_event
+            return _response(
+                handle(
+                    OpenCall(
+                        services=composition.services(),
+                        query=event.resolved_query_string_parameters,
+                        address=event.request_context.identity.source_ip or "",
+                    )
+                )
+            )
 
         return app
 

@@ -6,19 +6,35 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.account_store import AccountStore
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
-    from gpu_capacity.ports import CapacityEvents, Clock, HostProvider, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.dynamodb.vm_store import VmStore
+    from gpu_capacity.holders.prices import PriceList
+    from gpu_capacity.ports import (
+        CapacityEvents,
+        Clock,
+        HostProvider,
+        Ids,
+        Pause,
+        Telemetry,
+        VmProvider,
+        Workflows,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Durations in seconds, from the settings."""
+    """Durations in seconds and rates, from the settings."""
 
     provisioning_seconds_max: int = 1500
     teardown_seconds_max: int = 900
     reconcile_grace_seconds: int = 60
+    vm_notice_seconds: int = 120
+    vm_start_seconds_max: int = 900
+    vm_reads_per_minute: int = 120
+    vm_writes_per_minute: int = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +44,11 @@ class Services:
     inventory: InventoryStore
     reservations: ReservationStore
     claims: ClaimStore
+    vms: VmStore
+    accounts: AccountStore
+    prices: PriceList
     provider: HostProvider
+    vm_provider: VmProvider
     workflows: Workflows
     events: CapacityEvents
     telemetry: Telemetry

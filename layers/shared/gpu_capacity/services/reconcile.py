@@ -14,13 +14,18 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.errors import WorkflowUnavailable
 from gpu_capacity.holders.capacity_claim import execution_name as execution_name_of_claim
 from gpu_capacity.holders.reservation import Status, execution_name
+from gpu_capacity.holders.vm import execution_name as execution_name_of_vm
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.services.capacity_claims import WORKFLOW, start_settling
+from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.holders.vm import Vm
     from gpu_capacity.services.context import Services
 
 HOLDERS_PER_RUN_MAX: Final = 2000
@@ -41,36 +46,79 @@ class ReconcileReport:
 def reconcile(services: Services) -> ReconcileReport:
     """Start what is missing; report what takes too long."""
     now = services.clock.now()
-    entries = services.reservations.unsettled(until=now - services.limits.reconcile_grace_seconds)
-    unsettled = restarted = overdue = 0
+    until = now - services.limits.reconcile_grace_seconds
+    found = [
+        report
+        for look in (_look_at_reservations, _look_at_claims, _look_at_vms)
+        for report in look(services, now, until)
+    ]
+    report = ReconcileReport(len(found), sum(r.restarted for r in found), sum(r.overdue for r in found))
+    services.telemetry.count("HoldersUnsettled", report.unsettled)
+    services.telemetry.count("HoldersRestarted", report.restarted)
+    services.telemetry.count("HoldersOverdue", report.overdue)
+    return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What looking at one unsettled holder came to."""
+
+    restarted: bool
+    overdue: bool
+
+
+def _look_at_reservations(services: Services, now: int, until: int) -> Iterator[_Looked]:
+    entries = services.reservations.unsettled(until=until)
     for organization_id, reservation_id in islice(entries, HOLDERS_PER_RUN_MAX):
         reservation = services.reservations.get(organization_id, reservation_id)
         if reservation is None or reservation.workflow is None:
             continue
-        unsettled += 1
-        overdue += _is_overdue(services, reservation, now)
-        if not _is_due(services, reservation, now):
-            continue
-        try:
-            restarted += _restart(services, reservation, now)
-        except WorkflowUnavailable as error:
-            services.telemetry.warning(
-                "execution not examined", reservation=reservation.id, reason=str(error)
-            )
-    for organization_id, claim_id in islice(
-        services.claims.unsettled(until=now - services.limits.reconcile_grace_seconds), HOLDERS_PER_RUN_MAX
-    ):
+        restarted = False
+        if _is_due(services, reservation, now):
+            try:
+                restarted = _restart(services, reservation, now)
+            except WorkflowUnavailable as error:
+                services.telemetry.warning(
+                    "execution not examined", reservation=reservation.id, reason=str(error)
+                )
+        yield _Looked(restarted, _is_overdue(services, reservation, now))
+
+
+def _look_at_claims(services: Services, now: int, until: int) -> Iterator[_Looked]:
+    for organization_id, claim_id in islice(services.claims.unsettled(until=until), HOLDERS_PER_RUN_MAX):
         claim = services.claims.get(organization_id, claim_id)
         if claim is None or claim.unsettled_since is None:
             continue
-        unsettled += 1
         late = now - claim.unsettled_since > services.limits.teardown_seconds_max
-        overdue += late
-        restarted += _restart_claim(services, claim)
-    services.telemetry.count("HoldersUnsettled", unsettled)
-    services.telemetry.count("HoldersRestarted", restarted)
-    services.telemetry.count("HoldersOverdue", overdue)
-    return ReconcileReport(unsettled, restarted, overdue)
+        yield _Looked(_restart_claim(services, claim), late)
+
+
+def _look_at_vms(services: Services, now: int, until: int) -> Iterator[_Looked]:
+    limits = services.limits
+    for key in islice(services.vms.unsettled(until), HOLDERS_PER_RUN_MAX):
+        vm = services.vms.get(key)
+        if vm is None or vm.unsettled_since is None:
+            continue
+        due = vm.deadline if vm.deadline is not None else vm.unsettled_since
+        late = now > due + limits.teardown_seconds_max + limits.reconcile_grace_seconds
+        yield _Looked(_restart_vm(services, vm), late)
+
+
+def _restart_vm(services: Services, vm: Vm) -> bool:
+    """Start the VM's workflow if it does not run; under the next number where an execution has ended."""
+    try:
+        state = services.workflows.state(vm.workflow or "", execution_name_of_vm(vm))
+    except WorkflowUnavailable as error:
+        services.telemetry.warning("execution not examined", vm=vm.id, reason=str(error))
+        return False
+    if state is WorkflowState.RUNNING:
+        return False
+    if state is WorkflowState.ENDED:
+        numbered = replace(vm, attempt=vm.attempt + 1)
+        if not services.vms.change([(vm, numbered)]).stands:
+            return False
+        vm = numbered
+    return start_vm_workflow(services, vm)
 
 
 def _restart(services: Services, reservation: Reservation, now: int) -> bool:

@@ -36,10 +36,24 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
+class VmShape:
+    """What customers who rent slices of a host are told of it.
+
+    ``gpu_type`` is the word of the price list (``5090``); ``gpu_ram_mb`` is in megabytes for one GPU.
+    """
+
+    gpu_type: str
+    gpu_ram_mb: int
+    cpu_model: str
+    pcie_gen: str
+
+
+@dataclass(frozen=True, slots=True)
 class Flavor:
     """The shape of a host; every host of a pod has the same one.
 
-    ``instance_type`` is the public name under which single hosts are sold, ``None`` where they are not.
+    ``instance_type`` is the public name under which single hosts are sold, ``vm`` what is told of slices of
+    them; each is ``None`` where they are not sold so.
     """
 
     id: str
@@ -48,6 +62,7 @@ class Flavor:
     disk_gb: int
     gpu: Gpu
     instance_type: str | None = None
+    vm: VmShape | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +83,8 @@ class Region:
 
     ``organizations`` is empty where everyone may. ``observed_at`` is in seconds since the epoch: when the
     fleet manager last looked at this region. ``instance_types`` are (instance type, flavor id) of the
-    flavors that pods of the region have.
+    flavors that pods of the region have, ``vm_flavors`` those of them whose hosts are rented in slices, in
+    id order.
     """
 
     id: str
@@ -76,6 +92,7 @@ class Region:
     offerings: tuple[Offering, ...]
     observed_at: int
     instance_types: tuple[tuple[str, str], ...] = ()
+    vm_flavors: tuple[Flavor, ...] = ()
 
     def is_visible_to(self, organizations: frozenset[str]) -> bool:
         """Whether a caller of these organizations may know that the region exists."""

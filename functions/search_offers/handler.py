@@ -1,0 +1,14 @@
+"""GET /search."""
+
+from gpu_capacity.http.call import OpenCall, Reply
+from gpu_capacity.http.vm_replies import offered
+from gpu_capacity.runtime.vm_functions import open_vm_function
+from gpu_capacity.services.vms import free_offers
+
+
+def handle(call: OpenCall) -> Reply:
+    """List what nodes could give now."""
+    return offered(call, free_offers(call.services))
+
+
+lambda_handler = open_vm_function("search_offers", handle)

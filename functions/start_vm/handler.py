@@ -1,0 +1,15 @@
+"""POST /vms/{id}/start."""
+
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.vm_replies import account_for, id_of, vm_reply
+from gpu_capacity.runtime.vm_functions import vm_function
+from gpu_capacity.services.rate_limit import Kind
+from gpu_capacity.services.vms import start_vm
+
+
+def handle(call: Call) -> Reply:
+    """Start a VM that stands still."""
+    return vm_reply(call, start_vm(call.services, call.caller, id_of(call), account_for(call)))
+
+
+lambda_handler = vm_function("start_vm", Kind.WRITE, handle)

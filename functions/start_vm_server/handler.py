@@ -1,0 +1,9 @@
+"""Workflow task: start the server of a run."""
+
+from gpu_capacity.runtime.functions import task_function
+from gpu_capacity.services.vm_lifecycle import start_vm_server
+
+lambda_handler = task_function(
+    "start_vm_server",
+    lambda services, event: start_vm_server(services, event["organization"], event["vm"]),
+)

@@ -1,0 +1,15 @@
+"""POST /vms/{id}/stop."""
+
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.vm_replies import account_for, id_of, vm_reply
+from gpu_capacity.runtime.vm_functions import vm_function
+from gpu_capacity.services.rate_limit import Kind
+from gpu_capacity.services.vms import stop_vm
+
+
+def handle(call: Call) -> Reply:
+    """Stop a running VM."""
+    return vm_reply(call, stop_vm(call.services, call.caller, id_of(call), account_for(call)))
+
+
+lambda_handler = vm_function("stop_vm", Kind.WRITE, handle)

@@ -1,0 +1,186 @@
+"""VM servers that exist only in a table, like those of the simulated region.
+
+A server's state is computed from the clock when somebody looks. What a real provider must do as well is done
+for real, by conditions: a GPU serves one server, a host with a whole server on it none, and a fence holds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.adapters.simulated_region import FENCE_SECONDS
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode, encode_value
+from gpu_capacity.dynamodb.database import Busy, Committed, Refused
+from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
+from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
+from gpu_capacity.ports import PinOutcome, ServerState, Usage, VmServer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
+    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.ports import Clock, Pause, VmOrder
+
+_CONFLICTS_MAX: Final = 8
+_SERVER, _FENCE = "server", "fence"
+_FREE: Final = "attribute_not_exists(pk) OR gone_at <= :now"
+_USAGE_SECONDS: Final = 60
+_PERMILLE: Final = 1001
+
+
+class SimulatedVms:
+    """A ``VmProvider`` over the servers table."""
+
+    def __init__(
+        self, database: Database, table: str, clock: Clock, pause: Pause, behaviour: SimulatedBehaviour
+    ) -> None:
+        self._database = database
+        self._table = table
+        self._clock = clock
+        self._pause = pause
+        self._behaviour = behaviour
+
+    def start(self, order: VmOrder) -> PinOutcome:
+        """See ``VmProvider.start``. One transaction: no fence, free GPUs, and the server and disk are put.
+
+        Nothing of the login is kept.
+        """
+        now = self._clock.now()
+        values = {":now": encode_value(now)}
+        numbers = [gpu for gpu in range(order.gpus.bit_length()) if order.gpus >> gpu & 1]
+        server = keys.vm_server(order.owner) | encode(
+            {
+                "host": order.host_id,
+                "gpus": order.gpus,
+                "started_at": now,
+                "ready_at": now + self._behaviour.ready_seconds,
+            }
+        )
+        disk = keys.vm_disk(order.vm_id) | encode(
+            {"storage_gb": order.storage_gb, "template": order.template_vmid, "host": order.host_id}
+        )
+        occupation = encode({"owner": order.owner})
+        outcome = self._commit(
+            Check(_FENCE, self._table, keys.vm_fence(order.owner), "attribute_not_exists(pk)"),
+            Check("host", self._table, keys.occupied_host(order.host_id), _FREE, {}, values),
+            Put(_SERVER, self._table, server, "attribute_not_exists(pk)"),
+            Put("disk", self._table, disk),
+            *(
+                Put(
+                    f"gpu:{gpu}",
+                    self._table,
+                    keys.occupied_gpu(order.host_id, gpu) | occupation,
+                    _FREE,
+                    {},
+                    values,
+                )
+                for gpu in numbers
+            ),
+        )
+        if isinstance(outcome, Committed):
+            return PinOutcome.PINNED
+        if _FENCE in outcome.items:
+            return PinOutcome.FENCED
+        return PinOutcome.PINNED if _SERVER in outcome.items else PinOutcome.OCCUPIED
+
+    def fence(self, owner: str) -> None:
+        """See ``VmProvider.fence``."""
+        expires = self._clock.now() + FENCE_SECONDS
+        self._commit(Put(_FENCE, self._table, keys.vm_fence(owner) | encode({"expires_at": expires})))
+
+    def stop(self, owner: str) -> None:
+        """See ``VmProvider.stop``. The first time counts; a repeat does not begin anew.
+
+        Server and GPUs are marked together: the GPUs are free for others at the moment the server is gone.
+        """
+        item = self._read(owner)
+        if item is None or "gone_at" in item:
+            return
+        gone_at = self._clock.now() + self._behaviour.delete_seconds
+        change = "SET gone_at = :gone_at, expires_at = :expires_at"
+        values = {":gone_at": encode_value(gone_at), ":expires_at": encode_value(gone_at + FENCE_SECONDS)}
+        gpus = int(item["gpus"])
+        self._commit(
+            Update(
+                _SERVER,
+                self._table,
+                keys.vm_server(owner),
+                change,
+                "attribute_not_exists(gone_at)",
+                {},
+                values,
+            ),
+            *(
+                Update(
+                    f"gpu:{gpu}",
+                    self._table,
+                    keys.occupied_gpu(item["host"], gpu),
+                    change,
+                    "#owner = :owner",
+                    {"#owner": "owner"},
+                    {**values, ":owner": {"S": owner}},
+                )
+                for gpu in range(gpus.bit_length())
+                if gpus >> gpu & 1
+            ),
+        )
+
+    def server(self, owner: str) -> VmServer | None:
+        """See ``VmProvider.server``. Only reads: what is gone by the clock is left to its time to live."""
+        item, now = self._read(owner), self._clock.now()
+        if item is None:
+            return None
+        if "gone_at" in item:
+            return VmServer(owner, ServerState.DELETING) if now < item["gone_at"] else None
+        if self._behaviour.hangs(item["host"]) or now < item["ready_at"]:
+            return VmServer(owner, ServerState.STARTING)
+        if self._behaviour.fails(item["host"]):
+            return VmServer(owner, ServerState.FAILED, message="simulated hardware fault")
+        return VmServer(owner, ServerState.READY, ip_address=_address(owner))
+
+    def delete_disk(self, vm_id: str) -> None:
+        """See ``VmProvider.delete_disk``."""
+        self._commit(Delete("disk", self._table, keys.vm_disk(vm_id)))
+
+    def usage(self, owners: Sequence[str]) -> Mapping[str, Usage]:
+        """See ``VmProvider.usage``. Made up: it belongs to the run and the minute, and nothing is read."""
+        minute = self._clock.now() // _USAGE_SECONDS
+        return {
+            owner: Usage(_percent(f"cpu:{owner}:{minute}"), _percent(f"ram:{owner}:{minute}"))
+            for owner in owners
+        }
+
+    def _read(self, owner: str) -> dict[str, Any] | None:
+        try:
+            return self._database.get(self._table, keys.vm_server(owner))
+        except StorageUnavailable as error:
+            raise ProviderUnavailable("the simulated region does not answer") from error
+
+    def _commit(self, *actions: Action) -> Committed | Refused:
+        try:
+            for attempt in range(_CONFLICTS_MAX):
+                outcome = self._database.commit(*actions)
+                if not isinstance(outcome, Busy):
+                    return outcome
+                self._pause(attempt)
+        except StorageUnavailable as error:
+            raise ProviderUnavailable("the simulated region does not answer") from error
+        raise ProviderUnavailable("the simulated region is busy")
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode()).digest()
+
+
+def _address(owner: str) -> str:
+    """A private address that belongs to the run."""
+    a, b, c = _digest(f"address:{owner}")[:3]
+    return f"10.{a}.{b}.{c % 254 + 1}"
+
+
+def _percent(text: str) -> float:
+    return int.from_bytes(_digest(text)[:4], "big") % _PERMILLE / 10

@@ -1,0 +1,168 @@
+"""A VM's record to an item and back, and the entry that the roster keeps of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpu_capacity.holders.vm import VmKey
+
+_TEXTS = (
+    "subject",
+    "node",
+    "region_id",
+    "flavor_id",
+    "pod_id",
+    "host_id",
+    "gpu_type",
+    "cpu_model",
+    "pcie_gen",
+    "instance_label",
+)
+_NUMBERS = (
+    "position",
+    "gpu_count",
+    "storage_gb",
+    "ram_gb",
+    "cpu_cores",
+    "template_vmid",
+    "created_at",
+    "gpus",
+    "wants",
+    "runs",
+    "revision",
+    "attempt",
+)
+_TEXTS_OR_NONE = (
+    "reservation_id",
+    "ssh_key_id",
+    "ssh_public_key",
+    "password_hash",
+    "failure",
+    "ip_address",
+)
+_NUMBERS_OR_NONE = (
+    "reservation_months",
+    "term_ends_at",
+    "started_at",
+    "stopped_at",
+    "preempt_at",
+    "unsettled_since",
+    "deadline",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """What schedules need to know of a VM to tell whether it is any of their business.
+
+    ``restarts`` tells that it waits to be started again; ``term_ends_at`` is ``None`` unless a term runs.
+    """
+
+    organization_id: str
+    vm_id: str
+    node: str
+    host_id: str
+    status: VmStatus
+    created_at: int
+    restarts: bool
+    term_ends_at: int | None
+
+    @property
+    def key(self) -> VmKey:
+        """What finds the record."""
+        return self.organization_id, self.vm_id
+
+
+def encode_vm(vm: Vm) -> Item:
+    """The whole record; it is always written whole, under its revision."""
+    plain = {name: getattr(vm, name) for name in (*_TEXTS, *_NUMBERS, *_TEXTS_OR_NONE, *_NUMBERS_OR_NONE)}
+    return keys.vm(vm.organization_id, vm.id) | encode(
+        {
+            **plain,
+            "rental_type": vm.rental_type.value,
+            "auth_method": vm.auth_method.value,
+            "status": vm.status.value,
+            "auto_restart": vm.auto_restart,
+            "waits_for": [list(key) for key in vm.waits_for] or None,
+            "preempted_by": list(vm.preempted_by) if vm.preempted_by else None,
+            "offline_from": vm.offline_from.value if vm.offline_from else None,
+            "unsettled": None if vm.unsettled_since is None else keys.unsettled_shard(vm.id),
+        }
+    )
+
+
+def decode_vm(item: Mapping[str, Any]) -> Vm:
+    """The record of a VM."""
+    texts: dict[str, Any] = {name: item[name] for name in _TEXTS}
+    numbers: dict[str, Any] = {name: int(item[name]) for name in _NUMBERS}
+    optional: dict[str, Any] = {name: item.get(name) for name in _TEXTS_OR_NONE}
+    optional |= {name: int(item[name]) for name in _NUMBERS_OR_NONE if name in item}
+    preempted_by, offline_from = item.get("preempted_by"), item.get("offline_from")
+    return Vm(
+        id=item["sk"].removeprefix(keys.VM_PREFIX),
+        organization_id=item["pk"].removeprefix(keys.organization_partition("")),
+        rental_type=RentalType(item["rental_type"]),
+        auth_method=AuthMethod(item["auth_method"]),
+        status=VmStatus(item["status"]),
+        auto_restart=item.get("auto_restart"),
+        waits_for=tuple((organization, vm_id) for organization, vm_id in item.get("waits_for", ())),
+        preempted_by=(preempted_by[0], preempted_by[1]) if preempted_by else None,
+        offline_from=VmStatus(offline_from) if offline_from else None,
+        **texts,
+        **numbers,
+        **optional,
+    )
+
+
+def roster_entry(vm: Vm) -> RosterEntry | None:
+    """What the roster has of a VM, ``None`` when it has nothing any more."""
+    if not vm.is_listed:
+        return None
+    return RosterEntry(
+        organization_id=vm.organization_id,
+        vm_id=vm.id,
+        node=vm.node,
+        host_id=vm.host_id,
+        status=vm.status,
+        created_at=vm.created_at,
+        restarts=vm.status is VmStatus.INTERRUPTED and bool(vm.auto_restart),
+        term_ends_at=vm.term_ends_at if vm.rental_type is RentalType.RESERVED else None,
+    )
+
+
+def encode_entry(entry: RosterEntry) -> Item:
+    """An entry of the roster."""
+    return keys.on_roster(entry.node, entry.vm_id) | encode(
+        {
+            "organization": entry.organization_id,
+            "vm": entry.vm_id,
+            "node": entry.node,
+            "host": entry.host_id,
+            "status": entry.status.value,
+            "created_at": entry.created_at,
+            "restarts": entry.restarts or None,
+            "term_ends_at": entry.term_ends_at,
+        }
+    )
+
+
+def decode_entry(item: Mapping[str, Any]) -> RosterEntry:
+    """An entry of the roster."""
+    return RosterEntry(
+        organization_id=item["organization"],
+        vm_id=item["vm"],
+        node=item["node"],
+        host_id=item["host"],
+        status=VmStatus(item["status"]),
+        created_at=int(item["created_at"]),
+        restarts=item.get("restarts", False),
+        term_ends_at=int(item["term_ends_at"]) if "term_ends_at" in item else None,
+    )

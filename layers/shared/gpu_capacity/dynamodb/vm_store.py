@@ -1,0 +1,105 @@
+"""VMs in the holders table, and the roster of those that stand on nodes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.claim_store import Outcome
+from gpu_capacity.dynamodb.database import Committed, Refused
+from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
+from gpu_capacity.dynamodb.vm_writes import change_writes, create_writes
+from gpu_capacity.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.writes import Action, Update
+    from gpu_capacity.holders.vm import Vm, VmKey
+    from gpu_capacity.ports import Pause
+
+_SENDS_MAX: Final = 12
+"""How often one transaction is sent while rivals are in flight or nothing is answered."""
+
+
+class VmStore:
+    """The holders table, as far as VMs go."""
+
+    def __init__(self, database: Database, holders_table: str, pause: Pause) -> None:
+        self._database = database
+        self._table = holders_table
+        self._pause = pause
+
+    def get(self, key: VmKey) -> Vm | None:
+        """A VM as it is now, destroyed or not."""
+        item = self._database.get(self._table, keys.vm(*key))
+        return None if item is None else decode_vm(item)
+
+    def many(self, wanted: Iterable[VmKey]) -> dict[VmKey, Vm]:
+        """Those of the VMs that exist."""
+        items = self._database.get_many(self._table, [keys.vm(*key) for key in sorted(set(wanted))])
+        return {vm.key: vm for vm in map(decode_vm, items)}
+
+    def of_organization(self, organization_id: str) -> list[Vm]:
+        """Every VM of an organization, destroyed ones included, newest first."""
+        partition = keys.organization_partition(organization_id)
+        found = [decode_vm(item) for item in self._database.query(self._table, partition, keys.VM_PREFIX)]
+        return sorted(found, key=lambda vm: (vm.created_at, vm.id), reverse=True)
+
+    def roster(self, node: str | None = None) -> list[RosterEntry]:
+        """The VMs of a node, or of all, oldest first."""
+        prefix = "" if node is None else keys.roster_prefix(node)
+        items = self._database.query(self._table, keys.ROSTER_PARTITION, prefix)
+        entries = [entry for entry in map(decode_entry, items) if node in (None, entry.node)]
+        return sorted(entries, key=lambda entry: (entry.created_at, entry.vm_id))
+
+    def of_node(self, node: str) -> list[Vm]:
+        """The records of the VMs of a node, oldest first."""
+        found = self.many(entry.key for entry in self.roster(node))
+        return sorted(found.values(), key=lambda vm: (vm.created_at, vm.id))
+
+    def unsettled(self, until: int) -> Iterator[VmKey]:
+        """VMs that a workflow has had something to do for since ``until`` or before."""
+        shards = ("unsettled", keys.unsettled_shards())
+        since = ("unsettled_since", until)
+        for entry in self._database.query_index(self._table, keys.UNSETTLED_INDEX, shards, since):
+            if entry["sk"].startswith(keys.VM_PREFIX):
+                organization = entry["pk"].removeprefix(keys.organization_partition(""))
+                yield organization, entry["sk"].removeprefix(keys.VM_PREFIX)
+
+    def create(self, vm: Vm, others: Sequence[tuple[Vm, Vm]], pod: Update | None) -> Outcome:
+        """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none."""
+        actions = [*create_writes(self._table, vm), *self._changes(others)]
+        return self._send(actions if pod is None else [pod, *actions], vm)
+
+    def change(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> Outcome:
+        """Write what VMs have become (pairs of before and after, without new revisions), all or none."""
+        actions = self._changes(changes)
+        before, after = changes[0]
+        first = replace(after, revision=before.revision + 1)
+        return self._send(actions if pod is None else [pod, *actions], first)
+
+    def _changes(self, changes: Sequence[tuple[Vm, Vm]]) -> list[Action]:
+        return [action for before, after in changes for action in change_writes(self._table, before, after)]
+
+    def _send(self, actions: Sequence[Action], first: Vm) -> Outcome:
+        """Send until it is decided. What may have been committed unseen is told by the first record."""
+        unseen: StorageUnavailable | None = None
+        for attempt in range(_SENDS_MAX):
+            try:
+                outcome = self._database.commit(*actions)
+            except StorageUnavailable as error:
+                if not error.outcome_unknown:
+                    raise
+                unseen = error
+            else:
+                if isinstance(outcome, Committed):
+                    return Outcome(stands=True, refused={})
+                if isinstance(outcome, Refused):
+                    if unseen is not None and self.get(first.key) == first:
+                        return Outcome(stands=True, refused={})
+                    return Outcome(stands=False, refused=outcome.items)
+            self._pause(attempt)
+        raise unseen or StorageUnavailable("rival transactions did not end", outcome_unknown=False)

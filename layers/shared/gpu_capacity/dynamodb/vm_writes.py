@@ -1,0 +1,80 @@
+"""Writes of VMs as values.
+
+A record is put whole, on the condition that it still has the status and the revision that it leaves; the
+roster follows it in the same transaction. A move that the table of statuses does not have cannot be built.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.dynamodb.host_writes import change_parts
+from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, roster_entry
+from gpu_capacity.dynamodb.writes import Delete, Put
+from gpu_capacity.holders.vm import allows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gpu_capacity.dynamodb.writes import Action, Update
+    from gpu_capacity.holders.vm import Vm
+
+VM_LABEL: Final = "vm:"
+
+
+def create_writes(table: str, vm: Vm) -> Iterator[Action]:
+    """A new record and its place on the roster."""
+    yield Put(VM_LABEL + vm.id, table, encode_vm(vm), "attribute_not_exists(pk)")
+    yield from _roster_writes(table, None, vm)
+
+
+def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
+    """What a record has become, under the next revision.
+
+    Raises:
+        ValueError: the table of statuses does not have this move.
+    """
+    if not allows(before.status, after.status):
+        raise ValueError(f"a VM never goes from {before.status} to {after.status}")
+    yield Put(
+        VM_LABEL + before.id,
+        table,
+        encode_vm(replace(after, revision=before.revision + 1)),
+        "revision = :revision AND #status = :status",
+        {"#status": "status"},
+        {":revision": encode_value(before.revision), ":status": {"S": before.status.value}},
+    )
+    yield from _roster_writes(table, before, after)
+
+
+def change_gpus(
+    table: str,
+    place: tuple[tuple[str, str, str], int],
+    parts: tuple[Mapping[str, int] | None, Mapping[str, int]],
+    version: int | None,
+) -> Update:
+    """Change who owns which GPUs of a node: see ``change_parts``.
+
+    Args:
+        table: the inventory table.
+        place: (region id, flavor id, pod id), and the position of the node's domain.
+        parts: who owns which GPUs as it must be now, and as it is to be.
+        version: the topology version that must still be in force; ``None`` when only giving back.
+    """
+    pod, position = place
+    return change_parts(table, pod, {position: parts}, version)
+
+
+def _roster_writes(table: str, before: Vm | None, after: Vm) -> Iterator[Action]:
+    was = roster_entry(before) if before else None
+    now = roster_entry(after)
+    if now == was:
+        return
+    label = f"roster:{after.id}"
+    if now is not None:
+        yield Put(label, table, encode_entry(now))
+    else:
+        yield Delete(label, table, keys.on_roster(after.node, after.id))

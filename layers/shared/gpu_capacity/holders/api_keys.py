@@ -1,0 +1,52 @@
+"""API keys of the VM API: bearer credentials that an operator gives to an account."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Scope
+
+PREFIX: Final = "nv_"
+_FORM: Final = re.compile(r"nv_[A-Za-z0-9_-]{43}")
+_ID_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is kept of a key. ``digest`` is the SHA-256 of the key in hex; times are in seconds.
+
+    Not salted and not slow, because a key is 256 random bits: there is nothing to guess, and it must be
+    found by what is sent.
+    """
+
+    digest: str
+    organization_id: str
+    subject: str
+    scope: Scope
+    created_at: int
+    revoked_at: int | None = None
+
+    @property
+    def id(self) -> str:
+        """What operators call it by; it gives nothing away."""
+        return self.digest[:_ID_DIGITS]
+
+
+def new_key(entropy: bytes) -> str:
+    """The text of a key, of 32 unpredictable bytes: ``nv_`` and 43 url-safe characters."""
+    return PREFIX + base64.urlsafe_b64encode(entropy).decode().rstrip("=")
+
+
+def is_key(text: str) -> bool:
+    """Whether a text has the form of a key."""
+    return _FORM.fullmatch(text) is not None
+
+
+def digest_of(key: str) -> str:
+    """What a key is kept and found under."""
+    return hashlib.sha256(key.encode()).hexdigest()

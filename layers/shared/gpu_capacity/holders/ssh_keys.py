@@ -1,0 +1,45 @@
+"""SSH keys of an account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+KEYS_PER_ACCOUNT_MAX: Final = 5
+NAME_LENGTH_MAX: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class SshKey:
+    """A key of an account. ``created_at`` is in seconds since the epoch."""
+
+    id: str
+    name: str
+    public_key: str
+    fingerprint: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRing:
+    """All keys of an account, oldest first; ``revision`` rises with every change of them."""
+
+    keys: tuple[SshKey, ...] = ()
+    revision: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it takes no more."""
+        return len(self.keys) >= KEYS_PER_ACCOUNT_MAX
+
+    def find(self, key_id: str) -> SshKey | None:
+        """The key of that id."""
+        return next((key for key in self.keys if key.id == key_id), None)
+
+    def with_key(self, key: SshKey) -> KeyRing:
+        """The ring with one more, the newest."""
+        return KeyRing((*self.keys, key), self.revision + 1)
+
+    def without(self, key_id: str) -> KeyRing:
+        """The ring with one less."""
+        return KeyRing(tuple(key for key in self.keys if key.id != key_id), self.revision + 1)

@@ -1,0 +1,45 @@
+"""Verifies the credentials of the VM API: an access token, or an API key in its place."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import PERMISSIONS_OF_SCOPE, Caller
+from gpu_capacity.errors import Unauthenticated
+from gpu_capacity.holders.api_keys import PREFIX, digest_of, is_key
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.account_store import AccountStore
+    from gpu_capacity.http.tokens import TokenVerifier
+
+
+class CredentialVerifier:
+    """Turns an ``Authorization`` header into a caller. Only the VM API accepts API keys."""
+
+    def __init__(self, tokens: TokenVerifier, accounts: AccountStore) -> None:
+        self._tokens = tokens
+        self._accounts = accounts
+
+    def verify(self, authorization: str | None) -> Caller:
+        """Who calls. An API key comes as ``Bearer nv_…`` or bare.
+
+        Raises:
+            Unauthenticated: no credential, or one that does not verify in every respect.
+            StorageUnavailable: whose key it is could not be read.
+        """
+        text = (authorization or "").strip()
+        scheme, _, rest = text.partition(" ")
+        key = rest.strip() if scheme.lower() == "bearer" else text
+        return self._of_key(key) if key.startswith(PREFIX) else self._tokens.verify(authorization)
+
+    def _of_key(self, key: str) -> Caller:
+        record = self._accounts.api_key(digest_of(key)) if is_key(key) else None
+        if record is None or record.revoked_at is not None:
+            raise Unauthenticated("authentication failed: the API key is not valid", token_sent=True)
+        return Caller(
+            subject=record.subject,
+            name=record.subject,
+            organizations=frozenset({record.organization_id}),
+            projects=frozenset(),
+            permissions=PERMISSIONS_OF_SCOPE[record.scope],
+        )

@@ -1,0 +1,179 @@
+"""Replies of the VM API, and what its requests mean."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from gpu_capacity.access import Permission
+from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, ProviderUnavailable
+from gpu_capacity.holders.account import account_of
+from gpu_capacity.holders.prices import quote_of
+from gpu_capacity.holders.vm import RentalType
+from gpu_capacity.http.call import Reply
+from gpu_capacity.http.vm_errors import QueryInvalid
+from gpu_capacity.http.vm_models import (
+    CalculateReservation,
+    OfferFilter,
+    VmCreate,
+    offer_views,
+    pricing_view,
+    quote_view,
+    ssh_key_view,
+    vm_view,
+)
+from gpu_capacity.services.ssh_keys import login_with_key, login_with_password
+from gpu_capacity.services.vms import VmRequest, usage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gpu_capacity.holders.account import Account
+    from gpu_capacity.holders.ssh_keys import SshKey
+    from gpu_capacity.holders.vm import Login, Vm
+    from gpu_capacity.http.call import Call, OpenCall
+    from gpu_capacity.ports import Usage
+    from gpu_capacity.services.vms import NodeOffer
+
+NO_STORE: Final = {"Cache-Control": "no-store"}
+PUBLIC_SECONDS: Final = {"Cache-Control": "public, max-age=5"}
+"""Offers and prices are the same for everybody; a few seconds spare the inventory a rush."""
+
+Query = TypeVar("Query", bound=BaseModel)
+
+
+def vm_reply(call: Call, vm: Vm) -> Reply:
+    """200 with a VM."""
+    return Reply(HTTPStatus.OK, _views(call, [vm])[0], NO_STORE)
+
+
+def vm_created(call: Call, vm: Vm) -> Reply:
+    """201 with the VM that is being made."""
+    return Reply(HTTPStatus.CREATED, _views(call, [vm])[0], NO_STORE)
+
+
+def vms_reply(call: Call, vms: Sequence[Vm]) -> Reply:
+    """200 with a plain array, empty where there is nothing."""
+    return Reply(HTTPStatus.OK, _views(call, vms), NO_STORE)
+
+
+def _views(call: Call, vms: Sequence[Vm]) -> list[dict[str, Any]]:
+    usage = _usage(call, vms)
+    return [vm_view(vm, call.services.prices, usage.get(vm.id)) for vm in vms]
+
+
+def _usage(call: Call, vms: Sequence[Vm]) -> Mapping[str, Usage]:
+    """How busy VMs are is told where it is known: nothing that was decided depends on it."""
+    try:
+        return usage_of(call.services, vms)
+    except ProviderUnavailable:
+        call.services.telemetry.warning("usage not known: the provider does not answer")
+        return {}
+
+
+def ssh_key_created(key: SshKey) -> Reply:
+    """201 with the key."""
+    return Reply(HTTPStatus.CREATED, ssh_key_view(key), NO_STORE)
+
+
+def ssh_key_reply(key: SshKey) -> Reply:
+    """200 with the key, also where it was taken off the account."""
+    return Reply(HTTPStatus.OK, ssh_key_view(key), NO_STORE)
+
+
+def ssh_keys_reply(keys: Sequence[SshKey]) -> Reply:
+    """200 with a plain array, oldest first."""
+    return Reply(HTTPStatus.OK, [ssh_key_view(key) for key in keys], NO_STORE)
+
+
+def quoted(call: Call) -> Reply:
+    """200 with what a reserved rental would cost.
+
+    Raises:
+        Forbidden: the token may not read prices of its account.
+        ActionRefused: the price list has no such GPU type.
+    """
+    call.caller.require(Permission.READ_BILLING)
+    body = call.body(CalculateReservation)
+    quote = quote_of(
+        call.services.prices, body.gpu_type, body.gpu_count, body.storage_gb, body.reservation_months
+    )
+    if quote is None:
+        raise ActionRefused("GPUs of this type are not rented: GET /pricing lists those that are")
+    return Reply(HTTPStatus.OK, quote_view(quote), NO_STORE)
+
+
+def offered(call: OpenCall, offers: Sequence[NodeOffer]) -> Reply:
+    """200 with what nodes could give now."""
+    wanted = query_of(call.query, OfferFilter)
+    return Reply(HTTPStatus.OK, offer_views(offers, call.services.prices, wanted), PUBLIC_SECONDS)
+
+
+def pricing(call: OpenCall) -> Reply:
+    """200 with the list prices."""
+    return Reply(HTTPStatus.OK, pricing_view(call.services.prices), PUBLIC_SECONDS)
+
+
+def account_for(call: Call) -> Account:
+    """The account that a call is made for: see ``account_of``."""
+    return account_of(call.caller, call.headers.get("x-organization-id"))
+
+
+def vm_request(call: Call) -> VmRequest:
+    """What the body asks for, with the login resolved. From here on the password is only a hash."""
+    body = call.body(VmCreate)
+    if body.gpu_type not in call.services.prices.gpu_hourly:
+        raise ActionRefused("GPUs of this type are not rented: GET /pricing lists those that are")
+    return VmRequest(
+        node=body.node,
+        gpu_type=body.gpu_type,
+        gpu_count=body.gpu_count,
+        storage_gb=body.storage_gb,
+        template_vmid=body.template_vmid,
+        rental_type=RentalType(body.rental_type),
+        reservation_months=body.reservation_months,
+        login=_login(call, body),
+    )
+
+
+def _login(call: Call, body: VmCreate) -> Login:
+    if body.password is not None:
+        return login_with_password(call.services, call.caller, body.password)
+    return login_with_key(call.services, call.caller, account_for(call), body.ssh_key_id)
+
+
+def id_of(call: Call) -> str:
+    """The id in the path, in canonical form.
+
+    Raises:
+        NotFound: it has not the form of an id, so nothing has it.
+    """
+    text = call.path_parameters["id"]
+    try:
+        canonical = str(UUID(text))
+    except ValueError:
+        canonical = ""
+    if canonical != text.lower():
+        raise NotFound("the requested resource does not exist")
+    return canonical
+
+
+def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
+    """The query parameters that the model names.
+
+    Raises:
+        InvalidRequest: one of them is given twice.
+        QueryInvalid: one of them is not what the model takes.
+    """
+    given = {name: query[name] for name in model.model_fields if query.get(name)}
+    for name, values in given.items():
+        if len(values) > 1:
+            raise InvalidRequest(f"query {name}", "must be given once")
+    try:
+        return model.model_validate({name: values[0] for name, values in given.items()})
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+        raise QueryInvalid([dict(problem) for problem in problems]) from None

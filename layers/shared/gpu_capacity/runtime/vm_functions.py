@@ -1,0 +1,43 @@
+"""Lambda handlers of the VM API: two kinds of credentials, and a limited rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.http.vm_errors import VmErrors
+from gpu_capacity.http.vm_replies import account_for
+from gpu_capacity.runtime import composition
+from gpu_capacity.runtime.functions import api_function, open_function
+from gpu_capacity.services.rate_limit import Kind, admit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.http.call import Call, OpenCall, Reply
+    from gpu_capacity.runtime.functions import Verifier
+    from gpu_capacity.runtime.observability import LambdaHandler
+
+
+def vm_function(name: str, kind: Kind, handle: Callable[[Call], Reply]) -> LambdaHandler:
+    """A handler of the operation ``name`` for callers with an access token or an API key."""
+
+    def admitted(call: Call) -> Reply:
+        account = account_for(call)
+        admit(call.services, (account.organization_id, account.subject), kind)
+        return handle(call)
+
+    return api_function(name, VmErrors(), admitted, _credentials)
+
+
+def open_vm_function(name: str, handle: Callable[[OpenCall], Reply]) -> LambdaHandler:
+    """A handler of the operation ``name`` for anybody; who calls too often is told by the address."""
+
+    def admitted(call: OpenCall) -> Reply:
+        admit(call.services, (call.address,), Kind.READ)
+        return handle(call)
+
+    return open_function(name, VmErrors(), admitted)
+
+
+def _credentials() -> Verifier:
+    return composition.credentials()

@@ -1,0 +1,117 @@
+"""SSH keys of accounts, and how people will log in to a new VM."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.access import Permission
+from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, RaceLost
+from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.public_keys import PublicKeyInvalid, read_public_key
+from gpu_capacity.holders.ssh_keys import KEYS_PER_ACCOUNT_MAX, SshKey
+from gpu_capacity.holders.vm import AuthMethod, Login
+from gpu_capacity.services.passwords import hash_password
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Caller
+    from gpu_capacity.holders.account import Account
+    from gpu_capacity.services.context import Services
+
+ATTEMPTS_MAX: Final = 8
+
+
+def add_ssh_key(services: Services, caller: Caller, account: Account, name: str, text: str) -> SshKey:
+    """Put a public key on an account.
+
+    Raises:
+        Forbidden: the token may not write VMs.
+        InvalidRequest: the text is no public key that is accepted.
+        ActionRefused: the account has the key already, or as many as it may have.
+    """
+    caller.require(Permission.WRITE_VMS)
+    try:
+        public = read_public_key(text)
+    except PublicKeyInvalid as error:
+        raise InvalidRequest("body public_key", str(error)) from error
+    key = SshKey(
+        id=holder_id(services.ids.random_bytes()),
+        name=name,
+        public_key=public.line,
+        fingerprint=public.fingerprint,
+        created_at=services.clock.now(),
+    )
+    for attempt in range(ATTEMPTS_MAX):
+        ring = services.accounts.key_ring(account)
+        if any(known.fingerprint == key.fingerprint for known in ring.keys):
+            raise ActionRefused("this key is on the account already")
+        if ring.is_full:
+            raise ActionRefused(f"the account has {KEYS_PER_ACCOUNT_MAX} SSH keys, which is all it may have")
+        if services.accounts.change_key_ring(account, ring, ring.with_key(key)):
+            _audit(services, caller, "add_ssh_key", account, key)
+            return key
+        services.pause(attempt)
+    raise RaceLost("other requests changed the keys every time")
+
+
+def list_ssh_keys(services: Services, caller: Caller, account: Account) -> tuple[SshKey, ...]:
+    """The keys of an account, oldest first."""
+    caller.require(Permission.READ_VMS)
+    return services.accounts.key_ring(account).keys
+
+
+def delete_ssh_key(services: Services, caller: Caller, account: Account, key_id: str) -> SshKey:
+    """Take a key off an account. VMs that were made with it keep it: it is on their disks.
+
+    Raises:
+        Forbidden: the token may not write VMs.
+        NotFound: the account has no such key.
+    """
+    caller.require(Permission.WRITE_VMS)
+    for attempt in range(ATTEMPTS_MAX):
+        ring = services.accounts.key_ring(account)
+        key = ring.find(key_id)
+        if key is None:
+            raise NotFound("the SSH key does not exist")
+        if services.accounts.change_key_ring(account, ring, ring.without(key_id)):
+            _audit(services, caller, "delete_ssh_key", account, key)
+            return key
+        services.pause(attempt)
+    raise RaceLost("other requests changed the keys every time")
+
+
+def login_with_key(services: Services, caller: Caller, account: Account, key_id: str | None) -> Login:
+    """Log in with a key of the account, the oldest where none is named.
+
+    Raises:
+        Forbidden: the token may not write VMs, so nothing is told about keys.
+        ActionRefused: the account has no such key, or none at all.
+    """
+    caller.require(Permission.WRITE_VMS)
+    ring = services.accounts.key_ring(account)
+    if not ring.keys:
+        raise ActionRefused("the account has no SSH key: add one first, or use a password")
+    key = ring.keys[0] if key_id is None else ring.find(key_id)
+    if key is None:
+        raise ActionRefused("the account has no SSH key of this id")
+    return Login(AuthMethod.SSH_KEY, ssh_key_id=key.id, ssh_public_key=key.public_key)
+
+
+def login_with_password(services: Services, caller: Caller, password: str) -> Login:
+    """Log in with a password; only its hash is known from here on.
+
+    Raises:
+        Forbidden: the token may not write VMs, so no time is spent on hashing.
+    """
+    caller.require(Permission.WRITE_VMS)
+    return Login(AuthMethod.PASSWORD, password_hash=hash_password(password, services.ids.random_bytes()))
+
+
+def _audit(services: Services, caller: Caller, action: str, account: Account, key: SshKey) -> None:
+    services.telemetry.audit(
+        caller.subject,
+        action,
+        key.id,
+        "done",
+        organization=account.organization_id,
+        fingerprint=key.fingerprint,
+    )

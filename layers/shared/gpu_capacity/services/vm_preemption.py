@@ -1,0 +1,172 @@
+"""How a VM gets its slice of a node: what is free, or what interruptible VMs leave for it.
+
+One transaction at the time of the request records the newcomer, gives it the free GPUs of its slice, and
+tells every VM that stands in the rest when it has to leave (``preempt_at``). These keep running and keep
+their GPUs until then. After the notice one more transaction interrupts all of them and hands their GPUs to
+the newcomer. So nobody is told to leave for a request that was refused, nobody is interrupted by halves, and
+at no moment has a GPU two owners.
+
+If the newcomer goes away before, the marks go with it in the same transaction. If one of those told to leave
+goes by itself (stopped, destroyed), its GPUs pass to the newcomer when it gives them back: see ``release``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from gpu_capacity.errors import ActionRefused, StorageUnavailable
+from gpu_capacity.holders.vm import RentalType, VmStatus
+from gpu_capacity.placement.preemption import Candidate, choose_victims
+from gpu_capacity.placement.slices import choose_slice, largest_slice
+from gpu_capacity.services.vm_gpus import hand, read_gpus, unmarked, without_gpus
+
+if TYPE_CHECKING:
+    from gpu_capacity.holders.vm import Vm
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.vm_gpus import NodeGpus
+
+ACTOR = "vm-preemption"
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """The slice that a VM gets: whole, and who has to leave for it. ``free`` is what it can have at once."""
+
+    gpus: int
+    free: int
+    victims: tuple[Vm, ...]
+
+
+def take_slice(services: Services, before: Vm | None, wanted: Vm, count: int) -> Vm | None:
+    """Write a VM with a slice of its node; ``None`` when rivals were faster and it is to be planned anew.
+
+    Args:
+        services: the collaborators.
+        before: its record as it was read, ``None`` for a new VM.
+        wanted: the record as it is to be, but for its slice.
+        count: how many GPUs the node has.
+
+    Raises:
+        ActionRefused: the node cannot give the slice, on a strongly consistent read.
+    """
+    node = read_gpus(services, wanted, count)
+    if node is None:
+        raise ActionRefused("the node is out of service")
+    seat = _seat(services, wanted, node, count)
+    now = services.clock.now()
+    notice = services.limits.vm_notice_seconds if seat.victims else 0
+    after = replace(
+        wanted,
+        gpus=seat.free,
+        wants=seat.gpus if seat.victims else 0,
+        waits_for=tuple(victim.key for victim in seat.victims),
+        deadline=now + notice + services.limits.vm_start_seconds_max,
+    )
+    marks = [(v, replace(v, preempt_at=now + notice, preempted_by=after.key)) for v in seat.victims]
+    pod = hand(services, after, node, node.with_gpus(after.tag, after.gpus))
+    if before is None:
+        outcome = services.vms.create(after, marks, pod)
+    else:
+        outcome = services.vms.change([(before, after), *marks], pod)
+    if not outcome.stands:
+        services.telemetry.count("VmRacesLost")
+        return None
+    for victim in seat.victims:
+        services.telemetry.audit(
+            ACTOR,
+            "give_notice",
+            victim.id,
+            "told",
+            organization=victim.organization_id,
+            preempt_at=now + notice,
+        )
+    return after
+
+
+def evict(services: Services, vm: Vm, count: int) -> Vm | None:
+    """Interrupt all that a VM waits for and give it the rest of its slice; ``None`` after a lost race.
+
+    The caller has seen that the notice is over. What is read here is what the write insists on.
+    """
+    victims = services.vms.many(vm.waits_for)
+    leaving = [victims[key] for key in vm.waits_for if key in victims]
+    if any(v.status is not VmStatus.RUNNING or v.preempted_by != vm.key for v in leaving):
+        return None
+    node = read_gpus(services, vm, count)
+    if node is None or len(leaving) != len(vm.waits_for):
+        raise StorageUnavailable("the records and the node disagree", outcome_unknown=False)
+    for holder in (vm, *leaving):
+        node.demand(holder)
+    now = services.clock.now()
+    after = replace(
+        vm, status=VmStatus.STARTING, gpus=vm.wants, wants=0, waits_for=(), deadline=start_deadline(services)
+    )
+    interrupted = [(victim, interrupted_at(victim, now)) for victim in leaving]
+    owners = node.with_gpus(vm.tag, after.gpus, frozenset(victim.tag for victim in leaving))
+    pod = hand(services, vm, node, owners)
+    if not services.vms.change([(vm, after), *interrupted], pod).stands:
+        services.telemetry.count("VmRacesLost")
+        return None
+    for victim in leaving:
+        services.telemetry.count("VmsInterrupted")
+        services.telemetry.audit(
+            ACTOR, "interrupt", victim.id, "interrupted", organization=victim.organization_id
+        )
+    return after
+
+
+def marks_taken_back(services: Services, vm: Vm) -> list[tuple[Vm, Vm]]:
+    """What becomes of those that were told to leave for a VM that goes away itself."""
+    told = services.vms.many(vm.waits_for).values()
+    return [(victim, unmarked(victim)) for victim in told if victim.preempted_by == vm.key]
+
+
+def interrupted_at(vm: Vm, now: int) -> Vm:
+    """A VM that has lost its GPUs; its server is still to be taken away."""
+    return replace(
+        without_gpus(vm),
+        status=VmStatus.INTERRUPTED,
+        stopped_at=now,
+        ip_address=None,
+        unsettled_since=now,
+        attempt=vm.attempt + 1,
+    )
+
+
+def start_deadline(services: Services) -> int:
+    """When a start that begins now is given up."""
+    return services.clock.now() + services.limits.vm_start_seconds_max
+
+
+def _seat(services: Services, wanted: Vm, node: NodeGpus, count: int) -> Seat:
+    if not node.takes_new:
+        raise ActionRefused("the node takes no new VMs at the moment")
+    found = choose_slice(node.open, count, wanted.gpu_count)
+    if found is not None:
+        return Seat(found, found, ())
+    if wanted.rental_type is RentalType.INTERRUPTIBLE:
+        raise ActionRefused(_could_give(wanted, largest_slice(node.open, count)))
+    on_node = [vm for vm in services.vms.of_node(wanted.node) if vm.is_preemptible and vm.key != wanted.key]
+    candidates = [
+        Candidate(vm.id, vm.created_at, vm.gpus)
+        for vm in on_node
+        if vm.gpus and (node.owners or {}).get(vm.tag) == vm.gpus
+    ]
+    choice = choose_victims(node.open, count, wanted.gpu_count, candidates)
+    if choice is None:
+        reachable = node.open
+        for candidate in candidates:
+            reachable |= candidate.gpus
+        raise ActionRefused(_could_give(wanted, largest_slice(reachable, count)))
+    chosen = {victim.id for victim in choice.victims}
+    victims = tuple(vm for vm in on_node if vm.id in chosen)
+    return Seat(choice.gpus, choice.gpus & node.open, victims)
+
+
+def _could_give(wanted: Vm, largest: int) -> str:
+    if largest == 0:
+        return f"no GPU of the node is free for a VM of {wanted.gpu_count}"
+    return (
+        f"the node has no free slice of {wanted.gpu_count} GPUs; the largest that it could give has {largest}"
+    )

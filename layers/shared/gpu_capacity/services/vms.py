@@ -1,0 +1,303 @@
+"""Rent, read, start, stop and destroy VMs; what follows is in ``vm_lifecycle``.
+
+Every change is decided on a fresh reading and written under its conditions: the record's status and revision,
+the owners of the node's GPUs, and the status of every VM that has to leave. A lost race is planned anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.access import Permission
+from gpu_capacity.errors import ActionRefused, NotFound, RaceLost
+from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus, months_later
+from gpu_capacity.placement.slices import slice_counts
+from gpu_capacity.services.vm_gpus import gpus_in
+from gpu_capacity.services.vm_lifecycle import start_vm_workflow
+from gpu_capacity.services.vm_preemption import marks_taken_back, start_deadline, take_slice
+from gpu_capacity.services.vm_schedule import begun_again
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gpu_capacity.access import Caller
+    from gpu_capacity.dynamodb.inventory_store import NodePlace
+    from gpu_capacity.holders.account import Account
+    from gpu_capacity.holders.vm import Login
+    from gpu_capacity.placement.snapshot import Snapshot
+    from gpu_capacity.ports import Usage
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.topology.model import Flavor
+
+ATTEMPTS_MAX: Final = 16
+"""Lost races before a request is answered "try again": all rivals are at the same node."""
+
+_LABEL_DIGITS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class VmRequest:
+    """What is asked for, validated in form: counts of ``GPU_COUNTS``, months if and only if reserved."""
+
+    node: str
+    gpu_type: str
+    gpu_count: int
+    storage_gb: int
+    template_vmid: int
+    rental_type: RentalType
+    reservation_months: int | None
+    login: Login
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOffer:
+    """What a node could give now.
+
+    ``free`` is a mask over its GPUs; ``slices`` maps 1, 2, 4 and 8 to how many slices of that size are free.
+    """
+
+    node: str
+    region_id: str
+    flavor: Flavor
+    free: int
+    slices: Mapping[int, int]
+
+
+def create_vm(services: Services, caller: Caller, request: VmRequest, account: Account) -> Vm:
+    """Rent a VM: take its slice, tell those who have to leave, and start the workflow.
+
+    Raises:
+        Forbidden: the token may not write VMs.
+        ActionRefused: no such node, another GPU type there, or no room.
+        RaceLost: other requests changed the node every time.
+    """
+    caller.require(Permission.WRITE_VMS)
+    place = _node(services, caller, request)
+    wanted = _new_vm(services, request, account, place)
+    for attempt in range(ATTEMPTS_MAX):
+        vm = take_slice(services, None, wanted, place.gpus)
+        if vm is not None:
+            services.telemetry.count("VmsCreated")
+            return _proceed(services, caller, "create_vm", vm)
+        services.pause(attempt)
+    raise RaceLost("other requests changed the node every time")
+
+
+def get_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+    """One VM of the account's organization, destroyed or not.
+
+    Raises:
+        Forbidden: the token may not read VMs.
+        NotFound: absent, or another organization's.
+    """
+    caller.require(Permission.READ_VMS)
+    return _of(services, account, vm_id)
+
+
+def list_vms(services: Services, caller: Caller, account: Account, limit: int, offset: int) -> list[Vm]:
+    """The organization's VMs, destroyed ones included, newest first.
+
+    Raises:
+        Forbidden: the token may not read VMs.
+    """
+    caller.require(Permission.READ_VMS)
+    return services.vms.of_organization(account.organization_id)[offset : offset + limit]
+
+
+def start_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+    """Start a stopped or interrupted VM: it takes a slice again, unless its term let it keep its own.
+
+    Raises:
+        Forbidden, NotFound: as for reading.
+        ActionRefused: its status does not allow it, or its node has no room.
+        RaceLost: other requests changed the VM or the node every time.
+    """
+    caller.require(Permission.WRITE_VMS)
+    for attempt in range(ATTEMPTS_MAX):
+        vm = _of(services, account, vm_id)
+        if vm.status not in (VmStatus.STOPPED, VmStatus.INTERRUPTED):
+            raise ActionRefused(f"a VM that is {vm.status.value} cannot be started")
+        if vm.unsettled_since is not None:
+            raise ActionRefused("the VM is still being interrupted")
+        begun = _begin(services, vm)
+        if begun is not None:
+            return _proceed(services, caller, "start_vm", begun)
+        services.pause(attempt)
+    raise RaceLost("other requests changed the VM or the node every time")
+
+
+def stop_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+    """Stop a running VM; it will not be started again by itself.
+
+    Raises:
+        Forbidden, NotFound: as for reading.
+        ActionRefused: its status does not allow it.
+        RaceLost: other requests changed the VM every time.
+    """
+    caller.require(Permission.WRITE_VMS)
+    for attempt in range(ATTEMPTS_MAX):
+        vm = _of(services, account, vm_id)
+        if VmStatus.STOPPING not in TRANSITIONS[vm.status]:
+            raise ActionRefused(f"a VM that is {vm.status.value} cannot be stopped")
+        stopping = replace(
+            _unsettled(services, vm),
+            status=VmStatus.STOPPING,
+            auto_restart=None if vm.auto_restart is None else False,
+        )
+        if services.vms.change([(vm, stopping)]).stands:
+            return _proceed(services, caller, "stop_vm", stopping)
+        services.pause(attempt)
+    raise RaceLost("other requests changed the VM every time")
+
+
+def destroy_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+    """Destroy a VM for good; repeated, it changes nothing. Those told to leave for it may stay.
+
+    Raises:
+        Forbidden, NotFound: as for reading.
+        RaceLost: other requests changed the VM every time.
+    """
+    caller.require(Permission.WRITE_VMS)
+    for attempt in range(ATTEMPTS_MAX):
+        vm = _of(services, account, vm_id)
+        if vm.status is VmStatus.DESTROYED:
+            return vm
+        destroyed = replace(
+            _unsettled(services, vm),
+            status=VmStatus.DESTROYED,
+            waits_for=(),
+            wants=0,
+            ssh_public_key=None,
+            password_hash=None,
+            ip_address=None,
+            deadline=None,
+            stopped_at=vm.stopped_at or services.clock.now(),
+        )
+        if services.vms.change([(vm, destroyed), *marks_taken_back(services, vm)]).stands:
+            return _proceed(services, caller, "destroy_vm", destroyed)
+        services.pause(attempt)
+    raise RaceLost("other requests changed the VM every time")
+
+
+def free_offers(services: Services) -> list[NodeOffer]:
+    """What every node could give now that anybody may see, in region and node order."""
+    snapshots: dict[tuple[str, str], Snapshot] = {}
+    offers = []
+    for name, place in services.inventory.nodes().items():
+        if place.region.organizations:
+            continue
+        pair = (place.region.id, place.flavor.id)
+        if pair not in snapshots:
+            snapshots[pair] = services.inventory.fresh_snapshot(*pair)
+        node = gpus_in(snapshots[pair], place.pod_id, place.position, place.gpus)
+        free = node.open if node is not None else 0
+        offers.append(NodeOffer(name, place.region.id, place.flavor, free, slice_counts(free, place.gpus)))
+    return sorted(offers, key=lambda offer: (offer.region_id, offer.node))
+
+
+def usage_of(services: Services, vms: Sequence[Vm]) -> Mapping[str, Usage]:
+    """How busy the VMs are that run, by VM id, in one call of the provider.
+
+    Raises:
+        ProviderUnavailable: it does not answer.
+    """
+    owners = {vm.server_owner: vm.id for vm in vms if vm.status is VmStatus.RUNNING}
+    known = services.vm_provider.usage(sorted(owners)) if owners else {}
+    return {owners[owner]: usage for owner, usage in known.items()}
+
+
+def _new_vm(services: Services, request: VmRequest, account: Account, place: NodePlace) -> Vm:
+    now = services.clock.now()
+    identity = holder_id(services.ids.random_bytes())
+    shape, months = place.flavor.vm, request.reservation_months
+    assert shape is not None, "a node's flavor is one that is rented in slices"  # noqa: S101 - for the types
+    return Vm(
+        id=identity,
+        organization_id=account.organization_id,
+        subject=account.subject,
+        node=place.host.name,
+        region_id=place.region.id,
+        flavor_id=place.flavor.id,
+        pod_id=place.pod_id,
+        position=place.position,
+        host_id=place.host.id,
+        gpu_type=shape.gpu_type,
+        gpu_count=request.gpu_count,
+        storage_gb=request.storage_gb,
+        ram_gb=place.flavor.memory_gib * request.gpu_count // place.gpus,
+        cpu_cores=place.flavor.cpus * request.gpu_count // place.gpus,
+        cpu_model=shape.cpu_model,
+        pcie_gen=shape.pcie_gen,
+        template_vmid=request.template_vmid,
+        rental_type=request.rental_type,
+        reservation_id=holder_id(services.ids.random_bytes()) if months else None,
+        reservation_months=months,
+        term_ends_at=months_later(now, months) if months else None,
+        auth_method=request.login.method,
+        ssh_key_id=request.login.ssh_key_id,
+        ssh_public_key=request.login.ssh_public_key,
+        password_hash=request.login.password_hash,
+        auto_restart=True if request.rental_type is RentalType.INTERRUPTIBLE else None,
+        status=VmStatus.CREATING,
+        created_at=now,
+        instance_label=f"{place.host.name}-{identity[:_LABEL_DIGITS]}",
+        runs=1,
+        unsettled_since=now,
+    )
+
+
+def _node(services: Services, caller: Caller, request: VmRequest) -> NodePlace:
+    """The node that is asked for, as far as the caller may know of it; a "no" is said on a fresh reading."""
+    place = services.inventory.node(request.node)
+    if _mismatch(place, caller, request):
+        place = services.inventory.nodes().get(request.node)
+    problem = _mismatch(place, caller, request)
+    if place is None or problem is not None:
+        raise ActionRefused(problem or "the node does not exist")
+    return place
+
+
+def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> str | None:
+    if place is None or not (caller.is_operator or place.region.is_visible_to(caller.organizations)):
+        return "the node does not exist"
+    if place.flavor.vm is None or place.flavor.vm.gpu_type != request.gpu_type:
+        return "the node has GPUs of another type"
+    if request.gpu_count > place.gpus:
+        return f"the node has only {place.gpus} GPUs"
+    return None
+
+
+def _begin(services: Services, vm: Vm) -> Vm | None:
+    """Write a VM that is being started by its user; ``None`` after a lost race."""
+    place = services.inventory.node(vm.node)
+    if place is None or place.host.id != vm.host_id:
+        raise ActionRefused("the node is out of service")
+    begun = begun_again(services, vm)
+    if vm.auto_restart is not None:
+        begun = replace(begun, auto_restart=True)
+    if vm.gpus:
+        begun = replace(begun, deadline=start_deadline(services))
+        return begun if services.vms.change([(vm, begun)]).stands else None
+    return take_slice(services, vm, begun, place.gpus)
+
+
+def _unsettled(services: Services, vm: Vm) -> Vm:
+    """With work for the next execution of a workflow."""
+    return replace(vm, unsettled_since=services.clock.now(), attempt=vm.attempt + 1)
+
+
+def _of(services: Services, account: Account, vm_id: str) -> Vm:
+    vm = services.vms.get((account.organization_id, vm_id))
+    if vm is None:
+        raise NotFound("the VM does not exist")
+    return vm
+
+
+def _proceed(services: Services, caller: Caller, action: str, vm: Vm) -> Vm:
+    services.telemetry.audit(
+        caller.subject, action, vm.id, "accepted", organization=vm.organization_id, node=vm.node
+    )
+    start_vm_workflow(services, vm)
+    return vm

@@ -1,0 +1,155 @@
+from __future__ import annotations
+
+import pytest
+
+from gpu_capacity.errors import ActionRefused
+from gpu_capacity.holders.vm import VmStatus
+from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.services.vm_schedule import restart_vms
+from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED, Scene
+
+
+def full_node(scene: Scene) -> list[object]:
+    return [scene.running(2, INTERRUPTIBLE) for _ in range(4)]
+
+
+@pytest.mark.parametrize("rental", [ON_DEMAND, RESERVED])
+def test_the_newest_interruptible_vm_leaves_after_its_notice(rental: object) -> None:
+    scene = Scene()
+    *stays, newest = [scene.running(2, INTERRUPTIBLE) for _ in range(4)]
+    newcomer = scene.create(2, rental)  # type: ignore[arg-type]
+    scene.engine.run()
+    told = scene.now(newest)
+    assert told.status is VmStatus.RUNNING
+    assert told.preempt_at == newcomer.created_at + scene.services.limits.vm_notice_seconds
+    assert scene.status(newcomer) == "creating"
+    assert scene.now(newcomer).gpus == 0
+    scene.engine.settle()
+    assert scene.status(newest) == "interrupted"
+    assert scene.status(newcomer) == "running"
+    assert scene.now(newcomer).gpus == newest.gpus
+    assert [scene.status(vm) for vm in stays] == ["running"] * 3
+    assert scene.audit() == []
+
+
+def test_free_gpus_of_the_slice_are_taken_at_once() -> None:
+    scene = Scene()
+    for _ in range(3):
+        scene.running(2, ON_DEMAND)
+    victim = scene.running(1, INTERRUPTIBLE)
+    newcomer = scene.create(2)
+    assert scene.now(newcomer).gpus == 0b1000_0000
+    with pytest.raises(ActionRefused, match="no GPU of the node is free"):
+        scene.create(1)
+    scene.engine.settle()
+    assert scene.status(victim) == "interrupted"
+    assert scene.audit() == []
+
+
+def test_a_request_that_even_preemption_cannot_serve_tells_nobody_to_leave() -> None:
+    scene = Scene()
+    stays = scene.running(4, ON_DEMAND)
+    guests = [scene.running(2, INTERRUPTIBLE) for _ in range(2)]
+    with pytest.raises(ActionRefused, match="largest that it could give has 4"):
+        scene.create(8)
+    assert all(scene.now(vm).preempted_by is None for vm in (stays, *guests))
+
+
+def test_an_interruptible_request_preempts_nobody() -> None:
+    scene = Scene()
+    full_node(scene)
+    with pytest.raises(ActionRefused, match="no GPU of the node is free"):
+        scene.create(1, INTERRUPTIBLE)
+
+
+def test_destroying_the_newcomer_within_the_notice_lets_everybody_stay() -> None:
+    scene = Scene()
+    victim = scene.running(8, INTERRUPTIBLE)
+    newcomer = scene.create(4)
+    scene.engine.run()
+    destroy_vm(scene.services, scene.caller, newcomer.id, ACCOUNT)
+    scene.engine.settle()
+    now = scene.now(victim)
+    assert (now.status, now.preempt_at, now.preempted_by) == (VmStatus.RUNNING, None, None)
+    assert scene.owners() == {victim.tag: 0xFF}
+    assert scene.audit() == []
+
+
+@pytest.mark.parametrize("leave", [stop_vm, destroy_vm])
+def test_gpus_of_one_that_leaves_by_itself_pass_to_the_newcomer(leave: object) -> None:
+    scene = Scene()
+    victim = scene.running(8, INTERRUPTIBLE)
+    newcomer = scene.create(4)
+    leave(scene.services, scene.caller, victim.id, ACCOUNT)  # type: ignore[operator]
+    for _ in range(6):
+        scene.engine.run()
+        scene.world.clock.advance(5)
+    assert scene.now(victim).status in (VmStatus.STOPPED, VmStatus.DESTROYED)
+    assert scene.owners() == {newcomer.tag: 0b1111}
+    scene.engine.settle()
+    assert scene.status(newcomer) == "running"
+    assert scene.audit() == []
+
+
+def test_a_marked_vm_is_not_told_to_leave_for_a_second_newcomer() -> None:
+    scene = Scene()
+    victim = scene.running(8, INTERRUPTIBLE)
+    scene.create(4)
+    with pytest.raises(ActionRefused):
+        scene.create(4)
+    assert scene.now(victim).preempted_by is not None
+
+
+def test_starting_an_on_demand_vm_preempts_as_creating_does() -> None:
+    scene = Scene()
+    vm = scene.running(8)
+    stop_vm(scene.services, scene.caller, vm.id, ACCOUNT)
+    scene.engine.settle()
+    victim = scene.running(8, INTERRUPTIBLE)
+    start_vm(scene.services, scene.caller, vm.id, ACCOUNT)
+    scene.engine.settle()
+    assert (scene.status(vm), scene.status(victim)) == ("running", "interrupted")
+    assert scene.audit() == []
+
+
+def test_interrupted_vms_restart_oldest_first_when_room_returns() -> None:
+    scene = Scene()
+    first, second = scene.running(4, INTERRUPTIBLE), scene.running(4, INTERRUPTIBLE)
+    newcomer = scene.running(8)
+    assert (scene.status(first), scene.status(second)) == ("interrupted", "interrupted")
+    assert restart_vms(scene.services) == 0
+    guest = scene.create(8, node="vm02")
+    destroy_vm(scene.services, scene.caller, guest.id, ACCOUNT)
+    destroy_vm(scene.services, scene.caller, newcomer.id, ACCOUNT)
+    scene.engine.settle()
+    assert (scene.status(first), scene.status(second)) == ("running", "running")
+    assert scene.now(first).gpus == 0b1111
+    assert scene.audit() == []
+
+
+def test_one_without_room_does_not_keep_a_smaller_one_waiting() -> None:
+    scene = Scene()
+    big = scene.running(8, INTERRUPTIBLE)
+    scene.running(4)
+    small = scene.running(4, INTERRUPTIBLE)
+    newcomer = scene.running(4)
+    assert (scene.status(big), scene.status(small)) == ("interrupted", "interrupted")
+    destroy_vm(scene.services, scene.caller, newcomer.id, ACCOUNT)
+    scene.engine.settle()
+    assert (scene.status(big), scene.status(small)) == ("interrupted", "running")
+    assert scene.audit() == []
+
+
+def test_an_execution_that_died_in_the_notice_is_started_again_and_finishes() -> None:
+    scene = Scene()
+    victim = scene.running(8, INTERRUPTIBLE)
+    newcomer = scene.create(8)
+    scene.engine.run()
+    (name,) = scene.engine.executions
+    scene.engine.kill(name)
+    scene.world.clock.advance(61)
+    assert reconcile(scene.services).restarted == 1
+    scene.engine.settle()
+    assert (scene.status(victim), scene.status(newcomer)) == ("interrupted", "running")
+    assert scene.audit() == []

@@ -1,0 +1,21 @@
+"""Stages for the tests of the VM API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vms.edge.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """The VM nodes of the sample fleet, and no account has anything."""
+    new = Stage(monkeypatch)
+    yield new
+    # What was built on the replaced clients must not outlive them.
+    new.restart()

@@ -1,0 +1,160 @@
+"""Every event file of the VM API through the real handler."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+import pytest
+
+from gpu_capacity.http import vm_models as models
+from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.shapes import VM_PREFIXES
+from tests.vms.edge.stage import EVENTS, SAMPLE_KEY, SAMPLE_VM, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic import BaseModel
+
+FUNCTIONS: Final = sorted(o.name for o in OPERATIONS.values() if o.path.startswith(VM_PREFIXES))
+NO_TOKEN: Final = 'Bearer realm="gpu-capacity"'
+
+
+def nothing(stage: Stage) -> None:
+    """No account has anything."""
+
+
+def a_key(stage: Stage) -> None:
+    """The account has an SSH key."""
+    stage.with_ssh_key()
+
+
+def a_vm(stage: Stage) -> None:
+    """The account has an SSH key and a VM that is being made."""
+    stage.with_vm()
+
+
+Case: TypeAlias = "tuple[int, type[BaseModel] | None, Callable[[Stage], None]]"
+
+_ONE: Final[dict[str, Case]] = {
+    "found": (200, models.VmRead, a_vm),
+    "unknown": (404, None, a_vm),
+    "foreign": (404, None, a_vm),
+    "id_malformed": (404, None, a_vm),
+    "token_missing": (401, None, a_vm),
+    "permission_missing": (403, None, a_vm),
+}
+CASES: Final[dict[str, dict[str, Case]]] = {
+    "create_vm": {
+        "on_demand": (201, models.VmRead, a_key),
+        "minimal": (201, models.VmRead, a_key),
+        "interruptible": (201, models.VmRead, a_key),
+        "reserved": (201, models.VmRead, a_key),
+        "with_password": (201, models.VmRead, nothing),
+        "with_named_key": (201, models.VmRead, a_key),
+        "months_missing": (422, None, a_key),
+        "months_not_reserved": (422, None, a_key),
+        "password_missing": (422, None, a_key),
+        "password_too_short": (422, None, a_key),
+        "body_invalid": (422, None, a_key),
+        "body_not_json": (422, None, a_key),
+        "node_unknown": (400, None, a_key),
+        "gpu_type_wrong": (400, None, a_key),
+        "key_unknown": (400, None, a_key),
+        "token_missing": (401, None, a_key),
+        "token_expired": (401, None, a_key),
+        "permission_missing": (403, None, a_key),
+    },
+    "get_vm": dict(_ONE),
+    "destroy_vm": dict(_ONE),
+    # A VM that is being made can be destroyed, but neither started nor stopped.
+    "start_vm": _ONE | {"found": (400, None, a_vm)},
+    "stop_vm": _ONE | {"found": (400, None, a_vm)},
+    "list_vms": {
+        "all": (200, models.VmRead, a_vm),
+        "page": (200, models.VmRead, a_vm),
+        "limit_malformed": (422, None, a_vm),
+        "token_missing": (401, None, a_vm),
+        "permission_missing": (403, None, a_vm),
+    },
+    "calculate_reservation": {
+        "quoted": (200, models.QuoteRead, nothing),
+        "gpu_type_unknown": (400, None, nothing),
+        "body_invalid": (422, None, nothing),
+        "token_missing": (401, None, nothing),
+        "permission_missing": (403, None, nothing),
+    },
+    "search_offers": {
+        "all": (200, models.OfferRead, nothing),
+        "filtered": (200, models.OfferRead, nothing),
+        "count_malformed": (422, None, nothing),
+    },
+    "get_pricing": {"answered": (200, models.PricingRead, nothing)},
+    "create_ssh_key": {
+        "ed25519": (201, models.SshKeyRead, nothing),
+        "not_a_key": (422, None, nothing),
+        "body_invalid": (422, None, nothing),
+        "token_missing": (401, None, nothing),
+        "permission_missing": (403, None, nothing),
+    },
+    "list_ssh_keys": {
+        "all": (200, models.SshKeyRead, a_key),
+        "token_missing": (401, None, a_key),
+        "permission_missing": (403, None, a_key),
+    },
+    "delete_ssh_key": {
+        "found": (200, models.SshKeyRead, a_key),
+        "unknown": (404, None, a_key),
+        "id_malformed": (404, None, a_key),
+        "token_missing": (401, None, a_key),
+        "permission_missing": (403, None, a_key),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "case"), [(function, case) for function, cases in CASES.items() for case in cases]
+)
+def test_an_event_is_answered_as_the_contract_says(stage: Stage, function: str, case: str) -> None:
+    status, model, before = CASES[function][case]
+    before(stage)
+    answer = stage.send(function, case)
+    assert answer.status == status, answer
+    assert answer.headers["content-type"] == "application/json"
+    if model is None:
+        _assert_is_an_error(answer.json, status)
+        assert answer.headers["x-trace-id"] == "6a17b9000123456789abcdef01234567"
+    else:
+        found = answer.json if isinstance(answer.json, list) else [answer.json]
+        assert found
+        for entry in found:
+            # Every published field is there, and no other.
+            assert set(entry) == set(model.model_fields)
+            model.model_validate(entry)
+
+
+def _assert_is_an_error(body: Any, status: int) -> None:
+    models.DetailRead.model_validate(body)
+    assert set(body) == {"detail"}
+    assert isinstance(body["detail"], list) == (status == 422)
+
+
+def test_every_event_file_is_expected() -> None:
+    written = {f: {path.stem for path in (EVENTS / f).glob("*.json")} for f in FUNCTIONS}
+    assert written == {function: set(cases) for function, cases in CASES.items()}
+
+
+def test_the_id_in_the_sample_events_is_that_of_the_vm(stage: Stage) -> None:
+    assert stage.with_vm().send("get_vm", "found").json["id"] == SAMPLE_VM
+    assert stage.send("list_ssh_keys", "all").json[0]["id"] == SAMPLE_KEY
+
+
+@pytest.mark.parametrize("function", [f for f in FUNCTIONS if "token_missing" in CASES[f]])
+def test_who_sends_no_token_is_challenged(stage: Stage, function: str) -> None:
+    answer = stage.send(function, "token_missing")
+    assert answer.headers["www-authenticate"] == NO_TOKEN
+
+
+@pytest.mark.parametrize("function", ["search_offers", "get_pricing"])
+def test_offers_and_prices_are_for_everybody(stage: Stage, function: str) -> None:
+    assert stage.send(function, {"search_offers": "all", "get_pricing": "answered"}[function]).status == 200

@@ -1,0 +1,62 @@
+"""Passwords are hashed once, and told nobody."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from gpu_capacity.http.vm_models import VmCreate
+from gpu_capacity.services.passwords import hash_password
+from tests.vms.edge.stage import Stage, read
+
+PASSWORD = "correct horse battery staple"  # that of the sample event
+
+
+@pytest.mark.parametrize(
+    ("password", "salt", "expected"),
+    # Made with this code once and checked then with crypt(3) of libxcrypt, which reads this form.
+    [
+        (
+            "correct horse battery",
+            bytes(range(16)),
+            "$7$D6..../.....2U.1EE/4Q.07ck0AoU1D.$iK4whFcbSm43QaoIMAMVfGOSncywVZAp6kPP1IDIfbD",
+        ),
+        (
+            "p\u00e4\u00dfw\u00f6rd-\u00fcn\u00efcode",
+            b"\xff" * 16,
+            "$7$D6..../....zzzzzzzzzzzzzzzzzzzzz1$gSSnfzHrnvawLEmlacylZPFuQeTAdRixBlew3hYsQj5",
+        ),
+    ],
+)
+def test_the_hash_is_one_that_a_linux_guest_takes(password: str, salt: bytes, expected: str) -> None:
+    assert hash_password(password, salt) == expected
+
+
+def test_equal_passwords_have_different_hashes() -> None:
+    assert hash_password(PASSWORD, b"a" * 16) != hash_password(PASSWORD, b"b" * 16)
+
+
+def test_the_record_has_the_hash_and_no_answer_or_log_has_either(stage: Stage) -> None:
+    created = stage.send("create_vm", "with_password")
+    (record,) = [i for i in stage.db.dump()["holders"] if i["sk"]["S"].startswith("VM#")]
+    kept = record["password_hash"]["S"]
+    assert re.fullmatch(r"\$7\$D6..../....[./0-9A-Za-z]{22}\$[./0-9A-Za-z]{43}", kept)
+    listed = stage.send("list_vms", "all")
+    told = created.text + listed.text + stage.log + json.dumps(stage.db.dump(), default=str)
+    assert PASSWORD not in told
+    assert kept not in created.text + listed.text + stage.log
+    assert "password" not in created.text + listed.text
+
+
+def test_a_refused_password_is_not_repeated(stage: Stage) -> None:
+    refused = stage.send("create_vm", "password_too_short")
+    assert refused.status == 422
+    assert "too short" not in refused.text + stage.log
+
+
+def test_a_password_is_in_no_text_that_is_made_of_the_request() -> None:
+    body = VmCreate.model_validate_json(read("create_vm", "with_password")["body"])
+    assert body.password == PASSWORD
+    assert PASSWORD not in f"{body!r} {body}"

@@ -1,0 +1,105 @@
+"""How many requests a minute: an account's reads and writes, and an address's where there is no token."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.dynamodb.account_store import COUNTER_SECONDS
+from tests.support.world import HOLDERS
+from tests.vms.edge.stage import Stage, read, token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Three reads and two writes a minute, at the beginning of one."""
+    stage = Stage(monkeypatch, VM_READS_PER_MINUTE="3", VM_WRITES_PER_MINUTE="2")
+    stage.clock.advance(-stage.clock.now() % 60)
+    yield stage
+    stage.restart()
+
+
+def reads(stage: Stage, times: int, authorization: str | None = None) -> list[int]:
+    return [stage.send("list_vms", "all", authorization=authorization).status for _ in range(times)]
+
+
+def test_the_request_after_the_last_admitted_one_is_refused(strict: Stage) -> None:
+    assert reads(strict, 4) == [200, 200, 200, 429]
+
+
+def test_the_refusal_says_when_the_next_minute_begins(strict: Stage) -> None:
+    reads(strict, 3)
+    strict.clock.advance(13)
+    refused = strict.send("list_vms", "all")
+    assert refused.headers["retry-after"] == "47"
+    assert refused.detail == "too many requests: wait, then go on"
+
+
+def test_who_waits_as_long_as_was_said_is_admitted(strict: Stage) -> None:
+    reads(strict, 3)
+    strict.clock.advance(59)
+    refused = strict.send("list_vms", "all")
+    strict.clock.advance(int(refused.headers["retry-after"]))
+    assert reads(strict, 4) == [200, 200, 200, 429]
+
+
+def test_reads_and_writes_are_counted_apart(strict: Stage) -> None:
+    assert reads(strict, 4)[-1] == 429
+    writes = [strict.send("create_vm", "node_unknown").status for _ in range(3)]
+    assert writes == [400, 400, 429]
+
+
+def test_the_calculator_counts_as_a_read(strict: Stage) -> None:
+    statuses = [strict.send("calculate_reservation", "quoted").status for _ in range(4)]
+    assert statuses == [200, 200, 200, 429]
+
+
+def test_accounts_do_not_use_up_each_others_requests(strict: Stage) -> None:
+    assert reads(strict, 4)[-1] == 429
+    other = f"Bearer {token(sub='another@example.com')}"
+    assert reads(strict, 1, authorization=other) == [200]
+
+
+def test_a_key_and_a_token_of_one_account_share_its_requests(strict: Stage) -> None:
+    assert reads(strict, 2) == [200, 200]
+    assert reads(strict, 2, authorization=strict.api_key()) == [200, 429]
+
+
+def test_a_refused_request_is_not_counted_and_does_nothing(strict: Stage) -> None:
+    strict.with_ssh_key()
+    assert strict.send("create_vm", "minimal").status == 201
+    before = strict.db.dump()
+    assert strict.send("create_vm", "minimal").status == 429
+    assert strict.db.dump() == before
+
+
+def test_a_request_that_is_not_authenticated_counts_for_nobody(strict: Stage) -> None:
+    before = strict.db.dump()
+    assert [strict.send("list_vms", "token_missing").status for _ in range(5)] == [401] * 5
+    assert strict.db.dump() == before
+
+
+def test_without_a_token_the_address_is_counted(strict: Stage) -> None:
+    assert [strict.send("get_pricing", "answered").status for _ in range(4)] == [200, 200, 200, 429]
+    elsewhere = read("get_pricing", "answered")
+    elsewhere["requestContext"]["identity"]["sourceIp"] = "198.51.100.4"
+    assert strict.send("get_pricing", event=elsewhere).status == 200
+
+
+def test_the_address_is_the_gateways_and_not_what_the_caller_writes(strict: Stage) -> None:
+    for number in range(4):
+        event = read("get_pricing", "answered")
+        event["headers"]["X-Forwarded-For"] = f"198.51.100.{number}"
+        answer = strict.send("get_pricing", event=event)
+    assert answer.status == 429
+
+
+def test_counters_vanish_by_themselves(strict: Stage) -> None:
+    reads(strict, 1)
+    (counter,) = [i for i in strict.db.dump()[HOLDERS] if i["pk"]["S"].startswith("RATE#")]
+    assert int(counter["expires_at"]["N"]) == strict.clock.now() + COUNTER_SECONDS
+    assert "developer" not in counter["pk"]["S"]

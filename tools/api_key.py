@@ -1,0 +1,91 @@
+"""Give, list and revoke API keys of the VM API: `make -s api-key ORG=… [SUBJECT=… SCOPE=… | REVOKE=…]`.
+
+With SUBJECT a key is made for that subject of the organization and printed: kept nowhere, it is not
+shown again. SCOPE is read_write (the default), read_only or billing_only. With REVOKE the key of that id
+stops working at once. With ORG alone the keys of the organization are listed. With STACK the deployed stack
+of that name is meant, in the account and region of the usual AWS settings; without it the running local one.
+"""
+
+import argparse
+import getpass
+import sys
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gpu_capacity.access import Scope
+from gpu_capacity.adapters.system import SystemClock, SystemIds
+from gpu_capacity.dynamodb.account_store import AccountStore
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.errors import CapacityError
+from gpu_capacity.holders.account import Account
+from gpu_capacity.holders.api_keys import ApiKey
+from gpu_capacity.services.api_keys import ApiKeyBook
+from tools.local_stack.errors import LaunchError
+from tools.operator_stack import Stderr, stack_of
+
+_USAGE = "usage: make -s api-key ORG=<organization id> [SUBJECT=<who> SCOPE=<scope> | REVOKE=<key id>]"
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Read the command line; an empty value is one not given, which is how make passes an unset variable."""
+    parser = argparse.ArgumentParser(prog="make api-key", description=__doc__)
+    parser.add_argument("--org", default="", help="organization id (ORG=)")
+    parser.add_argument("--subject", default="", help="whose key it will be, as in its tokens (SUBJECT=)")
+    parser.add_argument("--scope", default="", help=f"{', '.join(Scope)} (SCOPE=)")
+    parser.add_argument("--revoke", default="", help="id of a key, as the list shows it (REVOKE=)")
+    parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
+    parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
+    return parser.parse_args(arguments)
+
+
+def answer(options: argparse.Namespace, book: ApiKeyBook) -> str:
+    """Do what the options ask for; the lines to print.
+
+    Raises:
+        LaunchError: the options are incomplete or contradict each other.
+        NotFound: there is no key of that id.
+    """
+    if not options.org or (options.subject and options.revoke):
+        raise LaunchError(_USAGE)
+    if options.revoke:
+        return _line(book.revoke(options.org, options.revoke))
+    if not options.subject:
+        return "\n".join(_line(key) for key in book.list(options.org)) or "no API keys"
+    if options.scope and options.scope not in list(Scope):
+        raise LaunchError(f"SCOPE is one of {', '.join(Scope)}")
+    scope = Scope(options.scope or Scope.READ_WRITE)
+    key, _ = book.create(Account(options.org, options.subject), scope)
+    return key
+
+
+def main() -> int:
+    """Print the answer, or one line on stderr."""
+    options = parse(sys.argv[1:])
+    try:
+        client, outputs = stack_of(options.stack, options.state)
+        book = ApiKeyBook(
+            accounts=AccountStore(Database(client), outputs["HoldersTableName"]),
+            clock=SystemClock(),
+            ids=SystemIds(),
+            telemetry=Stderr(),
+            actor=f"operator:{getpass.getuser()}",
+        )
+        print(answer(options, book))
+    except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _line(key: ApiKey) -> str:
+    state = "active" if key.revoked_at is None else f"revoked {_day(key.revoked_at)}"
+    return f"{key.id}  {key.scope.value:12}  {_day(key.created_at)}  {state:20}  {key.subject}"
+
+
+def _day(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

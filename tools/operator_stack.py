@@ -1,0 +1,49 @@
+"""Which stack an operator's command works on, and where its audit lines go."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from tools.local_stack.launch import clients
+from tools.local_stack.state import DEFAULT_STATE, State
+
+
+class Stderr:
+    """Audit lines on stderr, so that stdout is the answer alone."""
+
+    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
+        """Nobody collects a command's metrics."""
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
+        """Who did what to which thing."""
+        print("audit:", actor, action, target, outcome, details, file=sys.stderr)
+
+    def info(self, message: str, **details: object) -> None:
+        """A fact."""
+        print(message, details, file=sys.stderr)
+
+    def warning(self, message: str, **details: object) -> None:
+        """A fact that somebody should look at."""
+        print(message, details, file=sys.stderr)
+
+
+def stack_of(stack: str, state: str) -> tuple[Any, dict[str, str]]:
+    """A DynamoDB client and the outputs of a deployed stack, or without its name those of the local one.
+
+    Raises:
+        LaunchError: no local stack is running on that state folder.
+    """
+    return _deployed(stack) if stack else _local(state)
+
+
+def _local(state: str) -> tuple[Any, dict[str, str]]:
+    running = State(Path(state or DEFAULT_STATE)).read_running()
+    return clients(running["emulatorUrl"])("dynamodb"), running["outputs"]
+
+
+def _deployed(stack: str) -> tuple[Any, dict[str, str]]:
+    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    return boto3.client("dynamodb"), outputs

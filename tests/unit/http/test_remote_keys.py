@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 import json
 import time
+import urllib.error
 import urllib.request
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.http.tokens import RemoteKeys
 
@@ -47,7 +50,11 @@ class Issuer:
 @pytest.fixture
 def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
     published = Issuer()
-    monkeypatch.setattr(urllib.request, "urlopen", published.open)
+    monkeypatch.setattr(
+        urllib.request.OpenerDirector,
+        "open",
+        lambda _opener, *args, **options: published.open(*args, **options),
+    )
     monkeypatch.setattr(time, "monotonic", lambda: published.now)
     yield published
     monkeypatch.undo()
@@ -131,3 +138,12 @@ def test_after_a_failure_the_next_request_tries_again(issuer: Issuer) -> None:
     issuer.down = False
 
     assert _ids(keys) == ["first"]
+
+
+def test_a_redirect_off_tls_is_not_followed() -> None:
+    request = urllib.request.Request("https://issuer.example.com/keys")
+
+    with pytest.raises(urllib.error.URLError, match="without TLS"):
+        OnlyToHttps().redirect_request(
+            request, io.BytesIO(), 302, "Found", Message(), "http://issuer.example.com/keys"
+        )

@@ -14,13 +14,19 @@ class FakeClock:
     """Stands still until it is moved."""
 
     def __init__(self, now: int = 1_780_000_000) -> None:
-        self._now = now
+        self._now_ms = now * 1000
 
     def now(self) -> int:
-        return self._now
+        return self._now_ms // 1000
+
+    def now_ms(self) -> int:
+        return self._now_ms
 
     def advance(self, seconds: int) -> None:
-        self._now += seconds
+        self._now_ms += seconds * 1000
+
+    def advance_ms(self, milliseconds: int) -> None:
+        self._now_ms += milliseconds
 
 
 class CountingIds:

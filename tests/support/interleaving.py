@@ -12,6 +12,7 @@ is a list of turns, a run is repeatable, and all schedules can be gone through o
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -26,12 +27,15 @@ STEPS_MAX = 500
 
 
 class Schedule:
-    """One order of turns: those given first, then always the first client that can go on."""
+    """One order of turns: those given first, then each client goes on as long as it can.
+
+    A turn is a place in the list of clients that could go on: the one that ran last comes first.
+    """
 
     def __init__(self, turns: Sequence[int]) -> None:
         self._given = turns
-        self.taken: list[tuple[int, int]] = []
-        """(place of the chosen client among those that could go on, how many could)."""
+        self._last: _Turn | None = None
+        self.taken: list[_Choice] = []
 
     def run(self, db: MemoryDynamoDB, clients: Sequence[Client]) -> list[object]:
         """Run all clients to their ends: what each returned, or the exception that it raised."""
@@ -49,34 +53,52 @@ class Schedule:
             while alive := [turn for turn in turns if not turn.done]:
                 self._choose(alive).go_on()
         finally:
-            del db.interrupt
             db.interrupt = _go_on
         return [turn.result for turn in turns]
 
     def _choose(self, alive: list[_Turn]) -> _Turn:
         step = len(self.taken)
         assert step < STEPS_MAX
-        choice = self._given[step] if step < len(self._given) else 0
-        self.taken.append((choice, len(alive)))
-        return alive[choice]
+        in_order = sorted(alive, key=lambda turn: turn is not self._last)
+        place = self._given[step] if step < len(self._given) else 0
+        self.taken.append(_Choice(place, len(alive), self._last in alive))
+        self._last = in_order[place]
+        return self._last
 
-    def next_turns(self) -> list[int] | None:
+    def next_turns(self, interruptions_max: int) -> list[int] | None:
         """The turns of the schedule after this one, in depth-first order; ``None`` after the last."""
         for step in range(len(self.taken) - 1, -1, -1):
-            choice, choices = self.taken[step]
-            if choice + 1 < choices:
-                return [taken for taken, _ in self.taken[:step]] + [choice + 1]
+            choice, before = self.taken[step], self.taken[:step]
+            interruptions = sum(one.interrupts for one in before) + choice.interruptible
+            if choice.place + 1 < choice.places and interruptions <= interruptions_max:
+                return [one.place for one in before] + [choice.place + 1]
         return None
 
 
-def every_interleaving() -> Iterator[Schedule]:
-    """All schedules. Each must be run before the next is asked for."""
+@dataclass(frozen=True)
+class _Choice:
+    """A turn that was taken: its place, of how many, and whether the client before it could have gone on."""
+
+    place: int
+    places: int
+    interruptible: bool
+
+    @property
+    def interrupts(self) -> bool:
+        return self.interruptible and self.place > 0
+
+
+def every_interleaving(interruptions_max: int = STEPS_MAX) -> Iterator[Schedule]:
+    """All schedules, or all that interrupt a client that could go on at most so many times.
+
+    Each must be run before the next is asked for.
+    """
     turns: list[int] | None = []
     while turns is not None:
         schedule = Schedule(turns)
         yield schedule
         assert schedule.taken, "a schedule must be run before the next one"
-        turns = schedule.next_turns()
+        turns = schedule.next_turns(interruptions_max)
 
 
 class _Turn:

@@ -224,7 +224,11 @@ class World:
 
     def _region(self, hosts_per_unit: int) -> Region:
         return Region(
-            REGION, frozenset(), (offering(hosts_per_unit=hosts_per_unit),), observed_at=1_779_999_000
+            id=REGION,
+            organizations=frozenset(),
+            offerings=(offering(hosts_per_unit=hosts_per_unit),),
+            observed_at=1_779_999_000,
+            instance_types=((INSTANCE_TYPE, GB300.id),),
         )
 
     def owners(self, pod_id: str, region_id: str = REGION, flavor_id: str = GB300.id) -> dict[int, bytes]:

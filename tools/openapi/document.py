@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity import API_VERSION
 from gpu_capacity.http.operations import OPERATIONS
+from tools.openapi.capacity_claims import CAPACITY_CLAIMS
 from tools.openapi.reservations import RESERVATIONS
 from tools.openapi.schemas import component_schemas, reference
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 # A further API is a further entry; schemas, parameters and answers of all of them stand side by side.
-APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS,)
+APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, CAPACITY_CLAIMS)
 
 _SECURITY_SCHEME: Final = "bearerToken"
 

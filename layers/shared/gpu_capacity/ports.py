@@ -16,6 +16,9 @@ class Clock(Protocol):
     def now(self) -> int:
         """Whole seconds since the epoch, UTC."""
 
+    def now_ms(self) -> int:
+        """Whole milliseconds since the epoch, UTC."""
+
 
 class Pause(Protocol):
     """Waiting between attempts."""

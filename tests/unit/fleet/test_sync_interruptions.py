@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.unit.fleet.world import World
 
 
-class Crash(Exception):  # noqa: N818 - not an error but an event
+class Crash(Exception):
     """The process ends here."""
 
 

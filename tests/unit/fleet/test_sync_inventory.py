@@ -99,7 +99,7 @@ def test_a_domain_of_which_only_a_part_is_held_counts_as_held(world: World) -> N
         TABLE,
         {"pk": {"S": "CLAIMS#r1#flavor-a"}, "sk": {"S": "POD#p1"}},
         "SET d3 = :parts",
-        values={":parts": {"M": {"1": {"B": b"vm"}}}},
+        values={":parts": {"M": {"00ff00ff00ff00ff": {"N": "1"}}}},
     )
     Database(world.db).commit(part)
 

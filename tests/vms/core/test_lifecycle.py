@@ -7,10 +7,11 @@ import pytest
 from gpu_capacity.errors import ActionRefused, Forbidden, NotFound
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import VmStatus, months_later
+from gpu_capacity.ports import PinOutcome, VmOrder
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, free_offers, get_vm, list_vms, start_vm, stop_vm, usage_of
 from tests.support.world import SERVERS, caller
-from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED, Scene
+from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene, nodes
 
 
 def stop(scene: Scene, vm: object) -> None:
@@ -228,3 +229,55 @@ def test_a_stop_by_the_user_clears_automatic_restart() -> None:
     stop(scene, vm)
     assert scene.now(vm).auto_restart is False
     assert restart_vms(scene.services) == 0
+
+
+def test_a_term_that_ends_while_the_node_is_lost_frees_what_a_stopped_vm_kept() -> None:
+    scene = Scene()
+    vm = scene.running(2, RESERVED)
+    stop(scene, vm)
+    scene.lose(0)
+    watch_vm_nodes(scene.services)
+    assert scene.status(vm) == "offline"
+    scene.world.clock.advance(32 * 86_400)
+    assert end_vm_terms(scene.services) == 1
+    assert scene.owners() == {}
+    assert scene.audit() == []
+
+
+def test_another_machine_under_the_node_s_name_does_not_bring_its_vms_back() -> None:
+    scene = Scene()
+    vm = scene.running(2)
+    pod = nodes(version=2)
+    first = pod.domains[0]
+    other = replace(first, hosts=(replace(first.hosts[0], id="host-new"),))
+    scene.world.load((replace(pod, domains=(other, *pod.domains[1:])),))
+    scene.world.clock.advance(61)
+    assert watch_vm_nodes(scene.services) == 1
+    assert watch_vm_nodes(scene.services) == 0
+    assert scene.status(vm) == "offline"
+
+
+def test_a_late_start_of_a_run_that_was_swept_creates_no_server() -> None:
+    scene = Scene()
+    vm = scene.running(2)
+    stop(scene, vm)
+    order = VmOrder(vm.server_owner, vm.id, REGION, vm.host_id, 0b11, 100, 9000, None, None)
+    assert scene.services.vm_provider.start(order) is PinOutcome.FENCED
+    assert scene.services.vm_provider.server(vm.server_owner) is None
+
+
+def test_the_provider_gives_a_gpu_to_one_server_only() -> None:
+    scene = Scene()
+    vm = scene.running(2)
+    order = VmOrder("another-1", "another", REGION, vm.host_id, 0b110, 100, 9000, None, None)
+    assert scene.services.vm_provider.start(order) is PinOutcome.OCCUPIED
+
+
+def test_a_cordoned_node_takes_nobody_new() -> None:
+    scene = Scene()
+    pod = nodes(version=2)
+    cordoned = (replace(pod.domains[0], cordoned=True), *pod.domains[1:])
+    scene.world.load((replace(pod, domains=cordoned),))
+    with pytest.raises(ActionRefused, match="takes no new VMs"):
+        scene.create()
+    assert free_offers(scene.services)[0].free == 0

@@ -153,3 +153,69 @@ def test_an_execution_that_died_in_the_notice_is_started_again_and_finishes() ->
     scene.engine.settle()
     assert (scene.status(victim), scene.status(newcomer)) == ("interrupted", "running")
     assert scene.audit() == []
+
+
+def test_a_newcomer_that_fails_within_the_notice_lets_everybody_stay() -> None:
+    scene = Scene()
+    victim = scene.running(8, INTERRUPTIBLE)
+    newcomer = scene.create(4)
+    scene.engine.run()
+    scene.lose(0)
+    scene.world.clock.advance(120)
+    scene.engine.settle()
+    scene.lose()
+    assert scene.status(newcomer) == "failed"
+    assert scene.now(victim).preempted_by is None
+    assert scene.status(victim) == "running"
+    assert scene.audit() == []
+
+
+def test_fewer_victims_are_preferred_to_newer_ones() -> None:
+    scene = Scene()
+    old = scene.running(4, INTERRUPTIBLE)
+    newer = [scene.running(2, INTERRUPTIBLE) for _ in range(2)]
+    newcomer = scene.create(4)
+    assert newcomer.waits_for == (old.key,)
+    scene.engine.settle()
+    assert [scene.status(vm) for vm in (old, *newer)] == ["interrupted", "running", "running"]
+
+
+def test_several_leave_together_or_not_at_all() -> None:
+    scene = Scene()
+    guests = [scene.running(2, INTERRUPTIBLE) for _ in range(4)]
+    newcomer = scene.create(8)
+    scene.engine.run()
+    stop_vm(scene.services, scene.caller, guests[1].id, ACCOUNT)
+    scene.world.clock.advance(130)
+    name = next(n for n, e in scene.engine.executions.items() if e.vm == newcomer.id)
+    scene.engine.step(name)
+    scene.engine.step(name)
+    # One of them is still going: the others run on until it has gone.
+    assert [scene.status(vm) for vm in guests] == ["running", "stopping", "running", "running"]
+    scene.engine.settle()
+    assert [scene.status(vm) for vm in guests] == ["interrupted", "stopped", "interrupted", "interrupted"]
+    assert scene.status(newcomer) == "running"
+    assert scene.audit() == []
+
+
+def test_an_interrupted_vm_is_not_started_before_its_server_is_gone() -> None:
+    scene = Scene()
+    guest = scene.running(4, INTERRUPTIBLE)
+    stays = scene.running(4)
+    newcomer = scene.create(4)
+    scene.engine.run()
+    destroy_vm(scene.services, scene.caller, stays.id, ACCOUNT)
+    scene.engine.run()
+    scene.world.clock.advance(120)
+    name = next(n for n, e in scene.engine.executions.items() if e.vm == newcomer.id)
+    scene.engine.step(name)
+    assert scene.status(guest) == "interrupted"
+    assert scene.now(guest).unsettled_since is not None
+    assert restart_vms(scene.services) == 0
+    with pytest.raises(ActionRefused, match="still being interrupted"):
+        start_vm(scene.services, scene.caller, guest.id, ACCOUNT)
+    scene.engine.settle()
+    restart_vms(scene.services)
+    scene.engine.settle()
+    assert scene.status(guest) == "running"
+    assert scene.audit() == []

@@ -86,6 +86,16 @@ class Vms(RuleBasedStateMachine):
             assert expected
             assert len(vm.waits_for) == victims
 
+    @rule(
+        sizes=st.lists(st.sampled_from([1, 1, 2, 2, 4]), min_size=1, max_size=8),
+        rental=st.sampled_from([ON_DEMAND, INTERRUPTIBLE, INTERRUPTIBLE]),
+    )
+    def fill(self, sizes: list[int], rental: RentalType) -> None:
+        """Several at once, up and running: so that there is somebody to preempt."""
+        for size in sizes:
+            self.create(size, rental, NODES[0])
+        self.scene.engine.settle()
+
     def pick(self, number: int) -> Vm | None:
         live = [vm for vm in self.vms() if vm.status is not VmStatus.DESTROYED]
         return live[number % len(live)] if live else None
@@ -171,6 +181,7 @@ class Vms(RuleBasedStateMachine):
     def none_runs_that_is_not_told_to_leave_for_one_that_waits(self) -> None:
         by_key = {vm.key: vm for vm in self.vms()}
         for vm in by_key.values():
+            assert bool(vm.wants) == bool(vm.waits_for)
             for other in by_key.values():
                 shares = vm.node == other.node and vm.wants & other.gpus and vm.key != other.key
                 if vm.waits_for and shares and other.status is VmStatus.RUNNING:
@@ -221,4 +232,4 @@ class Vms(RuleBasedStateMachine):
 
 
 TestVms = Vms.TestCase
-TestVms.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestVms.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)

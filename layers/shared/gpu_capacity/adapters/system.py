@@ -17,6 +17,10 @@ class SystemClock:
         """Whole seconds since the epoch."""
         return int(time.time())
 
+    def now_ms(self) -> int:
+        """Whole milliseconds since the epoch."""
+        return time.time_ns() // 1_000_000
+
 
 class SystemIds:
     """The machine's source of entropy."""

@@ -11,13 +11,13 @@ from gpu_capacity.dynamodb.reservation_items import TOMBSTONE_SECONDS
 from gpu_capacity.holders.capacity_claim import Allocation, CapacityClaim, ClaimStatus, Condition
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 def encode_claim(claim: CapacityClaim) -> Item:
     """The whole record; it is always written whole, under its revision.
 
-    Allocations are kept as JSON text: thousands of them would cost three bytes an element otherwise.
+    Allocations are kept as JSON text, zones, flavors and pods named once: see ``INSTANCES_MAX``.
     ``unsettled`` stands for work that does not wait for capacity: see the sparse index.
     """
     unsettled = claim.unsettled_since is not None
@@ -30,14 +30,13 @@ def encode_claim(claim: CapacityClaim) -> Item:
             "zones": list(claim.zones),
             "capacity_type": claim.capacity_type,
             "created_at": claim.created_at,
+            "created_millisecond": claim.created_millisecond or None,
             "created_by": claim.created_by,
             "updated_at": claim.updated_at,
             "fingerprint": claim.fingerprint,
             "supplied": claim.supplied or None,
             "counted": claim.counted or None,
-            "allocations": _text(
-                [[a.zone, a.flavor_id, a.pod_id, a.position, a.hosts] for a in claim.allocations]
-            ),
+            "allocations": _text(_grouped(claim.allocations)),
             "conditions": _text(
                 [[c.type, c.zone, c.status, c.reason, c.message, c.updated_at] for c in claim.conditions]
             ),
@@ -62,12 +61,13 @@ def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
         capacity_type=item["capacity_type"],
         status=ClaimStatus(item["status"]),
         created_at=int(item["created_at"]),
+        created_millisecond=int(item.get("created_millisecond", 0)),
         created_by=item["created_by"],
         updated_at=int(item["updated_at"]),
         fingerprint=item["fingerprint"],
         supplied=item.get("supplied", False),
         counted=item.get("counted", False),
-        allocations=tuple(Allocation(*row) for row in json.loads(item["allocations"])),
+        allocations=tuple(_ungrouped(json.loads(item["allocations"]))),
         conditions=tuple(Condition(*row) for row in json.loads(item["conditions"])),
         revision=int(item["revision"]),
         attempt=int(item["attempt"]),
@@ -84,6 +84,29 @@ def encode_claim_tombstone(claim: CapacityClaim, now: int) -> Item:
             "expires_at": now + TOMBSTONE_SECONDS,
         }
     )
+
+
+def _grouped(allocations: Iterable[Allocation]) -> list[list[Any]]:
+    """``[[zone, flavor, [[pod, [position, hosts, position, hosts, …]], …]], …]``."""
+    rows: dict[tuple[str, str], dict[str, list[int]]] = {}
+    for a in allocations:
+        pods = rows.setdefault((a.zone, a.flavor_id), {})
+        pods.setdefault(a.pod_id, []).extend((a.position, a.hosts))
+    return [
+        [zone, flavor_id, [[pod_id, pairs] for pod_id, pairs in pods.items()]]
+        for (zone, flavor_id), pods in rows.items()
+    ]
+
+
+def _ungrouped(rows: list[list[Any]]) -> list[Allocation]:
+    """In the order in which a claim keeps them."""
+    found = [
+        Allocation(zone, flavor_id, pod_id, position, hosts)
+        for zone, flavor_id, pods in rows
+        for pod_id, pairs in pods
+        for position, hosts in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+    return sorted(found, key=lambda a: a.domain)
 
 
 def _shard(claim: CapacityClaim) -> str:

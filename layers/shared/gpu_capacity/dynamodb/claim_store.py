@@ -16,7 +16,7 @@ from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim, ClaimStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.writes import Action
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RECORD: Final = "record"
 NAME: Final = "name"
 QUOTA: Final = "quota"
+RETURNS_LABEL: Final = "returns:"
 
 _CONFLICTS_MAX: Final = 12
 
@@ -36,6 +37,19 @@ class Outcome:
 
     stands: bool
     refused: dict[str, dict[str, Any] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHead:
+    """Who is served first, and what a round for them has to demand of the queue.
+
+    ``holder`` is (organization id, claim id) of the oldest claim that waits, ``None`` where nobody does.
+    ``returns`` counts how often a claim came back into the queue: while it stands still, nobody who is older
+    than the first one can have appeared.
+    """
+
+    holder: tuple[str, str] | None
+    returns: int
 
 
 class ClaimStore:
@@ -64,7 +78,9 @@ class ClaimStore:
         """A claim under the first of the organizations that has it."""
         wanted = [keys.capacity_claim(organization_id, claim_id) for organization_id in organization_ids]
         found = (_decode(item) for item in self._database.get_many(self._table, wanted))
-        return next((c for c in found if isinstance(c, CapacityClaim)), None)
+        claims = {c.organization_id: c for c in found if isinstance(c, CapacityClaim)}
+        # Clients choose ids, so two organizations of one caller may have the same one.
+        return next((claims[o] for o in organization_ids if o in claims), None)
 
     def of_organization(self, organization_id: str) -> Iterator[CapacityClaim]:
         """Every claim of an organization that is not gone, in id order."""
@@ -87,16 +103,20 @@ class ClaimStore:
                 organization = entry["pk"].removeprefix(keys.organization_partition(""))
                 yield organization, entry["sk"].removeprefix(keys.CLAIM_PREFIX)
 
-    def first_in_queue(self, zone: str, instance_id: str) -> tuple[str, str] | None:
-        """(organization id, claim id) of the oldest claim that waits; strongly consistent."""
-        partition = keys.queue_partition(zone, instance_id)
-        entry = next(iter(self._database.query(self._table, partition, limit=1)), None)
-        return (entry["organization"], entry["claim"]) if entry else None
+    def head_of_queue(self, zone: str, instance_id: str) -> QueueHead:
+        """The oldest claim that waits; strongly consistent."""
+        returns = 0
+        # Two at once: the count of returns stands before the first claim.
+        for entry in self._database.query(self._table, keys.queue_partition(zone, instance_id), limit=2):
+            if entry["sk"] != keys.QUEUE_RETURNS_SORT_KEY:
+                return QueueHead((entry["organization"], entry["claim"]), returns)
+            returns = int(entry["comebacks"])
+        return QueueHead(None, returns)
 
     def leave_queue(self, zone: str, instance_id: str, holder: tuple[str, str]) -> None:
         """Drop the entry of a claim from a queue, if the claim is gone at that moment."""
         for entry in self._database.query(self._table, keys.queue_partition(zone, instance_id)):
-            if (entry["organization"], entry["claim"]) == holder:
+            if (entry.get("organization"), entry.get("claim")) == holder:
                 gone = Check(
                     RECORD,
                     self._table,
@@ -132,16 +152,22 @@ class ClaimStore:
         after: CapacityClaim,
         pods: Iterable[Update] = (),
         quota: Quota | None = None,
+        turns: Mapping[str, int] | None = None,
     ) -> Outcome:
         """Write what a claim has become, with the pods it took from or gave back to, all or none.
 
-        ``quota`` is given when the count changes and the organization has a limit.
+        ``quota`` is given when the count changes and the organization has a limit. ``turns`` has for each
+        zone that the claim took from, because it was the first there, the returns of that queue as read.
         """
         after = replace(after, revision=before.revision + 1)
         actions: list[Action] = [
             *pods,
             self._revised(encode_claim(after), before),
             *self._queue_changes(before, after),
+            *(
+                self._still_first(zone, after.instance_id, returns)
+                for zone, returns in sorted((turns or {}).items())
+            ),
         ]
         if quota is not None and after.instance_count != before.instance_count:
             actions.append(self._count(after, after.instance_count - before.instance_count, quota))
@@ -196,16 +222,35 @@ class ClaimStore:
 
     def _queue_changes(self, before: CapacityClaim | None, after: CapacityClaim) -> Iterator[Action]:
         """A claim stands in the queue of each of its zones exactly while something is pending."""
-        was = _queued_zones(before) if before else set()
-        now = _queued_zones(after)
+        was = before.waits_in if before else frozenset()
+        now = after.waits_in
         holder = (after.organization_id, after.id)
         for zone in sorted(now - was):
-            key = keys.queued(zone, after.instance_id, after.created_at, holder)
+            key = keys.queued(zone, after.instance_id, after.created_ms, holder)
             entry = encode({"organization": after.organization_id, "claim": after.id})
             yield Put(f"queue:{zone}", self._table, key | entry)
+            if before is not None:
+                # It keeps its age, so it may now stand before one that is being served as the first.
+                yield Update(
+                    f"{RETURNS_LABEL}{zone}",
+                    self._table,
+                    keys.queue_returns(zone, after.instance_id),
+                    "ADD comebacks :one",
+                    None,
+                    {},
+                    {":one": encode_value(1)},
+                )
         for zone in sorted(was - now):
-            key = keys.queued(zone, after.instance_id, after.created_at, holder)
+            key = keys.queued(zone, after.instance_id, after.created_ms, holder)
             yield Delete(f"queue:{zone}", self._table, key)
+
+    def _still_first(self, zone: str, instance_id: str, returns: int) -> Check:
+        """Nobody came back into the queue since its first claim was read. New claims are always younger."""
+        key = keys.queue_returns(zone, instance_id)
+        label = f"{RETURNS_LABEL}{zone}"
+        if returns == 0:
+            return Check(label, self._table, key, "attribute_not_exists(pk)")
+        return Check(label, self._table, key, "comebacks = :seen", {}, {":seen": encode_value(returns)})
 
     def _count(self, claim: CapacityClaim, more: int, quota: Quota) -> Update:
         """Count instances, if the limit is still the one that was read and leaves room; less always fits."""
@@ -243,11 +288,6 @@ class ClaimStore:
                 return Outcome(stands=False, refused=outcome.items)
             self._pause(attempt)
         raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
-
-
-def _queued_zones(claim: CapacityClaim) -> set[str]:
-    waiting = claim.pending > 0 and claim.status is not ClaimStatus.DELETING
-    return set(claim.zones) if waiting else set()
 
 
 def _decode(item: dict[str, Any]) -> CapacityClaim | Tombstone:

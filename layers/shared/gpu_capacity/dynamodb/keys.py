@@ -13,6 +13,7 @@ holders     ORG#organization       CLAIM#id           a capacity claim, or its t
 holders     ORG#organization       CLAIMNAME#name     which claim of the organization has that name
 holders     ORG#organization       QUOTA#subject      a limit and what is used of it
 holders     QUEUE#zone#instance    time#org#id        a claim with pending instances, oldest first
+holders     QUEUE#zone#instance    !                  how often a claim came back into the queue
 holders     ORG#organization       VM#id              a VM; it stays when it is destroyed
 holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account (of a digest of the subject)
 holders     ORG#organization       APIKEY#digest      that the organization has an API key of that digest
@@ -178,9 +179,18 @@ def queue_partition(zone: str, instance_id: str) -> str:
     return f"QUEUE#{zone}#{instance_id}"
 
 
-def queued(zone: str, instance_id: str, created_at: int, holder: tuple[str, str]) -> Key:
-    """A claim's place in a queue: by age, then by (organization id, claim id)."""
-    return _key(queue_partition(zone, instance_id), f"{created_at:012}#{holder[0]}#{holder[1]}")
+def queued(zone: str, instance_id: str, created_ms: int, holder: tuple[str, str]) -> Key:
+    """A claim's place in a queue: by age in milliseconds, then by (organization id, claim id)."""
+    return _key(queue_partition(zone, instance_id), f"{created_ms:015}#{holder[0]}#{holder[1]}")
+
+
+QUEUE_RETURNS_SORT_KEY: Final = "!"
+"""Sorts before every place in a queue, so that one read has it and the first claim."""
+
+
+def queue_returns(zone: str, instance_id: str) -> Key:
+    """Counts the claims that came back into a queue, and so perhaps before others that stood there."""
+    return _key(queue_partition(zone, instance_id), QUEUE_RETURNS_SORT_KEY)
 
 
 def quota(organization_id: str, subject: str) -> Key:

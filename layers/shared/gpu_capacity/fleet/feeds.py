@@ -11,17 +11,17 @@ import http.client
 import ipaddress
 import urllib.error
 import urllib.request
-from typing import IO, TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import FeedRefusal, FeedRefused, Misconfigured
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from email.message import Message
 
     from gpu_capacity.ports import FleetFeed
 
@@ -88,7 +88,7 @@ class HttpsFeed:
 
     def read(self) -> bytes:
         """See ``FleetFeed``."""
-        handlers: list[urllib.request.BaseHandler] = [_OnlyToHttps()]
+        handlers: list[urllib.request.BaseHandler] = [OnlyToHttps()]
         if _is_own_machine(self._url):
             handlers.append(urllib.request.ProxyHandler({}))
         request = urllib.request.Request(  # noqa: S310 - the factory admits https and the own machine only
@@ -118,24 +118,6 @@ class HttpsFeed:
         if announced is not None and len(raw) < announced:
             raise _unreachable("the feed broke off")
         return raw
-
-
-class _OnlyToHttps(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never off TLS: the document decides what is sold."""
-
-    def redirect_request(
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: Message,
-        newurl: str,
-    ) -> urllib.request.Request | None:
-        if urlsplit(newurl).scheme != "https":
-            fp.close()
-            raise urllib.error.URLError("redirected to an address without TLS")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
 def _is_own_machine(url: str) -> bool:

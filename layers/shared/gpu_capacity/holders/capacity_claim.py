@@ -13,6 +13,7 @@ has no servers to start; owning a host is all there is to it.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -25,13 +26,20 @@ if TYPE_CHECKING:
     Combine = Callable[[int, int], int]
 
 ZONES_MAX: Final = 20
-PODS_PER_ROUND_MAX: Final = 75
-"""A transaction takes 100 actions: these, one queue entry a zone, the record, its name and the quota."""
+PODS_PER_ROUND_MAX: Final = 59
+"""A transaction takes 100 actions: these, for each zone its queue entry and the check of its queue, and the
+record."""
+
+DOMAINS_PER_POD_ROUND_MAX: Final = 128
+"""Domains of one pod that one round touches: one condition each, in an expression of at most 4 KB and 300
+operators."""
 
 DOMAINS_PER_ROUND_MAX: Final = 300
-"""Domains that one round touches, over all pods: keeps every expression below its limit of operators."""
+"""Domains that one round touches, over all pods: bounds the size of a transaction."""
 
-INSTANCES_MAX: Final = 100_000
+INSTANCES_MAX: Final = 4000
+"""Even one instance a pod, under ids of the greatest length, has to fit into a record of 400 KB."""
+
 QUOTA_SUBJECT: Final = "instances"
 
 
@@ -53,6 +61,7 @@ class ZoneReason(StrEnum):
     NO_CAPACITY = "InsufficientCapacity"
     BEHIND_OLDER = "WaitingForOlderClaims"
     NOT_TRIED = "NotTriedYet"
+    DELETING = "Deleting"
 
 
 _REMARKS: Final = {
@@ -61,6 +70,7 @@ _REMARKS: Final = {
     ZoneReason.NO_CAPACITY: ", no capacity left",
     ZoneReason.BEHIND_OLDER: ", older claims are served first",
     ZoneReason.NOT_TRIED: ", not tried yet",
+    ZoneReason.DELETING: ", to be given back",
 }
 
 
@@ -101,6 +111,7 @@ class Condition:
 class CapacityClaim:
     """The record of a claim. Times are seconds since the epoch.
 
+    ``created_millisecond`` (0 to 999) goes with ``created_at``: two claims of one second have an order, too.
     ``revision`` rises with every write: it is the lock of the record. ``supplied`` tells that the client
     chose the id. ``attempt`` numbers the executions of the workflow.
     """
@@ -119,11 +130,17 @@ class CapacityClaim:
     fingerprint: str
     supplied: bool
     counted: bool
+    created_millisecond: int = 0
     allocations: tuple[Allocation, ...] = ()
     conditions: tuple[Condition, ...] = ()
     revision: int = 0
     attempt: int = 0
     unsettled_since: int | None = None
+
+    @property
+    def created_ms(self) -> int:
+        """Its age among those who wait: milliseconds since the epoch."""
+        return self.created_at * 1000 + self.created_millisecond
 
     @property
     def owned(self) -> int:
@@ -144,6 +161,12 @@ class CapacityClaim:
     def surplus(self) -> int:
         """Hosts to be given back: beyond the count, or in zones that are no longer asked for."""
         return self.owned - self.allocated
+
+    @property
+    def waits_in(self) -> frozenset[str]:
+        """Zones in whose queues the claim stands: all of its zones, exactly while something is pending."""
+        waiting = self.pending > 0 and self.status is not ClaimStatus.DELETING
+        return frozenset(self.zones) if waiting else frozenset()
 
     @property
     def tag(self) -> str:
@@ -202,9 +225,10 @@ def conditions_of(claim: CapacityClaim, reasons: dict[str, ZoneReason], now: int
     found = []
     for zone in claim.zones:
         given = claim.in_zone(zone)
-        kept = before.get(("Allocated", zone))
-        reason = reasons.get(zone) or (ZoneReason(kept.reason) if kept else ZoneReason.NOT_TRIED)
-        if claim.pending == 0:
+        reason = reasons.get(zone) or _kept_reason(before.get(("Allocated", zone)), given)
+        if claim.status is ClaimStatus.DELETING:
+            reason = ZoneReason.DELETING
+        elif claim.pending == 0:
             reason = ZoneReason.ALLOCATED if given else ZoneReason.NOT_NEEDED
         found.append(
             Condition(
@@ -245,6 +269,13 @@ def _progress(claim: CapacityClaim) -> str:
     return "GivingBack" if claim.surplus else "InstancesPending"
 
 
+def _kept_reason(before: Condition | None, given: int) -> ZoneReason:
+    """What was said of a zone, where this still can be said while something is pending."""
+    reason = ZoneReason(before.reason) if before else ZoneReason.NOT_TRIED
+    outdated = reason is ZoneReason.NOT_NEEDED or (reason is ZoneReason.ALLOCATED and not given)
+    return ZoneReason.NOT_TRIED if outdated else reason
+
+
 def _keep_time(condition: Condition, before: Condition | None) -> Condition:
     if before is not None and replace(condition, updated_at=before.updated_at) == before:
         return before
@@ -256,14 +287,19 @@ def _truth(value: bool) -> str:  # noqa: FBT001 - a word for a truth
 
 
 def _one_round(allocations: Iterable[Allocation]) -> tuple[Allocation, ...]:
+    """As many of them, in their order, as one transaction can give back."""
     chosen: list[Allocation] = []
-    pods: set[tuple[str, str]] = set()
+    # By pod, how many of its domains are chosen.
+    pods: Counter[tuple[str, str]] = Counter()
     for allocation in allocations:
         pod = (allocation.zone, allocation.pod_id)
-        if len(chosen) == DOMAINS_PER_ROUND_MAX or (pod not in pods and len(pods) == PODS_PER_ROUND_MAX):
+        is_new = pod not in pods
+        if pods[pod] == DOMAINS_PER_POD_ROUND_MAX or (is_new and len(pods) == PODS_PER_ROUND_MAX):
             continue
-        pods.add(pod)
+        pods[pod] += 1
         chosen.append(allocation)
+        if len(chosen) == DOMAINS_PER_ROUND_MAX:
+            break
     return tuple(chosen)
 
 

@@ -66,8 +66,11 @@ class ClaimCreate(ClaimBody):
         """In its canonical form, so that no two spellings are two claims."""
         if value is None:
             return None
-        canonical = str(UUID(value))
-        if canonical != value.lower():
+        try:
+            canonical = str(UUID(value))
+        except ValueError:
+            canonical = None
+        if canonical is None or canonical != value.lower():
             raise ValueError("must be a UUID")
         return canonical
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
 from gpu_capacity.errors import InvalidRequest, NotFound
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.http.call import Call
     from gpu_capacity.services.capacity_claims import Resources
+
+# The standard library reads many other forms of ISO 8601 as well.
+_RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def one_claim(claim: CapacityClaim) -> Reply:
@@ -73,11 +77,11 @@ def updated_after(call: Call) -> float | None:
     if not values:
         return None
     # A plus sign that the client did not encode arrives as a blank.
-    text = values[0].replace(" ", "+")
+    text = values[0].replace(" ", "+").upper()
     try:
-        time = datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text) if _RFC3339.fullmatch(text) else None
     except ValueError:
         time = None
-    if time is None or time.tzinfo is None or "T" not in text.upper() or len(values) > 1:
+    if time is None or len(values) > 1:
         raise InvalidRequest("updatedAfter", "must be one RFC 3339 time")
     return time.timestamp()

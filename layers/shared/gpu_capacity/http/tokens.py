@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import jwt
 
 from gpu_capacity.access import Caller
+from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import StorageUnavailable, Unauthenticated
 
 if TYPE_CHECKING:
@@ -99,7 +100,9 @@ class RemoteKeys:
         if self._kept is not None and age < (_REFRESH_SECONDS_MIN if refresh else _KEYS_SECONDS):
             return self._kept
         try:
-            with urllib.request.urlopen(self._url, timeout=_FETCH_SECONDS_MAX) as answer:  # noqa: S310 - settings admit https only
+            # Settings admit https only, and redirects may not leave it.
+            opener = urllib.request.build_opener(OnlyToHttps())
+            with opener.open(self._url, timeout=_FETCH_SECONDS_MAX) as answer:
                 document = json.loads(answer.read(_FETCH_BYTES_MAX))
             if not isinstance(document, dict):
                 raise TypeError("the key set is no object")

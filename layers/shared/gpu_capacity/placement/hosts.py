@@ -3,18 +3,20 @@
 Instances need not be contiguous, so the question is only what to leave behind: whole domains and long runs,
 because those are what reservations need. The order in which free hosts are taken:
 
-1. from domains that are partly used already, the fullest first (and in pods already touched before others):
-   these are lost to reservations anyway;
+1. from domains that are partly used already, the fullest first (and among equally full ones in pods already
+   touched before others): these are lost to reservations anyway;
 2. from domains that nobody owns but that are no complete units: they are lost to reservations, too;
-3. from fresh units, and only when 1 and 2 are exhausted: from the pod with the fewest free units that holds
+3. from fresh units, and only when 1 and 2 are exhausted: from the pod with the fewest free hosts that holds
    all of the rest, else from the one with the most; within the pod from the shortest run, from its end.
 
-It allocates as many instances as there are free hosts, up to the count; fewer is a normal answer. After a
-lost race the order among domains of one kind is drawn by the seed, so that rivals spread.
+It allocates as many instances as there are free hosts, up to the count; fewer is a normal answer. Where the
+bounds of one transaction cut it short, it takes at least one host, and another round goes on. After a lost
+race the order among domains of one kind is drawn by the seed, so that rivals spread.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.placement.choose import mix
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,33 @@ class HostGrant:
 
 
 @dataclass(frozen=True, slots=True)
+class Room:
+    """What one round may touch: so many pods, so many domains in all, so many domains of one pod."""
+
+    pods: int
+    domains: int
+    domains_per_pod: int
+
+    def without(self, grants: Sequence[HostGrant]) -> Room:
+        """What is left of it after these."""
+        return Room(
+            self.pods - len({grant.pod_id for grant in grants}),
+            self.domains - len(grants),
+            self.domains_per_pod,
+        )
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether nothing more can be touched."""
+        return self.pods == 0 or self.domains == 0
+
+
+@dataclass(frozen=True, slots=True)
 class HostRequest:
-    """Up to ``count`` instances out of at most ``pods_max`` pods; ``seed`` and ``attempt`` as for units."""
+    """Up to ``count`` instances within ``room``; ``seed`` and ``attempt`` as for units."""
 
     count: int
-    pods_max: int
+    room: Room
     seed: int
     attempt: int = 0
 
@@ -77,18 +101,21 @@ class HostRequest:
 def place_hosts(domains: Iterable[HostDomain], request: HostRequest) -> tuple[HostGrant, ...]:
     """Choose as many free hosts as there are, up to the count, whatever the order of the domains."""
     known = sorted((d for d in domains if d.free), key=lambda d: (d.pod_id, d.position))
+    room = request.room
     grants: list[HostGrant] = []
-    touched: set[str] = set()
+    # By pod, how many of its domains are touched.
+    touched: Counter[str] = Counter()
     missing = request.count
     passed_over = False
     for domain in _in_order(known, request, touched):
-        if missing == 0 or (passed_over and domain.is_fresh_unit):
+        if missing == 0 or len(grants) == room.domains or (passed_over and domain.is_fresh_unit):
             # A fresh unit is never opened while a partly used domain waits for the next round.
             break
-        if domain.pod_id not in touched and len(touched) == request.pods_max:
+        before = touched[domain.pod_id]
+        if before == room.domains_per_pod or (before == 0 and len(touched) == room.pods):
             passed_over = True
             continue
-        touched.add(domain.pod_id)
+        touched[domain.pod_id] = before + 1
         hosts = _lowest(domain.free, missing)
         grants.append(HostGrant(domain.pod_id, domain.position, hosts))
         missing -= hosts.bit_count()
@@ -100,19 +127,21 @@ def free_hosts(domains: Iterable[HostDomain]) -> int:
     return sum(domain.free.bit_count() for domain in domains)
 
 
-def _in_order(known: Sequence[HostDomain], request: HostRequest, touched: set[str]) -> Iterator[HostDomain]:
+def _in_order(
+    known: Sequence[HostDomain], request: HostRequest, touched: Mapping[str, int]
+) -> Iterator[HostDomain]:
     """Domains in the order of taking. ``touched`` grows while the caller takes."""
     used = [d for d in known if d.owned]
     broken = [d for d in known if not d.owned and not d.sellable]
-    left = request.count - sum(d.free.bit_count() for d in (*used, *broken))
+    draw = {pod_id: _draw(pod_id, request) for pod_id in {d.pod_id for d in (*used, *broken)}}
     for kind in (used, broken):
         for _, equals in groupby(sorted(kind, key=lambda d: _rank(d, request)), lambda d: _rank(d, request)):
             # Among equally full ones, those of a pod that is touched already cost no further write.
             yield from sorted(
-                equals,
-                key=lambda d: (d.pod_id not in touched, _draw(d.pod_id, request), d.pod_id, d.position),
+                equals, key=lambda d: (d.pod_id not in touched, draw[d.pod_id], d.pod_id, d.position)
             )
-    yield from _fresh(known, max(left, 0), request)
+    left = request.count - free_hosts((*used, *broken))
+    yield from _fresh(known, left, request)
 
 
 def _rank(domain: HostDomain, request: HostRequest) -> int:
@@ -126,16 +155,15 @@ def _fresh(known: Sequence[HostDomain], hosts: int, request: HostRequest) -> Ite
     for domain in known:
         if domain.is_fresh_unit:
             pods.setdefault(domain.pod_id, []).append(domain)
-    while pods and hosts > 0:
-        sizes = {pod_id: sum(d.free.bit_count() for d in units) for pod_id, units in pods.items()}
-        enough = [pod_id for pod_id, size in sizes.items() if size >= hosts]
+    sizes = {pod_id: free_hosts(units) for pod_id, units in pods.items()}
+    while sizes and hosts > 0:
+        enough = [size for size in sizes.values() if size >= hosts]
         # Tightest that holds all; where none does, the roomiest, so that few pods are touched.
-        wanted = min(sizes[pod_id] for pod_id in enough) if enough else max(sizes.values())
+        wanted = min(enough) if enough else max(sizes.values())
         equals = sorted(pod_id for pod_id, size in sizes.items() if size == wanted)
         chosen = equals[mix(request.seed, request.attempt) % len(equals)]
-        for domain in _shortest_runs_first(pods.pop(chosen), request):
-            yield domain
-            hosts -= domain.free.bit_count()
+        yield from _shortest_runs_first(pods[chosen], request)
+        hosts -= sizes.pop(chosen)
 
 
 def _shortest_runs_first(units: list[HostDomain], request: HostRequest) -> list[HostDomain]:

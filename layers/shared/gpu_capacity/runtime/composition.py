@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gpu_capacity.http.api_keys import CredentialVerifier
     from gpu_capacity.http.tokens import TokenVerifier
     from gpu_capacity.ports import CapacityEvents
+    from gpu_capacity.services.audit import AuditReport
     from gpu_capacity.services.sync_inventory import SyncReport
 
 # A read or a write answers in tens of milliseconds; what takes seconds is sent again rather than waited for.
@@ -144,6 +145,21 @@ def synchronize() -> SyncReport:
         if region.pods_changed:
             capacity_events().freed(region.region_id)
     return report
+
+
+def audit() -> AuditReport:
+    """One run of the audit, without repairs. Imported late: nothing else reads whole tables."""
+    from gpu_capacity.dynamodb.audit_store import (  # noqa: PLC0415 - see above
+        AuditDatabase,
+        AuditStore,
+        Tables,
+    )
+    from gpu_capacity.services.audit import Audit, audit_holders  # noqa: PLC0415 - see above
+
+    names, pause = TableNames.read(environment()), JitteredPause()
+    tables = Tables(names.inventory, names.holders, names.servers)
+    store = AuditStore(AuditDatabase(client("dynamodb")), tables, pause)
+    return audit_holders(Audit(store, observability(), SystemClock(), pause))
 
 
 @cache

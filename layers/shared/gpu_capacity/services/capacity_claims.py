@@ -20,6 +20,7 @@ from gpu_capacity.errors import (
     QuotaExceeded,
     RaceLost,
     StorageUnavailable,
+    TryAgain,
     WorkflowUnavailable,
 )
 from gpu_capacity.holders.capacity_claim import (
@@ -30,7 +31,8 @@ from gpu_capacity.holders.capacity_claim import (
     settled_status,
 )
 from gpu_capacity.holders.ids import holder_id
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, touched
+from gpu_capacity.services.quotas import count_in
+from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, touched, wake_next
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -79,9 +81,9 @@ def create_capacity_claim(
     organization_id = _own_organization(caller, organization)
     fingerprint = resources.fingerprint(name)
     if claim_id is not None and (found := services.claims.find(organization_id, claim_id)):
-        return _answer_again(services, found, fingerprint)
+        return _answer_again(services, claim_id, found, fingerprint)
     _check_zones(services, caller, resources)
-    now = services.clock.now()
+    now, millisecond = divmod(services.clock.now_ms(), 1000)
     identity = claim_id or holder_id(services.ids.random_bytes())
     claim = CapacityClaim(
         id=identity,
@@ -98,11 +100,12 @@ def create_capacity_claim(
         fingerprint=fingerprint,
         supplied=claim_id is not None,
         counted=False,
+        created_millisecond=millisecond,
     )
     claim = replace(claim, conditions=conditions_of(claim, {}, now))
     existing = _record(services, claim)
     if existing is not None:
-        return _answer_again(services, existing, fingerprint)
+        return _answer_again(services, identity, existing, fingerprint)
     _audit(services, caller, "create_capacity_claim", claim)
     services.telemetry.count("CapacityClaimsCreated")
     return _proceed(services, claim)
@@ -169,14 +172,18 @@ def update_capacity_claim(
         _check_zones(services, caller, resources, known=claim.zones)
         after = _resized(services, claim, resources)
         if after == claim:
-            return claim
-        quota = services.claims.quota(claim.organization_id) if claim.counted else None
+            # A repeat goes on where the first try may have died.
+            return _proceed(services, claim) if claim.pending or claim.surplus else claim
+        quota = services.claims.quota(claim.organization_id)
+        if quota is not None and not claim.counted:
+            count_in(services.claims, claim.organization_id, claim.id)
+            continue
         more = after.instance_count - claim.instance_count
         if quota is not None and more > 0:
             _check_quota(quota, more)
         if services.claims.change(claim, after, (), quota).stands:
             _audit(services, caller, "update_capacity_claim", after)
-            return _proceed(services, after)
+            return _proceed(services, after, left=claim.waits_in - after.waits_in)
         services.pause(0)
     raise RaceLost("other requests changed the claim every time")
 
@@ -229,24 +236,45 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
             services.pause(attempt)
             continue
         if outcome.stands:
+            if quota is None:
+                _count_late(services, claim)
             return None
         if RECORD in outcome.refused:
-            return services.claims.find(claim.organization_id, claim.id)
+            if (found := services.claims.find(claim.organization_id, claim.id)) is not None:
+                return found
+            # Whoever was there is gone without a trace since.
+            continue
         if NAME in outcome.refused:
             raise AlreadyExists("CapacityClaim", claim.name, "a capacity claim of this name exists")
         quota = _moved_quota(outcome)
     raise RaceLost("the quota changed every time")
 
 
-def _proceed(services: Services, claim: CapacityClaim) -> CapacityClaim:
-    """Do the first round at once, so that the answer tells what there is; leave the rest to the workflow."""
+def _count_late(services: Services, claim: CapacityClaim) -> None:
+    """Count a claim whose organization got its limit while the claim was recorded."""
     try:
+        count_in(services.claims, claim.organization_id, claim.id)
+    except TryAgain:
+        # The claim stands all the same; it is counted with its next change, or when the limit is set again.
+        services.telemetry.warning("claim not counted", claim=claim.id)
+
+
+def _proceed(services: Services, claim: CapacityClaim, left: frozenset[str] = frozenset()) -> CapacityClaim:
+    """Do the first round at once, so that the answer tells what there is; leave the rest to the workflow.
+
+    The record stands already, so nothing that goes wrong here fails the request. ``left`` names the zones
+    in whose queues the claim does not stand any more.
+    """
+    try:
+        wake_next(services, claim.instance_id, left)
         step = settle_capacity_claim(services, claim.organization_id, claim.id)
-    except StorageUnavailable:
-        step = Step.AGAIN
+        found = services.claims.get(claim.organization_id, claim.id)
+    except StorageUnavailable as error:
+        services.telemetry.warning("round not finished", claim=claim.id, reason=str(error))
+        step, found = Step.AGAIN, None
     if step is Step.AGAIN:
         start_settling(services, claim)
-    return services.claims.get(claim.organization_id, claim.id) or claim
+    return found or claim
 
 
 def _resized(services: Services, claim: CapacityClaim, resources: Resources) -> CapacityClaim:
@@ -254,9 +282,13 @@ def _resized(services: Services, claim: CapacityClaim, resources: Resources) -> 
     after = replace(claim, instance_count=resources.instance_count, zones=resources.zones)
     if after == claim:
         return claim
-    after = replace(after, status=settled_status(after))
-    if after.surplus:
-        after = replace(after, unsettled_since=now, attempt=claim.attempt + 1)
+    after = replace(
+        after,
+        status=settled_status(after),
+        unsettled_since=now if after.surplus else None,
+        # A name of an execution is used once, and this change may need one.
+        attempt=claim.attempt + 1,
+    )
     return touched(replace(after, conditions=conditions_of(after, {}, now)), claim, now)
 
 
@@ -307,9 +339,12 @@ def _sees(caller: Caller, region: Region) -> bool:
     return caller.is_operator or region.is_visible_to(caller.organizations)
 
 
-def _answer_again(services: Services, found: CapacityClaim | Tombstone, fingerprint: str) -> CapacityClaim:
+def _answer_again(
+    services: Services, claim_id: str, found: CapacityClaim | Tombstone, fingerprint: str
+) -> CapacityClaim:
+    """The answer to a repeated request: the claim that the first one made."""
     if isinstance(found, Tombstone):
-        raise AlreadyExists("CapacityClaim", "id", "the capacity claim of this id was deleted")
+        raise AlreadyExists("CapacityClaim", claim_id, "the capacity claim of this id was deleted")
     if found.fingerprint != fingerprint:
         raise AlreadyExists("CapacityClaim", found.id, "another capacity claim has this id")
     if found.pending and found.status is not ClaimStatus.DELETING:

@@ -49,6 +49,9 @@ ATTEMPTS_MAX: Final = 16
 """Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
 region; sixteen losses in a row need more rivals at that instant than the API's throttle lets in."""
 
+PLAN_READS_MAX: Final = 4
+"""Readings of snapshot and topology for one plan; a sync writes a pod once in minutes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ReservationRequest:
@@ -227,7 +230,7 @@ def _plan(
 ) -> tuple[Reservation, Pod, int]:
     """Place the draft: the reservation as it would be, its pod, and the topology version of the decision."""
     inventory, region_id, flavor_id = services.inventory, draft.region_id, draft.flavor_id
-    while True:
+    for _ in range(PLAN_READS_MAX):
         if fresh:
             snapshot = inventory.fresh_snapshot(region_id, flavor_id)
         else:
@@ -240,12 +243,12 @@ def _plan(
             pod = inventory.pod_at(region_id, decision.pod_id, version)
             if pod is not None:
                 return _placed(draft, decision, pod), pod, version
-            if fresh:
-                raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
         elif fresh:
             services.telemetry.count("ReservationsRefused")
             raise InsufficientCapacity(decision)
+        # The snapshot was old, or a sync wrote between the two reads: look again.
         fresh = True
+    raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
 
 def _placed(draft: Reservation, placement: Placement, pod: Pod) -> Reservation:

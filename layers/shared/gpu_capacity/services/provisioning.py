@@ -130,7 +130,10 @@ def fail_provisioning(services: Services, organization_id: str, reservation_id: 
     if services.provider.servers(reservation.server_owner):
         return {"outcome": "waiting"}
     if not services.reservations.fail(reservation):
-        return SUPERSEDED
+        # A delete came first; or the units were counted in a quota since the record was read: look again.
+        found = services.reservations.get(organization_id, reservation_id)
+        undoing = found is not None and found.status is Status.PROVISIONING
+        return {"outcome": "waiting"} if undoing else SUPERSEDED
     services.events.freed(reservation.region_id)
     services.telemetry.count("ReservationsFailed")
     _audit(services, reservation, "fail_provisioning", "error")

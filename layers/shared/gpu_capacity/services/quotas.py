@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.errors import RaceLost
 from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT
 
 if TYPE_CHECKING:
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.ports import Telemetry
+
+ATTEMPTS_MAX: Final = 16
+"""Times that a claim may change under one attempt to count it; a round takes far longer than a count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +60,23 @@ class QuotaBook:
         )
 
     def _count_claims(self, organization_id: str) -> int:
-        quota = self.claims.quota(organization_id)
         return sum(
-            self.claims.count_in(claim, quota).stands
+            count_in(self.claims, organization_id, claim.id)
             for claim in self.claims.of_organization(organization_id)
-            if quota is not None and not claim.counted
+            if not claim.counted
         )
+
+
+def count_in(claims: ClaimStore, organization_id: str, claim_id: str) -> bool:
+    """Count a claim that was recorded before its organization had a limit; true when this call did it.
+
+    Raises:
+        RaceLost: the claim changed every time.
+    """
+    for _ in range(ATTEMPTS_MAX):
+        quota, claim = claims.quota(organization_id), claims.get(organization_id, claim_id)
+        if quota is None or claim is None or claim.counted:
+            return False
+        if claims.count_in(claim, quota).stands:
+            return True
+    raise RaceLost("the capacity claim changed every time")

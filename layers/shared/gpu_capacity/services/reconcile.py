@@ -163,7 +163,16 @@ def _restart_claim(services: Services, claim: CapacityClaim) -> bool:
         if not services.claims.change(claim, numbered).stands:
             return False
         claim = numbered
-    return start_settling(services, claim)
+    started = start_settling(services, claim)
+    services.telemetry.audit(
+        "schedule:reconcile",
+        f"restart_{WORKFLOW}",
+        claim.id,
+        "started" if started else "not started",
+        organization=claim.organization_id,
+        attempt=claim.attempt,
+    )
+    return started
 
 
 def _is_due(services: Services, reservation: Reservation, now: int) -> bool:

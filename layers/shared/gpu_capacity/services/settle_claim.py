@@ -5,7 +5,8 @@ what is deleted and empty, or fill what is pending. Each round is one transactio
 and the record, so a claim is never half written, and whoever dies in between leaves nothing to repair.
 
 Order among claims: a claim takes from a zone only while it is the oldest that waits there for the same
-instance type; what it cannot take, nobody younger could have either.
+instance type; what it cannot take, nobody younger could have either. The transaction demands that no older
+claim has come back into the queue since. Whoever leaves a queue wakes those behind.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.dynamodb.claim_store import RECORD
+from gpu_capacity.dynamodb.claim_store import RECORD, RETURNS_LABEL
 from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.capacity_claim import (
+    DOMAINS_PER_POD_ROUND_MAX,
     DOMAINS_PER_ROUND_MAX,
     PODS_PER_ROUND_MAX,
     Allocation,
@@ -28,12 +30,14 @@ from gpu_capacity.holders.capacity_claim import (
     settled_status,
     to_give_back,
 )
-from gpu_capacity.placement.hosts import HostRequest, free_hosts, place_hosts
+from gpu_capacity.placement.hosts import HostRequest, Room, free_hosts, place_hosts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
+    from gpu_capacity.dynamodb.claim_store import Outcome
     from gpu_capacity.dynamodb.writes import Update
+    from gpu_capacity.placement.hosts import HostDomain
     from gpu_capacity.placement.snapshot import Snapshot
     from gpu_capacity.services.context import Services
 
@@ -42,6 +46,8 @@ ATTEMPTS_MAX: Final = 16
 
 ROUNDS_MAX: Final = 200
 """Rounds for one queue in one run; the schedule goes on."""
+
+ROOM_OF_A_ROUND: Final = Room(PODS_PER_ROUND_MAX, DOMAINS_PER_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX)
 
 ACTOR: Final = "settle-capacity-claim"
 
@@ -53,21 +59,39 @@ class Step(StrEnum):
     SETTLED = "settled"
     WAITING = "waiting"
     GONE = "gone"
-    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A round that fills: what the claim would own, and the writes that make it so."""
+    """A round that fills: what the claim would own, and the writes that make it so.
+
+    ``turns`` has for each zone taken from what the queue there must still be like; ``more`` tells that the
+    bounds of one transaction have left capacity untouched.
+    """
 
     allocations: tuple[Allocation, ...]
     pods: tuple[Update, ...]
+    turns: Mapping[str, int]
     reasons: dict[str, ZoneReason]
     more: bool
 
 
-def settle_capacity_claim(services: Services, organization_id: str, claim_id: str) -> Step:
-    """Do the next round of a claim. Idempotent: repeated, it finds less to do."""
+@dataclass(frozen=True, slots=True)
+class _Supply:
+    """What a zone has of an instance type, over all flavors that are sold as such."""
+
+    domains: list[HostDomain]
+    snapshots: Mapping[str, tuple[str, Snapshot]]
+    """By pod id: the flavor, and the snapshot that the pod was seen in."""
+
+
+def settle_capacity_claim(
+    services: Services, organization_id: str, claim_id: str, *, serving: str | None = None
+) -> Step:
+    """Do the next round of a claim. Idempotent: repeated, it finds less to do.
+
+    ``serving`` names the zone whose queue the caller goes on to serve, so that nobody has to be woken there.
+    """
     for attempt in range(ATTEMPTS_MAX):
         claim = services.claims.get(organization_id, claim_id)
         if claim is None:
@@ -77,7 +101,7 @@ def settle_capacity_claim(services: Services, organization_id: str, claim_id: st
         elif claim.status is ClaimStatus.DELETING or claim.surplus:
             step = _give_back(services, claim)
         elif claim.pending:
-            step = _fill(services, claim, attempt)
+            step = _fill(services, claim, attempt, serving)
         else:
             return Step.SETTLED
         if step is not None:
@@ -92,34 +116,47 @@ def fill_zone(services: Services, zone: str, instance_id: str) -> int:
     Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use.
     """
     for done in range(ROUNDS_MAX):
-        head = services.claims.first_in_queue(zone, instance_id)
+        head = services.claims.head_of_queue(zone, instance_id).holder
         if head is None:
             return done
-        step = settle_capacity_claim(services, *head)
-        if step is Step.WAITING:
-            return done + 1
+        step = settle_capacity_claim(services, *head, serving=zone)
         if step is Step.GONE:
             services.claims.leave_queue(zone, instance_id, head)
+        elif step is not Step.AGAIN and services.claims.head_of_queue(zone, instance_id).holder == head:
+            return done + 1
     return ROUNDS_MAX
 
 
 def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
-    """Serve every queue of the zones (of all, if none are named); how many rounds were done."""
-    regions = services.inventory.regions()
+    """Serve every queue of the zones (of all, if none are named); how many rounds were done.
+
+    Raises:
+        StorageUnavailable: some queue could not be served; the others were.
+    """
     wanted = None if zones is None else set(zones)
-    return sum(
-        fill_zone(services, region.id, instance_id)
-        for region in regions
-        if wanted is None or region.id in wanted
-        for instance_id in sorted({name for name, _ in region.instance_types})
-    )
+    done, failure = 0, None
+    for region in services.inventory.regions():
+        if wanted is not None and region.id not in wanted:
+            continue
+        for instance_id in sorted({name for name, _ in region.instance_types}):
+            try:
+                done += fill_zone(services, region.id, instance_id)
+            except StorageUnavailable as error:
+                failure = error
+                services.telemetry.warning("queue not served", zone=region.id, reason=str(error))
+    if failure is not None:
+        raise failure
+    return done
 
 
 def _remove(services: Services, claim: CapacityClaim) -> Step | None:
-    if not services.claims.remove(claim, services.clock.now()).stands:
+    outcome = services.claims.remove(claim, services.clock.now())
+    if not _stands(services, outcome):
         return None
     _audit(services, claim, "gone")
     services.telemetry.count("CapacityClaimsRemoved")
+    # It left its queues when it was deleted, by a function that serves nobody.
+    wake_next(services, claim.instance_id, claim.zones)
     return Step.GONE
 
 
@@ -129,7 +166,8 @@ def _give_back(services: Services, claim: CapacityClaim) -> Step | None:
     snapshots = _snapshots(services, giving)
     pods = []
     for (zone, flavor_id, pod_id), allocations in _by_pod(giving).items():
-        parts = snapshots[zone, flavor_id].owned[pod_id].parts
+        ownership = snapshots[zone, flavor_id].owned.get(pod_id)
+        parts = ownership.parts if ownership else {}
         missing = [a for a in allocations if parts.get(a.position, {}).get(claim.tag, 0) & a.hosts != a.hosts]
         if missing:
             _demand_moved_on(services, claim)
@@ -140,7 +178,7 @@ def _give_back(services: Services, claim: CapacityClaim) -> Step | None:
         }
         pods.append(change_parts(services.inventory.table, (zone, flavor_id, pod_id), changes, None))
     after = _written(services, claim.without_hosts(giving), {})
-    if not _change(services, claim, after, pods):
+    if not _change(services, claim, after, pods, {}):
         return None
     _audit(services, claim, "given back", instances=sum(a.count for a in giving))
     for zone in sorted({a.zone for a in giving}):
@@ -148,62 +186,85 @@ def _give_back(services: Services, claim: CapacityClaim) -> Step | None:
     return _next(after)
 
 
-def _fill(services: Services, claim: CapacityClaim, attempt: int) -> Step | None:
+def _fill(services: Services, claim: CapacityClaim, attempt: int, serving: str | None) -> Step | None:
     """One round of filling, zone by zone in the order of preference."""
     plan = _plan(services, claim, attempt)
     after = _written(services, claim.with_hosts(plan.allocations), plan.reasons)
     if not plan.allocations and after == claim:
-        return Step.WAITING
-    if not _change(services, claim, after, plan.pods):
+        return Step.AGAIN if plan.more else Step.WAITING
+    if not _change(services, claim, after, plan.pods, plan.turns):
         return None
     if plan.allocations:
         taken = sum(a.count for a in plan.allocations)
         _audit(services, claim, "allocated", instances=taken)
         services.telemetry.count("InstancesAllocated", taken)
+    wake_next(services, claim.instance_id, claim.waits_in - after.waits_in - {serving})
     if after.pending == 0:
         return _next(after)
     return Step.AGAIN if plan.more else Step.WAITING
 
 
+def wake_next(services: Services, instance_id: str, zones: Iterable[str | None]) -> None:
+    """Have those served who wait in queues that a claim has just left: it may have left capacity, too."""
+    for zone in sorted(zone for zone in zones if zone is not None):
+        if services.claims.head_of_queue(zone, instance_id).holder is not None:
+            services.events.freed(zone)
+
+
 def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
-    wanted, room = claim.pending, PODS_PER_ROUND_MAX
+    wanted, room, more = claim.pending, ROOM_OF_A_ROUND, False
     allocations: list[Allocation] = []
     pods: list[Update] = []
+    turns: dict[str, int] = {}
     reasons: dict[str, ZoneReason] = {}
-    more = False
     for zone in claim.zones:
-        if wanted == 0 or room == 0:
+        if wanted == 0:
             break
-        if services.claims.first_in_queue(zone, claim.instance_id) != (claim.organization_id, claim.id):
+        if room.is_used_up:
+            more = True
+            break
+        head = services.claims.head_of_queue(zone, claim.instance_id)
+        if head.holder != (claim.organization_id, claim.id):
             reasons[zone] = ZoneReason.BEHIND_OLDER
             continue
-        region = services.inventory.fresh_region(zone)
-        left = 0
-        for flavor_id in region.flavors_of(claim.instance_id) if region else ():
-            snapshot = services.inventory.fresh_snapshot(zone, flavor_id)
-            domains = snapshot.host_domains()
-            grants = place_hosts(domains, HostRequest(wanted, room, int(claim.tag, 16), attempt))
-            grants = grants[: DOMAINS_PER_ROUND_MAX - len(allocations)]
-            found = [Allocation(zone, flavor_id, g.pod_id, g.position, g.hosts) for g in grants]
-            pods += _take(services, claim, found, snapshot)
+        supply = _supply(services, zone, claim.instance_id)
+        grants = place_hosts(supply.domains, HostRequest(wanted, room, int(claim.tag, 16), attempt))
+        found = [
+            Allocation(zone, supply.snapshots[g.pod_id][0], g.pod_id, g.position, g.hosts) for g in grants
+        ]
+        if found:
+            turns[zone] = head.returns
+            pods += _take(services, claim, found, supply)
             allocations += found
-            taken = sum(g.count for g in grants)
-            wanted -= taken
-            room -= len({g.pod_id for g in grants})
-            left += free_hosts(domains) - taken
-        more = more or (left > 0 and wanted > 0)
-        if wanted > 0:
-            reasons[zone] = ZoneReason.ALLOCATED if left else ZoneReason.NO_CAPACITY
-        if left > 0:
+        taken = sum(g.count for g in grants)
+        wanted -= taken
+        room = room.without(grants)
+        left = free_hosts(supply.domains) - taken
+        reasons[zone] = ZoneReason.ALLOCATED if left or wanted == 0 else ZoneReason.NO_CAPACITY
+        if left > 0 and wanted > 0:
+            # The zone has more: the next one is not asked before this one is exhausted.
+            more = True
             break
-    return _Plan(tuple(allocations), tuple(pods), reasons, more)
+    return _Plan(tuple(allocations), tuple(pods), turns, reasons, more)
+
+
+def _supply(services: Services, zone: str, instance_id: str) -> _Supply:
+    region = services.inventory.fresh_region(zone)
+    domains: list[HostDomain] = []
+    snapshots: dict[str, tuple[str, Snapshot]] = {}
+    for flavor_id in region.flavors_of(instance_id) if region else ():
+        snapshot = services.inventory.fresh_snapshot(zone, flavor_id)
+        domains += snapshot.host_domains()
+        snapshots |= dict.fromkeys(snapshot.owned, (flavor_id, snapshot))
+    return _Supply(domains, snapshots)
 
 
 def _take(
-    services: Services, claim: CapacityClaim, found: Iterable[Allocation], snapshot: Snapshot
+    services: Services, claim: CapacityClaim, found: Iterable[Allocation], supply: _Supply
 ) -> list[Update]:
     updates = []
     for pod, allocations in _by_pod(found).items():
+        _, snapshot = supply.snapshots[pod[2]]
         ownership = snapshot.owned[pod[2]]
         changes = {}
         for a in allocations:
@@ -222,14 +283,29 @@ def _written(services: Services, claim: CapacityClaim, reasons: dict[str, ZoneRe
     return replace(claim, unsettled_since=None if settled else claim.unsettled_since)
 
 
-def _change(services: Services, before: CapacityClaim, after: CapacityClaim, pods: Iterable[Update]) -> bool:
-    """Write a round; false when somebody else was faster, at a pod or at the record."""
-    outcome = services.claims.change(before, touched(after, before, services.clock.now()), pods)
+def _change(
+    services: Services,
+    before: CapacityClaim,
+    after: CapacityClaim,
+    pods: Iterable[Update],
+    turns: Mapping[str, int],
+) -> bool:
+    """Write a round; false when somebody else was faster: at a pod, at the record, or in a queue."""
+    after = touched(after, before, services.clock.now())
+    return _stands(services, services.claims.change(before, after, pods, turns=turns))
+
+
+def _stands(services: Services, outcome: Outcome) -> bool:
+    """Whether a round was written; false when it lost a race.
+
+    Raises:
+        StorageUnavailable: what no race explains.
+    """
     if outcome.stands:
         return True
-    unexpected = [label for label in outcome.refused if label != RECORD and not label.startswith(POD_LABEL)]
-    if unexpected:
-        raise StorageUnavailable(f"the record and {unexpected[0]} disagree", outcome_unknown=False)
+    races = (RECORD, POD_LABEL, RETURNS_LABEL)
+    if RECORD not in outcome.refused and (odd := [x for x in outcome.refused if not x.startswith(races)]):
+        raise StorageUnavailable(f"the record and {odd[0]} disagree", outcome_unknown=False)
     services.telemetry.count("ClaimRacesLost")
     return False
 

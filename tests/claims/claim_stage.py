@@ -1,0 +1,156 @@
+"""The service behind its handlers, as in ``tests.functional``, with tokens that also speak of claims."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from tests.functional import arrangements as given
+from tests.functional import sample_events
+from tests.functional.authority import EVERYTHING, STRANGERS_ORGANIZATION, Authority
+from tests.functional.stage import Answer, Stage
+from tests.support.world import HOLDERS, ORGANIZATION
+
+if TYPE_CHECKING:
+    import pytest
+
+CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
+CLAIM_ID: Final = "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f"
+STEP: Final[dict[str, Any]] = {"organization": ORGANIZATION, "claim": CLAIM_ID}
+
+WRITER: Final = [*EVERYTHING, "capacityclaims:read", "capacityclaims:write"]
+PERMISSIONS: Final[dict[str, list[str]]] = {
+    "member": WRITER,
+    "stranger": WRITER,
+    "expired": WRITER,
+    "reader": ["reservations:read", "capacityclaims:read"],
+}
+
+
+class ClaimAuthority(Authority):
+    """Gives each profile the permissions on claims that belong to it."""
+
+    def token(self, profile: str = "member", **changes: Any) -> str:
+        rights = {"permissions": PERMISSIONS[profile]} if profile in PERMISSIONS else {}
+        return super().token(profile, **(rights | changes))
+
+
+class ClaimStage(Stage):
+    """A stage whose customers may claim."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+        super().__init__(monkeypatch, **settings)
+        self.authority = ClaimAuthority(private_key=self.authority.private_key)
+
+    def claim(self, case: str = "accepted", **changes: Any) -> Answer:
+        """The event of a create, with other fields of its body; one that is ``None`` is left out."""
+        return self.request("create_capacity_claim", varied(case, **changes))
+
+    def calm(self) -> None:
+        """Run what was started and sent, as the platform does."""
+        while self.step_functions.executions or self.functions.invocations:
+            executions = [arn for arn in self.step_functions.executions if "settle" in arn]
+            self.step_functions.executions.clear()
+            for _ in executions:
+                while self.run("settle_capacity_claim", dict(STEP))["outcome"] == "again":
+                    pass
+            invocations, self.functions.invocations = self.functions.invocations, []
+            for _, payload in invocations:
+                self.run("fill_capacity_claims", payload)
+
+
+def varied(case: str = "accepted", function: str = "create_capacity_claim", **changes: Any) -> dict[str, Any]:
+    """An event with other fields of its body, those of ``resources`` included."""
+    event = sample_events.read(function, case)
+    body = sample_events.body_of(event)
+    for name, value in changes.items():
+        part = body if name in {"id", "name", "resources"} else body["resources"]
+        if value is None:
+            part.pop(name, None)
+        else:
+            part[name] = value
+    return sample_events.with_body(event, body)
+
+
+def claimed(stage: Stage) -> None:
+    """The sample fleet and reservations, and the claim that the events name; it has what it wants."""
+    given.sample(stage)
+    assert stage.request_event("create_capacity_claim", "accepted").status == 200
+
+
+def waiting(stage: Stage) -> None:
+    """Another organization has claimed everything in both zones before it."""
+    given.sample(stage)
+    event = varied("accepted_minimal", instanceCount=1000)
+    answer = stage.request("create_capacity_claim", event, "stranger")
+    assert answer.json["capacityClaim"]["status"]["pendingInstances"] > 0
+    stage.clock.advance_ms(1)
+    assert stage.request_event("create_capacity_claim", "accepted").status == 200
+
+
+def freed(stage: Stage) -> None:
+    """It waits, and those before it are gone: nobody has served it yet."""
+    waiting(stage)
+    listed = stage.request_event("list_capacity_claims", "nothing_visible").json["capacityClaims"]
+    for entry in listed:
+        claim_id = entry["spec"]["id"]
+        path = f"{CLAIMS}/{claim_id}"
+        event = sample_events.with_path(sample_events.read("delete_capacity_claim", "foreign"), path)
+        event["pathParameters"] = {"claimID": claim_id}
+        assert stage.request("delete_capacity_claim", event).status == 200
+        step = {"organization": STRANGERS_ORGANIZATION, "claim": claim_id}
+        while stage.run("settle_capacity_claim", step)["outcome"] == "again":
+            pass
+
+
+def shrunk(stage: Stage) -> None:
+    """It has been shrunk."""
+    claimed(stage)
+    assert stage.request_event("update_capacity_claim", "shrunk").status == 200
+
+
+def deleted(stage: Stage) -> None:
+    """Its deletion was accepted."""
+    claimed(stage)
+    assert stage.request_event("delete_capacity_claim", "accepted").status == 200
+
+
+def drained(stage: Stage) -> None:
+    """It owns nothing any more."""
+    deleted(stage)
+    assert stage.run("settle_capacity_claim", dict(STEP)) == {"outcome": "again"}
+
+
+def gone(stage: Stage) -> None:
+    """It is gone; its tombstone is left."""
+    drained(stage)
+    assert stage.run("settle_capacity_claim", dict(STEP)) == {"outcome": "gone"}
+
+
+def limited(stage: Stage) -> None:
+    """The organization may own nine instances."""
+    given.sample(stage)
+    limit(stage, 9)
+
+
+def claimed_and_limited(stage: Stage) -> None:
+    """It has what it wants, and its organization may not have more."""
+    given.sample(stage)
+    limit(stage, 11)
+    assert stage.request_event("create_capacity_claim", "accepted").status == 200
+
+
+def abandoned(stage: Stage) -> None:
+    """It was deleted long ago, and no execution was ever started."""
+    claimed(stage)
+    stage.step_functions.down = True
+    assert stage.request_event("delete_capacity_claim", "accepted").status == 200
+    stage.step_functions.down = False
+    stage.clock.advance(600)
+
+
+def limit(stage: Stage, instances: int) -> None:
+    """Limit the organization's instances."""
+    item = keys.quota(ORGANIZATION, "instances") | encode({"limit": instances, "used": 0})
+    stage.db.put_item(TableName=HOLDERS, Item=item)

@@ -1,0 +1,67 @@
+"""Items of claims: there and back, and the largest that can be asked for fits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.holders.capacity_claim import (
+    INSTANCES_MAX,
+    ZONES_MAX,
+    Allocation,
+    CapacityClaim,
+    ClaimStatus,
+    ZoneReason,
+    conditions_of,
+)
+from tests.claims.test_claim_rules import NOW, claims, owned, record
+from tests.claims.worlds import LONDON
+from tests.fakes.dynamodb.sizes import item_bytes
+
+ITEM_BYTES_MAX = 400 * 1024
+LONGEST = "x" * 63
+
+
+@given(claims)
+@settings(max_examples=100, deadline=None)
+def test_a_record_is_read_as_it_was_written(claim: CapacityClaim) -> None:
+    claim = replace(claim, conditions=conditions_of(claim, {}, NOW)).with_hosts(())
+    assert decode_claim(decode(encode_claim(claim))) == claim
+
+
+@pytest.mark.parametrize("unsettled", [None, NOW])
+def test_a_record_stands_in_the_index_exactly_while_it_has_work_to_do(unsettled: int | None) -> None:
+    item = encode_claim(record(1, unsettled_since=unsettled))
+    assert ("unsettled" in item, "unsettled_since" in item) == (unsettled is not None,) * 2
+
+
+def test_the_largest_claim_fits_into_an_item_however_thinly_it_is_spread() -> None:
+    zones = tuple(f"{n:02}{LONGEST}"[:63] for n in range(ZONES_MAX))
+    spread = (
+        Allocation(zones[n % ZONES_MAX], LONGEST, f"{n:04}{LONGEST}"[:63], 999, 1 << 63)
+        for n in range(INSTANCES_MAX)
+    )
+    claim = record(
+        INSTANCES_MAX,
+        *spread,
+        zones=zones,
+        instance_id="i" * 253,
+        name="n" * 63,
+        created_by="c" * 2048,
+        status=ClaimStatus.UPDATING,
+        unsettled_since=NOW,
+    )
+    reasons = dict.fromkeys(zones, ZoneReason.BEHIND_OLDER)
+    claim = replace(claim, conditions=conditions_of(claim, reasons, NOW))
+    assert item_bytes(encode_claim(claim)) < ITEM_BYTES_MAX
+
+
+def test_a_tombstone_keeps_the_fingerprint_for_a_day_and_nothing_of_the_customer() -> None:
+    claim = record(1, owned(LONDON, "a", 0, 1), fingerprint="f" * 32)
+    item = decode(encode_claim_tombstone(claim, NOW))
+    assert item.keys() == {"pk", "sk", "status", "fingerprint", "expires_at"}
+    assert item["expires_at"] == NOW + 86_400

@@ -1,0 +1,361 @@
+"""Requests of every form: which field is wrong, who may ask, and errors in the one shape of this API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.claims import claim_stage as given
+from tests.claims.auditor import claim_records
+from tests.claims.claim_contract import STATUS, assert_is
+from tests.claims.claim_stage import CLAIM_ID, CLAIMS, WRITER, varied
+from tests.fakes.dynamodb import throttled
+from tests.functional import sample_events
+from tests.functional.arrangements import sample
+from tests.functional.authority import STRANGERS_ORGANIZATION
+from tests.functional.sample_events import TRACE_ID
+from tests.support.world import ORGANIZATION
+
+if TYPE_CHECKING:
+    from tests.claims.claim_stage import ClaimStage
+    from tests.functional.stage import Answer
+
+UPPER = CLAIM_ID.upper()
+
+
+def violations(answer: Answer) -> list[str]:
+    assert answer.status == 400, answer
+    assert_is(STATUS, answer.json)
+    assert answer.json["code"] == 3
+    return [violation["field"] for violation in answer.json["details"][0]["fieldViolations"]]
+
+
+def claim_of(answer: Answer) -> dict[str, Any]:
+    assert answer.status == 200, answer
+    found: dict[str, Any] = answer.json["capacityClaim"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("changes", "fields"),
+    [
+        ({"instanceId": None}, ["resources.instanceId"]),
+        ({"instanceId": ""}, ["resources.instanceId"]),
+        ({"instanceId": 5}, ["resources.instanceId"]),
+        ({"instanceId": "x" * 254}, ["resources.instanceId"]),
+        ({"instanceCount": None}, ["resources.instanceCount"]),
+        ({"instanceCount": 0}, ["resources.instanceCount"]),
+        ({"instanceCount": -1}, ["resources.instanceCount"]),
+        ({"instanceCount": 4001}, ["resources.instanceCount"]),
+        ({"instanceCount": "10"}, ["resources.instanceCount"]),
+        ({"instanceCount": 1.5}, ["resources.instanceCount"]),
+        ({"instanceCount": True}, ["resources.instanceCount"]),
+        ({"zones": None}, ["resources.zones"]),
+        ({"zones": []}, ["resources.zones"]),
+        ({"zones": "us-chi-1"}, ["resources.zones"]),
+        ({"zones": ["us-chi-1", ""]}, ["resources.zones.1"]),
+        ({"zones": ["us-chi-1", 7]}, ["resources.zones.1"]),
+        ({"zones": ["us-chi-1", "us-chi-1"]}, ["resources.zones"]),
+        ({"zones": [f"zone-{n}" for n in range(21)]}, ["resources.zones"]),
+        ({"zones": ["us-chi-1", "US-CHI-1"]}, ["resources.zones[1]"]),
+        ({"capacityType": None}, ["resources.capacityType"]),
+        ({"capacityType": "CAPACITY_TYPE_UNSPECIFIED"}, ["resources.capacityType"]),
+        ({"capacityType": "customer"}, ["resources.capacityType"]),
+        ({"resources": None}, ["resources"]),
+        ({"resources": []}, ["resources"]),
+        ({"id": ""}, ["id"]),
+        ({"id": "inference"}, ["id"]),
+        ({"id": CLAIM_ID.replace("-", "")}, ["id"]),
+        ({"id": f"{{{CLAIM_ID}}}"}, ["id"]),
+        ({"id": f"urn:uuid:{CLAIM_ID}"}, ["id"]),
+        ({"id": 7}, ["id"]),
+        ({"name": ""}, ["name"]),
+        ({"name": "-inference"}, ["name"]),
+        ({"name": "inference-"}, ["name"]),
+        ({"name": "inference\n"}, ["name"]),
+        ({"name": "in_ference"}, ["name"]),
+        ({"name": "i" * 64}, ["name"]),
+        ({"name": 7}, ["name"]),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_is_named_and_nothing_is_written(
+    stage: ClaimStage, changes: dict[str, Any], fields: list[str]
+) -> None:
+    sample(stage)
+    before = stage.db.dump()
+    assert violations(stage.claim(**changes)) == fields
+    assert stage.db.dump() == before
+
+
+@pytest.mark.parametrize("body", ["", "null", "[]", '"x"', "{", "\ufeff{}", '{"resources": NaN}', "\ud800"])
+def test_a_body_that_is_no_request_is_an_invalid_argument(stage: ClaimStage, body: str) -> None:
+    sample(stage)
+    event = sample_events.with_body(sample_events.read("create_capacity_claim", "accepted"), body)
+    answer = stage.request("create_capacity_claim", event)
+    assert (answer.status, answer.json["code"]) == (400, 3)
+    assert_is(STATUS, answer.json)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"name": "i"},
+        {"name": "I9"},
+        {"name": "i" * 63},
+        {"name": None},
+        {"id": None},
+        {"instanceCount": 4000},
+        {"capacityType": "CAPACITY_TYPE_SERVERLESS"},
+        {"capacityType": "CAPACITY_TYPE_MANAGED"},
+        {"unknownField": {"may": "come"}},
+    ],
+    ids=str,
+)
+def test_what_is_allowed_is_taken_and_answered_as_it_was_given(
+    stage: ClaimStage, changes: dict[str, Any]
+) -> None:
+    sample(stage)
+    event = varied(**changes)
+    spec = claim_of(stage.request("create_capacity_claim", event))["spec"]
+    sent = sample_events.body_of(event)
+    sent["resources"].pop("unknownField", None)
+    assert spec["resources"] == sent["resources"]
+    assert spec["id"] == sent.get("id", spec["id"])
+    assert spec["name"] == sent.get("name", f"claim-{spec['id']}")
+    assert spec["organizationId"] == ORGANIZATION
+
+
+def test_an_id_in_capitals_is_the_same_id(stage: ClaimStage) -> None:
+    sample(stage)
+    first = claim_of(stage.claim(id=UPPER))
+    assert first["spec"]["id"] == CLAIM_ID
+    assert claim_of(stage.claim())["spec"] == first["spec"]
+    assert len(claim_records(stage.db)) == 1
+    event = sample_events.read("update_capacity_claim", "grown")
+    event = sample_events.with_path(event, f"{CLAIMS}/{UPPER}")
+    event["pathParameters"] = {"claimID": UPPER}
+    assert claim_of(stage.request("update_capacity_claim", event))["status"]["allocatedInstances"] == 12
+
+
+def test_the_claim_of_the_published_example_can_be_read_whole(stage: ClaimStage) -> None:
+    given.waiting(stage)
+    found = claim_of(stage.request_event("get_capacity_claim", "found"))
+    assert found["spec"] == {
+        "id": CLAIM_ID,
+        "name": "inference",
+        "resources": {
+            "instanceId": "gb300-4x",
+            "instanceCount": 10,
+            "zones": ["us-chi-1", "uk-lon-1"],
+            "capacityType": "CAPACITY_TYPE_CUSTOMER",
+        },
+        "organizationId": ORGANIZATION,
+    }
+    status = found["status"]
+    assert [(c["type"], c["zone"], c["status"], c["reason"]) for c in status["conditions"]] == [
+        ("Allocated", "us-chi-1", "False", "WaitingForOlderClaims"),
+        ("Allocated", "uk-lon-1", "False", "WaitingForOlderClaims"),
+        ("Progressing", "", "True", "InstancesPending"),
+    ]
+    assert (status["allocatedInstances"], status["pendingInstances"]) == (0, 10)
+
+
+def test_a_life_from_pending_to_gone_passes_only_through_the_published_statuses(stage: ClaimStage) -> None:
+    given.freed(stage)
+    seen = [claim_of(stage.request_event("get_capacity_claim", "found"))["status"]["status"]]
+    stage.run_event("fill_capacity_claims", "capacity_freed")
+    seen.append(claim_of(stage.request_event("get_capacity_claim", "found"))["status"]["status"])
+    seen.append(claim_of(stage.request_event("update_capacity_claim", "moved"))["status"]["status"])
+    stage.calm()
+    seen.append(claim_of(stage.request_event("get_capacity_claim", "found"))["status"]["status"])
+    seen.append(claim_of(stage.request_event("delete_capacity_claim", "accepted"))["status"]["status"])
+    seen.append(claim_of(stage.request_event("get_capacity_claim", "found"))["status"]["status"])
+    stage.calm()
+    assert [status.removeprefix("STATUS_") for status in seen] == [
+        "CREATING",
+        "READY",
+        "UPDATING",
+        "READY",
+        "DELETING",
+        "DELETING",
+    ]
+    assert stage.request_event("get_capacity_claim", "found").status == 404
+
+
+def test_parameters_are_no_id(stage: ClaimStage) -> None:
+    sample(stage)
+    answer = stage.request_event("list_capacity_claim_parameters", "all")
+    assert answer.json == {
+        "zoneInstanceTypes": {
+            "uk-lon-1": {"instanceIds": ["gb300-4x"]},
+            "us-chi-1": {"instanceIds": ["gb300-4x"]},
+        }
+    }
+    # Were the gateway to route it to the claims, there is no claim of that id.
+    event = sample_events.read("get_capacity_claim", "id_malformed")
+    event["pathParameters"] = {"claimID": "parameters"}
+    event = event | {"path": f"{CLAIMS}/parameters"}
+    assert stage.request("get_capacity_claim", event).status == 404
+
+
+@pytest.mark.parametrize(
+    ("after", "found"),
+    [
+        (["2026-05-28T20:26:39Z"], True),
+        (["2026-05-28T20:26:40.5Z"], True),
+        (["2026-05-28T20:26:41Z"], False),
+        (["2026-05-28t20:26:40.123456789z"], True),
+        (["2026-05-28T22:26:40+02:00"], True),
+        (["2026-05-28T22:26:40 02:00"], True),
+        (["9999-12-31T23:59:59Z"], False),
+        (["0001-01-01T00:00:00Z"], True),
+        ([], True),
+    ],
+    ids=str,
+)
+def test_updated_after_is_strict_and_takes_every_form_of_the_standard(
+    stage: ClaimStage, after: list[str], *, found: bool
+) -> None:
+    given.claimed(stage)
+    updated = claim_records(stage.db)
+    assert len(updated) == 1
+    event = sample_events.read("list_capacity_claims", "all")
+    query = {"updatedAfter": after} if after else {}
+    answer = stage.request("list_capacity_claims", sample_events.with_query(event, **query))
+    assert answer.status == 200, answer
+    assert [claim["spec"]["id"] for claim in answer.json["capacityClaims"]] == ([CLAIM_ID] if found else [])
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        ["yesterday"],
+        [""],
+        ["2026-05-28"],
+        ["2026-05-28T20:26:40"],
+        ["2026-W22-4T20:26:40Z"],
+        ["20260528T202640Z"],
+        ["2026-13-28T20:26:40Z"],
+        ["2026-05-28T20:26:60Z"],
+        ["2026-05-28T20:26:39Z", "2026-05-28T20:26:39Z"],
+        ["٢٠٢٦-05-28T20:26:40Z"],
+    ],
+    ids=str,
+)
+def test_anything_else_is_no_time(stage: ClaimStage, after: list[str]) -> None:
+    given.claimed(stage)
+    event = sample_events.with_query(sample_events.read("list_capacity_claims", "all"), updatedAfter=after)
+    assert violations(stage.request("list_capacity_claims", event)) == ["updatedAfter"]
+
+
+def test_a_token_of_several_organizations_must_say_for_whom_it_claims(stage: ClaimStage) -> None:
+    sample(stage)
+    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION], "permissions": WRITER}
+    token = f"Bearer {stage.authority.token('member', **both)}"
+    event = sample_events.with_headers(varied(), authorization=token)
+    assert violations(stage.request("create_capacity_claim", event)) == ["header X-Organization-Id"]
+    named = sample_events.with_headers(event, x_organization_id=STRANGERS_ORGANIZATION)
+    made = claim_of(stage.request("create_capacity_claim", named))
+    assert made["spec"]["organizationId"] == STRANGERS_ORGANIZATION
+    listed = sample_events.with_headers(
+        sample_events.read("list_capacity_claims", "all"), authorization=token
+    )
+    assert len(stage.request("list_capacity_claims", listed).json["capacityClaims"]) == 1
+
+
+@pytest.mark.parametrize(
+    "function", ["create_capacity_claim", "update_capacity_claim", "delete_capacity_claim"]
+)
+@pytest.mark.parametrize("permissions", [["capacityclaims:read"], ["operator"], ["reservations:create"], []])
+def test_writing_needs_the_permission_to_write_claims_and_no_other(
+    stage: ClaimStage, function: str, permissions: list[str]
+) -> None:
+    given.claimed(stage)
+    case = {"create": "accepted", "update": "grown", "delete": "accepted"}[function.partition("_")[0]]
+    token = f"Bearer {stage.authority.token('member', permissions=permissions)}"
+    event = sample_events.with_headers(sample_events.read(function, case), authorization=token)
+    answer = stage.request(function, event)
+    assert (answer.status, answer.json["code"]) == (403, 7)
+    assert_is(STATUS, answer.json)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "http", "code", "allowed"),
+    [
+        ("/v1alpha1", "GET", 404, 5, None),
+        ("/v1alpha1/inference/nothing", "GET", 404, 5, None),
+        (f"{CLAIMS}/{CLAIM_ID}/more", "GET", 404, 5, None),
+        (f"{CLAIMS}/", "GET", 404, 5, None),
+        (CLAIMS, "PUT", 405, 12, "GET, POST"),
+        (f"{CLAIMS}/parameters", "POST", 405, 12, "GET"),
+        (f"{CLAIMS}/parameters", "DELETE", 405, 12, "GET"),
+        (f"{CLAIMS}/{CLAIM_ID}", "PUT", 405, 12, "DELETE, GET, PATCH"),
+    ],
+)
+def test_a_path_or_method_that_is_not_there_is_told_in_the_shape_of_this_api(
+    stage: ClaimStage, path: str, method: str, http: int, code: int, allowed: str | None
+) -> None:
+    event = sample_events.with_path(sample_events.read("reject_unknown_route", "unknown_route"), path, method)
+    answer = stage.request("reject_unknown_route", event)
+    assert (answer.status, answer.json["code"], answer.headers.get("allow")) == (http, code, allowed)
+    assert_is(STATUS, answer.json)
+
+
+def surprise(*_: object) -> None:
+    raise LookupError("secret-detail")
+
+
+API = {
+    "create_capacity_claim": "accepted",
+    "list_capacity_claims": "all",
+    "list_capacity_claim_parameters": "all",
+    "get_capacity_claim": "found",
+    "update_capacity_claim": "grown",
+    "delete_capacity_claim": "accepted",
+}
+
+
+@pytest.mark.parametrize("function", API)
+def test_a_defect_is_told_with_its_trace_id_and_nothing_else(stage: ClaimStage, function: str) -> None:
+    stage.db.before("*", surprise, times=None)
+    answer = stage.request_event(function, API[function])
+    assert answer.status == 500
+    assert_is(STATUS, answer.json)
+    assert (answer.json["code"], answer.json["message"]) == (13, "an unexpected error occurred")
+    assert [detail.get("requestId") for detail in answer.json["details"]] == [TRACE_ID]
+    assert "retry-after" not in answer.headers
+    assert "secret-detail" in stage.log
+
+
+@pytest.mark.parametrize("function", API)
+def test_a_database_that_does_not_answer_is_told_with_when_to_try_again(
+    stage: ClaimStage, function: str
+) -> None:
+    stage.db.before("*", throttled(), times=None)
+    answer = stage.request_event(function, API[function])
+    assert (answer.status, answer.json["code"], answer.headers["retry-after"]) == (500, 13, "1")
+    assert_is(STATUS, answer.json)
+
+
+def test_a_refusal_by_quota_says_what_was_asked_for_and_what_is_left(stage: ClaimStage) -> None:
+    given.limited(stage)
+    answer = stage.request_event("create_capacity_claim", "quota_exceeded")
+    [violation] = answer.json["details"][0]["violations"]
+    assert violation["description"] == "quota exceeded: 10 instances requested, 0 of 9 in use"
+    assert answer.json["message"] == violation["description"]
+
+
+def test_a_refusal_by_state_says_which_state_of_which_claim(stage: ClaimStage) -> None:
+    given.deleted(stage)
+    answer = stage.request_event("update_capacity_claim", "grown")
+    [violation] = answer.json["details"][0]["violations"]
+    assert (violation["type"], violation["subject"]) == ("STATUS_DELETING", CLAIM_ID)
+
+
+def test_what_exists_is_named_in_the_refusal(stage: ClaimStage) -> None:
+    given.claimed(stage)
+    for case, name in (("id_reused", CLAIM_ID), ("name_taken", "inference")):
+        detail = stage.request_event("create_capacity_claim", case).json["details"][0]
+        assert (detail["resourceType"], detail["resourceName"]) == ("CapacityClaim", name)

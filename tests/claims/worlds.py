@@ -1,0 +1,166 @@
+"""Worlds with several zones, and what customers and schedules do in them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.ports import WorkflowState
+from gpu_capacity.services.capacity_claims import (
+    WORKFLOW,
+    Resources,
+    create_capacity_claim,
+    delete_capacity_claim,
+    update_capacity_claim,
+)
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
+from gpu_capacity.topology.model import Region
+from tests.claims.auditor import audit_claims
+from tests.support.lifecycle import tear_down
+from tests.support.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, offering, request
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Caller
+    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.topology.model import Pod
+
+LONDON, CHICAGO, TEXAS = "uk-lon-1", "us-chi-1", "us-tex-1"
+CUSTOMER = "CAPACITY_TYPE_CUSTOMER"
+OTHER_ORGANIZATION = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
+ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d10"
+ROUNDS_MAX = 200
+
+
+def zone(zone_id: str, *, hosts: int = 2) -> Region:
+    """A zone that sells its racks whole and their trays as instances."""
+    return Region(
+        zone_id,
+        frozenset(),
+        (offering(zone_id, hosts),),
+        observed_at=1_779_999_000,
+        instance_types=((INSTANCE_TYPE, GB300.id),),
+    )
+
+
+def world_of(*pods: Pod) -> World:
+    """A world of these pods; every zone that they stand in sells instances."""
+    hosts = {p.region_id: max(len(d.hosts) for d in p.domains) for p in pods}
+    regions = tuple(zone(zone_id, hosts=hosts[zone_id]) for zone_id in sorted(hosts))
+    return World(pods=pods, regions=regions)
+
+
+def wish(count: int, *zones: str) -> Resources:
+    """What a claim asks for."""
+    return Resources(INSTANCE_TYPE, count, zones or (LONDON,), CUSTOMER)
+
+
+def claim(
+    world: World,
+    count: int,
+    *zones: str,
+    claim_id: str | None = None,
+    name: str | None = None,
+    who: Caller | None = None,
+    services: Services | None = None,
+) -> CapacityClaim:
+    """Create a claim, a second after whatever was before."""
+    world.clock.advance(1)
+    return create_capacity_claim(
+        services or world.services, who or caller(), wish(count, *zones), claim_id=claim_id, name=name
+    )
+
+
+def resize(
+    world: World, made: CapacityClaim, count: int, *zones: str, services: Services | None = None
+) -> CapacityClaim:
+    """Change a claim; where no zones are given they stay."""
+    world.clock.advance(1)
+    return update_capacity_claim(
+        services or world.services, _member(made), made.id, wish(count, *(zones or made.zones))
+    )
+
+
+def drop(world: World, made: CapacityClaim, services: Services | None = None) -> CapacityClaim:
+    """Delete a claim; the rounds are left to the workflow."""
+    world.clock.advance(1)
+    return delete_capacity_claim(services or world.services, _member(made), made.id)
+
+
+def now(world: World, made: CapacityClaim) -> CapacityClaim:
+    """The record as it stands."""
+    found = world.services.claims.get(made.organization_id, made.id)
+    assert found is not None
+    return found
+
+
+def gone(world: World, made: CapacityClaim) -> bool:
+    """Whether nothing is left but perhaps a tombstone."""
+    return world.services.claims.get(made.organization_id, made.id) is None
+
+
+def figures(made: CapacityClaim) -> tuple[str, int, int]:
+    """Status, allocated, pending."""
+    return made.status.value.removeprefix("STATUS_"), made.allocated, made.pending
+
+
+def settle(world: World, made: CapacityClaim) -> Step:
+    """Rounds as the workflow does them, until nothing is left that can be done at once."""
+    for _ in range(ROUNDS_MAX):
+        step = settle_capacity_claim(world.services, made.organization_id, made.id)
+        if step is not Step.AGAIN:
+            return step
+    raise AssertionError(f"{made.id} never settles")
+
+
+def run_workflows(world: World) -> None:
+    """Run every execution of the claims' workflow to its end."""
+    for name, execution in list(world.workflows.executions.items()):
+        running = world.workflows.states[name] is WorkflowState.RUNNING
+        if execution["machine"] != WORKFLOW or not running:
+            continue
+        for _ in range(ROUNDS_MAX):
+            organization, claim_id = str(execution["organization"]), str(execution["claim"])
+            if settle_capacity_claim(world.services, organization, claim_id) is not Step.AGAIN:
+                break
+        else:
+            raise AssertionError(f"{name} never ends")
+        world.workflows.end(name)
+
+
+def calm(world: World) -> None:
+    """Let workflows and events run until there are none left."""
+    for _ in range(ROUNDS_MAX):
+        run_workflows(world)
+        if not world.events.zones:
+            return
+        zones, world.events.zones = world.events.zones, []
+        fill_zones(world.services, zones)
+    raise AssertionError("events never end")
+
+
+def reserve(world: World, count: int = 1, zone_id: str = LONDON, services: Services | None = None) -> str:
+    """Reserve whole racks; the id."""
+    made = create_reservation(services or world.services, caller(), request(count, region_id=zone_id))
+    return made.reservation.id
+
+
+def release(world: World, reservation_id: str) -> None:
+    """Delete a reservation and tear it down."""
+    delete_reservation(world.services, caller(), reservation_id, frozenset())
+    assert tear_down(world, reservation_id)["outcome"] == "gone"
+
+
+def check(world: World) -> None:
+    """Whatever happens, and at any time: holders, pods, queues, names and quotas agree."""
+    assert audit_claims(world.db) == []
+
+
+def stranger() -> Caller:
+    """A member of another organization."""
+    return caller(subject="stranger-1", organizations=frozenset({OTHER_ORGANIZATION}))
+
+
+def _member(made: CapacityClaim) -> Caller:
+    return caller() if made.organization_id == ORGANIZATION else stranger()

@@ -1,0 +1,370 @@
+"""Runs Amazon States Language definitions in this process: the part that our JSONata definitions use.
+
+It is stepped: an execution stands still before every attempt of every task, so that a test can let a rival,
+or another execution, run in between. Nothing waits: waits and retries advance the clock that it is given.
+
+Stricter than the service where that finds mistakes: an unknown field, an expression that yields undefined
+(or null), a condition that is no boolean, and an assignment to a variable of an outer scope raise
+``DefinitionError`` in the test and cannot be caught by a state.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import ChainMap
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from jsonata import Jsonata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
+
+    from gpu_capacity.ports import Clock
+
+Points: TypeAlias = "Generator[str, None, Any]"
+"""Yields the name of a task before each of its attempts; returns a state's output."""
+
+TRANSITIONS_MAX = 5_000
+"""More means a definition that goes round for ever: the service itself ends a history of 25,000 events."""
+
+SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
+EVERY_STATE = frozenset({"Type", "Comment"})
+ONWARD = frozenset({"Assign", "Output", "Next", "End"})
+FIELDS: dict[str, frozenset[str]] = {
+    "Task": frozenset({"Resource", "Arguments", "Retry", "Catch"}) | ONWARD,
+    "Map": frozenset({"Items", "ItemSelector", "ItemProcessor", "MaxConcurrency", "Catch"}) | ONWARD,
+    "Wait": frozenset({"Seconds"}) | ONWARD,
+    "Choice": frozenset({"Choices", "Default"}),
+    "Succeed": frozenset({"Output"}),
+    "Fail": frozenset({"Error", "Cause"}),
+}
+MACHINE_FIELDS = frozenset({"Comment", "QueryLanguage", "TimeoutSeconds", "StartAt", "States"})
+PROCESSOR_FIELDS = frozenset({"ProcessorConfig", "StartAt", "States", "Comment"})
+CHOICE_FIELDS = frozenset({"Condition", "Next", "Comment"})
+RETRY_FIELDS = frozenset(
+    {
+        "ErrorEquals",
+        "IntervalSeconds",
+        "BackoffRate",
+        "MaxDelaySeconds",
+        "MaxAttempts",
+        "JitterStrategy",
+        "Comment",
+    }
+)
+CATCH_FIELDS = frozenset({"ErrorEquals", "Next", "Assign", "Output", "Comment"})
+
+
+class DefinitionError(Exception):
+    """The definition is wrong, or uses what this interpreter does not know. Never caught by a state."""
+
+
+class TaskError(Exception):
+    """A task failed. ``error`` is the name that Retry and Catch match."""
+
+    def __init__(self, error: str, cause: str) -> None:
+        super().__init__(f"{error}: {cause}")
+        self.error = error
+        self.cause = cause
+
+
+class _Aborted(Exception):
+    """The execution was stopped while a task ran."""
+
+
+class ExecutionStatus(StrEnum):
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+
+
+def substitute(text: str, values: Mapping[str, str]) -> str:
+    """Fill every ``${Name}``, as the deployment does.
+
+    Raises:
+        DefinitionError: a name without a value, or a value that nobody uses.
+    """
+    names = set(SUBSTITUTION.findall(text))
+    if names != set(values):
+        raise DefinitionError(
+            f"not provided: {sorted(names - set(values))}, unused: {sorted(set(values) - names)}"
+        )
+    return SUBSTITUTION.sub(lambda match: values[match[1]], text)
+
+
+def parse(text: str) -> dict[str, Any]:
+    """A definition, checked as far as that goes without running it."""
+    definition: dict[str, Any] = json.loads(text)
+    _only(definition, MACHINE_FIELDS, "the machine")
+    if definition.get("QueryLanguage") != "JSONata":
+        raise DefinitionError("only JSONata definitions are understood")
+    _check_states(definition)
+    return definition
+
+
+@dataclass
+class Execution:
+    """One run of a definition.
+
+    Args:
+        definition: from ``parse``.
+        payload: the input.
+        invoke: runs a task: (resource, arguments) to its answer; raises ``TaskError`` when it failed.
+        clock: read for timeouts.
+        wait: lets so many seconds pass.
+        arrange: the order in which the items of a map are worked on, by their indices.
+    """
+
+    definition: dict[str, Any]
+    payload: dict[str, Any]
+    invoke: Callable[[str, Any], Any]
+    clock: Clock
+    wait: Callable[[int], None]
+    arrange: Callable[[Sequence[int]], Iterable[int]] = iter
+
+    def __post_init__(self) -> None:
+        self.status = ExecutionStatus.RUNNING
+        self.output: Any = None
+        self.error: str | None = None
+        self.visited: list[str] = []
+        self._started = self.clock.now()
+        self._points = self._whole()
+
+    @property
+    def runs(self) -> bool:
+        return self.status is ExecutionStatus.RUNNING
+
+    def advance(self) -> str | None:
+        """Go on to the next point: the task that is about to be tried, or None when the execution is over."""
+        if self.runs:
+            name = next(self._points, None)
+            if self.runs:
+                return name
+        self._points.close()
+        return None
+
+    def run(self) -> ExecutionStatus:
+        """Go on to the end."""
+        while self.advance() is not None:
+            pass
+        return self.status
+
+    def stop(self) -> None:
+        """Abort it. A task that is running ends its own way; nothing follows it."""
+        if self.runs:
+            self.status = ExecutionStatus.ABORTED
+
+    def _whole(self) -> Generator[str, None, None]:
+        try:
+            output = yield from self._states(self.definition, self.payload, ChainMap())
+        except _Aborted:
+            return
+        except TaskError as failure:
+            self.error = failure.error
+            timed_out = failure.error == "States.Timeout"
+            self._end(ExecutionStatus.TIMED_OUT if timed_out else ExecutionStatus.FAILED)
+        else:
+            self.output = output
+            self._end(ExecutionStatus.SUCCEEDED)
+
+    def _end(self, status: ExecutionStatus) -> None:
+        if self.runs:
+            self.status = status
+
+    def _states(self, level: dict[str, Any], payload: Any, variables: ChainMap[str, Any]) -> Points:
+        """Run the states of a machine or of a map's processor, from the first to the last."""
+        name: str | None = level["StartAt"]
+        while name is not None:
+            if len(self.visited) >= TRANSITIONS_MAX:
+                raise DefinitionError(f"does not end; last at {name}")
+            if self.clock.now() - self._started >= self.definition["TimeoutSeconds"]:
+                raise TaskError("States.Timeout", f"at {name}")
+            self.visited.append(name)
+            state = level["States"][name]
+            try:
+                payload, name = yield from self._state(name, state, payload, variables)
+            except TaskError as failure:
+                catcher = next((c for c in state.get("Catch", ()) if _matches(c, failure.error)), None)
+                if catcher is None or failure.error == "States.Timeout":
+                    raise
+                caught = {"Error": failure.error, "Cause": failure.cause}
+                payload = _leave(catcher, {"input": payload, "errorOutput": caught}, variables, caught)
+                name = catcher["Next"]
+        return payload
+
+    def _state(
+        self, name: str, state: dict[str, Any], payload: Any, variables: ChainMap[str, Any]
+    ) -> Generator[str, None, tuple[Any, str | None]]:
+        """Run one state: its output, and the name of the next or None."""
+        scope = {"input": payload}
+        match state["Type"]:
+            case "Task":
+                scope["result"] = yield from self._task(name, state, scope, variables)
+            case "Map":
+                scope["result"] = yield from self._map(state, scope, variables)
+            case "Wait":
+                self.wait(_whole_number(_evaluate(state["Seconds"], scope, variables)))
+            case "Choice":
+                return payload, self._choose(state, scope, variables)
+            case "Fail":
+                raise TaskError(state["Error"], state["Cause"])
+        default = scope.get("result", payload)
+        return _leave(state, scope, variables, default), state.get("Next")
+
+    def _task(
+        self, name: str, state: dict[str, Any], scope: dict[str, Any], variables: ChainMap[str, Any]
+    ) -> Points:
+        arguments = _plain(_evaluate(state.get("Arguments", scope["input"]), scope, variables))
+        retriers = [(retrier, _delays(retrier)) for retrier in state.get("Retry", ())]
+        while True:
+            yield name
+            try:
+                answer = _plain(self.invoke(state["Resource"], arguments))
+            except TaskError as failure:
+                self._go_on()
+                delays = next((left for retrier, left in retriers if _matches(retrier, failure.error)), None)
+                delay = next(delays, None) if delays is not None else None
+                if delay is None:
+                    raise
+                self.wait(delay)
+            else:
+                self._go_on()
+                return answer
+
+    def _go_on(self) -> None:
+        if not self.runs:
+            raise _Aborted
+
+    def _map(self, state: dict[str, Any], scope: dict[str, Any], variables: ChainMap[str, Any]) -> Points:
+        """One item after the other; a failed one ends the map, as it does in the service."""
+        items = _evaluate(state["Items"], scope, variables)
+        if not isinstance(items, list):
+            raise DefinitionError(f"Items yields no array: {items!r}")
+        _whole_number(_evaluate(state["MaxConcurrency"], scope, variables))
+        results: list[Any] = [None] * len(items)
+        for index in self.arrange(range(len(items))):
+            context = {"Map": {"Item": {"Index": index, "Value": items[index]}}}
+            selected = _evaluate(state["ItemSelector"], {**scope, "context": context}, variables)
+            results[index] = yield from self._states(state["ItemProcessor"], selected, variables.new_child())
+        return results
+
+    def _choose(self, state: dict[str, Any], scope: dict[str, Any], variables: ChainMap[str, Any]) -> str:
+        for rule in state["Choices"]:
+            holds = _evaluate(rule["Condition"], scope, variables)
+            if not isinstance(holds, bool):
+                raise DefinitionError(f"{rule['Condition']} yields no boolean: {holds!r}")
+            if holds:
+                return str(rule["Next"])
+        if "Default" not in state:
+            raise TaskError("States.NoChoiceMatched", state["Comment"])
+        return str(state["Default"])
+
+
+def _leave(
+    state: dict[str, Any], scope: Mapping[str, Any], variables: ChainMap[str, Any], default: Any
+) -> Any:
+    """Assign the state's variables, all from the values before, and build its output."""
+    assigned = {name: _evaluate(value, scope, variables) for name, value in state.get("Assign", {}).items()}
+    output = _evaluate(state["Output"], scope, variables) if "Output" in state else default
+    for name in assigned:
+        if any(name in outer for outer in variables.maps[1:]):
+            raise DefinitionError(f"{name} belongs to an outer scope")
+    variables.update(assigned)
+    return output
+
+
+def _evaluate(template: Any, scope: Mapping[str, Any], variables: MutableMapping[str, Any]) -> Any:
+    """A field of a definition: ``{% ... %}`` wherever it stands in it is computed."""
+    if isinstance(template, dict):
+        return {name: _evaluate(value, scope, variables) for name, value in template.items()}
+    if isinstance(template, list):
+        return [_evaluate(value, scope, variables) for value in template]
+    if not isinstance(template, str) or not (template.startswith("{%") and template.endswith("%}")):
+        return template
+    expression = _compiled(template[2:-2].strip())
+    frame = expression.create_frame()
+    frame.bind("states", _plain(scope))
+    for name, value in variables.items():
+        frame.bind(name, value)
+    value = expression.evaluate(None, frame)
+    if value is None:
+        raise DefinitionError(f"{template} yields nothing")
+    return _plain(value)
+
+
+@lru_cache(maxsize=256)
+def _compiled(expression: str) -> Jsonata:
+    return Jsonata(expression)
+
+
+def _plain(value: Any) -> Any:
+    """What is left after a way through JSON; anything that JSON cannot tell raises."""
+    return json.loads(json.dumps(value))
+
+
+def _delays(retrier: dict[str, Any]) -> Iterator[int]:
+    """Seconds before each further attempt. Jitter only ever shortens them; here they are taken in full."""
+    delay = retrier.get("IntervalSeconds", 1)
+    for _ in range(retrier.get("MaxAttempts", 3)):
+        yield int(min(delay, retrier.get("MaxDelaySeconds", delay)))
+        delay *= retrier.get("BackoffRate", 2.0)
+
+
+def _matches(rule: dict[str, Any], error: str) -> bool:
+    return error in rule["ErrorEquals"] or "States.ALL" in rule["ErrorEquals"]
+
+
+def _whole_number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise DefinitionError(f"not a whole number: {value!r}")
+    return value
+
+
+def _only(fields: Mapping[str, Any], known: frozenset[str], where: str) -> None:
+    if unknown := sorted(set(fields) - known):
+        raise DefinitionError(f"{where}: {unknown} not supported")
+
+
+def _check_states(level: dict[str, Any]) -> None:
+    states = level["States"]
+    for name, state in states.items():
+        if state["Type"] not in FIELDS:
+            raise DefinitionError(f"{name}: type {state['Type']} not supported")
+        _only(state, FIELDS[state["Type"]] | EVERY_STATE, name)
+        _check_ways(name, state, states)
+        for retrier in state.get("Retry", ()):
+            _only(retrier, RETRY_FIELDS, f"{name} Retry")
+        for catcher in state.get("Catch", ()):
+            _only(catcher, CATCH_FIELDS, f"{name} Catch")
+        for rule in state.get("Choices", ()):
+            _only(rule, CHOICE_FIELDS, f"{name} Choices")
+        if state["Type"] == "Map":
+            processor = state["ItemProcessor"]
+            _only(processor, PROCESSOR_FIELDS, f"{name} ItemProcessor")
+            if processor["ProcessorConfig"] != {"Mode": "INLINE"}:
+                raise DefinitionError(f"{name}: only inline maps are understood")
+            _check_states(processor)
+    if level["StartAt"] not in states:
+        raise DefinitionError(f"StartAt names no state: {level['StartAt']}")
+
+
+def _check_ways(name: str, state: dict[str, Any], states: Mapping[str, Any]) -> None:
+    """Every way out of a state leads to a state of the same level."""
+    if missing := [target for target in ways_out(state) if target not in states]:
+        raise DefinitionError(f"{name}: leads to {missing}, which is not there")
+    ends = state["Type"] in ("Succeed", "Fail", "Choice") or state.get("End") is True
+    if ends == ("Next" in state):
+        raise DefinitionError(f"{name}: needs either Next or End")
+
+
+def ways_out(state: dict[str, Any]) -> list[str]:
+    """The states that may follow a state."""
+    rules = [*state.get("Choices", ()), *state.get("Catch", ())]
+    direct = [state[field] for field in ("Next", "Default") if field in state]
+    return direct + [rule["Next"] for rule in rules]

@@ -1,0 +1,116 @@
+"""What each event file of the API must be answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.functional import arrangements as given
+from tests.functional import contract
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.functional.stage import Stage
+
+
+@dataclass(frozen=True)
+class ApiCase:
+    """An event file, what came before it, and its answer."""
+
+    function: str
+    event: str
+    status: int
+    schema: dict[str, Any] | None
+    error: str | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    after: Callable[[Stage], None] = given.reserved
+
+    def __str__(self) -> str:
+        return f"{self.function}/{self.event}-after-{self.after.__name__}"
+
+
+def _ok(
+    function: str, event: str, schema: dict[str, Any] | None, status: int = 200, **changes: Any
+) -> ApiCase:
+    return ApiCase(function, event, status, schema, **changes)
+
+
+def _no(function: str, event: str, status: int, error: str, **changes: Any) -> ApiCase:
+    return ApiCase(function, event, status, contract.ERROR, error, **changes)
+
+
+_CREATE, _GET, _LIST, _DELETE = (
+    "create_reservation",
+    "get_reservation",
+    "list_reservations",
+    "delete_reservation",
+)
+_UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
+_NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
+_BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
+
+API_CASES: Final = (
+    _ok(_CREATE, "accepted", contract.RESERVATION, 202, after=given.sample),
+    _ok(_CREATE, "accepted_minimal", contract.RESERVATION, 202, after=given.sample),
+    _ok(_CREATE, "accepted_base64", contract.RESERVATION, 202, after=given.sample),
+    _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.sample),
+    _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.reserved),
+    _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.deleted),
+    _no(_CREATE, "accepted_with_idempotency_key", 409, "conflict", after=given.gone),
+    _ok(_CREATE, "dry_run", contract.RESERVATION, 200, after=given.sample),
+    _no(_CREATE, "dry_run_malformed", 400, "invalid_request"),
+    _no(_CREATE, "body_invalid", 400, "invalid_request"),
+    _no(_CREATE, "body_not_json", 400, "invalid_request"),
+    _no(_CREATE, "body_too_large", 413, "request_entity_too_large"),
+    _no(_CREATE, "content_type_wrong", 415, "unsupported_media_type"),
+    _no(_CREATE, "not_offered", 400, "invalid_request"),
+    _no(_CREATE, "region_unknown", 404, "not_found"),
+    _no(_CREATE, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
+    _no(_CREATE, "token_expired", 401, "access_denied", headers=_BAD_TOKEN),
+    _no(_CREATE, "permission_missing", 403, "forbidden"),
+    _no(_CREATE, "project_of_others", 403, "forbidden"),
+    _no(_CREATE, "quota_exceeded", 403, "forbidden", after=given.sample_with_quota_of_one),
+    _no(_CREATE, "idempotency_key_reused", 409, "conflict"),
+    _no(_CREATE, "capacity_insufficient", 507, "server_error"),
+    _ok(_GET, "found", contract.RESERVATION),
+    _ok(_GET, "found", contract.RESERVATION, after=given.provisioned),
+    _ok(_GET, "found", contract.RESERVATION, after=given.failed),
+    _ok(_GET, "found", contract.RESERVATION, after=given.deleted),
+    _no(_GET, "found", 404, "not_found", after=given.gone),
+    _ok(_GET, "found_by_operator", contract.RESERVATION),
+    _no(_GET, "unknown", 404, "not_found"),
+    _no(_GET, "foreign", 404, "not_found"),
+    _no(_GET, "id_malformed", 404, "not_found"),
+    _no(_GET, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
+    _no(_GET, "permission_missing", 403, "forbidden"),
+    _ok(_LIST, "all", contract.RESERVATIONS),
+    _ok(_LIST, "all", contract.RESERVATIONS, after=given.failed),
+    _ok(_LIST, "filtered", contract.RESERVATIONS),
+    _ok(_LIST, "nothing_visible", contract.RESERVATIONS),
+    _ok(_LIST, "by_operator", contract.RESERVATIONS),
+    _no(_LIST, "tag_malformed", 400, "invalid_request"),
+    _no(_LIST, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
+    _no(_LIST, "permission_missing", 403, "forbidden"),
+    _ok(_DELETE, "accepted", None, 202),
+    _ok(_DELETE, "accepted", None, 202, after=given.provisioned),
+    _ok(_DELETE, "accepted", None, 202, after=given.failed),
+    _ok(_DELETE, "accepted", None, 202, after=given.deleted),
+    _no(_DELETE, "accepted", 404, "not_found", after=given.gone),
+    _ok(_DELETE, "accepted_by_operator", None, 202),
+    _no(_DELETE, "unknown", 404, "not_found"),
+    _no(_DELETE, "foreign", 404, "not_found"),
+    _no(_DELETE, "id_malformed", 404, "not_found"),
+    _no(_DELETE, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
+    _no(_DELETE, "permission_missing", 403, "forbidden"),
+    _ok(_UNITS, "all", contract.UNITS),
+    _ok(_UNITS, "filtered", contract.UNITS),
+    _ok(_UNITS, "nothing_offered", contract.UNITS),
+    _no(_UNITS, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
+    _no(_UNITS, "permission_missing", 403, "forbidden"),
+    _ok(_VERSION, "answered", contract.VERSION),
+    _no(_REJECT, "unknown_route", 404, "not_found"),
+    _no(_REJECT, "root", 404, "not_found"),
+    _no(_REJECT, "wrong_method", 405, "method_not_allowed", headers={"allow": "DELETE, GET"}),
+    _no(_REJECT, "preflight", 405, "method_not_allowed", headers={"allow": "GET, POST"}),
+)

@@ -1,0 +1,136 @@
+"""AWS as the handlers see it in these tests, with a record of what each of them asked for."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from botocore.exceptions import ClientError
+
+ACCOUNT_PREFIX: Final = "arn:aws:states:us-east-1:123456789012"
+MACHINES: Final = {
+    workflow: f"{ACCOUNT_PREFIX}:stateMachine:gpu-capacity-{name}"
+    for workflow, name in {
+        "provision": "provision-reservation",
+        "deprovision": "deprovision-reservation",
+        "settle_claim": "settle-capacity-claim",
+    }.items()
+}
+
+
+@dataclass(frozen=True, order=True)
+class Access:
+    """One right that was used: an IAM action on a resource of the template."""
+
+    action: str
+    resource: str
+
+
+@dataclass
+class Recorder:
+    """Which rights each function used, as IAM would have judged them."""
+
+    function: str | None = None
+    used: dict[str, set[Access]] = field(default_factory=dict)
+
+    def note(self, action: str, resource: str) -> None:
+        """Remember a right, if a function runs at the moment."""
+        if self.function is not None:
+            self.used.setdefault(self.function, set()).add(Access(action, resource))
+
+    def note_dynamodb(self, operation: str, parameters: dict[str, Any]) -> None:
+        """Remember what a call of DynamoDB needs: a transaction needs the right of each of its parts."""
+        if operation == "transact_write_items":
+            for item in parameters["TransactItems"]:
+                ((kind, request),) = item.items()
+                action = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
+                self.note(f"dynamodb:{action}", request["TableName"])
+        elif operation == "batch_get_item":
+            for table in parameters["RequestItems"]:
+                self.note("dynamodb:BatchGetItem", table)
+        else:
+            action = "".join(word.capitalize() for word in operation.split("_"))
+            index = f"/{parameters['IndexName']}" if "IndexName" in parameters else ""
+            self.note(f"dynamodb:{action}", parameters["TableName"] + index)
+
+
+class MemoryStepFunctions:
+    """Executions by ARN; nothing runs. ``down`` makes every call fail."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.executions: dict[str, str] = {}
+        self.down = False
+        self._recorder = recorder
+
+    def start_execution(self, **request: Any) -> dict[str, Any]:
+        self._answer("StartExecution", request["stateMachineArn"])
+        arn = f"{request['stateMachineArn'].replace(':stateMachine:', ':execution:')}:{request['name']}"
+        if arn in self.executions:
+            raise _error("StartExecution", "ExecutionAlreadyExists")
+        self.executions[arn] = "RUNNING"
+        return {"executionArn": arn}
+
+    def describe_execution(self, **request: Any) -> dict[str, Any]:
+        self._answer("DescribeExecution", request["executionArn"])
+        if request["executionArn"] not in self.executions:
+            raise _error("DescribeExecution", "ExecutionDoesNotExist")
+        return {"status": self.executions[request["executionArn"]]}
+
+    def stop_execution(self, **request: Any) -> dict[str, Any]:
+        self._answer("StopExecution", request["executionArn"])
+        self.executions[request["executionArn"]] = "ABORTED"
+        return {}
+
+    def end_all(self) -> None:
+        """Every execution is over."""
+        self.executions = dict.fromkeys(self.executions, "FAILED")
+
+    def names(self) -> list[str]:
+        """Names of all executions, in the order of their start."""
+        return [arn.rpartition(":")[2] for arn in self.executions]
+
+    def _answer(self, action: str, arn: str) -> None:
+        kind, machine = arn.removeprefix(f"{ACCOUNT_PREFIX}:").split(":")[:2]
+        self._recorder.note(f"states:{action}", f"{kind}/{machine.removeprefix('gpu-capacity-')}")
+        if self.down:
+            raise _error(action, "ServiceUnavailable")
+
+
+class MemoryLambda:
+    """Asynchronous invocations by name of the function; nothing runs. ``down`` makes every call fail."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.invocations: list[tuple[str, dict[str, Any]]] = []
+        self.down = False
+        self._recorder = recorder
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        name = request["FunctionName"]
+        self._recorder.note("lambda:InvokeFunction", f"function/{name.removeprefix('gpu-capacity-')}")
+        if self.down:
+            raise _error("Invoke", "TooManyRequestsException")
+        assert request["InvocationType"] == "Event"
+        self.invocations.append((name, json.loads(request["Payload"])))
+        return {"StatusCode": 202}
+
+
+class MemoryBucket:
+    """The one object that the sync reads."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.content: bytes | None = None
+        self._recorder = recorder
+
+    def get_object(self, **request: str) -> dict[str, Any]:
+        self._recorder.note("s3:GetObject", request["Bucket"])
+        if self.content is None:
+            # Who may not list is not told that an object is missing, only that access is denied.
+            self._recorder.note("s3:ListBucket", request["Bucket"])
+            raise _error("GetObject", "NoSuchKey")
+        return {"ContentLength": len(self.content), "Body": io.BytesIO(self.content)}
+
+
+def _error(operation: str, code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "told by the fake"}}, operation)

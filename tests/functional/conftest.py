@@ -1,0 +1,36 @@
+"""Stages for the functional tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional import arrangements
+from tests.functional.stage import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A service with empty tables."""
+    new = Stage(monkeypatch)
+    yield new
+    # What was built on the replaced clients must not outlive them.
+    new.restart()
+
+
+@pytest.fixture
+def sample(stage: Stage) -> Stage:
+    """A service with the sample fleet and the sample tenant's reservations."""
+    arrangements.sample(stage)
+    return stage
+
+
+@pytest.fixture
+def reserved(stage: Stage) -> Stage:
+    """The same, and the reservation that the event files name is pending."""
+    arrangements.reserved(stage)
+    return stage

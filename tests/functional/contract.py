@@ -1,0 +1,226 @@
+"""The published contract of the reservations API, version 0.5.0, as JSON Schema, written out by hand.
+
+It is deliberately not derived from the models: what is tested against it must not be its source. Fields
+may be added to the contract, never taken away or changed. Times are narrower than published: whole
+seconds in UTC.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from jsonschema import Draft202012Validator
+
+NAME_PATTERN: Final = r"^[0-9A-Za-z](?:[0-9A-Za-z-_.]{0,61}[0-9A-Za-z])?$"
+_TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
+_TEXT: Final = {"type": "string"}
+_AMOUNT: Final = {"type": "integer", "minimum": 0}
+_ID: Final = {
+    "type": "string",
+    "pattern": "^[a-f][0-9a-f]{7}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+}
+
+TAG: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name", "value"],
+    "properties": {"name": _TEXT, "value": _TEXT},
+}
+
+RESOURCE_METADATA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        "name": {"type": "string", "pattern": NAME_PATTERN},
+        "description": _TEXT,
+        "tags": {"type": "array", "items": TAG},
+    },
+}
+
+SPEC: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["regionId", "accelerator", "unit", "count"],
+    "properties": {
+        "regionId": _TEXT,
+        "accelerator": _TEXT,
+        "unit": _TEXT,
+        "count": {"type": "integer", "minimum": 1},
+    },
+}
+
+CREATE_SPEC: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": [*SPEC["required"], "organizationId", "projectId"],
+    "properties": {**SPEC["properties"], "organizationId": _TEXT, "projectId": _TEXT},
+}
+
+RESERVATION_CREATE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["metadata", "spec"],
+    "properties": {"metadata": RESOURCE_METADATA, "spec": CREATE_SPEC},
+}
+
+READ_METADATA: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": [
+        "name",
+        "id",
+        "creationTime",
+        "provisioningStatus",
+        "healthStatus",
+        "organizationId",
+        "projectId",
+    ],
+    "properties": {
+        **RESOURCE_METADATA["properties"],
+        "id": _ID,
+        "creationTime": _TIME,
+        "createdBy": _TEXT,
+        "modifiedTime": _TIME,
+        "modifiedBy": _TEXT,
+        "deletionTime": _TIME,
+        "provisioningStatus": {
+            "type": "string",
+            "enum": ["unknown", "pending", "provisioning", "provisioned", "deprovisioning", "error"],
+        },
+        "healthStatus": {"type": "string", "enum": ["unknown", "healthy", "degraded", "error"]},
+        "organizationId": _TEXT,
+        "projectId": _TEXT,
+    },
+}
+
+STATUS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["machineFlavorId", "claimedUnitCount"],
+    "properties": {
+        "machineFlavorId": _TEXT,
+        "claimedUnitCount": _AMOUNT,
+        "topologyHash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+        "topologyObservedAt": _TIME,
+    },
+}
+
+RESERVATION: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["metadata", "spec", "status"],
+    "properties": {"metadata": READ_METADATA, "spec": SPEC, "status": STATUS},
+}
+
+GPU: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["vendor", "model", "physicalCount", "logicalCount", "memory"],
+    "properties": {
+        "vendor": {"type": "string", "enum": ["UNKNOWN", "NVIDIA", "AMD"]},
+        "model": _TEXT,
+        "physicalCount": _AMOUNT,
+        "logicalCount": _AMOUNT,
+        "memory": _AMOUNT,
+    },
+}
+
+HOST: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["cpus", "memory", "disk", "gpu"],
+    "properties": {"cpus": _AMOUNT, "memory": _AMOUNT, "disk": _AMOUNT, "gpu": GPU},
+}
+
+UNIT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": [
+        "regionId",
+        "accelerator",
+        "unit",
+        "machineFlavorId",
+        "deviceTypeResourceClass",
+        "hostsPerUnit",
+        "cpusPerUnit",
+        "gpusPerUnit",
+        "gpuMemoryPerUnit",
+        "memoryPerUnit",
+        "host",
+        "availableUnitCount",
+        "largestContiguousUnitCount",
+        "totalCount",
+    ],
+    "properties": {
+        "regionId": _TEXT,
+        "accelerator": _TEXT,
+        "unit": _TEXT,
+        "machineFlavorId": _TEXT,
+        "deviceTypeResourceClass": _TEXT,
+        "hostsPerUnit": {"type": "integer", "minimum": 1},
+        "cpusPerUnit": _AMOUNT,
+        "gpusPerUnit": _AMOUNT,
+        "gpuMemoryPerUnit": _AMOUNT,
+        "memoryPerUnit": _AMOUNT,
+        "host": HOST,
+        "availableUnitCount": _AMOUNT,
+        "largestContiguousUnitCount": _AMOUNT,
+        "totalCount": _AMOUNT,
+    },
+}
+
+ERROR: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["error", "error_description"],
+    "properties": {
+        "error": {
+            "type": "string",
+            "enum": [
+                "invalid_request",
+                "server_error",
+                "access_denied",
+                "not_found",
+                "conflict",
+                "method_not_allowed",
+                "unsupported_media_type",
+                "request_entity_too_large",
+                "unprocessable_content",
+                "forbidden",
+            ],
+        },
+        "error_description": _TEXT,
+        "trace_id": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
+    },
+}
+
+VERSION: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["name", "version"],
+    "properties": {"name": _TEXT, "version": _TEXT},
+}
+
+RESERVATIONS: Final[dict[str, Any]] = {"type": "array", "items": RESERVATION}
+UNITS: Final[dict[str, Any]] = {"type": "array", "items": UNIT}
+
+# The names under which the contract publishes its schemas; ``allOf`` chains are written out.
+PUBLISHED: Final[dict[str, dict[str, Any]]] = {
+    "tag": TAG,
+    "resourceMetadata": RESOURCE_METADATA,
+    "reservationV2Spec": SPEC,
+    "reservationV2CreateSpec": CREATE_SPEC,
+    "reservationV2Create": RESERVATION_CREATE,
+    "projectScopedResourceReadMetadata": READ_METADATA,
+    "reservationV2Status": STATUS,
+    "reservationV2Read": RESERVATION,
+    "reservationUnitGpuV2": GPU,
+    "reservationUnitHostV2": HOST,
+    "reservationUnitV2": UNIT,
+    "error": ERROR,
+}
+
+# Fields that this project adds, by schema; all of them are optional.
+ADDED: Final[dict[str, frozenset[str]]] = {"reservationV2Status": frozenset({"message"})}
+
+# Fields of the contract that say nothing here: a reservation is never modified.
+LEFT_OUT: Final[dict[str, frozenset[str]]] = {
+    "projectScopedResourceReadMetadata": frozenset({"modifiedTime", "modifiedBy"})
+}
+
+
+def assert_is(schema: dict[str, Any], instance: object) -> None:
+    """Fail with every deviation of an answer from a schema."""
+    problems = [
+        f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
+        for error in Draft202012Validator(schema).iter_errors(instance)
+    ]
+    assert not problems, problems

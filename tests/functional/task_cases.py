@@ -1,0 +1,108 @@
+"""What each event file of the workflows and schedules must be answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.functional import arrangements as given
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.functional.stage import Stage
+
+
+@dataclass(frozen=True)
+class TaskCase:
+    """An event file, what came before it, and the part of its answer that matters."""
+
+    function: str
+    event: str
+    after: Callable[[Stage], None]
+    answer: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.function}/{self.event}-after-{self.after.__name__}"
+
+
+def _outcome(function: str, event: str, after: Callable[[Stage], None], outcome: str) -> TaskCase:
+    return TaskCase(function, event, after, {"outcome": outcome})
+
+
+_IT, _NONE = "reservation", "reservation_gone"
+
+_PROVISIONING: Final = (
+    _outcome("begin_provisioning", _IT, given.reserved, "proceed"),
+    _outcome("begin_provisioning", _IT, given.begun, "proceed"),
+    _outcome("begin_provisioning", _IT, given.abandoned, "undo"),
+    _outcome("begin_provisioning", _IT, given.deleted_at_once, "superseded"),
+    _outcome("begin_provisioning", _NONE, given.reserved, "superseded"),
+    _outcome("pin_unit_servers", "first_unit", given.begun, "pinned"),
+    _outcome("pin_unit_servers", "first_unit", given.pinned, "pinned"),
+    _outcome("pin_unit_servers", "first_unit", given.abandoned, "fenced"),
+    _outcome("pin_unit_servers", "first_unit", given.deleted_at_once, "fenced"),
+    _outcome("pin_unit_servers", "unit_of_others", given.begun, "failed"),
+    _outcome("pin_unit_servers", _NONE, given.begun, "fenced"),
+    _outcome("check_servers", _IT, given.pinned, "waiting"),
+    _outcome("check_servers", _IT, given.up, "ready"),
+    _outcome("check_servers", _IT, given.abandoned, "superseded"),
+    _outcome("check_servers", _NONE, given.pinned, "superseded"),
+    _outcome("complete_provisioning", _IT, given.up, "provisioned"),
+    _outcome("complete_provisioning", _IT, given.provisioned, "provisioned"),
+    _outcome("complete_provisioning", _IT, given.deleted, "superseded"),
+    _outcome("complete_provisioning", _NONE, given.up, "superseded"),
+    _outcome("abandon_provisioning", "server_failed", given.pinned, "undo"),
+    _outcome("abandon_provisioning", "server_failed", given.abandoned, "undo"),
+    _outcome("abandon_provisioning", "server_failed", given.deleted, "superseded"),
+    _outcome("abandon_provisioning", _NONE, given.pinned, "superseded"),
+    _outcome("fail_provisioning", _IT, given.abandoned, "waiting"),
+    _outcome("fail_provisioning", _IT, given.abandoned_and_swept, "failed"),
+    _outcome("fail_provisioning", _IT, given.failed, "superseded"),
+    _outcome("fail_provisioning", _NONE, given.abandoned_and_swept, "superseded"),
+)
+
+_DEPROVISIONING: Final = (
+    _outcome("begin_deprovisioning", _IT, given.deleted, "proceed"),
+    _outcome("begin_deprovisioning", _IT, given.deleted_at_once, "proceed"),
+    _outcome("begin_deprovisioning", _IT, given.provisioned, "superseded"),
+    _outcome("begin_deprovisioning", _NONE, given.deleted, "superseded"),
+    _outcome("delete_unit_servers", "first_unit", given.deleted, "deleting"),
+    _outcome("delete_unit_servers", "first_unit", given.abandoned, "deleting"),
+    _outcome("delete_unit_servers", "first_unit", given.provisioned, "superseded"),
+    _outcome("delete_unit_servers", "unit_of_others", given.deleted, "deleting"),
+    _outcome("delete_unit_servers", _NONE, given.deleted, "superseded"),
+    _outcome("sweep_servers", _IT, given.deleted, "waiting"),
+    _outcome("sweep_servers", _IT, given.deleted_and_swept, "clear"),
+    _outcome("sweep_servers", _IT, given.provisioned, "superseded"),
+    _outcome("sweep_servers", _NONE, given.deleted, "superseded"),
+    _outcome("complete_deprovisioning", _IT, given.deleted, "waiting"),
+    _outcome("complete_deprovisioning", _IT, given.deleted_and_swept, "gone"),
+    _outcome("complete_deprovisioning", _IT, given.gone, "gone"),
+    _outcome("complete_deprovisioning", _IT, given.provisioned, "superseded"),
+    _outcome("complete_deprovisioning", _NONE, given.deleted, "gone"),
+)
+
+
+def _synced(after: Callable[[Stage], None], **answer: Any) -> TaskCase:
+    return TaskCase("sync_inventory", "scheduled", after, answer)
+
+
+def _reconciled(after: Callable[[Stage], None], *, unsettled: int, restarted: int) -> TaskCase:
+    answer = {"unsettled": unsettled, "restarted": restarted, "overdue": 0}
+    return TaskCase("reconcile_holders", "scheduled", after, answer)
+
+
+_SCHEDULES: Final = (
+    _synced(given.published, sequence=1, refused=None),
+    _synced(given.published_again, sequence=1, refused=None),
+    _synced(given.published_half_empty, sequence=None, refused="drops_too_much"),
+    _synced(given.unpublished, sequence=None, refused="unreachable"),
+    _reconciled(given.unpublished, unsettled=0, restarted=0),
+    # The sample tenant's two and the one of the events.
+    _reconciled(given.left_alone, unsettled=3, restarted=3),
+    _reconciled(given.crashed, unsettled=3, restarted=3),
+    _reconciled(given.running, unsettled=3, restarted=0),
+)
+
+TASK_CASES: Final = (*_PROVISIONING, *_DEPROVISIONING, *_SCHEDULES)

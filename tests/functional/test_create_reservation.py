@@ -1,0 +1,308 @@
+"""POST /api/v2/reservations: what is decided in the request, and what it leaves behind."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fakes.dynamodb import throttled, unreachable
+from tests.functional import arrangements, contract, sample_events
+from tests.functional.arrangements import wish
+from tests.functional.sample_events import SAMPLE_ID, with_headers, with_query
+from tests.support.world import ORGANIZATION, PROJECT
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer, Stage
+
+
+def _create(stage: Stage, event: dict[str, Any]) -> Answer:
+    return stage.request("create_reservation", event)
+
+
+def test_the_answer_already_carries_what_was_decided(sample: Stage) -> None:
+    reservation = _create(sample, wish()).json
+    assert reservation["status"]["claimedUnitCount"] == 2
+    assert reservation["status"]["machineFlavorId"] == "g.72.gb300.pinned"
+    assert re.fullmatch("sha256:[0-9a-f]{64}", reservation["status"]["topologyHash"])
+    assert reservation["status"]["topologyObservedAt"] == "2026-01-01T00:00:00Z"
+    assert reservation["metadata"]["provisioningStatus"] == "pending"
+    assert reservation["metadata"]["healthStatus"] == "healthy"
+
+
+def test_the_answer_repeats_the_request(sample: Stage) -> None:
+    reservation = _create(sample, wish()).json
+    assert reservation["spec"] == {
+        "regionId": "uk-lon-1",
+        "accelerator": "GB300",
+        "unit": "NVL72",
+        "count": 2,
+    }
+    metadata = reservation["metadata"]
+    assert metadata["name"] == "gb300-nvl72"
+    assert metadata["description"] == "Reserved accelerator units for training"
+    assert metadata["tags"] == [{"name": "workload", "value": "training"}]
+    assert (metadata["organizationId"], metadata["projectId"]) == (ORGANIZATION, PROJECT)
+    assert metadata["createdBy"] == "developer@example.com"
+
+
+def test_every_request_without_a_key_is_a_new_reservation_even_under_the_same_name(sample: Stage) -> None:
+    first, second = (_create(sample, wish(count=1)).json["metadata"] for _ in range(2))
+    assert first["id"] != second["id"]
+    assert first["name"] == second["name"]
+
+
+def test_ids_have_the_form_of_version_4_and_begin_with_a_letter(sample: Stage) -> None:
+    identity = _create(sample, wish(count=1)).json["metadata"]["id"]
+    contract.assert_is(contract.READ_METADATA["properties"]["id"], identity)
+
+
+@pytest.mark.parametrize("empty", [{"description": "", "tags": []}, {"description": None, "tags": None}])
+def test_empty_tags_and_description_are_left_out(sample: Stage, empty: dict[str, Any]) -> None:
+    metadata = _create(sample, wish(empty, count=1)).json["metadata"]
+    assert not {"description", "tags"} & set(metadata)
+
+
+def test_unknown_fields_are_accepted_and_ignored(sample: Stage) -> None:
+    event = wish({"colour": "blue"}, count=1, priority={"deep": [1, 2]})
+    body = sample_events.body_of(event) | {"apiVersion": "v9"}
+    answer = _create(sample, sample_events.with_body(event, body))
+    assert answer.status == 202
+    assert "blue" not in answer.text
+
+
+def test_the_provisioning_is_started_under_the_name_of_the_record(sample: Stage) -> None:
+    identity = _create(sample, wish()).json["metadata"]["id"]
+    assert sample.step_functions.names()[-1].startswith(f"provision-{identity}-")
+
+
+def test_a_workflow_that_cannot_be_started_does_not_fail_the_request(sample: Stage) -> None:
+    sample.step_functions.down = True
+    assert _create(sample, wish()).status == 202
+
+
+def test_one_line_of_audit_tells_who_did_what_to_which(sample: Stage) -> None:
+    identity = _create(sample, wish()).json["metadata"]["id"]
+    (line,) = [line["audit"] for line in sample.log_lines if line.get("audit", {}).get("target") == identity]
+    assert line["actor"] == "developer@example.com"
+    assert line["action"] == "create_reservation"
+    assert line["outcome"] == "accepted"
+
+
+def test_a_shortage_tells_how_many_were_asked_for_and_are_there(sample: Stage) -> None:
+    error = _create(sample, wish(count=5)).json
+    assert error["error"] == "server_error"
+    text = error["error_description"]
+    for figure in ("5 contiguous units requested", "4 available", "largest contiguous count 3"):
+        assert figure in text
+
+
+def test_units_are_contiguous_or_not_sold(sample: Stage) -> None:
+    assert _create(sample, wish(count=4)).status == 507
+    assert _create(sample, wish(count=3)).status == 202
+
+
+def test_a_refused_request_writes_nothing(sample: Stage) -> None:
+    before = sample.db.dump()
+    for case in ("capacity_insufficient", "body_invalid", "not_offered", "permission_missing"):
+        assert sample.request_event("create_reservation", case).status >= 400
+    assert sample.db.dump() == before
+
+
+def test_more_units_than_one_claim_can_have_do_not_fit_either(sample: Stage) -> None:
+    assert _create(sample, wish(count=2_147_483_647)).status == 507
+
+
+# Regions
+
+
+def test_a_hidden_region_is_answered_like_one_that_does_not_exist(sample: Stage) -> None:
+    arrangements.hide_chicago(sample)
+    hidden = _create(sample, wish(regionId="us-chi-1"))
+    absent = _create(sample, wish(regionId="us-chi-9"))
+    assert hidden == absent
+    assert hidden.status == 404
+
+
+def test_a_hidden_region_does_not_tell_what_it_offers(sample: Stage) -> None:
+    arrangements.hide_chicago(sample)
+    hidden = _create(sample, wish(regionId="us-chi-1", accelerator="B200"))
+    assert hidden.status == 404
+
+
+@pytest.mark.parametrize("spec", [{"accelerator": "B200"}, {"unit": "HGX"}, {"accelerator": ""}])
+def test_what_the_region_does_not_offer_is_a_bad_request(sample: Stage, spec: dict[str, Any]) -> None:
+    answer = _create(sample, wish(**spec))
+    assert answer.status == 400
+    assert "spec.accelerator" in answer.json["error_description"]
+
+
+@pytest.mark.parametrize(
+    "region", ["", "x" * 2000, "é" * 600, "uk-lon-1\n", "UK-LON-1", "CATALOG", "../uk-lon-1"]
+)
+def test_a_strange_region_is_merely_not_there(sample: Stage, region: str) -> None:
+    assert _create(sample, wish(regionId=region)).status == 404
+
+
+# Access
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"organizationId": "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"},
+        {"projectId": "0d4c51ac-7a5e-4c45-8f3e-2f6f6b0f7d11"},
+        {"organizationId": ""},
+        {"projectId": "*"},
+    ],
+)
+def test_nobody_creates_in_places_of_others(sample: Stage, spec: dict[str, Any]) -> None:
+    assert _create(sample, wish(**spec)).status == 403
+
+
+def test_all_projects_means_every_project_of_the_own_organizations(sample: Stage) -> None:
+    token = sample.authority.token(projects=["*"])
+    event = with_headers(wish(projectId="anything"), authorization=f"Bearer {token}")
+    assert _create(sample, event).status == 202
+    foreign = with_headers(wish(organizationId="other"), authorization=f"Bearer {token}")
+    assert _create(sample, foreign).status == 403
+
+
+def test_an_operator_creates_for_nobody(sample: Stage) -> None:
+    answer = sample.request("create_reservation", wish(), profile="operator")
+    assert answer.status == 403
+
+
+def test_a_quota_is_a_matter_of_rights_and_tells_its_figures(sample: Stage) -> None:
+    arrangements.quota(sample, limit=4, used=3)
+    answer = _create(sample, wish(count=2))
+    assert answer.status == 403
+    assert "2 GB300 units requested, 3 of 4 in use" in answer.json["error_description"]
+    assert _create(sample, wish(count=1)).status == 202
+
+
+# Idempotency-Key
+
+
+def test_the_same_key_and_body_get_the_first_answer_and_change_nothing(reserved: Stage) -> None:
+    first = reserved.request_event("get_reservation", "found").json
+    before, executions = reserved.db.dump(), reserved.step_functions.names()
+    again = reserved.request_event("create_reservation", "accepted_with_idempotency_key")
+    assert again.status == 202
+    assert again.json == first
+    assert again.json["metadata"]["id"] == SAMPLE_ID
+    assert reserved.db.dump() == before
+    assert reserved.step_functions.names() == executions
+
+
+def test_the_same_key_is_answered_even_when_the_region_is_full_by_now(reserved: Stage) -> None:
+    assert [_create(reserved, wish(count=1)).status for _ in range(3)] == [202, 202, 507]
+    assert reserved.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        wish(count=1),
+        wish({"name": "other"}),
+        wish({"tags": [{"name": "workload", "value": "inference"}]}),
+        wish({"description": None}),
+        wish(regionId="us-chi-1"),
+    ],
+)
+def test_the_same_key_with_another_body_is_a_conflict(reserved: Stage, event: dict[str, Any]) -> None:
+    keyed = with_headers(event, idempotency_key=sample_events.SAMPLE_KEY)
+    answer = _create(reserved, keyed)
+    assert (answer.status, answer.json["error"]) == (409, "conflict")
+
+
+def test_the_same_key_of_another_subject_is_another_reservation(reserved: Stage) -> None:
+    event = sample_events.read("create_reservation", "accepted_with_idempotency_key")
+    token = reserved.authority.token(sub="colleague@example.com")
+    body = sample_events.body_of(event)
+    body["spec"]["count"] = 1
+    event = with_headers(sample_events.with_body(event, body), authorization=f"Bearer {token}")
+    answer = _create(reserved, event)
+    assert answer.status == 202
+    assert answer.json["metadata"]["id"] != SAMPLE_ID
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 256, "a\n", "\x7f"])
+def test_a_malformed_key_is_refused(sample: Stage, key: str) -> None:
+    answer = _create(sample, with_headers(wish(), idempotency_key=key))
+    assert answer.status == 400
+    assert "Idempotency-Key" in answer.json["error_description"]
+
+
+def test_a_longest_key_is_taken(sample: Stage) -> None:
+    assert _create(sample, with_headers(wish(), idempotency_key="~" * 255)).status == 202
+
+
+# dryRun
+
+
+def test_a_dry_run_shows_the_reservation_as_it_would_be_and_writes_nothing(sample: Stage) -> None:
+    before, executions = sample.db.dump(), sample.step_functions.names()
+    units = sample.db.write_units
+    answer = sample.request_event("create_reservation", "dry_run")
+    assert answer.status == 200
+    assert answer.json["status"]["claimedUnitCount"] == 2
+    assert answer.json["metadata"]["provisioningStatus"] == "pending"
+    assert sample.db.dump() == before
+    assert sample.db.write_units == units
+    assert sample.step_functions.names() == executions
+    assert (
+        sample.request(
+            "get_reservation",
+            sample_events.with_path(
+                sample_events.read("get_reservation", "found"),
+                f"/api/v2/reservations/{answer.json['metadata']['id']}",
+            ),
+        ).status
+        == 404
+    )
+
+
+def test_a_dry_run_does_not_count_in_a_quota_either(sample: Stage) -> None:
+    arrangements.quota(sample, limit=5)
+    before = sample.db.dump()
+    assert sample.request_event("create_reservation", "dry_run").status == 200
+    assert sample.db.dump() == before
+
+
+def test_a_dry_run_is_refused_for_the_same_reasons(sample: Stage) -> None:
+    dry = {"dryRun": ["true"]}
+    arrangements.quota(sample, limit=5)
+    assert _create(sample, with_query(wish(count=5), **dry)).status == 507
+    assert _create(sample, with_query(wish(count=6), **dry)).status == 403
+    assert _create(sample, with_query(wish(regionId="mars-1"), **dry)).status == 404
+    assert _create(sample, with_query(wish(unit="HGX"), **dry)).status == 400
+
+
+def test_a_dry_run_that_is_declined_is_a_real_one(sample: Stage) -> None:
+    assert _create(sample, with_query(wish(), dryRun=["false"])).status == 202
+
+
+@pytest.mark.parametrize("values", [["yes"], [""], ["TRUE"], ["true", "true"], ["true", "false"]])
+def test_a_dry_run_is_true_or_false_and_nothing_else(sample: Stage, values: list[str]) -> None:
+    before = sample.db.dump()
+    answer = _create(sample, with_query(wish(), dryRun=values))
+    assert answer.status == 400
+    assert "dryRun" in answer.json["error_description"]
+    assert sample.db.dump() == before
+
+
+# A database that does not answer
+
+
+@pytest.mark.parametrize("fault", [throttled(), unreachable()], ids=["throttled", "unreachable"])
+def test_an_undecided_request_may_be_sent_again_as_it_is(sample: Stage, fault: Any) -> None:
+    hook = sample.db.before("*", fault, times=None)
+    answer = _create(sample, wish())
+    assert answer.status == 500
+    assert answer.headers["retry-after"] == "1"
+    assert answer.json["error"] == "server_error"
+    assert "try again" in answer.json["error_description"]
+    hook.cancel()
+    assert _create(sample, wish()).status == 202

@@ -1,0 +1,121 @@
+"""What nobody foresaw: a trace id for the customer, the stack for the operator, a metric for the alarm."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.fakes.dynamodb import throttled
+from tests.functional import arrangements
+from tests.functional.sample_events import TRACE_ID
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer, Stage
+
+
+class SurprisingError(Exception):
+    """Not one of this package's."""
+
+
+def _surprise(*_: object) -> None:
+    raise SurprisingError("secret-detail")
+
+
+CASES = {
+    "create_reservation": "accepted",
+    "list_reservations": "all",
+    "get_reservation": "found",
+    "delete_reservation": "accepted",
+    "list_reservation_units": "all",
+}
+
+
+def _fail(stage: Stage, function: str) -> Answer:
+    stage.db.before("*", _surprise, times=None)
+    return stage.request_event(function, CASES[function])
+
+
+@pytest.mark.parametrize("function", CASES)
+def test_the_customer_gets_a_trace_id_and_nothing_else(stage: Stage, function: str) -> None:
+    answer = _fail(stage, function)
+    assert answer.status == 500
+    assert answer.json == {
+        "error": "server_error",
+        "error_description": "an unexpected error occurred",
+        "trace_id": TRACE_ID,
+    }
+    assert answer.headers["cache-control"] == "no-cache"
+    assert "retry-after" not in answer.headers
+
+
+@pytest.mark.parametrize("function", CASES)
+def test_the_log_has_the_stack_under_the_trace_id(stage: Stage, function: str) -> None:
+    _fail(stage, function)
+    line = stage.log_lines[-1]
+    assert line["level"] == "ERROR"
+    assert line["trace_id"] == TRACE_ID
+    assert line["exception_name"] == "SurprisingError"
+    assert "Traceback" in line["exception"]
+
+
+@pytest.mark.parametrize("function", CASES)
+def test_it_is_counted_where_the_alarm_looks(
+    stage: Stage, function: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _fail(stage, function)
+    assert "RequestsFailed" in _metrics(capsys)
+
+
+def test_a_refusal_is_no_failure(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    for case in ("region_unknown", "body_invalid", "token_missing", "permission_missing"):
+        stage.request_event("create_reservation", case)
+    assert "RequestsFailed" not in _metrics(capsys)
+    assert not any(line["level"] == "ERROR" for line in stage.log_lines)
+
+
+def test_a_shortage_is_no_failure(sample: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    assert sample.request_event("create_reservation", "capacity_insufficient").status == 507
+    metrics = _metrics(capsys)
+    assert "ReservationsRefused" in metrics
+    assert "RequestsFailed" not in metrics
+
+
+def test_a_database_that_does_not_answer_is_a_failure(
+    sample: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample.db.before("*", throttled(), times=None)
+    assert sample.request_event("list_reservations", "all").status == 500
+    assert "RequestsFailed" in _metrics(capsys)
+
+
+@pytest.mark.parametrize(
+    ("function", "case"),
+    [
+        ("begin_provisioning", "reservation"),
+        ("sync_inventory", "scheduled"),
+        ("reconcile_holders", "scheduled"),
+    ],
+)
+def test_a_task_that_fails_says_so_to_whoever_repeats_it(stage: Stage, function: str, case: str) -> None:
+    arrangements.publish(stage)
+    stage.db.before("*", _surprise, times=None)
+    with pytest.raises(SurprisingError):
+        stage.run_event(function, case)
+
+
+def test_the_next_request_is_served_as_if_nothing_had_been(sample: Stage) -> None:
+    hook = sample.db.before("*", _surprise, times=None)
+    assert sample.request_event("create_reservation", "accepted").status == 500
+    hook.cancel()
+    assert sample.request_event("create_reservation", "accepted").status == 202
+
+
+def _metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:
+    found: set[str] = set()
+    for line in capsys.readouterr().out.splitlines():
+        if line.startswith("{") and "_aws" in line:
+            for group in json.loads(line)["_aws"]["CloudWatchMetrics"]:
+                found |= {metric["Name"] for metric in group["Metrics"]}
+    return found

@@ -1,0 +1,86 @@
+"""Every file in ``events/`` through the real handler, over everything that may have come before it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.functional import contract, sample_events
+from tests.functional.api_cases import API_CASES, ApiCase
+from tests.functional.authority import PROFILES
+from tests.functional.task_cases import TASK_CASES, TaskCase
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Stage
+
+
+@pytest.mark.parametrize("case", API_CASES, ids=str)
+def test_an_api_event_is_answered_as_the_contract_says(case: ApiCase, stage: Stage) -> None:
+    case.after(stage)
+    answer = stage.request_event(case.function, case.event)
+    assert answer.status == case.status, answer
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"] == "application/json"
+    assert {name: answer.headers.get(name) for name in case.headers} == case.headers
+    assert ("www-authenticate" in answer.headers) == (case.status == 401)
+    if case.schema is None:
+        assert answer.text == ""
+    else:
+        contract.assert_is(case.schema, answer.json)
+    if case.error is not None:
+        assert answer.json["error"] == case.error
+        assert answer.json["trace_id"] == sample_events.TRACE_ID
+
+
+@pytest.mark.parametrize("case", TASK_CASES, ids=str)
+def test_a_task_event_is_answered_with_its_outcome(case: TaskCase, stage: Stage) -> None:
+    case.after(stage)
+    result = stage.run_event(case.function, case.event)
+    assert {name: result[name] for name in case.answer} == case.answer
+
+
+@pytest.mark.parametrize("case", TASK_CASES, ids=str)
+def test_a_repeated_task_answers_alike_or_says_that_it_is_settled(case: TaskCase, stage: Stage) -> None:
+    case.after(stage)
+    first = stage.run_event(case.function, case.event)
+    before = stage.db.dump()
+    again = stage.run_event(case.function, case.event)
+    if "outcome" in first:
+        assert again["outcome"] in {first["outcome"], "superseded"}
+    assert stage.db.dump() == before
+
+
+def test_every_event_file_is_expected_somewhere() -> None:
+    """Functions of other APIs are replayed with their own tests."""
+    expected = {(c.function, c.event) for c in (*API_CASES, *TASK_CASES)}
+    here = {function for function, _ in expected}
+    assert expected == {pair for pair in sample_events.cases() if pair[0] in here}
+
+
+@pytest.mark.parametrize(("function", "case"), sample_events.cases())
+def test_no_event_holds_a_token(function: str, case: str) -> None:
+    text = (sample_events.EVENTS / function / f"{case}.json").read_text(encoding="utf-8")
+    assert not re.search(r"eyJ[A-Za-z0-9_-]{5,}\.", text)
+    profiles = set(re.findall(r"\{\{token:(\w+)\}\}", text))
+    assert profiles <= set(PROFILES)
+    event = sample_events.read(function, case)
+    if "Authorization" in event.get("headers", {}):
+        assert re.fullmatch(r"Bearer \{\{token:\w+\}\}", event["headers"]["Authorization"])
+
+
+@pytest.mark.parametrize(
+    ("function", "case"), [pair for pair in sample_events.cases() if "headers" in sample_events.read(*pair)]
+)
+def test_an_api_event_is_whole(function: str, case: str) -> None:
+    event = sample_events.read(function, case)
+    assert {name: [value] for name, value in event["headers"].items()} == event["multiValueHeaders"]
+    several = event["multiValueQueryStringParameters"] or {}
+    assert (event["queryStringParameters"] or {}) == {name: values[-1] for name, values in several.items()}
+    assert event["requestContext"]["httpMethod"] == event["httpMethod"]
+    assert event["requestContext"]["path"] == f"/live{event['path']}"
+    filled = (
+        event["resource"].format(**(event["pathParameters"] or {})) if "+" not in event["resource"] else None
+    )
+    assert filled in {None, event["path"]}

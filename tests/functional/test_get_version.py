@@ -1,0 +1,29 @@
+"""GET /api/version: for everybody."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity import API_NAME, API_VERSION
+from tests.functional import sample_events
+from tests.functional.sample_events import with_headers
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Stage
+
+
+def test_name_and_version_are_those_of_the_contract(stage: Stage) -> None:
+    answer = stage.request_event("get_version", "answered")
+    assert answer.json == {"name": API_NAME, "version": API_VERSION}
+    assert API_VERSION == "0.5.0"
+
+
+def test_it_needs_no_token_and_minds_no_bad_one(stage: Stage) -> None:
+    event = with_headers(sample_events.read("get_version", "answered"), authorization="Bearer nonsense")
+    assert stage.request("get_version", event).status == 200
+
+
+def test_it_reads_nothing(stage: Stage) -> None:
+    stage.db.requests.clear()
+    stage.request_event("get_version", "answered")
+    assert not stage.db.requests

@@ -1,0 +1,94 @@
+"""Importing a handler reads no environment and opens no client; the first invocation does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests.functional import sample_events
+
+PROGRAM = textwrap.dedent(
+    """
+    import importlib.util, os, sys
+    import boto3
+
+    LAYER, HANDLER = sys.argv[1:3]
+
+    def who_reads(name):
+        # What a library reads while it is imported itself is its own affair, and so is pydantic's switch.
+        if name.startswith("PYDANTIC_"):
+            return
+        frame = sys._getframe(2)
+        while frame is not None:
+            own = frame.f_code.co_filename.startswith((LAYER, HANDLER))
+            if own:
+                raise SystemExit(f"the environment was read: {name}")
+            if frame.f_code.co_name == "<module>":
+                return
+            frame = frame.f_back
+
+    class Watched(type(os.environ)):
+        def __getitem__(self, name):
+            who_reads(name)
+            return super().__getitem__(name)
+        def __contains__(self, name):
+            who_reads(name)
+            return super().__contains__(name)
+        def __iter__(self):
+            who_reads("all of it")
+            return super().__iter__()
+
+    def opened(*arguments, **options):
+        raise SystemExit(f"a client was opened: {arguments}")
+
+    boto3.client = boto3.resource = boto3.session.Session.client = boto3.session.Session.resource = opened
+    os.environ.__class__ = Watched
+
+    specification = importlib.util.spec_from_file_location("handler", HANDLER)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    assert callable(module.lambda_handler)
+    if sys.argv[3:] == ["invoke"]:
+        module.lambda_handler({}, None)
+    """
+)
+
+
+def _import(function: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    handler = sample_events.FUNCTIONS / function / "handler.py"
+    layer = str(sample_events.ROOT / "layers" / "shared")
+    return subprocess.run(  # noqa: S603 - this interpreter, this repository's files
+        [sys.executable, "-c", PROGRAM, layer, str(handler), *arguments],
+        env=os.environ | {"PYTHONPATH": layer},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("function", sample_events.functions())
+def test_importing_a_handler_touches_nothing(function: str) -> None:
+    done = _import(function)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout + done.stderr == ""
+
+
+def test_invoking_one_does() -> None:
+    """The watch works: without this the tests above could not fail."""
+    done = _import("get_version", "invoke")
+    assert done.returncode == 1
+    assert "the environment was read" in done.stderr
+
+
+@pytest.mark.parametrize("function", sample_events.functions())
+def test_a_handler_is_thin(function: str) -> None:
+    text = (sample_events.FUNCTIONS / function / "handler.py").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 30
+    for word in ("try:", "if ", "boto3", "os.environ", "import os"):
+        assert word not in text.replace('"""', "")
+    assert [p.name for p in (sample_events.FUNCTIONS / function).glob("*.*")] == ["handler.py"]

@@ -1,0 +1,107 @@
+"""GET /api/v2/reservation-units: the published example, filters, and regions that are not for everyone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional import arrangements, sample_events
+from tests.functional.sample_events import with_headers, with_query
+from tools.sample_fleet import SAMPLE_ORGANIZATION
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer, Stage
+
+_GB300 = {
+    "accelerator": "GB300",
+    "unit": "NVL72",
+    "deviceTypeResourceClass": "GB300_HOST",
+    "hostsPerUnit": 18,
+    "cpusPerUnit": 2592,
+    "gpusPerUnit": 72,
+    "gpuMemoryPerUnit": 20736,
+    "memoryPerUnit": 17280,
+    "host": {
+        "cpus": 144,
+        "memory": 960,
+        "disk": 0,
+        "gpu": {
+            "vendor": "NVIDIA",
+            "model": "GB300",
+            "physicalCount": 4,
+            "logicalCount": 4,
+            "memory": 288,
+        },
+    },
+}
+LONDON = _GB300 | {
+    "regionId": "uk-lon-1",
+    "machineFlavorId": "g.72.gb300.pinned",
+    "availableUnitCount": 4,
+    "largestContiguousUnitCount": 3,
+    "totalCount": 8,
+}
+CHICAGO = _GB300 | {
+    "regionId": "us-chi-1",
+    "machineFlavorId": "gb300-nvl72-metal",
+    "availableUnitCount": 2,
+    "largestContiguousUnitCount": 2,
+    "totalCount": 6,
+}
+
+
+def _units(stage: Stage, claims: dict[str, Any] | None = None, /, **query: list[str]) -> Answer:
+    event = with_query(sample_events.read("list_reservation_units", "all"), **query)
+    token = stage.authority.token(**(claims or {}))
+    return stage.request("list_reservation_units", with_headers(event, authorization=f"Bearer {token}"))
+
+
+def test_the_sample_fleet_answers_the_published_example(sample: Stage) -> None:
+    assert _units(sample).json == [LONDON, CHICAGO]
+
+
+def test_a_reservation_is_seen_at_once(sample: Stage) -> None:
+    assert sample.request("create_reservation", arrangements.wish(count=3)).status == 202
+    (london,) = _units(sample, regionID=["uk-lon-1"]).json
+    assert (london["availableUnitCount"], london["largestContiguousUnitCount"]) == (1, 1)
+    assert london["totalCount"] == 8
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({"regionID": ["uk-lon-1"]}, ["uk-lon-1"]),
+        ({"regionID": ["us-chi-1", "uk-lon-1"]}, ["uk-lon-1", "us-chi-1"]),
+        ({"regionID": ["mars-1"]}, []),
+        ({"accelerator": ["GB300"]}, ["uk-lon-1", "us-chi-1"]),
+        ({"accelerator": ["B200", "GB300"]}, ["uk-lon-1", "us-chi-1"]),
+        ({"accelerator": ["gb300"]}, []),
+        ({"unit": ["NVL72"]}, ["uk-lon-1", "us-chi-1"]),
+        ({"unit": ["HGX"]}, []),
+        ({"unit": ["NVL72"], "accelerator": ["GB300"], "regionID": ["us-chi-1"]}, ["us-chi-1"]),
+        ({"unit": ["HGX"], "accelerator": ["GB300"], "regionID": ["us-chi-1"]}, []),
+    ],
+)
+def test_values_of_one_parameter_mean_or_and_parameters_mean_and(
+    sample: Stage, query: dict[str, list[str]], expected: list[str]
+) -> None:
+    assert [unit["regionId"] for unit in _units(sample, **query).json] == expected
+
+
+def test_an_empty_inventory_is_an_empty_array(stage: Stage) -> None:
+    answer = _units(stage)
+    assert (answer.status, answer.text) == (200, "[]")
+
+
+def test_a_region_is_listed_to_those_who_may_know_of_it(sample: Stage) -> None:
+    arrangements.hide_chicago(sample)
+    assert [u["regionId"] for u in _units(sample).json] == ["uk-lon-1"]
+    for claims in ({"organizations": [SAMPLE_ORGANIZATION]}, {"permissions": ["operator"]}):
+        assert [u["regionId"] for u in _units(sample, claims).json] == ["uk-lon-1", "us-chi-1"]
+
+
+def test_every_function_that_reads_sees_the_same_whatever_it_remembers(sample: Stage) -> None:
+    first = _units(sample).json
+    sample.restart()
+    assert _units(sample).json == first

@@ -1,0 +1,109 @@
+"""What is logged: every write, and never a token, a body or a customer's text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional import arrangements, sample_events
+from tests.functional.api_cases import API_CASES, ApiCase
+from tests.functional.arrangements import wish
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Stage
+
+CANARY = "canary-7d1f"
+
+
+@pytest.mark.parametrize("case", API_CASES, ids=str)
+def test_no_token_is_logged_or_printed(
+    case: ApiCase, stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    minted: list[str] = []
+    mint = stage.authority.token
+
+    def remember(profile: str = "member", **changes: Any) -> str:
+        minted.append(mint(profile, **changes))
+        return minted[-1]
+
+    stage.authority.token = remember  # type: ignore[method-assign]
+    case.after(stage)
+    stage.request_event(case.function, case.event)
+    printed = capsys.readouterr()
+    for token in minted:
+        for part in (token, token.split(".")[1], token.split(".")[2]):
+            assert part not in stage.log
+            assert part not in printed.out + printed.err
+
+
+def test_nothing_of_a_body_is_logged_whatever_becomes_of_it(
+    sample: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    loud = {"name": CANARY, "description": CANARY, "tags": [{"name": CANARY, "value": CANARY}]}
+    events = [
+        wish(loud),
+        wish(loud, count=0),
+        wish(loud, count=50),
+        wish(loud, accelerator=CANARY),
+        wish(loud, regionId=CANARY),
+        wish(loud, projectId=CANARY),
+        sample_events.with_body(wish(), f'{{"{CANARY}'),
+        sample_events.with_query(wish(loud), dryRun=[CANARY]),
+        sample_events.with_headers(wish(loud), idempotency_key=CANARY),
+    ]
+    for event in events:
+        answer = sample.request("create_reservation", event)
+        if answer.status >= 400:
+            assert CANARY not in answer.text
+    printed = capsys.readouterr()
+    assert CANARY not in sample.log + printed.out + printed.err
+
+
+def test_not_even_of_a_request_that_met_a_defect(sample: Stage) -> None:
+    def surprise(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    sample.db.before("transact_write_items", surprise)
+    loud = {"name": CANARY, "description": CANARY, "tags": [{"name": CANARY, "value": CANARY}]}
+    assert sample.request("create_reservation", wish(loud)).status == 500
+    assert "boom" in sample.log
+    assert CANARY not in sample.log
+
+
+def test_every_write_of_a_life_leaves_a_line(stage: Stage) -> None:
+    arrangements.gone(stage)
+    actions = [
+        line["audit"]["action"]
+        for line in stage.log_lines
+        if line.get("audit", {}).get("target") == sample_events.SAMPLE_ID
+    ]
+    assert actions == [
+        "create_reservation",
+        "begin_provisioning",
+        "complete_provisioning",
+        "delete_reservation",
+        "complete_deprovisioning",
+    ]
+
+
+def test_every_write_of_a_failure_leaves_a_line(stage: Stage) -> None:
+    arrangements.failed(stage)
+    audits = [line["audit"] for line in stage.log_lines if "audit" in line]
+    actions = [a["action"] for a in audits if a["target"] == sample_events.SAMPLE_ID]
+    assert actions == [
+        "create_reservation",
+        "begin_provisioning",
+        "abandon_provisioning",
+        "fail_provisioning",
+    ]
+    for audit in audits:
+        assert audit["actor"]
+        assert audit["outcome"]
+
+
+def test_a_refused_feed_tells_why(stage: Stage) -> None:
+    arrangements.published_half_empty(stage)
+    stage.run_event("sync_inventory", "scheduled")
+    assert stage.log_lines[-1]["level"] == "WARNING"
+    assert stage.log_lines[-1]["details"]["code"] == "drops_too_much"

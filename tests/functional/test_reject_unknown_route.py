@@ -1,0 +1,82 @@
+"""Whatever is no operation: 404, or 405 with the methods that there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from tests.functional import sample_events
+from tests.functional.sample_events import SAMPLE_ID, with_headers, with_path
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer, Stage
+
+METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS")
+PATHS = {
+    "/api/v2/reservations": "GET, POST",
+    f"/api/v2/reservations/{SAMPLE_ID}": "DELETE, GET",
+    "/api/v2/reservations/anything": "DELETE, GET",
+    "/api/v2/reservation-units": "GET",
+    "/api/version": "GET",
+}
+
+
+def _reject(stage: Stage, path: str, method: str = "PUT") -> Answer:
+    event = with_path(sample_events.read("reject_unknown_route", "root"), path, method)
+    return stage.request("reject_unknown_route", event)
+
+
+@pytest.mark.parametrize(("path", "allowed"), PATHS.items())
+@pytest.mark.parametrize("method", METHODS)
+def test_a_known_path_tells_which_methods_it_takes(
+    stage: Stage, path: str, allowed: str, method: str
+) -> None:
+    if method in allowed.split(", "):
+        return
+    answer = _reject(stage, path, method)
+    assert (answer.status, answer.json["error"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] == allowed
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "",
+        "/api",
+        "/api/v1/reservations",
+        "/api/v2/reservations/",
+        "/api/v2//reservations",
+        f"/api/v2/reservations/{SAMPLE_ID}/units",
+        "/API/V2/RESERVATIONS",
+        "/api/version/",
+        "/favicon.ico",
+        "/.env",
+        "/" + "x" * 5000,
+        "/api/v2/réservations",
+    ],
+)
+def test_an_unknown_path_is_not_found_and_not_echoed(stage: Stage, path: str) -> None:
+    answer = _reject(stage, path)
+    assert (answer.status, answer.json["error"]) == (404, "not_found")
+    assert "allow" not in answer.headers
+    assert answer.json["error_description"] == "the requested resource does not exist"
+
+
+def test_no_token_is_asked_for_and_none_is_read(stage: Stage) -> None:
+    event = with_headers(sample_events.read("reject_unknown_route", "root"), authorization="Bearer nonsense")
+    assert stage.request("reject_unknown_route", event).status == 404
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_operation_that_is_reached_by_another_path_is_not_found(stage: Stage, name: str) -> None:
+    """Only a mistake in the template could do this; it must not be answered as if all were well."""
+    event = with_path(sample_events.read("reject_unknown_route", "root"), "/elsewhere", "GET")
+    answer = stage.request(name, event, profile="member")
+    assert answer.status == 404
+    # Each API answers in its own shape.
+    assert answer.json.get("error", answer.json.get("code")) in {"not_found", 5}
+    assert answer.headers["cache-control"] == "no-cache"

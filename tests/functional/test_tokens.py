@@ -1,0 +1,255 @@
+"""Bearer tokens: whatever does not verify in every respect is 401, in the same words."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional import sample_events
+from tests.functional.authority import AUDIENCE, ISSUER, Authority, claims, encoded, text_encoded
+from tests.functional.sample_events import with_headers
+from tests.functional.stage import answer_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.functional.stage import Answer, Stage
+
+CHALLENGE = 'Bearer realm="gpu-capacity"'
+
+
+def _ask(stage: Stage, authorization: str | None, **headers: str) -> Answer:
+    event = with_headers(
+        sample_events.read("list_reservations", "all"), authorization=authorization, **headers
+    )
+    return _raw(stage, event)
+
+
+def _raw(stage: Stage, event: dict[str, Any]) -> Answer:
+    """Without the replacement of placeholders: what is sent here may be no text at all."""
+    return answer_of(stage.run("list_reservations", event))
+
+
+def _assert_refused(answer: Answer, *, sent: bool = True) -> None:
+    assert (answer.status, answer.json["error"]) == (401, "access_denied")
+    assert answer.headers["www-authenticate"] == CHALLENGE + (', error="invalid_token"' if sent else "")
+    expected = "the access token is not valid" if sent else "a bearer token is required"
+    assert answer.json["error_description"] == f"authentication failed: {expected}"
+    assert answer.headers["cache-control"] == "no-cache"
+
+
+def test_a_good_token_is_accepted(stage: Stage) -> None:
+    assert _ask(stage, f"Bearer {stage.authority.token()}").status == 200
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER", "BeArEr"])
+def test_the_scheme_is_told_in_any_case(stage: Stage, scheme: str) -> None:
+    assert _ask(stage, f"{scheme} {stage.authority.token()}").status == 200
+
+
+def test_the_name_of_the_header_is_told_in_any_case(stage: Stage) -> None:
+    event = sample_events.read("list_reservations", "all")
+    event["headers"] = {"aUTHORIZATION": f"Bearer {stage.authority.token()}"}
+    assert _raw(stage, event).status == 200
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, "", " ", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Token x", "BearerX abc", "eyJ.e.s"],
+)
+def test_without_a_bearer_token_one_is_asked_for(stage: Stage, authorization: str | None) -> None:
+    _assert_refused(_ask(stage, authorization), sent=False)
+
+
+def test_no_headers_at_all_are_no_token(stage: Stage) -> None:
+    event = sample_events.read("list_reservations", "all") | {"headers": None, "multiValueHeaders": None}
+    _assert_refused(_raw(stage, event), sent=False)
+
+
+def test_two_schemes_are_none(stage: Stage) -> None:
+    token = stage.authority.token()
+    _assert_refused(_ask(stage, f"Basic dXNlcjpwYXNz, Bearer {token}"), sent=False)
+    _assert_refused(_ask(stage, f"Bearer {token}, Basic dXNlcjpwYXNz"))
+    _assert_refused(_ask(stage, f"Bearer Bearer {token}"))
+    _assert_refused(_ask(stage, f"Bearer {token} {token}"))
+
+
+WRONG_CLAIMS: dict[str, dict[str, Any]] = {
+    "expired": {"exp": 1_600_000_000},
+    "expired a minute ago": {"exp": timedelta(seconds=-60)},
+    "without expiry": {"exp": None},
+    "expiry is text": {"exp": "never"},
+    "expiry is a list": {"exp": [4_000_000_000]},
+    "expiry is an object": {"exp": {}},
+    "expiry is endless": {"exp": float("inf")},
+    "expiry is not a number": {"exp": float("nan")},
+    "not yet valid": {"nbf": timedelta(seconds=600)},
+    "issued in the future": {"iat": timedelta(seconds=600)},
+    "another issuer": {"iss": "https://issuer.test.attacker.example"},
+    "issuer with a slash": {"iss": ISSUER + "/"},
+    "issuers as a list": {"iss": [ISSUER]},
+    "without issuer": {"iss": None},
+    "another audience": {"aud": "billing"},
+    "other audiences": {"aud": ["billing", "gpu"]},
+    "audience is a number": {"aud": 7},
+    "without audience": {"aud": None},
+    "without subject": {"sub": None},
+    "empty subject": {"sub": ""},
+    "subject is a number": {"sub": 7},
+    "too many organizations": {"organizations": [str(n) for n in range(51)]},
+}
+
+
+@pytest.mark.parametrize("changes", WRONG_CLAIMS.values(), ids=WRONG_CLAIMS.keys())
+def test_claims_that_are_wrong_are_refused(stage: Stage, changes: dict[str, Any]) -> None:
+    _assert_refused(_ask(stage, f"Bearer {stage.authority.token(**changes)}"))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"aud": ["billing", AUDIENCE]},
+        {"organizations": [str(n) for n in range(50)]},
+        {"organizations": None, "projects": None},
+        {"exp": timedelta(seconds=-2)},
+        {"email": "jane@example.com"},
+        {"email": 7},
+    ],
+)
+def test_claims_that_may_vary_are_accepted(stage: Stage, changes: dict[str, Any]) -> None:
+    assert _ask(stage, f"Bearer {stage.authority.token(**changes)}").status == 200
+
+
+def _unsigned(stage: Stage, algorithm: str) -> str:
+    return f"{encoded({'alg': algorithm, 'typ': 'JWT', 'kid': 'key-1'})}.{encoded(claims())}."
+
+
+def _by_shared_secret(stage: Stage, algorithm: str, secret: bytes) -> str:
+    """The classic forgery: the public key, which everybody has, used as a secret."""
+    digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[algorithm]
+    signed = f"{encoded({'alg': algorithm, 'typ': 'JWT', 'kid': 'key-1'})}.{encoded(claims())}"
+    signature = hmac.new(secret, signed.encode(), digest).digest()
+    return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
+FORGERIES: dict[str, Callable[[Stage], str]] = {
+    "not signed": lambda stage: _unsigned(stage, "none"),
+    "not signed, in another case": lambda stage: _unsigned(stage, "nOnE"),
+    "not signed, said to be": lambda stage: _unsigned(stage, "ES256"),
+    "algorithm is empty": lambda stage: _unsigned(stage, ""),
+    "public key as a secret": lambda stage: _by_shared_secret(stage, "HS256", stage.authority.public_pem),
+    "public key as a secret, 512": lambda stage: _by_shared_secret(
+        stage, "HS512", stage.authority.public_pem
+    ),
+    "key set as a secret": lambda stage: _by_shared_secret(
+        stage, "HS256", json.dumps(stage.authority.public_key).encode()
+    ),
+    "empty secret": lambda stage: _by_shared_secret(stage, "HS256", b""),
+    "another key under the same name": lambda _: Authority().token(),
+    "another key under another name": lambda _: Authority(key_id="key-2").token(),
+    "unknown key": lambda stage: stage.authority.sign(claims(), kid="key-9"),
+    "another key without a name": lambda _: Authority().sign(claims(), kid=None),
+    "a key that it brings along": lambda _: Authority().sign(claims(), jwk=Authority().public_key),
+    "a key from elsewhere": lambda _: Authority().sign(claims(), jku="http://127.0.0.1:9/keys"),
+    "algorithm that is not accepted": lambda _: Authority(algorithm="RS512").token(),
+}
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES.keys())
+def test_a_forged_token_is_refused(stage: Stage, forge: Callable[[Stage], str]) -> None:
+    _assert_refused(_ask(stage, f"Bearer {forge(stage)}"))
+
+
+def test_a_token_that_was_changed_after_signing_is_refused(stage: Stage) -> None:
+    header, _, signature = stage.authority.token("reader").split(".")
+    _assert_refused(_ask(stage, f"Bearer {header}.{encoded(claims('operator'))}.{signature}"))
+
+
+def test_every_single_changed_character_of_the_signature_counts(stage: Stage) -> None:
+    head, _, signature = stage.authority.token().rpartition(".")
+    # The last character holds bits that no decoder looks at, so it is left alone.
+    for place in range(0, len(signature) - 1, 9):
+        other = "A" if signature[place] != "A" else "B"
+        changed = signature[:place] + other + signature[place + 1 :]
+        _assert_refused(_ask(stage, f"Bearer {head}.{changed}"))
+
+
+LARGE_NUMBER = '{"alg":' + "9" * 5_000 + "}"
+GARBAGE: dict[str, str] = {
+    "a word": "nonsense",
+    "dots": "..",
+    "two parts": "a.b",
+    "four parts": "a.b.c.d",
+    "bad base64": "!!!.###.$$$",
+    "wrong padding": "e30=.e30=.e30=",
+    "header is no json": f"{text_encoded('{')}.{encoded({})}.AAAA",
+    "header is a list": f"{encoded([])}.{encoded({})}.AAAA",
+    "header is null": f"{encoded(None)}.{encoded({})}.AAAA",
+    "header is empty": f"{encoded({})}.{encoded({})}.AAAA",
+    "key name is a number": f"{encoded({'alg': 'ES256', 'kid': 7})}.{encoded({})}.AAAA",
+    "key name is a list": f"{encoded({'alg': 'ES256', 'kid': []})}.{encoded({})}.AAAA",
+    "algorithm is a number": f"{encoded({'alg': 7, 'kid': 'key-1'})}.{encoded({})}.AAAA",
+    "algorithm is a list": f"{encoded({'alg': ['ES256'], 'kid': 'key-1'})}.{encoded({})}.AAAA",
+    "critical header": f"{encoded({'alg': 'ES256', 'crit': ['x'], 'x': 1})}.{encoded({})}.AAAA",
+    "not utf-8": "gICA.gICA.gICA",
+    "not ascii": "ä.ö.ü",
+    "lone surrogate": "\ud800.\ud800.\ud800",
+    "very deep header": f"{text_encoded('[' * 100_000)}.{encoded({})}.AAAA",
+    "very deep header, balanced": f"{text_encoded('[' * 5_000 + ']' * 5_000)}.{encoded({})}.AAAA",
+    "very large number": f"{text_encoded(LARGE_NUMBER)}.{encoded({})}.AAAA",
+    "very long": "a" * 100_000,
+    "control characters": "a\x00b.c\nd.e\rf",
+}
+
+
+@pytest.mark.parametrize("token", GARBAGE.values(), ids=GARBAGE.keys())
+def test_garbage_is_refused_and_no_defect(stage: Stage, token: str) -> None:
+    _assert_refused(_ask(stage, f"Bearer {token}"))
+    assert token not in stage.log
+
+
+SIGNED_GARBAGE = {
+    "a list": "[]",
+    "a text": '"claims"',
+    "a number": "7",
+    "no json": "{",
+    "empty": "",
+    "very deep": "[" * 5_000 + "]" * 5_000,
+}
+
+
+@pytest.mark.parametrize("payload", SIGNED_GARBAGE.values(), ids=SIGNED_GARBAGE.keys())
+def test_a_good_signature_under_something_else_is_refused(stage: Stage, payload: str) -> None:
+    _assert_refused(_ask(stage, f"Bearer {stage.authority.sign_text(payload)}"))
+
+
+def test_a_token_without_a_key_name_is_tried_with_the_issuers_key(stage: Stage) -> None:
+    assert _ask(stage, f"Bearer {stage.authority.sign(claims(), kid=None)}").status == 200
+
+
+# Rights
+
+
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [
+        (["reservations:read"], 200),
+        (["operator"], 200),
+        (["reservations:create", "reservations:delete"], 403),
+        (["Reservations:Read"], 403),
+        (["reservations:read "], 403),
+        ([], 403),
+        (None, 403),
+        ("reservations:read", 200),
+        ({"reservations:read": True}, 403),
+        ([["reservations:read"]], 403),
+    ],
+)
+def test_rights_are_words_of_the_token(stage: Stage, permissions: Any, expected: int) -> None:
+    assert _ask(stage, f"Bearer {stage.authority.token(permissions=permissions)}").status == expected

@@ -1,0 +1,236 @@
+"""Placement against a brute-force oracle, on small lines of every kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpu_capacity.placement.choose import explain, mix, place
+from gpu_capacity.placement.line import Line, PodBits, longest_run
+from gpu_capacity.placement.model import Placement, Request, Unplaceable
+from gpu_capacity.placement.snapshot import Ownership, Snapshot
+from gpu_capacity.topology.units import shape_of
+from tests.support.world import offering, pod
+
+if TYPE_CHECKING:
+    import random
+
+SEEDS = st.integers(0, 2**64 - 1)
+ATTEMPTS = st.integers(0, 4)
+COUNTS = st.integers(1, 9)
+
+# ``.`` free, ``c`` claimed, ``x`` incomplete, ``|`` cordoned, blank no domain; free is drawn most often.
+PICTURES = st.text(alphabet="......ccx| ", max_size=14)
+
+
+def _pod_bits(pod_id: str, picture: str) -> PodBits:
+    def mask(letters: str) -> int:
+        return sum(1 << place for place, letter in enumerate(picture) if letter in letters)
+
+    return PodBits(pod_id, max(len(picture), 1), mask(".cx|"), mask(".c|"), mask("|"), mask("c"))
+
+
+@st.composite
+def regions(draw: st.DrawFn) -> dict[str, str]:
+    """Pods by id, as pictures."""
+    pictures = draw(st.lists(PICTURES, max_size=5))
+    ids = draw(st.lists(st.integers(0, 99), min_size=len(pictures), max_size=len(pictures), unique=True))
+    return {f"pod{number}": picture for number, picture in zip(ids, pictures, strict=True)}
+
+
+def _line(region: dict[str, str]) -> Line:
+    return Line.of(_pod_bits(pod_id, picture) for pod_id, picture in region.items())
+
+
+def _runs(region: dict[str, str]) -> list[tuple[str, int, int]]:
+    """(pod, start, length) of every run of free units, letter by letter."""
+    found = []
+    for pod_id, picture in region.items():
+        start = None
+        for position, letter in enumerate(picture + "c"):
+            if letter == "." and start is None:
+                start = position
+            elif letter != "." and start is not None:
+                found.append((pod_id, start, position - start))
+                start = None
+    return found
+
+
+def _run_of(region: dict[str, str], placement: Placement) -> tuple[int, int]:
+    """(start, length) of the run that holds the whole placement."""
+    ((start, length),) = (
+        (start, length)
+        for pod_id, start, length in _runs(region)
+        if pod_id == placement.pod_id
+        and start <= placement.start
+        and placement.start + placement.count <= start + length
+    )
+    return start, length
+
+
+@given(regions(), COUNTS, SEEDS, ATTEMPTS)
+def test_succeeds_exactly_when_trying_every_slot_does(
+    region: dict[str, str], count: int, seed: int, attempt: int
+) -> None:
+    possible = any("." * count in picture for picture in region.values())
+
+    assert isinstance(place(_line(region), Request(count, seed, attempt)), Placement) == possible
+
+
+@given(regions(), COUNTS, SEEDS, ATTEMPTS)
+def test_every_placement_is_free_contiguous_and_within_one_pod(
+    region: dict[str, str], count: int, seed: int, attempt: int
+) -> None:
+    decision = place(_line(region), Request(count, seed, attempt))
+
+    if isinstance(decision, Placement):
+        assert decision.count == count
+        assert decision.start >= 0
+        assert region[decision.pod_id][decision.start : decision.start + count] == "." * count
+
+
+@given(regions(), COUNTS, SEEDS)
+def test_the_first_choice_is_a_tightest_run_and_one_of_its_ends(
+    region: dict[str, str], count: int, seed: int
+) -> None:
+    decision = place(_line(region), Request(count, seed))
+
+    if isinstance(decision, Placement):
+        start, length = _run_of(region, decision)
+        assert length == min(size for _, _, size in _runs(region) if size >= count)
+        assert decision.start in (start, start + length - count)
+
+
+@given(regions(), COUNTS, SEEDS, ATTEMPTS)
+def test_lost_races_take_slots_that_stand_in_line_with_an_end(
+    region: dict[str, str], count: int, seed: int, attempt: int
+) -> None:
+    """So that what two claims leave between each other is a whole number of slots."""
+    decision = place(_line(region), Request(count, seed, attempt))
+
+    if isinstance(decision, Placement):
+        start, length = _run_of(region, decision)
+        from_left, from_right = decision.start - start, start + length - decision.start - count
+        assert 0 in (from_left % count, from_right % count)
+
+
+def _choices(region: dict[str, str], count: int, attempt: int) -> set[str]:
+    """Runs that an attempt may choose, found by very many seeds."""
+    line = _line(region)
+    decisions = (place(line, Request(count, mix(seed, 0), attempt)) for seed in range(300))
+    found = set()
+    for decision in decisions:
+        assert isinstance(decision, Placement)
+        found.add(f"{decision.pod_id}:{_run_of(region, decision)[0]}")
+    return found
+
+
+@settings(max_examples=40)
+@given(regions(), COUNTS)
+def test_each_lost_race_only_ever_enlarges_the_choice_up_to_every_run(
+    region: dict[str, str], count: int
+) -> None:
+    fitting = [(pod_id, start, size) for pod_id, start, size in _runs(region) if size >= count]
+    if not fitting:
+        return
+    tightest = min(size for _, _, size in fitting)
+    widened = tightest + max(1, tightest - count)
+
+    assert _choices(region, count, 0) == {f"{p}:{s}" for p, s, size in fitting if size == tightest}
+    assert _choices(region, count, 1) == {f"{p}:{s}" for p, s, size in fitting if size <= widened}
+    assert _choices(region, count, 2) == {f"{p}:{s}" for p, s, _ in fitting}
+
+
+@given(regions(), COUNTS, SEEDS, ATTEMPTS)
+def test_the_same_seed_decides_alike(region: dict[str, str], count: int, seed: int, attempt: int) -> None:
+    asked = Request(count, seed, attempt)
+
+    assert place(_line(region), asked) == place(_line(dict(region)), asked)
+
+
+@given(regions(), COUNTS, SEEDS, ATTEMPTS, st.randoms(use_true_random=False))
+def test_the_order_in_which_pods_come_does_not_matter(
+    region: dict[str, str], count: int, seed: int, attempt: int, order: random.Random
+) -> None:
+    asked, shuffled = Request(count, seed, attempt), list(region.items())
+    order.shuffle(shuffled)
+
+    assert place(_line(dict(shuffled)), asked) == place(_line(region), asked)
+
+
+@given(regions(), COUNTS)
+def test_an_explanation_counts_every_unit_once(region: dict[str, str], count: int) -> None:
+    reason = explain(_line(region), count)
+    known = "".join(region.values()).replace(" ", "")
+
+    assert reason.available + reason.claimed + reason.cordoned + reason.incomplete == len(known)
+    assert reason.claimed == known.count("c")
+    assert reason.cordoned == known.count("|")
+    assert reason.incomplete == known.count("x")
+    assert reason.largest_run == max((size for _, _, size in _runs(region)), default=0)
+
+
+@given(regions(), COUNTS, SEEDS)
+def test_a_refusal_is_always_for_more_than_the_longest_run(
+    region: dict[str, str], count: int, seed: int
+) -> None:
+    decision = place(_line(region), Request(count, seed))
+
+    if isinstance(decision, Unplaceable):
+        assert decision.largest_run < count
+        assert decision.largest_run <= decision.available
+
+
+@given(regions())
+def test_largest_is_at_most_available_and_available_at_most_total(region: dict[str, str]) -> None:
+    line = _line(region)
+    total = sum(p.total.bit_count() for p in line.pods)
+
+    assert longest_run(line.free) <= line.free.bit_count() <= total
+
+
+@given(
+    st.lists(st.integers(1, 10), min_size=1, max_size=4),
+    st.lists(st.tuples(st.integers(1, 5), SEEDS), min_size=1, max_size=12),
+    st.randoms(use_true_random=False),
+)
+def test_claims_never_overlap_and_releasing_them_all_in_any_order_restores_the_start(
+    lengths: list[int], requests: list[tuple[int, int]], order: random.Random
+) -> None:
+    shapes = [shape_of(pod(f"pod{n}", length), offering()) for n, length in enumerate(lengths)]
+    empty = Snapshot.of(shapes, [Ownership(shape.pod_id, 1, 0) for shape in shapes])
+    snapshot, held = empty, []
+    for count, seed in requests:
+        decision = place(snapshot.line, Request(count, seed))
+        if isinstance(decision, Placement):
+            before = snapshot.owned[decision.pod_id].claimed
+            mask = sum(1 << position for position in decision.positions)
+            assert before & mask == 0
+            snapshot = snapshot.seeing(Ownership(decision.pod_id, 1, before | mask))
+            held.append((decision.pod_id, mask))
+    assert snapshot.counts().available == sum(lengths) - sum(mask.bit_count() for _, mask in held)
+
+    order.shuffle(held)
+    for pod_id, mask in held:
+        claimed = snapshot.owned[pod_id].claimed
+        snapshot = snapshot.seeing(Ownership(pod_id, 1, claimed & ~mask))
+
+    assert snapshot.line == empty.line
+    assert snapshot.counts() == empty.counts()
+
+
+@settings(max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 12), SEEDS)
+def test_one_size_of_request_fills_an_empty_pod_without_waste(length: int, count: int, seed: int) -> None:
+    """Taking ends keeps the rest in one piece, so nothing but a remainder is left over."""
+    shape = shape_of(pod("pod1", length), offering())
+    snapshot = Snapshot.of([shape], [Ownership("pod1", 1, 0)])
+    placed = 0
+    while isinstance(decision := place(snapshot.line, Request(count, mix(seed, placed))), Placement):
+        claimed = snapshot.owned["pod1"].claimed | sum(1 << position for position in decision.positions)
+        snapshot = snapshot.seeing(Ownership("pod1", 1, claimed))
+        placed += 1
+
+    assert placed == length // count

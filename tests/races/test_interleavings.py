@@ -1,0 +1,304 @@
+"""Two clients under every order of their calls: one winner for the last of anything, and nothing leaks."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.errors import InsufficientCapacity, NotFound
+from gpu_capacity.holders.reservation import Status
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.services.deprovisioning import complete_deprovisioning
+from gpu_capacity.services.observation import Observed
+from gpu_capacity.services.provisioning import (
+    abandon_provisioning,
+    begin_provisioning,
+    complete_provisioning,
+    fail_provisioning,
+)
+from gpu_capacity.services.reconcile import reconcile
+from tests.support.auditor import audit, units_held
+from tests.support.interleaving import every_interleaving
+from tests.support.lifecycle import stored, tear_down
+from tests.support.world import GB300, ORGANIZATION, REGION, World, caller, pod, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.services.context import Services
+
+    Client = Callable[[], object]
+
+NOWHERE: frozenset[str] = frozenset()
+
+
+def _world(racks: int = 1) -> World:
+    return World(pods=(pod("pod1", racks, hosts=1),))
+
+
+def _creator(services: Services, count: int = 1, key: str | None = None) -> Client:
+    return lambda: create_reservation(services, caller(), request(count), idempotency_key=key)
+
+
+def _deleter(services: Services, reservation_id: str) -> Client:
+    return lambda: delete_reservation(services, caller(), reservation_id, NOWHERE)
+
+
+def _warm(world: World) -> Services:
+    """An environment that has served before: it has the catalogue, a snapshot and the hosts at hand."""
+    services = world.environment()
+    services.inventory.region(REGION)
+    services.inventory.snapshot(REGION, GB300.id)
+    services.inventory.pod_at(REGION, "pod1", 1)
+    return services
+
+
+def _kinds(results: list[object]) -> list[str]:
+    return sorted(type(result).__name__ for result in results)
+
+
+def test_every_order_of_calls_is_gone_through_once() -> None:
+    """Two clients of three calls each have 20 orders."""
+    orders = []
+    for schedule in every_interleaving():
+        world = _world()
+        order: list[str] = []
+
+        def client(name: str, world: World = world, order: list[str] = order) -> None:
+            for _ in range(3):
+                world.db.get_item(TableName="holders", Key=keys.feed())
+                order.append(name)
+
+        schedule.run(world.db, [partial(client, "a"), partial(client, "b")])
+        orders.append("".join(order))
+
+    assert len(orders) == len(set(orders)) == 20
+    assert all(order.count("a") == 3 for order in orders)
+
+
+def test_the_last_unit_goes_to_exactly_one_of_two_environments_that_never_served() -> None:
+    schedules = 0
+    for schedule in every_interleaving():
+        world = _world()
+        results = schedule.run(world.db, [_creator(world.environment()), _creator(world.environment())])
+        schedules += 1
+
+        assert _kinds(results) == ["InsufficientCapacity", "Observed"]
+        assert units_held(world.db) == 1
+        assert audit(world.db) == []
+        assert len(world.workflows) == 1
+    assert schedules > 100
+
+
+def test_two_that_fit_both_get_theirs() -> None:
+    for schedule in every_interleaving():
+        world = _world(racks=2)
+        results = schedule.run(world.db, [_creator(_warm(world)), _creator(_warm(world))])
+
+        assert _kinds(results) == ["Observed", "Observed"]
+        assert units_held(world.db) == 2
+        assert audit(world.db) == []
+
+
+def test_three_that_want_the_last_two_racks_leave_one_without() -> None:
+    for schedule in every_interleaving():
+        world = _world(racks=2)
+        results = schedule.run(world.db, [_creator(_warm(world)) for _ in range(3)])
+
+        assert _kinds(results) == ["InsufficientCapacity", "Observed", "Observed"]
+        assert audit(world.db) == []
+
+
+def test_claims_that_overlap_in_part_never_share_a_rack() -> None:
+    for schedule in every_interleaving():
+        world = _world(racks=5)
+        results = schedule.run(world.db, [_creator(_warm(world), 3), _creator(_warm(world), 3)])
+
+        assert _kinds(results) == ["InsufficientCapacity", "Observed"]
+        assert units_held(world.db) == 3
+        assert audit(world.db) == []
+
+
+def test_the_last_of_a_quota_goes_to_exactly_one() -> None:
+    for schedule in every_interleaving():
+        world = _world(racks=4)
+        world.set_quota(3)
+        results = schedule.run(world.db, [_creator(_warm(world), 2), _creator(_warm(world), 2)])
+
+        assert _kinds(results) == ["Observed", "QuotaExceeded"]
+        assert world.quota_used() == 2
+        assert audit(world.db) == []
+
+
+def test_one_key_sent_twice_at_once_makes_one_reservation_and_both_learn_of_it() -> None:
+    for schedule in every_interleaving():
+        world = _world(racks=3)
+        results = schedule.run(world.db, [_creator(_warm(world), 2, "k"), _creator(_warm(world), 2, "k")])
+
+        first, second = results
+        assert isinstance(first, Observed)
+        assert isinstance(second, Observed)
+        assert first.reservation.id == second.reservation.id
+        assert first.reservation.placement == second.reservation.placement
+        assert units_held(world.db) == 2
+        assert audit(world.db) == []
+        assert len(world.workflows) == 1
+
+
+def test_two_deletes_at_once_start_one_teardown() -> None:
+    for schedule in every_interleaving():
+        world = _world(racks=2)
+        made = create_reservation(world.services, caller(), request(2)).reservation
+        results = schedule.run(world.db, [_deleter(_warm(world), made.id), _deleter(_warm(world), made.id)])
+
+        assert results == [None, None]
+        assert sum(entry["machine"] == "deprovision" for entry in world.workflows.executions.values()) == 1
+        assert [line.action for line in world.telemetry.audits].count("delete_reservation") == 1
+
+
+def test_a_release_beside_a_claim_never_gives_away_what_is_still_owned() -> None:
+    outcomes = set()
+    for schedule in every_interleaving():
+        world = _world(racks=2)
+        made = create_reservation(world.services, caller(), request(2)).reservation
+        delete_reservation(world.services, caller(), made.id, NOWHERE)
+        results = schedule.run(
+            world.db,
+            [
+                partial(complete_deprovisioning, _warm(world), ORGANIZATION, made.id),
+                _creator(_warm(world), 2),
+            ],
+        )
+
+        assert results[0] == {"outcome": "gone"}
+        outcomes.add(type(results[1]))
+        assert audit(world.db) == []
+    assert outcomes == {Observed, InsufficientCapacity}
+
+
+def test_a_delete_wins_over_the_beginning_of_provisioning() -> None:
+    for schedule in every_interleaving():
+        world = _world()
+        made = create_reservation(world.services, caller(), request(1)).reservation
+        schedule.run(
+            world.db,
+            [
+                partial(begin_provisioning, world.environment(), ORGANIZATION, made.id),
+                _deleter(world.environment(), made.id),
+            ],
+        )
+
+        assert stored(world, made.id).status is Status.DEPROVISIONING
+        assert audit(world.db) == []
+
+
+def test_a_delete_wins_over_the_end_of_provisioning() -> None:
+    for schedule in every_interleaving():
+        world = _world()
+        made = create_reservation(world.services, caller(), request(1)).reservation
+        begin_provisioning(world.services, ORGANIZATION, made.id)
+        schedule.run(
+            world.db,
+            [
+                partial(complete_provisioning, world.environment(), ORGANIZATION, made.id),
+                _deleter(world.environment(), made.id),
+            ],
+        )
+
+        assert stored(world, made.id).status is Status.DEPROVISIONING
+        assert audit(world.db) == []
+        assert tear_down(world, made.id) == {"outcome": "gone"}
+        assert audit(world.db, now=world.clock.now()) == []
+
+
+def test_a_delete_wins_over_a_failure_and_capacity_is_given_back_once() -> None:
+    for schedule in every_interleaving():
+        world = _world()
+        world.set_quota(1)
+        made = create_reservation(world.services, caller(), request(1)).reservation
+        begin_provisioning(world.services, ORGANIZATION, made.id)
+        abandon_provisioning(world.services, ORGANIZATION, made.id, "a server failed")
+        schedule.run(
+            world.db,
+            [
+                partial(fail_provisioning, world.environment(), ORGANIZATION, made.id),
+                _deleter(world.environment(), made.id),
+            ],
+        )
+
+        assert stored(world, made.id).status is Status.DEPROVISIONING
+        assert audit(world.db) == []
+        assert tear_down(world, made.id) == {"outcome": "gone"}
+        assert (units_held(world.db), world.quota_used()) == (0, 0)
+        assert audit(world.db) == []
+
+
+def test_an_end_and_an_undo_of_provisioning_exclude_each_other() -> None:
+    seen = set()
+    for schedule in every_interleaving():
+        world = _world()
+        made = create_reservation(world.services, caller(), request(1)).reservation
+        begin_provisioning(world.services, ORGANIZATION, made.id)
+        results = schedule.run(
+            world.db,
+            [
+                partial(complete_provisioning, world.environment(), ORGANIZATION, made.id),
+                partial(abandon_provisioning, world.environment(), ORGANIZATION, made.id, "x"),
+            ],
+        )
+
+        answers = [result["outcome"] for result in results if isinstance(result, dict)]
+        seen.add(tuple(answers))
+        record = stored(world, made.id)
+        assert (record.status is Status.PROVISIONED) == (record.failure is None)
+    assert seen == {("provisioned", "superseded"), ("superseded", "undo")}
+
+
+def test_two_removals_at_once_free_everything_once() -> None:
+    for schedule in every_interleaving():
+        world = _world(racks=2)
+        world.set_quota(2)
+        made = create_reservation(world.services, caller(), request(2)).reservation
+        delete_reservation(world.services, caller(), made.id, NOWHERE)
+        results = schedule.run(
+            world.db,
+            [partial(complete_deprovisioning, world.environment(), ORGANIZATION, made.id) for _ in range(2)],
+        )
+
+        assert results == [{"outcome": "gone"}] * 2
+        assert (units_held(world.db), world.quota_used()) == (0, 0)
+        assert world.telemetry.counts["ReservationsRemoved"] == 1
+
+
+def test_two_reconciles_at_once_start_one_execution() -> None:
+    """Each reads eight shards, so that all orders are too many: these have at most two interruptions."""
+    for schedule in every_interleaving(interruptions_max=2):
+        world = _world()
+        made = create_reservation(world.services, caller(), request(1)).reservation
+        (name,) = world.workflows.executions
+        world.workflows.end(name)
+        world.clock.advance(3600)
+        schedule.run(world.db, [partial(reconcile, world.environment()) for _ in range(2)])
+
+        assert len(world.workflows) == 2
+        assert stored(world, made.id).attempt == 1
+
+
+def test_a_delete_beside_a_removal_answers_as_one_before_or_after_it() -> None:
+    for schedule in every_interleaving():
+        world = _world()
+        made = create_reservation(world.services, caller(), request(1)).reservation
+        delete_reservation(world.services, caller(), made.id, NOWHERE)
+        results = schedule.run(
+            world.db,
+            [
+                _deleter(world.environment(), made.id),
+                partial(complete_deprovisioning, world.environment(), ORGANIZATION, made.id),
+            ],
+        )
+
+        assert results[0] is None or isinstance(results[0], NotFound)
+        assert results[1] == {"outcome": "gone"}
+        assert units_held(world.db) == 0

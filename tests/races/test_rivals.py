@@ -1,0 +1,257 @@
+"""Rivals that step in before any one call of a use case: whatever they do, nothing is owned twice or lost."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.errors import InsufficientCapacity, NotFound, TryAgain
+from gpu_capacity.holders.reservation import Status
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.services.provisioning import begin_provisioning, complete_provisioning
+from gpu_capacity.topology.model import HostState
+from tests.fakes.dynamodb import timeout_after
+from tests.support.auditor import audit, units_held
+from tests.support.lifecycle import fail, provision, stored, tear_down
+from tests.support.world import ORGANIZATION, World, caller, pod, rack, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.dynamodb import Hook
+
+    Rival = Callable[[World], object]
+
+NOWHERE: frozenset[str] = frozenset()
+CALLS = range(9)
+"""A cold create makes six calls, and three more after a lost race; later numbers never come up."""
+
+
+def _world(*, quota: int | None = None) -> World:
+    world = World(pods=(pod("pod1", 6), pod("pod2", 2)))
+    if quota is not None:
+        world.set_quota(quota)
+    return world
+
+
+def _claims(*counts: int) -> Rival:
+    def rival(world: World) -> None:
+        for count in counts:
+            claim(world, count)
+
+    def claim(world: World, count: int) -> None:
+        with contextlib.suppress(InsufficientCapacity):
+            create_reservation(world.environment(), caller(), request(count))
+
+    return rival
+
+
+def _frees(world: World) -> None:
+    """Take the oldest reservation through its whole end."""
+    for reservation in list(world.services.reservations.of_organization(ORGANIZATION))[:1]:
+        delete_reservation(world.environment(), caller(), reservation.id, NOWHERE)
+        tear_down(world, reservation.id)
+
+
+def _breaks(world: World) -> None:
+    """A host of every third rack breaks."""
+    (shape,) = (s for s in world.services.inventory.pods([("uk-lon-1", "pod1")]).values())
+    domains = tuple(
+        rack("pod1", n, states={0: HostState.UNHEALTHY}) if n % 3 == 0 else rack("pod1", n) for n in range(6)
+    )
+    world.load((replace(shape, version=shape.version + 1, domains=domains),))
+
+
+RIVALS: dict[str, Rival] = {
+    "claims one": _claims(1),
+    "claims most": _claims(5),
+    "claims all": _claims(6, 2),
+    "frees": _frees,
+    "breaks hardware": _breaks,
+}
+
+
+def _step_in(world: World, at: int, *rivals: Rival) -> Hook:
+    """The rivals act, one after the other, before the call with that number."""
+    return world.db.before("*", lambda *_: [rival(world) for rival in rivals], skip=at)
+
+
+@pytest.mark.parametrize("rival", RIVALS)
+@pytest.mark.parametrize("at", CALLS)
+def test_a_create_is_right_whatever_one_rival_does_at_any_moment(at: int, rival: str) -> None:
+    world = _world()
+    create_reservation(world.services, caller(), request(2))
+    world.services = world.environment()
+    hook = _step_in(world, at, RIVALS[rival])
+
+    try:
+        observed = create_reservation(world.services, caller(), request(3))
+        hook.cancel()
+    except InsufficientCapacity as refusal:
+        largest_run = refusal.reason.largest_run
+        assert largest_run < 3
+    except TryAgain:
+        assert rival == "breaks hardware"
+    else:
+        assert stored(world, observed.reservation.id) == observed.reservation
+    assert audit(world.db) == []
+
+
+@pytest.mark.parametrize("first", RIVALS)
+@pytest.mark.parametrize("second", RIVALS)
+@pytest.mark.parametrize("at", [4, 5, 6])
+def test_a_create_is_right_whatever_two_rivals_do_before_its_write(at: int, first: str, second: str) -> None:
+    world = _world(quota=20)
+    create_reservation(world.services, caller(), request(2))
+    world.services = world.environment()
+    _step_in(world, at, RIVALS[first], RIVALS[second])
+
+    with contextlib.suppress(InsufficientCapacity, TryAgain):
+        create_reservation(world.services, caller(), request(3))
+    assert audit(world.db) == []
+
+
+class AlikeIds:
+    """Ids that differ and decide alike: the seed of a placement is the second half of the id."""
+
+    def __init__(self, first: int) -> None:
+        self._first = first
+
+    def random_bytes(self) -> bytes:
+        return bytes([self._first]) + b"-unlike" + b"as-alike"
+
+
+def test_three_that_decide_alike_come_apart_and_all_get_theirs() -> None:
+    world = World(pods=tuple(pod(f"pod{n}", 3) for n in range(3)))
+    mine, *rivals = (replace(world.environment(), ids=AlikeIds(n)) for n in range(3))
+    for services in rivals:
+        world.db.before(
+            "transact_write_items", lambda *_, s=services: create_reservation(s, caller(), request(3))
+        )
+
+    create_reservation(mine, caller(), request(3))
+
+    assert world.telemetry.counts["ClaimRacesLost"] >= 1
+    assert units_held(world.db) == 9
+    assert audit(world.db) == []
+
+
+def test_two_rivals_that_take_the_last_unit_in_turn_leave_one_winner() -> None:
+    world = World(pods=(pod("pod1", 1),))
+    world.db.before("transact_write_items", lambda *_: [_claims(1)(world), _claims(1)(world)])
+
+    with pytest.raises(InsufficientCapacity):
+        create_reservation(world.services, caller(), request(1))
+    assert units_held(world.db) == 1
+    assert len(world.workflows) == 1
+    assert audit(world.db) == []
+
+
+def test_a_rival_that_takes_and_gives_back_in_between_changes_nothing() -> None:
+    world = _world()
+
+    def rival(*_: Any) -> None:
+        taken = create_reservation(world.environment(), caller(), request(6)).reservation.id
+        delete_reservation(world.environment(), caller(), taken, NOWHERE)
+        tear_down(world, taken)
+
+    world.db.before("transact_write_items", rival)
+
+    create_reservation(world.services, caller(), request(6))
+
+    assert world.telemetry.counts["ClaimRacesLost"] == 0
+    assert audit(world.db) == []
+
+
+def test_a_claim_that_stands_is_found_although_a_rival_took_the_rest_before_it_could_look() -> None:
+    world = World(pods=(pod("pod1", 4),))
+    world.db.after("transact_write_items", timeout_after())
+    world.db.before("get_item", lambda *_: _claims(1)(world), skip=2)
+
+    assert create_reservation(world.services, caller(), request(3)).reservation.claimed_units == 3
+    assert units_held(world.db) == 4
+    assert audit(world.db) == []
+
+
+# Steps of the workflow and a delete.
+
+STEPS: dict[str, Callable[[World, str], object]] = {
+    "begin": lambda world, i: begin_provisioning(world.services, ORGANIZATION, i),
+    "complete": lambda world, i: complete_provisioning(world.services, ORGANIZATION, i),
+    "provision": provision,
+    "fail": fail,
+}
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("at", range(14))
+def test_a_delete_at_any_moment_of_a_step_wins_and_leaves_nothing(step: str, at: int) -> None:
+    world = _world(quota=8)
+    reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
+    if step == "complete":
+        begin_provisioning(world.services, ORGANIZATION, reservation_id)
+    _step_in(world, at, lambda w: delete_reservation(w.environment(), caller(), reservation_id, NOWHERE))
+
+    STEPS[step](world, reservation_id)
+
+    assert audit(world.db) == []
+    if stored(world, reservation_id).status is not Status.DEPROVISIONING:
+        delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+    assert tear_down(world, reservation_id) == {"outcome": "gone"}
+    assert (units_held(world.db), world.quota_used()) == (0, 0)
+    assert audit(world.db, now=world.clock.now()) == []
+
+
+@pytest.mark.parametrize("at", range(12))
+def test_a_whole_teardown_by_a_rival_at_any_moment_of_another_is_harmless(at: int) -> None:
+    world = _world(quota=8)
+    reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
+    provision(world, reservation_id)
+    delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+    _step_in(world, at, lambda w: tear_down(w, reservation_id))
+
+    tear_down(world, reservation_id)
+
+    assert (units_held(world.db), world.quota_used()) == (0, 0)
+    assert audit(world.db, now=world.clock.now()) == []
+
+
+@pytest.mark.parametrize("at", range(4))
+def test_capacity_that_is_sold_again_at_once_is_not_touched_by_a_late_teardown(at: int) -> None:
+    """The rival finishes the teardown and sells the racks again; then the late one goes on."""
+    world = World(pods=(pod("pod1", 2),))
+    reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
+    delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+
+    def rival(w: World) -> None:
+        tear_down(w, reservation_id)
+        create_reservation(w.environment(), caller(), request(2))
+
+    _step_in(world, at, rival)
+
+    tear_down(world, reservation_id)
+
+    assert units_held(world.db) == 2
+    assert audit(world.db) == []
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_a_delete_that_meets_the_end_of_the_reservation_says_that_it_is_gone(at: int) -> None:
+    world = _world()
+    reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
+
+    def rival(w: World) -> None:
+        delete_reservation(w.environment(), caller(), reservation_id, NOWHERE)
+        tear_down(w, reservation_id)
+
+    _step_in(world, at, rival)
+
+    try:
+        delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+    except NotFound:
+        assert units_held(world.db) == 0
+    assert audit(world.db) == []

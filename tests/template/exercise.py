@@ -1,0 +1,103 @@
+"""Runs every function over everything that its tests know, and records the rights that it needs.
+
+What the event files do not reach (quotas, races, retries) is added here, so that a right that is granted and
+never needed stands out as much as one that is missing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.functional import arrangements as given
+from tests.functional import sample_events
+from tests.functional.api_cases import API_CASES
+from tests.functional.arrangements import STEP
+from tests.functional.stage import Stage
+from tests.functional.task_cases import TASK_CASES
+from tests.template import exercise_claims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.functional.aws import Access
+
+
+def record() -> dict[str, set[Access]]:
+    """The rights that each function used, by function."""
+    used: dict[str, set[Access]] = {}
+    api: list[Callable[[Stage], Any]] = [_api(case) for case in API_CASES]
+    tasks: list[Callable[[Stage], Any]] = [_task(case) for case in TASK_CASES]
+    for run in (*api, *tasks, *_FURTHER, *exercise_claims.LIVES):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            stage = Stage(monkeypatch)
+            run(stage)
+            for function, accesses in stage.recorder.used.items():
+                used.setdefault(function, set()).update(accesses)
+            stage.restart()
+    return used
+
+
+def _api(case: Any) -> Callable[[Stage], Any]:
+    def run(stage: Stage) -> None:
+        case.after(stage)
+        stage.request_event(case.function, case.event)
+
+    return run
+
+
+def _task(case: Any) -> Callable[[Stage], Any]:
+    def run(stage: Stage) -> None:
+        case.after(stage)
+        stage.run_event(case.function, case.event)
+
+    return run
+
+
+def _counted_from_creation_to_release(stage: Stage) -> None:
+    given.inventory(stage)
+    given.quota(stage)
+    assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
+    assert stage.request_event("delete_reservation", "accepted").status == 202
+    assert stage.run("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
+
+
+def _counted_until_it_failed(stage: Stage) -> None:
+    given.inventory(stage)
+    given.quota(stage)
+    assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
+    stage.run("begin_provisioning", dict(STEP))
+    stage.run_event("abandon_provisioning", "server_failed")
+    assert stage.run("fail_provisioning", dict(STEP))["outcome"] == "failed"
+
+
+def _removed_without_a_key(stage: Stage) -> None:
+    given.inventory(stage)
+    identity = stage.request_event("create_reservation", "accepted").json["metadata"]["id"]
+    path = f"/api/v2/reservations/{identity}"
+    event = sample_events.with_path(sample_events.read("delete_reservation", "accepted"), path)
+    assert stage.request("delete_reservation", event).status == 202
+    assert stage.run("complete_deprovisioning", STEP | {"reservation": identity})["outcome"] == "gone"
+
+
+def _deleted_by_a_rival_meanwhile(stage: Stage) -> None:
+    given.reserved(stage)
+    stage.db.before("update_item", lambda *_: stage.request_event("delete_reservation", "accepted"))
+    assert stage.request_event("delete_reservation", "accepted").status == 202
+
+
+def _teardown_restarted(stage: Stage) -> None:
+    given.deleted(stage)
+    stage.step_functions.end_all()
+    stage.clock.advance(600)
+    assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 3
+
+
+_FURTHER = (
+    _counted_from_creation_to_release,
+    _counted_until_it_failed,
+    _removed_without_a_key,
+    _deleted_by_a_rival_meanwhile,
+    _teardown_restarted,
+)

@@ -1,0 +1,126 @@
+"""Reads ``template.yaml`` with CloudFormation's short forms, and answers questions about it."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from tests.functional.aws import Access
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+TEMPLATE: Final = ROOT / "template.yaml"
+
+_TABLES: Final = {"InventoryTable": "inventory", "HoldersTable": "holders", "ServersTable": "servers"}
+_OWN: Final = {**_TABLES, "FleetBucket": "fleet"}
+_INDEX: Final = re.compile(r"\$\{(\w+)\.Arn\}/index/(\w+)")
+_OBJECTS: Final = re.compile(r"\$\{FleetBucket\.Arn\}/\*")
+_FUNCTION: Final = re.compile(
+    r"arn:\$\{AWS::Partition\}:lambda:\$\{AWS::Region\}:\$\{AWS::AccountId\}:function:\$\{AWS::StackName\}-([a-z-]+)"
+)
+_STATES: Final = re.compile(
+    r"arn:\$\{AWS::Partition\}:states:\$\{AWS::Region\}:\$\{AWS::AccountId\}:"
+    r"(stateMachine|execution):\$\{AWS::StackName\}-([a-z-]+)(:\*)?"
+)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the tags of CloudFormation."""
+
+
+def _intrinsic(loader: _Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        text = str(loader.construct_scalar(node))
+        return {name: text.split(".", 1) if suffix == "GetAtt" else text}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_Loader.add_multi_constructor("!", _intrinsic)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """The template, short forms written out."""
+    content: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
+    return content
+
+
+def resources(kind: str) -> dict[str, dict[str, Any]]:
+    """Properties of all resources of a type, by logical id."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in template()["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def functions() -> dict[str, dict[str, Any]]:
+    """Properties of all functions, by logical id."""
+    return resources("AWS::Serverless::Function")
+
+
+def logical_id(function: str) -> str:
+    """The resource of a function folder: ``create_reservation`` is ``CreateReservationFunction``."""
+    return "".join(word.capitalize() for word in function.split("_")) + "Function"
+
+
+def routes() -> list[tuple[str, str, str]]:
+    """Every route as (path, method, logical id)."""
+    return sorted(
+        (event["Properties"]["Path"], event["Properties"]["Method"].upper(), name)
+        for name, properties in functions().items()
+        for event in properties.get("Events", {}).values()
+        if event["Type"] == "Api"
+    )
+
+
+def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
+    """All policy statements of a function or state machine."""
+    policies = properties.get("Policies", [])
+    return [statement for policy in policies for statement in policy["Statement"]]
+
+
+def listed(value: Any) -> list[Any]:
+    """IAM lets a list of one be written without brackets."""
+    return value if isinstance(value, list) else [value]
+
+
+def allowed(function: str) -> set[Access]:
+    """What a function may do, in the words of the recorder of the functional tests."""
+    return {
+        Access(action, resource_name(resource))
+        for statement in statements(functions()[logical_id(function)])
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def resource_name(resource: Any) -> str:
+    """The recorder's name of a policy's resource.
+
+    Raises:
+        ValueError: it is nothing that this application owns, or wider than that.
+    """
+    if isinstance(resource, dict) and "Fn::GetAtt" in resource:
+        target, attribute = resource["Fn::GetAtt"]
+        if attribute == "Arn" and target in _OWN:
+            return _OWN[target]
+    text = resource.get("Fn::Sub") if isinstance(resource, dict) else None
+    if isinstance(text, str):
+        if found := _INDEX.fullmatch(text):
+            return f"{_TABLES[found[1]]}/{found[2]}"
+        if _OBJECTS.fullmatch(text):
+            return "fleet"
+        if found := _FUNCTION.fullmatch(text):
+            return f"function/{found[1]}"
+        found = _STATES.fullmatch(text)
+        if found and (found[1] == "execution") == bool(found[3]):
+            return f"{found[1]}/{found[2]}"
+    raise ValueError(f"not one of the application's resources: {resource}")

@@ -1,0 +1,212 @@
+"""Alarms look where the code counts, and schedules lose nothing silently."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.runtime.observability import NAMESPACE
+from tests.functional import arrangements
+from tests.functional.stage import Stage
+from tests.template import source
+from tests.template.loading import functions, logical_id, resources, routes, template
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ALARMS = resources("AWS::CloudWatch::Alarm")
+
+# Somebody has to look when these move. Every other metric is for graphs; a new one has to be judged.
+ALARMING = {
+    "RequestsFailed",
+    "FeedRefused",
+    "FeedApplied",
+    "ReservationsFailed",
+    "HoldersOverdue",
+    "CapacityEventsLost",
+}
+FOR_GRAPHS = {
+    "ReservationsAccepted",
+    "ReservationsRefused",
+    "ReservationsProvisioned",
+    "ReservationsDeleted",
+    "ReservationsRemoved",
+    "ClaimRacesLost",
+    "CapacityClaimsCreated",
+    "CapacityClaimsRemoved",
+    "InstancesAllocated",
+    "WorkflowStartsFailed",
+    "HoldersUnsettled",
+    "HoldersRestarted",
+    "FeedSuperseded",
+    "HostsAdded",
+    "HostsRemoved",
+    "HostsGoneUnhealthy",
+    "HostsRecovered",
+    "HostsMissing",
+    "DomainsCordoned",
+    "PodsDeferred",
+}
+
+
+def _own() -> dict[str, dict[str, Any]]:
+    """Alarms on the application's own metrics, by metric."""
+    return {a["MetricName"]: a for a in ALARMS.values() if a.get("Namespace") == NAMESPACE}
+
+
+def test_every_metric_that_is_counted_was_judged() -> None:
+    assert source.metrics_counted() == ALARMING | FOR_GRAPHS
+
+
+def test_there_is_an_alarm_for_every_metric_that_somebody_has_to_look_at() -> None:
+    assert set(_own()) == ALARMING
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_says_what_is_wrong_and_tells_somebody(name: str) -> None:
+    assert ALARMS[name]["AlarmDescription"].endswith(".")
+    assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
+    silent = ALARMS[name]["TreatMissingData"]
+    # Only of a feed is silence itself the fault.
+    assert silent == ("breaching" if name == "FeedSilentAlarm" else "notBreaching")
+
+
+def _request_failed(stage: Stage) -> None:
+    def surprise(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    stage.db.before("*", surprise)
+    assert stage.request_event("list_reservations", "all").status == 500
+
+
+def _feed_refused(stage: Stage) -> None:
+    arrangements.published_half_empty(stage)
+    assert stage.run_event("sync_inventory", "scheduled")["refused"] == "drops_too_much"
+
+
+def _holder_overdue(stage: Stage) -> None:
+    arrangements.reserved(stage)
+    stage.clock.advance(100_000)
+    assert stage.run_event("reconcile_holders", "scheduled")["overdue"] == 3
+
+
+def _event_lost(stage: Stage) -> None:
+    arrangements.deleted_and_swept(stage)
+    stage.functions.down = True
+    assert stage.run_event("complete_deprovisioning", "reservation")["outcome"] == "gone"
+
+
+STORIES: dict[str, Callable[[Stage], None]] = {
+    "RequestsFailed": _request_failed,
+    "FeedRefused": _feed_refused,
+    "FeedApplied": arrangements.inventory,
+    "ReservationsFailed": arrangements.failed,
+    "HoldersOverdue": _holder_overdue,
+    "CapacityEventsLost": _event_lost,
+}
+
+
+@pytest.mark.parametrize("metric", sorted(ALARMING))
+def test_the_metric_is_counted_under_the_very_dimensions_that_the_alarm_watches(
+    metric: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage = Stage(monkeypatch)
+    STORIES[metric](stage)
+    stage.restart()
+    watched = {d["Name"]: d["Value"] for d in _own()[metric]["Dimensions"]}
+    assert watched in [dimensions for name, dimensions, value in _emitted(capsys) if name == metric and value]
+
+
+def _emitted(capsys: pytest.CaptureFixture[str]) -> Iterator[tuple[str, dict[str, str], float]]:
+    """(metric, dimensions, sum of values) of everything printed in CloudWatch's embedded format."""
+    for line in capsys.readouterr().out.splitlines():
+        if not line.startswith("{") or '"_aws"' not in line:
+            continue
+        blob = json.loads(line)
+        for group in blob["_aws"]["CloudWatchMetrics"]:
+            assert group["Namespace"] == NAMESPACE
+            for names in group["Dimensions"]:
+                for metric in group["Metrics"]:
+                    values = blob[metric["Name"]]
+                    total = sum(values) if isinstance(values, list) else values
+                    yield metric["Name"], {name: blob[name] for name in names}, total
+
+
+def _watched(alarm: str) -> set[tuple[str, str]]:
+    """(metric, logical id) of an alarm over several metrics."""
+    return {
+        (m["MetricStat"]["Metric"]["MetricName"], m["MetricStat"]["Metric"]["Dimensions"][0]["Value"]["Ref"])
+        for m in ALARMS[alarm]["Metrics"]
+        if "MetricStat" in m
+    }
+
+
+def test_errors_and_throttles_of_every_function_of_the_api_are_watched() -> None:
+    of_the_api = {name for _, _, name in routes()}
+    for kind in ("Errors", "Throttles"):
+        watched = set().union(*(_watched(alarm) for alarm in ALARMS if alarm.endswith(f"Api{kind}Alarm")))
+        assert watched == {(kind, name) for name in of_the_api}
+
+
+def test_no_function_is_throttled_unseen() -> None:
+    watched = set().union(*(_watched(a) for a in ALARMS if "Metrics" in ALARMS[a]))
+    assert {name for metric, name in watched if metric == "Throttles"} == set(functions())
+
+
+def test_errors_of_scheduled_functions_are_watched() -> None:
+    watched = _watched("ScheduleErrorsAlarm")
+    assert {("Errors", name) for name in _scheduled()} <= watched
+
+
+def test_workflows_that_fail_or_hang_are_watched() -> None:
+    machines = set(resources("AWS::Serverless::StateMachine"))
+    kinds = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled")
+    assert _watched("WorkflowsFailedAlarm") == {(kind, machine) for kind in kinds for machine in machines}
+
+
+def test_throttles_of_every_table_are_watched() -> None:
+    kinds = ("ReadThrottleEvents", "WriteThrottleEvents")
+    tables = resources("AWS::DynamoDB::Table")
+    assert _watched("TableThrottlesAlarm") == {(kind, table) for kind in kinds for table in tables}
+
+
+# Schedules
+
+
+def _scheduled() -> dict[str, dict[str, Any]]:
+    return {
+        name: event["Properties"]
+        for name, properties in functions().items()
+        for event in properties.get("Events", {}).values()
+        if event["Type"].startswith("Schedule")
+    }
+
+
+def test_the_scheduled_functions_are_those_that_repair() -> None:
+    repairing = ("sync_inventory", "reconcile_holders", "fill_capacity_claims")
+    assert set(_scheduled()) == {logical_id(name) for name in repairing}
+
+
+@pytest.mark.parametrize("name", sorted(_scheduled()))
+def test_a_schedule_repeats_a_little_and_then_leaves_a_letter(name: str) -> None:
+    queue = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+    schedule = _scheduled()[name]
+    assert schedule["DeadLetterConfig"] == {"Arn": queue}
+    assert 0 < schedule["RetryPolicy"]["MaximumRetryAttempts"] <= 5
+    assert schedule["RetryPolicy"]["MaximumEventAgeInSeconds"] <= 900
+    assert functions()[name]["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": queue}
+
+
+def test_a_letter_is_kept_encrypted_and_seen() -> None:
+    queue = template()["Resources"]["DeadLetterQueue"]["Properties"]
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert queue["SqsManagedSseEnabled"] is True
+    (dimension,) = ALARMS["DeadLettersAlarm"]["Dimensions"]
+    assert dimension["Value"] == {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
+
+
+def test_a_scheduled_function_ends_before_it_is_started_again_too_often() -> None:
+    for name in _scheduled():
+        assert functions()[name]["Timeout"] <= 300

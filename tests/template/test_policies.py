@@ -1,0 +1,76 @@
+"""Each function may do exactly what it does: proved by running it and comparing with its policy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from tests.functional import sample_events
+from tests.template import exercise
+from tests.template.loading import allowed, functions, listed, logical_id, resources, statements, template
+
+if TYPE_CHECKING:
+    from tests.functional.aws import Access
+
+FOLDERS = sample_events.functions()
+READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
+READERS = sorted(
+    {name for name, operation in OPERATIONS.items() if operation.method == "GET"}
+    | {"check_servers", "reject_unknown_route"}
+)
+
+
+@pytest.fixture(scope="module")
+def used() -> dict[str, set[Access]]:
+    """What each function did in all of its tests."""
+    return exercise.record()
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_function_is_allowed_what_it_does_and_nothing_more(
+    folder: str, used: dict[str, set[Access]]
+) -> None:
+    needed, granted = used.get(folder, set()), allowed(folder)
+    missing, superfluous = sorted(needed - granted), sorted(granted - needed)
+    assert not missing, f"{logical_id(folder)} lacks rights"
+    assert not superfluous, f"{logical_id(folder)} has rights that no exercise needed"
+
+
+@pytest.mark.parametrize("folder", READERS)
+def test_a_reader_cannot_write(folder: str) -> None:
+    assert {access.action for access in allowed(folder)} <= READS
+
+
+def test_nobody_scans() -> None:
+    actions = {action for f in functions().values() for s in statements(f) for action in listed(s["Action"])}
+    assert "dynamodb:Scan" not in actions
+    assert actions & READS
+
+
+@pytest.mark.parametrize("name", [*functions(), *resources("AWS::Serverless::StateMachine")])
+def test_no_policy_holds_a_wildcard(name: str) -> None:
+    properties: dict[str, Any] = template()["Resources"][name]["Properties"]
+    for statement in statements(properties):
+        assert statement["Effect"] == "Allow"
+        assert not {"NotAction", "NotResource", "Principal"} & set(statement)
+        for action in listed(statement["Action"]):
+            assert "*" not in action
+        for resource in listed(statement["Resource"]):
+            assert resource != "*"
+            text = resource.get("Fn::Sub", "")
+            # Executions and objects have names that nobody knows beforehand.
+            assert "*" not in text or text.endswith(("-reservation:*", "-claim:*", "${FleetBucket.Arn}/*"))
+
+
+def test_policies_are_written_out_and_not_taken_from_elsewhere() -> None:
+    """A managed policy or a template of SAM's grants more than a look at this file would tell."""
+    for name, properties in functions().items():
+        for policy in properties.get("Policies", []):
+            assert set(policy) == {"Version", "Statement"}, name
+
+
+def test_no_role_is_shared() -> None:
+    assert not resources("AWS::IAM::Role")
+    assert not [name for name, properties in functions().items() if "Role" in properties]

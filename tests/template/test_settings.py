@@ -1,0 +1,56 @@
+"""The template sets exactly the variables that the code reads, and the code reads them in one place."""
+
+from __future__ import annotations
+
+from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.runtime.token_settings import token_rules
+from tests.template import source
+from tests.template.loading import template
+
+# Read by Powertools, not by this project.
+FOR_LIBRARIES = {"POWERTOOLS_LOG_LEVEL"}
+
+
+def _variables() -> dict[str, object]:
+    variables: dict[str, object] = template()["Globals"]["Function"]["Environment"]["Variables"]
+    return variables
+
+
+def test_every_variable_that_is_read_is_set_and_every_one_that_is_set_is_read() -> None:
+    assert source.settings_read() == set(_variables()) - FOR_LIBRARIES
+
+
+def test_the_environment_is_read_in_the_composition_root_only() -> None:
+    assert source.modules_that_mention("os.environ") == {"runtime/composition.py"}
+    assert not source.modules_that_mention("getenv")
+
+
+def test_clients_are_opened_in_the_composition_root_only() -> None:
+    assert source.modules_that_call("boto3") == {"runtime/composition.py"}
+
+
+def test_every_variable_comes_from_a_parameter_or_a_resource() -> None:
+    """A value written into the template could not be changed by whoever deploys it."""
+    for name, value in _variables().items():
+        assert isinstance(value, dict), name
+
+
+def test_every_parameter_is_used_and_described_where_its_name_does_not_say_all() -> None:
+    text = str({key: value for key, value in template().items() if key != "Parameters"})
+    for name in template()["Parameters"]:
+        assert f"'{name}'" in text or f"${{{name}}}" in text, name
+
+
+def test_defaults_of_the_template_are_those_of_the_code() -> None:
+    parameters = template()["Parameters"]
+    rules = token_rules(Environment({"AUTH_ISSUER": "i", "AUTH_AUDIENCE": "a"}))
+    assert parameters["AuthAlgorithms"]["Default"].split(",") == list(rules.algorithms)
+    assert parameters["AuthClaimOrganizations"]["Default"] == rules.organizations_claim
+    assert parameters["AuthClaimProjects"]["Default"] == rules.projects_claim
+    assert parameters["AuthClaimPermissions"]["Default"] == rules.permissions_claim
+    assert parameters["AuthClaimName"]["Default"] == rules.name_claim
+
+
+def test_provisioning_gives_up_before_its_clients_do() -> None:
+    """A client like Terraform waits 30 minutes; the undo has to fit in as well."""
+    assert template()["Parameters"]["ProvisioningSecondsMax"]["Default"] < 1800

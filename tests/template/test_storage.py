@@ -1,0 +1,78 @@
+"""Tables and the bucket: kept, encrypted, recoverable, and shaped as the code expects."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from tests.fakes.dynamodb import MemoryDynamoDB
+from tests.support.world import HOLDERS, INVENTORY, SERVERS, create_tables
+from tests.template.loading import resources, template
+
+TABLES = resources("AWS::DynamoDB::Table")
+KEPT = [*TABLES, *resources("AWS::S3::Bucket")]
+
+
+def test_there_are_the_three_tables_that_the_code_knows() -> None:
+    assert sorted(TABLES) == ["HoldersTable", "InventoryTable", "ServersTable"]
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_data_outlives_the_stack(name: str) -> None:
+    resource = template()["Resources"][name]
+    assert resource["DeletionPolicy"] == "Retain"
+    assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_recoverable_encrypted_and_protected(name: str) -> None:
+    table = TABLES[name]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"]["SSEEnabled"] is True
+    assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_tables_are_protected_unless_somebody_says_otherwise() -> None:
+    assert template()["Parameters"]["DeletionProtection"]["Default"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("name", "table"), [("InventoryTable", INVENTORY), ("HoldersTable", HOLDERS), ("ServersTable", SERVERS)]
+)
+def test_a_table_has_the_keys_and_indexes_that_the_tests_run_on(name: str, table: str) -> None:
+    db = MemoryDynamoDB()
+    create_tables(db)
+    tested = db.describe_table(TableName=table)["Table"]
+    deployed = TABLES[name]
+    assert deployed["KeySchema"] == tested["KeySchema"]
+    assert _sorted(deployed["AttributeDefinitions"]) == _sorted(tested["AttributeDefinitions"])
+    indexes = [
+        {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
+        for index in tested.get("GlobalSecondaryIndexes", [])
+    ]
+    assert deployed.get("GlobalSecondaryIndexes", []) == indexes
+
+
+def test_the_index_is_the_one_that_reconcile_reads() -> None:
+    (index,) = TABLES["HoldersTable"]["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == keys.UNSETTLED_INDEX
+
+
+@pytest.mark.parametrize("name", ["HoldersTable", "ServersTable"])
+def test_what_is_kept_for_a_while_expires(name: str) -> None:
+    assert TABLES[name]["TimeToLiveSpecification"] == {"AttributeName": "expires_at", "Enabled": True}
+
+
+def test_the_bucket_is_private_encrypted_and_versioned() -> None:
+    (bucket,) = resources("AWS::S3::Bucket").values()
+    assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
+    assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+    assert bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert bucket["VersioningConfiguration"] == {"Status": "Enabled"}
+
+
+def _sorted(definitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(definitions, key=lambda definition: str(definition["AttributeName"]))

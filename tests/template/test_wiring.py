@@ -1,0 +1,164 @@
+"""One name joins the function folder, the resource, the events, the tests and the operationId."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from tests.functional import sample_events
+from tests.template.loading import (
+    ROOT,
+    functions,
+    listed,
+    logical_id,
+    resources,
+    routes,
+    statements,
+    template,
+)
+from tools.openapi.document import operation_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FOLDERS = sample_events.functions()
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+def test_every_function_folder_has_its_resource_and_every_resource_its_folder() -> None:
+    assert {logical_id(folder) for folder in FOLDERS} == set(functions())
+    for folder in FOLDERS:
+        assert functions()[logical_id(folder)]["CodeUri"] == f"functions/{folder}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_function_has_events_under_its_name(folder: str) -> None:
+    assert sorted((sample_events.EVENTS / folder).glob("*.json"))
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_handler_says_its_own_name(folder: str) -> None:
+    text = (ROOT / "functions" / folder / "handler.py").read_text(encoding="utf-8")
+    (name,) = re.findall(r'_function\(\s*"(\w+)"', text)
+    assert name == folder
+
+
+def test_every_operation_is_a_function_on_its_route() -> None:
+    assert set(OPERATIONS) <= set(FOLDERS)
+    expected = {(o.path, o.method, logical_id(o.name)) for o in OPERATIONS.values()}
+    reject = logical_id("reject_unknown_route")
+    assert {route for route in routes() if route[2] != reject} == expected
+
+
+def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
+    """The gateway answers 403 to a method that a path does not list, and never falls back to {proxy+}."""
+    reject = logical_id("reject_unknown_route")
+    rejected = {(path, method) for path, method, name in routes() if name == reject}
+    taken = {(operation.path, operation.method) for operation in OPERATIONS.values()}
+    elsewhere = {("/", "ANY"), ("/{proxy+}", "ANY")}
+    assert rejected == {(path, method) for path, _ in taken for method in METHODS} - taken | elsewhere
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS))
+def test_an_operation_has_its_tests_and_its_operation_id(name: str) -> None:
+    tests = [path for path in (ROOT / "tests").rglob("test_*.py") if "template" not in path.parts]
+    named = [path for path in tests if path.name == f"test_{name}.py"]
+    assert named or [path for path in tests if f'"{name}"' in path.read_text(encoding="utf-8")]
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
+    operation = OPERATIONS[name]
+    entry = document["paths"][operation.path][operation.method.lower()]
+    assert entry["operationId"] == operation_id(name)
+
+
+def test_every_route_belongs_to_the_one_api() -> None:
+    events = [e for f in functions().values() for e in f.get("Events", {}).values() if e["Type"] == "Api"]
+    assert events
+    assert all(event["Properties"]["RestApiId"] == {"Ref": "Api"} for event in events)
+    assert list(resources("AWS::Serverless::Api")) == ["Api"]
+    assert not resources("AWS::Serverless::HttpApi")
+
+
+# What all functions have in common
+
+
+def test_functions_are_traced_and_run_on_the_runtime_of_the_layer() -> None:
+    common = template()["Globals"]["Function"]
+    assert common["Tracing"] == "Active"
+    assert common["Runtime"] == {"Ref": "PythonRuntime"}
+    assert common["Architectures"] == [{"Ref": "Architecture"}]
+    assert common["Layers"] == [{"Ref": "SharedLayer"}]
+    assert template()["Parameters"]["PythonRuntime"]["Default"] == "python3.13"
+    assert template()["Parameters"]["Architecture"]["Default"] == "arm64"
+
+
+def test_no_function_goes_its_own_way() -> None:
+    own = {"Runtime", "Architectures", "Layers", "Tracing", "Handler", "Environment", "Role"}
+    for name, properties in functions().items():
+        assert not own & set(properties), name
+
+
+def test_functions_of_the_api_end_before_the_gateway_gives_up() -> None:
+    common = template()["Globals"]["Function"]["Timeout"]
+    for _, _, name in routes():
+        assert functions()[name].get("Timeout", common) < 29
+
+
+def test_the_api_is_throttled_and_traced() -> None:
+    (api,) = resources("AWS::Serverless::Api").values()
+    assert api["TracingEnabled"] is True
+    (everything,) = [s for s in api["MethodSettings"] if s["ResourcePath"] == "/*"]
+    assert everything["ThrottlingRateLimit"] == {"Ref": "ThrottleRate"}
+    assert everything["ThrottlingBurstLimit"] == {"Ref": "ThrottleBurst"}
+
+
+# Workflows
+
+
+@pytest.mark.parametrize("machine", sorted(resources("AWS::Serverless::StateMachine")))
+def test_a_workflow_may_invoke_exactly_the_functions_that_it_names(machine: str) -> None:
+    properties = resources("AWS::Serverless::StateMachine")[machine]
+    text = (ROOT / properties["DefinitionUri"]).read_text(encoding="utf-8")
+    named = set(re.findall(r"\$\{(\w+Function)Arn\}", text))
+    given = {
+        value["Fn::GetAtt"][0]
+        for value in properties["DefinitionSubstitutions"].values()
+        if "Fn::GetAtt" in value
+    }
+    (statement,) = statements(properties)
+    assert listed(statement["Action"]) == ["lambda:InvokeFunction"]
+    may_invoke = {resource["Fn::GetAtt"][0] for resource in statement["Resource"]}
+    assert named == given == may_invoke
+    assert named <= set(functions())
+
+
+@pytest.mark.parametrize("machine", sorted(resources("AWS::Serverless::StateMachine")))
+def test_a_workflow_is_standard_traced_and_named_as_its_starters_expect(machine: str) -> None:
+    properties = resources("AWS::Serverless::StateMachine")[machine]
+    assert properties["Type"] == "STANDARD"
+    assert properties["Tracing"] == {"Enabled": True}
+    name = properties["Name"]["Fn::Sub"]
+    arns = [text for text in _texts(template()["Globals"]) if ":stateMachine:" in text]
+    assert [arn for arn in arns if arn.endswith(f":{name}")]
+
+
+def test_every_function_is_reached_by_somebody() -> None:
+    definitions = " ".join(
+        path.read_text(encoding="utf-8") for path in (ROOT / "statemachines").glob("*.json")
+    )
+    for name, properties in functions().items():
+        assert properties.get("Events") or f"${{{name}Arn}}" in definitions, name
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts(part)
+    elif isinstance(value, str):
+        yield value

@@ -1,0 +1,181 @@
+"""What is kept between requests, and what never is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.placement.snapshot import Ownership
+from tests.support.world import GB300, INVENTORY, REGION, World, pod
+
+
+@pytest.fixture
+def world() -> World:
+    return World(pods=(pod("pod1", 4), pod("pod2", 2)))
+
+
+def test_a_region_is_believed_for_a_minute(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.region(REGION)
+    world.clock.advance(CATALOG_SECONDS_MAX - 1)
+    inventory.region(REGION)
+    assert world.db.requests["get_item"] == 1
+
+    world.clock.advance(1)
+    inventory.region(REGION)
+    assert world.db.requests["get_item"] == 2
+
+
+def test_a_region_that_is_not_known_is_looked_for_every_time(world: World) -> None:
+    inventory = world.services.inventory
+    assert inventory.region("new") is None
+
+    world.load((), (replace(world.regions[0], id="new"),))
+
+    found = inventory.region("new")
+    assert found is not None
+    assert found.id == "new"
+
+
+def test_a_region_that_is_gone_is_forgotten(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.region(REGION)
+    world.db.delete_item(TableName=INVENTORY, Key=keys.region(REGION))
+
+    assert inventory.fresh_region(REGION) is None
+    assert inventory.region(REGION) is None
+
+
+def test_regions_are_listed_in_id_order(world: World) -> None:
+    world.load((), tuple(replace(world.regions[0], id=name) for name in ("zz", "aa")))
+
+    assert [region.id for region in world.services.inventory.regions()] == ["aa", REGION, "zz"]
+
+
+def test_a_kept_snapshot_costs_no_read_and_says_that_it_is_kept(world: World) -> None:
+    inventory = world.services.inventory
+
+    assert inventory.snapshot(REGION, GB300.id)[1] is True
+    reads = world.db.read_units
+    assert inventory.snapshot(REGION, GB300.id)[1] is False
+    assert world.db.read_units == reads
+
+
+def test_a_fresh_snapshot_reads_shapes_only_when_their_version_changed(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.fresh_snapshot(REGION, GB300.id)
+    assert world.db.requests["query"] == 2
+
+    inventory.fresh_snapshot(REGION, GB300.id)
+    assert world.db.requests["query"] == 3
+
+    world.load((pod("pod1", 3, version=2),))
+    assert inventory.fresh_snapshot(REGION, GB300.id).counts().total == 5
+    assert world.db.requests["query"] == 5
+
+
+def test_a_snapshot_is_read_strongly_consistent(world: World) -> None:
+    world.load((pod("pod1", 8, version=2),))
+    world.db.read_stale(lag_writes=3)
+
+    assert world.services.inventory.fresh_snapshot(REGION, GB300.id).counts().total == 10
+
+
+def test_a_topology_that_changes_between_the_two_reads_is_read_again(world: World) -> None:
+    def sync(_operation: str, _parameters: dict[str, Any]) -> None:
+        world.load((pod("pod1", 8, version=2),))
+
+    def of_shapes(parameters: dict[str, Any]) -> bool:
+        return str(parameters["ExpressionAttributeValues"][":pk"]["S"]).startswith("SHAPES")
+
+    world.db.before("query", sync, only=of_shapes)
+
+    snapshot = world.services.inventory.fresh_snapshot(REGION, GB300.id)
+
+    assert snapshot.version_of("pod1") == 2
+    assert snapshot.counts().total == 10
+    assert not snapshot.stale_pods
+
+
+def test_a_topology_that_never_holds_still_is_given_up(world: World) -> None:
+    changes = iter(range(2, 100))
+
+    def sync(_operation: str, _parameters: dict[str, Any]) -> None:
+        world.load((pod("pod1", 8, version=next(changes)),))
+
+    world.db.before("query", sync, times=None)
+    inventory = world.services.inventory
+
+    with pytest.raises(StorageUnavailable) as caught:
+        inventory.fresh_snapshot(REGION, GB300.id)
+    assert not caught.value.outcome_unknown
+
+
+def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.fresh_snapshot(REGION, GB300.id)
+    reads = world.db.read_units
+
+    inventory.saw_ownership(REGION, GB300.id, Ownership("pod1", 1, claimed=0b1111))
+
+    assert inventory.snapshot(REGION, GB300.id)[0].counts().available == 2
+    assert world.db.read_units == reads
+
+
+def test_a_write_that_showed_another_version_makes_the_next_request_read(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.fresh_snapshot(REGION, GB300.id)
+
+    inventory.saw_ownership(REGION, GB300.id, Ownership("pod1", 2, claimed=0))
+
+    assert inventory.snapshot(REGION, GB300.id)[1] is True
+
+
+def test_what_a_write_showed_of_a_region_that_is_not_kept_is_let_go(world: World) -> None:
+    inventory = world.services.inventory
+
+    inventory.saw_ownership(REGION, GB300.id, Ownership("pod1", 1, claimed=0b1111))
+
+    assert inventory.snapshot(REGION, GB300.id)[0].counts().available == 6
+
+
+def test_a_pods_hosts_are_read_once_for_each_version(world: World) -> None:
+    inventory = world.services.inventory
+    for _ in range(3):
+        assert inventory.pod_at(REGION, "pod1", 1) == pod("pod1", 4)
+    assert world.db.requests["batch_get_item"] == 1
+
+
+def test_a_pod_that_moved_on_is_not_given_in_another_version(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.pod_at(REGION, "pod1", 1)
+    world.load((pod("pod1", 5, version=2),))
+
+    assert inventory.pod_at(REGION, "pod1", 2) == pod("pod1", 5, version=2)
+    assert inventory.pod_at(REGION, "pod1", 1) is None
+    assert inventory.pod_at(REGION, "nowhere", 1) is None
+
+
+def test_hardware_comes_with_the_time_of_its_regions_observation(world: World) -> None:
+    pods, times = world.services.inventory.hardware([(REGION, "pod1"), (REGION, "pod2"), (REGION, "pod1")])
+
+    assert set(pods) == {(REGION, "pod1"), (REGION, "pod2")}
+    assert times == {REGION: 1_779_999_000}
+    assert world.db.requests["batch_get_item"] == 1
+
+
+def test_hardware_that_is_not_there_is_left_out(world: World) -> None:
+    assert world.services.inventory.hardware([("nowhere", "pod9")]) == ({}, {})
+
+
+def test_claims_of_another_flavor_are_not_mixed_in(world: World) -> None:
+    item = keys.claims(REGION, "other", "pod9") | encode({"v": 1})
+    world.db.put_item(TableName=INVENTORY, Item=item)
+
+    assert set(world.services.inventory.fresh_snapshot(REGION, GB300.id).owned) == {"pod1", "pod2"}

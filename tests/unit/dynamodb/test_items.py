@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import decode, encode
+from gpu_capacity.dynamodb.inventory_items import (
+    decode_claims,
+    decode_pod,
+    decode_region,
+    decode_shape,
+    encode_pod,
+    encode_region,
+    encode_shape,
+)
+from gpu_capacity.dynamodb.inventory_store import ownership_of
+from gpu_capacity.dynamodb.reservation_items import (
+    TOMBSTONE_SECONDS,
+    decode_quota,
+    decode_reservation,
+    encode_reservation,
+    encode_tombstone,
+    is_tombstone,
+)
+from gpu_capacity.holders.reservation import Quota, Reservation, Status, Tag
+from gpu_capacity.topology.model import HostState, Region
+from gpu_capacity.topology.units import shape_of
+from tests.fakes.dynamodb.sizes import item_bytes
+from tests.support.world import ORGANIZATION, offering, pod, rack
+from tests.unit.holders.reservations import RESERVATION_ID, reservation
+
+FULL = {
+    "description": "Reserved accelerator units for training",
+    "tags": (Tag("workload", "training"), Tag("team", "")),
+    "keyed": True,
+    "counted": True,
+    "attempt": 3,
+    "provision_attempt": 2,
+    "deadline": 1_780_001_500,
+    "failure": "a server failed",
+    "deleted_at": 1_780_000_900,
+    "status": Status.DEPROVISIONING,
+}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        reservation(),
+        reservation(**FULL),
+        reservation(status=Status.PROVISIONED, unsettled_since=None),
+        reservation(
+            status=Status.ERROR, unsettled_since=None, placement=None, topology_hash=None, failure="x"
+        ),
+    ],
+    ids=["accepted", "everything set", "provisioned", "failed"],
+)
+def test_a_reservation_is_read_as_it_was_written(record: Reservation) -> None:
+    assert decode_reservation(decode(encode_reservation(record))) == record
+
+
+def test_an_empty_description_and_no_tags_take_no_space() -> None:
+    assert not {"description", "tags"} & set(encode_reservation(reservation(description="")))
+
+
+@pytest.mark.parametrize("status", [Status.PROVISIONED, Status.ERROR])
+def test_a_settled_record_is_not_in_the_sparse_index(status: Status) -> None:
+    assert not {"unsettled", "unsettled_since"} & set(encode_reservation(reservation(status=status)))
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.PROVISIONING, Status.DEPROVISIONING])
+def test_an_unsettled_record_is_in_the_sparse_index(status: Status) -> None:
+    item = encode_reservation(reservation(status=status))
+
+    assert item["unsettled"] == {"S": keys.unsettled_shard(RESERVATION_ID)}
+    assert item["unsettled_since"] == {"N": "1780000000"}
+
+
+def test_an_ordinary_record_stays_below_one_kilobyte() -> None:
+    """Above it every write of it would cost twice."""
+    ordinary = reservation(
+        description="Reserved accelerator units for training",
+        tags=(Tag("workload", "training"), Tag("team", "research")),
+        name="n" * 63,
+        keyed=True,
+        counted=True,
+        deadline=1_780_001_500,
+    )
+
+    assert item_bytes(encode_reservation(ordinary)) < 1024
+
+
+def test_a_tombstone_keeps_the_fingerprint_for_a_day_under_the_same_key() -> None:
+    item = encode_tombstone(reservation(), now=1000)
+
+    assert is_tombstone(decode(item))
+    assert item["fingerprint"] == {"S": "f" * 32}
+    assert item["expires_at"] == {"N": str(1000 + TOMBSTONE_SECONDS)}
+    assert {name: item[name] for name in ("pk", "sk")} == keys.reservation(ORGANIZATION, RESERVATION_ID)
+
+
+def test_a_quota_is_read_with_its_organization_and_subject() -> None:
+    item = keys.quota("org", "GB300") | encode({"limit": 8, "used": 3})
+
+    assert decode_quota(decode(item)) == Quota("org", "GB300", limit=8, used=3)
+
+
+def test_a_pod_is_read_as_it_was_written() -> None:
+    racks = (rack("pöd", 0), rack("pöd", 7, cordoned=True, states={1: HostState.MISSING}, name='"#|'))
+    written = replace(pod("pöd", 0, version=9), domains=racks)
+
+    assert decode_pod(decode(encode_pod(written))) == written
+
+
+def test_a_shape_is_read_as_it_was_written() -> None:
+    racks = (rack("pod1", 0), rack("pod1", 7, cordoned=True, states={1: HostState.MISSING}))
+    shape = shape_of(replace(pod("pod1", 0, version=9), domains=racks), offering())
+
+    assert decode_shape(decode(encode_shape(shape))) == shape
+
+
+@pytest.mark.parametrize("organizations", [frozenset[str](), frozenset({"a", "b"})])
+def test_a_region_is_read_as_it_was_written(organizations: frozenset[str]) -> None:
+    region = Region("uk-lon-1", organizations, (offering(),), observed_at=1_780_000_000)
+
+    assert decode_region(decode(encode_region(region))) == region
+
+
+def _claims(**attributes: Any) -> dict[str, Any]:
+    return decode(keys.claims("r", "f", "pod1") | encode({"v": 5, **attributes}))
+
+
+def test_claims_tell_who_owns_which_position() -> None:
+    claims = decode_claims(_claims(d0=b"one", d119=b"two"))
+
+    assert (claims.pod_id, claims.version) == ("pod1", 5)
+    assert claims.owners == {0: b"one", 119: b"two"}
+
+
+def test_a_domain_owned_in_part_is_not_free_for_a_unit() -> None:
+    claims = decode_claims(_claims(d2={"a61b9d5a701d4fea": 0b101}))
+
+    assert ownership_of(claims).claimed == 0b100
+
+
+def test_attributes_that_are_no_domains_are_not_taken_for_owners() -> None:
+    assert decode_claims(_claims(deadline=1, d=1, dx=1)).owners == {}

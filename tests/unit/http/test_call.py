@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.http.call import (
+    BODY_BYTES_MAX,
+    BodyInvalid,
+    BodyTooLarge,
+    Call,
+    MalformedBody,
+    UnsupportedMediaType,
+)
+from tests.support.world import World, caller
+
+
+class Body(BaseModel):
+    name: str
+    count: int = 1
+
+
+@pytest.fixture(scope="module")
+def world() -> World:
+    return World()
+
+
+def _call(world: World, raw: str | None = None, *, encoded: bool = False, **changes: Any) -> Call:
+    values: dict[str, Any] = {"headers": {}, "query": {}, "path_parameters": {}} | changes
+    return Call(services=world.services, caller=caller(), raw_body=raw, body_is_base64=encoded, **values)
+
+
+def test_a_body_becomes_its_model(world: World) -> None:
+    assert _call(world, '{"name": "é", "count": 2}').body(Body) == Body(name="é", count=2)
+
+
+def test_a_body_may_come_as_base64(world: World) -> None:
+    raw = base64.b64encode('{"name": "é"}'.encode()).decode()
+
+    assert _call(world, raw, encoded=True).body(Body).name == "é"
+
+
+def test_base64_that_is_none_is_malformed(world: World) -> None:
+    call = _call(world, "{not base64}", encoded=True)
+
+    with pytest.raises(MalformedBody):
+        call.body(Body)
+
+
+@pytest.mark.parametrize(
+    "raw", [None, "", "{", "name", '{"name": "a"} trailing', '{"name": "\ud800"}', "{" * 10_000, "\x00"]
+)
+def test_what_is_not_json_is_malformed(world: World, raw: str | None) -> None:
+    call = _call(world, raw)
+
+    with pytest.raises(MalformedBody):
+        call.body(Body)
+
+
+@pytest.mark.parametrize(
+    "raw", ["{}", "[]", "null", "1", '"text"', '{"name": 1}', '{"name": "a", "count": "x"}']
+)
+def test_json_that_is_not_what_the_operation_takes_is_invalid(world: World, raw: str) -> None:
+    call = _call(world, raw)
+
+    with pytest.raises(BodyInvalid) as caught:
+        call.body(Body)
+    assert caught.value.problems
+
+
+def test_problems_name_the_field_and_never_echo_the_value(world: World) -> None:
+    call = _call(world, '{"name": "a", "count": "s3cret-value"}')
+
+    with pytest.raises(BodyInvalid) as caught:
+        call.body(Body)
+    (problem,) = caught.value.problems
+    assert problem["loc"] == ("count",)
+    assert "s3cret" not in repr(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    ["application/json", "Application/JSON", "application/json; charset=utf-8", " application/json "],
+)
+def test_json_is_taken_however_its_type_is_written(world: World, declared: str) -> None:
+    assert _call(world, '{"name": "a"}', headers={"content-type": declared}).body(Body)
+
+
+def test_a_body_without_a_declared_type_is_taken_for_json(world: World) -> None:
+    assert _call(world, '{"name": "a"}').body(Body)
+
+
+@pytest.mark.parametrize(
+    "declared", ["text/plain", "", "application/jsonp", "application/x-www-form-urlencoded"]
+)
+def test_another_type_is_refused_before_the_body_is_looked_at(world: World, declared: str) -> None:
+    call = _call(world, "{", headers={"content-type": declared})
+
+    with pytest.raises(UnsupportedMediaType):
+        call.body(Body)
+
+
+def test_a_body_may_be_exactly_as_large_as_the_limit(world: World) -> None:
+    filler = "x" * (BODY_BYTES_MAX - len('{"name":""}'))
+
+    assert _call(world, f'{{"name":"{filler}"}}').body(Body).name == filler
+
+
+def test_a_body_beyond_the_limit_is_refused_by_its_bytes(world: World) -> None:
+    call = _call(world, "é" * (BODY_BYTES_MAX // 2 + 1))
+
+    with pytest.raises(BodyTooLarge):
+        call.body(Body)
+
+
+def test_an_encoded_body_is_measured_decoded(world: World) -> None:
+    raw = base64.b64encode(b" " * (BODY_BYTES_MAX - 12) + b'{"name":"a"}').decode()
+
+    assert _call(world, raw, encoded=True).body(Body)
+
+
+# Query parameters and headers.
+
+
+def test_a_repeated_parameter_has_all_its_values(world: World) -> None:
+    call = _call(world, query={"tag": ["b", "a", "b"]})
+
+    assert call.values("tag") == {"a", "b"}
+    assert call.ordered_values("tag") == ["b", "a", "b"]
+
+
+def test_an_absent_parameter_has_no_values(world: World) -> None:
+    assert _call(world).values("tag") == frozenset()
+    assert _call(world).ordered_values("tag") == []
+
+
+@pytest.mark.parametrize(("values", "flag"), [([], False), (["true"], True), (["false"], False)])
+def test_a_flag_is_true_or_false_and_absent_means_false(
+    world: World, values: list[str], *, flag: bool
+) -> None:
+    assert _call(world, query={"dryRun": values} if values else {}).flag("dryRun") is flag
+
+
+@pytest.mark.parametrize("values", [["1"], ["True"], [""], ["yes"], ["true", "true"], ["true", "false"]])
+def test_any_other_flag_is_refused(world: World, values: list[str]) -> None:
+    call = _call(world, query={"dryRun": values})
+
+    with pytest.raises(InvalidRequest, match="query dryRun"):
+        call.flag("dryRun")
+
+
+@pytest.mark.parametrize("key", ["a", "x" * 255, "!~", "8e03978e-40d5-43e8-bc93-6894a57f9324"])
+def test_an_idempotency_key_is_taken_as_it_is(world: World, key: str) -> None:
+    assert _call(world, headers={"idempotency-key": key}).idempotency_key() == key
+
+
+def test_without_the_header_there_is_no_idempotency_key(world: World) -> None:
+    assert _call(world).idempotency_key() is None
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "é", "a\n", "\x7f"])
+def test_an_idempotency_key_must_be_visible_ascii_of_sensible_length(world: World, key: str) -> None:
+    call = _call(world, headers={"idempotency-key": key})
+
+    with pytest.raises(InvalidRequest) as caught:
+        call.idempotency_key()
+    assert caught.value.field == "header Idempotency-Key"

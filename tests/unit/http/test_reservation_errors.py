@@ -1,0 +1,102 @@
+"""Each error's answer in the reservations API."""
+
+from __future__ import annotations
+
+import pytest
+
+from gpu_capacity import errors
+from gpu_capacity.errors import CapacityError, FeedRefusal
+from gpu_capacity.http.call import BodyInvalid, BodyTooLarge, MalformedBody, UnsupportedMediaType
+from gpu_capacity.http.reservation_errors import ReservationErrors
+from gpu_capacity.placement.model import Unplaceable
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+SHORTAGE = Unplaceable(requested=5, available=4, largest_run=3, claimed=4, cordoned=0, incomplete=1)
+
+ANSWERS: list[tuple[CapacityError, int, str, str]] = [
+    (errors.InvalidRequest("spec.count", "too many"), 400, "invalid_request", "spec.count: too many"),
+    (MalformedBody("not JSON"), 400, "invalid_request", "not JSON"),
+    (
+        BodyInvalid([{"loc": ("spec", "count"), "msg": "Field required"}]),
+        400,
+        "invalid_request",
+        "spec.count: Field required",
+    ),
+    (BodyInvalid([{"loc": (), "msg": "not an object"}]), 400, "invalid_request", "not an object"),
+    (errors.Unauthenticated("no", token_sent=False), 401, "access_denied", "no"),
+    (errors.Forbidden("not allowed"), 403, "forbidden", "not allowed"),
+    (
+        errors.QuotaExceeded("GB300 units", requested=3, limit=8, used=6),
+        403,
+        "forbidden",
+        "quota exceeded: 3 GB300 units requested, 6 of 8 in use",
+    ),
+    (errors.NotFound("absent"), 404, "not_found", "absent"),
+    (errors.Conflict("other request"), 409, "conflict", "other request"),
+    (BodyTooLarge("too large"), 413, "request_entity_too_large", "too large"),
+    (UnsupportedMediaType("not JSON"), 415, "unsupported_media_type", "not JSON"),
+    (errors.InsufficientCapacity(SHORTAGE), 507, "server_error", SHORTAGE.describe()),
+]
+
+
+@pytest.mark.parametrize(("error", "status", "word", "text"), ANSWERS)
+def test_an_error_has_its_status_word_and_text(
+    error: CapacityError, status: int, word: str, text: str
+) -> None:
+    reply = ReservationErrors().refuse(error, TRACE)
+
+    assert reply.status == status
+    assert reply.body == {"error": word, "error_description": text, "trace_id": TRACE}
+    assert reply.headers["Cache-Control"] == "no-cache"
+
+
+def test_only_a_missing_token_is_challenged() -> None:
+    challenged = {
+        reply.status
+        for error, *_ in ANSWERS
+        if "WWW-Authenticate" in (reply := ReservationErrors().refuse(error, TRACE)).headers
+    }
+
+    assert challenged == {401}
+
+
+@pytest.mark.parametrize(
+    "error", [errors.RaceLost("lost"), errors.StorageUnavailable("throttled", outcome_unknown=True)]
+)
+def test_what_may_succeed_at_once_says_when_to_send_it_again(error: CapacityError) -> None:
+    reply = ReservationErrors().refuse(error, TRACE)
+
+    assert (reply.status, reply.headers["Retry-After"]) == (500, "1")
+    assert reply.body["error"] == "server_error"
+    assert "throttled" not in str(reply.body)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.Misconfigured("AUTH_ISSUER is not set"),
+        errors.WorkflowUnavailable("provision: not started"),
+        errors.ProviderUnavailable("region is busy"),
+        errors.FeedRefused(FeedRefusal.OUTDATED, "document is older"),
+        CapacityError("a kind that is yet to come"),
+    ],
+)
+def test_what_no_customer_can_do_anything_about_is_an_unexpected_error(error: CapacityError) -> None:
+    reply = ReservationErrors().refuse(error, TRACE)
+
+    assert reply == ReservationErrors().unexpected(TRACE)
+    assert reply.status == 500
+    assert str(error) not in str(reply.body)
+
+
+def test_a_wrong_method_names_the_right_ones() -> None:
+    reply = ReservationErrors().wrong_method(["GET", "POST"], TRACE)
+
+    assert (reply.status, reply.body["error"]) == (405, "method_not_allowed")
+    assert reply.headers["Allow"] == "GET, POST"
+
+
+def test_an_unknown_route_is_not_found() -> None:
+    reply = ReservationErrors().unknown_route(TRACE)
+
+    assert (reply.status, reply.body["error"]) == (404, "not_found")

@@ -1,0 +1,26 @@
+"""Lines of pods as pictures: ``.`` free, ``c`` claimed, ``x`` incomplete, ``|`` cordoned, blank no domain."""
+
+from __future__ import annotations
+
+from gpu_capacity.placement.line import Line, PodBits
+
+
+def pod_bits(pod_id: str, picture: str) -> PodBits:
+    """A pod from its picture, position 0 first."""
+
+    def mask(letters: str) -> int:
+        return sum(1 << place for place, letter in enumerate(picture) if letter in letters)
+
+    return PodBits(
+        pod_id,
+        length=max(len(picture), 1),
+        known=mask(".cx|"),
+        complete=mask(".c|"),
+        cordoned=mask("|"),
+        claimed=mask("c"),
+    )
+
+
+def line(*pictures: str) -> Line:
+    """Pods p00, p01, … from their pictures."""
+    return Line.of(pod_bits(f"p{number:02}", picture) for number, picture in enumerate(pictures))

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from gpu_capacity.placement.line import Line, at_least, longest_run, nth_bit, starts_of_runs
+from tests.unit.placement.lines import line, pod_bits
+
+
+def _bits(mask: int) -> list[int]:
+    return [place for place in range(mask.bit_length()) if mask >> place & 1]
+
+
+def test_pods_stand_side_by_side_with_a_gap_that_is_never_free() -> None:
+    whole = line("...", "..")
+
+    assert whole.offsets == (0, 4)
+    assert _bits(whole.free) == [0, 1, 2, 4, 5]
+
+
+def test_pods_are_laid_out_by_id_in_whatever_order_they_come() -> None:
+    first, second = pod_bits("a", "..c"), pod_bits("b", "c.")
+
+    assert Line.of([second, first]) == Line.of([first, second])
+
+
+def test_a_line_of_no_pods_has_nothing_free() -> None:
+    assert Line.of([]).free == 0
+
+
+def test_a_pod_without_domains_takes_its_place_and_offers_nothing() -> None:
+    whole = line("", "..")
+
+    assert longest_run(whole.free) == 2
+    assert whole.locate(_bits(whole.free)[0])[0].pod_id == "p01"
+
+
+def test_every_free_bit_is_found_again_in_its_pod() -> None:
+    whole = line(".c.", "", "x|..", ".")
+
+    found = [(pod.pod_id, position) for pod, position in map(whole.locate, _bits(whole.free))]
+
+    assert found == [("p00", 0), ("p00", 2), ("p02", 2), ("p02", 3), ("p03", 0)]
+
+
+def test_only_complete_unclaimed_units_that_are_not_cordoned_are_free() -> None:
+    pod = pod_bits("p", ".cx|. ")
+
+    assert _bits(pod.free) == [0, 4]
+    assert _bits(pod.total) == [0, 1, 4]
+
+
+def test_a_run_starts_where_a_free_unit_follows_one_that_is_not() -> None:
+    assert _bits(starts_of_runs(0b0110_1101)) == [0, 2, 5]
+    assert starts_of_runs(0) == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_at_least_marks_exactly_the_places_from_which_so_many_are_free(seed: int) -> None:
+    free = random.Random(seed).getrandbits(90)  # noqa: S311 - no secret
+
+    for length in (1, 2, 3, 5, 8, 13, 91):
+        wanted = [p for p in range(90) if all(free >> (p + k) & 1 for k in range(length))]
+        assert _bits(at_least(free, length)) == wanted
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_longest_run_is_what_counting_by_hand_finds(seed: int) -> None:
+    source = random.Random(seed)  # noqa: S311 - no secret
+    free = source.getrandbits(200) | source.getrandbits(200)
+
+    assert longest_run(free) == max(map(len, format(free, "b").split("0")))
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 4, 7, 8, 9, 1000, 16_384])
+def test_the_longest_run_is_found_at_powers_of_two_and_beside_them(length: int) -> None:
+    assert longest_run(((1 << length) - 1) << 5) == length
+
+
+def test_the_nth_bit_counts_set_bits_from_the_lowest() -> None:
+    bits = 0b1000_0000_0000_0110_1001
+
+    assert [nth_bit(bits, n) for n in range(5)] == _bits(bits)

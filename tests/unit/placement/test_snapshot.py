@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts, pod_bits
+from gpu_capacity.topology.model import Pod, PodShape
+from gpu_capacity.topology.units import shape_of
+from tests.support.world import GB300, REGION, offering, pod, rack
+
+
+def _shape(pod_id: str, racks: int = 4, version: int = 1) -> PodShape:
+    return shape_of(pod(pod_id, racks, version=version), offering())
+
+
+def _free(version: int = 1, pod_id: str = "a") -> Ownership:
+    return Ownership(pod_id, version, claimed=0)
+
+
+def test_joins_what_a_pod_is_with_who_owns_it() -> None:
+    snapshot = Snapshot.of([_shape("a")], [Ownership("a", 1, claimed=0b0010)])
+
+    assert snapshot.counts() == UnitCounts(total=4, available=3, largest_run=2)
+
+
+def test_counts_over_all_pods_but_runs_within_one() -> None:
+    snapshot = Snapshot.of([_shape("a", 2), _shape("b", 3)], [_free(), _free(pod_id="b")])
+
+    assert snapshot.counts() == UnitCounts(total=5, available=5, largest_run=3)
+
+
+def test_a_pod_seen_on_both_sides_of_a_change_is_left_out_and_named() -> None:
+    snapshot = Snapshot.of([_shape("a", version=1), _shape("b")], [_free(version=2), _free(pod_id="b")])
+
+    assert snapshot.stale_pods == {"a"}
+    assert [p.pod_id for p in snapshot.line.pods] == ["b"]
+
+
+def test_ownership_without_a_shape_is_stale() -> None:
+    assert Snapshot.of([], [_free()]).stale_pods == {"a"}
+
+
+def test_a_shape_without_ownership_offers_nothing() -> None:
+    snapshot = Snapshot.of([_shape("a")], [])
+
+    assert snapshot.counts() == UnitCounts(0, 0, 0)
+    assert not snapshot.stale_pods
+
+
+def test_a_later_reading_replaces_one_pods_ownership_only() -> None:
+    before = Snapshot.of([_shape("a"), _shape("b")], [_free(), _free(pod_id="b")])
+
+    after = before.seeing(Ownership("b", 1, claimed=0b1111))
+
+    assert after.counts().available == 4
+    assert before.counts().available == 8
+
+
+def test_a_later_reading_in_another_version_makes_the_pod_stale() -> None:
+    before = Snapshot.of([_shape("a")], [_free()])
+
+    assert before.seeing(_free(version=2)).stale_pods == {"a"}
+
+
+def test_tells_the_version_that_a_decision_was_made_on() -> None:
+    assert Snapshot.of([_shape("a", version=7)], [_free(version=7)]).version_of("a") == 7
+
+
+def test_claims_beyond_the_known_positions_do_not_reach_into_the_next_pod() -> None:
+    """A held domain that left the topology is still owned; the line must not notice."""
+    ownership = Ownership("a", 1, claimed=0b1111_0000)
+    snapshot = Snapshot.of([_shape("a", 4), _shape("b", 4)], [ownership, _free(pod_id="b")])
+
+    assert snapshot.counts() == UnitCounts(total=8, available=8, largest_run=4)
+
+
+def test_positions_without_a_domain_are_neither_known_nor_free() -> None:
+    domains = (rack("a", 1), rack("a", 3))
+    bits = pod_bits(shape_of(Pod(REGION, "a", GB300.id, 1, domains), offering()), _free())
+
+    assert (bits.length, bits.known, bits.free) == (4, 0b1010, 0b1010)
+
+
+def test_a_pod_that_lost_all_its_domains_is_empty() -> None:
+    empty = shape_of(Pod(REGION, "a", GB300.id, 1, ()), offering())
+
+    assert Snapshot.of([empty], [_free()]).counts() == UnitCounts(0, 0, 0)

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpu_capacity.access import ALL_PROJECTS, Caller, Permission
+from gpu_capacity.errors import Forbidden
+from tests.support.world import ORGANIZATION, PROJECT, caller
+
+OPERATOR = frozenset({Permission.OPERATE})
+CUSTOMERS = [Permission.CREATE_RESERVATIONS, Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS]
+
+
+def _operator(**changes: Any) -> Caller:
+    return caller(permissions=OPERATOR, organizations=frozenset(), projects=frozenset(), **changes)
+
+
+@pytest.mark.parametrize("permission", CUSTOMERS)
+def test_a_permission_in_the_token_is_enough(permission: Permission) -> None:
+    caller(permissions=frozenset({permission.value})).require(permission)
+
+
+@pytest.mark.parametrize("permission", CUSTOMERS)
+def test_no_other_permission_stands_in_for_it(permission: Permission) -> None:
+    others = frozenset(CUSTOMERS) - {permission}
+
+    with pytest.raises(Forbidden):
+        caller(permissions=others).require(permission)
+
+
+@pytest.mark.parametrize("permission", [Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS])
+def test_an_operator_may_read_and_delete(permission: Permission) -> None:
+    _operator().require(permission)
+
+
+def test_an_operator_may_not_create_in_somebodys_name() -> None:
+    with pytest.raises(Forbidden):
+        _operator().require(Permission.CREATE_RESERVATIONS)
+
+
+def test_the_words_in_tokens_never_change() -> None:
+    assert {permission.value for permission in Permission} >= {
+        "reservations:create",
+        "reservations:read",
+        "reservations:delete",
+        "operator",
+    }
+
+
+def test_membership_needs_the_organization_and_the_project() -> None:
+    assert caller().owns(ORGANIZATION, PROJECT)
+    assert not caller().owns(ORGANIZATION, "other")
+    assert not caller().owns("other", PROJECT)
+
+
+def test_a_star_stands_for_every_project_of_the_callers_organizations_only() -> None:
+    everywhere = caller(projects=frozenset({ALL_PROJECTS}))
+
+    assert everywhere.owns(ORGANIZATION, "any")
+    assert not everywhere.owns("other", "any")
+
+
+def test_an_operator_sees_what_it_is_no_member_of() -> None:
+    assert _operator().may_see("any", "any")
+    assert not _operator().owns("any", "any")
+
+
+def test_a_customer_searches_its_organizations_narrowed_to_those_named() -> None:
+    member = caller(organizations=frozenset({"b", "a", "c"}))
+
+    assert member.organizations_to_search(frozenset()) == ["a", "b", "c"]
+    assert member.organizations_to_search(frozenset({"c", "a", "foreign"})) == ["a", "c"]
+    assert member.organizations_to_search(frozenset({"foreign"})) == []
+
+
+def test_an_operator_searches_whatever_it_names_and_otherwise_its_own() -> None:
+    assert _operator().organizations_to_search(frozenset({"x", "a"})) == ["a", "x"]
+    assert _operator().organizations_to_search(frozenset()) == []

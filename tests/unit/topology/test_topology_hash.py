@@ -1,0 +1,114 @@
+"""The fingerprint of claimed hardware, recomputed as a customer would from the documentation alone."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.topology.model import Domain, HostState
+from gpu_capacity.topology.units import topology_hash
+from tests.support.world import rack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+OFFERING = ("uk-lon-1", "GB300", "NVL72")
+RACKS = [rack("pod1", 3), rack("pod1", 4)]
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _recomputed(offering: tuple[str, str, str], pod_id: str, domains: list[Domain]) -> str:
+    """Written out by hand, without a JSON library: keys in alphabetical order, no white space, UTF-8."""
+    region, accelerator, unit = map(_quoted, offering)
+    units = []
+    for domain in sorted(domains, key=lambda d: d.position):
+        hosts = ",".join(_quoted(host) for host in sorted(h.id for h in domain.hosts))
+        units.append(f'{{"domainId":{_quoted(domain.id)},"hostIds":[{hosts}],"podId":{_quoted(pod_id)}}}')
+    text = f'{{"accelerator":{accelerator},"regionId":{region},"unit":{unit},"units":[{",".join(units)}]}}'
+    return "sha256:" + hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def _hash(domains: list[Domain]) -> str:
+    return topology_hash(OFFERING, "pod1", domains)
+
+
+def _host(domain: Domain, **changes: object) -> Domain:
+    first, *rest = domain.hosts
+    return replace(domain, hosts=(replace(first, **changes), *rest))  # type: ignore[arg-type]
+
+
+def test_it_is_what_the_documentation_tells_to_compute() -> None:
+    assert _hash(RACKS) == _recomputed(OFFERING, "pod1", RACKS)
+
+
+def test_ids_outside_of_ascii_are_hashed_as_utf_8() -> None:
+    domains = [replace(rack("pod1", 0), id="Köln “7”")]
+
+    assert _hash(domains) == _recomputed(OFFERING, "pod1", domains)
+
+
+def test_it_has_the_published_form() -> None:
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", _hash(RACKS))
+
+
+def test_the_order_in_which_domains_and_hosts_come_does_not_matter() -> None:
+    backwards = [replace(domain, hosts=domain.hosts[::-1]) for domain in RACKS[::-1]]
+
+    assert _hash(backwards) == _hash(RACKS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: replace(d, name="renamed"),
+        lambda d: replace(d, cordoned=True),
+        lambda d: _host(d, name="renamed"),
+        lambda d: _host(d, state=HostState.UNHEALTHY),
+        lambda d: _host(d, resource_class="OTHER"),
+        lambda d: _host(d, slot=40),
+    ],
+    ids=["domain name", "cordon", "host name", "health", "resource class", "slot"],
+)
+def test_it_stays_when_the_claimed_hardware_stays(change: Callable[[Domain], Domain]) -> None:
+    assert _hash([change(RACKS[0]), RACKS[1]]) == _hash(RACKS)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda d: replace(d, id="another"),
+        lambda d: _host(d, id="replaced"),
+        lambda d: replace(d, hosts=d.hosts[:1]),
+    ],
+    ids=["domain", "host replaced", "host lost"],
+)
+def test_it_changes_when_the_claimed_hardware_changes(change: Callable[[Domain], Domain]) -> None:
+    assert _hash([change(RACKS[0]), RACKS[1]]) != _hash(RACKS)
+
+
+def test_hosts_that_trade_places_between_racks_change_it() -> None:
+    one, two = RACKS
+    traded = [
+        replace(one, hosts=(two.hosts[0], one.hosts[1])),
+        replace(two, hosts=(one.hosts[0], two.hosts[1])),
+    ]
+
+    assert _hash(traded) != _hash(RACKS)
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_region_accelerator_and_unit_are_part_of_it(part: int) -> None:
+    other = tuple("other" if place == part else word for place, word in enumerate(OFFERING))
+
+    assert topology_hash(other, "pod1", RACKS) != _hash(RACKS)  # type: ignore[arg-type]
+
+
+def test_the_pod_is_part_of_it() -> None:
+    assert topology_hash(OFFERING, "pod2", RACKS) != _hash(RACKS)

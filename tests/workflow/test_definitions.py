@@ -1,0 +1,197 @@
+"""The definitions as files: complete, wired, and with an answer to everything a step can say."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from typing import Any
+
+import pytest
+
+from gpu_capacity.services import deprovisioning, provisioning
+from gpu_capacity.services.settle_claim import Step
+from tests.fakes.state_machine import DefinitionError, substitute, ways_out
+from tests.workflow.definitions import (
+    MACHINES,
+    REPOSITORY,
+    all_states,
+    definition,
+    source,
+    step,
+    substitutions,
+    template,
+)
+from tests.workflow.routes import ROUTES, states_until_work
+
+DEADLINES = ("ProvisioningSecondsMax", "TeardownSecondsMax")
+STATES = [
+    pytest.param(machine, name, id=f"{machine}-{name}")
+    for machine in MACHINES
+    for name, _, _ in all_states(definition(machine))
+]
+TASKS = [
+    pytest.param(machine, name, id=f"{machine}-{name}")
+    for machine in MACHINES
+    for name, state, _ in all_states(definition(machine))
+    if state["Type"] == "Task"
+]
+
+
+def _find(machine: str, wanted: str) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    return next((state, outer) for name, state, outer in all_states(definition(machine)) if name == wanted)
+
+
+@pytest.mark.parametrize(("machine", "name"), STATES)
+def test_every_state_says_what_it_is_for_and_what_undoes_it(machine: str, name: str) -> None:
+    state, _ = _find(machine, name)
+    assert len(state.get("Comment", "")) >= len("Nothing to undo.")
+    for retrier in state.get("Retry", ()):
+        assert retrier["Comment"]
+
+
+@pytest.mark.parametrize(("machine", "name"), TASKS)
+def test_every_task_repeats_whatever_failed_with_backoff_and_jitter(machine: str, name: str) -> None:
+    state, _ = _find(machine, name)
+    retrier = state["Retry"][-1]
+    assert retrier["ErrorEquals"] == ["States.ALL"]
+    assert retrier["BackoffRate"] > 1
+    assert retrier["MaxDelaySeconds"] <= 60
+    assert retrier["JitterStrategy"] == "FULL"
+    assert 3 <= retrier["MaxAttempts"] <= 20
+
+
+@pytest.mark.parametrize(("machine", "name"), TASKS)
+def test_a_task_that_fails_for_good_is_caught_by_itself_or_by_its_map(machine: str, name: str) -> None:
+    state, outer = _find(machine, name)
+    caught = state.get("Catch") or (outer or {}).get("Catch")
+    assert caught
+    assert caught[-1]["ErrorEquals"] == ["States.ALL"]
+
+
+@pytest.mark.parametrize(("machine", "name"), TASKS)
+def test_every_task_runs_the_function_whose_name_it_has_or_begins(machine: str, name: str) -> None:
+    state, _ = _find(machine, name)
+    assert f"{state['Resource']}_".startswith(re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() + "_")
+    assert callable(step(state["Resource"]))
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_every_state_can_be_reached_and_leads_to_an_end(machine: str) -> None:
+    states = definition(machine)["States"]
+    seen, open_ends = set(), [definition(machine)["StartAt"]]
+    while open_ends:
+        name = open_ends.pop()
+        if name not in seen:
+            seen.add(name)
+            open_ends += ways_out(states[name])
+    assert seen == set(states)
+    ending = {name for name, state in states.items() if state["Type"] in ("Succeed", "Fail")}
+    for _ in states:
+        ending |= {name for name, state in states.items() if ending & set(ways_out(state))}
+    assert ending == set(states)
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_template_fills_exactly_the_names_that_the_definition_uses(machine: str) -> None:
+    used = set(re.findall(r"\$\{([^}]*)\}", source(machine)))
+    assert used == set(substitutions(machine))
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_the_machine_may_invoke_exactly_the_functions_that_it_uses(machine: str) -> None:
+    properties = template()["Resources"][MACHINES[machine]]["Properties"]
+    arns = [v["Fn::GetAtt"] for v in properties["DefinitionSubstitutions"].values() if "Fn::GetAtt" in v]
+    [policy] = properties["Policies"]
+    [statement] = policy["Statement"]
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert sorted(arn["Fn::GetAtt"] for arn in statement["Resource"]) == sorted(arns)
+
+
+def test_every_machine_of_the_template_is_examined_here() -> None:
+    resources = template()["Resources"].items()
+    machines = {name for name, found in resources if found["Type"] == "AWS::Serverless::StateMachine"}
+    assert machines == set(MACHINES.values())
+
+
+@pytest.mark.parametrize("path", sorted((REPOSITORY / "statemachines").iterdir()), ids=lambda path: path.name)
+def test_a_definition_is_used_by_the_template_and_names_no_resource_itself(path: Any) -> None:
+    assert path.read_text() in [source(machine) for machine in MACHINES]
+    assert "arn:" not in path.read_text()
+    assert path.name.endswith(".asl.json")
+
+
+@pytest.mark.parametrize("machine", MACHINES)
+def test_an_execution_that_hangs_is_ended_after_every_deadline_in_the_record(machine: str) -> None:
+    longest = sum(int(template()["Parameters"][name]["Default"]) for name in DEADLINES)
+    assert definition(machine)["TimeoutSeconds"] > longest
+
+
+# What steps answer, and where the machine goes with it.
+
+
+def _outcomes() -> dict[str, set[str]]:
+    """Every outcome that a step's code can return, read from the code itself."""
+    found = {"settle_capacity_claim": {step.value for step in Step}}
+    for module in (provisioning, deprovisioning):
+        for function in ast.parse(inspect.getsource(module)).body:
+            if isinstance(function, ast.FunctionDef) and not function.name.startswith("_"):
+                outcomes = {
+                    o for node in ast.walk(function) if isinstance(node, ast.Return) for o in _told(node)
+                }
+                if outcomes:
+                    found[function.name] = outcomes
+    return found
+
+
+def _told(answer: ast.Return) -> set[str]:
+    told = set()
+    for node in ast.walk(answer):
+        if isinstance(node, ast.Name) and node.id == "SUPERSEDED":
+            told.add(str(provisioning.SUPERSEDED["outcome"]))
+        if isinstance(node, ast.Name) and node.id == "_failed":
+            told.add(str(provisioning._failed("")["outcome"]))
+        if isinstance(node, ast.Dict):
+            for key, value in zip(node.keys, node.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == "outcome":
+                    assert isinstance(value, ast.Constant)
+                    told.add(str(value.value))
+    return told
+
+
+def test_the_table_of_routes_knows_every_step_and_every_outcome_of_it() -> None:
+    routed: dict[str, set[str]] = {}
+    for _, function, outcome in ROUTES:
+        routed.setdefault(function, set()).add(outcome)
+    assert routed == _outcomes()
+
+
+@pytest.mark.parametrize(("machine", "function"), sorted({(m, f) for m, f, _ in ROUTES}))
+def test_a_step_is_routed_for_the_same_outcomes_in_every_machine_that_uses_it(
+    machine: str, function: str
+) -> None:
+    assert {o for m, f, o in ROUTES if (m, f) == (machine, function)} == _outcomes()[function]
+
+
+def test_every_task_of_every_machine_is_in_the_table_of_routes() -> None:
+    tasks = {
+        (machine, state["Resource"])
+        for machine in MACHINES
+        for _, state, _ in all_states(definition(machine))
+        if state["Type"] == "Task"
+    }
+    assert {(machine, function) for machine, function, _ in ROUTES} == tasks
+
+
+@pytest.mark.parametrize(("machine", "function", "outcome"), ROUTES)
+def test_every_outcome_leads_where_the_table_of_routes_says(
+    machine: str, function: str, outcome: str
+) -> None:
+    assert states_until_work(machine, function, outcome) == ROUTES[machine, function, outcome]
+
+
+def test_a_missing_and_an_unused_substitution_are_both_refused() -> None:
+    with pytest.raises(DefinitionError, match="not provided: \\['B'\\]"):
+        substitute("${A} ${B}", {"A": "a"})
+    with pytest.raises(DefinitionError, match="unused: \\['B'\\]"):
+        substitute("${A}", {"A": "a", "B": "b"})

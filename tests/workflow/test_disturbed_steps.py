@@ -1,0 +1,162 @@
+"""Every step goes wrong, in every way, at every point: what is left is what the record says, and no more."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.holders.reservation import Status
+from tests.fakes.state_machine import ExecutionStatus
+from tests.workflow.scenarios import (
+    DISPENSABLE_STEPS,
+    EVERY_SCENARIO,
+    EVERY_STEP,
+    INDISPENSABLE_STEPS,
+    Scenario,
+)
+from tests.workflow.stage import Stage, answers_first_of_two, dies_after, fails, runs_twice
+
+if TYPE_CHECKING:
+    from tests.workflow.scenarios import Step
+    from tests.workflow.stage import Call, Disturbance
+
+ONCE = [fails, dies_after, runs_twice, answers_first_of_two]
+
+
+@pytest.mark.parametrize("scenario", EVERY_SCENARIO)
+def test_undisturbed_a_scenario_takes_exactly_the_steps_it_lists(scenario: Scenario) -> None:
+    stage, reservation = scenario.prepare()
+    stage.run_all()
+    counts: Counter[str] = Counter()
+    taken = []
+    for call in stage.calls:
+        counts[call.function] += 1
+        taken.append((call.function, counts[call.function]))
+    assert tuple(taken) == scenario.steps
+    assert stage.status(reservation) is scenario.ends_as
+    stage.check_settled()
+
+
+@pytest.mark.parametrize("disturbance", ONCE)
+@pytest.mark.parametrize(("scenario", "step"), EVERY_STEP)
+def test_a_step_disturbed_once_changes_nothing_about_the_end(
+    scenario: Scenario, step: Step, disturbance: Disturbance
+) -> None:
+    stage, reservation = scenario.prepare()
+    stage.disturb(step[0], disturbance, first=step[1])
+    stage.run_all()
+    assert stage.status(reservation) is scenario.ends_as
+    assert stage.execution(scenario.execution, reservation).status is ExecutionStatus.SUCCEEDED
+    stage.check_settled()
+
+
+@pytest.mark.parametrize("disturbance", [runs_twice, answers_first_of_two])
+@pytest.mark.parametrize("scenario", EVERY_SCENARIO)
+def test_every_step_delivered_twice_changes_nothing_about_the_end(
+    scenario: Scenario, disturbance: Disturbance
+) -> None:
+    stage, reservation = scenario.prepare()
+    for function in {name for name, _ in scenario.steps}:
+        stage.disturb(function, disturbance, times=None)
+    stage.run_all()
+    assert stage.status(reservation) is scenario.ends_as
+    stage.check_settled()
+
+
+@pytest.mark.parametrize("disturbance", [fails, dies_after])
+@pytest.mark.parametrize(("scenario", "step"), DISPENSABLE_STEPS)
+def test_without_pins_and_checks_everything_is_taken_back(
+    scenario: Scenario, step: Step, disturbance: Disturbance
+) -> None:
+    stage, reservation = scenario.prepare()
+    stage.disturb(step[0], disturbance, first=step[1], times=None)
+    stage.run_all()
+    assert stage.status(reservation) is Status.ERROR
+    assert stage.execution("provision", reservation).visited[-1] == "Undone"
+    stage.check_settled()
+
+
+@pytest.mark.parametrize("disturbance", [fails, dies_after])
+@pytest.mark.parametrize(("scenario", "step"), INDISPENSABLE_STEPS)
+def test_without_any_other_step_the_execution_is_unfinished_until_it_works_again(
+    scenario: Scenario, step: Step, disturbance: Disturbance
+) -> None:
+    stage, reservation = scenario.prepare()
+    stage.disturb(step[0], disturbance, first=step[1], times=None)
+    stage.run_all()
+    first = stage.execution(scenario.execution, reservation)
+    assert first.visited[-1] == "Unfinished"
+    assert first.status is ExecutionStatus.FAILED
+    if disturbance is dies_after and step == scenario.steps[-1]:
+        # The very last step is done; all that was lost is its answer.
+        assert stage.status(reservation) is scenario.ends_as
+    else:
+        assert stage.status(reservation) is not scenario.ends_as
+    stage.heal()
+    stage.settle(reservation)
+    assert stage.status(reservation) is scenario.ends_as
+    stage.check_settled()
+
+
+@pytest.mark.parametrize(("scenario", "step"), EVERY_STEP)
+def test_an_execution_lost_before_a_step_is_replaced_by_another(scenario: Scenario, step: Step) -> None:
+    stage, reservation = scenario.prepare()
+    for _ in range(scenario.steps.index(step)):
+        stage.advance()
+    stage.execution(scenario.execution, reservation).stop()
+    assert stage.settle(reservation) == 1
+    assert stage.status(reservation) is scenario.ends_as
+    stage.check_settled()
+
+
+@pytest.mark.parametrize("scenario", EVERY_SCENARIO)
+def test_a_step_delivered_again_after_the_end_changes_nothing(scenario: Scenario) -> None:
+    stage, reservation = scenario.prepare()
+    stage.run_all()
+    before = stage.world.db.dump()
+    for call in list(stage.calls):
+        stage.invoke(call.function, call.payload)
+        assert stage.world.db.dump() == before, call
+    assert stage.status(reservation) is scenario.ends_as
+
+
+def test_a_late_step_does_no_harm_to_whoever_has_the_racks_of_a_failed_reservation_now() -> None:
+    stage = Stage()
+    failed = stage.reserve(4)
+    stage.disturb("pin_unit_servers", fails, first=2, times=None)
+    stage.run_all()
+    assert stage.status(failed) is Status.ERROR
+    _check_late_steps_change_nothing(stage, [*stage.calls])
+
+
+def test_a_late_step_does_no_harm_to_whoever_has_the_racks_of_a_deleted_reservation_now() -> None:
+    stage = Stage()
+    deleted = stage.reserve(4)
+    stage.run_all()
+    stage.delete(deleted)
+    stage.run_all()
+    assert stage.status(deleted) is None
+    _check_late_steps_change_nothing(stage, [*stage.calls])
+
+
+def _check_late_steps_change_nothing(stage: Stage, calls: list[Call]) -> None:
+    stage.heal()
+    heir = stage.reserve(4)
+    stage.run_all()
+    before = stage.world.db.dump()
+    for call in calls:
+        stage.invoke(call.function, call.payload)
+        assert stage.world.db.dump() == before, call
+    assert stage.status(heir) is Status.PROVISIONED
+    stage.check_settled()
+
+
+@pytest.mark.parametrize("scenario", EVERY_SCENARIO)
+def test_the_order_in_which_units_are_worked_on_does_not_matter(scenario: Scenario) -> None:
+    stage, reservation = scenario.prepare()
+    stage.arrange = reversed
+    stage.run_all()
+    assert stage.status(reservation) is scenario.ends_as
+    stage.check_settled()

@@ -1,0 +1,108 @@
+"""Look for disagreements between holders and pods: `make audit [ARGS="--fix --json"] [STACK=…] [STATE=…]`.
+
+Reads all tables and reports what certainly disagrees. With --fix it repairs what is provably safe. With
+STACK the deployed stack of that name is meant, in the account and region of the usual AWS settings; without
+it the running local stack. Ends with 0 when nothing disagrees (any more), 1 when something does, 2 when that
+could not be told.
+"""
+
+import argparse
+import getpass
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gpu_capacity.adapters.system import JitteredPause, SystemClock
+from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
+from gpu_capacity.errors import CapacityError
+from gpu_capacity.services.audit import ADVICE, Audit, AuditReport, audit_holders
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.launch import clients
+from tools.local_stack.state import DEFAULT_STATE, State
+
+CLEAN, FOUND, FAILED = 0, 1, 2
+
+
+class Lines:
+    """Audit lines on stderr, so that stdout is the report alone."""
+
+    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
+        """Nobody collects a command's metrics."""
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
+        """Who did what to which thing."""
+        print("audit:", actor, action, target, outcome, details, file=sys.stderr)
+
+    def info(self, message: str, **details: object) -> None:
+        """The report says it all."""
+
+    def warning(self, message: str, **details: object) -> None:
+        """The report says it all."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the report and tell by the exit code what it says."""
+    parser = argparse.ArgumentParser(prog="make audit", description=__doc__)
+    parser.add_argument("--fix", action="store_true", help="repair what is provably safe")
+    parser.add_argument("--json", action="store_true", help="the report as JSON")
+    parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
+    parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
+    options = parser.parse_args(arguments)
+    try:
+        client, outputs = _deployed(options.stack) if options.stack else _local(options.state)
+        report = run(client, tables_of(outputs), fix=options.fix)
+    except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
+        print(f"the audit could not be made: {error}", file=sys.stderr)
+        return FAILED
+    print(json.dumps(report.as_json(), indent=2) if options.json else describe(report))
+    return CLEAN if report.is_clean else FOUND
+
+
+def run(client: Any, tables: Tables, *, fix: bool) -> AuditReport:
+    """One audit over a DynamoDB client."""
+    pause = JitteredPause()
+    store = AuditStore(AuditDatabase(client), tables, pause)
+    actor = f"operator:{getpass.getuser()}"
+    return audit_holders(Audit(store, Lines(), SystemClock(), pause, actor), fix=fix)
+
+
+def describe(report: AuditReport) -> str:
+    """The report for people."""
+    lines = [", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report.read.items()) + " read"]
+    for one in report.reported:
+        finding = one.finding
+        lines.append(f"{finding.kind} ({one.result}): {finding.subject}")
+        lines.append(f"    {finding.message}; {ADVICE[finding.kind]}")
+    lines += [f"note: {finding.subject}: {finding.message}" for finding in report.notices]
+    lines += [f"not judged, run again: {finding.kind}: {finding.subject}" for finding in report.unjudged]
+    left = len(report.reported)
+    lines.append("nothing disagrees" if not left else f"{left} found, " + _outcome(report))
+    return "\n".join(lines)
+
+
+def _outcome(report: AuditReport) -> str:
+    return "all repaired" if report.is_clean else "docs/audit.md tells what to do"
+
+
+def tables_of(outputs: dict[str, str]) -> Tables:
+    """The tables of a stack by its outputs."""
+    return Tables(outputs["InventoryTableName"], outputs["HoldersTableName"], outputs["ServersTableName"])
+
+
+def _local(state: str) -> tuple[Any, dict[str, str]]:
+    running = State(Path(state or DEFAULT_STATE)).read_running()
+    return clients(running["emulatorUrl"])("dynamodb"), running["outputs"]
+
+
+def _deployed(stack: str) -> tuple[Any, dict[str, str]]:
+    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    return boto3.client("dynamodb"), outputs
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,235 @@
+"""The capacity claims API in words. Names follow the published contract; errors are `google.rpc.Status`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpu_capacity.http import claim_models as models
+from tools.openapi.description import Answer, ApiText, Json, OperationText
+
+_CLAIMS: Final = "Capacity Claims"
+_TYPE: Final = "type.googleapis.com/google.rpc."
+_TRACE: Final[Json] = {"@type": f"{_TYPE}RequestInfo", "requestId": "57bc14d9bd461f0b5a72db830149b67a"}
+_ID: Final = "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f"
+
+_PARAMETERS: Final[dict[str, Json]] = {
+    "claimIDParameter": {
+        "name": "claimID",
+        "in": "path",
+        "required": True,
+        "description": "The claim's id.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "updatedAfterParameter": {
+        "name": "updatedAfter",
+        "in": "query",
+        "description": "Only claims that were updated strictly after this time.",
+        "schema": {"type": "string", "format": "date-time"},
+    },
+    "organizationIdHeader": {
+        "name": "X-Organization-Id",
+        "in": "header",
+        "description": "For whom; needed where the token names several organizations.",
+        "schema": {"type": "string"},
+    },
+}
+
+
+def _error(description: str, code: int, message: str, *details: Json, header: str | None = None) -> Answer:
+    example = {"code": code, "message": message, "details": [*details, _TRACE]}
+    return Answer(description, models.RpcStatus, example=example, headers=(header,) if header else ())
+
+
+_ERRORS: Final = {
+    400: (
+        "claimInvalidArgument",
+        _error(
+            "INVALID_ARGUMENT with field violations; FAILED_PRECONDITION where the claim is being deleted.",
+            3,
+            "resources.instanceCount: Input should be greater than or equal to 1",
+            {
+                "@type": f"{_TYPE}BadRequest",
+                "fieldViolations": [
+                    {
+                        "field": "resources.instanceCount",
+                        "description": "Input should be greater than or equal to 1",
+                    }
+                ],
+            },
+        ),
+    ),
+    401: (
+        "claimUnauthenticated",
+        _error(
+            "UNAUTHENTICATED: there is no bearer token, or it does not verify, or it has expired.",
+            16,
+            "authentication failed: the access token is not valid",
+            header="WWW-Authenticate",
+        ),
+    ),
+    403: (
+        "claimPermissionDenied",
+        _error(
+            "PERMISSION_DENIED: the token does not carry the right that this needs.",
+            7,
+            "the access token does not carry the required permission",
+        ),
+    ),
+    404: (
+        "claimNotFound",
+        _error(
+            "NOT_FOUND: there is no such claim as far as this caller can tell.",
+            5,
+            "the capacity claim does not exist",
+            {"@type": f"{_TYPE}ResourceInfo", "resourceType": "CapacityClaim", "resourceName": ""},
+        ),
+    ),
+    409: (
+        "claimAlreadyExists",
+        _error(
+            "ALREADY_EXISTS: the id stands for another claim, or the name is taken.",
+            6,
+            "a capacity claim with this id exists and asks for something else",
+            {"@type": f"{_TYPE}ResourceInfo", "resourceType": "CapacityClaim", "resourceName": _ID},
+        ),
+    ),
+    413: ("claimTooLarge", _error("The body is larger than 64 KiB.", 3, "the request body is too large")),
+    415: (
+        "claimUnsupportedMediaType",
+        _error(
+            "The body is declared as something else than JSON.",
+            3,
+            "the content type must be application/json",
+        ),
+    ),
+    429: (
+        "claimResourceExhausted",
+        _error(
+            "RESOURCE_EXHAUSTED: the organization's quota of instances is reached.",
+            8,
+            "quota exceeded: 8 instances requested, 30 of 32 in use",
+            {
+                "@type": f"{_TYPE}QuotaFailure",
+                "violations": [
+                    {
+                        "subject": "organization:instances",
+                        "description": "quota exceeded: 8 instances requested, 30 of 32 in use",
+                    }
+                ],
+            },
+        ),
+    ),
+    500: (
+        "claimInternal",
+        _error(
+            "INTERNAL: nothing is known to be wrong with the request. With Retry-After it was not decided "
+            "and may be sent again as it is; without, please report the request id.",
+            13,
+            "the request was not decided: try again",
+            header="Retry-After",
+        ),
+    ),
+}
+
+_RESOURCES: Final[Json] = {
+    "instanceId": "gb300-4x",
+    "instanceCount": 40,
+    "zones": ["us-chi-1", "uk-lon-1"],
+    "capacityType": "CAPACITY_TYPE_CUSTOMER",
+}
+_CLAIM: Final[Json] = {
+    "spec": {
+        "id": _ID,
+        "name": "inference",
+        "resources": _RESOURCES,
+        "organizationId": "161b9d5a-701d-4fea-848d-0e345edf16e9",
+    },
+    "status": {
+        "createdAt": "2026-04-28T10:45:45Z",
+        "updatedAt": "2026-04-28T10:45:46Z",
+        "conditions": [
+            {
+                "type": "Progressing",
+                "lastUpdateTime": "2026-04-28T10:45:46Z",
+                "reason": "Waiting",
+                "message": "4 instances are pending",
+                "zone": "",
+                "status": "True",
+            }
+        ],
+        "allocatedInstances": 36,
+        "pendingInstances": 4,
+        "status": "STATUS_CREATING",
+    },
+}
+_ONE: Final = Answer("A capacity claim.", models.ClaimAnswer, example={"capacityClaim": _CLAIM})
+
+CAPACITY_CLAIMS: Final = ApiText(
+    tags={_CLAIMS: "Standing claims of single instances over zones in order of preference."},
+    parameters=_PARAMETERS,
+    errors=_ERRORS,
+    operations={
+        "create_capacity_claim": OperationText(
+            tag=_CLAIMS,
+            summary="Create capacity claim",
+            description="Claims instances in the order of the zones. What does not fit stays pending and is "
+            "filled as capacity appears, oldest claim first.",
+            parameters=("organizationIdHeader",),
+            request=models.ClaimCreate,
+            request_example={"resources": _RESOURCES, "id": _ID, "name": "inference"},
+            answers={200: _ONE},
+            errors=(400, 401, 403, 409, 413, 415, 429, 500),
+        ),
+        "list_capacity_claims": OperationText(
+            tag=_CLAIMS,
+            summary="List capacity claims",
+            description="Lists the claims of the caller's organizations, without paging.",
+            parameters=("updatedAfterParameter",),
+            answers={
+                200: Answer("Capacity claims.", models.ClaimsAnswer, example={"capacityClaims": [_CLAIM]})
+            },
+            errors=(400, 401, 403, 500),
+        ),
+        "list_capacity_claim_parameters": OperationText(
+            tag=_CLAIMS,
+            summary="List capacity claim parameters",
+            description="Lists the instance types of each zone that the caller may know of.",
+            answers={
+                200: Answer(
+                    "Instance types by zone.",
+                    models.ParametersAnswer,
+                    example={"zoneInstanceTypes": {"us-chi-1": {"instanceIds": ["gb300-4x"]}}},
+                )
+            },
+            errors=(401, 403, 500),
+        ),
+        "get_capacity_claim": OperationText(
+            tag=_CLAIMS,
+            summary="Get capacity claim",
+            description="Shows one claim.",
+            parameters=("claimIDParameter",),
+            answers={200: _ONE},
+            errors=(401, 403, 404, 500),
+        ),
+        "update_capacity_claim": OperationText(
+            tag=_CLAIMS,
+            summary="Update capacity claim",
+            description="Changes the count and the zones; the whole resources block is sent. Shrinking gives "
+            "pending instances back first, then those of the least preferred zone.",
+            parameters=("claimIDParameter",),
+            request=models.ClaimUpdate,
+            request_example={"id": _ID, "resources": {**_RESOURCES, "instanceCount": 36}},
+            answers={200: _ONE},
+            errors=(400, 401, 403, 404, 413, 415, 429, 500),
+        ),
+        "delete_capacity_claim": OperationText(
+            tag=_CLAIMS,
+            summary="Delete capacity claim",
+            description="Begins to drain a claim and answers with its state at that moment; afterwards it is "
+            "shown as being deleted, and then it is not there.",
+            parameters=("claimIDParameter",),
+            answers={200: _ONE},
+            errors=(401, 403, 404, 500),
+        ),
+    },
+)

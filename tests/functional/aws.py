@@ -16,6 +16,8 @@ MACHINES: Final = {
         "provision": "provision-reservation",
         "deprovision": "deprovision-reservation",
         "settle_claim": "settle-capacity-claim",
+        "start_vm": "start-vm",
+        "stop_vm": "stop-vm",
     }.items()
 }
 

@@ -115,6 +115,7 @@ class Stage:
         for built_once in (
             composition.services,
             composition.verifier,
+            composition.credentials,
             composition.observability,
             composition.capacity_events,
         ):
@@ -203,6 +204,8 @@ def default_settings(authority: Authority) -> dict[str, str]:
         "PROVISION_STATE_MACHINE_ARN": MACHINES["provision"],
         "DEPROVISION_STATE_MACHINE_ARN": MACHINES["deprovision"],
         "SETTLE_CLAIM_STATE_MACHINE_ARN": MACHINES["settle_claim"],
+        "START_VM_STATE_MACHINE_ARN": MACHINES["start_vm"],
+        "STOP_VM_STATE_MACHINE_ARN": MACHINES["stop_vm"],
         "FILL_FUNCTION": "gpu-capacity-fill-capacity-claims",
         "SIMULATED_READY_SECONDS": "20",
         "SIMULATED_DELETE_SECONDS": "5",

@@ -6,6 +6,7 @@ never needed stands out as much as one that is missing.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from tests.functional.api_cases import API_CASES
 from tests.functional.arrangements import STEP
 from tests.functional.stage import Stage
 from tests.functional.task_cases import TASK_CASES
-from tests.template import exercise_claims
+from tests.template import exercise_claims, exercise_vm_lives, exercise_vms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,6 +37,9 @@ def record() -> dict[str, set[Access]]:
             for function, accesses in stage.recorder.used.items():
                 used.setdefault(function, set()).update(accesses)
             stage.restart()
+    for recorded in chain(exercise_vms.record(), exercise_vm_lives.record()):
+        for function, accesses in recorded.items():
+            used.setdefault(function, set()).update(accesses)
     return used
 
 

@@ -12,6 +12,7 @@ from tests.functional import arrangements
 from tests.functional.stage import Stage
 from tests.template import source
 from tests.template.loading import functions, logical_id, resources, routes, template
+from tests.vms.core import given as vms_given
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ ALARMING = {
     "ReservationsFailed",
     "HoldersOverdue",
     "CapacityEventsLost",
+    "VmsFailed",
 }
 FOR_GRAPHS = {
     "ReservationsAccepted",
@@ -37,6 +39,12 @@ FOR_GRAPHS = {
     "CapacityClaimsCreated",
     "CapacityClaimsRemoved",
     "InstancesAllocated",
+    "VmsCreated",
+    "VmsStarted",
+    "VmsInterrupted",
+    "VmTermsEnded",
+    "VmRacesLost",
+    "RequestsRateLimited",
     "WorkflowStartsFailed",
     "HoldersUnsettled",
     "HoldersRestarted",
@@ -105,6 +113,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "ReservationsFailed": arrangements.failed,
     "HoldersOverdue": _holder_overdue,
     "CapacityEventsLost": _event_lost,
+    "VmsFailed": vms_given.failed,
 }
 
 
@@ -156,14 +165,15 @@ def test_no_function_is_throttled_unseen() -> None:
 
 
 def test_errors_of_scheduled_functions_are_watched() -> None:
-    watched = _watched("ScheduleErrorsAlarm")
+    watched = set().union(*(_watched(alarm) for alarm in ALARMS if alarm.endswith("ScheduleErrorsAlarm")))
     assert {("Errors", name) for name in _scheduled()} <= watched
 
 
 def test_workflows_that_fail_or_hang_are_watched() -> None:
     machines = set(resources("AWS::Serverless::StateMachine"))
     kinds = ("ExecutionsFailed", "ExecutionsTimedOut", "ExecutionThrottled")
-    assert _watched("WorkflowsFailedAlarm") == {(kind, machine) for kind in kinds for machine in machines}
+    watched = set().union(*(_watched(alarm) for alarm in ALARMS if alarm.endswith("WorkflowsFailedAlarm")))
+    assert watched == {(kind, machine) for kind in kinds for machine in machines}
 
 
 def test_throttles_of_every_table_are_watched() -> None:
@@ -186,7 +196,8 @@ def _scheduled() -> dict[str, dict[str, Any]]:
 
 def test_the_scheduled_functions_are_those_that_repair() -> None:
     repairing = ("sync_inventory", "reconcile_holders", "fill_capacity_claims")
-    assert set(_scheduled()) == {logical_id(name) for name in repairing}
+    of_vms = ("restart_vms", "end_vm_terms", "watch_vm_nodes")
+    assert set(_scheduled()) == {logical_id(name) for name in (*repairing, *of_vms)}
 
 
 @pytest.mark.parametrize("name", sorted(_scheduled()))

@@ -11,6 +11,7 @@ from gpu_capacity.http.operations import OPERATIONS
 from tools.openapi.capacity_claims import CAPACITY_CLAIMS
 from tools.openapi.reservations import RESERVATIONS
 from tools.openapi.schemas import component_schemas, reference
+from tools.openapi.vms import VMS
 
 if TYPE_CHECKING:
     from gpu_capacity.http.operations import Operation
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 # A further API is a further entry; schemas, parameters and answers of all of them stand side by side.
-APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, CAPACITY_CLAIMS)
+APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, CAPACITY_CLAIMS, VMS)
 
 _SECURITY_SCHEME: Final = "bearerToken"
 
@@ -32,6 +33,10 @@ _HEADERS: Final[Json] = {
         "description": "How to authenticate; with an error code where a token was sent.",
         "schema": {"type": "string"},
         "example": 'Bearer realm="gpu-capacity", error="invalid_token"',
+    },
+    "X-Trace-Id": {
+        "description": "What to quote when asking for help; 32 hex digits.",
+        "schema": {"type": "string"},
     },
     "Retry-After": {
         "description": "Present where the request was not decided: seconds to wait before sending it again.",
@@ -58,7 +63,8 @@ def document() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "GPU capacity reservation service",
-            "description": "Reserves contiguous GPU racks: claimed atomically, provisioned by a workflow.\n\n"
+            "description": "Reserves contiguous GPU racks, claims single instances over zones and rents "
+            "slices of machines, from one inventory: claimed atomically, provisioned by workflows.\n\n"
             "Unknown paths answer 404, other methods on known paths 405 with `Allow`, both in the shape of "
             "the API under whose path they fall. Unknown fields are ignored.",
             "version": API_VERSION,
@@ -82,7 +88,7 @@ def document() -> Json:
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
                     "description": "A token of the configured issuer. Its claims name the caller's "
-                    "organizations, projects and permissions.",
+                    "organizations, projects and permissions. The VM API takes an API key (`nv_…`) as well.",
                 }
             },
             "headers": _HEADERS,

@@ -28,6 +28,7 @@ def component_schemas(models: Sequence[Model], enumerations: Mapping[str, str]) 
     """Schemas of the models and of whatever they refer to, by published name, in order of names.
 
     An optional field is one that may be left out: that it is also ``None`` in the code is nobody's concern.
+    A field without a default that may be ``None`` is always there, and null where nothing is known.
 
     Raises:
         ValueError: two schemas would have the same name.
@@ -51,8 +52,9 @@ def _tidied(schema: Any, names: Mapping[str, str]) -> Any:
     kept = {key: value for key, value in schema.items() if not (key == "default" and value is None)}
     if isinstance(kept.get("title"), str):
         del kept["title"]
+    optional = "default" in schema and schema["default"] is None
     choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
-    if len(choices) == 1:
+    if len(choices) == 1 and optional:
         del kept["anyOf"]
         kept |= choices[0]
     return {

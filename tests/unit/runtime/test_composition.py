@@ -29,8 +29,11 @@ MALFORMED = {
     "SIMULATED_FAILURE_SHARE": "2",
     "SIMULATED_STUCK_SHARE": "all",
 }
+OTHER_MACHINES = ("SETTLE_CLAIM", "START_VM", "STOP_VM")
 # Whatever else this version of the root asks for, it finds.
-GOOD = dict.fromkeys([*NEEDED, "SETTLE_CLAIM_STATE_MACHINE_ARN", "FILL_FUNCTION"], "x")
+GOOD = dict.fromkeys(
+    [*NEEDED, *(f"{name}_STATE_MACHINE_ARN" for name in OTHER_MACHINES), "FILL_FUNCTION"], "x"
+)
 
 
 @pytest.fixture

@@ -93,7 +93,11 @@ class Engine:
             case "Choice":
                 execution.state = _chosen(state, execution.outcome)
             case "Wait":
-                seconds = POLL_SECONDS if "$seconds" not in state["Seconds"] else max(execution.seconds, POLL_SECONDS)
+                seconds = (
+                    POLL_SECONDS
+                    if "$seconds" not in state["Seconds"]
+                    else max(execution.seconds, POLL_SECONDS)
+                )
                 execution.wakes_at = self.world.clock.now() + seconds
                 execution.state = state["Next"]
             case "Succeed" | "Fail":

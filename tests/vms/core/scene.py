@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm, VmStatus
 from gpu_capacity.services.vms import VmRequest, create_vm
-from gpu_capacity.topology.model import Domain, Flavor, Gpu, GpuVendor, Host, HostState, Pod, Region, VmShape
+from gpu_capacity.topology.model import (
+    Domain,
+    Flavor,
+    Gpu,
+    GpuVendor,
+    Host,
+    HostState,
+    Offering,
+    Pod,
+    Region,
+    VmShape,
+)
 from tests.support.world import INVENTORY, ORGANIZATION, World, caller
 from tests.vms.core.machine import Engine
-
-if TYPE_CHECKING:
-    from gpu_capacity.services.context import Limits
 
 REGION = "no-osl-1"
 POD = "pod-vm"
@@ -28,10 +36,11 @@ GPU5090 = Flavor(
     instance_type="5090-8x",
     vm=VmShape("5090", 32_768, "EPYC 9554", "5.0"),
 )
+NODE_OFFERING = Offering(REGION, "5090", "NODE", GPU5090, "5090_HOST", 1)
 SITE = Region(
     REGION,
     frozenset(),
-    (),
+    (NODE_OFFERING,),
     observed_at=1_779_999_000,
     instance_types=(("5090-8x", GPU5090.id),),
     vm_flavors=(GPU5090,),
@@ -55,12 +64,12 @@ def nodes(count: int = 2, *, version: int = 1, lost: tuple[int, ...] = ()) -> Po
 class Scene:
     """Two nodes of eight GPUs, and an engine that runs what is started."""
 
-    def __init__(self, *, twice: bool = False, limits: Limits | None = None) -> None:
-        more = {"limits": limits} if limits else {}
-        self.world = World(pods=(nodes(),), regions=(SITE,), **more)
+    def __init__(self, *, twice: bool = False, count: int = 2) -> None:
+        self.world = World(pods=(nodes(count),), regions=(SITE,))
         self.engine = Engine(self.world, twice=twice)
         self.services = self.world.services
         self.caller = caller()
+        self.made: list[Vm] = []
         self._version = 1
 
     def request(self, count: int = 1, rental: RentalType = ON_DEMAND, **changes: Any) -> VmRequest:
@@ -107,15 +116,20 @@ class Scene:
         item = self.world.db.get_item(TableName=INVENTORY, Key=key)["Item"]
         return {tag: int(mask["N"]) for tag, mask in item.get(f"d{position}", {"M": {}})["M"].items()}
 
+    def vms(self) -> list[Vm]:
+        return self.services.vms.of_organization(ORGANIZATION)
+
     def audit(self) -> list[str]:
         """What is wrong: GPUs with two owners, and records that a node does not agree with."""
-        wrong = []
+        wrong: list[str] = []
         by_node: dict[int, dict[str, int]] = {}
-        for vm in self.services.vms.of_organization(ORGANIZATION):
+        for vm in self.vms():
             if vm.gpus:
                 by_node.setdefault(vm.position, {})[vm.tag] = vm.gpus
             if vm.gpus & ~(vm.wants or vm.gpus):
                 wrong.append(f"{vm.id} holds more than it wants")
+            if bool(vm.wants) != bool(vm.waits_for):
+                wrong.append(f"{vm.id} wants {vm.wants} and waits for {vm.waits_for}")
             if (vm.unsettled_since is None) != (vm.workflow is None):
                 wrong.append(f"{vm.id} is unsettled without work")
         for position in (0, 1):
@@ -125,5 +139,7 @@ class Scene:
                     wrong.append(f"{tag} shares a GPU")
                 owned |= mask
             if self.owners(position) != by_node.get(position, {}):
-                wrong.append(f"node {position}: {self.owners(position)} but records say {by_node.get(position)}")
+                wrong.append(
+                    f"node {position}: {self.owners(position)} but records say {by_node.get(position)}"
+                )
         return wrong

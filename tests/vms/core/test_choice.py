@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_capacity.placement.preemption import Candidate, choose_victims
-from gpu_capacity.placement.slices import SIZES, choose_slice, largest_slice, slice_counts
+from gpu_capacity.placement.slices import SLICE_SIZES, choose_slice, slice_mask
 
 ALL = 255
 
@@ -28,31 +28,25 @@ def largest_left(free: int) -> int:
     return max((size for size in (1, 2, 4, 8) if any(b & free == b for b in blocks(size))), default=0)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", SLICE_SIZES)
 def test_every_occupancy_gives_a_free_slice_that_keeps_the_largest_free(size: int) -> None:
     for free in range(256):
         options = [b for b in blocks(size) if b & free == b]
-        chosen = choose_slice(free, 8, size)
-        assert (chosen is None) == (not options)
-        if chosen is not None:
+        start = choose_slice(free, size)
+        assert (start is None) == (not options)
+        if start is not None:
+            chosen = slice_mask(start, size)
             assert chosen in options
             assert largest_left(free & ~chosen) == max(largest_left(free & ~b) for b in options)
 
 
-def test_every_occupancy_counts_its_slices() -> None:
+def test_no_victim_is_needed_where_a_slice_is_free() -> None:
     for free in range(256):
-        assert slice_counts(free, 8) == {s: sum(b & free == b for b in blocks(s)) for s in SIZES}
-        assert largest_slice(free, 8) == largest_left(free)
-
-
-def test_a_pair_is_never_broken_while_a_single_gpu_is_free() -> None:
-    assert choose_slice(0b0000_1011, 8, 1) == 0b1000
-    assert choose_slice(0b0010_0011, 8, 1) == 0b10_0000
-
-
-def test_a_host_with_fewer_gpus_has_no_larger_slices() -> None:
-    assert choose_slice(0b1111, 4, 8) is None
-    assert choose_slice(0b1111, 4, 4) == 0b1111
+        for size in SLICE_SIZES:
+            if any(b & free == b for b in blocks(size)):
+                chosen = choose_victims(free, size, [])
+                assert chosen is not None
+                assert chosen.victims == ()
 
 
 @st.composite
@@ -61,7 +55,7 @@ def nodes(draw: st.DrawFn) -> tuple[int, list[Candidate]]:
     free, candidates = 0, []
     position = 0
     while position < 8:
-        sizes = [s for s in SIZES if position % s == 0 and position + s <= 8]
+        sizes = [s for s in SLICE_SIZES if position % s == 0 and position + s <= 8]
         size = draw(st.sampled_from(sizes))
         mask = ((1 << size) - 1) << position
         kind = draw(st.sampled_from(["free", "kept", "guest", "guest"]))
@@ -73,7 +67,7 @@ def nodes(draw: st.DrawFn) -> tuple[int, list[Candidate]]:
     return free, draw(st.permutations(candidates))
 
 
-@given(nodes(), st.sampled_from(SIZES))
+@given(nodes(), st.sampled_from(SLICE_SIZES))
 def test_as_few_leave_as_any_set_of_them_could_and_the_newest(
     node: tuple[int, list[Candidate]], size: int
 ) -> None:
@@ -86,7 +80,7 @@ def test_as_few_leave_as_any_set_of_them_could_and_the_newest(
                 enough.append(leaving)
         if enough:
             break
-    chosen = choose_victims(free, 8, size, candidates)
+    chosen = choose_victims(free, size, candidates)
     assert (chosen is None) == (not enough)
     if chosen is None:
         return
@@ -100,6 +94,6 @@ def test_as_few_leave_as_any_set_of_them_could_and_the_newest(
 
 def test_the_newest_of_equals_leaves() -> None:
     guests = [Candidate("a", 5, 0b11), Candidate("b", 9, 0b1100), Candidate("c", 7, 0b11_0000)]
-    chosen = choose_victims(0, 8, 2, guests)
+    chosen = choose_victims(0, 2, guests)
     assert chosen is not None
     assert [c.id for c in chosen.victims] == ["b"]

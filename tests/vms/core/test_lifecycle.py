@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -174,7 +175,7 @@ def test_the_list_is_newest_first_and_in_pages() -> None:
     ("changes", "detail"),
     [({"node": "vm99"}, "does not exist"), ({"gpu_type": "4090"}, "another type")],
 )
-def test_a_node_that_does_not_fit_is_refused(changes: dict[str, str], detail: str) -> None:
+def test_a_node_that_does_not_fit_is_refused(changes: dict[str, Any], detail: str) -> None:
     scene = Scene()
     with pytest.raises(ActionRefused, match=detail):
         scene.create(**changes)

@@ -5,7 +5,7 @@ import pytest
 from gpu_capacity.errors import ActionRefused
 from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.vm_schedule import restart_vms
+from gpu_capacity.services.vm_schedule import restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
 from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED, Scene
 
@@ -205,12 +205,18 @@ def test_an_interrupted_vm_is_not_started_before_its_server_is_gone() -> None:
     newcomer = scene.create(4)
     scene.engine.run()
     destroy_vm(scene.services, scene.caller, stays.id, ACCOUNT)
-    scene.engine.run()
+    for _ in range(3):
+        scene.engine.run()
+        scene.world.clock.advance(5)
+    assert scene.now(stays).gpus == 0
     scene.world.clock.advance(120)
     name = next(n for n, e in scene.engine.executions.items() if e.vm == newcomer.id)
     scene.engine.step(name)
     assert scene.status(guest) == "interrupted"
     assert scene.now(guest).unsettled_since is not None
+    scene.lose(0)
+    assert watch_vm_nodes(scene.services) == 0, "its server is still to be taken away"
+    scene.lose()
     assert restart_vms(scene.services) == 0
     with pytest.raises(ActionRefused, match="still being interrupted"):
         start_vm(scene.services, scene.caller, guest.id, ACCOUNT)

@@ -48,7 +48,7 @@ def test_an_error_is_told_as_a_detail(
 ) -> None:
     reply = VmErrors().refuse(error, TRACE)
     assert (reply.status, reply.body) == (status, {"detail": detail})
-    assert reply.headers == {"Cache-Control": "no-store", "X-Trace-Id": TRACE} | headers
+    assert reply.headers == {"Cache-Control": "no-cache", "X-Trace-Id": TRACE} | headers
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ def test_an_event_is_answered_as_the_contract_says(stage: Stage, function: str, 
     answer = stage.send(function, case)
     assert answer.status == status, answer
     assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-cache"
     if model is None:
         _assert_is_an_error(answer.json, status)
         assert answer.headers["x-trace-id"] == "6a17b9000123456789abcdef01234567"

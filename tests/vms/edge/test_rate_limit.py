@@ -8,7 +8,7 @@ import pytest
 
 from gpu_capacity.dynamodb.account_store import COUNTER_SECONDS
 from tests.support.world import HOLDERS
-from tests.vms.edge.stage import Stage, read, token
+from tests.vms.edge.stage import Stage, read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ def test_the_refusal_says_when_the_next_minute_begins(strict: Stage) -> None:
     strict.clock.advance(13)
     refused = strict.send("list_vms", "all")
     assert refused.headers["retry-after"] == "47"
-    assert refused.detail == "too many requests: wait, then go on"
+    assert refused.json["detail"] == "too many requests: wait, then go on"
 
 
 def test_who_waits_as_long_as_was_said_is_admitted(strict: Stage) -> None:
@@ -60,7 +60,7 @@ def test_the_calculator_counts_as_a_read(strict: Stage) -> None:
 
 def test_accounts_do_not_use_up_each_others_requests(strict: Stage) -> None:
     assert reads(strict, 4)[-1] == 429
-    other = f"Bearer {token(sub='another@example.com')}"
+    other = f"Bearer {strict.authority.token(sub='another@example.com')}"
     assert reads(strict, 1, authorization=other) == [200]
 
 

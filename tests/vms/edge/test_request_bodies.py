@@ -9,7 +9,8 @@ import pytest
 
 from gpu_capacity.http.call import BODY_BYTES_MAX
 from gpu_capacity.http.vm_models import PASSWORD_LENGTH_MAX, STORAGE_GB_MAX
-from tests.vms.edge.stage import Stage, read, with_header, with_query
+from tests.functional.sample_events import with_query
+from tests.vms.edge.stage import Stage, read, with_header
 
 PASSWORD: dict[str, Any] = {"auth_method": "password", "password": "twelve chars"}
 RESERVED: dict[str, Any] = {"rental_type": "reserved", "reservation_months": 6}
@@ -57,8 +58,8 @@ def test_each_wrong_field_is_named_in_a_list(
 ) -> None:
     answer = stage.with_ssh_key().send("create_vm", "minimal", **changes)
     assert answer.status == 422, answer
-    assert [problem["loc"] for problem in answer.detail] == [["body", place] for place in places]
-    assert all(set(problem) == {"loc", "msg", "type"} for problem in answer.detail)
+    assert [problem["loc"] for problem in answer.json["detail"]] == [["body", place] for place in places]
+    assert all(set(problem) == {"loc", "msg", "type"} for problem in answer.json["detail"])
 
 
 @pytest.mark.parametrize("missing", ["node", "gpu_type", "gpu_count", "storage_gb", "template_vmid"])
@@ -68,7 +69,7 @@ def test_required_fields_are_required(stage: Stage, missing: str) -> None:
     del body[missing]
     answer = stage.with_ssh_key().send("create_vm", event=event | {"body": json.dumps(body)})
     assert answer.status == 422
-    assert answer.detail == [{"loc": ["body", missing], "msg": "Field required", "type": "missing"}]
+    assert answer.json["detail"] == [{"loc": ["body", missing], "msg": "Field required", "type": "missing"}]
 
 
 @pytest.mark.parametrize(
@@ -98,27 +99,27 @@ def test_a_reserved_vm_has_a_reservation_id(stage: Stage) -> None:
 def test_what_is_not_json_is_told_as_such(stage: Stage, body: str) -> None:
     answer = stage.send("create_vm", event=read("create_vm", "minimal") | {"body": body})
     assert answer.status == 422
-    assert answer.detail == [{"loc": ["body"], "msg": "JSON decode error", "type": "json_invalid"}]
+    assert answer.json["detail"] == [{"loc": ["body"], "msg": "JSON decode error", "type": "json_invalid"}]
 
 
 def test_json_that_is_no_object_is_told_as_such(stage: Stage) -> None:
     answer = stage.send("create_vm", event=read("create_vm", "minimal") | {"body": "[]"})
     assert answer.status == 422
-    assert answer.detail[0]["loc"] == ["body"]
+    assert answer.json["detail"][0]["loc"] == ["body"]
 
 
 def test_a_body_that_is_too_large_is_refused_unread(stage: Stage) -> None:
     body = json.dumps({"node": "n" * BODY_BYTES_MAX})
     answer = stage.send("create_vm", event=read("create_vm", "minimal") | {"body": body})
     assert answer.status == 422
-    assert answer.detail[0]["type"] == "too_long"
+    assert answer.json["detail"][0]["type"] == "too_long"
 
 
 def test_a_body_of_another_type_is_refused(stage: Stage) -> None:
     event = with_header(read("create_vm", "minimal"), "Content-Type", "text/plain")
     answer = stage.send("create_vm", event=event)
     assert answer.status == 422
-    assert answer.detail[0]["loc"] == ["header", "content-type"]
+    assert answer.json["detail"][0]["loc"] == ["header", "content-type"]
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_a_body_of_another_type_is_refused(stage: Stage) -> None:
 def test_pages_are_whole_numbers_in_bounds(stage: Stage, query: dict[str, list[str]]) -> None:
     answer = stage.send("list_vms", event=with_query(read("list_vms", "all"), **query))
     assert answer.status == 422
-    assert answer.detail[0]["loc"] == ["query", next(iter(query))]
+    assert answer.json["detail"][0]["loc"] == ["query", next(iter(query))]
 
 
 def test_a_list_is_cut_into_pages_newest_first(stage: Stage) -> None:
@@ -169,12 +170,12 @@ def test_nothing_that_was_sent_comes_back(stage: Stage) -> None:
 def test_names_of_keys_are_short_and_printable(stage: Stage, name: str) -> None:
     answer = stage.send("create_ssh_key", "ed25519", name=name)
     assert answer.status == 422
-    assert answer.detail[0]["loc"] == ["body", "name"]
+    assert answer.json["detail"][0]["loc"] == ["body", "name"]
 
 
 def test_a_wrong_public_key_is_named_as_a_field(stage: Stage) -> None:
     answer = stage.send("create_ssh_key", "not_a_key")
-    assert [problem["loc"] for problem in answer.detail] == [["body", "public_key"]]
+    assert [problem["loc"] for problem in answer.json["detail"]] == [["body", "public_key"]]
 
 
 @pytest.mark.parametrize(
@@ -184,7 +185,7 @@ def test_a_wrong_public_key_is_named_as_a_field(stage: Stage) -> None:
 def test_the_calculator_takes_what_the_api_rents(stage: Stage, changes: dict[str, Any]) -> None:
     answer = stage.send("calculate_reservation", "quoted", **changes)
     assert answer.status == 422
-    assert [problem["loc"][1] for problem in answer.detail] == list(changes)
+    assert [problem["loc"][1] for problem in answer.json["detail"]] == list(changes)
 
 
 def test_the_calculator_writes_nothing_but_its_count(stage: Stage) -> None:

@@ -13,7 +13,7 @@ from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.ssh_keys import KEYS_PER_ACCOUNT_MAX, SshKey
 from gpu_capacity.services.ssh_keys import ATTEMPTS_MAX, add_ssh_key, delete_ssh_key, list_ssh_keys
 from tests.support.world import ORGANIZATION, World, caller
-from tests.vms.edge.stage import SAMPLE_KEY, Stage, read, token, with_header
+from tests.vms.edge.stage import SAMPLE_KEY, Stage, read, with_header
 
 ME = Account(ORGANIZATION, "user-1")
 
@@ -134,7 +134,7 @@ def test_a_vm_gets_the_oldest_key_unless_another_is_named(stage: Stage) -> None:
 def test_a_vm_without_any_key_on_the_account_is_refused(stage: Stage) -> None:
     answer = stage.send("create_vm", "minimal")
     assert answer.status == 400
-    assert "no SSH key" in answer.detail
+    assert "no SSH key" in answer.json["detail"]
 
 
 def test_a_key_in_use_can_be_deleted_and_its_vm_stays(stage: Stage) -> None:
@@ -145,11 +145,11 @@ def test_a_key_in_use_can_be_deleted_and_its_vm_stays(stage: Stage) -> None:
 
 
 def test_a_token_of_several_organizations_has_to_name_one(stage: Stage) -> None:
-    both = token(organizations=[ORGANIZATION, "other-organization"])
+    both = stage.authority.token(organizations=[ORGANIZATION, "other-organization"])
     event = with_header(read("list_ssh_keys", "all"), "Authorization", f"Bearer {both}")
     answer = stage.send("list_ssh_keys", event=event)
     assert answer.status == 422
-    assert answer.detail[0]["loc"] == ["header", "X-Organization-Id"]
+    assert answer.json["detail"][0]["loc"] == ["header", "X-Organization-Id"]
     named = with_header(event, "X-Organization-Id", "other-organization")
     assert stage.send("list_ssh_keys", event=named).status == 200
     foreign = with_header(event, "X-Organization-Id", "someone-elses")

@@ -85,7 +85,7 @@ class VmErrors:
 
 
 def _reply(status: int, detail: Detail, trace_id: str, headers: dict[str, str] | None = None) -> Reply:
-    told = {"Cache-Control": "no-store", "X-Trace-Id": trace_id, **(headers or {})}
+    told = {"Cache-Control": "no-cache", "X-Trace-Id": trace_id, **(headers or {})}
     return Reply(status, {"detail": detail}, told)
 
 

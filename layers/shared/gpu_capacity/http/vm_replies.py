@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,7 @@ from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
 from gpu_capacity.http.call import Reply
+from gpu_capacity.http.reservation_replies import NO_CACHE
 from gpu_capacity.http.vm_errors import QueryInvalid
 from gpu_capacity.http.vm_models import (
     CalculateReservation,
@@ -38,26 +39,22 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.vms import NodeOffer
 
-NO_STORE: Final = {"Cache-Control": "no-store"}
-PUBLIC_SECONDS: Final = {"Cache-Control": "public, max-age=5"}
-"""Offers and prices are the same for everybody; a few seconds spare the inventory a rush."""
-
 Query = TypeVar("Query", bound=BaseModel)
 
 
 def vm_reply(call: Call, vm: Vm) -> Reply:
     """200 with a VM."""
-    return Reply(HTTPStatus.OK, _views(call, [vm])[0], NO_STORE)
+    return Reply(HTTPStatus.OK, _views(call, [vm])[0], NO_CACHE)
 
 
 def vm_created(call: Call, vm: Vm) -> Reply:
     """201 with the VM that is being made."""
-    return Reply(HTTPStatus.CREATED, _views(call, [vm])[0], NO_STORE)
+    return Reply(HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
 
 
 def vms_reply(call: Call, vms: Sequence[Vm]) -> Reply:
     """200 with a plain array, empty where there is nothing."""
-    return Reply(HTTPStatus.OK, _views(call, vms), NO_STORE)
+    return Reply(HTTPStatus.OK, _views(call, vms), NO_CACHE)
 
 
 def _views(call: Call, vms: Sequence[Vm]) -> list[dict[str, Any]]:
@@ -76,17 +73,17 @@ def _usage(call: Call, vms: Sequence[Vm]) -> Mapping[str, Usage]:
 
 def ssh_key_created(key: SshKey) -> Reply:
     """201 with the key."""
-    return Reply(HTTPStatus.CREATED, ssh_key_view(key), NO_STORE)
+    return Reply(HTTPStatus.CREATED, ssh_key_view(key), NO_CACHE)
 
 
 def ssh_key_reply(key: SshKey) -> Reply:
     """200 with the key, also where it was taken off the account."""
-    return Reply(HTTPStatus.OK, ssh_key_view(key), NO_STORE)
+    return Reply(HTTPStatus.OK, ssh_key_view(key), NO_CACHE)
 
 
 def ssh_keys_reply(keys: Sequence[SshKey]) -> Reply:
     """200 with a plain array, oldest first."""
-    return Reply(HTTPStatus.OK, [ssh_key_view(key) for key in keys], NO_STORE)
+    return Reply(HTTPStatus.OK, [ssh_key_view(key) for key in keys], NO_CACHE)
 
 
 def quoted(call: Call) -> Reply:
@@ -103,18 +100,18 @@ def quoted(call: Call) -> Reply:
     )
     if quote is None:
         raise ActionRefused("GPUs of this type are not rented: GET /pricing lists those that are")
-    return Reply(HTTPStatus.OK, quote_view(quote), NO_STORE)
+    return Reply(HTTPStatus.OK, quote_view(quote), NO_CACHE)
 
 
 def offered(call: OpenCall, offers: Sequence[NodeOffer]) -> Reply:
     """200 with what nodes could give now."""
     wanted = query_of(call.query, OfferFilter)
-    return Reply(HTTPStatus.OK, offer_views(offers, call.services.prices, wanted), PUBLIC_SECONDS)
+    return Reply(HTTPStatus.OK, offer_views(offers, call.services.prices, wanted), NO_CACHE)
 
 
 def pricing(call: OpenCall) -> Reply:
     """200 with the list prices."""
-    return Reply(HTTPStatus.OK, pricing_view(call.services.prices), PUBLIC_SECONDS)
+    return Reply(HTTPStatus.OK, pricing_view(call.services.prices), NO_CACHE)
 
 
 def account_for(call: Call) -> Account:

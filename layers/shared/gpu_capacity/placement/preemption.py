@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpu_capacity.placement.slices import aligned_slices, damage
+from gpu_capacity.placement.slices import GPUS_PER_NODE, census, slice_mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,19 +36,18 @@ class Preemption:
     victims: tuple[Candidate, ...]
 
 
-def choose_victims(free: int, gpus: int, size: int, candidates: Sequence[Candidate]) -> Preemption | None:
+def choose_victims(free: int, size: int, candidates: Sequence[Candidate]) -> Preemption | None:
     """Choose a slice that candidates can be made to leave; ``None`` where there is none.
 
     Args:
         free: GPUs that nobody holds, as a mask.
-        gpus: how many GPUs the host has.
         size: how many are wanted.
         candidates: who may be interrupted, in any order. No GPU stands twice, in these and in ``free``.
     """
     options = [
         Preemption(mask, victims)
-        for mask in aligned_slices(gpus, size)
-        if _covers(mask, free, victims := _standing_in(mask, candidates))
+        for start in range(0, GPUS_PER_NODE, size)
+        if _covers(mask := slice_mask(start, size), free, victims := _standing_in(mask, candidates))
     ]
     if not options:
         return None
@@ -59,7 +58,7 @@ def choose_victims(free: int, gpus: int, size: int, candidates: Sequence[Candida
     left = free
     for victim in equals[0].victims:
         left |= victim.gpus
-    return min(equals, key=lambda option: damage(left & ~option.gpus, gpus, option.gpus))
+    return max(equals, key=lambda option: (census(left & ~option.gpus), -option.gpus))
 
 
 def _standing_in(mask: int, candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

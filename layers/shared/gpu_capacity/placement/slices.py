@@ -1,48 +1,66 @@
-"""Which GPUs of a host a VM gets: an aligned slice, and which of those that are free.
+"""Which GPUs of a node a slice gets.
 
-A slice of ``size`` GPUs (1, 2, 4 or 8) begins at a multiple of its size, so that two GPUs never straddle two
-pairs: two slices are either nested or apart. Among the free slices the one is taken that keeps the largest
-aligned slice free; among equals the one that keeps the most slices of that size, then of the next smaller
-one, and so on; among these the lowest. All masks are over the GPUs of one host.
+The GPUs of an 8-GPU node are joined pairwise, in fours and all together, so a slice of 1, 2, 4 or 8 GPUs
+stands at a multiple of its size: the slices form a binary tree, and two of them either nest or are disjoint.
+A set of free GPUs is a mask, bit ``i`` for GPU ``i``.
+
+The rule: of the free slices of the wanted size take the one that keeps the largest slice free; among equals
+the one that keeps the most of the largest, then of the next smaller size; then the lowest. That is a buddy
+allocator's choice, decided from the mask alone, so there are no free lists to keep in step.
 """
 
 from __future__ import annotations
 
-from typing import Final
+from functools import cache
+from typing import Final, TypeAlias
 
-SIZES: Final = (1, 2, 4, 8)
+GPUS_PER_NODE: Final = 8
+SLICE_SIZES: Final = (1, 2, 4, 8)
 
+_WHOLE: Final = (1 << GPUS_PER_NODE) - 1
 
-def aligned_slices(gpus: int, size: int) -> tuple[int, ...]:
-    """Every slice of that size on a host of ``gpus`` GPUs, as masks, lowest first."""
-    block = (1 << size) - 1
-    return tuple(block << start for start in range(0, gpus - size + 1, size))
-
-
-def free_slices(free: int, gpus: int, size: int) -> tuple[int, ...]:
-    """The slices of that size that lie wholly in ``free``."""
-    return tuple(mask for mask in aligned_slices(gpus, size) if mask & ~free == 0)
+Census: TypeAlias = tuple[int, ...]
+"""How many slices of each size are free, the largest size first. Larger tuples are better."""
 
 
-def slice_counts(free: int, gpus: int) -> dict[int, int]:
-    """How many slices of each size are free; they overlap, so only one of the counts can be used up."""
-    return {size: len(free_slices(free, gpus, size)) for size in SIZES}
+def free_slices(free: int, size: int) -> tuple[int, ...]:
+    """The first GPU of every free slice of that size, in ascending order.
 
-
-def largest_slice(free: int, gpus: int) -> int:
-    """The size of the largest free slice, 0 where nothing is free."""
-    return max((size for size in SIZES if free_slices(free, gpus, size)), default=0)
-
-
-def choose_slice(free: int, gpus: int, size: int) -> int | None:
-    """The slice to take, as a mask, or ``None`` where none of that size is free."""
-    found = free_slices(free, gpus, size)
-    return min(found, key=lambda taken: damage(free & ~taken, gpus, taken), default=None)
-
-
-def damage(left: int, gpus: int, taken: int) -> tuple[int, ...]:
-    """What taking a slice costs, less is better: the counts of slices in ``left``, largest first, negated.
-
-    The place comes last, so that no two slices cost the same.
+    Raises:
+        ValueError: ``size`` is none of ``SLICE_SIZES``, or ``free`` has bits beyond the node.
     """
-    return (*(-len(free_slices(left, gpus, size)) for size in reversed(SIZES)), taken)
+    if size not in SLICE_SIZES:
+        raise ValueError(f"a slice has one of {SLICE_SIZES} GPUs")
+    if not 0 <= free <= _WHOLE:
+        raise ValueError(f"a node has {GPUS_PER_NODE} GPUs")
+    return tuple(start for start in range(0, GPUS_PER_NODE, size) if _is_free(free, start, size))
+
+
+@cache
+def census(free: int) -> Census:
+    """How many slices of 8, 4, 2 and 1 GPUs are free. At most 256 masks are ever remembered."""
+    return tuple(len(free_slices(free, size)) for size in reversed(SLICE_SIZES))
+
+
+def largest_slice(free: int) -> int:
+    """GPUs of the largest free slice; 0 when no GPU is free."""
+    return max((size for size in SLICE_SIZES if free_slices(free, size)), default=0)
+
+
+@cache
+def choose_slice(free: int, size: int) -> int | None:
+    """The first GPU of the slice to take, ``None`` when none of that size is free."""
+    starts = free_slices(free, size)
+    if not starts:
+        return None
+    return max(starts, key=lambda start: (census(free & ~slice_mask(start, size)), -start))
+
+
+def slice_mask(start: int, size: int) -> int:
+    """The GPUs of a slice, as a mask."""
+    return ((1 << size) - 1) << start
+
+
+def _is_free(free: int, start: int, size: int) -> bool:
+    wanted = slice_mask(start, size)
+    return free & wanted == wanted

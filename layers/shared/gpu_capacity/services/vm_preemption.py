@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.errors import ActionRefused, StorageUnavailable
 from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.placement.preemption import Candidate, choose_victims
-from gpu_capacity.placement.slices import choose_slice, largest_slice
+from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mask
 from gpu_capacity.services.vm_gpus import hand, read_gpus, unmarked, without_gpus
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def take_slice(services: Services, before: Vm | None, wanted: Vm, count: int) ->
     node = read_gpus(services, wanted, count)
     if node is None:
         raise ActionRefused("the node is out of service")
-    seat = _seat(services, wanted, node, count)
+    seat = _seat(services, wanted, node)
     now = services.clock.now()
     notice = services.limits.vm_notice_seconds if seat.victims else 0
     after = replace(
@@ -139,26 +139,27 @@ def start_deadline(services: Services) -> int:
     return services.clock.now() + services.limits.vm_start_seconds_max
 
 
-def _seat(services: Services, wanted: Vm, node: NodeGpus, count: int) -> Seat:
+def _seat(services: Services, wanted: Vm, node: NodeGpus) -> Seat:
     if not node.takes_new:
         raise ActionRefused("the node takes no new VMs at the moment")
-    found = choose_slice(node.open, count, wanted.gpu_count)
-    if found is not None:
+    start = choose_slice(node.open, wanted.gpu_count)
+    if start is not None:
+        found = slice_mask(start, wanted.gpu_count)
         return Seat(found, found, ())
     if wanted.rental_type is RentalType.INTERRUPTIBLE:
-        raise ActionRefused(_could_give(wanted, largest_slice(node.open, count)))
+        raise ActionRefused(_could_give(wanted, largest_slice(node.open)))
     on_node = [vm for vm in services.vms.of_node(wanted.node) if vm.is_preemptible and vm.key != wanted.key]
     candidates = [
         Candidate(vm.id, vm.created_at, vm.gpus)
         for vm in on_node
         if vm.gpus and (node.owners or {}).get(vm.tag) == vm.gpus
     ]
-    choice = choose_victims(node.open, count, wanted.gpu_count, candidates)
+    choice = choose_victims(node.open, wanted.gpu_count, candidates)
     if choice is None:
         reachable = node.open
         for candidate in candidates:
             reachable |= candidate.gpus
-        raise ActionRefused(_could_give(wanted, largest_slice(reachable, count)))
+        raise ActionRefused(_could_give(wanted, largest_slice(reachable)))
     chosen = {victim.id for victim in choice.victims}
     victims = tuple(vm for vm in on_node if vm.id in chosen)
     return Seat(choice.gpus, choice.gpus & node.open, victims)

@@ -13,7 +13,7 @@ from gpu_capacity.access import Permission
 from gpu_capacity.errors import ActionRefused, NotFound, RaceLost
 from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus, months_later
-from gpu_capacity.placement.slices import slice_counts
+from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
 from gpu_capacity.services.vm_gpus import gpus_in
 from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.vm_preemption import marks_taken_back, start_deadline, take_slice
@@ -193,7 +193,8 @@ def free_offers(services: Services) -> list[NodeOffer]:
             snapshots[pair] = services.inventory.fresh_snapshot(*pair)
         node = gpus_in(snapshots[pair], place.pod_id, place.position, place.gpus)
         free = node.open if node is not None else 0
-        offers.append(NodeOffer(name, place.region.id, place.flavor, free, slice_counts(free, place.gpus)))
+        slices = {size: len(free_slices(free, size)) for size in SLICE_SIZES}
+        offers.append(NodeOffer(name, place.region.id, place.flavor, free, slices))
     return sorted(offers, key=lambda offer: (offer.region_id, offer.node))
 
 

@@ -1,0 +1,97 @@
+"""Lives of VMs that reach every right of their functions. What is right is proved in ``tests.vms``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.holders.vm import RentalType
+from tests.vms.core import given
+from tests.vms.core.test_tasks import CASES
+from tests.vms.edge.stage import SAMPLE_VM, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.functional.aws import Access
+
+
+def record() -> Iterator[dict[str, set[Access]]]:
+    """The rights that each function used, life by life: by function."""
+    for life in (*(_task(case) for case in CASES), *LIVES):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            stage = Stage(monkeypatch)
+            life(stage)
+            yield stage.recorder.used
+            stage.restart()
+
+
+def _task(case: tuple[str, str, Callable[[Stage], None], str | int]) -> Callable[[Stage], None]:
+    function, event, before, _ = case
+
+    def life(stage: Stage) -> None:
+        before(stage)
+        stage.run_event(function, event)
+
+    return life
+
+
+def _rented(stage: Stage) -> None:
+    stage.with_ssh_key().ids.chosen = [SAMPLE_VM]
+    assert stage.send("create_vm", "on_demand").status == 201
+    given.start(stage, SAMPLE_VM)
+
+
+def _stopped_and_started(stage: Stage) -> None:
+    _stopped(stage)
+    assert stage.send("start_vm", "found").status == 200
+    given.start(stage, SAMPLE_VM)
+
+
+def _stopped(stage: Stage) -> None:
+    _rented(stage)
+    assert stage.send("stop_vm", "found").status == 200
+    given.stop(stage, SAMPLE_VM)
+
+
+def _destroyed_while_it_holds_nothing(stage: Stage) -> None:
+    _stopped(stage)
+    assert stage.send("destroy_vm", "found").status == 200
+
+
+def _preempted_by_a_request(stage: Stage) -> None:
+    given.rent(given.GUEST, 8, RentalType.INTERRUPTIBLE)
+    given.start(stage, given.GUEST)
+    stage.with_ssh_key().ids.chosen = [SAMPLE_VM]
+    assert stage.send("create_vm", "on_demand").status == 201
+    assert stage.send("destroy_vm", "found").status == 200
+
+
+def _preempted_by_a_start(stage: Stage) -> None:
+    _stopped(stage)
+    given.rent(given.GUEST, 8, RentalType.INTERRUPTIBLE)
+    given.start(stage, given.GUEST)
+    assert stage.send("start_vm", "found").status == 200
+
+
+def _restarted_by_reconcile(stage: Stage) -> None:
+    stage.with_ssh_key().ids.chosen = [SAMPLE_VM]
+    assert stage.send("create_vm", "on_demand").status == 201
+    stage.step_functions.end_all()
+    stage.clock.advance(61)
+    assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 1
+    assert stage.send("destroy_vm", "found").status == 200
+    stage.step_functions.end_all()
+    stage.clock.advance(61)
+    assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 1
+
+
+LIVES: tuple[Callable[[Stage], None], ...] = (
+    _stopped_and_started,
+    _destroyed_while_it_holds_nothing,
+    _preempted_by_a_request,
+    _preempted_by_a_start,
+    _restarted_by_reconcile,
+    given.failed,
+)

@@ -1,0 +1,30 @@
+"""What the event files of the VM API need of AWS. What is right is proved in ``tests.vms``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.vms.edge.stage import Stage, read, with_header
+from tests.vms.edge.test_every_event import CASES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.functional.aws import Access
+
+
+def record() -> Iterator[dict[str, set[Access]]]:
+    """The rights that each function used, event by event: by function."""
+    for function, cases in CASES.items():
+        for case, (_, _, before) in cases.items():
+            with pytest.MonkeyPatch.context() as monkeypatch:
+                stage = Stage(monkeypatch)
+                before(stage)
+                stage.send(function, case)
+                if "Authorization" in (event := read(function, case))["headers"]:
+                    key = stage.api_key()
+                    stage.send(function, event=with_header(event, "Authorization", key))
+                yield stage.recorder.used
+                stage.restart()

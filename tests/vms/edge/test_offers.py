@@ -1,0 +1,85 @@
+"""What /search tells everybody."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.functional.sample_events import with_query
+from tests.support.world import ORGANIZATION, PROJECT
+from tests.vms.edge.stage import read
+
+if TYPE_CHECKING:
+    from tests.vms.edge.stage import Stage
+
+
+def search(stage: Stage, **query: str) -> list[dict[str, Any]]:
+    event = with_query(read("search_offers", "all"), **{name: [value] for name, value in query.items()})
+    found: list[dict[str, Any]] = stage.send("search_offers", event=event).json
+    return found
+
+
+def free(stage: Stage, node: str) -> dict[int, int]:
+    return {offer["gpu_count"]: offer["available"] for offer in search(stage) if offer["node"] == node}
+
+
+def test_every_node_offers_every_size(stage: Stage) -> None:
+    offers = search(stage)
+    assert len({offer["node"] for offer in offers}) == 8
+    assert free(stage, "vm01") == {1: 8, 2: 4, 4: 2, 8: 1}
+    assert {offer["location"] for offer in offers} == {"eu-ams-1"}
+
+
+def test_offers_are_filtered_by_type_and_size(stage: Stage) -> None:
+    assert {offer["node"] for offer in search(stage, gpu_type="6000pro")} == {"vm07", "vm08"}
+    assert {offer["gpu_count"] for offer in search(stage, gpu_count="4")} == {4}
+    assert search(stage, gpu_type="3090") == []
+
+
+def test_a_vm_takes_its_slice_off_the_offers(stage: Stage) -> None:
+    stage.with_vm()
+    assert free(stage, "vm01") == {1: 6, 2: 3, 4: 1, 8: 0}
+    assert free(stage, "vm02") == {1: 8, 2: 4, 4: 2, 8: 1}
+
+
+def test_a_reserved_node_has_no_slice_to_offer(stage: Stage) -> None:
+    event = read("create_reservation", "accepted")
+    body = json.loads(event["body"])
+    body["spec"] = {
+        "organizationId": ORGANIZATION,
+        "projectId": PROJECT,
+        "regionId": "eu-ams-1",
+        "accelerator": "4090",
+        "unit": "NODE",
+        "count": 2,
+    }
+    assert stage.send("create_reservation", event=event | {"body": json.dumps(body)}).status == 202
+    assert free(stage, "vm05") == free(stage, "vm06") == {1: 0, 2: 0, 4: 0, 8: 0}
+
+
+def test_nodes_of_regions_for_some_are_not_told_to_everybody(stage: Stage) -> None:
+    key = {"pk": {"S": "CATALOG"}, "sk": {"S": "REGION#eu-ams-1"}}
+    stage.db.update_item(
+        TableName="inventory",
+        Key=key,
+        UpdateExpression="SET organizations = :o",
+        ExpressionAttributeValues={":o": {"L": [{"S": ORGANIZATION}]}},
+    )
+    stage.restart()
+    assert search(stage) == []
+
+
+def test_a_gpu_type_without_a_price_is_neither_offered_nor_rented(stage: Stage) -> None:
+    prices = {
+        "gpuHourly": {"5090": "1"},
+        "storageGbHourly": "0",
+        "interruptibleDiscount": "0.5",
+        "reservedDiscounts": {"1": "0", "3": "0", "6": "0"},
+        "hoursPerMonth": 730,
+    }
+    stage.settings["PRICE_LIST"] = json.dumps(prices)
+    stage.restart()
+    assert {offer["gpu_type"] for offer in search(stage)} == {"5090"}
+    refused = stage.with_ssh_key().send("create_vm", "minimal", node="vm05", gpu_type="4090")
+    assert refused.status == 400
+    assert "GET /pricing" in refused.json["detail"]

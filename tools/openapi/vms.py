@@ -1,0 +1,294 @@
+"""The VM API in words. Names follow the published contract; errors are ``{"detail": …}``."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from gpu_capacity.http import vm_models as models
+from tools.openapi.description import Answer, ApiText, Json, OperationText
+
+_VMS: Final = "VMs"
+_ACCOUNT: Final = "SSH keys"
+_PRICES: Final = "Prices"
+_ID: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
+_HEADERS: Final = ("X-Trace-Id",)
+
+_PARAMETERS: Final[dict[str, Json]] = {
+    "idParameter": {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The id, as an answer told it.",
+        "schema": {"type": "string", "format": "uuid"},
+    },
+    "limitParameter": {
+        "name": "limit",
+        "in": "query",
+        "description": "How many at most.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": models.PAGE_MAX, "default": 50},
+    },
+    "offsetParameter": {
+        "name": "offset",
+        "in": "query",
+        "description": "How many to pass over.",
+        "schema": {"type": "integer", "minimum": 0, "default": 0},
+    },
+    "gpuTypeParameter": {
+        "name": "gpu_type",
+        "in": "query",
+        "description": "Only offers of this GPU type.",
+        "schema": {"type": "string"},
+    },
+    "gpuCountParameter": {
+        "name": "gpu_count",
+        "in": "query",
+        "description": "Only offers of this size.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 8},
+    },
+    "vmOrganizationIdHeader": {
+        "name": "X-Organization-Id",
+        "in": "header",
+        "description": "For whom; needed where the token names several organizations.",
+        "schema": {"type": "string"},
+    },
+}
+
+
+def _error(description: str, detail: object, *headers: str) -> Answer:
+    return Answer(description, models.DetailRead, example={"detail": detail}, headers=(*_HEADERS, *headers))
+
+
+_ERRORS: Final = {
+    400: (
+        "vmRefused",
+        _error(
+            "The node cannot give this, the status does not allow it, or something named does not exist.",
+            "a VM that is stopped cannot be stopped",
+        ),
+    ),
+    401: (
+        "vmUnauthenticated",
+        _error(
+            "There is no credential, or it does not verify, or the API key was revoked.",
+            "authentication failed: the API key is not valid",
+            "WWW-Authenticate",
+        ),
+    ),
+    403: (
+        "vmForbidden",
+        _error(
+            "The credential does not carry the right that this needs.",
+            "the access token does not carry the required permission",
+        ),
+    ),
+    404: (
+        "vmNotFound",
+        _error("There is no such thing as far as this caller can tell.", "the VM does not exist"),
+    ),
+    422: (
+        "vmInvalid",
+        _error(
+            "The form of the request is wrong: each place with what is wrong there.",
+            [{"loc": ["body", "gpu_count"], "msg": "Input should be 1, 2, 4 or 8", "type": "literal_error"}],
+        ),
+    ),
+    429: (
+        "vmRateLimited",
+        _error(
+            "The requests of this minute are used up.", "too many requests: wait, then go on", "Retry-After"
+        ),
+    ),
+    500: (
+        "vmInternal",
+        _error(
+            "Nothing is known to be wrong with the request. With Retry-After it was not decided; without, "
+            "please report the trace id.",
+            "the request was not decided: try again",
+            "Retry-After",
+        ),
+    ),
+}
+
+_VM: Final[Json] = {
+    "id": _ID,
+    "vmid": 7364192115955136,
+    "user_id": 8755086047644397,
+    "node": "vm01",
+    "instance_label": "vm01-cafe0d44",
+    "gpu_type": "5090",
+    "gpu_count": 2,
+    "storage_gb": 100,
+    "ram_gb": 384,
+    "cpu_cores": 48,
+    "ip_address": None,
+    "status": "creating",
+    "created_at": "2026-04-28T10:45:45Z",
+    "started_at": None,
+    "stopped_at": None,
+    "rental_type": "on_demand",
+    "reservation_id": None,
+    "auto_restart": None,
+    "hourly_rate": 1.394,
+    "gpu_hourly_rate": 0.69,
+    "storage_hourly_rate": 0.014,
+    "cpu_percent": 0.0,
+    "ram_percent": 0.0,
+    "cpu_model": "AMD EPYC 9654",
+    "pcie_gen": "5.0",
+}
+_REQUEST: Final[Json] = {
+    "node": "vm01",
+    "gpu_type": "5090",
+    "gpu_count": 2,
+    "storage_gb": 100,
+    "template_vmid": 9000,
+}
+_KEY: Final[Json] = {
+    "id": "beef7c1a-5b2e-4d19-9a70-3f1c2d4e5b6a",
+    "name": "laptop",
+    "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 me",
+    "fingerprint": "SHA256:lbmsoA0yIEcEiVDRnMWuzm+nV+3ZEEpVIURqFoeSspg",
+    "created_at": "2026-04-28T10:45:45Z",
+}
+_ONE: Final = Answer("The VM.", models.VmRead, example=_VM)
+_ORGANIZATION: Final = ("vmOrganizationIdHeader",)
+_OF_ONE: Final = ("idParameter", "vmOrganizationIdHeader")
+
+
+def _action(summary: str, description: str, *errors: int) -> OperationText:
+    return OperationText(
+        tag=_VMS,
+        summary=summary,
+        description=description,
+        parameters=_OF_ONE,
+        answers={200: _ONE},
+        errors=(*errors, 401, 403, 404, 422, 429, 500),
+    )
+
+
+VMS: Final = ApiText(
+    tags={
+        _VMS: "Slices of one node's GPUs: on demand, reserved for a term, or interruptible.",
+        _ACCOUNT: "SSH keys of the account, at most five.",
+        _PRICES: "What is free and what it costs.",
+    },
+    parameters=_PARAMETERS,
+    errors=_ERRORS,
+    operations={
+        "create_vm": OperationText(
+            tag=_VMS,
+            summary="Create VM",
+            description="Rents 1, 2, 4 or 8 GPUs of one node. On-demand and reserved VMs preempt "
+            "interruptible ones where the node is full.",
+            parameters=_ORGANIZATION,
+            request=models.VmCreate,
+            request_example=_REQUEST,
+            answers={201: Answer("VM creation started.", models.VmRead, example=_VM)},
+            errors=(400, 401, 403, 422, 429, 500),
+        ),
+        "list_vms": OperationText(
+            tag=_VMS,
+            summary="List VMs",
+            description="Lists the organization's VMs, newest first, destroyed ones included.",
+            parameters=("limitParameter", "offsetParameter", *_ORGANIZATION),
+            answers={200: Answer("VMs.", models.VmRead, many=True, example=[_VM])},
+            errors=(401, 403, 422, 429, 500),
+        ),
+        "get_vm": _action("Get VM", "Shows one VM."),
+        "start_vm": _action("Start VM", "Starts a stopped or interrupted VM on its node.", 400),
+        "stop_vm": _action("Stop VM", "Stops a running VM; its disk stays.", 400),
+        "destroy_vm": _action("Destroy VM", "Destroys a VM and its disk, for good."),
+        "calculate_reservation": OperationText(
+            tag=_PRICES,
+            summary="Calculate reservation",
+            description="Says what a reserved rental would cost. Nothing is written.",
+            parameters=_ORGANIZATION,
+            request=models.CalculateReservation,
+            request_example={
+                "gpu_type": "5090",
+                "gpu_count": 2,
+                "storage_gb": 100,
+                "reservation_months": 3,
+            },
+            answers={
+                200: Answer(
+                    "The quote.",
+                    models.QuoteRead,
+                    example={
+                        "discount_percent": 10.0,
+                        "deposit_required": 916.88,
+                        "monthly_cost": 916.88,
+                        "hourly_rate_after_discount": 1.256,
+                        "cancellation_fee_25_percent": 687.66,
+                    },
+                )
+            },
+            errors=(400, 401, 403, 422, 429, 500),
+        ),
+        "search_offers": OperationText(
+            tag=_PRICES,
+            summary="Search offers",
+            description="Lists the free slices of each node that everybody may know of.",
+            parameters=("gpuTypeParameter", "gpuCountParameter"),
+            answers={
+                200: Answer(
+                    "Offers.",
+                    models.OfferRead,
+                    many=True,
+                    example=[
+                        {
+                            "node": "vm05",
+                            "gpu_type": "4090",
+                            "gpu_count": 8,
+                            "gpu_ram_mb": 24576,
+                            "gpu_price_hourly": 0.39,
+                            "interruptible_rate": 0.156,
+                            "available": 1,
+                            "location": "eu-ams-1",
+                        }
+                    ],
+                )
+            },
+            errors=(422, 429, 500),
+            public=True,
+        ),
+        "get_pricing": OperationText(
+            tag=_PRICES,
+            summary="Get pricing",
+            description="Lists the price of one GPU for an hour, by GPU type.",
+            answers={
+                200: Answer(
+                    "The list prices.", models.PricingRead, example={"gpus": {"4090": 0.39, "5090": 0.69}}
+                )
+            },
+            errors=(429, 500),
+            public=True,
+        ),
+        "create_ssh_key": OperationText(
+            tag=_ACCOUNT,
+            summary="Create SSH key",
+            description="Puts a public key on the account: Ed25519, ECDSA, or RSA from 2048 bits.",
+            parameters=_ORGANIZATION,
+            request=models.SshKeyCreate,
+            request_example={"name": "laptop", "public_key": _KEY["public_key"]},
+            answers={201: Answer("The key.", models.SshKeyRead, example=_KEY)},
+            errors=(400, 401, 403, 422, 429, 500),
+        ),
+        "list_ssh_keys": OperationText(
+            tag=_ACCOUNT,
+            summary="List SSH keys",
+            description="Lists the keys of the account, oldest first.",
+            parameters=_ORGANIZATION,
+            answers={200: Answer("Keys.", models.SshKeyRead, many=True, example=[_KEY])},
+            errors=(401, 403, 422, 429, 500),
+        ),
+        "delete_ssh_key": OperationText(
+            tag=_ACCOUNT,
+            summary="Delete SSH key",
+            description="Takes a key off the account; VMs that have it keep it.",
+            parameters=_OF_ONE,
+            answers={200: Answer("The key that was.", models.SshKeyRead, example=_KEY)},
+            errors=(401, 403, 404, 422, 429, 500),
+        ),
+    },
+)

@@ -26,6 +26,7 @@ ALARMING = {
     "ReservationsFailed",
     "HoldersOverdue",
     "CapacityEventsLost",
+    "AuditFindings",
 }
 FOR_GRAPHS = {
     "ReservationsAccepted",
@@ -48,6 +49,9 @@ FOR_GRAPHS = {
     "HostsMissing",
     "DomainsCordoned",
     "PodsDeferred",
+    "AuditsRun",
+    "AuditRepairs",
+    "AuditUnjudged",
 }
 
 
@@ -98,6 +102,11 @@ def _event_lost(stage: Stage) -> None:
     assert stage.run_event("complete_deprovisioning", "reservation")["outcome"] == "gone"
 
 
+def _leak_found(stage: Stage) -> None:
+    arrangements.with_a_leak(stage)
+    assert stage.run_event("audit_holders", "scheduled")["findings"]
+
+
 STORIES: dict[str, Callable[[Stage], None]] = {
     "RequestsFailed": _request_failed,
     "FeedRefused": _feed_refused,
@@ -105,6 +114,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "ReservationsFailed": arrangements.failed,
     "HoldersOverdue": _holder_overdue,
     "CapacityEventsLost": _event_lost,
+    "AuditFindings": _leak_found,
 }
 
 
@@ -184,9 +194,9 @@ def _scheduled() -> dict[str, dict[str, Any]]:
     }
 
 
-def test_the_scheduled_functions_are_those_that_repair() -> None:
-    repairing = ("sync_inventory", "reconcile_holders", "fill_capacity_claims")
-    assert set(_scheduled()) == {logical_id(name) for name in repairing}
+def test_the_scheduled_functions_are_those_that_repair_and_the_one_that_audits() -> None:
+    names = ("sync_inventory", "reconcile_holders", "fill_capacity_claims", "audit_holders")
+    assert set(_scheduled()) == {logical_id(name) for name in names}
 
 
 @pytest.mark.parametrize("name", sorted(_scheduled()))
@@ -208,5 +218,7 @@ def test_a_letter_is_kept_encrypted_and_seen() -> None:
 
 
 def test_a_scheduled_function_ends_before_it_is_started_again_too_often() -> None:
-    for name in _scheduled():
+    for name in set(_scheduled()) - {logical_id("audit_holders")}:
         assert functions()[name]["Timeout"] <= 300
+    # It reads everything, once a day.
+    assert functions()[logical_id("audit_holders")]["Timeout"] == 900

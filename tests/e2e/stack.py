@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS_MAX = 240
 SETTLED_SECONDS_MAX = 90
 STOPPED_SECONDS_MAX = 240
-"""Stopping saves the state and removes the workers' copies of the layer, which takes its time on a busy machine."""
+"""Stopping saves the state and removes the workers' copies of the layer: slow on a busy machine."""
 POLL_SECONDS = 0.5
 
 

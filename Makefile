@@ -11,7 +11,7 @@ export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lint-python lint-template format build deploy bench token sync quota api-key openapi setup \
+.PHONY: help run test lint lint-python lint-template format build deploy bench token sync quota api-key audit openapi setup \
   setup-dev lock clean
 
 help: ## this list
@@ -45,7 +45,7 @@ build: setup ## sam build into .aws-sam (RUNTIME=python3.12 where python3.13 is 
 deploy: setup ## sam build and sam deploy to your AWS account, as samconfig.toml says (RUNTIME= ARGS=)
 	@$(DEV)/python -m tools.build --deploy --sam $(SAM) --runtime "$(RUNTIME)" -- $(ARGS)
 
-bench: setup-dev ## the placement benchmarks (ARGS= for pytest)
+bench: setup-dev ## the placement and import-time benchmarks (ARGS= for pytest)
 	$(DEV)/pytest benchmarks --benchmark-only $(ARGS)
 
 token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL=]
@@ -62,6 +62,9 @@ quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STAC
 api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= | REVOKE=] (STACK= STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --scope "$(SCOPE)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
+
+audit: setup-dev ## whether holders and pods agree: make audit [STACK=] (ARGS=--json, ARGS=--fix)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
 
 openapi: setup-dev ## write the project's OpenAPI document into docs/ from the models
 	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi

@@ -10,10 +10,8 @@ import argparse
 import getpass
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause, SystemClock
@@ -21,27 +19,9 @@ from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.services.audit import ADVICE, Audit, AuditReport, audit_holders
 from tools.local_stack.errors import LaunchError
-from tools.local_stack.launch import clients
-from tools.local_stack.state import DEFAULT_STATE, State
+from tools.operator_stack import Stderr, stack_of
 
 CLEAN, FOUND, FAILED = 0, 1, 2
-
-
-class Lines:
-    """Audit lines on stderr, so that stdout is the report alone."""
-
-    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
-        """Nobody collects a command's metrics."""
-
-    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
-        """Who did what to which thing."""
-        print("audit:", actor, action, target, outcome, details, file=sys.stderr)
-
-    def info(self, message: str, **details: object) -> None:
-        """The report says it all."""
-
-    def warning(self, message: str, **details: object) -> None:
-        """The report says it all."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -53,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args(arguments)
     try:
-        client, outputs = _deployed(options.stack) if options.stack else _local(options.state)
+        client, outputs = stack_of(options.stack, options.state)
         report = run(client, tables_of(outputs), fix=options.fix)
     except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
         print(f"the audit could not be made: {error}", file=sys.stderr)
@@ -67,7 +47,7 @@ def run(client: Any, tables: Tables, *, fix: bool) -> AuditReport:
     pause = JitteredPause()
     store = AuditStore(AuditDatabase(client), tables, pause)
     actor = f"operator:{getpass.getuser()}"
-    return audit_holders(Audit(store, Lines(), SystemClock(), pause, actor), fix=fix)
+    return audit_holders(Audit(store, Stderr(), SystemClock(), pause, actor), fix=fix)
 
 
 def describe(report: AuditReport) -> str:
@@ -91,17 +71,6 @@ def _outcome(report: AuditReport) -> str:
 def tables_of(outputs: dict[str, str]) -> Tables:
     """The tables of a stack by its outputs."""
     return Tables(outputs["InventoryTableName"], outputs["HoldersTableName"], outputs["ServersTableName"])
-
-
-def _local(state: str) -> tuple[Any, dict[str, str]]:
-    running = State(Path(state or DEFAULT_STATE)).read_running()
-    return clients(running["emulatorUrl"])("dynamodb"), running["outputs"]
-
-
-def _deployed(stack: str) -> tuple[Any, dict[str, str]]:
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
-    outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    return boto3.client("dynamodb"), outputs
 
 
 if __name__ == "__main__":

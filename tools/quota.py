@@ -40,7 +40,7 @@ def main() -> int:
 
 def _run(options: argparse.Namespace) -> str:
     if not options.org or not options.subject or (options.limit and not options.limit.isdecimal()):
-        raise LaunchError("usage: make quota ORG=<organization id> SUBJECT=<accelerator> [LIMIT=] [STACK=]")
+        raise LaunchError("usage: make quota ORG=<organization id> SUBJECT=<accelerator|instances> [LIMIT=]")
     client, outputs = stack_of(options.stack, options.state)
     database, pause = Database(client), JitteredPause()
     inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]

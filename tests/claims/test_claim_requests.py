@@ -137,6 +137,8 @@ def test_an_id_in_capitals_is_the_same_id(stage: ClaimStage) -> None:
     event = sample_events.with_path(event, f"{CLAIMS}/{UPPER}")
     event["pathParameters"] = {"claimID": UPPER}
     assert claim_of(stage.request("update_capacity_claim", event))["status"]["allocatedInstances"] == 12
+    shrunk = varied("shrunk", "update_capacity_claim", id=UPPER)
+    assert claim_of(stage.request("update_capacity_claim", shrunk))["status"]["allocatedInstances"] == 2
 
 
 def test_the_claim_of_the_published_example_can_be_read_whole(stage: ClaimStage) -> None:

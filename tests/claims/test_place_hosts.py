@@ -162,6 +162,14 @@ def test_among_equally_full_ones_the_pod_that_is_touched_already_comes_first() -
         assert [grant.pod_id for grant in grants] == ["c", "c", "c"]
 
 
+@pytest.mark.parametrize("room", [Room(1, 9, 9), Room(9, 9, 1)], ids=["pods", "domains of a pod"])
+def test_a_round_that_cannot_reach_every_partly_used_domain_opens_no_fresh_one(room: Room) -> None:
+    both = [unit("a", 0, owned=0b011), unit("a", 1), unit("a", 2, owned=0b001), unit("b", 0)]
+    one_pod = [unit("a", 0, owned=0b011), unit("a", 1), unit("b", 0, owned=0b001)]
+    for seed in range(10):
+        assert places(place(one_pod if room.pods == 1 else both, 9, seed=seed, room=room)) == [("a", 0)]
+
+
 def test_fresh_units_come_from_the_tightest_pod_that_holds_all() -> None:
     domains = [
         *(unit("four", n) for n in range(4)),

@@ -6,6 +6,7 @@ import pytest
 
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.services.quotas import QuotaBook
+from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
 from tests.claims.auditor import claim_records
 from tests.claims.golden_requests import limit
 from tests.claims.worlds import (
@@ -17,6 +18,8 @@ from tests.claims.worlds import (
     figures,
     gone,
     now,
+    release,
+    reserve,
     resize,
     stranger,
     world_of,
@@ -122,6 +125,32 @@ def test_a_claim_that_changes_while_it_is_counted_in_is_counted_as_it_has_become
     world.db.before("transact_write_items", lambda *_: resize(world, made, 1))
     book(world).set(ORGANIZATION, "instances", 9)
     assert used(world) == 1
+    check(world)
+
+
+def test_a_claim_that_is_filled_while_it_is_counted_in_is_counted_all_the_same() -> None:
+    world = world_of(pod("lon1", 1))
+    blocking = reserve(world)
+    claim(world, 2)
+    release(world, blocking)
+    filling = world.db.before("transact_write_items", lambda *_: fill_zones(world.services))
+    assert book(world).set(ORGANIZATION, "instances", 9).counted_in == 1
+    assert filling.fired == 1
+    assert used(world) == 2
+    check(world)
+
+
+def test_two_removals_at_once_take_the_count_back_once() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 9)
+    made = claim(world, 3)
+    drop(world, made)
+    settle_capacity_claim(world.services, ORGANIZATION, made.id)
+    world.db.before(
+        "transact_write_items", lambda *_: settle_capacity_claim(world.services, ORGANIZATION, made.id)
+    )
+    assert settle_capacity_claim(world.services, ORGANIZATION, made.id) is Step.GONE
+    assert used(world) == 0
     check(world)
 
 

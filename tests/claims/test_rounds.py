@@ -364,6 +364,18 @@ def test_a_zone_that_is_not_there_or_hidden_or_lacks_the_type_is_named(
     assert claim_records(world.db) == []
 
 
+def test_a_claim_may_keep_a_zone_that_is_hidden_by_now_and_take_no_new_one_there() -> None:
+    world = world_of(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS))
+    here, elsewhere = claim(world, 1, TEXAS), claim(world, 1, LONDON)
+    hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
+    world.load((), (zone(LONDON), hidden))
+    world.clock.advance(61)
+    assert figures(resize(world, here, 2)) == ("READY", 2, 0)
+    with pytest.raises(InvalidRequest) as refused:
+        resize(world, elsewhere, 1, LONDON, TEXAS)
+    assert refused.value.field == "resources.zones[1]"
+
+
 def test_parameters_tell_the_types_of_every_zone_that_the_caller_may_see() -> None:
     world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO), pod("tex1", 1, region_id=TEXAS))
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS_MAX = 240
 SETTLED_SECONDS_MAX = 90
+STOPPED_SECONDS_MAX = 240
+"""Stopping saves the state and removes the workers' copies of the layer: slow on a busy machine."""
 POLL_SECONDS = 0.5
 
 
@@ -115,7 +117,7 @@ def running_stack(folder: Path, **parameters: str) -> Iterator[Stack]:
             yield Stack(_ready(process, folder / "launcher.log"), State(folder / "state"))
         finally:
             process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=60)
+            process.communicate(timeout=STOPPED_SECONDS_MAX)
 
 
 def _ready(process: subprocess.Popen[str], log: Path) -> str:

@@ -10,7 +10,7 @@ from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.runtime import composition
 from tests.functional import sample_events
 from tests.functional.sample_events import SAMPLE_ID
-from tests.support.world import HOLDERS, ORGANIZATION
+from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
 from tools.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_RESERVATIONS, sample_fleet
 
 if TYPE_CHECKING:
@@ -213,3 +213,37 @@ def sweep(stage: Stage) -> None:
     """Servers are deleted, as the workflow does it."""
     while stage.run("sweep_servers", dict(STEP))["outcome"] != "clear":
         stage.clock.advance(5)
+
+
+def with_a_leak(stage: Stage) -> None:
+    """Next to reservations as they should be, a domain whose owner nobody knows."""
+    reserved(stage)
+    pods = [item for item in stage.db.dump()[INVENTORY] if item["pk"]["S"].startswith("CLAIMS#")]
+    free = next(pod for pod in pods if "d0" not in pod)
+    stage.db.update_item(
+        TableName=INVENTORY,
+        Key={"pk": free["pk"], "sk": free["sk"]},
+        UpdateExpression="SET d0 = :tag",
+        ExpressionAttributeValues={":tag": {"B": b"nobody's"}},
+    )
+
+
+def with_a_server_of_nobody(stage: Stage) -> None:
+    """A server that outlived whoever it was for."""
+    pinned(stage)
+    stage.db.put_item(
+        TableName=SERVERS, Item={"pk": {"S": "HOLDER#nobody-1"}, "sk": {"S": "HOST#uk-lon-1-nowhere"}}
+    )
+
+
+def with_a_lost_claim(stage: Stage) -> None:
+    """A reservation whose pod shows none of its domains."""
+    reserved(stage)
+    for item in stage.db.dump()[INVENTORY]:
+        owned = [name for name in item if name[0] == "d" and name[1:].isdigit()]
+        if item["pk"]["S"].startswith("CLAIMS#") and owned:
+            stage.db.update_item(
+                TableName=INVENTORY,
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                UpdateExpression="REMOVE " + ", ".join(owned),
+            )

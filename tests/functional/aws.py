@@ -49,6 +49,9 @@ class Recorder:
                 ((kind, request),) = item.items()
                 action = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
                 self.note(f"dynamodb:{action}", request["TableName"])
+        elif operation == "transact_get_items":
+            for item in parameters["TransactItems"]:
+                self.note("dynamodb:GetItem", item["Get"]["TableName"])
         elif operation == "batch_get_item":
             for table in parameters["RequestItems"]:
                 self.note("dynamodb:BatchGetItem", table)

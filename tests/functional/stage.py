@@ -95,16 +95,15 @@ class Stage:
         monkeypatch.setattr(composition, "SystemIds", self._ids)
         monkeypatch.setattr(composition, "JitteredPause", lambda: self.pause)
         self.restart()
-        self._attach_log()
+        self._attach_log(monkeypatch)
 
-    def _attach_log(self) -> None:
+    def _attach_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Loggers are known to the whole process by name, so what is added to one goes with the test."""
         logger = composition.observability().logger
         handler = logging.StreamHandler(self._log)
         handler.setFormatter(logger.registered_formatter)
         underlying = logging.getLogger(logger.name or logger.service)
-        for known in [h for h in underlying.handlers if isinstance(h, _StageHandler)]:
-            underlying.removeHandler(known)
-        underlying.addHandler(_StageHandler(handler))
+        monkeypatch.setattr(underlying, "handlers", [*underlying.handlers, handler])
 
     def _ids(self) -> CountingIds:
         self._environments += 1
@@ -166,17 +165,6 @@ class Stage:
     def log_lines(self) -> list[dict[str, Any]]:
         """What was logged, line by line."""
         return [json.loads(line) for line in self.log.splitlines()]
-
-
-class _StageHandler(logging.Handler):
-    """Marks a stage's own handler, so that the next stage can take it away."""
-
-    def __init__(self, inner: logging.Handler) -> None:
-        super().__init__()
-        self._inner = inner
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._inner.emit(record)
 
 
 def load_handler(function: str) -> Callable[[Any, Any], Any]:

@@ -6,7 +6,7 @@ A plain model says what must be owned; the auditor looks at the tables; at the e
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -53,8 +53,15 @@ STEPS = {
     "remove": complete_deprovisioning,
 }
 UNIT_STEPS = {"pin": pin_unit_servers, "delete servers": delete_unit_servers}
+
+
+def _conflict(operation: str, parameters: dict[str, Any]) -> None:
+    """A rival transaction on the first item; as many reasons as there are actions, with a quota one more."""
+    transaction_conflict(len(parameters["TransactItems"]), 0)(operation, parameters)
+
+
 FAULTS = {
-    "conflict": transaction_conflict(2, 0),
+    "conflict": _conflict,
     "throttle": throttled(),
     "timeout before": timeout_before(),
 }

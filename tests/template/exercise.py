@@ -98,7 +98,32 @@ def _teardown_restarted(stage: Stage) -> None:
     assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 3
 
 
+def _audited(stage: Stage) -> None:
+    given.with_a_leak(stage)
+    assert stage.run_event("audit_holders", "scheduled")["findings"]
+
+
+def _audited_with_a_server_of_nobody(stage: Stage) -> None:
+    given.with_a_server_of_nobody(stage)
+    assert stage.run_event("audit_holders", "scheduled")["findings"]
+
+
+def _audited_with_a_lost_claim(stage: Stage) -> None:
+    given.with_a_lost_claim(stage)
+    assert stage.run_event("audit_holders", "scheduled")["findings"]
+
+
+def _audited_with_a_miscounted_quota(stage: Stage) -> None:
+    given.reserved(stage)
+    given.quota(stage, limit=80, used=70)
+    assert stage.run_event("audit_holders", "scheduled")["findings"]
+
+
 _FURTHER = (
+    _audited,
+    _audited_with_a_miscounted_quota,
+    _audited_with_a_lost_claim,
+    _audited_with_a_server_of_nobody,
     _counted_from_creation_to_release,
     _counted_until_it_failed,
     _removed_without_a_key,

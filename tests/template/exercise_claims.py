@@ -192,6 +192,13 @@ def _left_to_the_workflow(stage: Stage) -> None:
     _settle(stage, _create(stage, 5))
 
 
+def _overtaken_by_nobody(stage: Stage) -> None:
+    """A younger claim queues up behind one that is just being created: who leaves the queue wakes it."""
+    given.inventory(stage)
+    stage.db.before("transact_write_items", lambda *_: _create(stage, 5, YOUNGER, ["uk-lon-1"]), skip=1)
+    _create(stage, 5, OLDER, ["uk-lon-1"])
+
+
 LIVES: Final[tuple[Callable[[Stage], None], ...]] = (
     _whole_life,
     _counted_life,
@@ -201,4 +208,5 @@ LIVES: Final[tuple[Callable[[Stage], None], ...]] = (
     _gone_from_under_its_queue,
     _deleted_while_it_was_served,
     _left_to_the_workflow,
+    _overtaken_by_nobody,
 )

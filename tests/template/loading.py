@@ -72,13 +72,31 @@ def logical_id(function: str) -> str:
 
 
 def routes() -> list[tuple[str, str, str]]:
-    """Every route as (path, method, logical id)."""
+    """Every route as (path, method, logical id), from the definition of the API."""
+    paths = resources("AWS::Serverless::Api")["Api"]["DefinitionBody"]["paths"]
+    return sorted(
+        (path, "ANY" if method == "x-amazon-apigateway-any-method" else method.upper(), _called(operation))
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+    )
+
+
+def event_routes() -> list[tuple[str, str, str]]:
+    """Every route for which SAM makes a permission, as (path, method, logical id)."""
     return sorted(
         (event["Properties"]["Path"], event["Properties"]["Method"].upper(), name)
         for name, properties in functions().items()
         for event in properties.get("Events", {}).values()
         if event["Type"] == "Api"
     )
+
+
+def _called(operation: dict[str, Any]) -> str:
+    integration = operation["x-amazon-apigateway-integration"]
+    assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
+    found = re.search(r"functions/\$\{(\w+)\.Arn\}/invocations$", integration["uri"]["Fn::Sub"])
+    assert found, integration
+    return found[1]
 
 
 def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:

@@ -28,6 +28,7 @@ ALARMING = {
     "HoldersOverdue",
     "CapacityEventsLost",
     "VmsFailed",
+    "AuditFindings",
 }
 FOR_GRAPHS = {
     "ReservationsAccepted",
@@ -56,6 +57,9 @@ FOR_GRAPHS = {
     "HostsMissing",
     "DomainsCordoned",
     "PodsDeferred",
+    "AuditsRun",
+    "AuditRepairs",
+    "AuditUnjudged",
 }
 
 
@@ -106,6 +110,11 @@ def _event_lost(stage: Stage) -> None:
     assert stage.run_event("complete_deprovisioning", "reservation")["outcome"] == "gone"
 
 
+def _leak_found(stage: Stage) -> None:
+    arrangements.with_a_leak(stage)
+    assert stage.run_event("audit_holders", "scheduled")["findings"]
+
+
 STORIES: dict[str, Callable[[Stage], None]] = {
     "RequestsFailed": _request_failed,
     "FeedRefused": _feed_refused,
@@ -114,6 +123,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
     "HoldersOverdue": _holder_overdue,
     "CapacityEventsLost": _event_lost,
     "VmsFailed": vms_given.failed,
+    "AuditFindings": _leak_found,
 }
 
 
@@ -194,10 +204,11 @@ def _scheduled() -> dict[str, dict[str, Any]]:
     }
 
 
-def test_the_scheduled_functions_are_those_that_repair() -> None:
+def test_the_scheduled_functions_are_those_that_repair_and_the_one_that_audits() -> None:
     repairing = ("sync_inventory", "reconcile_holders", "fill_capacity_claims")
     of_vms = ("restart_vms", "end_vm_terms", "watch_vm_nodes")
-    assert set(_scheduled()) == {logical_id(name) for name in (*repairing, *of_vms)}
+    names = (*repairing, *of_vms, "audit_holders")
+    assert set(_scheduled()) == {logical_id(name) for name in names}
 
 
 @pytest.mark.parametrize("name", sorted(_scheduled()))
@@ -219,5 +230,7 @@ def test_a_letter_is_kept_encrypted_and_seen() -> None:
 
 
 def test_a_scheduled_function_ends_before_it_is_started_again_too_often() -> None:
-    for name in _scheduled():
+    for name in set(_scheduled()) - {logical_id("audit_holders")}:
         assert functions()[name]["Timeout"] <= 300
+    # It reads everything, once a day.
+    assert functions()[logical_id("audit_holders")]["Timeout"] == 900

@@ -12,6 +12,7 @@ from gpu_capacity.http.operations import OPERATIONS
 from tests.functional import sample_events
 from tests.template.loading import (
     ROOT,
+    event_routes,
     functions,
     listed,
     logical_id,
@@ -52,6 +53,7 @@ def test_every_operation_is_a_function_on_its_route() -> None:
     expected = {(o.path, o.method, logical_id(o.name)) for o in OPERATIONS.values()}
     reject = logical_id("reject_unknown_route")
     assert {route for route in routes() if route[2] != reject} == expected
+    assert set(event_routes()) == expected
 
 
 def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
@@ -61,6 +63,13 @@ def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
     taken = {(operation.path, operation.method) for operation in OPERATIONS.values()}
     elsewhere = {("/", "ANY"), ("/{proxy+}", "ANY")}
     assert rejected == {(path, method) for path, _ in taken for method in METHODS} - taken | elsewhere
+
+
+def test_the_gateway_may_call_what_rejects_under_one_statement() -> None:
+    """A statement for each of its routes would outgrow the 20 KB that a function's policy may have."""
+    (permission,) = resources("AWS::Lambda::Permission").values()
+    assert permission["FunctionName"] == {"Ref": logical_id("reject_unknown_route")}
+    assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*")
 
 
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
@@ -150,7 +159,8 @@ def test_every_function_is_reached_by_somebody() -> None:
         path.read_text(encoding="utf-8") for path in (ROOT / "statemachines").glob("*.json")
     )
     for name, properties in functions().items():
-        assert properties.get("Events") or f"${{{name}Arn}}" in definitions, name
+        routed = {function for _, _, function in routes()}
+        assert properties.get("Events") or name in routed or f"${{{name}Arn}}" in definitions, name
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -24,6 +24,8 @@ MACHINES = {
     "provision": "ProvisionReservationStateMachine",
     "deprovision": "DeprovisionReservationStateMachine",
     "settle": "SettleCapacityClaimStateMachine",
+    "start_vm": "StartVmStateMachine",
+    "stop_vm": "StopVmStateMachine",
 }
 
 

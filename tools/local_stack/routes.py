@@ -4,6 +4,7 @@ The emulator drops `Method: ANY` without a word; on AWS those routes exist, so t
 Gateway's own operations. Any other route that is missing is an error: this would not be the application.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from mypy_boto3_apigateway import APIGatewayClient
 
 ACCOUNT = "000000000000"
+ANY = "ANY"
+ANY_METHOD = "x-amazon-apigateway-any-method"
+FUNCTION_IN_URI = re.compile(r"\$\{(\w+)\.Arn\}")
 
 
 @dataclass(frozen=True, order=True)
@@ -34,12 +38,21 @@ def promised(template: Path) -> list[Route]:
     """Read the routes of a built template (all intrinsics in long form), by path and method."""
     content: dict[str, Any] = yaml.safe_load(template.read_text(encoding="utf-8"))
     return sorted(
-        Route(event["Properties"]["Path"], event["Properties"]["Method"].upper(), name)
-        for name, resource in content["Resources"].items()
-        if resource["Type"] == "AWS::Serverless::Function"
-        for event in resource["Properties"].get("Events", {}).values()
-        if event["Type"] == "Api"
+        Route(path, ANY if method == ANY_METHOD else method.upper(), _function_of(operation))
+        for resource in content["Resources"].values()
+        if resource["Type"] == "AWS::Serverless::Api"
+        for path, methods in resource["Properties"]["DefinitionBody"]["paths"].items()
+        for method, operation in methods.items()
     )
+
+
+def _function_of(operation: Mapping[str, Any]) -> str:
+    """Return the logical id of the function that an operation of the definition calls."""
+    uri: str = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
+    found = FUNCTION_IN_URI.search(uri)
+    if not found:
+        raise LaunchError(f"the template has a route to something else than a function: {uri}")
+    return found[1]
 
 
 def existing(gateway: "APIGatewayClient", api: str) -> dict[str, tuple[str, frozenset[str]]]:
@@ -66,7 +79,7 @@ def complete(gateway: "APIGatewayClient", stack: Stack, template: Path) -> tuple
     missing = [
         route for route in routes if route.path not in found or route.method not in found[route.path][1]
     ]
-    unexpected = [f"{route.method} {route.path}" for route in missing if route.method != "ANY"]
+    unexpected = [f"{route.method} {route.path}" for route in missing if route.method != ANY]
     if unexpected:
         raise LaunchError(f"the emulator did not create these routes: {', '.join(unexpected)}")
     resource_ids = {path: resource_id for path, (resource_id, _) in found.items()}

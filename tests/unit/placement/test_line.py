@@ -82,3 +82,12 @@ def test_the_nth_bit_counts_set_bits_from_the_lowest() -> None:
     bits = 0b1000_0000_0000_0110_1001
 
     assert [nth_bit(bits, n) for n in range(5)] == _bits(bits)
+
+
+def test_other_claims_of_one_pod_change_its_bits_only() -> None:
+    assert line("..c.", "...").with_claims("p00", 0b0001) == line("c...", "...")
+
+
+def test_claims_of_a_pod_that_is_not_on_the_line_are_a_mistake() -> None:
+    with pytest.raises(KeyError):
+        line("...").with_claims("p01", 0)

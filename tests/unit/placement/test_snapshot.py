@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts, pod_bits
 from gpu_capacity.topology.model import Pod, PodShape
 from gpu_capacity.topology.units import shape_of
@@ -51,6 +53,27 @@ def test_a_later_reading_replaces_one_pods_ownership_only() -> None:
 
     assert after.counts().available == 4
     assert before.counts().available == 8
+
+
+@pytest.mark.parametrize("claimed", [0, 0b0101, 0b1111, 0b1_0000_0001])
+@pytest.mark.parametrize("pod_id", ["a", "b", "c"])
+def test_a_later_reading_gives_what_building_anew_would(pod_id: str, claimed: int) -> None:
+    shapes = [_shape("a"), _shape("b", 7), _shape("c", 1)]
+    owned = {name: Ownership(name, 1, claimed=0b0001) for name in "abc"}
+    later = Ownership(pod_id, 1, claimed)
+
+    seen = Snapshot.of(shapes, owned.values()).seeing(later)
+
+    assert seen == Snapshot.of(shapes, {**owned, pod_id: later}.values())
+
+
+def test_a_later_reading_of_a_pod_that_was_left_out_puts_it_back_on_the_line() -> None:
+    before = Snapshot.of([_shape("a", version=2), _shape("b")], [_free(version=1), _free(pod_id="b")])
+
+    after = before.seeing(_free(version=2))
+
+    assert not after.stale_pods
+    assert after.counts().available == 8
 
 
 def test_a_later_reading_in_another_version_makes_the_pod_stale() -> None:

@@ -5,14 +5,14 @@ The algorithm, over the line of all pods:
 1. Mark the start of every run of free units, and keep those with at least ``count`` units.
 2. None left: the request is unplaceable; count what was excluded and why.
 3. Find the shortest length ``L >= count`` that some run has: best fit leaves long runs whole.
-4. The candidates are the runs of length ``L`` exactly. Every race already lost widens them: first to runs
-   of up to twice the slack, then to every run.
+4. The candidates are the runs of length ``L`` exactly. A lost race widens them to every run that fits.
 5. Pick one candidate by the seed, uniformly.
 6. In the run, take one of its two ends by the seed, so that what remains is one run again. After a lost
    race take any slot that is a multiple of ``count`` from one end.
 
 Why random among equals: if everyone prefers the same run, all but one lose it, and most of what is written
-is refused. Why the result is valid: only free bits are kept in step 1, pods are separated by a bit that is
+is refused. Why every run after a single loss: whoever lost has company, and crowds waste the fewest writes
+that way. Why the result is valid: only free bits are kept in step 1, pods are separated by a bit that is
 never free, and the slot lies inside the run by construction.
 """
 
@@ -39,25 +39,15 @@ def place(line: Line, request: Request) -> Placement | Unplaceable:
     if not starts:
         return explain(line, count)
     draw = mix(request.seed, request.attempt)
-    candidates = _candidates(free, roomy, starts, count, request.attempt)
+    candidates = starts if request.attempt else _tightest(free, roomy, starts, count)
     first = nth_bit(candidates, draw % candidates.bit_count())
     slack = _run_length(free, first) - count
     pod, position = line.locate(first + _offset(slack, count, draw >> 32, anywhere=request.attempt > 0))
     return Placement(pod.pod_id, position, count)
 
 
-def _candidates(free: int, roomy: int, starts: int, count: int, attempt: int) -> int:
-    """Starts of the runs to choose from: the tightest ones, or more after lost races."""
-    if attempt > 1:
-        return starts
-    tightest, marked = _tightest(free, roomy, starts, count)
-    slack = tightest - count
-    limit = tightest if attempt == 0 else tightest + max(1, slack)
-    return starts & ~(marked & (at_least(free, limit + 1 - tightest) >> tightest))
-
-
-def _tightest(free: int, roomy: int, starts: int, count: int) -> tuple[int, int]:
-    """The length of the shortest of the runs at ``starts``, and the bits from which as many are set.
+def _tightest(free: int, roomy: int, starts: int, count: int) -> int:
+    """Those of the runs at ``starts`` that are shortest; ``roomy`` marks bits with ``count`` set from there.
 
     Binary lifting: the reach grows by 1, 2, 4, … while every run keeps up, then by falling powers of two.
     ``ladder[k]`` marks the bits from which ``2 ** k`` bits are set.
@@ -75,7 +65,7 @@ def _tightest(free: int, roomy: int, starts: int, count: int) -> tuple[int, int]
         narrowed = marked & ladder[exponent] >> reach
         if not starts & ~narrowed:
             reach, marked = reach + (1 << exponent), narrowed
-    return reach, marked
+    return starts & ~(marked & free >> reach)
 
 
 def _run_length(free: int, first: int) -> int:

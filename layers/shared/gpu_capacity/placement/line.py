@@ -7,8 +7,8 @@ every pod at once: the whole region is decided in tens of microseconds, with no 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -59,6 +59,25 @@ class Line:
             offsets.append(end)
             end += pod.length + 1
         return cls(ordered, tuple(offsets), _join([pod.free for pod in ordered], offsets, end))
+
+    def find(self, pod_id: str) -> int | None:
+        """The place of a pod among the pods, ``None`` where it is not on the line."""
+        index = bisect_left(self.pods, pod_id, key=lambda pod: pod.pod_id)
+        return index if index < len(self.pods) and self.pods[index].pod_id == pod_id else None
+
+    def with_claims(self, pod_id: str, claimed: int) -> Line:
+        """The line with other positions of one pod claimed. Claims beyond its positions are left out.
+
+        Raises:
+            KeyError: the pod is not on the line.
+        """
+        index = self.find(pod_id)
+        if index is None:
+            raise KeyError(pod_id)
+        before = self.pods[index]
+        after = replace(before, claimed=claimed & ((1 << before.length) - 1))
+        changed = (before.free ^ after.free) << self.offsets[index]
+        return Line((*self.pods[:index], after, *self.pods[index + 1 :]), self.offsets, self.free ^ changed)
 
     def locate(self, bit: int) -> tuple[PodBits, int]:
         """The pod and the position in it that a bit of the line stands for."""

@@ -95,8 +95,17 @@ class Snapshot:
         )
 
     def seeing(self, ownership: Ownership) -> Snapshot:
-        """The snapshot with one pod's ownership replaced by a later reading."""
-        return Snapshot.of(self.shapes.values(), {**self.owned, ownership.pod_id: ownership}.values())
+        """The snapshot with one pod's ownership replaced by a later reading.
+
+        What is known of the other pods stays as it is laid out: a claim costs the same however many pods
+        the region has.
+        """
+        owned = {**self.owned, ownership.pod_id: ownership}
+        shape = self.shapes.get(ownership.pod_id)
+        laid_out = self.line.find(ownership.pod_id) is not None
+        if not laid_out or shape is None or shape.version != ownership.version:
+            return Snapshot.of(self.shapes.values(), owned.values())
+        return Snapshot(self.shapes, owned, self.line.with_claims(ownership.pod_id, ownership.claimed))
 
     def version_of(self, pod_id: str) -> int:
         """The topology version that a placement in this pod was decided on."""

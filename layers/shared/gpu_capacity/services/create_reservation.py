@@ -220,6 +220,9 @@ def _accept(
                 else:
                     services.inventory.saw_claims(draft.region_id, draft.flavor_id, outcome.claims)
                 services.pause(attempt)
+                # Where one rival was there are others: the refused write tells of one pod only, and a read
+                # of all of them costs less than the next lost race.
+                fresh = True
     if failure is not None:
         raise failure
     raise RaceLost("other requests won every attempt")

@@ -1,0 +1,235 @@
+"""What an audit looks at, and what it may find and repair. Plain values: nothing here reads or writes.
+
+Everything is named by the item that tells it (its ``Side``), so that a finding can say which items it rests
+on, and these can be read again together before it is believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, TypeAlias
+
+from gpu_capacity.dynamodb import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpu_capacity.dynamodb.inventory_items import PodClaims
+    from gpu_capacity.dynamodb.keys import Key
+    from gpu_capacity.dynamodb.reservation_store import Tombstone
+    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.holders.reservation import Quota, Reservation
+    from gpu_capacity.topology.model import Pod
+
+
+class Table(StrEnum):
+    """The tables by what they are for."""
+
+    INVENTORY = "inventory"
+    HOLDERS = "holders"
+    SERVERS = "servers"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Side:
+    """One item: a table and a key."""
+
+    table: Table
+    pk: str
+    sk: str
+
+    @classmethod
+    def of(cls, table: Table, key: Key) -> Side:
+        """The side under a key as the stores write it."""
+        return cls(table, key["pk"]["S"], key["sk"]["S"])
+
+    @property
+    def key(self) -> Key:
+        """The key as the stores write it."""
+        return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
+
+    def __str__(self) -> str:
+        return f"{self.pk} {self.sk}"
+
+
+Holder: TypeAlias = "Reservation | CapacityClaim | Tombstone"
+Owner: TypeAlias = "bytes | dict[str, int]"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The tables, or as much of them as was read.
+
+    Attributes:
+        owners: who owns what, by claims item.
+        pods: full topology, by the *claims* item of the same pod.
+        holders: reservations and capacity claims and what is left of those that are gone, by record.
+        tags: the claim tag of each record as 16 hex digits; also of records that cannot be read.
+        shards: the partition of the sparse index that a record stands in, by record; absent for none.
+        names: the id of the claim that has a name, by name item.
+        entries: the record of the claim that stands in a queue, by queue entry.
+        quotas: limits and what is counted, by quota item.
+        servers: whether a server is on its way out, by server item.
+        occupied: whose server occupies a host and whether it is on its way out, by occupation item.
+        unreadable: items that do not decode or are of no known kind.
+    """
+
+    owners: Mapping[Side, PodClaims] = field(default_factory=dict)
+    pods: Mapping[Side, Pod] = field(default_factory=dict)
+    holders: Mapping[Side, Holder] = field(default_factory=dict)
+    tags: Mapping[Side, str] = field(default_factory=dict)
+    shards: Mapping[Side, str] = field(default_factory=dict)
+    names: Mapping[Side, str] = field(default_factory=dict)
+    entries: Mapping[Side, Side] = field(default_factory=dict)
+    quotas: Mapping[Side, Quota] = field(default_factory=dict)
+    servers: Mapping[Side, bool] = field(default_factory=dict)
+    occupied: Mapping[Side, tuple[str, bool]] = field(default_factory=dict)
+    unreadable: frozenset[Side] = frozenset()
+
+    @property
+    def knows_every_holder(self) -> bool:
+        """Whether every record was understood; only then does "nobody lists it" mean anything."""
+        return not any(
+            side.table is Table.HOLDERS and side.pk.startswith(keys.organization_partition(""))
+            for side in self.unreadable
+        )
+
+
+class Kind(StrEnum):
+    """What disagrees. Append-only: metrics, alarms and run books name these words."""
+
+    DOUBLE = "double"
+    LEAKED = "leaked"
+    ORPHANED = "orphaned"
+    CONTRADICTORY = "contradictory"
+    WRONG_HASH = "wrong_hash"
+    QUOTA_DRIFT = "quota_drift"
+    QUEUE_STALE = "queue_stale"
+    QUEUE_MISSING = "queue_missing"
+    NAME_STALE = "name_stale"
+    NAME_MISSING = "name_missing"
+    SERVER_LEAKED = "server_leaked"
+    SERVER_DISAGREES = "server_disagrees"
+    UNSETTLED_MISSING = "unsettled_missing"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePart:
+    """Free what a tag owns in a domain: nobody lists it, and no server is on its hosts.
+
+    ``owner`` is the whole attribute as read, ``hosts`` are the ids of the domain's hosts, ``tombstone`` is
+    what is left of the holder, where anything is.
+    """
+
+    pod: Side
+    position: int
+    tag: str
+    owner: Owner
+    hosts: tuple[str, ...]
+    tombstone: Side | None
+
+
+@dataclass(frozen=True, slots=True)
+class MarkPart:
+    """Mark as the holder's what its record lists and the pod shows as free.
+
+    ``owner`` is the whole attribute as read, ``hosts`` the mask that is listed, ``None`` for all.
+    """
+
+    pod: Side
+    position: int
+    tag: str
+    owner: dict[str, int] | None
+    hosts: int | None
+    record: Side
+    holder: Reservation | CapacityClaim
+
+
+@dataclass(frozen=True, slots=True)
+class SetHash:
+    """Store the hash that follows from the hardware, which must still be the version that was read."""
+
+    record: Side
+    holder: Reservation
+    hardware: Side
+    version: int
+    topology_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetUsed:
+    """Set what is counted of a quota to the recount; the holders must be as they were counted."""
+
+    quota: Side
+    used: int
+    recount: int
+    counted: tuple[tuple[Side, Reservation | CapacityClaim], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DropItem:
+    """Remove a queue entry or a name that stands for a claim which does not wait there or have it."""
+
+    item: Side
+    record: Side
+    holder: CapacityClaim | Tombstone | None
+    claim_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueue:
+    """Put a claim back into a queue, as a claim that comes back does."""
+
+    entry: Side
+    record: Side
+    holder: CapacityClaim
+    zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Register:
+    """Give a claim its name again, if nobody else has it."""
+
+    name: Side
+    record: Side
+    holder: CapacityClaim
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Let the sparse index show an unsettled record again."""
+
+    record: Side
+    holder: Reservation | CapacityClaim
+    shard: str
+
+
+Repair: TypeAlias = ReleasePart | MarkPart | SetHash | SetUsed | DropItem | Enqueue | Register | Index
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A disagreement.
+
+    Attributes:
+        kind: what disagrees.
+        subject: where; together with the kind it says which finding this is.
+        message: how it disagrees, for people.
+        sides: the items that it rests on. Read together, they must show it again.
+        repair: what would put it right beyond doubt, if anything would.
+        certain: false for what an operator may want to know and no rule forbids.
+    """
+
+    kind: Kind
+    subject: str
+    message: str
+    sides: tuple[Side, ...]
+    repair: Repair | None = None
+    certain: bool = True
+
+    @property
+    def identity(self) -> tuple[Kind, str, bool]:
+        """Equal for two sightings of the same thing."""
+        return self.kind, self.subject, self.certain

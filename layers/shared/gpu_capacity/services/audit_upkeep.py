@@ -1,0 +1,204 @@
+"""What has to agree besides capacity: quotas, queues, names, servers and the index. Pure.
+
+See `audit_rules` for how rules are run.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.audit_facts import (
+    DropItem,
+    Enqueue,
+    Facts,
+    Finding,
+    Index,
+    Kind,
+    Register,
+    SetUsed,
+    Side,
+    Table,
+)
+from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim, ClaimStatus
+from gpu_capacity.holders.reservation import UNSETTLED, Reservation, Status
+from gpu_capacity.services.audit_rules import capacity_findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_capacity.dynamodb.audit_facts import Holder
+
+_COUNTED_MAX = 99
+"""A transaction takes 100 actions: the quota and these."""
+
+
+def findings_of(facts: Facts) -> list[Finding]:
+    """Everything that disagrees, in a fixed order."""
+    found = [
+        *capacity_findings(facts),
+        *_quotas(facts),
+        *_queues(facts),
+        *_names(facts),
+        *_servers(facts),
+        *_index(facts),
+        *(Finding(Kind.UNREADABLE, str(side), "cannot be understood", (side,)) for side in facts.unreadable),
+    ]
+    return sorted(found, key=lambda finding: finding.identity)
+
+
+def _quotas(facts: Facts) -> Iterator[Finding]:
+    """A count that is not the sum over the holders that are marked as counted."""
+    counted: dict[Side, list[tuple[Side, Reservation | CapacityClaim]]] = defaultdict(list)
+    for record, holder in sorted(facts.holders.items()):
+        if not isinstance(holder, Tombstone) and holder.counted:
+            subject = holder.accelerator if isinstance(holder, Reservation) else QUOTA_SUBJECT
+            counted[Side.of(Table.HOLDERS, keys.quota(holder.organization_id, subject))].append(
+                (record, holder)
+            )
+    # One record that cannot be read may be what is missing from the sum.
+    unclear = {side.pk for side in facts.unreadable}
+    for side in sorted(counted.keys() | facts.quotas.keys()):
+        holders = counted.get(side, [])
+        quota = facts.quotas.get(side)
+        recount = sum(_amount(holder) for _, holder in holders)
+        if side.pk in unclear or (quota is not None and quota.used == recount):
+            continue
+        repair = None
+        if quota is not None and len(holders) <= _COUNTED_MAX:
+            repair = SetUsed(side, quota.used, recount, tuple(holders))
+        used = f"{quota.used} counted" if quota else "there is no quota"
+        yield Finding(
+            Kind.QUOTA_DRIFT, str(side), f"{used}, the holders add up to {recount}", (side,), repair
+        )
+
+
+def _amount(holder: Reservation | CapacityClaim) -> int:
+    return holder.count if isinstance(holder, Reservation) else holder.instance_count
+
+
+def _queues(facts: Facts) -> Iterator[Finding]:
+    """Entries of claims that do not wait there, and claims that wait and have no entry."""
+    waiting: dict[Side, tuple[Side, CapacityClaim, str]] = {}
+    for record, holder in facts.holders.items():
+        if isinstance(holder, CapacityClaim):
+            for zone in holder.waits_in:
+                key = keys.queued(
+                    zone, holder.instance_id, holder.created_ms, (holder.organization_id, holder.id)
+                )
+                waiting[Side.of(Table.HOLDERS, key)] = (record, holder, zone)
+    for entry, record in facts.entries.items():
+        if entry not in waiting and record not in facts.unreadable:
+            yield Finding(
+                Kind.QUEUE_STALE,
+                str(entry),
+                "the claim does not wait there",
+                (entry, record),
+                _drop(entry, record, facts.holders.get(record)),
+            )
+    for entry, (record, holder, zone) in waiting.items():
+        if facts.entries.get(entry) != record and entry not in facts.unreadable:
+            taken = entry in facts.entries
+            yield Finding(
+                Kind.QUEUE_MISSING,
+                str(entry),
+                "the claim waits there and has no entry",
+                (entry, record),
+                None if taken else Enqueue(entry, record, holder, zone),
+            )
+
+
+def _names(facts: Facts) -> Iterator[Finding]:
+    """Names of claims that are gone or have another one, and claims without their name."""
+    having: dict[Side, Side] = {}
+    for name, claim_id in facts.names.items():
+        organization = name.pk.removeprefix(keys.organization_partition(""))
+        record = Side.of(Table.HOLDERS, keys.capacity_claim(organization, claim_id))
+        holder = facts.holders.get(record)
+        if isinstance(holder, CapacityClaim) and _name_of(holder) == name:
+            having[name] = record
+        elif record not in facts.unreadable:
+            yield Finding(
+                Kind.NAME_STALE,
+                str(name),
+                "stands for a claim that is gone or has another name",
+                (name, record),
+                _drop(name, record, holder),
+            )
+    for record, holder in facts.holders.items():
+        if not isinstance(holder, CapacityClaim):
+            continue
+        name = _name_of(holder)
+        if name in facts.unreadable or having.get(name) == record:
+            continue
+        message = "another claim has the name" if name in having else "nobody stands for the claim's name"
+        repair = None if name in facts.names else Register(name, record, holder)
+        yield Finding(Kind.NAME_MISSING, str(record), message, (record, name), repair)
+
+
+def _name_of(claim: CapacityClaim) -> Side:
+    return Side.of(Table.HOLDERS, keys.claim_name(claim.organization_id, claim.name))
+
+
+def _drop(item: Side, record: Side, holder: Holder | None) -> DropItem | None:
+    if isinstance(holder, Reservation):
+        return None
+    return DropItem(item, record, holder, record.sk.removeprefix(keys.CLAIM_PREFIX))
+
+
+def _servers(facts: Facts) -> Iterator[Finding]:
+    """Servers of holders that are gone or have given up, and hosts that are not occupied by theirs."""
+    owners = {
+        holder.server_owner: record
+        for record, holder in facts.holders.items()
+        if isinstance(holder, Reservation)
+    }
+    for server, going in sorted(facts.servers.items()):
+        owner = server.pk.removeprefix(keys.servers_partition(""))
+        host = server.sk.removeprefix(keys.HOST_PREFIX)
+        if going:
+            continue
+        record = owners.get(owner)
+        holder = facts.holders.get(record) if record else None
+        # Teardown asks the provider for servers and takes whatever it finds, so until its end all is well.
+        live = isinstance(holder, Reservation) and holder.status is not Status.ERROR
+        if not live and (record or _may_be_gone(facts, owner)):
+            sides = (server, record) if record else (server,)
+            yield Finding(Kind.SERVER_LEAKED, str(server), "the server's holder does not live", sides)
+        occupation = Side.of(Table.SERVERS, keys.occupied_host(host))
+        if facts.occupied.get(occupation) != (owner, False) and occupation not in facts.unreadable:
+            yield Finding(
+                Kind.SERVER_DISAGREES, str(server), "its host is not occupied by it", (server, occupation)
+            )
+    for occupation, (owner, going) in sorted(facts.occupied.items()):
+        host = occupation.pk.removeprefix(keys.HOST_PREFIX)
+        server = Side.of(Table.SERVERS, keys.server(owner, host))
+        if not going and server not in facts.servers and server not in facts.unreadable:
+            yield Finding(
+                Kind.SERVER_DISAGREES, str(occupation), "no server occupies it", (occupation, server)
+            )
+
+
+def _may_be_gone(facts: Facts, owner: str) -> bool:
+    """Whether no record of the id in a server's name was left unread."""
+    return facts.knows_every_holder or not any(
+        owner.startswith(side.sk.removeprefix(keys.RESERVATION_PREFIX)) for side in facts.unreadable
+    )
+
+
+def _index(facts: Facts) -> Iterator[Finding]:
+    """Records with work to do that the sparse index does not show: no schedule would ever find them."""
+    for record, holder in facts.holders.items():
+        match holder:
+            case Reservation() if holder.status in UNSETTLED:
+                shard = keys.unsettled_shard(holder.id)
+            case CapacityClaim() if holder.status is ClaimStatus.DELETING or holder.surplus:
+                shard = str(int(holder.tag, 16) % keys.UNSETTLED_SHARDS)
+            case _:
+                continue
+        if facts.shards.get(record) not in keys.unsettled_shards():
+            message = f"{holder.status}, and not in the index of what is unsettled"
+            repair = Index(record, holder, shard)
+            yield Finding(Kind.UNSETTLED_MISSING, str(record), message, (record,), repair)

@@ -1,0 +1,154 @@
+"""A service with a bit of everything, and ways to corrupt it by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
+from gpu_capacity.dynamodb.client import decode, encode, encode_value
+from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.services.audit import Audit, audit_holders
+from gpu_capacity.services.capacity_claims import Resources, create_capacity_claim
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.quotas import QuotaBook
+from tests.support import lifecycle
+from tests.support.world import (
+    GB300,
+    HOLDERS,
+    INSTANCE_TYPE,
+    INVENTORY,
+    ORGANIZATION,
+    REGION,
+    SERVERS,
+    World,
+    caller,
+    pod,
+    rack,
+    request,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_capacity.dynamodb.keys import Key
+    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.services.audit import AuditReport
+
+CLAIM_ID: Final = "11111111-2222-4333-8444-555555555555"
+STRANGER: Final = bytes.fromhex("c0ffee00c0ffee00")
+TABLES: Final = Tables(INVENTORY, HOLDERS, SERVERS)
+
+
+class Scene:
+    """Two pods of racks of two hosts; quotas; a provisioned and a pending reservation; two claims.
+
+    The first claim has all it asks for, the second, which waits for more than there is, stands in a queue.
+    Nothing is free but pod3, whose racks are cordoned.
+    """
+
+    def __init__(self) -> None:
+        cordoned = replace(pod("pod3", 2), domains=tuple(rack("pod3", n, cordoned=True) for n in range(2)))
+        self.world = World(pods=(pod("pod1", 4), pod("pod2", 3), cordoned))
+        self.db = self.world.db
+        services = self.world.services
+        book = QuotaBook(services.reservations, services.claims, self.world.telemetry, "operator")
+        book.set(ORGANIZATION, "GB300", 10)
+        book.set(ORGANIZATION, "instances", 100)
+        self.provisioned = self._reserve(2, "first")
+        lifecycle.provision(self.world, self.provisioned)
+        self.pending = self._reserve(1, "second")
+        self.small = self._claim(1, "small", CLAIM_ID)
+        self.waiting = self._claim(50, "waiting", None)
+
+    def _reserve(self, count: int, key: str) -> str:
+        made = create_reservation(self.world.services, caller(), request(count), idempotency_key=key)
+        return made.reservation.id
+
+    def _claim(self, count: int, name: str, claim_id: str | None) -> str:
+        wanted = Resources(INSTANCE_TYPE, count, (REGION,), "CAPACITY_TYPE_CUSTOMER")
+        return create_capacity_claim(self.world.services, caller(), wanted, name=name, claim_id=claim_id).id
+
+    # Looking
+
+    def reservation(self, reservation_id: str | None = None) -> Reservation:
+        return lifecycle.stored(self.world, reservation_id or self.provisioned)
+
+    def claim(self, claim_id: str | None = None) -> CapacityClaim:
+        found = self.world.services.claims.get(ORGANIZATION, claim_id or self.small)
+        assert found is not None
+        return found
+
+    def item(self, table: str, key: Key) -> dict[str, Any]:
+        """An item as plain values."""
+        return decode(self.db.get_item(TableName=table, Key=key)["Item"])
+
+    def first_domain(self) -> tuple[Key, str]:
+        """The pod and the attribute of the provisioned reservation's first domain."""
+        placement = self.reservation().placement
+        assert placement is not None
+        return pod_key(placement.pod_id), keys.domain_attribute(placement.start)
+
+    def claimed_domain(self) -> tuple[Key, str]:
+        """The same of the small claim."""
+        allocation = self.claim().allocations[0]
+        return pod_key(allocation.pod_id), keys.domain_attribute(allocation.position)
+
+    # Corrupting
+
+    def set(self, table: str, key: Key, **attributes: Any) -> None:
+        """Change attributes of an item by hand; ``None`` removes one."""
+        names = {f"#{name}": name for name in attributes}
+        values = {f":{name}": encode_value(v) for name, v in attributes.items() if v is not None}
+        sets = ", ".join(f"#{name} = :{name}" for name, v in attributes.items() if v is not None)
+        removes = ", ".join(f"#{name}" for name, v in attributes.items() if v is None)
+        expression = (f"SET {sets}" if sets else "") + (f" REMOVE {removes}" if removes else "")
+        more = {"ExpressionAttributeValues": values} if values else {}
+        self.db.update_item(
+            TableName=table,
+            Key=key,
+            UpdateExpression=expression.strip(),
+            ExpressionAttributeNames=names,
+            **more,
+        )
+
+    def put(self, table: str, key: Key, **attributes: Any) -> None:
+        self.db.put_item(TableName=table, Item=key | encode(attributes))
+
+    def delete(self, table: str, key: Key) -> None:
+        self.db.delete_item(TableName=table, Key=key)
+
+    # Auditing
+
+    def store(self, page_items: int | None = None) -> AuditStore:
+        return AuditStore(AuditDatabase(self.db), TABLES, self.world.pause, page_items)
+
+    def auditor(self, page_items: int | None = None) -> Audit:
+        return Audit(self.store(page_items), self.world.telemetry, self.world.clock, self.world.pause)
+
+    def audit(self, *, fix: bool = False, page_items: int | None = None) -> AuditReport:
+        return audit_holders(self.auditor(page_items), fix=fix)
+
+
+def pod_key(pod_id: str) -> Key:
+    return keys.claims(REGION, GB300.id, pod_id)
+
+
+def tag(reservation_id: str) -> bytes:
+    return claim_tag(reservation_id)
+
+
+def found(report: AuditReport) -> list[str]:
+    """The kinds that were found, in order, each as often as it was."""
+    return sorted(one.finding.kind.value for one in report.reported)
+
+
+def results(report: AuditReport) -> set[str]:
+    """What became of the findings."""
+    return {one.result.value for one in report.reported}
+
+
+def subjects(report: AuditReport) -> Iterable[str]:
+    return [one.finding.subject for one in report.reported]

@@ -1,0 +1,54 @@
+"""A service small enough that every order of calls can be gone through."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
+from gpu_capacity.dynamodb.client import decode, encode, encode_value
+from gpu_capacity.services.audit import Audit
+from tests.audit.scene import STRANGER, TABLES, pod_key
+from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.keys import Key
+
+
+class Small:
+    """One pod of three racks; the organization's instances and units are limited, and none is used."""
+
+    def __init__(self) -> None:
+        self.world = World(pods=(pod("pod1", 3),))
+        for subject in ("GB300", "instances"):
+            item = keys.quota(ORGANIZATION, subject) | encode({"limit": 100, "used": 0})
+            self.world.db.put_item(TableName=HOLDERS, Item=item)
+        self.owned: list[str] = []
+
+    def auditor(self, page_items: int | None = None) -> Audit:
+        world = self.world
+        store = AuditStore(AuditDatabase(world.db), TABLES, world.pause, page_items)
+        return Audit(store, world.telemetry, world.clock, world.pause)
+
+    def leak(self, pod_id: str = "pod1") -> None:
+        """Have nobody own the first free domain."""
+        taken = self.item(INVENTORY, pod_key(pod_id))
+        free = next(f"d{position}" for position in range(3) if f"d{position}" not in taken)
+        self.world.db.update_item(
+            TableName=INVENTORY,
+            Key=pod_key(pod_id),
+            UpdateExpression=f"SET {free} = :tag",
+            ExpressionAttributeValues={":tag": encode_value(STRANGER)},
+        )
+
+    def drift(self) -> None:
+        """Count one instance too many."""
+        self.world.db.update_item(
+            TableName=HOLDERS,
+            Key=keys.quota(ORGANIZATION, "instances"),
+            UpdateExpression="SET used = used + :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+
+    def item(self, table: str, key: Key) -> dict[str, Any]:
+        return decode(self.world.db.get_item(TableName=table, Key=key)["Item"])

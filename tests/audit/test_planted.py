@@ -1,0 +1,87 @@
+"""Every kind of corruption is found; what is provably safe is repaired, and nothing else is touched."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.dynamodb.audit_facts import Kind
+from tests.audit import planted
+from tests.audit.planted import PLANTED, Planted
+from tests.audit.scene import Scene, found, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_service_that_is_well_is_clean(scene: Scene) -> None:
+    report = scene.audit()
+    assert report.is_clean
+    assert (report.reported, report.notices, report.unjudged) == ((), (), ())
+
+
+@pytest.mark.parametrize("case", PLANTED, ids=str)
+def test_what_is_planted_is_found_and_nothing_else(scene: Scene, case: Planted) -> None:
+    case.plant(scene)
+    before = scene.db.dump()
+    report = scene.audit()
+    assert found(report) == sorted(case.kinds)
+    assert not report.is_clean
+    assert scene.db.dump() == before
+
+
+@pytest.mark.parametrize("case", PLANTED, ids=str)
+def test_what_is_provably_safe_is_repaired_and_audited(scene: Scene, case: Planted) -> None:
+    case.plant(scene)
+    scene.world.telemetry.audits.clear()
+    report = scene.audit(fix=True)
+    assert report.is_clean == case.repaired
+    assert scene.audit().is_clean == case.repaired
+    repairs = [line for line in scene.world.telemetry.audits if line.outcome == "repaired"]
+    assert len(repairs) == sum(one.result.value == "repaired" for one in report.reported)
+    assert all(line.actor == "schedule:audit" for line in repairs)
+
+
+@pytest.mark.parametrize("case", [p for p in PLANTED if not p.repaired], ids=str)
+def test_a_second_fix_finds_nothing_more_to_do(scene: Scene, case: Planted) -> None:
+    case.plant(scene)
+    scene.audit(fix=True)
+    before = scene.db.dump()
+    assert "repaired" not in results(scene.audit(fix=True))
+    assert scene.db.dump() == before
+
+
+@pytest.mark.parametrize(
+    "plant", [planted.an_entry_stands_for_another_claim, planted.two_claims_have_one_name]
+)
+def test_what_could_only_be_refused_is_not_even_tried(scene: Scene, plant: Callable[[Scene], None]) -> None:
+    plant(scene)
+    assert "refused" not in results(scene.audit(fix=True))
+
+
+def test_every_kind_is_planted() -> None:
+    assert {kind for case in PLANTED for kind in case.kinds} == set(Kind)
+
+
+def test_each_finding_is_counted_by_its_kind(scene: Scene) -> None:
+    planted.a_pending_reservation_is_not_in_the_index(scene)
+    planted.a_deleted_claim_is_not_in_the_index(scene)
+    planted.a_name_is_left_of_a_claim(scene)
+    scene.audit()
+    counts = scene.world.telemetry.counts
+    assert counts["AuditFindings:unsettled_missing"] == 2
+    assert counts["AuditFindings:name_stale"] == 1
+    assert counts["AuditsRun"] == 1
+
+
+def test_what_is_repaired_is_not_counted_as_found(scene: Scene) -> None:
+    planted.a_name_is_left_of_a_claim(scene)
+    scene.audit(fix=True)
+    assert "AuditFindings" not in scene.world.telemetry.counts
+    assert scene.world.telemetry.counts["AuditRepairs"] == 1

@@ -1,0 +1,200 @@
+"""The rules over plain values: no database, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind, ReleasePart, Side, Table
+from gpu_capacity.dynamodb.inventory_items import PodClaims
+from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.reservation import Quota, Reservation, Status
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.services.audit_upkeep import findings_of
+from gpu_capacity.topology.units import topology_hash
+from tests.support.world import GB300, ORGANIZATION, PROJECT, REGION, pod
+
+ID = "d0d457bf-39a1-490a-8d72-97f0009aee43"
+POD = pod("pod1", 4)
+CLAIMS = Side.of(Table.INVENTORY, keys.claims(REGION, GB300.id, "pod1"))
+RECORD = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, ID))
+QUOTA = Side.of(Table.HOLDERS, keys.quota(ORGANIZATION, "GB300"))
+TAG = claim_tag(ID)
+
+RESERVATION = Reservation(
+    id=ID,
+    organization_id=ORGANIZATION,
+    project_id=PROJECT,
+    name="training",
+    description=None,
+    tags=(),
+    region_id=REGION,
+    accelerator="GB300",
+    unit="NVL72",
+    count=2,
+    flavor_id=GB300.id,
+    hosts_per_unit=2,
+    placement=Placement("pod1", 1, 2),
+    topology_hash=topology_hash((REGION, "GB300", "NVL72"), "pod1", POD.between(1, 2)),
+    status=Status.PROVISIONED,
+    created_at=1_780_000_000,
+    created_by="john.doe@example.com",
+    fingerprint="f",
+    keyed=False,
+    counted=True,
+)
+WELL = Facts(
+    owners={CLAIMS: PodClaims("pod1", 1, {1: TAG, 2: TAG})},
+    pods={CLAIMS: POD},
+    holders={RECORD: RESERVATION},
+    tags={RECORD: TAG.hex()},
+    quotas={QUOTA: Quota(ORGANIZATION, "GB300", 4, 2)},
+)
+
+
+def _owning(owners: dict[int, bytes | dict[str, int]], **changes: object) -> Facts:
+    return replace(WELL, owners={CLAIMS: PodClaims("pod1", 1, owners)}, **changes)  # type: ignore[arg-type]
+
+
+def _holding(**changes: object) -> Facts:
+    return replace(WELL, holders={RECORD: replace(RESERVATION, **changes)})  # type: ignore[arg-type]
+
+
+def _kinds(facts: Facts) -> list[Kind]:
+    return [finding.kind for finding in findings_of(facts)]
+
+
+def test_facts_that_agree_make_no_finding() -> None:
+    assert findings_of(WELL) == []
+    assert findings_of(Facts()) == []
+
+
+def test_the_order_of_reading_makes_no_difference() -> None:
+    facts = _owning({0: b"12345678", 3: b"87654321"})
+    turned = replace(facts, owners={CLAIMS: PodClaims("pod1", 1, {3: b"87654321", 0: b"12345678"})})
+    assert findings_of(facts) == findings_of(turned)
+
+
+def _leak(facts: Facts) -> Finding:
+    (finding,) = findings_of(facts)
+    assert finding.kind is Kind.LEAKED
+    return finding
+
+
+def test_a_leak_of_a_holder_that_is_gone_may_be_freed() -> None:
+    finding = _leak(_owning({0: b"12345678", 1: TAG, 2: TAG}))
+    assert isinstance(finding.repair, ReleasePart)
+    assert (finding.repair.position, finding.repair.tag) == (0, b"12345678".hex())
+    assert finding.repair.hosts == ("pod1-rack00-tray00", "pod1-rack00-tray01")
+
+
+def test_a_tombstone_is_a_holder_that_is_gone() -> None:
+    facts = replace(WELL, holders={RECORD: Tombstone("f")}, quotas={})
+    found = findings_of(facts)
+    assert [f.kind for f in found] == [Kind.LEAKED, Kind.LEAKED]
+    assert all(isinstance(f.repair, ReleasePart) and f.repair.tombstone == RECORD for f in found)
+
+
+def test_a_leak_of_a_living_holder_is_left_to_people() -> None:
+    assert _leak(_owning({0: TAG, 1: TAG, 2: TAG})).repair is None
+
+
+def test_a_leak_on_unknown_hardware_is_left_to_people() -> None:
+    assert _leak(_owning({9: b"12345678", 1: TAG, 2: TAG})).repair is None
+
+
+def test_while_a_record_is_not_understood_nobody_is_called_gone() -> None:
+    unknown = Side(Table.HOLDERS, keys.organization_partition(ORGANIZATION), "RENTAL#1")
+    facts = _owning({0: b"12345678", 1: TAG, 2: TAG}, unreadable=frozenset({unknown}))
+    assert _kinds(facts) == [Kind.UNREADABLE]
+
+
+def test_a_map_of_parts_is_no_domain_of_a_reservation() -> None:
+    assert _kinds(_owning({1: {TAG.hex(): 3}, 2: TAG})) == [Kind.LEAKED, Kind.ORPHANED]
+
+
+# Hashes: what can be decided
+
+
+def test_a_hash_that_differs_is_wrong_while_the_pod_has_never_changed() -> None:
+    (finding,) = findings_of(_holding(topology_hash=f"sha256:{'0' * 64}"))
+    assert (finding.kind, finding.certain) == (Kind.WRONG_HASH, True)
+
+
+@pytest.mark.parametrize("stored", [None, "", "sha256:", f"sha256:{'g' * 64}", f"md5:{'0' * 64}"])
+def test_what_is_no_hash_is_wrong_whatever_the_pod_went_through(stored: str | None) -> None:
+    facts = replace(_holding(topology_hash=stored), pods={CLAIMS: replace(POD, version=7)})
+    (finding,) = findings_of(facts)
+    assert (finding.kind, finding.certain) == (Kind.WRONG_HASH, True)
+
+
+def test_a_hash_that_differs_proves_nothing_once_the_pod_has_changed() -> None:
+    facts = replace(_holding(topology_hash=f"sha256:{'0' * 64}"), pods={CLAIMS: replace(POD, version=2)})
+    (finding,) = findings_of(facts)
+    assert (finding.certain, finding.repair) == (False, None)
+
+
+def test_a_hash_is_not_put_right_where_the_pod_denies_the_claim() -> None:
+    facts = replace(_holding(topology_hash=None), owners={CLAIMS: PodClaims("pod1", 1, {1: TAG})})
+    wrong = next(f for f in findings_of(facts) if f.kind is Kind.WRONG_HASH)
+    assert wrong.repair is None
+
+
+def test_without_its_topology_a_hash_is_not_judged() -> None:
+    assert findings_of(replace(_holding(topology_hash=None), pods={})) == []
+
+
+# Quotas
+
+
+def test_holders_that_are_not_counted_do_not_count() -> None:
+    assert findings_of(replace(_holding(counted=False), quotas={})) == []
+
+
+def test_more_holders_than_a_transaction_takes_are_left_to_people() -> None:
+    ids = [f"a{n:07}-39a1-490a-8d72-97f0009aee43" for n in range(100)]
+    sides = [Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, i)) for i in ids]
+    holders = {
+        side: replace(RESERVATION, id=i, placement=None, status=Status.ERROR)
+        for side, i in zip(sides, ids, strict=True)
+    }
+    tags = {side: claim_tag(i).hex() for side, i in zip(sides, ids, strict=True)}
+    few = dict(list(holders.items())[:99])
+    for some, safe in ((few, True), (holders, False)):
+        (finding,) = findings_of(Facts(holders=some, tags=tags, quotas=WELL.quotas))
+        assert (finding.kind, finding.repair is not None) == (Kind.QUOTA_DRIFT, safe)
+
+
+# Corners of pods and servers
+
+
+def test_a_part_without_hosts_leaks_the_whole_domain() -> None:
+    """It sells to nobody: a domain with any attribute is not free for a reservation."""
+    assert _leak(_owning({0: {"00" * 8: 0}, 1: TAG, 2: TAG})).repair is not None
+
+
+@pytest.mark.parametrize(
+    ("occupation", "kinds"),
+    [
+        ((RESERVATION.server_owner, False), []),
+        ((RESERVATION.server_owner, True), [Kind.SERVER_DISAGREES]),
+        (("somebody-1", False), [Kind.SERVER_DISAGREES, Kind.SERVER_DISAGREES]),
+        (None, [Kind.SERVER_DISAGREES]),
+    ],
+)
+def test_a_server_and_the_occupation_of_its_host_agree(
+    occupation: tuple[str, bool] | None, kinds: list[Kind]
+) -> None:
+    server = Side.of(Table.SERVERS, keys.server(RESERVATION.server_owner, "tray"))
+    host = Side.of(Table.SERVERS, keys.occupied_host("tray"))
+    facts = replace(WELL, servers={server: False}, occupied={host: occupation} if occupation else {})
+    assert _kinds(facts) == kinds
+
+
+def test_a_server_that_is_going_away_is_well_whoever_had_it() -> None:
+    server = Side.of(Table.SERVERS, keys.server("somebody-1", "tray"))
+    host = Side.of(Table.SERVERS, keys.occupied_host("tray"))
+    assert findings_of(replace(WELL, servers={server: True}, occupied={host: ("somebody-1", True)})) == []

@@ -1,0 +1,281 @@
+"""Who may do what: every operation for everybody, and nothing to be learned about what is not one's own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from tests.functional.authority import STRANGERS_ORGANIZATION
+from tests.hostile.forgeries import FORGERIES, expired
+from tests.hostile.service import (
+    ABSENT,
+    CLAIMS,
+    HIDDEN,
+    PEOPLE,
+    RESERVATIONS,
+    UNITS,
+    VERSION,
+    Ask,
+    Service,
+    claim_body,
+    reservation_body,
+)
+from tests.support.world import ORGANIZATION
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer
+
+IN_ORGANIZATION: Final = (("organizationID", ORGANIZATION),)
+FOR_ORGANIZATION: Final = (("x-organization-id", ORGANIZATION),)
+
+# A path names the owner's reservation or claim by these words.
+ASKS: Final[dict[str, Ask]] = {
+    "create_reservation": Ask("POST", RESERVATIONS, json.dumps(reservation_body())),
+    "create_reservation (dry run)": Ask(
+        "POST", RESERVATIONS, json.dumps(reservation_body()), (("dryRun", "true"),)
+    ),
+    "list_reservations": Ask("GET", RESERVATIONS),
+    "get_reservation": Ask("GET", f"{RESERVATIONS}/reservation of owner"),
+    "get_reservation (organization named)": Ask(
+        "GET", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
+    ),
+    "delete_reservation": Ask("DELETE", f"{RESERVATIONS}/reservation of owner"),
+    "delete_reservation (organization named)": Ask(
+        "DELETE", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
+    ),
+    "list_reservation_units": Ask("GET", UNITS),
+    "get_version": Ask("GET", VERSION),
+    "create_capacity_claim": Ask("POST", CLAIMS, json.dumps(claim_body())),
+    "create_capacity_claim (organization named)": Ask(
+        "POST", CLAIMS, json.dumps(claim_body()), headers=FOR_ORGANIZATION
+    ),
+    "list_capacity_claims": Ask("GET", CLAIMS),
+    "list_capacity_claim_parameters": Ask("GET", f"{CLAIMS}/parameters"),
+    "get_capacity_claim": Ask("GET", f"{CLAIMS}/claim of owner"),
+    "update_capacity_claim": Ask(
+        "PATCH", f"{CLAIMS}/claim of owner", json.dumps(claim_body(instanceCount=2))
+    ),
+    "delete_capacity_claim": Ask("DELETE", f"{CLAIMS}/claim of owner"),
+}
+
+# owner, other project, other organization, reader, operator
+EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
+    "create_reservation": (202, 403, 403, 403, 403),
+    "create_reservation (dry run)": (200, 403, 403, 403, 403),
+    "list_reservations": (200, 200, 200, 200, 200),
+    "get_reservation": (200, 404, 404, 200, 404),
+    "get_reservation (organization named)": (200, 404, 404, 200, 200),
+    "delete_reservation": (202, 404, 404, 403, 404),
+    "delete_reservation (organization named)": (202, 404, 404, 403, 202),
+    "list_reservation_units": (200, 200, 200, 200, 200),
+    "get_version": (200, 200, 200, 200, 200),
+    # Claims belong to organizations and know no projects; without a name it is the token's organization.
+    "create_capacity_claim": (200, 200, 200, 403, 403),
+    "create_capacity_claim (organization named)": (200, 200, 403, 403, 403),
+    "list_capacity_claims": (200, 200, 200, 200, 200),
+    "list_capacity_claim_parameters": (200, 200, 200, 200, 200),
+    "get_capacity_claim": (200, 200, 404, 200, 404),
+    "update_capacity_claim": (200, 200, 404, 403, 403),
+    "delete_capacity_claim": (200, 200, 404, 403, 403),
+}
+PUBLIC: Final = {"get_version"}
+STRANGERS: Final = ("expired", *FORGERIES, "none")
+
+
+def _ask(service: Service, name: str) -> Ask:
+    ask = ASKS[name]
+    prefix, _, last = ask.path.rpartition("/")
+    return ask.to(f"{prefix}/{service.ids[last]}") if last in service.ids else ask
+
+
+def _authorization(service: Service, stranger: str) -> str | None:
+    authority = service.stage.authority
+    if stranger == "none":
+        return None
+    return f"Bearer {expired(authority) if stranger == 'expired' else FORGERIES[stranger](authority)}"
+
+
+def test_every_operation_is_in_the_matrix() -> None:
+    assert {name.partition(" ")[0] for name in ASKS} == set(OPERATIONS)
+    assert set(EXPECTED) == set(ASKS)
+    assert len(FORGERIES) == 8
+
+
+@pytest.mark.parametrize("operation", ASKS)
+@pytest.mark.parametrize("person", PEOPLE)
+def test_each_may_do_what_they_may(service: Service, operation: str, person: str) -> None:
+    before = service.db.dump()
+    answer = service.sent_by(_ask(service, operation), person)
+    assert answer.status == EXPECTED[operation][list(PEOPLE).index(person)], answer
+    if answer.status >= 400:
+        assert service.db.dump() == before
+
+
+@pytest.mark.parametrize("operation", ASKS)
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_nobody_gets_in_without_a_good_token(service: Service, operation: str, stranger: str) -> None:
+    before = service.db.dump()
+    answer = service.send(_ask(service, operation), _authorization(service, stranger))
+    assert answer.status == (200 if operation in PUBLIC else 401), answer
+    assert ("www-authenticate" in answer.headers) == (operation not in PUBLIC)
+    assert service.db.dump() == before
+
+
+def test_all_who_do_not_get_in_are_told_the_same(service: Service) -> None:
+    """How a token was forged, and whether the thing exists, makes no difference."""
+    for method, path in (
+        ("GET", RESERVATIONS),
+        ("DELETE", RESERVATIONS),
+        ("GET", CLAIMS),
+        ("DELETE", CLAIMS),
+    ):
+        thing = "reservation of owner" if path == RESERVATIONS else "claim of owner"
+        answers = {
+            (answer.status, answer.text, tuple(sorted(answer.headers.items())))
+            for last in (service.ids[thing], ABSENT)
+            for stranger in STRANGERS
+            if stranger != "none"
+            for answer in [service.send(Ask(method, f"{path}/{last}"), _authorization(service, stranger))]
+        }
+        assert len(answers) == 1
+
+
+# What is not one's own
+
+
+THINGS: Final = {
+    "GET reservation": Ask("GET", RESERVATIONS),
+    "GET reservation, organization named": Ask(
+        "GET", RESERVATIONS, query=(("organizationID", STRANGERS_ORGANIZATION),)
+    ),
+    "DELETE reservation": Ask("DELETE", RESERVATIONS),
+    "DELETE reservation, organization named": Ask(
+        "DELETE", RESERVATIONS, query=(("organizationID", STRANGERS_ORGANIZATION),)
+    ),
+    "GET claim": Ask("GET", CLAIMS),
+    "DELETE claim": Ask("DELETE", CLAIMS),
+    "PATCH claim": Ask("PATCH", CLAIMS, json.dumps(claim_body(instanceCount=2))),
+    "PATCH claim, same": Ask("PATCH", CLAIMS, json.dumps(claim_body())),
+    "PATCH claim, forbidden change": Ask("PATCH", CLAIMS, json.dumps(claim_body(instanceId="other"))),
+    "PATCH claim, unknown zone": Ask("PATCH", CLAIMS, json.dumps(claim_body(zones=["nowhere"]))),
+    "PATCH claim, no zones": Ask("PATCH", CLAIMS, json.dumps(claim_body(zones=[]))),
+    "PATCH claim, not JSON": Ask("PATCH", CLAIMS, "{"),
+}
+
+
+def _looked(service: Service, ask: Ask, person: str) -> tuple[Answer, object]:
+    """The answer, and how often the database was asked for it: time tells tales, too."""
+    before = dict(service.db.requests)
+    answer = service.sent_by(ask, person)
+    calls = {name: count - before.get(name, 0) for name, count in service.db.requests.items()}
+    return answer, calls
+
+
+@pytest.mark.parametrize("what", THINGS)
+@pytest.mark.parametrize("person", ["owner", "other project", "reader"])
+def test_a_foreign_id_is_answered_as_one_that_does_not_exist(
+    service: Service, what: str, person: str
+) -> None:
+    ask = THINGS[what]
+    kind = "reservation" if ask.path == RESERVATIONS else "claim"
+    foreign = service.ids[f"{kind} of other organization"]
+    before = service.db.dump()
+    # One call first, so that both of those compared find the environment equally warm.
+    service.sent_by(ask.to(f"{ask.path}/{ABSENT}"), person)
+    absent = _looked(service, ask.to(f"{ask.path}/{ABSENT}"), person)
+    assert _looked(service, ask.to(f"{ask.path}/{foreign}"), person) == absent
+    assert absent[0].status in {400, 403, 404}
+    assert service.db.dump() == before
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_reservation_of_another_project_is_answered_as_one_that_does_not_exist(
+    service: Service, method: str
+) -> None:
+    ask = Ask(method, RESERVATIONS)
+    absent = _looked(service, ask.to(f"{RESERVATIONS}/{ABSENT}"), "owner")
+    foreign = service.ids["reservation of other project"]
+    assert _looked(service, ask.to(f"{RESERVATIONS}/{foreign}"), "owner") == absent
+    assert absent[0].status == 404
+
+
+@pytest.mark.parametrize("thing", ["reservation of owner", "claim of owner"])
+@pytest.mark.parametrize("spelling", ["{}%0a", "{{{}}}", "urn:uuid:{}", " {}", "{}/"])
+def test_an_id_in_another_spelling_is_no_id(service: Service, thing: str, spelling: str) -> None:
+    base = RESERVATIONS if thing.startswith("reservation") else CLAIMS
+    before = service.db.dump()
+    for identity in (spelling.format(service.ids[thing]), service.ids[thing].replace("-", "")):
+        for method in ("GET", "DELETE"):
+            assert service.sent_by(Ask(method, f"{base}/{identity}"), "owner").status in {404, 405}
+    assert service.db.dump() == before
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
+def test_an_operator_learns_nothing_of_claims(service: Service, method: str) -> None:
+    body = json.dumps(claim_body()) if method == "PATCH" else None
+    foreign, absent = (
+        service.sent_by(Ask(method, f"{CLAIMS}/{last}", body), "operator")
+        for last in (service.ids["claim of owner"], ABSENT)
+    )
+    assert foreign == absent
+
+
+@pytest.mark.parametrize("person", PEOPLE)
+def test_lists_show_what_one_may_see_and_nothing_else(service: Service, person: str) -> None:
+    seen = {r["metadata"]["id"] for r in service.sent_by(Ask("GET", RESERVATIONS), person).json}
+    mine = {"reader": "owner", "operator": "nobody"}.get(person, person)
+    assert seen == {i for name, i in service.ids.items() if name == f"reservation of {mine}"}
+    claims = service.sent_by(Ask("GET", CLAIMS), person).json["capacityClaims"]
+    organization = {"reader": "owner", "other project": "owner", "operator": "nobody"}.get(person, person)
+    assert {c["spec"]["id"] for c in claims} == {
+        i for name, i in service.ids.items() if name == f"claim of {organization}"
+    }
+
+
+def test_a_list_of_a_foreign_organization_is_that_of_one_that_does_not_exist(service: Service) -> None:
+    answers = [
+        _looked(service, Ask("GET", RESERVATIONS, query=(("organizationID", organization),)), "owner")
+        for organization in (STRANGERS_ORGANIZATION, "no-such-organization")
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0][0].json == []
+
+
+@pytest.mark.parametrize("person", ["owner", "other organization"])
+def test_a_hidden_region_is_answered_as_one_that_does_not_exist(service: Service, person: str) -> None:
+    organization = PEOPLE[person].get("organizations", [ORGANIZATION])[0]
+    changes = {"organizationId": organization}
+    if person != "owner":
+        changes["projectId"] = PEOPLE[person]["projects"][0]
+    for path, bodies in (
+        (RESERVATIONS, [reservation_body(regionId=region, **changes) for region in (HIDDEN, "us-abs-1")]),
+        (CLAIMS, [claim_body(zones=[zone]) for zone in (HIDDEN, "us-abs-1")]),
+    ):
+        hidden, absent = (service.sent_by(Ask("POST", path, json.dumps(body)), person) for body in bodies)
+        assert hidden == absent
+        assert hidden.status == (404 if path == RESERVATIONS else 400)
+    assert HIDDEN not in service.sent_by(Ask("GET", UNITS), person).text
+    assert HIDDEN not in service.sent_by(Ask("GET", f"{CLAIMS}/parameters"), person).text
+
+
+def test_the_id_of_a_foreign_claim_is_free_to_use_and_tells_nothing(service: Service) -> None:
+    foreign = service.ids["claim of other organization"]
+    theirs = Ask("GET", f"{CLAIMS}/{foreign}")
+    before = service.sent_by(theirs, "other organization")
+    made = service.sent_by(Ask("POST", CLAIMS, json.dumps(claim_body(id=foreign, name="new"))), "owner")
+    assert made.status == 200
+    assert made.json["capacityClaim"]["spec"]["organizationId"] == ORGANIZATION
+    assert service.sent_by(theirs, "other organization") == before
+
+
+def test_an_idempotency_key_of_somebody_else_is_free_to_use(service: Service) -> None:
+    body = json.dumps(reservation_body())
+    key = (("idempotency-key", "the-same"),)
+    mine = service.sent_by(Ask("POST", RESERVATIONS, body, headers=key), "owner")
+    theirs = service.sent_by(Ask("POST", RESERVATIONS, body, headers=key), "other project")
+    assert (mine.status, theirs.status) == (202, 403)
+    again = service.sent_by(Ask("POST", RESERVATIONS, body, headers=key), "owner")
+    assert again.json["metadata"]["id"] == mine.json["metadata"]["id"]

@@ -1,0 +1,123 @@
+"""Every bad input through the real handlers: the right refusal, in the API's own shape, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.functional import contract
+from tests.hostile.bad_bodies import BODIES
+from tests.hostile.bad_requests import REQUESTS
+from tests.hostile.service import TRACE_ID, Ask, Service
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer
+    from tests.hostile.bad import Bad
+
+# Each once, as some are wrong in two ways that are both listed.
+CORPUS: Final = tuple({(bad.ask, bad.authorization): bad for bad in (*BODIES, *REQUESTS)}.values())
+
+WORDS: Final = {
+    400: "invalid_request",
+    401: "access_denied",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "request_entity_too_large",
+    415: "unsupported_media_type",
+    507: "server_error",
+}
+GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 405: 12, 409: 6, 413: 3, 415: 3}
+DETAILS: Final = {400: "BadRequest", 404: "ResourceInfo", 409: "ResourceInfo"}
+INSIDES: Final = re.compile(
+    r"Traceback|File \"|\.py\b|pydantic|botocore|DynamoDB|Exception|Error\b|<class|0x[0-9a-f]{6}|line \d+"
+    r"|\b[A-Z]\w+\("
+)
+
+
+def _identity(bad: Bad) -> str:
+    return str(bad).encode("ascii", "backslashreplace").decode()[:100]
+
+
+def _named(service: Service, ask: Ask) -> Ask:
+    prefix, _, last = ask.path.rpartition("/")
+    return replace(ask, path=f"{prefix}/{service.ids[last]}") if last in service.ids else ask
+
+
+def _answer(service: Service, bad: Bad) -> Answer:
+    authorization = bad.authorization
+    if authorization is None:
+        authorization = f"Bearer {service.token('owner')}"
+    return service.send(_named(service, bad.ask), authorization)
+
+
+def _assert_reservations_shape(answer: Answer) -> None:
+    contract.assert_is(contract.ERROR, answer.json)
+    assert answer.json["error"] == WORDS[answer.status]
+    assert answer.json["trace_id"] == TRACE_ID
+    assert set(answer.json) == {"error", "error_description", "trace_id"}
+
+
+def _assert_claims_shape(answer: Answer, bad: Bad) -> None:
+    body = answer.json
+    assert set(body) == {"code", "message", "details"}
+    assert body["code"] == GRPC_CODES[answer.status]
+    assert body["message"]
+    kinds = [detail["@type"].rpartition(".")[2] for detail in body["details"]]
+    assert kinds[-1] == "RequestInfo"
+    assert body["details"][-1]["requestId"] == TRACE_ID
+    fits = kinds[:-1] in ([], [DETAILS.get(answer.status)])
+    assert fits, kinds
+    for detail in body["details"]:
+        for violation in detail.get("fieldViolations", ()):
+            assert violation.keys() == {"field", "description"}
+            assert violation["description"]
+
+
+def _assert_repeats_nothing(text: str, values: tuple[str, ...]) -> None:
+    for value in values:
+        assert value not in text
+        assert json.dumps(value)[1:-1] not in text
+        assert value[:60] not in text
+
+
+@pytest.mark.parametrize("bad", CORPUS, ids=_identity)
+def test_a_bad_input_is_refused_and_changes_nothing(service: Service, bad: Bad) -> None:
+    tables, executions = service.db.dump(), list(service.stage.step_functions.executions)
+    logged = len(service.stage.log)
+    answer = _answer(service, bad)
+    assert answer.status == bad.status, answer
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-cache"
+    assert ("www-authenticate" in answer.headers) == (answer.status == 401)
+    assert ("allow" in answer.headers) == (answer.status == 405)
+    assert bad.ask.method not in answer.headers.get("allow", "").split(", ")
+    if bad.ask.path.startswith("/v1alpha1"):
+        _assert_claims_shape(answer, bad)
+    else:
+        _assert_reservations_shape(answer)
+    assert not INSIDES.search(answer.text), answer.text
+    _assert_repeats_nothing(answer.text, bad.values)
+    _assert_repeats_nothing(service.stage.log[logged:], bad.values)
+    assert service.db.dump() == tables
+    assert list(service.stage.step_functions.executions) == executions
+
+
+def test_the_corpus_covers_both_apis_and_every_refusal() -> None:
+    assert len(CORPUS) >= 300
+    apis = Counter(bad.ask.path.startswith("/v1alpha1") for bad in CORPUS)
+    assert min(apis.values()) >= 150
+    assert {bad.status for bad in CORPUS} == {400, 401, 403, 404, 405, 409, 413, 415, 507}
+
+
+def test_an_answer_never_depends_on_what_was_refused_before(service: Service) -> None:
+    """An environment serves one request after the other, and remembers some of what it read."""
+    some = CORPUS[::37]
+    first = [_answer(service, bad) for bad in some]
+    again = [_answer(service, bad) for bad in reversed(some)]
+    assert first == again[::-1]

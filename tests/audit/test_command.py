@@ -89,10 +89,10 @@ def test_a_database_that_does_not_answer_ends_with_2(
 
 
 def test_without_a_stack_it_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
-    def nothing_runs(_state: str) -> Any:
+    def nothing_runs(_stack: str, _state: str) -> Any:
         raise LaunchError("no local stack is running")
 
-    monkeypatch.setattr(audit, "_local", nothing_runs)
+    monkeypatch.setattr(audit, "stack_of", nothing_runs)
     assert audit.main([]) == 2
 
 

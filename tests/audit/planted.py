@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planted:
-    """A corruption, the kinds that must be found, and whether --fix puts all of it right."""
+    """A corruption of a scene, the kinds that must be found, and whether --fix puts all of it right."""
 
     name: str
     plant: Callable[[Scene], None]
     kinds: tuple[str, ...]
     repaired: bool
+    scene: type[Scene] = Scene
 
     def __str__(self) -> str:
         return self.name

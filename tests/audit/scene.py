@@ -50,8 +50,7 @@ class Scene:
     """
 
     def __init__(self) -> None:
-        cordoned = replace(pod("pod3", 2), domains=tuple(rack("pod3", n, cordoned=True) for n in range(2)))
-        self.world = World(pods=(pod("pod1", 4), pod("pod2", 3), cordoned))
+        self.world = self._world()
         self.db = self.world.db
         services = self.world.services
         book = QuotaBook(services.reservations, services.claims, self.world.telemetry, "operator")
@@ -62,6 +61,10 @@ class Scene:
         self.pending = self._reserve(1, "second")
         self.small = self._claim(1, "small", CLAIM_ID)
         self.waiting = self._claim(50, "waiting", None)
+
+    def _world(self) -> World:
+        cordoned = replace(pod("pod3", 2), domains=tuple(rack("pod3", n, cordoned=True) for n in range(2)))
+        return World(pods=(pod("pod1", 4), pod("pod2", 3), cordoned))
 
     def _reserve(self, count: int, key: str) -> str:
         made = create_reservation(self.world.services, caller(), request(count), idempotency_key=key)

@@ -9,10 +9,15 @@ import pytest
 from gpu_capacity.dynamodb.audit_facts import Kind
 from tests.audit import planted
 from tests.audit.planted import PLANTED, Planted
+from tests.audit.planted_vms import PLANTED_VMS
 from tests.audit.scene import Scene, found, results
+from tests.audit.vm_scene import VmScene
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+ALL = (*PLANTED, *PLANTED_VMS)
 
 
 @pytest.fixture
@@ -20,14 +25,17 @@ def scene() -> Scene:
     return Scene()
 
 
-def test_a_service_that_is_well_is_clean(scene: Scene) -> None:
+@pytest.mark.parametrize("kind", [Scene, VmScene])
+def test_a_service_that_is_well_is_clean(kind: type[Scene]) -> None:
+    scene = kind()
     report = scene.audit()
     assert report.is_clean
     assert (report.reported, report.notices, report.unjudged) == ((), (), ())
 
 
-@pytest.mark.parametrize("case", PLANTED, ids=str)
-def test_what_is_planted_is_found_and_nothing_else(scene: Scene, case: Planted) -> None:
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_what_is_planted_is_found_and_nothing_else(case: Planted) -> None:
+    scene = case.scene()
     case.plant(scene)
     before = scene.db.dump()
     report = scene.audit()
@@ -36,8 +44,9 @@ def test_what_is_planted_is_found_and_nothing_else(scene: Scene, case: Planted) 
     assert scene.db.dump() == before
 
 
-@pytest.mark.parametrize("case", PLANTED, ids=str)
-def test_what_is_provably_safe_is_repaired_and_audited(scene: Scene, case: Planted) -> None:
+@pytest.mark.parametrize("case", ALL, ids=str)
+def test_what_is_provably_safe_is_repaired_and_audited(case: Planted) -> None:
+    scene = case.scene()
     case.plant(scene)
     scene.world.telemetry.audits.clear()
     report = scene.audit(fix=True)
@@ -48,8 +57,9 @@ def test_what_is_provably_safe_is_repaired_and_audited(scene: Scene, case: Plant
     assert all(line.actor == "schedule:audit" for line in repairs)
 
 
-@pytest.mark.parametrize("case", [p for p in PLANTED if not p.repaired], ids=str)
-def test_a_second_fix_finds_nothing_more_to_do(scene: Scene, case: Planted) -> None:
+@pytest.mark.parametrize("case", [p for p in ALL if not p.repaired], ids=str)
+def test_a_second_fix_finds_nothing_more_to_do(case: Planted) -> None:
+    scene = case.scene()
     case.plant(scene)
     scene.audit(fix=True)
     before = scene.db.dump()
@@ -66,7 +76,7 @@ def test_what_could_only_be_refused_is_not_even_tried(scene: Scene, plant: Calla
 
 
 def test_every_kind_is_planted() -> None:
-    assert {kind for case in PLANTED for kind in case.kinds} == set(Kind)
+    assert {kind for case in ALL for kind in case.kinds} == set(Kind)
 
 
 def test_each_finding_is_counted_by_its_kind(scene: Scene) -> None:

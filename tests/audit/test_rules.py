@@ -95,7 +95,7 @@ def test_a_tombstone_is_a_holder_that_is_gone() -> None:
     facts = replace(WELL, holders={RECORD: Tombstone("f")}, quotas={})
     found = findings_of(facts)
     assert [f.kind for f in found] == [Kind.LEAKED, Kind.LEAKED]
-    assert all(isinstance(f.repair, ReleasePart) and f.repair.tombstone == RECORD for f in found)
+    assert all(isinstance(f.repair, ReleasePart) and f.repair.record == RECORD for f in found)
 
 
 def test_a_leak_of_a_living_holder_is_left_to_people() -> None:

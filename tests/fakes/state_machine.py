@@ -1,7 +1,8 @@
 """Runs Amazon States Language definitions in this process: the part that our JSONata definitions use.
 
 It is stepped: an execution stands still before every attempt of every task, so that a test can let a rival,
-or another execution, run in between. Nothing waits: waits and retries advance the clock that it is given.
+or another execution, run in between. Nothing sleeps: waits and retries either advance the clock that it is
+given, or are points where it stands until whoever drives it has moved the clock.
 
 Stricter than the service where that finds mistakes: an unknown field, an expression that yields undefined
 (or null), a condition that is no boolean, and an assignment to a variable of an outer scope raise
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Clock
 
 Points: TypeAlias = "Generator[str, None, Any]"
-"""Yields the name of a task before each of its attempts; returns a state's output."""
+"""Yields the name of a task before each of its attempts, and of a state that waits; returns an output."""
 
 TRANSITIONS_MAX = 5_000
 """More means a definition that goes round for ever: the service itself ends a history of 25,000 events."""
@@ -37,6 +38,7 @@ ONWARD = frozenset({"Assign", "Output", "Next", "End"})
 FIELDS: dict[str, frozenset[str]] = {
     "Task": frozenset({"Resource", "Arguments", "Retry", "Catch"}) | ONWARD,
     "Map": frozenset({"Items", "ItemSelector", "ItemProcessor", "MaxConcurrency", "Catch"}) | ONWARD,
+    "Pass": ONWARD,
     "Wait": frozenset({"Seconds"}) | ONWARD,
     "Choice": frozenset({"Choices", "Default"}),
     "Succeed": frozenset({"Output"}),
@@ -117,7 +119,7 @@ class Execution:
         payload: the input.
         invoke: runs a task: (resource, arguments) to its answer; raises ``TaskError`` when it failed.
         clock: read for timeouts.
-        wait: lets so many seconds pass.
+        wait: lets so many seconds pass; ``None`` makes a point of each wait, and ``wakes_at`` tells its end.
         arrange: the order in which the items of a map are worked on, by their indices.
     """
 
@@ -125,7 +127,7 @@ class Execution:
     payload: dict[str, Any]
     invoke: Callable[[str, Any], Any]
     clock: Clock
-    wait: Callable[[int], None]
+    wait: Callable[[int], None] | None
     arrange: Callable[[Sequence[int]], Iterable[int]] = iter
 
     def __post_init__(self) -> None:
@@ -133,6 +135,7 @@ class Execution:
         self.output: Any = None
         self.error: str | None = None
         self.visited: list[str] = []
+        self.wakes_at: int | None = None
         self._started = self.clock.now()
         self._points = self._whole()
 
@@ -141,7 +144,10 @@ class Execution:
         return self.status is ExecutionStatus.RUNNING
 
     def advance(self) -> str | None:
-        """Go on to the next point: the task that is about to be tried, or None when the execution is over."""
+        """Go on to the next point: the task that is about to be tried, or a state that waits.
+
+        ``None`` when the execution is over.
+        """
         if self.runs:
             name = next(self._points, None)
             if self.runs:
@@ -209,7 +215,7 @@ class Execution:
             case "Map":
                 scope["result"] = yield from self._map(state, scope, variables)
             case "Wait":
-                self.wait(_whole_number(_evaluate(state["Seconds"], scope, variables)))
+                yield from self._wait(name, _whole_number(_evaluate(state["Seconds"], scope, variables)))
             case "Choice":
                 return payload, self._choose(state, scope, variables)
             case "Fail":
@@ -232,10 +238,18 @@ class Execution:
                 delay = next(delays, None) if delays is not None else None
                 if delay is None:
                     raise
-                self.wait(delay)
+                yield from self._wait(name, delay)
             else:
                 self._go_on()
                 return answer
+
+    def _wait(self, name: str, seconds: int) -> Generator[str, None, None]:
+        if self.wait is not None:
+            self.wait(seconds)
+            return
+        self.wakes_at = self.clock.now() + seconds
+        yield name
+        self.wakes_at = None
 
     def _go_on(self) -> None:
         if not self.runs:

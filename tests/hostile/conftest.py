@@ -6,6 +6,7 @@ from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotatio
 
 import pytest
 
+from tests.hostile import vm_service
 from tests.hostile.service import Service, build
 
 
@@ -31,6 +32,27 @@ class Shelf:
         self._patches.undo()
 
 
+class VmShelf:
+    """The same for the service of VMs, where every request moves a counter."""
+
+    def __init__(self) -> None:
+        self._patches = pytest.MonkeyPatch()
+        self._service: vm_service.VmService | None = None
+        self._tables: object = None
+
+    def take(self) -> vm_service.VmService:
+        if self._service is None or self._service.tables() != self._tables:
+            self.clear()
+            self._service = vm_service.build(self._patches)
+            self._tables = self._service.tables()
+        return self._service
+
+    def clear(self) -> None:
+        if self._service is not None:
+            self._service.stage.restart()
+        self._patches.undo()
+
+
 @pytest.fixture(scope="module")
 def shelf() -> Iterator[Shelf]:
     made = Shelf()
@@ -41,3 +63,15 @@ def shelf() -> Iterator[Shelf]:
 @pytest.fixture
 def service(shelf: Shelf) -> Service:
     return shelf.take()
+
+
+@pytest.fixture(scope="module")
+def vm_shelf() -> Iterator[VmShelf]:
+    made = VmShelf()
+    yield made
+    made.clear()
+
+
+@pytest.fixture
+def vms(vm_shelf: VmShelf) -> vm_service.VmService:
+    return vm_shelf.take()

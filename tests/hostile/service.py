@@ -120,6 +120,7 @@ class Service:
                 "path": f"/live{ask.path}",
                 "stage": "live",
                 "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+                "identity": {"sourceIp": "198.51.100.7"},
             },
             "body": ask.body,
             "isBase64Encoded": ask.base64,
@@ -136,11 +137,13 @@ def _route(method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
     for operation in candidates:
         if operation.path == path:
             return operation, {}
+    parts = path.split("/")
     for operation in candidates:
-        prefix, brace, name = operation.path.partition("{")
-        rest = path.removeprefix(prefix)
-        if brace and path.startswith(prefix) and rest and "/" not in rest and path not in LITERALS:
-            return operation, {name.rstrip("}"): rest}
+        places = operation.path.split("/")
+        if len(places) == len(parts) and path not in LITERALS:
+            given = {p[1:-1]: part for p, part in zip(places, parts, strict=True) if p != part}
+            if all(part and "{" + name + "}" in places for name, part in given.items()):
+                return operation, given
     return None, {}
 
 

@@ -23,6 +23,7 @@ from tests.hostile.service import (
     claim_body,
     reservation_body,
 )
+from tests.hostile.vm_requests import VM_ASKS
 from tests.support.world import ORGANIZATION
 
 if TYPE_CHECKING:
@@ -99,7 +100,7 @@ def _authorization(service: Service, stranger: str) -> str | None:
 
 
 def test_every_operation_is_in_the_matrix() -> None:
-    assert {name.partition(" ")[0] for name in ASKS} == set(OPERATIONS)
+    assert {name.partition(" ")[0] for name in (*ASKS, *VM_ASKS)} == set(OPERATIONS)
     assert set(EXPECTED) == set(ASKS)
     assert len(FORGERIES) == 8
 

@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 MACHINES = {
     "provision": "ProvisionReservationStateMachine",
     "deprovision": "DeprovisionReservationStateMachine",
-    "settle": "SettleCapacityClaimStateMachine",
+    "settle_claim": "SettleCapacityClaimStateMachine",
     "start_vm": "StartVmStateMachine",
     "stop_vm": "StopVmStateMachine",
 }

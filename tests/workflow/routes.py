@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.services.settle_claim import Step
 from tests.fakes.state_machine import Execution
 from tests.support.fakes import FakeClock
-from tests.workflow.definitions import all_states, definition
+from tests.workflow.definitions import definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+ANY: Final = "any"
+"""Stands for the answer of a step that nobody branches on."""
 
 # (machine, function, outcome) to the next task, or to the state that the execution ends in.
 ROUTES: Mapping[tuple[str, str, str], str] = {
@@ -48,9 +51,39 @@ ROUTES: Mapping[tuple[str, str, str], str] = {
     ("deprovision", "complete_deprovisioning", "gone"): "Gone",
     ("deprovision", "complete_deprovisioning", "waiting"): "SweepServers",
     ("deprovision", "complete_deprovisioning", "superseded"): "Gone",
+    ("start_vm", "begin_vm_start", "proceed"): "StartVmServer",
+    ("start_vm", "begin_vm_start", "waiting"): "BeginVmStart",
+    ("start_vm", "begin_vm_start", "failed"): "AbandonVmStart",
+    ("start_vm", "begin_vm_start", "undo"): "SweepVmServer",
+    ("start_vm", "begin_vm_start", "superseded"): "Superseded",
+    ("start_vm", "start_vm_server", "started"): "CompleteVmStart",
+    ("start_vm", "start_vm_server", "waiting"): "StartVmServer",
+    ("start_vm", "start_vm_server", "failed"): "AbandonVmStart",
+    ("start_vm", "start_vm_server", "superseded"): "Superseded",
+    ("start_vm", "complete_vm_start", "running"): "Running",
+    ("start_vm", "complete_vm_start", "waiting"): "CompleteVmStart",
+    ("start_vm", "complete_vm_start", "failed"): "AbandonVmStart",
+    ("start_vm", "complete_vm_start", "superseded"): "Superseded",
+    ("start_vm", "abandon_vm_start", "undo"): "SweepVmServer",
+    ("start_vm", "abandon_vm_start", "again"): "AbandonVmStart",
+    ("start_vm", "abandon_vm_start", "superseded"): "Superseded",
+    ("start_vm", "sweep_vm_server", "gone"): "FailVmStart",
+    ("start_vm", "sweep_vm_server", "waiting"): "SweepVmServer",
+    ("start_vm", "sweep_vm_server", "superseded"): "Superseded",
+    ("start_vm", "fail_vm_start", "failed"): "RestartVmsBeside",
+    ("start_vm", "fail_vm_start", "waiting"): "SweepVmServer",
+    ("start_vm", "fail_vm_start", "superseded"): "Superseded",
+    ("start_vm", "restart_vms_beside", ANY): "Failed",
+    ("stop_vm", "sweep_vm_server", "gone"): "SettleVmStop",
+    ("stop_vm", "sweep_vm_server", "waiting"): "SweepVmServer",
+    ("stop_vm", "sweep_vm_server", "superseded"): "Superseded",
+    ("stop_vm", "settle_vm_stop", "settled"): "RestartVmsBeside",
+    ("stop_vm", "settle_vm_stop", "waiting"): "SweepVmServer",
+    ("stop_vm", "settle_vm_stop", "superseded"): "Superseded",
+    ("stop_vm", "restart_vms_beside", ANY): "Done",
     # Whatever a round of a capacity claim comes to but "again", nothing is left that can be done at once.
     **{
-        ("settle", "settle_capacity_claim", round_.value): "Settle" if round_ is Step.AGAIN else "Done"
+        ("settle_claim", "settle_capacity_claim", round_.value): "Settle" if round_ is Step.AGAIN else "Done"
         for round_ in Step
     },
 }
@@ -63,21 +96,40 @@ USUAL: Mapping[str, str] = {
     "begin_deprovisioning": "proceed",
     "delete_unit_servers": "deleting",
     "sweep_servers": "clear",
+    "begin_vm_start": "proceed",
+    "start_vm_server": "started",
+    "sweep_vm_server": "gone",
+    "settle_vm_stop": "settled",
 }
-UNDO: Mapping[str, str] = {**USUAL, "pin_unit_servers": "failed", "abandon_provisioning": "undo"}
+UNDO: Mapping[str, str] = {
+    **USUAL,
+    "pin_unit_servers": "failed",
+    "abandon_provisioning": "undo",
+    "start_vm_server": "failed",
+    "abandon_vm_start": "undo",
+    "fail_vm_start": "failed",
+}
+TURNED_BACK: Mapping[str, frozenset[str]] = {
+    "provision": frozenset(
+        {"abandon_provisioning", "delete_unit_servers", "sweep_servers", "fail_provisioning"}
+    ),
+    "start_vm": frozenset({"abandon_vm_start", "sweep_vm_server", "fail_vm_start", "restart_vms_beside"}),
+}
+"""By machine the steps that it only comes to once it takes back what was done."""
 
 
 def states_until_work(machine: str, function: str, outcome: str) -> str:
     """The task after ``function`` answered ``outcome``, or the last state when there is none."""
-    usual = {**(UNDO if _is_undone(machine, function) else USUAL), function: outcome}
+    turned_back = function in TURNED_BACK.get(machine, ())
+    usual = {**(UNDO if turned_back else USUAL), function: outcome}
     answered: list[str] = []
 
     def answer(resource: str, _payload: Any) -> dict[str, Any]:
         answered.append(resource)
-        return {"outcome": usual[resource], "units": [7], "message": "a message"}
+        return {"outcome": usual[resource], "units": [7], "message": "a message", "seconds": 0}
 
     clock = FakeClock()
-    payload = {"organization": "o", "reservation": "r", "claim": "c"}
+    payload = {"organization": "o", "reservation": "r", "claim": "c", "vm": "v"}
     execution = Execution(definition(machine), payload, answer, clock, clock.advance)
     point = execution.advance()
     while point is not None:
@@ -85,9 +137,3 @@ def states_until_work(machine: str, function: str, outcome: str) -> str:
         if answered[-1] == function:
             return point or execution.visited[-1]
     raise AssertionError(f"{function} was never reached")
-
-
-def _is_undone(machine: str, function: str) -> bool:
-    undo = {"abandon_provisioning", "delete_unit_servers", "sweep_servers", "fail_provisioning"}
-    used = {state["Resource"] for _, state, _ in all_states(definition(machine)) if state["Type"] == "Task"}
-    return machine == "provision" and function in undo & used

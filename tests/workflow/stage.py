@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gpu_capacity.dynamodb import keys
@@ -29,6 +28,7 @@ from tests.support.world import (
     request,
 )
 from tests.workflow.definitions import definition, step
+from tests.workflow.faults import Disturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,22 +37,12 @@ if TYPE_CHECKING:
     from gpu_capacity.services.reconcile import ReconcileReport
     from tests.fakes.provider import MemoryProvider
 
-    Run: TypeAlias = Callable[[], Any]
-    Disturbance: TypeAlias = Callable[[Run], Any]
     Arrange: TypeAlias = Callable[[Sequence[int]], Iterable[int]]
 
 QUOTA_UNITS = 8
 SCHEDULE_SECONDS = 60
 SETTLE_ROUNDS_MAX = 120
 """Two hours of the schedule: longer than the longest backoff of reconcile."""
-
-
-@dataclass(frozen=True)
-class Call:
-    """One invocation of a task's function."""
-
-    function: str
-    payload: dict[str, Any]
 
 
 class RunningWorkflows(RecordedWorkflows):
@@ -81,7 +71,7 @@ class RunningWorkflows(RecordedWorkflows):
             self.running[name].stop()
 
 
-class Stage:
+class Stage(Disturbed):
     """The service, its executions, and faults in its steps.
 
     Args:
@@ -99,6 +89,7 @@ class Stage:
         *,
         quota: bool = True,
     ) -> None:
+        super().__init__()
         self.world = world or World(pods=(pod("pod1", 4),))
         self.clock = self.world.clock
         self.workflows = RunningWorkflows(self._execution)
@@ -107,13 +98,10 @@ class Stage:
         self.services = self.world.environment()
         if self.memory_provider is not None:
             self.services = replace(self.services, provider=self.memory_provider)
-        self.calls: list[Call] = []
         # By id the latest; an idempotency key may have had several lives.
         self.made: dict[str, Reservation] = {}
         self._owners: dict[str, str] = {}
         self.arrange = arrange
-        self._counts: Counter[str] = Counter()
-        self._disturbed: list[tuple[str, int, int | None, Disturbance]] = []
         if quota:
             self.world.set_quota(QUOTA_UNITS)
 
@@ -186,42 +174,19 @@ class Stage:
 
     # Faults.
 
-    def disturb(self, function: str, how: Disturbance, *, first: int = 1, times: int | None = 1) -> None:
-        """Let the ``first`` call of a function (counted from 1, retries included) go wrong, and the next."""
-        last = None if times is None else first + times - 1
-        self._disturbed.append((function, first, last, how))
-
-    def forget_calls(self) -> None:
-        """Count calls anew."""
-        self.calls.clear()
-        self._counts.clear()
-
-    def heal(self) -> None:
-        """No step goes wrong any more."""
-        self._disturbed.clear()
-
     def invoke(self, function: str, payload: dict[str, Any]) -> Any:
         """Run the step behind a task, as disturbed as it is."""
-        self._counts[function] += 1
-        self.calls.append(Call(function, payload))
         self.check_safety()
 
         def run() -> Any:
             return step(function)(self.services, payload)
 
         try:
-            return self._disturbance(function)(run)
+            return self.call(function, payload, run)
         except CapacityError as error:
             raise TaskError(type(error).__name__, str(error)) from error
         finally:
             self.check_safety()
-
-    def _disturbance(self, function: str) -> Disturbance:
-        number = self._counts[function]
-        for name, first, last, how in self._disturbed:
-            if name == function and first <= number and (last is None or number <= last):
-                return how
-        return lambda run: run()
 
     # What must hold.
 
@@ -297,30 +262,3 @@ class Stage:
             for domain in p.domains
             for host in domain.hosts
         }
-
-
-# Disturbances.
-
-
-def fails(_run: Run) -> Any:
-    """Nothing happens but an error."""
-    raise TaskError("Lambda.Unknown", "killed before it began")
-
-
-def dies_after(run: Run) -> Any:
-    """Everything happens, and the answer is lost."""
-    run()
-    raise TaskError("Sandbox.Timedout", "killed before it answered")
-
-
-def runs_twice(run: Run) -> Any:
-    """Delivered twice; the second answer counts."""
-    run()
-    return run()
-
-
-def answers_first_of_two(run: Run) -> Any:
-    """Delivered twice; the first answer counts."""
-    answer = run()
-    run()
-    return answer

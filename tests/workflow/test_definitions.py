@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.services import deprovisioning, provisioning
+from gpu_capacity.services import deprovisioning, provisioning, vm_lifecycle
 from gpu_capacity.services.settle_claim import Step
 from tests.fakes.state_machine import DefinitionError, substitute, ways_out
 from tests.workflow.definitions import (
@@ -22,9 +22,12 @@ from tests.workflow.definitions import (
     substitutions,
     template,
 )
-from tests.workflow.routes import ROUTES, states_until_work
+from tests.workflow.routes import ANY, ROUTES, states_until_work
 
-DEADLINES = ("ProvisioningSecondsMax", "TeardownSecondsMax")
+if TYPE_CHECKING:
+    from types import ModuleType
+
+DEADLINES = ("ProvisioningSecondsMax", "VmNoticeSeconds", "VmStartSecondsMax", "TeardownSecondsMax")
 STATES = [
     pytest.param(machine, name, id=f"{machine}-{name}")
     for machine in MACHINES
@@ -132,16 +135,37 @@ def test_an_execution_that_hangs_is_ended_after_every_deadline_in_the_record(mac
 
 def _outcomes() -> dict[str, set[str]]:
     """Every outcome that a step's code can return, read from the code itself."""
-    found = {"settle_capacity_claim": {step.value for step in Step}}
+    found = {"settle_capacity_claim": {step.value for step in Step}, "restart_vms_beside": {ANY}}
     for module in (provisioning, deprovisioning):
-        for function in ast.parse(inspect.getsource(module)).body:
-            if isinstance(function, ast.FunctionDef) and not function.name.startswith("_"):
-                outcomes = {
-                    o for node in ast.walk(function) if isinstance(node, ast.Return) for o in _told(node)
-                }
-                if outcomes:
-                    found[function.name] = outcomes
-    return found
+        for function in _functions(module):
+            outcomes = {o for node in ast.walk(function) if isinstance(node, ast.Return) for o in _told(node)}
+            if outcomes and not function.name.startswith("_"):
+                found[function.name] = outcomes
+    return found | _outcomes_of_vms()
+
+
+def _functions(module: ModuleType) -> list[ast.FunctionDef]:
+    return [n for n in ast.parse(inspect.getsource(module)).body if isinstance(n, ast.FunctionDef)]
+
+
+def _outcomes_of_vms() -> dict[str, set[str]]:
+    """Those of the VMs' steps: what each tells itself, and what the helpers tell that it asks."""
+    functions = {function.name: function for function in _functions(vm_lifecycle)}
+
+    def told(name: str) -> set[str]:
+        outcomes = set()
+        for node in ast.walk(functions[name]):
+            if isinstance(node, ast.Name) and node.id == "SUPERSEDED":
+                outcomes.add(str(vm_lifecycle.SUPERSEDED["outcome"]))
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                if node.func.id == "_outcome":
+                    assert isinstance(node.args[0], ast.Constant)
+                    outcomes.add(str(node.args[0].value))
+                elif node.func.id in functions:
+                    outcomes |= told(node.func.id)
+        return outcomes
+
+    return {name: told(name) for name in functions if not name.startswith("_") and told(name)}
 
 
 def _told(answer: ast.Return) -> set[str]:

@@ -9,13 +9,14 @@ import pytest
 from gpu_capacity.holders.reservation import Status
 from tests.fakes.state_machine import ExecutionStatus
 from tests.support.world import ORGANIZATION
+from tests.workflow.faults import dies_after
 from tests.workflow.scenarios import SCENARIOS, STEPS_OF_PROVISIONING, Scenario
-from tests.workflow.stage import Stage, dies_after
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.workflow.scenarios import Step
+    from tests.workflow.stage import Stage
 
 
 def _provisioning_first(stage: Stage) -> None:

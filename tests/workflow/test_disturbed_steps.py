@@ -9,6 +9,7 @@ import pytest
 
 from gpu_capacity.holders.reservation import Status
 from tests.fakes.state_machine import ExecutionStatus
+from tests.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
 from tests.workflow.scenarios import (
     DISPENSABLE_STEPS,
     EVERY_SCENARIO,
@@ -16,11 +17,11 @@ from tests.workflow.scenarios import (
     INDISPENSABLE_STEPS,
     Scenario,
 )
-from tests.workflow.stage import Stage, answers_first_of_two, dies_after, fails, runs_twice
+from tests.workflow.stage import Stage
 
 if TYPE_CHECKING:
+    from tests.workflow.faults import Call, Disturbance
     from tests.workflow.scenarios import Step
-    from tests.workflow.stage import Call, Disturbance
 
 ONCE = [fails, dies_after, runs_twice, answers_first_of_two]
 

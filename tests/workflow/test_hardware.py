@@ -19,7 +19,7 @@ from tests.workflow.stage import Stage
 if TYPE_CHECKING:
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.topology.model import Pod
-    from tests.workflow.stage import Run
+    from tests.workflow.faults import Run
 
 HOST = "pod1-rack01-tray01"
 EVERY_HOST = [f"pod1-rack{position:02}-tray{slot:02}" for position in (0, 1) for slot in (0, 1)]

@@ -217,3 +217,30 @@ def test_an_endless_definition_is_noticed() -> None:
 def test_what_is_not_understood_is_refused_before_it_runs(states: dict[str, Any], problem: str) -> None:
     with pytest.raises(DefinitionError, match=problem):
         _machine(**states)
+
+
+def test_a_pass_state_assigns_and_hands_on_its_input() -> None:
+    definition = _machine(
+        Keep={"Type": "Pass", "Comment": "-", "Assign": {"n": "{% $states.input.name %}"}, "Next": "Work"},
+        Work=_task(Arguments={"kept": "{% $n %}", "passed": "{% $states.input.name %}"}),
+        Done=DONE,
+    )
+    bench = Bench(definition)
+    bench.run()
+    assert bench.asked == [{"kept": "input", "passed": "input"}]
+
+
+def test_without_a_way_to_wait_each_wait_is_a_point_that_tells_its_end() -> None:
+    retry = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 7, "MaxAttempts": 1}
+    definition = _machine(
+        Wait={"Type": "Wait", "Comment": "-", "Seconds": 5, "Next": "Work"},
+        Work=_task(Retry=[retry]),
+        Done=DONE,
+    )
+    bench = Bench(definition, FAULT, {})
+    bench.execution.wait = None
+    points = []
+    while (point := bench.execution.advance()) is not None:
+        points.append((point, bench.execution.wakes_at))
+    assert points == [("Wait", 5), ("Work", None), ("Work", 7), ("Work", None)]
+    assert bench.execution.status is ExecutionStatus.SUCCEEDED

@@ -9,10 +9,11 @@ import pytest
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.services.reconcile import ReconcileReport, reconcile
 from tests.fakes.state_machine import ExecutionStatus
-from tests.workflow.stage import Stage, fails
+from tests.workflow.faults import fails
+from tests.workflow.stage import Stage
 
 if TYPE_CHECKING:
-    from tests.workflow.stage import Run
+    from tests.workflow.faults import Run
 
 GRACE = 60
 NOTHING = ReconcileReport(unsettled=0, restarted=0, overdue=0)

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 STACK = "gpu-capacity"
 ARTIFACTS_BUCKET = "gpu-capacity-artifacts"
 # A region that is quick to watch: slow enough to see each status, fast enough not to wait for it.
-BRISK = {"SimulatedReadySeconds": "5", "SimulatedDeleteSeconds": "3", "PollSeconds": "1"}
+BRISK = {
+    "SimulatedReadySeconds": "5",
+    "SimulatedDeleteSeconds": "3",
+    "PollSeconds": "1",
+    "VmNoticeSeconds": "10",
+}
 API_URL = re.compile(r"^https://(?P<api>[^.]+)\.execute-api\.[^/]+/(?P<stage>[^/]+)/?$")
 
 

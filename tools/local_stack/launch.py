@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shlex
 import signal
 import sys
 import time
@@ -16,14 +15,11 @@ from botocore.config import Config
 
 from tools.local_stack import build, deploy, emulator, issuer, routes, sample_data
 from tools.local_stack.errors import LaunchError
+from tools.local_stack.first_calls import how_to_use
 from tools.local_stack.memory import Memory
 from tools.local_stack.proxy import Server
 from tools.local_stack.state import DEFAULT_STATE, ROOT, State, exclusive, write_json
 from tools.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
-
-# The tenant of the printed token and calls.
-DEVELOPER_ORGANIZATION = "a1b2c3d4-0000-4000-8000-000000000001"
-DEVELOPER_PROJECT = "b1b2c3d4-0000-4000-8000-000000000001"
 
 
 @dataclass(frozen=True)
@@ -160,54 +156,6 @@ def clients(url: str) -> Callable[[str], Any]:
     # A function's first call starts its worker; nothing is sent twice behind our back.
     config = Config(read_timeout=120, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
     return lambda service: session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]
-
-
-def how_to_use(state: State, url: str) -> str:
-    """Return a token and three calls to copy into a shell."""
-    token = issuer.mint(state.issuer_key, organization=DEVELOPER_ORGANIZATION, project=DEVELOPER_PROJECT)
-    wanted = {
-        "metadata": {"name": "training"},
-        "spec": {
-            "organizationId": DEVELOPER_ORGANIZATION,
-            "projectId": DEVELOPER_PROJECT,
-            "regionId": "us-tex-1",
-            "accelerator": "GB300",
-            "unit": "NVL72",
-            "count": 2,
-        },
-    }
-    body = shlex.quote(json.dumps(wanted, separators=(",", ":")))
-    claimed = {
-        "resources": {
-            "instanceId": "gb300-4x",
-            "instanceCount": 20,
-            "zones": ["us-chi-1", "us-tex-1"],
-            "capacityType": "CAPACITY_TYPE_CUSTOMER",
-        }
-    }
-    curl = 'curl -s -H "Authorization: Bearer $TOKEN"'
-    create = f"{curl} -H 'Content-Type: application/json' -d {body} {url}/api/v2/reservations"
-    claim_body = shlex.quote(json.dumps(claimed, separators=(",", ":")))
-    claim = f"{curl} -H 'Content-Type: application/json' -d {claim_body}"
-    read_id = 'python3 -c \'import json,sys;print(json.load(sys.stdin)["metadata"]["id"])\''
-    return "\n".join(
-        (
-            "",
-            "# a token (12 hours; `make -s token` makes others)",
-            f"TOKEN={token}",
-            "",
-            "# what each region offers",
-            f"{curl} {url}/api/v2/reservation-units",
-            "# reserve two adjacent racks",
-            f"ID=$({create} | tee /dev/stderr | {read_id})",
-            "# watch it become provisioned",
-            f"{curl} {url}/api/v2/reservations/$ID",
-            "# claim 20 single instances, in one zone as far as it goes, then in the next",
-            f"{claim} {url}/v1alpha1/inference/capacityclaims",
-            "",
-            "Ctrl-C stops the stack; its state is kept (make clean forgets it).",
-        )
-    )
 
 
 def wait(running: emulator.Emulator) -> None:

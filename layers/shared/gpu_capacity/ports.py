@@ -193,6 +193,9 @@ class VmProvider(Protocol):
     def server(self, owner: str) -> VmServer | None:
         """The run's server, one that is being taken away included; ``None`` when there is none."""
 
+    def is_vacant(self, host_id: str, gpus: int) -> bool:
+        """Whether no server of any run is left on these GPUs of a host (a mask)."""
+
     def delete_disk(self, vm_id: str) -> None:
         """Delete the VM's disk; an absent one is no error."""
 

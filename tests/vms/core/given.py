@@ -131,7 +131,7 @@ def destroyed(stage: Stage) -> None:
 
 
 def destroyed_and_swept(stage: Stage) -> None:
-    """Its user destroys it, and neither server nor disk is left."""
+    """Its user destroys it, and no server is left."""
     destroyed(stage)
     sweep(stage, SAMPLE_VM)
 

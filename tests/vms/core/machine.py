@@ -1,153 +1,121 @@
-"""Runs the two state machines as they are written, one state at a time.
+"""Runs the two state machines as they are deployed, point by point, with the steps of the real handlers.
 
-An interpreter of the few kinds of states they have. Tasks call the same functions as the Lambda handlers.
+An execution that waits stands until the clock has been moved far enough, so that time, requests, schedules
+and other executions come in between as a test wants them to.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.services import vm_lifecycle as steps
-from gpu_capacity.services.vm_schedule import restart_vms_beside
+from gpu_capacity.errors import CapacityError
+from tests.fakes.state_machine import Execution, TaskError
+from tests.workflow.definitions import definition, step
+from tests.workflow.faults import Disturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.support.world import World
 
-ROOT = Path(__file__).parents[3]
-DEFINITIONS: dict[str, dict[str, Any]] = {
-    name: json.loads((ROOT / "statemachines" / f"{name}.asl.json").read_text())
-    for name in ("start_vm", "stop_vm")
-}
-TASKS: dict[str, Callable[..., Any]] = {
-    "BeginVmStart": steps.begin_vm_start,
-    "StartVmServer": steps.start_vm_server,
-    "CompleteVmStart": steps.complete_vm_start,
-    "AbandonVmStart": steps.abandon_vm_start,
-    "SweepVmServer": steps.sweep_vm_server,
-    "FailVmStart": steps.fail_vm_start,
-    "SettleVmStop": steps.settle_vm_stop,
-    "RestartVmsBeside": lambda *a: {"restarted": restart_vms_beside(*a)},
-}
-POLL_SECONDS = 5
-STEPS_MAX = 2000
+POINTS_MAX = 2000
 
 
-@dataclass
-class Execution:
-    """Where an execution stands; ``wakes_at`` while it waits."""
+class Engine(Disturbed):
+    """All executions that a world's use cases have started.
 
-    machine: str
-    organization: str
-    vm: str
-    state: str = ""
-    outcome: str = ""
-    message: str = ""
-    seconds: int = 0
-    wakes_at: int | None = None
-    visited: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.state = self.state or DEFINITIONS[self.machine]["StartAt"]
-
-    @property
-    def definition(self) -> dict[str, Any]:
-        state: dict[str, Any] = DEFINITIONS[self.machine]["States"][self.state]
-        return state
-
-
-class Engine:
-    """All executions that a world's use cases have started. ``twice`` runs every task a second time."""
+    Args:
+        world: its services run the steps.
+        twice: every step is delivered twice.
+    """
 
     def __init__(self, world: World, *, twice: bool = False) -> None:
+        super().__init__()
         self.world = world
         self.twice = twice
         self.executions: dict[str, Execution] = {}
         self.ended: dict[str, Execution] = {}
-        self.steps = 0
+        self.points = 0
+        self._at_work: set[str] = set()
+        self.watch: Callable[[], None] = lambda: None
+        """Called before and after each step."""
 
     def awake(self) -> list[str]:
-        """Executions that can go on now."""
-        self._pick_up()
+        """Executions that can go on now, in the order in which they were started."""
         now = self.world.clock.now()
-        return [n for n, e in self.executions.items() if e.wakes_at is None or e.wakes_at <= now]
+        return [n for n, e in self._standing().items() if e.wakes_at is None or e.wakes_at <= now]
+
+    def _standing(self) -> dict[str, Execution]:
+        """All but one whose step calls this: rivals run in the middle of steps."""
+        self._pick_up()
+        return {n: e for n, e in self.executions.items() if n not in self._at_work}
 
     def step(self, name: str) -> None:
-        """One state of an execution."""
-        self.steps += 1
-        assert self.steps < STEPS_MAX, f"executions spin: {sorted(self.executions)}"
+        """One execution goes on to its next point: before a task, or into a wait."""
+        self.points += 1
+        assert self.points < POINTS_MAX, f"executions spin: {sorted(self.executions)}"
         execution = self.executions[name]
-        execution.wakes_at = None
-        execution.visited.append(execution.state)
-        state = execution.definition
-        match state["Type"]:
-            case "Pass":
-                execution.state = state["Next"]
-            case "Task":
-                self._task(execution, state)
-            case "Choice":
-                execution.state = _chosen(state, execution.outcome)
-            case "Wait":
-                seconds = (
-                    POLL_SECONDS
-                    if "$seconds" not in state["Seconds"]
-                    else max(execution.seconds, POLL_SECONDS)
-                )
-                execution.wakes_at = self.world.clock.now() + seconds
-                execution.state = state["Next"]
-            case "Succeed" | "Fail":
-                self.world.workflows.end(name)
-                self.ended[name] = self.executions.pop(name)
+        self._at_work.add(name)
+        try:
+            execution.advance()
+        finally:
+            self._at_work.discard(name)
+        if not execution.runs and name in self.executions:
+            self._end(name)
 
     def run(self) -> None:
         """Until every execution waits."""
         while awake := self.awake():
             self.step(awake[0])
 
-    def settle(self) -> None:
+    def go_on(self, *, newest_first: bool = False) -> bool:
+        """One execution goes on, and the clock as far as that takes; false when none runs."""
+        standing = self._standing()
+        if not standing:
+            return False
+        if not self.awake():
+            wakes = min(execution.wakes_at or 0 for execution in standing.values())
+            self.world.clock.advance(wakes - self.world.clock.now())
+        self.step(self.awake()[-1 if newest_first else 0])
+        return True
+
+    def settle(self, *, newest_first: bool = False) -> None:
         """Until every execution has ended, moving the clock as far as that takes."""
-        self.run()
-        while self.executions:
-            wakes = min(e.wakes_at or 0 for e in self.executions.values())
-            self.world.clock.advance(max(wakes - self.world.clock.now(), 0))
-            self.run()
+        while self.go_on(newest_first=newest_first):
+            pass
 
     def kill(self, name: str) -> None:
         """The execution dies where it stands."""
         self._pick_up()
-        del self.executions[name]
-        self.world.workflows.end(name)
+        self.executions[name].stop()
+        self._end(name)
 
-    def _task(self, execution: Execution, state: dict[str, Any]) -> None:
-        name = re.fullmatch(r"\$\{(\w+)FunctionArn\}", state["Resource"])
-        assert name is not None
-        arguments: list[Any] = [execution.organization, execution.vm]
-        if "message" in state["Arguments"]:
-            arguments.append(execution.message)
-        for _ in range(2 if self.twice else 1):
-            result = TASKS[name[1]](self.world.services, *arguments)
-        if "Assign" in state:
-            execution.outcome = result["outcome"]
-            execution.message = result["message"]
-            execution.seconds = result["seconds"]
-        execution.state = state["Next"]
+    def invoke(self, function: str, payload: dict[str, Any]) -> Any:
+        """Run the step behind a task, as disturbed as it is."""
+        self.watch()
+
+        def run() -> Any:
+            if self.twice:
+                step(function)(self.world.services, payload)
+            return step(function)(self.world.services, payload)
+
+        try:
+            return self.call(function, payload, run)
+        except CapacityError as error:
+            raise TaskError(type(error).__name__, str(error)) from error
+        finally:
+            self.watch()
+
+    def _end(self, name: str) -> None:
+        self.ended[name] = self.executions.pop(name)
+        self.world.workflows.end(name)
 
     def _pick_up(self) -> None:
         for name, payload in self.world.workflows.executions.items():
-            if name not in self.executions and name not in self.ended:
-                if self.world.workflows.states[name].value != "running":
-                    continue
-                machine, organization, vm = (str(payload[k]) for k in ("machine", "organization", "vm"))
-                self.executions[name] = Execution(machine, organization, vm)
-
-
-def _chosen(state: dict[str, Any], outcome: str) -> str:
-    for option in state["Choices"]:
-        if option["Condition"] == f"{{% $outcome = '{outcome}' %}}":
-            return str(option["Next"])
-    return str(state["Default"])
+            if name in self.executions or name in self.ended:
+                continue
+            given = {key: value for key, value in payload.items() if key != "machine"}
+            machine = definition(str(payload["machine"]))
+            execution = Execution(machine, given, self.invoke, self.world.clock, wait=None)
+            execution.advance()
+            self.executions[name] = execution

@@ -187,7 +187,7 @@ def test_several_leave_together_or_not_at_all() -> None:
     scene.engine.run()
     stop_vm(scene.services, scene.caller, guests[1].id, ACCOUNT)
     scene.world.clock.advance(130)
-    name = next(n for n, e in scene.engine.executions.items() if e.vm == newcomer.id)
+    name = next(n for n, e in scene.engine.executions.items() if e.payload["vm"] == newcomer.id)
     scene.engine.step(name)
     scene.engine.step(name)
     # One of them is still going: the others run on until it has gone.
@@ -210,7 +210,8 @@ def test_an_interrupted_vm_is_not_started_before_its_server_is_gone() -> None:
         scene.world.clock.advance(5)
     assert scene.now(stays).gpus == 0
     scene.world.clock.advance(120)
-    name = next(n for n, e in scene.engine.executions.items() if e.vm == newcomer.id)
+    name = next(n for n, e in scene.engine.executions.items() if e.payload["vm"] == newcomer.id)
+    scene.engine.step(name)
     scene.engine.step(name)
     assert scene.status(guest) == "interrupted"
     assert scene.now(guest).unsettled_since is not None

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
     from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.ports import Clock, Pause, VmOrder
 
@@ -51,7 +52,7 @@ class SimulatedVms:
         """
         now = self._clock.now()
         values = {":now": encode_value(now)}
-        numbers = [gpu for gpu in range(order.gpus.bit_length()) if order.gpus >> gpu & 1]
+        numbers = _numbers(order.gpus)
         server = keys.vm_server(order.owner) | encode(
             {
                 "host": order.host_id,
@@ -97,13 +98,12 @@ class SimulatedVms:
 
         Server and GPUs are marked together: the GPUs are free for others at the moment the server is gone.
         """
-        item = self._read(owner)
+        item = self._read(keys.vm_server(owner))
         if item is None or "gone_at" in item:
             return
         gone_at = self._clock.now() + self._behaviour.delete_seconds
         change = "SET gone_at = :gone_at, expires_at = :expires_at"
         values = {":gone_at": encode_value(gone_at), ":expires_at": encode_value(gone_at + FENCE_SECONDS)}
-        gpus = int(item["gpus"])
         self._commit(
             Update(
                 _SERVER,
@@ -124,14 +124,13 @@ class SimulatedVms:
                     {"#owner": "owner"},
                     {**values, ":owner": {"S": owner}},
                 )
-                for gpu in range(gpus.bit_length())
-                if gpus >> gpu & 1
+                for gpu in _numbers(int(item["gpus"]))
             ),
         )
 
     def server(self, owner: str) -> VmServer | None:
         """See ``VmProvider.server``. Only reads: what is gone by the clock is left to its time to live."""
-        item, now = self._read(owner), self._clock.now()
+        item, now = self._read(keys.vm_server(owner)), self._clock.now()
         if item is None:
             return None
         if "gone_at" in item:
@@ -141,6 +140,12 @@ class SimulatedVms:
         if self._behaviour.fails(item["host"]):
             return VmServer(owner, ServerState.FAILED, message="simulated hardware fault")
         return VmServer(owner, ServerState.READY, ip_address=_address(owner))
+
+    def is_vacant(self, host_id: str, gpus: int) -> bool:
+        """See ``VmProvider.is_vacant``."""
+        now = self._clock.now()
+        found = (self._read(keys.occupied_gpu(host_id, gpu)) for gpu in _numbers(gpus))
+        return all(item is None or item.get("gone_at", now + 1) <= now for item in found)
 
     def delete_disk(self, vm_id: str) -> None:
         """See ``VmProvider.delete_disk``."""
@@ -154,9 +159,9 @@ class SimulatedVms:
             for owner in owners
         }
 
-    def _read(self, owner: str) -> dict[str, Any] | None:
+    def _read(self, key: Key) -> dict[str, Any] | None:
         try:
-            return self._database.get(self._table, keys.vm_server(owner))
+            return self._database.get(self._table, key)
         except StorageUnavailable as error:
             raise ProviderUnavailable("the simulated region does not answer") from error
 
@@ -170,6 +175,11 @@ class SimulatedVms:
         except StorageUnavailable as error:
             raise ProviderUnavailable("the simulated region does not answer") from error
         raise ProviderUnavailable("the simulated region is busy")
+
+
+def _numbers(gpus: int) -> list[int]:
+    """The GPUs of a mask."""
+    return [gpu for gpu in range(gpus.bit_length()) if gpus >> gpu & 1]
 
 
 def _digest(text: str) -> bytes:

@@ -38,7 +38,7 @@ class AccountStore:
     def key_ring(self, account: Account) -> KeyRing:
         """The SSH keys of an account, strongly consistent; an empty ring where it has none."""
         item = self._database.get(self._table, keys.ssh_keys(account.organization_id, account.subject))
-        return KeyRing() if item is None else _decode_ring(item)
+        return KeyRing() if item is None else decode_key_ring(item)
 
     def change_key_ring(self, account: Account, before: KeyRing, after: KeyRing) -> bool:
         """Replace the keys of an account; false when they are not those that were read any more.
@@ -61,7 +61,7 @@ class AccountStore:
     def api_key(self, digest: str) -> ApiKey | None:
         """The API key of a digest, strongly consistent, so that a revoked one opens nothing any more."""
         item = self._database.get(self._table, keys.api_key(digest))
-        return None if item is None else _decode_api_key(item)
+        return None if item is None else decode_api_key(item)
 
     def add_api_key(self, key: ApiKey) -> None:
         """Keep a new API key, and its place in the organization's list.
@@ -102,7 +102,7 @@ class AccountStore:
         partition = keys.organization_partition(organization_id)
         listed = self._database.query(self._table, partition, keys.API_KEY_PREFIX)
         wanted = [keys.api_key(entry["sk"].removeprefix(keys.API_KEY_PREFIX)) for entry in listed]
-        found = [_decode_api_key(item) for item in self._database.get_many(self._table, wanted)]
+        found = [decode_api_key(item) for item in self._database.get_many(self._table, wanted)]
         return sorted(found, key=lambda key: (key.created_at, key.digest))
 
     def count_request(self, caller: tuple[str, ...], kind: str, minute: int, limit: int) -> bool:
@@ -135,7 +135,8 @@ class AccountStore:
         raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
 
 
-def _decode_ring(item: dict[str, Any]) -> KeyRing:
+def decode_key_ring(item: dict[str, Any]) -> KeyRing:
+    """The SSH keys of an account."""
     return KeyRing(
         keys=tuple(
             SshKey(key_id, name, public_key, fingerprint, int(created_at))
@@ -145,7 +146,8 @@ def _decode_ring(item: dict[str, Any]) -> KeyRing:
     )
 
 
-def _decode_api_key(item: dict[str, Any]) -> ApiKey:
+def decode_api_key(item: dict[str, Any]) -> ApiKey:
+    """An API key, by the item that a request finds."""
     revoked_at = item.get("revoked_at")
     return ApiKey(
         digest=item["pk"].removeprefix(keys.API_KEY_PREFIX),

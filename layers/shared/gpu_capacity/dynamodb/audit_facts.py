@@ -18,8 +18,11 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.inventory_items import PodClaims
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.reservation_store import Tombstone
+    from gpu_capacity.dynamodb.vm_items import RosterEntry
+    from gpu_capacity.holders.api_keys import ApiKey
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.holders.reservation import Quota, Reservation
+    from gpu_capacity.holders.vm import Vm
     from gpu_capacity.topology.model import Pod
 
 
@@ -53,8 +56,18 @@ class Side:
         return f"{self.pk} {self.sk}"
 
 
-Holder: TypeAlias = "Reservation | CapacityClaim | Tombstone"
+Record: TypeAlias = "Reservation | CapacityClaim | Vm"
+Holder: TypeAlias = "Record | Tombstone"
 Owner: TypeAlias = "bytes | dict[str, int]"
+
+
+@dataclass(frozen=True, slots=True)
+class VmServerItem:
+    """The server of one run of a VM: its host, its GPUs as a mask, and whether it is on its way out."""
+
+    host_id: str
+    gpus: int
+    going: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +77,21 @@ class Facts:
     Attributes:
         owners: who owns what, by claims item.
         pods: full topology, by the *claims* item of the same pod.
-        holders: reservations and capacity claims and what is left of those that are gone, by record.
-        tags: the claim tag of each record as 16 hex digits; also of records that cannot be read.
+        holders: reservations, capacity claims and VMs and what is left of those that are gone, by record.
+        tags: what stands for each record in a map of parts: its claim tag as 16 hex digits, of a VM with
+            ``g`` before them; also of records that cannot be read.
         shards: the partition of the sparse index that a record stands in, by record; absent for none.
         names: the id of the claim that has a name, by name item.
         entries: the record of the claim that stands in a queue, by queue entry.
         quotas: limits and what is counted, by quota item.
         servers: whether a server is on its way out, by server item.
         occupied: whose server occupies a host and whether it is on its way out, by occupation item.
+        roster: what schedules know of a VM, by roster entry.
+        vm_servers: the servers of VMs, by server item.
+        occupied_gpus: the same as ``occupied`` of single GPUs.
+        disks: the disks of VMs.
+        api_keys: API keys, by the item that a request finds.
+        key_listings: the items by which organizations list their API keys.
         unreadable: items that do not decode or are of no known kind.
     """
 
@@ -85,6 +105,12 @@ class Facts:
     quotas: Mapping[Side, Quota] = field(default_factory=dict)
     servers: Mapping[Side, bool] = field(default_factory=dict)
     occupied: Mapping[Side, tuple[str, bool]] = field(default_factory=dict)
+    roster: Mapping[Side, RosterEntry] = field(default_factory=dict)
+    vm_servers: Mapping[Side, VmServerItem] = field(default_factory=dict)
+    occupied_gpus: Mapping[Side, tuple[str, bool]] = field(default_factory=dict)
+    disks: frozenset[Side] = frozenset()
+    api_keys: Mapping[Side, ApiKey] = field(default_factory=dict)
+    key_listings: frozenset[Side] = frozenset()
     unreadable: frozenset[Side] = frozenset()
 
     @property
@@ -113,14 +139,22 @@ class Kind(StrEnum):
     SERVER_DISAGREES = "server_disagrees"
     UNSETTLED_MISSING = "unsettled_missing"
     UNREADABLE = "unreadable"
+    ROSTER_STALE = "roster_stale"
+    ROSTER_MISSING = "roster_missing"
+    NOTICE_STALE = "notice_stale"
+    NOTICE_MISSING = "notice_missing"
+    DISK_LEAKED = "disk_leaked"
+    API_KEY_UNLISTED = "api_key_unlisted"
+    API_KEY_MISSING = "api_key_missing"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasePart:
     """Free what a tag owns in a domain: nobody lists it, and no server is on its hosts.
 
-    ``owner`` is the whole attribute as read, ``hosts`` are the ids of the domain's hosts, ``tombstone`` is
-    what is left of the holder, where anything is.
+    ``owner`` is the whole attribute as read, ``hosts`` are the ids of the domain's hosts, ``gpus`` is a mask
+    of GPUs of its only host that no VM's server may occupy. ``record`` and ``holder`` are what is left of the
+    holder, where anything is.
     """
 
     pod: Side
@@ -128,23 +162,25 @@ class ReleasePart:
     tag: str
     owner: Owner
     hosts: tuple[str, ...]
-    tombstone: Side | None
+    gpus: int
+    record: Side | None
+    holder: Tombstone | Vm | None
 
 
 @dataclass(frozen=True, slots=True)
 class MarkPart:
     """Mark as the holder's what its record lists and the pod shows as free.
 
-    ``owner`` is the whole attribute as read, ``hosts`` the mask that is listed, ``None`` for all.
+    ``owner`` is the whole attribute as read, ``mask`` the hosts or GPUs that are listed, ``None`` for all.
     """
 
     pod: Side
     position: int
     tag: str
     owner: dict[str, int] | None
-    hosts: int | None
+    mask: int | None
     record: Side
-    holder: Reservation | CapacityClaim
+    holder: Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,11 +238,67 @@ class Index:
     """Let the sparse index show an unsettled record again."""
 
     record: Side
-    holder: Reservation | CapacityClaim
+    holder: Record
     shard: str
 
 
-Repair: TypeAlias = ReleasePart | MarkPart | SetHash | SetUsed | DropItem | Enqueue | Register | Index
+@dataclass(frozen=True, slots=True)
+class SetEntry:
+    """Let the roster say of a VM what its record says.
+
+    ``was`` is the entry as read, ``None`` where there is none; ``entry`` what it is to be, ``None`` for no
+    entry at all. ``record`` and ``holder`` are what that follows from.
+    """
+
+    side: Side
+    was: RosterEntry | None
+    entry: RosterEntry | None
+    record: Side
+    holder: Vm | None
+
+
+@dataclass(frozen=True, slots=True)
+class TakeNoticeBack:
+    """Let a VM stay that was told to leave for one which does not wait for it (``newcomer``, if it lives)."""
+
+    record: Side
+    holder: Vm
+    waiting: Side
+    newcomer: Vm | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListKey:
+    """List an API key, so that an operator can find it and revoke it."""
+
+    listing: Side
+    record: Side
+    key: ApiKey
+
+
+@dataclass(frozen=True, slots=True)
+class UnlistKey:
+    """Remove from an organization's list an API key that there is not, or that is another one's (``key``)."""
+
+    listing: Side
+    record: Side
+    key: ApiKey | None
+
+
+Repair: TypeAlias = (
+    ReleasePart
+    | MarkPart
+    | SetHash
+    | SetUsed
+    | DropItem
+    | Enqueue
+    | Register
+    | Index
+    | SetEntry
+    | TakeNoticeBack
+    | ListKey
+    | UnlistKey
+)
 
 
 @dataclass(frozen=True, slots=True)

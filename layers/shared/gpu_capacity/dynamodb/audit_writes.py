@@ -13,31 +13,39 @@ from gpu_capacity.dynamodb.audit_facts import (
     DropItem,
     Enqueue,
     Index,
+    ListKey,
     MarkPart,
     Register,
     ReleasePart,
     Repair,
+    SetEntry,
     SetHash,
     SetUsed,
     Side,
+    TakeNoticeBack,
+    UnlistKey,
 )
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.host_writes import with_hosts
 from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.vm_items import encode_entry
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.holders.capacity_claim import CapacityClaim
-from gpu_capacity.holders.reservation import Reservation, Status
+from gpu_capacity.holders.reservation import Status
+from gpu_capacity.holders.vm import Vm
 
 if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.audit_facts import Holder, Record
     from gpu_capacity.dynamodb.audit_store import Tables
     from gpu_capacity.dynamodb.client import AttributeValue
     from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.holders.api_keys import ApiKey
 
 _REPAIRED: Final = "repaired"
 _STATUS: Final = {"#status": "status"}
 
 
-def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # noqa: PLR0911 - one a kind
+def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # noqa: C901, PLR0911 - one a kind
     """The one transaction of a repair. ``now`` is in seconds since the epoch."""
     match repair:
         case ReleasePart():
@@ -56,12 +64,21 @@ def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # no
             return _register(repair, tables)
         case Index():
             return [_index(repair, tables, now)]
+        case SetEntry():
+            return _set_entry(repair, tables)
+        case TakeNoticeBack():
+            return _take_notice_back(repair, tables)
+        case ListKey():
+            return _list_key(repair, tables)
+        case UnlistKey():
+            return _unlist_key(repair, tables)
 
 
 def _release(repair: ReleasePart, tables: Tables, now: int) -> list[Action]:
     """Exactly that tag, while the domain is as it was read and no server occupies any of its hosts.
 
     A record of the holder cannot appear meanwhile: its id is random, or stands under a tombstone for a day.
+    A VM that is destroyed or has failed never has GPUs again.
     """
     domain = keys.domain_attribute(repair.position)
     values = {":owner": encode_value(repair.owner)}
@@ -72,19 +89,25 @@ def _release(repair: ReleasePart, tables: Tables, now: int) -> list[Action]:
         values[":left"] = encode_value(left)
     update = f"SET {domain} = :left" if left else f"REMOVE {domain}"
     free = Update(_REPAIRED, tables.inventory, repair.pod.key, update, f"{domain} = :owner", {}, values)
+    occupations = [(f"host:{host_id}", keys.occupied_host(host_id)) for host_id in repair.hosts]
+    occupations += [
+        (f"gpu:{gpu}", keys.occupied_gpu(repair.hosts[0], gpu))
+        for gpu in range(repair.gpus.bit_length())
+        if repair.gpus >> gpu & 1
+    ]
     empty = [
         Check(
-            f"host:{host_id}",
+            label,
             tables.servers,
-            keys.occupied_host(host_id),
+            key,
             "attribute_not_exists(pk) OR gone_at <= :now",
             {},
             {":now": encode_value(now)},
         )
-        for host_id in repair.hosts
+        for label, key in occupations
     ]
-    gone = [_unchanged(repair.tombstone, None, tables)] if repair.tombstone else []
-    return [free, *empty, *gone]
+    over = [_unchanged(repair.record, repair.holder, tables)] if repair.record else []
+    return [free, *empty, *over]
 
 
 def _mark(repair: MarkPart, tables: Tables) -> list[Action]:
@@ -94,10 +117,10 @@ def _mark(repair: MarkPart, tables: Tables) -> list[Action]:
     """
     domain = keys.domain_attribute(repair.position)
     values: dict[str, AttributeValue] = {}
-    if repair.hosts is None:
+    if repair.mask is None:
         values[":tag"] = {"B": bytes.fromhex(repair.tag)}
     else:
-        values[":tag"] = encode_value(with_hosts(repair.owner, repair.tag, repair.hosts))
+        values[":tag"] = encode_value(with_hosts(repair.owner, repair.tag, repair.mask))
     if repair.owner is None:
         demand = f"attribute_exists(v) AND attribute_not_exists({domain})"
     else:
@@ -192,18 +215,90 @@ def _register(repair: Register, tables: Tables) -> list[Action]:
 def _index(repair: Index, tables: Tables, now: int) -> Update:
     """Back into the sparse index, while the record is as it was read. Reconcile does the rest."""
     demand, names, values = _same(repair.holder)
-    return Update(
+    change = "SET unsettled = :shard, unsettled_since = :now"
+    values |= {":shard": {"S": repair.shard}, ":now": encode_value(now)}
+    if isinstance(repair.holder, Vm):
+        # Others put the record whole: without a new revision one who read it before would undo this.
+        change += ", revision = :next"
+        values[":next"] = encode_value(repair.holder.revision + 1)
+    return Update(_REPAIRED, tables.holders, repair.record.key, change, demand, names, values)
+
+
+def _set_entry(repair: SetEntry, tables: Tables) -> list[Action]:
+    """The roster's entry, while it and the record are as they were read.
+
+    The service writes the two together, so while the record stands the entry is nobody else's to change.
+    """
+    demand, names, values = "attribute_not_exists(pk)", {}, {}
+    if repair.was is not None:
+        demand = "organization = :organization AND vm = :vm AND #status = :status"
+        names = _STATUS
+        values = {
+            ":organization": encode_value(repair.was.organization_id),
+            ":vm": encode_value(repair.was.vm_id),
+            ":status": encode_value(repair.was.status.value),
+        }
+    entry: Action
+    if repair.entry is None:
+        entry = Delete(_REPAIRED, tables.holders, repair.side.key, demand, names, values)
+    else:
+        entry = Put(_REPAIRED, tables.holders, encode_entry(repair.entry), demand, names, values)
+    return [entry, _unchanged(repair.record, repair.holder, tables)]
+
+
+def _take_notice_back(repair: TakeNoticeBack, tables: Tables) -> list[Action]:
+    """The mark on a VM, while both it and the one that it was to leave for are as they were read.
+
+    It can only ever keep a VM running, for which nobody waits.
+    """
+    demand, names, values = _same(repair.holder)
+    stay = Update(
         _REPAIRED,
         tables.holders,
         repair.record.key,
-        "SET unsettled = :shard, unsettled_since = :now",
+        "SET revision = :next REMOVE preempt_at, preempted_by",
         demand,
         names,
-        values | {":shard": {"S": repair.shard}, ":now": encode_value(now)},
+        values | {":next": encode_value(repair.holder.revision + 1)},
+    )
+    return [stay, _unchanged(repair.waiting, repair.newcomer, tables)]
+
+
+def _list_key(repair: ListKey, tables: Tables) -> list[Action]:
+    """The listing of an API key, while there is such a key and none lists it."""
+    key = repair.key
+    return [
+        Put(
+            _REPAIRED,
+            tables.holders,
+            repair.listing.key | encode({"created_at": key.created_at}),
+            "attribute_not_exists(pk)",
+        ),
+        _key_of(repair.record, key, tables),
+    ]
+
+
+def _unlist_key(repair: UnlistKey, tables: Tables) -> list[Action]:
+    """A listing, while there is no such key, or it is another organization's. Keys are never moved."""
+    listing = Delete(_REPAIRED, tables.holders, repair.listing.key, "attribute_exists(pk)")
+    return [listing, _key_of(repair.record, repair.key, tables)]
+
+
+def _key_of(record: Side, key: ApiKey | None, tables: Tables) -> Check:
+    """Demand that an API key is still its organization's, or that there still is none."""
+    if key is None:
+        return Check("key", tables.holders, record.key, "attribute_not_exists(pk)")
+    return Check(
+        "key",
+        tables.holders,
+        record.key,
+        "organization = :organization",
+        {},
+        {":organization": {"S": key.organization_id}},
     )
 
 
-def _unchanged(record: Side, holder: Reservation | CapacityClaim | Tombstone | None, tables: Tables) -> Check:
+def _unchanged(record: Side, holder: Holder | None, tables: Tables) -> Check:
     """Demand that a record is as it was read, or that there still is none."""
     if holder is None:
         return Check(f"record:{record}", tables.holders, record.key, "attribute_not_exists(pk)")
@@ -214,15 +309,13 @@ def _unchanged(record: Side, holder: Reservation | CapacityClaim | Tombstone | N
     return Check(f"record:{record}", tables.holders, record.key, demand, names, values)
 
 
-def _same(
-    holder: Reservation | CapacityClaim,
-) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
+def _same(holder: Record) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
     """The condition that a record says of its capacity what it said when it was read.
 
-    A claim is locked by its revision. What a reservation lists, once given up, never comes back; so its
-    creation time and what it lists now are enough.
+    A claim and a VM are locked by their revision. What a reservation lists, once given up, never comes back;
+    so its creation time and what it lists now are enough.
     """
-    if isinstance(holder, CapacityClaim):
+    if isinstance(holder, (CapacityClaim, Vm)):
         return "revision = :revision", {}, {":revision": encode_value(holder.revision)}
     counted = "attribute_exists" if holder.counted else "attribute_not_exists"
     demand = f"#status = :status AND created_at = :created AND {counted}(counted)"

@@ -171,10 +171,12 @@ class InventoryStore:
 
     def node(self, name: str) -> NodePlace | None:
         """A VM node by its name, as it was at most a minute ago; read afresh when it is not known."""
+        return self.known_node(name) or self.nodes().get(name)
+
+    def known_node(self, name: str) -> NodePlace | None:
+        """A VM node as it was read at most a minute ago, without a call of the database."""
         read_at, nodes = self._nodes
-        if name in nodes and self._clock.now() - read_at < CATALOG_SECONDS_MAX:
-            return nodes[name]
-        return self.nodes().get(name)
+        return nodes.get(name) if self._clock.now() - read_at < CATALOG_SECONDS_MAX else None
 
     def nodes(self) -> dict[str, NodePlace]:
         """Every VM node as it is now, by name, in region, pod and position order.

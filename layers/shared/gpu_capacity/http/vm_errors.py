@@ -1,6 +1,6 @@
 """Errors in the shape of the VM API: ``{"detail": …}``, a list of problems where the request's form is wrong.
 
-``docs/vms-api.md`` tells customers what to do on each. The trace id is in the header ``X-Trace-Id``, because
+``docs/errors.md`` tells customers what to do on each. The trace id is in the header ``X-Trace-Id``, because
 the shape has no place for it.
 """
 

@@ -84,9 +84,7 @@ class VmCreate(VmBody):
         None, validate_default=True, description="Reservation duration (required if rental_type=reserved)"
     )
     auth_method: Literal["ssh_key", "password"] = "ssh_key"
-    ssh_key_id: Word | None = Field(
-        None, validate_default=True, description="SSH key ID (defaults to oldest key)"
-    )
+    ssh_key_id: Word | None = Field(None, description="SSH key ID (defaults to oldest key)")
     # Kept out of every text that is made of this model, so that no log line can carry it.
     password: (
         Annotated[StrictStr, Field(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)] | None
@@ -106,13 +104,6 @@ class VmCreate(VmBody):
         if value is not None and not value.isprintable():
             raise PydanticCustomError("string_not_printable", "must have printable characters only")
         return _if_and_only_if(value, info, "auth_method", "password")
-
-    @field_validator("ssh_key_id")
-    @classmethod
-    def _no_key_beside_a_password(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if value is not None and info.data.get("auth_method") == "password":
-            raise PydanticCustomError("not_allowed", "only allowed if auth_method is ssh_key")
-        return value
 
 
 def _if_and_only_if(value: Value | None, info: ValidationInfo, field: str, word: str) -> Value | None:

@@ -1,4 +1,4 @@
-"""Settings from the environment, checked when they are read. ``README.md`` lists them for operators."""
+"""Settings from the environment, checked when they are read. ``docs/configuration.md`` lists them."""
 
 from __future__ import annotations
 

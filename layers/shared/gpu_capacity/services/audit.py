@@ -39,6 +39,13 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.SERVER_DISAGREES: "ask the provider what runs on the host, and delete what should not",
     Kind.UNSETTLED_MISSING: "run with --fix: no schedule finds the record",
     Kind.UNREADABLE: "restore the item; until then nothing that rests on it is judged",
+    Kind.ROSTER_STALE: "run with --fix: schedules and preemption go by what the roster says",
+    Kind.ROSTER_MISSING: "run with --fix: no schedule finds the VM, and nothing preempts it",
+    Kind.NOTICE_STALE: "run with --fix: the VM shows a notice that never ends, and cannot be preempted",
+    Kind.NOTICE_MISSING: "destroy the VM that waits: it never gets its GPUs",
+    Kind.DISK_LEAKED: "delete the disk at the provider",
+    Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if nobody knows it: it works",
+    Kind.API_KEY_MISSING: "run with --fix: the key opens nothing",
 }
 """What an operator should do, by kind; ``docs/audit.md`` tells how."""
 
@@ -181,7 +188,9 @@ def _sizes(facts: Facts) -> dict[str, int]:
         "queue_entries": len(facts.entries),
         "names": len(facts.names),
         "quotas": len(facts.quotas),
-        "servers": len(facts.servers),
+        "servers": len(facts.servers) + len(facts.vm_servers),
+        "roster_entries": len(facts.roster),
+        "api_keys": len(facts.api_keys),
     }
 
 

@@ -1,4 +1,6 @@
-"""What has to agree about capacity: pods, holders and hashes. Pure; `audit_upkeep` has the other rules.
+"""What has to agree about capacity: pods, holders and hashes. Pure.
+
+`audit_vms` has what else has to agree about VMs, `audit_upkeep` the other rules.
 
 Each rule goes over ``Facts`` and tells every disagreement, with the items that it rests on. The same rules
 run over whole tables, which were read over some time and may disagree for that reason alone, and over the
@@ -27,6 +29,8 @@ from gpu_capacity.dynamodb.audit_facts import (
 from gpu_capacity.dynamodb.reservation_store import Tombstone
 from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
 from gpu_capacity.holders.reservation import Reservation, Status
+from gpu_capacity.holders.vm import Vm, VmStatus
+from gpu_capacity.placement.slices import GPUS_PER_NODE, slice_mask
 from gpu_capacity.topology.units import topology_hash
 
 if TYPE_CHECKING:
@@ -40,17 +44,22 @@ _FIRST_VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a record says that its holder owns of one domain; ``hosts`` is a mask, ``None`` for all."""
+    """What a record says that its holder owns of one domain.
+
+    ``mask`` tells which hosts, or by a tag of GPUs which GPUs of the only host; ``None`` is the whole domain.
+    """
 
     record: Side
     tag: str
     pod: Side
     position: int
-    hosts: int | None
+    mask: int | None
 
     def overlaps(self, other: Listing) -> bool:
-        """Whether some host is listed by both."""
-        return self.hosts is None or other.hosts is None or bool(self.hosts & other.hosts)
+        """Whether both list the same hardware; a host is all of its GPUs."""
+        if self.mask is None or other.mask is None:
+            return True
+        return _share((self.tag, self.mask), (other.tag, other.mask))
 
 
 def listings(facts: Facts) -> Iterator[Listing]:
@@ -65,6 +74,8 @@ def listings(facts: Facts) -> Iterator[Listing]:
             case CapacityClaim():
                 for a in holder.allocations:
                     yield Listing(record, tag, _claims(a.zone, a.flavor_id, a.pod_id), a.position, a.hosts)
+            case Vm() if holder.gpus:
+                yield Listing(record, tag, _claims(*holder.pod), holder.position, holder.gpus)
             case _:
                 pass
 
@@ -88,7 +99,7 @@ def capacity_findings(facts: Facts) -> Iterator[Finding]:
 
 
 def _double(place: tuple[Side, int], listed: Sequence[Listing]) -> Iterator[Finding]:
-    """A domain, or a host of it, that two records list."""
+    """A domain, a host or a GPU of it, that two records list."""
     pod, position = place
     for one, other in _pairs(listed):
         first, second = sorted((one.record, other.record))
@@ -101,14 +112,14 @@ def _double(place: tuple[Side, int], listed: Sequence[Listing]) -> Iterator[Find
 
 
 def _owned_twice(facts: Facts) -> Iterator[Finding]:
-    """A host that one pod shows as two holders'."""
+    """A host or a GPU that one pod shows as two holders'."""
     for pod, claims in facts.owners.items():
         for position, owner in sorted(claims.owners.items()):
             if isinstance(owner, dict):
                 for one, other in combinations(sorted(owner), 2):
-                    if owner[one] & owner[other]:
+                    if _share((one, owner[one]), (other, owner[other])):
                         subject = f"{_where(pod, position)}: tags {one} and {other}"
-                        yield Finding(Kind.DOUBLE, subject, "the pod has a host twice", (pod,))
+                        yield Finding(Kind.DOUBLE, subject, "the pod has the same hardware twice", (pod,))
 
 
 def _orphaned(facts: Facts, listing: Listing, *, contested: bool) -> Iterator[Finding]:
@@ -117,24 +128,30 @@ def _orphaned(facts: Facts, listing: Listing, *, contested: bool) -> Iterator[Fi
         return
     claims = facts.owners.get(listing.pod)
     owner = claims.owners.get(listing.position) if claims else None
-    if listing.hosts is None:
+    if listing.mask is None:
         if owner == bytes.fromhex(listing.tag):
             return
-        marked = owner is None
+        free = owner is None
     else:
-        missing = listing.hosts & ~_hosts_of(owner, listing.tag)
+        parts = owner if isinstance(owner, dict) else {}
+        missing = listing.mask & ~parts.get(listing.tag, 0)
         if not missing:
             return
-        others = (tag for tag in owner if tag != listing.tag) if isinstance(owner, dict) else ()
-        marked = not isinstance(owner, bytes) and not any(missing & _hosts_of(owner, tag) for tag in others)
+        others = (part for part in parts.items() if part[0] != listing.tag)
+        free = not isinstance(owner, bytes) and not any(_share((listing.tag, missing), o) for o in others)
     holder = facts.holders[listing.record]
     repair = None
-    if marked and claims is not None and not contested and not isinstance(holder, Tombstone):
-        parts = owner if isinstance(owner, dict) else None
+    if free and claims is not None and not contested and not isinstance(holder, Tombstone):
         repair = MarkPart(
-            listing.pod, listing.position, listing.tag, parts, listing.hosts, listing.record, holder
+            listing.pod,
+            listing.position,
+            listing.tag,
+            owner if isinstance(owner, dict) else None,
+            listing.mask,
+            listing.record,
+            holder,
         )
-    shown = "as free" if marked else "as somebody else's"
+    shown = "as free" if free else "as somebody else's"
     yield Finding(
         Kind.ORPHANED,
         f"{_where(listing.pod, listing.position)}: {listing.record}",
@@ -154,8 +171,7 @@ def _leaked(facts: Facts, by_place: Mapping[tuple[Side, int], Sequence[Listing]]
                 record = record_of.get(tag)
                 if record in facts.unreadable or (record is None and not facts.knows_every_holder):
                     continue
-                holder = facts.holders.get(record) if record else None
-                gone = holder is None or isinstance(holder, Tombstone)
+                gone = record is None or _is_over(facts.holders.get(record))
                 yield Finding(
                     Kind.LEAKED,
                     f"{_where(pod, position)}: tag {tag}",
@@ -163,34 +179,47 @@ def _leaked(facts: Facts, by_place: Mapping[tuple[Side, int], Sequence[Listing]]
                     if gone
                     else f"owned by {record}, which does not list it",
                     tuple(s for s in (pod, _hardware(facts, pod), record) if s),
-                    _release(facts, pod, position, tag, owner, record) if gone else None,
+                    _release(facts, pod, position, tag, record) if gone else None,
                 )
+
+
+def _is_over(holder: Holder | None) -> bool:
+    """Whether a holder can never own anything again; the record of a VM stays when that is so."""
+    if isinstance(holder, Vm):
+        final = holder.status in (VmStatus.DESTROYED, VmStatus.FAILED)
+        return final and not holder.gpus and holder.unsettled_since is None
+    return holder is None or isinstance(holder, Tombstone)
 
 
 def _leaking(owner: Owner, listed: Sequence[Listing]) -> list[str]:
     """Tags that own more of a domain than their records list."""
     if isinstance(owner, bytes):
         tag = owner.hex()
-        return [] if any(x.tag == tag and x.hosts is None for x in listed) else [tag]
+        return [] if any(x.tag == tag and x.mask is None for x in listed) else [tag]
     found = []
-    for tag, hosts in sorted(owner.items()):
+    for tag, mask in sorted(owner.items()):
         known = 0
         for listing in listed:
-            known |= (listing.hosts or 0) if listing.tag == tag else 0
-        if not hosts or hosts & ~known:
+            known |= (listing.mask or 0) if listing.tag == tag else 0
+        if not mask or mask & ~known:
             found.append(tag)
     return found
 
 
-def _release(
-    facts: Facts, pod: Side, position: int, tag: str, owner: Owner, record: Side | None
-) -> ReleasePart | None:
+def _release(facts: Facts, pod: Side, position: int, tag: str, record: Side | None) -> ReleasePart | None:
     """Only where the topology tells which hosts those are: one with a server on it must not be sold."""
     known = facts.pods.get(pod)
     domain = next(iter(known.between(position, 1)), None) if known else None
     if domain is None:
         return None
-    return ReleasePart(pod, position, tag, owner, tuple(h.id for h in domain.hosts), record)
+    owner = facts.owners[pod].owners[position]
+    hosts = tuple(host.id for host in domain.hosts)
+    gpus = slice_mask(0, GPUS_PER_NODE) if len(hosts) == 1 else 0
+    if isinstance(owner, dict) and _of_gpus(tag):
+        gpus &= owner[tag]
+    left = facts.holders.get(record) if record else None
+    holder = left if isinstance(left, (Tombstone, Vm)) else None
+    return ReleasePart(pod, position, tag, owner, hosts, gpus, record if holder else None, holder)
 
 
 def _contradictory(record: Side, holder: Holder) -> Iterator[Finding]:
@@ -254,8 +283,18 @@ def _pairs(listed: Sequence[Listing]) -> list[tuple[Listing, Listing]]:
     ]
 
 
-def _hosts_of(owner: Owner | None, tag: str) -> int:
-    return owner.get(tag, 0) if isinstance(owner, dict) else 0
+def _share(one: tuple[str, int], other: tuple[str, int]) -> bool:
+    """Whether two parts (tag and mask) of a domain have hardware in common.
+
+    GPUs are those of the domain's only host, so beside a host that is owned as such there are none.
+    """
+    if _of_gpus(one[0]) is not _of_gpus(other[0]):
+        return bool(one[1]) and bool(other[1])
+    return bool(one[1] & other[1])
+
+
+def _of_gpus(tag: str) -> bool:
+    return tag.startswith(keys.GPU_TAG_PREFIX)
 
 
 def _claims(region_id: str, flavor_id: str, pod_id: str) -> Side:

@@ -1,6 +1,6 @@
 """What has to agree besides capacity: quotas, queues, names, servers and the index. Pure.
 
-See `audit_rules` for how rules are run.
+See `audit_rules` for how rules are run, and `audit_vms` for what is kept about VMs.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from gpu_capacity.dynamodb.audit_facts import (
     Side,
     Table,
 )
-from gpu_capacity.dynamodb.reservation_store import Tombstone
 from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim, ClaimStatus
 from gpu_capacity.holders.reservation import UNSETTLED, Reservation, Status
+from gpu_capacity.holders.vm import Vm
 from gpu_capacity.services.audit_rules import capacity_findings
+from gpu_capacity.services.audit_vms import has_work, vm_findings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ def findings_of(facts: Facts) -> list[Finding]:
     """Everything that disagrees, in a fixed order."""
     found = [
         *capacity_findings(facts),
+        *vm_findings(facts),
         *_quotas(facts),
         *_queues(facts),
         *_names(facts),
@@ -50,10 +52,10 @@ def findings_of(facts: Facts) -> list[Finding]:
 
 
 def _quotas(facts: Facts) -> Iterator[Finding]:
-    """A count that is not the sum over the holders that are marked as counted."""
+    """A count that is not the sum over the holders that are marked as counted. VMs have no quota."""
     counted: dict[Side, list[tuple[Side, Reservation | CapacityClaim]]] = defaultdict(list)
     for record, holder in sorted(facts.holders.items()):
-        if not isinstance(holder, Tombstone) and holder.counted:
+        if isinstance(holder, (Reservation, CapacityClaim)) and holder.counted:
             subject = holder.accelerator if isinstance(holder, Reservation) else QUOTA_SUBJECT
             counted[Side.of(Table.HOLDERS, keys.quota(holder.organization_id, subject))].append(
                 (record, holder)
@@ -143,7 +145,7 @@ def _name_of(claim: CapacityClaim) -> Side:
 
 
 def _drop(item: Side, record: Side, holder: Holder | None) -> DropItem | None:
-    if isinstance(holder, Reservation):
+    if isinstance(holder, (Reservation, Vm)):
         return None
     return DropItem(item, record, holder, record.sk.removeprefix(keys.CLAIM_PREFIX))
 
@@ -196,6 +198,8 @@ def _index(facts: Facts) -> Iterator[Finding]:
                 shard = keys.unsettled_shard(holder.id)
             case CapacityClaim() if holder.status is ClaimStatus.DELETING or holder.surplus:
                 shard = str(int(holder.tag, 16) % keys.UNSETTLED_SHARDS)
+            case Vm() if has_work(holder):
+                shard = keys.unsettled_shard(holder.id)
             case _:
                 continue
         if facts.shards.get(record) not in keys.unsettled_shards():

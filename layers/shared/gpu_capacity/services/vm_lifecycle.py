@@ -33,6 +33,7 @@ ATTEMPTS_MAX: Final = 16
 ACTOR: Final = "workflow:vm"
 START: Final = "start_vm"
 STOP: Final = "stop_vm"
+_LEFT: Final = frozenset({VmStatus.STOPPED, VmStatus.INTERRUPTED, VmStatus.DESTROYED})
 # Always with every field that an expression of the state machine reads: an absent one is an error there.
 SUPERSEDED: Final[dict[str, Any]] = {"outcome": "superseded", "message": "", "seconds": 0}
 
@@ -129,16 +130,13 @@ def abandon_vm_start(services: Services, organization_id: str, vm_id: str, messa
             vm, failure=message, waits_for=(), wants=0, ssh_public_key=None, password_hash=None
         )
         if services.vms.change([(vm, given_up), *marks_taken_back(services, vm)]).stands:
-            _audit(services, given_up, "abandon_vm_start", "undoing")
+            _audit(services, given_up, "abandon_vm_start", "undoing", reason=message)
         services.pause(attempt)
     return _outcome("again")
 
 
 def sweep_vm_server(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Fence the run and take its server away: ``gone``, ``waiting`` or ``superseded``.
-
-    Of a VM that is destroyed the disk goes, too, once no server uses it.
-    """
+    """Fence the run and take its server away: ``gone``, ``waiting`` or ``superseded``."""
     vm = services.vms.get((organization_id, vm_id))
     if vm is None or vm.workflow is None or (vm.workflow == START and vm.failure is None):
         return SUPERSEDED
@@ -146,18 +144,19 @@ def sweep_vm_server(services: Services, organization_id: str, vm_id: str) -> dic
     services.vm_provider.stop(vm.server_owner)
     if services.vm_provider.server(vm.server_owner) is not None:
         return _outcome("waiting")
-    if vm.status is VmStatus.DESTROYED:
-        services.vm_provider.delete_disk(vm.id)
     return _outcome("gone")
 
 
 def fail_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Give the GPUs back and show ``failed``: ``failed``, ``waiting`` while a server is left."""
+    """Give the GPUs back and show ``failed``: ``failed``, ``waiting`` while a server is left on them."""
     for attempt in range(ATTEMPTS_MAX):
-        vm = _to_start(services, organization_id, vm_id)
-        if vm is None or vm.failure is None:
+        vm = services.vms.get((organization_id, vm_id))
+        if vm is not None and vm.status is VmStatus.FAILED:
+            # A replay of a step that had succeeded.
+            return _outcome("failed")
+        if vm is None or vm.workflow != START or vm.failure is None:
             return SUPERSEDED
-        if services.vm_provider.server(vm.server_owner) is not None:
+        if not _has_left(services, vm):
             return _outcome("waiting")
         failed = replace(
             without_gpus(vm),
@@ -175,13 +174,22 @@ def fail_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[
 
 
 def settle_vm_stop(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Settle a VM whose server is gone: ``settled``, ``waiting`` while it is not, or ``superseded``."""
+    """Settle a VM whose server is gone: ``settled``, ``waiting`` while it is not, or ``superseded``.
+
+    Of a VM that is destroyed the disk goes first. It goes here and not with the server: the execution that
+    settles the record may be one that took the server away when the VM was not destroyed yet.
+    """
     for attempt in range(ATTEMPTS_MAX):
         vm = services.vms.get((organization_id, vm_id))
+        if vm is not None and vm.unsettled_since is None and vm.status in _LEFT:
+            # A replay of a step that had succeeded.
+            return _outcome("settled")
         if vm is None or vm.workflow != STOP:
             return SUPERSEDED
-        if services.vm_provider.server(vm.server_owner) is not None:
+        if not _has_left(services, vm):
             return _outcome("waiting")
+        if vm.status is VmStatus.DESTROYED:
+            services.vm_provider.delete_disk(vm.id)
         settled = replace(vm, unsettled_since=None)
         if vm.status is VmStatus.STOPPING:
             settled = replace(
@@ -233,11 +241,12 @@ def _await_notice(services: Services, vm: Vm) -> dict[str, Any] | None:
     if any(v.status is not VmStatus.RUNNING for v in told.values()):
         # It is leaving by itself, or its node is offline; its GPUs pass over when it gives them back.
         return _late(services, vm) or _outcome("waiting")
-    taken = evict(services, vm, _gpus_of_node(services, vm))
-    if taken is None:
+    evicted = evict(services, vm, _gpus_of_node(services, vm))
+    if evicted is None:
         return None
-    _audit(services, taken, "begin_vm_start", "starting", interrupted=len(vm.waits_for))
-    for left in services.vms.many(vm.waits_for).values():
+    taken, interrupted = evicted
+    _audit(services, taken, "begin_vm_start", "starting", interrupted=len(interrupted))
+    for left in interrupted:
         start_vm_workflow(services, left)
     return _outcome("proceed")
 
@@ -254,6 +263,17 @@ def _forget_login(services: Services, vm: Vm) -> dict[str, Any]:
             # Whatever came in between, the next step finds; and this one is repeated where it still stands.
             return _outcome("waiting")
     return _outcome("started")
+
+
+def _has_left(services: Services, vm: Vm) -> bool:
+    """Whether no server is left, neither the VM's own nor, on GPUs it took over, that of an interrupted one.
+
+    The latter may still be going when its heir goes, too. Whoever gets the GPUs next may be a reservation or
+    a capacity claim, whose servers do not wait for VMs'.
+    """
+    if services.vm_provider.server(vm.server_owner) is not None:
+        return False
+    return services.vm_provider.is_vacant(vm.host_id, vm.gpus)
 
 
 def _late(services: Services, vm: Vm) -> dict[str, Any] | None:

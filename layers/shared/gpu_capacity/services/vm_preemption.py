@@ -84,10 +84,13 @@ def take_slice(services: Services, before: Vm | None, wanted: Vm, count: int) ->
     return after
 
 
-def evict(services: Services, vm: Vm, count: int) -> Vm | None:
+def evict(services: Services, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     """Interrupt all that a VM waits for and give it the rest of its slice; ``None`` after a lost race.
 
     The caller has seen that the notice is over. What is read here is what the write insists on.
+
+    Returns:
+        The VM, and those that are interrupted now: their servers are still to be taken away.
     """
     victims = services.vms.many(vm.waits_for)
     leaving = [victims[key] for key in vm.waits_for if key in victims]
@@ -113,7 +116,7 @@ def evict(services: Services, vm: Vm, count: int) -> Vm | None:
         services.telemetry.audit(
             ACTOR, "interrupt", victim.id, "interrupted", organization=victim.organization_id
         )
-    return after
+    return after, [victim for _, victim in interrupted]
 
 
 def marks_taken_back(services: Services, vm: Vm) -> list[tuple[Vm, Vm]]:

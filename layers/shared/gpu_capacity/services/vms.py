@@ -250,8 +250,11 @@ def _new_vm(services: Services, request: VmRequest, account: Account, place: Nod
 
 
 def _node(services: Services, caller: Caller, request: VmRequest) -> NodePlace:
-    """The node that is asked for, as far as the caller may know of it; a "no" is said on a fresh reading."""
-    place = services.inventory.node(request.node)
+    """The node that is asked for, as far as the caller may know of it; a "no" is said on a fresh reading.
+
+    On one, whether the node is unknown or only hidden: the time of the answer must not tell.
+    """
+    place = services.inventory.known_node(request.node)
     if _mismatch(place, caller, request):
         place = services.inventory.nodes().get(request.node)
     problem = _mismatch(place, caller, request)

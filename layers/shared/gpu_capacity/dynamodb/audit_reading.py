@@ -1,0 +1,199 @@
+"""What the items of all tables say, for an audit.
+
+Items are told by their keys; one that does not decode, or is of no kind known here, is kept as unreadable,
+so that nothing is concluded from not having understood it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.account_store import decode_api_key, decode_key_ring
+from gpu_capacity.dynamodb.audit_facts import Facts, Holder, Side, Table, VmServerItem
+from gpu_capacity.dynamodb.claim_items import decode_claim
+from gpu_capacity.dynamodb.fleet_store import decode_feed
+from gpu_capacity.dynamodb.inventory_items import (
+    PodClaims,
+    decode_claims,
+    decode_pod,
+    decode_region,
+    decode_shape,
+)
+from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation
+from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
+from gpu_capacity.holders.ids import CLAIM_TAG_BYTES, claim_tag
+from gpu_capacity.holders.reservation import Quota, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_capacity.holders.api_keys import ApiKey
+    from gpu_capacity.topology.model import Pod
+
+# Whatever decoding an item that somebody edited by hand may run into.
+_UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+@dataclass
+class Reading:
+    """Facts while they are read, item by item."""
+
+    owners: dict[Side, PodClaims] = field(default_factory=dict)
+    pods: dict[Side, Pod] = field(default_factory=dict)
+    holders: dict[Side, Holder] = field(default_factory=dict)
+    tags: dict[Side, str] = field(default_factory=dict)
+    shards: dict[Side, str] = field(default_factory=dict)
+    names: dict[Side, str] = field(default_factory=dict)
+    entries: dict[Side, Side] = field(default_factory=dict)
+    quotas: dict[Side, Quota] = field(default_factory=dict)
+    servers: dict[Side, bool] = field(default_factory=dict)
+    occupied: dict[Side, tuple[str, bool]] = field(default_factory=dict)
+    roster: dict[Side, RosterEntry] = field(default_factory=dict)
+    vm_servers: dict[Side, VmServerItem] = field(default_factory=dict)
+    occupied_gpus: dict[Side, tuple[str, bool]] = field(default_factory=dict)
+    disks: set[Side] = field(default_factory=set)
+    api_keys: dict[Side, ApiKey] = field(default_factory=dict)
+    key_listings: set[Side] = field(default_factory=set)
+    unreadable: set[Side] = field(default_factory=set)
+
+    def facts(self) -> Facts:
+        """What was read so far."""
+        return Facts(
+            owners=self.owners,
+            pods=self.pods,
+            holders=self.holders,
+            tags=self.tags,
+            shards=self.shards,
+            names=self.names,
+            entries=self.entries,
+            quotas=self.quotas,
+            servers=self.servers,
+            occupied=self.occupied,
+            roster=self.roster,
+            vm_servers=self.vm_servers,
+            occupied_gpus=self.occupied_gpus,
+            disks=frozenset(self.disks),
+            api_keys=self.api_keys,
+            key_listings=frozenset(self.key_listings),
+            unreadable=frozenset(self.unreadable),
+        )
+
+    def add(self, table: Table, item: dict[str, Any]) -> None:
+        """One more item, decoded to plain values."""
+        side = Side(table, item["pk"], item["sk"])
+        add = {
+            Table.INVENTORY: self._add_inventory,
+            Table.HOLDERS: self._add_holders,
+            Table.SERVERS: self._add_server,
+        }[table]
+        try:
+            add(side, item)
+        except _UNDECODABLE:
+            self.unreadable.add(side)
+
+    def _add_inventory(self, side: Side, item: dict[str, Any]) -> None:
+        match side.pk.partition("#")[0]:
+            case "CLAIMS":
+                self.owners[side] = _checked(decode_claims(item))
+            case "HOSTS":
+                pod = decode_pod(item)
+                claims = keys.claims(pod.region_id, pod.flavor_id, pod.id)
+                self.pods[Side.of(Table.INVENTORY, claims)] = pod
+            case "SHAPES":
+                decode_shape(item)
+            case "CATALOG":
+                decode_region(item)
+            case "FEED":
+                decode_feed(item)
+            case _:
+                self.unreadable.add(side)
+
+    def _add_holders(self, side: Side, item: dict[str, Any]) -> None:
+        match side.pk.partition("#")[0]:
+            case "ORG":
+                self._add_of_organization(side, item)
+            case "QUEUE":
+                if side.sk != keys.QUEUE_RETURNS_SORT_KEY:
+                    record = keys.capacity_claim(item["organization"], item["claim"])
+                    self.entries[side] = Side.of(Table.HOLDERS, record)
+            case keys.ROSTER_PARTITION:
+                self.roster[side] = decode_entry(item)
+            case "APIKEY":
+                self.api_keys[side] = decode_api_key(item)
+            case "RATE":
+                # Nothing rests on a counter; it only has to be one.
+                int(item["used"])
+            case _:
+                self.unreadable.add(side)
+
+    def _add_of_organization(self, side: Side, item: dict[str, Any]) -> None:
+        kind, _, name = side.sk.partition("#")
+        match kind:
+            case "RESERVATION":
+                self.tags[side] = claim_tag(name).hex()
+                self._add_record(side, item, decode_reservation)
+            case "CLAIM":
+                organization = side.pk.removeprefix(keys.organization_partition(""))
+                self.tags[side] = _tag_of_claim(organization, name)
+                self._add_record(side, item, decode_claim)
+            case "VM":
+                self.tags[side] = keys.GPU_TAG_PREFIX + claim_tag(name).hex()
+                self._add_record(side, item, decode_vm)
+            case "CLAIMNAME":
+                self.names[side] = str(item["claim"])
+            case "QUOTA":
+                self.quotas[side] = decode_quota(item)
+            case "SSHKEYS":
+                decode_key_ring(item)
+            case "APIKEY":
+                self.key_listings.add(side)
+            case _:
+                self.unreadable.add(side)
+
+    def _add_record(self, side: Side, item: dict[str, Any], decode_record: Any) -> None:
+        if item["status"] == Status.GONE.value:
+            self.holders[side] = Tombstone(item["fingerprint"])
+            return
+        self.holders[side] = decode_record(item)
+        if "unsettled" in item and "unsettled_since" in item:
+            self.shards[side] = str(item["unsettled"])
+
+    def _add_server(self, side: Side, item: dict[str, Any]) -> None:
+        going = "gone_at" in item
+        match side.pk.partition("#")[0], side.sk.partition("#")[0]:
+            case "HOST", "HOST":
+                self.occupied[side] = (str(item["holder"]), going)
+            case "HOST", "GPU":
+                self.occupied_gpus[side] = (str(item["owner"]), going)
+            case "HOLDER", "HOST":
+                self.servers[side] = going
+            case "VMRUN", "SERVER":
+                self.vm_servers[side] = VmServerItem(str(item["host"]), int(item["gpus"]), going)
+            case "VMDISK", "DISK":
+                self.disks.add(side)
+            case (("HOLDER" | "VMRUN"), "FENCE"):
+                pass
+            case _:
+                self.unreadable.add(side)
+
+
+def _checked(claims: PodClaims) -> PodClaims:
+    """The owners of a pod, if each of them is a tag or a map from tags to masks."""
+    tags: Iterable[str] = [
+        tag
+        for owner in claims.owners.values()
+        for tag in ([owner.hex()] if isinstance(owner, bytes) else owner)
+    ]
+    if any(len(bytes.fromhex(tag.removeprefix(keys.GPU_TAG_PREFIX))) != CLAIM_TAG_BYTES for tag in tags):
+        raise ValueError("an owner that is no claim tag")
+    return claims
+
+
+def _tag_of_claim(organization_id: str, claim_id: str) -> str:
+    """``CapacityClaim.tag``, also for what is left of one that is gone."""
+    digest = hashlib.sha256(f"{organization_id}#{claim_id}".encode()).digest()
+    return digest[:CLAIM_TAG_BYTES].hex()

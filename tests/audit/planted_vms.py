@@ -1,0 +1,383 @@
+"""The same for VMs: corruptions planted by hand."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.vm_items import encode_entry
+from tests.audit.planted import Planted
+from tests.audit.scene import STRANGER
+from tests.audit.vm_scene import NODE_POD, VmScene
+from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
+from tests.vms.core import scene as nodes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.dynamodb.keys import Key
+    from gpu_capacity.dynamodb.vm_items import RosterEntry
+    from gpu_capacity.holders.vm import Vm
+
+NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
+NOBODYS_GPUS: Final = "g" + STRANGER.hex()
+FREE: Final = 6
+"""Position of the node that nobody has anything of."""
+
+
+def record(vm: Vm) -> Key:
+    return keys.vm(*vm.key)
+
+
+def entry_of(vm: Vm) -> Key:
+    return keys.on_roster(vm.node, vm.id)
+
+
+def _entry(scene: VmScene, vm: Vm) -> RosterEntry:
+    (found,) = (e for e in scene.world.services.vms.roster() if e.vm_id == vm.id)
+    return found
+
+
+def put_server(scene: VmScene, owner: str, host: str, gpu: int) -> None:
+    """A server of one GPU that no request asked for."""
+    scene.put(SERVERS, keys.vm_server(owner), host=host, gpus=1 << gpu, started_at=1, ready_at=1)
+    scene.put(SERVERS, keys.occupied_gpu(host, gpu), owner=owner)
+
+
+# Owned twice
+
+
+def two_vms_list_a_gpu(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.stopping), gpus=scene.vm(scene.dying).gpus)
+
+
+def a_node_has_a_gpu_twice(scene: VmScene) -> None:
+    scene.own(4, {**scene.owners(4), scene.stopping.tag: 3})
+
+
+def a_reservation_lists_a_node_with_vms(scene: VmScene) -> None:
+    key = keys.reservation(ORGANIZATION, scene.pending)
+    scene.set(HOLDERS, key, region=nodes.REGION, flavor=nodes.GPU5090.id, pod=nodes.POD, start=0)
+
+
+def a_node_with_vms_is_owned_as_a_host(scene: VmScene) -> None:
+    scene.own(0, {**scene.owners(0), STRANGER.hex(): 1})
+
+
+# Leaked
+
+
+def gpus_of_nobody_are_owned(scene: VmScene) -> None:
+    scene.own(FREE, {NOBODYS_GPUS: 3})
+
+
+def a_node_of_nobody_is_owned(scene: VmScene) -> None:
+    scene.own(FREE, STRANGER)
+
+
+def a_destroyed_vm_owns_a_gpu(scene: VmScene) -> None:
+    scene.own(0, {**scene.owners(0), scene.destroyed.tag: 4})
+
+
+def a_failed_vm_owns_its_node(scene: VmScene) -> None:
+    scene.own(5, {scene.failed.tag: 255})
+
+
+def a_stopped_vm_owns_a_gpu(scene: VmScene) -> None:
+    scene.own(0, {**scene.owners(0), scene.stopped.tag: 4})
+
+
+def gpus_with_a_server_on_them_leak(scene: VmScene) -> None:
+    gpus_of_nobody_are_owned(scene)
+    put_server(scene, f"{NOBODY}-1", "host-vm07", 1)
+
+
+def a_node_with_a_vms_server_on_it_leaks(scene: VmScene) -> None:
+    a_node_of_nobody_is_owned(scene)
+    put_server(scene, f"{NOBODY}-1", "host-vm07", 7)
+
+
+def the_record_of_a_running_vm_was_deleted(scene: VmScene) -> None:
+    scene.delete(HOLDERS, record(scene.running))
+
+
+# Orphaned
+
+
+def the_gpus_of_a_vm_are_free(scene: VmScene) -> None:
+    scene.own(0, {scene.kept.tag: scene.vm(scene.kept).gpus})
+
+
+def half_of_the_gpus_of_a_vm_are_free(scene: VmScene) -> None:
+    scene.own(0, {**scene.owners(0), scene.kept.tag: 0x30})
+
+
+def the_node_of_a_vm_is_free(scene: VmScene) -> None:
+    scene.own(2, None)
+
+
+def the_gpus_of_a_vm_are_somebody_elses(scene: VmScene) -> None:
+    scene.own(2, {NOBODYS_GPUS: 255})
+
+
+def the_node_of_a_vm_is_owned_whole(scene: VmScene) -> None:
+    scene.own(2, STRANGER)
+
+
+# Records
+
+
+def a_stopped_vm_keeps_a_gpu(scene: VmScene) -> None:
+    a_stopped_vm_owns_a_gpu(scene)
+    scene.set(HOLDERS, record(scene.stopped), gpus=4)
+
+
+def a_running_vm_has_no_gpus(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.newcomer), gpus=0)
+
+
+def a_running_vm_has_work(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.running), unsettled="1", unsettled_since=5)
+
+
+def a_vm_waits_for_what_nobody_leaves(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.leaving), gpus=0xF0, gpu_count=4)
+    scene.own(1, {scene.leaving.tag: 0xF0})
+
+
+def a_reserved_vm_has_no_term(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.kept), term_ends_at=None)
+
+
+def an_offline_vm_was_nothing_before(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.offline), offline_from=None)
+
+
+def a_notice_has_no_end(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.leaving), preempt_at=None)
+
+
+# Notices
+
+
+def a_vm_was_told_to_leave_for_one_that_runs(scene: VmScene) -> None:
+    key = [ORGANIZATION, scene.running.id]
+    scene.set(HOLDERS, record(scene.newcomer), preempt_at=1, preempted_by=key)
+
+
+def the_record_of_a_waiting_vm_was_deleted(scene: VmScene) -> None:
+    scene.delete(HOLDERS, record(scene.next_vm))
+
+
+def a_vm_that_is_waited_for_was_not_told(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.leaving), preempt_at=None, preempted_by=None)
+
+
+# The roster
+
+
+def the_roster_has_a_vm_that_there_is_not(scene: VmScene) -> None:
+    entry = encode_entry(_entry(scene, scene.running))
+    scene.db.put_item(TableName=HOLDERS, Item=entry | keys.on_roster("vm07", NOBODY) | {"vm": {"S": NOBODY}})
+
+
+def the_roster_has_a_vm_that_is_destroyed(scene: VmScene) -> None:
+    scene.put(
+        HOLDERS,
+        entry_of(scene.destroyed),
+        organization=ORGANIZATION,
+        vm=scene.destroyed.id,
+        node="vm01",
+        host="host-vm01",
+        status="running",
+        created_at=1,
+    )
+
+
+def the_roster_has_a_vm_on_two_nodes(scene: VmScene) -> None:
+    entry = encode_entry(_entry(scene, scene.running)) | {"node": {"S": "vm07"}}
+    scene.db.put_item(TableName=HOLDERS, Item=entry | keys.on_roster("vm07", scene.running.id))
+
+
+def the_roster_says_that_a_vm_does_not_restart(scene: VmScene) -> None:
+    scene.set(HOLDERS, entry_of(scene.interrupted), restarts=None)
+
+
+def the_roster_says_that_a_term_ends_early(scene: VmScene) -> None:
+    scene.set(HOLDERS, entry_of(scene.kept), term_ends_at=1)
+
+
+def a_vm_is_not_on_the_roster(scene: VmScene) -> None:
+    scene.delete(HOLDERS, entry_of(scene.interrupted))
+
+
+# Servers and disks
+
+
+def a_server_of_no_vm(scene: VmScene) -> None:
+    put_server(scene, f"{NOBODY}-1", "host-vm07", 0)
+
+
+def a_server_of_an_earlier_run(scene: VmScene) -> None:
+    put_server(scene, f"{scene.running.id}-0", "host-vm07", 0)
+
+
+def a_server_of_a_stopped_vm(scene: VmScene) -> None:
+    put_server(scene, f"{scene.stopped.id}-1", "host-vm07", 0)
+
+
+def a_gpu_is_not_occupied_by_its_server(scene: VmScene) -> None:
+    scene.delete(SERVERS, keys.occupied_gpu("host-vm01", 0))
+
+
+def a_gpu_is_occupied_by_no_server(scene: VmScene) -> None:
+    scene.put(SERVERS, keys.occupied_gpu("host-vm07", 0), owner=f"{NOBODY}-1")
+
+
+def a_server_has_other_gpus_than_its_vm(scene: VmScene) -> None:
+    scene.set(SERVERS, keys.vm_server(scene.vm(scene.running).server_owner), gpus=1)
+
+
+def a_host_with_a_vms_server_is_occupied_whole(scene: VmScene) -> None:
+    servers = (i for i in scene.db.dump()[SERVERS] if i["pk"]["S"].startswith("HOLDER#"))
+    owner = next(item["pk"]["S"].removeprefix("HOLDER#") for item in servers)
+    scene.put(SERVERS, keys.server(owner, "host-vm05"), region=nodes.REGION)
+    scene.put(SERVERS, keys.occupied_host("host-vm05"), holder=owner)
+
+
+def a_disk_of_no_vm(scene: VmScene) -> None:
+    scene.put(SERVERS, keys.vm_disk(NOBODY), storage_gb=50, template=1, host="host-vm07")
+
+
+def a_disk_of_a_destroyed_vm(scene: VmScene) -> None:
+    scene.put(SERVERS, keys.vm_disk(scene.destroyed.id), storage_gb=50, template=1, host="host-vm01")
+
+
+# The index
+
+
+def a_new_vm_is_not_in_the_index(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.created), unsettled=None)
+
+
+def a_vm_that_stops_has_no_work(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.stopping), unsettled=None, unsettled_since=None)
+
+
+def a_destroyed_vm_with_gpus_has_no_work(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.dying), unsettled=None, unsettled_since=None)
+
+
+# API keys, and what cannot be read
+
+
+def an_api_key_is_not_listed(scene: VmScene) -> None:
+    scene.delete(HOLDERS, keys.api_key_of(ORGANIZATION, scene.key.digest))
+
+
+def a_listed_api_key_does_not_exist(scene: VmScene) -> None:
+    scene.put(HOLDERS, keys.api_key_of(ORGANIZATION, "0" * 64), created_at=1)
+
+
+def an_api_key_is_listed_by_another_organization(scene: VmScene) -> None:
+    scene.put(HOLDERS, keys.api_key_of(NOBODY, scene.key.digest), created_at=1)
+
+
+def _unreadable(key: Callable[[VmScene], Key], table: str = HOLDERS, **broken: Any) -> Callable[..., None]:
+    def plant(scene: VmScene) -> None:
+        scene.set(table, key(scene), **broken)
+
+    return plant
+
+
+def _rate_counter(scene: VmScene) -> Key:
+    (item,) = (i for i in scene.db.dump()[HOLDERS] if i["pk"]["S"].startswith("RATE#"))
+    return {"pk": item["pk"], "sk": item["sk"]}
+
+
+def a_part_is_no_tag(scene: VmScene) -> None:
+    scene.set(INVENTORY, NODE_POD, d6={"gshort": 1})
+
+
+def case(name: str, plant: Callable[[VmScene], None], kinds: str, *, repaired: bool = False) -> Planted:
+    return Planted(name, plant, tuple(kinds.split()), repaired, VmScene)  # type: ignore[arg-type]
+
+
+PLANTED_VMS: Final = (
+    case("two VMs list a GPU", two_vms_list_a_gpu, "double leaked orphaned server_disagrees"),
+    case("a GPU twice", a_node_has_a_gpu_twice, "double leaked"),
+    case("a reservation on VMs", a_reservation_lists_a_node_with_vms, "double double leaked orphaned"),
+    case("a host with VMs", a_node_with_vms_is_owned_as_a_host, "double double leaked"),
+    case("GPUs of nobody", gpus_of_nobody_are_owned, "leaked", repaired=True),
+    case("a node of nobody", a_node_of_nobody_is_owned, "leaked", repaired=True),
+    case("a GPU of a destroyed VM", a_destroyed_vm_owns_a_gpu, "leaked", repaired=True),
+    case("a node of a failed VM", a_failed_vm_owns_its_node, "leaked", repaired=True),
+    case("a GPU of a stopped VM", a_stopped_vm_owns_a_gpu, "leaked"),
+    case("leaked GPUs with a server", gpus_with_a_server_on_them_leak, "leaked server_leaked"),
+    case("a leaked node with a server", a_node_with_a_vms_server_on_it_leaks, "leaked server_leaked"),
+    case(
+        "a deleted VM",
+        the_record_of_a_running_vm_was_deleted,
+        "disk_leaked leaked roster_stale server_leaked",
+    ),
+    case("GPUs that are free", the_gpus_of_a_vm_are_free, "orphaned", repaired=True),
+    case("half that is free", half_of_the_gpus_of_a_vm_are_free, "orphaned", repaired=True),
+    case("a node that is free", the_node_of_a_vm_is_free, "orphaned", repaired=True),
+    case("GPUs of another", the_gpus_of_a_vm_are_somebody_elses, "leaked orphaned"),
+    case("a node of another", the_node_of_a_vm_is_owned_whole, "leaked orphaned"),
+    case("stopped, with a GPU", a_stopped_vm_keeps_a_gpu, "contradictory"),
+    case("running, without GPUs", a_running_vm_has_no_gpus, "contradictory leaked server_disagrees"),
+    case("running, with work", a_running_vm_has_work, "contradictory"),
+    case("waiting in vain", a_vm_waits_for_what_nobody_leaves, "contradictory server_disagrees"),
+    case("reserved for no term", a_reserved_vm_has_no_term, "contradictory roster_stale"),
+    case("offline from nothing", an_offline_vm_was_nothing_before, "contradictory server_leaked"),
+    case("a notice without end", a_notice_has_no_end, "contradictory"),
+    case("a stale notice", a_vm_was_told_to_leave_for_one_that_runs, "notice_stale", repaired=True),
+    case(
+        "a deleted newcomer",
+        the_record_of_a_waiting_vm_was_deleted,
+        "notice_stale roster_stale",
+        repaired=True,
+    ),
+    case("a missing notice", a_vm_that_is_waited_for_was_not_told, "notice_missing"),
+    case("a VM of nobody", the_roster_has_a_vm_that_there_is_not, "roster_stale", repaired=True),
+    case("a destroyed VM", the_roster_has_a_vm_that_is_destroyed, "roster_stale", repaired=True),
+    case("a VM on two nodes", the_roster_has_a_vm_on_two_nodes, "roster_stale", repaired=True),
+    case("no restart", the_roster_says_that_a_vm_does_not_restart, "roster_stale", repaired=True),
+    case("an early term", the_roster_says_that_a_term_ends_early, "roster_stale", repaired=True),
+    case("not on the roster", a_vm_is_not_on_the_roster, "roster_missing", repaired=True),
+    case("a VM's server of nobody", a_server_of_no_vm, "server_leaked"),
+    case("a server of an earlier run", a_server_of_an_earlier_run, "server_leaked"),
+    case("a server of a stopped VM", a_server_of_a_stopped_vm, "server_leaked"),
+    case("a GPU that is not occupied", a_gpu_is_not_occupied_by_its_server, "server_disagrees"),
+    case("a GPU of no server", a_gpu_is_occupied_by_no_server, "server_disagrees"),
+    case("other GPUs", a_server_has_other_gpus_than_its_vm, "server_disagrees server_disagrees"),
+    case(
+        "a VM on an occupied host",
+        a_host_with_a_vms_server_is_occupied_whole,
+        "server_disagrees server_disagrees server_disagrees",
+    ),
+    case("a disk of nobody", a_disk_of_no_vm, "disk_leaked"),
+    case("a disk of a destroyed VM", a_disk_of_a_destroyed_vm, "disk_leaked"),
+    case("a VM not in the index", a_new_vm_is_not_in_the_index, "unsettled_missing", repaired=True),
+    case("stopping, without work", a_vm_that_stops_has_no_work, "unsettled_missing", repaired=True),
+    case("destroyed, without work", a_destroyed_vm_with_gpus_has_no_work, "unsettled_missing", repaired=True),
+    case("an unlisted key", an_api_key_is_not_listed, "api_key_unlisted", repaired=True),
+    case("a key that is not", a_listed_api_key_does_not_exist, "api_key_missing", repaired=True),
+    case("another's key", an_api_key_is_listed_by_another_organization, "api_key_missing", repaired=True),
+    case("an unreadable VM", _unreadable(lambda s: record(s.running), status="lost"), "unreadable"),
+    case("an unreadable entry", _unreadable(lambda s: entry_of(s.running), status="lost"), "unreadable"),
+    case("an unreadable key", _unreadable(lambda s: keys.api_key(s.key.digest), scope="all"), "unreadable"),
+    case(
+        "unreadable SSH keys",
+        _unreadable(lambda _: keys.ssh_keys(ORGANIZATION, "user-1"), keys=[["one"]]),
+        "unreadable",
+    ),
+    case("an unreadable counter", _unreadable(_rate_counter, used="many"), "unreadable"),
+    case(
+        "an unreadable server",
+        _unreadable(lambda s: keys.vm_server(s.vm(s.running).server_owner), SERVERS, gpus="all"),
+        "unreadable",
+    ),
+    case("a part that is no tag", a_part_is_no_tag, "unreadable"),
+)

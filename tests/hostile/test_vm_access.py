@@ -1,0 +1,213 @@
+"""Who may do what with VMs: every operation for everybody, and nothing to be learned of what is others'."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.functional.authority import STRANGERS_ORGANIZATION
+from tests.hostile.forgeries import FORGERIES, expired
+from tests.hostile.service import ABSENT, CLAIMS, RESERVATIONS, Ask
+from tests.hostile.vm_requests import EXPECTED, PUBLIC, VM_ASKS, WHO
+from tests.hostile.vm_service import (
+    HIDDEN_NODE,
+    HIDDEN_REGION,
+    KEYS,
+    PRICING,
+    QUOTES,
+    SEARCH,
+    VMS,
+    VmService,
+    quote_body,
+    vm_body,
+)
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer
+
+MADE_UP: Final = {
+    "made-up key": "nv_" + "A" * 43,
+    "key of no length": "nv_",
+    "short key": "nv_short",
+    "long key": "nv_" + "A" * 44,
+    "key of other characters": "nv_" + "!" * 43,
+}
+STRANGERS: Final = ("expired", *FORGERIES, "none", "revoked key", *MADE_UP)
+
+
+def _ask(service: VmService, name: str) -> Ask:
+    return _named(service, VM_ASKS[name])
+
+
+def _named(service: VmService, ask: Ask) -> Ask:
+    return ask.to("/".join(service.ids.get(part, part) for part in ask.path.split("/")))
+
+
+def _authorization(service: VmService, stranger: str) -> str | None:
+    authority = service.stage.authority
+    if stranger == "none":
+        return None
+    if stranger in MADE_UP or stranger in service.keys:
+        return f"Bearer {MADE_UP.get(stranger) or service.keys[stranger]}"
+    return f"Bearer {expired(authority) if stranger == 'expired' else FORGERIES[stranger](authority)}"
+
+
+def test_every_answer_of_the_matrix_is_expected() -> None:
+    assert set(EXPECTED) == set(VM_ASKS)
+    assert {len(row) for row in EXPECTED.values()} == {len(WHO)}
+    assert len(FORGERIES) == 8
+
+
+@pytest.mark.parametrize("operation", VM_ASKS)
+@pytest.mark.parametrize("person", WHO)
+def test_each_may_do_what_they_may(vms: VmService, operation: str, person: str) -> None:
+    before = vms.tables()
+    answer = vms.sent_by(_ask(vms, operation), person)
+    assert answer.status == EXPECTED[operation][WHO.index(person)], answer
+    if answer.status >= 400:
+        assert isinstance(answer.json["detail"], str)
+        assert vms.tables() == before
+
+
+@pytest.mark.parametrize("operation", VM_ASKS)
+@pytest.mark.parametrize("stranger", STRANGERS)
+def test_nobody_gets_in_without_a_good_token_or_key(vms: VmService, operation: str, stranger: str) -> None:
+    before = vms.tables()
+    answer = vms.send(_ask(vms, operation), _authorization(vms, stranger))
+    assert answer.status == (200 if operation in PUBLIC else 401), answer
+    assert ("www-authenticate" in answer.headers) == (operation not in PUBLIC)
+    assert vms.tables() == before
+
+
+@pytest.mark.parametrize("operation", sorted(VM_ASKS.keys() - PUBLIC))
+def test_all_who_do_not_get_in_are_told_the_same(vms: VmService, operation: str) -> None:
+    """How a credential is wrong, and whether the thing exists, makes no difference."""
+    absent = dict.fromkeys(vms.ids, ABSENT)
+    ask = VM_ASKS[operation]
+    paths = {"/".join(names.get(p, p) for p in ask.path.split("/")) for names in (vms.ids, absent)}
+    for group in (("expired", *FORGERIES), ("revoked key", *MADE_UP)):
+        answers = {
+            (answer.status, answer.text, tuple(sorted(answer.headers.items())))
+            for path in paths
+            for stranger in group
+            for answer in [vms.send(ask.to(path), _authorization(vms, stranger))]
+        }
+        assert len(answers) == 1
+
+
+@pytest.mark.parametrize("path", [RESERVATIONS, f"{RESERVATIONS}/{ABSENT}", CLAIMS, f"{CLAIMS}/{ABSENT}"])
+@pytest.mark.parametrize("key", ["read_write key", "billing_only key", "revoked key"])
+def test_no_other_api_takes_an_api_key(vms: VmService, path: str, key: str) -> None:
+    assert vms.sent_by(Ask("GET", path), key).status == 401
+
+
+# What is not one's own
+
+OTHERS: Final = {
+    "GET vm": Ask("GET", f"{VMS}/vm"),
+    "DELETE vm": Ask("DELETE", f"{VMS}/vm"),
+    "POST start": Ask("POST", f"{VMS}/vm/start"),
+    "POST stop": Ask("POST", f"{VMS}/vm/stop"),
+    "POST stop with a body": Ask("POST", f"{VMS}/vm/stop", "{"),
+    "DELETE key": Ask("DELETE", f"{KEYS}/key"),
+}
+
+
+def _looked(service: VmService, ask: Ask, person: str) -> tuple[Answer, object]:
+    """The answer, and how often the database was asked for it: time tells tales, too."""
+    before = dict(service.db.requests)
+    answer = service.sent_by(ask, person)
+    calls = {name: count - before.get(name, 0) for name, count in service.db.requests.items()}
+    return answer, calls
+
+
+def _compared(service: VmService, foreign: Ask, absent: Ask, person: str) -> Answer:
+    """Both are answered alike, by as many calls; one goes before, so that both find the same warm."""
+    before = service.tables()
+    service.sent_by(absent, person)
+    answer, calls = _looked(service, absent, person)
+    assert _looked(service, foreign, person) == (answer, calls)
+    assert service.tables() == before
+    return answer
+
+
+@pytest.mark.parametrize("what", OTHERS)
+@pytest.mark.parametrize("person", ["owner", "other project", "reader", "read_write key", "read_only key"])
+def test_a_foreign_id_is_answered_as_one_that_does_not_exist(vms: VmService, what: str, person: str) -> None:
+    ask = OTHERS[what]
+    thing = "key" if ask.path.startswith(KEYS) else "vm"
+    foreign, absent = (
+        ask.to("/".join(identity if part == thing else part for part in ask.path.split("/")))
+        for identity in (vms.ids[f"{thing} of other organization"], ABSENT)
+    )
+    assert _compared(vms, foreign, absent, person).status in {403, 404}
+
+
+def test_a_key_of_a_colleague_is_answered_as_one_that_does_not_exist(vms: VmService) -> None:
+    foreign, absent = (
+        Ask("DELETE", f"{KEYS}/{identity}") for identity in (vms.ids["key of other project"], ABSENT)
+    )
+    assert _compared(vms, foreign, absent, "owner").status == 404
+
+
+@pytest.mark.parametrize("whose", ["other project", "other organization"])
+def test_a_key_of_somebody_else_cannot_be_named_and_tells_nothing(vms: VmService, whose: str) -> None:
+    foreign, absent = (
+        Ask("POST", VMS, json.dumps(vm_body(auth_method="ssh_key", password=None, ssh_key_id=identity)))
+        for identity in (vms.ids[f"key of {whose}"], ABSENT)
+    )
+    assert _compared(vms, foreign, absent, "owner").status == 400
+
+
+def test_a_node_that_one_may_not_see_is_answered_as_one_that_does_not_exist(vms: VmService) -> None:
+    hidden, absent = (Ask("POST", VMS, json.dumps(vm_body(node=node))) for node in (HIDDEN_NODE, "vm99"))
+    answer = _compared(vms, hidden, absent, "owner")
+    assert (answer.status, answer.json) == (400, {"detail": "the node does not exist"})
+    seen = vms.sent_by(Ask("GET", SEARCH), "owner").text
+    assert "vm01" in seen
+    assert HIDDEN_NODE not in seen
+    assert HIDDEN_REGION not in seen
+
+
+def test_a_foreign_organization_is_answered_as_one_that_does_not_exist(vms: VmService) -> None:
+    for ask in (Ask("GET", VMS), Ask("GET", KEYS), Ask("POST", VMS, json.dumps(vm_body()))):
+        foreign, absent = (
+            replace(ask, headers=(("x-organization-id", organization),))
+            for organization in (STRANGERS_ORGANIZATION, "no-such-organization")
+        )
+        assert _compared(vms, foreign, absent, "owner").status == 403
+
+
+@pytest.mark.parametrize("person", WHO)
+def test_lists_show_what_one_may_see_and_nothing_else(vms: VmService, person: str) -> None:
+    foreign = person in ("other organization", "key of another organization")
+    for path, thing in ((VMS, "vm"), (KEYS, "key")):
+        answer = vms.sent_by(Ask("GET", path), person)
+        whose = "other organization" if foreign else "owner"
+        if thing == "key" and person == "other project":
+            whose = person
+        mine = {known for name, known in vms.ids.items() if name.endswith(f"{thing} of {whose}")}
+        shown = {item["id"] for item in answer.json} if answer.status == 200 else None
+        assert shown == (None if person in ("operator", "billing_only key") else mine)
+
+
+@pytest.mark.parametrize("thing", ["vm of owner", "key of owner"])
+@pytest.mark.parametrize("spelling", ["{}%0a", "{{{}}}", "urn:uuid:{}", " {}", "{}/", "{}\u200b"])
+def test_an_id_in_another_spelling_is_no_id(vms: VmService, thing: str, spelling: str) -> None:
+    base = VMS if thing.startswith("vm") else KEYS
+    before = vms.tables()
+    for identity in (spelling.format(vms.ids[thing]), vms.ids[thing].replace("-", "")):
+        assert vms.sent_by(Ask("DELETE", f"{base}/{identity}"), "owner").status in {404, 405}
+    assert vms.tables() == before
+
+
+@pytest.mark.parametrize("person", WHO)
+def test_prices_are_the_same_for_everybody_who_may_ask(vms: VmService, person: str) -> None:
+    for ask in (Ask("GET", PRICING), Ask("GET", SEARCH)):
+        assert vms.sent_by(ask, person).text == vms.send(ask, None).text
+    quoted = vms.sent_by(Ask("POST", QUOTES, json.dumps(quote_body())), person)
+    owners = vms.sent_by(Ask("POST", QUOTES, json.dumps(quote_body())), "owner")
+    assert quoted.status == 403 or quoted == owners

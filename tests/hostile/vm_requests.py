@@ -1,0 +1,53 @@
+"""Every operation of the VM API, as its owner would call it, and what each person is answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from tests.hostile.service import Ask
+from tests.hostile.vm_service import KEYS, PRICING, QUOTES, SEARCH, VMS, key_body, quote_body, vm_body
+from tests.support.world import ORGANIZATION
+
+FOR_ORGANIZATION: Final = (("x-organization-id", ORGANIZATION),)
+
+# A path names a thing of the owner's by these words.
+VM_ASKS: Final[dict[str, Ask]] = {
+    "create_vm": Ask("POST", VMS, json.dumps(vm_body())),
+    "create_vm (organization named)": Ask("POST", VMS, json.dumps(vm_body()), headers=FOR_ORGANIZATION),
+    "list_vms": Ask("GET", VMS),
+    "list_vms (organization named)": Ask("GET", VMS, headers=FOR_ORGANIZATION),
+    "get_vm": Ask("GET", f"{VMS}/vm of owner"),
+    "destroy_vm": Ask("DELETE", f"{VMS}/vm of owner"),
+    "start_vm": Ask("POST", f"{VMS}/stopped vm of owner/start"),
+    "stop_vm": Ask("POST", f"{VMS}/vm of owner/stop"),
+    "calculate_reservation": Ask("POST", QUOTES, json.dumps(quote_body())),
+    "search_offers": Ask("GET", SEARCH),
+    "get_pricing": Ask("GET", PRICING),
+    "create_ssh_key": Ask("POST", KEYS, json.dumps(key_body())),
+    "list_ssh_keys": Ask("GET", KEYS),
+    "delete_ssh_key": Ask("DELETE", f"{KEYS}/key of owner"),
+}
+PUBLIC: Final = frozenset({"search_offers", "get_pricing"})
+
+WHO: Final = (
+    *("owner", "other project", "other organization", "reader", "operator"),
+    *("read_write key", "read_only key", "billing_only key", "key of another organization"),
+)
+# In the order of WHO. VMs are an organization's and know no projects; SSH keys are one person's within it.
+EXPECTED: Final[dict[str, tuple[int, ...]]] = {
+    "create_vm": (201, 201, 201, 403, 403, 201, 403, 403, 201),
+    "create_vm (organization named)": (201, 201, 403, 403, 403, 201, 403, 403, 403),
+    "list_vms": (200, 200, 200, 200, 403, 200, 200, 403, 200),
+    "list_vms (organization named)": (200, 200, 403, 200, 403, 200, 200, 403, 403),
+    "get_vm": (200, 200, 404, 200, 403, 200, 200, 403, 404),
+    "destroy_vm": (200, 200, 404, 403, 403, 200, 403, 403, 404),
+    "start_vm": (200, 200, 404, 403, 403, 200, 403, 403, 404),
+    "stop_vm": (200, 200, 404, 403, 403, 200, 403, 403, 404),
+    "calculate_reservation": (200, 200, 200, 403, 403, 200, 200, 200, 200),
+    "search_offers": (200,) * 9,
+    "get_pricing": (200,) * 9,
+    "create_ssh_key": (201, 201, 201, 403, 403, 201, 403, 403, 201),
+    "list_ssh_keys": (200, 200, 200, 200, 403, 200, 200, 403, 200),
+    "delete_ssh_key": (200, 404, 404, 403, 403, 200, 403, 403, 404),
+}

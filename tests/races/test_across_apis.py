@@ -1,0 +1,262 @@
+"""One node and three APIs that sell it: whole, by the host, and by the GPU. Never to two of them."""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import combinations_with_replacement
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.errors import ActionRefused, InsufficientCapacity
+from gpu_capacity.holders.capacity_claim import CapacityClaim
+from gpu_capacity.holders.vm import Vm, VmStatus
+from gpu_capacity.ports import PinOutcome
+from gpu_capacity.services.capacity_claims import Resources, create_capacity_claim, delete_capacity_claim
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.services.deprovisioning import complete_deprovisioning
+from gpu_capacity.services.observation import Observed
+from gpu_capacity.services.read_reservations import UnitFilter, list_reservation_units
+from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
+from gpu_capacity.services.vm_lifecycle import settle_vm_stop
+from gpu_capacity.services.vms import create_vm, destroy_vm, free_offers
+from tests.support.auditor import audit
+from tests.support.interleaving import every_interleaving
+from tests.support.lifecycle import provision
+from tests.support.world import INVENTORY, ORGANIZATION, caller, request
+from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene
+from tests.workflow.vm_stage import VmStage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.holders.vm import RentalType
+    from gpu_capacity.services.context import Services
+
+    Client = Callable[[], object]
+    Buyer = Callable[[Scene, Services], object]
+
+HOST = "host-vm01"
+NOWHERE: frozenset[str] = frozenset()
+
+
+def rents(count: int, rental: RentalType = ON_DEMAND) -> Buyer:
+    return lambda scene, services: create_vm(services, caller(), scene.request(count, rental), ACCOUNT)
+
+
+def reserves(_scene: Scene, services: Services) -> Observed:
+    wanted = request(1, region_id=REGION, accelerator="5090", unit="NODE")
+    return create_reservation(services, caller(), wanted)
+
+
+def claims(_scene: Scene, services: Services) -> CapacityClaim:
+    wanted = Resources("5090-8x", 1, (REGION,), "CAPACITY_TYPE_CUSTOMER")
+    return create_capacity_claim(services, caller(), wanted)
+
+
+BUYERS: dict[str, Buyer] = {
+    "rents all": rents(8),
+    "rents a part": rents(2),
+    "rents by term": rents(4, RESERVED),
+    "rents while there is room": rents(1, INTERRUPTIBLE),
+    "reserves": reserves,
+    "claims": claims,
+}
+SELLERS = {
+    **dict.fromkeys(("rents all", "rents a part", "rents by term", "rents while there is room"), "gpus"),
+    "reserves": "whole",
+    "claims": "hosts",
+}
+
+
+def owners(scene: Scene) -> list[str]:
+    """How the first node is owned, past all code: ``whole``, or in parts (``hosts``, ``gpus``), or not."""
+    items = [i for i in scene.world.db.dump()[INVENTORY] if i["pk"]["S"].startswith(f"CLAIMS#{REGION}")]
+    owner = items[0].get("d0")
+    if owner is None:
+        return []
+    if "B" in owner:
+        return ["whole"]
+    return sorted({"gpus" if tag.startswith("g") else "hosts" for tag in owner["M"]})
+
+
+def got(result: object) -> bool:
+    """Whether a buyer got something of the node; a claim that only waits for it has not."""
+    if isinstance(result, CapacityClaim):
+        return result.allocated == 1
+    return isinstance(result, Vm | Observed)
+
+
+def warm(scene: Scene) -> Services:
+    """An environment that has served before."""
+    services = scene.world.environment()
+    services.inventory.nodes()
+    services.inventory.region(REGION)
+    return services
+
+
+def meet(scene: Scene, names: tuple[str, ...]) -> list[Client]:
+    return [partial(BUYERS[name], scene, warm(scene)) for name in names]
+
+
+def check(scene: Scene) -> None:
+    """Records and node agree, and the node has one kind of owners at most."""
+    assert len(owners(scene)) <= 1
+    assert audit(scene.world.db) == []
+    if owners(scene) in ([], ["gpus"]):
+        assert scene.audit() == []
+
+
+@pytest.mark.parametrize("names", list(combinations_with_replacement(BUYERS, 2)), ids=" and ".join)
+def test_of_two_who_want_a_node_at_once_one_api_sells_it(names: tuple[str, str]) -> None:
+    for schedule in every_interleaving(interruptions_max=2):
+        scene = Scene(count=1)
+        results = schedule.run(scene.world.db, meet(scene, names))
+        check(scene)
+        sold = [SELLERS[name] for name, result in zip(names, results, strict=True) if got(result)]
+        assert sold
+        assert set(sold) == set(owners(scene))
+        assert len(sold) == 1 or set(sold) == {"gpus"}
+        refused = [result for result in results if not got(result) and not isinstance(result, CapacityClaim)]
+        assert {type(result) for result in refused} <= {ActionRefused, InsufficientCapacity}
+
+
+@pytest.mark.parametrize("part", ["rents all", "rents a part"])
+def test_of_three_who_want_a_node_at_once_one_gets_it(part: str) -> None:
+    for schedule in every_interleaving(interruptions_max=1):
+        scene = Scene(count=1)
+        results = schedule.run(scene.world.db, meet(scene, (part, "reserves", "claims")))
+        check(scene)
+        assert [got(result) for result in results].count(True) == 1
+
+
+# Who has it gives it back while another one asks for it.
+
+
+def _vm_leaves(scene: Scene) -> Callable[[Services], object]:
+    vm = scene.running(8)
+    destroy_vm(scene.services, scene.caller, vm.id, ACCOUNT)
+    while scene.services.vm_provider.server(vm.server_owner) is not None:
+        assert scene.engine.go_on()
+    return lambda services: settle_vm_stop(services, ORGANIZATION, vm.id)
+
+
+def _reservation_leaves(scene: Scene) -> Callable[[Services], object]:
+    made = reserves(scene, scene.services).reservation
+    assert provision(scene.world, made.id)["outcome"] == "provisioned"
+    delete_reservation(scene.services, caller(), made.id, NOWHERE)
+    scene.services.provider.delete(made.server_owner, [HOST])
+    scene.world.clock.advance(scene.world.behaviour.delete_seconds)
+    return lambda services: complete_deprovisioning(services, ORGANIZATION, made.id)
+
+
+def _claim_leaves(scene: Scene) -> Callable[[Services], object]:
+    made = claims(scene, scene.services)
+    delete_capacity_claim(scene.services, caller(), made.id)
+    return lambda services: settle_capacity_claim(services, ORGANIZATION, made.id)
+
+
+LEAVERS = {"gpus": _vm_leaves, "whole": _reservation_leaves, "hosts": _claim_leaves}
+
+
+@pytest.mark.parametrize("name", ["rents all", "rents a part", "reserves", "claims"])
+@pytest.mark.parametrize("left", LEAVERS)
+def test_a_node_that_is_given_back_while_another_asks_has_one_owner_or_none(left: str, name: str) -> None:
+    ends = set()
+    # A claim makes more calls than the others, of which each may be interrupted.
+    for schedule in every_interleaving(interruptions_max=1 if name == "claims" else 2):
+        scene = Scene(count=1)
+        leave = LEAVERS[left](scene)
+        leaver, buyer = warm(scene), warm(scene)
+        result = schedule.run(
+            scene.world.db,
+            [lambda: leave(leaver), lambda: BUYERS[name](scene, buyer)],  # noqa: B023 - run within this round
+        )[1]
+        check(scene)
+        assert owners(scene) == ([SELLERS[name]] if got(result) else [])
+        if not got(result):
+            # It asked too early, and would get it now; a claim that waits does by itself.
+            fill_zones(scene.world.environment())
+            if name != "claims":
+                assert got(BUYERS[name](scene, scene.world.environment()))
+            assert owners(scene) == [SELLERS[name]]
+        ends.add(got(result))
+    assert ends == {True, False}
+
+
+# A node that holds a VM is not available whole, and the other way round.
+
+
+def offered(scene: Scene) -> tuple[int, int, int]:
+    """What each API says of the two nodes: free units, free hosts, free GPUs."""
+    services = scene.world.environment()
+    ((offering, units),) = list_reservation_units(services, caller(), UnitFilter())
+    snapshot = services.inventory.fresh_snapshot(REGION, offering.flavor.id)
+    hosts = sum(domain.free.bit_count() for domain in snapshot.host_domains())
+    return units.available, hosts, sum(offer.free.bit_count() for offer in free_offers(services))
+
+
+@pytest.mark.parametrize(
+    ("name", "left"),
+    [
+        ("rents all", (1, 1, 8)),
+        ("rents a part", (1, 1, 14)),
+        ("rents while there is room", (1, 1, 15)),
+        ("reserves", (1, 1, 8)),
+        ("claims", (1, 1, 8)),
+    ],
+)
+def test_each_api_offers_what_the_others_have_left(name: str, left: tuple[int, int, int]) -> None:
+    scene = Scene()
+    assert offered(scene) == (2, 2, 16)
+    assert got(BUYERS[name](scene, scene.services))
+    assert offered(scene) == left
+
+
+def test_a_vm_of_one_gpu_keeps_its_node_from_both_other_apis_until_it_has_left() -> None:
+    scene = Scene(count=1)
+    vm = scene.running(1)
+    with pytest.raises(InsufficientCapacity):
+        reserves(scene, scene.services)
+    waits = claims(scene, scene.services)
+    assert waits.pending == 1
+    destroy_vm(scene.services, scene.caller, vm.id, ACCOUNT)
+    scene.engine.settle()
+    assert scene.world.events.zones == [REGION]
+    fill_zones(scene.services, scene.world.events.zones)
+    assert owners(scene) == ["hosts"]
+    with pytest.raises(ActionRefused, match="no GPU of the node is free"):
+        scene.create(1)
+
+
+def test_a_stopped_vm_that_keeps_its_gpus_keeps_the_node_and_one_that_does_not_does_not() -> None:
+    for rental, kept in ((RESERVED, ["gpus"]), (ON_DEMAND, [])):
+        stage = VmStage()
+        stage.stop(stage.rent_and_run(1, rental))
+        stage.engine.settle()
+        assert owners(stage) == kept
+
+
+@pytest.mark.parametrize("name", ["reserves", "claims"])
+def test_a_node_is_not_sold_whole_while_the_server_of_an_interrupted_vm_is_still_going(name: str) -> None:
+    """Its GPUs were handed to a newcomer, which is destroyed before it had a server of its own."""
+    stage = VmStage(delete_seconds=60)
+    guest = stage.rent_and_run(8, INTERRUPTIBLE)
+    newcomer = stage.rent(8)
+    while stage.now(guest).status is not VmStatus.INTERRUPTED:
+        stage.engine.go_on()
+    stage.destroy(newcomer)
+    while not got(sold := _tried(BUYERS[name], stage)):
+        assert stage.engine.go_on(), "nobody ever gets it"
+        if isinstance(sold, CapacityClaim):
+            delete_capacity_claim(stage.services, caller(), sold.id)
+    assert stage.live_servers() == {}
+    assert stage.services.provider.pin("another", REGION, HOST) is PinOutcome.PINNED
+
+
+def _tried(buy: Buyer, stage: VmStage) -> object:
+    try:
+        return buy(stage, stage.services)
+    except InsufficientCapacity as refused:
+        return refused

@@ -1,0 +1,219 @@
+"""A node of eight GPUs whose VMs' workflows run, and what must hold of it at any time and at the end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.vm_items import decode_vm
+from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus
+from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.services.vm_schedule import restart_vms
+from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from tests.support.world import HOLDERS, INVENTORY, SERVERS
+from tests.vms.core.scene import ACCOUNT, GPU5090, ON_DEMAND, POD, REGION, Scene
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_capacity.services.reconcile import ReconcileReport
+    from tests.fakes.state_machine import Execution
+
+SCHEDULE_SECONDS = 60
+SETTLE_ROUNDS_MAX = 60
+READY_SECONDS, DELETE_SECONDS = 8, 3
+NODE_GPUS = 0xFF
+_HANDED_OVER = frozenset({VmStatus.INTERRUPTED, VmStatus.DESTROYED})
+HOLDING = frozenset({VmStatus.CREATING, VmStatus.STARTING, VmStatus.RUNNING, VmStatus.STOPPING})
+
+
+class VmStage(Scene):
+    """One node; every step is watched. VMs are told apart by the order in which they were made."""
+
+    def __init__(self, **behaviour: Any) -> None:
+        super().__init__(count=1)
+        self.behave(**behaviour)
+        self.engine.watch = self.check_safety
+        self._seen: dict[str, VmStatus] = {}
+
+    def behave(self, **behaviour: Any) -> None:
+        """From now on the simulated region is like this."""
+        defaults = {"ready_seconds": READY_SECONDS, "delete_seconds": DELETE_SECONDS}
+        self.world.behaviour = SimulatedBehaviour(**(defaults | behaviour))
+        self.services = self.world.services = self.world.environment()
+
+    # What customers and schedules do.
+
+    def rent(self, count: int, rental: RentalType = ON_DEMAND) -> Vm:
+        """Rent; the execution stands before its first step."""
+        vm = self.create(count, rental)
+        self.made.append(vm)
+        return vm
+
+    def rent_and_run(self, count: int, rental: RentalType = ON_DEMAND) -> Vm:
+        vm = self.rent(count, rental)
+        self.engine.settle()
+        assert self.now(vm).status is VmStatus.RUNNING
+        return vm
+
+    def stop(self, vm: Vm) -> None:
+        stop_vm(self.services, self.caller, vm.id, ACCOUNT)
+
+    def start(self, vm: Vm) -> None:
+        start_vm(self.services, self.caller, vm.id, ACCOUNT)
+
+    def destroy(self, vm: Vm) -> None:
+        destroy_vm(self.services, self.caller, vm.id, ACCOUNT)
+
+    def reconcile(self, *, after_seconds: int = 0) -> ReconcileReport:
+        self.world.clock.advance(after_seconds)
+        return reconcile(self.services)
+
+    def restart(self) -> int:
+        """The schedule's minute: interrupted VMs are started where there is room."""
+        return restart_vms(self.services)
+
+    # Running.
+
+    def executions(self, vm: Vm, machine: str) -> list[Execution]:
+        """A VM's executions of a machine, in the order in which they were started."""
+        self.engine.awake()
+        started = self.world.workflows.executions.items()
+        names = [n for n, given in started if (given.get("vm"), given["machine"]) == (vm.id, machine)]
+        return [self.engine.executions.get(name) or self.engine.ended[name] for name in names]
+
+    def kill_all(self) -> None:
+        """All executions die where they stand; a step that is running becomes a ghost."""
+        self.engine.awake()
+        for name in list(self.engine.executions):
+            self.engine.kill(name)
+
+    def next_execution(self) -> str:
+        """The one whose turn it is."""
+        return self.engine.awake()[0]
+
+    def until_step(self, number: int) -> None:
+        """Go on until so many steps have been called; the next one is about to be."""
+        while len(self.engine.calls) < number or not self._stands_before_a_step():
+            assert self.engine.go_on(), f"only {len(self.engine.calls)} steps"
+
+    def _stands_before_a_step(self) -> bool:
+        awake = self.engine.awake()
+        return bool(awake) and self.engine.executions[awake[0]].wakes_at is None
+
+    def settle(self) -> int:
+        """Run, and let the schedule restart what ended too early; how many restarts that took."""
+        restarted = 0
+        self.engine.settle()
+        for _ in range(SETTLE_ROUNDS_MAX):
+            if all(vm.workflow is None for vm in self.records()):
+                return restarted
+            restarted += self.reconcile(after_seconds=SCHEDULE_SECONDS).restarted
+            self.engine.settle()
+        raise AssertionError(f"not settled: {self.statuses()}")
+
+    def live_through(self) -> None:
+        """As ``settle``, with the schedules in step with the executions, until nobody can be restarted."""
+        for _ in range(20 * SETTLE_ROUNDS_MAX):
+            self.engine.run()
+            settled = not self.engine.executions and all(vm.workflow is None for vm in self.records())
+            if settled and not self.restart():
+                return
+            self.world.clock.advance(5)
+            if self.world.clock.now() % SCHEDULE_SECONDS < 5:
+                self.reconcile()
+                self.restart()
+        raise AssertionError(f"not settled: {self.statuses()}")
+
+    # What is there, read past the client, so that faults of it hit the product alone.
+
+    def records(self) -> list[Vm]:
+        items = map(decode, self.world.db.table(HOLDERS).items())
+        return [decode_vm(item) for item in items if item["sk"].startswith(keys.VM_PREFIX)]
+
+    def statuses(self) -> list[VmStatus]:
+        """Of the VMs in the order in which they were made."""
+        by_id = {vm.id: vm.status for vm in self.records()}
+        return [by_id[vm.id] for vm in self.made]
+
+    def owned(self) -> dict[str, int]:
+        """Who owns which GPUs of the node, by the node."""
+        key = keys.claims(REGION, GPU5090.id, POD)
+        item = decode(self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {})
+        return {tag: int(mask) for tag, mask in item.get("d0", {}).items()}
+
+    def live_servers(self) -> dict[str, int]:
+        """GPUs of every server there is, by its owner, straight from where they are kept."""
+        prefix = keys.vm_server("")["pk"]["S"]
+        return {
+            item["pk"].removeprefix(prefix): int(item["gpus"])
+            for item in map(decode, self.world.db.table(SERVERS).items())
+            if item["pk"].startswith(prefix)
+            and item["sk"] == keys.vm_server("")["sk"]["S"]
+            and not ("gone_at" in item and self.world.clock.now() >= item["gone_at"])
+        }
+
+    def disks(self) -> set[str]:
+        prefix = keys.vm_disk("")["pk"]["S"]
+        items = map(decode, self.world.db.table(SERVERS).items())
+        return {item["pk"].removeprefix(prefix) for item in items if item["pk"].startswith(prefix)}
+
+    # What must hold.
+
+    def check_safety(self) -> None:
+        """At any time: node, records and servers agree, and statuses moved along the table."""
+        records = self.records()
+        owned = self.owned()
+        assert owned == {vm.tag: vm.gpus for vm in records if vm.gpus}
+        assert not _shared(owned.values()), f"a GPU has two owners: {owned}"
+        servers = self.live_servers()
+        assert not _shared(servers.values()), f"a GPU has two servers: {servers}"
+        assert owned or not servers, f"a node that may be sold whole has servers: {servers}"
+        by_run = {vm.server_owner: vm for vm in records}
+        for owner, gpus in servers.items():
+            vm = by_run[owner]
+            # Who was interrupted has handed over its GPUs; whoever got them waits until the server is gone.
+            going = vm.status in _HANDED_OVER and vm.unsettled_since is not None and not vm.gpus
+            assert gpus & ~vm.gpus == 0 or going, f"a server of a VM that is {vm.status} is on others' GPUs"
+        for vm in records:
+            before = self._seen.get(vm.id, VmStatus.CREATING)
+            assert vm.status in _within_two_moves(before), f"from {before} to {vm.status}"
+            self._seen[vm.id] = vm.status
+
+    def check_settled(self) -> None:
+        """When all is done: servers, GPUs, disks and marks are what the statuses say, and no more."""
+        self.check_safety()
+        records = self.records()
+        for vm in records:
+            assert vm.unsettled_since is None
+            assert (vm.wants, vm.waits_for, vm.preempt_at, vm.preempted_by) == (0, (), None, None)
+            assert (vm.ssh_public_key, vm.password_hash) == (None, None)
+            holds = vm.status in HOLDING or (vm.rental_type is RentalType.RESERVED and vm.status == "stopped")
+            assert vm.gpus.bit_count() == (vm.gpu_count if holds else 0), vm
+        running = {vm.server_owner: vm.gpus for vm in records if vm.status is VmStatus.RUNNING}
+        assert self.live_servers() == running
+        alive = {vm.id for vm in records if vm.status is not VmStatus.DESTROYED}
+        assert self.disks() <= alive
+        assert {vm.id for vm in records if vm.runs > 1 or vm.started_at} & alive <= self.disks()
+        listed = {vm.key for vm in records if vm.is_listed}
+        assert {entry.key for entry in self.services.vms.roster()} == listed
+        assert list(self.services.vms.unsettled(self.world.clock.now())) == []
+        assert not self.engine.executions
+
+
+def _shared(masks: Any) -> int:
+    seen = shared = 0
+    for mask in masks:
+        shared |= seen & mask
+        seen |= mask
+    return shared
+
+
+def _within_two_moves(status: VmStatus) -> Iterator[VmStatus]:
+    """Where a VM can be by the next look: a rival may have moved it twice within one step."""
+    yield status
+    for after in TRANSITIONS[status]:
+        yield after
+        yield from TRANSITIONS[after]

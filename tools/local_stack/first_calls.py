@@ -1,0 +1,85 @@
+"""What `make run` prints: a token of the developer's organization, and calls of every API to paste."""
+
+import json
+import shlex
+from typing import Any, Final
+
+from tools.local_stack import issuer
+from tools.local_stack.state import State
+
+# The tenant of the printed token and calls.
+DEVELOPER_ORGANIZATION = "a1b2c3d4-0000-4000-8000-000000000001"
+DEVELOPER_PROJECT = "b1b2c3d4-0000-4000-8000-000000000001"
+
+_RESERVATION: Final = {
+    "metadata": {"name": "training"},
+    "spec": {
+        "organizationId": DEVELOPER_ORGANIZATION,
+        "projectId": DEVELOPER_PROJECT,
+        "regionId": "us-tex-1",
+        "accelerator": "GB300",
+        "unit": "NVL72",
+        "count": 2,
+    },
+}
+_CLAIM: Final = {
+    "resources": {
+        "instanceId": "gb300-4x",
+        "instanceCount": 20,
+        "zones": ["us-chi-1", "us-tex-1"],
+        "capacityType": "CAPACITY_TYPE_CUSTOMER",
+    }
+}
+_VM: Final = {"node": "vm05", "gpu_type": "4090", "gpu_count": 2, "storage_gb": 100, "template_vmid": 9000}
+
+_CURL = 'curl -s -H "Authorization: Bearer $TOKEN"'
+_JSON = "-H 'Content-Type: application/json'"
+_KEY = r'''"{\"name\": \"first\", \"public_key\": \"$(cat $KEY.pub)\"}"'''
+
+
+def how_to_use(state: State, url: str) -> str:
+    """Return a token and calls to copy into a shell, one API after the other."""
+    token = issuer.mint(state.issuer_key, organization=DEVELOPER_ORGANIZATION, project=DEVELOPER_PROJECT)
+    return "\n".join(
+        (
+            "",
+            "# a token (12 hours; `make -s token` makes others)",
+            f"TOKEN={token}",
+            "",
+            "# reservations: what each region offers",
+            f"{_CURL} {url}/api/v2/reservation-units",
+            "# reserve two adjacent racks",
+            _keeping("ID", f"{_sending(_RESERVATION)} {url}/api/v2/reservations", '["metadata"]["id"]'),
+            "# watch it become provisioned",
+            f"{_CURL} {url}/api/v2/reservations/$ID",
+            "",
+            "# capacity claims: 20 single instances, in one zone as far as it goes, then in the next",
+            f"{_sending(_CLAIM)} {url}/v1alpha1/inference/capacityclaims",
+            "",
+            "# VMs: what nodes could give, for everybody",
+            f"curl -s '{url}/search?gpu_type={_VM['gpu_type']}'",
+            "# put an SSH key on the account, a new one here (an API key opens VMs as the token does:",
+            f"# make -s api-key ORG={DEVELOPER_ORGANIZATION} SUBJECT=developer@example.com)",
+            "KEY=$(mktemp -d)/key && ssh-keygen -q -t ed25519 -N '' -C first -f $KEY",
+            f"{_CURL} {_JSON} -d {_KEY} {url}/ssh-keys",
+            "# rent two GPUs of a node, and watch them become running",
+            _keeping("VM", f"{_sending(_VM)} {url}/vms", '["id"]'),
+            f"{_CURL} {url}/vms/$VM",
+            "# when it runs: stop it (the disk stays), start it again, or be done with it",
+            f"{_CURL} -X POST {url}/vms/$VM/stop",
+            f"{_CURL} -X POST {url}/vms/$VM/start",
+            f"{_CURL} -X DELETE {url}/vms/$VM",
+            "",
+            "Ctrl-C stops the stack; its state is kept (make clean forgets it).",
+        )
+    )
+
+
+def _sending(body: dict[str, Any]) -> str:
+    return f"{_CURL} {_JSON} -d {shlex.quote(json.dumps(body, separators=(',', ':')))}"
+
+
+def _keeping(variable: str, call: str, field: str) -> str:
+    """A line that shows a call's answer and keeps one field of it in a variable of the shell."""
+    reading = f"python3 -c 'import json,sys;print(json.load(sys.stdin){field})'"
+    return f"{variable}=$({call} | tee /dev/stderr | {reading})"

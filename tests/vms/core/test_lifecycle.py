@@ -274,6 +274,18 @@ def test_the_provider_gives_a_gpu_to_one_server_only() -> None:
     assert scene.services.vm_provider.start(order) is PinOutcome.OCCUPIED
 
 
+def test_a_gpu_is_vacant_from_the_moment_its_server_is_gone() -> None:
+    scene = Scene()
+    provider, vm = scene.services.vm_provider, scene.running(2)
+    assert provider.is_vacant(vm.host_id, 0b11111100)
+    assert not provider.is_vacant(vm.host_id, 0b10)
+    provider.stop(vm.server_owner)
+    assert not provider.is_vacant(vm.host_id, 0b11)
+    scene.world.clock.advance(scene.world.behaviour.delete_seconds)
+    assert provider.server(vm.server_owner) is None
+    assert provider.is_vacant(vm.host_id, 0b11)
+
+
 def test_a_cordoned_node_takes_nobody_new() -> None:
     scene = Scene()
     pod = nodes(version=2)

@@ -168,12 +168,14 @@ class InventoryStore:
 
 
 def ownership_of(claims: PodClaims) -> Ownership:
-    """Owned positions as a mask, and apart from it what is owned in part.
+    """Owned positions and borders between owners as masks, and apart from them what is owned in part.
 
     A domain that is owned in part is owned as far as units are concerned.
     """
-    claimed = 0
-    for position in claims.owners:
+    claimed = borders = 0
+    for position, owner in claims.owners.items():
         claimed |= 1 << position
+        if isinstance(owner, dict) or owner != claims.owners.get(position - 1):
+            borders |= 1 << position
     parts = {position: owner for position, owner in claims.owners.items() if isinstance(owner, dict)}
-    return Ownership(claims.pod_id, claims.version, claimed, parts)
+    return Ownership(claims.pod_id, claims.version, claimed, parts, borders)

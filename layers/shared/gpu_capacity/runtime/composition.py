@@ -60,7 +60,7 @@ def services() -> Services:
     return Services(
         inventory=InventoryStore(database, tables.inventory, clock),
         claims=ClaimStore(database, tables.holders, pause),
-        reservations=ReservationStore(database, tables.inventory, tables.holders, pause),
+        reservations=ReservationStore(database, tables.inventory, tables.holders, pause, clock),
         provider=SimulatedRegion(database, tables.servers, clock, pause, _behaviour(env)),
         workflows=StepFunctionsWorkflows(
             cast("Any", client("stepfunctions")),

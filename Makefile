@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENVS ?= .venvs
 PORT ?= 3000
 DEV := $(VENVS)/dev/bin
+BENCH := $(VENVS)/bench/bin
 SAM := $(VENVS)/sam/bin/sam
 SOURCES := layers functions tools tests benchmarks
 
@@ -21,7 +22,8 @@ run: setup ## the whole application on this machine, on http://127.0.0.1:3000 (P
 	@exec $(DEV)/python -m tools.run --port "$(PORT)" --state "$(STATE)" --venvs "$(VENVS)" $(ARGS)
 
 test: setup ## every test; the end-to-end story last (ARGS= for pytest)
-	$(DEV)/pytest -n 2 --ignore=tests/e2e tests $(ARGS)
+	$(DEV)/pytest -n 2 --ignore=tests/e2e --ignore=tests/benchmarks tests $(ARGS)
+	$(BENCH)/pytest -n 2 tests/benchmarks $(ARGS)
 	$(DEV)/pytest tests/e2e $(ARGS)
 
 lint: lint-python lint-template ## ruff, mypy, cfn-lint, sam validate
@@ -45,8 +47,10 @@ build: setup ## sam build into .aws-sam (RUNTIME=python3.12 where python3.13 is 
 deploy: setup ## sam build and sam deploy to your AWS account, as samconfig.toml says (RUNTIME= ARGS=)
 	@$(DEV)/python -m tools.build --deploy --sam $(SAM) --runtime "$(RUNTIME)" -- $(ARGS)
 
-bench: setup-dev ## the placement and import-time benchmarks (ARGS= for pytest)
-	$(DEV)/pytest benchmarks --benchmark-only $(ARGS)
+bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE= for a real trace, ARGS=--quick)
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
+	@$(PYTHON) tools/set_up.py bench
+	@PYTHONPATH=layers/shared $(BENCH)/python -m benchmarks --nodes "$(NODES)" --trace "$(TRACE)" $(ARGS)
 
 token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL=]
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
@@ -71,7 +75,7 @@ openapi: setup-dev ## write the project's OpenAPI document into docs/ from the m
 
 setup: ## the virtual environments in .venvs (every command does this by itself)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
-	@$(PYTHON) tools/set_up.py dev sam emulator
+	@$(PYTHON) tools/set_up.py dev sam emulator bench
 
 setup-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
@@ -85,6 +89,7 @@ lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=-
 	$(COMPILE) $(ARGS) requirements/dev.in -c layers/shared/requirements.txt -o requirements/dev.txt
 	$(COMPILE) $(ARGS) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) $(ARGS) requirements/emulator.in -o requirements/emulator.txt
+	$(COMPILE) $(ARGS) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
 
 clean: ## forget the local stack's state, builds and caches (.venvs stay)
 	@$(PYTHON) -m tools.clean

@@ -188,7 +188,7 @@ class World:
         database = Database(self.db)
         return Services(
             inventory=InventoryStore(database, INVENTORY, self.clock),
-            reservations=ReservationStore(database, INVENTORY, HOLDERS, self.pause),
+            reservations=ReservationStore(database, INVENTORY, HOLDERS, self.pause, self.clock),
             provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
             vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
             claims=ClaimStore(database, HOLDERS, self.pause),

@@ -146,5 +146,13 @@ def test_a_domain_owned_in_part_is_not_free_for_a_unit() -> None:
     assert ownership_of(claims).claimed == 0b100
 
 
+def test_a_border_stands_wherever_the_owner_changes() -> None:
+    """Also between domains that are owned in part, as nobody holds these side by side."""
+    part = {"a61b9d5a701d4fea": 0b101}
+    claims = decode_claims(_claims(d0=b"one", d1=b"one", d2=b"two", d3=b"two", d4=part, d5=part, d7=b"one"))
+
+    assert ownership_of(claims).borders == 0b1011_0101
+
+
 def test_attributes_that_are_no_domains_are_not_taken_for_owners() -> None:
     assert decode_claims(_claims(deadline=1, d=1, dx=1)).owners == {}

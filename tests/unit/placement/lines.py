@@ -1,4 +1,7 @@
-"""Lines of pods as pictures: ``.`` free, ``c`` claimed, ``x`` incomplete, ``|`` cordoned, blank no domain."""
+"""Lines of pods as pictures: ``.`` free, ``x`` incomplete, ``|`` cordoned, blank no domain.
+
+A claim is a row of ``c``; ``C`` begins another one right beside it.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,11 @@ def pod_bits(pod_id: str, picture: str) -> PodBits:
     return PodBits(
         pod_id,
         length=max(len(picture), 1),
-        known=mask(".cx|"),
-        complete=mask(".c|"),
+        known=mask(".cCx|"),
+        complete=mask(".cC|"),
         cordoned=mask("|"),
-        claimed=mask("c"),
+        claimed=mask("cC"),
+        borders=mask("C"),
     )
 
 

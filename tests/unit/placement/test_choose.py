@@ -46,6 +46,53 @@ def test_spreads_over_equally_tight_runs() -> None:
     assert _choices("..c", "c..", "..c..", count=2) == {("p00", 0), ("p01", 1), ("p02", 0), ("p02", 3)}
 
 
+def test_leaves_a_rest_that_the_sizes_in_use_can_fill_rather_than_a_small_one() -> None:
+    """Threes are in use: of a run of five a two leaves room for one, of a run of four it leaves nothing."""
+    assert _choices("ccc", "x....x", "x.....x", count=2) == {("p02", 1), ("p02", 4)}
+    assert _choices("cccc", "x....x", "x.....x", count=2) == {("p01", 1), ("p01", 3)}
+
+
+def test_takes_the_tightest_run_where_nothing_is_in_use_yet() -> None:
+    assert _choices("x.....x", "x....x", "x......x", count=3) == {("p01", 1), ("p01", 2)}
+
+
+def test_fills_a_run_between_two_edges_rather_than_one_beside_a_claim() -> None:
+    assert _choices("xccx", "x..cx", "x..x", "xc..x", count=2) == {("p02", 1)}
+
+
+def test_looks_past_a_row_of_claims_that_is_longer_than_what_it_sees() -> None:
+    assert _choices("c" * 300 + "....", count=2) == {("p00", 302)}
+    assert _choices("...." + "c" * 300, count=2) == {("p00", 0)}
+
+
+def test_stands_against_the_edge_of_a_pod_so_that_the_rest_can_grow() -> None:
+    assert _choices("cc....", count=2) == {("p00", 4)}
+    assert _choices("....cc", count=2) == {("p00", 0)}
+
+
+def test_compares_several_runs_before_it_takes_one() -> None:
+    assert _choices("cc....cc", "cc....", "cc....cc", "cc....cc", count=2) == {("p01", 4)}
+
+
+def test_what_can_never_be_sold_is_an_edge_as_well() -> None:
+    assert _choices("cc....x", count=2) == _choices("cc....|", count=2) == {("p00", 4)}
+
+
+def test_leaves_the_rest_where_the_end_of_a_claim_makes_room_for_a_size_in_use() -> None:
+    """Threes are in use, and one fits beside the two, once that is given back."""
+    assert _choices("xccc", "xc..ccx", count=1) == {("p01", 2)}
+    assert _choices("xccc", "xcc..cx", count=1) == {("p01", 4)}
+
+
+def test_tells_claims_that_stand_side_by_side_apart() -> None:
+    """The rest of one goes beside the three that will leave together, not beside the first of three ones."""
+    assert _choices("xxcccc", "xccc..cCCx", count=1) == {("p01", 5)}
+
+
+def test_looks_at_runs_beyond_the_shortest_lengths_when_these_are_few() -> None:
+    assert _choices("x" + "." * 40 + "x", "x" + "." * 41 + "x", count=20) == {("p00", 1), ("p00", 21)}
+
+
 def test_is_fair_among_equals() -> None:
     pictures = ["...."] * 8
     drawn = Counter(

@@ -91,3 +91,30 @@ def test_other_claims_of_one_pod_change_its_bits_only() -> None:
 def test_claims_of_a_pod_that_is_not_on_the_line_are_a_mistake() -> None:
     with pytest.raises(KeyError):
         line("...").with_claims("p01", 0)
+
+
+def test_a_claim_begins_at_a_border_and_after_what_nobody_owns() -> None:
+    assert _bits(line("cc.cCcC", "ccx|c").begins) == [0, 3, 4, 6, 8, 12]
+
+
+def test_the_sizes_in_use_are_those_of_the_claims() -> None:
+    assert _bits(line("cc.cCcccC", ".c").sizes) == [1, 2, 4]
+    assert line("..", "..").sizes == 0
+
+
+def test_a_claim_at_the_end_of_a_pod_does_not_reach_into_the_next() -> None:
+    assert _bits(line("..cc", "ccc.").sizes) == [2, 3]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_other_claims_leave_the_line_as_if_it_had_been_built_with_them(seed: int) -> None:
+    source = random.Random(seed)  # noqa: S311 - no secret
+    before, after = ("".join(source.choices("..cCx|", k=12)) for _ in range(2))
+    after = "".join(
+        new if old in ".cC" and new in ".cC" else old for old, new in zip(before, after, strict=True)
+    )
+    changed = line("c.C.", after, "..")
+
+    pod = changed.pods[1]
+
+    assert line("c.C.", before, "..").with_claims("p01", pod.claimed, pod.borders) == changed

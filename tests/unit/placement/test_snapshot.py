@@ -105,3 +105,12 @@ def test_a_pod_that_lost_all_its_domains_is_empty() -> None:
     empty = shape_of(Pod(REGION, "a", GB300.id, 1, ()), offering())
 
     assert Snapshot.of([empty], [_free()]).counts() == UnitCounts(0, 0, 0)
+
+
+def test_claims_side_by_side_are_told_apart_at_once_and_in_a_later_reading() -> None:
+    side_by_side = Ownership("a", 1, claimed=0b0111, borders=0b0101)
+    read_at_once = Snapshot.of([_shape("a")], [side_by_side])
+
+    assert read_at_once.line.begins == 0b0101
+    assert read_at_once.line.sizes == 0b110
+    assert Snapshot.of([_shape("a")], [_free()]).seeing(side_by_side).line == read_at_once.line

@@ -79,8 +79,19 @@ def test_a_quota_adds_two_units() -> None:
     assert counted["pod"] == without["pod"]
 
 
-def test_a_claim_by_a_warm_environment_reads_nothing_but_the_quota() -> None:
+def test_a_claim_by_a_warm_environment_is_one_request() -> None:
     world = World(pods=(pod("pod1", 72, hosts=18),))
+    create_reservation(world.services, caller(), request(1))
+    before = world.db.requests.copy()
+
+    create_reservation(world.services, caller(), request(4))
+
+    assert world.db.requests - before == {"transact_write_items": 1}
+
+
+def test_a_claim_under_a_quota_reads_the_quota_every_time() -> None:
+    world = World(pods=(pod("pod1", 72, hosts=18),))
+    world.set_quota(72)
     create_reservation(world.services, caller(), request(1))
     before = world.db.requests.copy()
 

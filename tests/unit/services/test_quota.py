@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX
 from gpu_capacity.errors import QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
 from tests.support.auditor import audit, units_held
@@ -146,6 +147,7 @@ def test_a_failure_takes_back_what_was_counted_and_its_delete_nothing_more(world
 def test_a_limit_that_came_later_takes_nothing_off_for_what_it_did_not_count(world: World) -> None:
     reservation_id = reserve(world, 3).reservation.id
     world.set_quota(5)
+    world.clock.advance(QUOTA_ABSENCE_SECONDS_MAX)
     reserve(world, 1)
     delete(world, reservation_id)
 
@@ -164,6 +166,7 @@ def test_what_was_there_before_the_limit_can_be_counted_in_once(world: World) ->
     assert not store.count_in(reservation)
     assert world.quota_used() == 3
     assert stored(world, reservation.id).counted
+    world.clock.advance(QUOTA_ABSENCE_SECONDS_MAX)
     with pytest.raises(QuotaExceeded):
         reserve(world, 1)
 

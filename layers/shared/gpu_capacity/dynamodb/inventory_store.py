@@ -223,14 +223,16 @@ class InventoryStore:
 
 
 def ownership_of(claims: PodClaims) -> Ownership:
-    """Owned positions as a mask, and apart from it what is owned in part.
+    """Owned positions and borders between owners as masks, and apart from them what is owned in part.
 
     A domain that is owned in part is owned as far as units are concerned, and a host of which GPUs are owned
     is owned as far as single hosts are.
     """
-    claimed = 0
-    for position in claims.owners:
+    claimed = borders = 0
+    for position, owner in claims.owners.items():
         claimed |= 1 << position
+        if isinstance(owner, dict) or owner != claims.owners.get(position - 1):
+            borders |= 1 << position
     maps = {position: owner for position, owner in claims.owners.items() if isinstance(owner, dict)}
     return Ownership(
         claims.pod_id,
@@ -238,6 +240,7 @@ def ownership_of(claims: PodClaims) -> Ownership:
         claimed,
         parts={p: hosts for p, owner in maps.items() if (hosts := _of_level(owner, gpus=False))},
         gpus={p: gpus for p, owner in maps.items() if (gpus := _of_level(owner, gpus=True))},
+        borders=borders,
     )
 
 

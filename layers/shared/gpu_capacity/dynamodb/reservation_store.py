@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
@@ -19,8 +19,14 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.ports import Pause
+    from gpu_capacity.ports import Clock, Pause
 
+QUOTA_ABSENCE_SECONDS_MAX: Final = 30
+"""How long an environment believes that an organization has no limit. Most have none, and then a warm
+request is one call to the database. For as long after a limit is first set some claims go uncounted; setting
+it again counts them in."""
+
+_ABSENCES_MAX: Final = 10_000
 _CONFLICTS_MAX = 12
 """Sending again after ``TransactionConflict``: a rival holds an item for some 20 ms, so twelve jittered
 rounds that grow to half a second outlast any pile-up the API's throttle lets in."""
@@ -70,10 +76,20 @@ class ReservationStore:
         inventory_table: name of the table with the pods' claims.
         holders_table: name of the table with the records.
         pause: waits before a transaction is sent again after a conflict.
+        clock: for the age of quotas known to be absent; without it none are remembered.
     """
 
-    def __init__(self, database: Database, inventory_table: str, holders_table: str, pause: Pause) -> None:
+    def __init__(
+        self,
+        database: Database,
+        inventory_table: str,
+        holders_table: str,
+        pause: Pause,
+        clock: Clock | None = None,
+    ) -> None:
         self._database = database
+        self._clock = clock
+        self._absent: dict[tuple[str, str], int] = {}
         self._table = holders_table
         self._writes = ReservationWrites(inventory_table, holders_table)
         self._pause = pause
@@ -102,9 +118,24 @@ class ReservationStore:
                 yield decode_reservation(item)
 
     def quota(self, organization_id: str, accelerator: str) -> Quota | None:
-        """The organization's limit on an accelerator, ``None`` where it has none."""
+        """The organization's limit on an accelerator, ``None`` where it has none.
+
+        Only that there is none is remembered, for at most ``QUOTA_ABSENCE_SECONDS_MAX``: a limit that is
+        there is read every time, because its count moves.
+        """
+        subject = (organization_id, accelerator)
+        if self._clock is not None and subject in self._absent:
+            if self._clock.now() - self._absent[subject] < QUOTA_ABSENCE_SECONDS_MAX:
+                return None
+            del self._absent[subject]
         item = self._database.get(self._table, keys.quota(organization_id, accelerator))
-        return None if item is None else decode_quota(item)
+        if item is not None:
+            return decode_quota(item)
+        if self._clock is not None:
+            if len(self._absent) >= _ABSENCES_MAX:
+                self._absent.clear()
+            self._absent[subject] = self._clock.now()
+        return None
 
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
         """(organization id, reservation id) of records unsettled since ``until`` or before."""

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_v
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.holders.capacity_claim import INSTANCES_MAX, ZONES_MAX
-from gpu_capacity.http.reservation_models import Timestamp, as_json, timestamp
+from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.services.capacity_claims import Resources
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Text = Annotated[StrictStr, Field(min_length=1, max_length=253)]
 class ClaimBody(BaseModel):
     """Camel case outside, snake case inside."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
 
 class ResourcesModel(ClaimBody):
@@ -172,7 +172,7 @@ class ParametersAnswer(ClaimBody):
 class RpcStatus(BaseModel):
     """``google.rpc.Status`` in JSON: a numeric gRPC code and typed details."""
 
-    model_config = ConfigDict(title="RpcStatus")
+    model_config = ConfigDict(title="RpcStatus", defer_build=True)
 
     code: int
     message: str

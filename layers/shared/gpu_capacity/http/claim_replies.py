@@ -11,7 +11,7 @@ from uuid import UUID
 from gpu_capacity.errors import InvalidRequest, NotFound
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.claim_models import ClaimUpdate, claim_view, claims_view, parameters_view
-from gpu_capacity.http.reservation_replies import NO_CACHE
+from gpu_capacity.http.rendering import NO_CACHE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

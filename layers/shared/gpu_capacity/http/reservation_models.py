@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.holders.reservation import Tag
+from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.services.create_reservation import ReservationRequest
 from gpu_capacity.topology.model import GpuVendor
 from gpu_capacity.topology.units import Health
@@ -33,11 +33,10 @@ Label = Annotated[
     ),
 ]
 Count = Annotated[StrictInt, Field(ge=1, le=COUNT_MAX)]
-Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 class _Body(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
 
 
 class TagModel(_Body):
@@ -290,15 +289,3 @@ def unit_view(offering: Offering, counts: UnitCounts) -> dict[str, Any]:
             total_count=counts.total,
         )
     )
-
-
-def as_json(model: BaseModel) -> dict[str, Any]:
-    """A model as JSON under its published names; what is absent is left out."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def timestamp(seconds: int | None) -> Any:
-    """RFC 3339 in UTC and whole seconds, with ``Z``; ``None`` stays ``None``."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gpu_capacity import API_NAME, API_VERSION
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.holders.reservation import Tag
 from gpu_capacity.http.call import Reply
-from gpu_capacity.http.reservation_models import VersionRead, as_json, reservation_view, unit_view
+from gpu_capacity.http.rendering import NO_CACHE, as_json
+from gpu_capacity.http.reservation_models import VersionRead, reservation_view, unit_view
 from gpu_capacity.services.read_reservations import ReservationFilter, UnitFilter
 
 if TYPE_CHECKING:
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering
-
-NO_CACHE: Final = {"Cache-Control": "no-cache"}
 
 
 def created(observed: Observed, *, dry_run: bool) -> Reply:

@@ -25,7 +25,7 @@ from gpu_capacity.holders.account import SAFE_INTEGER_BITS
 from gpu_capacity.holders.prices import rates_of
 from gpu_capacity.holders.ssh_keys import NAME_LENGTH_MAX
 from gpu_capacity.holders.vm import STORAGE_GB_MIN, RentalType, VmStatus
-from gpu_capacity.http.reservation_models import Timestamp, timestamp
+from gpu_capacity.http.rendering import Timestamp, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ Money = Annotated[float, Field(ge=0)]
 class VmBody(BaseModel):
     """Snake case inside and outside. Unknown fields are ignored; what is wrong is never repeated."""
 
-    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)
 
 
 class VmCreate(VmBody):
@@ -241,7 +241,7 @@ class OfferFilter(VmBody):
 class ProblemRead(BaseModel):
     """What is wrong with one field."""
 
-    model_config = ConfigDict(title="Problem")
+    model_config = ConfigDict(title="Problem", defer_build=True)
 
     loc: list[str | int]
     msg: str
@@ -251,7 +251,7 @@ class ProblemRead(BaseModel):
 class DetailRead(BaseModel):
     """An error."""
 
-    model_config = ConfigDict(title="Error")
+    model_config = ConfigDict(title="Error", defer_build=True)
 
     detail: str | list[ProblemRead]
 

@@ -14,7 +14,7 @@ from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
 from gpu_capacity.http.call import Reply
-from gpu_capacity.http.reservation_replies import NO_CACHE
+from gpu_capacity.http.rendering import NO_CACHE
 from gpu_capacity.http.vm_errors import QueryInvalid
 from gpu_capacity.http.vm_models import (
     CalculateReservation,

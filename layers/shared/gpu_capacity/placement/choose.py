@@ -4,28 +4,50 @@ The algorithm, over the line of all pods:
 
 1. Mark the start of every run of free units, and keep those with at least ``count`` units.
 2. None left: the request is unplaceable; count what was excluded and why.
-3. Find the shortest length ``L >= count`` that some run has: best fit leaves long runs whole.
-4. The candidates are the runs of length ``L`` exactly. A lost race widens them to every run that fits.
-5. Pick one candidate by the seed, uniformly.
-6. In the run, take one of its two ends by the seed, so that what remains is one run again. After a lost
-   race take any slot that is a multiple of ``count`` from one end.
+3. Rank the lengths of these runs by the fragmentation that taking ``count`` units of one leaves behind: the
+   units that the sizes in use, those of the region's claims, cannot use. Of equals the shorter.
+4. Take a few runs in the order of their lengths, of equally long ones those from a drawn one on.
+5. Of their ends choose the one that leaves the least behind: now, and with less weight once the claim next to
+   the run is given back. An end at the edge of the pod is better than one at a claim, as the rest can then
+   grow. What remains of the run is one run again.
 
-Why random among equals: if everyone prefers the same run, all but one lose it, and most of what is written
-is refused. Why every run after a single loss: whoever lost has company, and crowds waste the fewest writes
-that way. Why the result is valid: only free bits are kept in step 1, pods are separated by a bit that is
-never free, and the slot lies inside the run by construction.
+After a lost race 3 to 5 are left out: pick any run that fits by the seed, and any slot of it that is a
+multiple of ``count`` from one end.
+
+Why by the seed among equals: if everyone prefers the same run, all but one lose it, and most of what is
+written is refused. Why any run after a single loss: whoever lost has company, and crowds waste the fewest
+writes that way. Why the result is valid: only free bits are kept in step 1, pods are separated by a bit that
+is never free, and the slot lies inside the run by construction. Why it is found: step 4 always takes a run.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.placement.line import at_least, longest_run, nth_bit, starts_of_runs
 from gpu_capacity.placement.model import Placement, Unplaceable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gpu_capacity.placement.line import Line
     from gpu_capacity.placement.model import Request
+
+RUNS_COMPARED_MAX: Final = 6
+"""Runs whose surroundings are looked at; more gain nothing that can be measured."""
+
+LENGTHS_RANKED_MAX: Final = 18
+"""Lengths that are ranked, from the shortest that fits on."""
+
+SEEN_MAX: Final = 128
+"""How far around a run claims and gaps are looked at, in units; the largest claim has as many."""
+
+NOW: Final = 10
+"""What is left behind now weighs this many times what the end of a neighbouring claim would leave behind."""
+
+EDGE: Final = 2
+"""What the edge of a pod is worth, for each size in use: a fifth of a unit left behind now."""
 
 _WORD = (1 << 64) - 1
 
@@ -33,53 +55,135 @@ _WORD = (1 << 64) - 1
 def place(line: Line, request: Request) -> Placement | Unplaceable:
     """Choose ``request.count`` contiguous free units, or explain why there are none."""
     count = request.count
-    free = line.free
-    roomy = at_least(free, count)
-    starts = roomy & starts_of_runs(free)
+    roomy = at_least(line.free, count)
+    starts = roomy & starts_of_runs(line.free)
     if not starts:
         return explain(line, count)
     draw = mix(request.seed, request.attempt)
-    candidates = starts if request.attempt else _tightest(free, roomy, starts, count)
-    first = nth_bit(candidates, draw % candidates.bit_count())
-    slack = _run_length(free, first) - count
-    pod, position = line.locate(first + _offset(slack, count, draw >> 32, anywhere=request.attempt > 0))
+    first = _anywhere(line.free, starts, count, draw) if request.attempt else _best(line, starts, count, draw)
+    pod, position = line.locate(first)
     return Placement(pod.pod_id, position, count)
 
 
-def _tightest(free: int, roomy: int, starts: int, count: int) -> int:
-    """Those of the runs at ``starts`` that are shortest; ``roomy`` marks bits with ``count`` set from there.
+def _anywhere(free: int, starts: int, count: int, draw: int) -> int:
+    """Any of the runs at ``starts``, all equally likely; in it any multiple of ``count`` from either end."""
+    first = nth_bit(starts, draw % starts.bit_count())
+    slack = _run_length(free, first) - count
+    draw >>= 32
+    along = (draw >> 1) % (slack // count + 1) * count
+    return first + (slack - along if draw & 1 else along)
 
-    Binary lifting: the reach grows by 1, 2, 4, … while every run keeps up, then by falling powers of two.
+
+def _best(line: Line, starts: int, count: int, draw: int) -> int:
+    """The first unit to take: see steps 3 to 5."""
+    best, chosen = None, -1
+    for first, length in _shortlist(line.free, starts, count, line.sizes, draw):
+        left, right = _costs_of_ends(line, first, length, count)
+        # Equally good ends: either, by the seed.
+        at_right = right < left or (right == left and draw >> 63)
+        cost = right if at_right else left
+        if best is None or cost < best:
+            best, chosen = cost, first + (length - count if at_right else 0)
+    return chosen
+
+
+def _shortlist(free: int, starts: int, count: int, sizes: int, draw: int) -> Iterator[tuple[int, int]]:
+    """(first unit, length) of the runs to compare, those that leave the least behind first."""
+    length = _shortest(free, starts, count)
+    by_waste = []
+    for _ in range(LENGTHS_RANKED_MAX):
+        longer = starts & free >> length
+        if exact := starts ^ longer:
+            by_waste.append((wasted(sizes, length - count) - wasted(sizes, length), length, exact))
+        if not longer:
+            break
+        starts = longer
+        length += 1
+    wanted = RUNS_COMPARED_MAX
+    for _, run_length, exact in sorted(by_waste):
+        # From one of them on, in the order of the line and around its end.
+        at = nth_bit(exact, draw % exact.bit_count())
+        for alike in (exact >> at << at, exact & ((1 << at) - 1)):
+            rest = alike
+            while rest and wanted:
+                lowest = rest & -rest
+                yield lowest.bit_length() - 1, run_length
+                rest ^= lowest
+                wanted -= 1
+        if not wanted:
+            return
+
+
+def _shortest(free: int, starts: int, count: int) -> int:
+    """The length of the shortest of the runs at ``starts``, all of which have ``count`` units.
+
+    Binary lifting: the length grows by 1, 2, 4, … while every run keeps up, then by falling powers of two.
     ``ladder[k]`` marks the bits from which ``2 ** k`` bits are set.
     """
     ladder = [free]
-    reach, marked = count, roomy
-    while True:
-        narrowed = marked & ladder[-1] >> reach
-        if starts & ~narrowed:
-            break
+    length = count
+    while not starts & ~(ladder[-1] >> length):
         step = 1 << (len(ladder) - 1)
-        reach, marked = reach + step, narrowed
+        length += step
         ladder.append(ladder[-1] & ladder[-1] >> step)
     for exponent in range(len(ladder) - 2, -1, -1):
-        narrowed = marked & ladder[exponent] >> reach
-        if not starts & ~narrowed:
-            reach, marked = reach + (1 << exponent), narrowed
-    return starts & ~(marked & free >> reach)
+        if not starts & ~(ladder[exponent] >> length):
+            length += 1 << exponent
+    return length
+
+
+def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int, int]:
+    """What taking the left and the right end of a run costs; only differences mean something."""
+    begin = max(first - SEEN_MAX, 0)
+    seen = (1 << (first - begin + length + SEEN_MAX)) - 1
+    free, claimed, begins = (
+        line.free >> begin & seen,
+        line.claimed >> begin & seen,
+        line.begins >> begin & seen,
+    )
+    first -= begin
+    sizes, end, rest = line.sizes, first + length, length - count
+    whole, left_over = wasted(sizes, length), wasted(sizes, length - count)
+    left = right = NOW * (left_over - whole)
+    edge = EDGE * sizes.bit_count()
+    if first and claimed >> (first - 1) & 1:
+        # The claim before the run and what is free before that: one run with this one when the claim is gone.
+        owner = (begins & ((1 << first) - 1)).bit_length() - 1
+        gap = first - (~free & ((1 << max(owner, 0)) - 1)).bit_length()
+        joined = wasted(sizes, gap + length) - whole
+        left += wasted(sizes, gap) - joined
+        right += wasted(sizes, gap + rest) - left_over - joined
+    else:
+        left -= edge
+        # Without a rest both ends are taken, and the right one counts for both.
+        right -= 0 if rest else edge
+    if claimed >> end & 1:
+        after = (begins | ~claimed) >> (end + 1)
+        gap = (after & -after).bit_length()
+        gap += _run_length(free, end + gap)
+        joined = wasted(sizes, gap + length) - whole
+        left += wasted(sizes, gap + rest) - left_over - joined
+        right += wasted(sizes, gap) - joined
+    else:
+        right -= edge
+    return left, right
+
+
+@lru_cache(maxsize=1 << 14)
+def wasted(sizes: int, length: int) -> int:
+    """How many units of a run its best filling with one size leaves over, summed over the sizes in use."""
+    total, size = 0, 0
+    while sizes := sizes >> 1:
+        size += 1
+        if sizes & 1:
+            total += length % size
+    return total
 
 
 def _run_length(free: int, first: int) -> int:
     """How many set bits follow from ``first`` on, itself included."""
     rest = free >> first
     return (~rest & (rest + 1)).bit_length() - 1
-
-
-def _offset(slack: int, count: int, draw: int, *, anywhere: bool) -> int:
-    """How far from the run's first unit to start."""
-    from_right = draw & 1
-    steps = slack // count
-    along = (draw >> 1) % (steps + 1) * count if anywhere else 0
-    return slack - along if from_right else along
 
 
 def explain(line: Line, count: int) -> Unplaceable:

@@ -20,7 +20,9 @@ class PodBits:
     """One pod as masks over its positions; bit ``i`` stands for position ``i``.
 
     ``known`` are the positions that hold a domain, ``complete`` those that are sellable units, ``cordoned``
-    those that take nobody new, ``claimed`` those owned by somebody in whole or in part.
+    those that take nobody new, ``claimed`` those owned by somebody in whole or in part. ``borders`` are the
+    claimed positions whose owner is another one than that of the position before; where it is not given,
+    claimed neighbours count as one claim.
     """
 
     pod_id: str
@@ -29,6 +31,7 @@ class PodBits:
     complete: int
     cordoned: int
     claimed: int
+    borders: int = 0
 
     @property
     def total(self) -> int:
@@ -40,14 +43,26 @@ class PodBits:
         """Units that can be claimed now."""
         return self.complete & ~self.cordoned & ~self.claimed
 
+    @property
+    def begins(self) -> int:
+        """The first unit of every claim."""
+        return self.claimed & (self.borders | ~(self.claimed << 1))
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Pods side by side. Build it with ``Line.of``."""
+    """Pods side by side. Build it with ``Line.of``.
+
+    ``free``, ``claimed`` and ``begins`` are those of the pods. Bit ``n`` of ``sizes`` is set where a claim
+    has ``n`` units: what is asked for in this region, as far as a snapshot can tell.
+    """
 
     pods: tuple[PodBits, ...]
     offsets: tuple[int, ...]
     free: int
+    claimed: int = 0
+    begins: int = 0
+    sizes: int = 0
 
     @classmethod
     def of(cls, pods: Iterable[PodBits]) -> Line:
@@ -58,14 +73,18 @@ class Line:
         for pod in ordered:
             offsets.append(end)
             end += pod.length + 1
-        return cls(ordered, tuple(offsets), _join([pod.free for pod in ordered], offsets, end))
+
+        free = _join([pod.free for pod in ordered], offsets, end)
+        claimed = _join([pod.claimed for pod in ordered], offsets, end)
+        begins = _join([pod.begins for pod in ordered], offsets, end)
+        return cls(ordered, tuple(offsets), free, claimed, begins, sizes_of_claims(begins, claimed))
 
     def find(self, pod_id: str) -> int | None:
         """The place of a pod among the pods, ``None`` where it is not on the line."""
         index = bisect_left(self.pods, pod_id, key=lambda pod: pod.pod_id)
         return index if index < len(self.pods) and self.pods[index].pod_id == pod_id else None
 
-    def with_claims(self, pod_id: str, claimed: int) -> Line:
+    def with_claims(self, pod_id: str, claimed: int, borders: int = 0) -> Line:
         """The line with other positions of one pod claimed. Claims beyond its positions are left out.
 
         Raises:
@@ -75,9 +94,19 @@ class Line:
         if index is None:
             raise KeyError(pod_id)
         before = self.pods[index]
-        after = replace(before, claimed=claimed & ((1 << before.length) - 1))
-        changed = (before.free ^ after.free) << self.offsets[index]
-        return Line((*self.pods[:index], after, *self.pods[index + 1 :]), self.offsets, self.free ^ changed)
+        whole = (1 << before.length) - 1
+        after = replace(before, claimed=claimed & whole, borders=borders & whole)
+        offset = self.offsets[index]
+        claims = self.claimed ^ (before.claimed ^ after.claimed) << offset
+        begins = self.begins ^ (before.begins ^ after.begins) << offset
+        return Line(
+            (*self.pods[:index], after, *self.pods[index + 1 :]),
+            self.offsets,
+            self.free ^ (before.free ^ after.free) << offset,
+            claims,
+            begins,
+            sizes_of_claims(begins, claims),
+        )
 
     def locate(self, bit: int) -> tuple[PodBits, int]:
         """The pod and the position in it that a bit of the line stands for."""
@@ -94,6 +123,18 @@ def _join(masks: Sequence[int], offsets: Sequence[int], end: int) -> int:
         for mask, offset, following in zip(masks, offsets, [*offsets[1:], end], strict=True)
     ]
     return int("".join(reversed(digits)), 2)
+
+
+def sizes_of_claims(begins: int, claimed: int) -> int:
+    """Bit ``n`` is set where a claim has ``n`` units; ``begins`` marks the first unit of each."""
+    inside = claimed & ~begins
+    sizes, growing, size = 0, begins, 0
+    while growing:
+        size += 1
+        ended = growing & ~(inside >> size)
+        sizes |= bool(ended) << size
+        growing ^= ended
+    return sizes
 
 
 def starts_of_runs(free: int) -> int:

@@ -24,7 +24,8 @@ class Ownership:
 
     ``parts`` tells of the positions that are owned in part which hosts each holder has: masks over slots,
     by claim tag. ``gpus`` tells the same of single hosts that are owned in part: masks over their GPUs, by
-    ``g`` and claim tag. A claimed position that is in neither is owned whole.
+    ``g`` and claim tag. A claimed position that is in neither is owned whole. ``borders`` are the claimed
+    positions whose owner is another one than that of the position before.
     """
 
     pod_id: str
@@ -32,6 +33,7 @@ class Ownership:
     claimed: int
     parts: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     gpus: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    borders: int = 0
 
     def owned_hosts(self, position: int) -> int:
         """Hosts of a domain that somebody owns; every bit is set where it is owned whole or by GPUs."""
@@ -105,7 +107,8 @@ class Snapshot:
         laid_out = self.line.find(ownership.pod_id) is not None
         if not laid_out or shape is None or shape.version != ownership.version:
             return Snapshot.of(self.shapes.values(), owned.values())
-        return Snapshot(self.shapes, owned, self.line.with_claims(ownership.pod_id, ownership.claimed))
+        line = self.line.with_claims(ownership.pod_id, ownership.claimed, ownership.borders)
+        return Snapshot(self.shapes, owned, line)
 
     def version_of(self, pod_id: str) -> int:
         """The topology version that a placement in this pod was decided on."""
@@ -145,4 +148,6 @@ def pod_bits(shape: PodShape, ownership: Ownership) -> PodBits:
         complete |= bit if domain.complete else 0
         cordoned |= bit if domain.cordoned else 0
     length = max(known.bit_length(), 1)
-    return PodBits(shape.pod_id, length, known, complete, cordoned, ownership.claimed & ((1 << length) - 1))
+    whole = (1 << length) - 1
+    claimed, borders = ownership.claimed & whole, ownership.borders & whole
+    return PodBits(shape.pod_id, length, known, complete, cordoned, claimed, borders)

@@ -67,7 +67,7 @@ def services() -> Services:
         claims=ClaimStore(database, tables.holders, pause),
         accounts=AccountStore(database, tables.holders),
         prices=price_list(env),
-        reservations=ReservationStore(database, tables.inventory, tables.holders, pause),
+        reservations=ReservationStore(database, tables.inventory, tables.holders, pause, clock),
         vms=VmStore(database, tables.holders, pause),
         provider=SimulatedRegion(database, tables.servers, clock, pause, _behaviour(env)),
         vm_provider=SimulatedVms(database, tables.servers, clock, pause, _behaviour(env)),

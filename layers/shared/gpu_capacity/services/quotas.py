@@ -38,8 +38,10 @@ class QuotaBook:
     def set(self, organization_id: str, subject: str, limit: int) -> QuotaChange:
         """Limit an organization to ``limit`` in all: units of an accelerator, or ``instances``.
 
-        From the moment the limit is written every new holder is counted. Those made before are counted in
-        one by one, each in a transaction that marks it as counted: so it may be cut short and run again.
+        From the moment the limit is written every new holder is counted, save by environments that have
+        just seen that there was none: run it again when ``QUOTA_ABSENCE_SECONDS_MAX`` have passed. Those
+        made before are counted in one by one, each in a transaction that marks it as counted: so it may be
+        cut short and run again.
         What is owned beyond the limit stays owned; the limit only stops more.
         """
         self.reservations.set_limit(organization_id, subject, limit)

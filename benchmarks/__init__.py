@@ -1,0 +1,1 @@
+"""What `make bench` measures: cost, contention, placement quality, speed, each beside its anchor."""

@@ -1,0 +1,1 @@
+"""Contention: many claimants at once, in virtual time, over the real chooser, conditions and retries."""

@@ -1,0 +1,261 @@
+"""Claimants that reserve as fast as they can, each an execution environment of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.chance import stream
+from benchmarks.contention.service import SimulatedService
+from benchmarks.contention.simulation import Simulation
+from gpu_capacity.adapters.system import _PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.database import Committed, Database, Refused
+from gpu_capacity.dynamodb.inventory_store import InventoryStore
+from gpu_capacity.dynamodb.reservation_store import Accepted, AcceptOutcome, DomainsTaken, ReservationStore
+from gpu_capacity.dynamodb.reservation_writes import POD, ReservationWrites
+from gpu_capacity.errors import CapacityError
+from gpu_capacity.services.create_reservation import create_reservation
+from tests.support.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpu_capacity.holders.reservation import Quota, Reservation
+    from gpu_capacity.placement.snapshot import Snapshot
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.topology.model import Pod
+
+SIZES: Final = (1, 2, 4)
+HELD_PER_CLAIMANT: Final = 4
+RACKS_PER_POD: Final = 72
+SOMEBODY: Final = b"somebody"
+"""A claim tag: eight bytes."""
+
+
+@dataclass
+class SimulatedPause:
+    """The product's pauses (full jitter, the same bounds), in virtual time."""
+
+    simulation: Simulation
+    seed: int
+
+    def __post_init__(self) -> None:
+        self._chance = stream("pause", self.seed)
+
+    def __call__(self, attempt: int) -> None:
+        bound = min(_PAUSE_SECONDS_FIRST * 2.0**attempt, _PAUSE_SECONDS_MAX)
+        self.simulation.sleep(self._chance.uniform(0, bound))
+
+
+class WarmInventory(InventoryStore):
+    """Knows the hardware of every pod already: names of hosts are not what is measured here."""
+
+    hardware_of: Mapping[str, Pod]
+
+    def start_from(self, region_id: str, flavor_id: str, snapshot: Snapshot) -> None:
+        """Begin with a snapshot that somebody else has read."""
+        self._snapshots[region_id, flavor_id] = snapshot
+
+    def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
+        """From memory."""
+        del region_id, version
+        return self.hardware_of[pod_id]
+
+
+class RecordApart(ReservationStore):
+    """Takes the domains by one conditional update and writes the record afterwards, in a write of its own.
+
+    What it gives up: after a crash in between, the domains are owned by an id that no record explains, and
+    a sweep has to find them.
+    """
+
+    def __init__(self, database: Database, writes: ReservationWrites, pause: SimulatedPause) -> None:
+        super().__init__(database, writes.inventory_table, writes.holders_table, pause)
+        self._own_database = database
+        self._own_writes = writes
+
+    def accept(self, reservation: Reservation, version: int, quota: Quota | None) -> AcceptOutcome:
+        """The same expressions, one by one."""
+        claim, record = self._own_writes.accept(reservation, version, quota)
+        outcome = self._own_database.commit(claim)
+        if isinstance(outcome, Refused):
+            return DomainsTaken(outcome.items[POD])
+        assert isinstance(outcome, Committed)
+        assert isinstance(self._own_database.commit(record), Committed)
+        return Accepted()
+
+
+@dataclass
+class Tally:
+    """What became of claims that ended within ``seconds`` after warming up; latencies in seconds."""
+
+    seconds: float
+    latencies: list[float] = field(default_factory=list)
+    attempts: int = 0
+    given_up: int = 0
+    accepted_in_all: int = 0
+    """Accepted ones while warming up included, for comparison with what was consumed in all."""
+
+    @property
+    def accepted_per_second(self) -> float:
+        """Throughput of all claimants together."""
+        return len(self.latencies) / self.seconds
+
+    def latency(self, share: float) -> float:
+        """The latency that this share of the accepted claims stayed below, in seconds."""
+        ordered = sorted(self.latencies)
+        return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
+
+    @property
+    def wasted_per_accepted(self) -> float:
+        """Claims that were sent and refused, conflicts included, for one that stood."""
+        return self.attempts / len(self.latencies) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """``claimants`` over ``pods``; each claims without a pause and holds the last ``held`` of its claims.
+
+    ``occupied`` is the share of the racks that others own all the time, in runs of 1, 2 and 4.
+    """
+
+    claimants: int
+    pods: int
+    transaction: bool
+    seconds: float
+    warm_up_seconds: float = 0.1
+    seed: int = 0
+    sizes: tuple[int, ...] = SIZES
+    held: int = HELD_PER_CLAIMANT
+    occupied: float = 0.0
+
+    def run(self) -> tuple[Tally, SimulatedService]:
+        """For the time given, and until what is under way has ended."""
+        hardware = tuple(pod(f"pod{n:03}", RACKS_PER_POD, hosts=1) for n in range(self.pods))
+        world = World(pods=hardware)
+        if self.occupied:
+            _occupy(world, self.occupied)
+        empty = world.services.inventory.fresh_snapshot(REGION, GB300.id)
+        simulation = Simulation()
+        service = SimulatedService(simulation, world.db, self.seed)
+        tally = Tally(self.seconds)
+        for number in range(self.claimants):
+            claimant = _Claimant(self, number, world, service, hardware, empty, tally)
+            # Environments do not all start in the same instant.
+            simulation.spawn(claimant.work, after=stream("start", number).uniform(0, 0.05))
+        simulation.run()
+        return tally, service
+
+
+def _occupy(world: World, share: float) -> None:
+    """Give runs of every pod to somebody who keeps them."""
+    chance = stream("occupied", share)
+    for each in world.pods:
+        taken: set[int] = set()
+        while len(taken) < share * RACKS_PER_POD:
+            size = chance.choice(SIZES)
+            start = size * chance.randrange(RACKS_PER_POD // size)
+            taken.update(range(start, start + size))
+        world.db.put_item(
+            TableName=INVENTORY,
+            Item=keys.claims(REGION, GB300.id, each.id)
+            | encode({"v": each.version} | {keys.domain_attribute(at): SOMEBODY for at in sorted(taken)}),
+        )
+
+
+class _Claimant:
+    def __init__(
+        self,
+        crowd: Crowd,
+        number: int,
+        world: World,
+        service: SimulatedService,
+        hardware: tuple[Pod, ...],
+        empty: Snapshot,
+        tally: Tally,
+    ) -> None:
+        self._crowd = crowd
+        self._simulation = service.simulation
+        self._tally = tally
+        self._releases = Database(service)
+        self._organization = f"{number:08}-701d-4fea-848d-0e345edf16e9"
+        self._chance = stream("claimant", crowd.seed, number)
+        self._pause = SimulatedPause(self._simulation, number)
+        self._writes = ReservationWrites(INVENTORY, HOLDERS)
+        self._counting = _CountingClient(service)
+        self._database = Database(self._counting)
+        self._services = self._environment(world, hardware, empty)
+        self._held: list[Reservation] = []
+
+    def work(self) -> None:
+        """Claim, and give the oldest back when there are too many; the release runs beside the next claim."""
+        until = self._crowd.warm_up_seconds + self._crowd.seconds
+        while self._simulation.now < until:
+            began, sent = self._simulation.now, self._counting.claims_sent
+            reservation = self._claim(self._chance.choice(self._crowd.sizes))
+            if self._crowd.warm_up_seconds <= self._simulation.now < until:
+                self._note(began, sent, reservation)
+            if reservation is not None:
+                self._tally.accepted_in_all += 1
+                self._held.append(reservation)
+            if len(self._held) > self._crowd.held:
+                self._simulation.spawn(partial(self._give_back, self._held.pop(0)))
+
+    def _claim(self, units: int) -> Reservation | None:
+        who = caller(organizations=frozenset({self._organization}))
+        try:
+            observed = create_reservation(
+                self._services, who, request(units, organization_id=self._organization)
+            )
+        except CapacityError:
+            return None
+        return observed.reservation
+
+    def _note(self, began: float, sent: int, reservation: Reservation | None) -> None:
+        tally = self._tally
+        tally.attempts += self._counting.claims_sent - sent
+        if reservation is None:
+            tally.given_up += 1
+        else:
+            tally.latencies.append(self._simulation.now - began)
+
+    def _give_back(self, reservation: Reservation) -> None:
+        """Free the domains, by the product's own expressions."""
+        release = self._writes.remove(reservation, 0)[0]
+        attempt = 0
+        while not isinstance(self._releases.commit(release), Committed):
+            self._pause(attempt)
+            attempt += 1
+
+    def _environment(self, world: World, hardware: tuple[Pod, ...], empty: Snapshot) -> Services:
+        inventory = WarmInventory(self._database, INVENTORY, world.clock)
+        inventory.hardware_of = {p.id: p for p in hardware}
+        inventory.start_from(REGION, GB300.id, empty)
+        store = (
+            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause)
+            if self._crowd.transaction
+            else RecordApart(self._database, self._writes, self._pause)
+        )
+        return replace(world.environment(), inventory=inventory, reservations=store, pause=self._pause)
+
+
+@dataclass
+class _CountingClient:
+    """Counts the claims that are sent, refused ones and conflicts included."""
+
+    service: SimulatedService
+    claims_sent: int = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.service, name)
+
+    def transact_write_items(self, **request: Any) -> dict[str, Any]:
+        self.claims_sent += 1
+        return self.service.transact_write_items(**request)
+
+    def update_item(self, **request: Any) -> dict[str, Any]:
+        self.claims_sent += 1
+        return self.service.update_item(**request)

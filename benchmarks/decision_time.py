@@ -1,0 +1,162 @@
+"""Part 4: how long a decision takes, and how it grows with the region and with the request."""
+
+from __future__ import annotations
+
+import time
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.chance import stream
+from benchmarks.plots import Plot, Series
+from benchmarks.report import Section
+from gpu_capacity.placement.choose import place
+from gpu_capacity.placement.line import Line, PodBits
+from gpu_capacity.placement.model import Request
+from gpu_capacity.placement.snapshot import Ownership, Snapshot
+from gpu_capacity.topology.model import DomainShape, PodShape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.options import Options
+
+REGIONS: Final = {"20 × 72": (20, 72), "1 × 16,384": (1, 16_384), "1,250 × 8": (1250, 8)}
+LOADS: Final = (0.0, 0.5, 0.9)
+MICROSECONDS_MAX: Final = 50.0
+ANCHORED: Final = ("20 × 72", "1 × 16,384")
+SIZES: Final = (1, 2, 8)
+BATCH: Final = 10
+CLAIMED_MEAN_MIN: Final = 4
+"""Claimed and free runs alternate; neither is shorter than one unit, so a high load has long claimed ones."""
+
+
+def region(pods: int, units: int, load: float) -> Line:
+    """Pods in which about ``load`` of the units is claimed; a few free runs are long, as in real regions."""
+    chance = stream("region", pods, units, load)
+    masks = []
+    claimed_mean = max(CLAIMED_MEAN_MIN, round(load / (1 - load)))
+    free_mean = round(claimed_mean * (1 - load) / load) if load else units
+    for _ in range(pods):
+        # As if it went on before the first position: that is as often in the middle of a run as at its end.
+        claimed, position = 0, chance.randrange(-claimed_mean, free_mean)
+        while load and position < units:
+            length = chance.randrange(1, 2 * claimed_mean)
+            claimed |= (
+                (((1 << length) - 1) << position) if position >= 0 else (1 << max(length + position, 0)) - 1
+            )
+            position += length + max(1, round(chance.expovariate(1 / free_mean)))
+        masks.append(claimed & ((1 << units) - 1))
+    every = (1 << units) - 1
+    return Line.of(PodBits(f"pod{n:05}", units, every, every, 0, mask) for n, mask in enumerate(masks))
+
+
+def microseconds(line: Line, count: int, *, attempt: int, rounds: int) -> float:
+    """Median time of a decision (µs), each with a seed of its own."""
+    requests = [Request(count, n * 0x9E3779B97F4A7C15, attempt) for n in range(rounds * BATCH)]
+    return _median_microseconds(lambda n: place(line, requests[n]), rounds)
+
+
+def microseconds_of_keeping_step(pods: int, units: int, rounds: int) -> float:
+    """Median time (µs) of taking one pod's new ownership into a kept snapshot."""
+    domains = tuple(DomainShape(at, 18, (1 << 18) - 1, complete=True, cordoned=False) for at in range(units))
+    shapes = [PodShape("region", f"pod{n:05}", "flavor", 1, domains) for n in range(pods)]
+    snapshot = Snapshot.of(shapes, [Ownership(shape.pod_id, 1, 0) for shape in shapes])
+    return _median_microseconds(lambda n: snapshot.seeing(Ownership("pod00000", 1, 1 << n % units)), rounds)
+
+
+def _median_microseconds(work: Callable[[int], object], rounds: int) -> float:
+    """The median over batches: a single call is too short for the clock."""
+    times = []
+    for batch in range(rounds):
+        began = time.perf_counter()
+        for number in range(batch * BATCH, (batch + 1) * BATCH):
+            work(number)
+        times.append((time.perf_counter() - began) / BATCH)
+    return median(times) * 1e6
+
+
+def measure(options: Options) -> Section:
+    """Tables for the three regions, plots of the growth."""
+    section = Section("Decision time")
+    rounds = options.sized(300, 5)
+    rows = []
+    for name, (pods, units) in REGIONS.items():
+        worst = 0.0
+        for load in LOADS:
+            line = region(pods, units, load)
+            decided = [
+                microseconds(line, count, attempt=attempt, rounds=rounds)
+                for count in SIZES
+                for attempt in (0, 1)
+            ]
+            refused = microseconds(line, units + 1, attempt=0, rounds=rounds)
+            worst = max(worst, *decided)
+            rows.append((name, f"{load:.0%}", *(f"{value:.1f}" for value in (*decided, refused))))
+        anchored = name in ANCHORED
+        section.figure(
+            f"slowest median decision over {name}",
+            f"{worst:.0f} µs",
+            f"{MICROSECONDS_MAX:.0f} µs" if anchored else "—",
+            met=worst <= MICROSECONDS_MAX if anchored else None,
+        )
+    section.text(
+        "Median µs of `place`, claimed and free racks in runs of random lengths. *Retry* is the choice "
+        "after a lost race, which looks at more runs. *Refused* asks for more than a pod has, and takes the "
+        "explanation, as does any N that no run is long enough for."
+    )
+    tries = [f"N={n}, {word}" for n in SIZES for word in ("first", "retry")]
+    section.table(("pods × domains", "claimed", *tries, "refused"), rows)
+    steps = {name: microseconds_of_keeping_step(*REGIONS[name], options.sized(50, 2)) for name in REGIONS}
+    section.text(
+        "Taking one pod's new ownership into a kept snapshot, after a write or a lost race: "
+        + ", ".join(f"{value:.0f} µs over {name}" for name, value in steps.items())
+        + "."
+    )
+    _growth(section, options)
+    return section
+
+
+def _growth(section: Section, options: Options) -> None:
+    rounds = options.sized(100, 3)
+    sizes = [2**k for k in range(8, options.sized(18, 11))]
+    growth = "Decision time over pods of 128, half of them claimed"
+    Plot(
+        "decision-time",
+        growth,
+        "domains in the region",
+        "µs",
+        [
+            Series(
+                f"N = {count}",
+                sizes,
+                [_rounded(region(size // 128, 128, 0.5), count, 0, rounds) for size in sizes],
+            )
+            for count in (1, 2, 8)
+        ],
+        x_log=True,
+        y_log=True,
+    ).write(options.plots)
+    section.plot("decision-time", growth)
+    by_size, pods = "Decision time by size of the request, 20 pods of 72", REGIONS["20 × 72"]
+    counts = [1, 2, 4, 8, 16, 32, 64]
+    Plot(
+        "decision-time-by-size",
+        by_size,
+        "racks asked for (N)",
+        "µs",
+        [
+            Series(
+                f"{load:.0%} claimed, {word}",
+                counts,
+                [_rounded(region(*pods, load), count, attempt, rounds) for count in counts],
+            )
+            for load in (0.0, 0.5)
+            for attempt, word in enumerate(("first try", "retry"))
+        ],
+        x_log=True,
+    ).write(options.plots)
+    section.plot("decision-time-by-size", by_size)
+
+
+def _rounded(line: Line, count: int, attempt: int, rounds: int) -> float:
+    return round(microseconds(line, count, attempt=attempt, rounds=rounds), 2)

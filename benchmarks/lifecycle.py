@@ -1,0 +1,99 @@
+"""What a reservation uses from the request to its last trace, stage by stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from benchmarks.metering import WriteMeter
+from benchmarks.prices import Consumption
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.read_reservations import get_reservation
+from tests.fakes.provider import MemoryProvider
+from tests.support.world import World, caller, pod, request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tests.workflow.stage import Stage
+
+
+@dataclass
+class Life:
+    """One reservation's life.
+
+    Args:
+        hosts: of each of its racks.
+        units: write units by table and index, over the whole life.
+        stages: what each stage used, in order.
+        executions: workflows started.
+    """
+
+    hosts: int
+    units: Mapping[str, float]
+    stages: dict[str, Consumption] = field(default_factory=dict)
+    executions: int = 0
+
+    def whole(self) -> Consumption:
+        """All stages together."""
+        return sum(self.stages.values(), start=Consumption())
+
+
+def reservation_life(racks: int, hosts: int) -> Life:
+    """Real definitions, steps and stores; the host provider keeps its servers elsewhere.
+
+    Servers are ready after 20 s and gone after as many as the provider says; every further look costs more.
+    """
+    # Here, because it needs the interpreter of state machines, which only the environments of tests and
+    # benchmarks have.
+    from tests.workflow.stage import Stage  # noqa: PLC0415 - see above
+
+    world = World(pods=(pod("pod1", racks, hosts=hosts),))
+    stage = Stage(world, provider=lambda w: MemoryProvider(w.clock, w.behaviour), quota=False)
+    warm_up = stage.reserve(1)
+    stage.run_all()
+    stage.delete(warm_up)
+    stage.run_all()
+    started = len(stage.workflows.running)
+    laps = _Laps(stage)
+    life = Life(hosts, WriteMeter(world.db).units)
+    reservation_id = stage.reserve(racks)
+    life.stages["reserve (POST)"] = laps.lap(api=1)
+    stage.run_all()
+    life.stages["provision"] = laps.lap()
+    stage.delete(reservation_id)
+    life.stages["delete (DELETE)"] = laps.lap(api=1)
+    stage.run_all()
+    life.stages["deprovision"] = laps.lap()
+    life.executions = len(stage.workflows.running) - started
+    return life
+
+
+def customer_polls(polls: int) -> Consumption:
+    """GETs of a reservation while the customer's client waits: record, pod and region by one batch each."""
+    world = World(pods=(pod("pod1", 8, hosts=18),))
+    reservation = create_reservation(world.services, caller(), request(4)).reservation
+    before = world.db.read_units
+    get_reservation(world.services, caller(), reservation.id, frozenset())
+    return Consumption(read_units=(world.db.read_units - before) * polls, api_requests=polls)
+
+
+class _Laps:
+    """Differences of the stage's counters."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._last = self._now()
+
+    def lap(self, *, api: int = 0) -> Consumption:
+        """What was used since the last lap; ``api`` requests were among it."""
+        now = self._now()
+        writes, reads, transitions, calls = (b - a for a, b in zip(self._last, now, strict=True))
+        self._last = now
+        return Consumption(writes, reads, transitions, api, calls)
+
+    def _now(self) -> tuple[float, float, int, int]:
+        world, running = self._stage.world, self._stage.workflows.running.values()
+        # The start of an execution is a transition as well.
+        transitions = sum(len(execution.visited) + 1 for execution in running)
+        return world.db.write_units, world.db.read_units, transitions, len(self._stage.calls)

@@ -1,0 +1,1 @@
+"""Placement quality: traces, policies, references, and the replay that compares them."""

@@ -1,0 +1,190 @@
+"""Ways to choose units for a job: (free, begins, size, seed) to the bits to take, 0 for a refusal.
+
+The bits are those of a `Line`: pods side by side, one bit between two of them that is never set. ``begins``
+marks the first unit of each claim; every unit that is not free is claimed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+from gpu_capacity.placement.choose import place
+from gpu_capacity.placement.line import (
+    Line,
+    PodBits,
+    at_least,
+    longest_run,
+    nth_bit,
+    sizes_of_claims,
+    starts_of_runs,
+)
+from gpu_capacity.placement.model import Placement, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Policy: TypeAlias = Callable[[int, int, int, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Pods of equal length on one line. Build it with `Layout.of`."""
+
+    length: int
+    line: Line
+    offsets: Mapping[str, int]
+
+    @classmethod
+    def of(cls, pods: int, length: int) -> Layout:
+        """``pods`` pods of ``length`` complete units each, all free."""
+        whole = (1 << length) - 1
+        line = Line.of(PodBits(f"pod{n:04}", length, whole, whole, 0, 0) for n in range(pods))
+        return cls(length, line, {p.pod_id: o for p, o in zip(line.pods, line.offsets, strict=True)})
+
+    @property
+    def units(self) -> int:
+        """All units of all pods."""
+        return self.length * len(self.line.pods)
+
+    def pod_masks(self, free: int) -> list[int]:
+        """The free bits of each pod, shifted to its own position 0."""
+        whole = (1 << self.length) - 1
+        return [free >> offset & whole for offset in self.line.offsets]
+
+
+def this_chooser(layout: Layout, attempt: int = 0) -> Policy:
+    """The product's own function, the very one that contention and speed are measured on."""
+    empty = layout.line
+
+    def choose(free: int, begins: int, size: int, seed: int) -> int:
+        claimed = empty.free ^ free
+        sizes = sizes_of_claims(begins, claimed)
+        line = Line(empty.pods, empty.offsets, free, claimed, begins, sizes)
+        decision = place(line, Request(size, seed, attempt))
+        if not isinstance(decision, Placement):
+            return 0
+        return _block(layout.offsets[decision.pod_id] + decision.start, size)
+
+    return choose
+
+
+def first_fit(_layout: Layout) -> Policy:
+    """The lowest place that fits."""
+    return lambda free, _begins, size, _seed: _block(_lowest(at_least(free, size)), size)
+
+
+def random_fit(_layout: Layout) -> Policy:
+    """Any place that fits, all equally likely."""
+
+    def choose(free: int, _begins: int, size: int, seed: int) -> int:
+        places = at_least(free, size)
+        return _block(nth_bit(places, seed % places.bit_count()), size) if places else 0
+
+    return choose
+
+
+def best_fit(_layout: Layout) -> Policy:
+    """The left end of a shortest run that fits; of several the lowest."""
+
+    def choose(free: int, _begins: int, size: int, _seed: int) -> int:
+        roomy = at_least(free, size)
+        starts = roomy & starts_of_runs(free)
+        longer = free >> size
+        while starts:
+            if exact := starts & ~(roomy & longer):
+                return _block(_lowest(exact), size)
+            roomy &= longer
+            longer >>= 1
+        return 0
+
+    return choose
+
+
+def worst_fit(_layout: Layout) -> Policy:
+    """The left end of a longest run; of several the lowest."""
+
+    def choose(free: int, _begins: int, size: int, _seed: int) -> int:
+        longest = longest_run(free)
+        return _block(_lowest(at_least(free, longest)), size) if longest >= size else 0
+
+    return choose
+
+
+def buddy(layout: Layout) -> Policy:
+    """Blocks of powers of two at multiples of their size; a job takes the next larger block whole.
+
+    A pod of 18 is a block of 16 and one of 2, so nothing larger than 16 is ever placed.
+    """
+    aligned = {}
+    size = 1
+    while size <= layout.length:
+        aligned[size] = sum(
+            1 << offset + place
+            for offset in layout.line.offsets
+            for place in range(0, layout.length - size + 1, size)
+        )
+        size *= 2
+
+    def choose(free: int, _begins: int, size: int, _seed: int) -> int:
+        wanted = 1 << (size - 1).bit_length()
+        block = wanted
+        while block in aligned:
+            whole = at_least(free, block) & aligned[block]
+            parents = at_least(free, 2 * block) & aligned.get(2 * block, 0)
+            # Blocks that are not half of a larger free one: splitting those comes later.
+            if alone := whole & ~(parents | parents << block):
+                return _block(_lowest(alone), wanted)
+            block *= 2
+        return 0
+
+    return choose
+
+
+def any_units_in_one_pod(layout: Layout) -> Policy:
+    """Contiguity given up: any free units of the pod with the fewest that has enough of them."""
+
+    def choose(free: int, _begins: int, size: int, _seed: int) -> int:
+        masks = layout.pod_masks(free)
+        enough = [(mask.bit_count(), pod) for pod, mask in enumerate(masks) if mask.bit_count() >= size]
+        if not enough:
+            return 0
+        pod = min(enough)[1]
+        return _lowest_bits(masks[pod], size) << layout.line.offsets[pod]
+
+    return choose
+
+
+def pooled(_layout: Layout) -> Policy:
+    """Contiguity and pods given up: any free units. What Kaufman and Roberts compute exactly."""
+    return lambda free, _begins, size, _seed: _lowest_bits(free, size) if free.bit_count() >= size else 0
+
+
+POLICIES: Mapping[str, Callable[[Layout], Policy]] = {
+    "this chooser": this_chooser,
+    "best fit": best_fit,
+    "first fit": first_fit,
+    "worst fit": worst_fit,
+    "buddy": buddy,
+    "random": random_fit,
+    "any units in one pod": any_units_in_one_pod,
+}
+
+
+def _lowest(bits: int) -> int:
+    """The position of the lowest set bit, -1 where there is none."""
+    return (bits & -bits).bit_length() - 1
+
+
+def _block(start: int, size: int) -> int:
+    return ((1 << size) - 1) << start if start >= 0 else 0
+
+
+def _lowest_bits(mask: int, count: int) -> int:
+    taken = 0
+    for _ in range(count):
+        lowest = mask & -mask
+        taken |= lowest
+        mask ^= lowest
+    return taken

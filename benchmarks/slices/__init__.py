@@ -1,0 +1,1 @@
+"""Slices of 8-GPU nodes on a real production trace."""

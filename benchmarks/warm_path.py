@@ -1,0 +1,161 @@
+"""Part 6: what a warm environment asks the database for, and how long our own code takes."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections import Counter
+from contextlib import redirect_stdout
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.contention.service import TRANSACTION_SECONDS
+from benchmarks.report import Section
+from gpu_capacity.errors import InsufficientCapacity
+from gpu_capacity.services.create_reservation import create_reservation
+from tests.support.world import World, caller, pod, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from benchmarks.options import Options
+    from tests.fakes.dynamodb import MemoryDynamoDB
+    from tests.functional.stage import Stage
+
+OPERATIONS: Final = ("get_item", "batch_get_item", "query", "put_item", "update_item", "transact_write_items")
+LARGE_REGION: Final = "us-tex-1"
+
+
+@dataclass
+class Stopwatch:
+    """Takes the time that passes inside of the database's client."""
+
+    inside: float = 0.0
+    requests: Counter[str] = field(default_factory=Counter)
+
+    def attach(self, db: MemoryDynamoDB) -> None:
+        """Measure every call from now on."""
+        for operation in OPERATIONS:
+            setattr(db, operation, self._timed(operation, getattr(db, operation)))
+
+    def _timed(self, operation: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(**parameters: Any) -> Any:
+            self.requests[operation] += 1
+            began = time.perf_counter()
+            try:
+                return call(**parameters)
+            finally:
+                self.inside += time.perf_counter() - began
+
+        return timed
+
+    def own_seconds(self, work: Callable[[], object]) -> float:
+        """How long some work takes outside of the client."""
+        before, began = self.inside, time.perf_counter()
+        work()
+        return time.perf_counter() - began - (self.inside - before)
+
+
+def requests_when_warm() -> Counter[str]:
+    """Calls of one uncontended claim by an environment that has served one before."""
+    world = World(pods=(pod("pod1", 72, hosts=1),))
+    create_reservation(world.services, caller(), request(1))
+    before = Counter(world.db.requests)
+    create_reservation(world.services, caller(), request(4))
+    return Counter(world.db.requests) - before
+
+
+def requests_of_a_refusal() -> Counter[str]:
+    """Calls of a request that does not fit, by a warm environment: it must read before it says so."""
+    world = World(pods=(pod("pod1", 8, hosts=1),))
+    create_reservation(world.services, caller(), request(1))
+    before = Counter(world.db.requests)
+    try:
+        create_reservation(world.services, caller(), request(8))
+    except InsufficientCapacity:
+        return Counter(world.db.requests) - before
+    raise AssertionError("eight of seven racks were accepted")
+
+
+def use_case_seconds(rounds: int) -> float:
+    """Median of `create_reservation` by itself, over 16 pods of 8 racks with 18 hosts."""
+    times = []
+    for _ in range(-(-rounds // 100)):
+        world = World(pods=tuple(pod(f"pod{n:02}", 8, hosts=18) for n in range(16)))
+        watch = Stopwatch()
+        watch.attach(world.db)
+        for _ in range(20):
+            create_reservation(world.services, caller(), request(1))
+        reserve = partial(create_reservation, world.services, caller(), request(1))
+        times += [watch.own_seconds(reserve) for _ in range(min(rounds, 100))]
+    return median(times)
+
+
+def handler_seconds(rounds: int) -> float:
+    """Median of the whole handler: token, routing, validation, use case, answer, logs and metrics."""
+    # Here, because these need what only the environments of tests and benchmarks have.
+    import pytest  # noqa: PLC0415 - see above
+
+    from tests.functional import arrangements  # noqa: PLC0415 - see above
+    from tests.functional.stage import Stage  # noqa: PLC0415 - see above
+
+    # Logs and metrics go to stdout; to write them is part of what is measured.
+    with redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patches:
+        stage = Stage(patches)
+        try:
+            arrangements.publish(stage, regions=(LARGE_REGION,))
+            stage.run_event("sync_inventory", "scheduled")
+            watch = Stopwatch()
+            watch.attach(stage.db)
+            for _ in range(20):
+                _post(stage)
+            return median(watch.own_seconds(lambda: _post(stage)) for _ in range(min(rounds, 100)))
+        finally:
+            stage.restart()
+
+
+def _post(stage: Stage) -> None:
+    from tests.functional import arrangements, sample_events  # noqa: PLC0415 - as above
+
+    wish = arrangements.wish(regionId=LARGE_REGION, count=1)
+    token = stage.authority.token()
+    event = sample_events.with_headers(wish, authorization=f"Bearer {token}")
+    answer = stage.run("create_reservation", event)
+    assert answer["statusCode"] == 202, answer["body"]
+
+
+def measure(options: Options) -> Section:
+    """Requests and own time."""
+    section = Section("Warm path")
+    warm, refused = requests_when_warm(), requests_of_a_refusal()
+    total = sum(warm.values())
+    section.figure(
+        "requests to DynamoDB per accepted claim, warm and uncontended", str(total), "1", met=total == 1
+    )
+    section.figure(
+        "requests of a warm refusal", f"{sum(refused.values())} ({_words(refused)}), strongly consistent"
+    )
+    rounds = options.sized(300, 5)
+    use_case, handler = use_case_seconds(rounds), handler_seconds(rounds)
+    network = TRANSACTION_SECONDS[0]
+    section.text(
+        "Median time in our own code and the libraries it calls, the database's client taken out; the "
+        f"network is the published median of a transaction, {network * 1000:.0f} ms."
+    )
+    section.table(
+        ("part", "own ms", "share of own + network"),
+        [
+            (name, f"{seconds * 1000:.2f}", f"{seconds / (seconds + network):.0%}")
+            for name, seconds in (
+                ("use case alone (places, builds the writes, hashes the topology)", use_case),
+                ("whole handler (token, routing, validation, logs, metrics)", handler),
+            )
+        ],
+    )
+    return section
+
+
+def _words(requests: Counter[str]) -> str:
+    return ", ".join(f"{count} {operation}" for operation, count in sorted(requests.items()))

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from benchmarks.cost import SIZES, claim_cost, contended_cost, one_item_per_unit
+from benchmarks.lifecycle import customer_polls, reservation_life
+from benchmarks.metering import REFUSED, WriteMeter
+from benchmarks.options import Options
+from benchmarks.prices import Consumption, Prices
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.services.create_reservation import create_reservation
+from tests.support.world import HOLDERS, INVENTORY, World, caller, pod, request
+
+ONE_OF_EACH = Consumption(1, 1, 1, 1, 1)
+
+
+def prices() -> Prices:
+    """Each price another power of ten, so that no two can be taken for each other."""
+    return Prices(
+        date="2000-01-01",
+        region="nowhere",
+        write_unit=1.0,
+        read_unit=10.0,
+        state_transition=100.0,
+        api_request=1_000.0,
+        lambda_request=10_000.0,
+        lambda_gb_second=1_000_000.0,
+        storage_gb_month=0.0,
+        api_function_seconds=2.0,
+        task_function_seconds=3.0,
+        function_gb=0.5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("used", "usd"),
+    [
+        (Consumption(write_units=2), 2),
+        (Consumption(read_units=2), 20),
+        (Consumption(state_transitions=2), 200),
+        (Consumption(api_requests=2), 2 * (1_000 + 10_000 + 2.0 * 0.5 * 1_000_000)),
+        (Consumption(task_invocations=2), 2 * (10_000 + 3.0 * 0.5 * 1_000_000)),
+    ],
+)
+def test_each_thing_has_its_price(used: Consumption, usd: float) -> None:
+    assert used.usd(prices()) == usd
+
+
+def test_what_is_used_together_costs_the_sum() -> None:
+    both = ONE_OF_EACH + Consumption(write_units=5)
+
+    assert both == Consumption(6, 1, 1, 1, 1)
+    assert both.usd(prices()) == ONE_OF_EACH.usd(prices()) + 5
+
+
+def test_the_price_list_has_a_date_and_the_published_prices() -> None:
+    listed = Prices.read()
+
+    assert listed.date
+    assert round(listed.write_unit * 1e6, 3) == 0.625
+    assert round(listed.read_unit * 1e6, 3) == 0.125
+    assert round(listed.state_transition * 1e6, 2) == 25.0
+    assert round(listed.api_request * 1e6, 2) == 3.5
+
+
+@pytest.mark.parametrize("units", SIZES)
+def test_a_claim_costs_the_same_whatever_its_size(units: int) -> None:
+    cost = claim_cost(units)
+
+    assert (cost.alone, cost.transaction, cost.index_entry) == (1, 4, 1)
+    assert (cost.with_quota, cost.refused) == (6, 4)
+    assert cost.reads_warm == 0
+
+
+def test_one_item_per_unit_costs_two_units_for_each_and_two_for_the_record() -> None:
+    assert [one_item_per_unit(units) for units in (1, 72)] == [4, 146]
+
+
+def test_lost_races_are_billed_to_the_claims_that_stood() -> None:
+    contended = contended_cost(4, Options(quick=True))
+
+    assert contended.write_units >= 5
+    assert contended.wasted >= 0
+
+
+def test_the_meter_agrees_with_the_service_and_keeps_refused_writes_apart() -> None:
+    world = World(pods=(pod("pod1", 1),))
+    stale = world.environment()
+    stale.inventory.fresh_snapshot("uk-lon-1", "g.72.gb300.pinned")
+    before, meter = world.db.write_units, WriteMeter(world.db)
+    create_reservation(world.services, caller(), request(1))
+    accepted = Counter(meter.units)
+
+    with pytest.raises(Exception, match="insufficient"):
+        create_reservation(stale, caller(), request(1))
+
+    assert accepted == {INVENTORY: 2, HOLDERS: 2, keys.UNSETTLED_INDEX: 1}
+    assert meter.units[REFUSED] > 0
+    assert meter.total() == world.db.write_units - before
+
+
+def test_a_life_is_the_sum_of_its_stages_however_it_is_counted() -> None:
+    life = reservation_life(racks=2, hosts=2)
+
+    assert list(life.stages) == ["reserve (POST)", "provision", "delete (DELETE)", "deprovision"]
+    assert sum(life.units.values()) == life.whole().write_units
+    assert life.units[INVENTORY] == 4, "claimed once and released once, two units each"
+    assert life.executions == 2
+
+
+def test_a_longer_run_costs_no_more_write_units_in_its_whole_life() -> None:
+    small, large = reservation_life(racks=1, hosts=1), reservation_life(racks=4, hosts=1)
+
+    assert small.whole().write_units == large.whole().write_units
+
+
+def test_polls_are_billed_one_by_one() -> None:
+    assert customer_polls(3) == Consumption(read_units=3 * customer_polls(1).read_units, api_requests=3)

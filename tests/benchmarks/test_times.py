@@ -1,0 +1,81 @@
+"""The parts that measure real time: what they count is asserted, what they measure is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import cold_start, decision_time, warm_path
+from benchmarks.cold_start import GOAL_MS, handlers, import_of, is_api, layer_bytes
+from benchmarks.decision_time import region
+from benchmarks.options import ROOT
+from gpu_capacity.http.operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from benchmarks.options import Options
+
+
+def test_every_function_has_an_import_time() -> None:
+    assert set(handlers()) == {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
+
+
+def test_operations_are_told_from_tasks() -> None:
+    answering = {name for name, folder in handlers().items() if is_api(folder)}
+
+    assert set(OPERATIONS) <= answering
+    assert {"sync_inventory", "pin_unit_servers", "reconcile_holders"}.isdisjoint(answering)
+
+
+def test_an_import_is_shown_with_all_that_it_brings_in() -> None:
+    small, large = import_of("decimal"), import_of("boto3")
+
+    assert 0 < small.shown < large.shown
+    assert 0 < small.processor < large.processor
+
+
+def test_a_handler_that_compiles_itself_takes_longer() -> None:
+    folder = handlers()["get_version"]
+
+    assert cold_start.uncompiled_ms(folder, times=1) > import_of("handler", folder).processor
+
+
+def test_the_layer_s_size_counts_its_libraries_and_the_product() -> None:
+    sizes = layer_bytes()
+
+    assert sizes["boto3"] > 0
+    assert sizes["gpu_capacity"] > 0
+
+
+def test_the_quick_form_of_the_cold_start_names_its_goal(quick: Options) -> None:
+    section = cold_start.measure(quick)
+
+    assert section.figures[0].anchor == f"{GOAL_MS:.0f} ms"
+
+
+def test_a_warm_claim_is_one_request_and_a_refusal_reads() -> None:
+    assert warm_path.requests_when_warm() == {"transact_write_items": 1}
+    assert warm_path.requests_of_a_refusal()["query"] >= 1
+
+
+def test_own_time_leaves_out_what_passes_in_the_client(quick: Options) -> None:
+    section = warm_path.measure(quick)
+
+    assert section.figures[0].met
+    assert len(section.blocks) == 2
+
+
+@pytest.mark.parametrize("load", [0.0, 0.5, 0.9])
+def test_a_region_is_claimed_about_as_much_as_it_was_asked_for(load: float) -> None:
+    line = region(20, 72, load)
+
+    assert line.free.bit_count() / (20 * 72) == pytest.approx(1 - load, abs=0.1)
+
+
+def test_the_quick_form_of_the_decision_time_draws_its_plots(quick: Options) -> None:
+    pytest.importorskip("matplotlib")
+
+    section = decision_time.measure(quick)
+
+    assert {path.name for path in quick.plots.iterdir()} == {"decision-time.svg", "decision-time-by-size.svg"}
+    assert section.figures

@@ -1,0 +1,65 @@
+"""What `make build` does beyond `sam build`."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tools.build import compile_layers
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Path:
+    for folder in ("SharedLayer/python/product", "SomeFunction"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "module.py").write_text("def place():\n    return __file__\n")
+    return tmp_path
+
+
+def compiled(folder: Path) -> Path:
+    return Path(importlib.util.cache_from_source(str(folder / "module.py")))
+
+
+def test_a_layer_is_compiled_and_functions_stay_as_they_are(build: Path) -> None:
+    assert compile_layers(build, sys.executable, dict(os.environ))
+
+    assert compiled(build / "SharedLayer/python/product").is_file()
+    assert not compiled(build / "SomeFunction").exists()
+
+
+def test_the_same_sources_give_the_same_files_whenever_they_are_built(build: Path) -> None:
+    folder = build / "SharedLayer/python/product"
+    compile_layers(build, sys.executable, dict(os.environ))
+    first = compiled(folder).read_bytes()
+    os.utime(folder / "module.py", (1, 1))
+    compile_layers(build, sys.executable, dict(os.environ))
+
+    assert compiled(folder).read_bytes() == first
+    assert str(build).encode() not in first
+    assert b"/opt/python/product/module.py" in first
+
+
+def test_compiled_files_are_used_although_the_archive_has_changed_all_times(build: Path) -> None:
+    folder = build / "SharedLayer/python/product"
+    compile_layers(build, sys.executable, dict(os.environ))
+    os.utime(folder / "module.py", (1, 1))
+
+    shown = subprocess.run(
+        [sys.executable, "-v", "-c", "import module"],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stderr
+
+    assert f"code object from '{compiled(folder)}'" in shown
+
+
+def test_an_interpreter_that_is_not_there_is_told(build: Path) -> None:
+    assert not compile_layers(build, "python-that-is-not-there", dict(os.environ))

@@ -5,13 +5,13 @@ VENVS ?= .venvs
 PORT ?= 3000
 DEV := $(VENVS)/dev/bin
 SAM := $(VENVS)/sam/bin/sam
-SOURCES := layers functions tools tests benchmarks
+SOURCES := layers functions tools tests benchmarks proof
 
 export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lint-python lint-template format build deploy bench token sync quota audit openapi setup setup-dev \
+.PHONY: help run test lint lint-python lint-template lint-security format build deploy bench mutate token sync quota audit openapi setup setup-dev \
   lock clean
 
 help: ## this list
@@ -24,7 +24,7 @@ test: setup ## every test; the end-to-end story last (ARGS= for pytest)
 	$(DEV)/pytest -n 2 --ignore=tests/e2e tests $(ARGS)
 	$(DEV)/pytest tests/e2e $(ARGS)
 
-lint: lint-python lint-template ## ruff, mypy, cfn-lint, sam validate
+lint: lint-python lint-template lint-security ## ruff, mypy, cfn-lint, sam validate, bandit, detect-secrets
 
 lint-python: setup-dev
 	$(DEV)/ruff check .
@@ -34,6 +34,10 @@ lint-python: setup-dev
 lint-template: setup
 	$(DEV)/cfn-lint template.yaml
 	$(SAM) validate --lint --region us-east-1
+
+lint-security: setup-dev
+	@$(PYTHON) tools/set_up.py security
+	$(DEV)/python -m tools.security --quick
 
 format: setup-dev ## rewrite the Python code as `make lint` wants it
 	$(DEV)/ruff check --fix-only .
@@ -47,6 +51,13 @@ deploy: setup ## sam build and sam deploy to your AWS account, as samconfig.toml
 
 bench: setup-dev ## the placement and import-time benchmarks (ARGS= for pytest)
 	$(DEV)/pytest benchmarks --benchmark-only $(ARGS)
+
+mutate: setup-dev ## whether tests notice wrong code: placement and stores (ARGS='--sample 300')
+	@$(DEV)/python -m tools.mutation $(ARGS)
+
+prove: setup-dev ## check the promises with faults, for an hour, and go on next time (QUICK=1 MINUTES= JOBS= SEED= HISTORY= REPORT=1)
+	@PYTHONPATH=layers/shared $(DEV)/python -m proof --quick "$(QUICK)" --minutes "$(MINUTES)" --jobs "$(JOBS)" \
+	  --seed "$(SEED)" --history "$(HISTORY)" --report "$(REPORT)"
 
 token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL=]
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
@@ -62,12 +73,23 @@ quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STAC
 audit: setup-dev ## whether holders and pods agree: make audit [STACK=] (ARGS=--json, ARGS=--fix)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
 
+fuzz: setup ## schema-driven requests, good and bad, at a stack of its own (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fuzz --examples "$(EXAMPLES)" --seed "$(SEED)" \
+	  --document "$(DOCUMENT)" $(ARGS)
+
+load: setup ## 64 clients that create and delete, at a stack of its own (CLIENTS= DURATION= ARGS=--report)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.load --clients "$(CLIENTS)" --seconds "$(DURATION)" $(ARGS)
+
+security: setup-dev ## bandit, detect-secrets, checkov and, where it reaches a database, pip-audit
+	@$(PYTHON) tools/set_up.py security checkov
+	@$(DEV)/python -m tools.security $(ARGS)
+
 openapi: setup-dev ## write the project's OpenAPI document into docs/ from the models
 	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi
 
 setup: ## the virtual environments in .venvs (every command does this by itself)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
-	@$(PYTHON) tools/set_up.py dev sam emulator
+	@$(PYTHON) tools/set_up.py dev sam emulator fuzz
 
 setup-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
@@ -81,6 +103,9 @@ lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=-
 	$(COMPILE) $(ARGS) requirements/dev.in -c layers/shared/requirements.txt -o requirements/dev.txt
 	$(COMPILE) $(ARGS) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) $(ARGS) requirements/emulator.in -o requirements/emulator.txt
+	$(COMPILE) $(ARGS) requirements/fuzz.in -o requirements/fuzz.txt
+	$(COMPILE) $(ARGS) requirements/security.in -o requirements/security.txt
+	$(COMPILE) $(ARGS) requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## forget the local stack's state, builds and caches (.venvs stay)
 	@$(PYTHON) -m tools.clean

@@ -1,4 +1,4 @@
-"""Each function may do exactly what it does: proved by running it and comparing with its policy."""
+"""Each function may do exactly what it does: proved by running it and comparing with its role."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from gpu_capacity.http.operations import OPERATIONS
 from tests.functional import sample_events
 from tests.template import exercise
-from tests.template.loading import allowed, functions, listed, logical_id, resources, statements, template
+from tests.template.loading import functions, listed, logical_id, resources, statements, template
+from tests.template.roles import granted
 
 if TYPE_CHECKING:
     from tests.functional.aws import Access
@@ -32,15 +33,15 @@ def used() -> dict[str, set[Access]]:
 def test_a_function_is_allowed_what_it_does_and_nothing_more(
     folder: str, used: dict[str, set[Access]]
 ) -> None:
-    needed, granted = used.get(folder, set()), allowed(folder)
-    missing, superfluous = sorted(needed - granted), sorted(granted - needed)
+    needed, allowed = used.get(folder, set()), granted(folder)
+    missing, superfluous = sorted(needed - allowed), sorted(allowed - needed)
     assert not missing, f"{logical_id(folder)} lacks rights"
     assert not superfluous, f"{logical_id(folder)} has rights that no exercise needed"
 
 
 @pytest.mark.parametrize("folder", READERS)
 def test_a_reader_cannot_write(folder: str) -> None:
-    assert {access.action for access in allowed(folder)} <= READS
+    assert {access.action for access in granted(folder)} <= READS
 
 
 def test_nobody_scans_but_the_audit() -> None:

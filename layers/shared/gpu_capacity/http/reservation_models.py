@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictInt, StrictStr, field_validator
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.holders.reservation import Tag
@@ -32,7 +32,16 @@ Label = Annotated[
         json_schema_extra={"pattern": LABEL_PATTERN},
     ),
 ]
-Count = Annotated[StrictInt, Field(ge=1, le=COUNT_MAX)]
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""``2.0`` is an integer in JSON Schema, and so in the published contracts."""
+
+Count = Annotated[StrictInt, Field(ge=1, le=COUNT_MAX), WHOLE]
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 

@@ -6,14 +6,14 @@ PORT ?= 3000
 DEV := $(VENVS)/dev/bin
 BENCH := $(VENVS)/bench/bin
 SAM := $(VENVS)/sam/bin/sam
-SOURCES := layers functions tools tests benchmarks
+SOURCES := layers functions tools tests benchmarks proof
 
 export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lint-python lint-template format build deploy bench token sync quota api-key audit openapi setup \
-  setup-dev lock clean
+.PHONY: help run test lint lint-python lint-template lint-security format build deploy bench mutate prove fuzz load security \
+  token sync quota api-key audit openapi setup setup-dev lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -26,7 +26,7 @@ test: setup ## every test; the end-to-end story last (ARGS= for pytest)
 	$(BENCH)/pytest -n 2 tests/benchmarks $(ARGS)
 	$(DEV)/pytest tests/e2e $(ARGS)
 
-lint: lint-python lint-template ## ruff, mypy, cfn-lint, sam validate
+lint: lint-python lint-template lint-security ## ruff, mypy, cfn-lint, sam validate, bandit, detect-secrets
 
 lint-python: setup-dev
 	$(DEV)/ruff check .
@@ -36,6 +36,10 @@ lint-python: setup-dev
 lint-template: setup
 	$(DEV)/cfn-lint template.yaml
 	$(SAM) validate --lint --region us-east-1
+
+lint-security: setup-dev
+	@$(PYTHON) tools/set_up.py security
+	$(DEV)/python -m tools.security --quick
 
 format: setup-dev ## rewrite the Python code as `make lint` wants it
 	$(DEV)/ruff check --fix-only .
@@ -51,6 +55,13 @@ bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE=
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
 	@$(PYTHON) tools/set_up.py bench
 	@PYTHONPATH=layers/shared $(BENCH)/python -m benchmarks --nodes "$(NODES)" --trace "$(TRACE)" $(ARGS)
+
+mutate: setup-dev ## whether tests notice wrong code: placement and stores (ARGS='--sample 300')
+	@$(DEV)/python -m tools.mutation $(ARGS)
+
+prove: setup-dev ## check the promises with faults, for an hour, and go on next time (QUICK=1 MINUTES= JOBS= SEED= HISTORY= REPORT=1)
+	@PYTHONPATH=layers/shared $(DEV)/python -m proof --quick "$(QUICK)" --minutes "$(MINUTES)" --jobs "$(JOBS)" \
+	  --seed "$(SEED)" --history "$(HISTORY)" --report "$(REPORT)"
 
 token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL=]
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
@@ -70,12 +81,23 @@ api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCO
 audit: setup-dev ## whether holders and pods agree: make audit [STACK=] (ARGS=--json, ARGS=--fix)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
 
+fuzz: setup ## schema-driven requests, good and bad, at a stack of its own (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fuzz --examples "$(EXAMPLES)" --seed "$(SEED)" \
+	  --document "$(DOCUMENT)" $(ARGS)
+
+load: setup ## 64 clients that create and delete, at a stack of its own (CLIENTS= DURATION= ARGS=--report)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.load --clients "$(CLIENTS)" --seconds "$(DURATION)" $(ARGS)
+
+security: setup-dev ## bandit, detect-secrets, checkov and, where it reaches a database, pip-audit
+	@$(PYTHON) tools/set_up.py security checkov
+	@$(DEV)/python -m tools.security $(ARGS)
+
 openapi: setup-dev ## write the project's OpenAPI document into docs/ from the models
 	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi
 
 setup: ## the virtual environments in .venvs (every command does this by itself)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
-	@$(PYTHON) tools/set_up.py dev sam emulator bench
+	@$(PYTHON) tools/set_up.py dev sam emulator bench fuzz
 
 setup-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
@@ -90,6 +112,9 @@ lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=-
 	$(COMPILE) $(ARGS) requirements/sam.in -o requirements/sam.txt
 	$(COMPILE) $(ARGS) requirements/emulator.in -o requirements/emulator.txt
 	$(COMPILE) $(ARGS) requirements/bench.in -c requirements/dev.txt -o requirements/bench.txt
+	$(COMPILE) $(ARGS) requirements/fuzz.in -o requirements/fuzz.txt
+	$(COMPILE) $(ARGS) requirements/security.in -o requirements/security.txt
+	$(COMPILE) $(ARGS) requirements/checkov.in -o requirements/checkov.txt
 
 clean: ## forget the local stack's state, builds and caches (.venvs stay)
 	@$(PYTHON) -m tools.clean

@@ -8,17 +8,21 @@ the usual AWS settings; without it the running local stack.
 import argparse
 import getpass
 import sys
+import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX, ReservationStore
 from gpu_capacity.holders.reservation import Quota
 from gpu_capacity.services.quotas import QuotaBook
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
+
+_SETTLED_SECONDS = QUOTA_ABSENCE_SECONDS_MAX + 5
+"""When no environment believes any more that there is no limit, and what it sent has arrived."""
 
 
 def main() -> int:
@@ -52,8 +56,16 @@ def _run(options: argparse.Namespace) -> str:
     )
     if not options.limit:
         return _describe(book.reservations.quota(options.org, options.subject))
+    is_first = book.reservations.quota(options.org, options.subject) is None
     change = book.set(options.org, options.subject, int(options.limit))
-    return f"{_describe(change.quota)}; {change.counted_in} earlier ones counted in"
+    counted_in = change.counted_in
+    if is_first:
+        # Some environments may still believe that there is none: what they accept is counted in afterwards.
+        print(f"the first limit: counting once more in {_SETTLED_SECONDS} s", file=sys.stderr)
+        time.sleep(_SETTLED_SECONDS)
+        change = book.set(options.org, options.subject, int(options.limit))
+        counted_in += change.counted_in
+    return f"{_describe(change.quota)}; {counted_in} earlier ones counted in"
 
 
 def _describe(quota: Quota | None) -> str:

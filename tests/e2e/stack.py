@@ -5,9 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,16 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 from tools.local_stack import issuer
 from tools.local_stack.launch import clients
-from tools.local_stack.state import State
+from tools.local_stack.temporary import temporary_stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tools.local_stack.state import State
+
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS_MAX = 240
 SETTLED_SECONDS_MAX = 90
-STOPPED_SECONDS_MAX = 240
-"""Stopping saves the state and removes the workers' copies of the layer: slow on a busy machine."""
 POLL_SECONDS = 0.5
 
 
@@ -105,28 +101,6 @@ class Stack:
 @contextlib.contextmanager
 def running_stack(folder: Path, **parameters: str) -> Iterator[Stack]:
     """Start the stack on a free port with a state folder of its own; end it with SIGTERM."""
-    command = [sys.executable, "-m", "tools.run", "--port", "0", "--state", str(folder / "state")]
-    command += ["--venvs", str(ROOT / os.environ.get("VENVS", ".venvs"))]
-    for name, value in parameters.items():
-        command += ["--parameter", f"{name}={value}"]
-    with (folder / "launcher.log").open("w+") as log:
-        process = subprocess.Popen(  # noqa: S603 - our own launcher
-            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-        try:
-            yield Stack(_ready(process, folder / "launcher.log"), State(folder / "state"))
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.communicate(timeout=STOPPED_SECONDS_MAX)
-
-
-def _ready(process: subprocess.Popen[str], log: Path) -> str:
-    """The address, once the launcher says that it is ready."""
-    deadline = time.monotonic() + READY_SECONDS_MAX
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("ready "):
-            return line.split()[1]
-        if time.monotonic() > deadline:
-            break
-    raise AssertionError(f"the stack did not start:\n{log.read_text()}")
+    venvs = ROOT / os.environ.get("VENVS", ".venvs")
+    with temporary_stack(folder, venvs, parameters) as (url, state):
+        yield Stack(url, state)

@@ -301,7 +301,10 @@ def _evaluate(template: Any, scope: Mapping[str, Any], variables: MutableMapping
         return [_evaluate(value, scope, variables) for value in template]
     if not isinstance(template, str) or not (template.startswith("{%") and template.endswith("%}")):
         return template
-    expression = _compiled(template[2:-2].strip())
+    text = template[2:-2].strip()
+    if (plain := _looked_up(text, scope, variables)) is not None:
+        return plain
+    expression = _compiled(text)
     frame = expression.create_frame()
     frame.bind("states", _plain(scope))
     for name, value in variables.items():
@@ -310,6 +313,27 @@ def _evaluate(template: Any, scope: Mapping[str, Any], variables: MutableMapping
     if value is None:
         raise DefinitionError(f"{template} yields nothing")
     return _plain(value)
+
+
+def _looked_up(text: str, scope: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
+    """The value of `$a.b.c` and of `$a = 'text'`, which most expressions are, where it is a plain scalar.
+
+    ``None`` for everything else: lists, what is not there, and other expressions are JSONata's own business.
+    """
+    if (match := _PATH.fullmatch(text)) is None:
+        return None
+    root, *steps = match["path"].split(".")
+    value: Any = scope if root == "states" else variables.get(root)
+    for step in steps:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    if match["text"] is not None:
+        return value == match["text"] if isinstance(value, str) else None
+    return value if isinstance(value, str | int) else None
+
+
+_PATH = re.compile(r"\$(?P<path>[a-z_]+(\.[A-Za-z_]+)*)( = '(?P<text>[^'\\]*)')?")
 
 
 @lru_cache(maxsize=256)

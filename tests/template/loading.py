@@ -9,8 +9,6 @@ from typing import Any, Final
 
 import yaml
 
-from tests.functional.aws import Access
-
 ROOT: Final = Path(__file__).resolve().parents[2]
 TEMPLATE: Final = ROOT / "template.yaml"
 
@@ -108,16 +106,6 @@ def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
 def listed(value: Any) -> list[Any]:
     """IAM lets a list of one be written without brackets."""
     return value if isinstance(value, list) else [value]
-
-
-def allowed(function: str) -> set[Access]:
-    """What a function may do, in the words of the recorder of the functional tests."""
-    return {
-        Access(action, resource_name(resource))
-        for statement in statements(functions()[logical_id(function)])
-        for action in listed(statement["Action"])
-        for resource in listed(statement["Resource"])
-    }
 
 
 def resource_name(resource: Any) -> str:

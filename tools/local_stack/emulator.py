@@ -132,6 +132,8 @@ def emulator_environment(state: State, port: int) -> dict[str, str]:
         "S3_DATA_DIR": str(state.emulator / "s3"),
         "TMPDIR": str(state.scratch),
         "MINISTACK_REGION": REGION,
+        # Functions act under the roles of the template, and what those do not allow is refused.
+        "AUTH": "true",
     }
 
 

@@ -5,6 +5,7 @@ address is added as X-Forwarded-For, as there.
 """
 
 import http.client
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from tools.local_stack.errors import LaunchError
 # API Gateway's own limit on a request.
 BODY_BYTES_MAX = 10 * 1024 * 1024
 UPSTREAM_SECONDS_MAX = 60
+# The emulator starts a process for each call that finds all others busy, and a start takes a second of a
+# core: more calls at a time are not served sooner, they only keep each other from being served. Others wait.
+CALLS_AT_ONCE_MAX = 8 * (os.cpu_count() or 1)
 # They speak about one connection, not about the message (RFC 9110, 7.6.1).
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "upgrade")
@@ -46,6 +50,8 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     upstream: ClassVar[str]
     """Where the API is: http://127.0.0.1:<port>/<prefix>."""
+    turns: ClassVar[threading.Semaphore]
+    """Whoever has one may call."""
 
     def forward(self) -> None:
         """Answer one request with what the emulator answers to it."""
@@ -55,6 +61,11 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # what is left of the body must not be read as the next request
             self.answer(refused.status, [], f'{{"message":"{refused}"}}'.encode())
             return
+        with self.turns:
+            self.call(body)
+
+    def call(self, body: bytes) -> None:
+        """Send the request on and answer with what comes back."""
         address = urlsplit(self.upstream)
         connection = http.client.HTTPConnection(
             address.hostname or LOOPBACK, address.port, timeout=UPSTREAM_SECONDS_MAX
@@ -172,7 +183,11 @@ class Server(ThreadingHTTPServer):
     @contextmanager
     def serving(self, upstream: str) -> Iterator[None]:
         """Forward requests to `upstream` for the time of the block."""
-        self.RequestHandlerClass = type("BoundHandler", (Handler,), {"upstream": upstream})
+        self.RequestHandlerClass = type(
+            "BoundHandler",
+            (Handler,),
+            {"upstream": upstream, "turns": threading.Semaphore(CALLS_AT_ONCE_MAX)},
+        )
         self.server_activate()
         thread = threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True)
         thread.start()

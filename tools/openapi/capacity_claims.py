@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.http import claim_models as models
@@ -163,6 +164,13 @@ _CLAIM: Final[Json] = {
     },
 }
 _ONE: Final = Answer("A capacity claim.", models.ClaimAnswer, example={"capacityClaim": _CLAIM})
+_MADE: Final = replace(
+    _ONE,
+    links=dict.fromkeys(
+        ("get_capacity_claim", "update_capacity_claim", "delete_capacity_claim"),
+        ("claimID", "$response.body#/capacityClaim/spec/id"),
+    ),
+)
 
 CAPACITY_CLAIMS: Final = ApiText(
     tags={_CLAIMS: "Standing claims of single instances over zones in order of preference."},
@@ -177,7 +185,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             parameters=("organizationIdHeader",),
             request=models.ClaimCreate,
             request_example={"resources": _RESOURCES, "id": _ID, "name": "inference"},
-            answers={200: _ONE},
+            answers={200: _MADE},
             errors=(400, 401, 403, 409, 413, 415, 429, 500),
         ),
         "list_capacity_claims": OperationText(

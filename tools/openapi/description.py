@@ -24,6 +24,8 @@ class Answer:
         many: whether the body is an array of it.
         example: a body.
         headers: names of shared headers beyond ``Cache-Control``, which every answer has.
+        links: what can be done with it next: names of operations, each with its path parameter and where in
+            the answer that stands (a runtime expression of OpenAPI).
     """
 
     description: str
@@ -31,6 +33,7 @@ class Answer:
     many: bool = False
     example: Any = None
     headers: Sequence[str] = ()
+    links: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -146,6 +146,11 @@ def _answer(answer: Answer) -> Json:
         one = reference(answer.model)
         schema = {"type": "array", "items": one} if answer.many else one
         entry["content"] = {"application/json": {"schema": schema, "example": answer.example}}
+    if answer.links:
+        entry["links"] = {
+            operation_id(name): {"operationId": operation_id(name), "parameters": {parameter: expression}}
+            for name, (parameter, expression) in answer.links.items()
+        }
     return entry
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.http import reservation_models as models
@@ -218,6 +219,12 @@ _UNIT: Final[Json] = {
 }
 
 _ONE: Final = Answer("A reservation.", models.ReservationRead, example=_RESERVATION)
+_MADE: Final = replace(
+    _ONE,
+    links=dict.fromkeys(
+        ("get_reservation", "delete_reservation"), ("reservationID", "$response.body#/metadata/id")
+    ),
+)
 
 RESERVATIONS: Final = ApiText(
     tags={
@@ -243,7 +250,7 @@ RESERVATIONS: Final = ApiText(
                     models.ReservationRead,
                     example=_RESERVATION,
                 ),
-                202: _ONE,
+                202: _MADE,
             },
             errors=(400, 401, 403, 404, 409, 413, 415, 500, 507),
         ),

@@ -10,6 +10,7 @@ It shows what no emulator does: transactions in conflict, throttling, lost answe
 
 from tests.fakes.dynamodb.client import MemoryDynamoDB
 from tests.fakes.dynamodb.faults import (
+    connection_reset,
     internal_error,
     item_conflict,
     request_limited,
@@ -26,6 +27,7 @@ from tests.fakes.dynamodb.hooks import Hook
 __all__ = [
     "Hook",
     "MemoryDynamoDB",
+    "connection_reset",
     "internal_error",
     "item_conflict",
     "request_limited",

@@ -26,6 +26,7 @@ from tests.fakes.dynamodb.nodes import (
     Path,
     Size,
 )
+from tests.fakes.dynamodb.remembered import parsed
 from tests.fakes.dynamodb.tokens import COMPARATORS, IN_OPERANDS_MAX, Placeholders, Reader
 from tests.fakes.dynamodb.values import ORDERED_TYPES, TYPES, order, type_of
 
@@ -41,10 +42,14 @@ PATH_FUNCTIONS = frozenset({"attribute_exists", "attribute_not_exists"})
 
 def parse_condition(text: str, purpose: str, placeholders: Placeholders) -> Condition:
     """The tree of a condition. Raises RefusedError for what is wrong whatever is stored."""
-    reader = Reader(text, purpose, placeholders)
-    condition = _Conditions(reader).either()
-    reader.end()
-    return condition
+
+    def parse() -> Condition:
+        reader = Reader(text, purpose, placeholders)
+        condition = _Conditions(reader).either()
+        reader.end()
+        return condition
+
+    return parsed(text, purpose, placeholders, parse)
 
 
 def parse_projection(text: str, placeholders: Placeholders) -> tuple[Path, ...]:

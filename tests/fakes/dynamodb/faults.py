@@ -11,7 +11,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 
 from tests.fakes.dynamodb.errors import RefusedError, cancelled, to_client_error
 
@@ -82,6 +87,11 @@ def timeout_before() -> Interceptor:
 def timeout_after() -> Interceptor:
     """No answer came in time. With `db.after` the write is stored, and the caller cannot know."""
     return _raises(ReadTimeoutError(endpoint_url=ENDPOINT_URL))
+
+
+def connection_reset() -> Interceptor:
+    """The connection broke before an answer came. Whether the write happened is not said: before or after."""
+    return _raises(ConnectionClosedError(endpoint_url=ENDPOINT_URL))
 
 
 def unreachable() -> Interceptor:

@@ -86,7 +86,7 @@ class Hooks:
 
     def run(self, when: str, operation: str, parameters: dict[str, Any]) -> None:
         """Run what is registered for this moment of this call. Whatever an interceptor raises is raised."""
-        if getattr(self._running, "inside", False):
+        if not self._hooks or getattr(self._running, "inside", False):
             return
         with self._lock:
             registered = list(self._hooks)

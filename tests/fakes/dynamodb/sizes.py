@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from functools import lru_cache
 
 from tests.fakes.dynamodb.values import Item, Value, set_members, type_of
 
@@ -13,6 +14,11 @@ ITEM_BYTES_MAX = 400 * 1024
 # Every list or map costs 3 bytes, and 1 byte for each element or name-value pair in it.
 DOCUMENT_BYTES = 3
 ELEMENT_BYTES = 1
+
+# Sizes by identity: an item is never changed, and is looked at with every read. Each is kept with its item,
+# so that no other one can come to have its identity.
+KNOWN_MAX = 4096
+_known: dict[int, tuple[Item, int]] = {}
 
 
 def value_bytes(value: Value) -> int:  # noqa: PLR0911 - one return a type
@@ -39,7 +45,14 @@ def item_bytes(item: Item | None) -> int:
     """The size of an item, names included; 0 for one that is not there."""
     if item is None:
         return 0
-    return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
+    known = _known.get(id(item))
+    if known is not None and known[0] is item:
+        return known[1]
+    size = sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
+    if len(_known) >= KNOWN_MAX:
+        _known.clear()
+    _known[id(item)] = (item, size)
+    return size
 
 
 def write_units(before: Item | None, after: Item | None) -> int:
@@ -65,6 +78,7 @@ def index_write_units(before: Item | None, after: Item | None, *, same_key: bool
     return write_units(before, after)
 
 
+@lru_cache(maxsize=4096)
 def _number_bytes(text: str) -> int:
     digits = "".join(map(str, Decimal(text).as_tuple().digits)).strip("0")
     return (len(digits) + 1) // 2 + 1 + (1 if text.startswith("-") else 0)

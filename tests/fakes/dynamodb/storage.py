@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
     from tests.fakes.dynamodb.schema import Index, Key, Schema
 
+    # What one write changed: (table name, key, item before, item after).
+    Change = tuple[str, Key, Item | None, Item | None]
+    Watcher = Callable[[list[Change]], None]
+
 # How far behind a stale read can be, in writes.
 HISTORY_WRITES_MAX = 1000
 REQUEST_TOKEN_SECONDS = 600.0
@@ -33,6 +37,13 @@ class Table:
         self.description = description
         self._items: dict[Key, Item] = {}
         self._groups: dict[tuple[str | None, Any], dict[Key, Item]] = {}
+
+    def copy(self) -> Table:
+        """A table with the same items. They are shared, as nobody ever changes one."""
+        twin = Table(self.schema, self.description)
+        twin._items = dict(self._items)
+        twin._groups = {place: dict(group) for place, group in self._groups.items()}
+        return twin
 
     def get(self, key: Key, past: Mapping[Key, Item | None]) -> Item | None:
         """The item under a key, as it was where `past` knows better."""
@@ -113,6 +124,7 @@ class Storage:
         self.tables: dict[str, Table] = {}
         self.stale_reads = False
         self.lag_writes = 1
+        self.watcher: Watcher = _look_away
         self._history: deque[list[tuple[str, Key, Item | None]]] = deque(maxlen=HISTORY_WRITES_MAX)
         self._tokens: dict[str, tuple[float, Any, dict[str, float]]] = {}
 
@@ -129,6 +141,7 @@ class Storage:
             record.append((table.schema.table_name, key, table.get(key, {})))
             table.replace(key, after)
         self._history.append(record)
+        self.watcher([(name, key, before, self.tables[name].get(key, {})) for name, key, before in record])
 
     def past(self, table: Table, *, consistent: bool) -> Past:
         """What a read of this table sees differently from now: nothing, unless stale reads are on."""
@@ -152,3 +165,7 @@ class Storage:
     def remember(self, token: str, statements: Any, read_units_by_table: dict[str, float]) -> None:
         """Remember a token, what it stood for and what a replay of it will cost."""
         self._tokens[token] = (self._now(), statements, read_units_by_table)
+
+
+def _look_away(_changes: list[Change]) -> None:
+    """Nobody watches."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.fakes.dynamodb.errors import RefusedError, invalid
 from tests.fakes.dynamodb.nodes import Literal, Path
-from tests.fakes.dynamodb.values import canonical
+from tests.fakes.dynamodb.values import canonical, type_of
 
 EXPRESSION_BYTES_MAX = 4096
 OPERATORS_MAX = 300
@@ -55,11 +55,11 @@ class Placeholders:
             raise invalid("ExpressionAttributeNames must not be empty")
         if raw is not None and not raw:
             raise invalid("ExpressionAttributeValues must not be empty")
-        for key in self._names or {}:
+        for key in self._names or ():
             _check_placeholder("ExpressionAttributeNames", key, "#")
-        for key in raw or {}:
+        for key in raw or ():
             _check_placeholder("ExpressionAttributeValues", key, ":")
-        self._values = {key: canonical(value) for key, value in (raw or {}).items()}
+        self.values = {key: canonical(value) for key, value in (raw or {}).items()}
         self._used: set[str] = set()
         self.expressions = 0
 
@@ -76,16 +76,35 @@ class Placeholders:
     def literal(self, placeholder: str, purpose: str) -> Literal:
         """The value behind `:value`."""
         self._used.add(placeholder)
-        if placeholder not in self._values:
+        if placeholder not in self.values:
             raise invalid(
                 f"Invalid {purpose}: An expression attribute value used in expression is not defined; "
                 f"attribute value: {placeholder}"
             )
-        return Literal(placeholder, self._values[placeholder])
+        return Literal(placeholder, self.values[placeholder])
+
+    @property
+    def signature(self) -> tuple[Any, ...]:
+        """All that a parser may look at: names, and the types of values."""
+        return (
+            tuple((self._names or {}).items()),
+            tuple((placeholder, type_of(value)) for placeholder, value in self.values.items()),
+            frozenset(self._used),
+        )
+
+    @property
+    def used(self) -> frozenset[str]:
+        """The placeholders that expressions used so far."""
+        return frozenset(self._used)
+
+    def use(self, placeholders: frozenset[str]) -> None:
+        """Another expression used these."""
+        self.expressions += 1
+        self._used |= placeholders
 
     def check_all_used(self) -> None:
         """Refuse placeholders that no expression of the request used. Call after the last expression."""
-        for kind, given in (("Names", self._names or {}), ("Values", self._values)):
+        for kind, given in (("Names", self._names or {}), ("Values", self.values)):
             if given and not self.expressions:
                 raise invalid(f"ExpressionAttribute{kind} can only be specified when using expressions")
             unused = sorted(set(given) - self._used)
@@ -110,7 +129,9 @@ class Reader:
                 f"Expression size has exceeded the maximum allowed size; "
                 f"expression size: {len(text.encode())}"
             )
-        self._tokens = self._split(text)
+        self._tokens, odd = _split(text)
+        if odd >= 0:
+            raise self.refused(f'Syntax error; token: "{text[odd]}", near: "{text[odd : odd + 10]}"')
         self.position = 0
         self._operators = 0
 
@@ -192,19 +213,23 @@ class Reader:
             raise self.refused(f"Attribute name is a reserved keyword; reserved keyword: {token.text}")
         return self.take().text
 
-    def _split(self, text: str) -> list[Token]:
-        tokens: list[Token] = []
-        at = 0
-        while at < len(text):
-            match = _TOKEN.match(text, at)
-            if match is None:
-                raise self.refused(f'Syntax error; token: "{text[at]}", near: "{text[at : at + 10]}"')
-            at = match.end()
-            if match.lastgroup != "space":
-                tokens.append(Token(str(match.lastgroup), match.group()))
-        return [*tokens, Token("end", "")]
+
+@lru_cache(maxsize=4096)
+def _split(text: str) -> tuple[tuple[Token, ...], int]:
+    """The tokens of an expression, and the place of the first character that belongs to none (or -1)."""
+    tokens: list[Token] = []
+    at = 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            return tuple(tokens), at
+        at = match.end()
+        if match.lastgroup != "space":
+            tokens.append(Token(str(match.lastgroup), match.group()))
+    return (*tokens, Token("end", "")), -1
 
 
+@lru_cache(maxsize=1024)
 def _check_placeholder(parameter: str, key: str, mark: str) -> None:
     if not re.fullmatch(mark + r"\w+", key, re.ASCII):
         raise invalid(f'{parameter} contains invalid key: Syntax error; key: "{key}"')

@@ -20,6 +20,7 @@ from tests.fakes.dynamodb.nodes import (
     Sum,
     Term,
 )
+from tests.fakes.dynamodb.remembered import parsed
 from tests.fakes.dynamodb.tokens import Placeholders, Reader
 from tests.fakes.dynamodb.values import (
     SET_TYPES,
@@ -44,6 +45,10 @@ WRONG_PATH = "The document path provided in the update expression is invalid for
 
 def parse_update(text: str, placeholders: Placeholders) -> tuple[Action, ...]:
     """The actions of an UpdateExpression. Raises RefusedError for what is wrong whatever is stored."""
+    return parsed(text, "UpdateExpression", placeholders, lambda: _parse(text, placeholders))
+
+
+def _parse(text: str, placeholders: Placeholders) -> tuple[Action, ...]:
     reader = Reader(text, "UpdateExpression", placeholders)
     parser = _Updates(reader)
     actions: list[Action] = []

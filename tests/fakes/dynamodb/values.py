@@ -7,6 +7,7 @@ A value is what the low-level client takes and returns, a dict of one type tag: 
 from __future__ import annotations
 
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from tests.fakes.dynamodb.errors import invalid
@@ -30,7 +31,8 @@ ARITHMETIC = Context(prec=NUMBER_DIGITS_MAX)
 
 def type_of(value: Value) -> str:
     """The type tag of a value."""
-    return next(iter(value))
+    (tag,) = value
+    return tag
 
 
 def number(text: str) -> Decimal:
@@ -63,6 +65,11 @@ def number_text(parsed: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
+@lru_cache(maxsize=4096)
+def _canonical_number(text: str) -> str:
+    return number_text(number(text))
+
+
 def sum_of(left: Value, right: Value, sign: int = 1) -> Value:
     """`left + right` (or `left - right` for sign -1) of two number values."""
     a, b = Decimal(left["N"]), Decimal(right["N"])
@@ -84,7 +91,7 @@ def canonical(value: Value, level: int = 0) -> Value:
     tag = type_of(value)
     raw = value[tag]
     if tag == "N":
-        return {"N": number_text(number(raw))}
+        return {"N": _canonical_number(raw)}
     if tag == "B":
         return {"B": bytes(raw)}
     if tag == "L":
@@ -108,8 +115,7 @@ def canonical_item(item: Item) -> Item:
 
 def copied(value: Value) -> Value:
     """A copy of a value that is canonical already (cheaper than copy.deepcopy)."""
-    tag = type_of(value)
-    raw = value[tag]
+    ((tag, raw),) = value.items()
     if tag == "L":
         return {tag: [copied(element) for element in raw]}
     if tag == "M":

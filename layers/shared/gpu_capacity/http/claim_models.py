@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_v
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.holders.capacity_claim import INSTANCES_MAX, ZONES_MAX
-from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
+from gpu_capacity.http.rendering import WHOLE, Timestamp, as_json, timestamp
 from gpu_capacity.services.capacity_claims import Resources
 
 if TYPE_CHECKING:
@@ -35,8 +35,10 @@ class ResourcesModel(ClaimBody):
     model_config = ConfigDict(title="CapacityClaimResources")
 
     instance_id: Text
-    instance_count: Annotated[StrictInt, Field(ge=1, le=INSTANCES_MAX)]
-    zones: Annotated[list[Text], Field(min_length=1, max_length=ZONES_MAX)]
+    instance_count: Annotated[StrictInt, Field(ge=1, le=INSTANCES_MAX), WHOLE]
+    zones: Annotated[
+        list[Text], Field(min_length=1, max_length=ZONES_MAX, json_schema_extra={"uniqueItems": True})
+    ]
     capacity_type: CapacityType
 
     @field_validator("zones")
@@ -57,7 +59,9 @@ class ClaimCreate(ClaimBody):
     model_config = ConfigDict(title="CreateCapacityClaimRequest")
 
     resources: ResourcesModel
-    id: StrictStr | None = Field(None, description="UUID; the same id and body again return the claim.")
+    id: Annotated[StrictStr, Field(json_schema_extra={"format": "uuid"})] | None = Field(
+        None, description="The same id and body again return the claim."
+    )
     name: Annotated[StrictStr, Field(pattern=NAME_PATTERN)] | None = None
 
     @field_validator("id")
@@ -81,7 +85,9 @@ class ClaimUpdate(ClaimBody):
     model_config = ConfigDict(title="UpdateCapacityClaimRequest")
 
     resources: ResourcesModel
-    id: StrictStr | None = None
+    id: Annotated[StrictStr, Field(json_schema_extra={"format": "uuid"})] | None = Field(
+        None, description="The id in the path once more."
+    )
 
 
 class ConditionRead(ClaimBody):

@@ -1,15 +1,23 @@
-"""How replies of every API look: what none of them should import another's models for."""
+"""What the bodies of all APIs have in common, so that none of them imports another's models."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 NO_CACHE: Final = {"Cache-Control": "no-cache"}
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE: Final = BeforeValidator(_whole)
+"""``2.0`` is an integer in JSON Schema, and so in the published contracts."""
 
 
 def as_json(model: BaseModel) -> dict[str, Any]:

@@ -1,0 +1,67 @@
+"""The command behind `make prove`.
+
+python -m proof                    the full form: goes on where it stopped
+python -m proof --quick            the quick form: nothing is written down
+python -m proof --seed 17          one seed again
+python -m proof --report           only writes docs/proof.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from proof import full, quick, report
+from proof.results import all_sections, code_version
+from proof.simulation import digest, simulate
+from proof.turns import Crew
+
+MINUTES = 60.0
+
+
+def main(arguments: list[str]) -> int:
+    """Run what is asked for; 1 when something does not hold."""
+    parser = argparse.ArgumentParser(
+        prog="make prove", description=__doc__.split("\n", maxsplit=1)[0] if __doc__ else ""
+    )
+    parser.add_argument("--quick", default="", help="anything: the quick form")
+    parser.add_argument("--seed", default="", help="replay this seed")
+    parser.add_argument("--history", default="", help="with --seed: write down everything that happened")
+    parser.add_argument("--report", default="", help="anything: only write docs/proof.md")
+    parser.add_argument("--minutes", default="", help="how long the full form may take")
+    parser.add_argument("--jobs", default="", help="processes")
+    given = parser.parse_args(arguments)
+    jobs = int(given.jobs or 2)
+    if given.seed:
+        return replay(int(given.seed), given.history)
+    if given.report:
+        report.write()
+        for section in all_sections():
+            current = section.version == code_version()
+            print(f"{section.title}: {'of this' if current else 'of another'} version of the code")
+        return 0
+    if given.quick:
+        return quick.run(jobs)
+    return full.run(jobs, time.monotonic() + 60 * float(given.minutes or MINUTES))
+
+
+def replay(seed: int, path: str) -> int:
+    """Run one seed and tell what happened."""
+    outcome = simulate(seed, Crew(), history=True)
+    print(f"seed {seed}: history {digest(outcome.history)}, {len(outcome.history)} bytes")
+    for name, count in sorted(outcome.counts.items()):
+        print(f"  {name}: {count}")
+    for name, count in sorted(outcome.faults.items()):
+        print(f"  fault: {name}: {count}")
+    if path:
+        Path(path).write_bytes(outcome.history)
+    for problem in outcome.violations:
+        print(f"VIOLATION {problem}")
+    print("something does not hold" if outcome.violations else "everything holds")
+    return 1 if outcome.violations else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,212 @@
+"""Bugs to plant in capacity claims, quotas, the sync, the schedules, and in how faults are taken."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import database, fleet_store
+from gpu_capacity.dynamodb.claim_store import ClaimStore
+from gpu_capacity.dynamodb.database import Busy, Committed, Database
+from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
+from gpu_capacity.dynamodb.writes import Delete, Put, Update
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.reservation import execution_name
+from gpu_capacity.ports import WorkflowState
+from gpu_capacity.services import capacity_claims, reconcile, settle_claim, sync_inventory
+from gpu_capacity.topology import merge
+from proof.planting import Bug, under, without
+
+if TYPE_CHECKING:
+    from proof.planting import Patches
+
+
+def _take_conflict_for_done(patches: Patches) -> None:
+    def wrapper(commit: Any) -> Any:
+        def committed(self: Any, *actions: Any) -> Any:
+            outcome = commit(self, *actions)
+            return Committed() if isinstance(outcome, Busy) else outcome
+
+        return committed
+
+    patches.wrap(Database, "commit", wrapper)
+
+
+def _take_errors_for_done(patches: Patches) -> None:
+    def wrapper(call: Any) -> Any:
+        def called(self: Any, operation: str, **request: Any) -> Any:
+            try:
+                return call(self, operation, **request)
+            except StorageUnavailable:
+                if operation in {"update_item", "put_item", "delete_item", "transact_write_items"}:
+                    return {}
+                raise
+
+        return called
+
+    patches.wrap(database.Database, "_call", wrapper)
+
+
+# Capacity claims.
+
+
+def _write_over_revisions(patches: Patches) -> None:
+    patches.wrap(ClaimStore, "_revised", under(lambda _: ""))
+
+
+def _set_without_comparing(patches: Patches) -> None:
+    patches.wrap(settle_claim, "change_parts", under(without("d")))
+
+
+def _leave_entries_in_queues(patches: Patches) -> None:
+    def wrapper(changes: Any) -> Any:
+        return lambda self, before, after: [
+            change for change in changes(self, before, after) if not isinstance(change, Delete)
+        ]
+
+    patches.wrap(ClaimStore, "_queue_changes", wrapper)
+
+
+def _forget_claims_ids(patches: Patches) -> None:
+    patches.wrap(
+        ClaimStore,
+        "remove",
+        lambda remove: lambda self, claim, now: remove(self, replace(claim, supplied=False), now),
+    )
+
+
+def _remove_what_owns(patches: Patches) -> None:
+    """A claim that is deleted is removed at once, with what it owns."""
+
+    def wrapper(settle: Any) -> Any:
+        def settled(services: Any, organization: str, claim_id: str, **more: Any) -> Any:
+            claim = services.claims.get(organization, claim_id)
+            if claim is not None and claim.status.value == "STATUS_DELETING":
+                return settle_claim._remove(services, claim) or settle_claim.Step.AGAIN
+            return settle(services, organization, claim_id, **more)
+
+        return settled
+
+    for module in (settle_claim, capacity_claims):
+        patches.wrap(module, "settle_capacity_claim", wrapper)
+
+
+# Quotas.
+
+
+def _count_beyond_the_limit(patches: Patches) -> None:
+    patches.wrap(ReservationWrites, "_count", under(without("used <=")))
+    patches.wrap(ClaimStore, "_count", under(without("used <=")))
+
+
+def _never_uncount(patches: Patches) -> None:
+    patches.replace(ReservationWrites, "_uncount", lambda _self, _reservation: [])
+
+
+# The sync.
+
+
+def _sync_over_owners(patches: Patches) -> None:
+    def wrapper(change: Any) -> Any:
+        def changed(table: str, sequence: int, before: Any, pod: Any) -> Any:
+            actions = change(table, sequence, before, pod)
+            return [
+                Put(a.label, a.table, a.key | {"v": a.values[":new"]}) if isinstance(a, Update) else a
+                for a in actions
+            ]
+
+        return changed
+
+    patches.wrap(fleet_store, "change_pod", wrapper)
+
+
+def _sync_drops_what_is_held(patches: Patches) -> None:
+    patches.wrap(
+        sync_inventory,
+        "merge",
+        lambda real: (
+            lambda stored, *more, **rest: real(
+                replace(stored, held=frozenset()) if stored else None, *more, **rest
+            )
+        ),
+    )
+    patches.replace(merge._Draft, "vacated", lambda _self: ())
+
+
+def _sync_without_versions(patches: Patches) -> None:
+    def wrapper(real: Any) -> Any:
+        def merged(stored: Any, *more: Any, **rest: Any) -> Any:
+            change = real(stored, *more, **rest)
+            if stored is None:
+                return change
+            version = stored.pod.version
+            return replace(
+                change,
+                pod=replace(change.pod, version=version),
+                shape=replace(change.shape, version=version),
+            )
+
+        return merged
+
+    patches.wrap(sync_inventory, "merge", wrapper)
+
+
+# Schedules.
+
+
+def _restart_nothing_that_never_ran(patches: Patches) -> None:
+    def wrapper(restart: Any) -> Any:
+        def restarted(services: Any, reservation: Any, now: int) -> Any:
+            name = execution_name(reservation.workflow, reservation, reservation.attempt)
+            if services.workflows.state(reservation.workflow, name) is WorkflowState.ABSENT:
+                return False
+            return restart(services, reservation, now)
+
+        return restarted
+
+    patches.wrap(reconcile, "_restart", wrapper)
+
+
+def _delete_without_index(patches: Patches) -> None:
+    def wrapper(mark: Any) -> Any:
+        def marked(self: Any, reservation: Any, now: int) -> Any:
+            write = mark(self, reservation, now)
+            update = write.update.replace("unsettled = :shard, unsettled_since = :now, ", "")
+            values = {name: value for name, value in write.values.items() if name != ":shard"}
+            return replace(write, update=update, values=values)
+
+        return marked
+
+    patches.wrap(ReservationWrites, "mark_deleted", wrapper)
+
+
+BUGS: Final = (
+    Bug("take-conflict-for-done", "a transaction in conflict is taken for written", _take_conflict_for_done),
+    Bug("take-errors-for-done", "a write that failed is taken for written", _take_errors_for_done),
+    Bug(
+        "write-over-revisions", "a claim's record is written whatever its revision is", _write_over_revisions
+    ),
+    Bug("set-without-comparing", "parts of a domain are set without comparing", _set_without_comparing),
+    Bug("leave-entries-in-queues", "a claim that is filled stays in the queue", _leave_entries_in_queues),
+    Bug("forget-claims-ids", "nothing remembers the id of a claim that is gone", _forget_claims_ids),
+    Bug("remove-what-owns", "a deleted claim is removed with what it owns", _remove_what_owns),
+    Bug(
+        "count-beyond-the-limit",
+        "the count does not demand that the limit leaves room",
+        _count_beyond_the_limit,
+    ),
+    Bug("never-uncount", "the end of a reservation is not counted back", _never_uncount),
+    Bug("sync-over-owners", "the sync writes the pod's owners", _sync_over_owners),
+    Bug("sync-drops-what-is-held", "the sync lets go of hardware that is held", _sync_drops_what_is_held),
+    Bug("sync-without-versions", "the sync does not raise the version", _sync_without_versions),
+    Bug(
+        "restart-nothing-that-never-ran",
+        "reconcile restarts only what has run before",
+        _restart_nothing_that_never_ran,
+    ),
+    Bug(
+        "delete-without-index",
+        "a delete is not put into the index of unsettled records",
+        _delete_without_index,
+    ),
+)

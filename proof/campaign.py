@@ -1,0 +1,157 @@
+"""Many runs over several processes, added up until the time is over."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from proof import crashes, interleavings, sensitivity
+from proof.bugs import BUGS
+from proof.simulation import simulate
+from proof.turns import Crew
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+SEEDS_A_TASK: Final = 40
+SCHEDULES_A_TASK: Final = 420
+PROBLEMS_KEPT_MAX: Final = 20
+
+Task = tuple[Any, ...]
+
+
+@dataclass
+class Sum:
+    """What runs came to, together. ``problems`` are the first few: what they were found in, and what."""
+
+    runs: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    problems: list[str] = field(default_factory=list)
+
+    def __add__(self, other: Sum) -> Sum:
+        return Sum(
+            self.runs + other.runs,
+            self.counts + other.counts,
+            self.faults + other.faults,
+            [*self.problems, *other.problems][:PROBLEMS_KEPT_MAX],
+        )
+
+
+@cache
+def crew() -> Crew:
+    """The threads of this process."""
+    return Crew()
+
+
+def run_seeds(first: int, count: int) -> Sum:
+    """Some seeds."""
+    total = Sum()
+    for seed in range(first, first + count):
+        outcome = simulate(seed, crew())
+        problems = [f"make prove SEED={seed}: {problem}" for problem in outcome.violations]
+        total += Sum(1, outcome.counts, outcome.faults, problems)
+    return total
+
+
+def run_schedules(block: interleavings.Block, first: int, count: int) -> Sum:
+    """Some schedules of a block."""
+    total = Sum()
+    for place, schedule in enumerate(block.schedules()):
+        if first <= place < first + count:
+            problems = [f"{block.title} {schedule}: {problem}" for problem in block.play(schedule, crew())]
+            total += Sum(1, Counter({block.title: 1}), problems=problems)
+    return total
+
+
+def run_crashes(story: str, pairs: bool, part: int, parts: int) -> Sum:  # noqa: FBT001 - for a process
+    """Every n-th crash of a story, or every n-th pair."""
+    total = Sum()
+    wanted = crashes.double_crashes if pairs else crashes.single_crashes
+    for strikes, ending in wanted(story, crew(), part, parts):
+        problems = [f"{story} {strikes}: {problem}" for problem in ending.problems]
+        total += Sum(1, Counter({story: 1}), problems=problems)
+    return total
+
+
+def find_bug(place: int, seeds: int) -> sensitivity.Detection:
+    """How many seeds a planted bug takes."""
+    return sensitivity.detect(BUGS[place], crew(), range(seeds))
+
+
+def seed_tasks(first: int, count: int) -> Iterator[Task]:
+    """Tasks for ``run_seeds``."""
+    for start in range(first, first + count, SEEDS_A_TASK):
+        yield start, min(SEEDS_A_TASK, first + count - start)
+
+
+def schedule_tasks(block: interleavings.Block) -> Iterator[Task]:
+    """Tasks for ``run_schedules``."""
+    for start in range(0, block.size, SCHEDULES_A_TASK):
+        yield block, start, SCHEDULES_A_TASK
+
+
+def _prepare() -> None:
+    """What is loaded stays; what a run leaves behind is soon gone, so there is little to look for."""
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
+
+
+class Workers:
+    """Processes that do tasks.
+
+    Args:
+        jobs: how many; with one everything is done in this process.
+        deadline: when no further task is begun, by ``time.monotonic``.
+    """
+
+    def __init__(self, jobs: int, deadline: float) -> None:
+        self.deadline = deadline
+        context = multiprocessing.get_context("spawn")
+        self._pool = context.Pool(jobs, _prepare) if jobs > 1 else None
+        self._jobs = jobs
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+            self._pool.join()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self.deadline
+
+    def do(self, run: Callable[..., Any], tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
+        """Each task with what came of it, in order; no further ones once the time is over."""
+        if self._pool is None:
+            for task in tasks:
+                if self.is_over:
+                    return
+                yield task, run(*task)
+            return
+        under_way: list[tuple[Task, Any]] = []
+        for task in tasks:
+            if self.is_over:
+                break
+            under_way.append((task, self._pool.apply_async(run, task)))
+            if len(under_way) > 2 * self._jobs:
+                done, result = under_way.pop(0)
+                yield done, result.get()
+        for done, result in under_way:
+            yield done, result.get()
+
+    def add_up(self, run: Callable[..., Sum], tasks: Sequence[Task]) -> tuple[Sum, bool]:
+        """All tasks together, and whether all were done."""
+        total, done = Sum(), 0
+        for _, result in self.do(run, tasks):
+            total += result
+            done += 1
+        return total, done == len(tasks)

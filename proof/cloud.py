@@ -1,0 +1,263 @@
+"""The service around its tables: environments that serve one call at a time, events, schedules."""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.adapters.simulated_vms import SimulatedVms
+from gpu_capacity.dynamodb.account_store import AccountStore
+from gpu_capacity.dynamodb.claim_store import ClaimStore
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.fleet_store import FleetStore
+from gpu_capacity.dynamodb.inventory_store import InventoryStore
+from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.dynamodb.vm_store import VmStore
+from gpu_capacity.errors import CapacityError
+from gpu_capacity.runtime.price_settings import price_list
+from gpu_capacity.runtime.settings import Environment as Variables
+from gpu_capacity.services.context import Limits, Services
+from gpu_capacity.services.quotas import QuotaBook
+from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.services.settle_claim import fill_zones
+from gpu_capacity.services.sync_inventory import FleetSync, sync_inventory
+from proof.faults import CALM, Killed, Kind, Weather, Work
+from proof.fleet import Feed
+from proof.surroundings import Events, Executions, Provider, Silence, SkewedClock, Workflows
+from proof.turns import Turns
+from proof.wire import Wire
+from tests.fakes.dynamodb import MemoryDynamoDB
+from tests.support.fakes import CountingIds, FakeClock
+from tests.support.world import HOLDERS, INVENTORY, SERVERS, create_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from proof.temper import Temper
+    from proof.turns import Actor, Crew
+
+SKEW_SECONDS_MAX: Final = 20
+DELIVERIES_MAX: Final = 3
+"""How often the platform tries an asynchronous invocation."""
+
+DELETE_SECONDS: Final = 3
+PROVISIONING_SECONDS_MAX, TEARDOWN_SECONDS_MAX = 300, 300
+
+
+class Environment:
+    """Where functions run: its own clock, connections and memory of what it read last."""
+
+    def __init__(self, cloud: Cloud, number: int) -> None:
+        skew_ms = 0
+        if cloud.weather.chance(cloud.temper.skewed):
+            skew_ms = cloud.draw.randrange(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX + 1) * 1000
+        if skew_ms:
+            cloud.weather.count(Kind.SKEWED)
+        clock = SkewedClock(cloud.clock, skew_ms)
+        database = Database(Wire(cloud.db, cloud.turns, cloud.weather, cloud.note))
+        self.telemetry = Silence()
+        self.store = FleetStore(database, INVENTORY)
+        # The region's time is its own, whatever the functions take for the time.
+        behaviour = SimulatedBehaviour(cloud.temper.ready_seconds, DELETE_SECONDS)
+        region = SimulatedRegion(database, SERVERS, cloud.clock, cloud.pause, behaviour)
+        self.services = Services(
+            inventory=InventoryStore(database, INVENTORY, clock),
+            reservations=ReservationStore(database, INVENTORY, HOLDERS, cloud.pause),
+            accounts=AccountStore(database, HOLDERS),
+            vms=VmStore(database, HOLDERS, cloud.pause),
+            vm_provider=SimulatedVms(database, SERVERS, cloud.clock, cloud.pause, behaviour),
+            prices=price_list(Variables({})),
+            claims=ClaimStore(database, HOLDERS, cloud.pause),
+            provider=Provider(region, cloud),
+            workflows=Workflows(cloud),
+            events=Events(cloud),
+            telemetry=self.telemetry,
+            clock=clock,
+            ids=CountingIds(f"{cloud.seed}-{number}"),
+            pause=cloud.pause,
+            limits=Limits(PROVISIONING_SECONDS_MAX, TEARDOWN_SECONDS_MAX, cloud.temper.grace_seconds),
+        )
+
+
+class Cloud:
+    """Everything of one run.
+
+    Args:
+        seed: where all draws come from.
+        crew: threads.
+        temper: what kind of run it is. Nothing goes wrong until ``weather.share`` is set.
+        still: executions that are started do not run, events do not arrive, and pauses take no time.
+    """
+
+    def __init__(self, seed: int, crew: Crew, temper: Temper, *, still: bool = False) -> None:
+        self.seed = seed
+        self.draw = random.Random(seed)
+        self.clock = FakeClock()
+        self.db = MemoryDynamoDB(now=self.clock.now, trusting=True)
+        create_tables(self.db)
+        self.weather = Weather(self.draw, 0.0)
+        self.turns = Turns(crew, self._choose, self.clock.now_ms, self.clock.advance_ms)
+        self.temper = temper
+        self._still = still
+        self.notes: list[tuple[int, str, str, str, str]] = []
+        self.ticks = 0
+        # By host id: what trouble its server is in, and until when (seconds).
+        self.troubles: dict[str, tuple[str, int]] = {}
+        self.executions = Executions(self, still=still)
+        self._free: dict[str, list[Environment]] = {}
+        self._environments = 0
+        self._events_sent = 0
+        self._events_under_way: list[int] = []
+
+    def tick(self) -> int:
+        """The next number of the run's own count; it orders what is observed."""
+        self.ticks += 1
+        return self.ticks
+
+    def note(self, operation: str, target: str, fault: str) -> None:
+        """Record something; a run is what it has noted."""
+        actor = self.turns.current
+        self.notes.append((self.clock.now_ms(), actor.name if actor else "", operation, target, fault))
+
+    def pause(self, attempt: int) -> None:
+        """See ``Pause``: up to 10 ms, then 20, 40 and so on to 320."""
+        if not self._still:
+            self.turns.sleep(self.draw.randrange(1, 11 << min(attempt, 5)))
+
+    # Functions.
+
+    def invoke(self, group: str, work: Work, run: Callable[[Environment], Any]) -> Any:
+        """Run a function in an environment that nobody else uses meanwhile.
+
+        Raises:
+            Killed: the environment is gone.
+        """
+        actor = self.turns.current
+        before = actor.operation if actor else None
+        if actor:
+            actor.operation = work
+        environment = self._lease(group)
+        try:
+            answer = run(environment)
+        except CapacityError:
+            self._free[group].append(environment)
+            raise
+        finally:
+            if actor:
+                actor.operation = before
+        self._free[group].append(environment)
+        return answer
+
+    def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None:
+        """Have the same thing done once more, now or much later; whoever asked first does not wait for it."""
+        late = self.draw.random() < 0.5
+        self.weather.count(Kind.LATE if late else Kind.DUPLICATE, work)
+        after_ms = self.draw.randrange(20_000, 120_000) if late else self.draw.randrange(500)
+        self.turns.spawn(f"{name} again", lambda: self.endure(run), after_ms)
+
+    def endure(self, run: Callable[[], object]) -> bool:
+        """Run it, come what may; whether nothing came."""
+        try:
+            run()
+        except (CapacityError, Killed):
+            return False
+        return True
+
+    # Events and schedules.
+
+    def freed(self, zone: str) -> None:
+        """Have those served who wait in a zone, a little later; events may overtake each other."""
+        if self._still:
+            return
+        if self.weather.chance(self.weather.share / 4):
+            self.weather.count(Kind.LOST, self._work())
+            return
+        times = 1
+        if self.weather.chance(self.weather.share):
+            self.weather.count(Kind.DUPLICATE, self._work())
+            times = 2
+        for _ in range(times):
+            after_ms = self.draw.randrange(50, 2_000)
+            if self.weather.chance(self.weather.share):
+                self.weather.count(Kind.LATE, self._work())
+                after_ms = self.draw.randrange(30_000, 200_000)
+            self._events_sent += 1
+            number = self._events_sent
+            self._events_under_way.append(number)
+            self.turns.spawn(f"event {number}", partial(self._deliver, number, zone), after_ms)
+
+    def _deliver(self, number: int, zone: str) -> None:
+        if self._events_under_way[0] != number and not self._is_calm:
+            self.weather.count(Kind.REORDERED)
+        self._events_under_way.remove(number)
+        for _ in range(DELIVERIES_MAX):
+            if self.endure(lambda: self.fill([zone])):
+                return
+            self.turns.sleep(self.draw.randrange(1_000, 60_000))
+
+    def fill(self, zones: list[str] | None = None) -> None:
+        """The filler, for an event or by schedule."""
+        self.invoke("fill", Work("fill_capacity_claims"), lambda e: fill_zones(e.services, zones))
+
+    def reconcile(self) -> int:
+        """The reconcile by schedule; how many holders it found unsettled."""
+        report = self.invoke("reconcile", Work("reconcile_holders"), lambda e: reconcile(e.services))
+        return int(report.unsettled)
+
+    def synchronize(self, document: bytes) -> str:
+        """The sync by schedule; why the document was refused, empty if it was not."""
+        report = self.invoke(
+            "sync",
+            Work("sync_inventory"),
+            lambda e: sync_inventory(FleetSync(Feed(document), e.store, e.telemetry, self.pause)),
+        )
+        return "" if report.refused is None else str(report.refused.value)
+
+    @property
+    def accepted(self) -> int:
+        """The sequence of the fleet document that is in use."""
+        item = self.db.table(INVENTORY).get(("FEED", "FEED"))
+        return int(item["sequence"]["N"]) if item else 0
+
+    def limit(self, organization: str, subject: str, limit: int) -> None:
+        """An operator sets a quota."""
+
+        def run(environment: Environment) -> None:
+            services = environment.services
+            book = QuotaBook(services.reservations, services.claims, services.telemetry, "operator")
+            book.set(organization, subject, limit)
+
+        self.invoke("operator", Work("set_quota"), run)
+
+    def heal(self) -> None:
+        """Nothing goes wrong any more, and what was stuck is free."""
+        self.weather.clear()
+        self.troubles.clear()
+
+    @property
+    def _is_calm(self) -> bool:
+        return self.weather.share == 0
+
+    def _work(self) -> Work | None:
+        actor = self.turns.current
+        work: Work | None = actor.operation if actor else None
+        return None if work is not None and work.client == CALM else work
+
+    def environment(self) -> Environment:
+        """A cold environment."""
+        self._environments += 1
+        return Environment(self, self._environments)
+
+    def _lease(self, group: str) -> Environment:
+        free = self._free.setdefault(group, [])
+        if free and self.draw.random() < 0.8:
+            return free.pop(self.draw.randrange(len(free)))
+        return self.environment()
+
+    def _choose(self, ready: Sequence[Actor]) -> int:
+        """Whoever stopped last goes on as often as the run is sticky; else anybody."""
+        if len(ready) == 1 or self.draw.random() < self.temper.stickiness:
+            return len(ready) - 1
+        return self.draw.randrange(len(ready))

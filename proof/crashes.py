@@ -1,0 +1,261 @@
+"""Every side effect as the last one of its function: before it, after it, and done twice; and every two.
+
+Stories go through all that holders can live through, one thing after the other. A side effect is a write,
+or a call to another service that changes something there. At a chosen one the function is killed before the
+effect or after it (committed, and nobody knows), or the effect is done twice. Then everything goes on as it
+does on the platform: clients ask again, tasks are retried, schedules come round. In the end all has to be
+settled, and when everything is ended, a clean slate.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from proof.claims import Claims
+from proof.faults import Fault, Kind, Weather
+from proof.fleet import LONDON
+from proof.items import CLAIM, RESERVATION
+from proof.reservations import Reservations
+from proof.simulation import Simulation, Violated
+from proof.stage import CALM_TEMPER, wish
+from proof.tenants import Tenant
+from tests.support.world import ORGANIZATION, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from random import Random
+
+    from proof.faults import Work
+    from proof.items import RecordKey
+    from proof.turns import Crew
+
+    Tell = Callable[["Story"], None]
+
+
+class Mode(StrEnum):
+    """What goes wrong at a side effect."""
+
+    BEFORE = "killed before"
+    UNACKNOWLEDGED = "committed, and killed"
+    TWICE = "done twice"
+
+
+_FAULTS: Final = {
+    Mode.BEFORE: Fault(Kind.KILLED),
+    Mode.UNACKNOWLEDGED: Fault(Kind.KILLED, after=True),
+    Mode.TWICE: Fault(Kind.SENT_TWICE),
+}
+
+
+class Plan(Weather):
+    """Weather that strikes at chosen side effects, counted from 1, and nowhere else."""
+
+    def __init__(self, draw: Random, strikes: Mapping[int, Mode]) -> None:
+        super().__init__(draw, 0.0)
+        self._strikes = strikes
+        self.effects: list[str] = []
+        self.counting = False
+
+    def strike(self, kinds: Sequence[Kind], work: Work | None, *, effect: bool = False) -> Fault | None:
+        if not effect or not self.counting:
+            return None
+        self.effects.append(work.name if work else "")
+        mode = self._strikes.get(len(self.effects))
+        return None if mode is None else _FAULTS[mode]
+
+
+class Story(Simulation):
+    """A run in which nothing is left to chance: what the story does, and faults where they are planned."""
+
+    shape: ClassVar[dict[str, dict[str, int]]] = {LONDON: {"lon1": 3}}
+
+    def __init__(self, crew: Crew, tell_story: Tell, strikes: Mapping[int, Mode]) -> None:
+        super().__init__(0, crew, replace(CALM_TEMPER, shape=self.shape, ready_seconds=4))
+        self.plan = Plan(self.cloud.draw, strikes)
+        self.cloud.weather = self.plan
+        self._story = tell_story
+        self.who = Tenant("client", self.office, self.books[ORGANIZATION], self.draw)
+
+    def chaos(self) -> None:
+        for subject, limit in (("GB300", 8), ("instances", 12)):
+            self.cloud.limit(ORGANIZATION, subject, limit)
+        self.plan.counting = True
+        self._story(self)
+        self.plan.counting = False
+
+    def asks(self, run: Callable[[], object]) -> None:
+        """A customer does something, and everything that follows from it is done."""
+        self.cloud.turns.spawn("client", run)
+        self.go_on()
+
+    def comes_round(self, run: Callable[[], object]) -> None:
+        """A schedule, a little later; when it dies it comes round again."""
+        self.cloud.clock.advance(120)
+        for _ in range(2):
+            ended: list[bool] = []
+            self.cloud.turns.spawn("schedule", partial(self._note_end, ended, run))
+            self.go_on()
+            if ended == [True]:
+                return
+
+    def _note_end(self, ended: list[bool], run: Callable[[], object]) -> None:
+        ended.append(self.cloud.endure(run))
+
+    def syncs(self) -> None:
+        """The fleet manager publishes what there is, and the sync comes round."""
+        document = self.fleet.publish()
+        self.comes_round(lambda: self.cloud.synchronize(document))
+
+    def known(self, kind: str) -> RecordKey:
+        """The latest holder of a kind, by what stands in the tables."""
+        found = [key for key, record in self.ledger.records.items() if key[1].startswith(kind)]
+        return found[-1] if found else (f"ORG#{ORGANIZATION}", kind)
+
+
+def _reserves(story: Story, count: int = 2, key: str = "key-1") -> None:
+    wanted = request(count, region_id=LONDON)
+    story.asks(lambda: story.who.insist(lambda: Reservations().create(story.who, wanted, key)))
+
+
+def _claims(story: Story, count: int, identity: str, name: str) -> None:
+    story.asks(lambda: story.who.insist(lambda: Claims().create(story.who, wish(count), identity, name)))
+
+
+def _updates(story: Story, count: int) -> None:
+    Claims().update(story.who, story.known(CLAIM), wish(count))
+
+
+def _ends(story: Story, kind: str) -> None:
+    holder = story.known(kind)
+    api = Reservations() if kind == RESERVATION else Claims()
+    story.asks(lambda: api.end(story.who, holder))
+
+
+ID, OTHER_ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d10", "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d11"
+
+
+def life_of_a_reservation(story: Story) -> None:
+    """It is accepted, provisioned, deleted and torn down."""
+    _reserves(story)
+    _ends(story, RESERVATION)
+
+
+def failed_provisioning(story: Story) -> None:
+    """A server fails; everything is undone, and the customer deletes what is left."""
+    story.cloud.troubles |= {f"lon1-rack{n:02}-tray00": ("fails", 2_000_000_000) for n in range(3)}
+    _reserves(story)
+    _ends(story, RESERVATION)
+
+
+def early_delete(story: Story) -> None:
+    """The customer deletes while servers are being pinned."""
+    wanted = request(2, region_id=LONDON)
+
+    def reserve_and_delete() -> None:
+        story.who.insist(lambda: Reservations().create(story.who, wanted, "key-1"))
+        story.cloud.turns.sleep(450)
+        Reservations().end(story.who, story.known(RESERVATION))
+
+    story.asks(reserve_and_delete)
+
+
+def life_of_a_claim(story: Story) -> None:
+    """It is accepted and filled, grows, shrinks, is deleted and drained."""
+    _claims(story, 2, ID, "inference")
+    for count in (5, 1):
+        story.asks(partial(_updates, story, count))
+    _ends(story, CLAIM)
+
+
+def waiting_claim(story: Story) -> None:
+    """A claim waits behind a reservation and another claim, and is filled when they are gone."""
+    _reserves(story, 1)
+    _claims(story, 3, ID, "first")
+    _claims(story, 3, OTHER_ID, "second")
+    _ends(story, RESERVATION)
+    story.comes_round(story.cloud.fill)
+
+
+def hardware(story: Story) -> None:
+    """Hardware under a holder and beside it breaks, vanishes, and comes back; schedules come round."""
+    _reserves(story, 1)
+    racks = story.fleet.racks("lon1")
+    for rack in racks:
+        rack["hosts"][0]["state"] = "unhealthy"
+    story.syncs()
+    for rack in racks:
+        rack["hosts"][0]["state"] = "in_service"
+        rack["cordoned"] = rack["position"] == 1
+    story.syncs()
+    story.comes_round(story.cloud.reconcile)
+
+
+def lost_workflows(story: Story) -> None:
+    """No execution is started when it should be; reconcile starts them."""
+    story.cloud.executions.down = True
+    _reserves(story, 1)
+    _claims(story, 2, ID, "inference")
+    _ends(story, CLAIM)
+    story.cloud.executions.down = False
+    story.comes_round(story.cloud.reconcile)
+
+
+STORIES: Final[dict[str, Tell]] = {
+    "life of a reservation": life_of_a_reservation,
+    "failed provisioning": failed_provisioning,
+    "early delete": early_delete,
+    "life of a claim": life_of_a_claim,
+    "waiting claim": waiting_claim,
+    "hardware": hardware,
+    "lost workflows": lost_workflows,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What came of a story: what is wrong, and which functions had side effects, in order."""
+
+    problems: tuple[str, ...]
+    effects: tuple[str, ...]
+
+
+def play(name: str, crew: Crew, strikes: Mapping[int, Mode]) -> Ending:
+    """Tell a story with these faults."""
+    story = Story(crew, STORIES[name], strikes)
+    try:
+        story.run()
+    except Violated:
+        pass
+    finally:
+        story.cloud.turns.abandon()
+    return Ending(tuple(story.outcome().violations), tuple(story.plan.effects))
+
+
+def effects_of(name: str, crew: Crew) -> Counter[str]:
+    """The side effects of an undisturbed story, counted by function."""
+    return Counter(play(name, crew, {}).effects)
+
+
+Crash = tuple[dict[int, Mode], Ending]
+
+
+def single_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iterator[Crash]:
+    """The story with each of its side effects gone wrong in each way; one part in so many of all that."""
+    for place in range(1, len(play(name, crew, {}).effects) + 1):
+        if place % parts == part:
+            for mode in Mode:
+                yield {place: mode}, play(name, crew, {place: mode})
+
+
+def double_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iterator[Crash]:
+    """The story with every two of its side effects gone wrong, the second after the first has."""
+    for first, ending in single_crashes(name, crew, part, parts):
+        ((place, _),) = first.items()
+        for later in range(place + 1, len(ending.effects) + 1):
+            for mode in Mode:
+                strikes = {**first, later: mode}
+                yield strikes, play(name, crew, strikes)

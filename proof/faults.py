@@ -1,0 +1,125 @@
+"""What may go wrong, when it does, and how often it did."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+
+class Kind(StrEnum):
+    """Kinds of faults. What is counted is what took effect, not what was tried."""
+
+    THROTTLED = "throttled"
+    ERROR_500 = "error 500"
+    TIMEOUT_BEFORE = "timeout before the call was sent"
+    TIMEOUT_AFTER = "timeout after the commit"
+    CONFLICT = "transaction conflict"
+    RESET = "connection reset"
+    STALE_READ = "eventually consistent read"
+    SENT_TWICE = "write sent twice by the SDK"
+    DUPLICATE = "event, task or request delivered twice"
+    LATE = "event, task or write that comes late"
+    REORDERED = "events out of order"
+    LOST = "event lost"
+    KILLED = "function killed at a side effect"
+    PARTLY_DONE = "provider partly done"
+    STUCK = "provider stuck"
+    POISON = "poison fleet document"
+    SKEWED = "clock skew"
+
+
+NOT_OF_OPERATIONS: Final = frozenset({Kind.SKEWED, Kind.POISON, Kind.STUCK})
+"""These are counted by clock, by document and by server: they make no single operation a faulted one."""
+
+
+CALM: Final = "calm"
+"""The client whose operations are spared: it sets the scene and looks at the end."""
+
+
+class Killed(BaseException):
+    """The execution environment is gone. Nothing in the product catches this."""
+
+
+@dataclass
+class Work:
+    """Something that is being done: a client's operation, a task, a schedule.
+
+    Attributes:
+        name: the use case or step.
+        client: who asked, empty for what nobody asked for.
+        request: what was asked for, in plain values.
+        invoked, answered: ticks of the run's own count; ``answered`` is ``None`` as long as nobody knows.
+        faulted: whether anything went wrong in it.
+        created: the records that it put.
+        answer: one word for how it ended.
+        seen: what the answer tells of holders, see ``visible``.
+    """
+
+    name: str
+    client: str = ""
+    request: tuple[Any, ...] = ()
+    invoked: int = 0
+    answered: int | None = None
+    faulted: bool = False
+    created: list[Any] = field(default_factory=list)
+    answer: str = ""
+    seen: list[Any] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with a call: before it is served, or ``after``, so that only the answer is lost."""
+
+    kind: Kind
+    after: bool = False
+
+
+_ALWAYS_AFTER: Final = frozenset({Kind.TIMEOUT_AFTER, Kind.PARTLY_DONE})
+_EITHER: Final = frozenset({Kind.ERROR_500, Kind.RESET, Kind.KILLED})
+"""The caller cannot tell whether these happened before the call was served or after."""
+
+
+class Weather:
+    """Draws what goes wrong.
+
+    Args:
+        draw: the run's source of randomness.
+        share: of the calls, how many have something go wrong.
+    """
+
+    def __init__(self, draw: Random, share: float) -> None:
+        self.draw = draw
+        self.share = share
+        self.counts: Counter[Kind] = Counter()
+
+    def strike(self, kinds: Sequence[Kind], work: Work | None, *, effect: bool = False) -> Fault | None:
+        """Nothing, or one of these kinds; the caller brings it about and then calls ``count``.
+
+        ``effect`` tells that the call changes something.
+        """
+        if self.share == 0 or not kinds or self.draw.random() >= self.share:
+            return None
+        if work is not None and work.client == CALM:
+            return None
+        kind = kinds[self.draw.randrange(len(kinds))]
+        return Fault(kind, kind in _ALWAYS_AFTER or (kind in _EITHER and self.draw.random() < 0.5))
+
+    def chance(self, share: float) -> bool:
+        """Whether something happens that happens so often, weather permitting."""
+        return self.share > 0 and self.draw.random() < share
+
+    def count(self, kind: Kind, work: Work | None = None) -> None:
+        """It took effect."""
+        self.counts[kind] += 1
+        if work is not None and kind not in NOT_OF_OPERATIONS:
+            work.faulted = True
+
+    def clear(self) -> None:
+        """From now on nothing goes wrong any more."""
+        self.share = 0.0

@@ -1,0 +1,225 @@
+"""The hardware of a run, and the documents that tell of it: true ones, and poisonous ones."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from tests.support.world import GB300, INSTANCE_TYPE
+
+if TYPE_CHECKING:
+    from random import Random
+
+LONDON, CHICAGO = "uk-lon-1", "us-chi-1"
+REGIONS: Final = (LONDON, CHICAGO)
+HOSTS_PER_RACK: Final = 2
+RESOURCE_CLASS: Final = "GB300_HOST"
+STATES: Final = ("in_service", "in_service", "unhealthy", "out_of_service")
+
+SOLD: Final = {GB300.id: (HOSTS_PER_RACK, RESOURCE_CLASS)}
+"""By flavor: how many hosts of which resource class are a unit."""
+
+Document = dict[str, Any]
+
+_FLAVOR: Final[Document] = {
+    "id": GB300.id,
+    "cpus": GB300.cpus,
+    "memoryGib": GB300.memory_gib,
+    "diskGb": GB300.disk_gb,
+    "instanceType": INSTANCE_TYPE,
+    "gpu": {
+        "vendor": GB300.gpu.vendor.value,
+        "model": GB300.gpu.model,
+        "physicalCount": GB300.gpu.physical_count,
+        "logicalCount": GB300.gpu.logical_count,
+        "memoryGib": GB300.gpu.memory_gib,
+    },
+}
+_OFFERING: Final[Document] = {
+    "accelerator": "GB300",
+    "unit": "NVL72",
+    "flavorId": GB300.id,
+    "deviceTypeResourceClass": RESOURCE_CLASS,
+    "hostsPerUnit": HOSTS_PER_RACK,
+}
+
+
+class Fleet:
+    """What there is, and what is published of it.
+
+    Args:
+        pods: how many racks each pod has, by region and pod.
+    """
+
+    def __init__(self, pods: dict[str, dict[str, int]]) -> None:
+        self.sequence = 0
+        self._replaced = 0
+        self._removed: tuple[list[Document], Document] | None = None
+        self._regions: list[Document] = [
+            {
+                "id": region,
+                "offerings": [_OFFERING],
+                "pods": [_pod(pod, racks) for pod, racks in sorted(racks_of.items())],
+            }
+            for region, racks_of in sorted(pods.items())
+        ]
+
+    def racks(self, pod_id: str) -> list[Document]:
+        """The racks of a pod, to be changed."""
+        (pod,) = [pod for region in self._regions for pod in region["pods"] if pod["id"] == pod_id]
+        racks: list[Document] = pod["domains"]
+        return racks
+
+    def publish(self) -> bytes:
+        """A new document about what there is."""
+        self.sequence += 1
+        return _raw(self._document())
+
+    def poison(self, draw: Random, accepted: int) -> bytes:
+        """A document that must change nothing while the one of sequence ``accepted`` is in use."""
+        return draw.choice(_POISONS)(self, draw, accepted)
+
+    def change(self, draw: Random) -> None:
+        """Something happens to the hardware."""
+        domain = self._any_domain(draw)
+        host = draw.choice(domain["hosts"])
+        match draw.randrange(9):
+            case 0:
+                domain["cordoned"] = not domain.get("cordoned", False)
+            case 1:
+                # A board is replaced: other hardware stands in the same slot.
+                self._replaced += 1
+                host["id"] = f"{host['id'].split('+')[0]}+{self._replaced}"
+            case 2:
+                for other in domain["hosts"]:
+                    other["state"] = "in_service"
+                domain["cordoned"] = False
+            case 3:
+                self._remove_or_return(draw)
+            case 4:
+                # Two machines change places.
+                other = draw.choice(self._any_domain(draw)["hosts"])
+                host["id"], other["id"] = other["id"], host["id"]
+            case _:
+                host["state"] = draw.choice(STATES)
+
+    def repair(self) -> None:
+        """All hardware is there and in service."""
+        if self._removed is not None:
+            self._return()
+        for domain in self._domains():
+            domain["cordoned"] = False
+            for host in domain["hosts"]:
+                host["state"] = "in_service"
+
+    def _document(self) -> Document:
+        return {
+            "schemaVersion": 1,
+            "sequence": self.sequence,
+            "observedAt": f"2026-01-01T00:{self.sequence // 60 % 60:02}:{self.sequence % 60:02}Z",
+            "flavors": [_FLAVOR],
+            "regions": self._regions,
+        }
+
+    def _domains(self) -> list[Document]:
+        return [d for region in self._regions for pod in region["pods"] for d in pod["domains"]]
+
+    def _any_domain(self, draw: Random) -> Document:
+        domain: Document = draw.choice(self._domains())
+        return domain
+
+    def _remove_or_return(self, draw: Random) -> None:
+        """A rack of the larger region vanishes, or the one that did comes back."""
+        if self._removed is not None:
+            self._return()
+            return
+        region = max(self._regions, key=lambda r: sum(len(p["domains"]) for p in r["pods"]))
+        domains = draw.choice(region["pods"])["domains"]
+        self._removed = (domains, domains.pop(draw.randrange(len(domains))))
+
+    def _return(self) -> None:
+        if self._removed is not None:
+            domains, domain = self._removed
+            domains.append(domain)
+            domains.sort(key=lambda d: int(d["position"]))
+            self._removed = None
+
+    # Poisons. Each is refused as a whole.
+
+    def _cut_off(self, draw: Random, accepted: int) -> bytes:
+        raw = self._next(accepted)
+        return raw[: draw.randrange(1, len(raw))]
+
+    def _old(self, draw: Random, accepted: int) -> bytes:
+        return _raw(self._document() | {"sequence": draw.randrange(max(accepted, 1))})
+
+    def _contradictory(self, draw: Random, accepted: int) -> bytes:
+        document = copy.deepcopy(self._document()) | {"sequence": accepted}
+        document["regions"][0]["pods"][0]["domains"][0]["name"] = f"rack {draw.random()}"
+        return _raw(document)
+
+    def _half_empty(self, draw: Random, accepted: int) -> bytes:
+        document = json.loads(self._next(accepted))
+        draw.choice(document["regions"])["pods"] = []
+        return _raw(document)
+
+    def _misspelt(self, draw: Random, accepted: int) -> bytes:
+        document = json.loads(self._next(accepted))
+        draw.choice(document["regions"][0]["pods"][0]["domains"])["cordonned"] = True
+        return _raw(document)
+
+    def _twice_there(self, draw: Random, accepted: int) -> bytes:
+        document = json.loads(self._next(accepted))
+        first, second = draw.choice(document["regions"][0]["pods"][0]["domains"])["hosts"][:2]
+        first["id"] = second["id"]
+        return _raw(document)
+
+    def _next(self, accepted: int) -> bytes:
+        return _raw(self._document() | {"sequence": max(accepted, self.sequence) + 1})
+
+
+_POISONS: Final = (
+    Fleet._cut_off,
+    Fleet._old,
+    Fleet._contradictory,
+    Fleet._half_empty,
+    Fleet._misspelt,
+    Fleet._twice_there,
+)
+
+
+class Feed:
+    """A feed with one document in it; see ``FleetFeed``."""
+
+    def __init__(self, document: bytes) -> None:
+        self._document = document
+
+    def read(self) -> bytes:
+        return self._document
+
+
+def _pod(pod_id: str, racks: int) -> Document:
+    return {"id": pod_id, "flavorId": GB300.id, "domains": [_rack(pod_id, n) for n in range(racks)]}
+
+
+def _rack(pod_id: str, position: int) -> Document:
+    name = f"{pod_id}-rack{position:02}"
+    return {
+        "position": position,
+        "id": name,
+        "cordoned": False,
+        "hosts": [
+            {
+                "slot": slot,
+                "id": f"{name}-tray{slot:02}",
+                "resourceClass": RESOURCE_CLASS,
+                "state": "in_service",
+            }
+            for slot in range(HOSTS_PER_RACK)
+        ],
+    }
+
+
+def _raw(document: Document) -> bytes:
+    return json.dumps(document).encode()

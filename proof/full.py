@@ -1,0 +1,132 @@
+"""The full form: goes on where it stopped, until the time is over, and writes down what was found.
+
+First everything that has an end: interleavings, crash points and their pairs, planted bugs. The rest of the
+time goes to seeds nobody has tried yet.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from proof import interleavings, report, sections
+from proof.bugs import BUGS
+from proof.campaign import (
+    SEEDS_A_TASK,
+    Sum,
+    Workers,
+    crew,
+    find_bug,
+    run_crashes,
+    run_schedules,
+    run_seeds,
+    schedule_tasks,
+    seed_tasks,
+)
+from proof.crashes import STORIES, play
+from proof.results import load, load_raw, save
+from proof.sensitivity import SEEDS_MAX, Detection
+
+if TYPE_CHECKING:
+    from proof.results import Section
+
+SEEDS_A_SAVE: Final = 100 * SEEDS_A_TASK
+PARTS: Final = 12
+
+
+def run(jobs: int, deadline: float) -> int:
+    """Run until everything is done or the time is over; 1 when something does not hold."""
+    with Workers(jobs, deadline) as workers:
+        violated = _schedules(workers) + _crashes(workers) + _bugs(workers) + _seeds(workers, jobs)
+    report.write()
+    print(f"{violated} violations; docs/proof.md is written")
+    return 1 if violated else 0
+
+
+def _note(name: str, section: Section) -> None:
+    save(name, section)
+    report.write()
+
+
+def _schedules(workers: Workers) -> int:
+    raw: dict[str, Any] = load_raw("interleavings") or {"blocks": {}, "violated": 0, "problems": []}
+    for blocks in (interleavings.PAIRS, interleavings.ALL_TRIPLES, interleavings.LONG_TRIPLES):
+        for block in blocks:
+            title = f"{len(block.names)} x {block.turns} turns: {block.title}"
+            if title in raw["blocks"] or workers.is_over:
+                continue
+            total, complete = workers.add_up(run_schedules, list(schedule_tasks(block)))
+            _add_problems(raw, total)
+            if complete:
+                raw["blocks"][title] = total.runs
+                print(f"{title}: {total.runs} schedules", flush=True)
+            _note("interleavings", sections.schedules(raw))
+    return int(raw["violated"])
+
+
+def _crashes(workers: Workers) -> int:
+    raw: dict[str, Any] = load_raw("crashes") or {
+        "effects": {story: list(play(story, crew(), {}).effects) for story in STORIES},
+        "single": {},
+        "double": {},
+        "violated": 0,
+        "problems": [],
+    }
+    for kind, pairs in (("single", False), ("double", True)):
+        for story in STORIES:
+            if story in raw[kind] or workers.is_over:
+                continue
+            tasks = [(story, pairs, part, PARTS) for part in range(PARTS)]
+            total, complete = workers.add_up(run_crashes, tasks)
+            _add_problems(raw, total)
+            if complete:
+                raw[kind][story] = total.runs
+                print(f"{story}: {total.runs} crashes ({kind})", flush=True)
+            _note("crashes", sections.crashes(raw))
+    return int(raw["violated"])
+
+
+def _bugs(workers: Workers) -> int:
+    raw = load_raw("bugs")
+    if not raw:
+        detections: list[Detection] = []
+        for _, found in workers.do(find_bug, [(place, SEEDS_MAX) for place in range(len(BUGS))]):
+            detections.append(found)
+            print(f"{found.bug}: {found.seeds}", flush=True)
+        if len(detections) == len(BUGS):
+            section = sections.planted(detections, SEEDS_MAX)
+            section.raw = raw = {"missed": sum(found.seeds is None for found in detections)}
+            _note("bugs", section)
+    return int(raw.get("missed", 0))
+
+
+def _seeds(workers: Workers, jobs: int) -> int:
+    raw: dict[str, Any] = load_raw("simulation")
+    if not raw:
+        raw = {"seeds": 0, "counts": {}, "faults": {}, "violated": 0, "problems": [], "seconds": 0}
+        before = load("simulation")
+        raw["earlier"] = 0 if before is None else before.raw["earlier"] + _operations(before.raw)
+    raw["jobs"] = jobs
+    while not workers.is_over:
+        begun = time.monotonic()
+        for (_, count), total in workers.do(run_seeds, seed_tasks(raw["seeds"], SEEDS_A_SAVE)):
+            raw["seeds"] += count
+            for name in ("counts", "faults"):
+                for key, number in getattr(total, name).items():
+                    raw[name][key] = raw[name].get(key, 0) + number
+            _add_problems(raw, total)
+        raw["seconds"] += round(time.monotonic() - begun)
+        _note("simulation", sections.simulation(raw))
+        print(f"{raw['seeds']} seeds, {_operations(raw)} client operations", flush=True)
+    return int(raw["violated"])
+
+
+def _operations(raw: dict[str, Any]) -> int:
+    return int(raw["counts"].get("client operations", 0))
+
+
+def _add_problems(raw: dict[str, Any], total: Sum) -> None:
+    for problem in total.problems:
+        print(f"VIOLATION {problem}", flush=True)
+    raw["violated"] += len(total.problems)
+    raw["problems"] = [*raw["problems"], *total.problems][:20]

@@ -1,0 +1,206 @@
+"""All orders of the storage calls of two or three operations, one after the other.
+
+Each operation gets so many turns, a turn is one call, and every order of the turns is a schedule: two
+operations of five turns have 252, three of three 1,680, three of four 34,650. The turns of an operation are
+its last calls up to the one that writes; what it does before happens before the schedule, what it does after
+(and again, when it lost a race) happens after it, one operation after the other.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+from functools import cache, partial
+from itertools import combinations_with_replacement
+from math import factorial, prod
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.errors import CapacityError
+from gpu_capacity.services.deprovisioning import complete_deprovisioning
+from gpu_capacity.services.settle_claim import settle_capacity_claim
+from proof.audits import findings
+from proof.claims import Claims
+from proof.cloud import Cloud
+from proof.faults import Work
+from proof.fleet import LONDON
+from proof.items import CLAIM, RESERVATION
+from proof.ledger import Ledger
+from proof.reservations import Reservations
+from proof.stage import CALM_TEMPER, prepared
+from proof.tenants import Book, Office, Tenant
+from proof.turns import Crew
+from proof.visible import judge
+from proof.wire import WRITES
+from tests.support.world import ORGANIZATION, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from proof.turns import Actor
+
+    Start = Callable[["Scene", int], object]
+
+
+class Scene:
+    """The stage for one schedule, and those who act on it.
+
+    Args:
+        crew: threads.
+        schedule: whose turn it is, by places in the list of operations.
+        turns: how many turns each has; ``None`` lets everybody act as a whole, one after the other.
+    """
+
+    def __init__(self, crew: Crew, schedule: Sequence[int] = (), turns: int | None = None) -> None:
+        stage = prepared()
+        self.violations: list[str] = []
+        self.cloud = Cloud(0, crew, CALM_TEMPER, still=True)
+        self.cloud.db = stage.db.copy(self.cloud.clock.now)
+        self.cloud.clock.advance(stage.seconds + 1)
+        self.cloud.turns.choose = self._choose
+        self.holders, self.documents = stage.holders, stage.documents
+        self.ledger = Ledger(self.cloud.tick, self.cloud.clock.now, self._work, self.violations.append)
+        self.ledger.adopt(self.cloud.db.dump())
+        self.ledger.asked_to_end.update(stage.holders.values())
+        self.cloud.db.watch(self.ledger)
+        self.office = Office(self.cloud, self.ledger, self.violations.append)
+        self.who = Tenant("client", self.office, Book(ORGANIZATION), random.Random(0))
+        self._schedule = iter(schedule)
+        self._turns = turns
+        self._actors: list[Actor] = []
+        self._leads: list[int] = []
+
+    def play(self, operations: Sequence[Start]) -> list[str]:
+        """Let them act in the order of the schedule; what is wrong then."""
+        for number, start in enumerate(operations):
+            self._leads.append(0 if self._turns is None else max(0, calls_until_write(start) - self._turns))
+            self._actors.append(self.cloud.turns.spawn(str(number), partial(self._act, start, number)))
+        self.cloud.turns.run()
+        found = findings(self.cloud.db, self.cloud.clock.now())
+        return [*self.violations, *self.cloud.turns.defects, *found, *judge(self.ledger, self.office.works)]
+
+    def _act(self, start: Start, number: int) -> None:
+        try:
+            start(self, number)
+        except CapacityError as error:
+            self.cloud.note(str(number), type(error).__name__, "")
+
+    def _choose(self, ready: Sequence[Actor]) -> int:
+        """First everybody's lead, then the schedule, then each to the end."""
+        if self._turns is not None:
+            for place, actor in enumerate(ready):
+                if actor.points <= self._leads[self._actors.index(actor)]:
+                    return place
+            for number in self._schedule:
+                if self._actors[number] in ready:
+                    return ready.index(self._actors[number])
+        return min(range(len(ready)), key=lambda place: ready[place].name)
+
+    def _work(self) -> Work | None:
+        actor = self.cloud.turns.current
+        return actor.operation if actor else None
+
+
+def claim(scene: Scene, number: int) -> None:
+    """A customer reserves a rack, under a key of its own."""
+    Reservations().create(scene.who, request(1, region_id=LONDON), f"key-{number}")
+
+
+def release(scene: Scene, _number: int) -> None:
+    """The last step of a teardown gives a rack back."""
+    leaving = scene.holders["leaving"][1].removeprefix(RESERVATION)
+    scene.cloud.invoke(
+        "task",
+        Work("complete_deprovisioning"),
+        lambda e: complete_deprovisioning(e.services, ORGANIZATION, leaving),
+    )
+
+
+def delete(scene: Scene, _number: int) -> None:
+    """A customer deletes a capacity claim, and a round drains it."""
+    holder = scene.holders["held"]
+    Claims().end(scene.who, holder)
+    scene.cloud.invoke(
+        "task",
+        Work("settle_capacity_claim"),
+        lambda e: settle_capacity_claim(e.services, ORGANIZATION, holder[1].removeprefix(CLAIM)),
+    )
+
+
+def sync(scene: Scene, number: int) -> None:
+    """The sync applies a document; each the one that follows."""
+    scene.cloud.synchronize(scene.documents[number])
+
+
+def fill(scene: Scene, _number: int) -> None:
+    """The filler serves whoever waits."""
+    scene.cloud.fill([LONDON])
+
+
+OPERATIONS: Final[dict[str, Start]] = {
+    "claim": claim,
+    "release": release,
+    "delete": delete,
+    "sync": sync,
+    "fill": fill,
+}
+
+
+@cache
+def calls_until_write(start: Start) -> int:
+    """How many calls an operation makes up to its last write, when nobody disturbs it."""
+    scene = Scene(Crew())
+    scene.play([start])
+    calls = [operation for _, actor, operation, *_ in scene.cloud.notes if operation in CALLS]
+    return max(place for place, operation in enumerate(calls, 1) if operation in WRITES)
+
+
+CALLS: Final = WRITES | {"get_item", "batch_get_item", "query", "call"}
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """All schedules of some operations; ``turns`` for each of them."""
+
+    names: tuple[str, ...]
+    turns: int
+
+    @property
+    def title(self) -> str:
+        """Which operations these are."""
+        return " x ".join(self.names)
+
+    @property
+    def size(self) -> int:
+        """How many schedules there are."""
+        return factorial(len(self.names) * self.turns) // prod([factorial(self.turns)] * len(self.names))
+
+    def schedules(self) -> Iterator[tuple[int, ...]]:
+        """Every order of the turns, in lexical order."""
+        yield from _orders([self.turns] * len(self.names))
+
+    def play(self, schedule: Sequence[int], crew: Crew) -> list[str]:
+        """What is wrong after one of the schedules."""
+        return Scene(crew, schedule, self.turns).play([OPERATIONS[name] for name in self.names])
+
+
+def _orders(left: list[int]) -> Iterator[tuple[int, ...]]:
+    if not any(left):
+        yield ()
+        return
+    for client, turns in enumerate(left):
+        if turns:
+            rest = [*left[:client], turns - 1, *left[client + 1 :]]
+            yield from ((client, *order) for order in _orders(rest))
+
+
+PAIRS: Final = tuple(Block(names, 5) for names in combinations_with_replacement(OPERATIONS, 2))
+"""Every two operations, also two of a kind: 15 times 252 schedules."""
+
+TRIPLES: Final = tuple(Block(("claim", "fill", name), 3) for name in OPERATIONS)
+"""Both ways to take what becomes free, with each operation: 5 times 1,680 schedules."""
+
+ALL_TRIPLES: Final = tuple(Block(names, 3) for names in combinations_with_replacement(OPERATIONS, 3))
+"""Every three operations: 35 times 1,680 schedules."""
+
+LONG_TRIPLES: Final = tuple(Block(("claim", "fill", name), 4) for name in OPERATIONS)
+"""5 times 34,650 schedules."""

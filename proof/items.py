@@ -1,0 +1,198 @@
+"""Stored items as plain facts, read without the product's own decoders.
+
+A mistake that the product makes when it writes must not be made again when it is checked: so nothing here is
+shared with it beyond the layout of keys and attributes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Item: TypeAlias = dict[str, Any]
+PodKey: TypeAlias = tuple[str, str]
+"""Region and pod."""
+
+Domain: TypeAlias = tuple[str, str, int]
+"""Region, pod, position."""
+
+RecordKey: TypeAlias = tuple[str, str]
+"""Partition and sort key of a record."""
+
+WHOLE = -1
+"""The mask of somebody who owns a domain whole: every bit is set."""
+
+GPUS_PER_HOST = 8
+"""Bits of a mask for the host in each slot. A holder of hosts has all of them, one of GPUs those of his."""
+
+GONE, DESTROYED = "gone", "destroyed"
+RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A holder as its item tells it.
+
+    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``counts`` is what it counts in which
+    quota, 0 where it is not counted. ``tag`` is what stands for it in a pod. ``ended`` is true of a
+    tombstone.
+    """
+
+    key: RecordKey
+    kind: str
+    status: str
+    tag: str
+    holds: Mapping[Domain, int]
+    quota: RecordKey
+    size: int
+    counted: bool
+    revision: int
+    server_owner: str
+    unsettled: bool
+
+    @property
+    def counts(self) -> int:
+        """What it has in its quota."""
+        return self.size if self.counted else 0
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is left of it, or nothing but what tells that it was there."""
+        return self.status == GONE or (self.status == DESTROYED and not self.holds and not self.unsettled)
+
+
+def record_of(key: RecordKey, item: Item) -> Record | None:
+    """The record that an item is, ``None`` where it is none."""
+    if key[1].startswith(RESERVATION):
+        return _reservation(key, item)
+    if key[1].startswith(CLAIM):
+        return _claim(key, item)
+    if key[1].startswith(VM):
+        return _vm(key, item)
+    return None
+
+
+def _reservation(key: RecordKey, item: Item) -> Record:
+    identity = key[1].removeprefix(RESERVATION)
+    status = item["status"]["S"]
+    holds: dict[Domain, int] = {}
+    if "pod" in item:
+        start, count = int(item["start"]["N"]), int(item["units"]["N"])
+        holds = {(item["region"]["S"], item["pod"]["S"], start + n): WHOLE for n in range(count)}
+    return Record(
+        key=key,
+        kind=RESERVATION,
+        status=status,
+        tag=identity.replace("-", "")[:16],
+        holds=holds,
+        quota=(key[0], f"QUOTA#{item['accelerator']['S']}" if "accelerator" in item else ""),
+        size=int(item["units"]["N"]) if "units" in item else 0,
+        counted="counted" in item,
+        revision=0,
+        server_owner=f"{identity}-{item['created_at']['N']}" if "created_at" in item else "",
+        unsettled="unsettled" in item,
+    )
+
+
+def _claim(key: RecordKey, item: Item) -> Record:
+    identity, organization = key[1].removeprefix(CLAIM), key[0].removeprefix("ORG#")
+    holds: dict[Domain, int] = {}
+    if "allocations" in item:
+        for zone, _, pods in json.loads(item["allocations"]["S"]):
+            for pod, pairs in pods:
+                for position, hosts in zip(pairs[::2], pairs[1::2], strict=True):
+                    holds[zone, pod, position] = holds.get((zone, pod, position), 0) | gpus_of(hosts)
+    return Record(
+        key=key,
+        kind=CLAIM,
+        status=item["status"]["S"],
+        tag=hashlib.sha256(f"{organization}#{identity}".encode()).hexdigest()[:16],
+        holds=holds,
+        quota=(key[0], "QUOTA#instances"),
+        size=int(item["instance_count"]["N"]) if "instance_count" in item else 0,
+        counted="counted" in item,
+        revision=int(item["revision"]["N"]) if "revision" in item else 0,
+        server_owner="",
+        unsettled="unsettled" in item,
+    )
+
+
+def _vm(key: RecordKey, item: Item) -> Record:
+    identity, gpus = key[1].removeprefix(VM), int(item["gpus"]["N"])
+    domain = (item["region_id"]["S"], item["pod_id"]["S"], int(item["position"]["N"]))
+    return Record(
+        key=key,
+        kind=VM,
+        status=item["status"]["S"],
+        tag="g" + identity.replace("-", "")[:16],
+        holds={domain: gpus} if gpus else {},
+        quota=(key[0], ""),
+        size=0,
+        counted=False,
+        revision=int(item["revision"]["N"]),
+        server_owner=f"{identity}-{item['runs']['N']}",
+        unsettled="unsettled" in item,
+    )
+
+
+def gpus_of(hosts: int) -> int:
+    """The GPUs of a mask of hosts."""
+    whole = (1 << GPUS_PER_HOST) - 1
+    return sum(whole << GPUS_PER_HOST * slot for slot in range(hosts.bit_length()) if hosts >> slot & 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """A pod's topology: by position the slots with (host id, in service), and what is cordoned."""
+
+    version: int
+    slots: Mapping[int, Mapping[int, tuple[str, bool]]] = field(default_factory=dict)
+    cordoned: frozenset[int] = frozenset()
+    hosts_per_unit: int = 0
+
+    def usable(self, position: int) -> int:
+        """GPUs of a domain that may be given to somebody, as a mask."""
+        if position in self.cordoned or position not in self.slots:
+            return 0
+        return gpus_of(sum(1 << slot for slot, (_, serves) in self.slots[position].items() if serves))
+
+    def is_complete(self, position: int) -> bool:
+        """Whether a domain may be sold whole."""
+        serving = sum(serves for _, serves in self.slots.get(position, {}).values())
+        whole = len(self.slots.get(position, {})) == serving == self.hosts_per_unit
+        return whole and position not in self.cordoned
+
+
+def hardware_of(item: Item, sold: Mapping[str, tuple[int, str]]) -> Hardware:
+    """A hosts item; ``sold`` tells by flavor how many hosts of which resource class are a unit."""
+    hosts_per_unit, resource_class = sold[item["flavor"]["S"]]
+    slots: dict[int, dict[int, tuple[str, bool]]] = {}
+    cordoned = set()
+    for position, _, _, is_cordoned, hosts in json.loads(item["domains"]["S"]):
+        slots[position] = {
+            slot: (host_id, state == "in_service" and kind == resource_class)
+            for slot, host_id, _, kind, state in hosts
+        }
+        if is_cordoned:
+            cordoned.add(position)
+    return Hardware(int(item["v"]["N"]), slots, frozenset(cordoned), hosts_per_unit)
+
+
+def owners_of(item: Item) -> dict[int, dict[str, int]]:
+    """A claims item: by position the masks of owners by tag, ``WHOLE`` for one that owns all of it."""
+    owners: dict[int, dict[str, int]] = {}
+    for name, value in item.items():
+        if name[0] == "d" and name[1:].isdigit():
+            if "B" in value:
+                owners[int(name[1:])] = {value["B"].hex(): WHOLE}
+            else:
+                owners[int(name[1:])] = {
+                    tag: int(mask["N"]) if tag.startswith("g") else gpus_of(int(mask["N"]))
+                    for tag, mask in value["M"].items()
+                }
+    return owners

@@ -1,0 +1,383 @@
+"""Looks at every write when it is done: is what the tables say now allowed, after what they said before?
+
+What it demands holds at every moment, not only in the end, because holders and pods change in one
+transaction:
+
+- a pod shows as owned by a holder exactly what that holder's record lists, and no host is listed by two;
+- what is newly owned is present, in service, not cordoned, and for a reservation a row of complete domains;
+- a record appears once, moves only along its lifecycle, and disappears only after somebody asked for that;
+- a quota counts exactly what its holders have, and no write that adds a holder goes beyond the limit;
+- what is held stays in the inventory, whatever the fleet document says, and no host stands in two places;
+- a server stands only on hardware of its holder, and is gone when that is given back.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.fleet import SOLD
+from proof.items import (
+    CLAIM,
+    DESTROYED,
+    RESERVATION,
+    VM,
+    WHOLE,
+    Hardware,
+    Record,
+    hardware_of,
+    owners_of,
+    record_of,
+)
+from tests.support.world import HOLDERS, INVENTORY, SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from proof.faults import Work
+    from proof.items import Domain, Item, PodKey, RecordKey
+    from tests.fakes.dynamodb.storage import Change
+
+BEGINS: Final = {RESERVATION: "pending", CLAIM: "STATUS_CREATING", VM: "creating"}
+MOVES: Final[Mapping[str, frozenset[str]]] = {
+    "pending": frozenset({"provisioning", "deprovisioning"}),
+    "provisioning": frozenset({"provisioned", "error", "deprovisioning"}),
+    "provisioned": frozenset({"deprovisioning"}),
+    "error": frozenset({"deprovisioning"}),
+    "deprovisioning": frozenset({"gone"}),
+    "STATUS_CREATING": frozenset({"STATUS_READY", "STATUS_DELETING"}),
+    "STATUS_READY": frozenset({"STATUS_UPDATING", "STATUS_DELETING"}),
+    "STATUS_UPDATING": frozenset({"STATUS_READY", "STATUS_DELETING"}),
+    "STATUS_DELETING": frozenset({"gone"}),
+    "gone": frozenset(),
+    "creating": frozenset({"starting", "failed", "destroyed"}),
+    "starting": frozenset({"running", "failed", "destroyed"}),
+    "running": frozenset({"stopping", "interrupted", "offline", "destroyed"}),
+    "stopping": frozenset({"stopped", "destroyed"}),
+    "stopped": frozenset({"starting", "offline", "destroyed"}),
+    "interrupted": frozenset({"starting", "offline", "destroyed"}),
+    "offline": frozenset({"starting", "stopped", "interrupted", "destroyed"}),
+    "failed": frozenset({"destroyed"}),
+    "destroyed": frozenset(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What one write changed about what a holder owns: masks by domain. ``tick`` is that of the write."""
+
+    tick: int
+    holder: RecordKey
+    revision: int
+    gained: Mapping[Domain, int]
+    lost: Mapping[Domain, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What one write changed about the hardware of a pod."""
+
+    tick: int
+    pod: PodKey
+    hardware: Hardware
+
+
+@dataclass(slots=True)
+class _Server:
+    """A server: on which of its holder's domains, which GPUs, and when it is gone, if that is known."""
+
+    domains: frozenset[Domain]
+    gpus: int
+    of_vm: bool
+    gone_at: int | None
+
+    def lives(self, now: int) -> bool:
+        return self.gone_at is None or self.gone_at > now
+
+
+class Ledger:
+    """Follows the writes of one run.
+
+    Args:
+        tick: numbers what happens.
+        now: the true time in seconds.
+        work: what is being done by whoever writes.
+        tell: called with each violation.
+    """
+
+    def __init__(
+        self,
+        tick: Callable[[], int],
+        now: Callable[[], int],
+        work: Callable[[], Work | None],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._tick = tick
+        self._now = now
+        self._work = work
+        self._tell = tell
+        self.records: dict[RecordKey, Record] = {}
+        self.hardware: dict[PodKey, Hardware] = {}
+        self.effects: list[Effect | Observed] = []
+        self.existed: set[RecordKey] = set()
+        self.asked_to_end: set[RecordKey] = set()
+        self.writes = 0
+        self._adopts = False
+        self._owners: dict[PodKey, dict[int, dict[str, int]]] = {}
+        self._listed: defaultdict[Domain, dict[RecordKey, int]] = defaultdict(dict)
+        self._quotas: dict[RecordKey, tuple[int, int]] = {}
+        self._counted: defaultdict[RecordKey, int] = defaultdict(int)
+        self._host_places: dict[str, PodKey] = {}
+        self._servers: dict[tuple[str, str], _Server] = {}
+        # By host: every domain it ever stood in, as one may move under its holder.
+        self._stood: defaultdict[str, set[Domain]] = defaultdict(set)
+        self._now_tick = 0
+
+    def adopt(self, tables: Mapping[str, Sequence[Item]]) -> None:
+        """Take what is stored as given: nobody is asked how it came to be."""
+        self._adopts = True
+        self(
+            [
+                (table, (item["pk"]["S"], item["sk"]["S"]), None, item)
+                for table, items in sorted(tables.items())
+                # Hardware first: what is owned has to be there.
+                for item in sorted(items, key=lambda item: not item["pk"]["S"].startswith("HOSTS#"))
+            ]
+        )
+        self._adopts = False
+
+    def __call__(self, changes: list[Change]) -> None:
+        """See ``MemoryDynamoDB.watch``."""
+        self.writes += 1
+        self._now_tick = self._tick()
+        domains: set[Domain] = set()
+        quotas: dict[RecordKey, int] = {}
+        records: list[tuple[RecordKey, Item | None]] = []
+        for table, key, _, after in changes:
+            if table == HOLDERS and key[1].startswith("QUOTA#"):
+                self._quotas[key] = (int(after["limit"]["N"]), int(after["used"]["N"])) if after else (0, 0)
+                quotas.setdefault(key, 0)
+            elif table == HOLDERS and key[1].startswith((RESERVATION, CLAIM, VM)):
+                records.append((key, after))
+            elif table == INVENTORY:
+                domains.update(self._note_inventory(key, after))
+        noted = len(self.effects)
+        for key, after in records:
+            domains.update(self._note_record(key, after, quotas))
+        self._judge_hands([effect for effect in self.effects[noted:] if isinstance(effect, Effect)])
+        for domain in sorted(domains):
+            self._judge_domain(domain)
+        for quota, added in quotas.items():
+            self._judge_quota(quota, added)
+        for table, key, _, after in changes:
+            if table == SERVERS:
+                self._note_server(key, after)
+
+    def owned(self) -> dict[Domain, dict[str, int]]:
+        """Everything that somebody owns, by the pods."""
+        return {
+            (*pod, position): owners
+            for pod, by_position in self._owners.items()
+            for position, owners in by_position.items()
+        }
+
+    def living_servers(self) -> list[tuple[str, str]]:
+        """(server owner, host id) of every server that has not gone by now."""
+        now = self._now()
+        return [place for place, server in self._servers.items() if server.lives(now)]
+
+    # Taking notes.
+
+    def _note_inventory(self, key: RecordKey, after: Item | None) -> Iterator[Domain]:
+        if key[0].startswith("CLAIMS#"):
+            yield from self._note_owners(key, after or {})
+        elif key[0].startswith("HOSTS#") and after is not None:
+            self._note_hardware((key[0].removeprefix("HOSTS#"), key[1].removeprefix("POD#")), after)
+
+    def _note_owners(self, key: RecordKey, after: Item) -> Iterator[Domain]:
+        region = key[0].split("#")[1]
+        pod = (region, key[1].removeprefix("POD#"))
+        before, now = self._owners.get(pod, {}), owners_of(after)
+        self._owners[pod] = now
+        for position in before.keys() | now.keys():
+            if before.get(position) != now.get(position):
+                yield (*pod, position)
+
+    def _note_hardware(self, pod: PodKey, after: Item) -> None:
+        hardware = hardware_of(after, SOLD)
+        before = self.hardware.get(pod)
+        self.hardware[pod] = hardware
+        self.effects.append(Observed(self._now_tick, pod, hardware))
+        if before is not None and hardware.version <= before.version:
+            self._tell(f"{pod}: version {before.version} became {hardware.version}")
+        for domain, holders in self._listed.items():
+            if domain[:2] == pod and holders:
+                had = before.slots.get(domain[2], {}) if before else {}
+                if not had.keys() <= hardware.slots.get(domain[2], {}).keys():
+                    self._tell(f"{domain} is held by {sorted(holders)} and lost hosts in the inventory")
+        for host in [host for host, place in self._host_places.items() if place == pod]:
+            del self._host_places[host]
+        for position, slots in hardware.slots.items():
+            for host, _ in slots.values():
+                self._stood[host].add((*pod, position))
+                if self._host_places.setdefault(host, pod) != pod:
+                    self._tell(f"host {host} stands in {pod} and in {self._host_places[host]}")
+
+    def _note_record(
+        self, key: RecordKey, after: Item | None, quotas: dict[RecordKey, int]
+    ) -> Iterator[Domain]:
+        before = self.records.get(key)
+        record = record_of(key, after) if after is not None else None
+        if record is None:
+            self.records.pop(key, None)
+        else:
+            self.records[key] = record
+        self._judge_move(key, before, record)
+        self._count(before, record, quotas)
+        was = before.holds if before else {}
+        now = record.holds if record else {}
+        if was == now:
+            return
+        gained = {d: m & ~was.get(d, 0) for d, m in now.items() if m & ~was.get(d, 0)}
+        lost = {d: m & ~now.get(d, 0) for d, m in was.items() if m & ~now.get(d, 0)}
+        revision = record.revision if record else 0
+        self.effects.append(Effect(self._now_tick, key, revision, gained, lost))
+        for domain in was.keys() | now.keys():
+            if was.get(domain) != now.get(domain):
+                self._listed[domain].pop(key, None)
+                if domain in now:
+                    self._listed[domain][key] = now[domain]
+                yield domain
+
+    def _count(self, before: Record | None, record: Record | None, quotas: dict[RecordKey, int]) -> None:
+        """Follow what holders have in quotas; note by how much a write that is no late count adds to it."""
+        for sign, side in ((-1, before), (1, record)):
+            if side is not None and side.counts:
+                self._counted[side.quota] += sign * side.counts
+                quotas.setdefault(side.quota, 0)
+        if record is not None and record.counted:
+            was_counted = before is not None and before.counted
+            had = before.size if before is not None else 0
+            if (before is None or was_counted) and not self._adopts:
+                quotas[record.quota] += max(0, record.size - had)
+
+    def _note_server(self, key: RecordKey, after: Item | None) -> None:
+        """A server of a holder on a host (``HOST#`` under its owner), or of a VM on some GPUs of one."""
+        kind, _, owner = key[0].partition("#")
+        if kind == "HOLDER" and key[1].startswith("HOST#"):
+            host, gpus = key[1].removeprefix("HOST#"), WHOLE
+        elif kind == "VMRUN" and key[1] == "SERVER" and after is not None:
+            host, gpus = after["host"]["S"], int(after["gpus"]["N"])
+        else:
+            return
+        if after is None:
+            self._servers.pop((owner, host), None)
+            return
+        gone_at = int(after["gone_at"]["N"]) if "gone_at" in after else None
+        if (known := self._servers.get((owner, host))) is not None:
+            known.gone_at = gone_at
+            return
+        record = next((r for r in self.records.values() if r.server_owner == owner), None)
+        held = {d: m for d, m in record.holds.items() if d in self._stood[host]} if record else {}
+        self._servers[owner, host] = _Server(frozenset(held), gpus, kind == "VMRUN", gone_at)
+        if not self._adopts and all(gpus & ~mask for mask in held.values()):
+            self._tell(f"a server of {owner} was pinned on {host}, which it does not hold")
+
+    # Judging.
+
+    def _judge_domain(self, domain: Domain) -> None:
+        """The pod shows exactly what records list, and nothing twice."""
+        owners = self._owners.get(domain[:2], {}).get(domain[2], {})
+        listed = {self.records[key].tag: mask for key, mask in self._listed[domain].items()}
+        if owners != listed or len(listed) != len(self._listed[domain]):
+            self._tell(f"{domain}: the pod shows {owners}, records list {dict(self._listed[domain])}")
+        taken = 0
+        for mask in owners.values():
+            if mask & taken or not mask:
+                self._tell(f"{domain}: a host has two owners, {owners}")
+            taken |= mask
+
+    def _judge_hands(self, effects: Sequence[Effect]) -> None:
+        """What changed hands with one write: taken only where it may be, given back only when it is empty."""
+        given: defaultdict[Domain, int] = defaultdict(int)
+        taken: defaultdict[Domain, int] = defaultdict(int)
+        for effect in effects:
+            for domain, mask in effect.lost.items():
+                given[domain] |= mask
+            for domain, mask in effect.gained.items():
+                taken[domain] |= mask
+        for effect in effects if not self._adopts else ():
+            self._judge_gain(effect.holder, effect.gained, given)
+        for domain, mask in given.items():
+            if mask & ~taken[domain]:
+                self._judge_left_behind(domain, mask & ~taken[domain])
+
+    def _judge_gain(self, key: RecordKey, gained: Mapping[Domain, int], given: Mapping[Domain, int]) -> None:
+        if gained and key[1].startswith(RESERVATION):
+            pods, positions = {d[:2] for d in gained}, sorted(d[2] for d in gained)
+            if len(pods) != 1 or positions != list(range(positions[0], positions[0] + len(positions))):
+                self._tell(f"{key} owns {sorted(gained)}, which is no row of one pod")
+        for domain, mask in gained.items():
+            hardware = self.hardware.get(domain[:2], Hardware(0))
+            if mask == WHOLE:
+                if not hardware.is_complete(domain[2]):
+                    self._tell(f"{key} got {domain}, which is not for sale")
+            elif mask & ~hardware.usable(domain[2]) & ~given.get(domain, 0):
+                self._tell(f"{key} got hosts of {domain} that are not for sale")
+
+    def _judge_move(self, key: RecordKey, before: Record | None, record: Record | None) -> None:
+        if self._adopts:
+            self.existed.add(key)
+            return
+        if before is None:
+            assert record is not None
+            if key in self.existed:
+                self._tell(f"{key} was there before, and appears again")
+            self.existed.add(key)
+            if work := self._work():
+                work.created.append(key)
+                if len(work.created) > 1:
+                    self._tell(f"one {work.name} made {work.created}")
+            if record.status != BEGINS[record.kind]:
+                self._tell(f"{key} begins as {record.status}")
+            return
+        after = record.status if record else "gone"
+        if after != before.status and after not in MOVES[before.status]:
+            self._tell(f"{key} went from {before.status} to {after}")
+        ends = record is None or record.ended or record.status == DESTROYED
+        if ends and not before.ended and key not in self.asked_to_end:
+            self._tell(f"{key} is gone, and nobody asked for that")
+        if (
+            record is not None
+            and before.revision >= record.revision
+            and record.kind == CLAIM
+            and not record.ended
+        ):
+            self._tell(f"{key}: revision {before.revision} became {record.revision}")
+
+    def _judge_quota(self, quota: RecordKey, added: int) -> None:
+        limit, used = self._quotas.get(quota, (0, 0))
+        if used != self._counted[quota]:
+            self._tell(f"{quota} says {used}, its holders have {self._counted[quota]}")
+        if added > 0 and used > limit:
+            self._tell(f"{quota}: {added} more were accepted, {used} of {limit} are used now")
+
+    def _judge_left_behind(self, domain: Domain, mask: int) -> None:
+        """Nobody's server stays on what became free.
+
+        But for VMs' that are still leaving while other VMs have the rest of the node: whoever comes next is a
+        VM, and VMs wait for each other's GPUs. What could be anybody's has to be empty.
+        """
+        now, shared = self._now(), bool(self._owners.get(domain[:2], {}).get(domain[2]))
+        for (owner, host), server in self._servers.items():
+            concerned = domain in server.domains and server.gpus & mask and server.lives(now)
+            if concerned and not (shared and server.of_vm):
+                self._tell(f"{domain} was given back, and the server of {owner} stays on {host}")
+
+
+def plain(effect: Effect | Observed) -> list[Any]:
+    """An effect in plain values, for records."""
+    if isinstance(effect, Observed):
+        return [effect.tick, list(effect.pod), effect.hardware.version]
+    return [effect.tick, list(effect.holder), effect.revision, sorted(effect.gained), sorted(effect.lost)]

@@ -1,0 +1,83 @@
+"""How a bug is planted: a named patch, in memory and for the time of a test."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from tests.workflow import definitions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Plant = Callable[["Patches"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """A mistake: what it is called, what it does, and how it is made."""
+
+    name: str
+    what: str
+    plant: Plant
+
+
+class Patches:
+    """Replaces attributes until it is left."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+
+    def wrap(self, owner: Any, name: str, wrapper: Callable[[Any], Any]) -> None:
+        """Replace a function by what ``wrapper`` makes of it."""
+        self.replace(owner, name, wrapper(getattr(owner, name)))
+
+    def replace(self, owner: Any, name: str, value: Any) -> None:
+        """Replace an attribute."""
+        self._stack.enter_context(patch.object(owner, name, value))
+
+    def close(self) -> None:
+        """Put everything back."""
+        self._stack.close()
+
+
+@contextmanager
+def planted(bug: Bug | None) -> Iterator[None]:
+    """The product with a bug, or as it is."""
+    patches = Patches()
+    try:
+        if bug is not None:
+            bug.plant(patches)
+        # Handlers hold the steps that they were loaded with.
+        definitions.step.cache_clear()
+        yield
+    finally:
+        patches.close()
+        definitions.step.cache_clear()
+
+
+def under(change: Callable[[str], str]) -> Callable[[Any], Any]:
+    """The same write under another condition; values that nobody uses any more are left out."""
+
+    def wrapper(build: Any) -> Any:
+        def built(*arguments: Any, **more: Any) -> Any:
+            write = build(*arguments, **more)
+            condition = change(write.condition or "") or None
+            used = f"{condition} {getattr(write, 'update', '')}"
+            return replace(
+                write,
+                condition=condition,
+                names={name: text for name, text in write.names.items() if name in used},
+                values={name: value for name, value in write.values.items() if name in used},
+            )
+
+        return built
+
+    return wrapper
+
+
+def without(part: str) -> Callable[[str], str]:
+    """Drop every term that has this in it."""
+    return lambda condition: " AND ".join(term for term in condition.split(" AND ") if part not in term)

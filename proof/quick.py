@@ -1,0 +1,48 @@
+"""The quick form: a thousand seeds, the shorter interleavings, every single crash, every planted bug."""
+
+from __future__ import annotations
+
+import time
+from math import inf
+from typing import Final
+
+from proof import interleavings
+from proof.bugs import BUGS
+from proof.campaign import (
+    Workers,
+    find_bug,
+    run_crashes,
+    run_schedules,
+    run_seeds,
+    schedule_tasks,
+    seed_tasks,
+)
+from proof.crashes import STORIES
+
+SEEDS: Final = 1_000
+SEEDS_A_BUG_MAX: Final = 400
+
+
+def run(jobs: int) -> int:
+    """Run it all and tell; 1 when something does not hold."""
+    begun = time.monotonic()
+    problems: list[str] = []
+    with Workers(jobs, inf) as workers:
+        total, _ = workers.add_up(run_seeds, list(seed_tasks(0, SEEDS)))
+        problems += total.problems
+        print(f"{total.runs} seeds, {total.counts['client operations']} client operations")
+        blocks = (*interleavings.PAIRS, *interleavings.TRIPLES)
+        total, _ = workers.add_up(run_schedules, [task for block in blocks for task in schedule_tasks(block)])
+        problems += total.problems
+        print(f"{total.runs} interleavings")
+        total, _ = workers.add_up(run_crashes, [(story, False, 0, 1) for story in STORIES])
+        problems += total.problems
+        print(f"{total.runs} crash points")
+        for _, found in workers.do(find_bug, [(place, SEEDS_A_BUG_MAX) for place in range(len(BUGS))]):
+            if found.seeds is None:
+                problems.append(f"the planted bug {found.bug} was not found in {SEEDS_A_BUG_MAX} seeds")
+        print(f"{len(BUGS)} planted bugs")
+    for problem in problems:
+        print(f"VIOLATION {problem}")
+    print(f"{len(problems)} violations, {time.monotonic() - begun:.0f} s")
+    return 1 if problems else 0

@@ -1,0 +1,94 @@
+"""Writes docs/proof.md from the sections in ``proof/results``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.results import ROOT, Section, all_sections
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPORT: Final = ROOT / "docs" / "proof.md"
+
+_HEAD: Final = """\
+# Proof
+
+What this service promises, and what was done to find out whether it keeps it. All figures are written by the
+commands that found them: `make prove` goes on where it stopped, adds up, and writes this page. Each section
+names the version of the code (a digest of the product's files) that it was found with; what was found with
+another one is not added up.
+
+| command | does |
+|---|---|
+| `make prove` | the full form, for an hour or for `MINUTES=`, on two processes or on `JOBS=` |
+| `make prove QUICK=1` | the quick form, which `make test` runs as well |
+| `make prove SEED=17` | one seed again; `HISTORY=file` writes down all that happened in it |
+| `make prove REPORT=1` | only writes this page |
+
+## What is promised, and where it is checked
+
+| promise | checked |
+|---|---|
+| No domain, host or GPU has two holders | after every write: pods show what records list, no host twice |
+| What was acknowledged is there, or was ended on request | at every answer and write, by lists in the end |
+| No capacity is held by a dead holder, none is leaked | after every write; a clean slate in the end |
+| One idempotency key, one holder | at every record that appears |
+| Quotas are exact, no acceptance goes beyond a limit | after every write that touches one |
+| A reservation is a row of complete racks in service | at every acceptance |
+| Every holder settles | in bounded time once faults end |
+| The sync never frees, moves or forgets held hardware | after every write of hardware |
+| Servers run only on hardware that their holder owns | at every pin, at every release |
+| Clients see one order of events | a linearizability checker over what they saw, pod by pod |
+
+## What this does not prove
+
+- How AWS behaves. The tables are an in-memory DynamoDB, the state machines an interpreter of their
+  definitions. The contract suite holds the first against other implementations, and against the service
+  where an endpoint is given.
+- What no run came across. Interleavings and crash points are complete for what they list; the simulation
+  draws.
+- Anything about the host provider of a real region beyond its contract, about networks, roles and throughput.
+"""
+
+
+def write() -> None:
+    """Write the page."""
+    REPORT.write_text(text(all_sections()))
+
+
+def text(sections: list[Section]) -> str:
+    """The page."""
+    parts = [_HEAD]
+    parts += ["\n".join(_section(section)) for section in sections]
+    return "\n".join(part.rstrip() + "\n" for part in parts)
+
+
+def _section(section: Section) -> Iterator[str]:
+    yield f"## {section.title}"
+    yield ""
+    if section.version:
+        yield f"*Found with version `{section.version}` of the code.*"
+        yield ""
+    for paragraph in section.text:
+        yield paragraph
+        yield ""
+    if section.figures:
+        yield from _table(["", ""], [[label, figure] for label, figure in section.figures.items()])
+        yield ""
+    for table in section.tables:
+        yield from _table(table["header"], table["rows"])
+        yield ""
+
+
+def _table(header: list[str], rows: list[list[Any]]) -> Iterator[str]:
+    yield f"| {' | '.join(header)} |".replace("|  |  |", "| | |")
+    yield "|" + "---|" * len(header)
+    for row in rows:
+        yield f"| {' | '.join(_cell(cell) for cell in row)} |"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value).replace("|", "\\|").replace("\n", " ")

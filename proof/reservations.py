@@ -1,0 +1,197 @@
+"""Clients of the reservations API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.errors import InsufficientCapacity, NotFound
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.services.observation import Observed
+from gpu_capacity.services.read_reservations import (
+    ReservationFilter,
+    UnitFilter,
+    get_reservation,
+    list_reservation_units,
+    list_reservations,
+)
+from proof.faults import Kind
+from proof.fleet import REGIONS
+from proof.items import RESERVATION
+from proof.visible import Offered, Refused, Seen
+from tests.support.world import PROJECT, request
+
+if TYPE_CHECKING:
+    from gpu_capacity.services.create_reservation import ReservationRequest
+    from proof.faults import Work
+    from proof.items import RecordKey
+    from proof.tenants import Tenant
+
+COUNTS: Final = (1, 1, 1, 2, 2, 3, 4)
+_ACTIONS: Final = (
+    ("create", 8),
+    ("create again", 2),
+    ("delete", 5),
+    ("get", 4),
+    ("list", 2),
+    ("dry run", 2),
+    ("units", 1),
+)
+NOWHERE: Final[frozenset[str]] = frozenset()
+
+
+class Reservations:
+    """See ``Api``."""
+
+    kind = RESERVATION
+
+    def act(self, who: Tenant) -> None:
+        names, weights = zip(*_ACTIONS, strict=True)
+        holder = who.one_of(RESERVATION)
+        match who.draw.choices(names, weights)[0]:
+            case "delete" if holder:
+                self.end(who, holder)
+            case "get" if holder:
+                self._get(who, holder)
+            case "list":
+                self.look(who)
+            case "dry run":
+                self.create(who, self._request(who), None, dry_run=True)
+            case "units":
+                who.office.ask(
+                    who.name,
+                    "list_reservation_units",
+                    (),
+                    lambda s: list_reservation_units(s, who.caller, UnitFilter()),
+                    lambda _answer, _work: None,
+                )
+            case "create again" if who.book.keys:
+                self._create_again(who)
+            case _:
+                self._create_new(who)
+
+    def look(self, who: Tenant) -> list[RecordKey]:
+        known = [holder for holder in who.book.known if holder[1].startswith(RESERVATION)]
+        found: list[RecordKey] = []
+
+        def read(answer: Any, work: Work) -> None:
+            if isinstance(answer, list):
+                there = {self._saw(who, observed, work) for observed in answer}
+                found.extend(sorted(there))
+                work.seen += [Seen(holder, holds=False) for holder in known if holder not in there]
+
+        who.office.ask(
+            who.name,
+            "list_reservations",
+            (),
+            lambda s: list_reservations(s, who.caller, ReservationFilter()),
+            read,
+        )
+        return found
+
+    def end(self, who: Tenant, holder: RecordKey) -> None:
+        who.office.ledger.asked_to_end.add(holder)
+
+        def read(answer: Any, work: Work) -> None:
+            if isinstance(answer, NotFound):
+                work.seen.append(Seen(holder, holds=False))
+
+        who.insist(
+            lambda: who.office.ask(
+                who.name,
+                "delete_reservation",
+                holder,
+                lambda s: delete_reservation(s, who.caller, _id(holder), NOWHERE),
+                read,
+            )
+        )
+
+    def _get(self, who: Tenant, holder: RecordKey) -> None:
+        def read(answer: Any, work: Work) -> None:
+            if isinstance(answer, NotFound):
+                work.seen.append(Seen(holder, holds=False))
+            elif isinstance(answer, Observed):
+                self._saw(who, answer, work)
+
+        who.office.ask(
+            who.name,
+            "get_reservation",
+            holder,
+            lambda s: get_reservation(s, who.caller, _id(holder), NOWHERE),
+            read,
+        )
+
+    def _create_new(self, who: Tenant) -> None:
+        wanted, key = self._request(who), None
+        if who.draw.random() < 0.6:
+            key = f"key-{len(who.book.keys)}"
+            who.book.keys.append((key, wanted))
+        self._create_with(who, wanted, key)
+
+    def _create_again(self, who: Tenant) -> None:
+        """A key is used again: by a program that died, or by mistake for something else."""
+        key, wanted = who.draw.choice(who.book.keys)
+        if who.draw.random() < 0.2:
+            wanted = self._request(who)
+        self._create_with(who, wanted, key)
+
+    def _create_with(self, who: Tenant, wanted: ReservationRequest, key: str | None) -> None:
+        cloud = who.office.cloud
+        if key is not None and cloud.weather.chance(cloud.weather.share):
+            # An impatient client, or a proxy: the same request is under way twice.
+            cloud.weather.count(Kind.DUPLICATE)
+            cloud.turns.spawn(
+                f"{who.name} again",
+                lambda: self.create(who, wanted, key),
+                who.draw.choice((0, 0, 20, 500, 2_000)),
+            )
+        if key is None:
+            self.create(who, wanted, None)
+        else:
+            who.insist(lambda: self.create(who, wanted, key))
+
+    def create(
+        self, who: Tenant, wanted: ReservationRequest, key: str | None, *, dry_run: bool = False
+    ) -> Work:
+        """Reserve, or with ``dry_run`` ask what could be had."""
+
+        def read(answer: Any, work: Work) -> None:
+            if isinstance(answer, InsufficientCapacity):
+                work.seen.append(Refused(wanted.region_id, wanted.count))
+            elif dry_run and isinstance(answer, Observed):
+                placement = answer.reservation.placement
+                assert placement is not None
+                pod = (wanted.region_id, placement.pod_id)
+                work.seen.append(Offered(tuple((*pod, position) for position in placement.positions)))
+            elif isinstance(answer, Observed):
+                holder = self._saw(who, answer, work)
+                who.office.acknowledged(who.book, holder)
+                if answer.reservation.count != wanted.count:
+                    who.office.tell(f"{holder} has {answer.reservation.count} units for {wanted.count}")
+
+        return who.office.ask(
+            who.name,
+            "create_reservation" if not dry_run else "dry_run",
+            (wanted.region_id, wanted.count, wanted.name, key),
+            lambda s: create_reservation(s, who.caller, wanted, idempotency_key=key, dry_run=dry_run),
+            read,
+        )
+
+    def _request(self, who: Tenant) -> ReservationRequest:
+        return request(
+            who.draw.choice(COUNTS),
+            organization_id=who.book.organization,
+            project_id=PROJECT,
+            region_id=who.draw.choice(REGIONS),
+            name=f"training-{who.draw.randrange(3)}",
+        )
+
+    def _saw(self, who: Tenant, observed: Observed, work: Work) -> RecordKey:
+        reservation = observed.reservation
+        holder = (f"ORG#{reservation.organization_id}", RESERVATION + reservation.id)
+        work.seen.append(Seen(holder, holds=reservation.placement is not None))
+        return holder
+
+
+def _id(holder: RecordKey) -> str:
+    return holder[1].removeprefix(RESERVATION)

@@ -1,0 +1,153 @@
+"""What was added up, as sections of the report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.bugs import BUGS
+from proof.faults import Kind
+from proof.results import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from proof.sensitivity import Detection
+
+_SIMULATION: Final = """\
+Clients of all APIs, workflows, schedules and hardware over the real use cases, stores and state machines,
+and the in-memory DynamoDB that the contract suite holds. At every storage call others may go first, and
+anything may go wrong. After every write the ledger looks whether pods, records, quotas, hardware and
+servers agree; in the end everything settles, is ended, and leaves a clean slate; and what clients saw has
+an order for every pod."""
+
+_INTERLEAVINGS: Final = """\
+Every order of the storage calls of two or three operations (claim, release, delete, sync, fill) up to the
+write that decides, on one pod where each takes or gives what another wants."""
+
+_CRASHES: Final = """\
+Every side effect of these stories with the function killed before it, killed after it (committed, and
+nobody knows), and with the effect done twice; and every two of them. Afterwards all is settled, and when
+everything is ended, a clean slate."""
+
+_PLANTED: Final = """\
+A proof that finds nothing where something is wrong proves nothing. Each of these mistakes is made in the
+product, in memory, and the simulation runs from seed 0 until it notices."""
+
+
+def simulation(raw: dict[str, Any]) -> Section:
+    """Seeds so far."""
+    counts: Mapping[str, int] = raw["counts"]
+    operations, faulted = counts["client operations"], counts["faulted operations"]
+    seconds = max(raw["seconds"], 1)
+    return Section(
+        title="Simulation with faults",
+        order=10,
+        text=[_SIMULATION, "Each seed is replayed byte for byte by `make prove SEED=<seed>`."],
+        figures={
+            "seeds": raw["seeds"],
+            "client operations": operations,
+            "of them faulted": f"{faulted} ({100 * faulted / max(operations, 1):.1f} %)",
+            "storage calls": counts["storage calls"],
+            "writes, each checked": counts["writes"],
+            "workflow executions": counts["executions"],
+            "virtual hours": counts["virtual seconds"] // 3600,
+            "violations": raw["violated"],
+            "client operations a second": f"{operations / seconds:.0f} on {raw['jobs']} processes",
+            "client operations with earlier versions of the code": raw["earlier"],
+        },
+        tables=[
+            {
+                "header": ["fault", "times"],
+                "rows": [[kind.value, raw["faults"].get(kind.value, 0)] for kind in Kind],
+            },
+            *_problems(raw["problems"]),
+        ],
+        raw=raw,
+    )
+
+
+def schedules(raw: dict[str, Any]) -> Section:
+    """Interleavings so far."""
+    blocks: Mapping[str, int] = raw["blocks"]
+    by_turns: dict[str, list[int]] = {}
+    for title, size in blocks.items():
+        by_turns.setdefault(title.split(": ")[0], []).append(size)
+    return Section(
+        title="All interleavings",
+        order=20,
+        text=[_INTERLEAVINGS],
+        figures={
+            "schedules": sum(blocks.values()),
+            **{
+                f"{turns}: groups, each with all its schedules": f"{len(sizes)} times {sizes[0]:,}"
+                for turns, sizes in sorted(by_turns.items())
+            },
+            "violations": raw["violated"],
+        },
+        tables=_problems(raw["problems"]),
+        raw=raw,
+    )
+
+
+def crashes(raw: dict[str, Any]) -> Section:
+    """Crash points so far."""
+    singles, pairs = raw["single"], raw["double"]
+    return Section(
+        title="Crash points",
+        order=30,
+        text=[_CRASHES],
+        figures={
+            "single faults": sum(singles.values()),
+            "pairs of faults": sum(pairs.values()),
+            "violations": raw["violated"],
+        },
+        tables=[
+            {
+                "header": ["story", "side effects", "single faults", "pairs"],
+                "rows": [
+                    [story, len(effects), singles.get(story, 0), pairs.get(story, 0) or "not yet"]
+                    for story, effects in raw["effects"].items()
+                ],
+            },
+            {
+                "header": ["story", "side effects by function"],
+                "rows": [[story, _counted(effects)] for story, effects in raw["effects"].items()],
+            },
+            *_problems(raw["problems"]),
+        ],
+        raw=raw,
+    )
+
+
+def planted(detections: list[Detection], seeds_max: int) -> Section:
+    """Which bugs were found."""
+    what = {bug.name: bug.what for bug in BUGS}
+    found = [d for d in detections if d.seeds is not None]
+    return Section(
+        title="Planted bugs",
+        order=40,
+        text=[_PLANTED],
+        figures={"planted": len(BUGS), "found": len(found), "seeds tried at most": seeds_max},
+        tables=[
+            {
+                "header": ["bug", "what it does", "found after seeds", "first sign"],
+                "rows": [
+                    [
+                        f"`{d.bug}`",
+                        what[d.bug],
+                        "not found" if d.seeds is None else d.seeds,
+                        d.sign,
+                    ]
+                    for d in detections
+                ],
+            }
+        ],
+    )
+
+
+def _problems(problems: list[str]) -> list[dict[str, Any]]:
+    return [{"header": ["violation"], "rows": [[problem[:400]] for problem in problems]}] if problems else []
+
+
+def _counted(effects: list[str]) -> str:
+    return ", ".join(f"{name} {effects.count(name)}" for name in dict.fromkeys(effects))

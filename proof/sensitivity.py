@@ -1,0 +1,46 @@
+"""Plants each bug and counts the seeds until something notices."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from proof.planting import Bug, planted
+from proof.simulation import simulate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from proof.turns import Crew
+
+SEEDS_MAX: Final = 2_000
+SIGN_CHARACTERS_MAX: Final = 120
+_KEYS: Final = re.compile(
+    r"\{[^{}]*\}|\('ORG#[^)]*\)|'[0-9a-f]{16}'|[0-9a-f]{8}-[0-9a-f-]{27}(-\d+)*|\[[^\]]*\]"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Detection:
+    """A bug by its name, and after how many seeds it was noticed (``None``: not at all) and by what."""
+
+    bug: str
+    seeds: int | None
+    sign: str
+
+
+def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
+    """Run seeds until one of them shows a violation."""
+    with planted(bug):
+        for number, seed in enumerate(seeds, 1):
+            if problems := simulate(seed, crew).violations:
+                return Detection(bug.name, number, _in_short(problems[0]))
+    return Detection(bug.name, None, "")
+
+
+def _in_short(problem: str) -> str:
+    """The violation without the names of what it was found in; of a stack trace the last line."""
+    line = problem.strip().splitlines()[-1]
+    line = _KEYS.sub("…", line)
+    return line if len(line) <= SIGN_CHARACTERS_MAX else line[:SIGN_CHARACTERS_MAX] + "…"

@@ -1,0 +1,297 @@
+"""One seed: a world is made, everything happens in it, nothing goes wrong any more, all is taken back.
+
+make the world → clients, schedules and hardware, with faults → heal and settle → look → end everything
+→ settle → a clean slate
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.audits import findings
+from proof.claims import Claims
+from proof.cloud import Cloud
+from proof.faults import CALM, Kind
+from proof.fleet import Fleet
+from proof.ledger import Ledger, plain
+from proof.reservations import Reservations
+from proof.temper import draw_temper
+from proof.tenants import ORGANIZATIONS, Book, Office, Tenant
+from proof.visible import judge
+from tests.support.world import ORGANIZATION
+
+if TYPE_CHECKING:
+    from proof.faults import Work
+    from proof.temper import Temper
+    from proof.tenants import Api
+    from proof.turns import Crew
+
+SETTLE_ROUNDS_MAX: Final = 14
+"""Of reconcile and filler. Reconcile restarts what failed n times after 2^n minutes, 32 at most."""
+
+PATIENCE_MS, PATIENCE_ROUNDS_MAX = 200_000, 100
+"""How long everybody may go on before schedules come round, and how often they do."""
+
+UNSETTLED: Final = frozenset({"pending", "provisioning", "deprovisioning", "STATUS_DELETING"})
+
+
+@dataclass
+class Outcome:
+    """What came of a seed.
+
+    Attributes:
+        seed: which one.
+        violations: everything that is wrong; empty when all is well.
+        counts: how much was done: client operations, faulted ones, storage calls, and so on.
+        faults: how often each kind of fault took effect.
+        history: the whole run as bytes, when it was asked for.
+    """
+
+    seed: int
+    violations: list[str]
+    counts: Counter[str]
+    faults: Counter[str]
+    history: bytes = b""
+    answers: Counter[str] = field(default_factory=Counter)
+
+
+class Simulation:
+    """A run of one seed."""
+
+    def __init__(self, seed: int, crew: Crew, temper: Temper | None = None) -> None:
+        self.draw = random.Random(f"simulation-{seed}")
+        self.violations: list[str] = []
+        self.temper = temper or draw_temper(self.draw)
+        self.fleet = Fleet(self.temper.shape)
+        self.cloud = Cloud(seed, crew, self.temper)
+        self.ledger = Ledger(self.cloud.tick, self.cloud.clock.now, self._work, self.tell)
+        self.cloud.db.watch(self.ledger)
+        self.office = Office(self.cloud, self.ledger, self.tell)
+        self.apis: tuple[Api, ...] = (Reservations(), Claims())
+        self.books = {organization: Book(organization) for organization in ORGANIZATIONS}
+
+    def run(self) -> None:
+        """From an empty world to a clean slate."""
+        self._begin()
+        self.chaos()
+        self.cloud.heal()
+        self.fleet.repair()
+        self._settle()
+        self._look()
+        self._check("after everything settled")
+        self._end()
+        self._settle()
+        self._check("in the end")
+        self._clean_slate()
+        for problem in judge(self.ledger, self.office.works):
+            self.tell(problem)
+
+    def tell(self, problem: str) -> None:
+        """Note a violation; the run is not worth going on with."""
+        self.violations.append(problem)
+        self.cloud.turns.stop()
+
+    # The parts of a run.
+
+    def _begin(self) -> None:
+        self.cloud.synchronize(self.fleet.publish())
+        if self.temper.limits:
+            self.cloud.limit(ORGANIZATION, "GB300", self.draw.randrange(2, 9))
+            self.cloud.limit(ORGANIZATION, "instances", self.draw.randrange(2, 13))
+        self.cloud.weather.share = self.temper.share
+
+    def chaos(self) -> None:
+        """Everything happens, and anything may go wrong."""
+        turns, temper = self.cloud.turns, self.temper
+        for number in range(temper.clients):
+            book = self.books[ORGANIZATIONS[number % 3 % 2]]
+            who = Tenant(f"client {number}", self.office, book, random.Random(self.draw.random()))
+            turns.spawn(who.name, partial(self._live, who), self.draw.choice(temper.thinking_ms))
+        for name, run, every_ms in zip(
+            ("reconcile", "fill", "sync"),
+            (self.cloud.reconcile, self.cloud.fill, self._synchronize),
+            temper.every_ms,
+            strict=True,
+        ):
+            self._schedule(name, run, every_ms)
+        if self.draw.random() < 0.3:
+            turns.spawn("operator", self._change_limit, self.draw.randrange(temper.chaos_ms // 2))
+        turns.run(self.cloud.clock.now_ms() + temper.chaos_ms)
+
+    def _live(self, who: Tenant) -> None:
+        for _ in range(self.draw.randrange(2, self.temper.operations)):
+            self.draw.choice(self.apis).act(who)
+            self.cloud.turns.sleep(self.draw.choice(self.temper.thinking_ms))
+        if self.draw.random() < 0.5:
+            # Half of them tidy up.
+            for holder in [h for h in who.book.known if h not in self.ledger.asked_to_end]:
+                next(api for api in self.apis if holder[1].startswith(api.kind)).end(who, holder)
+
+    def _schedule(self, name: str, run: Any, every_ms: int) -> None:
+        """Invocations by schedule: some late, some killed, and now and then two at a time."""
+        for after_ms in range(self.draw.randrange(every_ms), self.temper.chaos_ms, every_ms):
+            self.cloud.turns.spawn(
+                name, partial(self.cloud.endure, run), after_ms + self.draw.randrange(3_000)
+            )
+
+    def _synchronize(self) -> None:
+        for _ in range(self.draw.randrange(1, self.temper.changes + 1)):
+            self.fleet.change(self.draw)
+        if self.cloud.weather.chance(0.3):
+            self.cloud.weather.count(Kind.POISON)
+            if not self.cloud.synchronize(self.fleet.poison(self.draw, self.cloud.accepted)):
+                self.tell("a poisonous document was applied")
+        self.cloud.synchronize(self.fleet.publish())
+
+    def _change_limit(self) -> None:
+        subject = self.draw.choice(("GB300", "instances"))
+        organization = self.draw.choice(ORGANIZATIONS)
+        self.cloud.endure(lambda: self.cloud.limit(organization, subject, self.draw.randrange(1, 12)))
+
+    def _settle(self) -> None:
+        """The schedules go on until nobody has anything left to do."""
+        cloud = self.cloud
+        document = self.fleet.publish()
+        cloud.turns.spawn("sync", lambda: cloud.synchronize(document))
+        for number in range(SETTLE_ROUNDS_MAX):
+            self.go_on()
+            left = self._unsettled()
+            if number and not left:
+                return
+            cloud.clock.advance(60 << min(number, 5))
+            cloud.turns.spawn("fill", cloud.fill)
+            if left:
+                cloud.turns.spawn("reconcile", cloud.reconcile)
+        self.go_on()
+        if left := self._unsettled():
+            self.tell(f"never settled: {left}")
+
+    def go_on(self) -> None:
+        """Let everybody go on to the end.
+
+        Raises:
+            Violated: something did not hold.
+        """
+        turns, clock = self.cloud.turns, self.cloud.clock
+        for _ in range(PATIENCE_ROUNDS_MAX):
+            turns.run(clock.now_ms() + PATIENCE_MS)
+            if turns.idle or turns.defects or self.violations:
+                break
+            # An execution may wait for another one that was never started: schedules go on meanwhile.
+            turns.spawn("reconcile", partial(self.cloud.endure, self.cloud.reconcile))
+        else:
+            self.tell("executions never end")
+        if self.cloud.turns.defects and not self.violations:
+            self.violations += self.cloud.turns.defects
+        if self.violations:
+            raise Violated
+
+    def _unsettled(self) -> list[str]:
+        return [
+            f"{key} {record.status}"
+            for key, record in sorted(self.ledger.records.items())
+            if record.unsettled or record.status in UNSETTLED
+        ]
+
+    def _look(self) -> None:
+        """Everybody lists everything, and finds what was acknowledged."""
+
+        def look(who: Tenant) -> None:
+            there = {holder for api in self.apis for holder in api.look(who)}
+            for holder in who.book.known:
+                if holder not in there and holder not in self.ledger.asked_to_end:
+                    self.tell(f"{holder} was acknowledged and is not there")
+            who.book.known |= dict.fromkeys(sorted(there))
+
+        self._by_everybody(look)
+
+    def _end(self) -> None:
+        def end(who: Tenant) -> None:
+            for api in self.apis:
+                for holder in api.look(who):
+                    api.end(who, holder)
+
+        self._by_everybody(end)
+
+    def _by_everybody(self, run: Any) -> None:
+        for organization, book in sorted(self.books.items()):
+            who = Tenant(CALM, self.office, book, self.draw)
+            self.cloud.turns.spawn(f"look {organization[:4]}", partial(run, who))
+        self.go_on()
+
+    # What has to hold when nothing is under way.
+
+    def _check(self, when: str) -> None:
+        for finding in findings(self.cloud.db, self.cloud.clock.now()):
+            self.tell(f"{when}: {finding}")
+        if running := self.cloud.executions.running():
+            self.tell(f"{when}: {running} executions run")
+        if self.violations:
+            raise Violated
+
+    def _clean_slate(self) -> None:
+        if owned := self.ledger.owned():
+            self.tell(f"in the end {owned} is owned")
+        if servers := self.ledger.living_servers():
+            self.tell(f"in the end there are servers {servers}")
+        if left := [key for key, record in self.ledger.records.items() if not record.ended]:
+            self.tell(f"in the end there are {left}")
+
+    def _work(self) -> Work | None:
+        actor = self.cloud.turns.current
+        return actor.operation if actor else None
+
+    def outcome(self, *, history: bool = False) -> Outcome:
+        """What came of it."""
+        works = self.office.works
+        counts: Counter[str] = Counter(
+            {
+                "client operations": len(works),
+                "faulted operations": sum(work.faulted for work in works),
+                "storage calls": sum(self.cloud.db.requests.values()),
+                "writes": self.ledger.writes,
+                "executions": len(self.cloud.executions),
+                "virtual seconds": self.cloud.clock.now() - 1_780_000_000,
+                "points": self.cloud.turns.points,
+            }
+        )
+        return Outcome(
+            self.cloud.seed,
+            self.violations + [d for d in self.cloud.turns.defects if d not in self.violations],
+            counts,
+            Counter({kind.value: n for kind, n in self.cloud.weather.counts.items()}),
+            self._history() if history else b"",
+            Counter(f"{work.name}: {work.answer}" for work in works),
+        )
+
+    def _history(self) -> bytes:
+        lines = [json.dumps(list(note)) for note in self.cloud.notes]
+        lines += [json.dumps(plain(effect)) for effect in self.ledger.effects]
+        return "\n".join(lines).encode()
+
+
+class Violated(Exception):
+    """Something does not hold; the run ends here."""
+
+
+def simulate(seed: int, crew: Crew, *, history: bool = False) -> Outcome:
+    """Run one seed."""
+    simulation = Simulation(seed, crew)
+    try:
+        simulation.run()
+    except Violated:
+        pass
+    finally:
+        simulation.cloud.turns.abandon()
+    return simulation.outcome(history=history)
+
+
+def digest(history: bytes) -> str:
+    """A history in 16 hex digits."""
+    return hashlib.sha256(history).hexdigest()[:16]

@@ -1,0 +1,260 @@
+"""The ports of the product as a platform with faults has them: clock, provider, workflows, events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
+from gpu_capacity.ports import PinOutcome, Server, ServerState, WorkflowState
+from proof.faults import Fault, Killed, Kind, Work
+from tests.fakes.state_machine import Execution, TaskError
+from tests.workflow.definitions import MACHINES, definition, step
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gpu_capacity.adapters.simulated_region import SimulatedRegion
+    from proof.cloud import Cloud
+    from tests.support.fakes import FakeClock
+
+_CALLS: Final = (
+    Kind.THROTTLED,
+    Kind.ERROR_500,
+    Kind.TIMEOUT_BEFORE,
+    Kind.TIMEOUT_AFTER,
+    Kind.RESET,
+    Kind.KILLED,
+)
+_PROVIDER: Final = (Kind.PARTLY_DONE,)
+TROUBLE_SECONDS_MAX: Final = 400
+"""Longer than the provisioning may take, so that some of it is given up."""
+
+_TROUBLES: Final = ("hangs", "fails", "stays")
+
+
+class SkewedClock:
+    """Runs as the true one does, and shows another time."""
+
+    def __init__(self, clock: FakeClock, skew_ms: int) -> None:
+        self._clock = clock
+        self._skew_ms = skew_ms
+
+    def now(self) -> int:
+        return self.now_ms() // 1000
+
+    def now_ms(self) -> int:
+        return self._clock.now_ms() + self._skew_ms
+
+
+class Silence:
+    """Telemetry that nobody reads."""
+
+    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
+        pass
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
+        pass
+
+    def info(self, message: str, **details: object) -> None:
+        pass
+
+    def warning(self, message: str, **details: object) -> None:
+        pass
+
+
+class Provider:
+    """The simulated region, with calls that are done in part and hosts that are in trouble.
+
+    A server on a host in trouble ``hangs`` on its way up, ``fails``, or ``stays`` when it is told to go.
+    """
+
+    def __init__(self, region: SimulatedRegion, cloud: Cloud) -> None:
+        self._region = region
+        self._clock = cloud.clock
+        self._turns = cloud.turns
+        self._weather = cloud.weather
+        self._troubles = cloud.troubles
+
+    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
+        outcome = self._region.pin(holder_id, region_id, host_id)
+        if outcome is PinOutcome.PINNED and self._weather.chance(self._weather.share / 2):
+            self._weather.count(Kind.STUCK)
+            trouble = _TROUBLES[self._weather.draw.randrange(len(_TROUBLES))]
+            seconds = self._weather.draw.randrange(10, TROUBLE_SECONDS_MAX)
+            self._troubles[host_id] = (trouble, self._clock.now() + seconds)
+        self._perhaps_half_way()
+        return outcome
+
+    def fence(self, holder_id: str) -> None:
+        self._region.fence(holder_id)
+        self._perhaps_half_way()
+
+    def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
+        going = [host_id for host_id in host_ids if self._trouble(host_id) != "stays"]
+        if len(going) > 1 and (fault := self._strike()):
+            self._region.delete(holder_id, going[: len(going) // 2])
+            self._weather.count(fault.kind, self._work())
+            raise ProviderUnavailable("half of it is done")
+        self._region.delete(holder_id, going)
+
+    def servers(self, holder_id: str) -> Sequence[Server]:
+        return [self._seen(server) for server in self._region.servers(holder_id)]
+
+    def _seen(self, server: Server) -> Server:
+        if server.state is ServerState.READY:
+            match self._trouble(server.host_id):
+                case "hangs":
+                    return Server(server.holder_id, server.host_id, ServerState.STARTING)
+                case "fails":
+                    return Server(server.holder_id, server.host_id, ServerState.FAILED, "in trouble")
+                case _:
+                    pass
+        return server
+
+    def _trouble(self, host_id: str) -> str:
+        trouble, until = self._troubles.get(host_id, ("", 0))
+        return trouble if self._clock.now() < until else ""
+
+    def _perhaps_half_way(self) -> None:
+        if fault := self._strike():
+            self._weather.count(fault.kind, self._work())
+            raise ProviderUnavailable("done, and the answer is lost")
+
+    def _strike(self) -> Fault | None:
+        return self._weather.strike(_PROVIDER, self._work())
+
+    def _work(self) -> Work | None:
+        actor = self._turns.current
+        work: Work | None = actor.operation if actor else None
+        return work
+
+
+class _Faulty:
+    """What the calls to other services have in common."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._turns = cloud.turns
+        self._weather = cloud.weather
+        self._note = cloud.note
+
+    def _call(self, run: Callable[[], Any], target: str, *, effect: bool = True) -> tuple[Any, Kind | None]:
+        """What came of it, and what the caller meets instead of it."""
+        self._turns.point()
+        actor = self._turns.current
+        work: Work | None = actor.operation if actor else None
+        fault = self._weather.strike(_CALLS, work, effect=effect)
+        self._note("call", target, fault.kind.value if fault else "")
+        if fault is None:
+            return run(), None
+        self._weather.count(fault.kind, work)
+        answer = run() if fault.after else None
+        if fault.kind is Kind.SENT_TWICE:
+            run()
+            return run(), None
+        if fault.kind is Kind.KILLED:
+            raise Killed
+        return answer, fault.kind
+
+
+class Workflows(_Faulty):
+    """Step Functions as an environment reaches it."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._executions = cloud.executions
+
+    def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
+        return bool(
+            self._answered(lambda: self._executions.start(machine, name, payload), f"start {machine}")
+        )
+
+    def state(self, machine: str, name: str) -> WorkflowState:
+        answer: WorkflowState = self._answered(
+            lambda: self._executions.state(name), f"state {machine}", effect=False
+        )
+        return answer
+
+    def stop(self, machine: str, name: str, cause: str) -> None:
+        self._answered(lambda: self._executions.stop(name), f"stop {machine}")
+
+    def _answered(self, run: Callable[[], Any], target: str, *, effect: bool = True) -> Any:
+        answer, kind = self._call(run, target, effect=effect)
+        if self._executions.down:
+            raise WorkflowUnavailable("down")
+        if kind is not None:
+            raise WorkflowUnavailable(kind.value)
+        return answer
+
+
+class Events(_Faulty):
+    """Asynchronous invocations as an environment sends them. Never raises; what is lost is lost."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._send = cloud.freed
+
+    def freed(self, zone: str) -> None:
+        self._call(lambda: self._send(zone), f"event {zone}")
+
+
+class Executions:
+    """Step Functions: runs the definitions, one actor an execution; with ``still`` none goes on."""
+
+    def __init__(self, cloud: Cloud, *, still: bool = False) -> None:
+        self._cloud = cloud
+        self._still = still
+        self.down = False
+        self._runs: dict[str, Execution] = {}
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
+        """Start, or find it running; false where the name was used and the execution is over."""
+        if self.down:
+            return False
+        if name in self._runs:
+            return self._runs[name].runs
+        turns = self._cloud.turns
+        execution = Execution(
+            definition(machine if machine in MACHINES else "settle"),
+            dict(payload),
+            self._invoke,
+            self._cloud.clock,
+            lambda seconds: turns.sleep(seconds * 1000),
+        )
+        self._runs[name] = execution
+        if not self._still:
+            turns.spawn(name, execution.run, self._cloud.draw.randrange(400))
+        return True
+
+    def state(self, name: str) -> WorkflowState:
+        """What became of an execution."""
+        if name not in self._runs:
+            return WorkflowState.ABSENT
+        return WorkflowState.RUNNING if self._runs[name].runs else WorkflowState.ENDED
+
+    def stop(self, name: str) -> None:
+        """Stop an execution if it runs."""
+        if name in self._runs:
+            self._runs[name].stop()
+
+    def running(self) -> int:
+        """How many executions run."""
+        return sum(execution.runs for execution in self._runs.values())
+
+    def _invoke(self, function: str, payload: dict[str, Any]) -> Any:
+        cloud = self._cloud
+        work = Work(function)
+
+        def run() -> Any:
+            return cloud.invoke("task", work, lambda e: step(function)(e.services, payload))
+
+        if cloud.weather.chance(cloud.weather.share / 2):
+            cloud.repeat_late(function, run, work)
+        try:
+            return run()
+        except CapacityError as error:
+            raise TaskError(type(error).__name__, str(error)) from error
+        except Killed as error:
+            raise TaskError("Lambda.Unknown", "killed") from error

@@ -1,0 +1,73 @@
+"""What kind of run a seed is: hot or slow, calm or stormy, with how much of what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from proof.fleet import CHICAGO, LONDON
+
+if TYPE_CHECKING:
+    from random import Random
+
+SHAPES: Final[tuple[dict[str, dict[str, int]], ...]] = (
+    {LONDON: {"lon1": 4, "lon2": 3}, CHICAGO: {"chi1": 3}},
+    {LONDON: {"lon1": 2, "lon2": 2, "lon3": 2}, CHICAGO: {"chi1": 2}},
+    {LONDON: {"lon1": 6}, CHICAGO: {"chi1": 1}},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Temper:
+    """Durations are milliseconds where nothing else is said; shares are of calls.
+
+    Attributes:
+        shape: racks by region and pod.
+        share: how often something goes wrong.
+        stickiness: how often whoever stopped last goes on.
+        clients, operations: how many there are, and how much each does, at most.
+        thinking_ms: how long clients may wait between two operations.
+        chaos_ms: how long everything may go wrong.
+        every_ms: the intervals of reconcile, filler and sync.
+        changes: what may happen to hardware between two looks at it, at most.
+        ready_seconds: how long a server takes to come up.
+        grace_seconds: how long a record may be unsettled before reconcile looks at it.
+        limits: whether an organization has quotas.
+        skewed: how many clocks are off.
+    """
+
+    shape: dict[str, dict[str, int]]
+    share: float
+    stickiness: float
+    clients: int
+    operations: int
+    thinking_ms: tuple[int, ...]
+    chaos_ms: int
+    every_ms: tuple[int, int, int]
+    changes: int
+    ready_seconds: int
+    grace_seconds: int
+    limits: bool
+    skewed: float
+
+
+def draw_temper(draw: Random) -> Temper:
+    """The kind of a run: two of three are hot, with everybody at everybody's throat."""
+    hot = draw.random() < 0.67
+    return Temper(
+        shape=draw.choice(SHAPES),
+        share=draw.choice((0.0, 0.04, 0.08, 0.15, 0.25)),
+        stickiness=draw.choice((0.0, 0.5, 0.9)),
+        clients=draw.randrange(2, 7),
+        operations=draw.randrange(3, 11),
+        thinking_ms=draw.choice(((0,), (0, 0, 40, 200), (0, 300, 3_000))) if hot else (0, 500, 4_000, 15_000),
+        chaos_ms=30_000 if hot else 200_000,
+        every_ms=draw.choice(((15_000, 12_000, 5_000), (25_000, 20_000, 20_000)))
+        if hot
+        else (60_000, 120_000, 80_000),
+        changes=draw.choice((1, 3, 6)),
+        ready_seconds=draw.choice((0, 0, 1, 4)) if hot else 20,
+        grace_seconds=draw.choice((2, 10)) if hot else 60,
+        limits=draw.random() < 0.7,
+        skewed=draw.choice((0.0, 0.3)),
+    )

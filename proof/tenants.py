@@ -1,0 +1,147 @@
+"""What the clients of all APIs have in common: who they are, what they know, and how they ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from gpu_capacity.errors import CapacityError, DoesNotFit, RequestRefused
+from proof.faults import Killed, Work
+from tests.support.world import ORGANIZATION, PROJECT, caller
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from gpu_capacity.access import Caller
+    from gpu_capacity.services.context import Services
+    from proof.cloud import Cloud
+    from proof.items import RecordKey
+    from proof.ledger import Ledger
+
+OTHER_ORGANIZATION: Final = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
+ORGANIZATIONS: Final = (ORGANIZATION, OTHER_ORGANIZATION)
+LOST: Final = "lost"
+
+
+@dataclass
+class Book:
+    """What the members of one organization know of what they have, together.
+
+    ``known`` are the holders that an answer told of, in that order; ``keys`` what each idempotency key or
+    chosen id was used for.
+    """
+
+    organization: str
+    known: dict[RecordKey, None] = field(default_factory=dict)
+    keys: list[tuple[str, Any]] = field(default_factory=list)
+
+
+class Office:
+    """Takes operations and sends them to the service; keeps what became of each."""
+
+    def __init__(self, cloud: Cloud, ledger: Ledger, tell: Callable[[str], None]) -> None:
+        self.cloud = cloud
+        self.ledger = ledger
+        self.works: list[Work] = []
+        self._tell = tell
+
+    def ask(
+        self,
+        client: str,
+        name: str,
+        request: tuple[Any, ...],
+        run: Callable[[Services], Any],
+        read: Callable[[Any, Work], None],
+    ) -> Work:
+        """One operation. ``read`` notes in the work what the answer, or the refusal, tells."""
+        work = Work(name, client, request, self.cloud.tick())
+        self.works.append(work)
+        self.cloud.note(name, repr(request), "")
+        answer: Any
+        try:
+            answer = self.cloud.invoke("api", work, lambda environment: run(environment.services))
+        except CapacityError as error:
+            answer = error
+        except Killed:
+            work.answer = LOST
+            return work
+        work.answered = self.cloud.tick()
+        work.answer = type(answer).__name__
+        read(answer, work)
+        self._judge(answer, work)
+        self.cloud.note(name, work.answer, repr(work.seen))
+        return work
+
+    def tell(self, problem: str) -> None:
+        """Note a violation."""
+        self._tell(problem)
+
+    def _judge(self, answer: object, work: Work) -> None:
+        """Whoever is told no has nothing, and whoever is told yes has something."""
+        if isinstance(answer, RequestRefused | DoesNotFit) and work.created:
+            self._tell(f"{work.name} {work.request} was refused with {answer} and made {work.created}")
+
+    def acknowledged(self, book: Book, holder: RecordKey) -> None:
+        """An answer told of a holder: it has to be there, or to have ended."""
+        if holder not in self.ledger.existed:
+            self._tell(f"{holder} was acknowledged and never recorded")
+        book.known.setdefault(holder)
+
+
+class Api(Protocol):
+    """The clients of one API: something to add when there is another one.
+
+    ``kind`` is what the sort keys of its records begin with.
+    """
+
+    kind: str
+
+    def act(self, who: Tenant) -> None:
+        """Do one thing that a client may do."""
+
+    def look(self, who: Tenant) -> list[RecordKey]:
+        """List everything; the holders that there are."""
+
+    def end(self, who: Tenant, holder: RecordKey) -> None:
+        """Ask for the end of a holder."""
+
+
+@dataclass
+class Tenant:
+    """A member of an organization with a line to the service."""
+
+    name: str
+    office: Office
+    book: Book
+    draw: Random
+
+    @property
+    def caller(self) -> Caller:
+        """Its token."""
+        return caller(
+            subject=f"user-of-{self.book.organization[:4]}",
+            organizations=frozenset({self.book.organization}),
+            projects=frozenset({PROJECT}),
+        )
+
+    def one_of(self, kind: str) -> RecordKey | None:
+        """A holder of a kind that an answer told of: mostly one of the latest whose end nobody asked for."""
+        known = [holder for holder in self.book.known if holder[1].startswith(kind)]
+        current = [holder for holder in known if holder not in self.office.ledger.asked_to_end][-3:]
+        if current and self.draw.random() < 0.85:
+            return self.draw.choice(current)
+        return self.draw.choice(known) if known else None
+
+    def insist(self, ask: Callable[[], Work], times: int = 3) -> Work:
+        """Ask again as long as nothing is wrong with the request, or nobody answers."""
+        work = ask()
+        for _ in range(times):
+            if work.answer != LOST and work.answer not in _AGAIN:
+                break
+            self.office.cloud.turns.sleep(self.draw.randrange(100, 4_000))
+            work = ask()
+        return work
+
+
+_AGAIN: Final = frozenset({"TryAgain", "RaceLost", "StorageUnavailable"})

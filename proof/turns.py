@@ -1,0 +1,232 @@
+"""Runs actors one at a time. At every point an actor may have to let others go first.
+
+Each actor runs in a thread of its own, because the code under test knows nothing of this and calls its
+database from deep within. Only one thread ever runs: whoever comes to a point draws who goes on and hands
+over, so a run follows from the draws alone. Time is virtual; it moves with every point, and where everybody
+sleeps it jumps to the first who wakes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+import traceback
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Run = Callable[[], object]
+    Choose = Callable[[Sequence["Actor"]], int]
+    """From those who could go on, in the order in which they stopped, to the place of the one that does."""
+
+
+class Abandoned(BaseException):
+    """The run is over before the actor is. Nothing in the product catches this."""
+
+
+class Actor:
+    """Somebody who does something, now or from ``wakes_ms`` on.
+
+    ``operation`` is what it works on, for records; ``points`` counts where it let others go first.
+    """
+
+    def __init__(self, name: str, run: Run, wakes_ms: int) -> None:
+        self.name = name
+        self.run = run
+        self.wakes_ms = wakes_ms
+        self.operation: Any = None
+        self.points = 0
+        self.thread: _Thread | None = None
+
+
+class Crew:
+    """Threads that outlive the actors they run: starting one costs more than a run of most actors."""
+
+    def __init__(self) -> None:
+        self._idle: list[_Thread] = []
+
+    def take(self) -> _Thread:
+        """A thread with nothing to do."""
+        return self._idle.pop() if self._idle else _Thread(self._idle.append)
+
+    def dismiss(self) -> None:
+        """End all threads."""
+        while self._idle:
+            self._idle.pop().give(None)
+
+
+class _Thread:
+    """Waits to be given work, does it, and gives itself back."""
+
+    def __init__(self, give_back: Callable[[_Thread], None]) -> None:
+        self.turn = threading.Lock()
+        self.turn.acquire()
+        self._work: Run | None = None
+        self._give_back = give_back
+        threading.Thread(target=self._live, daemon=True).start()
+
+    def give(self, work: Run | None) -> None:
+        """Begin this; with ``None`` end."""
+        self._work = work
+        self.turn.release()
+
+    def _live(self) -> None:
+        while True:
+            self.turn.acquire()
+            work, self._work = self._work, None
+            if work is None:
+                return
+            hand_over = work()
+            self._give_back(self)
+            hand_over()  # type: ignore[operator]
+
+
+class Turns:
+    """The actors of one run.
+
+    Args:
+        crew: where threads come from.
+        choose: draws who goes on.
+        now_ms: reads the clock.
+        advance_ms: moves it.
+        points_max: more of them mean that something spins.
+    """
+
+    def __init__(
+        self,
+        crew: Crew,
+        choose: Choose,
+        now_ms: Callable[[], int],
+        advance_ms: Callable[[int], None],
+        points_max: int = 100_000,
+    ) -> None:
+        self.choose = choose
+        self.point_ms = 7
+        self.points = 0
+        self.current: Actor | None = None
+        self.defects: list[str] = []
+        self._crew = crew
+        self._now_ms = now_ms
+        self._advance_ms = advance_ms
+        self._points_max = points_max
+        self._ready: list[Actor] = []
+        self._asleep: list[tuple[int, int, Actor]] = []
+        self._spawned = 0
+        self._until_ms: int | None = None
+        self._abandoned = False
+        self._main = threading.Lock()
+        self._main.acquire()
+
+    def spawn(self, name: str, run: Run, after_ms: int = 0) -> Actor:
+        """Have somebody begin later, or at the next point."""
+        actor = Actor(name, run, self._now_ms() + after_ms)
+        self._sleep_on(actor)
+        return actor
+
+    def point(self) -> None:
+        """Let whoever is drawn go first."""
+        if (me := self.current) is None:
+            return
+        self.points += 1
+        me.points += 1
+        if self.points > self._points_max:
+            self._abandoned = True
+            self.defects.append(f"does not end: {self.points} points, last {me.name}")
+        self._check()
+        self._advance_ms(self.point_ms)
+        self._ready.append(me)
+        self._wait_for_turn(me)
+
+    def sleep(self, milliseconds: int) -> None:
+        """Let at least so much time pass."""
+        me = self.current
+        if me is None:
+            self._advance_ms(milliseconds)
+            return
+        self._check()
+        me.wakes_ms = self._now_ms() + milliseconds
+        self._sleep_on(me)
+        self._wait_for_turn(me)
+
+    def run(self, until_ms: int | None = None) -> None:
+        """Let all go on until nobody is left, or all who are left sleep beyond a time."""
+        self._until_ms = until_ms
+        following = self._next()
+        if following is not None:
+            self._begin(following)
+            self._main.acquire()
+        self.current = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is left."""
+        return not self._ready and not self._asleep
+
+    def abandon(self) -> None:
+        """End all actors where they stand. Called when they do not run."""
+        self._abandoned = True
+        self.run()
+
+    def stop(self) -> None:
+        """From the next point on, end everybody. Called by an actor."""
+        self._abandoned = True
+
+    def _check(self) -> None:
+        if self._abandoned:
+            raise Abandoned
+
+    def _sleep_on(self, actor: Actor) -> None:
+        self._spawned += 1
+        heapq.heappush(self._asleep, (actor.wakes_ms, self._spawned, actor))
+
+    def _wait_for_turn(self, me: Actor) -> None:
+        following = self._next()
+        if following is not me:
+            thread = me.thread
+            assert thread is not None
+            self._hand_over_to(following)
+            thread.turn.acquire()
+            self.current = me
+        self._check()
+
+    def _hand_over_to(self, following: Actor | None) -> None:
+        if following is None:
+            self._main.release()
+        else:
+            self._begin(following)
+
+    def _next(self) -> Actor | None:
+        while True:
+            now_ms = self._now_ms()
+            while self._asleep and (self._asleep[0][0] <= now_ms or self._abandoned):
+                self._ready.append(heapq.heappop(self._asleep)[2])
+            if self._ready:
+                return self._ready.pop(self.choose(self._ready))
+            if not self._asleep:
+                return None
+            wakes_ms = self._asleep[0][0]
+            if self._until_ms is not None and wakes_ms > self._until_ms:
+                return None
+            self._advance_ms(wakes_ms - now_ms)
+
+    def _begin(self, actor: Actor) -> None:
+        if actor.thread is None:
+            actor.thread = self._crew.take()
+            actor.thread.give(lambda: self._whole(actor))
+        else:
+            actor.thread.turn.release()
+
+    def _whole(self, actor: Actor) -> Run:
+        """Run an actor to its end; what has to be done once its thread is free again."""
+        self.current = actor
+        try:
+            self._check()
+            actor.run()
+        except Abandoned:
+            pass
+        except BaseException:  # noqa: BLE001 - whatever it is, the run tells of it
+            self.defects.append(f"{actor.name}: {traceback.format_exc()}")
+            self._abandoned = True
+        following = self._next()
+        return lambda: self._hand_over_to(following)

@@ -1,0 +1,177 @@
+"""From what clients saw to operations on pods that a checker can judge.
+
+What a holder took and gave is known from the writes; *when* is only taken from what clients could tell. A
+change happened after the last answer that shows the holder without it had been asked for, at the earliest
+when somebody asked for the holder (or for its end), and before the first answer that shows it was given.
+Nobody is asked when the fleet manager looks at hardware: that happens at the tick of its write.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+from math import inf
+from typing import TYPE_CHECKING
+
+from proof import pods
+from proof.ledger import Effect
+from proof.linear import Operation, Undecided, order_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from proof.faults import Work
+    from proof.items import Domain, PodKey, RecordKey
+    from proof.ledger import Ledger, Observed
+    from proof.linear import Step
+
+    Operations = list[Operation[pods.PodState]]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What an answer tells of a holder: up to which revision it is known, and whether it holds anything.
+
+    Reservations have no revisions: they take everything at once, and give it back at once.
+    """
+
+    holder: RecordKey
+    holds: bool
+    revision: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The answer was that no row of so many domains is free anywhere in the region."""
+
+    region: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoSlice:
+    """The answer was that no slice of so many GPUs of a node is free."""
+
+    domain: Domain
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """The answer was that these domains could be had."""
+
+    domains: tuple[Domain, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Sighting:
+    invoked: int
+    answered: float
+    seen: Seen
+
+
+def judge(ledger: Ledger, works: Sequence[Work]) -> Iterator[str]:
+    """Pods whose operations have no order that all clients could have seen."""
+    for pod, operations in sorted(operations_by_pod(ledger, works).items()):
+        try:
+            if order_of(operations, pods.EMPTY) is None:
+                yield f"{pod}: no order of {len(operations)} operations explains what clients saw"
+        except Undecided:
+            yield f"{pod}: too many orders of {len(operations)} operations to decide"
+
+
+def operations_by_pod(ledger: Ledger, works: Sequence[Work]) -> dict[PodKey, Operations]:
+    """What happened to each pod, as far as clients can tell."""
+    asked, sightings = _asked(works), _sightings(works)
+    by_pod: defaultdict[PodKey, Operations] = defaultdict(list)
+    for tick, group in groupby(ledger.effects, key=lambda effect: effect.tick):
+        changes: list[Effect] = []
+        for effect in group:
+            if isinstance(effect, Effect):
+                changes.append(effect)
+            else:
+                by_pod[effect.pod].append(Operation(_hardware(effect), tick, tick, tick))
+        spans = [_between(effect, asked, sightings.get(effect.holder, ())) for effect in changes]
+        for pod in {domain[:2] for effect in changes for domain in (*effect.gained, *effect.lost)}:
+            parts = tuple(
+                pods.Part("#".join(e.holder), _of(pod, e.gained), _of(pod, e.lost)) for e in changes
+            )
+            since, until = max(span[0] for span in spans), min(span[1] for span in spans)
+            by_pod[pod].append(Operation(pods.Change(parts), since, until, tick))
+    known = sorted(ledger.hardware)
+    for work in works:
+        until = inf if work.answered is None else work.answered
+        for told in work.seen:
+            for pod, read in _reads(told, known):
+                by_pod[pod].append(Operation(read, work.invoked, until, work.invoked))
+    return dict(by_pod)
+
+
+def _reads(told: object, known: Iterable[PodKey]) -> Iterator[tuple[PodKey, Step[pods.PodState]]]:
+    """A refusal is a look at every pod of the region, at a moment of its own for each."""
+    match told:
+        case Refused(region, count):
+            yield from ((pod, pods.Refusal(count)) for pod in known if pod[0] == region)
+        case NoSlice(domain, count):
+            yield domain[:2], pods.NoSlice(domain[2], count)
+        case Offered(domains):
+            yield domains[0][:2], pods.Offer(tuple(domain[2] for domain in domains))
+        case _:
+            pass
+
+
+def _between(
+    effect: Effect, asked: dict[RecordKey, int], sightings: Iterable[_Sighting]
+) -> tuple[float, float]:
+    """Between which ticks a change happened, as far as clients can tell."""
+    since: float = asked.get(effect.holder, 0)
+    until = inf
+    for sighting in sightings:
+        match _shows(sighting.seen, effect):
+            case True:
+                until = min(until, sighting.answered)
+            case False:
+                since = max(since, sighting.invoked)
+            case None:
+                pass
+    return since, until
+
+
+def _shows(seen: Seen, effect: Effect) -> bool | None:
+    """Whether the holder was shown as it was after the change, or before; ``None`` where this cannot be told.
+
+    Nobody knows a holder before it is there; so one that is not there is no more there.
+    """
+    if effect.revision:
+        return not seen.holds or seen.revision >= effect.revision
+    if effect.gained:
+        return True if seen.holds else None
+    return not seen.holds
+
+
+def _asked(works: Iterable[Work]) -> dict[RecordKey, int]:
+    """When each holder was asked for."""
+    return {holder: work.invoked for work in works for holder in work.created}
+
+
+def _sightings(works: Iterable[Work]) -> dict[RecordKey, list[_Sighting]]:
+    found: defaultdict[RecordKey, list[_Sighting]] = defaultdict(list)
+    for work in works:
+        if work.answered is not None:
+            for told in work.seen:
+                if isinstance(told, Seen):
+                    found[told.holder].append(_Sighting(work.invoked, work.answered, told))
+    return found
+
+
+def _hardware(effect: Observed) -> pods.Hardware:
+    hardware = effect.hardware
+    return pods.Hardware(
+        pods.masks({position: hardware.usable(position) for position in hardware.slots}),
+        frozenset(position for position in hardware.slots if hardware.is_complete(position)),
+    )
+
+
+def _of(pod: PodKey, by_domain: Mapping[Domain, int]) -> pods.Masks:
+    return pods.masks({domain[2]: mask for domain, mask in by_domain.items() if domain[:2] == pod})

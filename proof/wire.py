@@ -1,0 +1,165 @@
+"""DynamoDB as one execution environment sees it: others may go first at every call, and any call may fail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.faults import Killed, Kind
+from tests.fakes.dynamodb import (
+    connection_reset,
+    internal_error,
+    item_conflict,
+    request_limited,
+    throttled,
+    timeout_after,
+    timeout_before,
+    transaction_conflict,
+    transaction_throttled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proof.faults import Fault, Weather
+    from proof.turns import Turns
+    from tests.fakes.dynamodb import MemoryDynamoDB
+
+    Response = dict[str, Any]
+    Note = Callable[[str, str, str], None]
+
+TRANSACTION: Final = "transact_write_items"
+_READS: Final = (Kind.THROTTLED, Kind.ERROR_500, Kind.TIMEOUT_BEFORE, Kind.RESET, Kind.KILLED)
+_INDEX_READS: Final = (*_READS, *[Kind.STALE_READ] * 15)
+_WRITES: Final = (
+    Kind.THROTTLED,
+    Kind.ERROR_500,
+    Kind.TIMEOUT_BEFORE,
+    Kind.TIMEOUT_AFTER,
+    Kind.TIMEOUT_AFTER,
+    Kind.CONFLICT,
+    Kind.RESET,
+    Kind.SENT_TWICE,
+    Kind.LATE,
+    Kind.LATE,
+    Kind.KILLED,
+    Kind.KILLED,
+)
+_KINDS: Final = {
+    **dict.fromkeys(("get_item", "batch_get_item", "query", "scan", "transact_get_items"), _READS),
+    **dict.fromkeys(("put_item", "update_item", "delete_item", TRANSACTION), _WRITES),
+}
+WRITES: Final = frozenset({"put_item", "update_item", "delete_item", TRANSACTION})
+LAG_WRITES_MAX: Final = 12
+DELAYS_MS: Final = (200, 1_000, 5_000, 20_000, 60_000)
+"""How late a write may arrive: so long that everything else has gone on meanwhile."""
+
+
+class Wire:
+    """The client of one environment.
+
+    Args:
+        db: the tables.
+        turns: the run's actors.
+        weather: what goes wrong.
+        note: records a call: its operation, its target, its fault.
+    """
+
+    def __init__(self, db: MemoryDynamoDB, turns: Turns, weather: Weather, note: Note) -> None:
+        self._db = db
+        self._turns = turns
+        self._weather = weather
+        self._note = note
+
+    def __getattr__(self, operation: str) -> Callable[..., Response]:
+        """Any operation of the client."""
+        if operation not in _KINDS:
+            raise AttributeError(operation)
+
+        def call(**parameters: Any) -> Response:
+            return self._call(operation, parameters)
+
+        self.__dict__[operation] = call
+        return call
+
+    def _call(self, operation: str, parameters: dict[str, Any]) -> Response:
+        self._turns.point()
+        actor = self._turns.current
+        work = actor.operation if actor else None
+        kinds = _INDEX_READS if "IndexName" in parameters else _KINDS[operation]
+        fault = self._weather.strike(kinds, work, effect=operation in WRITES)
+        self._note(operation, target_of(parameters), fault.kind.value if fault else "")
+        if fault is None:
+            return self._serve(operation, parameters)
+        self._weather.count(fault.kind, work)
+        return self._go_wrong(fault, operation, parameters)
+
+    def _serve(self, operation: str, parameters: dict[str, Any]) -> Response:
+        answer: Response = getattr(self._db, operation)(**parameters)
+        return answer
+
+    def _go_wrong(self, fault: Fault, operation: str, parameters: dict[str, Any]) -> Response:
+        match fault.kind:
+            case Kind.STALE_READ:
+                self._db.read_stale(lag_writes=1 + self._weather.draw.randrange(LAG_WRITES_MAX))
+                try:
+                    return self._serve(operation, parameters)
+                finally:
+                    self._db.read_stale(lag_writes=0)
+            case Kind.LATE:
+                self._turns.sleep(self._weather.draw.choice(DELAYS_MS))
+                return self._serve(operation, parameters)
+            case Kind.SENT_TWICE:
+                return self._twice(operation, parameters)
+        if fault.after:
+            self._serve(operation, parameters)
+        if fault.kind is Kind.KILLED:
+            raise Killed
+        self._raise(fault.kind, operation, parameters)
+        raise AssertionError(fault)
+
+    def _twice(self, operation: str, parameters: dict[str, Any]) -> Response:
+        """The first answer is lost and the SDK sends again; of transactions it makes one by their token."""
+        if operation == TRANSACTION:
+            parameters = {**parameters, "ClientRequestToken": f"token-{self._turns.points}"}
+        self._serve(operation, parameters)
+        self._turns.point()
+        return self._serve(operation, parameters)
+
+    def _raise(self, kind: Kind, operation: str, parameters: dict[str, Any]) -> None:
+        actions = len(parameters.get("TransactItems", ()))
+        at = self._weather.draw.randrange(actions) if actions else 0
+        match kind:
+            case Kind.THROTTLED if actions:
+                transaction_throttled(actions, at)(operation, parameters)
+            case Kind.THROTTLED:
+                (throttled() if at else request_limited())(operation, parameters)
+            case Kind.CONFLICT if actions:
+                transaction_conflict(actions, at)(operation, parameters)
+            case Kind.CONFLICT:
+                item_conflict()(operation, parameters)
+            case Kind.ERROR_500:
+                internal_error()(operation, parameters)
+            case Kind.TIMEOUT_BEFORE:
+                timeout_before()(operation, parameters)
+            case Kind.TIMEOUT_AFTER:
+                timeout_after()(operation, parameters)
+            case Kind.RESET:
+                connection_reset()(operation, parameters)
+            case _:
+                pass
+
+
+def target_of(parameters: dict[str, Any]) -> str:
+    """What a call is about, in a few words."""
+    if "TransactItems" in parameters:
+        return "+".join(
+            next(iter(entry.values())).get("Key", next(iter(entry.values())).get("Item"))["sk"]["S"]
+            for entry in parameters["TransactItems"]
+        )
+    for name in ("Key", "Item"):
+        if name in parameters:
+            text: str = parameters[name]["sk"]["S"]
+            return text
+    if "ExpressionAttributeValues" in parameters:
+        return str(next(iter(parameters["ExpressionAttributeValues"].values())).get("S", ""))
+    return ""

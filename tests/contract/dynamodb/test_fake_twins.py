@@ -1,0 +1,104 @@
+"""What runs of millions of calls need of the in-memory DynamoDB: copies, a watcher, and trust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError
+
+from tests.contract.dynamodb.backends import Backend, key, with_table
+from tests.fakes.dynamodb import MemoryDynamoDB, connection_reset
+
+NEW = "attribute_not_exists(pk)"
+
+
+@pytest.fixture
+def db() -> MemoryDynamoDB:
+    return MemoryDynamoDB()
+
+
+@pytest.fixture
+def store(db: MemoryDynamoDB) -> Backend:
+    return with_table("fake", db)
+
+
+def test_a_copy_begins_with_the_same_items_and_goes_its_own_way(db: MemoryDynamoDB, store: Backend) -> None:
+    store.put("a", "1", owned_by={"S": "org"})
+    twin = Backend("fake", db.copy(), store.table)
+    assert twin.client.dump() == db.dump()
+
+    twin.put("a", "2", owned_by={"S": "org"})
+    store.client.delete_item(TableName=store.table, Key=key("a", "1"))
+
+    assert [item["sk"]["S"] for item in twin.index_items("by_owner", "owned_by = :v", "org", count=2)] == [
+        "1",
+        "2",
+    ]
+    assert store.index_items("by_owner", "owned_by = :v", "org", count=0) == []
+
+
+def test_no_hook_goes_with_a_copy(db: MemoryDynamoDB, store: Backend) -> None:
+    db.before("put_item", connection_reset())
+    Backend("fake", db.copy(), store.table).put("a", "1")
+
+    with pytest.raises(ConnectionClosedError):
+        store.put("a", "1")
+
+
+def test_a_watcher_sees_all_changes_of_a_write_together(db: MemoryDynamoDB, store: Backend) -> None:
+    seen: list[Any] = []
+    db.watch(seen.append)
+    store.put("a", "1")
+    db.transact_write_items(
+        TransactItems=[
+            store.put_statement("a", "2", {}),
+            store.statement("Delete", "a", "1"),
+            store.statement("ConditionCheck", "a", "3", ConditionExpression=NEW),
+        ]
+    )
+
+    assert seen == [
+        [(store.table, ("a", "1"), None, key("a", "1"))],
+        [
+            (store.table, ("a", "2"), None, key("a", "2")),
+            (store.table, ("a", "1"), key("a", "1"), None),
+        ],
+    ]
+
+
+def test_a_watcher_sees_nothing_of_what_is_refused(db: MemoryDynamoDB, store: Backend) -> None:
+    store.put("a", "1")
+    seen: list[Any] = []
+    db.watch(seen.append)
+
+    with pytest.raises(ClientError):
+        db.put_item(TableName=store.table, Item=key("a", "1"), ConditionExpression=NEW)
+
+    assert seen == []
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_a_connection_that_breaks_tells_nothing_of_the_write(
+    db: MemoryDynamoDB, store: Backend, *, stored: bool
+) -> None:
+    register = db.after if stored else db.before
+    register("put_item", connection_reset())
+
+    with pytest.raises(ConnectionClosedError):
+        store.put("a", "1")
+
+    assert (("a", "1") in db.table(store.table)) == stored
+
+
+def test_one_that_trusts_differs_only_for_what_boto3_would_not_send() -> None:
+    wrong: dict[str, Any] = {"TableName": "t", "Key": {"pk": {"S": 1}}}
+    with pytest.raises(ParamValidationError):
+        MemoryDynamoDB().get_item(**wrong)
+
+    trusting = MemoryDynamoDB(trusting=True)
+    with pytest.raises(ClientError):
+        trusting.get_item(**wrong)
+    # A copy trusts as well.
+    with pytest.raises(ClientError):
+        trusting.copy().get_item(**wrong)

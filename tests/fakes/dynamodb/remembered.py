@@ -1,0 +1,77 @@
+"""Parsed expressions, remembered by their text: the same few are sent again and again with other values.
+
+What a parser refuses depends on the text, the names and the types of the values; only BETWEEN and
+attribute_type look at the values themselves, and are parsed every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from tests.fakes.dynamodb.nodes import (
+    Add,
+    Both,
+    Call,
+    Compare,
+    Delete,
+    Either,
+    IfNotExists,
+    In,
+    ListAppend,
+    Literal,
+    Not,
+    SetTo,
+    Sum,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from tests.fakes.dynamodb.tokens import Placeholders
+    from tests.fakes.dynamodb.values import Value
+
+Tree = TypeVar("Tree")
+REMEMBERED_MAX = 2048
+VALUES_MATTER = ("BETWEEN", "between", "attribute_type")
+
+
+def parsed(text: str, purpose: str, placeholders: Placeholders, parse: Callable[[], Tree]) -> Tree:
+    """What ``parse`` makes of the text, or made of it before, with the values of this request."""
+    if any(word in text for word in VALUES_MATTER):
+        return parse()
+    entries = _entries(text, purpose, placeholders.signature)
+    if not entries:
+        tree = parse()
+        # Only after success: a refusal is worked out anew each time.
+        entries.append((tree, placeholders.used))
+        return tree
+    tree, used = entries[0]
+    placeholders.use(used)
+    return cast("Tree", _bound(tree, placeholders.values))
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _entries(_text: str, _purpose: str, _signature: Hashable) -> list[Any]:
+    """Empty the first time."""
+    return []
+
+
+def _bound(node: Any, values: dict[str, Value]) -> Any:
+    """The tree with other values; what holds none is shared."""
+    if isinstance(node, tuple):
+        return tuple([_bound(part, values) for part in node])
+    if isinstance(node, Literal):
+        return Literal(node.placeholder, values[node.placeholder])
+    parts = _PARTS.get(type(node))
+    if parts is None:
+        return node
+    return type(node)(*[_bound(getattr(node, part), values) for part in parts])
+
+
+_PARTS: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind))
+    for kind in (Add, Both, Call, Compare, Delete, Either, IfNotExists, In, ListAppend, Not, SetTo, Sum)
+}
+"""What the nodes that may hold values are made of."""

@@ -1,0 +1,109 @@
+"""Where a limit is, it is exactly there: what reaches it is taken, what goes one beyond is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.hostile.bad import CLAIM, RESERVATION, put, with_count
+from tests.hostile.service import CLAIMS, RESERVATIONS, Ask, Service
+from tests.support.world import ORGANIZATION
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer
+
+BODY_BYTES_MAX = 65_536
+CREATE = Ask("POST", RESERVATIONS, json.dumps(RESERVATION))
+CLAIMING = Ask("POST", CLAIMS, json.dumps(CLAIM))
+
+
+def _sent(service: Service, ask: Ask, **changes: Any) -> Answer:
+    return service.sent_by(replace(ask, **changes), "owner")
+
+
+@pytest.mark.parametrize(("ask", "taken"), [(CREATE, 202), (CLAIMING, 200)], ids=["reservations", "claims"])
+def test_a_body_may_be_as_large_as_the_limit_and_not_a_byte_larger(
+    service: Service, ask: Ask, taken: int
+) -> None:
+    assert ask.body is not None
+    filler = " " * (BODY_BYTES_MAX - len(ask.body))
+    assert _sent(service, ask, body=ask.body + filler).status == taken
+    assert _sent(service, ask, body=ask.body + filler + " ").status == 413
+
+
+def test_a_description_may_fill_the_body_and_is_shown_as_it_was_sent(service: Service) -> None:
+    text = "ä" * 32_000
+    body = json.dumps(put(RESERVATION, "metadata.description", text), ensure_ascii=False)
+    assert BODY_BYTES_MAX - 1_500 < len(body.encode()) <= BODY_BYTES_MAX
+    made = _sent(service, CREATE, body=body)
+    assert made.status == 202
+    path = f"{RESERVATIONS}/{made.json['metadata']['id']}"
+    assert _sent(service, Ask("GET", path)).json["metadata"]["description"] == text
+
+
+def test_tags_may_fill_the_body_and_are_found_again(service: Service) -> None:
+    tags = [{"name": f"n{number}", "value": ""} for number in range(2_000)]
+    made = _sent(service, CREATE, body=json.dumps(put(RESERVATION, "metadata.tags", tags)))
+    assert made.status == 202
+    assert made.json["metadata"]["tags"] == tags
+    found = _sent(service, Ask("GET", RESERVATIONS, query=(("tag", "n1999="),)))
+    assert [one["metadata"]["id"] for one in found.json] == [made.json["metadata"]["id"]]
+
+
+@pytest.mark.parametrize("name", ["a", "a" * 63, "A-_.z"])
+def test_a_name_of_a_reservation_has_1_to_63_characters(service: Service, name: str) -> None:
+    assert _sent(service, CREATE, body=json.dumps(put(RESERVATION, "metadata.name", name))).status == 202
+
+
+@pytest.mark.parametrize("name", ["a", "a" * 63, "A-z"])
+def test_a_name_of_a_claim_has_1_to_63_characters(service: Service, name: str) -> None:
+    assert _sent(service, CLAIMING, body=json.dumps(put(CLAIM, "name", name))).status == 200
+
+
+@pytest.mark.parametrize(
+    ("count", "status"), [(8, 202), (9, 507), (2_147_483_647, 507), (2_147_483_648, 400)]
+)
+def test_a_count_may_be_what_a_pod_has_and_is_a_number_up_to_32_bits(
+    service: Service, count: int, status: int
+) -> None:
+    _free_everything(service)
+    assert _sent(service, CREATE, body=json.dumps(put(RESERVATION, "spec.count", count))).status == status
+
+
+@pytest.mark.parametrize(("count", "status"), [(1, 200), (4_000, 200), (4_001, 400), (0, 400)])
+def test_a_claim_has_1_to_4000_instances(service: Service, count: int, status: int) -> None:
+    body = json.dumps(put(CLAIM, "resources.instanceCount", count))
+    assert _sent(service, CLAIMING, body=body).status == status
+
+
+@pytest.mark.parametrize("literal", ["1.0", "1e0", "10E-1"])
+def test_a_whole_number_may_be_written_as_a_fraction(service: Service, literal: str) -> None:
+    """JSON knows one kind of number: 1.0 is an integer for every reader of the published schemas."""
+    reserved = _sent(service, CREATE, body=with_count(RESERVATION, "spec.count", literal))
+    claimed = _sent(service, CLAIMING, body=with_count(CLAIM, "resources.instanceCount", literal))
+    assert (reserved.status, reserved.json["spec"]["count"]) == (202, 1)
+    assert claimed.json["capacityClaim"]["spec"]["resources"]["instanceCount"] == 1
+
+
+@pytest.mark.parametrize(("length", "status"), [(1, 202), (255, 202), (256, 400)])
+def test_an_idempotency_key_has_1_to_255_characters(service: Service, length: int, status: int) -> None:
+    headers = (("idempotency-key", "~" * length),)
+    assert _sent(service, CREATE, headers=headers).status == status
+
+
+@pytest.mark.parametrize(("organizations", "status"), [(1, 200), (50, 200), (51, 401)])
+def test_a_token_names_up_to_50_organizations(service: Service, organizations: int, status: int) -> None:
+    names = [ORGANIZATION, *(f"organization-{number}" for number in range(organizations - 1))]
+    token = service.token("owner", organizations=names)
+    assert service.send(Ask("GET", RESERVATIONS), f"Bearer {token}").status == status
+
+
+def _free_everything(service: Service) -> None:
+    """Take away what holds parts of the first pod, as if nobody had ever had anything."""
+    for item in list(service.db.dump()["inventory"]):
+        if any(name.startswith("d") and name[1:].isdecimal() for name in item):
+            freed = {n: v for n, v in item.items() if not (n.startswith("d") and n[1:].isdecimal())}
+            service.db.put_item(TableName="inventory", Item=freed)

@@ -1,0 +1,218 @@
+"""The ledger tells every contradiction: each is written into a sound world, as no product code does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proof.audits import findings
+from proof.fleet import LONDON
+from proof.ledger import Ledger
+from proof.stage import POD, prepared
+from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.fakes.dynamodb import MemoryDynamoDB
+
+CLAIMS = {"pk": {"S": f"CLAIMS#{LONDON}#{GB300.id}"}, "sk": {"S": f"POD#{POD}"}}
+HOSTS = {"pk": {"S": f"HOSTS#{LONDON}"}, "sk": {"S": f"POD#{POD}"}}
+
+
+class Bench:
+    """The stage with a ledger beside it."""
+
+    def __init__(self) -> None:
+        stage = prepared()
+        self.now = 2_000_000_000
+        self.told: list[str] = []
+        self.db: MemoryDynamoDB = stage.db.copy()
+        self.holders = stage.holders
+        self.ledger = Ledger(lambda: 1, lambda: self.now, lambda: None, self.told.append)
+        self.ledger.adopt(self.db.dump())
+        self.db.watch(self.ledger)
+
+    def item(self, table: str, key: dict[str, Any]) -> dict[str, Any]:
+        found = self.db.table(table).get((key["pk"]["S"], key["sk"]["S"]))
+        assert found is not None
+        return found
+
+    def record(self, name: str) -> dict[str, Any]:
+        pk, sk = self.holders[name]
+        return self.item(HOLDERS, {"pk": {"S": pk}, "sk": {"S": sk}})
+
+    def put(self, table: str, item: dict[str, Any]) -> None:
+        self.db.put_item(TableName=table, Item=item)
+
+    def change(self, table: str, item: dict[str, Any], **changes: Any) -> None:
+        """Write an item with other attributes; those that are ``None`` go away."""
+        merged = {name: value for name, value in (item | changes).items() if value is not None}
+        self.put(table, merged)
+
+
+def owned_whole(bench: Bench) -> str:
+    return next(name for name, value in bench.item(INVENTORY, CLAIMS).items() if "B" in value)
+
+
+def owned_in_part(bench: Bench) -> str:
+    return next(name for name, value in bench.item(INVENTORY, CLAIMS).items() if "M" in value)
+
+
+def free_rack(bench: Bench) -> str:
+    owned = bench.item(INVENTORY, CLAIMS)
+    return next(f"d{position}" for position in range(5) if f"d{position}" not in owned)
+
+
+def test_the_stage_is_sound() -> None:
+    bench = Bench()
+
+    assert bench.told == []
+    assert findings(bench.db, bench.now) == []
+    assert {len(owners) for owners in bench.ledger.owned().values()} == {1}
+
+
+def _leaks(bench: Bench) -> None:
+    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{free_rack(bench): {"B": b"\x01" * 8}})
+
+
+def _frees_what_is_held(bench: Bench) -> None:
+    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{owned_whole(bench): None})
+
+
+def _gives_to_another(bench: Bench) -> None:
+    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{owned_whole(bench): {"B": b"\x01" * 8}})
+
+
+def _shares_a_host(bench: Bench) -> None:
+    claims, name = bench.item(INVENTORY, CLAIMS), owned_in_part(bench)
+    parts = claims[name]["M"] | {"0" * 16: next(iter(claims[name]["M"].values()))}
+    bench.change(INVENTORY, claims, **{name: {"M": parts}})
+
+
+def _lists_what_another_has(bench: Bench) -> None:
+    bench.change(HOLDERS, bench.record("leaving"), start=bench.record("stays")["start"])
+
+
+def _lists_a_second_rack(bench: Bench) -> None:
+    bench.change(HOLDERS, bench.record("stays"), units={"N": "2"})
+
+
+def _vanishes(bench: Bench) -> None:
+    pk, sk = bench.holders["stays"]
+    bench.db.delete_item(TableName=HOLDERS, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+
+
+def _goes_back(bench: Bench) -> None:
+    bench.change(HOLDERS, bench.record("leaving"), status={"S": "provisioned"})
+
+
+def _begins_in_the_middle(bench: Bench) -> None:
+    record = bench.record("stays")
+    new = record | {"sk": {"S": "RESERVATION#a1b2c3d4-0000-4000-8000-000000000001"}}
+    bench.change(HOLDERS, new, status={"S": "provisioned"}, pod=None, start=None, counted=None)
+
+
+def _keeps_its_revision(bench: Bench) -> None:
+    bench.change(HOLDERS, bench.record("waits"), updated_at={"N": "2000000000"})
+
+
+def _drifts(bench: Bench) -> None:
+    key = {"pk": {"S": f"ORG#{ORGANIZATION}"}, "sk": {"S": "QUOTA#GB300"}}
+    bench.change(HOLDERS, bench.item(HOLDERS, key), used={"N": "1"})
+
+
+def _hardware(bench: Bench, change: Callable[[list[Any]], object], version: int = 9) -> None:
+    item = bench.item(INVENTORY, HOSTS)
+    domains = json.loads(item["domains"]["S"])
+    change(domains)
+    bench.change(INVENTORY, item, v={"N": str(version)}, domains={"S": json.dumps(domains)})
+
+
+def _forgets_held_hardware(bench: Bench) -> None:
+    position = int(owned_whole(bench)[1:])
+    _hardware(bench, lambda domains: domains.pop(position))
+
+
+def _forgets_a_held_host(bench: Bench) -> None:
+    position = int(owned_whole(bench)[1:])
+    _hardware(bench, lambda domains: domains[position][4].pop())
+
+
+def _keeps_its_version(bench: Bench) -> None:
+    _hardware(bench, lambda _: None, version=1)
+
+
+def _puts_a_host_into_two_pods(bench: Bench) -> None:
+    item = bench.item(INVENTORY, HOSTS)
+    bench.put(INVENTORY, item | {"sk": {"S": "POD#lon2"}})
+
+
+def _pins_for_a_stranger(bench: Bench) -> None:
+    server = {"pk": {"S": "HOLDER#stranger-1"}, "sk": {"S": f"HOST#{POD}-rack00-tray00"}}
+    bench.put(SERVERS, server)
+
+
+CONTRADICTIONS: dict[Callable[[Bench], None], str] = {
+    _leaks: "the pod shows",
+    _frees_what_is_held: "the pod shows",
+    _gives_to_another: "the pod shows",
+    _shares_a_host: "a host has two owners",
+    _lists_what_another_has: "the pod shows",
+    _lists_a_second_rack: "the pod shows",
+    _vanishes: "nobody asked for that",
+    _goes_back: "went from deprovisioning to provisioned",
+    _begins_in_the_middle: "begins as provisioned",
+    _keeps_its_revision: "revision",
+    _drifts: "says 1",
+    _forgets_held_hardware: "lost hosts in the inventory",
+    _forgets_a_held_host: "lost hosts in the inventory",
+    _keeps_its_version: "version 1 became 1",
+    _puts_a_host_into_two_pods: "stands in",
+    _pins_for_a_stranger: "which it does not hold",
+}
+
+
+@pytest.mark.parametrize("contradict", CONTRADICTIONS, ids=lambda c: c.__name__.strip("_"))
+def test_a_contradiction_is_told(contradict: Callable[[Bench], None]) -> None:
+    bench = Bench()
+    contradict(bench)
+
+    assert any(CONTRADICTIONS[contradict] in problem for problem in bench.told), bench.told
+
+
+def test_an_acceptance_beyond_the_limit_is_told() -> None:
+    bench = Bench()
+    key = {"pk": {"S": f"ORG#{ORGANIZATION}"}, "sk": {"S": "QUOTA#instances"}}
+    quota, record = bench.item(HOLDERS, key), bench.record("waits")
+    size = int(record["instance_count"]["N"])
+    used = int(quota["used"]["N"])
+    more = int(quota["limit"]["N"]) - used + 1
+    bench.db.transact_write_items(
+        TransactItems=[
+            {"Put": {"TableName": HOLDERS, "Item": quota | {"used": {"N": str(used + more)}}}},
+            {
+                "Put": {
+                    "TableName": HOLDERS,
+                    "Item": record | {"instance_count": {"N": str(size + more)}, "revision": {"N": "99"}},
+                }
+            },
+        ]
+    )
+
+    assert [problem for problem in bench.told if "more were accepted" in problem]
+
+
+def test_hardware_that_breaks_under_a_holder_is_no_contradiction() -> None:
+    bench = Bench()
+
+    def breaks(domains: list[Any]) -> None:
+        for domain in domains:
+            for host in domain[4]:
+                host[4] = "missing"
+
+    _hardware(bench, breaks)
+
+    assert bench.told == []

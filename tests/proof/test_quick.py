@@ -1,0 +1,64 @@
+"""The quick form of `make prove`: every promise, on a thousand seeds and all short interleavings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from proof.bugs import BUGS
+from proof.crashes import STORIES, play, single_crashes
+from proof.faults import Kind
+from proof.interleavings import PAIRS, TRIPLES, Block
+from proof.quick import SEEDS, SEEDS_A_BUG_MAX
+from proof.sensitivity import detect
+from proof.simulation import simulate
+
+if TYPE_CHECKING:
+    from proof.planting import Bug
+    from proof.turns import Crew
+
+PARTS = 4
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_no_seed_violates_anything(part: int, crew: Crew) -> None:
+    counts: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    for seed in range(part, SEEDS, PARTS):
+        outcome = simulate(seed, crew)
+        assert outcome.violations == [], f"make prove SEED={seed}"
+        counts += outcome.counts
+        faults += outcome.faults
+
+    assert counts["faulted operations"] >= 0.2 * counts["client operations"]
+    assert set(faults) == {kind.value for kind in Kind}
+
+
+@pytest.mark.parametrize("block", [*PAIRS, *TRIPLES], ids=lambda block: f"{block.title}, {block.turns} turns")
+def test_no_order_of_calls_violates_anything(block: Block, crew: Crew) -> None:
+    played = 0
+    for schedule in block.schedules():
+        assert block.play(schedule, crew) == [], schedule
+        played += 1
+
+    assert played == block.size == {2: 252, 3: 1680}[len(block.names)]
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_after_a_crash_at_any_side_effect_all_settles_and_nothing_is_left(story: str, crew: Crew) -> None:
+    undisturbed = play(story, crew, {})
+    assert undisturbed.problems == ()
+    assert len(undisturbed.effects) > 10
+
+    for strikes, ending in single_crashes(story, crew):
+        assert ending.problems == (), strikes
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_is_found(bug: Bug, crew: Crew) -> None:
+    found = detect(bug, crew, range(SEEDS_A_BUG_MAX))
+
+    assert found.seeds is not None
+    assert found.sign

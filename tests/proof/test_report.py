@@ -1,0 +1,133 @@
+"""Results add up, are forgotten when the code changes, and become a page."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from typing import TYPE_CHECKING
+
+from proof import full, report, results, sections
+from proof.campaign import Sum, Workers, schedule_tasks, seed_tasks
+from proof.faults import Kind
+from proof.interleavings import ALL_TRIPLES, LONG_TRIPLES, PAIRS, TRIPLES
+from proof.results import Section, all_sections, load_raw, save
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import pytest
+
+
+def test_a_section_is_read_as_it_was_written(tmp_path: Path) -> None:
+    save("load", Section("Load", 50, ["Text."], {"clients": 64}, [], "", {"runs": 1}), tmp_path)
+
+    assert load_raw("load", tmp_path) == {"runs": 1}
+    assert load_raw("other", tmp_path) == {}
+    assert [section.title for section in all_sections(tmp_path)] == ["Load"]
+
+
+def test_what_was_found_with_other_code_is_not_added_up(tmp_path: Path) -> None:
+    save("load", Section("Load", 50, version="0123456789ab", raw={"runs": 1}), tmp_path)
+
+    assert load_raw("load", tmp_path) == {}
+    assert "version `0123456789ab` of the code" in report.text(all_sections(tmp_path))
+
+
+def test_sections_stand_in_their_order(tmp_path: Path) -> None:
+    for name, order in (("a", 3), ("b", 1), ("c", 2)):
+        save(name, Section(name, order), tmp_path)
+
+    page = report.text(all_sections(tmp_path))
+    assert re.findall(r"^## ([abc])$", page, flags=re.MULTILINE) == ["b", "c", "a"]
+
+
+def test_figures_and_tables_are_readable() -> None:
+    section = Section(
+        "Load", 1, figures={"calls": 1234567}, tables=[{"header": ["what", "n"], "rows": [["a|b", 1000]]}]
+    )
+
+    page = report.text([section])
+    assert "| calls | 1,234,567 |" in page
+    assert "| a\\|b | 1,000 |" in page
+
+
+def test_the_page_is_the_one_that_the_results_make() -> None:
+    assert report.REPORT.read_text() == report.text(all_sections())
+
+
+def test_seeds_go_on_where_they_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(full, "load_raw", lambda name: load_raw(name, tmp_path))
+    monkeypatch.setattr(full, "load", lambda name: results.load(name, tmp_path))
+    monkeypatch.setattr(full, "save", lambda name, section: save(name, section, tmp_path))
+    monkeypatch.setattr(report, "write", lambda: None)
+    monkeypatch.setattr(full, "SEEDS_A_SAVE", 4)
+
+    for _ in range(2):
+        workers = Workers(1, 0)
+        # Over after one round: asked before it, at its tasks and after it.
+        monkeypatch.setattr(Workers, "is_over", property(partial(_next_of, iter([False, False, True]))))
+        full._seeds(workers, 1)
+
+    raw = load_raw("simulation", tmp_path)
+    assert raw["seeds"] == 8
+    assert raw["counts"]["client operations"] > 8
+    assert raw["violated"] == 0
+    assert "8 seeds" in capsys.readouterr().out
+
+
+def _next_of(answers: Iterator[bool], _workers: Workers) -> bool:
+    return next(answers)
+
+
+def test_sums_keep_the_first_problems() -> None:
+    total = Sum(1, problems=["a"]) + Sum(2, problems=["b"] * 100)
+
+    assert total.runs == 3
+    assert total.problems[:2] == ["a", "b"]
+    assert len(total.problems) < 50
+
+
+def test_tasks_cover_everything_once() -> None:
+    seeds = [seed for first, count in seed_tasks(5, 101) for seed in range(first, first + count)]
+    assert seeds == list(range(5, 106))
+
+    block = PAIRS[1]
+    places = [n for _, first, count in schedule_tasks(block) for n in range(first, first + count)]
+    assert places[: block.size] == list(range(block.size))
+
+
+def test_the_blocks_are_as_large_as_they_are_said_to_be() -> None:
+    assert {block.size for block in PAIRS} == {252}
+    assert {block.size for block in (*TRIPLES, *ALL_TRIPLES)} == {1680}
+    assert {block.size for block in LONG_TRIPLES} == {34650}
+    assert len(list(PAIRS[0].schedules())) == len(set(PAIRS[0].schedules())) == 252
+
+
+def test_every_kind_of_fault_has_a_row() -> None:
+    raw = {
+        "seeds": 1,
+        "counts": dict.fromkeys(
+            [
+                "client operations",
+                "faulted operations",
+                "storage calls",
+                "writes",
+                "executions",
+                "virtual seconds",
+            ],
+            1,
+        ),
+        "faults": {},
+        "violated": 0,
+        "problems": [],
+        "seconds": 1,
+        "jobs": 1,
+        "earlier": 0,
+    }
+
+    [table] = sections.simulation(raw).tables
+    assert [row[0] for row in table["rows"]] == [kind.value for kind in Kind]

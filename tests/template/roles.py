@@ -1,0 +1,87 @@
+"""The roles as they will be in the account: the template after SAM's own translation."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import subprocess
+from functools import cache
+from typing import Any, Final
+
+from tests.fakes.emulator import emulator_python
+from tests.functional.aws import Access
+from tests.template.loading import listed, logical_id, resource_name, template
+
+# The translator lives in the emulator's environment, which expands the template with it as well.
+_TRANSLATE: Final = """
+import json, sys
+from samtranslator.translator.transform import transform
+class NoPolicies:
+    def load(self):
+        return {}
+json.dump(transform(json.load(sys.stdin), {}, NoPolicies()), sys.stdout)
+"""
+
+_SENDS_LETTERS: Final = "DeadLetterQueuePolicy"
+
+
+@cache
+def translated() -> dict[str, Any]:
+    """The template in CloudFormation's own resources, by SAM's translator."""
+    content = copy.deepcopy(template())
+    for resource in content["Resources"].values():
+        properties = resource.get("Properties", {})
+        for name in ("CodeUri", "ContentUri", "DefinitionUri"):
+            if name in properties:
+                properties[name] = "s3://bucket/key"
+        if resource["Type"] == "AWS::Serverless::Function":
+            properties["CodeUri"] = "s3://bucket/key"
+    done = subprocess.run(  # noqa: S603 - our own words
+        [str(emulator_python()), "-c", _TRANSLATE],
+        input=json.dumps(content, default=str),
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ | {"AWS_DEFAULT_REGION": "us-east-1"},
+    )
+    made: dict[str, Any] = json.loads(done.stdout)
+    return made
+
+
+def made(kind: str) -> dict[str, dict[str, Any]]:
+    """Properties of all translated resources of a type, by logical id."""
+    return {
+        name: resource.get("Properties", {})
+        for name, resource in translated()["Resources"].items()
+        if resource["Type"] == kind
+    }
+
+
+def role_of(resource: str) -> dict[str, Any]:
+    """Properties of the role of a function or state machine."""
+    properties = translated()["Resources"][resource]["Properties"]
+    arn = properties.get("Role") or properties["RoleArn"]
+    role: dict[str, Any] = translated()["Resources"][arn["Fn::GetAtt"][0]]["Properties"]
+    return role
+
+
+def inline(role: dict[str, Any]) -> list[dict[str, Any]]:
+    """The statements that a role carries itself."""
+    return [s for policy in role.get("Policies", []) for s in listed(policy["PolicyDocument"]["Statement"])]
+
+
+def granted(function: str) -> set[Access]:
+    """What the code of a function may do by its role, in the words of the recorder of the functional tests.
+
+    Sending to the dead letter queue is left out: Lambda does that, not the code.
+    """
+    policies = [
+        p for p in role_of(logical_id(function)).get("Policies", []) if p["PolicyName"] != _SENDS_LETTERS
+    ]
+    return {
+        Access(action, resource_name(resource))
+        for statement in inline({"Policies": policies})
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }

@@ -1,0 +1,90 @@
+"""Bounds that others rely on, as figures: DynamoDB's own, and how long something is believed or tried."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpu_capacity.dynamodb import database, fleet_store, inventory_store, reservation_items, writes
+from gpu_capacity.dynamodb.database import Committed, Database
+from gpu_capacity.dynamodb.writes import Put
+from gpu_capacity.errors import StorageUnavailable
+from tests.claims.test_claim_rules import record
+from tests.fakes.dynamodb import MemoryDynamoDB, transaction_conflict
+from tests.support.world import HOLDERS, World, create_tables, pod
+from tests.unit.holders.reservations import reservation
+
+
+def test_the_limits_of_dynamodb_are_those_that_it_publishes() -> None:
+    assert writes.ACTIONS_MAX == 100
+    assert writes.EXPRESSION_BYTES_MAX == 4096
+    assert database.BATCH_GET_MAX == 100
+
+
+def test_a_tombstone_lasts_a_day_and_a_catalogue_entry_a_minute() -> None:
+    assert reservation_items.TOMBSTONE_SECONDS == 86_400
+    assert inventory_store.CATALOG_SECONDS_MAX == 60
+
+
+def test_a_pod_may_be_as_large_as_an_item_less_ten_kilobytes() -> None:
+    assert fleet_store.HOSTS_TEXT_BYTES_MAX == 390_000
+
+
+def test_a_transaction_of_100_actions_is_sent_and_one_of_101_is_a_defect() -> None:
+    db = MemoryDynamoDB()
+    create_tables(db)
+    puts = [Put(str(n), HOLDERS, {"pk": {"S": "ORG#o"}, "sk": {"S": str(n)}}) for n in range(101)]
+
+    assert Database(db).commit(*puts[:100]) == Committed()
+    with pytest.raises(ValueError, match="101 actions"):
+        Database(db).commit(*puts)
+
+
+def test_a_hundred_keys_are_one_call() -> None:
+    db = MemoryDynamoDB()
+    create_tables(db)
+    wanted = [{"pk": {"S": "ORG#o"}, "sk": {"S": str(n)}} for n in range(100)]
+
+    Database(db).get_many(HOLDERS, wanted)
+
+    assert db.requests["batch_get_item"] == 1
+
+
+class NeverWhole:
+    """Leaves the keys of a batch unread for so many rounds."""
+
+    def __init__(self, rounds: int) -> None:
+        self.rounds = rounds
+
+    def batch_get_item(self, **parameters: Any) -> dict[str, Any]:
+        self.rounds -= 1
+        left = {"UnprocessedKeys": parameters["RequestItems"]} if self.rounds >= 0 else {}
+        return {"Responses": {}, **left}
+
+
+def test_keys_of_a_batch_are_asked_for_eight_times() -> None:
+    wanted = [{"pk": {"S": "p"}, "sk": {"S": "s"}}]
+
+    assert Database(NeverWhole(7)).get_many(HOLDERS, wanted) == []  # type: ignore[arg-type]
+    with pytest.raises(StorageUnavailable):
+        Database(NeverWhole(8)).get_many(HOLDERS, wanted)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("store", ["reservations", "claims"])
+def test_a_store_sends_a_transaction_twelve_times_at_most(store: str) -> None:
+    world = World(pods=(pod("pod1", 4),))
+    actions = 2 if store == "reservations" else 4
+    world.db.before("transact_write_items", transaction_conflict(actions, 0), times=None)
+
+    with pytest.raises(StorageUnavailable) as caught:
+        _send(world, store)
+    assert not caught.value.outcome_unknown
+    assert world.pause.attempts == list(range(12))
+
+
+def _send(world: World, store: str) -> None:
+    if store == "reservations":
+        world.services.reservations.accept(reservation(), 1, None)
+    else:
+        world.services.claims.create(record(1), None)

@@ -1,0 +1,94 @@
+"""Parts of domains: what is demanded and what is set when hosts change hands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+import pytest
+
+from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.writes import Update
+
+POD = ("r", "f", "p")
+
+Parts: TypeAlias = dict[str, int]
+
+
+def _change(changes: dict[int, tuple[Parts | None, Parts]], version: int | None = 7) -> Update:
+    return change_parts("inventory", POD, changes, version)
+
+
+def test_hosts_of_a_free_domain_are_taken_while_it_is_free_in_the_version_that_was_seen() -> None:
+    update = _change({3: (None, {"ab": 5})})
+
+    assert update.label == f"{POD_LABEL}r#f#p" == "pod:r#f#p"
+    assert update.request() == {
+        "TableName": "inventory",
+        "Key": {"pk": {"S": "CLAIMS#r#f"}, "sk": {"S": "POD#p"}},
+        "UpdateExpression": "SET d3 = :n3",
+        "ConditionExpression": "v = :version AND attribute_not_exists(d3)",
+        "ExpressionAttributeValues": {":version": {"N": "7"}, ":n3": {"M": {"ab": {"N": "5"}}}},
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+    }
+
+
+def test_domains_are_changed_in_order_and_emptied_ones_are_removed() -> None:
+    update = _change(
+        {
+            9: ({"ab": 1}, {}),
+            2: ({"ab": 1}, {"ab": 1, "cd": 2}),
+            11: ({"cd": 4}, {}),
+            4: (None, {"ab": 1}),
+        }
+    )
+
+    assert update.update == "SET d2 = :n2, d4 = :n4 REMOVE d9, d11"
+    assert update.condition == (
+        "v = :version AND d2 = :o2 AND attribute_not_exists(d4) AND d9 = :o9 AND d11 = :o11"
+    )
+    assert set(update.values) == {":version", ":o2", ":n2", ":n4", ":o9", ":o11"}
+
+
+def test_giving_back_demands_no_version() -> None:
+    update = _change({2: ({"ab": 1}, {})}, version=None)
+
+    assert (update.update, update.condition) == ("REMOVE d2", "d2 = :o2")
+    assert update.values == {":o2": {"M": {"ab": {"N": "1"}}}}
+
+
+@pytest.mark.parametrize(
+    ("before", "hosts", "after"),
+    [
+        (None, 0b01, {"ab": 0b01}),
+        ({}, 0b01, {"ab": 0b01}),
+        ({"cd": 0b01}, 0b10, {"cd": 0b01, "ab": 0b10}),
+        ({"ab": 0b01}, 0b110, {"ab": 0b111}),
+        ({"ab": 0b11}, 0b01, {"ab": 0b11}),
+    ],
+)
+def test_a_holder_has_what_it_had_and_what_it_takes(
+    before: dict[str, int] | None, hosts: int, after: dict[str, int]
+) -> None:
+    assert with_hosts(before, "ab", hosts) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "hosts", "after"),
+    [
+        ({"ab": 0b11}, 0b01, {"ab": 0b10}),
+        ({"ab": 0b11}, 0b11, {}),
+        ({"ab": 0b11}, 0b111, {}),
+        ({"ab": 0b11, "cd": 0b100}, 0b11, {"cd": 0b100}),
+        ({"ab": 0b11}, 0b100, {"ab": 0b11}),
+        ({"cd": 0b01}, 0b10, {"cd": 0b01}),
+    ],
+)
+def test_a_holder_keeps_what_it_does_not_give_back(
+    before: dict[str, int], hosts: int, after: dict[str, int]
+) -> None:
+    kept = dict(before)
+
+    assert without_hosts(before, "ab", hosts) == after
+    assert before == kept

@@ -1,0 +1,126 @@
+"""What stores read, how often, and what they make of an answer that says little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.writes import Put
+from gpu_capacity.errors import StorageUnavailable
+from tests.fakes.dynamodb import MemoryDynamoDB
+from tests.support.world import GB300, HOLDERS, INVENTORY, REGION, World, create_tables, pod
+from tests.unit.holders.reservations import reservation
+
+
+@pytest.fixture
+def world() -> World:
+    return World(pods=(pod("pod1", 4), pod("pod2", 2)))
+
+
+class Failing:
+    """A client whose every write fails with this answer."""
+
+    def __init__(self, answer: Any) -> None:
+        self._answer = answer
+
+    def put_item(self, **_request: Any) -> Any:
+        raise ClientError(self._answer, "PutItem")
+
+
+def _write(answer: Any) -> None:
+    Database(Failing(answer)).commit(Put("a", HOLDERS, keys.quota("o", "s")))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"Error": {"Code": "InternalServerError"}},
+        {"Error": {"Code": "InternalServerError"}, "ResponseMetadata": {"HTTPStatusCode": 400}},
+        {"Error": {"Code": "Unheard"}, "ResponseMetadata": {"HTTPStatusCode": 500}},
+        {"Error": {"Code": "Unheard"}, "ResponseMetadata": {"HTTPStatusCode": 503}},
+    ],
+)
+def test_a_write_that_failed_on_the_other_side_may_stand(answer: Any) -> None:
+    with pytest.raises(StorageUnavailable) as caught:
+        _write(answer)
+    assert caught.value.outcome_unknown
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"Error": {"Code": "Unheard"}},
+        {"Error": {"Code": "Unheard"}, "ResponseMetadata": {}},
+        {"Error": {"Code": "Unheard"}, "ResponseMetadata": {"HTTPStatusCode": 499}},
+    ],
+)
+def test_a_write_that_was_refused_as_wrong_is_a_defect(answer: Any) -> None:
+    with pytest.raises(ClientError):
+        _write(answer)
+
+
+def test_a_partition_that_cannot_exist_is_empty_without_a_question() -> None:
+    db = MemoryDynamoDB()
+    create_tables(db)
+
+    assert list(Database(db).query(HOLDERS, "ORG#" + "x" * 2048)) == []
+    assert list(Database(db).query(HOLDERS, "ORG#o", "\ud800")) == []
+    assert db.requests["query"] == 0
+
+
+def test_a_snapshot_is_tried_four_times(world: World) -> None:
+    versions = iter(range(2, 100))
+
+    def sync(_operation: str, _parameters: dict[str, Any]) -> None:
+        world.load((pod("pod1", 8, version=next(versions)),))
+
+    world.db.before("query", sync, times=None)
+    with pytest.raises(StorageUnavailable):
+        world.services.inventory.fresh_snapshot(REGION, GB300.id)
+
+    # Claims and shapes each time.
+    assert world.db.requests["query"] == 8
+
+
+def test_a_snapshot_that_is_forgotten_is_read_again(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.snapshot(REGION, GB300.id)
+    inventory.forget_snapshot(REGION, GB300.id)
+
+    assert inventory.snapshot(REGION, GB300.id)[1] is True
+    inventory.forget_snapshot("elsewhere", GB300.id)
+
+
+def test_claims_that_came_back_with_a_refusal_are_seen(world: World) -> None:
+    inventory = world.services.inventory
+    inventory.snapshot(REGION, GB300.id)
+    item = {"pk": "any", "sk": "POD#pod1", "v": 1, "d0": b"12345678", "d2": {"ab": 1}}
+
+    inventory.saw_claims(REGION, GB300.id, item)
+
+    snapshot, fresh = inventory.snapshot(REGION, GB300.id)
+    assert not fresh
+    assert snapshot.owned["pod1"].claimed == 0b101
+    assert snapshot.owned["pod1"].parts == {2: {"ab": 1}}
+    assert snapshot.counts().available == 4
+
+
+def test_a_move_that_comes_too_late_says_no(world: World) -> None:
+    assert world.services.reservations.begin(reservation(), 5) is False
+
+
+def test_a_record_and_a_pod_that_disagree_are_named_and_nothing_was_written(world: World) -> None:
+    store = world.services.reservations
+    store.accept(reservation(), 1, None)
+    store.mark_deleted(reservation(), 5)
+    going = store.get(reservation().organization_id, reservation().id)
+    assert going is not None
+    world.db.delete_item(TableName=INVENTORY, Key=keys.claims(REGION, GB300.id, "pod1"))
+
+    with pytest.raises(StorageUnavailable, match="the record and the pod disagree") as caught:
+        store.remove(going, 6)
+    assert not caught.value.outcome_unknown

@@ -1,0 +1,287 @@
+"""Items as they stand in tables that exist: each is still read as what it was when it was written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.inventory_items import (
+    decode_claims,
+    decode_pod,
+    decode_region,
+    decode_shape,
+    encode_pod,
+    encode_region,
+    encode_shape,
+)
+from gpu_capacity.dynamodb.reservation_items import (
+    decode_quota,
+    decode_reservation,
+    encode_reservation,
+    encode_tombstone,
+    is_tombstone,
+)
+from gpu_capacity.holders.capacity_claim import Allocation, Condition
+from gpu_capacity.holders.reservation import Quota, Status, Tag
+from gpu_capacity.topology.model import Region
+from gpu_capacity.topology.units import shape_of
+from tests.claims.test_claim_rules import record
+from tests.support.world import GB300, ORGANIZATION, REGION, offering, pod
+from tests.unit.holders.reservations import RESERVATION_ID, reservation
+
+RESERVATION = {
+    "pk": f"ORG#{ORGANIZATION}",
+    "sk": f"RESERVATION#{RESERVATION_ID}",
+    "status": "deprovisioning",
+    "project": "f113be96-4dd2-4c14-9c0e-e96c500f21e0",
+    "name": "training",
+    "description": "a description",
+    "tags": [["team", "é"]],
+    "region": REGION,
+    "accelerator": "GB300",
+    "unit": "NVL72",
+    "units": 3,
+    "flavor": GB300.id,
+    "hosts_per_unit": 18,
+    "pod": "pod1",
+    "start": 2,
+    "topology_hash": "sha256:" + "0" * 64,
+    "created_at": 1_780_000_000,
+    "created_by": "john.doe@example.com",
+    "fingerprint": "f" * 32,
+    "keyed": True,
+    "counted": True,
+    "attempt": 1,
+    "provision_attempt": 4,
+    "deadline": 1_780_003_600,
+    "failure": "a host is occupied",
+    "deleted_at": 1_780_000_100,
+    "unsettled": "1",
+    "unsettled_since": 1_780_000_200,
+}
+
+
+def test_a_reservation_with_all_that_it_can_have() -> None:
+    full = reservation(
+        status=Status.DEPROVISIONING,
+        description="a description",
+        tags=(Tag("team", "é"),),
+        keyed=True,
+        counted=True,
+        attempt=1,
+        provision_attempt=4,
+        deadline=1_780_003_600,
+        failure="a host is occupied",
+        deleted_at=1_780_000_100,
+        unsettled_since=1_780_000_200,
+    )
+
+    assert decode(encode_reservation(full)) == RESERVATION | {"unsettled": str(0x16E9 % 8)}
+    assert decode_reservation(RESERVATION) == full
+
+
+def test_a_reservation_without_what_is_optional() -> None:
+    bare = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
+    item = decode(encode_reservation(bare))
+    optional = {
+        *("description", "tags", "pod", "start", "topology_hash", "keyed", "counted", "provision_attempt"),
+        *("deadline", "failure", "deleted_at", "unsettled", "unsettled_since"),
+    }
+
+    assert set(item) == set(RESERVATION) - optional
+    assert decode_reservation(item) == bare
+
+
+def test_a_record_is_in_the_index_exactly_while_its_status_is_unsettled() -> None:
+    settled = decode(encode_reservation(reservation(status=Status.PROVISIONED)))
+
+    assert "unsettled" not in settled
+    assert "unsettled_since" not in settled
+
+
+def test_a_placement_at_the_first_position_is_kept() -> None:
+    first = reservation(placement=replace(reservation().placement, start=0))  # type: ignore[type-var]
+
+    assert decode_reservation(decode(encode_reservation(first))) == first
+
+
+def test_a_tombstone_of_a_reservation() -> None:
+    item = decode(encode_tombstone(reservation(), 1_000))
+
+    assert item == {
+        "pk": f"ORG#{ORGANIZATION}",
+        "sk": f"RESERVATION#{RESERVATION_ID}",
+        "status": "gone",
+        "fingerprint": "f" * 32,
+        "expires_at": 1_000 + 86_400,
+    }
+    assert is_tombstone(item)
+    assert not is_tombstone(RESERVATION)
+
+
+def test_a_quota() -> None:
+    item = {"pk": f"ORG#{ORGANIZATION}", "sk": "QUOTA#GB300", "limit": 7, "used": 3}
+
+    assert decode_quota(item) == Quota(ORGANIZATION, "GB300", limit=7, used=3)
+
+
+CLAIM = {
+    "status": "STATUS_CREATING",
+    "instance_count": 5,
+    "allocations": '[["zürich","g.1",[["pod1",[2,3,4,8]],["pod2",[0,1]]]]]',
+    "conditions": '[["Allocated","zürich","True","Reason","a message",1780000000]]',
+    "created_millisecond": 123,
+    "supplied": True,
+    "counted": True,
+    "revision": 6,
+    "attempt": 2,
+}
+
+
+def test_a_capacity_claim() -> None:
+    claim = record(
+        5,
+        Allocation("zürich", "g.1", "pod1", 2, 3),
+        Allocation("zürich", "g.1", "pod1", 4, 8),
+        Allocation("zürich", "g.1", "pod2", 0, 1),
+        zones=("zürich",),
+        conditions=(Condition("Allocated", "zürich", "True", "Reason", "a message", 1_780_000_000),),
+        created_millisecond=123,
+        supplied=True,
+        counted=True,
+        revision=6,
+        attempt=2,
+    )
+    item = decode(encode_claim(claim))
+
+    assert {name: item[name] for name in CLAIM} == CLAIM
+    assert set(item) - set(CLAIM) == {
+        *("pk", "sk", "name", "instance_id", "zones", "capacity_type", "created_at", "created_by"),
+        *("updated_at", "fingerprint"),
+    }
+    assert decode_claim(item) == claim
+
+
+def test_what_a_capacity_claim_does_not_say_costs_nothing() -> None:
+    bare = record(5, created_millisecond=0, supplied=False, counted=False)
+    item = decode(encode_claim(bare))
+
+    assert not {"created_millisecond", "supplied", "counted", "unsettled", "unsettled_since"} & set(item)
+    assert decode_claim(item) == bare
+
+
+def test_an_unsettled_capacity_claim_stands_in_the_shard_of_its_tag() -> None:
+    claim = record(5, unsettled_since=77)
+    item = decode(encode_claim(claim))
+
+    assert (item["unsettled"], item["unsettled_since"]) == (str(int(claim.tag, 16) % 8), 77)
+
+
+def test_a_tombstone_of_a_capacity_claim() -> None:
+    claim = record(5, fingerprint="e" * 32)
+
+    assert decode(encode_claim_tombstone(claim, 1_000)) == {
+        "pk": f"ORG#{claim.organization_id}",
+        "sk": f"CLAIM#{claim.id}",
+        "status": "gone",
+        "fingerprint": "e" * 32,
+        "expires_at": 1_000 + 86_400,
+    }
+
+
+# The inventory.
+
+
+def test_a_shape() -> None:
+    shape = shape_of(pod("pod1", 2), offering())
+    item = decode(encode_shape(shape))
+
+    assert item == {
+        "pk": f"SHAPES#{REGION}#{GB300.id}",
+        "sk": "POD#pod1",
+        "v": 1,
+        "region": REGION,
+        "flavor": GB300.id,
+        "domains": [[0, 2, 3, True, False], [1, 2, 3, True, False]],
+    }
+    assert decode_shape(item) == shape
+
+
+def test_full_topology_is_text_in_its_own_letters() -> None:
+    named = replace(pod("pod1", 1), id="zürich")
+    named = replace(named, domains=(replace(named.domains[0], name="gestell ü"),))
+    item = decode(encode_pod(named))
+
+    assert item["domains"].startswith('[[0,"')
+    assert "gestell ü" in item["domains"]
+    assert {name: item[name] for name in ("pk", "sk", "v", "region", "flavor")} == {
+        "pk": f"HOSTS#{REGION}",
+        "sk": "POD#zürich",
+        "v": 1,
+        "region": REGION,
+        "flavor": GB300.id,
+    }
+    assert decode_pod(item) == named
+
+
+def test_a_region() -> None:
+    region = Region(REGION, frozenset("hgfedcba"), (offering(),), 1_780_000_000, (("gb300-4x", GB300.id),))
+    item = decode(encode_region(region))
+
+    assert item == {
+        "pk": "CATALOG",
+        "sk": f"REGION#{REGION}",
+        "organizations": list("abcdefgh"),
+        "observed_at": 1_780_000_000,
+        "offerings": [
+            {
+                "accelerator": "GB300",
+                "unit": "NVL72",
+                "device_type_resource_class": offering().device_type_resource_class,
+                "hosts_per_unit": offering().hosts_per_unit,
+                "flavor": {
+                    "id": GB300.id,
+                    "cpus": 144,
+                    "memory_gib": 960,
+                    "disk_gb": 0,
+                    "instance_type": "gb300-4x",
+                    "gpu": {
+                        "vendor": "NVIDIA",
+                        "model": "GB300",
+                        "physical_count": 4,
+                        "logical_count": 4,
+                        "memory_gib": 288,
+                    },
+                },
+            }
+        ],
+        "instance_types": [["gb300-4x", GB300.id]],
+    }
+    assert decode_region(item) == region
+
+
+def test_a_region_that_everybody_may_see_and_that_sells_no_single_hosts() -> None:
+    region = Region(REGION, frozenset(), (), 1, ())
+    item = decode(encode_region(region))
+
+    assert set(item) == {"pk", "sk", "observed_at", "offerings"}
+    assert decode_region(item) == region
+
+
+def test_ownership_is_read_from_the_attributes_of_domains_and_from_no_others() -> None:
+    tag = b"12345678"
+    item = {
+        "pk": "CLAIMS#r#f",
+        "sk": "POD#pod1",
+        "v": 4,
+        "d3": tag,
+        "d12": {"ab": 5},
+        "d": 1,
+        "dx": 2,
+        "x7": tag,
+    }
+    claims = decode_claims(item)
+
+    assert (claims.pod_id, claims.version) == ("pod1", 4)
+    assert claims.owners == {3: tag, 12: {"ab": 5}}

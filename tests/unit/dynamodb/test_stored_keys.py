@@ -1,0 +1,62 @@
+"""Keys as they stand in tables that exist: one that changes loses what is stored under it."""
+
+from __future__ import annotations
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+
+STORED = [
+    (keys.feed(), "FEED", "FEED"),
+    (keys.region("r"), "CATALOG", "REGION#r"),
+    (keys.claims("r", "f", "p"), "CLAIMS#r#f", "POD#p"),
+    (keys.shape("r", "f", "p"), "SHAPES#r#f", "POD#p"),
+    (keys.hosts("r", "p"), "HOSTS#r", "POD#p"),
+    (keys.reservation("o", "i"), "ORG#o", "RESERVATION#i"),
+    (keys.capacity_claim("o", "i"), "ORG#o", "CLAIM#i"),
+    (keys.claim_name("o", "n"), "ORG#o", "CLAIMNAME#n"),
+    (keys.quota("o", "s"), "ORG#o", "QUOTA#s"),
+    (keys.queued("z", "t", 1_780_000_000_123, ("o", "i")), "QUEUE#z#t", "001780000000123#o#i"),
+    (keys.queue_returns("z", "t"), "QUEUE#z#t", "!"),
+    (keys.server("h", "n"), "HOLDER#h", "HOST#n"),
+    (keys.fence("h"), "HOLDER#h", "FENCE"),
+    (keys.occupied_host("n"), "HOST#n", "HOST"),
+]
+
+
+@pytest.mark.parametrize(("key", "pk", "sk"), STORED, ids=[f"{pk} {sk}" for _, pk, sk in STORED])
+def test_an_item_is_found_where_it_was_put(key: keys.Key, pk: str, sk: str) -> None:
+    assert key == {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def test_domains_and_shards_have_the_names_they_had() -> None:
+    assert keys.domain_attribute(17) == "d17"
+    assert keys.UNSETTLED_INDEX == "unsettled"
+    assert keys.unsettled_shards() == ["0", "1", "2", "3", "4", "5", "6", "7"]
+
+
+@pytest.mark.parametrize(("digits", "shard"), [("0000", "0"), ("0007", "7"), ("0008", "0"), ("efff", "7")])
+def test_a_holder_stands_in_the_shard_of_its_last_digits(digits: str, shard: str) -> None:
+    """Of all four: a change moves records out of sight of those who wait for them."""
+    assert keys.unsettled_shard(f"a61b9d5a-701d-4fea-848d-0e345edf{digits}") == shard
+
+
+@pytest.mark.parametrize(
+    ("pk", "sk", "possible"),
+    [
+        ("p" * 2048, "s" * 1024, True),
+        ("p" * 2049, "s", False),
+        ("p", "s" * 1025, False),
+        ("é" * 1024, "", True),
+        ("é" * 1025, "", False),
+        ("p", "\ud800", False),
+    ],
+)
+def test_a_key_may_be_as_long_as_dynamodb_takes_it(pk: str, sk: str, *, possible: bool) -> None:
+    assert keys.can_exist(pk, sk) is possible
+
+
+def test_places_in_a_queue_sort_by_age_and_behind_the_count_of_returns() -> None:
+    places = [keys.queued("z", "t", ms, ("o", "i"))["sk"]["S"] for ms in (9, 10, 10**13, 10**14)]
+
+    assert sorted([*reversed(places), keys.QUEUE_RETURNS_SORT_KEY]) == ["!", *places]

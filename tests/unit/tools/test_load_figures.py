@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import pytest
+
+from tools.load.client import Call
+from tools.load.figures import Machine, descendants, latencies, percentile
+
+
+@pytest.mark.parametrize(
+    ("share", "value"), [(0.5, 50), (0.99, 99), (1.0, 100), (0.001, 1)], ids=["median", "p99", "all", "least"]
+)
+def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(share: float, value: float) -> None:
+    assert percentile([float(n) for n in range(100, 0, -1)], share) == value
+
+
+def test_a_percentile_of_one_value_is_that_value() -> None:
+    assert percentile([7.0], 0.99) == 7.0
+
+
+def test_latencies_are_told_by_operation_in_milliseconds_with_every_status() -> None:
+    calls = [Call("make", 202, 0.0, 0.010), Call("make", 507, 0.0, 0.030), Call("see", 200, 0.0, 0.0014)]
+    assert latencies(calls) == {
+        "make": {"calls": 2, "statuses": {"202": 1, "507": 1}, "median_ms": 10, "p99_ms": 30},
+        "see": {"calls": 1, "statuses": {"200": 1}, "median_ms": 1, "p99_ms": 1},
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "is_fault"), [(0, True), (200, False), (404, False), (502, True), (507, False)]
+)
+def test_no_room_is_an_answer_and_no_answer_is_a_fault(status: int, is_fault: bool) -> None:  # noqa: FBT001 - a case
+    assert Call("make", status, 0.0, 0.0).is_fault is is_fault
+
+
+def test_the_busy_share_of_a_machine_is_of_all_its_ticks() -> None:
+    assert Machine(100, 1_000, 0.0).busy_share_until(Machine(250, 1_200, 1.0)) == 0.75
+
+
+def test_a_machine_that_has_no_counters_tells_no_share() -> None:
+    assert Machine(None, None, 0.0).busy_share_until(Machine(None, None, 1.0)) is None
+
+
+def test_a_process_that_does_not_exist_has_nothing_below_it() -> None:
+    assert descendants(2**31 - 1) in {0, None}

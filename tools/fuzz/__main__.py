@@ -1,0 +1,86 @@
+"""Fuzz the published interfaces on a local stack of its own: `make fuzz [EXAMPLES=] [SEED=] [DOCUMENT=]`.
+
+Ends with 0 when every check held and nothing disagrees in the tables afterwards, 1 when something failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proof.results import save
+from tools.audit import describe, run, tables_of
+from tools.fuzz.campaign import OWN, PUBLISHED, Effort, fuzz, served
+from tools.fuzz.report import section
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.launch import clients
+from tools.local_stack.state import ROOT
+from tools.local_stack.temporary import untouched_stack
+
+if TYPE_CHECKING:
+    from tools.local_stack.state import State
+
+QUICK = {"SimulatedReadySeconds": "1", "SimulatedDeleteSeconds": "1", "PollSeconds": "1"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run every document and say what came of it."""
+    parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
+    parser.add_argument(
+        "--examples", default="", help="requests an operation and phase (EXAMPLES=, default 100)"
+    )
+    parser.add_argument("--seed", default="", help="a number (SEED=, default one by chance)")
+    parser.add_argument("--document", default="", help="an OpenAPI document instead of ours (DOCUMENT=)")
+    parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
+    parser.add_argument("--folder", default="", help="keep logs and reports there")
+    options = parser.parse_args(arguments)
+    effort = Effort(int(options.examples or 100), int(options.seed or random.randrange(2**32)))  # noqa: S311 - no secret
+    documents = [Path(options.document).resolve()] if options.document else [OWN, *PUBLISHED]
+    venvs = (ROOT / os.environ.get("VENVS", ".venvs")).resolve()
+    with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:
+        folder = Path(options.folder or scratch).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with untouched_stack(folder, venvs, QUICK) as (url, state):
+                figures = campaign([d for d in documents if served(d)], url, state, effort, folder, venvs)
+        except LaunchError as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(figures, indent=2))
+    if options.report:
+        save("fuzz", section(figures))
+    return 1 if figures["failures"] or figures["findings"] else 0
+
+
+def campaign(
+    documents: list[Path], url: str, state: State, effort: Effort, folder: Path, venvs: Path
+) -> dict[str, Any]:
+    """One document after the other, then an audit of what they left behind."""
+    outcomes = []
+    for document in documents:
+        print(f"fuzzing by {document.name}, seed {effort.seed} …", file=sys.stderr, flush=True)
+        outcomes.append(fuzz(document, url, state, effort, folder, venvs))
+    running = state.read_running()
+    report = run(clients(running["emulatorUrl"])("dynamodb"), tables_of(running["outputs"]), fix=False)
+    return {
+        "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "seed": effort.seed,
+        "examples": effort.examples,
+        "requests": sum(outcome.requests for outcome in outcomes),
+        "seconds": round(sum(outcome.seconds for outcome in outcomes), 1),
+        "failures": sum(len(outcome.failures) for outcome in outcomes),
+        "findings": len(report.reported),
+        "audit": describe(report),
+        "documents": [outcome.as_json() for outcome in outcomes],
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""One run of the fuzzer over one document, in its own environment and process, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+from tools.fuzz import tenants
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.state import ROOT
+
+if TYPE_CHECKING:
+    from tools.local_stack.state import State
+
+OWN: Final = ROOT / "docs" / "openapi.json"
+PUBLISHED: Final = tuple(sorted((Path(__file__).parent / "published").glob("*.yaml")))
+CONFIGURATION: Final = Path(__file__).with_name("schemathesis.toml")
+SECONDS_MAX: Final = 3_600
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is tried. ``seed`` decides what; answers of the service steer some of it, too."""
+
+    examples: int
+    seed: int
+    phases: tuple[str, ...] = ("examples", "coverage", "fuzzing", "stateful")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one document. ``failures`` are the fuzzer's own words, a paragraph each."""
+
+    document: str
+    operations: int
+    requests: int
+    seconds: float
+    failures: tuple[str, ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """With plain keys, for reports."""
+        return asdict(self)
+
+
+def operations_of(document: Path) -> set[str]:
+    """The operation ids that a document describes."""
+    described = yaml.safe_load(document.read_text(encoding="utf-8"))
+    return {
+        operation["operationId"]
+        for methods in described["paths"].values()
+        for operation in methods.values()
+        if isinstance(operation, dict) and "operationId" in operation
+    }
+
+
+def served(document: Path) -> set[str]:
+    """Those that this service has, by its own document: a contract can be ahead of it."""
+    return operations_of(document) & operations_of(OWN)
+
+
+def fuzz(document: Path, url: str, state: State, effort: Effort, folder: Path, venvs: Path) -> Outcome:
+    """Run the fuzzer over one document; files go into ``folder``.
+
+    Raises:
+        LaunchError: it did not run to its end.
+    """
+    program = venvs / "fuzz" / "bin" / "st"
+    if not program.exists():
+        raise LaunchError(f"{program} is missing: run `make setup`")
+    report = folder / f"{document.stem}.json"
+    report.unlink(missing_ok=True)
+    tenants.write(state.issuer_key, folder / "tenants.json")
+    command = [str(program), "--config-file", str(CONFIGURATION), "run", str(document), "--url", url]
+    command += ["--seed", str(effort.seed), "--max-examples", str(effort.examples)]
+    command += ["--phases", ",".join(effort.phases), "--report", "json", "--report-json-path", str(report)]
+    for identity in sorted(served(document)):
+        command += ["--include-operation-id", identity]
+    environment = os.environ | {"FUZZ_TENANTS": str(folder / "tenants.json"), "PYTHONPATH": str(ROOT)}
+    if document in PUBLISHED:
+        environment["FUZZ_PUBLISHED"] = "yes"
+    with (folder / f"{document.stem}.log").open("w") as log:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+            env=environment,
+            timeout=SECONDS_MAX,
+            check=False,
+        )
+    words = (folder / f"{document.stem}.log").read_text(encoding="utf-8")
+    if not report.exists():
+        raise LaunchError(f"the fuzzer ended by itself (exit code {done.returncode}):\n{words[-3000:]}")
+    return _outcome(document, json.loads(report.read_text(encoding="utf-8")), words, done.returncode)
+
+
+def _outcome(document: Path, report: dict[str, Any], words: str, exit_code: int) -> Outcome:
+    failures = [json.dumps(failure)[:3000] for failure in (*report["failures"], *report["errors"])]
+    operations = report["operations"]
+    if operations["tested"] != len(served(document)):
+        failures.append(f"only {operations['tested']} operations were tested: {operations}")
+    if not report["complete"] or (exit_code and not failures):
+        failures.append(f"exit code {exit_code}, {report['stop_reason']}: {words[-3000:]}")
+    return Outcome(
+        document=str(document.relative_to(ROOT)) if document.is_relative_to(ROOT) else document.name,
+        operations=operations["tested"],
+        requests=report["test_cases"]["generated"],
+        seconds=round(report["running_time"], 1),
+        failures=tuple(failures),
+    )

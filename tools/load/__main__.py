@@ -1,0 +1,158 @@
+"""Put load on a local stack of its own: `make load [CLIENTS=64] [DURATION=60] [ARGS=--report]`.
+
+First one customer alone for some seconds, then all of them come and go, then they fill the large region
+until not one more unit fits, then they leave. Ends with 0 when there was no server error, exactly what the
+region has was accepted and two audits (full, and empty again) found nothing; with 1 otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.results import save
+from tools.audit import run, tables_of
+from tools.load.client import Client
+from tools.load.figures import Machine, cores, descendants, latencies
+from tools.load.report import section
+from tools.load.traffic import REGION, SIZES, Customer, everybody, leave
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.launch import clients
+from tools.local_stack.state import ROOT
+from tools.local_stack.temporary import untouched_stack
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tools.local_stack.state import State
+
+PARAMETERS: Final = {
+    "SimulatedReadySeconds": "1",
+    "SimulatedDeleteSeconds": "1",
+    "PollSeconds": "1",
+    # The API's own throttle is not what is measured.
+    "ThrottleRate": "10000",
+    "ThrottleBurst": "5000",
+    "LogLevel": "WARNING",
+}
+ALONE_SECONDS: Final = 10.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run it all and say what came of it."""
+    parser = argparse.ArgumentParser(prog="make load", description=__doc__)
+    parser.add_argument("--clients", default="", help="how many (CLIENTS=, default 64)")
+    parser.add_argument("--seconds", default="", help="how long they come and go (DURATION=, default 60)")
+    parser.add_argument("--seed", default="1", help="what they do follows from it")
+    parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
+    options = parser.parse_args(arguments)
+    venvs = (ROOT / os.environ.get("VENVS", ".venvs")).resolve()
+    with tempfile.TemporaryDirectory(prefix="load-") as folder:
+        try:
+            with untouched_stack(Path(folder), venvs, PARAMETERS) as (url, state):
+                customers = [
+                    Customer(Client(url, state.issuer_key, number), random.Random(f"{options.seed}/{number}"))  # noqa: S311 - no secret
+                    for number in range(int(options.clients or 64))
+                ]
+                figures = load(customers, state, float(options.seconds or 60))
+        except (LaunchError, TimeoutError, ConnectionError) as error:
+            print(error, file=sys.stderr)
+            return 1
+    print(json.dumps(figures, indent=2))
+    if options.report:
+        save("load", section(figures))
+    return 0 if figures["passed"] else 1
+
+
+def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[str, Any]:
+    """All phases over a running stack whose large region is empty; the figures with plain keys."""
+    _say(f"one customer for {ALONE_SECONDS:.0f} s …")
+    alone = _phase(customers[:1], ALONE_SECONDS)
+    _say(f"{len(customers)} customers for {seconds:.0f} s …")
+    together = _phase(customers, seconds)
+    together["worker_processes"] = descendants(os.getpid())
+    _say("everybody leaves …")
+    emptied = leave(customers)
+    _say("filling the region …")
+    filled = _fill(customers)
+    full = _findings(state)
+    _say("everybody leaves …")
+    leave(customers)
+    empty = _findings(state)
+    faults = [fault for customer in customers for fault in customer.client.faults]
+    exact = all(f["accepted"] == f["capacity"] and f["left"] == 0 for f in filled["offerings"].values())
+    return {
+        "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "cores": cores(),
+        "clients": len(customers),
+        "seconds": seconds,
+        "one_client": alone,
+        "all_clients": together,
+        "seconds_until_empty": round(emptied, 1),
+        "saturation": filled,
+        "server_errors": len(faults),
+        "server_errors_seen": faults[:20],
+        "audit_findings_full": full,
+        "audit_findings_empty": empty,
+        "passed": exact and not faults and not full and not empty,
+    }
+
+
+def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
+    """Let them come and go for that long; what they saw."""
+    for customer in customers:
+        customer.client.calls.clear()
+    before, until = Machine.now(), time.monotonic() + seconds
+    everybody(customers, lambda customer: customer.come_and_go(until))
+    after = Machine.now()
+    calls = [call for customer in customers for call in customer.client.calls]
+    return {
+        "calls": len(calls),
+        "calls_per_second": round(len(calls) / (after.when - before.when), 1),
+        "cpu_busy_share": before.busy_share_until(after),
+        "operations": latencies(calls),
+    }
+
+
+def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
+    """Let them reserve until nothing fits, and compare what was accepted with what there is."""
+    watcher = customers[0].client
+    before = watcher.units(REGION)
+    began = time.monotonic()
+    taken = everybody(customers, Customer.fill)
+    seconds = time.monotonic() - began
+    after = watcher.units(REGION)
+    return {
+        "seconds": round(seconds, 1),
+        "reservations": sum(len(customer.held) for customer in customers),
+        "offerings": {
+            " ".join(offering): {
+                "capacity": before[offering]["totalCount"],
+                "accepted": sum(accepted[offering] for accepted in taken),
+                "left": after[offering]["availableUnitCount"],
+            }
+            for offering in SIZES
+        },
+    }
+
+
+def _findings(state: State) -> int:
+    running = state.read_running()
+    report = run(clients(running["emulatorUrl"])("dynamodb"), tables_of(running["outputs"]), fix=False)
+    return len(report.reported)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

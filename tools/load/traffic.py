@@ -1,0 +1,103 @@
+"""What the customers do. Each has a thread of its own; what it does follows from its number and the seed."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from tools.load.client import ACCEPTED, FAULTS_FROM, INSUFFICIENT, OK, Client
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Sequence
+
+Result = TypeVar("Result")
+
+REGION: Final = "us-tex-1"
+"""The large region of the sample fleet: nobody else has anything there."""
+
+RACKS: Final = ("GB300", "NVL72")
+MACHINES: Final = ("H200", "HGX")
+INSTANCE: Final = "gb300-4x"
+SIZES: Final = {RACKS: (1, 2, 3, 4), MACHINES: (1, 4, 8, 16)}
+HELD_MAX: Final = 3
+"""Things that a customer has at a time before it gives one up."""
+EMPTY_SECONDS_MAX: Final = 1_800
+POLL_SECONDS: Final = 2.0
+
+
+@dataclass
+class Customer:
+    """A client with what it has: ``(kind, id)``, oldest first."""
+
+    client: Client
+    chance: random.Random
+    held: list[tuple[str, str]] = field(default_factory=list)
+
+    def come_and_go(self, until: float) -> None:
+        """Take something and give the oldest back, again and again until that time (monotonic seconds)."""
+        while time.monotonic() < until:
+            if len(self.held) >= HELD_MAX or (self.held and self.chance.random() < 0.3):  # noqa: PLR2004 - a weight
+                self._give_up(*self.held.pop(0))
+            else:
+                self._take()
+
+    def fill(self) -> dict[tuple[str, str], int]:
+        """Reserve until not even one unit fits; units accepted, by offering."""
+        accepted = dict.fromkeys(SIZES, 0)
+        for offering, sizes in self.chance.sample(sorted(SIZES.items()), len(SIZES)):
+            for size in sorted(sizes, reverse=True):
+                while True:
+                    status, identity = self.client.reserve(REGION, *offering, size)
+                    if identity is None:
+                        break
+                    self.held.append(("reservation", identity))
+                    accepted[offering] += size
+                if status != INSUFFICIENT:
+                    return accepted  # a fault, which is counted where it happened
+        return accepted
+
+    def _take(self) -> None:
+        if self.chance.random() < 0.25:  # noqa: PLR2004 - a weight
+            status, identity = self.client.claim(REGION, INSTANCE, self.chance.randint(1, 18))
+            kind = "claim"
+        else:
+            offering = self.chance.choice(sorted(SIZES))
+            status, identity = self.client.reserve(REGION, *offering, self.chance.choice(SIZES[offering]))
+            kind = "reservation"
+        if identity is not None:
+            self.held.append((kind, identity))
+        elif status >= FAULTS_FROM and self.held:
+            self._give_up(*self.held.pop(0))
+
+    def _give_up(self, kind: str, identity: str) -> None:
+        status = self.client.free(identity) if kind == "reservation" else self.client.drop(identity)
+        if status not in {OK, ACCEPTED}:
+            self.client.faults.append(f"{kind} {identity} could not be deleted: {status}")
+
+
+def everybody(customers: Sequence[Customer], act: Callable[[Customer], Result]) -> list[Result]:
+    """All of them at once, a thread each; what each of them brought back."""
+    with ThreadPoolExecutor(max_workers=max(1, len(customers))) as threads:
+        return list(threads.map(act, customers))
+
+
+def leave(customers: Sequence[Customer]) -> float:
+    """Everybody gives everything back; seconds until nobody has anything.
+
+    Raises:
+        TimeoutError: somebody still had something at the end.
+    """
+    began = time.monotonic()
+    waiting = list(customers)
+    for customer in customers:
+        customer.held.clear()
+    while time.monotonic() - began < EMPTY_SECONDS_MAX:
+        gone = everybody(waiting, lambda customer: customer.client.leave())
+        waiting = [customer for customer, is_gone in zip(waiting, gone, strict=True) if not is_gone]
+        if not waiting:
+            return time.monotonic() - began
+        time.sleep(POLL_SECONDS)
+    raise TimeoutError(f"{len(waiting)} customers still have something after {EMPTY_SECONDS_MAX} s")

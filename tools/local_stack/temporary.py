@@ -1,0 +1,77 @@
+"""A local stack of its own for a command or a test: a free port, a state folder that nobody else has."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.launch import clients
+from tools.local_stack.sample_data import sync, upload_fleet
+from tools.local_stack.state import ROOT, State
+from tools.sample_fleet import sample_fleet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+READY_SECONDS_MAX = 600
+STOPPED_SECONDS_MAX = 240
+"""Stopping saves the state and removes the workers' copies of the layer: slow on a busy machine."""
+LOG = "launcher.log"
+
+
+@contextlib.contextmanager
+def temporary_stack(
+    folder: Path, venvs: Path, parameters: Mapping[str, str], options: Sequence[str] = ()
+) -> Iterator[tuple[str, State]]:
+    """Run the launcher as a process with its state below ``folder``; yield the address and the state.
+
+    Args:
+        folder: kept when the block ends; the launcher's own words are in it.
+        venvs: folder of the virtual environments.
+        parameters: template parameters.
+        options: further options of the launcher.
+
+    Raises:
+        LaunchError: it does not come up.
+    """
+    command = [sys.executable, "-m", "tools.run", "--port", "0", "--state", str(folder / "state")]
+    command += ["--venvs", str(venvs), *options]
+    for name, value in parameters.items():
+        command += ["--parameter", f"{name}={value}"]
+    with (folder / LOG).open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            yield _address(process, folder / LOG), State(folder / "state")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=STOPPED_SECONDS_MAX)
+
+
+@contextlib.contextmanager
+def untouched_stack(folder: Path, venvs: Path, parameters: Mapping[str, str]) -> Iterator[tuple[str, State]]:
+    """The same with the sample fleet, in which nobody has anything yet."""
+    with temporary_stack(folder, venvs, parameters, ("--no-seed",)) as (url, state):
+        running = state.read_running()
+        connect = clients(running["emulatorUrl"])
+        upload_fleet(connect("s3"), running["outputs"]["FleetBucketName"], sample_fleet())
+        sync(connect("lambda"), running["outputs"]["SyncInventoryFunctionName"])
+        yield url, state
+
+
+def _address(process: subprocess.Popen[str], log: Path) -> str:
+    """The address, once the launcher says that it is ready."""
+    impatience = threading.Timer(READY_SECONDS_MAX, process.terminate)
+    impatience.start()
+    try:
+        for line in process.stdout or ():
+            if line.startswith("ready "):
+                return line.split()[1]
+    finally:
+        impatience.cancel()
+    raise LaunchError(f"the local stack did not start:\n{log.read_text()}")

@@ -21,7 +21,7 @@ from tools.local_stack.errors import LaunchError
 BODY_BYTES_MAX = 10 * 1024 * 1024
 UPSTREAM_SECONDS_MAX = 60
 # The emulator starts a process for each call that finds all others busy, and a start takes a second of a core:
-# more calls at a time are not served sooner, they only keep each other from being served. Further ones wait here.
+# more calls at a time are not served sooner, they only keep each other from it. Further ones wait here.
 CALLS_AT_ONCE_MAX = 8 * (os.cpu_count() or 1)
 # They speak about one connection, not about the message (RFC 9110, 7.6.1).
 HOP_BY_HOP = frozenset(

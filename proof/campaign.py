@@ -79,9 +79,9 @@ def run_crashes(story: str, pairs: bool, part: int, parts: int) -> Sum:  # noqa:
     return total
 
 
-def find_bug(place: int, seeds: int) -> sensitivity.Detection:
-    """How many seeds a planted bug takes."""
-    return sensitivity.detect(BUGS[place], crew(), range(seeds))
+def find_bug(place: int, seeds: Sequence[int]) -> sensitivity.Detection:
+    """How many of these seeds a planted bug takes."""
+    return sensitivity.detect(BUGS[place], crew(), seeds)
 
 
 def seed_tasks(first: int, count: int) -> Iterator[Task]:

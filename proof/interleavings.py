@@ -26,7 +26,7 @@ from proof.fleet import LONDON
 from proof.items import CLAIM, RESERVATION
 from proof.ledger import Ledger
 from proof.reservations import Reservations
-from proof.stage import CALM_TEMPER, prepared
+from proof.stage import CALM_TEMPER, Stage, prepared
 from proof.tenants import Book, Office, Tenant
 from proof.turns import Crew
 from proof.visible import judge
@@ -46,12 +46,15 @@ class Scene:
 
     Args:
         crew: threads.
+        stage: the tables to begin with.
         schedule: whose turn it is, by places in the list of operations.
         turns: how many turns each has; ``None`` lets everybody act as a whole, one after the other.
     """
 
-    def __init__(self, crew: Crew, schedule: Sequence[int] = (), turns: int | None = None) -> None:
-        stage = prepared()
+    def __init__(
+        self, crew: Crew, stage: Stage, schedule: Sequence[int] = (), turns: int | None = None
+    ) -> None:
+        self._stage = stage
         self.violations: list[str] = []
         self.cloud = Cloud(0, crew, CALM_TEMPER, still=True)
         self.cloud.db = stage.db.copy(self.cloud.clock.now)
@@ -72,7 +75,8 @@ class Scene:
     def play(self, operations: Sequence[Start]) -> list[str]:
         """Let them act in the order of the schedule; what is wrong then."""
         for number, start in enumerate(operations):
-            self._leads.append(0 if self._turns is None else max(0, calls_until_write(start) - self._turns))
+            turns = self._turns
+            self._leads.append(0 if turns is None else max(0, calls_until_write(start, self._stage) - turns))
             self._actors.append(self.cloud.turns.spawn(str(number), partial(self._act, start, number)))
         self.cloud.turns.run()
         found = findings(self.cloud.db, self.cloud.clock.now())
@@ -146,9 +150,9 @@ OPERATIONS: Final[dict[str, Start]] = {
 
 
 @cache
-def calls_until_write(start: Start) -> int:
+def calls_until_write(start: Start, stage: Stage) -> int:
     """How many calls an operation makes up to its last write, when nobody disturbs it."""
-    scene = Scene(Crew())
+    scene = Scene(Crew(), stage)
     scene.play([start])
     calls = [operation for _, actor, operation, *_ in scene.cloud.notes if operation in CALLS]
     return max(place for place, operation in enumerate(calls, 1) if operation in WRITES)
@@ -159,10 +163,11 @@ CALLS: Final = WRITES | {"get_item", "batch_get_item", "query", "call"}
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """All schedules of some operations; ``turns`` for each of them."""
+    """All schedules of some operations on a stage; ``turns`` for each of them."""
 
     names: tuple[str, ...]
     turns: int
+    stage: Callable[[], Stage] = prepared
 
     @property
     def title(self) -> str:
@@ -180,7 +185,7 @@ class Block:
 
     def play(self, schedule: Sequence[int], crew: Crew) -> list[str]:
         """What is wrong after one of the schedules."""
-        return Scene(crew, schedule, self.turns).play([OPERATIONS[name] for name in self.names])
+        return Scene(crew, self.stage(), schedule, self.turns).play([OPERATIONS[name] for name in self.names])
 
 
 def _orders(left: list[int]) -> Iterator[tuple[int, ...]]:

@@ -18,9 +18,18 @@ from proof.campaign import (
     seed_tasks,
 )
 from proof.crashes import STORIES
+from proof.results import load
 
 SEEDS: Final = 1_000
-SEEDS_A_BUG_MAX: Final = 400
+SEEDS_A_BUG_MAX: Final = 1_000
+
+
+def seeds_for(bug: str) -> tuple[int, ...]:
+    """Where to look for a planted bug: first where the full form found it last, then everywhere."""
+    section = load("bugs")
+    found_at = section.raw.get("found_at", {}) if section is not None else {}
+    first = (int(found_at[bug]),) if bug in found_at else ()
+    return (*first, *range(SEEDS_A_BUG_MAX))
 
 
 def run(jobs: int) -> int:
@@ -38,7 +47,8 @@ def run(jobs: int) -> int:
         total, _ = workers.add_up(run_crashes, [(story, False, 0, 1) for story in STORIES])
         problems += total.problems
         print(f"{total.runs} crash points")
-        for _, found in workers.do(find_bug, [(place, SEEDS_A_BUG_MAX) for place in range(len(BUGS))]):
+        tasks = [(place, seeds_for(bug.name)) for place, bug in enumerate(BUGS)]
+        for _, found in workers.do(find_bug, tasks):
             if found.seeds is None:
                 problems.append(f"the planted bug {found.bug} was not found in {SEEDS_A_BUG_MAX} seeds")
         print(f"{len(BUGS)} planted bugs")

@@ -23,10 +23,11 @@ _KEYS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A bug by its name, and after how many seeds it was noticed (``None``: not at all) and by what."""
+    """A bug by its name, after how many seeds it was noticed (``None``: not at all), in which, by what."""
 
     bug: str
     seeds: int | None
+    seed: int | None
     sign: str
 
 
@@ -35,8 +36,8 @@ def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
     with planted(bug):
         for number, seed in enumerate(seeds, 1):
             if problems := simulate(seed, crew).violations:
-                return Detection(bug.name, number, _in_short(problems[0]))
-    return Detection(bug.name, None, "")
+                return Detection(bug.name, number, seed, _in_short(problems[0]))
+    return Detection(bug.name, None, None, "")
 
 
 def _in_short(problem: str) -> str:

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 SETTLE_ROUNDS_MAX: Final = 14
 """Of reconcile and filler. Reconcile restarts what failed n times after 2^n minutes, 32 at most."""
+TIMES_MAX: Final = 8
+"""How often a schedule comes round while things may go wrong."""
 
 PATIENCE_MS, PATIENCE_ROUNDS_MAX = 200_000, 100
 """How long everybody may go on before schedules come round, and how often they do."""
@@ -125,8 +127,11 @@ class Simulation:
         turns.run(self.cloud.clock.now_ms() + temper.chaos_ms)
 
     def _live(self, who: Tenant) -> None:
+        focus, used = self.temper.focus, self.apis
+        if focus >= 0.5:
+            used = (self.apis[int((2 * focus - 1) * len(self.apis))],)
         for _ in range(self.draw.randrange(2, self.temper.operations)):
-            self.draw.choice(self.apis).act(who)
+            self.draw.choice(used).act(who)
             self.cloud.turns.sleep(self.draw.choice(self.temper.thinking_ms))
         if self.draw.random() < 0.5:
             # Half of them tidy up.
@@ -135,7 +140,9 @@ class Simulation:
 
     def _schedule(self, name: str, run: Any, every_ms: int) -> None:
         """Invocations by schedule: some late, some killed, and now and then two at a time."""
-        for after_ms in range(self.draw.randrange(every_ms), self.temper.chaos_ms, every_ms):
+        # Most clients are done early, so what comes often comes early.
+        until_ms = min(self.temper.chaos_ms, TIMES_MAX * every_ms)
+        for after_ms in range(self.draw.randrange(every_ms), until_ms, every_ms):
             self.cloud.turns.spawn(
                 name, partial(self.cloud.endure, run), after_ms + self.draw.randrange(3_000)
             )

@@ -34,6 +34,7 @@ CALM_TEMPER: Final = Temper(
     stickiness=0.0,
     clients=0,
     operations=0,
+    focus=0.0,
     thinking_ms=(0,),
     chaos_ms=0,
     every_ms=(1, 1, 1),
@@ -46,7 +47,7 @@ CALM_TEMPER: Final = Temper(
 LIMIT_UNITS, LIMIT_INSTANCES = 4, 9
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Stage:
     """Prepared tables, the time that passed, holders by what they are here, and the next documents."""
 

@@ -26,6 +26,7 @@ class Temper:
         share: how often something goes wrong.
         stickiness: how often whoever stopped last goes on.
         clients, operations: how many there are, and how much each does, at most.
+        focus: 0 to 1; below a half clients use all APIs, above it stands for the one that all of them use.
         thinking_ms: how long clients may wait between two operations.
         chaos_ms: how long everything may go wrong.
         every_ms: the intervals of reconcile, filler and sync.
@@ -41,6 +42,7 @@ class Temper:
     stickiness: float
     clients: int
     operations: int
+    focus: float
     thinking_ms: tuple[int, ...]
     chaos_ms: int
     every_ms: tuple[int, int, int]
@@ -60,9 +62,10 @@ def draw_temper(draw: Random) -> Temper:
         stickiness=draw.choice((0.0, 0.5, 0.9)),
         clients=draw.randrange(2, 7),
         operations=draw.randrange(3, 11),
+        focus=draw.random(),
         thinking_ms=draw.choice(((0,), (0, 0, 40, 200), (0, 300, 3_000))) if hot else (0, 500, 4_000, 15_000),
         chaos_ms=30_000 if hot else 200_000,
-        every_ms=draw.choice(((15_000, 12_000, 5_000), (25_000, 20_000, 20_000)))
+        every_ms=draw.choice(((15_000, 12_000, 1_000), (20_000, 12_000, 4_000), (25_000, 20_000, 20_000)))
         if hot
         else (60_000, 120_000, 80_000),
         changes=draw.choice((1, 3, 6)),

@@ -11,7 +11,7 @@ from proof.bugs import BUGS
 from proof.crashes import STORIES, play, single_crashes
 from proof.faults import Kind
 from proof.interleavings import PAIRS, TRIPLES, Block
-from proof.quick import SEEDS, SEEDS_A_BUG_MAX
+from proof.quick import SEEDS, seeds_for
 from proof.sensitivity import detect
 from proof.simulation import simulate
 
@@ -58,7 +58,7 @@ def test_after_a_crash_at_any_side_effect_all_settles_and_nothing_is_left(story:
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
 def test_a_planted_bug_is_found(bug: Bug, crew: Crew) -> None:
-    found = detect(bug, crew, range(SEEDS_A_BUG_MAX))
+    found = detect(bug, crew, seeds_for(bug.name))
 
     assert found.seeds is not None
     assert found.sign

@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.http.operations import OPERATIONS
 from proof.results import save
 from tools.audit import run, tables_of
 from tools.load.client import Client
@@ -44,6 +45,9 @@ PARAMETERS: Final = {
     "LogLevel": "WARNING",
 }
 ALONE_SECONDS: Final = 10.0
+STEPS_AT_ONCE: Final = 2
+"""Of each function that no client calls. The emulator starts a process for each call that finds no idle one,
+and hundreds of workflows would have it do little else. What is refused comes again, as on AWS."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -74,6 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[str, Any]:
     """All phases over a running stack whose large region is empty; the figures with plain keys."""
+    _hold_back(state)
     _say(f"one customer for {ALONE_SECONDS:.0f} s …")
     alone = _phase(customers[:1], ALONE_SECONDS)
     _say(f"{len(customers)} customers for {seconds:.0f} s …")
@@ -104,6 +109,19 @@ def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[st
         "audit_findings_empty": empty,
         "passed": exact and not faults and not full and not empty,
     }
+
+
+def _hold_back(state: State) -> None:
+    """Let workflows and schedules have few processes each."""
+    functions = clients(state.read_running()["emulatorUrl"])("lambda")
+    called = {"".join(word.capitalize() for word in name.split("_")) for name in OPERATIONS}
+    for page in functions.get_paginator("list_functions").paginate():
+        for function in page["Functions"]:
+            name = function["FunctionName"]
+            if not any(f"-{operation}Function-" in name for operation in called):
+                functions.put_function_concurrency(
+                    FunctionName=name, ReservedConcurrentExecutions=STEPS_AT_ONCE
+                )
 
 
 def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:

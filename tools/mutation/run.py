@@ -90,14 +90,14 @@ class _Runner:
         finally:
             _end(self._running)
 
-    def _start(self, mutant: Mutant, wave: int) -> bool:
+    def _start(self, mutant: Mutant, wave: int, *, again: bool = False) -> bool:
         """Begin a wave; false when there is no such one."""
         waves = self._choice.waves(mutant)
         if wave >= len(waves):
             return False
         self._started += 1
         output = self._folder / f"{self._started}.out"
-        running = trial.start(mutant, wave, self._choice.times(waves[wave]), output)
+        running = trial.start(mutant, wave, self._choice.times(waves[wave]), output, again=again)
         self._running[running.pid] = running
         return True
 
@@ -109,6 +109,9 @@ class _Runner:
                     os.killpg(pid, signal.SIGKILL)
                 continue
             del self._running[pid]
+            if trial.was_starved(running, status):
+                self._start(running.mutant, running.wave, again=True)
+                continue
             verdict, by = trial.outcome(running, status)
             running.output.unlink()
             if verdict is not Verdict.SURVIVED or not self._start(running.mutant, running.wave + 1):

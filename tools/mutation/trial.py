@@ -132,10 +132,14 @@ class Selection:
 
 @dataclass(slots=True)
 class Running:
-    """A trial under way: its process, where it writes, and when it is ended at the latest."""
+    """A trial under way: its process, where it writes, and when it is ended at the latest.
+
+    ``again`` is set when it was ended before for taking too long by the clock on the wall.
+    """
 
     mutant: Mutant
     wave: int
+    again: bool
     pid: int
     output: Path
     ends: float
@@ -161,7 +165,9 @@ def preload(modules: Iterable[str]) -> None:
     gc.freeze()
 
 
-def start(mutant: Mutant, wave: int, seconds: Mapping[str, float], output: Path) -> Running:
+def start(
+    mutant: Mutant, wave: int, seconds: Mapping[str, float], output: Path, *, again: bool = False
+) -> Running:
     """Try a mutant against these tests, in another process."""
 
     def body() -> int:
@@ -171,7 +177,7 @@ def start(mutant: Mutant, wave: int, seconds: Mapping[str, float], output: Path)
         print(f"\n{json.dumps({'by': selection.failed})}", flush=True)
         return code
 
-    return Running(mutant, wave, fork(body, output), output, time.monotonic() + _WALL_SECONDS)
+    return Running(mutant, wave, again, fork(body, output), output, time.monotonic() + _WALL_SECONDS)
 
 
 def record(files: Sequence[str], plugin: Any, save: Callable[[], None], output: Path) -> int:
@@ -183,6 +189,11 @@ def record(files: Sequence[str], plugin: Any, save: Callable[[], None], output: 
         return code
 
     return fork(body, output)
+
+
+def was_starved(trial: Running, status: int) -> bool:
+    """Whether it may only have been kept waiting: by the clock too late, for the first time."""
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL and not trial.again
 
 
 def outcome(trial: Running, status: int) -> tuple[Verdict, str]:

@@ -97,7 +97,7 @@ openapi: setup-dev ## write the project's OpenAPI document into docs/ from the m
 
 setup: ## the virtual environments in .venvs (every command does this by itself)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
-	@$(PYTHON) tools/set_up.py dev sam emulator bench fuzz
+	@$(PYTHON) tools/set_up.py dev sam emulator bench
 
 setup-dev:
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }

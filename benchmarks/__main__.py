@@ -12,7 +12,7 @@ import multiprocessing
 import sys
 import time
 import traceback
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -50,21 +50,27 @@ def main(arguments: Sequence[str] | None = None, *, folder: Path | None = None) 
 
 
 def _run(parts: Sequence[Part], options: Options, processes: int) -> list[str]:
-    """Each in a fresh process of its own; answers the names of those that failed, after telling why."""
+    """So many at a time; answers the names of those that failed, after telling why."""
     if not parts:
         return []
     failed = []
-    fresh = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=fresh, max_tasks_per_child=1) as pool:
-        running = {pool.submit(part.run, options): part.name for part in parts}
+    with ThreadPoolExecutor(processes) as threads:
+        running = {threads.submit(_run_apart, part, options): part.name for part in parts}
         for finished in as_completed(running):
             name, error = running[finished], finished.exception()
             if error is None:
                 print(f"{name}: {finished.result()}", file=sys.stderr, flush=True)
             else:
                 failed.append(name)
+                print(f"{name} failed:", file=sys.stderr)
                 traceback.print_exception(error)
     return failed
+
+
+def _run_apart(part: Part, options: Options) -> str:
+    """In a fresh process of its own, so that no part finds another's memory, or dies with it."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(part.run, options).result()
 
 
 def _shown(parts: Sequence[Part], options: Options) -> list[str]:

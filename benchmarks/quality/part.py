@@ -66,7 +66,7 @@ def measure(options: Options) -> Section:
         "trace, accepts any fraction of a job, and needs neither contiguity nor pods: no policy can exceed "
         "it. Figures of policies are accepted unit-hours over it; a point is a hundredth of it; ± is the "
         "standard error over the seeds. *Any units in one pod* gives up contiguity, and takes the pod with "
-        "the fewest free units that has enough (the first such pod, or the emptiest, accepts 1 to 25 points "
+        "the fewest free units that has enough (the first such pod, or the emptiest, accepts 1 to 26 points "
         "less)."
     )
     for load in LOADS:

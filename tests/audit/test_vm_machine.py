@@ -22,4 +22,4 @@ class AuditedVms(Vms):
 
 
 TestAuditedVms = AuditedVms.TestCase
-TestAuditedVms.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+TestAuditedVms.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)

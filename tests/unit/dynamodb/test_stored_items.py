@@ -253,6 +253,7 @@ def test_a_region() -> None:
                         "logical_count": 4,
                         "memory_gib": 288,
                     },
+                    "vm": None,
                 },
             }
         ],

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_v
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.holders.capacity_claim import INSTANCES_MAX, ZONES_MAX
-from gpu_capacity.http.rendering import WHOLE, Timestamp, as_json, timestamp
+from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.services.capacity_claims import Resources
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class ResourcesModel(ClaimBody):
     model_config = ConfigDict(title="CapacityClaimResources")
 
     instance_id: Text
-    instance_count: Annotated[StrictInt, Field(ge=1, le=INSTANCES_MAX), WHOLE]
+    instance_count: Annotated[StrictInt, Field(ge=1, le=INSTANCES_MAX)]
     zones: Annotated[
         list[Text], Field(min_length=1, max_length=ZONES_MAX, json_schema_extra={"uniqueItems": True})
     ]

@@ -5,19 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 NO_CACHE: Final = {"Cache-Control": "no-cache"}
 
 Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
-
-
-def _whole(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-WHOLE: Final = BeforeValidator(_whole)
-"""``2.0`` is an integer in JSON Schema, and so in the published contracts."""
 
 
 def as_json(model: BaseModel) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_v
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.holders.reservation import Tag
-from gpu_capacity.http.rendering import WHOLE, Timestamp, as_json, timestamp
+from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.services.create_reservation import ReservationRequest
 from gpu_capacity.topology.model import GpuVendor
 from gpu_capacity.topology.units import Health
@@ -32,7 +32,7 @@ Label = Annotated[
         json_schema_extra={"pattern": LABEL_PATTERN},
     ),
 ]
-Count = Annotated[StrictInt, Field(ge=1, le=COUNT_MAX), WHOLE]
+Count = Annotated[StrictInt, Field(ge=1, le=COUNT_MAX)]
 
 
 class _Body(BaseModel):

@@ -25,7 +25,7 @@ from gpu_capacity.holders.account import SAFE_INTEGER_BITS
 from gpu_capacity.holders.prices import rates_of
 from gpu_capacity.holders.ssh_keys import NAME_LENGTH_MAX
 from gpu_capacity.holders.vm import STORAGE_GB_MIN, RentalType, VmStatus
-from gpu_capacity.http.rendering import WHOLE, Timestamp, timestamp
+from gpu_capacity.http.rendering import Timestamp, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -45,7 +45,7 @@ _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
 
 
 def _whole(value: object) -> object:
-    """Truth values are no numbers, although Python counts them among these; ``2.0`` is an integer."""
+    """Truth values are no numbers, although Python counts them among these."""
     if isinstance(value, bool):
         raise PydanticCustomError("int_type", "Input should be a valid integer")
     return value
@@ -55,7 +55,7 @@ Value = TypeVar("Value")
 Word = Annotated[StrictStr, Field(min_length=1, max_length=63)]
 GpuCount = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole)]
 Months = Annotated[Literal[1, 3, 6], BeforeValidator(_whole)]
-Storage = Annotated[StrictInt, Field(ge=STORAGE_GB_MIN, le=STORAGE_GB_MAX), WHOLE]
+Storage = Annotated[StrictInt, Field(ge=STORAGE_GB_MIN, le=STORAGE_GB_MAX)]
 Money = Annotated[float, Field(ge=0)]
 
 
@@ -74,7 +74,7 @@ class VmCreate(VmBody):
     gpu_type: Word = Field(description="GPU type (5090, 4090, 6000pro)")
     gpu_count: GpuCount = Field(description="Number of GPUs (1, 2, 4, or 8)")
     storage_gb: Storage = Field(description="Disk size in GB (minimum 50)")
-    template_vmid: Annotated[StrictInt, Field(ge=1, le=_NUMBER_MAX), WHOLE] = Field(
+    template_vmid: Annotated[StrictInt, Field(ge=1, le=_NUMBER_MAX)] = Field(
         description="Template VM ID to clone"
     )
     rental_type: Literal["on_demand", "reserved", "interruptible"] = Field(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from proof.turns import Crew
 
 SHARE = 4
-"""Of the seeds and triples of `make prove QUICK=1` the tests run every fourth: they have to end in minutes."""
+"""Of the seeds and triples of `make prove QUICK=1` the tests run every fourth, to end in minutes."""
 
 
 def test_no_seed_violates_anything(crew: Crew) -> None:
@@ -36,7 +36,9 @@ def test_no_seed_violates_anything(crew: Crew) -> None:
     assert set(faults) == {kind.value for kind in Kind}
 
 
-@pytest.mark.parametrize("block", [*PAIRS, *TRIPLES[::SHARE]], ids=lambda block: f"{block.title}, {block.turns} turns")
+@pytest.mark.parametrize(
+    "block", [*PAIRS, *TRIPLES[::SHARE]], ids=lambda block: f"{block.title}, {block.turns} turns"
+)
 def test_no_order_of_calls_violates_anything(block: Block, crew: Crew) -> None:
     played = 0
     for schedule in block.schedules():

@@ -48,6 +48,8 @@ another one is not added up.
   where an endpoint is given.
 - What no run came across. Interleavings and crash points are complete for what they list; the simulation
   draws.
+- VM rentals: the simulation has no client that rents VMs yet. Their interleavings, crashes and workflows are
+  proved by tests of their own (`tests/vms`, `tests/workflow`, `tests/races`).
 - Anything about the host provider of a real region beyond its contract, about networks, roles and throughput.
 """
 

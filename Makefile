@@ -82,6 +82,7 @@ audit: setup-dev ## whether holders and pods agree: make audit [STACK=] (ARGS=--
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
 
 fuzz: setup ## schema-driven requests, good and bad, at a stack of its own (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
+	@$(PYTHON) tools/set_up.py fuzz
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fuzz --examples "$(EXAMPLES)" --seed "$(SEED)" \
 	  --document "$(DOCUMENT)" $(ARGS)
 

@@ -47,17 +47,8 @@ FIELDS: dict[str, frozenset[str]] = {
 MACHINE_FIELDS = frozenset({"Comment", "QueryLanguage", "TimeoutSeconds", "StartAt", "States"})
 PROCESSOR_FIELDS = frozenset({"ProcessorConfig", "StartAt", "States", "Comment"})
 CHOICE_FIELDS = frozenset({"Condition", "Next", "Comment"})
-RETRY_FIELDS = frozenset(
-    {
-        "ErrorEquals",
-        "IntervalSeconds",
-        "BackoffRate",
-        "MaxDelaySeconds",
-        "MaxAttempts",
-        "JitterStrategy",
-        "Comment",
-    }
-)
+PACES = frozenset({"IntervalSeconds", "BackoffRate", "MaxDelaySeconds", "MaxAttempts", "JitterStrategy"})
+RETRY_FIELDS = frozenset({"ErrorEquals", "Comment"}) | PACES
 CATCH_FIELDS = frozenset({"ErrorEquals", "Next", "Assign", "Output", "Comment"})
 
 

@@ -79,15 +79,6 @@ def test_a_claim_has_1_to_4000_instances(service: Service, count: int, status: i
     assert _sent(service, CLAIMING, body=body).status == status
 
 
-@pytest.mark.parametrize("literal", ["1.0", "1e0", "10E-1"])
-def test_a_whole_number_may_be_written_as_a_fraction(service: Service, literal: str) -> None:
-    """JSON knows one kind of number: 1.0 is an integer for every reader of the published schemas."""
-    reserved = _sent(service, CREATE, body=with_count(RESERVATION, "spec.count", literal))
-    claimed = _sent(service, CLAIMING, body=with_count(CLAIM, "resources.instanceCount", literal))
-    assert (reserved.status, reserved.json["spec"]["count"]) == (202, 1)
-    assert claimed.json["capacityClaim"]["spec"]["resources"]["instanceCount"] == 1
-
-
 @pytest.mark.parametrize(("length", "status"), [(1, 202), (255, 202), (256, 400)])
 def test_an_idempotency_key_has_1_to_255_characters(service: Service, length: int, status: int) -> None:
     headers = (("idempotency-key", "~" * length),)

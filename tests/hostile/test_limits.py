@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.hostile.bad import CLAIM, RESERVATION, put, with_count
+from tests.hostile.bad import CLAIM, RESERVATION, put
 from tests.hostile.service import CLAIMS, RESERVATIONS, Ask, Service
 from tests.support.world import ORGANIZATION
 

@@ -44,7 +44,7 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.NOTICE_STALE: "run with --fix: the VM shows a notice that never ends, and cannot be preempted",
     Kind.NOTICE_MISSING: "destroy the VM that waits: it never gets its GPUs",
     Kind.DISK_LEAKED: "delete the disk at the provider",
-    Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if it is nobody's",  # pragma: allowlist secret
+    Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if nobody's",  # pragma: allowlist secret
     Kind.API_KEY_MISSING: "run with --fix: the key opens nothing",  # pragma: allowlist secret
 }
 """What an operator should do, by kind; ``docs/audit.md`` tells how."""

@@ -35,6 +35,7 @@ def fleet(sequence: int) -> dict[str, Any]:
 
 
 def rack_of(content: dict[str, Any], place: tuple[str, str, int]) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = (
         d
         for r in content["regions"]

@@ -133,6 +133,21 @@ def _sync_drops_what_is_held(patches: Patches) -> None:
     patches.replace(merge._Draft, "vacated", lambda _self: ())
 
 
+def _sync_takes_moved_hosts_for_new(patches: Patches) -> None:
+    """A held slot has whatever host is told there, and the one that it had may be sold elsewhere."""
+
+    def wrapper(kept: Any) -> Any:
+        def taken_over(known: Any, told: Any) -> Any:
+            slots = {h.slot for h in told.hosts} if told else set()
+            names = {h.id for h in told.hosts} if told else set()
+            left = tuple(h for h in known.hosts if h.slot not in slots and h.id not in names)
+            return kept(replace(known, hosts=left), told)
+
+        return taken_over
+
+    patches.wrap(merge, "_kept", wrapper)
+
+
 def _sync_without_versions(patches: Patches) -> None:
     def wrapper(real: Any) -> Any:
         def merged(stored: Any, *more: Any, **rest: Any) -> Any:
@@ -198,6 +213,11 @@ BUGS: Final = (
     Bug("never-uncount", "the end of a reservation is not counted back", _never_uncount),
     Bug("sync-over-owners", "the sync writes the pod's owners", _sync_over_owners),
     Bug("sync-drops-what-is-held", "the sync lets go of hardware that is held", _sync_drops_what_is_held),
+    Bug(
+        "sync-takes-moved-hosts-for-new",
+        "the sync takes a host that moves under its holder for a new one",
+        _sync_takes_moved_hosts_for_new,
+    ),
     Bug("sync-without-versions", "the sync does not raise the version", _sync_without_versions),
     Bug(
         "restart-nothing-that-never-ran",

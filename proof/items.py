@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -166,6 +167,17 @@ class Hardware:
         serving = sum(serves for _, serves in self.slots.get(position, {}).values())
         whole = len(self.slots.get(position, {})) == serving == self.hosts_per_unit
         return whole and position not in self.cordoned
+
+    def keeps(self, position: int, before: Hardware | None) -> bool:
+        """Whether every host that stood in a slot of a domain stands there still."""
+        had = before.slots.get(position, {}) if before else {}
+        have = self.slots.get(position, {})
+        return all(slot in have and have[slot][0] == host for slot, (host, _) in had.items())
+
+    def doubles(self) -> list[str]:
+        """Hosts that stand in more than one slot of the pod."""
+        standing = Counter(host for slots in self.slots.values() for host, _ in slots.values())
+        return sorted(host for host, places in standing.items() if places > 1)
 
 
 def hardware_of(item: Item, sold: Mapping[str, tuple[int, str]]) -> Hardware:

@@ -212,10 +212,10 @@ class Ledger:
         if before is not None and hardware.version <= before.version:
             self._tell(f"{pod}: version {before.version} became {hardware.version}")
         for domain, holders in self._listed.items():
-            if domain[:2] == pod and holders:
-                had = before.slots.get(domain[2], {}) if before else {}
-                if not had.keys() <= hardware.slots.get(domain[2], {}).keys():
-                    self._tell(f"{domain} is held by {sorted(holders)} and lost hosts in the inventory")
+            if domain[:2] == pod and holders and not hardware.keeps(domain[2], before):
+                self._tell(f"{domain} is held by {sorted(holders)} and lost hosts in the inventory")
+        for host in hardware.doubles():
+            self._tell(f"host {host} stands twice in {pod}")
         for host in [host for host, place in self._host_places.items() if place == pod]:
             del self._host_places[host]
         for position, slots in hardware.slots.items():

@@ -141,6 +141,20 @@ def _forgets_a_held_host(bench: Bench) -> None:
     _hardware(bench, lambda domains: domains[position][4].pop())
 
 
+def _swaps_a_held_host(bench: Bench) -> None:
+    held = int(owned_whole(bench)[1:])
+    _hardware(bench, lambda domains: _swap(domains[held][4][0], domains[held - 1][4][0]))
+
+
+def _shows_a_host_twice(bench: Bench) -> None:
+    free = 3 if owned_whole(bench) != "d3" else 2
+    _hardware(bench, lambda domains: domains[free][4][0].__setitem__(1, domains[free][4][1][1]))
+
+
+def _swap(one: list[Any], other: list[Any]) -> None:
+    one[1], other[1] = other[1], one[1]
+
+
 def _keeps_its_version(bench: Bench) -> None:
     _hardware(bench, lambda _: None, version=1)
 
@@ -169,6 +183,8 @@ CONTRADICTIONS: dict[Callable[[Bench], None], str] = {
     _drifts: "says 1",
     _forgets_held_hardware: "lost hosts in the inventory",
     _forgets_a_held_host: "lost hosts in the inventory",
+    _swaps_a_held_host: "lost hosts in the inventory",
+    _shows_a_host_twice: "stands twice in",
     _keeps_its_version: "version 1 became 1",
     _puts_a_host_into_two_pods: "stands in",
     _pins_for_a_stranger: "which it does not hold",

@@ -86,8 +86,7 @@ def test_what_leaves_a_position_is_demanded_to_be_free_and_never_held(
         left = {h.id for h in domain.hosts} - {h.id for h in now.hosts} if now else {domain.id}
         if domain.position in held:
             assert now is not None
-            taken_over = {h.slot for h in now.hosts}
-            assert {h.slot for h in domain.hosts if h.id in left} <= taken_over
+            assert {(h.slot, h.id) for h in domain.hosts} <= {(h.slot, h.id) for h in now.hosts}
         elif left:
             assert domain.position in change.vacated
 
@@ -125,7 +124,7 @@ class FleetAndTenants(RuleBasedStateMachine):
         super().__init__()
         self.world: World = new_world()
         self.sequence = 0
-        self.owned: dict[tuple[str, int], str] = {}
+        self.owned: dict[tuple[str, int], Domain] = {}
 
     @initialize()
     def publish_the_first(self) -> None:
@@ -157,7 +156,7 @@ class FleetAndTenants(RuleBasedStateMachine):
         domains = stored.pod.between(position, 1) if stored else ()
         if domains and self.world.hold(pod_id, position):
             assert (pod_id, position) not in self.owned
-            self.owned[pod_id, position] = domains[0].id
+            self.owned[pod_id, position] = domains[0]
 
     @rule(pod_id=st.sampled_from(POD_IDS), position=st.integers(0, 2))
     def release(self, pod_id: str, position: int) -> None:
@@ -170,9 +169,11 @@ class FleetAndTenants(RuleBasedStateMachine):
         assert len(ids) == len(set(ids))
 
     @invariant()
-    def holders_keep_their_domains(self) -> None:
-        for (pod_id, position), domain_id in self.owned.items():
-            assert self.world.domain(pod_id, position).id == domain_id
+    def holders_keep_their_domains_and_hosts(self) -> None:
+        for (pod_id, position), sold in self.owned.items():
+            now = self.world.domain(pod_id, position)
+            assert now.id == sold.id
+            assert {(h.slot, h.id) for h in sold.hosts} <= {(h.slot, h.id) for h in now.hosts}
             assert position in self.world.pod(pod_id).held
 
     def _document(self, places: list[int]) -> dict[str, Any]:

@@ -57,6 +57,7 @@ FOR_GRAPHS = {
     "HostsMissing",
     "DomainsCordoned",
     "PodsDeferred",
+    "HostsWithheld",
     "AuditsRun",
     "AuditRepairs",
     "AuditUnjudged",

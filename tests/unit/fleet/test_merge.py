@@ -151,19 +151,46 @@ def test_a_host_that_vanishes_from_a_free_domain_is_gone_if_the_domain_is_still_
     assert change.vacated == (0,)
 
 
-def test_a_host_replaced_in_its_slot_of_a_held_domain_is_taken_over() -> None:
-    told = replace(rack(0), hosts=(host("rack0-a", 0), host("spare", 1, HostState.UNHEALTHY)))
+def test_a_held_slot_keeps_its_host_and_another_one_there_is_withheld() -> None:
+    told = replace(rack(0), hosts=(host("rack0-a", 0, HostState.UNHEALTHY), host("spare", 1)))
 
     change = merge(stored(rack(0), held=held(0)), pod(told), OFFERING)
 
-    assert change.pod.domains == (told,)
-    assert change.counts == Counts(added=1, removed=1)
+    (domain,) = change.pod.domains
+    assert domain.hosts == (
+        host("rack0-a", 0, HostState.UNHEALTHY),
+        replace(rack(0).hosts[1], state=HostState.MISSING),
+    )
+    assert (change.withheld, change.waiting) == (("spare",), 1)
+    assert change.counts == Counts(gone_unhealthy=1, missing=1)
 
 
-def test_a_host_that_changes_its_slot_within_a_held_domain_is_not_duplicated() -> None:
+def test_a_free_slot_takes_another_host_if_it_is_still_free() -> None:
+    told = replace(rack(0), hosts=(host("rack0-a", 0), host("spare", 1)))
+
+    change = merge(stored(rack(0)), pod(told), OFFERING)
+
+    assert (change.pod.domains, change.vacated, change.withheld) == ((told,), (0,), ())
+
+
+def test_a_host_that_changes_its_slot_within_a_held_domain_is_missing_from_the_first() -> None:
     told = replace(rack(0), hosts=(host("rack0-a", 0), host("rack0-b", 2)))
 
-    assert merge(stored(rack(0), held=held(0)), pod(told), OFFERING).pod.domains == (told,)
+    change = merge(stored(rack(0), held=held(0)), pod(told), OFFERING)
+
+    assert [(h.slot, h.id, h.state) for h in change.pod.domains[0].hosts] == [
+        (0, "rack0-a", HostState.IN_SERVICE),
+        (1, "rack0-b", HostState.MISSING),
+    ]
+    assert change.withheld == ("rack0-b",)
+
+
+def test_hosts_that_change_slots_within_a_free_domain_need_it_to_be_free_still() -> None:
+    told = replace(rack(0), hosts=(host("rack0-b", 0), host("rack0-a", 1)))
+
+    change = merge(stored(rack(0)), pod(told), OFFERING)
+
+    assert (change.pod.domains, change.vacated) == ((told,), (0,))
 
 
 def test_another_domain_at_a_free_position_needs_it_to_be_free_still() -> None:
@@ -207,13 +234,30 @@ def test_a_host_missing_under_a_holder_does_not_appear_in_another_domain() -> No
     assert change.waiting == 1
 
 
-def test_hosts_swapped_between_two_held_domains_are_taken_over_in_one_write() -> None:
+def test_hosts_swapped_between_two_held_domains_are_missing_from_both() -> None:
     left = replace(rack(0), hosts=(host("rack1-a", 0), host("rack0-b", 1)))
     right = replace(rack(1), hosts=(host("rack0-a", 0), host("rack1-b", 1)))
 
     change = merge(stored(rack(0), rack(1), held=held(0, 1)), pod(left, right), OFFERING)
 
-    assert (change.pod.domains, change.waiting) == ((left, right), 0)
+    assert [(h.id, h.state is HostState.MISSING) for d in change.pod.domains for h in d.hosts] == [
+        ("rack0-a", True),
+        ("rack0-b", False),
+        ("rack1-a", True),
+        ("rack1-b", False),
+    ]
+    assert change.withheld == ("rack0-a", "rack1-a")
+
+
+def test_of_hosts_swapped_with_a_held_domain_neither_is_for_sale() -> None:
+    left = replace(rack(0), hosts=(host("rack1-a", 0), host("rack0-b", 1)))
+    right = replace(rack(1), hosts=(host("rack0-a", 0), host("rack1-b", 1)))
+
+    change = merge(stored(rack(0), rack(1), held=held(0)), pod(left, right), OFFERING)
+
+    assert [d.usable for d in change.shape.domains] == [0b10, 0b10]
+    assert not any(d.complete for d in change.shape.domains)
+    assert (change.withheld, change.vacated) == (("rack0-a", "rack1-a"), (1,))
 
 
 def test_a_host_that_leaves_a_free_domain_for_another_needs_the_first_to_be_free_still() -> None:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 ACTOR: Final = "inventory-sync"
 
+_HOSTS_TOLD_MAX: Final = 20
+"""Withheld hosts that a log line names; the metric counts all."""
+
 
 @dataclass(frozen=True, slots=True)
 class SyncLimits:
@@ -61,12 +64,17 @@ class FleetSync:
 
 @dataclass(frozen=True, slots=True)
 class RegionReport:
-    """What changed in a region. ``deferred`` names pods that another run has to finish."""
+    """What changed in a region.
+
+    ``deferred`` names pods that another run has to finish, ``withheld`` the hosts that are not for sale
+    where they are reported, because their old place or the slot there is not free.
+    """
 
     region_id: str
     pods_changed: int = 0
     counts: Counts = field(default_factory=Counts)
     deferred: tuple[str, ...] = ()
+    withheld: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +138,7 @@ class _Run:
         self._fleet = fleet
         self._changed: dict[PodKey, Counts] = {}
         self._deferred: dict[PodKey, str] = {}
+        self._withheld: dict[PodKey, tuple[str, ...]] = {}
         self._begin(stored)
 
     def _begin(self, stored: StoredFleet) -> None:
@@ -170,7 +179,7 @@ class _Run:
             pending = [key for key, change in written if change and change.waiting]
             if not any(change and change.changed for _, change in written):
                 break
-        self._deferred |= dict.fromkeys(pending, "hardware is still recorded elsewhere")
+        self._deferred |= dict.fromkeys(pending, "hardware is still recorded elsewhere, or its slot is held")
 
     def write_regions(self) -> None:
         """Replace the catalogue entries that changed."""
@@ -192,6 +201,11 @@ class _Run:
             pods_changed=len(changed),
             counts=sum(changed, Counts()),
             deferred=tuple(pod for region, pod in sorted(self._deferred) if region == region_id),
+            withheld=tuple(
+                sorted(
+                    h for (region, _), hosts in self._withheld.items() if region == region_id for h in hosts
+                )
+            ),
         )
 
     def finished(self) -> SyncReport:
@@ -207,12 +221,19 @@ class _Run:
             "HostsMissing": total.missing,
             "DomainsCordoned": total.cordoned,
             "PodsDeferred": len(self._deferred),
+            "HostsWithheld": sum(len(region.withheld) for region in report.regions),
         }
         for metric, value in metrics.items():
             if value:
                 self._telemetry.count(metric, value)
         for (region_id, pod_id), reason in sorted(self._deferred.items()):
-            self._telemetry.warning("pod deferred", region=region_id, pod=pod_id, reason=reason)
+            self._telemetry.warning(
+                "pod deferred",
+                region=region_id,
+                pod=pod_id,
+                reason=reason,
+                hosts_withheld=list(self._withheld.get((region_id, pod_id), ())[:_HOSTS_TOLD_MAX]),
+            )
         self._telemetry.info(
             "fleet document applied",
             sequence=report.sequence,
@@ -256,6 +277,7 @@ class _Run:
                 self._deferred[key] = str(refusal)
                 return None
             change = self._merged(key)
+            self._withheld[key] = change.withheld
             if not change.changed:
                 return change
             outcome = self._store.write_pod(self._fleet.sequence, stored, change)

@@ -6,11 +6,13 @@ The rules, in the order in which they are applied:
    A report that says otherwise is refused (``refuse_moves``).
 2. A host stands in one place only. One that the inventory still has elsewhere is *withheld*: it appears at
    its new place once its old one has let go of it. Otherwise it could be sold from both.
-3. What vanished from a held position stays, with its hosts missing. A host that is replaced in its slot is
-   taken over: the health of the holder follows the new one.
+3. A held position keeps its hosts, each in its slot: a server may stand on any of them. One that the report
+   has somewhere else or not at all is missing, and another one reported in its slot is withheld until the
+   position is free. So the place of a held host is never forgotten, whatever later reports say.
 4. What vanished from a free position is dropped. The write demands that the position is still free
-   (``PodChange.vacated``); as a condition expression is limited, only so many positions are let go of at
-   once, and the others stay as they are until the next round.
+   (``PodChange.vacated``). A host that changes its slot vanishes from one as well. As a condition expression
+   is limited, only so many positions are let go of at once, and the others stay as they are until the next
+   round.
 5. The version rises by one when anything of topology or usability changed, else nothing is to be written.
 
 The caller writes the result under conditions and merges again with what it finds when one does not hold;
@@ -65,7 +67,8 @@ class PodChange:
     """The pod as it is to be stored.
 
     ``vacated`` are positions that must be free at the moment of the write. ``waiting`` counts hosts and
-    positions that have to wait for another write; merge again after it.
+    positions that have to wait for another write or for a holder; merge again after it. ``withheld`` are
+    the ids of the former, sorted: reported hosts that do not stand where they are reported.
     """
 
     pod: Pod
@@ -74,6 +77,7 @@ class PodChange:
     counts: Counts
     changed: bool
     waiting: int
+    withheld: tuple[str, ...] = ()
 
 
 def merge(
@@ -108,13 +112,15 @@ def merge(
     same = Pod(base.region_id, base.id, base.flavor_id, version, draft.domains())
     changed = stored is None or same != stored.pod or shape_of(same, offering) != stored.shape
     pod = replace(same, version=version + 1) if changed else same
+    withheld = _absent(reported, pod)
     return PodChange(
         pod=pod,
         shape=shape_of(pod, offering),
         vacated=draft.vacated(),
         counts=_compare(stored.pod.domains if stored else (), pod.domains),
         changed=changed,
-        waiting=len(draft.withheld) + len(draft.postponed()),
+        waiting=len(withheld) + len(draft.postponed()),
+        withheld=withheld,
     )
 
 
@@ -172,22 +178,29 @@ class _Draft:
         return replace(domain, hosts=hosts) if hosts else None
 
 
-def _ids(domain: Domain | None) -> set[tuple[str, str]]:
-    """What leaves when it is gone: the domain itself, and each of its hosts."""
+def _ids(domain: Domain | None) -> set[tuple[str, str, int]]:
+    """What leaves when it is gone: the domain itself, and each of its hosts from its slot."""
     if domain is None:
         return set()
-    return {("domain", domain.id), *(("host", h.id) for h in domain.hosts)}
+    # With the slot: what claims own of a domain are slots, and they must be free when hosts change theirs.
+    return {("domain", domain.id, -1), *(("host", h.id, h.slot) for h in domain.hosts)}
+
+
+def _absent(reported: Pod | None, merged: Pod) -> tuple[str, ...]:
+    """Reported hosts that do not stand where they are reported."""
+    standing = {(d.position, h.slot): h.id for d in merged.domains for h in d.hosts}
+    told = [(d.position, h) for d in (reported.domains if reported else ()) for h in d.hosts]
+    return tuple(sorted(h.id for position, h in told if standing.get((position, h.slot)) != h.id))
 
 
 def _kept(known: Domain, told: Domain | None) -> Domain:
-    """A held domain: as told, and whatever the report left out is missing."""
-    named = {h.id for h in told.hosts} if told else set()
-    filled = {h.slot for h in told.hosts} if told else set()
-    lost = [
-        replace(h, state=HostState.MISSING) for h in known.hosts if h.id not in named and h.slot not in filled
-    ]
-    present = told.hosts if told else ()
-    return replace(told or known, hosts=tuple(sorted((*present, *lost), key=lambda h: h.slot)))
+    """A held domain: its hosts in their slots, as told or missing; what is told of other slots is added."""
+    reported = {(h.slot, h.id): h for h in (told.hosts if told else ())}
+    taken = {h.slot for h in known.hosts}
+    here = {h.id for h in known.hosts}
+    kept = [reported.get((h.slot, h.id), replace(h, state=HostState.MISSING)) for h in known.hosts]
+    added = [h for (slot, host_id), h in reported.items() if slot not in taken and host_id not in here]
+    return replace(told or known, hosts=tuple(sorted((*kept, *added), key=lambda h: h.slot)))
 
 
 def _twice(domains: Iterable[Domain]) -> set[str]:

@@ -1,7 +1,7 @@
 """Nouns of the fleet. All are immutable values; who owns what is not told here.
 
 A *pod* holds *domains* at fixed positions, a domain holds *hosts* in fixed slots. Positions and slots
-are permanent: ownership is recorded against them, so hardware that moves is new hardware.
+are permanent: ownership is recorded against them, so a host stays where it is held and moves when it is free.
 """
 
 from __future__ import annotations

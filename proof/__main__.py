@@ -3,6 +3,7 @@
 python -m proof                    the full form: goes on where it stopped
 python -m proof --quick            the quick form: nothing is written down
 python -m proof --seed 17          one seed again
+python -m proof --replay "…"        a schedule or a crash again, as a violation names it
 python -m proof --report           only writes docs/proof.md
 """
 
@@ -12,11 +13,16 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proof import full, quick, report
+from proof.replay import UnknownReplayError, replay
 from proof.results import all_sections, code_version
 from proof.simulation import digest, simulate
 from proof.turns import Crew
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 MINUTES = 60.0
 
@@ -29,13 +35,16 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--quick", default="", help="anything: the quick form")
     parser.add_argument("--seed", default="", help="replay this seed")
     parser.add_argument("--history", default="", help="with --seed: write down everything that happened")
+    parser.add_argument("--replay", default="", help="play this schedule, or this story with its faults")
     parser.add_argument("--report", default="", help="anything: only write docs/proof.md")
     parser.add_argument("--minutes", default="", help="how long the full form may take")
     parser.add_argument("--jobs", default="", help="processes")
     given = parser.parse_args(arguments)
     jobs = int(given.jobs or 2)
     if given.seed:
-        return replay(int(given.seed), given.history)
+        return replay_seed(int(given.seed), given.history)
+    if given.replay:
+        return replay_words(given.replay)
     if given.report:
         report.write()
         for section in all_sections():
@@ -47,7 +56,25 @@ def main(arguments: list[str]) -> int:
     return full.run(jobs, time.monotonic() + 60 * float(given.minutes or MINUTES))
 
 
-def replay(seed: int, path: str) -> int:
+def replay_words(words: str) -> int:
+    """Play a schedule or a crash and tell what is wrong."""
+    try:
+        problems = replay(words, Crew())
+    except UnknownReplayError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return tell(problems)
+
+
+def tell(problems: Sequence[str]) -> int:
+    """Print what is wrong; the exit code."""
+    for problem in problems:
+        print(f"VIOLATION {problem}")
+    print("something does not hold" if problems else "everything holds")
+    return 1 if problems else 0
+
+
+def replay_seed(seed: int, path: str) -> int:
     """Run one seed and tell what happened."""
     outcome = simulate(seed, Crew(), history=True)
     print(f"seed {seed}: history {digest(outcome.history)}, {len(outcome.history)} bytes")
@@ -57,10 +84,7 @@ def replay(seed: int, path: str) -> int:
         print(f"  fault: {name}: {count}")
     if path:
         Path(path).write_bytes(outcome.history)
-    for problem in outcome.violations:
-        print(f"VIOLATION {problem}")
-    print("something does not hold" if outcome.violations else "everything holds")
-    return 1 if outcome.violations else 0
+    return tell(outcome.violations)
 
 
 if __name__ == "__main__":

@@ -64,7 +64,8 @@ def run_schedules(block: interleavings.Block, first: int, count: int) -> Sum:
     total = Sum()
     for place, schedule in enumerate(block.schedules()):
         if first <= place < first + count:
-            problems = [f"{block.title} {schedule}: {problem}" for problem in block.play(schedule, crew())]
+            command = f"make prove REPLAY='{block.spell(schedule)}'"
+            problems = [f"{command}: {problem}" for problem in block.play(schedule, crew())]
             total += Sum(1, Counter({block.title: 1}), problems=problems)
     return total
 
@@ -74,7 +75,8 @@ def run_crashes(story: str, pairs: bool, part: int, parts: int) -> Sum:  # noqa:
     total = Sum()
     wanted = crashes.double_crashes if pairs else crashes.single_crashes
     for strikes, ending in wanted(story, crew(), part, parts):
-        problems = [f"{story} {strikes}: {problem}" for problem in ending.problems]
+        command = f"make prove REPLAY='{crashes.spell(story, strikes)}'"
+        problems = [f"{command}: {problem}" for problem in ending.problems]
         total += Sum(1, Counter({story: 1}), problems=problems)
     return total
 
@@ -90,10 +92,10 @@ def seed_tasks(first: int, count: int) -> Iterator[Task]:
         yield start, min(SEEDS_A_TASK, first + count - start)
 
 
-def schedule_tasks(block: interleavings.Block) -> Iterator[Task]:
-    """Tasks for ``run_schedules``."""
-    for start in range(0, block.size, SCHEDULES_A_TASK):
-        yield block, start, SCHEDULES_A_TASK
+def schedule_tasks(block: interleavings.Block, size: int = SCHEDULES_A_TASK) -> Iterator[Task]:
+    """Tasks for ``run_schedules``, of so many schedules each."""
+    for start in range(0, block.size, size):
+        yield block, start, size
 
 
 def _prepare() -> None:
@@ -148,10 +150,10 @@ class Workers:
         for done, result in under_way:
             yield done, result.get()
 
-    def add_up(self, run: Callable[..., Sum], tasks: Sequence[Task]) -> tuple[Sum, bool]:
-        """All tasks together, and whether all were done."""
+    def add_up(self, run: Callable[..., Sum], tasks: Sequence[Task]) -> tuple[Sum, int]:
+        """What the tasks came to together, and how many were done: all, or those before the time was over."""
         total, done = Sum(), 0
         for _, result in self.do(run, tasks):
             total += result
             done += 1
-        return total, done == len(tasks)
+        return total, done

@@ -40,7 +40,7 @@ class Mode(StrEnum):
     """What goes wrong at a side effect."""
 
     BEFORE = "killed before"
-    UNACKNOWLEDGED = "committed, and killed"
+    UNACKNOWLEDGED = "committed and killed"
     TWICE = "done twice"
 
 
@@ -238,6 +238,11 @@ def play(name: str, crew: Crew, strikes: Mapping[int, Mode]) -> Ending:
 def effects_of(name: str, crew: Crew) -> Counter[str]:
     """The side effects of an undisturbed story, counted by function."""
     return Counter(play(name, crew, {}).effects)
+
+
+def spell(story: str, strikes: Mapping[int, Mode]) -> str:
+    """A story with its faults in words that ``proof.replay`` reads."""
+    return ", ".join([story, *(f"{place} {mode.value}" for place, mode in strikes.items())])
 
 
 Crash = tuple[dict[int, Mode], Ending]

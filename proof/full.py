@@ -43,8 +43,13 @@ def run(jobs: int, deadline: float) -> int:
         workers.deadline = deadline
         violated += _seeds(workers, jobs)
     report.write()
+    raw = load_raw("simulation")
+    short = sections.shortfalls(raw) if raw else []
+    for shortfall in short:
+        print(f"not yet: {shortfall}")
     print(f"{violated} violations; docs/proof.md is written")
-    return 1 if violated else 0
+    # What is short before all seeds are run, the next run makes up for; after that nothing would.
+    return 1 if violated or (short and raw["seeds"] >= sections.SEEDS_GOAL) else 0
 
 
 def _note(name: str, section: Section) -> None:
@@ -53,18 +58,25 @@ def _note(name: str, section: Section) -> None:
 
 
 def _schedules(workers: Workers) -> int:
-    raw: dict[str, Any] = load_raw("interleavings") or {"blocks": {}, "violated": 0, "problems": []}
-    for blocks in (interleavings.PAIRS, interleavings.ALL_TRIPLES, interleavings.LONG_TRIPLES):
-        for block in blocks:
-            title = f"{len(block.names)} x {block.turns} turns: {block.title}"
-            if title in raw["blocks"] or workers.is_over:
-                continue
-            total, complete = workers.add_up(run_schedules, list(schedule_tasks(block)))
-            _add_problems(raw, total)
-            if complete:
-                raw["blocks"][title] = total.runs
-                print(f"{title}: {total.runs} schedules", flush=True)
-            _note("interleavings", sections.schedules(raw))
+    raw: dict[str, Any] = load_raw("interleavings") or {
+        "blocks": {},
+        "tasks_done": {},
+        "violated": 0,
+        "problems": [],
+    }
+    blocks = (*interleavings.PAIRS, *interleavings.ALL_TRIPLES, *interleavings.LONG_TRIPLES)
+    raw["sizes"] = {block.full_title: block.size for block in blocks}
+    for block in blocks:
+        title = block.full_title
+        tasks, before = list(schedule_tasks(block)), raw["tasks_done"].get(title, 0)
+        if before == len(tasks) or workers.is_over:
+            continue
+        total, done = workers.add_up(run_schedules, tasks[before:])
+        _add_problems(raw, total)
+        raw["tasks_done"][title] = before + done
+        raw["blocks"][title] = raw["blocks"].get(title, 0) + total.runs
+        print(f"{title}: {raw['blocks'][title]} of {block.size} schedules", flush=True)
+        _note("interleavings", sections.schedules(raw))
     return int(raw["violated"])
 
 
@@ -73,20 +85,22 @@ def _crashes(workers: Workers) -> int:
         "effects": {story: list(play(story, crew(), {}).effects) for story in STORIES},
         "single": {},
         "double": {},
+        "parts_done": {"single": {}, "double": {}},
         "violated": 0,
         "problems": [],
     }
     for kind, pairs in (("single", False), ("double", True)):
         for story in STORIES:
-            if story in raw[kind] or workers.is_over:
+            before = raw["parts_done"][kind].get(story, 0)
+            if before == PARTS or workers.is_over:
                 continue
-            tasks = [(story, pairs, part, PARTS) for part in range(PARTS)]
-            total, complete = workers.add_up(run_crashes, tasks)
+            tasks = [(story, pairs, part, PARTS) for part in range(before, PARTS)]
+            total, done = workers.add_up(run_crashes, tasks)
             _add_problems(raw, total)
-            if complete:
-                raw[kind][story] = total.runs
-                print(f"{story}: {total.runs} crashes ({kind})", flush=True)
-            _note("crashes", sections.crashes(raw))
+            raw["parts_done"][kind][story] = before + done
+            raw[kind][story] = raw[kind].get(story, 0) + total.runs
+            print(f"{story}: {raw[kind][story]} crashes ({kind}), {before + done}/{PARTS}", flush=True)
+            _note("crashes", sections.crashes(raw, PARTS))
     return int(raw["violated"])
 
 

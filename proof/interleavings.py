@@ -175,6 +175,11 @@ class Block:
         return " x ".join(self.names)
 
     @property
+    def full_title(self) -> str:
+        """The same with how many turns each has."""
+        return f"{len(self.names)} x {self.turns} turns: {self.title}"
+
+    @property
     def size(self) -> int:
         """How many schedules there are."""
         return factorial(len(self.names) * self.turns) // prod([factorial(self.turns)] * len(self.names))
@@ -182,6 +187,10 @@ class Block:
     def schedules(self) -> Iterator[tuple[int, ...]]:
         """Every order of the turns, in lexical order."""
         yield from _orders([self.turns] * len(self.names))
+
+    def spell(self, schedule: Sequence[int]) -> str:
+        """A schedule in words that ``proof.replay`` reads: the operations, and whose turn it is."""
+        return f"{self.title} {''.join(map(str, schedule))}"
 
     def play(self, schedule: Sequence[int], crew: Crew) -> list[str]:
         """What is wrong after one of the schedules."""

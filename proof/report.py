@@ -16,14 +16,15 @@ _HEAD: Final = """\
 
 What this service promises, and what was done to find out whether it keeps it. All figures are written by the
 commands that found them: `make prove` goes on where it stopped, adds up, and writes this page. Each section
-names the version of the code (a digest of the product's files) that it was found with; what was found with
-another one is not added up.
+names the version of the code (a digest of the product's files and of the proof's) that it was found with;
+what was found with another one is not added up.
 
 | command | does |
 |---|---|
 | `make prove` | the full form, for an hour or for `MINUTES=`, on two processes or on `JOBS=` |
 | `make prove QUICK=1` | the quick form, which `make test` runs as well |
 | `make prove SEED=17` | one seed again; `HISTORY=file` writes down all that happened in it |
+| `make prove REPLAY='…'` | one schedule or crash again, in the words in which a violation names it |
 | `make prove REPORT=1` | only writes this page |
 
 ## What is promised, and where it is checked

@@ -26,7 +26,10 @@ from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = ROOT / "proof" / "results"
-_PRODUCT: Final = ("layers/shared/gpu_capacity", "functions", "statemachines")
+_JUDGED: Final = ("layers/shared/gpu_capacity", "functions", "statemachines")
+_JUDGES: Final = ("proof", "tests/fakes", "tests/support")
+_WRITERS: Final = {"__main__.py", "full.py", "quick.py", "report.py", "results.py", "sections.py"}
+"""Modules of the proof that run or show what others find out; a change there leaves it true."""
 
 
 @dataclass
@@ -44,13 +47,22 @@ class Section:
 
 @cache
 def code_version() -> str:
-    """Twelve hex digits that change with any file of the product: results of other code are not added up."""
+    """Twelve hex digits that change with the product and with what judges it.
+
+    Results of another version are not added up: a seed means another history when the simulation changes, and
+    what was found of other code says nothing of this.
+    """
     digest = hashlib.sha256()
-    for folder in _PRODUCT:
+    for folder in (*_JUDGED, *_JUDGES):
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in {".py", ".json"}:
+            if path.suffix in {".py", ".json"} and not _is_left_out(path):
                 digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _is_left_out(path: Path) -> bool:
+    proof = ROOT / "proof"
+    return RESULTS in path.parents or (path.parent == proof and path.name in _WRITERS)
 
 
 def load(name: str, folder: Path = RESULTS) -> Section | None:

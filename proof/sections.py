@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from proof.bugs import BUGS
@@ -34,6 +35,30 @@ A proof that finds nothing where something is wrong proves nothing. Each of thes
 product, in memory, and the simulation runs from seed 0 until it notices."""
 
 
+SEEDS_GOAL: Final = 100_000
+OPERATIONS_GOAL: Final = 1_000_000
+FAULTED_SHARE_GOAL: Final = 0.2
+TIMES_A_FAULT_GOAL: Final = 1_000
+
+
+def shortfalls(raw: Mapping[str, Any]) -> list[str]:
+    """What the seeds so far have less of than the full form is meant to have."""
+    operations = raw["counts"]["client operations"]
+    faulted = raw["counts"]["faulted operations"]
+    short = [
+        f"{have:,} of {goal:,} {what}"
+        for what, have, goal in (
+            ("seeds", raw["seeds"], SEEDS_GOAL),
+            ("client operations", operations, OPERATIONS_GOAL),
+            *((f"times {kind.value}", raw["faults"].get(kind.value, 0), TIMES_A_FAULT_GOAL) for kind in Kind),
+        )
+        if have < goal
+    ]
+    if faulted < FAULTED_SHARE_GOAL * operations:
+        short.append(f"{faulted:,} of {operations:,} operations faulted, less than {FAULTED_SHARE_GOAL:.0%}")
+    return short
+
+
 def simulation(raw: dict[str, Any]) -> Section:
     """Seeds so far."""
     counts: Mapping[str, int] = raw["counts"]
@@ -54,6 +79,7 @@ def simulation(raw: dict[str, Any]) -> Section:
             "violations": raw["violated"],
             "client operations a second": f"{operations / seconds:.0f} on {raw['jobs']} processes",
             "client operations with earlier versions of the code": raw["earlier"],
+            **({"not yet": "; ".join(short)} if (short := shortfalls(raw)) else {}),
         },
         tables=[
             {
@@ -69,9 +95,10 @@ def simulation(raw: dict[str, Any]) -> Section:
 def schedules(raw: dict[str, Any]) -> Section:
     """Interleavings so far."""
     blocks: Mapping[str, int] = raw["blocks"]
-    by_turns: dict[str, list[int]] = {}
-    for title, size in blocks.items():
-        by_turns.setdefault(title.split(": ")[0], []).append(size)
+    sizes: Mapping[str, int] = raw["sizes"]
+    groups = Counter(_turns(title) for title in sizes)
+    whole = Counter(_turns(title) for title, size in sizes.items() if blocks.get(title) == size)
+    size_of = {_turns(title): size for title, size in sizes.items()}
     return Section(
         title="All interleavings",
         order=20,
@@ -79,8 +106,8 @@ def schedules(raw: dict[str, Any]) -> Section:
         figures={
             "schedules": sum(blocks.values()),
             **{
-                f"{turns}: groups, each with all its schedules": f"{len(sizes)} times {sizes[0]:,}"
-                for turns, sizes in sorted(by_turns.items())
+                f"{turns}, groups with all {size_of[turns]:,} schedules": f"{whole[turns]} of {count}"
+                for turns, count in sorted(groups.items())
             },
             "violations": raw["violated"],
         },
@@ -89,8 +116,12 @@ def schedules(raw: dict[str, Any]) -> Section:
     )
 
 
-def crashes(raw: dict[str, Any]) -> Section:
-    """Crash points so far."""
+def _turns(title: str) -> str:
+    return title.partition(": ")[0]
+
+
+def crashes(raw: dict[str, Any], parts: int) -> Section:
+    """Crash points so far; a story is done when so many parts of it are."""
     singles, pairs = raw["single"], raw["double"]
     return Section(
         title="Crash points",
@@ -105,7 +136,12 @@ def crashes(raw: dict[str, Any]) -> Section:
             {
                 "header": ["story", "side effects", "single faults", "pairs"],
                 "rows": [
-                    [story, len(effects), singles.get(story, 0), pairs.get(story, 0) or "not yet"]
+                    [
+                        story,
+                        len(effects),
+                        _so_far(raw, "single", story, parts),
+                        _so_far(raw, "double", story, parts),
+                    ]
                     for story, effects in raw["effects"].items()
                 ],
             },
@@ -143,6 +179,13 @@ def planted(detections: list[Detection], seeds_max: int) -> Section:
             }
         ],
     )
+
+
+def _so_far(raw: dict[str, Any], kind: str, story: str, parts: int) -> int | str:
+    runs, done = raw[kind].get(story, 0), raw["parts_done"][kind].get(story, 0)
+    if done == parts:
+        return int(runs)
+    return f"{runs:,}, not all yet" if done else "not yet"
 
 
 def _problems(problems: list[str]) -> list[dict[str, Any]]:

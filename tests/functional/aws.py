@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Set as AbstractSet
 
 ACCOUNT_PREFIX: Final = "arn:aws:states:us-east-1:123456789012"
 MACHINES: Final = {
@@ -24,10 +27,23 @@ MACHINES: Final = {
 
 @dataclass(frozen=True, order=True)
 class Access:
-    """One right that was used: an IAM action on a resource of the template."""
+    """One right that was used or granted: an IAM action on a resource of the template.
+
+    ``keys`` is the pattern of partition keys that it is for, as ``dynamodb:LeadingKeys`` has it; empty where
+    it is for the whole table, or where the request names no key.
+    """
 
     action: str
     resource: str
+    keys: str = ""
+
+    def is_allowed_by(self, granted: AbstractSet[Access]) -> bool:
+        """Whether one of these rights is this one, or the same without a limit to keys."""
+        return self in granted or replace(self, keys="") in granted
+
+
+EVERYTHING: Final[dict[str, set[Access]]] = {}
+"""The rights that functions used in all tests of this process so far, by function."""
 
 
 @dataclass
@@ -37,10 +53,11 @@ class Recorder:
     function: str | None = None
     used: dict[str, set[Access]] = field(default_factory=dict)
 
-    def note(self, action: str, resource: str) -> None:
+    def note(self, action: str, resource: str, keys: str = "") -> None:
         """Remember a right, if a function runs at the moment."""
         if self.function is not None:
-            self.used.setdefault(self.function, set()).add(Access(action, resource))
+            for known in (self.used, EVERYTHING):
+                known.setdefault(self.function, set()).add(Access(action, resource, keys))
 
     def note_dynamodb(self, operation: str, parameters: dict[str, Any]) -> None:
         """Remember what a call of DynamoDB needs: a transaction needs the right of each of its parts."""
@@ -48,17 +65,23 @@ class Recorder:
             for item in parameters["TransactItems"]:
                 ((kind, request),) = item.items()
                 action = "ConditionCheckItem" if kind == "ConditionCheck" else f"{kind}Item"
-                self.note(f"dynamodb:{action}", request["TableName"])
+                self.note(f"dynamodb:{action}", request["TableName"], _leading(request))
         elif operation == "transact_get_items":
             for item in parameters["TransactItems"]:
-                self.note("dynamodb:GetItem", item["Get"]["TableName"])
+                self.note("dynamodb:GetItem", item["Get"]["TableName"], _leading(item["Get"]))
         elif operation == "batch_get_item":
             for table in parameters["RequestItems"]:
                 self.note("dynamodb:BatchGetItem", table)
         else:
             action = "".join(word.capitalize() for word in operation.split("_"))
             index = f"/{parameters['IndexName']}" if "IndexName" in parameters else ""
-            self.note(f"dynamodb:{action}", parameters["TableName"] + index)
+            self.note(f"dynamodb:{action}", parameters["TableName"] + index, _leading(parameters))
+
+
+def _leading(request: dict[str, Any]) -> str:
+    """The kind of partition key that a request names, as a pattern: ``ORG#*``."""
+    key = request.get("Key") or request.get("Item")
+    return f"{key['pk']['S'].partition('#')[0]}#*" if key else ""
 
 
 class MemoryStepFunctions:

@@ -10,7 +10,9 @@ import pytest
 
 from tests.functional.authority import STRANGERS_ORGANIZATION
 from tests.hostile.forgeries import FORGERIES, expired
-from tests.hostile.service import ABSENT, CLAIMS, RESERVATIONS, Ask
+from tests.hostile.service import ABSENT, Ask
+from tests.hostile.test_access import ASKS
+from tests.hostile.test_access import PUBLIC as PUBLIC_OF_OTHERS
 from tests.hostile.vm_requests import EXPECTED, PUBLIC, VM_ASKS, WHO
 from tests.hostile.vm_service import (
     HIDDEN_NODE,
@@ -98,10 +100,14 @@ def test_all_who_do_not_get_in_are_told_the_same(vms: VmService, operation: str)
         assert len(answers) == 1
 
 
-@pytest.mark.parametrize("path", [RESERVATIONS, f"{RESERVATIONS}/{ABSENT}", CLAIMS, f"{CLAIMS}/{ABSENT}"])
-@pytest.mark.parametrize("key", ["read_write key", "billing_only key", "revoked key"])
-def test_no_other_api_takes_an_api_key(vms: VmService, path: str, key: str) -> None:
-    assert vms.sent_by(Ask("GET", path), key).status == 401
+@pytest.mark.parametrize("operation", sorted(ASKS.keys() - PUBLIC_OF_OTHERS))
+@pytest.mark.parametrize("key", [*(who for who in WHO if "key" in who), "revoked key"])
+def test_no_other_api_takes_an_api_key(vms: VmService, operation: str, key: str) -> None:
+    before = vms.db.dump()
+    ask = ASKS[operation]
+    path = ask.path.replace("reservation of owner", ABSENT).replace("claim of owner", ABSENT)
+    assert vms.sent_by(ask.to(path), key).status == 401
+    assert vms.db.dump() == before
 
 
 # What is not one's own

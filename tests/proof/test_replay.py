@@ -8,6 +8,12 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+import pytest
+
+import proof.replay
+from proof.crashes import Ending, Mode, spell
+from proof.interleavings import PAIRS, Block
+from proof.replay import UnknownReplayError, replay
 from proof.results import ROOT
 from proof.simulation import digest, simulate
 
@@ -32,6 +38,37 @@ def test_a_seed_makes_the_same_history_twice(crew: Crew) -> None:
 
 def test_different_seeds_make_different_histories(crew: Crew) -> None:
     assert len({simulate(seed, crew, history=True).history for seed in SEEDS}) == len(SEEDS)
+
+
+def test_a_schedule_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[tuple[str, tuple[int, ...]]] = []
+    monkeypatch.setattr(
+        Block, "play", lambda self, schedule, _: played.append((self.title, schedule)) or ["x"]
+    )
+    block = PAIRS[1]
+    schedule = next(iter(block.schedules()))
+
+    assert replay(block.spell(schedule), crew) == ["x"]
+    assert played == [(block.title, schedule)]
+
+
+def test_a_crash_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+    played: list[dict[int, Mode]] = []
+    monkeypatch.setattr(
+        proof.replay, "play", lambda _, __, strikes: played.append(strikes) or Ending(("x",), ())
+    )
+    strikes = {2: Mode.UNACKNOWLEDGED, 7: Mode.TWICE}
+
+    assert replay(spell("waiting claim", strikes), crew) == ["x"]
+    assert played == [strikes]
+
+
+@pytest.mark.parametrize(
+    "words", ["", "claim x claim", "claim x claim 0000011112", "waiting claim, 3", "no story, 3 done twice"]
+)
+def test_other_words_are_refused(words: str, crew: Crew) -> None:
+    with pytest.raises(UnknownReplayError):
+        replay(words, crew)
 
 
 def test_the_printed_command_replays_a_seed_in_another_process(crew: Crew, tmp_path: Path) -> None:

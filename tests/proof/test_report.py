@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from proof import full, report, results, sections
 from proof.campaign import Sum, Workers, schedule_tasks, seed_tasks
@@ -108,20 +108,17 @@ def test_the_blocks_are_as_large_as_they_are_said_to_be() -> None:
 
 
 def test_every_kind_of_fault_has_a_row() -> None:
-    raw = {
-        "seeds": 1,
-        "counts": dict.fromkeys(
-            [
-                "client operations",
-                "faulted operations",
-                "storage calls",
-                "writes",
-                "executions",
-                "virtual seconds",
-            ],
-            1,
-        ),
-        "faults": {},
+    [table] = sections.simulation(_simulated()).tables
+    assert [row[0] for row in table["rows"]] == [kind.value for kind in Kind]
+
+
+def _simulated(seeds: int = 1, operations: int = 1, faulted: int = 1, times: int = 0) -> dict[str, Any]:
+    """What the full form adds up of seeds."""
+    others = dict.fromkeys(["storage calls", "writes", "executions", "virtual seconds"], 1)
+    return {
+        "seeds": seeds,
+        "counts": {"client operations": operations, "faulted operations": faulted, **others},
+        "faults": dict.fromkeys([kind.value for kind in Kind], times),
         "violated": 0,
         "problems": [],
         "seconds": 1,
@@ -129,5 +126,55 @@ def test_every_kind_of_fault_has_a_row() -> None:
         "earlier": 0,
     }
 
-    [table] = sections.simulation(raw).tables
-    assert [row[0] for row in table["rows"]] == [kind.value for kind in Kind]
+
+def test_the_report_says_what_it_is_short_of() -> None:
+    enough = _simulated(100_000, 1_000_000, 200_000, 1_000)
+    assert sections.shortfalls(enough) == []
+    assert "not yet" not in sections.simulation(enough).figures
+
+    enough["faults"][Kind.POISON.value] = 999
+    assert sections.shortfalls(enough) == [f"999 of 1,000 times {Kind.POISON.value}"]
+    [calm] = sections.shortfalls(_simulated(100_000, 1_000_000, 199_999, 1_000))
+    assert calm.startswith("199,999 of 1,000,000 operations faulted")
+    assert "99,999 of 100,000 seeds" in sections.shortfalls(_simulated(99_999))
+
+
+def test_a_block_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = PAIRS[0]
+    tasks = list(schedule_tasks(block, 100))
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    monkeypatch.setattr(full, "load_raw", lambda name: load_raw(name, tmp_path))
+    monkeypatch.setattr(full, "save", lambda name, section: save(name, section, tmp_path))
+    monkeypatch.setattr(full, "schedule_tasks", lambda _: iter(tasks))
+    monkeypatch.setattr(report, "write", lambda: None)
+    monkeypatch.setattr(full.interleavings, "PAIRS", (block,))
+    monkeypatch.setattr(full.interleavings, "ALL_TRIPLES", ())
+    monkeypatch.setattr(full.interleavings, "LONG_TRIPLES", ())
+
+    done = []
+    for answers in ([False, False, True], [False] * 4):
+        workers = Workers(1, 0)
+        monkeypatch.setattr(Workers, "is_over", property(partial(_next_of, iter(answers))))
+        full._schedules(workers)
+        done.append(load_raw("interleavings", tmp_path)["blocks"][block.full_title])
+
+    assert done == [100, block.size]
+    [section] = all_sections(tmp_path)
+    assert section.figures["2 x 5 turns, groups with all 252 schedules"] == "1 of 1"
+
+
+def test_a_story_that_is_not_finished_says_so() -> None:
+    raw: dict[str, Any] = {
+        "effects": {"a": ["f"], "b": ["f"], "c": ["f"]},
+        "single": {"a": 3, "b": 2},
+        "double": {},
+        "parts_done": {"single": {"a": 12, "b": 5}, "double": {}},
+        "violated": 0,
+        "problems": [],
+    }
+    rows = sections.crashes(raw, 12).tables[0]["rows"]
+    assert [row[2:] for row in rows] == [
+        [3, "not yet"],
+        ["2, not all yet", "not yet"],
+        ["not yet", "not yet"],
+    ]

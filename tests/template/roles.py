@@ -23,6 +23,7 @@ class NoPolicies:
 json.dump(transform(json.load(sys.stdin), {}, NoPolicies()), sys.stdout)
 """
 
+_LIMIT: Final = "ForAllValues:StringLike"
 _SENDS_LETTERS: Final = "DeadLetterQueuePolicy"
 
 
@@ -80,8 +81,23 @@ def granted(function: str) -> set[Access]:
         p for p in role_of(logical_id(function)).get("Policies", []) if p["PolicyName"] != _SENDS_LETTERS
     ]
     return {
-        Access(action, resource_name(resource))
+        Access(action, resource_name(resource), keys)
         for statement in inline({"Policies": policies})
+        for keys in _keys_of(statement)
         for action in listed(statement["Action"])
         for resource in listed(statement["Resource"])
     }
+
+
+def _keys_of(statement: dict[str, Any]) -> list[str]:
+    """The patterns of partition keys that a statement is limited to; one that is empty where it is not.
+
+    Raises:
+        ValueError: its condition is another one, of which this knows nothing.
+    """
+    condition = statement.get("Condition", {})
+    if not condition:
+        return [""]
+    if condition.keys() != {_LIMIT} or condition[_LIMIT].keys() != {"dynamodb:LeadingKeys"}:
+        raise ValueError(f"an unknown condition: {condition}")
+    return listed(condition[_LIMIT]["dynamodb:LeadingKeys"])

@@ -1,0 +1,55 @@
+"""Plays again what a violation was found in: a seed, a schedule of operations, or a story with its faults."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from proof.crashes import STORIES, Mode, play
+from proof.interleavings import ALL_TRIPLES, LONG_TRIPLES, PAIRS, TRIPLES, Block
+
+if TYPE_CHECKING:
+    from proof.turns import Crew
+
+_BLOCKS: Final = {
+    (block.title, len(block.names) * block.turns): block
+    for block in chain(PAIRS, TRIPLES, ALL_TRIPLES, LONG_TRIPLES)
+}
+
+
+class UnknownReplayError(ValueError):
+    """The text names no schedule and no story; the message says what would."""
+
+
+def replay(text: str, crew: Crew) -> list[str]:
+    """What is wrong after a schedule or a crash, in the words that their blocks and stories spell.
+
+    ``claim x fill 0101100110`` is a schedule, ``waiting claim, 3 done twice`` a crash.
+
+    Raises:
+        UnknownReplayError: it is neither.
+    """
+    story, *strikes = text.split(", ")
+    if story in STORIES:
+        return list(play(story, crew, dict(map(_strike, strikes))).problems)
+    block, schedule = _schedule(text)
+    return block.play(schedule, crew)
+
+
+def _strike(text: str) -> tuple[int, Mode]:
+    place, _, mode = text.partition(" ")
+    if not place.isdigit() or mode not in list(Mode):
+        raise UnknownReplayError(f"{text!r} is not a number and one of {', '.join(Mode)}")
+    return int(place), Mode(mode)
+
+
+def _schedule(text: str) -> tuple[Block, tuple[int, ...]]:
+    title, _, digits = text.rpartition(" ")
+    block = _BLOCKS.get((title, len(digits)))
+    turns = "".join(str(number) * block.turns for number in range(len(block.names))) if block else ""
+    if block is None or sorted(digits) != sorted(turns):
+        raise UnknownReplayError(
+            f"{text!r} is neither a story with faults nor operations with the order of their turns; "
+            f"stories are {', '.join(STORIES)}"
+        )
+    return block, tuple(map(int, digits))

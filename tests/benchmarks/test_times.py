@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,10 +10,13 @@ import pytest
 from benchmarks import cold_start, decision_time, warm_path
 from benchmarks.cold_start import GOAL_MS, handlers, import_of, is_api, layer_bytes
 from benchmarks.decision_time import region
+from benchmarks.first_request import first_request
 from benchmarks.options import ROOT
 from gpu_capacity.http.operations import OPERATIONS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from benchmarks.options import Options
 
 
@@ -38,6 +42,27 @@ def test_a_handler_that_compiles_itself_takes_longer() -> None:
     folder = handlers()["get_version"]
 
     assert cold_start.uncompiled_ms(folder, times=1) > import_of("handler", folder).processor
+
+
+def test_the_product_is_compiled_before_it_is_measured(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "handler.py").write_text("")
+    monkeypatch.setattr(cold_start, "ROOT", tmp_path)
+    monkeypatch.setattr(cold_start, "LAYER", tmp_path / "functions")
+
+    cold_start.compile_all()
+
+    assert list((tmp_path / "functions" / "__pycache__").glob("handler.*.pyc"))
+
+
+def test_the_first_request_takes_longer_than_the_second_and_is_answered() -> None:
+    taken = first_request("list_reservations", handlers()["list_reservations"], times=1)
+
+    assert taken.status == HTTPStatus.OK
+    assert taken.first > taken.second > 0
 
 
 def test_the_layer_s_size_counts_its_libraries_and_the_product() -> None:

@@ -151,7 +151,7 @@ def test_tag_names_are_unique(sample: Stage) -> None:
 )
 def test_free_text_comes_back_as_it_went(sample: Stage, text: str) -> None:
     tags = [{"name": f"n{text}", "value": text}]
-    # Sent to the resolver without the tokens' replacement, which would take a text for a placeholder.
+    # Sent to the handler without the tokens' replacement, which would take a text for a placeholder.
     event = wish({"description": f"d{text}", "tags": tags}, count=1)
     event = with_headers(event, authorization=f"Bearer {sample.authority.token()}")
     result = sample.run("create_reservation", event)

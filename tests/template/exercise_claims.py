@@ -28,6 +28,7 @@ def _ask(stage: Stage, function: str, claim_id: str | None = None, body: object 
     event = sample_events.read("create_reservation", "accepted")
     path = operation.path.replace("{claimID}", claim_id or "")
     event = sample_events.with_body(sample_events.with_path(event, path, operation.method), body)
+    event |= {"resource": operation.path, "pathParameters": {"claimID": claim_id} if claim_id else None}
     token = stage.authority.token(permissions=["capacityclaims:read", "capacityclaims:write"])
     answer = stage.request(function, sample_events.with_headers(event, authorization=f"Bearer {token}"))
     assert answer.status == 200, answer

@@ -30,6 +30,7 @@ from proof.items import (
     owners_of,
     record_of,
 )
+from proof.vm_rules import VmRules
 from tests.support.world import HOLDERS, INVENTORY, SERVERS
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from proof.items import Domain, Item, PodKey, RecordKey
     from tests.fakes.dynamodb.storage import Change
 
+RUN: Final = "VMRUN#"
 BEGINS: Final = {RESERVATION: "pending", CLAIM: "STATUS_CREATING", VM: "creating"}
 MOVES: Final[Mapping[str, frozenset[str]]] = {
     "pending": frozenset({"provisioning", "deprovisioning"}),
@@ -118,6 +120,7 @@ class Ledger:
         self._work = work
         self._tell = tell
         self.records: dict[RecordKey, Record] = {}
+        self.vms = VmRules(now, self._tell_of_vms)
         self.hardware: dict[PodKey, Hardware] = {}
         self.effects: list[Effect | Observed] = []
         self.existed: set[RecordKey] = set()
@@ -165,6 +168,7 @@ class Ledger:
         noted = len(self.effects)
         for key, after in records:
             domains.update(self._note_record(key, after, quotas))
+        self.vms.follow(records)
         self._judge_hands([effect for effect in self.effects[noted:] if isinstance(effect, Effect)])
         for domain in sorted(domains):
             self._judge_domain(domain)
@@ -173,6 +177,8 @@ class Ledger:
         for table, key, _, after in changes:
             if table == SERVERS:
                 self._note_server(key, after)
+                if key[0].startswith(RUN) and key[1] == "SERVER":
+                    self.vms.note_server(key[0].removeprefix(RUN), after)
 
     def owned(self) -> dict[Domain, dict[str, int]]:
         """Everything that somebody owns, by the pods."""
@@ -284,6 +290,10 @@ class Ledger:
         if not self._adopts and all(gpus & ~mask for mask in held.values()):
             self._tell(f"a server of {owner} was pinned on {host}, which it does not hold")
 
+    def _tell_of_vms(self, problem: str) -> None:
+        if not self._adopts:
+            self._tell(problem)
+
     # Judging.
 
     def _judge_domain(self, domain: Domain) -> None:
@@ -351,7 +361,7 @@ class Ledger:
         if (
             record is not None
             and before.revision >= record.revision
-            and record.kind == CLAIM
+            and record.kind in (CLAIM, VM)
             and not record.ended
         ):
             self._tell(f"{key}: revision {before.revision} became {record.revision}")

@@ -113,7 +113,7 @@ class Cloud:
         self._still = still
         self.notes: list[tuple[int, str, str, str, str]] = []
         self.ticks = 0
-        # By host id, or by the owner of a VM's server: what trouble its server is in, and until when (seconds).
+        # By host id, or by the owner of a VM's server: what trouble it is in, and until when (seconds).
         self.troubles: dict[str, tuple[str, int]] = {}
         # By the owner of a VM's server: the host it was started on.
         self.vm_hosts: dict[str, str] = {}

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
     from proof.items import Domain, Item, PodKey, RecordKey
     from tests.fakes.dynamodb.storage import Change
 
-RUN: Final = "VMRUN#"
 BEGINS: Final = {RESERVATION: "pending", CLAIM: "STATUS_CREATING", VM: "creating"}
 MOVES: Final[Mapping[str, frozenset[str]]] = {
     "pending": frozenset({"provisioning", "deprovisioning"}),
@@ -177,8 +176,6 @@ class Ledger:
         for table, key, _, after in changes:
             if table == SERVERS:
                 self._note_server(key, after)
-                if key[0].startswith(RUN) and key[1] == "SERVER":
-                    self.vms.note_server(key[0].removeprefix(RUN), after)
 
     def owned(self) -> dict[Domain, dict[str, int]]:
         """Everything that somebody owns, by the pods."""
@@ -271,6 +268,8 @@ class Ledger:
     def _note_server(self, key: RecordKey, after: Item | None) -> None:
         """A server of a holder on a host (``HOST#`` under its owner), or of a VM on some GPUs of one."""
         kind, _, owner = key[0].partition("#")
+        if kind == "VMRUN" and key[1] == "SERVER":
+            self.vms.note_server(owner, after)
         if kind == "HOLDER" and key[1].startswith("HOST#"):
             host, gpus = key[1].removeprefix("HOST#"), WHOLE
         elif kind == "VMRUN" and key[1] == "SERVER" and after is not None:

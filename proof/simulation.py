@@ -26,7 +26,7 @@ from proof.reservations import Reservations
 from proof.temper import draw_temper
 from proof.tenants import ORGANIZATIONS, Book, Office, Tenant
 from proof.visible import judge
-from proof.vms import GUESTS, Vms
+from proof.vms import GUEST_COUNTS, GUESTS, Vms
 from tests.support.world import ORGANIZATION
 
 if TYPE_CHECKING:
@@ -125,7 +125,8 @@ class Simulation:
 
         def rent(who: Tenant) -> None:
             for _ in range(draw.randrange(1, 4)):
-                vms.rent(who, GUESTS)
+                if vms.rent(who, GUESTS, GUEST_COUNTS).answer != "Vm":
+                    break
 
         def stop(who: Tenant) -> None:
             for holder in who.book.known:

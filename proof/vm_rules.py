@@ -132,9 +132,9 @@ class VmRules:
 
     def _at_rest(self, before: Rental | None, vm: Rental) -> Iterator[str]:
         servers = [server for server in self.living() if server.identity == vm.identity]
-        if vm.status == "running" and (before is None or before.status != "running"):
-            if not any((s.owner, s.gpus) == (vm.owner, vm.gpus) for s in servers):
-                yield "runs without a server on its GPUs"
+        begins = vm.status == "running" and (before is None or before.status != "running")
+        if begins and not any((s.owner, s.gpus) == (vm.owner, vm.gpus) for s in servers):
+            yield "runs without a server on its GPUs"
         if vm.at_rest and servers:
             yield f"has come to rest, and {servers} is left"
         if before is not None and before.gpus & ~vm.gpus and servers and vm.status != "interrupted":
@@ -191,9 +191,7 @@ def _rental(key: RecordKey, item: Item) -> Rental:
         count=int(item["gpu_count"]["N"]),
         gpus=int(item["gpus"]["N"]),
         wants=int(item["wants"]["N"]),
-        waits_for=frozenset(_key(pair) for pair in item["waits_for"]["L"])
-        if "waits_for" in item
-        else frozenset(),
+        waits_for=frozenset(_key(pair) for pair in item.get("waits_for", {"L": []})["L"]),
         preempted_by=_key(told) if told else None,
         failing="failure" in item,
         unsettled="unsettled" in item,

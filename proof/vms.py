@@ -42,6 +42,7 @@ RENTALS: Final = (
 GUESTS: Final = (*[RentalType.INTERRUPTIBLE] * 6, *[RentalType.RESERVED] * 3, RentalType.ON_DEMAND)
 """What those rent who come first: what has to make room later, or ends with its term."""
 
+GUEST_COUNTS: Final = (2, 4, 4, 8)
 LIST_MAX: Final = 1_000
 _ACTIONS: Final = (
     ("create", 8),
@@ -88,10 +89,12 @@ class Vms:
                 # Some wait until it runs, others do not.
                 who.office.cloud.turns.sleep(who.draw.choice((0, 0, 1_500, 7_000)))
 
-    def rent(self, who: Tenant, rentals: Sequence[RentalType] = RENTALS) -> None:
+    def rent(
+        self, who: Tenant, rentals: Sequence[RentalType] = RENTALS, counts: Sequence[int] = COUNTS
+    ) -> Work:
         """Rent any VM."""
-        node, count = who.draw.choice(list(self._places)), who.draw.choice(COUNTS)
-        self.create(who, node, count, who.draw.choice(rentals))
+        node, count = who.draw.choice(list(self._places)), who.draw.choice(counts)
+        return self.create(who, node, count, who.draw.choice(rentals))
 
     def look(self, who: Tenant) -> list[RecordKey]:
         found: list[RecordKey] = []

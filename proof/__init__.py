@@ -6,10 +6,13 @@ wire.py           DynamoDB as one execution environment sees it: a point of the 
 fleet.py          the hardware, and the documents that tell of it, poisonous ones included
 cloud.py          the service around its tables: environments, executions, events, schedules
 ledger.py         after every write, who owns what, and whether that may be
-tenants.py        what all clients share; `reservations.py` and `claims.py` are the clients of one API each
+tenants.py        what all clients share; `reservations.py`, `claims.py` and `vms.py` are those of one API
+vm_rules.py       what has to hold of VMs after every write
+vm_provider.py    the provider of VMs' servers, with trouble
 pods.py, linear.py, visible.py   is there an order in which clients could have seen all this?
 simulation.py     one seed, from an empty world to a clean slate
 interleavings.py  all orders of the calls of two or three operations
+vm_stage.py       the nodes for interleavings, and what is done there
 crashes.py        every side effect as the last one, and every two of them
 bugs.py           planted bugs, each of which has to be found
 replay.py         one of these again, by the words in which a violation names it

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from proof.vm_rules import settled
 from tests.claims.auditor import audit_claims
 from tests.support.auditor import audit
 
 if TYPE_CHECKING:
+    from proof.vm_rules import VmRules
     from tests.fakes.dynamodb import MemoryDynamoDB
+
+DISK, ROSTER = "VMDISK#", "VMS"
 
 
 def findings(db: MemoryDynamoDB, now: int) -> list[str]:
@@ -17,6 +21,14 @@ def findings(db: MemoryDynamoDB, now: int) -> list[str]:
     about_reservations = [finding for finding in audit(db, now=now) if "'instances'" not in finding]
     # Nor does the one of claims know of GPUs that are owned one by one; the ledger does.
     return sorted({*about_reservations, *audit_claims(cast("MemoryDynamoDB", _WithoutVms(db)))})
+
+
+def findings_about_vms(db: MemoryDynamoDB, rules: VmRules) -> list[str]:
+    """What is wrong with VMs when everybody has settled."""
+    tables = db.dump()
+    disks = [i["pk"]["S"].removeprefix(DISK) for i in tables["servers"] if i["pk"]["S"].startswith(DISK)]
+    roster = [item["vm"]["S"] for item in tables["holders"] if item["pk"]["S"] == ROSTER]
+    return [*settled(rules.rentals.values(), rules.living(), disks, roster)]
 
 
 class _WithoutVms:

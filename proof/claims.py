@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import NotFound
@@ -20,6 +21,7 @@ from proof.fleet import CHICAGO, LONDON
 from proof.items import CLAIM
 from proof.visible import Seen
 from tests.support.world import INSTANCE_TYPE
+from tests.vms.core.scene import GPU5090
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
 
 ZONES: Final = ((LONDON,), (CHICAGO,), (LONDON, CHICAGO), (CHICAGO, LONDON))
 COUNTS: Final = (1, 1, 2, 2, 3, 4, 6, 9)
+NODES_SHARE: Final = 0.3
+"""Of the claims, how many are for nodes that VMs are rented on, too."""
+
 _ACTIONS: Final = (
     ("create", 7),
     ("create again", 2),
@@ -49,6 +54,7 @@ class Claims:
 
     def __init__(self) -> None:
         self._made: dict[str, list[tuple[str, Resources, str | None]]] = {}
+        self._types: dict[RecordKey, str] = {}
 
     def act(self, who: Tenant) -> None:
         names, weights = zip(*_ACTIONS, strict=True)
@@ -57,7 +63,8 @@ class Claims:
             case "delete" if holder:
                 self.end(who, holder)
             case "update" if holder:
-                self.update(who, holder, self._wish(who))
+                wanted = replace(self._wish(who), instance_id=self._types.get(holder, INSTANCE_TYPE))
+                self.update(who, holder, wanted)
             case "get" if holder:
                 self._about(who, "get_capacity_claim", holder, get_capacity_claim)
             case "list":
@@ -158,11 +165,13 @@ class Claims:
         return who.office.ask(who.name, name, (*holder, *more), lambda s: run(s, who.caller, claim_id), read)
 
     def _wish(self, who: Tenant) -> Resources:
-        return Resources(
-            INSTANCE_TYPE, who.draw.choice(COUNTS), who.draw.choice(ZONES), "CAPACITY_TYPE_CUSTOMER"
-        )
+        count, zones = who.draw.choice(COUNTS), who.draw.choice(ZONES)
+        if who.draw.random() < NODES_SHARE:
+            return Resources(str(GPU5090.instance_type), min(count, 2), (LONDON,), "CAPACITY_TYPE_CUSTOMER")
+        return Resources(INSTANCE_TYPE, count, zones, "CAPACITY_TYPE_CUSTOMER")
 
     def _saw(self, claim: CapacityClaim, work: Work) -> RecordKey:
         holder = (f"ORG#{claim.organization_id}", CLAIM + claim.id)
         work.seen.append(Seen(holder, holds=True, revision=claim.revision))
+        self._types[holder] = claim.instance_id
         return holder

@@ -23,10 +23,12 @@ from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones
 from gpu_capacity.services.sync_inventory import FleetSync, sync_inventory
+from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from proof.faults import CALM, Killed, Kind, Weather, Work
 from proof.fleet import Feed
 from proof.surroundings import Events, Executions, Provider, Silence, SkewedClock, Workflows
 from proof.turns import Turns
+from proof.vm_provider import VmProvider
 from proof.wire import Wire
 from tests.fakes.dynamodb import MemoryDynamoDB
 from tests.support.fakes import CountingIds, FakeClock
@@ -67,7 +69,9 @@ class Environment:
             reservations=ReservationStore(database, INVENTORY, HOLDERS, cloud.pause),
             accounts=AccountStore(database, HOLDERS),
             vms=VmStore(database, HOLDERS, cloud.pause),
-            vm_provider=SimulatedVms(database, SERVERS, cloud.clock, cloud.pause, behaviour),
+            vm_provider=VmProvider(
+                SimulatedVms(database, SERVERS, cloud.clock, cloud.pause, behaviour), cloud
+            ),
             prices=price_list(Variables({})),
             claims=ClaimStore(database, HOLDERS, cloud.pause),
             provider=Provider(region, cloud),
@@ -77,7 +81,13 @@ class Environment:
             clock=clock,
             ids=CountingIds(f"{cloud.seed}-{number}"),
             pause=cloud.pause,
-            limits=Limits(PROVISIONING_SECONDS_MAX, TEARDOWN_SECONDS_MAX, cloud.temper.grace_seconds),
+            limits=Limits(
+                PROVISIONING_SECONDS_MAX,
+                TEARDOWN_SECONDS_MAX,
+                cloud.temper.grace_seconds,
+                cloud.temper.notice_seconds,
+                cloud.temper.start_seconds_max,
+            ),
         )
 
 
@@ -103,8 +113,10 @@ class Cloud:
         self._still = still
         self.notes: list[tuple[int, str, str, str, str]] = []
         self.ticks = 0
-        # By host id: what trouble its server is in, and until when (seconds).
+        # By host id, or by the owner of a VM's server: what trouble it is in, and until when (seconds).
         self.troubles: dict[str, tuple[str, int]] = {}
+        # By the owner of a VM's server: the host it was started on.
+        self.vm_hosts: dict[str, str] = {}
         self.executions = Executions(self, still=still)
         self._free: dict[str, list[Environment]] = {}
         self._environments = 0
@@ -205,6 +217,21 @@ class Cloud:
         """The reconcile by schedule; how many holders it found unsettled."""
         report = self.invoke("reconcile", Work("reconcile_holders"), lambda e: reconcile(e.services))
         return int(report.unsettled)
+
+    def restart_vms(self) -> int:
+        """The restarts by schedule; how many."""
+        return self._scheduled("restart_vms", restart_vms)
+
+    def end_vm_terms(self) -> int:
+        """The ends of terms by schedule; how many."""
+        return self._scheduled("end_vm_terms", end_vm_terms)
+
+    def watch_vm_nodes(self) -> int:
+        """The look at nodes by schedule; how many VMs it concerned."""
+        return self._scheduled("watch_vm_nodes", watch_vm_nodes)
+
+    def _scheduled(self, name: str, run: Callable[[Services], int]) -> int:
+        return int(self.invoke("vm schedule", Work(name), lambda e: run(e.services)))
 
     def synchronize(self, document: bytes) -> str:
         """The sync by schedule; why the document was refused, empty if it was not."""

@@ -15,6 +15,7 @@ from enum import StrEnum
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from proof import vm_stories
 from proof.claims import Claims
 from proof.faults import Fault, Kind, Weather
 from proof.fleet import LONDON
@@ -74,7 +75,8 @@ class Story(Simulation):
     shape: ClassVar[dict[str, dict[str, int]]] = {LONDON: {"lon1": 3}}
 
     def __init__(self, crew: Crew, tell_story: Tell, strikes: Mapping[int, Mode]) -> None:
-        super().__init__(0, crew, replace(CALM_TEMPER, shape=self.shape, ready_seconds=4))
+        nodes = vm_stories.NODES if tell_story in vm_stories.STORIES.values() else {}
+        super().__init__(0, crew, replace(CALM_TEMPER, shape=self.shape, nodes=nodes, ready_seconds=4))
         self.plan = Plan(self.cloud.draw, strikes)
         self.cloud.weather = self.plan
         self._story = tell_story
@@ -212,6 +214,7 @@ STORIES: Final[dict[str, Tell]] = {
     "waiting claim": waiting_claim,
     "hardware": hardware,
     "lost workflows": lost_workflows,
+    **vm_stories.STORIES,
 }
 
 

@@ -6,10 +6,15 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.world import GB300, INSTANCE_TYPE
+from tests.support.world import GB300
+from tests.vms.core.scene import GPU5090, NODE_OFFERING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from random import Random
+
+    from gpu_capacity.topology.model import Flavor
+    from proof.items import Domain
 
 LONDON, CHICAGO = "uk-lon-1", "us-chi-1"
 REGIONS: Final = (LONDON, CHICAGO)
@@ -17,31 +22,29 @@ HOSTS_PER_RACK: Final = 2
 RESOURCE_CLASS: Final = "GB300_HOST"
 STATES: Final = ("in_service", "in_service", "unhealthy", "out_of_service")
 
-SOLD: Final = {GB300.id: (HOSTS_PER_RACK, RESOURCE_CLASS)}
+SOLD: Final = {
+    GB300.id: (HOSTS_PER_RACK, RESOURCE_CLASS),
+    GPU5090.id: (NODE_OFFERING.hosts_per_unit, NODE_OFFERING.device_type_resource_class),
+}
 """By flavor: how many hosts of which resource class are a unit."""
 
 Document = dict[str, Any]
+Shape = dict[str, dict[str, int]]
+"""How many domains each pod has, by region and pod."""
 
-_FLAVOR: Final[Document] = {
-    "id": GB300.id,
-    "cpus": GB300.cpus,
-    "memoryGib": GB300.memory_gib,
-    "diskGb": GB300.disk_gb,
-    "instanceType": INSTANCE_TYPE,
-    "gpu": {
-        "vendor": GB300.gpu.vendor.value,
-        "model": GB300.gpu.model,
-        "physicalCount": GB300.gpu.physical_count,
-        "logicalCount": GB300.gpu.logical_count,
-        "memoryGib": GB300.gpu.memory_gib,
-    },
-}
 _OFFERING: Final[Document] = {
     "accelerator": "GB300",
     "unit": "NVL72",
     "flavorId": GB300.id,
     "deviceTypeResourceClass": RESOURCE_CLASS,
     "hostsPerUnit": HOSTS_PER_RACK,
+}
+_NODES: Final[Document] = {
+    "accelerator": NODE_OFFERING.accelerator,
+    "unit": NODE_OFFERING.unit,
+    "flavorId": GPU5090.id,
+    "deviceTypeResourceClass": NODE_OFFERING.device_type_resource_class,
+    "hostsPerUnit": NODE_OFFERING.hosts_per_unit,
 }
 
 
@@ -50,17 +53,24 @@ class Fleet:
 
     Args:
         pods: how many racks each pod has, by region and pod.
+        nodes: how many nodes of eight GPUs, sold whole and in slices, each pod has.
     """
 
-    def __init__(self, pods: dict[str, dict[str, int]]) -> None:
+    def __init__(self, pods: Shape, nodes: Shape | None = None) -> None:
         self.sequence = 0
         self._replaced = 0
         self._removed: tuple[list[Document], Document] | None = None
         self._regions: list[Document] = [
             {
                 "id": region,
-                "offerings": [_OFFERING],
-                "pods": [_pod(pod, racks) for pod, racks in sorted(racks_of.items())],
+                "offerings": [_OFFERING, _NODES],
+                "pods": [
+                    *[_pod(pod, GB300.id, racks, _rack) for pod, racks in sorted(racks_of.items())],
+                    *[
+                        _pod(pod, GPU5090.id, n, _node)
+                        for pod, n in sorted((nodes or {}).get(region, {}).items())
+                    ],
+                ],
             }
             for region, racks_of in sorted(pods.items())
         ]
@@ -100,7 +110,8 @@ class Fleet:
             case 4:
                 # Two machines change places.
                 other = draw.choice(self._any_domain(draw)["hosts"])
-                host["id"], other["id"] = other["id"], host["id"]
+                if other["resourceClass"] == host["resourceClass"]:
+                    host["id"], other["id"] = other["id"], host["id"]
             case _:
                 host["state"] = draw.choice(STATES)
 
@@ -118,7 +129,7 @@ class Fleet:
             "schemaVersion": 1,
             "sequence": self.sequence,
             "observedAt": f"2026-01-01T00:{self.sequence // 60 % 60:02}:{self.sequence % 60:02}Z",
-            "flavors": [_FLAVOR],
+            "flavors": [_RACKS_FLAVOR, _NODES_FLAVOR],
             "regions": self._regions,
         }
 
@@ -199,8 +210,58 @@ class Feed:
         return self._document
 
 
-def _pod(pod_id: str, racks: int) -> Document:
-    return {"id": pod_id, "flavorId": GB300.id, "domains": [_rack(pod_id, n) for n in range(racks)]}
+def node_places(nodes: Shape) -> dict[str, Domain]:
+    """Where the nodes of a fleet stand, by their names: a node that is replaced hands on its name."""
+    return {
+        _node_name(pod, position): (region, pod, position)
+        for region, counts in sorted(nodes.items())
+        for pod, count in sorted(counts.items())
+        for position in range(count)
+    }
+
+
+def _flavor(flavor: Flavor) -> Document:
+    gpu = flavor.gpu
+    document: Document = {
+        "id": flavor.id,
+        "cpus": flavor.cpus,
+        "memoryGib": flavor.memory_gib,
+        "diskGb": flavor.disk_gb,
+        "instanceType": flavor.instance_type,
+        "gpu": {
+            "vendor": gpu.vendor.value,
+            "model": gpu.model,
+            "physicalCount": gpu.physical_count,
+            "logicalCount": gpu.logical_count,
+            "memoryGib": gpu.memory_gib,
+        },
+    }
+    if (vm := flavor.vm) is not None:
+        document["vm"] = {
+            "gpuType": vm.gpu_type,
+            "gpuRamMb": vm.gpu_ram_mb,
+            "cpuModel": vm.cpu_model,
+            "pcieGen": vm.pcie_gen,
+        }
+    return document
+
+
+_RACKS_FLAVOR, _NODES_FLAVOR = _flavor(GB300), _flavor(GPU5090)
+
+
+def _pod(pod_id: str, flavor: str, count: int, make: Callable[[str, int], Document]) -> Document:
+    return {"id": pod_id, "flavorId": flavor, "domains": [make(pod_id, n) for n in range(count)]}
+
+
+def _node_name(pod_id: str, position: int) -> str:
+    return f"{pod_id}-node{position:02}"
+
+
+def _node(pod_id: str, position: int) -> Document:
+    name = _node_name(pod_id, position)
+    host = {"slot": 0, "id": f"{name}-board", "name": name, "state": "in_service"}
+    host["resourceClass"] = NODE_OFFERING.device_type_resource_class
+    return {"position": position, "id": name, "cordoned": False, "hosts": [host]}
 
 
 def _rack(pod_id: str, position: int) -> Document:

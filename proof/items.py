@@ -155,6 +155,7 @@ class Hardware:
     slots: Mapping[int, Mapping[int, tuple[str, bool]]] = field(default_factory=dict)
     cordoned: frozenset[int] = frozenset()
     hosts_per_unit: int = 0
+    flavor: str = ""
 
     def usable(self, position: int) -> int:
         """GPUs of a domain that may be given to somebody, as a mask."""
@@ -192,7 +193,7 @@ def hardware_of(item: Item, sold: Mapping[str, tuple[int, str]]) -> Hardware:
         }
         if is_cordoned:
             cordoned.add(position)
-    return Hardware(int(item["v"]["N"]), slots, frozenset(cordoned), hosts_per_unit)
+    return Hardware(int(item["v"]["N"]), slots, frozenset(cordoned), hosts_per_unit, item["flavor"]["S"])
 
 
 def owners_of(item: Item) -> dict[int, dict[str, int]]:

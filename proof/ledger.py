@@ -30,6 +30,7 @@ from proof.items import (
     owners_of,
     record_of,
 )
+from proof.vm_rules import VmRules
 from tests.support.world import HOLDERS, INVENTORY, SERVERS
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ class Ledger:
         self._work = work
         self._tell = tell
         self.records: dict[RecordKey, Record] = {}
+        self.vms = VmRules(now, self._tell_of_vms)
         self.hardware: dict[PodKey, Hardware] = {}
         self.effects: list[Effect | Observed] = []
         self.existed: set[RecordKey] = set()
@@ -165,6 +167,7 @@ class Ledger:
         noted = len(self.effects)
         for key, after in records:
             domains.update(self._note_record(key, after, quotas))
+        self.vms.follow(records)
         self._judge_hands([effect for effect in self.effects[noted:] if isinstance(effect, Effect)])
         for domain in sorted(domains):
             self._judge_domain(domain)
@@ -265,6 +268,8 @@ class Ledger:
     def _note_server(self, key: RecordKey, after: Item | None) -> None:
         """A server of a holder on a host (``HOST#`` under its owner), or of a VM on some GPUs of one."""
         kind, _, owner = key[0].partition("#")
+        if kind == "VMRUN" and key[1] == "SERVER":
+            self.vms.note_server(owner, after)
         if kind == "HOLDER" and key[1].startswith("HOST#"):
             host, gpus = key[1].removeprefix("HOST#"), WHOLE
         elif kind == "VMRUN" and key[1] == "SERVER" and after is not None:
@@ -283,6 +288,10 @@ class Ledger:
         self._servers[owner, host] = _Server(frozenset(held), gpus, kind == "VMRUN", gone_at)
         if not self._adopts and all(gpus & ~mask for mask in held.values()):
             self._tell(f"a server of {owner} was pinned on {host}, which it does not hold")
+
+    def _tell_of_vms(self, problem: str) -> None:
+        if not self._adopts:
+            self._tell(problem)
 
     # Judging.
 
@@ -351,7 +360,7 @@ class Ledger:
         if (
             record is not None
             and before.revision >= record.revision
-            and record.kind == CLAIM
+            and record.kind in (CLAIM, VM)
             and not record.ended
         ):
             self._tell(f"{key}: revision {before.revision} became {record.revision}")

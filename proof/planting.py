@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import gpu_capacity
 from tests.workflow import definitions
 
 if TYPE_CHECKING:
@@ -46,6 +50,7 @@ class Patches:
 @contextmanager
 def planted(bug: Bug | None) -> Iterator[None]:
     """The product with a bug, or as it is."""
+    _load_everything()
     patches = Patches()
     try:
         if bug is not None:
@@ -56,6 +61,13 @@ def planted(bug: Bug | None) -> Iterator[None]:
     finally:
         patches.close()
         definitions.step.cache_clear()
+
+
+@cache
+def _load_everything() -> None:
+    """Import the whole product: a module that is first imported under a bug would keep what it imported."""
+    for module in walk_packages(gpu_capacity.__path__, "gpu_capacity."):
+        import_module(module.name)
 
 
 def under(change: Callable[[str], str]) -> Callable[[Any], Any]:

@@ -36,6 +36,8 @@ what was found with another one is not added up.
 | No capacity is held by a dead holder, none is leaked | after every write; a clean slate in the end |
 | One idempotency key, one holder | at every record that appears |
 | Quotas are exact, no acceptance goes beyond a limit | after every write that touches one |
+| A VM has its whole slice; who made room holds nothing and has no server | after every write of a VM |
+| No GPU and no VM has two servers; none outlives the end of its VM | at every start and release |
 | A reservation is a row of complete racks in service | at every acceptance |
 | Every holder settles | in bounded time once faults end |
 | The sync never frees, moves or forgets held hardware | after every write of hardware |
@@ -49,8 +51,9 @@ what was found with another one is not added up.
   where an endpoint is given.
 - What no run came across. Interleavings and crash points are complete for what they list; the simulation
   draws.
-- VM rentals: the simulation has no client that rents VMs yet. Their interleavings, crashes and workflows are
-  proved by tests of their own (`tests/vms`, `tests/workflow`, `tests/races`).
+- When a VM may be started again: the checker judges what VMs take and give back and refusals of new VMs for
+  lack of room. Refusals to start a stopped one are not judged, as they do not tell why. Offers of the VM API
+  are asked for and not judged. Prices, keys and rates have tests of their own (`tests/vms/edge`).
 - Anything about the host provider of a real region beyond its contract, about networks, roles and throughput.
 """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import InsufficientCapacity, NotFound
@@ -19,7 +20,8 @@ from proof.faults import Kind
 from proof.fleet import REGIONS
 from proof.items import RESERVATION
 from proof.visible import Offered, Refused, Seen
-from tests.support.world import PROJECT, request
+from tests.support.world import GB300, PROJECT, request
+from tests.vms.core.scene import GPU5090, NODE_OFFERING
 
 if TYPE_CHECKING:
     from gpu_capacity.services.create_reservation import ReservationRequest
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from proof.tenants import Tenant
 
 COUNTS: Final = (1, 1, 1, 2, 2, 3, 4)
+FLAVORS: Final = {"GB300": GB300.id, NODE_OFFERING.accelerator: GPU5090.id}
+NODES_SHARE: Final = 0.3
+"""Of the requests, how many are for nodes that VMs are rented on, too."""
 _ACTIONS: Final = (
     ("create", 8),
     ("create again", 2),
@@ -157,7 +162,7 @@ class Reservations:
 
         def read(answer: Any, work: Work) -> None:
             if isinstance(answer, InsufficientCapacity):
-                work.seen.append(Refused(wanted.region_id, wanted.count))
+                work.seen.append(Refused(wanted.region_id, FLAVORS[wanted.accelerator], wanted.count))
             elif dry_run and isinstance(answer, Observed):
                 placement = answer.reservation.placement
                 assert placement is not None
@@ -178,19 +183,30 @@ class Reservations:
         )
 
     def _request(self, who: Tenant) -> ReservationRequest:
-        return request(
+        wanted = request(
             who.draw.choice(COUNTS),
             organization_id=who.book.organization,
             project_id=PROJECT,
             region_id=who.draw.choice(REGIONS),
             name=f"training-{who.draw.randrange(3)}",
         )
+        return of_nodes(wanted) if who.draw.random() < NODES_SHARE else wanted
 
     def _saw(self, who: Tenant, observed: Observed, work: Work) -> RecordKey:
         reservation = observed.reservation
         holder = (f"ORG#{reservation.organization_id}", RESERVATION + reservation.id)
         work.seen.append(Seen(holder, holds=reservation.placement is not None))
         return holder
+
+
+def of_nodes(wanted: ReservationRequest) -> ReservationRequest:
+    """The same for nodes: one, or two in a row."""
+    return replace(
+        wanted,
+        accelerator=NODE_OFFERING.accelerator,
+        unit=NODE_OFFERING.unit,
+        count=min(wanted.count, 2),
+    )
 
 
 def _id(holder: RecordKey) -> str:

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
     from proof.sensitivity import Detection
 
 _SIMULATION: Final = """\
-Clients of all APIs, workflows, schedules and hardware over the real use cases, stores and state machines,
-and the in-memory DynamoDB that the contract suite holds. At every storage call others may go first, and
-anything may go wrong. After every write the ledger looks whether pods, records, quotas, hardware and
-servers agree; in the end everything settles, is ended, and leaves a clean slate; and what clients saw has
-an order for every pod."""
+Clients of all three APIs, which compete for the same nodes, workflows, schedules and hardware over the real
+use cases, stores and state machines, and the in-memory DynamoDB that the contract suite holds. At every
+storage call others may go first, and anything may go wrong. After every write the ledger looks whether pods,
+records, quotas, hardware and servers agree; in the end everything settles, is ended, and leaves a clean
+slate; and what clients saw has an order for every pod."""
 
 _INTERLEAVINGS: Final = """\
 Every order of the storage calls of two or three operations (claim, release, delete, sync, fill) up to the
-write that decides, on one pod where each takes or gives what another wants."""
+write that decides, on one pod where each takes or gives what another wants; and the same for chosen ones of
+VMs (rent, preempt, destroy) with each other, with the other two APIs and with the sync, on nodes."""
 
 _CRASHES: Final = """\
 Every side effect of these stories with the function killed before it, killed after it (committed, and

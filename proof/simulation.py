@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.audits import findings
+from gpu_capacity.holders.vm import months_later
+from gpu_capacity.services.vms import stop_vm
+from proof.audits import findings, findings_about_vms
 from proof.claims import Claims
 from proof.cloud import Cloud
 from proof.faults import CALM, Kind
@@ -24,9 +26,12 @@ from proof.reservations import Reservations
 from proof.temper import draw_temper
 from proof.tenants import ORGANIZATIONS, Book, Office, Tenant
 from proof.visible import judge
+from proof.vms import GUEST_COUNTS, GUESTS, Vms
 from tests.support.world import ORGANIZATION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proof.faults import Work
     from proof.temper import Temper
     from proof.tenants import Api
@@ -70,12 +75,16 @@ class Simulation:
         self.draw = random.Random(f"simulation-{seed}")
         self.violations: list[str] = []
         self.temper = temper or draw_temper(self.draw)
-        self.fleet = Fleet(self.temper.shape)
+        self.fleet = Fleet(self.temper.shape, self.temper.nodes)
         self.cloud = Cloud(seed, crew, self.temper)
         self.ledger = Ledger(self.cloud.tick, self.cloud.clock.now, self._work, self.tell)
         self.cloud.db.watch(self.ledger)
         self.office = Office(self.cloud, self.ledger, self.tell)
-        self.apis: tuple[Api, ...] = (Reservations(), Claims())
+        self.apis: tuple[Api, ...] = (
+            Reservations(),
+            Claims(),
+            *([Vms(self.temper.nodes)] if self.temper.nodes else []),
+        )
         self.books = {organization: Book(organization) for organization in ORGANIZATIONS}
 
     def run(self) -> None:
@@ -106,7 +115,30 @@ class Simulation:
         if self.temper.limits:
             self.cloud.limit(ORGANIZATION, "GB300", self.draw.randrange(2, 9))
             self.cloud.limit(ORGANIZATION, "instances", self.draw.randrange(2, 13))
+        if self.temper.clients and self.temper.nodes and self.draw.random() < 0.7:
+            self._rent_before()
         self.cloud.weather.share = self.temper.share
+
+    def _rent_before(self) -> None:
+        """There are VMs before anything goes wrong; the terms of some will end while it does."""
+        vms, draw, clock = Vms(self.temper.nodes), self.draw, self.cloud.clock
+
+        def rent(who: Tenant) -> None:
+            for _ in range(draw.randrange(1, 4)):
+                if vms.rent(who, GUESTS, GUEST_COUNTS).answer != "Vm":
+                    break
+
+        def stop(who: Tenant) -> None:
+            for holder in who.book.known:
+                if draw.random() < 0.3:
+                    vms.change(who, "stop_vm", holder, stop_vm)
+
+        begun = clock.now()
+        for run in (rent, stop):
+            self._by_everybody(run)
+        if draw.random() < 0.5:
+            left = draw.randrange(1, max(2, self.temper.chaos_ms // 2_000))
+            clock.advance(months_later(begun, 1) - left - clock.now())
 
     def chaos(self) -> None:
         """Everything happens, and anything may go wrong."""
@@ -116,9 +148,9 @@ class Simulation:
             who = Tenant(f"client {number}", self.office, book, random.Random(self.draw.random()))
             turns.spawn(who.name, partial(self._live, who), self.draw.choice(temper.thinking_ms))
         for name, run, every_ms in zip(
-            ("reconcile", "fill", "sync"),
-            (self.cloud.reconcile, self.cloud.fill, self._synchronize),
-            temper.every_ms,
+            ("reconcile", "fill", "sync", "restarts", "terms", "nodes"),
+            (self.cloud.reconcile, self.cloud.fill, self._synchronize, *self._vm_schedules()),
+            (*temper.every_ms, *temper.vms_every_ms),
             strict=True,
         ):
             self._schedule(name, run, every_ms)
@@ -147,6 +179,13 @@ class Simulation:
                 name, partial(self.cloud.endure, run), after_ms + self.draw.randrange(3_000)
             )
 
+    def _vm_schedules(self) -> tuple[Callable[[], int], ...]:
+        return self.cloud.restart_vms, self.cloud.end_vm_terms, self.cloud.watch_vm_nodes
+
+    def _look_after_vms(self) -> None:
+        for run in reversed(self._vm_schedules()):
+            run()
+
     def _synchronize(self) -> None:
         for _ in range(self.draw.randrange(1, self.temper.changes + 1)):
             self.fleet.change(self.draw)
@@ -173,6 +212,8 @@ class Simulation:
                 return
             cloud.clock.advance(60 << min(number, 5))
             cloud.turns.spawn("fill", cloud.fill)
+            if self.temper.nodes:
+                cloud.turns.spawn("vms", self._look_after_vms)
             if left:
                 cloud.turns.spawn("reconcile", cloud.reconcile)
         self.go_on()
@@ -235,7 +276,8 @@ class Simulation:
     # What has to hold when nothing is under way.
 
     def _check(self, when: str) -> None:
-        for finding in findings(self.cloud.db, self.cloud.clock.now()):
+        about_vms = findings_about_vms(self.cloud.db, self.ledger.vms)
+        for finding in (*findings(self.cloud.db, self.cloud.clock.now()), *about_vms):
             self.tell(f"{when}: {finding}")
         if running := self.cloud.executions.running():
             self.tell(f"{when}: {running} executions run")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 POD: Final = "lon1"
 CALM_TEMPER: Final = Temper(
     shape={LONDON: {POD: 5}},
+    nodes={},
     share=0.0,
     stickiness=0.0,
     clients=0,
@@ -38,9 +39,12 @@ CALM_TEMPER: Final = Temper(
     thinking_ms=(0,),
     chaos_ms=0,
     every_ms=(1, 1, 1),
+    vms_every_ms=(1, 1, 1),
     changes=1,
     ready_seconds=0,
     grace_seconds=60,
+    notice_seconds=8,
+    start_seconds_max=120,
     limits=False,
     skewed=0.0,
 )

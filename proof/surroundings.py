@@ -62,26 +62,54 @@ class Silence:
         pass
 
 
-class Provider:
-    """The simulated region, with calls that are done in part and hosts that are in trouble.
+class Troubled:
+    """A provider with calls that are done in part, and servers that are in trouble.
 
-    A server on a host in trouble ``hangs`` on its way up, ``fails``, or ``stays`` when it is told to go.
+    A server in trouble ``hangs`` on its way up, ``fails``, or ``stays`` when it is told to go.
     """
 
-    def __init__(self, region: SimulatedRegion, cloud: Cloud) -> None:
-        self._region = region
+    def __init__(self, cloud: Cloud) -> None:
         self._clock = cloud.clock
         self._turns = cloud.turns
         self._weather = cloud.weather
         self._troubles = cloud.troubles
 
-    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
-        outcome = self._region.pin(holder_id, region_id, host_id)
-        if outcome is PinOutcome.PINNED and self._weather.chance(self._weather.share / 2):
+    def _perhaps_stuck(self, where: str) -> None:
+        if self._weather.chance(self._weather.share / 2):
             self._weather.count(Kind.STUCK)
             trouble = _TROUBLES[self._weather.draw.randrange(len(_TROUBLES))]
             seconds = self._weather.draw.randrange(10, TROUBLE_SECONDS_MAX)
-            self._troubles[host_id] = (trouble, self._clock.now() + seconds)
+            self._troubles[where] = (trouble, self._clock.now() + seconds)
+
+    def _trouble(self, where: str) -> str:
+        trouble, until = self._troubles.get(where, ("", 0))
+        return trouble if self._clock.now() < until else ""
+
+    def _perhaps_half_way(self) -> None:
+        if fault := self._strike():
+            self._weather.count(fault.kind, self._work())
+            raise ProviderUnavailable("done, and the answer is lost")
+
+    def _strike(self) -> Fault | None:
+        return self._weather.strike(_PROVIDER, self._work())
+
+    def _work(self) -> Work | None:
+        actor = self._turns.current
+        work: Work | None = actor.operation if actor else None
+        return work
+
+
+class Provider(Troubled):
+    """The simulated region, with calls that are done in part and hosts that are in trouble."""
+
+    def __init__(self, region: SimulatedRegion, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._region = region
+
+    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
+        outcome = self._region.pin(holder_id, region_id, host_id)
+        if outcome is PinOutcome.PINNED:
+            self._perhaps_stuck(host_id)
         self._perhaps_half_way()
         return outcome
 
@@ -110,23 +138,6 @@ class Provider:
                 case _:
                     pass
         return server
-
-    def _trouble(self, host_id: str) -> str:
-        trouble, until = self._troubles.get(host_id, ("", 0))
-        return trouble if self._clock.now() < until else ""
-
-    def _perhaps_half_way(self) -> None:
-        if fault := self._strike():
-            self._weather.count(fault.kind, self._work())
-            raise ProviderUnavailable("done, and the answer is lost")
-
-    def _strike(self) -> Fault | None:
-        return self._weather.strike(_PROVIDER, self._work())
-
-    def _work(self) -> Work | None:
-        actor = self._turns.current
-        work: Work | None = actor.operation if actor else None
-        return work
 
 
 class _Faulty:

@@ -10,10 +10,17 @@ from proof.fleet import CHICAGO, LONDON
 if TYPE_CHECKING:
     from random import Random
 
-SHAPES: Final[tuple[dict[str, dict[str, int]], ...]] = (
+    from proof.fleet import Shape
+
+SHAPES: Final[tuple[Shape, ...]] = (
     {LONDON: {"lon1": 4, "lon2": 3}, CHICAGO: {"chi1": 3}},
     {LONDON: {"lon1": 2, "lon2": 2, "lon3": 2}, CHICAGO: {"chi1": 2}},
     {LONDON: {"lon1": 6}, CHICAGO: {"chi1": 1}},
+)
+NODES: Final[tuple[Shape, ...]] = (
+    {LONDON: {"lon9": 1}},
+    {LONDON: {"lon9": 2}},
+    {LONDON: {"lon9": 1}, CHICAGO: {"chi9": 1}},
 )
 
 
@@ -22,7 +29,7 @@ class Temper:
     """Durations are milliseconds where nothing else is said; shares are of calls.
 
     Attributes:
-        shape: racks by region and pod.
+        shape, nodes: racks, and nodes of eight GPUs, by region and pod.
         share: how often something goes wrong.
         stickiness: how often whoever stopped last goes on.
         clients, operations: how many there are, and how much each does, at most.
@@ -31,13 +38,17 @@ class Temper:
         chaos_ms: how long everything may go wrong.
         every_ms: the intervals of reconcile, filler and sync.
         changes: what may happen to hardware between two looks at it, at most.
+        vms_every_ms: the intervals of what restarts VMs, ends their terms and watches their nodes.
         ready_seconds: how long a server takes to come up.
         grace_seconds: how long a record may be unsettled before reconcile looks at it.
+        notice_seconds: how long VMs keep running after they were told to leave.
+        start_seconds_max: when the start of a VM is given up.
         limits: whether an organization has quotas.
         skewed: how many clocks are off.
     """
 
-    shape: dict[str, dict[str, int]]
+    shape: Shape
+    nodes: Shape
     share: float
     stickiness: float
     clients: int
@@ -46,9 +57,12 @@ class Temper:
     thinking_ms: tuple[int, ...]
     chaos_ms: int
     every_ms: tuple[int, int, int]
+    vms_every_ms: tuple[int, int, int]
     changes: int
     ready_seconds: int
     grace_seconds: int
+    notice_seconds: int
+    start_seconds_max: int
     limits: bool
     skewed: float
 
@@ -58,6 +72,7 @@ def draw_temper(draw: Random) -> Temper:
     hot = draw.random() < 0.67
     return Temper(
         shape=draw.choice(SHAPES),
+        nodes=draw.choice(NODES),
         share=draw.choice((0.0, 0.04, 0.08, 0.15, 0.25)),
         stickiness=draw.choice((0.0, 0.5, 0.9)),
         clients=draw.randrange(2, 7),
@@ -68,9 +83,12 @@ def draw_temper(draw: Random) -> Temper:
         every_ms=draw.choice(((15_000, 12_000, 1_000), (20_000, 12_000, 4_000), (25_000, 20_000, 20_000)))
         if hot
         else (60_000, 120_000, 80_000),
+        vms_every_ms=(9_000, 13_000, 7_000) if hot else (60_000, 90_000, 60_000),
         changes=draw.choice((1, 3, 6)),
         ready_seconds=draw.choice((0, 0, 1, 4)) if hot else 20,
         grace_seconds=draw.choice((2, 10)) if hot else 60,
+        notice_seconds=draw.choice((0, 2, 8)) if hot else 30,
+        start_seconds_max=draw.choice((20, 120)),
         limits=draw.random() < 0.7,
         skewed=draw.choice((0.0, 0.3)),
     )

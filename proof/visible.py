@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from proof.faults import Work
-    from proof.items import Domain, PodKey, RecordKey
+    from proof.items import Domain, Hardware, PodKey, RecordKey
     from proof.ledger import Ledger, Observed
     from proof.linear import Step
 
@@ -43,9 +43,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The answer was that no row of so many domains is free anywhere in the region."""
+    """The answer was that no row of so many domains of a flavor is free anywhere in the region."""
 
     region: str
+    flavor: str
     count: int
 
 
@@ -99,7 +100,7 @@ def operations_by_pod(ledger: Ledger, works: Sequence[Work]) -> dict[PodKey, Ope
             )
             since, until = max(span[0] for span in spans), min(span[1] for span in spans)
             by_pod[pod].append(Operation(pods.Change(parts), since, until, tick))
-    known = sorted(ledger.hardware)
+    known = sorted(ledger.hardware.items(), key=lambda pair: pair[0])
     for work in works:
         until = inf if work.answered is None else work.answered
         for told in work.seen:
@@ -108,11 +109,17 @@ def operations_by_pod(ledger: Ledger, works: Sequence[Work]) -> dict[PodKey, Ope
     return dict(by_pod)
 
 
-def _reads(told: object, known: Iterable[PodKey]) -> Iterator[tuple[PodKey, Step[pods.PodState]]]:
+def _reads(
+    told: object, known: Iterable[tuple[PodKey, Hardware]]
+) -> Iterator[tuple[PodKey, Step[pods.PodState]]]:
     """A refusal is a look at every pod of the region, at a moment of its own for each."""
     match told:
-        case Refused(region, count):
-            yield from ((pod, pods.Refusal(count)) for pod in known if pod[0] == region)
+        case Refused(region, flavor, count):
+            yield from (
+                (pod, pods.Refusal(count))
+                for pod, hardware in known
+                if (pod[0], hardware.flavor) == (region, flavor)
+            )
         case NoSlice(domain, count):
             yield domain[:2], pods.NoSlice(domain[2], count)
         case Offered(domains):

@@ -1,0 +1,196 @@
+"""Bugs to plant in VMs: their slices, preemption, restarts, ends, and the servers under them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.adapters import simulated_vms
+from gpu_capacity.dynamodb import vm_store
+from gpu_capacity.dynamodb.writes import Check, Put
+from gpu_capacity.holders.vm import RentalType, Vm, VmStatus
+from gpu_capacity.placement import slices
+from gpu_capacity.services import vm_gpus, vm_lifecycle, vm_preemption, vm_schedule, vms
+from proof.planting import Bug, under, without
+
+if TYPE_CHECKING:
+    from proof.planting import Patches
+
+
+def _set_gpus_without_comparing(patches: Patches) -> None:
+    patches.wrap(vm_gpus, "change_gpus", under(without("d")))
+
+
+def _write_vms_over_revisions(patches: Patches) -> None:
+    def wrapper(change: Any) -> Any:
+        def changed(table: str, before: Any, after: Any) -> Any:
+            for action in change(table, before, after):
+                if isinstance(action, Put) and action.condition:
+                    yield replace(action, condition=None, names={}, values={})
+                else:
+                    yield action
+
+        return changed
+
+    patches.wrap(vm_store, "change_writes", wrapper)
+
+
+def _start_on_occupied_gpus(patches: Patches) -> None:
+    """The preempted VM's GPUs get another server before its own is gone."""
+
+    def wrapper(commit: Any) -> Any:
+        def committed(self: Any, *actions: Any) -> Any:
+            return commit(
+                self,
+                *(
+                    replace(a, condition=None, values={})
+                    if isinstance(a, Put) and a.label.startswith("gpu:")
+                    else a
+                    for a in actions
+                ),
+            )
+
+        return committed
+
+    patches.wrap(simulated_vms.SimulatedVms, "_commit", wrapper)
+
+
+def _leave_victims_records(patches: Patches) -> None:
+    """Those who are interrupted are written after the one that they leave for, not with it."""
+
+    def wrapper(evict: Any) -> Any:
+        def evicted(services: Any, vm: Any, count: int) -> Any:
+            class Store:
+                def __getattr__(self, name: str) -> Any:
+                    return getattr(services.vms, name)
+
+                def change(self, changes: Any, pod: Any = None) -> Any:
+                    outcome = services.vms.change(changes[:1], pod)
+                    if outcome.stands:
+                        services.vms.change(changes[1:])
+                    return outcome
+
+            return evict(replace(services, vms=Store()), vm, count)
+
+        return evicted
+
+    patches.wrap(vm_lifecycle, "evict", wrapper)
+
+
+def _forget_marks(patches: Patches) -> None:
+    for module in (vms, vm_lifecycle):
+        patches.replace(module, "marks_taken_back", lambda _services, _vm: [])
+
+
+def _keep_gpus_at_the_end(patches: Patches) -> None:
+    def settle(services: Any, vm: Any, settled: Any) -> bool:
+        return bool(services.vms.change([(vm, vm_gpus.unmarked(replace(settled, gpus=vm.gpus)))]).stands)
+
+    patches.replace(vm_lifecycle, "_settle", settle)
+
+
+def _release_under_a_server(patches: Patches) -> None:
+    patches.replace(vm_lifecycle, "_has_left", lambda _services, _vm: True)
+    patches.wrap(
+        vm_lifecycle,
+        "sweep_vm_server",
+        lambda sweep: lambda services, *more: {**sweep(services, *more), "outcome": "gone"},
+    )
+
+
+def _end_terms_under_servers(patches: Patches) -> None:
+    """The end of a term gives the GPUs back, whether the VM runs or not."""
+
+    def end(services: Any, vm: Any) -> Any:
+        if vm.rental_type.value != "reserved" or not vm.gpus:
+            return False
+        after = replace(vm, rental_type=RentalType.ON_DEMAND, reservation_id=None)
+        freed = vm_gpus.release(services, vm)
+        changes = [(vm, vm_gpus.without_gpus(after)), *freed.others]
+        return services.vms.change(changes, freed.pod).stands or None
+
+    patches.replace(vm_schedule, "_end_term", end)
+
+
+def _restart_beside_a_server(patches: Patches) -> None:
+    """Interrupted VMs are started again while their last server is still leaving."""
+
+    def wrapper(restart: Any) -> Any:
+        def restarted(services: Any, vm: Any) -> Any:
+            return restart(services, replace(vm, unsettled_since=None))
+
+        return restarted
+
+    patches.wrap(vm_schedule, "_restart", wrapper)
+
+
+def _start_what_is_destroyed(patches: Patches) -> None:
+    """The start of a server looks at no status, and the provider at no fence."""
+
+    def wrapper(commit: Any) -> Any:
+        return lambda self, *actions: commit(
+            self, *(a for a in actions if not (isinstance(a, Check) and a.label == "fence"))
+        )
+
+    patches.wrap(simulated_vms.SimulatedVms, "_commit", wrapper)
+    patches.replace(vm_lifecycle, "_is_starting", lambda _vm: True)
+
+
+def _take_any_gpus(patches: Patches) -> None:
+    patches.replace(
+        vm_preemption, "slice_mask", lambda start, size: slices.slice_mask(start, size) << 1 & 0xFF
+    )
+
+
+def _interrupt_anybody(patches: Patches) -> None:
+    patches.replace(
+        Vm,
+        "is_preemptible",
+        property(lambda vm: vm.status is VmStatus.RUNNING and vm.preempted_by is None),
+    )
+
+
+def _pass_nothing_on(patches: Patches) -> None:
+    """What one that was told to leave gives back early goes to nobody, and the waiting one is told so."""
+    patches.replace(
+        vm_gpus, "heir_with", lambda heir, left: replace(heir, waits_for=(), wants=0) if left else heir
+    )
+
+
+BUGS: Final = (
+    Bug(
+        "set-gpus-without-comparing",
+        "the GPUs of a node are set without comparing",
+        _set_gpus_without_comparing,
+    ),
+    Bug("write-vms-over-revisions", "a VM's record is written over any other", _write_vms_over_revisions),
+    Bug(
+        "start-on-occupied-gpus",
+        "a preempted VM's GPUs are used before its server is gone",
+        _start_on_occupied_gpus,
+    ),
+    Bug(
+        "leave-victims-records",
+        "the interrupted are not written in the transaction that takes their GPUs",
+        _leave_victims_records,
+    ),
+    Bug("forget-marks", "those told to leave stay told when the newcomer goes away", _forget_marks),
+    Bug("keep-gpus-at-the-end", "a VM that ends keeps its GPUs", _keep_gpus_at_the_end),
+    Bug("release-under-a-vm", "a VM's GPUs are given back under its server", _release_under_a_server),
+    Bug(
+        "end-terms-under-servers",
+        "the end of a term releases under a running server",
+        _end_terms_under_servers,
+    ),
+    Bug(
+        "restart-beside-a-server",
+        "an interrupted VM is started again beside its last server",
+        _restart_beside_a_server,
+    ),
+    Bug(
+        "start-what-is-destroyed", "the start of a server ignores that the VM ends", _start_what_is_destroyed
+    ),
+    Bug("take-any-gpus", "a slice is put on other GPUs than were found free", _take_any_gpus),
+    Bug("interrupt-anybody", "any VM that runs is told to leave", _interrupt_anybody),
+    Bug("pass-nothing-on", "what the told give back early is not passed on", _pass_nothing_on),
+)

@@ -1,0 +1,67 @@
+"""The provider of VMs' servers as a platform with faults has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.ports import PinOutcome, ServerState, VmServer
+from proof.surroundings import Troubled
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gpu_capacity.adapters.simulated_vms import SimulatedVms
+    from gpu_capacity.ports import Usage, VmOrder
+    from proof.cloud import Cloud
+
+
+class VmProvider(Troubled):
+    """The simulated VMs; a server is in trouble by its owner, or because its host is."""
+
+    def __init__(self, vms: SimulatedVms, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._vms = vms
+        # Which host a server was started on: troubles may be those of hosts.
+        self._hosts: dict[str, str] = cloud.vm_hosts
+
+    def start(self, order: VmOrder) -> PinOutcome:
+        outcome = self._vms.start(order)
+        if outcome is PinOutcome.PINNED and order.owner not in self._hosts:
+            self._hosts[order.owner] = order.host_id
+            self._perhaps_stuck(order.owner)
+        self._perhaps_half_way()
+        return outcome
+
+    def fence(self, owner: str) -> None:
+        self._vms.fence(owner)
+        self._perhaps_half_way()
+
+    def stop(self, owner: str) -> None:
+        if self._trouble_of(owner) != "stays":
+            self._vms.stop(owner)
+        self._perhaps_half_way()
+
+    def server(self, owner: str) -> VmServer | None:
+        server = self._vms.server(owner)
+        if server is not None and server.state is ServerState.READY:
+            match self._trouble_of(owner):
+                case "hangs":
+                    return VmServer(owner, ServerState.STARTING)
+                case "fails":
+                    return VmServer(owner, ServerState.FAILED, message="in trouble")
+                case _:
+                    pass
+        return server
+
+    def is_vacant(self, host_id: str, gpus: int) -> bool:
+        return self._vms.is_vacant(host_id, gpus)
+
+    def delete_disk(self, vm_id: str) -> None:
+        self._vms.delete_disk(vm_id)
+        self._perhaps_half_way()
+
+    def usage(self, owners: Sequence[str]) -> Mapping[str, Usage]:
+        return self._vms.usage(owners)
+
+    def _trouble_of(self, owner: str) -> str:
+        return self._trouble(owner) or self._trouble(self._hosts.get(owner, ""))

@@ -1,0 +1,205 @@
+"""What has to hold of VMs after every write, beyond what holds of all holders.
+
+- a VM has its whole slice, aligned, unless it still waits for those that were told to leave;
+- whoever was interrupted, failed or is gone holds nothing, and whoever is stopped only what its term keeps;
+- of those that were told to leave and the one they leave for each record names the other;
+- a server runs on GPUs that its VM owns, no GPU has two, no VM has two, and a VM that runs has one;
+- whoever has settled without running has no server, nor has whoever gives its GPUs back by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.items import GPUS_PER_HOST, VM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from proof.items import Item, RecordKey
+
+AT_REST: Final = frozenset({"stopped", "interrupted", "failed", "destroyed"})
+WITH_SLICE: Final = frozenset({"creating", "starting", "running", "stopping"})
+WITHOUT_GPUS: Final = frozenset({"interrupted", "failed"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rental:
+    """A VM as its item tells it; ``gpus`` and ``wants`` are masks."""
+
+    key: RecordKey
+    status: str
+    rental: str
+    count: int
+    gpus: int
+    wants: int
+    waits_for: frozenset[RecordKey]
+    preempted_by: RecordKey | None
+    failing: bool
+    unsettled: bool
+    offline_from: str
+    owner: str
+
+    @property
+    def identity(self) -> str:
+        """Its id."""
+        return self.key[1].removeprefix(VM)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it has come to an end of some kind, and no workflow has anything to do for it."""
+        return self.status in AT_REST and not self.unsettled
+
+    @property
+    def is_lost_running(self) -> bool:
+        """Whether it ran when its node was lost."""
+        return (self.status, self.offline_from) == ("offline", "running")
+
+
+@dataclass(slots=True)
+class VmServer:
+    """A server of a VM: of which run, on which host, on which of its GPUs."""
+
+    owner: str
+    host: str
+    gpus: int
+    gone_at: int | None
+
+    @property
+    def identity(self) -> str:
+        """The id of its VM."""
+        return self.owner.rpartition("-")[0]
+
+
+class VmRules:
+    """Follows VMs and their servers; see ``Ledger`` for the arguments."""
+
+    def __init__(self, now: Callable[[], int], tell: Callable[[str], None]) -> None:
+        self._now = now
+        self._tell = tell
+        self.rentals: dict[RecordKey, Rental] = {}
+        self.servers: dict[str, VmServer] = {}
+
+    def follow(self, records: Iterable[tuple[RecordKey, Item | None]]) -> None:
+        """Judge the VMs that one write changed, when all of them are known."""
+        changed: list[tuple[Rental | None, Rental]] = []
+        for key, after in records:
+            if not key[1].startswith(VM):
+                continue
+            if after is None:
+                self._tell(f"{key}: the record of a VM vanished")
+                continue
+            changed.append((self.rentals.get(key), rental := _rental(key, after)))
+            self.rentals[key] = rental
+        for before, after_ in changed:
+            for problem in (*_holding(after_), *self._marks(after_), *self._at_rest(before, after_)):
+                self._tell(f"{after_.key} ({after_.status}): {problem}")
+
+    def note_server(self, owner: str, after: Item | None) -> None:
+        """Judge the server of a run that a write changed."""
+        if after is None:
+            self.servers.pop(owner, None)
+            return
+        gone_at = int(after["gone_at"]["N"]) if "gone_at" in after else None
+        if (known := self.servers.get(owner)) is not None:
+            known.gone_at = gone_at
+            return
+        new = VmServer(owner, after["host"]["S"], int(after["gpus"]["N"]), gone_at)
+        for other in self.living():
+            if other.host == new.host and other.gpus & new.gpus:
+                self._tell(f"the server of {owner} was started on GPUs of the server of {other.owner}")
+            if other.identity == new.identity:
+                self._tell(f"the server of {owner} was started beside that of {other.owner}")
+        self.servers[owner] = new
+
+    def living(self) -> list[VmServer]:
+        """Every server that has not gone by now."""
+        now = self._now()
+        return [s for s in self.servers.values() if s.gone_at is None or s.gone_at > now]
+
+    def _marks(self, vm: Rental) -> Iterator[str]:
+        for key in vm.waits_for:
+            victim = self.rentals.get(key)
+            if victim is None or victim.preempted_by != vm.key:
+                yield f"waits for {key}, which was not told to leave for it"
+            elif victim.rental != "interruptible":
+                yield f"waits for {key}, which nobody may interrupt"
+        if vm.preempted_by is not None:
+            heir = self.rentals.get(vm.preempted_by)
+            if heir is None or vm.key not in heir.waits_for:
+                yield f"was told to leave for {vm.preempted_by}, which does not wait for it"
+
+    def _at_rest(self, before: Rental | None, vm: Rental) -> Iterator[str]:
+        servers = [server for server in self.living() if server.identity == vm.identity]
+        begins = vm.status == "running" and (before is None or before.status != "running")
+        if begins and not any((s.owner, s.gpus) == (vm.owner, vm.gpus) for s in servers):
+            yield "runs without a server on its GPUs"
+        if vm.at_rest and servers:
+            yield f"has come to rest, and {servers} is left"
+        if before is not None and before.gpus & ~vm.gpus and servers and vm.status != "interrupted":
+            yield f"gives back GPUs under its own server {servers}"
+
+
+def settled(
+    rentals: Iterable[Rental], servers: Iterable[VmServer], disks: Iterable[str], roster: Iterable[str]
+) -> Iterator[str]:
+    """What is wrong when no workflow has anything to do any more: servers, marks, disks, the roster."""
+    rentals = list(rentals)
+    for vm in rentals:
+        if vm.waits_for or vm.preempted_by or vm.wants:
+            yield f"{vm.key} is settled, and marked"
+    runs = {vm.owner for vm in rentals if vm.status == "running" or vm.is_lost_running}
+    living = {server.owner for server in servers}
+    for owner in sorted(living ^ runs):
+        yield f"{owner}: a server without a VM that runs, or a VM that runs without a server"
+    gone = {vm.identity for vm in rentals if vm.status == "destroyed"}
+    yield from (f"the disk of {vm_id} is left" for vm_id in sorted(gone & set(disks)))
+    listed = {vm.identity for vm in rentals if vm.gpus or vm.status not in ("destroyed", "failed")}
+    for vm_id in sorted(listed ^ set(roster)):
+        yield f"the roster does not agree with {vm_id}"
+
+
+def _holding(vm: Rental) -> Iterator[str]:
+    whole = vm.gpus.bit_count() == vm.count and vm.gpus in _slices(vm.count)
+    keeps = vm.status == "stopped" and vm.rental == "reserved"
+    full = vm.status in WITH_SLICE or vm.is_lost_running
+    if vm.wants and (vm.gpus & ~vm.wants or vm.wants not in _slices(vm.count)):
+        yield f"holds {vm.gpus:#x} and wants {vm.wants:#x}"
+    if bool(vm.wants) != bool(vm.waits_for):
+        yield f"wants {vm.wants:#x} and waits for {sorted(vm.waits_for)}"
+    if full and not vm.waits_for and not vm.failing and not whole:
+        yield f"holds {vm.gpus:#x} for {vm.count}"
+    if vm.status in WITHOUT_GPUS and vm.gpus:
+        yield f"still holds {vm.gpus:#x}"
+    if vm.at_rest and vm.gpus and not keeps:
+        yield f"has come to rest, and holds {vm.gpus:#x}"
+    if keeps and not vm.unsettled and not whole:
+        yield f"holds {vm.gpus:#x} for {vm.count}, which its term keeps"
+
+
+def _slices(count: int) -> list[int]:
+    return [((1 << count) - 1) << start for start in range(0, GPUS_PER_HOST, count)]
+
+
+def _rental(key: RecordKey, item: Item) -> Rental:
+    told = item.get("preempted_by")
+    return Rental(
+        key=key,
+        status=item["status"]["S"],
+        rental=item["rental_type"]["S"],
+        count=int(item["gpu_count"]["N"]),
+        gpus=int(item["gpus"]["N"]),
+        wants=int(item["wants"]["N"]),
+        waits_for=frozenset(_key(pair) for pair in item.get("waits_for", {"L": []})["L"]),
+        preempted_by=_key(told) if told else None,
+        failing="failure" in item,
+        unsettled="unsettled" in item,
+        offline_from=item["offline_from"]["S"] if "offline_from" in item else "",
+        owner=f"{key[1].removeprefix(VM)}-{item['runs']['N']}",
+    )
+
+
+def _key(pair: dict[str, Any]) -> RecordKey:
+    organization, vm_id = pair["L"]
+    return f"ORG#{organization['S']}", VM + vm_id["S"]

@@ -1,0 +1,186 @@
+"""Nodes on which every kind of VM operation has something to do, prepared once and copied for each run.
+
+Three nodes of eight GPUs: one is free; on one an interruptible VM of four GPUs was told to leave for a VM
+that wants all eight, and its notice is over; one is a VM's that runs. And what clients, tasks and the other
+two APIs do there, for ``interleavings``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.holders.account import Account
+from gpu_capacity.holders.vm import RentalType
+from gpu_capacity.services.capacity_claims import Resources
+from gpu_capacity.services.settle_claim import settle_capacity_claim
+from gpu_capacity.services.vm_lifecycle import (
+    begin_vm_start,
+    complete_vm_start,
+    settle_vm_stop,
+    start_vm_server,
+    sweep_vm_server,
+)
+from gpu_capacity.services.vms import create_vm
+from proof.claims import Claims
+from proof.cloud import Cloud
+from proof.faults import Work
+from proof.fleet import LONDON, Fleet
+from proof.items import VM
+from proof.reservations import Reservations, of_nodes
+from proof.stage import CALM_TEMPER, Stage
+from proof.turns import Crew
+from proof.vms import Vms, wanted
+from tests.support.world import ORGANIZATION, caller, request
+from tests.vms.core.scene import GPU5090
+
+if TYPE_CHECKING:
+    from gpu_capacity.services.context import Services
+    from proof.fleet import Shape
+    from proof.interleavings import Scene, Start
+    from proof.items import RecordKey
+
+NODES: Final[Shape] = {LONDON: {"lon9": 3}}
+FREE, TAKEN, FULL = (f"lon9-node{position:02}" for position in range(3))
+CLAIM_IDS: Final = tuple(f"0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6e1{number}" for number in range(3))
+
+
+@cache
+def prepared_nodes() -> Stage:
+    """The stage as the module tells."""
+    cloud = Cloud(0, Crew(), replace(CALM_TEMPER, nodes=NODES), still=True)
+    began = cloud.clock.now()
+    fleet = Fleet({LONDON: {}}, NODES)
+    cloud.synchronize(fleet.publish())
+    services = cloud.environment().services
+    holders = {
+        "guest": _running(services, TAKEN, 4, RentalType.INTERRUPTIBLE),
+        "leaving": _running(services, FULL, 8, RentalType.ON_DEMAND),
+    }
+    cloud.clock.advance(1)
+    holders["newcomer"] = _rented(services, TAKEN, 8, RentalType.ON_DEMAND)
+    cloud.clock.advance(CALM_TEMPER.notice_seconds)
+    return Stage(cloud.db, cloud.clock.now() - began, holders, _documents(fleet))
+
+
+def _documents(fleet: Fleet) -> tuple[bytes, ...]:
+    """Each breaks or repairs the free node."""
+    documents = []
+    for state in ("unhealthy", "in_service", "out_of_service"):
+        fleet.racks("lon9")[0]["hosts"][0]["state"] = state
+        documents.append(fleet.publish())
+    return tuple(documents)
+
+
+def _rented(services: Services, node: str, count: int, rental: RentalType) -> RecordKey:
+    account = Account(ORGANIZATION, caller().subject)
+    vm = create_vm(services, caller(), wanted(node, count, rental), account)
+    return f"ORG#{ORGANIZATION}", VM + vm.id
+
+
+def _running(services: Services, node: str, count: int, rental: RentalType) -> RecordKey:
+    holder = _rented(services, node, count, rental)
+    for step in (begin_vm_start, start_vm_server, complete_vm_start):
+        step(services, ORGANIZATION, holder[1].removeprefix(VM))
+    return holder
+
+
+def _step(scene: Scene, name: str, holder: str) -> None:
+    """A task of a VM's workflow."""
+    steps = {
+        "begin_vm_start": begin_vm_start,
+        "sweep_vm_server": sweep_vm_server,
+        "settle_vm_stop": settle_vm_stop,
+    }
+    vm_id = scene.holders[holder][1].removeprefix(VM)
+    scene.cloud.invoke("task", Work(name), lambda e: steps[name](e.services, ORGANIZATION, vm_id))
+
+
+def _destroys(scene: Scene, holder: str) -> None:
+    """A customer destroys a VM, and its workflow takes the server away and gives the GPUs back."""
+    Vms(NODES).end(scene.who, scene.holders[holder])
+    _step(scene, "sweep_vm_server", holder)
+    scene.cloud.clock.advance(5)
+    _step(scene, "settle_vm_stop", holder)
+
+
+def rent(scene: Scene, _number: int) -> None:
+    """A customer rents all of the free node."""
+    Vms(NODES).create(scene.who, FREE, 8, RentalType.ON_DEMAND)
+
+
+def rent_full(scene: Scene, _number: int) -> None:
+    """A customer rents a half of the node that a VM has."""
+    Vms(NODES).create(scene.who, FULL, 4, RentalType.ON_DEMAND)
+
+
+def reserve_node(scene: Scene, number: int) -> None:
+    """A customer reserves a node."""
+    Reservations().create(scene.who, of_nodes(request(1, region_id=LONDON)), f"key-{number}")
+
+
+def claim_node(scene: Scene, number: int) -> None:
+    """A customer claims an instance, and a round fills it."""
+    resources = Resources(str(GPU5090.instance_type), 1, (LONDON,), "CAPACITY_TYPE_CUSTOMER")
+    identity = CLAIM_IDS[number]
+    Claims().create(scene.who, resources, identity, None)
+    scene.cloud.invoke(
+        "task",
+        Work("settle_capacity_claim"),
+        lambda e: settle_capacity_claim(e.services, ORGANIZATION, identity),
+    )
+
+
+def preempt(scene: Scene, _number: int) -> None:
+    """The notice is over: the newcomer's workflow interrupts the guest."""
+    _step(scene, "begin_vm_start", "newcomer")
+
+
+def destroy_vm(scene: Scene, _number: int) -> None:
+    """The VM that has a node whole is destroyed."""
+    _destroys(scene, "leaving")
+
+
+def destroy_guest(scene: Scene, _number: int) -> None:
+    """The guest is destroyed."""
+    _destroys(scene, "guest")
+
+
+def destroy_newcomer(scene: Scene, _number: int) -> None:
+    """The VM that the guest has to leave for is destroyed."""
+    _destroys(scene, "newcomer")
+
+
+def sync_nodes(scene: Scene, number: int) -> None:
+    """The sync applies a document; each the one that follows."""
+    scene.cloud.synchronize(scene.documents[number])
+
+
+OPERATIONS: Final[dict[str, Start]] = {
+    "rent": rent,
+    "rent full": rent_full,
+    "reserve node": reserve_node,
+    "claim node": claim_node,
+    "preempt": preempt,
+    "destroy VM": destroy_vm,
+    "destroy guest": destroy_guest,
+    "destroy newcomer": destroy_newcomer,
+    "sync nodes": sync_nodes,
+}
+PAIRS: Final = (
+    ("rent", "rent"),
+    ("rent", "reserve node"),
+    ("rent", "claim node"),
+    ("destroy VM", "rent full"),
+    ("preempt", "destroy guest"),
+    ("preempt", "destroy newcomer"),
+    ("destroy guest", "destroy newcomer"),
+    ("preempt", "preempt"),
+    ("sync nodes", "rent"),
+)
+TRIPLES: Final = (
+    ("rent", "reserve node", "claim node"),
+    ("preempt", "destroy guest", "destroy newcomer"),
+    ("sync nodes", "rent", "reserve node"),
+)

@@ -1,0 +1,107 @@
+"""Stories of VMs for the crash points; see ``crashes``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.holders.vm import RentalType
+from gpu_capacity.services.vms import start_vm, stop_vm
+from proof.fleet import LONDON
+from proof.items import VM
+from proof.vms import Vms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proof.crashes import Story
+    from proof.fleet import Shape
+    from proof.items import RecordKey
+
+NODES: Final[Shape] = {LONDON: {"lon9": 1}}
+NODE, BOARD = "lon9-node00", "lon9-node00-board"
+_FOR_EVER: Final = 2_000_000_000
+
+
+def _rents(story: Story, count: int, rental: RentalType = RentalType.ON_DEMAND) -> None:
+    story.asks(lambda: Vms(NODES).create(story.who, NODE, count, rental))
+
+
+def _one(story: Story, number: int) -> RecordKey | None:
+    """A VM by the order in which they were made, if it was made."""
+    made = [key for key in story.ledger.records if key[1].startswith(VM)]
+    return made[number] if number < len(made) else None
+
+
+def _asks(story: Story, number: int, run: Callable[[Vms, RecordKey], object]) -> None:
+    if (holder := _one(story, number)) is not None:
+        story.asks(lambda: run(Vms(NODES), holder))
+
+
+def _ends(story: Story, number: int) -> None:
+    _asks(story, number, lambda vms, holder: vms.end(story.who, holder))
+
+
+def life_of_a_vm(story: Story) -> None:
+    """It is rented, runs, is stopped, started again, and destroyed."""
+    _rents(story, 4)
+    _asks(story, 0, lambda vms, holder: vms.change(story.who, "stop_vm", holder, stop_vm))
+    _asks(story, 0, lambda vms, holder: vms.change(story.who, "start_vm", holder, start_vm))
+    _ends(story, 0)
+
+
+def preemption(story: Story) -> None:
+    """An interruptible VM makes room for another one, and is started again when that one is gone."""
+    _rents(story, 8, RentalType.INTERRUPTIBLE)
+    _rents(story, 4)
+    _ends(story, 1)
+    story.comes_round(story.cloud.restart_vms)
+
+
+def failed_start(story: Story) -> None:
+    """The server fails; the GPUs are given back, and the customer destroys what is left."""
+    story.cloud.troubles[BOARD] = ("fails", _FOR_EVER)
+    _rents(story, 2)
+    _ends(story, 0)
+
+
+def destroyed_during_start(story: Story) -> None:
+    """The customer destroys the VM while its server comes up."""
+
+    def rent_and_destroy() -> None:
+        Vms(NODES).create(story.who, NODE, 8, RentalType.ON_DEMAND)
+        story.cloud.turns.sleep(900)
+        if (holder := _one(story, 0)) is not None:
+            Vms(NODES).end(story.who, holder)
+
+    story.asks(rent_and_destroy)
+
+
+def lost_node(story: Story) -> None:
+    """The node under a VM vanishes, and comes back."""
+    _rents(story, 8)
+    nodes = story.fleet.racks("lon9")
+    taken = nodes.pop()
+    story.syncs()
+    story.comes_round(story.cloud.watch_vm_nodes)
+    nodes.append(taken)
+    story.syncs()
+    story.comes_round(story.cloud.watch_vm_nodes)
+
+
+def end_of_a_term(story: Story) -> None:
+    """A reserved VM is stopped when its term ends."""
+    _rents(story, 8, RentalType.RESERVED)
+    _asks(story, 0, lambda vms, holder: vms.change(story.who, "stop_vm", holder, stop_vm))
+    story.cloud.clock.advance(32 * 86_400)
+    story.comes_round(story.cloud.end_vm_terms)
+    _rents(story, 8)
+
+
+STORIES: Final = {
+    "life of a VM": life_of_a_vm,
+    "preemption": preemption,
+    "failed start": failed_start,
+    "destroyed during its start": destroyed_during_start,
+    "lost node": lost_node,
+    "end of a term": end_of_a_term,
+}

@@ -1,0 +1,162 @@
+"""VM clients: rules that tell every contradiction, stories that go as they say, bugs that leave no trace."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from proof import vm_stories
+from proof.crashes import Story
+from proof.ledger import Ledger
+from proof.results import ROOT
+from proof.simulation import digest, simulate
+from proof.vm_stage import prepared_nodes
+from tests.support.world import HOLDERS, SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proof.turns import Crew
+
+NOBODY = {"L": [{"S": "organization"}, {"S": "nobody"}]}
+
+
+class Bench:
+    """The nodes' stage with a ledger beside it."""
+
+    def __init__(self) -> None:
+        stage = prepared_nodes()
+        self.told: list[str] = []
+        self.db = stage.db.copy()
+        self.holders = stage.holders
+        self.ledger = Ledger(lambda: 1, lambda: 1_780_000_100, lambda: None, self.told.append)
+        self.ledger.adopt(self.db.dump())
+        self.db.watch(self.ledger)
+
+    def change(self, name: str, **changes: Any) -> None:
+        item = self.db.table(HOLDERS).get(self.holders[name])
+        assert item is not None
+        revision = {"N": str(int(item["revision"]["N"]) + 1)}
+        merged = item | {"revision": revision} | changes
+        kept = {attribute: value for attribute, value in merged.items() if value is not None}
+        self.db.put_item(TableName=HOLDERS, Item=kept)
+
+    def start(self, owner: str, host: str, gpus: int) -> None:
+        item = {"pk": {"S": f"VMRUN#{owner}"}, "sk": {"S": "SERVER"}}
+        self.db.put_item(TableName=SERVERS, Item=item | {"host": {"S": host}, "gpus": {"N": str(gpus)}})
+
+    def identity(self, name: str) -> str:
+        return self.holders[name][1].removeprefix("VM#")
+
+
+def test_the_stage_is_sound() -> None:
+    bench = Bench()
+
+    assert bench.told == []
+    assert {bench.ledger.records[key].status for key in bench.holders.values()} == {"running", "creating"}
+
+
+CONTRADICTIONS: dict[str, tuple[Callable[[Bench], object], str]] = {
+    "part of a slice": (lambda b: b.change("leaving", gpus={"N": "15"}), "holds 0xf for 8"),
+    "a slice across slices": (lambda b: b.change("guest", gpus={"N": "30"}), "holds 0x1e for 4"),
+    "interrupted with GPUs": (lambda b: b.change("guest", status={"S": "interrupted"}), "still holds 0xf"),
+    "told by nobody": (lambda b: b.change("leaving", preempted_by=NOBODY), "does not wait for it"),
+    "not told any more": (
+        lambda b: b.change("newcomer", wants={"N": "0"}),
+        "wants 0x0 and waits for",
+    ),
+    "at rest with a server": (
+        lambda b: b.change("leaving", status={"S": "destroyed"}, gpus={"N": "0"}),
+        "has come to rest, and [VmServer",
+    ),
+    "released under its server": (
+        lambda b: b.change("leaving", status={"S": "stopping"}, gpus={"N": "0"}),
+        "gives back GPUs under its own server",
+    ),
+    "a record that vanished": (
+        lambda b: b.db.delete_item(
+            TableName=HOLDERS,
+            Key={"pk": {"S": b.holders["guest"][0]}, "sk": {"S": b.holders["guest"][1]}},
+        ),
+        "the record of a VM vanished",
+    ),
+    "two servers on a GPU": (
+        lambda b: b.start("another-1", "lon9-node01-board", 1),
+        "was started on GPUs of the server of",
+    ),
+    "two servers of a VM": (
+        lambda b: b.start(f"{b.identity('guest')}-2", "lon9-node00-board", 1),
+        "was started beside that of",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CONTRADICTIONS)
+def test_every_contradiction_is_told(name: str) -> None:
+    bench = Bench()
+    contradict, told = CONTRADICTIONS[name]
+    contradict(bench)
+
+    assert any(told in problem for problem in bench.told), bench.told
+
+
+STATUSES = {
+    "life of a VM": ["creating", "starting", "running", "stopping", "stopped", "starting", "running"],
+    "preemption": ["creating", "starting", "running", "interrupted", "starting", "running"],
+    "failed start": ["creating", "starting", "failed"],
+    "destroyed during its start": ["creating", "starting"],
+    "lost node": ["creating", "starting", "running", "offline", "starting", "running"],
+    "end of a term": ["creating", "starting", "running", "stopping", "stopped"],
+}
+
+
+@pytest.mark.parametrize("name", STATUSES)
+def test_a_story_goes_as_it_says(name: str, crew: Crew) -> None:
+    story = Story(crew, vm_stories.STORIES[name], {})
+    seen: dict[Any, list[str]] = {}
+
+    def follow(changes: Any) -> None:
+        story.ledger(changes)
+        for key, record in story.ledger.records.items():
+            statuses = seen.setdefault(key, [])
+            if statuses[-1:] != [record.status]:
+                statuses.append(record.status)
+
+    story.cloud.db.watch(follow)
+    story.run()
+
+    assert story.violations == []
+    assert next(iter(seen.values())) == [*STATUSES[name], "destroyed"]
+
+
+_LEAVE_A_TRACE = """
+import sys
+from proof.bugs import BUGS
+from proof.planting import planted
+from proof.simulation import digest, simulate
+from proof.turns import Crew
+from tests.workflow.definitions import step
+
+for bug in BUGS:
+    with planted(bug):
+        for function in ("begin_vm_start", "settle_vm_stop", "settle_capacity_claim", "pin_unit_servers"):
+            step(function)
+print(digest(simulate(42, Crew(), history=True).history))
+"""
+
+
+def test_a_bug_leaves_no_trace_in_a_process_that_has_loaded_nothing_else(crew: Crew) -> None:
+    done = subprocess.run(  # noqa: S603 - this interpreter, this repository
+        [sys.executable, "-c", _LEAVE_A_TRACE],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'layers/shared'}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.strip() == digest(simulate(42, crew, history=True).history)

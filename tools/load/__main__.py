@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.http.operations import OPERATIONS
 from proof.results import save
 from tools.audit import run, tables_of
 from tools.load.client import Client
@@ -29,6 +28,7 @@ from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.state import ROOT
 from tools.local_stack.temporary import untouched_stack
+from tools.local_stack.turns import PROCESSES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +45,9 @@ PARAMETERS: Final = {
     "LogLevel": "WARNING",
 }
 ALONE_SECONDS: Final = 10.0
-STEPS_AT_ONCE: Final = 2
-"""Of each function that no client calls. The emulator starts a process for each call that finds no idle one,
-and hundreds of workflows would have it do little else. What is refused comes again, as on AWS."""
+WARM_UP_SECONDS: Final = 5.0
+WARM_UP_CUSTOMERS: Final = 4 * PROCESSES_MAX
+FILL_SECONDS_MAX: Final = 240.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -78,7 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[str, Any]:
     """All phases over a running stack whose large region is empty; the figures with plain keys."""
-    _hold_back(state)
+    _say("warming up …")
+    warmed = _warm_up(customers[:WARM_UP_CUSTOMERS])
     _say(f"one customer for {ALONE_SECONDS:.0f} s …")
     alone = _phase(customers[:1], ALONE_SECONDS)
     _say(f"{len(customers)} customers for {seconds:.0f} s …")
@@ -99,6 +100,8 @@ def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[st
         "cores": cores(),
         "clients": len(customers),
         "seconds": seconds,
+        "processes_per_function_max": PROCESSES_MAX,
+        "warm_up_seconds": round(warmed, 1),
         "one_client": alone,
         "all_clients": together,
         "seconds_until_empty": round(emptied, 1),
@@ -111,17 +114,13 @@ def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[st
     }
 
 
-def _hold_back(state: State) -> None:
-    """Let workflows and schedules have few processes each."""
-    functions = clients(state.read_running()["emulatorUrl"])("lambda")
-    called = {"".join(word.capitalize() for word in name.split("_")) for name in OPERATIONS}
-    for page in functions.get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            name = function["FunctionName"]
-            if not any(f"-{operation}Function-" in name for operation in called):
-                functions.put_function_concurrency(
-                    FunctionName=name, ReservedConcurrentExecutions=STEPS_AT_ONCE
-                )
+def _warm_up(customers: Sequence[Customer]) -> float:
+    """Have the emulator start the processes of every function, so that no start is measured; seconds."""
+    began = time.monotonic()
+    until = began + WARM_UP_SECONDS
+    everybody(customers, lambda customer: customer.come_and_go(until))
+    leave(customers)
+    return time.monotonic() - began
 
 
 def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
@@ -145,7 +144,7 @@ def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
     watcher = customers[0].client
     before = watcher.units(REGION)
     began = time.monotonic()
-    taken = everybody(customers, Customer.fill)
+    taken = everybody(customers, lambda customer: customer.fill(began + FILL_SECONDS_MAX))
     seconds = time.monotonic() - began
     after = watcher.units(REGION)
     return {

@@ -18,10 +18,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from proof.report import write
 from proof.results import save
 from tools.audit import run, tables_of
-from tools.load.client import Client
-from tools.load.figures import Machine, cores, descendants, latencies
+from tools.load.client import INSUFFICIENT, Client
+from tools.load.figures import Machine, cores, descendants, latencies, waited_share
 from tools.load.report import section
 from tools.load.traffic import REGION, SIZES, Customer, everybody, leave
 from tools.local_stack.errors import LaunchError
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="1", help="what they do follows from it")
     parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
     options = parser.parse_args(arguments)
+    began = time.monotonic()
     venvs = (ROOT / os.environ.get("VENVS", ".venvs")).resolve()
     with tempfile.TemporaryDirectory(prefix="load-") as folder:
         try:
@@ -70,9 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
         except (LaunchError, TimeoutError, ConnectionError) as error:
             print(error, file=sys.stderr)
             return 1
+    figures["total_seconds"] = round(time.monotonic() - began)
     print(json.dumps(figures, indent=2))
     if options.report:
         save("load", section(figures))
+        write()
     return 0 if figures["passed"] else 1
 
 
@@ -134,6 +138,7 @@ def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
     return {
         "calls": len(calls),
         "calls_per_second": round(len(calls) / (after.when - before.when), 1),
+        "waited_share": waited_share(calls),
         "cpu_busy_share": before.busy_share_until(after),
         "operations": latencies(calls),
     }
@@ -143,6 +148,8 @@ def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
     """Let them reserve until nothing fits, and compare what was accepted with what there is."""
     watcher = customers[0].client
     before = watcher.units(REGION)
+    for customer in customers:
+        customer.client.calls.clear()
     began = time.monotonic()
     taken = everybody(customers, lambda customer: customer.fill(began + FILL_SECONDS_MAX))
     seconds = time.monotonic() - began
@@ -150,6 +157,10 @@ def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
     return {
         "seconds": round(seconds, 1),
         "reservations": sum(len(customer.held) for customer in customers),
+        "refused": sum(
+            call.status == INSUFFICIENT for customer in customers for call in customer.client.calls
+        ),
+        "operations": latencies([call for customer in customers for call in customer.client.calls]),
         "offerings": {
             " ".join(offering): {
                 "capacity": before[offering]["totalCount"],

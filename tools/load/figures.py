@@ -46,6 +46,11 @@ def latencies(calls: Iterable[Call]) -> dict[str, dict[str, Any]]:
     }
 
 
+def waited_share(calls: Sequence[Call]) -> float:
+    """The part of all calls' time in which they waited for their turns."""
+    return round(sum(call.waited for call in calls) / max(sum(call.seconds for call in calls), 1e-9), 3)
+
+
 def _median_and_p99(prefix: str, seconds: Sequence[float]) -> dict[str, int]:
     return {
         f"{prefix}median_ms": round(1000 * percentile(seconds, 0.5)),

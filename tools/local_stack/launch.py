@@ -18,7 +18,7 @@ from tools.local_stack import build, deploy, emulator, issuer, routes, sample_da
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.first_calls import how_to_use
 from tools.local_stack.memory import Memory
-from tools.local_stack.proxy import Server
+from tools.local_stack.proxy import Server, Upstream
 from tools.local_stack.state import DEFAULT_STATE, ROOT, State, exclusive, write_json
 from tools.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
 
@@ -77,7 +77,7 @@ def run(options: Options) -> None:
             with progress.step("starting the emulator"):
                 running = stack.enter_context(emulator.running(state, environments.emulator_python))
             upstream, deployed, promised = bring_up(options, state, environments, running, progress)
-            stack.enter_context(server.serving(upstream, partial(routes.answering, promised)))
+            stack.enter_context(server.serving(Upstream(upstream, partial(routes.answering, promised))))
             stack.callback(state.running.unlink, missing_ok=True)
             api, stage = deployed.api()
             write_json(

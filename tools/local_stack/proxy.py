@@ -9,6 +9,7 @@ import http.client
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -42,6 +43,17 @@ class BodyRefusedError(Exception):
         self.status = status
 
 
+@dataclass(frozen=True)
+class Upstream:
+    """Where requests go, and who may go."""
+
+    url: str
+    """Where the API is: http://127.0.0.1:<port>/<prefix>."""
+    function_of: FunctionOf
+    """Whose turns a request takes."""
+    turns: Turns = field(default_factory=lambda: Turns(PROCESSES_MAX))
+
+
 class Handler(BaseHTTPRequestHandler):
     """Forwards the requests of one client connection, each over a connection of its own to the emulator.
 
@@ -50,12 +62,7 @@ class Handler(BaseHTTPRequestHandler):
     """
 
     protocol_version = "HTTP/1.1"
-    upstream: ClassVar[str]
-    """Where the API is: http://127.0.0.1:<port>/<prefix>."""
-    turns: ClassVar[Turns]
-    """Whoever has one may call."""
-    function_of: ClassVar[FunctionOf]
-    """Whose turns a request takes."""
+    upstream: ClassVar[Upstream]
 
     def forward(self) -> None:
         """Answer one request with what the emulator answers to it."""
@@ -66,14 +73,15 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(refused.status, [], f'{{"message":"{refused}"}}'.encode())
             return
         target = self.target()
-        with self.turns.turn(self.function_of(self.command, urlsplit(target).path)) as waited:
+        function = self.upstream.function_of(self.command, urlsplit(target).path)
+        with self.upstream.turns.turn(function) as waited:
             answer = self.call(target, body)
         # A client that reads slowly keeps nobody waiting.
         self.answer(*answer, waited=waited)
 
     def call(self, target: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
         """Send the request on; status, headers and body of what comes back."""
-        address = urlsplit(self.upstream)
+        address = urlsplit(self.upstream.url)
         connection = http.client.HTTPConnection(
             address.hostname or LOOPBACK, address.port, timeout=UPSTREAM_SECONDS_MAX
         )
@@ -192,17 +200,9 @@ class Server(ThreadingHTTPServer):
         return f"http://{LOOPBACK}:{self.server_port}"
 
     @contextmanager
-    def serving(self, upstream: str, function_of: FunctionOf) -> Iterator[None]:
-        """Forward requests to `upstream` for the time of the block."""
-        self.RequestHandlerClass = type(
-            "BoundHandler",
-            (Handler,),
-            {
-                "upstream": upstream,
-                "turns": Turns(PROCESSES_MAX),
-                "function_of": staticmethod(function_of),
-            },
-        )
+    def serving(self, upstream: Upstream) -> Iterator[None]:
+        """Forward requests for the time of the block."""
+        self.RequestHandlerClass = type("BoundHandler", (Handler,), {"upstream": upstream})
         self.server_activate()
         thread = threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True)
         thread.start()

@@ -12,7 +12,7 @@ import pytest
 
 from tools.load.client import waited_seconds
 from tools.local_stack.emulator_main import in_turn
-from tools.local_stack.proxy import WAITED, Server
+from tools.local_stack.proxy import WAITED, Server, Upstream
 from tools.local_stack.routes import ANY, Route, answering
 from tools.local_stack.turns import PROCESSES_MAX, Turns
 
@@ -187,9 +187,9 @@ def front() -> Iterator[tuple[Server, Crowd]]:
         slow.daemon_threads = True
         thread = threading.Thread(target=slow.serve_forever, args=(0.01,))
         thread.start()
-        with server.serving(f"http://127.0.0.1:{slow.server_port}", lambda _method, path: path):
-            turns: Turns = server.RequestHandlerClass.turns  # type: ignore[attr-defined]
-            crowds.append(Crowd(turns, PROCESSES_MAX, CUSTOMERS, "/things"))
+        upstream = Upstream(f"http://127.0.0.1:{slow.server_port}", lambda _method, path: path)
+        crowds.append(Crowd(upstream.turns, PROCESSES_MAX, CUSTOMERS, "/things"))
+        with server.serving(upstream):
             yield server, crowds[0]
         slow.shutdown()
         thread.join()

@@ -107,4 +107,8 @@ def leave(customers: Sequence[Customer]) -> float:
         if not waiting:
             return time.monotonic() - began
         time.sleep(POLL_SECONDS)
-    raise TimeoutError(f"{len(waiting)} customers still have something after {EMPTY_SECONDS_MAX} s")
+    faults = [fault for customer in customers for fault in customer.client.faults]
+    raise TimeoutError(
+        f"{len(waiting)} customers still have something after {EMPTY_SECONDS_MAX} s; "
+        f"{len(faults)} server errors: {faults[:20]}"
+    )

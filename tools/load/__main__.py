@@ -18,17 +18,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.http.operations import OPERATIONS
+from proof.report import write
 from proof.results import save
 from tools.audit import run, tables_of
-from tools.load.client import Client
-from tools.load.figures import Machine, cores, descendants, latencies
+from tools.load.client import INSUFFICIENT, Client
+from tools.load.figures import Machine, cores, descendants, latencies, waited_share
 from tools.load.report import section
 from tools.load.traffic import REGION, SIZES, Customer, everybody, leave
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.state import ROOT
 from tools.local_stack.temporary import untouched_stack
+from tools.local_stack.turns import PROCESSES_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,9 +46,9 @@ PARAMETERS: Final = {
     "LogLevel": "WARNING",
 }
 ALONE_SECONDS: Final = 10.0
-STEPS_AT_ONCE: Final = 2
-"""Of each function that no client calls. The emulator starts a process for each call that finds no idle one,
-and hundreds of workflows would have it do little else. What is refused comes again, as on AWS."""
+WARM_UP_SECONDS: Final = 5.0
+WARM_UP_CUSTOMERS: Final = 4 * PROCESSES_MAX
+FILL_SECONDS_MAX: Final = 240.0
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -58,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="1", help="what they do follows from it")
     parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
     options = parser.parse_args(arguments)
+    began = time.monotonic()
     venvs = (ROOT / os.environ.get("VENVS", ".venvs")).resolve()
     with tempfile.TemporaryDirectory(prefix="load-") as folder:
         try:
@@ -70,15 +72,18 @@ def main(arguments: list[str] | None = None) -> int:
         except (LaunchError, TimeoutError, ConnectionError) as error:
             print(error, file=sys.stderr)
             return 1
+    figures["total_seconds"] = round(time.monotonic() - began)
     print(json.dumps(figures, indent=2))
     if options.report:
         save("load", section(figures))
+        write()
     return 0 if figures["passed"] else 1
 
 
 def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[str, Any]:
     """All phases over a running stack whose large region is empty; the figures with plain keys."""
-    _hold_back(state)
+    _say("warming up …")
+    warmed = _warm_up(customers[:WARM_UP_CUSTOMERS])
     _say(f"one customer for {ALONE_SECONDS:.0f} s …")
     alone = _phase(customers[:1], ALONE_SECONDS)
     _say(f"{len(customers)} customers for {seconds:.0f} s …")
@@ -99,6 +104,8 @@ def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[st
         "cores": cores(),
         "clients": len(customers),
         "seconds": seconds,
+        "processes_per_function_max": PROCESSES_MAX,
+        "warm_up_seconds": round(warmed, 1),
         "one_client": alone,
         "all_clients": together,
         "seconds_until_empty": round(emptied, 1),
@@ -111,17 +118,13 @@ def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[st
     }
 
 
-def _hold_back(state: State) -> None:
-    """Let workflows and schedules have few processes each."""
-    functions = clients(state.read_running()["emulatorUrl"])("lambda")
-    called = {"".join(word.capitalize() for word in name.split("_")) for name in OPERATIONS}
-    for page in functions.get_paginator("list_functions").paginate():
-        for function in page["Functions"]:
-            name = function["FunctionName"]
-            if not any(f"-{operation}Function-" in name for operation in called):
-                functions.put_function_concurrency(
-                    FunctionName=name, ReservedConcurrentExecutions=STEPS_AT_ONCE
-                )
+def _warm_up(customers: Sequence[Customer]) -> float:
+    """Have the emulator start the processes of every function, so that no start is measured; seconds."""
+    began = time.monotonic()
+    until = began + WARM_UP_SECONDS
+    everybody(customers, lambda customer: customer.come_and_go(until))
+    leave(customers)
+    return time.monotonic() - began
 
 
 def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
@@ -135,6 +138,7 @@ def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
     return {
         "calls": len(calls),
         "calls_per_second": round(len(calls) / (after.when - before.when), 1),
+        "waited_share": waited_share(calls),
         "cpu_busy_share": before.busy_share_until(after),
         "operations": latencies(calls),
     }
@@ -144,13 +148,19 @@ def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
     """Let them reserve until nothing fits, and compare what was accepted with what there is."""
     watcher = customers[0].client
     before = watcher.units(REGION)
+    for customer in customers:
+        customer.client.calls.clear()
     began = time.monotonic()
-    taken = everybody(customers, Customer.fill)
+    taken = everybody(customers, lambda customer: customer.fill(began + FILL_SECONDS_MAX))
     seconds = time.monotonic() - began
     after = watcher.units(REGION)
     return {
         "seconds": round(seconds, 1),
         "reservations": sum(len(customer.held) for customer in customers),
+        "refused": sum(
+            call.status == INSUFFICIENT for customer in customers for call in customer.client.calls
+        ),
+        "operations": latencies([call for customer in customers for call in customer.client.calls]),
         "offerings": {
             " ".join(offering): {
                 "capacity": before[offering]["totalCount"],

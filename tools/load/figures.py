@@ -27,7 +27,10 @@ def percentile(values: Sequence[float], share: float) -> float:
 
 
 def latencies(calls: Iterable[Call]) -> dict[str, dict[str, Any]]:
-    """By operation: how many, by status, and milliseconds at the median and at the 99th of 100."""
+    """By operation: how many, by status, and milliseconds at the median and at the 99th of 100.
+
+    ``waited`` is the part until the front let the call in, ``served`` all the rest.
+    """
     by_operation: dict[str, list[Call]] = {}
     for call in calls:
         by_operation.setdefault(call.operation, []).append(call)
@@ -35,10 +38,23 @@ def latencies(calls: Iterable[Call]) -> dict[str, dict[str, Any]]:
         operation: {
             "calls": len(found),
             "statuses": {str(status): n for status, n in sorted(Counter(c.status for c in found).items())},
-            "median_ms": round(1000 * percentile([c.seconds for c in found], 0.5)),
-            "p99_ms": round(1000 * percentile([c.seconds for c in found], 0.99)),
+            **_median_and_p99("", [call.seconds for call in found]),
+            **_median_and_p99("waited_", [call.waited for call in found]),
+            **_median_and_p99("served_", [call.seconds - call.waited for call in found]),
         }
         for operation, found in sorted(by_operation.items())
+    }
+
+
+def waited_share(calls: Sequence[Call]) -> float:
+    """The part of all calls' time in which they waited for their turns."""
+    return round(sum(call.waited for call in calls) / max(sum(call.seconds for call in calls), 1e-9), 3)
+
+
+def _median_and_p99(prefix: str, seconds: Sequence[float]) -> dict[str, int]:
+    return {
+        f"{prefix}median_ms": round(1000 * percentile(seconds, 0.5)),
+        f"{prefix}p99_ms": round(1000 * percentile(seconds, 0.99)),
     }
 
 

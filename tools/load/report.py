@@ -13,11 +13,15 @@ largest size down to single units, until not one more fits; then they leave. Aud
 full, and when it is empty again. 507 is an answer, not a server error: there is no room. (`make load`)"""
 
 _LIMITS: Final = """\
-What limits it is the machine: the emulator with its function processes, the clients and the HTTP front
-share its cores. A single client sees what one call costs there; with all of them calls queue for the
-processor, and latency grows with the number of clients while the rate does not. These are figures of
-the emulator, not of AWS; what a decision costs by itself and how acceptance scales on DynamoDB is in
-the benchmarks and in the decision records."""
+What limits it is the machine: the emulator, its function processes, the HTTP front and the clients share its
+cores, and behind each call that is accepted come the workflow's steps, which run on the same cores. The
+emulator starts a process of 50 MB for each call that finds all others busy, where AWS would start another
+machine. So calls of one function take turns here, as many at a time as the table says, and the others wait
+at the front in the order in which they came; all clients have their calls under way at once. The waiting is
+told apart from the time in which a call was served, and both are part of what the client saw. A larger
+number of clients makes the waiting longer and not the rate higher. Processes are started before anything
+is timed. These are figures of the emulator, not of AWS; what a decision costs by itself and how acceptance
+scales on DynamoDB is in the benchmarks and in the decision records."""
 
 
 def section(figures: dict[str, Any]) -> Section:
@@ -31,12 +35,17 @@ def section(figures: dict[str, Any]) -> Section:
         "calls": together["calls"],
         "calls a second": together["calls_per_second"],
         "calls a second of one client alone": alone["calls_per_second"],
+        "calls of one function at a time": figures["processes_per_function_max"],
+        "share of the calls' time that was waiting at the front": f"{100 * together['waited_share']:.0f} %",
         "cores": figures["cores"],
         "share of them that was busy": "unknown" if busy is None else f"{100 * busy:.0f} %",
         "processes of the stack": together["worker_processes"],
         "server errors, whole run": figures["server_errors"],
         "seconds until everything was given back": figures["seconds_until_empty"],
         "seconds to fill the region": filled["seconds"],
+        "reservations that filled it": filled["reservations"],
+        "refused for lack of room while it filled": filled["refused"],
+        "seconds of the whole run": figures["total_seconds"],
         "findings of the audit, full / empty": (
             f"{figures['audit_findings_full']} / {figures['audit_findings_empty']}"
         ),
@@ -50,13 +59,15 @@ def section(figures: dict[str, Any]) -> Section:
             operation,
             found["calls"],
             ", ".join(f"{status}: {count}" for status, count in found["statuses"].items()),
-            found["median_ms"],
-            found["p99_ms"],
-            alone["operations"].get(operation, {}).get("median_ms", ""),
+            f"{found['median_ms']:,} / {found['p99_ms']:,}",
+            f"{found['waited_median_ms']:,} / {found['waited_p99_ms']:,}",
+            f"{found['served_median_ms']:,} / {found['served_p99_ms']:,}",
+            _of_one(alone["operations"].get(operation)),
         ]
         for operation, found in together["operations"].items()
     ]
-    header = ["operation", "calls", "answers", "median (ms)", "p99 (ms)", "median of one client alone (ms)"]
+    header = ["operation", "calls", "answers", "median / p99 (ms)"]
+    header += ["of that waiting at the front", "of that served", "one client alone, median / p99"]
     return Section(
         title="Load",
         order=70,
@@ -65,3 +76,7 @@ def section(figures: dict[str, Any]) -> Section:
         tables=[{"header": header, "rows": rows}],
         raw=figures,
     )
+
+
+def _of_one(found: dict[str, Any] | None) -> str:
+    return "" if found is None else f"{found['median_ms']:,} / {found['p99_ms']:,}"

@@ -26,8 +26,8 @@ SIZES_IN_PASSING: Final = {RACKS: (1, 2), MACHINES: (1, 2, 3)}
 """Each unit is a step of two workflows: small ones leave the machine to the calls that are measured."""
 HELD_MAX: Final = 2
 """Things that a customer has at a time before it gives one up."""
-EMPTY_SECONDS_MAX: Final = 1_800
-POLL_SECONDS: Final = 2.0
+EMPTY_SECONDS_MAX: Final = 400
+POLL_SECONDS: Final = 5.0
 
 
 @dataclass
@@ -46,17 +46,20 @@ class Customer:
             else:
                 self._take()
 
-    def fill(self) -> dict[tuple[str, str], int]:
-        """Reserve until not even one unit fits; units accepted, by offering."""
+    def fill(self, until: float) -> dict[tuple[str, str], int]:
+        """Reserve until not even one unit fits, or until that time; units accepted, by offering."""
         accepted = dict.fromkeys(SIZES, 0)
         for offering, sizes in self.chance.sample(sorted(SIZES.items()), len(SIZES)):
             for size in sorted(sizes, reverse=True):
-                while True:
+                while time.monotonic() < until:
                     status, identity = self.client.reserve(REGION, *offering, size)
                     if identity is None:
                         break
                     self.held.append(("reservation", identity))
                     accepted[offering] += size
+                else:
+                    self.client.faults.append(f"{' '.join(offering)} was not full in time")
+                    return accepted
                 if status != INSUFFICIENT:
                     return accepted  # a fault, which is counted where it happened
         return accepted
@@ -104,4 +107,8 @@ def leave(customers: Sequence[Customer]) -> float:
         if not waiting:
             return time.monotonic() - began
         time.sleep(POLL_SECONDS)
-    raise TimeoutError(f"{len(waiting)} customers still have something after {EMPTY_SECONDS_MAX} s")
+    faults = [fault for customer in customers for fault in customer.client.faults]
+    raise TimeoutError(
+        f"{len(waiting)} customers still have something after {EMPTY_SECONDS_MAX} s; "
+        f"{len(faults)} server errors: {faults[:20]}"
+    )

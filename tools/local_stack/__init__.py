@@ -8,5 +8,6 @@ launch ─► state       the folder that everything below lives in
        ─► routes      what the template promises against what the emulator made of it
        ─► sample_data fleet document, sync, reservations of the sample tenant
        ─► proxy       the address that the user sees
+       ─► turns       calls of a function wait for one of its few processes, here and in the emulator
        ─► first_calls what the user is told to try
 """

@@ -132,6 +132,8 @@ def emulator_environment(state: State, port: int) -> dict[str, str]:
         "S3_DATA_DIR": str(state.emulator / "s3"),
         "TMPDIR": str(state.scratch),
         "MINISTACK_REGION": REGION,
+        # Calls that wait for their turn (emulator_main.py) would count as running, and be refused.
+        "LAMBDA_ACCOUNT_CONCURRENCY": "0",
         # Functions act under the roles of the template, and what those do not allow is refused.
         "AUTH": "true",
     }

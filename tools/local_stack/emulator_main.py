@@ -2,13 +2,26 @@
 
 The launcher holds the other end of stdin. When it ends, for whatever reason, stdin reaches its end and the
 emulator gets the one signal on which it saves its state.
+
+Calls of one function take turns. The emulator itself knows two ways only: a process for each call, or to
+refuse calls, which workflows then repeat after up to a minute.
 """
 
+import functools
 import os
 import runpy
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.append(str(Path(__file__).resolve().parents[2]))
+
+from tools.local_stack.turns import PROCESSES_MAX, Turns
+
+Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 
 
 def stop_with_launcher() -> None:
@@ -17,6 +30,32 @@ def stop_with_launcher() -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
-if __name__ == "__main__":
+def in_turn(execute: Execute, turns: Turns) -> Execute:
+    """Let each function have as many calls at a time as it may have processes.
+
+    A call waits on a thread of its own, and no function of this application calls itself or its caller: what
+    is waited for always ends.
+    """
+
+    @functools.wraps(execute)
+    def execute_in_turn(function: dict[str, Any], event: Any, request: str) -> dict[str, Any]:
+        configuration = function.get("config") or function
+        with turns.turn(configuration.get("FunctionName", "")):
+            return execute(function, event, request)
+
+    return execute_in_turn
+
+
+def main() -> None:
+    """Start it."""
+    # Only this environment has it, in the version that the lock file names.
+    from ministack.services import lambda_svc  # noqa: PLC0415
+
+    # The one place through which all calls of functions in Python go, however they came.
+    lambda_svc._execute_function_warm = in_turn(lambda_svc._execute_function_warm, Turns(PROCESSES_MAX))  # noqa: SLF001
     threading.Thread(target=stop_with_launcher, daemon=True).start()
     runpy.run_module("ministack", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()

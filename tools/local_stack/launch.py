@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tools.local_stack import build, deploy, emulator, issuer, routes, sample_da
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.first_calls import how_to_use
 from tools.local_stack.memory import Memory
-from tools.local_stack.proxy import Server
+from tools.local_stack.proxy import Server, Upstream
 from tools.local_stack.state import DEFAULT_STATE, ROOT, State, exclusive, write_json
 from tools.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
 
@@ -75,8 +76,8 @@ def run(options: Options) -> None:
         with contextlib.ExitStack() as stack:
             with progress.step("starting the emulator"):
                 running = stack.enter_context(emulator.running(state, environments.emulator_python))
-            upstream, deployed = bring_up(options, state, environments, running, progress)
-            stack.enter_context(server.serving(upstream))
+            upstream, deployed, promised = bring_up(options, state, environments, running, progress)
+            stack.enter_context(server.serving(Upstream(upstream, partial(routes.answering, promised))))
             stack.callback(state.running.unlink, missing_ok=True)
             api, stage = deployed.api()
             write_json(
@@ -101,8 +102,8 @@ def bring_up(
     environments: build.Environments,
     running: emulator.Emulator,
     progress: Progress,
-) -> tuple[str, deploy.Stack]:
-    """Build, deploy and fill the stack; return the address of its API inside the emulator and the stack."""
+) -> tuple[str, deploy.Stack, list[routes.Route]]:
+    """Build, deploy and fill the stack; return the API's address in the emulator, the stack, its routes."""
     connect = clients(running.url)
     with progress.step("building the template (sam build)") as note:
         built, new = build.ensure_build(state, environments)
@@ -126,7 +127,7 @@ def bring_up(
     upstream = f"{running.url}/_aws/execute-api/{api}/{stage}"
     if options.seed:
         fill(state, stack, upstream, connect, progress)
-    return upstream, stack
+    return upstream, stack, routes.promised(built.template)
 
 
 def fill(

@@ -1,14 +1,15 @@
 """The address that the user sees: forwards every request to the deployed REST API inside the emulator.
 
 It plays the part of API Gateway's own front: method, path, query and body pass as they came; the client's
-address is added as X-Forwarded-For, as there.
+address is added as X-Forwarded-For, as there. What is not as there: calls of one function take turns, and the
+answer says in `Server-Timing` how long this one waited for its turn.
 """
 
 import http.client
-import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -16,13 +17,15 @@ from urllib.parse import quote, urlsplit
 
 from tools.local_stack.emulator import LOOPBACK
 from tools.local_stack.errors import LaunchError
+from tools.local_stack.turns import PROCESSES_MAX, Turns
 
 # API Gateway's own limit on a request.
 BODY_BYTES_MAX = 10 * 1024 * 1024
+# Without the wait for a turn.
 UPSTREAM_SECONDS_MAX = 60
-# The emulator starts a process for each call that finds all others busy, and a start takes a second of a
-# core: more calls at a time are not served sooner, they only keep each other from being served. Others wait.
-CALLS_AT_ONCE_MAX = 8 * (os.cpu_count() or 1)
+WAITED = "Server-Timing"
+# Method and path, as they came, to a name of what answers them.
+FunctionOf = Callable[[str, str], str]
 # They speak about one connection, not about the message (RFC 9110, 7.6.1).
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "upgrade")
@@ -40,6 +43,17 @@ class BodyRefusedError(Exception):
         self.status = status
 
 
+@dataclass(frozen=True)
+class Upstream:
+    """Where requests go, and who may go."""
+
+    url: str
+    """Where the API is: http://127.0.0.1:<port>/<prefix>."""
+    function_of: FunctionOf
+    """Whose turns a request takes."""
+    turns: Turns = field(default_factory=lambda: Turns(PROCESSES_MAX))
+
+
 class Handler(BaseHTTPRequestHandler):
     """Forwards the requests of one client connection, each over a connection of its own to the emulator.
 
@@ -48,10 +62,7 @@ class Handler(BaseHTTPRequestHandler):
     """
 
     protocol_version = "HTTP/1.1"
-    upstream: ClassVar[str]
-    """Where the API is: http://127.0.0.1:<port>/<prefix>."""
-    turns: ClassVar[threading.Semaphore]
-    """Whoever has one may call."""
+    upstream: ClassVar[Upstream]
 
     def forward(self) -> None:
         """Answer one request with what the emulator answers to it."""
@@ -61,27 +72,31 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # what is left of the body must not be read as the next request
             self.answer(refused.status, [], f'{{"message":"{refused}"}}'.encode())
             return
-        with self.turns:
-            self.call(body)
+        target = self.target()
+        function = self.upstream.function_of(self.command, urlsplit(target).path)
+        with self.upstream.turns.turn(function) as waited:
+            answer = self.call(target, body)
+        # A client that reads slowly keeps nobody waiting.
+        self.answer(*answer, waited=waited)
 
-    def call(self, body: bytes) -> None:
-        """Send the request on and answer with what comes back."""
-        address = urlsplit(self.upstream)
+    def call(self, target: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
+        """Send the request on; status, headers and body of what comes back."""
+        address = urlsplit(self.upstream.url)
         connection = http.client.HTTPConnection(
             address.hostname or LOOPBACK, address.port, timeout=UPSTREAM_SECONDS_MAX
         )
         try:
             connection.putrequest(
-                self.command, address.path + self.target(), skip_host=True, skip_accept_encoding=True
+                self.command, address.path + target, skip_host=True, skip_accept_encoding=True
             )
             for name, value in self.forwarded_headers(address.netloc, len(body)):
                 connection.putheader(name, value)
             connection.endheaders(body)
             response = connection.getresponse()
             headers = [(n, v) for n, v in response.getheaders() if n.lower() not in HOP_BY_HOP | BODY_FRAMING]
-            self.answer(response.status, headers, response.read())
+            return response.status, headers, response.read()
         except (OSError, http.client.HTTPException) as error:
-            self.answer(HTTPStatus.BAD_GATEWAY, [], f'{{"message":"the emulator is gone: {error}"}}'.encode())
+            return HTTPStatus.BAD_GATEWAY, [], f'{{"message":"the emulator is gone: {error}"}}'.encode()
         finally:
             connection.close()
 
@@ -136,7 +151,9 @@ class Handler(BaseHTTPRequestHandler):
             yield self.rfile.read(size)
             self.rfile.readline(3)
 
-    def answer(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+    def answer(
+        self, status: int, headers: list[tuple[str, str]], body: bytes, waited: float | None = None
+    ) -> None:
         """Write a whole response."""
         self.send_response_only(status)
         for name, value in headers:
@@ -145,6 +162,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Type", "application/json")
         if status not in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}:
             self.send_header("Content-Length", str(len(body)))
+        if waited is not None:
+            self.send_header(WAITED, f"turn;dur={1000 * waited:.1f}")
         if self.close_connection:
             self.send_header("Connection", "close")
         self.end_headers()
@@ -181,13 +200,9 @@ class Server(ThreadingHTTPServer):
         return f"http://{LOOPBACK}:{self.server_port}"
 
     @contextmanager
-    def serving(self, upstream: str) -> Iterator[None]:
-        """Forward requests to `upstream` for the time of the block."""
-        self.RequestHandlerClass = type(
-            "BoundHandler",
-            (Handler,),
-            {"upstream": upstream, "turns": threading.Semaphore(CALLS_AT_ONCE_MAX)},
-        )
+    def serving(self, upstream: Upstream) -> Iterator[None]:
+        """Forward requests for the time of the block."""
+        self.RequestHandlerClass = type("BoundHandler", (Handler,), {"upstream": upstream})
         self.server_activate()
         thread = threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True)
         thread.start()

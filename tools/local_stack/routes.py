@@ -5,7 +5,7 @@ Gateway's own operations. Any other route that is missing is an error: this woul
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,27 @@ def _function_of(operation: Mapping[str, Any]) -> str:
     if not found:
         raise LaunchError(f"the template has a route to something else than a function: {uri}")
     return found[1]
+
+
+def answering(routes: Sequence[Route], method: str, path: str) -> str:
+    """The function that answers a request, nothing where no route does; the more literal path is meant."""
+    parts = path.split("/")
+    fitting = [route for route in routes if route.method in {ANY, method} and _fits(route.path, parts)]
+    return (
+        min(fitting, key=lambda route: (route.method == ANY, route.path.count("{"))).function
+        if fitting
+        else ""
+    )
+
+
+def _fits(path: str, parts: Sequence[str]) -> bool:
+    """Whether a request's path, in parts, is one of a route's."""
+    wanted = path.split("/")
+    if wanted[-1].endswith("+}"):
+        wanted, parts = wanted[:-1], parts[: len(wanted) - 1]
+    return len(wanted) == len(parts) and all(
+        name.startswith("{") or name == part for name, part in zip(wanted, parts, strict=True)
+    )
 
 
 def existing(gateway: "APIGatewayClient", api: str) -> dict[str, tuple[str, frozenset[str]]]:

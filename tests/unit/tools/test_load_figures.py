@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tools.load.client import Call
+from tools.load.client import Call, waited_seconds
 from tools.load.figures import Machine, descendants, latencies, percentile
 
 
@@ -18,18 +18,40 @@ def test_a_percentile_of_one_value_is_that_value() -> None:
 
 
 def test_latencies_are_told_by_operation_in_milliseconds_with_every_status() -> None:
-    calls = [Call("make", 202, 0.0, 0.010), Call("make", 507, 0.0, 0.030), Call("see", 200, 0.0, 0.0014)]
-    assert latencies(calls) == {
-        "make": {"calls": 2, "statuses": {"202": 1, "507": 1}, "median_ms": 10, "p99_ms": 30},
-        "see": {"calls": 1, "statuses": {"200": 1}, "median_ms": 1, "p99_ms": 1},
+    calls = [Call("make", 202, 0.010), Call("make", 507, 0.030), Call("see", 200, 0.0014)]
+    told = latencies(calls)
+    assert {operation: (found["calls"], found["statuses"]) for operation, found in told.items()} == {
+        "make": (2, {"202": 1, "507": 1}),
+        "see": (1, {"200": 1}),
     }
+    assert (told["make"]["median_ms"], told["make"]["p99_ms"]) == (10, 30)
+    assert (told["see"]["median_ms"], told["see"]["p99_ms"]) == (1, 1)
+
+
+def test_the_wait_for_a_turn_is_told_apart_from_the_rest_of_a_call() -> None:
+    calls = [
+        Call("make", 202, 0.100, 0.090),
+        Call("make", 202, 0.200, 0.050),
+        Call("make", 202, 0.300, 0.260),
+    ]
+    told = latencies(calls)["make"]
+    assert (told["waited_median_ms"], told["waited_p99_ms"]) == (90, 260)
+    assert (told["served_median_ms"], told["served_p99_ms"]) == (40, 150)
+
+
+def test_a_call_through_no_front_of_ours_has_not_waited() -> None:
+    assert (waited_seconds(None), waited_seconds("cdn;dur=7"), waited_seconds("turn;dur=12.5")) == (
+        0,
+        0,
+        0.0125,
+    )
 
 
 @pytest.mark.parametrize(
     ("status", "is_fault"), [(0, True), (200, False), (404, False), (502, True), (507, False)]
 )
 def test_no_room_is_an_answer_and_no_answer_is_a_fault(status: int, is_fault: bool) -> None:  # noqa: FBT001 - a case
-    assert Call("make", status, 0.0, 0.0).is_fault is is_fault
+    assert Call("make", status, 0.0).is_fault is is_fault
 
 
 def test_the_busy_share_of_a_machine_is_of_all_its_ticks() -> None:

@@ -79,6 +79,24 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_field(sample: Stage, field:
     assert sample.db.dump() == before
 
 
+@pytest.mark.parametrize("literal", ["2.0", "2e0", "20E-1"])
+def test_a_whole_number_may_be_written_with_a_fraction(sample: Stage, literal: str) -> None:
+    text = sample_events.body_of(wish(count=77))
+    event = with_body(wish(), json.dumps(text).replace("77", literal))
+    answer = _create(sample, event)
+    assert (answer.status, answer.json["spec"]["count"]) == (202, 2), answer
+
+
+@pytest.mark.parametrize(
+    "literal", ["1.99999999999999999999", "2.00000000000000000001", "2e400", "0.0", "-2.0"]
+)
+def test_a_number_that_only_rounding_makes_whole_is_refused(sample: Stage, literal: str) -> None:
+    text = sample_events.body_of(wish(count=77))
+    answer = _create(sample, with_body(wish(), json.dumps(text).replace("77", literal)))
+    assert answer.status == 400
+    assert answer.json["error_description"].startswith("spec.count")
+
+
 @pytest.mark.parametrize(
     "field",
     [

@@ -31,7 +31,8 @@ BODIES: Final[dict[str, dict[str, Any]]] = {VMS: vm_body(), QUOTES: quote_body()
 
 # What neither a count of GPUs nor a size of a disk may be.
 NUMBERS: Final = (
-    *("0", "-1", "3", "5", "7", "9", "16", "1.5", "1e300", "1e400", "-2147483648", "9223372036854775808"),
+    *("0", "-1", "3", "5", "7", "9", "16", "1.5", f"2.{'0' * 30}1", f"0.{'9' * 30}", "-1.0"),
+    *("1e300", "1e400", "-2147483648", "9223372036854775808"),
     *("9" * 400, "9" * 5_000, "NaN", "Infinity", "-Infinity", '"1"', '"0x1"', '"\u0661"', "true", "[1]"),
 )
 TEXTS: Final = {

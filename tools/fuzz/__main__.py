@@ -27,7 +27,15 @@ from tools.local_stack.temporary import untouched_stack
 if TYPE_CHECKING:
     from tools.local_stack.state import State
 
-QUICK = {"SimulatedReadySeconds": "1", "SimulatedDeleteSeconds": "1", "PollSeconds": "1"}
+QUICK = {
+    "SimulatedReadySeconds": "1",
+    "SimulatedDeleteSeconds": "1",
+    "PollSeconds": "1",
+    "VmNoticeSeconds": "1",
+    "VmReadsPerMinute": "1000000",
+    "VmWritesPerMinute": "1000000",
+}
+"""What makes workflows quick, and lets more requests of one minute through to the API than a customer's."""
 
 
 def main(arguments: list[str] | None = None) -> int:

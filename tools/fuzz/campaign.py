@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -35,13 +36,23 @@ class Effort:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one document. ``failures`` are the fuzzer's own words, a paragraph each."""
+    """What came of one document.
+
+    Args:
+        failures: the fuzzer's own words, a paragraph each.
+        checks: names of the checks that every answer went through.
+        statuses: by operation, how many answers had which status.
+        failed: by operation, how many kinds of failed checks there were.
+    """
 
     document: str
     operations: int
     requests: int
     seconds: float
     failures: tuple[str, ...]
+    checks: tuple[str, ...]
+    statuses: dict[str, dict[str, int]]
+    failed: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
         """With plain keys, for reports."""
@@ -74,14 +85,20 @@ def fuzz(document: Path, url: str, state: State, effort: Effort, folder: Path, v
     if not program.exists():
         raise LaunchError(f"{program} is missing: run `make setup`")
     report = folder / f"{document.stem}.json"
-    report.unlink(missing_ok=True)
+    tally = folder / f"{document.stem}.tally.json"
+    for left_over in (report, tally):
+        left_over.unlink(missing_ok=True)
     tenants.write(state.issuer_key, folder / "tenants.json")
     command = [str(program), "--config-file", str(CONFIGURATION), "run", str(document), "--url", url]
     command += ["--seed", str(effort.seed), "--max-examples", str(effort.examples)]
     command += ["--phases", ",".join(effort.phases), "--report", "json", "--report-json-path", str(report)]
     for identity in sorted(served(document)):
         command += ["--include-operation-id", identity]
-    environment = os.environ | {"FUZZ_TENANTS": str(folder / "tenants.json"), "PYTHONPATH": str(ROOT)}
+    environment = os.environ | {
+        "FUZZ_TENANTS": str(folder / "tenants.json"),
+        "FUZZ_TALLY": str(tally),
+        "PYTHONPATH": str(ROOT),
+    }
     if document in PUBLISHED:
         environment["FUZZ_PUBLISHED"] = "yes"
     with (folder / f"{document.stem}.log").open("w") as log:
@@ -98,11 +115,18 @@ def fuzz(document: Path, url: str, state: State, effort: Effort, folder: Path, v
     words = (folder / f"{document.stem}.log").read_text(encoding="utf-8")
     if not report.exists():
         raise LaunchError(f"the fuzzer ended by itself (exit code {done.returncode}):\n{words[-3000:]}")
-    return _outcome(document, json.loads(report.read_text(encoding="utf-8")), words, done.returncode)
+    told = [json.loads(file.read_text(encoding="utf-8")) for file in (report, tally)]
+    return _outcome(document, told[0], told[1], words, done.returncode)
 
 
-def _outcome(document: Path, report: dict[str, Any], words: str, exit_code: int) -> Outcome:
-    failures = [json.dumps(failure)[:3000] for failure in (*report["failures"], *report["errors"])]
+def _outcome(
+    document: Path, report: dict[str, Any], tally: dict[str, Any], words: str, exit_code: int
+) -> Outcome:
+    problems = (*report["failures"], *report["errors"])
+    failures = [json.dumps(problem)[:3000] for problem in problems]
+    if failures:
+        # The report has only the kinds of failures; the requests and answers stand in the log.
+        failures[0] += words.partition(" FAILURES ")[2].partition(" SUMMARY ")[0][:6000]
     operations = report["operations"]
     if operations["tested"] != len(served(document)):
         failures.append(f"only {operations['tested']} operations were tested: {operations}")
@@ -114,4 +138,7 @@ def _outcome(document: Path, report: dict[str, Any], words: str, exit_code: int)
         requests=report["test_cases"]["generated"],
         seconds=round(report["running_time"], 1),
         failures=tuple(failures),
+        checks=tuple(tally["checks"]),
+        statuses=tally["operations"],
+        failed=dict(Counter(label for problem in problems for label in problem.get("operations", ()))),
     )

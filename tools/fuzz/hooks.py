@@ -7,22 +7,46 @@ reasons listed here.
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
 import re
+from collections import Counter
+from pathlib import Path
 from typing import Any, Final
 
 import schemathesis
+from schemathesis.checks import CHECKS
+
+from tools.fuzz.known import ORGANIZATION, Known
 
 REFUSED: Final = frozenset({400, 422})
 FOUND: Final = 200
 
 UNKNOWABLE: Final = re.compile(
-    r"^(spec\.accelerator, spec\.unit: not offered in the region"
+    r"^("
+    # reservations and capacity claims
+    r"spec\.accelerator, spec\.unit: not offered in the region"
     r"|spec\.count: one claim has at most \d+ units"
     r"|metadata\.tags: .*tag names must be unique"
     r"|resources\.zones\[\d+\]: no such zone"
     r"|resources\.instanceId: resources\.zones\[\d+\] does not have this type"
-    r"|resources\.(instanceId|capacityType): cannot be changed)$"
+    r"|resources\.(instanceId|capacityType): cannot be changed"
+    # VMs: what there is, what is free, and what a VM does at the moment
+    r"|the node (does not exist|has GPUs of another type|has only \d+ GPUs|is out of service)"
+    r"|the node takes no new VMs at the moment"
+    r"|no GPU of the node is free for a VM of \d"
+    r"|the node has no free slice of \d GPUs; the largest that it could give has \d"
+    r"|GPUs of this type are not rented: GET /pricing lists those that are"
+    r"|a VM that is [a-z]+ cannot be (started|stopped)"
+    r"|the VM is still being interrupted"
+    # SSH keys: what the account has; which texts are keys; which characters Unicode calls printable
+    r"|the account has no SSH key(: add one first, or use a password| of this id)"
+    r"|this key is on the account already"
+    r"|the account has 5 SSH keys, which is all it may have"
+    r"|body\.public_key: (must be|this is a private key|an RSA key must) .*"
+    r"|body\.(name|password): must have printable characters only"
+    r")$"
 )
 """Refusals of well-formed requests that no schema foretells: what there is, and what a thing was before."""
 
@@ -31,27 +55,70 @@ LIMITS: Final = re.compile(
     r"|resources\.instanceCount: Input should be less than or equal to \d+"
     r"|resources\.zones: List should have at most \d+ items after validation, not \d+"
     r"|resources\.zones: Value error, zones must be unique"
-    r"|resources\.(instanceId|zones\.\d+): String should have at (least 1 character|most 253 characters))$"
+    r"|resources\.(instanceId|zones\.\d+): String should have at (least 1 character|most 253 characters)"
+    r"|body\.(storage_gb|template_vmid): Input should be (greater|less) than or equal to \d+"
+    r"|query\.(limit|offset|gpu_count): Input should be less than or equal to \d+"
+    r"|(body|query)\.(node|gpu_type|ssh_key_id): String should have at (least 1 character|most 63 characters)"
+    r"|body\.password: String should have at most 256 characters"
+    r"|body\.name: String should have at (least 1 character|most 100 characters)"
+    r")$"
 )
 """Limits that this service has and its own document states, where the published contract names none."""
 
 IS_PUBLISHED: Final = "FUZZ_PUBLISHED"
 """Environment variable: set where the document is a published contract and not the service's own."""
 
+VM_BODIES: Final = frozenset({"/vms", "/ssh-keys", "/reservations/calculate"})
+"""Paths whose requests have bodies of the VM API."""
+
 ENDING: Final = frozenset({"deprovisioning", "STATUS_DELETING", "destroyed"})
 """What a thing may still say of itself after it was deleted."""
 
+REPLACED: Final = "use_after_free"
+"""The one check of the fuzzer that is off, see schemathesis.toml; `stays_deleted` takes its place."""
+
+TALLY: Final = "FUZZ_TALLY"
+"""Environment variable: the file for the statuses of each operation's answers, and the checks' names."""
+
 _deleted: set[str] = set()
+_known = Known()
+_answers: dict[str, Counter[int]] = {}
 
 
 def before_call(_context: Any, case: Any, _arguments: Any) -> None:
-    """Let a well-formed change of a claim name the claim in its path, and each zone stand once."""
-    if not _is_well_formed(case) or not isinstance(case.body, dict):
+    """Let a well-formed request fit together, and most of the time stand for something that there is."""
+    if not _is_well_formed(case):
+        return
+    if not _known.made_up():
+        _name_what_there_is(case)
+    if not isinstance(case.body, dict):
         return
     if "id" in case.body and "claimID" in (case.path_parameters or {}):
         case.body["id"] = case.path_parameters["claimID"]
     if isinstance(resources := case.body.get("resources"), dict) and "zones" in resources:
         resources["zones"] = list(dict.fromkeys(resources["zones"]))
+
+
+def after_call(_context: Any, case: Any, response: Any) -> None:
+    """Count the answer, and remember what was made."""
+    counts = _answers.setdefault(case.operation.label, Counter())
+    counts[response.status_code] += 1
+    if response.status_code // 100 == 2:  # noqa: PLR2004 - a success
+        body = response.json() if response.content else None
+        _known.remember(case.method, case.operation.path, case.path_parameters or {}, body)
+
+
+def _name_what_there_is(case: Any) -> None:
+    path = case.operation.path
+    for name, value in (case.path_parameters or {}).items():
+        # What a link brought is known, and stays.
+        if not _known.is_known(path, str(value)):
+            known = _known.one_of(path, to_end=case.method == "DELETE")
+            case.path_parameters[name] = known or value
+    if "X-Organization-Id" in (case.headers or {}):
+        case.headers["X-Organization-Id"] = ORGANIZATION
+    if isinstance(case.body, dict) and case.operation.path in VM_BODIES:
+        _known.fit(case.body)
 
 
 def refused_for_a_reason(_context: Any, response: Any, case: Any) -> None:
@@ -71,7 +138,7 @@ def refused_for_a_reason(_context: Any, response: Any, case: Any) -> None:
 def stays_deleted(_context: Any, response: Any, case: Any) -> None:
     """What was deleted is gone, or says that it is going.
 
-    Takes the place of the fuzzer's `use_after_free`, which demands 404 at once: a teardown takes its time.
+    Takes the place of the fuzzer's check REPLACED, which demands 404 at once: a teardown takes its time.
 
     Raises:
         AssertionError: it is there as if nothing had been.
@@ -107,6 +174,16 @@ def _status(body: Any) -> Any:
     return body["capacityClaim"]["status"]["status"] if "capacityClaim" in body else body.get("status")
 
 
+def _write_tally() -> None:
+    operations = {label: dict(sorted(counts.items())) for label, counts in sorted(_answers.items())}
+    checks = sorted(set(CHECKS.get_all_names()) - {REPLACED})
+    tally = {"checks": checks, "operations": operations}
+    Path(os.environ[TALLY]).write_text(json.dumps(tally), encoding="utf-8")
+
+
+if TALLY in os.environ:
+    atexit.register(_write_tally)
 schemathesis.hook(before_call)
+schemathesis.hook(after_call)
 schemathesis.check(refused_for_a_reason)
 schemathesis.check(stays_deleted)

@@ -31,13 +31,13 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "name": "offset",
         "in": "query",
         "description": "How many to pass over.",
-        "schema": {"type": "integer", "minimum": 0, "default": 0},
+        "schema": {"type": "integer", "minimum": 0, "maximum": models.OFFSET_MAX, "default": 0},
     },
     "gpuTypeParameter": {
         "name": "gpu_type",
         "in": "query",
         "description": "Only offers of this GPU type.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": models.WORD_LENGTH_MAX},
     },
     "gpuCountParameter": {
         "name": "gpu_count",
@@ -151,6 +151,8 @@ _KEY: Final[Json] = {
     "created_at": "2026-04-28T10:45:45Z",
 }
 _ONE: Final = Answer("The VM.", models.VmRead, example=_VM)
+_NEXT: Final = dict.fromkeys(("get_vm", "start_vm", "stop_vm", "destroy_vm"), ("id", "$response.body#/id"))
+_LATER: Final = {"delete_ssh_key": ("id", "$response.body#/id")}
 _ORGANIZATION: Final = ("vmOrganizationIdHeader",)
 _OF_ONE: Final = ("idParameter", "vmOrganizationIdHeader")
 
@@ -183,7 +185,7 @@ VMS: Final = ApiText(
             parameters=_ORGANIZATION,
             request=models.VmCreate,
             request_example=_REQUEST,
-            answers={201: Answer("VM creation started.", models.VmRead, example=_VM)},
+            answers={201: Answer("VM creation started.", models.VmRead, example=_VM, links=_NEXT)},
             errors=(400, 401, 403, 422, 429, 500),
         ),
         "list_vms": OperationText(
@@ -271,7 +273,7 @@ VMS: Final = ApiText(
             parameters=_ORGANIZATION,
             request=models.SshKeyCreate,
             request_example={"name": "laptop", "public_key": _KEY["public_key"]},
-            answers={201: Answer("The key.", models.SshKeyRead, example=_KEY)},
+            answers={201: Answer("The key.", models.SshKeyRead, example=_KEY, links=_LATER)},
             errors=(400, 401, 403, 422, 429, 500),
         ),
         "list_ssh_keys": OperationText(

@@ -83,6 +83,7 @@ def test_required_fields_are_required(stage: Stage, missing: str) -> None:
         (PASSWORD, {"status": "creating"}),
         (PASSWORD | {"ssh_key_id": "some-key"}, {"status": "creating"}),
         ({"unknown": "ignored"}, {"status": "creating"}),
+        ({"gpu_count": 2.0, "storage_gb": 100.0}, {"gpu_count": 2, "storage_gb": 100}),
     ],
 )
 def test_what_is_right_is_accepted(stage: Stage, changes: dict[str, Any], expected: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gpu_capacity.errors import CapacityError, InvalidRequest
+from gpu_capacity.http.whole_numbers import plainly_written
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,10 +91,17 @@ class Call:
         try:
             return model.model_validate_json(octets)
         except ValidationError as error:
-            problems = error.errors(include_url=False, include_context=False, include_input=False)
-            if any(problem["type"] == "json_invalid" for problem in problems):
-                raise MalformedBody("the request body is not valid JSON") from None
-            raise BodyInvalid([dict(problem) for problem in problems]) from None
+            problems = _problems(error)
+        if any(problem["type"] == "json_invalid" for problem in problems):
+            raise MalformedBody("the request body is not valid JSON")
+        # Only now: most bodies write their numbers plainly, and need not be read twice.
+        plain = plainly_written(octets)
+        if plain != octets:
+            try:
+                return model.model_validate_json(plain)
+            except ValidationError as error:
+                problems = _problems(error)
+        raise BodyInvalid(problems)
 
     def values(self, name: str) -> frozenset[str]:
         """All values of a query parameter."""
@@ -128,3 +136,9 @@ class Call:
             return base64.b64decode(raw, validate=True)
         except ValueError:  # also for what is not ASCII
             raise MalformedBody("the request body is not valid base64") from None
+
+
+def _problems(error: ValidationError) -> list[dict[str, Any]]:
+    """What is wrong and where, without what was sent."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [dict(problem) for problem in found]

@@ -40,23 +40,30 @@ STORAGE_GB_MAX: Final = 65_536
 PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_LENGTH_MAX: Final = 256
 PAGE_MAX: Final = 200
-_OFFSET_MAX: Final = 1_000_000
+OFFSET_MAX: Final = 1_000_000
+WORD_LENGTH_MAX: Final = 63
 _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
 
 
 def _whole(value: object) -> object:
-    """Truth values are no numbers, although Python counts them among these."""
-    if isinstance(value, bool):
+    """Python takes ``True`` and ``1.0`` for 1; but truth is no number, and a double may have been rounded."""
+    if isinstance(value, bool | float):
         raise PydanticCustomError("int_type", "Input should be a valid integer")
     return value
 
 
 Value = TypeVar("Value")
-Word = Annotated[StrictStr, Field(min_length=1, max_length=63)]
+Word = Annotated[StrictStr, Field(min_length=1, max_length=WORD_LENGTH_MAX)]
 GpuCount = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole)]
 Months = Annotated[Literal[1, 3, 6], BeforeValidator(_whole)]
 Storage = Annotated[StrictInt, Field(ge=STORAGE_GB_MIN, le=STORAGE_GB_MAX)]
 Money = Annotated[float, Field(ge=0)]
+
+
+def _only_with(field: str, choice: str, wanted: str) -> dict[str, Any]:
+    """JSON Schema for: ``wanted`` is required if ``field`` is ``choice``, and not allowed otherwise."""
+    chosen = {"properties": {field: {"const": choice}}, "required": [field]}
+    return {"if": chosen, "then": {"required": [wanted]}, "else": {"properties": {wanted: False}}}
 
 
 class VmBody(BaseModel):
@@ -68,7 +75,15 @@ class VmBody(BaseModel):
 class VmCreate(VmBody):
     """Request to rent a VM."""
 
-    model_config = ConfigDict(title="CreateVmRequest")
+    model_config = ConfigDict(
+        title="CreateVmRequest",
+        json_schema_extra={
+            "allOf": [
+                _only_with("rental_type", "reserved", "reservation_months"),
+                _only_with("auth_method", "password", "password"),
+            ]
+        },
+    )
 
     node: Word = Field(description="Node ID (e.g., vm01, vm02)")
     gpu_type: Word = Field(description="GPU type (5090, 4090, 6000pro)")
@@ -228,7 +243,7 @@ class Page(VmBody):
     """Which part of a list."""
 
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 50
-    offset: Annotated[int, Field(ge=0, le=_OFFSET_MAX)] = 0
+    offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
 
 
 class OfferFilter(VmBody):

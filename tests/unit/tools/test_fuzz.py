@@ -1,0 +1,125 @@
+"""What the fuzzer is told of the service, and what is told of the fuzzer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpu_capacity.holders.public_keys import read_public_key
+from gpu_capacity.holders.ssh_keys import NAME_LENGTH_MAX as KEY_NAME_LENGTH_MAX
+from gpu_capacity.http import vm_models
+from gpu_capacity.http.operations import OPERATIONS
+from tools.fuzz import known, tenants
+from tools.fuzz.known import COLLECTIONS, MADE_UP_EVERY, SPARED, Known
+from tools.fuzz.report import by_operation
+from tools.sample_fleet import sample_fleet
+
+KEY_BODY = {"name": "a\x00b" + "c" * 200, "public_key": "no key"}
+
+
+def _vms(count: int) -> Known:
+    book = Known()
+    for number in range(count):
+        book.remember("POST", "/vms", {}, {"id": f"vm {number}"})
+    return book
+
+
+def test_the_nodes_are_those_of_the_sample_fleet() -> None:
+    fleet = sample_fleet()
+    types = {flavor["id"]: flavor["vm"]["gpuType"] for flavor in fleet["flavors"] if "vm" in flavor}
+    pods = [pod for region in fleet["regions"] for pod in region["pods"] if pod["flavorId"] in types]
+    nodes = {
+        (host["name"], types[pod["flavorId"]])
+        for pod in pods
+        for domain in pod["domains"]
+        for host in domain["hosts"]
+    }
+    assert set(known.NODES) == nodes
+
+
+def test_the_words_and_limits_are_those_of_the_service() -> None:
+    assert known.ORGANIZATION == tenants.ORGANIZATION
+    assert known.STORAGE_GB_MAX == vm_models.STORAGE_GB_MAX
+    assert known.PASSWORD_LENGTH_MAX == vm_models.PASSWORD_LENGTH_MAX
+    assert known.NAME_LENGTH_MAX == KEY_NAME_LENGTH_MAX
+    assert {o.path for o in OPERATIONS.values() if o.name.startswith("create_")} == set(COLLECTIONS)
+
+
+def test_a_body_that_fits_is_one_that_the_service_takes() -> None:
+    made_up = {
+        "node": "\x00",
+        "gpu_type": "",
+        "gpu_count": 1,
+        "storage_gb": 10**30,
+        "template_vmid": -1,
+        "auth_method": "password",
+        "password": "\x00" * 300,
+    }
+    Known().fit(made_up)
+    vm_models.VmCreate.model_validate(made_up)
+    assert "ssh_key_id" not in made_up
+
+
+def test_every_key_is_a_new_one_that_the_service_takes() -> None:
+    book, lines = Known(), set()
+    for _ in range(3):
+        body = dict(KEY_BODY)
+        book.fit(body)
+        vm_models.SshKeyCreate.model_validate(body)
+        lines.add(read_public_key(body["public_key"]).line)
+    assert len(lines) == 3
+
+
+def test_an_id_is_one_of_the_same_collection() -> None:
+    book = _vms(3)
+    assert book.one_of("/ssh-keys/{id}") is None
+    assert {book.one_of("/vms/{id}/start") for _ in range(3)} == {"vm 0", "vm 1", "vm 2"}
+    assert book.is_known("/vms/{id}", "vm 0")
+    assert not book.is_known("/ssh-keys/{id}", "vm 0")
+
+
+def test_the_oldest_ends_first_and_some_stay() -> None:
+    book = _vms(SPARED + 1)
+    assert book.one_of("/vms/{id}", to_end=True) == "vm 0"
+    book.remember("DELETE", "/vms/{id}", {"id": "vm 0"}, None)
+    assert book.one_of("/vms/{id}", to_end=True) is None
+    assert {book.one_of("/vms/{vm}") for _ in range(10)} == {f"vm {n + 1}" for n in range(SPARED)}
+
+
+def test_some_requests_keep_what_was_made_up() -> None:
+    book = Known()
+    assert sum(book.made_up() for _ in range(100)) == 100 // MADE_UP_EVERY
+
+
+def _document(statuses: dict[str, dict[str, int]], failed: dict[str, int]) -> dict[str, Any]:
+    return {"statuses": statuses, "failed": failed}
+
+
+@pytest.fixture
+def rows() -> dict[str, list[Any]]:
+    documents = [
+        _document({"GET /vms/{id}": {"200": 1, "404": 2}}, {}),
+        _document({"GET /vms/{vmId}": {"200": 2, "500": 1}}, {"GET /vms/{vmId}": 1}),
+        _document({"POST /api/v2/reservations": {"202": 1, "507": 3}}, {}),
+    ]
+    return {row[1]: row for row in by_operation(documents)}
+
+
+def test_answers_add_up_over_documents_whatever_they_call_a_parameter(rows: dict[str, list[Any]]) -> None:
+    assert rows["`GET /vms/{id}`"] == ["VM rental", "`GET /vms/{id}`", 6, 3, "50%", 2, 0, 1, 1]
+
+
+def test_a_lack_of_capacity_is_no_fault(rows: dict[str, list[Any]]) -> None:
+    assert rows["`POST /api/v2/reservations`"][2:] == [4, 1, "25%", 0, 3, 0, 0]
+
+
+def test_an_operation_that_nobody_called_is_shown(rows: dict[str, list[Any]]) -> None:
+    assert len(rows) == len(OPERATIONS)
+    assert rows["`GET /pricing`"][2:5] == [0, 0, "none sent"]
+    apis = [row[0] for row in rows.values()]
+    assert {api: apis.count(api) for api in apis} == {
+        "reservations": 6,
+        "capacity claims": 6,
+        "VM rental": 12,
+    }

@@ -1,0 +1,118 @@
+"""What there is at the service under test: nodes, and the things that this run has made.
+
+Runs in the fuzzer's environment. A schema calls any text a node and any UUID a VM; if all that is sent were
+made up, most requests would end at "there is no such thing", and what lies behind would not be reached. So
+most well-formed requests get words that stand for something, and some keep what the fuzzer made up.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+from collections import deque
+from typing import Any, Final
+
+# Words of the sample fleet (tools/sample_fleet.py): nodes that are rented in slices, each with its GPU type.
+NODES: Final = (
+    ("vm01", "5090"),
+    ("vm02", "5090"),
+    ("vm03", "5090"),
+    ("vm04", "5090"),
+    ("vm05", "4090"),
+    ("vm06", "4090"),
+    ("vm07", "6000pro"),
+    ("vm08", "6000pro"),
+)
+ORGANIZATION: Final = "f0220000-0000-4000-8000-00000000000a"
+COLLECTIONS: Final = {
+    "/api/v2/reservations": ("metadata", "id"),
+    "/v1alpha1/inference/capacityclaims": ("capacityClaim", "spec", "id"),
+    "/vms": ("id",),
+    "/ssh-keys": ("id",),
+}
+"""Where things are made, and where in the answer to a POST the new one's id stands."""
+
+STORAGE_GB_MAX: Final = 65_536
+NAME_LENGTH_MAX: Final = 100
+PASSWORD_LENGTH_MAX: Final = 256
+TEMPLATE_VMID: Final = 9000
+REMEMBERED_MAX: Final = 12
+SPARED: Final = 2
+"""So many of each kind are not deleted, or nothing would be left to act on."""
+MADE_UP_EVERY: Final = 4
+"""One in so many requests keeps what the fuzzer made up."""
+
+
+class Known:
+    """Ids of this run's things, oldest first. All choices are by turns: the same calls, the same choices."""
+
+    def __init__(self) -> None:
+        self._things: dict[str, deque[str]] = {path: deque(maxlen=REMEMBERED_MAX) for path in COLLECTIONS}
+        self._ended: set[str] = set()
+        self._turns = itertools.count(1)
+        self._keys = itertools.count(1)
+
+    def made_up(self) -> bool:
+        """Whether this request keeps what the fuzzer made up."""
+        return next(self._turns) % MADE_UP_EVERY == 0
+
+    def remember(self, method: str, path: str, parameters: dict[str, Any], body: Any) -> None:
+        """Take note of a success; ``path`` is the one in the document."""
+        collection = collection_of(path)
+        if collection is None:
+            return
+        if method == "POST" and path == collection:
+            identity = body
+            for name in COLLECTIONS[collection]:
+                identity = identity[name]
+            if identity not in self._things[collection]:
+                self._things[collection].append(identity)
+        elif method == "DELETE":
+            self._ended |= {str(value) for value in parameters.values()}
+
+    def is_known(self, path: str, identity: str) -> bool:
+        """Whether this run made it."""
+        return identity in self._things.get(collection_of(path) or "", ())
+
+    def one_of(self, path: str, *, to_end: bool = False) -> str | None:
+        """The id of a thing of the path's collection: by turns, or the oldest if it may end."""
+        things = self._things.get(collection_of(path) or "", deque())
+        there = [identity for identity in things if identity not in self._ended]
+        if to_end:
+            return there[0] if len(there) > SPARED else None
+        choice = there or list(things)
+        return choice[next(self._turns) % len(choice)] if choice else None
+
+    def fit(self, body: dict[str, Any]) -> None:
+        """Make a body of the VM API stand for something: its fields get values that can be meant."""
+        node, gpu_type = NODES[next(self._turns) % len(NODES)]
+        fitting = {
+            "node": node,
+            "gpu_type": gpu_type,
+            "storage_gb": min(body.get("storage_gb", 0), STORAGE_GB_MAX),
+            "template_vmid": TEMPLATE_VMID,
+            "ssh_key_id": self.one_of("/ssh-keys") or body.get("ssh_key_id"),
+            "password": _printable(body.get("password", ""))[:PASSWORD_LENGTH_MAX],
+            "name": _printable(body.get("name", ""))[:NAME_LENGTH_MAX] or "laptop",
+            "public_key": self._public_key(),
+        }
+        body.update({field: value for field, value in fitting.items() if field in body})
+
+    def _public_key(self) -> str:
+        """An Ed25519 public key that no account has yet; nobody has the private one."""
+        point = hashlib.sha256(f"key {next(self._keys)}".encode()).digest()
+        octets = b"".join(len(part).to_bytes(4, "big") + part for part in (b"ssh-ed25519", point))
+        return f"ssh-ed25519 {base64.b64encode(octets).decode()} fuzzed"
+
+
+def _printable(text: str) -> str:
+    return "".join(character if character.isprintable() else "x" for character in text)
+
+
+def collection_of(path: str) -> str | None:
+    """The collection that a path of the document is, or is something in."""
+    for collection in COLLECTIONS:
+        if path == collection or path.startswith(collection + "/{"):
+            return collection
+    return None

@@ -18,6 +18,7 @@ from proof.results import ROOT
 from proof.simulation import digest, simulate
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from proof.turns import Crew
@@ -41,10 +42,13 @@ def test_different_seeds_make_different_histories(crew: Crew) -> None:
 
 
 def test_a_schedule_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
-    played: list[tuple[str, tuple[int, ...]]] = []
-    monkeypatch.setattr(
-        Block, "play", lambda self, schedule, _: played.append((self.title, schedule)) or ["x"]
-    )
+    played: list[tuple[str, Sequence[int]]] = []
+
+    def note(block: Block, schedule: Sequence[int], _crew: Crew) -> list[str]:
+        played.append((block.title, schedule))
+        return ["x"]
+
+    monkeypatch.setattr(Block, "play", note)
     block = PAIRS[1]
     schedule = next(iter(block.schedules()))
 
@@ -53,10 +57,13 @@ def test_a_schedule_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest
 
 
 def test_a_crash_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
-    played: list[dict[int, Mode]] = []
-    monkeypatch.setattr(
-        proof.replay, "play", lambda _, __, strikes: played.append(strikes) or Ending(("x",), ())
-    )
+    played: list[Mapping[int, Mode]] = []
+
+    def note(_name: str, _crew: Crew, strikes: Mapping[int, Mode]) -> Ending:
+        played.append(strikes)
+        return Ending(("x",), ())
+
+    monkeypatch.setattr(proof.replay, "play", note)
     strikes = {2: Mode.UNACKNOWLEDGED, 7: Mode.TWICE}
 
     assert replay(spell("waiting claim", strikes), crew) == ["x"]

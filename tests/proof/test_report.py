@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from proof import full, report, results, sections
+from proof import full, interleavings, report, results, sections
 from proof.campaign import Sum, Workers, schedule_tasks, seed_tasks
 from proof.faults import Kind
 from proof.interleavings import ALL_TRIPLES, LONG_TRIPLES, PAIRS, TRIPLES
@@ -147,9 +147,9 @@ def test_a_block_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(full, "save", lambda name, section: save(name, section, tmp_path))
     monkeypatch.setattr(full, "schedule_tasks", lambda _: iter(tasks))
     monkeypatch.setattr(report, "write", lambda: None)
-    monkeypatch.setattr(full.interleavings, "PAIRS", (block,))
-    monkeypatch.setattr(full.interleavings, "ALL_TRIPLES", ())
-    monkeypatch.setattr(full.interleavings, "LONG_TRIPLES", ())
+    monkeypatch.setattr(interleavings, "PAIRS", (block,))
+    monkeypatch.setattr(interleavings, "ALL_TRIPLES", ())
+    monkeypatch.setattr(interleavings, "LONG_TRIPLES", ())
 
     done = []
     for answers in ([False, False, True], [False] * 4):

@@ -105,8 +105,7 @@ def test_a_held_host_stays_where_it_is_held_and_is_for_sale_nowhere(
     assert MOVED in withheld[place[0]]
     assert rack_of(fleet(1), place)["hosts"][0]["id"] in withheld["r1"]
     assert world.telemetry.metrics["HostsWithheld"] == 2
-    told = {h for _, details in world.telemetry.warnings for h in details["hosts_withheld"]}
-    assert MOVED in told
+    assert any(MOVED in str(details["hosts_withheld"]) for _, details in world.telemetry.warnings)
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.holders.public_keys import read_public_key
 from gpu_capacity.holders.ssh_keys import NAME_LENGTH_MAX as KEY_NAME_LENGTH_MAX
 from gpu_capacity.http import vm_models
 from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.public_keys import read_public_key
 from tools.fuzz import known, tenants
 from tools.fuzz.known import COLLECTIONS, MADE_UP_EVERY, SPARED, Known
 from tools.fuzz.report import by_operation

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from proof.temper import Temper
     from proof.turns import Actor, Crew
 
+PRICES: Final = price_list(Variables({}))
 SKEW_SECONDS_MAX: Final = 20
 DELIVERIES_MAX: Final = 3
 """How often the platform tries an asynchronous invocation."""
@@ -72,7 +73,7 @@ class Environment:
             vm_provider=VmProvider(
                 SimulatedVms(database, SERVERS, cloud.clock, cloud.pause, behaviour), cloud
             ),
-            prices=price_list(Variables({})),
+            prices=PRICES,
             claims=ClaimStore(database, HOLDERS, cloud.pause),
             provider=Provider(region, cloud),
             workflows=Workflows(cloud),

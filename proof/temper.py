@@ -17,6 +17,10 @@ SHAPES: Final[tuple[Shape, ...]] = (
     {LONDON: {"lon1": 2, "lon2": 2, "lon3": 2}, CHICAGO: {"chi1": 2}},
     {LONDON: {"lon1": 6}, CHICAGO: {"chi1": 1}},
 )
+SMALL_SHAPES: Final[tuple[Shape, ...]] = (
+    {LONDON: {"lon1": 3}, CHICAGO: {"chi1": 1}},
+    {LONDON: {"lon1": 2, "lon2": 2}},
+)
 NODES: Final[tuple[Shape, ...]] = (
     {LONDON: {"lon9": 1}},
     {LONDON: {"lon9": 2}},
@@ -68,15 +72,19 @@ class Temper:
 
 
 def draw_temper(draw: Random) -> Temper:
-    """The kind of a run: two of three are hot, with everybody at everybody's throat."""
-    hot = draw.random() < 0.67
+    """The kind of a run: two of three are hot, with everybody at everybody's throat.
+
+    Three of four are small besides: most mistakes show between two or three clients over a few domains, and for
+    one large run several small ones can be tried.
+    """
+    hot, small = draw.random() < 0.67, draw.random() < 0.75
     return Temper(
-        shape=draw.choice(SHAPES),
+        shape=draw.choice(SMALL_SHAPES if small else SHAPES),
         nodes=draw.choice(NODES),
         share=draw.choice((0.0, 0.04, 0.08, 0.15, 0.25)),
         stickiness=draw.choice((0.0, 0.5, 0.9)),
-        clients=draw.randrange(2, 7),
-        operations=draw.randrange(3, 11),
+        clients=draw.randrange(2, 4) if small else draw.randrange(2, 7),
+        operations=draw.randrange(3, 6) if small else draw.randrange(3, 11),
         focus=draw.random(),
         thinking_ms=draw.choice(((0,), (0, 0, 40, 200), (0, 300, 3_000))) if hot else (0, 500, 4_000, 15_000),
         chaos_ms=30_000 if hot else 200_000,

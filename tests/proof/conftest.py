@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotations of fixtures
 
 import pytest
 
+from proof.campaign import stay_on
 from proof.turns import Crew
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +16,15 @@ def crew() -> Iterator[Crew]:
     found = Crew()
     yield found
     found.dismiss()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _on_one_processor() -> Iterator[None]:
+    """Each process of the tests on one of its own, as in ``make prove``."""
+    if not hasattr(os, "sched_getaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    stay_on(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
+    yield
+    os.sched_setaffinity(0, before)

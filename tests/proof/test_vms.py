@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from proof.turns import Crew
 
+SEED = 4
+"""One in which clients of all APIs are at the same nodes and racks."""
+
 NOBODY = {"L": [{"S": "organization"}, {"S": "nobody"}]}
 
 
@@ -145,12 +148,11 @@ def test_a_story_goes_as_it_says(name: str, crew: Crew) -> None:
 
 def test_no_bug_outlives_its_planting(crew: Crew) -> None:
     """Each stops in the middle of a run, where calls of the product are under way."""
-    seeds = (1, 4)
-    before = [simulate(seed, crew, history=True).history for seed in seeds]
+    before = simulate(SEED, crew, history=True).history
     for bug in BUGS:
-        detect(bug, crew, seeds)
+        detect(bug, crew, (SEED,))
 
-        assert [simulate(seed, crew, history=True).history for seed in seeds] == before, bug.name
+    assert simulate(SEED, crew, history=True).history == before
 
 
 _LEAVE_A_TRACE = """

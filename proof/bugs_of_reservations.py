@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
-from unittest.mock import patch
 
 from gpu_capacity.adapters import simulated_region
 from gpu_capacity.dynamodb.database import Committed
@@ -36,12 +35,13 @@ def _check_then_act(patches: Patches) -> None:
             wanted = {f"d{position}" for position in reservation.placement.positions}
             if wanted & item.keys() or item.get("v") != version:
                 return DomainsTaken(item)
-            with patch.object(ReservationWrites, "_claim", under(lambda _: "")(ReservationWrites._claim)):
-                return accept(self, reservation, version, quota)
+            return accept(self, reservation, version, quota)
 
         return checked
 
     patches.wrap(ReservationStore, "accept", wrapper)
+    # Not for the time of one call: others go on meanwhile, and would leave each other's patch behind.
+    patches.wrap(ReservationWrites, "_claim", under(lambda _: ""))
 
 
 def _put_over_a_record(patches: Patches) -> None:

@@ -93,7 +93,13 @@ class VmRules:
             changed.append((self.rentals.get(key), rental := _rental(key, after)))
             self.rentals[key] = rental
         for before, after_ in changed:
-            for problem in (*_holding(after_), *self._marks(after_), *self._at_rest(before, after_)):
+            left_over = self._left_over(before) if before else ()
+            for problem in (
+                *_holding(after_),
+                *self._marks(after_),
+                *left_over,
+                *self._at_rest(before, after_),
+            ):
                 self._tell(f"{after_.key} ({after_.status}): {problem}")
 
     def note_server(self, owner: str, after: Item | None) -> None:
@@ -129,6 +135,16 @@ class VmRules:
             heir = self.rentals.get(vm.preempted_by)
             if heir is None or vm.key not in heir.waits_for:
                 yield f"was told to leave for {vm.preempted_by}, which does not wait for it"
+
+    def _left_over(self, before: Rental) -> Iterator[str]:
+        """Whoever was named before and still names it, though it does not name them any more."""
+        vm = self.rentals[before.key]
+        for key in before.waits_for - vm.waits_for:
+            if self.rentals[key].preempted_by == vm.key:
+                yield f"does not wait for {key} any more, which is still told to leave for it"
+        heir = before.preempted_by
+        if heir is not None and vm.preempted_by != heir and vm.key in self.rentals[heir].waits_for:
+            yield f"need not leave for {heir} any more, which still waits for it"
 
     def _at_rest(self, before: Rental | None, vm: Rental) -> Iterator[str]:
         servers = [server for server in self.living() if server.identity == vm.identity]

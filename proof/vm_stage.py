@@ -49,7 +49,8 @@ CLAIM_IDS: Final = tuple(f"0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6e1{number}" for numb
 @cache
 def prepared_nodes() -> Stage:
     """The stage as the module tells."""
-    cloud = Cloud(0, Crew(), replace(CALM_TEMPER, nodes=NODES), still=True)
+    # Not the seed of the runs: their first VMs would have the ids of these.
+    cloud = Cloud(1, Crew(), replace(CALM_TEMPER, nodes=NODES), still=True)
     began = cloud.clock.now()
     fleet = Fleet({LONDON: {}}, NODES)
     cloud.synchronize(fleet.publish())
@@ -98,8 +99,12 @@ def _step(scene: Scene, name: str, holder: str) -> None:
 
 
 def _destroys(scene: Scene, holder: str) -> None:
-    """A customer destroys a VM, and its workflow takes the server away and gives the GPUs back."""
     Vms(NODES).end(scene.who, scene.holders[holder])
+
+
+def _leaves(scene: Scene, holder: str) -> None:
+    """A customer destroys a VM, and its workflow takes the server away and gives the GPUs back."""
+    _destroys(scene, holder)
     _step(scene, "sweep_vm_server", holder)
     scene.cloud.clock.advance(5)
     _step(scene, "settle_vm_stop", holder)
@@ -137,19 +142,29 @@ def preempt(scene: Scene, _number: int) -> None:
     _step(scene, "begin_vm_start", "newcomer")
 
 
-def destroy_vm(scene: Scene, _number: int) -> None:
-    """The VM that has a node whole is destroyed."""
-    _destroys(scene, "leaving")
+def vm_leaves(scene: Scene, _number: int) -> None:
+    """The VM that has a node whole is destroyed, and gives it back."""
+    _leaves(scene, "leaving")
 
 
 def destroy_guest(scene: Scene, _number: int) -> None:
-    """The guest is destroyed."""
+    """A customer destroys the guest."""
     _destroys(scene, "guest")
 
 
+def guest_leaves(scene: Scene, _number: int) -> None:
+    """The same, and it gives its GPUs back."""
+    _leaves(scene, "guest")
+
+
 def destroy_newcomer(scene: Scene, _number: int) -> None:
-    """The VM that the guest has to leave for is destroyed."""
+    """A customer destroys the VM that the guest has to leave for."""
     _destroys(scene, "newcomer")
+
+
+def newcomer_leaves(scene: Scene, _number: int) -> None:
+    """The same, and it gives back what it had at once."""
+    _leaves(scene, "newcomer")
 
 
 def sync_nodes(scene: Scene, number: int) -> None:
@@ -163,24 +178,28 @@ OPERATIONS: Final[dict[str, Start]] = {
     "reserve node": reserve_node,
     "claim node": claim_node,
     "preempt": preempt,
-    "destroy VM": destroy_vm,
+    "VM leaves": vm_leaves,
     "destroy guest": destroy_guest,
+    "guest leaves": guest_leaves,
     "destroy newcomer": destroy_newcomer,
+    "newcomer leaves": newcomer_leaves,
     "sync nodes": sync_nodes,
 }
 PAIRS: Final = (
     ("rent", "rent"),
     ("rent", "reserve node"),
     ("rent", "claim node"),
-    ("destroy VM", "rent full"),
+    ("VM leaves", "rent full"),
     ("preempt", "destroy guest"),
     ("preempt", "destroy newcomer"),
-    ("destroy guest", "destroy newcomer"),
+    ("preempt", "guest leaves"),
+    ("guest leaves", "destroy newcomer"),
     ("preempt", "preempt"),
     ("sync nodes", "rent"),
 )
 TRIPLES: Final = (
     ("rent", "reserve node", "claim node"),
     ("preempt", "destroy guest", "destroy newcomer"),
+    ("preempt", "guest leaves", "newcomer leaves"),
     ("sync nodes", "rent", "reserve node"),
 )

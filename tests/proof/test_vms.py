@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proof import vm_stories
+from proof.bugs import BUGS
 from proof.crashes import Story
 from proof.ledger import Ledger
 from proof.results import ROOT
+from proof.sensitivity import detect
 from proof.simulation import digest, simulate
 from proof.vm_stage import prepared_nodes
 from tests.support.world import HOLDERS, SERVERS
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proof.turns import Crew
+
+SEED = 4
+"""One in which clients of all APIs are at the same nodes and racks."""
 
 NOBODY = {"L": [{"S": "organization"}, {"S": "nobody"}]}
 
@@ -68,6 +73,14 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Bench], object], str]] = {
     "not told any more": (
         lambda b: b.change("newcomer", wants={"N": "0"}),
         "wants 0x0 and waits for",
+    ),
+    "waited for by one that goes on": (
+        lambda b: b.change("guest", preempted_by=None),
+        "which still waits for it",
+    ),
+    "told to leave for one that does not wait": (
+        lambda b: b.change("newcomer", wants={"N": "0"}, waits_for=None, failure={"S": "late"}),
+        "which is still told to leave for it",
     ),
     "at rest with a server": (
         lambda b: b.change("leaving", status={"S": "destroyed"}, gpus={"N": "0"}),
@@ -131,6 +144,15 @@ def test_a_story_goes_as_it_says(name: str, crew: Crew) -> None:
 
     assert story.violations == []
     assert next(iter(seen.values())) == [*STATUSES[name], "destroyed"]
+
+
+def test_no_bug_outlives_its_planting(crew: Crew) -> None:
+    """Each stops in the middle of a run, where calls of the product are under way."""
+    before = simulate(SEED, crew, history=True).history
+    for bug in BUGS:
+        detect(bug, crew, (SEED,))
+
+    assert simulate(SEED, crew, history=True).history == before
 
 
 _LEAVE_A_TRACE = """

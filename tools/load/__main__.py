@@ -127,18 +127,22 @@ def _warm_up(customers: Sequence[Customer]) -> float:
     """
     began = time.monotonic()
     for together in range(1, len(customers) + 1):
-        until = time.monotonic() + WARM_UP_SECONDS
-        everybody(customers[:together], lambda customer, until=until: customer.come_and_go(until))
+        _come_and_go(customers[:together], WARM_UP_SECONDS)
     leave(customers)
     return time.monotonic() - began
+
+
+def _come_and_go(customers: Sequence[Customer], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    everybody(customers, lambda customer: customer.come_and_go(until))
 
 
 def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
     """Let them come and go for that long; what they saw."""
     for customer in customers:
         customer.client.calls.clear()
-    before, until = Machine.now(), time.monotonic() + seconds
-    everybody(customers, lambda customer: customer.come_and_go(until))
+    before = Machine.now()
+    _come_and_go(customers, seconds)
     after = Machine.now()
     calls = [call for customer in customers for call in customer.client.calls]
     return {

@@ -113,7 +113,7 @@ def fuzz(document: Path, url: str, state: State, effort: Effort, folder: Path, v
             check=False,
         )
     words = (folder / f"{document.stem}.log").read_text(encoding="utf-8")
-    if not report.exists():
+    if not all(file.exists() and file.stat().st_size for file in (report, tally)):
         raise LaunchError(f"the fuzzer ended by itself (exit code {done.returncode}):\n{words[-3000:]}")
     told = [json.loads(file.read_text(encoding="utf-8")) for file in (report, tally)]
     return _outcome(document, told[0], told[1], words, done.returncode)

@@ -74,8 +74,8 @@ class Temper:
 def draw_temper(draw: Random) -> Temper:
     """The kind of a run: two of three are hot, with everybody at everybody's throat.
 
-    Three of four are small besides: most mistakes show between two or three clients over a few domains, and for
-    one large run several small ones can be tried.
+    Three of four are small besides: most mistakes show between two or three clients over a few domains, and
+    for one large run several small ones can be tried.
     """
     hot, small = draw.random() < 0.67, draw.random() < 0.75
     return Temper(

@@ -103,8 +103,8 @@ def schedule_tasks(block: interleavings.Block, size: int = SCHEDULES_A_TASK) -> 
 def stay_on(place: int) -> None:
     """Keep this process on one processor, where the system can.
 
-    Only one thread of a run goes on at a time: to hand over within a processor takes a fraction of the time that
-    it takes to wake up another one.
+    Only one thread of a run goes on at a time: to hand over within a processor takes a fraction of the time
+    that it takes to wake up another one.
     """
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))

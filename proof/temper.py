@@ -74,14 +74,14 @@ class Temper:
 def draw_temper(draw: Random) -> Temper:
     """The kind of a run: two of three are hot, with everybody at everybody's throat.
 
-    Three of four are small besides: most mistakes show between two or three clients over a few domains, and
+    Half of them are small: most mistakes show between two or three clients over a few domains, and
     for one large run several small ones can be tried.
     """
-    hot, small = draw.random() < 0.67, draw.random() < 0.75
+    hot, small = draw.random() < 0.67, draw.random() < 0.5
     return Temper(
         shape=draw.choice(SMALL_SHAPES if small else SHAPES),
         nodes=draw.choice(NODES),
-        share=draw.choice((0.0, 0.04, 0.08, 0.15, 0.25)),
+        share=draw.choice((0.0, 0.1, 0.18, 0.26, 0.35)),
         stickiness=draw.choice((0.0, 0.5, 0.9)),
         clients=draw.randrange(2, 4) if small else draw.randrange(2, 7),
         operations=draw.randrange(3, 6) if small else draw.randrange(3, 11),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.reservation import Quota, Reservation
     from gpu_capacity.placement.snapshot import Snapshot
+    from gpu_capacity.ports import Clock
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Pod
 
@@ -72,8 +73,10 @@ class RecordApart(ReservationStore):
     a sweep has to find them.
     """
 
-    def __init__(self, database: Database, writes: ReservationWrites, pause: SimulatedPause) -> None:
-        super().__init__(database, writes.inventory_table, writes.holders_table, pause)
+    def __init__(
+        self, database: Database, writes: ReservationWrites, pause: SimulatedPause, clock: Clock
+    ) -> None:
+        super().__init__(database, writes.inventory_table, writes.holders_table, pause, clock)
         self._own_database = database
         self._own_writes = writes
 
@@ -90,14 +93,22 @@ class RecordApart(ReservationStore):
 
 @dataclass
 class Tally:
-    """What became of claims that ended within ``seconds`` after warming up; latencies in seconds."""
+    """What became of the claims that began within ``seconds`` after warming up; latencies in seconds.
+
+    All of them are followed to their end, however long that takes, while the others go on claiming: what
+    was slow is in, and met the same crowd to the end.
+    """
 
     seconds: float
     latencies: list[float] = field(default_factory=list)
     attempts: int = 0
     given_up: int = 0
     accepted_in_all: int = 0
-    """Accepted ones while warming up included, for comparison with what was consumed in all."""
+    """Accepted ones before and after included, for comparison with what was consumed in all."""
+    sent_in_all: int = 0
+    """Claims sent, likewise, refused ones and conflicts included."""
+    under_way: int = 0
+    """Claims that began in time and have not ended yet; 0 when the run is over."""
 
     @property
     def accepted_per_second(self) -> float:
@@ -119,6 +130,8 @@ class Tally:
 class Crowd:
     """``claimants`` over ``pods``; each claims without a pause and holds the last ``held`` of its claims.
 
+    They warm up, claims are noted that begin in the ``seconds`` after that, and go on until these have ended.
+
     ``occupied`` is the share of the racks that others own all the time, in runs of 1, 2 and 4.
     """
 
@@ -126,16 +139,16 @@ class Crowd:
     pods: int
     transaction: bool
     seconds: float
-    warm_up_seconds: float = 0.1
+    warm_up_seconds: float = 0.3
     seed: int = 0
     sizes: tuple[int, ...] = SIZES
     held: int = HELD_PER_CLAIMANT
     occupied: float = 0.0
 
     def run(self) -> tuple[Tally, SimulatedService]:
-        """For the time given, and until what is under way has ended."""
+        """For the time given, and until what began in it has ended."""
         hardware = tuple(pod(f"pod{n:03}", RACKS_PER_POD, hosts=1) for n in range(self.pods))
-        world = World(pods=hardware)
+        world = World(pods=hardware, trusting=True)
         if self.occupied:
             _occupy(world, self.occupied)
         empty = world.services.inventory.fresh_snapshot(REGION, GB300.id)
@@ -193,10 +206,14 @@ class _Claimant:
     def work(self) -> None:
         """Claim, and give the oldest back when there are too many; the release runs beside the next claim."""
         until = self._crowd.warm_up_seconds + self._crowd.seconds
-        while self._simulation.now < until:
+        while self._simulation.now < until or self._tally.under_way:
             began, sent = self._simulation.now, self._counting.claims_sent
+            noted = self._crowd.warm_up_seconds <= began < until
+            self._tally.under_way += noted
             reservation = self._claim(self._chance.choice(self._crowd.sizes))
-            if self._crowd.warm_up_seconds <= self._simulation.now < until:
+            self._tally.under_way -= noted
+            self._tally.sent_in_all += self._counting.claims_sent - sent
+            if noted:
                 self._note(began, sent, reservation)
             if reservation is not None:
                 self._tally.accepted_in_all += 1
@@ -235,9 +252,9 @@ class _Claimant:
         inventory.hardware_of = {p.id: p for p in hardware}
         inventory.start_from(REGION, GB300.id, empty)
         store = (
-            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause)
+            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause, world.clock)
             if self._crowd.transaction
-            else RecordApart(self._database, self._writes, self._pause)
+            else RecordApart(self._database, self._writes, self._pause, world.clock)
         )
         return replace(world.environment(), inventory=inventory, reservations=store, pause=self._pause)
 

@@ -54,7 +54,7 @@ def encode_value(value: Any) -> AttributeValue:
 def decode(item: Item) -> dict[str, Any]:
     """An item to plain values. Numbers are ``Decimal``, binaries ``bytes``."""
     return {
-        # A claimed domain is a binary, and a region has thousands of them: the library takes 20 times as long.
+        # A claimed domain is a binary, and a region has thousands: the library takes many times longer.
         name: bytes(value["B"]) if "B" in value else _deserializer.deserialize(value)
         for name, value in item.items()
     }

@@ -80,7 +80,8 @@ def measure(options: Options) -> Section:
     rounds = options.sized(300, 5)
     rows = []
     for name, (pods, units) in REGIONS.items():
-        placed, explained = [], []
+        placed: list[float] = []
+        explained: list[float] = []
         for load in LOADS:
             line = region(pods, units, load)
             decided = []

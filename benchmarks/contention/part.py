@@ -57,9 +57,9 @@ def measure(options: Options) -> Section:
             crowd = Crowd(claimants, pods, transaction, seconds, options.sized(WARM_UP_SECONDS, 0.05))
             found[claimants, pods, transaction] = run_with_seeds(crowd, seeds)
     section.table(HEAD, [_row(crowd, runs) for crowd, runs in found.items()])
-    for crowd, anchor in ANCHORS.items():
-        if anchor is not None and (*crowd, False) in found:
-            _against(section, crowd, found[*crowd, False], anchor)
+    for of, anchor in ANCHORS.items():
+        if anchor is not None and (*of, False) in found:
+            _against(section, of, found[*of, False], anchor)
     _price_of_the_transaction(section, found)
     _plot(section, found, options)
     return section

@@ -11,7 +11,7 @@ from benchmarks.plots import Plot, Series
 from benchmarks.report import Section
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.line import Line, PodBits
-from gpu_capacity.placement.model import Request
+from gpu_capacity.placement.model import Placement, Request
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
 from gpu_capacity.topology.model import DomainShape, PodShape
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 REGIONS: Final = {"20 × 72": (20, 72), "1 × 16,384": (1, 16_384), "1,250 × 8": (1250, 8)}
 LOADS: Final = (0.0, 0.5, 0.9)
 MICROSECONDS_MAX: Final = 50.0
-ANCHORED: Final = ("20 × 72", "1 × 16,384")
 SIZES: Final = (1, 2, 8)
 BATCH: Final = 10
 CLAIMED_MEAN_MIN: Final = 4
@@ -81,28 +80,33 @@ def measure(options: Options) -> Section:
     rounds = options.sized(300, 5)
     rows = []
     for name, (pods, units) in REGIONS.items():
-        worst = 0.0
+        placed: list[float] = []
+        explained: list[float] = []
         for load in LOADS:
             line = region(pods, units, load)
-            decided = [
-                microseconds(line, count, attempt=attempt, rounds=rounds)
-                for count in SIZES
-                for attempt in (0, 1)
-            ]
+            decided = []
+            for count in SIZES:
+                found = isinstance(place(line, Request(count, 0, 0)), Placement)
+                times = [microseconds(line, count, attempt=attempt, rounds=rounds) for attempt in (0, 1)]
+                decided += times
+                (placed if found else explained).extend(times)
             refused = microseconds(line, units + 1, attempt=0, rounds=rounds)
-            worst = max(worst, *decided)
+            explained.append(refused)
             rows.append((name, f"{load:.0%}", *(f"{value:.1f}" for value in (*decided, refused))))
-        anchored = name in ANCHORED
+        worst = max(placed)
         section.figure(
-            f"slowest median decision over {name}",
+            f"slowest median choice over {name}",
             f"{worst:.0f} µs",
-            f"{MICROSECONDS_MAX:.0f} µs" if anchored else "—",
-            met=worst <= MICROSECONDS_MAX if anchored else None,
+            f"{MICROSECONDS_MAX:.0f} µs",
+            met=worst <= MICROSECONDS_MAX,
         )
+        section.figure(f"slowest median refusal over {name}", f"{max(explained):.0f} µs")
     section.text(
         "Median µs of `place`, claimed and free racks in runs of random lengths. *Retry* is the choice "
         "after a lost race, which looks at more runs. *Refused* asks for more than a pod has, and takes the "
-        "explanation, as does any N that no run is long enough for."
+        "explanation, as does any N that no run is long enough for. Refusals have no anchor: one counts, pod "
+        "by pod, what is claimed, incomplete, cordoned or too short, so it grows with the number of pods; it "
+        "is only given after a strongly consistent read of all of them, which takes milliseconds."
     )
     tries = [f"N={n}, {word}" for n in SIZES for word in ("first", "retry")]
     section.table(("pods × domains", "claimed", *tries, "refused"), rows)

@@ -11,8 +11,9 @@ from benchmarks.contention.service import SimulatedService
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.adapters.system import _PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
+from gpu_capacity.dynamodb.inventory_items import decode_claims
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import Accepted, AcceptOutcome, DomainsTaken, ReservationStore
 from gpu_capacity.dynamodb.reservation_writes import POD, ReservationWrites
@@ -21,10 +22,13 @@ from gpu_capacity.services.create_reservation import create_reservation
 from tests.support.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from gpu_capacity.dynamodb.client import DynamoDBClient, Item
+    from gpu_capacity.dynamodb.inventory_items import PodClaims
     from gpu_capacity.holders.reservation import Quota, Reservation
     from gpu_capacity.placement.snapshot import Snapshot
+    from gpu_capacity.ports import Clock
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Pod
 
@@ -50,10 +54,41 @@ class SimulatedPause:
         self.simulation.sleep(self._chance.uniform(0, bound))
 
 
+class SharedDecoding(Database):
+    """Decodes what queries answer once for all claimants: it takes processor time, but no virtual time.
+
+    The simulated tables answer the stored items themselves, each of which is another object after a write.
+    """
+
+    def __init__(self, client: DynamoDBClient, known: dict[str, tuple[Item, dict[str, Any]]]) -> None:
+        super().__init__(client)
+        self._known = known
+
+    def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
+        answer = self._send("query", **request)
+        assert "LastEvaluatedKey" not in answer, "a region of one page"
+        for item in answer["Items"]:
+            place = item["pk"]["S"] + item["sk"]["S"]
+            known = self._known.get(place)
+            if known is None or known[0] is not item:
+                self._known[place] = known = (item, decode(item))
+            yield known[1]
+
+
 class WarmInventory(InventoryStore):
     """Knows the hardware of every pod already: names of hosts are not what is measured here."""
 
     hardware_of: Mapping[str, Pod]
+    known: dict[str, tuple[dict[str, Any], PodClaims]]
+    """What claims items say, by pod, with the item: shared by all claimants, as decoding is."""
+
+    def _claims(self, region_id: str, flavor_id: str) -> Iterator[PodClaims]:
+        partition = keys.claims_partition(region_id, flavor_id)
+        for item in self._database.query(self._table, partition, keys.POD_PREFIX):
+            known = self.known.get(item["sk"])
+            if known is None or known[0] is not item:
+                self.known[item["sk"]] = known = (item, decode_claims(item))
+            yield known[1]
 
     def start_from(self, region_id: str, flavor_id: str, snapshot: Snapshot) -> None:
         """Begin with a snapshot that somebody else has read."""
@@ -72,8 +107,10 @@ class RecordApart(ReservationStore):
     a sweep has to find them.
     """
 
-    def __init__(self, database: Database, writes: ReservationWrites, pause: SimulatedPause) -> None:
-        super().__init__(database, writes.inventory_table, writes.holders_table, pause)
+    def __init__(
+        self, database: Database, writes: ReservationWrites, pause: SimulatedPause, clock: Clock
+    ) -> None:
+        super().__init__(database, writes.inventory_table, writes.holders_table, pause, clock)
         self._own_database = database
         self._own_writes = writes
 
@@ -90,14 +127,22 @@ class RecordApart(ReservationStore):
 
 @dataclass
 class Tally:
-    """What became of claims that ended within ``seconds`` after warming up; latencies in seconds."""
+    """What became of the claims that began within ``seconds`` after warming up; latencies in seconds.
+
+    All of them are followed to their end, however long that takes, while the others go on claiming: what
+    was slow is in, and met the same crowd to the end.
+    """
 
     seconds: float
     latencies: list[float] = field(default_factory=list)
     attempts: int = 0
     given_up: int = 0
     accepted_in_all: int = 0
-    """Accepted ones while warming up included, for comparison with what was consumed in all."""
+    """Accepted ones before and after included, for comparison with what was consumed in all."""
+    sent_in_all: int = 0
+    """Claims sent, likewise, refused ones and conflicts included."""
+    under_way: int = 0
+    """Claims that began in time and have not ended yet; 0 when the run is over."""
 
     @property
     def accepted_per_second(self) -> float:
@@ -119,6 +164,8 @@ class Tally:
 class Crowd:
     """``claimants`` over ``pods``; each claims without a pause and holds the last ``held`` of its claims.
 
+    They warm up, claims are noted that begin in the ``seconds`` after that, and go on until these have ended.
+
     ``occupied`` is the share of the racks that others own all the time, in runs of 1, 2 and 4.
     """
 
@@ -126,24 +173,24 @@ class Crowd:
     pods: int
     transaction: bool
     seconds: float
-    warm_up_seconds: float = 0.1
+    warm_up_seconds: float = 0.3
     seed: int = 0
     sizes: tuple[int, ...] = SIZES
     held: int = HELD_PER_CLAIMANT
     occupied: float = 0.0
 
     def run(self) -> tuple[Tally, SimulatedService]:
-        """For the time given, and until what is under way has ended."""
+        """For the time given, and until what began in it has ended."""
         hardware = tuple(pod(f"pod{n:03}", RACKS_PER_POD, hosts=1) for n in range(self.pods))
-        world = World(pods=hardware)
+        world = World(pods=hardware, trusting=True)
         if self.occupied:
             _occupy(world, self.occupied)
         empty = world.services.inventory.fresh_snapshot(REGION, GB300.id)
         simulation = Simulation()
         service = SimulatedService(simulation, world.db, self.seed)
-        tally = Tally(self.seconds)
+        tally, shared = Tally(self.seconds), Shared()
         for number in range(self.claimants):
-            claimant = _Claimant(self, number, world, service, hardware, empty, tally)
+            claimant = _Claimant(self, number, world, service, hardware, empty, tally, shared)
             # Environments do not all start in the same instant.
             simulation.spawn(claimant.work, after=stream("start", number).uniform(0, 0.05))
         simulation.run()
@@ -166,6 +213,14 @@ def _occupy(world: World, share: float) -> None:
         )
 
 
+@dataclass
+class Shared:
+    """What claimants need not work out again because another one has: see ``SharedDecoding``."""
+
+    items: dict[str, tuple[Item, dict[str, Any]]] = field(default_factory=dict)
+    claims: dict[str, tuple[dict[str, Any], PodClaims]] = field(default_factory=dict)
+
+
 class _Claimant:
     def __init__(
         self,
@@ -176,7 +231,9 @@ class _Claimant:
         hardware: tuple[Pod, ...],
         empty: Snapshot,
         tally: Tally,
+        shared: Shared,
     ) -> None:
+        self._shared = shared
         self._crowd = crowd
         self._simulation = service.simulation
         self._tally = tally
@@ -186,17 +243,21 @@ class _Claimant:
         self._pause = SimulatedPause(self._simulation, number)
         self._writes = ReservationWrites(INVENTORY, HOLDERS)
         self._counting = _CountingClient(service)
-        self._database = Database(self._counting)
+        self._database = SharedDecoding(self._counting, shared.items)
         self._services = self._environment(world, hardware, empty)
         self._held: list[Reservation] = []
 
     def work(self) -> None:
         """Claim, and give the oldest back when there are too many; the release runs beside the next claim."""
         until = self._crowd.warm_up_seconds + self._crowd.seconds
-        while self._simulation.now < until:
+        while self._simulation.now < until or self._tally.under_way:
             began, sent = self._simulation.now, self._counting.claims_sent
+            noted = self._crowd.warm_up_seconds <= began < until
+            self._tally.under_way += noted
             reservation = self._claim(self._chance.choice(self._crowd.sizes))
-            if self._crowd.warm_up_seconds <= self._simulation.now < until:
+            self._tally.under_way -= noted
+            self._tally.sent_in_all += self._counting.claims_sent - sent
+            if noted:
                 self._note(began, sent, reservation)
             if reservation is not None:
                 self._tally.accepted_in_all += 1
@@ -232,12 +293,13 @@ class _Claimant:
 
     def _environment(self, world: World, hardware: tuple[Pod, ...], empty: Snapshot) -> Services:
         inventory = WarmInventory(self._database, INVENTORY, world.clock)
+        inventory.known = self._shared.claims
         inventory.hardware_of = {p.id: p for p in hardware}
         inventory.start_from(REGION, GB300.id, empty)
         store = (
-            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause)
+            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause, world.clock)
             if self._crowd.transaction
-            else RecordApart(self._database, self._writes, self._pause)
+            else RecordApart(self._database, self._writes, self._pause, world.clock)
         )
         return replace(world.environment(), inventory=inventory, reservations=store, pause=self._pause)
 

@@ -26,6 +26,7 @@ PODS: Final = 20
 LENGTH: Final = 18
 LOADS: Final = (0.8, 1.0)
 COMPARED: Final = ("this chooser", "any units in one pod")
+SCRIPTS: Final = "benchmarks/peers"
 SERVICE: Final = Path(__file__).with_name("placement_service.py")
 
 
@@ -63,7 +64,7 @@ def measure(options: Options) -> Section:
     for name, peer in PEERS.items():
         folder = options.peers / name
         if not (folder / "version").is_file():
-            section.not_measured(f"{name} is not set up here (`sh benchmarks/peers/{name}.sh`)")
+            section.not_measured(f"{name} is not set up here (`sh {SCRIPTS}/{name}.sh`)")
             continue
         version = (folder / "version").read_text().strip()
         standings = {}
@@ -75,7 +76,7 @@ def measure(options: Options) -> Section:
         (folder / "outcome.json").write_text(json.dumps(found, indent=1) + "\n")
     section.measured = bool(rows)
     if rows:
-        section.text(EXPLANATION)
+        section.text(EXPLANATION + " " + SET_UP)
         section.table(
             (
                 "peer",
@@ -156,7 +157,7 @@ def run_placement(folder: Path, trace: Sequence[Job]) -> Standing:
 
 PEERS: Final[Mapping[str, Peer]] = {
     "slurm": Peer(run_slurm, jobs=2000, jobs_quick=100),
-    "placement": Peer(run_placement, jobs=250, jobs_quick=30),
+    "placement": Peer(run_placement, jobs=1000, jobs_quick=30),
 }
 
 EXPLANATION: Final = (
@@ -168,6 +169,9 @@ EXPLANATION: Final = (
     "claim of Slurm's is kept in memory, one of Placement's in SQLite, and this project's, under "
     "*Contention*, in DynamoDB in virtual time: the rates tell orders of magnitude and no more."
 )
+
+
+SET_UP: Final = "They are set up by " + " and ".join(f"`sh {SCRIPTS}/{name}.sh`" for name in PEERS) + "."
 
 
 def _row(version: str, load: float, trace: Sequence[Job], one: Standing) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from benchmarks.contention.claimants import RACKS_PER_POD, Crowd, Tally
+from benchmarks.contention.runs import Runs, run_with_seeds
 from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, SimulatedService
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.holders.ids import claim_tag
@@ -171,3 +172,25 @@ def test_a_tally_counts_what_was_sent_in_vain() -> None:
     assert tally.accepted_per_second == 2.0
     assert tally.wasted_per_accepted == 0.75
     assert [tally.latency(share) for share in (0.0, 0.5, 0.99)] == [0.1, 0.3, 0.4]
+
+
+def test_every_claim_that_began_in_the_window_is_followed_to_its_end() -> None:
+    crowd = Crowd(8, 1, transaction=True, seconds=0.02, warm_up_seconds=0.1)
+    tally, _ = crowd.run()
+
+    assert tally.under_way == 0
+    assert tally.latencies
+    assert max(tally.latencies) > crowd.seconds, "slower than the window, and seen"
+    assert tally.accepted_in_all > len(tally.latencies), "the others went on"
+
+
+def test_runs_with_several_seeds_are_pooled_and_their_spread_is_told() -> None:
+    found = run_with_seeds(Crowd(4, 2, transaction=False, seconds=0.1, warm_up_seconds=0.0), seeds=2)
+    first, second = (run.tally for run in found.runs)
+
+    assert first.latencies != second.latencies
+    assert found.together.seconds == pytest.approx(0.2)
+    assert found.together.latencies == first.latencies + second.latencies
+    assert found.together.attempts == first.attempts + second.attempts
+    assert found.spread(lambda run: run.tally.seconds, ".1f") == " (0.1 to 0.1)"
+    assert Runs(found.runs[:1]).spread(lambda run: run.tally.seconds, ".1f") == ""

@@ -4,9 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.report import Section
 from benchmarks.slices.cluster import WHOLE_NODE, Cluster, inflate, rules, serve
 from benchmarks.slices.openb import Task, busy_window, mean_demand, read_nodes, read_tasks, superposed
-from benchmarks.slices.part import measure
+from benchmarks.slices.part import GRADIENT, OURS, _verdict, measure
 from benchmarks.slices.policies import FragmentationGradient, fragmentation
 
 if TYPE_CHECKING:
@@ -167,3 +168,15 @@ def test_without_a_trace_the_part_says_so(quick: Options) -> None:
 
     assert not section.measured
     assert "NODES=" in section.markdown()
+
+
+def test_the_verdict_has_no_tolerance_and_names_what_accepts_more() -> None:
+    section = Section("Slices")
+
+    _verdict(section, 1.0, {OURS: 0.95679, GRADIENT: 0.95680, "best fit": 0.95700, "random": 0.8})
+    _verdict(section, 0.8, {OURS: 1.0, GRADIENT: 1.0})
+
+    assert [figure.met for figure in section.figures] == [False, True]
+    assert section.blocks == [
+        "At load 1.0 more is accepted by fragmentation gradient (0.001 points), best fit (0.021 points)."
+    ]

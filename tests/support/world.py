@@ -168,10 +168,12 @@ class World:
     regions: tuple[Region, ...] = ()
     behaviour: SimulatedBehaviour = field(default_factory=lambda: SimulatedBehaviour(ready_seconds=20))
     limits: Limits = field(default_factory=Limits)
+    trusting: bool = False
+    """Whether the tables take parameters unchecked, for runs of millions of calls."""
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
-        self.db = MemoryDynamoDB(now=self.clock.now)
+        self.db = MemoryDynamoDB(now=self.clock.now, trusting=self.trusting)
         create_tables(self.db)
         self.workflows = RecordedWorkflows()
         self.events = RecordedEvents()

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidat
 
 from tests.contract.dynamodb.backends import Backend, key, with_table
 from tests.fakes.dynamodb import MemoryDynamoDB, connection_reset
+from tests.support.world import HOLDERS, create_tables
 
 NEW = "attribute_not_exists(pk)"
 
@@ -102,3 +103,27 @@ def test_one_that_trusts_differs_only_for_what_boto3_would_not_send() -> None:
     # A copy trusts as well.
     with pytest.raises(ClientError):
         trusting.copy().get_item(**wrong)
+
+
+@pytest.mark.parametrize("trusting", [True, False])
+def test_one_that_trusts_lends_what_a_query_finds_and_never_changes_it(*, trusting: bool) -> None:
+    db = MemoryDynamoDB(trusting=trusting)
+    create_tables(db)
+    db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}, "n": {"N": "1"}})
+    wanted: dict[str, Any] = {
+        "TableName": HOLDERS,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "a"}},
+    }
+
+    (first,), (again,) = (db.query(**wanted)["Items"] for _ in range(2))
+    db.update_item(
+        TableName=HOLDERS,
+        Key={"pk": {"S": "a"}, "sk": {"S": "1"}},
+        UpdateExpression="SET n = :n",
+        ExpressionAttributeValues={":n": {"N": "2"}},
+    )
+
+    assert (first is again) == trusting
+    assert first["n"] == {"N": "1"}
+    assert db.query(**wanted)["Items"][0]["n"] == {"N": "2"}

@@ -42,7 +42,8 @@ class MemoryDynamoDB:
 
     Args:
         now: seconds, for the ten minutes of a request token; only differences matter.
-        trusting: do not check parameters against boto3's model of the service, for runs of millions of calls.
+        trusting: do not check parameters against boto3's model of the service, and let queries answer the
+            stored items themselves, which nobody may change: for runs of millions of calls.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic, *, trusting: bool = False) -> None:
@@ -51,7 +52,7 @@ class MemoryDynamoDB:
         self.write_units = 0.0
         self.read_units = 0.0
         self.interrupt: Callable[[str], None] = _go_on
-        self._storage = Storage(now)
+        self._storage = Storage(now, lends=trusting)
         self._hooks = Hooks()
         self._lock = threading.RLock()
 

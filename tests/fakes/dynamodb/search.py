@@ -64,6 +64,7 @@ class _Search:
         self._consistent = parameters.get("ConsistentRead", False)
         if self._consistent and self._index is not None:
             raise invalid("Consistent reads are not supported on global secondary indexes")
+        self._lends = storage.lends
         self._past = storage.past(self.table, consistent=self._consistent)
         self.placeholders = Placeholders(parameters)
         self._filter = self._parse_filter(filtered_keys=filtered_keys)
@@ -114,7 +115,9 @@ class _Search:
         return response
 
     def _shown(self, item: Item) -> Item:
-        return copied_item(item) if self._paths is None else projected(self._paths, item)
+        if self._paths is not None:
+            return projected(self._paths, item)
+        return item if self._lends else copied_item(item)
 
     def _held(self, items: list[Item]) -> list[Item]:
         if self._index is None:

@@ -116,11 +116,13 @@ class TableView:
 class Storage:
     """All tables, and what is remembered about writes and requests.
 
-    `now` returns seconds; only differences of it matter.
+    `now` returns seconds; only differences of it matter. `lends` tells that queries answer stored items
+    themselves instead of copies.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(self, now: Callable[[], float], *, lends: bool = False) -> None:
         self._now = now
+        self.lends = lends
         self.tables: dict[str, Table] = {}
         self.stale_reads = False
         self.lag_writes = 1

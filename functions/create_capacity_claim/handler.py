@@ -1,10 +1,9 @@
 """POST /v1alpha1/inference/capacityclaims."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_errors import ClaimErrors
 from gpu_capacity.http.claim_models import ClaimCreate
 from gpu_capacity.http.claim_replies import one_claim
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.claim_functions import claim_function
 from gpu_capacity.services.capacity_claims import create_capacity_claim
 
 
@@ -22,4 +21,4 @@ def handle(call: Call) -> Reply:
     return one_claim(claim)
 
 
-lambda_handler = api_function("create_capacity_claim", ClaimErrors(), handle)
+lambda_handler = claim_function("create_capacity_claim", handle)

@@ -1,10 +1,9 @@
 """POST /api/v2/reservations."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_errors import ReservationErrors
 from gpu_capacity.http.reservation_models import ReservationCreate
 from gpu_capacity.http.reservation_replies import created
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.reservation_functions import reservation_function
 from gpu_capacity.services.create_reservation import create_reservation
 
 
@@ -21,4 +20,4 @@ def handle(call: Call) -> Reply:
     return created(observed, dry_run=dry_run)
 
 
-lambda_handler = api_function("create_reservation", ReservationErrors(), handle)
+lambda_handler = reservation_function("create_reservation", handle)

@@ -1,6 +1,7 @@
 """POST /ssh-keys."""
 
 from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.public_keys import accepted_public_key
 from gpu_capacity.http.vm_models import SshKeyCreate
 from gpu_capacity.http.vm_replies import account_for, ssh_key_created
 from gpu_capacity.runtime.vm_functions import vm_function
@@ -11,7 +12,8 @@ from gpu_capacity.services.ssh_keys import add_ssh_key
 def handle(call: Call) -> Reply:
     """Put an SSH key on the account."""
     body = call.body(SshKeyCreate)
-    key = add_ssh_key(call.services, call.caller, account_for(call), body.name, body.public_key)
+    public = accepted_public_key(body.public_key)
+    key = add_ssh_key(call.services, call.caller, account_for(call), body.name, public)
     return ssh_key_created(key)
 
 

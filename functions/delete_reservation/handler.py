@@ -1,9 +1,8 @@
 """DELETE /api/v2/reservations/{reservationID}."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_errors import ReservationErrors
 from gpu_capacity.http.reservation_replies import deleting
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.reservation_functions import reservation_function
 from gpu_capacity.services.delete_reservation import delete_reservation
 
 
@@ -14,4 +13,4 @@ def handle(call: Call) -> Reply:
     return deleting()
 
 
-lambda_handler = api_function("delete_reservation", ReservationErrors(), handle)
+lambda_handler = reservation_function("delete_reservation", handle)

@@ -1,9 +1,8 @@
 """GET /api/v2/reservations/{reservationID}."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_errors import ReservationErrors
 from gpu_capacity.http.reservation_replies import one
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.reservation_functions import reservation_function
 from gpu_capacity.services.read_reservations import get_reservation
 
 
@@ -13,4 +12,4 @@ def handle(call: Call) -> Reply:
     return one(get_reservation(call.services, call.caller, wanted, organizations))
 
 
-lambda_handler = api_function("get_reservation", ReservationErrors(), handle)
+lambda_handler = reservation_function("get_reservation", handle)

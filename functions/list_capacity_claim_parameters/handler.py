@@ -1,9 +1,8 @@
 """GET /v1alpha1/inference/capacityclaims/parameters."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_errors import ClaimErrors
 from gpu_capacity.http.claim_replies import parameters
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.claim_functions import claim_function
 from gpu_capacity.services.capacity_claims import instance_types_by_zone
 
 
@@ -12,4 +11,4 @@ def handle(call: Call) -> Reply:
     return parameters(instance_types_by_zone(call.services, call.caller))
 
 
-lambda_handler = api_function("list_capacity_claim_parameters", ClaimErrors(), handle)
+lambda_handler = claim_function("list_capacity_claim_parameters", handle)

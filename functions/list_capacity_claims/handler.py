@@ -1,9 +1,8 @@
 """GET /v1alpha1/inference/capacityclaims."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_errors import ClaimErrors
 from gpu_capacity.http.claim_replies import many_claims, updated_after
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.claim_functions import claim_function
 from gpu_capacity.services.capacity_claims import list_capacity_claims
 
 
@@ -12,4 +11,4 @@ def handle(call: Call) -> Reply:
     return many_claims(list_capacity_claims(call.services, call.caller, updated_after(call)))
 
 
-lambda_handler = api_function("list_capacity_claims", ClaimErrors(), handle)
+lambda_handler = claim_function("list_capacity_claims", handle)

@@ -1,9 +1,8 @@
 """GET /api/v2/reservation-units."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_errors import ReservationErrors
 from gpu_capacity.http.reservation_replies import unit_filter, units
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.reservation_functions import reservation_function
 from gpu_capacity.services.read_reservations import list_reservation_units
 
 
@@ -12,4 +11,4 @@ def handle(call: Call) -> Reply:
     return units(list_reservation_units(call.services, call.caller, unit_filter(call)))
 
 
-lambda_handler = api_function("list_reservation_units", ReservationErrors(), handle)
+lambda_handler = reservation_function("list_reservation_units", handle)

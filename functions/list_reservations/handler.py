@@ -1,9 +1,8 @@
 """GET /api/v2/reservations."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_errors import ReservationErrors
 from gpu_capacity.http.reservation_replies import many, reservation_filter
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.reservation_functions import reservation_function
 from gpu_capacity.services.read_reservations import list_reservations
 
 
@@ -12,4 +11,4 @@ def handle(call: Call) -> Reply:
     return many(list_reservations(call.services, call.caller, reservation_filter(call)))
 
 
-lambda_handler = api_function("list_reservations", ReservationErrors(), handle)
+lambda_handler = reservation_function("list_reservations", handle)

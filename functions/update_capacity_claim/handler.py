@@ -1,9 +1,8 @@
 """PATCH /v1alpha1/inference/capacityclaims/{claimID}."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_errors import ClaimErrors
 from gpu_capacity.http.claim_replies import changes_of, claim_id_of, one_claim
-from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.claim_functions import claim_function
 from gpu_capacity.services.capacity_claims import update_capacity_claim
 
 
@@ -13,4 +12,4 @@ def handle(call: Call) -> Reply:
     return one_claim(claim)
 
 
-lambda_handler = api_function("update_capacity_claim", ClaimErrors(), handle)
+lambda_handler = claim_function("update_capacity_claim", handle)

@@ -205,12 +205,5 @@ def answer_of(result: dict[str, Any]) -> Answer:
     text = result["body"]
     if result.get("isBase64Encoded"):
         text = base64.b64decode(text).decode()
-    return Answer(result["statusCode"], _headers(result), text)
-
-
-def _headers(result: dict[str, Any]) -> dict[str, str]:
-    single = {name.lower(): value for name, value in (result.get("headers") or {}).items()}
-    several = {
-        name.lower(): ", ".join(values) for name, values in (result.get("multiValueHeaders") or {}).items()
-    }
-    return single | several
+    headers = {name.lower(): value for name, value in result["headers"].items()}
+    return Answer(result["statusCode"], headers, text)

@@ -71,10 +71,15 @@ def test_no_token_is_asked_for_and_none_is_read(stage: Stage) -> None:
     assert stage.request("reject_unknown_route", event).status == 404
 
 
+@pytest.mark.parametrize("other", [{"resource": "/elsewhere"}, {"httpMethod": "PUT"}], ids=["path", "method"])
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
-def test_an_operation_that_is_reached_by_another_path_is_not_found(stage: Stage, name: str) -> None:
+def test_an_operation_that_is_reached_by_another_route_is_not_found(
+    stage: Stage, name: str, other: dict[str, str]
+) -> None:
     """Only a mistake in the template could do this; it must not be answered as if all were well."""
-    event = with_path(sample_events.read("reject_unknown_route", "root"), "/elsewhere", "GET")
+    operation = OPERATIONS[name]
+    right = {"httpMethod": operation.method, "resource": operation.path}
+    event = with_path(sample_events.read("reject_unknown_route", "root"), "/elsewhere", "GET") | right | other
     answer = stage.request(name, event, profile="member")
     assert answer.status == 404
     # Each API answers in its own shape.

@@ -9,6 +9,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Committed, Refused
+from gpu_capacity.dynamodb.outcomes import HolderOutcome
 from gpu_capacity.dynamodb.reservation_items import decode_quota
 from gpu_capacity.dynamodb.reservation_store import Tombstone
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
@@ -29,14 +30,6 @@ QUOTA: Final = "quota"
 RETURNS_LABEL: Final = "returns:"
 
 _CONFLICTS_MAX: Final = 12
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a write ended: ``stands``, or the labels of the writes that were refused with what stood there."""
-
-    stands: bool
-    refused: dict[str, dict[str, Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +122,7 @@ class ClaimStore:
                 self._send([gone, Delete("entry", self._table, key)])
                 return
 
-    def create(self, claim: CapacityClaim, quota: Quota | None) -> Outcome:
+    def create(self, claim: CapacityClaim, quota: Quota | None) -> HolderOutcome:
         """Record a new claim with its name, its places in the queues, and its count."""
         holder = {"claim": claim.id}
         actions: list[Action] = [
@@ -153,7 +146,7 @@ class ClaimStore:
         pods: Iterable[Update] = (),
         quota: Quota | None = None,
         turns: Mapping[str, int] | None = None,
-    ) -> Outcome:
+    ) -> HolderOutcome:
         """Write what a claim has become, with the pods it took from or gave back to, all or none.
 
         ``quota`` is given when the count changes and the organization has a limit. ``turns`` has for each
@@ -173,7 +166,7 @@ class ClaimStore:
             actions.append(self._count(after, after.instance_count - before.instance_count, quota))
         return self._send(actions)
 
-    def count_in(self, claim: CapacityClaim, quota: Quota) -> Outcome:
+    def count_in(self, claim: CapacityClaim, quota: Quota) -> HolderOutcome:
         """Count a claim that was made before its organization had a limit, even beyond the limit."""
         counted = replace(claim, counted=True, revision=claim.revision + 1)
         count = Update(
@@ -187,7 +180,7 @@ class ClaimStore:
         )
         return self._send([self._revised(encode_claim(counted), claim), count])
 
-    def remove(self, claim: CapacityClaim, now: int) -> Outcome:
+    def remove(self, claim: CapacityClaim, now: int) -> HolderOutcome:
         """Remove a claim that owns nothing any more, its name and its count."""
         key = keys.capacity_claim(claim.organization_id, claim.id)
         record: Action
@@ -279,13 +272,13 @@ class ClaimStore:
             {":count": encode_value(claim.instance_count)},
         )
 
-    def _send(self, actions: Sequence[Action]) -> Outcome:
+    def _send(self, actions: Sequence[Action]) -> HolderOutcome:
         for attempt in range(_CONFLICTS_MAX):
             outcome = self._database.commit(*actions)
             if isinstance(outcome, Committed):
-                return Outcome(stands=True, refused={})
+                return HolderOutcome(stands=True, refused={})
             if isinstance(outcome, Refused):
-                return Outcome(stands=False, refused=outcome.items)
+                return HolderOutcome(stands=False, refused=outcome.items)
             self._pause(attempt)
         raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
 

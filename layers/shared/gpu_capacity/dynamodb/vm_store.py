@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.claim_store import Outcome
 from gpu_capacity.dynamodb.database import Committed, Refused
+from gpu_capacity.dynamodb.outcomes import HolderOutcome
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.dynamodb.vm_writes import change_writes, create_writes
 from gpu_capacity.errors import StorageUnavailable
@@ -69,12 +69,12 @@ class VmStore:
                 organization = entry["pk"].removeprefix(keys.organization_partition(""))
                 yield organization, entry["sk"].removeprefix(keys.VM_PREFIX)
 
-    def create(self, vm: Vm, others: Sequence[tuple[Vm, Vm]], pod: Update | None) -> Outcome:
+    def create(self, vm: Vm, others: Sequence[tuple[Vm, Vm]], pod: Update | None) -> HolderOutcome:
         """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none."""
         actions = [*create_writes(self._table, vm), *self._changes(others)]
         return self._send(actions if pod is None else [pod, *actions], vm)
 
-    def change(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> Outcome:
+    def change(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> HolderOutcome:
         """Write what VMs have become (pairs of before and after, without new revisions), all or none."""
         actions = self._changes(changes)
         before, after = changes[0]
@@ -84,7 +84,7 @@ class VmStore:
     def _changes(self, changes: Sequence[tuple[Vm, Vm]]) -> list[Action]:
         return [action for before, after in changes for action in change_writes(self._table, before, after)]
 
-    def _send(self, actions: Sequence[Action], first: Vm) -> Outcome:
+    def _send(self, actions: Sequence[Action], first: Vm) -> HolderOutcome:
         """Send until it is decided. What may have been committed unseen is told by the first record."""
         unseen: StorageUnavailable | None = None
         for attempt in range(_SENDS_MAX):
@@ -96,10 +96,10 @@ class VmStore:
                 unseen = error
             else:
                 if isinstance(outcome, Committed):
-                    return Outcome(stands=True, refused={})
+                    return HolderOutcome(stands=True, refused={})
                 if isinstance(outcome, Refused):
                     if unseen is not None and self.get(first.key) == first:
-                        return Outcome(stands=True, refused={})
-                    return Outcome(stands=False, refused=outcome.items)
+                        return HolderOutcome(stands=True, refused={})
+                    return HolderOutcome(stands=False, refused=outcome.items)
             self._pause(attempt)
         raise unseen or StorageUnavailable("rival transactions did not end", outcome_unknown=False)

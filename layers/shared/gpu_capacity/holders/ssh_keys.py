@@ -10,6 +10,15 @@ NAME_LENGTH_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A public key. ``line`` is what goes into ``authorized_keys``: type, base64, comment."""
+
+    line: str
+    comment: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
 class SshKey:
     """A key of an account. ``created_at`` is in seconds since the epoch."""
 

@@ -14,11 +14,6 @@ class Operation:
     method: str
     path: str
 
-    @property
-    def route(self) -> str:
-        """The path in the notation of the router: ``{id}`` becomes ``<id>``."""
-        return self.path.replace("{", "<").replace("}", ">")
-
 
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
 

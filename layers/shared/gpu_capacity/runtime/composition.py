@@ -13,22 +13,23 @@ import boto3
 from botocore.config import Config
 
 from gpu_capacity.adapters.lambda_events import LambdaEvents
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
-from gpu_capacity.adapters.simulated_vms import SimulatedVms
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
-from gpu_capacity.dynamodb.account_store import AccountStore
-from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
-from gpu_capacity.dynamodb.vm_store import VmStore
+from gpu_capacity.runtime.late import late
 from gpu_capacity.runtime.observability import Observability
-from gpu_capacity.runtime.price_settings import price_list
 from gpu_capacity.runtime.settings import Environment, TableNames
 from gpu_capacity.services.context import Limits, Services
 
 if TYPE_CHECKING:
+    from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+    from gpu_capacity.adapters.simulated_vms import SimulatedVms
+    from gpu_capacity.dynamodb.account_store import AccountStore
+    from gpu_capacity.dynamodb.claim_store import ClaimStore
+    from gpu_capacity.dynamodb.reservation_store import ReservationStore
+    from gpu_capacity.dynamodb.vm_store import VmStore
+    from gpu_capacity.holders.prices import PriceList
     from gpu_capacity.http.api_keys import CredentialVerifier
     from gpu_capacity.http.tokens import TokenVerifier
     from gpu_capacity.ports import CapacityEvents
@@ -57,20 +58,21 @@ def observability() -> Observability:
 
 @cache
 def services() -> Services:
-    """The collaborators of the use cases."""
+    """The collaborators of the use cases. Every setting is read here, so a wrong one is told at once."""
     env = environment()
     tables = TableNames.read(env)
     database = Database(client("dynamodb"))
     clock, pause = SystemClock(), JitteredPause()
+    simulated = _simulated(env)
     return Services(
         inventory=InventoryStore(database, tables.inventory, clock),
-        claims=ClaimStore(database, tables.holders, pause),
-        accounts=AccountStore(database, tables.holders),
-        prices=price_list(env),
-        reservations=ReservationStore(database, tables.inventory, tables.holders, pause, clock),
-        vms=VmStore(database, tables.holders, pause),
-        provider=SimulatedRegion(database, tables.servers, clock, pause, _behaviour(env)),
-        vm_provider=SimulatedVms(database, tables.servers, clock, pause, _behaviour(env)),
+        claims=late(lambda: _claim_store(database, tables, pause)),
+        accounts=late(lambda: _account_store(database, tables)),
+        prices=late(lambda: _price_list(env)),
+        reservations=late(lambda: _reservation_store(database, tables, pause, clock)),
+        vms=late(lambda: _vm_store(database, tables, pause)),
+        provider=late(lambda: _simulated_region(database, tables, clock, pause, simulated)),
+        vm_provider=late(lambda: _simulated_vms(database, tables, clock, pause, simulated)),
         workflows=StepFunctionsWorkflows(
             cast("Any", client("stepfunctions")),
             {
@@ -172,12 +174,78 @@ def client(service: str) -> Any:
     )
 
 
-def _behaviour(env: Environment) -> SimulatedBehaviour:
-    return SimulatedBehaviour(
-        ready_seconds=env.whole("SIMULATED_READY_SECONDS", 2),
-        delete_seconds=env.whole("SIMULATED_DELETE_SECONDS", 1),
-        failure_share=env.share("SIMULATED_FAILURE_SHARE", 0.0),
-        stuck_share=env.share("SIMULATED_STUCK_SHARE", 0.0),
-        failing_hosts=frozenset(env.words("SIMULATED_FAILING_HOSTS")),
-        stuck_hosts=frozenset(env.words("SIMULATED_STUCK_HOSTS")),
-    )
+# Imported late: a function imports the stores of the API it serves, and not those of the others.
+
+
+def _reservation_store(
+    database: Database, tables: TableNames, pause: JitteredPause, clock: SystemClock
+) -> ReservationStore:
+    from gpu_capacity.dynamodb.reservation_store import ReservationStore  # noqa: PLC0415 - see above
+
+    return ReservationStore(database, tables.inventory, tables.holders, pause, clock)
+
+
+def _claim_store(database: Database, tables: TableNames, pause: JitteredPause) -> ClaimStore:
+    from gpu_capacity.dynamodb.claim_store import ClaimStore  # noqa: PLC0415 - see above
+
+    return ClaimStore(database, tables.holders, pause)
+
+
+def _vm_store(database: Database, tables: TableNames, pause: JitteredPause) -> VmStore:
+    from gpu_capacity.dynamodb.vm_store import VmStore  # noqa: PLC0415 - see above
+
+    return VmStore(database, tables.holders, pause)
+
+
+def _account_store(database: Database, tables: TableNames) -> AccountStore:
+    from gpu_capacity.dynamodb.account_store import AccountStore  # noqa: PLC0415 - see above
+
+    return AccountStore(database, tables.holders)
+
+
+def _price_list(env: Environment) -> PriceList:
+    from gpu_capacity.runtime.price_settings import price_list  # noqa: PLC0415 - see above
+
+    return price_list(env)
+
+
+def _simulated_region(
+    database: Database,
+    tables: TableNames,
+    clock: SystemClock,
+    pause: JitteredPause,
+    simulated: dict[str, Any],
+) -> SimulatedRegion:
+    from gpu_capacity.adapters.simulated_region import SimulatedRegion  # noqa: PLC0415 - see above
+
+    return SimulatedRegion(database, tables.servers, clock, pause, _behaviour(simulated))
+
+
+def _simulated_vms(
+    database: Database,
+    tables: TableNames,
+    clock: SystemClock,
+    pause: JitteredPause,
+    simulated: dict[str, Any],
+) -> SimulatedVms:
+    from gpu_capacity.adapters.simulated_vms import SimulatedVms  # noqa: PLC0415 - see above
+
+    return SimulatedVms(database, tables.servers, clock, pause, _behaviour(simulated))
+
+
+def _behaviour(simulated: dict[str, Any]) -> SimulatedBehaviour:
+    from gpu_capacity.adapters.simulated_region import SimulatedBehaviour  # noqa: PLC0415 - see above
+
+    return SimulatedBehaviour(**simulated)
+
+
+def _simulated(env: Environment) -> dict[str, Any]:
+    """The settings of ``SimulatedBehaviour``."""
+    return {
+        "ready_seconds": env.whole("SIMULATED_READY_SECONDS", 2),
+        "delete_seconds": env.whole("SIMULATED_DELETE_SECONDS", 1),
+        "failure_share": env.share("SIMULATED_FAILURE_SHARE", 0.0),
+        "stuck_share": env.share("SIMULATED_STUCK_SHARE", 0.0),
+        "failing_hosts": frozenset(env.words("SIMULATED_FAILING_HOSTS")),
+        "stuck_hosts": frozenset(env.words("SIMULATED_STUCK_HOSTS")),
+    }

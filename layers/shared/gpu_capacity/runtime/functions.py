@@ -5,17 +5,16 @@ Handlers stay thin because everything they share is here: tokens, errors, logs, 
 
 from __future__ import annotations
 
-import json
+import gc
 import uuid
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Protocol
-
-from aws_lambda_powertools.event_handler.api_gateway import APIGatewayRestResolver, Response
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, DoesNotFit
-from gpu_capacity.http.call import Call, OpenCall, Reply
+from gpu_capacity.http.call import Call, OpenCall
 from gpu_capacity.http.operations import OPERATIONS, methods_of
+from gpu_capacity.http.proxy import ProxyRequest, proxy_response
 from gpu_capacity.http.tracing import trace_id_of
 from gpu_capacity.runtime import composition
 
@@ -23,8 +22,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gpu_capacity.access import Caller
+    from gpu_capacity.http.call import Reply
     from gpu_capacity.runtime.observability import LambdaHandler
     from gpu_capacity.services.context import Services
+
+GARBAGE_THRESHOLD: Final = 10_000
 
 
 class ErrorShape(Protocol):
@@ -57,84 +59,49 @@ def api_function(
     verifier: Callable[[], Verifier] | None = None,
 ) -> LambdaHandler:
     """A handler of the operation ``name`` for callers with a verified token, or what ``verifier`` accepts."""
-    operation = OPERATIONS[name]
 
-    def build() -> APIGatewayRestResolver:
-        app = _resolver(errors)
-
-        @app.route(operation.route, method=operation.method)
-        def route(**path_parameters: str) -> Response[str]:
-            event = app.current_event
-            headers = app.context["headers"]
-            return _response(
-                handle(
-                    Call(
-                        services=composition.services(),
-                        caller=(verifier or composition.verifier)().verify(headers.get("authorization")),
-                        headers=headers,
-                        query=event.resolved_query_string_parameters,
-                        path_parameters=path_parameters,
-                        raw_body=event.body,
-                        body_is_base64=bool(event.is_base64_encoded),
-                    )
-                )
+    def answer(request: ProxyRequest) -> Reply:
+        services = composition.services()
+        caller = (verifier or composition.verifier)().verify(request.headers.get("authorization"))
+        return handle(
+            Call(
+                services=services,
+                caller=caller,
+                headers=request.headers,
+                query=request.query,
+                path_parameters=request.path_parameters,
+                raw_body=request.body,
+                body_is_base64=request.body_is_base64,
             )
+        )
 
-        return app
-
-    return _http_handler(name, build)
+    return _http_handler(name, errors, answer)
 
 
 def public_function(name: str, errors: ErrorShape, handle: Callable[[], Reply]) -> LambdaHandler:
     """A handler of the operation ``name`` for anybody."""
-    operation = OPERATIONS[name]
-
-    def build() -> APIGatewayRestResolver:
-        app = _resolver(errors)
-
-        @app.route(operation.route, method=operation.method)
-        def route() -> Response[str]:
-            return _response(handle())
-
-        return app
-
-    return _http_handler(name, build)
+    return _http_handler(name, errors, lambda _request: handle())
 
 
 def open_function(name: str, errors: ErrorShape, handle: Callable[[OpenCall], Reply]) -> LambdaHandler:
     """A handler of the operation ``name`` for anybody, that looks into the inventory."""
-    operation = OPERATIONS[name]
 
-    def build() -> APIGatewayRestResolver:
-        app = _resolver(errors)
+    def answer(request: ProxyRequest) -> Reply:
+        return handle(OpenCall(services=composition.services(), query=request.query, address=request.address))
 
-        @app.route(operation.route, method=operation.method)
-        def route() -> Response[str]:
-            event = app.current_event
-            return _response(
-                handle(
-                    OpenCall(
-                        services=composition.services(),
-                        query=event.resolved_query_string_parameters,
-                        address=event.request_context.identity.source_ip or "",
-                    )
-                )
-            )
-
-        return app
-
-    return _http_handler(name, build)
+    return _http_handler(name, errors, answer)
 
 
 def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> LambdaHandler:
     """A handler of everything that is no operation: 404, or 405 where only the method is wrong."""
 
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        path: str = event["path"]
-        errors, trace_id = shape_of(path), _trace_id(event)
-        allowed = methods_of(path)
-        reply = errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id)
-        return _proxy_answer(reply)
+        request = ProxyRequest.read(event)
+        errors, trace_id = shape_of(request.path), _trace_id(request)
+        allowed = methods_of(request.path)
+        return proxy_response(
+            errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id)
+        )
 
     return _observed(name, handler)
 
@@ -160,22 +127,41 @@ def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:
     return _observed(name, handler)
 
 
-def _http_handler(name: str, build: Callable[[], APIGatewayRestResolver]) -> LambdaHandler:
-    app = cache(build)
+def _http_handler(name: str, errors: ErrorShape, answer: Callable[[ProxyRequest], Reply]) -> LambdaHandler:
+    """One operation. The gateway has found the route; another one is a mistake in the template."""
+    operation = OPERATIONS[name]
 
-    def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        resolver = app()
-        resolver.append_context(  # type: ignore[no-untyped-call]
-            headers=_lower_case(event), trace_id=_trace_id(event)
-        )
-        composition.observability().logger.append_keys(trace_id=_trace_id(event))
-        return resolver.resolve(event, context)
+    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+        request = ProxyRequest.read(event)
+        trace_id = _trace_id(request)
+        composition.observability().logger.append_keys(trace_id=trace_id)
+        if (request.method, request.resource) != (operation.method, operation.path):
+            return proxy_response(errors.unknown_route(trace_id))
+        try:
+            return proxy_response(answer(request))
+        except Exception as error:  # noqa: BLE001 - the one mapper: nothing leaves but in the API's shape
+            return proxy_response(_refusal(errors, error, trace_id))
 
     return _observed(name, handler)
 
 
+def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:
+    if isinstance(error, CapacityError):
+        reply = errors.refuse(error, trace_id)
+        if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, DoesNotFit):
+            return reply
+    else:
+        reply = errors.unexpected(trace_id)
+    composition.observability().logger.error("request failed", exc_info=error)
+    composition.observability().count("RequestsFailed")
+    return reply
+
+
 def _observed(name: str, handler: LambdaHandler) -> LambdaHandler:
-    wrapped = cache(lambda: composition.observability().wrap(name, handler))
+    @cache
+    def wrapped() -> LambdaHandler:
+        _watch_garbage()
+        return composition.observability().wrap(name, handler)
 
     def lambda_handler(event: dict[str, Any], context: Any) -> Any:
         return wrapped()(event, context)
@@ -183,55 +169,12 @@ def _observed(name: str, handler: LambdaHandler) -> LambdaHandler:
     return lambda_handler
 
 
-def _resolver(errors: ErrorShape) -> APIGatewayRestResolver:
-    """A router that turns every exception into the API's own shape. This is the one mapper of errors."""
-    app = APIGatewayRestResolver()
-
-    @app.not_found
-    def unknown(_error: Exception) -> Response[str]:
-        return _response(errors.unknown_route(app.context["trace_id"]))
-
-    @app.exception_handler(Exception)  # type: ignore[untyped-decorator]
-    def unexpected(error: Exception) -> Response[str]:
-        trace_id: str = app.context["trace_id"]
-        if isinstance(error, CapacityError):
-            reply = errors.refuse(error, trace_id)
-            if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, DoesNotFit):
-                return _response(reply)
-        else:
-            reply = errors.unexpected(trace_id)
-        composition.observability().logger.error("request failed", exc_info=error)
-        composition.observability().count("RequestsFailed")
-        return _response(reply)
-
-    return app
+@cache
+def _watch_garbage() -> None:
+    """Collect as a running function should; what was imported is set aside, and no request looks at it."""
+    gc.freeze()
+    gc.set_threshold(GARBAGE_THRESHOLD)
 
 
-def _response(reply: Reply) -> Response[str]:
-    return Response(
-        status_code=reply.status,
-        content_type="application/json",
-        headers=dict(reply.headers),
-        body="" if reply.body is None else json.dumps(reply.body, ensure_ascii=False),
-    )
-
-
-def _proxy_answer(reply: Reply) -> dict[str, Any]:
-    return {
-        "statusCode": reply.status,
-        "headers": {"Content-Type": "application/json", **reply.headers},
-        "body": json.dumps(reply.body),
-        "isBase64Encoded": False,
-    }
-
-
-def _lower_case(event: dict[str, Any]) -> dict[str, str]:
-    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}
-
-
-def _trace_id(event: dict[str, Any]) -> str:
-    headers = _lower_case(event)
-    if "gpu_capacity_trace_id" not in event:
-        event["gpu_capacity_trace_id"] = trace_id_of(headers, uuid.uuid4().hex)
-    trace_id: str = event["gpu_capacity_trace_id"]
-    return trace_id
+def _trace_id(request: ProxyRequest) -> str:
+    return trace_id_of(request.headers, uuid.uuid4().hex)

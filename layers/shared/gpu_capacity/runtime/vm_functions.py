@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+# Every function of this API uses them: while a function starts it has more of a processor than in a request.
+import gpu_capacity.dynamodb.account_store
+import gpu_capacity.dynamodb.vm_store  # noqa: F401
 from gpu_capacity.http.vm_errors import VmErrors
 from gpu_capacity.http.vm_replies import account_for
 from gpu_capacity.runtime import composition

@@ -36,7 +36,7 @@ from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, touc
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
-    from gpu_capacity.dynamodb.claim_store import Outcome
+    from gpu_capacity.dynamodb.outcomes import HolderOutcome
     from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Region
@@ -312,7 +312,7 @@ def _check_quota(quota: Quota, more: int) -> None:
         raise QuotaExceeded("instances", requested=more, limit=quota.limit, used=quota.used)
 
 
-def _moved_quota(outcome: Outcome) -> Quota | None:
+def _moved_quota(outcome: HolderOutcome) -> Quota | None:
     item = outcome.refused.get(QUOTA)
     return decode_quota(item) if item is not None else None
 

@@ -35,7 +35,7 @@ from gpu_capacity.placement.hosts import HostRequest, Room, free_hosts, place_ho
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gpu_capacity.dynamodb.claim_store import Outcome
+    from gpu_capacity.dynamodb.outcomes import HolderOutcome
     from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.placement.hosts import HostDomain
     from gpu_capacity.placement.snapshot import Snapshot
@@ -295,7 +295,7 @@ def _change(
     return _stands(services, services.claims.change(before, after, pods, turns=turns))
 
 
-def _stands(services: Services, outcome: Outcome) -> bool:
+def _stands(services: Services, outcome: HolderOutcome) -> bool:
     """Whether a round was written; false when it lost a race.
 
     Raises:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, RaceLost
+from gpu_capacity.errors import ActionRefused, NotFound, RaceLost
 from gpu_capacity.holders.ids import holder_id
-from gpu_capacity.holders.public_keys import PublicKeyInvalid, read_public_key
 from gpu_capacity.holders.ssh_keys import KEYS_PER_ACCOUNT_MAX, SshKey
 from gpu_capacity.holders.vm import AuthMethod, Login
 from gpu_capacity.services.passwords import hash_password
@@ -15,24 +14,20 @@ from gpu_capacity.services.passwords import hash_password
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.account import Account
+    from gpu_capacity.holders.ssh_keys import PublicKey
     from gpu_capacity.services.context import Services
 
 ATTEMPTS_MAX: Final = 8
 
 
-def add_ssh_key(services: Services, caller: Caller, account: Account, name: str, text: str) -> SshKey:
+def add_ssh_key(services: Services, caller: Caller, account: Account, name: str, public: PublicKey) -> SshKey:
     """Put a public key on an account.
 
     Raises:
         Forbidden: the token may not write VMs.
-        InvalidRequest: the text is no public key that is accepted.
         ActionRefused: the account has the key already, or as many as it may have.
     """
     caller.require(Permission.WRITE_VMS)
-    try:
-        public = read_public_key(text)
-    except PublicKeyInvalid as error:
-        raise InvalidRequest("body public_key", str(error)) from error
     key = SshKey(
         id=holder_id(services.ids.random_bytes()),
         name=name,

@@ -1,16 +1,18 @@
-"""Which SSH public keys are accepted. Apart from the record, because only two functions need the library."""
+"""Which SSH public keys are accepted. Apart from the other bodies: one function alone needs the library."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.holders.ssh_keys import PublicKey
 
 RSA_BITS_MIN: Final = 2048
 RSA_BITS_MAX: Final = 16_384
@@ -25,13 +27,16 @@ class PublicKeyInvalid(ValueError):
     """The text is no public key that is accepted; the message says why and never repeats the text."""
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
-    """A public key. ``line`` is what goes into ``authorized_keys``: type, base64, comment."""
+def accepted_public_key(text: str) -> PublicKey:
+    """The key that a request brings.
 
-    line: str
-    comment: str
-    fingerprint: str
+    Raises:
+        InvalidRequest: the text is no public key that is accepted.
+    """
+    try:
+        return read_public_key(text)
+    except PublicKeyInvalid as error:
+        raise InvalidRequest("body public_key", str(error)) from error
 
 
 def read_public_key(text: str) -> PublicKey:

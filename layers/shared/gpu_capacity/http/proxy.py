@@ -1,0 +1,66 @@
+"""Requests and responses of API Gateway's Lambda proxy integration (payload version 1.0 of REST APIs)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpu_capacity.http.call import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyRequest:
+    """What the gateway hands to a function. What a request lacks is null in the event, and empty here.
+
+    Args:
+        method: in upper case.
+        resource: the route that the gateway found, as the template spells it.
+        path: as it was called, without the stage.
+        headers: names in lower case. The gateway names each once, with its last value.
+        query: every value of a name, in their order.
+        path_parameters: by their names in the route.
+        body: base64 where the gateway takes it for binary.
+        address: the caller's IP address.
+    """
+
+    method: str
+    resource: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, list[str]]
+    path_parameters: Mapping[str, str]
+    body: str | None
+    body_is_base64: bool
+    address: str
+
+    @classmethod
+    def read(cls, event: Mapping[str, Any]) -> ProxyRequest:
+        """From the event of an invocation."""
+        single = event.get("queryStringParameters") or {}
+        repeated = event.get("multiValueQueryStringParameters") or {}
+        identity = (event.get("requestContext") or {}).get("identity") or {}
+        return cls(
+            method=event["httpMethod"],
+            resource=event["resource"],
+            path=event["path"],
+            headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
+            query={name: [value] for name, value in single.items()} | repeated,
+            path_parameters=event.get("pathParameters") or {},
+            body=event.get("body"),
+            body_is_base64=bool(event.get("isBase64Encoded")),
+            address=identity.get("sourceIp") or "",
+        )
+
+
+def proxy_response(reply: Reply) -> dict[str, Any]:
+    """What the gateway takes for an answer; every body is JSON."""
+    return {
+        "statusCode": reply.status,
+        "headers": {"Content-Type": "application/json", **reply.headers},
+        "body": "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False),
+        "isBase64Encoded": False,
+    }

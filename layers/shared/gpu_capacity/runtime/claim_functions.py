@@ -1,0 +1,21 @@
+"""Lambda handlers of the capacity claims API."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+# Every function of this API uses it: while a function starts it has more of a processor than in a request.
+import gpu_capacity.dynamodb.claim_store  # noqa: F401
+from gpu_capacity.http.claim_errors import ClaimErrors
+from gpu_capacity.runtime.functions import api_function
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.http.call import Call, Reply
+    from gpu_capacity.runtime.observability import LambdaHandler
+
+
+def claim_function(name: str, handle: Callable[[Call], Reply]) -> LambdaHandler:
+    """A handler of the operation ``name`` for callers with a verified token."""
+    return api_function(name, ClaimErrors(), handle)

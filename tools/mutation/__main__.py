@@ -73,9 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--processes", type=int, default=2, help="how many mutants are tried at a time")
     parser.add_argument("--tests", nargs="+", help="only tests of these folders, such as unit/placement")
     parser.add_argument("--state", type=Path, default=FOLDER, help="where results are kept")
-    parser.add_argument(
-        "--keep-killed", action="store_true", help="believe what was noticed with other tests, too"
-    )
+    parser.add_argument("--afresh", action="store_true", help="believe nothing from earlier runs")
     return parser
 
 
@@ -98,19 +96,19 @@ def _results(
     wanted: Settings, state: State, chosen: list[Mutant], options: argparse.Namespace
 ) -> dict[Mutant, Result]:
     began = time.monotonic()
-    results = state.known(chosen, keep_killed=options.keep_killed)
+    traced = state.traced()
+    if untraced := state.untraced(traced):
+        for part in run.measure(wanted.modules, untraced, options.processes):
+            traced.add(part)
+            state.keep(traced)
+        _say(f"{len(untraced)} files with tests traced in {time.monotonic() - began:.0f} s")
+    choice = Choice(wanted, traced.tests, traced.at_import)
+    results = {} if options.afresh else state.known(chosen, choice)
     todo = [mutant for mutant in chosen if mutant not in results]
     _say(f"{len(chosen)} mutants, {len(results)} known from earlier runs")
-    if not todo:
-        return results
-    tests = state.reach()
-    if untraced := state.untraced(tests):
-        tests |= run.measure(wanted.modules, untraced, options.processes)
-        state.keep_reach(tests)
-        _say(f"{len(untraced)} files with tests traced in {time.monotonic() - began:.0f} s")
     ends = began + 60 * options.minutes
-    for mutant, result in run.try_all(todo, Choice(wanted, tests), options.processes, ends):
-        state.add(mutant, result)
+    for mutant, result in run.try_all(todo, choice, options.processes, ends):
+        state.add(mutant, result, choice)
         results[mutant] = result
         if len(results) % 100 == 0:
             _say(f"{len(results)} of {len(chosen)} after {time.monotonic() - began:.0f} s")

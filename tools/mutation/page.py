@@ -41,13 +41,18 @@ Left alone: annotations, imports, docstrings, decorators, and the texts of excep
 be decided. `tools/mutation/settings.toml` says which modules are changed and which tests have to notice:
 those that run within one process, without the emulator.
 
-- No file is changed. Each mutant is tried in a process of its own, which imports the project anew with the
-  one module changed. Several run at a time.
-- Tests are chosen by what they run: all are traced once on the code as it is. First come those that name
-  the module, the quickest first, for about a second; what survives meets as many others as take 12 seconds.
-  So a survivor was met by many tests that reach it, not always by all.
+- No file is changed. Each mutant is tried in a process of its own. Most are a copy of one that has all tests
+  imported, in which the changed functions get their new code; where the change is to what an import runs, the
+  project is imported anew with the one module changed.
+- Tests are chosen by what they run: all are run once on the code as it is, with every statement counted.
+  First come those that name the module, the cheapest first, then as many others as a set number of statements
+  pays for. So a survivor was met by many tests that reach it, not always by all.
 - A test that takes far longer than without the change hangs. That counts as noticed.
-- Property tests draw the same examples each time. The same code and tests give the same score.
+- Property tests draw the same examples each time, and costs are counted, not timed: the same code and tests
+  give the same mutants, the same tests and the same score.
+- A result is kept as long as it rests on the same texts: the module, and the file of the test that noticed,
+  or where none did all tests that were run and their files. After a change of one module its mutants are tried
+  again, the others are not. `--afresh` believes nothing from earlier runs.
 
 ## How to run it
 
@@ -56,7 +61,7 @@ those that run within one process, without the emulator.
 | `make mutate` | everything, for at most 60 minutes on 2 cores; the same command goes on where it stopped |
 | `make mutate ARGS='--sample 300'` | a fair sample, in less than 10 minutes; `--seed` draws another one |
 | `make mutate ARGS='--module placement/line.py'` | one module, or those that match a pattern |
-| `make mutate ARGS=--keep-killed` | after an edit of tests: tries again only what survived |
+| `make mutate ARGS=--afresh` | everything, whatever is known from earlier runs |
 
 It ends with 0 when the score is high enough and every survivor has a reason in
 `tools/mutation/reasons.toml`, with 1 when not, and with 2 when it could not finish. A reason is written under

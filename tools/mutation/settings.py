@@ -22,8 +22,8 @@ class Settings:
     modules: tuple[Path, ...]
     tests: tuple[str, ...]
     preload: tuple[str, ...]
-    first_seconds: float
-    last_seconds: float
+    first_steps: int
+    last_steps: int
 
 
 def load(path: Path = HERE / "settings.toml") -> Settings:
@@ -38,8 +38,8 @@ def load(path: Path = HERE / "settings.toml") -> Settings:
         modules=tuple(modules),
         tests=tuple(found["tests"]),
         preload=tuple(found["preload"]),
-        first_seconds=found["first_seconds"],
-        last_seconds=found["last_seconds"],
+        first_steps=found["first_steps"],
+        last_steps=found["last_steps"],
     )
 
 

@@ -51,7 +51,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def _state(root: Path) -> State:
     modules = (root / "package/one.py", root / "package/two.py")
-    return State(settings.Settings(modules, ("unit",), (), 1, 1), root / "kept")
+    return State(settings.Settings(modules, ("unit",), (), 1, 1, 1), root / "kept")
 
 
 def _known(root: Path, choice: Any = BOTH) -> set[str]:

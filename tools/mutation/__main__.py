@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("not finished: the same command goes on", file=sys.stderr)
         return BROKEN
     if options.sample is None and options.module == "*" and not options.tests:
-        PAGE.write_text(page(findings))
+        PAGE.write_text(page(findings, {} if options.whole else wanted.shares))
         save("mutation", section(findings))
     return GOOD if findings.is_good else BAD
 
@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
     parser.add_argument("--sample", type=int, help="only so many mutants, drawn by the seed")
+    parser.add_argument("--whole", action="store_true", help="all mutants, whatever the settings' shares are")
     parser.add_argument("--seed", type=int, default=1, help="draws the sample and the order")
     parser.add_argument("--module", default="*", help="only modules whose short name matches this pattern")
     parser.add_argument("--minutes", type=float, default=60, help="begin nothing after so many minutes")
@@ -79,16 +80,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _chosen(wanted: Settings, options: argparse.Namespace) -> list[Mutant]:
     """The mutants to try, in an order that the seed draws: what was tried so far is always a fair sample."""
-    found = [
-        mutant
-        for module in wanted.modules
-        if fnmatch(settings.short_name(module), options.module)
-        for mutant in mutants.find(module)
-    ]
 
     def drawn(mutant: Mutant) -> bytes:
         return hashlib.sha256(f"{options.seed} {mutant.change}".encode()).digest()
 
+    found: list[Mutant] = []
+    for module in wanted.modules:
+        if fnmatch(settings.short_name(module), options.module):
+            of_module = sorted(mutants.find(module), key=drawn)
+            share = 100 if options.whole else wanted.share(module)
+            found += of_module[: -(-len(of_module) * share // 100)]
     return sorted(found, key=drawn)[: options.sample]
 
 

@@ -60,7 +60,11 @@ class Choice:
         if self.is_imported(mutant):
             known = [t for t in known if _file(t) in files[:_FILES_MAX]]
         taken = set(first)
-        second = self._within([t for t in known if t not in taken], self._settings.last_steps)
+        # The cheapest first: many that differ notice more than a few that are dear.
+        rest = sorted((t for t in known if t not in taken), key=lambda t: self._tests[t].steps)
+        naming = self._importers[import_name(mutant.path)]
+        second = self._within([t for t in rest if _file(t) in naming], self._settings.last_steps)
+        second += self._within([t for t in rest if _file(t) not in naming], self._settings.other_steps)
         return [wave for wave in (first, second) if wave]
 
     def tests(self, mutant: Mutant) -> list[str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tools.mutation.mutants import Mutant
 
 _LOOK_SECONDS: Final = 0.005
-_FILES_AT_A_TIME: Final = 12
+_FILES_AT_A_TIME: Final = 8
 """What is known is kept after so many files with tests."""
 
 
@@ -33,7 +33,8 @@ def measure(modules: Sequence[Path], files: Sequence[str], processes: int) -> It
     Raises:
         ToolBroken: a test fails without any change, so its failure would prove nothing.
     """
-    parts = [files[start : start + _FILES_AT_A_TIME] for start in range(0, len(files), _FILES_AT_A_TIME)]
+    size = min(_FILES_AT_A_TIME, -(-len(files) // processes))
+    parts = [files[start : start + size] for start in range(0, len(files), size)]
     with tempfile.TemporaryDirectory() as name:
         for start in range(0, len(parts), processes):
             begun: list[tuple[int, Path]] = []

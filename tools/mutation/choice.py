@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _FIRST_FILES_MAX: Final = 4
 """Importing a file with tests takes as long as running many of them."""
 
-_FILES_MAX: Final = 16
+_FILES_MAX: Final = 8
 """So for a mutant that needs everything imported anew."""
 
 

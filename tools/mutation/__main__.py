@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("not finished: the same command goes on", file=sys.stderr)
         return BROKEN
     if options.sample is None and options.module == "*" and not options.tests:
-        PAGE.write_text(page(findings))
+        PAGE.write_text(page(findings, {} if options.whole else wanted.shares))
         save("mutation", section(findings))
     return GOOD if findings.is_good else BAD
 
@@ -67,30 +67,29 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
     parser.add_argument("--sample", type=int, help="only so many mutants, drawn by the seed")
+    parser.add_argument("--whole", action="store_true", help="all mutants, whatever the settings' shares are")
     parser.add_argument("--seed", type=int, default=1, help="draws the sample and the order")
     parser.add_argument("--module", default="*", help="only modules whose short name matches this pattern")
     parser.add_argument("--minutes", type=float, default=60, help="begin nothing after so many minutes")
     parser.add_argument("--processes", type=int, default=2, help="how many mutants are tried at a time")
     parser.add_argument("--tests", nargs="+", help="only tests of these folders, such as unit/placement")
     parser.add_argument("--state", type=Path, default=FOLDER, help="where results are kept")
-    parser.add_argument(
-        "--keep-killed", action="store_true", help="believe what was noticed with other tests, too"
-    )
+    parser.add_argument("--afresh", action="store_true", help="believe nothing from earlier runs")
     return parser
 
 
 def _chosen(wanted: Settings, options: argparse.Namespace) -> list[Mutant]:
     """The mutants to try, in an order that the seed draws: what was tried so far is always a fair sample."""
-    found = [
-        mutant
-        for module in wanted.modules
-        if fnmatch(settings.short_name(module), options.module)
-        for mutant in mutants.find(module)
-    ]
 
     def drawn(mutant: Mutant) -> bytes:
         return hashlib.sha256(f"{options.seed} {mutant.change}".encode()).digest()
 
+    found: list[Mutant] = []
+    for module in wanted.modules:
+        if fnmatch(settings.short_name(module), options.module):
+            of_module = sorted(mutants.find(module), key=drawn)
+            share = 100 if options.whole else wanted.share(module)
+            found += of_module[: -(-len(of_module) * share // 100)]
     return sorted(found, key=drawn)[: options.sample]
 
 
@@ -98,19 +97,19 @@ def _results(
     wanted: Settings, state: State, chosen: list[Mutant], options: argparse.Namespace
 ) -> dict[Mutant, Result]:
     began = time.monotonic()
-    results = state.known(chosen, keep_killed=options.keep_killed)
+    traced = state.traced()
+    if untraced := state.untraced(traced):
+        for part in run.measure(wanted.modules, untraced, options.processes):
+            traced.add(part)
+            state.keep(traced)
+        _say(f"{len(untraced)} files with tests traced in {time.monotonic() - began:.0f} s")
+    choice = Choice(wanted, traced.tests, traced.at_import)
+    results = {} if options.afresh else state.known(chosen, choice)
     todo = [mutant for mutant in chosen if mutant not in results]
     _say(f"{len(chosen)} mutants, {len(results)} known from earlier runs")
-    if not todo:
-        return results
-    tests = state.reach()
-    if untraced := state.untraced(tests):
-        tests |= run.measure(wanted.modules, untraced, options.processes)
-        state.keep_reach(tests)
-        _say(f"{len(untraced)} files with tests traced in {time.monotonic() - began:.0f} s")
     ends = began + 60 * options.minutes
-    for mutant, result in run.try_all(todo, Choice(wanted, tests), options.processes, ends):
-        state.add(mutant, result)
+    for mutant, result in run.try_all(todo, choice, options.processes, ends):
+        state.add(mutant, result, choice)
         results[mutant] = result
         if len(results) % 100 == 0:
             _say(f"{len(results)} of {len(chosen)} after {time.monotonic() - began:.0f} s")

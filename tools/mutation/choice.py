@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 _FIRST_FILES_MAX: Final = 4
 """Importing a file with tests takes as long as running many of them."""
 
+_FILES_MAX: Final = 8
+"""So for a mutant that needs everything imported anew."""
+
+
+_STEPS_PER_TEST: Final = 2000
+"""Any test takes as long as so many steps do."""
+
 
 class Choice:
     """Chooses among the tests that were traced.
@@ -26,48 +33,75 @@ class Choice:
     Args:
         settings: the order of folders, and how long a wave may take.
         tests: by node id, what each reaches.
+        at_import: by short name, lines of functions that an import runs.
     """
 
-    def __init__(self, settings: Settings, tests: dict[str, Reach]) -> None:
+    def __init__(self, settings: Settings, tests: dict[str, Reach], at_import: dict[str, set[int]]) -> None:
         self._settings = settings
-        self._tests = tests
+        wanted = tuple(f"tests/{folder}/" for folder in settings.tests)
+        self._tests = {test: reach for test, reach in tests.items() if test.startswith(wanted)}
+        self._at_import = at_import
         self._importers, self._imports = _imports([*PACKAGE.rglob("*.py"), *TESTS.rglob("*.py")])
+
+    @property
+    def files(self) -> list[str]:
+        """Those that the tests are in."""
+        return sorted({_file(test) for test in self._tests})
 
     def waves(self, mutant: Mutant) -> list[list[str]]:
         """Node ids for a first, short run and for a second, longer one; no lists when nothing reaches it."""
         known = sorted(
             (t for t in self._tests if self._meets(t, mutant)), key=lambda t: self._rank(t, mutant)
         )
-        files = list(dict.fromkeys(map(_file, known)))[:_FIRST_FILES_MAX]
-        first = self._within([t for t in known if _file(t) in files], self._settings.first_seconds)
+        files = list(dict.fromkeys(map(_file, known)))
+        first = self._within(
+            [t for t in known if _file(t) in files[:_FIRST_FILES_MAX]], self._settings.first_steps
+        )
+        if self.is_imported(mutant):
+            known = [t for t in known if _file(t) in files[:_FILES_MAX]]
         taken = set(first)
-        second = self._within([t for t in known if t not in taken], self._settings.last_seconds)
+        # The cheapest first: many that differ notice more than a few that are dear.
+        rest = sorted((t for t in known if t not in taken), key=lambda t: self._tests[t].steps)
+        naming = self._importers[import_name(mutant.path)]
+        second = self._within([t for t in rest if _file(t) in naming], self._settings.last_steps)
+        second += self._within([t for t in rest if _file(t) not in naming], self._settings.other_steps)
         return [wave for wave in (first, second) if wave]
+
+    def tests(self, mutant: Mutant) -> list[str]:
+        """All that it has to survive, in order."""
+        return [test for wave in self.waves(mutant) for test in wave]
+
+    def is_imported(self, mutant: Mutant) -> bool:
+        """Whether it changes what runs when something is imported."""
+        at_import = self._at_import.get(mutant.change.module, set())
+        return not mutant.lines or not at_import.isdisjoint(mutant.lines)
 
     def times(self, tests: Iterable[str]) -> dict[str, float]:
         """How long each takes on the code as it is, in seconds."""
         return {test: self._tests[test].seconds for test in tests}
 
-    def _rank(self, test: str, mutant: Mutant) -> tuple[float, int, str, float, str]:
+    def _rank(self, test: str, mutant: Mutant) -> tuple[float, int, str, int, str]:
         """Files that import the module and little else are about it; most others only pass through."""
         file = _file(test)
         about = self._imports[file] if file in self._importers[import_name(mutant.path)] else float("inf")
-        return about, self._folder(test), file, self._tests[test].seconds, test
+        return about, self._folder(test), file, self._tests[test].steps, test
 
-    def _within(self, tests: list[str], seconds: float) -> list[str]:
+    def _within(self, tests: list[str], steps: int) -> list[str]:
         """Those that fit, in order, but one at least."""
         chosen: list[str] = []
         for test in tests:
-            needed = self._tests[test].seconds
-            if not chosen or needed <= seconds:
+            needed = _STEPS_PER_TEST + self._tests[test].steps
+            if not chosen or needed <= steps:
                 chosen.append(test)
-                seconds -= needed
+                steps -= needed
         return chosen
 
     def _meets(self, test: str, mutant: Mutant) -> bool:
         reach = self._tests[test]
-        if mutant.lines:
-            return not reach.lines.get(mutant.change.module, set()).isdisjoint(mutant.lines)
+        if not reach.lines.get(mutant.change.module, set()).isdisjoint(mutant.lines):
+            return True
+        if not self.is_imported(mutant):
+            return False
         # Code that runs at import concerns whoever uses the module.
         users = self._importers[import_name(mutant.path)]
         return (

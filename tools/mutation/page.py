@@ -9,9 +9,12 @@ from tools.mutation.report import SCORE_MIN, survivors, table
 from tools.mutation.settings import ROOT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from tools.mutation.report import Findings
 
 PAGE: Final = ROOT / "docs" / "mutation.md"
+_WHOLE: Final = 100
 
 _HEAD: Final = """\
 # Mutation testing
@@ -41,13 +44,18 @@ Left alone: annotations, imports, docstrings, decorators, and the texts of excep
 be decided. `tools/mutation/settings.toml` says which modules are changed and which tests have to notice:
 those that run within one process, without the emulator.
 
-- No file is changed. Each mutant is tried in a process of its own, which imports the project anew with the
-  one module changed. Several run at a time.
-- Tests are chosen by what they run: all are traced once on the code as it is. First come those that name
-  the module, the quickest first, for about a second; what survives meets as many others as take 12 seconds.
-  So a survivor was met by many tests that reach it, not always by all.
+- No file is changed. Each mutant is tried in a process of its own. Most are a copy of one that has all tests
+  imported, in which the changed functions get their new code; where the change is to what an import runs, the
+  project is imported anew with the one module changed.
+- Tests are chosen by what they run: all are run once on the code as it is, with every statement counted.
+  First come those that name the module, then the cheapest of all others, of each as many as a set number of
+  statements pays for. So a survivor was met by many tests that reach it, not always by all.
 - A test that takes far longer than without the change hangs. That counts as noticed.
-- Property tests draw the same examples each time. The same code and tests give the same score.
+- Property tests draw the same examples each time, and costs are counted, not timed: the same code and tests
+  give the same mutants, the same tests and the same score.
+- A result is kept as long as it rests on the same texts: the module, and the file of the test that noticed,
+  or where none did all tests that were run and their files. After a change of one module its mutants are
+  tried again, the others are not. `--afresh` believes nothing from earlier runs.
 
 ## How to run it
 
@@ -56,7 +64,8 @@ those that run within one process, without the emulator.
 | `make mutate` | everything, for at most 60 minutes on 2 cores; the same command goes on where it stopped |
 | `make mutate ARGS='--sample 300'` | a fair sample, in less than 10 minutes; `--seed` draws another one |
 | `make mutate ARGS='--module placement/line.py'` | one module, or those that match a pattern |
-| `make mutate ARGS=--keep-killed` | after an edit of tests: tries again only what survived |
+| `make mutate ARGS=--whole` | every change, where the settings name only a share of a module's |
+| `make mutate ARGS=--afresh` | everything, whatever is known from earlier runs |
 
 It ends with 0 when the score is high enough and every survivor has a reason in
 `tools/mutation/reasons.toml`, with 1 when not, and with 2 when it could not finish. A reason is written under
@@ -73,16 +82,26 @@ them run: `make mutate`. [mutation.md](mutation.md) has the modules one by one, 
 notices with the reason why it may live."""
 
 
-def page(findings: Findings) -> str:
-    """The whole page."""
+def page(findings: Findings, shares: Mapping[str, int]) -> str:
+    """The whole page; ``shares`` has by pattern how many percent of a module's mutants were tried."""
     total = findings.total
     sentence = (
         f"Of {total.mutants} changes {total.noticed} are noticed: {total.score:.1f} %, where "
         f"{SCORE_MIN:.0f} % are demanded. {total.equivalent} of the others change nothing that anybody could "
         f"see, {total.tolerated} are tolerated, {total.unexplained} are not looked at yet."
     )
-    result = ["## Result", "", sentence, "", *table(findings), ""]
+    result = ["## Result", "", sentence, *_sampled(shares), "", *table(findings), ""]
     return "\n".join([_HEAD, *result, _HOW, "## Survivors", "", *survivors(findings)]).rstrip() + "\n"
+
+
+def _sampled(shares: Mapping[str, int]) -> list[str]:
+    return [
+        f"\nOf each of the modules `{pattern}` {share} % of the changes were tried, drawn by a seed, "
+        "not all. "
+        "`make mutate ARGS=--whole` tries the others, too."
+        for pattern, share in shares.items()
+        if share < _WHOLE
+    ]
 
 
 def section(findings: Findings) -> Section:

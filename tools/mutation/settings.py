@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
@@ -17,13 +17,22 @@ HERE: Final = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """As in the file; ``modules`` are the files that the patterns match, in order."""
+    """As in the file; ``modules`` are the files that the patterns match, in order.
+
+    ``shares`` has by pattern how many percent of a module's mutants are tried, where it is not all of them.
+    """
 
     modules: tuple[Path, ...]
     tests: tuple[str, ...]
     preload: tuple[str, ...]
-    first_seconds: float
-    last_seconds: float
+    first_steps: int
+    last_steps: int
+    other_steps: int
+    shares: dict[str, int] = field(default_factory=dict)
+
+    def share(self, module: Path) -> int:
+        """Percent of a module's mutants that are tried."""
+        return next((share for pattern, share in self.shares.items() if _matches(module, [pattern])), 100)
 
 
 def load(path: Path = HERE / "settings.toml") -> Settings:
@@ -38,8 +47,10 @@ def load(path: Path = HERE / "settings.toml") -> Settings:
         modules=tuple(modules),
         tests=tuple(found["tests"]),
         preload=tuple(found["preload"]),
-        first_seconds=found["first_seconds"],
-        last_seconds=found["last_seconds"],
+        first_steps=found["first_steps"],
+        last_steps=found["last_steps"],
+        other_steps=found["other_steps"],
+        shares=found.get("shares", {}),
     )
 
 

@@ -1,7 +1,7 @@
 """Runs tests in a process of their own, forked from this one: with the code as it is, or with one mutant.
 
-This process has everything imported that tests need except the project itself. So a trial starts within
-milliseconds and still imports every module of the project anew, with the one changed, and nothing that one
+This process has everything imported that tests need except the project itself. So a trial starts soon
+and still imports every module of the project anew, with the one changed, and nothing that one
 trial does is seen by another. No file is ever changed.
 """
 
@@ -44,19 +44,19 @@ _SILENT: Final = (
     "-p",
     "no:faulthandler",
 )
-_BROKEN: Final = 70
+BROKEN: Final = 70
 _NO_TRIAL: Final = {
-    _BROKEN,
+    BROKEN,
     pytest.ExitCode.INTERNAL_ERROR,
     pytest.ExitCode.USAGE_ERROR,
     pytest.ExitCode.NO_TESTS_COLLECTED,
 }
-_SECONDS_PER_TEST: Final = 3.0
+_SECONDS_PER_TEST: Final = 2.0
 _SLOWER_MAX: Final = 10.0
 """A test may take so many seconds and so many times what it took without a change; then it hangs."""
 
 _MEMORY_BYTES_MAX: Final = 4 << 30
-_WALL_SECONDS: Final = 300.0
+WALL_SECONDS: Final = 300.0
 """Processor time is what counts; this ends a trial whose threads wait for each other."""
 
 
@@ -173,18 +173,19 @@ def start(
     def body() -> int:
         sys.meta_path.insert(0, _MutantFinder(mutant))
         selection = Selection(seconds)
-        code = _pytest(_files(seconds), [selection], "-x")
+        code = run_pytest(_files(seconds), [selection], "-x")
         print(f"\n{json.dumps({'by': selection.failed})}", flush=True)
         return code
 
-    return Running(mutant, wave, again, fork(body, output), output, time.monotonic() + _WALL_SECONDS)
+    return Running(mutant, wave, again, fork(body, output), output, time.monotonic() + WALL_SECONDS)
 
 
 def record(files: Sequence[str], plugin: Any, save: Callable[[], None], output: Path) -> int:
     """Run all tests of these files with a plugin, in another process, which saves what it learnt; its id."""
 
     def body() -> int:
-        code = _pytest(files, [plugin])
+        plugin.install()
+        code = run_pytest(files, [plugin])
         save()
         return code
 
@@ -224,7 +225,7 @@ def fork(body: Callable[[], int], output: Path) -> int:
     pid = os.fork()
     if pid:
         return pid
-    code = _BROKEN
+    code = BROKEN
     try:
         os.setsid()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -240,7 +241,8 @@ def fork(body: Callable[[], int], output: Path) -> int:
         os._exit(code)
 
 
-def _pytest(files: Sequence[str], plugins: list[Any], *options: str) -> int:
+def run_pytest(files: Sequence[str], plugins: list[Any], *options: str) -> int:
+    """Run tests in this process, silently; its exit code."""
     ignored = "ignore::pytest.PytestAssertRewriteWarning"
     arguments = [*_SILENT, *options, "-W", ignored, "--rootdir", str(ROOT), *files]
     return int(pytest.main(arguments, plugins=plugins))

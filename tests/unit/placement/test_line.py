@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from gpu_capacity.placement.line import Line, at_least, longest_run, nth_bit, starts_of_runs
+from gpu_capacity.placement.line import Line, PodBits, at_least, longest_run, nth_bit, starts_of_runs
 from tests.unit.placement.lines import line, pod_bits
 
 
@@ -95,6 +95,12 @@ def test_claims_of_a_pod_that_is_not_on_the_line_are_a_mistake() -> None:
 
 def test_a_claim_begins_at_a_border_and_after_what_nobody_owns() -> None:
     assert _bits(line("cc.cCcC", "ccx|c").begins) == [0, 3, 4, 6, 8, 12]
+
+
+def test_claimed_neighbours_are_one_claim_where_no_borders_are_given() -> None:
+    pod = PodBits("p", length=5, known=0b11111, complete=0b11111, cordoned=0, claimed=0b11011)
+
+    assert _bits(pod.begins) == [0, 3]
 
 
 def test_the_sizes_in_use_are_those_of_the_claims() -> None:

@@ -60,9 +60,9 @@ class Line:
     pods: tuple[PodBits, ...]
     offsets: tuple[int, ...]
     free: int
-    claimed: int = 0
-    begins: int = 0
-    sizes: int = 0
+    claimed: int
+    begins: int
+    sizes: int
 
     @classmethod
     def of(cls, pods: Iterable[PodBits]) -> Line:

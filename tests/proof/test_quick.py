@@ -37,9 +37,7 @@ def test_no_seed_violates_anything(first: int, crew: Crew) -> None:
     assert set(faults) == {kind.value for kind in Kind}
 
 
-@pytest.mark.parametrize(
-    "block", [*PAIRS, *TRIPLES], ids=lambda block: f"{block.title}, {block.turns} turns"
-)
+@pytest.mark.parametrize("block", [*PAIRS, *TRIPLES], ids=lambda block: f"{block.title}, {block.turns} turns")
 def test_no_order_of_calls_violates_anything(block: Block, crew: Crew) -> None:
     played = 0
     for schedule in block.schedules():

@@ -25,6 +25,8 @@ NODES: Final[tuple[Shape, ...]] = (
     {LONDON: {"lon9": 1}},
     {LONDON: {"lon9": 2}},
     {LONDON: {"lon9": 1}, CHICAGO: {"chi9": 1}},
+    {},
+    {},
 )
 
 

@@ -55,6 +55,10 @@ def test_both_ends_of_a_run_are_taken_equally_often_where_they_are_equally_good(
     assert 160 < sum(isinstance(at, Placement) and at.start == 0 for at in taken) < 240
 
 
+def test_the_end_of_a_long_run_is_seen_as_well() -> None:
+    assert _choices("." * 100 + "cc", count=2) == {("p00", 0)}
+
+
 def test_a_run_is_found_however_much_longer_it_is_than_what_is_asked_for() -> None:
     for length in range(1, 300):
         (chosen,) = {start for _, start in _choices("." * length, count=1, seeds=1)}
@@ -85,3 +89,9 @@ def test_of_a_host_that_is_owned_by_gpus_the_others_are_free() -> None:
     assert owned.free_gpus(1, 4) == 0
     assert owned.free_gpus(2, 4) == 0
     assert owned.free_gpus(3, 4) == 0b1111
+
+
+def test_a_host_that_is_owned_as_such_and_by_gpus_has_none_to_give() -> None:
+    owned = Ownership("a", 1, claimed=0b1, parts={0: {"one": 1}}, gpus={0: {"g1": 0b0010}})
+
+    assert owned.free_gpus(0, 4) == 0

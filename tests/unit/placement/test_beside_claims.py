@@ -95,3 +95,4 @@ def test_a_host_that_is_owned_as_such_and_by_gpus_has_none_to_give() -> None:
     owned = Ownership("a", 1, claimed=0b1, parts={0: {"one": 1}}, gpus={0: {"g1": 0b0010}})
 
     assert owned.free_gpus(0, 4) == 0
+    assert owned.owned_hosts(0) == -1

@@ -9,7 +9,7 @@ from gpu_capacity.topology.model import DomainShape, PodShape
 from tests.unit.placement.lines import line
 
 
-def _choices(*pictures: str, count: int, seeds: int = 60) -> set[tuple[str, int]]:
+def _choices(*pictures: str, count: int, seeds: int = 12) -> set[tuple[str, int]]:
     """(pod, start) of every choice over many seeds."""
     chosen = set()
     for seed in range(seeds):
@@ -22,6 +22,10 @@ def _choices(*pictures: str, count: int, seeds: int = 60) -> set[tuple[str, int]
 def test_the_runs_on_both_sides_of_a_claim_gain_alike_by_its_end() -> None:
     assert _choices("xccc", ".c.", count=1) == {("p01", 0), ("p01", 2)}
     assert _choices("x.c.", "xccc", count=1) == {("p00", 1), ("p00", 3)}
+
+
+def test_the_claims_on_both_sides_of_a_run_count_alike_at_the_beginning_of_the_line() -> None:
+    assert _choices("c...c", "xccc", count=1) == {("p00", 1), ("p00", 3)}
 
 
 def test_only_the_claim_right_beside_a_run_counts_and_not_the_row_that_it_stands_in() -> None:
@@ -79,7 +83,7 @@ def test_a_first_domain_that_is_incomplete_is_not_sold() -> None:
 
     pod = pod_bits(PodShape("r", "a", "f", 1, domains), Ownership("a", 1, claimed=0))
 
-    assert (pod.known, pod.complete, pod.free) == (0b11, 0b10, 0b10)
+    assert (pod.known, pod.complete, pod.free, pod.borders) == (0b11, 0b10, 0b10, 0)
 
 
 def test_of_a_host_that_is_owned_by_gpus_the_others_are_free() -> None:

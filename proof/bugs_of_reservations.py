@@ -148,6 +148,7 @@ BUGS: Final = (
         "claim-on-old-topology",
         "a claim does not demand the version it was decided on",
         _claim_on_old_topology,
+        orders="claim x sync",
     ),
     Bug(
         "check-then-act", "a claim looks first whether its domains are free, and then writes", _check_then_act

@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A mistake: what it is called, what it does, and how it is made."""
+    """A mistake: what it is called, what it does, and how it is made.
+
+    ``orders`` names a block of interleavings in which it is looked for: the window of some mistakes is one
+    call wide, and chance would take thousands of seeds to meet it.
+    """
 
     name: str
     what: str
     plant: Plant
+    orders: str = ""
 
 
 class Patches:

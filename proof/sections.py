@@ -33,7 +33,8 @@ everything is ended, a clean slate."""
 
 _PLANTED: Final = """\
 A proof that finds nothing where something is wrong proves nothing. Each of these mistakes is made in the
-product, in memory, and the simulation runs from seed 0 until it notices."""
+product, in memory, and the simulation runs from seed 0 until it notices; where the window is one call wide,
+the orders of two operations are tried instead."""
 
 
 SEEDS_GOAL: Final = 100_000
@@ -172,7 +173,7 @@ def planted(detections: list[Detection], seeds_max: int) -> Section:
                     [
                         f"`{d.bug}`",
                         what[d.bug],
-                        "not found" if d.seeds is None else d.seeds,
+                        _found_after(d),
                         d.sign,
                     ]
                     for d in detections
@@ -180,6 +181,12 @@ def planted(detections: list[Detection], seeds_max: int) -> Section:
             }
         ],
     )
+
+
+def _found_after(found: Detection) -> int | str:
+    if found.seeds is None:
+        return "not found"
+    return f"{found.seeds} orders of {found.orders}" if found.orders else found.seeds
 
 
 def _so_far(raw: dict[str, Any], kind: str, story: str, parts: int) -> int | str:

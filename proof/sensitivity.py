@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from proof.interleavings import PAIRS
 from proof.planting import Bug, planted
 from proof.simulation import simulate
 
@@ -23,21 +24,39 @@ _KEYS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A bug by its name, after how many seeds it was noticed (``None``: not at all), in which, by what."""
+    """A bug by its name, after how many seeds it was noticed (``None``: not at all), in which, by what.
+
+    Where it was looked for in a block of interleavings, ``orders`` names that, and ``seeds`` counts schedules.
+    """
 
     bug: str
     seeds: int | None
     seed: int | None
     sign: str
+    orders: str = ""
 
 
 def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
-    """Run seeds until one of them shows a violation."""
+    """Run seeds, or the orders of the bug's block, until one of them shows a violation."""
+    if bug.orders:
+        return _detect_in_orders(bug, crew)
     with planted(bug):
         for number, seed in enumerate(seeds, 1):
             if problems := simulate(seed, crew).violations:
                 return Detection(bug.name, number, seed, _in_short(problems[0]))
     return Detection(bug.name, None, None, "")
+
+
+def _detect_in_orders(bug: Bug, crew: Crew) -> Detection:
+    block = next(block for block in PAIRS if block.title == bug.orders)
+    schedules = list(block.schedules())
+    # What blocks keep from one run to the next is prepared by the product as it is.
+    block.play(schedules[0], crew)
+    with planted(bug):
+        for number, schedule in enumerate(schedules, 1):
+            if problems := block.play(schedule, crew):
+                return Detection(bug.name, number, None, _in_short(problems[0]), bug.orders)
+    return Detection(bug.name, None, None, "", bug.orders)
 
 
 def _in_short(problem: str) -> str:

@@ -94,7 +94,7 @@ def draw_temper(draw: Random) -> Temper:
         if hot
         else (60_000, 120_000, 80_000),
         vms_every_ms=(9_000, 13_000, 7_000) if hot else (60_000, 90_000, 60_000),
-        changes=draw.choice((2, 6, 12)),
+        changes=draw.choice((1, 3, 6)),
         ready_seconds=draw.choice((0, 0, 1, 4)) if hot else 20,
         grace_seconds=draw.choice((2, 10)) if hot else 60,
         notice_seconds=draw.choice((0, 2, 8)) if hot else 30,

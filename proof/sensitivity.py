@@ -26,7 +26,7 @@ _KEYS: Final = re.compile(
 class Detection:
     """A bug by its name, after how many seeds it was noticed (``None``: not at all), in which, by what.
 
-    Where it was looked for in a block of interleavings, ``orders`` names that, and ``seeds`` counts schedules.
+    Where it was looked for in a block of interleavings, ``orders`` names it, ``seeds`` counts schedules.
     """
 
     bug: str

@@ -224,10 +224,12 @@ def fork(body: Callable[[], int], output: Path) -> int:
     sys.stderr.flush()
     pid = os.fork()
     if pid:
+        # Said on both sides, so that it is so for whoever goes on first: the group is what is ended.
+        os.setpgid(pid, pid)
         return pid
     code = BROKEN
     try:
-        os.setsid()
+        os.setpgid(0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         file = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(file, 1)

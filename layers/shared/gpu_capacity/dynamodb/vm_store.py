@@ -13,7 +13,7 @@ from gpu_capacity.dynamodb.vm_writes import change_writes, create_writes
 from gpu_capacity.errors import StorageUnavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.writes import Action, Update
@@ -72,20 +72,21 @@ class VmStore:
     def create(self, vm: Vm, others: Sequence[tuple[Vm, Vm]], pod: Update | None) -> HolderOutcome:
         """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none."""
         actions = [*create_writes(self._table, vm), *self._changes(others)]
-        return self._send(actions if pod is None else [pod, *actions], vm)
+        # Nobody else knows the id: a record under it is this one, whatever others have made of it since.
+        return self._send(actions if pod is None else [pod, *actions], lambda: self.get(vm.key) is not None)
 
     def change(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> HolderOutcome:
         """Write what VMs have become (pairs of before and after, without new revisions), all or none."""
         actions = self._changes(changes)
         before, after = changes[0]
         first = replace(after, revision=before.revision + 1)
-        return self._send(actions if pod is None else [pod, *actions], first)
+        return self._send(actions if pod is None else [pod, *actions], lambda: self.get(first.key) == first)
 
     def _changes(self, changes: Sequence[tuple[Vm, Vm]]) -> list[Action]:
         return [action for before, after in changes for action in change_writes(self._table, before, after)]
 
-    def _send(self, actions: Sequence[Action], first: Vm) -> HolderOutcome:
-        """Send until it is decided. What may have been committed unseen is told by the first record."""
+    def _send(self, actions: Sequence[Action], is_written: Callable[[], bool]) -> HolderOutcome:
+        """Send until it is decided. ``is_written`` looks whether what was sent unseen was committed."""
         unseen: StorageUnavailable | None = None
         for attempt in range(_SENDS_MAX):
             try:
@@ -98,7 +99,7 @@ class VmStore:
                 if isinstance(outcome, Committed):
                     return HolderOutcome(stands=True, refused={})
                 if isinstance(outcome, Refused):
-                    if unseen is not None and self.get(first.key) == first:
+                    if unseen is not None and is_written():
                         return HolderOutcome(stands=True, refused={})
                     return HolderOutcome(stands=False, refused=outcome.items)
             self._pause(attempt)

@@ -49,7 +49,7 @@ what was found with another one is not added up.
 | promise | checked |
 |---|---|
 | Bad input is refused in each API's own shape, and changes nothing | over 1,000 bad inputs: `tests/hostile` |
-| Nobody gets in without a good credential; foreign is as absent | every operation for everybody: `tests/hostile` |
+| Nobody gets in without a credential; foreign is as absent | every operation for everybody: `tests/hostile` |
 | A function may do what it does and nothing more | all calls of all tests against roles: `tests/template` |
 | The audit finds and mends every contradiction | planted ones of each kind: `tests/audit` |
 
@@ -63,8 +63,8 @@ what was found with another one is not added up.
 - When a VM may be started again: the checker judges what VMs take and give back and refusals of new VMs for
   lack of room. Refusals to start a stopped one are not judged, as they do not tell why. Offers of the VM API
   are asked for and not judged. Prices, keys and rates have tests of their own (`tests/vms/edge`).
-- Anything about the host provider of a real region beyond its contract, about networks and throughput. How IAM
-  itself judges the roles: the emulator that enforces them in the end-to-end tests knows no conditions on keys.
+- Anything about the host provider of a real region beyond its contract, about networks and throughput. How
+  IAM itself judges the roles: the emulator that enforces them end to end knows no conditions on keys.
 """
 
 

@@ -51,7 +51,7 @@ build: setup ## sam build into .aws-sam (RUNTIME=python3.12 where python3.13 is 
 deploy: setup ## sam build and sam deploy to your AWS account, as samconfig.toml says (RUNTIME= ARGS=)
 	@$(DEV)/python -m tools.build --deploy --sam $(SAM) --runtime "$(RUNTIME)" -- $(ARGS)
 
-bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE= for a real trace, ARGS=--quick; peers: sh benchmarks/peers/*.sh first)
+bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE= for a real trace, ARGS=--quick; peers: sh benchmarks/peers/slurm.sh, placement.sh)
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
 	@$(PYTHON) tools/set_up.py bench
 	@PYTHONPATH=layers/shared $(BENCH)/python -m benchmarks --nodes "$(NODES)" --trace "$(TRACE)" $(ARGS)

@@ -190,7 +190,8 @@ class Reservations:
             region_id=who.draw.choice(REGIONS),
             name=f"training-{who.draw.randrange(3)}",
         )
-        return of_nodes(wanted) if who.draw.random() < NODES_SHARE else wanted
+        are_nodes = who.office.cloud.temper.nodes and who.draw.random() < NODES_SHARE
+        return of_nodes(wanted) if are_nodes else wanted
 
     def _saw(self, who: Tenant, observed: Observed, work: Work) -> RecordKey:
         reservation = observed.reservation

@@ -115,7 +115,7 @@ class Simulation:
         if self.temper.limits:
             self.cloud.limit(ORGANIZATION, "GB300", self.draw.randrange(2, 9))
             self.cloud.limit(ORGANIZATION, "instances", self.draw.randrange(2, 13))
-        if self.temper.clients and self.temper.nodes and self.draw.random() < 0.7:
+        if self.temper.clients and self.temper.nodes and self.draw.random() < 0.6:
             self._rent_before()
         self.cloud.weather.share = self.temper.share
 
@@ -148,12 +148,15 @@ class Simulation:
             who = Tenant(f"client {number}", self.office, book, random.Random(self.draw.random()))
             turns.spawn(who.name, partial(self._live, who), self.draw.choice(temper.thinking_ms))
         for name, run, every_ms in zip(
-            ("reconcile", "fill", "sync", "restarts", "terms", "nodes"),
-            (self.cloud.reconcile, self.cloud.fill, self._synchronize, *self._vm_schedules()),
-            (*temper.every_ms, *temper.vms_every_ms),
+            ("reconcile", "fill", "sync"),
+            (self.cloud.reconcile, self.cloud.fill, self._synchronize),
+            temper.every_ms,
             strict=True,
         ):
             self._schedule(name, run, every_ms)
+        if temper.nodes:
+            for run, every_ms in zip(self._vm_schedules(), temper.vms_every_ms, strict=True):
+                self._schedule("vms", run, every_ms)
         if self.draw.random() < 0.3:
             turns.spawn("operator", self._change_limit, self.draw.randrange(temper.chaos_ms // 2))
         turns.run(self.cloud.clock.now_ms() + temper.chaos_ms)
@@ -212,7 +215,7 @@ class Simulation:
                 return
             cloud.clock.advance(60 << min(number, 5))
             cloud.turns.spawn("fill", cloud.fill)
-            if self.temper.nodes:
+            if self.ledger.vms.lives:
                 cloud.turns.spawn("vms", self._look_after_vms)
             if left:
                 cloud.turns.spawn("reconcile", cloud.reconcile)

@@ -25,6 +25,8 @@ NODES: Final[tuple[Shape, ...]] = (
     {LONDON: {"lon9": 1}},
     {LONDON: {"lon9": 2}},
     {LONDON: {"lon9": 1}, CHICAGO: {"chi9": 1}},
+    {},
+    {},
 )
 
 
@@ -74,10 +76,10 @@ class Temper:
 def draw_temper(draw: Random) -> Temper:
     """The kind of a run: two of three are hot, with everybody at everybody's throat.
 
-    Half of them are small: most mistakes show between two or three clients over a few domains, and
+    One of four is small: most mistakes show between two or three clients over a few domains, and
     for one large run several small ones can be tried.
     """
-    hot, small = draw.random() < 0.67, draw.random() < 0.5
+    hot, small = draw.random() < 0.67, draw.random() < 0.25
     return Temper(
         shape=draw.choice(SMALL_SHAPES if small else SHAPES),
         nodes=draw.choice(NODES),
@@ -92,7 +94,7 @@ def draw_temper(draw: Random) -> Temper:
         if hot
         else (60_000, 120_000, 80_000),
         vms_every_ms=(9_000, 13_000, 7_000) if hot else (60_000, 90_000, 60_000),
-        changes=draw.choice((1, 3, 6)),
+        changes=draw.choice((2, 6, 12)),
         ready_seconds=draw.choice((0, 0, 1, 4)) if hot else 20,
         grace_seconds=draw.choice((2, 10)) if hot else 60,
         notice_seconds=draw.choice((0, 2, 8)) if hot else 30,

@@ -119,6 +119,11 @@ class VmRules:
                 self._tell(f"the server of {owner} was started beside that of {other.owner}")
         self.servers[owner] = new
 
+    @property
+    def lives(self) -> bool:
+        """Whether there is a VM that is not destroyed, or is not yet gone."""
+        return any(vm.status != "destroyed" or vm.unsettled for vm in self.rentals.values())
+
     def living(self) -> list[VmServer]:
         """Every server that has not gone by now."""
         now = self._now()

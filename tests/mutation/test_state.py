@@ -9,7 +9,7 @@ import pytest
 from tools.mutation import mutants, settings, state
 from tools.mutation.reach import Reach
 from tools.mutation.state import Result, State, Traced
-from tools.mutation.trial import Verdict
+from tools.mutation.trial import ToolBroken, Verdict
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,7 +126,7 @@ def test_a_run_ends_when_somebody_edits_what_it_is_about(root: Path) -> None:
     running = _state(root)
     _edit(root, ABOUT)
 
-    with pytest.raises(state.ToolBroken, match="start it again"):
+    with pytest.raises(ToolBroken, match="start it again"):
         running.add(mutants.find(root / "package/one.py")[0], NOTICED, BOTH)
 
 

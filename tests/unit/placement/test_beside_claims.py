@@ -9,7 +9,7 @@ from gpu_capacity.topology.model import DomainShape, PodShape
 from tests.unit.placement.lines import line
 
 
-def _choices(*pictures: str, count: int, seeds: int = 60) -> set[tuple[str, int]]:
+def _choices(*pictures: str, count: int, seeds: int = 12) -> set[tuple[str, int]]:
     """(pod, start) of every choice over many seeds."""
     chosen = set()
     for seed in range(seeds):
@@ -22,6 +22,10 @@ def _choices(*pictures: str, count: int, seeds: int = 60) -> set[tuple[str, int]
 def test_the_runs_on_both_sides_of_a_claim_gain_alike_by_its_end() -> None:
     assert _choices("xccc", ".c.", count=1) == {("p01", 0), ("p01", 2)}
     assert _choices("x.c.", "xccc", count=1) == {("p00", 1), ("p00", 3)}
+
+
+def test_the_claims_on_both_sides_of_a_run_count_alike_at_the_beginning_of_the_line() -> None:
+    assert _choices("c...c", "xccc", count=1) == {("p00", 1), ("p00", 3)}
 
 
 def test_only_the_claim_right_beside_a_run_counts_and_not_the_row_that_it_stands_in() -> None:
@@ -55,6 +59,10 @@ def test_both_ends_of_a_run_are_taken_equally_often_where_they_are_equally_good(
     assert 160 < sum(isinstance(at, Placement) and at.start == 0 for at in taken) < 240
 
 
+def test_the_end_of_a_long_run_is_seen_as_well() -> None:
+    assert _choices("." * 100 + "cc", count=2) == {("p00", 0)}
+
+
 def test_a_run_is_found_however_much_longer_it_is_than_what_is_asked_for() -> None:
     for length in range(1, 300):
         (chosen,) = {start for _, start in _choices("." * length, count=1, seeds=1)}
@@ -75,7 +83,7 @@ def test_a_first_domain_that_is_incomplete_is_not_sold() -> None:
 
     pod = pod_bits(PodShape("r", "a", "f", 1, domains), Ownership("a", 1, claimed=0))
 
-    assert (pod.known, pod.complete, pod.free) == (0b11, 0b10, 0b10)
+    assert (pod.known, pod.complete, pod.free, pod.borders) == (0b11, 0b10, 0b10, 0)
 
 
 def test_of_a_host_that_is_owned_by_gpus_the_others_are_free() -> None:
@@ -85,3 +93,10 @@ def test_of_a_host_that_is_owned_by_gpus_the_others_are_free() -> None:
     assert owned.free_gpus(1, 4) == 0
     assert owned.free_gpus(2, 4) == 0
     assert owned.free_gpus(3, 4) == 0b1111
+
+
+def test_a_host_that_is_owned_as_such_and_by_gpus_has_none_to_give() -> None:
+    owned = Ownership("a", 1, claimed=0b1, parts={0: {"one": 1}}, gpus={0: {"g1": 0b0010}})
+
+    assert owned.free_gpus(0, 4) == 0
+    assert owned.owned_hosts(0) == -1

@@ -118,7 +118,7 @@ class InventoryStore:
         kept = self._snapshots.get((region_id, flavor_id))
         shapes = dict(kept.shapes) if kept else {}
         for _ in range(_SNAPSHOT_READS_MAX):
-            owned = [ownership_of(claims) for claims in self._claims(region_id, flavor_id)]
+            owned = list(self._ownership(region_id, flavor_id))
             snapshot = Snapshot.of(shapes.values(), owned)
             if snapshot.stale_pods:
                 shapes = {
@@ -221,6 +221,9 @@ class InventoryStore:
         partition = keys.claims_partition(region_id, flavor_id)
         return map(decode_claims, self._database.query(self._table, partition, keys.POD_PREFIX))
 
+    def _ownership(self, region_id: str, flavor_id: str) -> Iterable[Ownership]:
+        return map(ownership_of, self._claims(region_id, flavor_id))
+
 
 def ownership_of(claims: PodClaims) -> Ownership:
     """Owned positions and borders between owners as masks, and apart from them what is owned in part.
@@ -229,11 +232,14 @@ def ownership_of(claims: PodClaims) -> Ownership:
     is owned as far as single hosts are.
     """
     claimed = borders = 0
+    maps: dict[int, dict[str, int]] = {}
     for position, owner in claims.owners.items():
         claimed |= 1 << position
-        if isinstance(owner, dict) or owner != claims.owners.get(position - 1):
-            borders |= 1 << position
-    maps = {position: owner for position, owner in claims.owners.items() if isinstance(owner, dict)}
+        if isinstance(owner, dict):
+            maps[position] = owner
+        elif owner == claims.owners.get(position - 1):
+            continue
+        borders |= 1 << position
     return Ownership(
         claims.pod_id,
         claims.version,

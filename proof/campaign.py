@@ -112,8 +112,12 @@ def stay_on(place: int) -> None:
 
 
 def _prepare(places: Queue[int]) -> None:
-    """What is loaded stays; what a run leaves behind is soon gone, so there is little to look for."""
     stay_on(places.get())
+    seldom_collect()
+
+
+def seldom_collect() -> None:
+    """What is loaded stays; what a run leaves behind is soon gone, so there is little to look for."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 

@@ -92,6 +92,10 @@ class Environment:
         )
 
 
+_EMPTY: Final = MemoryDynamoDB(trusting=True)
+create_tables(_EMPTY)
+
+
 class Cloud:
     """Everything of one run.
 
@@ -100,14 +104,16 @@ class Cloud:
         crew: threads.
         temper: what kind of run it is. Nothing goes wrong until ``weather.share`` is set.
         still: executions that are started do not run, events do not arrive, and pauses take no time.
+        db: tables to begin with a copy of; empty ones without.
     """
 
-    def __init__(self, seed: int, crew: Crew, temper: Temper, *, still: bool = False) -> None:
+    def __init__(
+        self, seed: int, crew: Crew, temper: Temper, *, still: bool = False, db: MemoryDynamoDB = _EMPTY
+    ) -> None:
         self.seed = seed
         self.draw = random.Random(seed)
         self.clock = FakeClock()
-        self.db = MemoryDynamoDB(now=self.clock.now, trusting=True)
-        create_tables(self.db)
+        self.db = db.copy(self.clock.now)
         self.weather = Weather(self.draw, 0.0)
         self.turns = Turns(crew, self._choose, self.clock.now_ms, self.clock.advance_ms)
         self.temper = temper

@@ -57,8 +57,7 @@ class Scene:
     ) -> None:
         self._stage = stage
         self.violations: list[str] = []
-        self.cloud = Cloud(0, crew, CALM_TEMPER, still=True)
-        self.cloud.db = stage.db.copy(self.cloud.clock.now)
+        self.cloud = Cloud(0, crew, CALM_TEMPER, still=True, db=stage.db)
         self.cloud.clock.advance(stage.seconds + 1)
         self.cloud.turns.choose = self._choose
         self.holders, self.documents = stage.holders, stage.documents

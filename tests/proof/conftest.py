@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotations of fixtures
 
 import pytest
 
-from proof.campaign import stay_on
+from proof.campaign import seldom_collect, stay_on
 from proof.turns import Crew
 
 
@@ -16,6 +17,16 @@ def crew() -> Iterator[Crew]:
     found = Crew()
     yield found
     found.dismiss()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collecting_seldom() -> Iterator[None]:
+    """As in ``make prove``: whatever all other tests have loaded is not looked through again and again."""
+    before = gc.get_threshold()
+    seldom_collect()
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -9,5 +9,6 @@ launch ─► state       the folder that everything below lives in
        ─► sample_data fleet document, sync, reservations of the sample tenant
        ─► proxy       the address that the user sees
        ─► turns       calls of a function wait for one of its few processes, here and in the emulator
+       ─► layers      the layer is unpacked once for all processes of functions
        ─► first_calls what the user is told to try
 """

@@ -4,7 +4,7 @@ The launcher holds the other end of stdin. When it ends, for whatever reason, st
 emulator gets the one signal on which it saves its state.
 
 Calls of one function take turns. The emulator itself knows two ways only: a process for each call, or to
-refuse calls, which workflows then repeat after up to a minute.
+refuse calls, which workflows then repeat after up to a minute. The processes share the layer.
 """
 
 import functools
@@ -13,12 +13,15 @@ import runpy
 import signal
 import sys
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 sys.path.append(str(Path(__file__).resolve().parents[2]))
 
+from tools.local_stack.layers import SharingZipFile
 from tools.local_stack.turns import PROCESSES_MAX, Turns
 
 Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
@@ -49,10 +52,13 @@ def in_turn(execute: Execute, turns: Turns) -> Execute:
 def main() -> None:
     """Start it."""
     # Only this environment has it, in the version that the lock file names.
+    from ministack.core import lambda_runtime  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415
 
     # The one place through which all calls of functions in Python go, however they came.
     lambda_svc._execute_function_warm = in_turn(lambda_svc._execute_function_warm, Turns(PROCESSES_MAX))  # noqa: SLF001
+    # The one place that unpacks code and layers for a process.
+    lambda_runtime.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": SharingZipFile})
     threading.Thread(target=stop_with_launcher, daemon=True).start()
     runpy.run_module("ministack", run_name="__main__")
 

@@ -127,3 +127,67 @@ def test_one_that_trusts_lends_what_a_query_finds_and_never_changes_it(*, trusti
     assert (first is again) == trusting
     assert first["n"] == {"N": "1"}
     assert db.query(**wanted)["Items"][0]["n"] == {"N": "2"}
+
+
+def test_a_query_answered_from_memory_is_the_one_of_this_moment_in_this_copy() -> None:
+    db = MemoryDynamoDB(trusting=True)
+    create_tables(db)
+    wanted: dict[str, Any] = {
+        "TableName": HOLDERS,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "a"}},
+        "ConsistentRead": True,
+    }
+
+    def put(where: MemoryDynamoDB, sort_key: str) -> None:
+        where.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": sort_key}})
+
+    def found(where: MemoryDynamoDB) -> list[str]:
+        return [item["sk"]["S"] for item in where.query(**wanted)["Items"]]
+
+    assert found(db) == []
+    put(db, "1")
+    assert found(db) == found(db) == ["1"]
+    twin = db.copy()
+    put(twin, "2")
+    put(db, "3")
+    assert found(twin) == found(twin) == ["1", "2"]
+    assert found(db) == ["1", "3"]
+    db.delete_item(TableName=HOLDERS, Key={"pk": {"S": "a"}, "sk": {"S": "3"}})
+    assert found(db) == found(db.copy()) == ["1"]
+
+
+def test_a_query_answered_from_memory_costs_the_same_and_is_the_callers_own() -> None:
+    db = MemoryDynamoDB(trusting=True)
+    create_tables(db)
+    db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}, "n": {"S": "x" * 9_000}})
+    wanted: dict[str, Any] = {
+        "TableName": HOLDERS,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "a"}},
+        "ReturnConsumedCapacity": "TOTAL",
+    }
+
+    first, again = db.query(**wanted), db.query(**wanted)
+    assert first["ConsumedCapacity"] == again["ConsumedCapacity"]
+    assert db.read_units == 2 * first["ConsumedCapacity"]["CapacityUnits"] == 3.0
+
+    again["Items"].clear()
+    assert db.query(**wanted)["Count"] == len(db.query(**wanted)["Items"]) == 1
+
+
+def test_a_stale_read_is_never_answered_from_memory() -> None:
+    db = MemoryDynamoDB(trusting=True)
+    create_tables(db)
+    wanted: dict[str, Any] = {
+        "TableName": HOLDERS,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": {":pk": {"S": "a"}},
+    }
+    db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}})
+
+    assert db.query(**wanted)["Count"] == 1
+    db.read_stale(lag_writes=1)
+    assert db.query(**wanted)["Count"] == 0
+    db.read_stale(lag_writes=0)
+    assert db.query(**wanted)["Count"] == 1

@@ -42,7 +42,7 @@ class MemoryDynamoDB:
 
     Args:
         now: seconds, for the ten minutes of a request token; only differences matter.
-        trusting: do not check parameters against boto3's model of the service, and let queries answer the
+        trusting: do not check parameters against boto3's model of the service, and let reads answer the
             stored items themselves, which nobody may change: for runs of millions of calls.
     """
 
@@ -60,10 +60,13 @@ class MemoryDynamoDB:
 
     def table(self, name: str) -> TableView:
         """A table for assertions: `len(..)`, `("pk", "sk") in ..`, `.items()`, `.get(("pk", "sk"))`."""
-        return TableView(self._storage.table(name))
+        return TableView(self._storage.table(name), lends=self._storage.lends)
 
     def dump(self) -> dict[str, list[Item]]:
-        """A copy of everything, canonical, so that two dumps are equal exactly when the contents are."""
+        """Everything, canonical, so that two dumps are equal exactly when the contents are.
+
+        A copy, but the stored items themselves where they are lent: look, do not touch.
+        """
         with self._lock:
             return {name: self.table(name).items() for name in sorted(self._storage.tables)}
 

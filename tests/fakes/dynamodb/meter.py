@@ -14,6 +14,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._units: dict[str, dict[str | None, dict[str, float]]] = {}
+        self._totals = {READ: 0.0, WRITE: 0.0}
 
     def add(self, kind: str, units: float, table: str, index: str | None = None) -> None:
         """Count units of kind READ or WRITE."""
@@ -21,11 +22,18 @@ class Meter:
         # A query of an index mentions the table as well, with 0 units.
         by_place.setdefault(None, defaultdict(float))
         by_place.setdefault(index, defaultdict(float))[kind] += units
+        self._totals[kind] += units
+
+    def include(self, other: Meter) -> None:
+        """Count what another one counted."""
+        for table, by_place in other._units.items():
+            for index, counted in by_place.items():
+                for kind, units in counted.items():
+                    self.add(kind, units, table, index)
 
     def total(self, kind: str) -> float:
         """All units of one kind."""
-        places = [counted for by_place in self._units.values() for counted in by_place.values()]
-        return sum(counted.get(kind, 0.0) for counted in places)
+        return self._totals[kind]
 
     def listed(self, mode: str, *, split: bool) -> list[dict[str, Any]]:
         """One ConsumedCapacity for each table; `split` names read and write units too, as transactions do."""

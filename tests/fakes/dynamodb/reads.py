@@ -23,7 +23,7 @@ def get_one(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[
     """The item under a key; the response has no `Item` when there is none."""
     paths = _projection(parameters)
     item = _read(storage, meter, parameters["TableName"], parameters["Key"], parameters)
-    return {} if item is None else {"Item": _shown(item, paths)}
+    return {} if item is None else {"Item": _shown(storage, item, paths)}
 
 
 def batch_get(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[str, Any]:
@@ -40,13 +40,15 @@ def batch_get(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dic
             raise invalid("Provided list of item keys contains duplicates")
         found = [_read(storage, meter, name, key, batch) for key in batch["Keys"]]
         # Backwards, so that nothing comes to rely on the order of the request.
-        responses[name] = [_shown(item, paths) for item in reversed(found) if item is not None]
+        responses[name] = [_shown(storage, item, paths) for item in reversed(found) if item is not None]
     return {"Responses": responses, "UnprocessedKeys": {}}
 
 
 def _projection(parameters: dict[str, Any]) -> tuple[Path, ...] | None:
-    placeholders = Placeholders(parameters)
     text = parameters.get("ProjectionExpression")
+    if text is None and "ExpressionAttributeNames" not in parameters:
+        return None
+    placeholders = Placeholders(parameters)
     paths = None if text is None else parse_projection(text, placeholders)
     placeholders.check_all_used()
     return paths
@@ -63,5 +65,7 @@ def _read(
     return item
 
 
-def _shown(item: Item, paths: tuple[Path, ...] | None) -> Item:
-    return copied_item(item) if paths is None else projected(paths, item)
+def _shown(storage: Storage, item: Item, paths: tuple[Path, ...] | None) -> Item:
+    if paths is not None:
+        return projected(paths, item)
+    return item if storage.lends else copied_item(item)

@@ -27,10 +27,12 @@ from tests.fakes.dynamodb.nodes import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Sequence
 
     from tests.fakes.dynamodb.tokens import Placeholders
     from tests.fakes.dynamodb.values import Value
+
+    Bind = Callable[[dict[str, Value]], Any]
 
 Tree = TypeVar("Tree")
 REMEMBERED_MAX = 2048
@@ -45,11 +47,11 @@ def parsed(text: str, purpose: str, placeholders: Placeholders, parse: Callable[
     if not entries:
         tree = parse()
         # Only after success: a refusal is worked out anew each time.
-        entries.append((tree, placeholders.used))
+        entries.append((tree, _binder(tree), placeholders.used))
         return tree
-    tree, used = entries[0]
+    tree, bind, used = entries[0]
     placeholders.use(used)
-    return cast("Tree", _bound(tree, placeholders.values))
+    return cast("Tree", tree if bind is None else bind(placeholders.values))
 
 
 @lru_cache(maxsize=REMEMBERED_MAX)
@@ -58,16 +60,22 @@ def _entries(_text: str, _purpose: str, _signature: Hashable) -> list[Any]:
     return []
 
 
-def _bound(node: Any, values: dict[str, Value]) -> Any:
-    """The tree with other values; what holds none is shared."""
-    if isinstance(node, tuple):
-        return tuple([_bound(part, values) for part in node])
+def _binder(node: Any) -> Bind | None:
+    """Makes the tree with other values; ``None`` for what holds none and can be shared."""
     if isinstance(node, Literal):
-        return Literal(node.placeholder, values[node.placeholder])
-    parts = _PARTS.get(type(node))
-    if parts is None:
-        return node
-    return type(node)(*[_bound(getattr(node, part), values) for part in parts])
+        placeholder = node.placeholder
+        return lambda values: Literal(placeholder, values[placeholder])
+    if isinstance(node, tuple):
+        return _binder_of_parts(lambda *parts: parts, node)
+    kind = type(node)
+    return _binder_of_parts(kind, [getattr(node, part) for part in _PARTS.get(kind, ())])
+
+
+def _binder_of_parts(kind: Callable[..., Any], parts: Sequence[Any]) -> Bind | None:
+    binders = [(part, _binder(part)) for part in parts]
+    if all(bind is None for _, bind in binders):
+        return None
+    return lambda values: kind(*[part if bind is None else bind(values) for part, bind in binders])
 
 
 _PARTS: dict[type, tuple[str, ...]] = {

@@ -155,7 +155,8 @@ class Schema:
 
 
 def _is_empty(item: Item, name: str) -> bool:
-    return item[name] in ({"S": ""}, {"B": b""})
+    value = item[name]
+    return value.get("S") == "" or value.get("B") == b""
 
 
 def _too_long(is_hash: bool, bytes_max: int) -> RefusedError:  # noqa: FBT001 - one caller, one line above

@@ -7,6 +7,7 @@ Nothing here is locked; `MemoryDynamoDB` holds one lock around each call.
 from __future__ import annotations
 
 from collections import deque
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from tests.fakes.dynamodb.errors import no_such_table
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 HISTORY_WRITES_MAX = 1000
 REQUEST_TOKEN_SECONDS = 600.0
 
+_WRITES = count(1)
+
+# The index, None for the table itself, and the value of its partition key.
+Place = tuple[str | None, Any]
+
 # Items as they were before some write; None where there was none.
 Past = dict["Key", "Item | None"]
 
@@ -36,14 +42,24 @@ class Table:
         self.schema = schema
         self.description = description
         self._items: dict[Key, Item] = {}
-        self._groups: dict[tuple[str | None, Any], dict[Key, Item]] = {}
+        self._groups: dict[Place, dict[Key, Item]] = {}
+        # Of each partition that was ever written: which write of all writes to any table was the last one.
+        self._versions: dict[Place, int] = {}
+        self.answers: dict[Any, Any] = {}
+        """Of queries, for whoever remembers them: copies share it."""
 
     def copy(self) -> Table:
         """A table with the same items. They are shared, as nobody ever changes one."""
         twin = Table(self.schema, self.description)
         twin._items = dict(self._items)
         twin._groups = {place: dict(group) for place, group in self._groups.items()}
+        twin._versions = dict(self._versions)
+        twin.answers = self.answers
         return twin
+
+    def version(self, index: Index | None, value: Any) -> int:
+        """Tells two states of a partition apart, those of copies too; 0 is one that was never written."""
+        return self._versions.get((None if index is None else index.name, value), 0)
 
     def get(self, key: Key, past: Mapping[Key, Item | None]) -> Item | None:
         """The item under a key, as it was where `past` knows better."""
@@ -62,11 +78,16 @@ class Table:
         current = [item for key, item in self._items.items() if key not in past]
         return current + [item for item in past.values() if item is not None]
 
+    def in_order(self) -> list[Item]:
+        """All items of the table in key order."""
+        return [self._items[key] for key in sorted(self._items)]
+
     def replace(self, key: Key, after: Item | None) -> None:
         """Store an item, or remove it with None."""
         before = self._items.pop(key, None)
         if before is not None:
             for place in self._places(before):
+                self._versions[place] = next(_WRITES)
                 group = self._groups[place]
                 del group[key]
                 if not group:
@@ -74,12 +95,13 @@ class Table:
         if after is not None:
             self._items[key] = after
             for place in self._places(after):
+                self._versions[place] = next(_WRITES)
                 self._groups.setdefault(place, {})[key] = after
 
     def __len__(self) -> int:
         return len(self._items)
 
-    def _places(self, item: Item) -> Iterator[tuple[str | None, Any]]:
+    def _places(self, item: Item) -> Iterator[Place]:
         yield None, self.schema.keys.of(item)[0]
         for index in self.schema.indexes.values():
             if index.projected(item) is not None:
@@ -92,8 +114,9 @@ class TableView:
     A key is written as plain values, `("ORG#a", "RES#1")`, or `"ORG#a"` in a table without a sort key.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, *, lends: bool = False) -> None:
         self._table = table
+        self._lends = lends
 
     def __len__(self) -> int:
         return len(self._table)
@@ -108,9 +131,9 @@ class TableView:
         return None if found is None else copied_item(found)
 
     def items(self) -> list[Item]:
-        """Copies of all items in key order."""
-        keys = self._table.schema.keys
-        return [copied_item(item) for item in sorted(self._table.all({}), key=keys.of)]
+        """Copies of all items in key order; the stored ones where the table lends them."""
+        items = self._table.in_order()
+        return items if self._lends else [copied_item(item) for item in items]
 
 
 class Storage:

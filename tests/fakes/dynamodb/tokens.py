@@ -59,7 +59,7 @@ class Placeholders:
             _check_placeholder("ExpressionAttributeNames", key, "#")
         for key in raw or ():
             _check_placeholder("ExpressionAttributeValues", key, ":")
-        self.values = {key: canonical(value) for key, value in (raw or {}).items()}
+        self.values = {key: canonical(value) for key, value in raw.items()} if raw else {}
         self._used: set[str] = set()
         self.expressions = 0
 
@@ -104,11 +104,13 @@ class Placeholders:
 
     def check_all_used(self) -> None:
         """Refuse placeholders that no expression of the request used. Call after the last expression."""
-        for kind, given in (("Names", self._names or {}), ("Values", self.values)):
-            if given and not self.expressions:
+        for kind, given in (("Names", self._names), ("Values", self.values)):
+            if not given:
+                continue
+            if not self.expressions:
                 raise invalid(f"ExpressionAttribute{kind} can only be specified when using expressions")
-            unused = sorted(set(given) - self._used)
-            if unused:
+            if given.keys() - self._used:
+                unused = sorted(given.keys() - self._used)
                 raise invalid(
                     f"Value provided in ExpressionAttribute{kind} unused in expressions: "
                     f"keys: {{{', '.join(unused)}}}"
@@ -229,6 +231,7 @@ def _split(text: str) -> tuple[tuple[Token, ...], int]:
     return (*tokens, Token("end", "")), -1
 
 
+@lru_cache(maxsize=1024)
 @lru_cache(maxsize=1024)
 def _check_placeholder(parameter: str, key: str, mark: str) -> None:
     if not re.fullmatch(mark + r"\w+", key, re.ASCII):

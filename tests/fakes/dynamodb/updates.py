@@ -28,7 +28,6 @@ from tests.fakes.dynamodb.values import (
     Value,
     canonical,
     copied,
-    copied_item,
     same,
     set_members,
     sum_of,
@@ -36,7 +35,7 @@ from tests.fakes.dynamodb.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
 SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
@@ -67,13 +66,15 @@ def _parse(text: str, placeholders: Placeholders) -> tuple[Action, ...]:
     return tuple(actions)
 
 
-def updated(actions: Iterable[Action], item: Item) -> Item:
+def updated(actions: Sequence[Action], item: Item) -> Item:
     """A new item with the actions done. All operands are read from the item as it was before any of them.
 
     Raises:
         ItemRefusedError: an operand is missing or of the wrong type, or a path leads nowhere.
     """
-    after = copied_item(item)
+    # Only what is changed within has to be a copy: stored values are never changed in place.
+    changed_within = {action.path.name for action in actions if len(action.path.parts) > 1}
+    after = {name: copied(value) if name in changed_within else value for name, value in item.items()}
     removals: list[Path] = []
     for action in actions:
         match action:

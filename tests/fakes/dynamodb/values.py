@@ -22,6 +22,7 @@ NESTING_LEVELS_MAX = 32
 
 SET_TYPES = {"SS": "S", "NS": "N", "BS": "B"}
 SET_NAMES = {"SS": "string", "NS": "number", "BS": "binary"}
+SCALARS = frozenset({"S", "N", "B", "BOOL", "NULL"})
 ORDERED_TYPES = frozenset({"S", "N", "B"})
 TYPES = frozenset({"S", "N", "B", "BOOL", "NULL", "L", "M", "SS", "NS", "BS"})
 
@@ -77,7 +78,7 @@ def sum_of(left: Value, right: Value, sign: int = 1) -> Value:
     return {"N": number_text(number(str(total)))}
 
 
-def canonical(value: Value, level: int = 0) -> Value:
+def canonical(value: Value, level: int = 0) -> Value:  # noqa: PLR0911 - one return a type
     """A checked copy, sharing nothing. Raises RefusedError for what the service does not take."""
     if len(value) != 1:
         raise invalid(
@@ -88,8 +89,9 @@ def canonical(value: Value, level: int = 0) -> Value:
         )
     if level > NESTING_LEVELS_MAX:
         raise invalid("Nesting Levels have exceeded supported limits: Attributes nested beyond 32 levels")
-    tag = type_of(value)
-    raw = value[tag]
+    ((tag, raw),) = value.items()
+    if tag == "S":
+        return {"S": raw}
     if tag == "N":
         return {"N": _canonical_number(raw)}
     if tag == "B":
@@ -116,6 +118,8 @@ def canonical_item(item: Item) -> Item:
 def copied(value: Value) -> Value:
     """A copy of a value that is canonical already (cheaper than copy.deepcopy)."""
     ((tag, raw),) = value.items()
+    if tag in SCALARS:
+        return {tag: raw}
     if tag == "L":
         return {tag: [copied(element) for element in raw]}
     if tag == "M":
@@ -137,7 +141,7 @@ def same(left: Value, right: Value) -> bool:  # noqa: PLR0911 - one return a typ
         return False
     a, b = left[tag], right[tag]
     if tag == "N":
-        return Decimal(a) == Decimal(b)
+        return a == b or Decimal(a) == Decimal(b)
     if tag == "NS":
         return {Decimal(x) for x in a} == {Decimal(x) for x in b}
     if tag in SET_TYPES:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol, TypeAlias
 
-from boto3.dynamodb.types import DYNAMODB_CONTEXT, TypeDeserializer, TypeSerializer
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 AttributeValue: TypeAlias = dict[str, Any]
 Item: TypeAlias = dict[str, AttributeValue]
@@ -13,9 +13,6 @@ Response: TypeAlias = dict[str, Any]
 # The library's own annotations enumerate every shape of a value; here it is one alias.
 _serializer: Any = TypeSerializer()
 _deserializer: Any = TypeDeserializer()
-
-_PLAIN_BITS_MAX = 64
-"""Of whole numbers that are surely none of more than 38 digits, which DynamoDB does not take."""
 
 
 class DynamoDBClient(Protocol):
@@ -45,21 +42,11 @@ class DynamoDBClient(Protocol):
 
 def encode(values: dict[str, Any]) -> Item:
     """Plain values to an item; ``None`` and absent are the same, so that optional fields cost nothing."""
-    return {name: encode_value(value) for name, value in values.items() if value is not None}
+    return {name: _serializer.serialize(value) for name, value in values.items() if value is not None}
 
 
 def encode_value(value: Any) -> AttributeValue:
     """One plain value to its typed form."""
-    # Nearly all are these; the library, which takes many times longer, knows the others and what is none.
-    kind = type(value)
-    if kind is str:
-        return {"S": value}
-    if kind is int and value.bit_length() <= _PLAIN_BITS_MAX:
-        return {"N": str(value)}
-    if kind is list:
-        return {"L": [encode_value(element) for element in value]}
-    if kind is dict:
-        return {"M": {name: encode_value(element) for name, element in value.items()}}
     typed: AttributeValue = _serializer.serialize(value)
     return typed
 
@@ -68,19 +55,6 @@ def decode(item: Item) -> dict[str, Any]:
     """An item to plain values. Numbers are ``Decimal``, binaries ``bytes``."""
     return {
         # A claimed domain is a binary, and a region has thousands: the library takes many times longer.
-        name: bytes(value["B"]) if "B" in value else _decode_value(value)
+        name: bytes(value["B"]) if "B" in value else _deserializer.deserialize(value)
         for name, value in item.items()
     }
-
-
-def _decode_value(value: AttributeValue) -> Any:
-    for kind, raw in value.items():
-        if kind == "S":
-            return raw
-        if kind == "N":
-            return DYNAMODB_CONTEXT.create_decimal(raw)
-        if kind == "L":
-            return [_decode_value(element) for element in raw]
-        if kind == "M":
-            return {name: _decode_value(element) for name, element in raw.items()}
-    return _deserializer.deserialize(value)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from proof.vm_rules import settled
-from tests.claims.auditor import audit_claims
-from tests.support.auditor import audit
+from tests.claims.auditor import about_reservations, audit_claim_tables
 
 if TYPE_CHECKING:
     from proof.vm_rules import VmRules
@@ -17,10 +16,11 @@ DISK, ROSTER = "VMDISK#", "VMS"
 
 def findings(db: MemoryDynamoDB, now: int) -> list[str]:
     """Everything that is wrong with the tables at a time (seconds), servers included."""
-    # The reservations' auditor knows nothing of the claims' quota; the other one does.
-    about_reservations = [finding for finding in audit(db, now=now) if "'instances'" not in finding]
-    # Nor does the one of claims know of GPUs that are owned one by one; the ledger does.
-    return sorted({*about_reservations, *audit_claims(cast("MemoryDynamoDB", _WithoutVms(db)))})
+    tables = db.dump()
+    found = about_reservations(tables, now=now)
+    # The auditor of claims knows nothing of GPUs that are owned one by one; the ledger does.
+    racks = tables | {"inventory": [_without_gpus(item) for item in tables["inventory"]]}
+    return sorted({*found, *audit_claim_tables(racks)})
 
 
 def findings_about_vms(db: MemoryDynamoDB, rules: VmRules) -> list[str]:
@@ -29,18 +29,6 @@ def findings_about_vms(db: MemoryDynamoDB, rules: VmRules) -> list[str]:
     disks = [i["pk"]["S"].removeprefix(DISK) for i in tables["servers"] if i["pk"]["S"].startswith(DISK)]
     roster = [item["vm"]["S"] for item in tables["holders"] if item["pk"]["S"] == ROSTER]
     return [*settled(rules.rentals.values(), rules.living(), disks, roster)]
-
-
-class _WithoutVms:
-    """The same tables, but for the parts of domains that VMs own."""
-
-    def __init__(self, db: MemoryDynamoDB) -> None:
-        self._db = db
-
-    def dump(self) -> dict[str, list[dict[str, Any]]]:
-        tables = self._db.dump()
-        tables["inventory"] = [_without_gpus(item) for item in tables["inventory"]]
-        return tables
 
 
 def _without_gpus(item: dict[str, Any]) -> dict[str, Any]:

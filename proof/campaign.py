@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from proof import crashes, interleavings, sensitivity
@@ -64,11 +65,10 @@ def run_seeds(first: int, count: int) -> Sum:
 def run_schedules(block: interleavings.Block, first: int, count: int) -> Sum:
     """Some schedules of a block."""
     total = Sum()
-    for place, schedule in enumerate(block.schedules()):
-        if first <= place < first + count:
-            command = f"make prove REPLAY='{block.spell(schedule)}'"
-            problems = [f"{command}: {problem}" for problem in block.play(schedule, crew())]
-            total += Sum(1, Counter({block.title: 1}), problems=problems)
+    for schedule in islice(block.schedules(), first, first + count):
+        command = f"make prove REPLAY='{block.spell(schedule)}'"
+        problems = [f"{command}: {problem}" for problem in block.play(schedule, crew())]
+        total += Sum(1, Counter({block.title: 1}), problems=problems)
     return total
 
 

@@ -189,7 +189,7 @@ class Block:
 
     def schedules(self) -> Iterator[tuple[int, ...]]:
         """Every order of the turns, in lexical order."""
-        yield from _orders([self.turns] * len(self.names))
+        yield from _all_orders(len(self.names), self.turns)
 
     def spell(self, schedule: Sequence[int]) -> str:
         """A schedule in words that ``proof.replay`` reads: the operations, and whose turn it is."""
@@ -198,6 +198,12 @@ class Block:
     def play(self, schedule: Sequence[int], crew: Crew) -> list[str]:
         """What is wrong after one of the schedules."""
         return Scene(crew, self.stage(), schedule, self.turns).play([OPERATIONS[name] for name in self.names])
+
+
+@cache
+def _all_orders(clients: int, turns: int) -> tuple[tuple[int, ...], ...]:
+    """Kept, as every task of a block begins with the first and goes on to its own."""
+    return tuple(_orders([turns] * clients))
 
 
 def _orders(left: list[int]) -> Iterator[tuple[int, ...]]:

@@ -27,6 +27,9 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULTS: Final = ROOT / "proof" / "results"
 _JUDGED: Final = ("layers/shared/gpu_capacity", "functions", "statemachines")
+_NOT_RUN: Final = ROOT / "layers/shared/gpu_capacity/http"
+"""How requests become calls of the use cases: clients of the simulation make these calls themselves."""
+
 _JUDGES: Final = ("proof", "tests/fakes", "tests/support")
 _WRITERS: Final = {"__main__.py", "full.py", "quick.py", "report.py", "results.py", "sections.py"}
 """Modules of the proof that run or show what others find out; a change there leaves it true."""
@@ -62,7 +65,7 @@ def code_version() -> str:
 
 def _is_left_out(path: Path) -> bool:
     proof = ROOT / "proof"
-    return RESULTS in path.parents or (path.parent == proof and path.name in _WRITERS)
+    return bool({RESULTS, _NOT_RUN} & set(path.parents)) or (path.parent == proof and path.name in _WRITERS)
 
 
 def load(name: str, folder: Path = RESULTS) -> Section | None:

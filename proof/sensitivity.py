@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from proof.founding import found_all
 from proof.interleavings import PAIRS
 from proof.planting import Bug, planted
 from proof.simulation import simulate
@@ -40,6 +41,7 @@ def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
     """Run seeds, or the orders of the bug's block, until one of them shows a violation."""
     if bug.orders:
         return _detect_in_orders(bug, crew)
+    found_all()
     with planted(bug):
         for number, seed in enumerate(seeds, 1):
             if problems := simulate(seed, crew).violations:

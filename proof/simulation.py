@@ -21,6 +21,7 @@ from proof.claims import Claims
 from proof.cloud import Cloud
 from proof.faults import CALM, Kind
 from proof.fleet import Fleet
+from proof.founding import founded
 from proof.ledger import Ledger, plain
 from proof.reservations import Reservations
 from proof.temper import draw_temper
@@ -76,8 +77,11 @@ class Simulation:
         self.violations: list[str] = []
         self.temper = temper or draw_temper(self.draw)
         self.fleet = Fleet(self.temper.shape, self.temper.nodes)
-        self.cloud = Cloud(seed, crew, self.temper)
+        world = founded(self.temper.shape, self.temper.nodes)
+        self.fleet.sequence = world.sequence
+        self.cloud = Cloud(seed, crew, self.temper, db=world.db)
         self.ledger = Ledger(self.cloud.tick, self.cloud.clock.now, self._work, self.tell)
+        self.ledger.adopt(self.cloud.db.dump())
         self.cloud.db.watch(self.ledger)
         self.office = Office(self.cloud, self.ledger, self.tell)
         self.apis: tuple[Api, ...] = (
@@ -111,7 +115,6 @@ class Simulation:
     # The parts of a run.
 
     def _begin(self) -> None:
-        self.cloud.synchronize(self.fleet.publish())
         if self.temper.limits:
             self.cloud.limit(ORGANIZATION, "GB300", self.draw.randrange(2, 9))
             self.cloud.limit(ORGANIZATION, "instances", self.draw.randrange(2, 13))

@@ -68,6 +68,22 @@ def the_pod_has_a_host_twice(scene: Scene) -> None:
     scene.set(INVENTORY, key, **{domain: dict.fromkeys(owner, 3)})
 
 
+def _stands_also(scene: Scene, host: str, instead_of: str) -> None:
+    """Have the inventory show one host where in pod3 another one stands."""
+    pod = keys.hosts(REGION, "pod3")
+    domains = scene.item(INVENTORY, pod)["domains"]
+    assert instead_of in domains
+    scene.set(INVENTORY, pod, domains=domains.replace(instead_of, host))
+
+
+def a_host_that_is_owned_stands_elsewhere_too(scene: Scene) -> None:
+    _stands_also(scene, "pod1-rack00-tray00", "pod3-rack01-tray01")
+
+
+def a_host_stands_twice_in_a_pod(scene: Scene) -> None:
+    _stands_also(scene, "pod3-rack00-tray00", "pod3-rack01-tray00")
+
+
 # Leaked
 
 
@@ -275,6 +291,13 @@ PLANTED: Final = (
     Planted(
         "the pod has a host twice", the_pod_has_a_host_twice, ("double", "leaked", "leaked"), repaired=False
     ),
+    Planted(
+        "a host that is owned stands elsewhere too",
+        a_host_that_is_owned_stands_elsewhere_too,
+        ("host_twice",),
+        repaired=False,
+    ),
+    Planted("a host stands twice in a pod", a_host_stands_twice_in_a_pod, ("host_twice",), repaired=False),
     Planted("a domain of nobody is owned", a_domain_of_nobody_is_owned, ("leaked",), repaired=True),
     Planted(
         "a record was deleted by hand", a_record_was_deleted_by_hand, ("leaked", "quota_drift"), repaired=True

@@ -72,6 +72,20 @@ def test_facts_that_agree_make_no_finding() -> None:
     assert findings_of(Facts()) == []
 
 
+@pytest.mark.parametrize(
+    ("owned", "told"), [({}, "owns 0"), ({1: TAG}, "owns 1"), ({1: TAG, 2: TAG}, "owns 2")]
+)
+def test_a_host_at_two_places_is_told_with_how_many_are_owned(
+    owned: dict[int, bytes | dict[str, int]], told: str
+) -> None:
+    one, other = POD.domains[1], POD.domains[2]
+    moved = replace(other, hosts=(replace(one.hosts[0], slot=0), *other.hosts[1:]))
+    twice = replace(POD, domains=(POD.domains[0], one, moved, POD.domains[3]))
+    found = [f for f in findings_of(_owning(owned, pods={CLAIMS: twice})) if f.kind is Kind.HOST_TWICE]
+    assert [told in finding.message for finding in found] == [True]
+    assert one.hosts[0].id in found[0].subject
+
+
 def test_the_order_of_reading_makes_no_difference() -> None:
     facts = _owning({0: b"12345678", 3: b"87654321"})
     turned = replace(facts, owners={CLAIMS: PodClaims("pod1", 1, {3: b"87654321", 0: b"12345678"})})

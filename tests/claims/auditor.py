@@ -11,14 +11,15 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.support.auditor import audit
+from tests.support.auditor import audit_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.fakes.dynamodb import MemoryDynamoDB
 
     Item = dict[str, Any]
+    Tables = Mapping[str, list[Item]]
 
 Domain = tuple[str, str, int]
 """Claims partition, pod, position."""
@@ -66,18 +67,25 @@ class Record:
 def audit_claims(db: MemoryDynamoDB) -> list[str]:
     """Everything that is wrong, as sentences; empty when all is well."""
     tables = db.dump()
+    return sorted([*about_reservations(tables), *audit_claim_tables(tables)])
+
+
+def about_reservations(tables: Tables, *, now: int | None = None) -> list[str]:
+    """What the reservations' auditor finds; it knows nothing of the claims' quota."""
+    return [finding for finding in audit_tables(tables, now=now) if "'instances'" not in finding]
+
+
+def audit_claim_tables(tables: Tables) -> list[str]:
+    """Everything that is wrong with capacity claims, by what the tables hold."""
     holders, inventory = tables["holders"], tables["inventory"]
     records = [_record(item) for item in holders if _is_claim(item)]
-    # The reservations' auditor knows nothing of the claims' quota.
-    findings = [finding for finding in audit(db) if "'instances'" not in finding]
-    findings += [
+    return [
         *_pods(inventory, records),
         *_queues(holders, records),
         *_names(holders, records),
         *_quota(holders, records),
         *(finding for record in records for finding in _status(record)),
     ]
-    return sorted(findings)
 
 
 def instances_held(db: MemoryDynamoDB) -> int:

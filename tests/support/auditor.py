@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from tests.fakes.dynamodb import MemoryDynamoDB
 
@@ -26,7 +26,11 @@ def audit(db: MemoryDynamoDB, *, now: int | None = None) -> list[str]:
 
     With ``now`` (seconds) servers that have not gone by then must belong to a record that holds capacity.
     """
-    tables = db.dump()
+    return audit_tables(db.dump(), now=now)
+
+
+def audit_tables(tables: Mapping[str, list[dict[str, Any]]], *, now: int | None = None) -> list[str]:
+    """The same of what the tables hold."""
     claimed = _claimed(tables["inventory"])
     records = [item for item in tables["holders"] if item["sk"]["S"].startswith("RESERVATION#")]
     live = [record for record in records if record["status"]["S"] != "gone"]

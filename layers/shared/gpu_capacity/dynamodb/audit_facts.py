@@ -146,6 +146,7 @@ class Kind(StrEnum):
     DISK_LEAKED = "disk_leaked"
     API_KEY_UNLISTED = "api_key_unlisted"  # pragma: allowlist secret
     API_KEY_MISSING = "api_key_missing"  # pragma: allowlist secret
+    HOST_TWICE = "host_twice"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,7 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.DISK_LEAKED: "delete the disk at the provider",
     Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if nobody's",  # pragma: allowlist secret
     Kind.API_KEY_MISSING: "run with --fix: the key opens nothing",  # pragma: allowlist secret
+    Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
 }
 """What an operator should do, by kind; ``docs/audit.md`` tells how."""
 

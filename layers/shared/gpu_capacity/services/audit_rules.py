@@ -92,6 +92,7 @@ def capacity_findings(facts: Facts) -> Iterator[Finding]:
             yield from _orphaned(facts, listing, contested=place in contested)
     yield from _leaked(facts, by_place)
     yield from _owned_twice(facts)
+    yield from _hosts_twice(facts)
     for record, holder in facts.holders.items():
         yield from _contradictory(record, holder)
         if isinstance(holder, Reservation):
@@ -120,6 +121,30 @@ def _owned_twice(facts: Facts) -> Iterator[Finding]:
                     if _share((one, owner[one]), (other, owner[other])):
                         subject = f"{_where(pod, position)}: tags {one} and {other}"
                         yield Finding(Kind.DOUBLE, subject, "the pod has the same hardware twice", (pod,))
+
+
+def _hosts_twice(facts: Facts) -> Iterator[Finding]:
+    """A machine that the inventory has at two places, each of which can be sold.
+
+    The sync never writes that: a host that a document moves is withheld until its old place is given back.
+    """
+    places: dict[str, list[tuple[Side, int]]] = defaultdict(list)
+    for pod, known in sorted(facts.pods.items()):
+        for domain in known.domains:
+            for host in domain.hosts:
+                places[host.id].append((pod, domain.position))
+    for host_id, stands in places.items():
+        for one, other in combinations(stands, 2):
+            pods = (one[0], other[0])
+            held = sum(
+                position in facts.owners[p].owners for p, position in (one, other) if p in facts.owners
+            )
+            yield Finding(
+                Kind.HOST_TWICE,
+                f"host {host_id}: {_where(*one)} and {_where(*other)}",
+                f"the inventory has one host in two domains; of these, somebody owns {held}",
+                tuple(dict.fromkeys(s for s in (*pods, *(_hardware(facts, p) for p in pods)) if s)),
+            )
 
 
 def _orphaned(facts: Facts, listing: Listing, *, contested: bool) -> Iterator[Finding]:

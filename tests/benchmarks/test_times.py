@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -95,6 +96,23 @@ def test_a_region_is_claimed_about_as_much_as_it_was_asked_for(load: float) -> N
     line = region(20, 72, load)
 
     assert line.free.bit_count() / (20 * 72) == pytest.approx(1 - load, abs=0.1)
+
+
+@pytest.mark.parametrize("load", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("count", [1, 3, 8, 73])
+def test_the_anchor_of_the_decision_time_finds_a_shortest_run(load: float, count: int) -> None:
+    line = region(4, 72, load)
+    pods = decision_time.units_of(line)
+    runs = {
+        (place, match.start()): len(match.group())
+        for place, units in enumerate(pods)
+        for match in re.finditer(rb"\x01+", units)
+    }
+    assert sum(map(sum, pods)) == line.free.bit_count()
+    long_enough = [length for length in runs.values() if length >= count]
+    found = decision_time.best_fit_by_units(pods, count)
+    assert (found is None) == (not long_enough)
+    assert found is None or runs[found] == min(long_enough)
 
 
 def test_the_quick_form_of_the_decision_time_draws_its_plots(quick: Options) -> None:

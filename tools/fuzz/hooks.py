@@ -32,6 +32,7 @@ UNKNOWABLE: Final = re.compile(
     r"|resources\.zones\[\d+\]: no such zone"
     r"|resources\.instanceId: resources\.zones\[\d+\] does not have this type"
     r"|resources\.(instanceId|capacityType): cannot be changed"
+    r"|the capacity claim is being deleted"
     # VMs: what there is, what is free, and what a VM does at the moment
     r"|the node (does not exist|has GPUs of another type|has only \d+ GPUs|is out of service)"
     r"|the node takes no new VMs at the moment"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from proof import full, quick, report
 from proof.replay import UnknownReplayError, replay
-from proof.results import all_sections, code_version
+from proof.results import all_sections, code_version, service_version
 from proof.simulation import digest, simulate
 from proof.turns import Crew
 
@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> int:
     if given.report:
         report.write()
         for section in all_sections():
-            current = section.version == code_version()
+            current = section.version in {code_version(), service_version()}
             print(f"{section.title}: {'of this' if current else 'of another'} version of the code")
         return 0
     if given.quick:

@@ -50,22 +50,28 @@ class Section:
 
 @cache
 def code_version() -> str:
-    """Twelve hex digits that change with the product and with what judges it.
+    """Twelve hex digits that change with the product, without its HTTP layer, and with what judges it.
 
     Results of another version are not added up: a seed means another history when the simulation changes, and
     what was found of other code says nothing of this.
     """
+    return _digest(_JUDGES, {RESULTS, _NOT_RUN})
+
+
+@cache
+def service_version() -> str:
+    """The same of the whole product and nothing else: for what is found by calling it."""
+    return _digest((), set())
+
+
+def _digest(judges: tuple[str, ...], left_out: set[Path]) -> str:
     digest = hashlib.sha256()
-    for folder in (*_JUDGED, *_JUDGES):
+    for folder in (*_JUDGED, *judges):
         for path in sorted((ROOT / folder).rglob("*")):
-            if path.suffix in {".py", ".json"} and not _is_left_out(path):
+            writes = path.parent == ROOT / "proof" and path.name in _WRITERS
+            if path.suffix in {".py", ".json"} and not writes and not left_out & set(path.parents):
                 digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
-
-
-def _is_left_out(path: Path) -> bool:
-    proof = ROOT / "proof"
-    return bool({RESULTS, _NOT_RUN} & set(path.parents)) or (path.parent == proof and path.name in _WRITERS)
 
 
 def load(name: str, folder: Path = RESULTS) -> Section | None:

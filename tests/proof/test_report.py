@@ -6,6 +6,8 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from proof import full, interleavings, report, results, sections
 from proof.campaign import Sum, Workers, schedule_tasks, seed_tasks
 from proof.faults import Kind
@@ -15,8 +17,6 @@ from proof.results import Section, all_sections, load_raw, save
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-    import pytest
 
 
 def test_a_section_is_read_as_it_was_written(tmp_path: Path) -> None:
@@ -178,3 +178,30 @@ def test_a_story_that_is_not_finished_says_so() -> None:
         ["2, not all yet", "not yet"],
         ["not yet", "not yet"],
     ]
+
+
+@pytest.mark.parametrize(
+    ("file", "of_simulation", "of_service"),
+    [
+        ("layers/shared/gpu_capacity/services/claim.py", True, True),
+        ("layers/shared/gpu_capacity/http/shapes.py", False, True),
+        ("functions/get_vm/handler.py", True, True),
+        ("tests/fakes/tables.py", True, False),
+        ("proof/turns.py", True, False),
+        ("proof/report.py", False, False),
+        ("tests/unit/test_claim.py", False, False),
+    ],
+)
+def test_a_version_follows_from_what_results_rest_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, *, of_simulation: bool, of_service: bool
+) -> None:
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    monkeypatch.setattr(results, "_NOT_RUN", tmp_path / "layers/shared/gpu_capacity/http")
+    path = tmp_path / file
+    path.parent.mkdir(parents=True)
+    versions = set()
+    for text in ("one", "two"):
+        path.write_text(text)
+        versions.add((results.code_version.__wrapped__(), results.service_version.__wrapped__()))
+    assert len({simulated for simulated, _ in versions}) == 1 + of_simulation
+    assert len({called for _, called in versions}) == 1 + of_service

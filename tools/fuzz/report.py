@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any, Final
 
 from gpu_capacity.http.operations import OPERATIONS
-from proof.results import Section
+from proof.results import Section, service_version
 from tests.hostile.service import PEOPLE
 from tests.hostile.test_access import ASKS, STRANGERS
 from tests.hostile.test_corpus import CORPUS
@@ -70,6 +70,7 @@ def section(figures: dict[str, Any]) -> Section:
     return Section(
         title="Bad input and strangers",
         order=60,
+        version=service_version(),
         text=[_FUZZING, _OPERATIONS, _CORPUS, _ROLES],
         figures={
             "requests made from schemas": figures["requests"],

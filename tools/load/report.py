@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from proof.results import Section
+from proof.results import Section, service_version
 
 _TEXT: Final = """\
 Customers with a tenant each come and go through HTTP on the emulator: reservations of racks, of 8-GPU
@@ -71,6 +71,7 @@ def section(figures: dict[str, Any]) -> Section:
     return Section(
         title="Load",
         order=70,
+        version=service_version(),
         text=[_TEXT, _LIMITS],
         figures=shown,
         tables=[{"header": header, "rows": rows}],

@@ -17,7 +17,7 @@ from benchmarks.options import ROOT
 from benchmarks.report import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from benchmarks.options import Options
 
@@ -26,7 +26,10 @@ LAYER_MB_MAX: Final = 250
 LAYER: Final = ROOT / "layers" / "shared"
 
 BARE: Final = "boto3 alone"
-PACKAGES: Final = "boto3, pydantic.main, aws_lambda_powertools.logging, aws_lambda_powertools.metrics"
+PACKAGES: Final = "boto3, pydantic and Powertools"
+IMPORT_OF_PACKAGES: Final = (
+    "import boto3, pydantic.main, aws_lambda_powertools.logging, aws_lambda_powertools.metrics\n"
+)
 """The packages that the service is built on, as far as every function imports them."""
 
 _IMPORT: Final = """
@@ -79,6 +82,23 @@ def imports_of(folders: Mapping[str, Path | None], times: int) -> dict[str, Impo
     }
 
 
+def slowest_confirmed(
+    taken: dict[str, Import], names: Sequence[str], measure_again: Callable[[str], Mapping[str, Import]]
+) -> str:
+    """The slowest of these, once it has been measured twice as often as the others and still is.
+
+    Of many that take about as long the slowest is the one that other work of the machine met in all of its
+    rounds. ``taken`` is corrected on the way, by all that is measured again.
+    """
+    confirmed: set[str] = set()
+    while (slowest := max(names, key=lambda name: taken[name].processor)) not in confirmed:
+        confirmed.add(slowest)
+        for name, again in measure_again(slowest).items():
+            before = taken[name]
+            taken[name] = Import(min(before.shown, again.shown), min(before.processor, again.processor))
+    return slowest
+
+
 def _imports(listing: str) -> list[tuple[str, float, float]]:
     """(module, own ms, ms with all it imports) of what ``-X importtime`` lists."""
     found = []
@@ -102,12 +122,6 @@ def own_ms_by_package(folder: Path) -> dict[str, float]:
 def client_ms(folder: Path, times: int) -> float:
     """Processor ms to make the DynamoDB client once everything is imported, the least of several."""
     return min(float(_python(["-c", _CLIENT], folder).stdout) for _ in range(times)) * 1000
-
-
-def packages_ms(times: int) -> float:
-    """Processor ms to import the packages that every function is built on, the least of several."""
-    program = ["-X", "importtime", "-c", _IMPORT.format(module=PACKAGES)]
-    return min(float(_python(program, None).stdout) for _ in range(times)) * 1000
 
 
 def uncompiled_ms(folder: Path, times: int) -> float:
@@ -184,9 +198,16 @@ def measure(options: Options) -> Section:
     chosen = handlers()
     if options.quick:
         chosen = {name: chosen[name] for name in ("create_reservation", "sync_inventory")}
-    taken = imports_of({BARE: None, **chosen}, times)
-    bare = taken.pop(BARE)
-    slowest = max((name for name in taken if is_api(chosen[name])), key=lambda name: taken[name].processor)
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "handler.py").write_text(IMPORT_OF_PACKAGES)
+        floors = {BARE: None, PACKAGES: Path(folder)}
+        taken = imports_of({**floors, **chosen}, times)
+        slowest = slowest_confirmed(
+            taken,
+            [name for name in chosen if is_api(chosen[name])],
+            lambda name: imports_of({**floors, name: chosen[name]}, times),
+        )
+    bare, packages = taken.pop(BARE), taken.pop(PACKAGES).processor
     section.figure(
         f"import of the slowest API handler (`{slowest}`), one full core",
         f"{taken[slowest].processor:.0f} ms",
@@ -195,14 +216,14 @@ def measure(options: Options) -> Section:
     )
     section.figure("import of boto3 alone", f"{bare.processor:.0f} ms")
     section.figure("the slowest over boto3 alone", f"{taken[slowest].processor / bare.processor:.2f} times")
-    packages = packages_ms(times)
-    section.figure("import of boto3, pydantic and Powertools, without a line of ours", f"{packages:.0f} ms")
+    section.figure(f"import of {PACKAGES}, without a line of ours", f"{packages:.0f} ms")
     request = first_request(slowest, chosen[slowest], times)
     section.figure(f"first request to `{slowest}`, on top of its import", f"{request.first:.0f} ms")
     section.text(
-        f"Minimum of {times} fresh interpreters (Python {sys.version.split()[0]}) under `-X importtime`, "
-        "whose own work is counted in. *Shown* is what it says, time on the clock; *processor* is what one "
-        "full core needs, and the figure above: the two differ where the machine had other work."
+        f"Minimum of {times} fresh interpreters (Python {sys.version.split()[0]}), of more for the slowest "
+        "handlers, under `-X importtime`, whose own work is counted in. *Shown* is what it says, time on the "
+        "clock; *processor* is what one full core needs, and the figure above: the two differ where the "
+        "machine had other work."
     )
     if taken[slowest].processor > GOAL_MS:
         section.text(

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import cold_start, decision_time, warm_path
-from benchmarks.cold_start import GOAL_MS, handlers, import_of, is_api, layer_bytes
+from benchmarks.cold_start import (
+    GOAL_MS,
+    Import,
+    handlers,
+    import_of,
+    is_api,
+    layer_bytes,
+    slowest_confirmed,
+)
 from benchmarks.decision_time import region
 from benchmarks.first_request import first_request
 from benchmarks.options import ROOT
@@ -77,6 +85,16 @@ def test_the_quick_form_of_the_cold_start_names_its_goal(quick: Options) -> None
     section = cold_start.measure(quick)
 
     assert section.figures[0].anchor == f"{GOAL_MS:.0f} ms"
+
+
+def test_the_slowest_import_is_one_that_stays_the_slowest() -> None:
+    taken = {name: Import(ms, ms) for name, ms in (("a", 90.0), ("b", 80.0), ("c", 70.0), ("d", 10.0))}
+    again = {"a": Import(50.0, 60.0), "b": Import(95.0, 95.0)}
+
+    slowest = slowest_confirmed(taken, ["a", "b", "c"], lambda name: {name: again[name], "d": Import(9, 11)})
+
+    assert slowest == "b"
+    assert taken == {"a": Import(50, 60), "b": Import(80, 80), "c": Import(70, 70), "d": Import(9, 10)}
 
 
 def test_a_warm_claim_is_one_request_and_a_refusal_reads() -> None:

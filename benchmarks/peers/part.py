@@ -157,7 +157,7 @@ def run_placement(folder: Path, trace: Sequence[Job]) -> Standing:
 
 PEERS: Final[Mapping[str, Peer]] = {
     "slurm": Peer(run_slurm, jobs=2000, jobs_quick=100),
-    "placement": Peer(run_placement, jobs=1000, jobs_quick=30),
+    "placement": Peer(run_placement, jobs=500, jobs_quick=30),
 }
 
 EXPLANATION: Final = (

@@ -232,7 +232,8 @@ def measure(options: Options) -> Section:
             + (
                 "; they alone take longer than the goal on this machine."
                 if packages > GOAL_MS
-                else f", and {taken[slowest].processor - packages:.0f} are ours and what else is needed."
+                else f"; they leave {GOAL_MS - packages:.0f} ms for all the rest, which takes "
+                f"{taken[slowest].processor - packages:.0f}."
             )
             + " Processor times depend on the processor; the ratio to a bare boto3 does not, and is what to "
             "compare between machines."

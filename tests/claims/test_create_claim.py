@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -33,6 +33,7 @@ from tests.claims.worlds import (
     claim,
     drop,
     figures,
+    gone,
     now,
     resize,
     stranger,
@@ -136,6 +137,51 @@ def test_an_answer_that_is_lost_after_the_record_stands_makes_one_claim(
     assert figures(made) == ("READY", 2, 0)
     assert [record.id for record in claim_records(world.db)] == [made.id]
     check(world)
+
+
+def test_a_claim_that_was_recorded_unseen_is_acknowledged_though_it_is_gone_by_now(world: World) -> None:
+    """A colleague may find and end it before it is sent again; no is no answer for what there was."""
+
+    def ended_meanwhile(_operation: str, _parameters: dict[str, Any]) -> None:
+        _end(world, get_capacity_claim(world.services, caller(), ID))
+
+    world.db.after("transact_write_items", timeout_after())
+    world.db.before("transact_write_items", ended_meanwhile, skip=1)
+
+    made = claim(world, 2, claim_id=ID)
+
+    assert (made.id, made.instance_count) == (ID, 2)
+    calm(world)
+    assert gone(world, made)
+    assert instances_held(world.db) == 0
+    check(world)
+    with pytest.raises(AlreadyExists, match="was deleted"):
+        claim(world, 2, claim_id=ID)
+
+
+@pytest.mark.parametrize(("instances", "is_unseen"), [(3, True), (2, False)])
+def test_what_others_recorded_and_ended_meanwhile_is_no_acknowledgement(
+    world: World, instances: int, *, is_unseen: bool
+) -> None:
+    """Another claim is never this one; and where nothing was sent unseen, neither is an equal one."""
+
+    def others_meanwhile(operation: str, parameters: dict[str, Any]) -> None:
+        _end(world, claim(world, instances, claim_id=ID))
+        if is_unseen:
+            timeout_before()(operation, parameters)
+
+    world.db.before("transact_write_items", others_meanwhile)
+
+    with pytest.raises(AlreadyExists, match="was deleted"):
+        claim(world, 2, claim_id=ID)
+    assert claim_records(world.db) == []
+    check(world)
+
+
+def _end(world: World, made: CapacityClaim) -> None:
+    drop(world, made)
+    calm(world)
+    assert gone(world, made)
 
 
 @pytest.mark.parametrize("claim_id", [ID, None])

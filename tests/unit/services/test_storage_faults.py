@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.errors import InsufficientCapacity, RaceLost, StorageUnavailable
+from gpu_capacity.errors import Conflict, InsufficientCapacity, RaceLost, StorageUnavailable
 from gpu_capacity.services.create_reservation import ATTEMPTS_MAX, create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from tests.fakes.dynamodb import (
@@ -20,9 +20,9 @@ from tests.fakes.dynamodb import (
     unreachable,
 )
 from tests.support.auditor import audit, units_held
-from tests.support.lifecycle import stored
-from tests.support.world import World, caller, pod, request
-from tests.unit.services.ledger import NOWHERE, records, reserve
+from tests.support.lifecycle import stored, tear_down
+from tests.support.world import ORGANIZATION, World, caller, pod, request
+from tests.unit.services.ledger import NOWHERE, delete, records, reserve
 
 if TYPE_CHECKING:
     from tests.fakes.dynamodb.hooks import Interceptor
@@ -78,6 +78,27 @@ def test_a_lost_answer_is_audited_as_what_it_is(world: World) -> None:
     reserve(world)
 
     assert [line.outcome for line in world.telemetry.audits] == ["already accepted"]
+
+
+def test_what_was_recorded_unseen_is_acknowledged_though_it_is_gone_by_now(world: World) -> None:
+    """A colleague may find and end it before the record is looked for; no is no answer for what there was."""
+
+    def ended_meanwhile(_operation: str, _parameters: dict[str, Any]) -> None:
+        [made] = world.services.reservations.of_organization(ORGANIZATION)
+        delete(world, made.id)
+        assert tear_down(world, made.id)["outcome"] == "gone"
+
+    world.db.after(WRITE, timeout_after())
+    world.db.before("get_item", ended_meanwhile, only=lambda _: records(world) == ["pending"])
+
+    observed = reserve(world, 3, key="key")
+
+    assert records(world) == ["gone"]
+    assert observed.reservation.claimed_units == 3
+    assert units_held(world.db) == 0
+    assert audit(world.db) == []
+    with pytest.raises(Conflict, match="was deleted"):
+        reserve(world, 3, key="key")
 
 
 def test_a_lost_answer_followed_by_an_unreadable_record_makes_no_second_reservation(world: World) -> None:

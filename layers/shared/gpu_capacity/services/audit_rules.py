@@ -128,23 +128,25 @@ def _hosts_twice(facts: Facts) -> Iterator[Finding]:
 
     The sync never writes that: a host that a document moves is withheld until its old place is given back.
     """
-    places: dict[str, list[tuple[Side, int]]] = defaultdict(list)
+    stands: dict[str, tuple[Side, int]] = {}
     for pod, known in sorted(facts.pods.items()):
         for domain in known.domains:
             for host in domain.hosts:
-                places[host.id].append((pod, domain.position))
-    for host_id, stands in places.items():
-        for one, other in combinations(stands, 2):
-            pods = (one[0], other[0])
-            held = sum(
-                position in facts.owners[p].owners for p, position in (one, other) if p in facts.owners
-            )
-            yield Finding(
-                Kind.HOST_TWICE,
-                f"host {host_id}: {_where(*one)} and {_where(*other)}",
-                f"the inventory has one host in two domains; of these, somebody owns {held}",
-                tuple(dict.fromkeys(s for s in (*pods, *(_hardware(facts, p) for p in pods)) if s)),
-            )
+                here = (pod, domain.position)
+                first = stands.setdefault(host.id, here)
+                if first is not here:
+                    yield _host_twice(facts, host.id, first, here)
+
+
+def _host_twice(facts: Facts, host_id: str, *places: tuple[Side, int]) -> Finding:
+    pods = [pod for pod, _ in places]
+    owned = sum(at in facts.owners[pod].owners for pod, at in set(places) if pod in facts.owners)
+    return Finding(
+        Kind.HOST_TWICE,
+        f"host {host_id}: {' and '.join(_where(*place) for place in places)}",
+        f"the inventory has one host at two places; somebody owns something in {owned} of their domains",
+        tuple(dict.fromkeys(s for s in (*pods, *(_hardware(facts, pod) for pod in pods)) if s)),
+    )
 
 
 def _orphaned(facts: Facts, listing: Listing, *, contested: bool) -> Iterator[Finding]:

@@ -222,8 +222,13 @@ def start_settling(services: Services, claim: CapacityClaim) -> bool:
 
 
 def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
-    """Write a new claim; what stands under its id, if something does."""
+    """Write a new claim; what stands under its id, if something does.
+
+    After a try that went unseen the tombstone of an equal claim is what became of that try: it stood, and
+    others of the organization ended it before it could be acknowledged.
+    """
     quota = services.claims.quota(claim.organization_id)
+    unseen = False
     for attempt in range(ATTEMPTS_MAX):
         if quota is not None:
             _check_quota(quota, claim.instance_count)
@@ -233,6 +238,7 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
             if not error.outcome_unknown or attempt == ATTEMPTS_MAX - 1:
                 raise
             # Sent again with the same id: had it been committed, it now meets its own record.
+            unseen = True
             services.pause(attempt)
             continue
         if outcome.stands:
@@ -241,7 +247,7 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
             return None
         if RECORD in outcome.refused:
             if (found := services.claims.find(claim.organization_id, claim.id)) is not None:
-                return found
+                return None if unseen and found == Tombstone(claim.fingerprint) else found
             # Whoever was there is gone without a trace since.
             continue
         if NAME in outcome.refused:

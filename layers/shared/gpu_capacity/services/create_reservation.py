@@ -185,6 +185,7 @@ def _accept(
     """Plan and commit until the transaction stands, within bounds."""
     fresh = False
     failure: StorageUnavailable | None = None
+    unseen: tuple[Reservation, Pod] | None = None
     for attempt in range(ATTEMPTS_MAX):
         _check_quota(draft, quota)
         planned, pod, version = _plan(services, draft, attempt, fresh=fresh)
@@ -199,17 +200,18 @@ def _accept(
             # is looked for before anything is decided again.
             failure = error
             services.pause(attempt)
+            unseen = (planned, pod) if error.outcome_unknown else unseen
             if error.outcome_unknown and (
                 found := services.reservations.find(draft.organization_id, draft.id)
             ):
-                return AlreadyThere(found)
+                return _already(found, unseen)
             continue
         match outcome:
             case Accepted():
                 _remember(services, planned, placement, version)
                 return planned, pod
             case AlreadyThere():
-                return outcome
+                return _already(outcome.found, unseen)
             case QuotaMoved():
                 quota = outcome.quota
             case DomainsTaken():
@@ -226,6 +228,19 @@ def _accept(
     if failure is not None:
         raise failure
     raise RaceLost("other requests won every attempt")
+
+
+def _already(
+    found: Reservation | Tombstone, unseen: tuple[Reservation, Pod] | None
+) -> tuple[Reservation, Pod] | AlreadyThere:
+    """What a record under the id of a new reservation means.
+
+    After a try that went ``unseen`` a tombstone of the same request is what became of it: it stood, and was
+    ended before it could be acknowledged.
+    """
+    if unseen is not None and found == Tombstone(unseen[0].fingerprint):
+        return unseen
+    return AlreadyThere(found)
 
 
 def _plan(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cache
 from statistics import median
 from typing import TYPE_CHECKING, Final
 
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
 
 REGIONS: Final = {"20 × 72": (20, 72), "1 × 16,384": (1, 16_384), "1,250 × 8": (1250, 8)}
 LOADS: Final = (0.0, 0.5, 0.9)
+MICROSECONDS_MAX: Final = 50.0
 SIZES: Final = (1, 2, 8)
 BATCH: Final = 10
 MEDIANS: Final = 3
+ADDITIONS: Final = 1_000_000
 CLAIMED_MEAN_MIN: Final = 4
 """Claimed and free runs alternate; neither is shorter than one unit, so a high load has long claimed ones."""
 
@@ -112,6 +115,18 @@ def _median_microseconds(work: Callable[[int], object], rounds: int, batch: int 
     return min(median(times[at : at + third]) for at in range(0, MEDIANS * third, third) if at < rounds) * 1e6
 
 
+@cache
+def nanoseconds_an_addition() -> float:
+    """How fast this machine runs Python: an addition and a turn of a bare loop, the least of five."""
+    times = []
+    for _ in range(5):
+        began, total = time.perf_counter(), 0
+        for number in range(ADDITIONS):
+            total += number
+        times.append(time.perf_counter() - began)
+    return min(times) / ADDITIONS * 1e9
+
+
 def measure(options: Options) -> Section:
     """Tables for the three regions, plots of the growth."""
     section = Section("Decision time")
@@ -141,13 +156,21 @@ def measure(options: Options) -> Section:
             "1",
             met=max(shares) <= 1,
         )
-        section.figure(f"slowest median choice over {name}", f"{max(placed):.0f} µs")
+        section.figure(
+            f"slowest median choice over {name}",
+            f"{max(placed):.0f} µs",
+            f"{MICROSECONDS_MAX:.0f} µs",
+            met=max(placed) <= MICROSECONDS_MAX,
+        )
         section.figure(f"slowest median refusal over {name}", f"{max(explained):.0f} µs")
     section.text(
-        "Times are the machine's, so the anchor is timed beside them, on the same line for the same size: a "
-        "plain best fit that looks at one unit after the other. It weighs nothing but the length of a run; "
-        "the choice also what it leaves behind, and it spreads rivals. The write that follows takes 7,600 µs "
-        "(the published median)."
+        f"Times are the machine's: an addition in a bare loop takes {nanoseconds_an_addition():.0f} ns here, "
+        f"so the goal of {MICROSECONDS_MAX:.0f} µs is as long as "
+        f"{MICROSECONDS_MAX * 1000 / nanoseconds_an_addition():,.0f} of them. What is the same everywhere is "
+        "the share: a plain best fit that looks at one unit after the other, timed on the same line for the "
+        "same size. It weighs nothing but the length of a run; the choice also what it leaves behind, and it "
+        "spreads rivals. Where the goal is missed, it is by the integers of a whole region: each operation "
+        "goes over all of their words. The write that follows takes 7,600 µs (the published median)."
     )
     section.text(
         "Median µs of `place`, claimed and free racks in runs of random lengths. *Retry* is the choice "

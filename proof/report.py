@@ -16,8 +16,10 @@ _HEAD: Final = """\
 
 What this service promises, and what was done to find out whether it keeps it. All figures are written by the
 commands that found them: `make prove` goes on where it stopped, adds up, and writes this page. Each section
-names the version of the code (a digest of the product's files and of the proof's) that it was found with;
-what was found with another one is not added up.
+names the version of the code that it was found with; what was found with another one is not added up. The
+version is a digest of what the figures rest on: of the product without its HTTP layer, which the simulation
+does not run, and of the proof; of the whole product for what was found by calling it (`make fuzz` and
+`make load`).
 
 | command | does |
 |---|---|

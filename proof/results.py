@@ -30,7 +30,13 @@ _JUDGED: Final = ("layers/shared/gpu_capacity", "functions", "statemachines")
 _NOT_RUN: Final = ROOT / "layers/shared/gpu_capacity/http"
 """How requests become calls of the use cases: clients of the simulation make these calls themselves."""
 
-_JUDGES: Final = ("proof", "tests/fakes", "tests/support")
+_JUDGES: Final = (
+    *("proof", "tests/fakes", "tests/support", "tests/claims/auditor.py"),
+    *("tests/vms/core/machine.py", "tests/vms/core/scene.py"),
+    *("tests/workflow/definitions.py", "tests/workflow/faults.py"),
+)
+"""Folders and files of what the simulation runs beside the product."""
+
 _WRITERS: Final = {"__main__.py", "full.py", "quick.py", "report.py", "results.py", "sections.py"}
 """Modules of the proof that run or show what others find out; a change there leaves it true."""
 
@@ -66,10 +72,15 @@ def service_version() -> str:
 
 def _digest(judges: tuple[str, ...], left_out: set[Path]) -> str:
     digest = hashlib.sha256()
-    for folder in (*_JUDGED, *judges):
-        for path in sorted((ROOT / folder).rglob("*")):
+    for name in (*_JUDGED, *judges):
+        for path in sorted([ROOT / name, *(ROOT / name).rglob("*")]):
             writes = path.parent == ROOT / "proof" and path.name in _WRITERS
-            if path.suffix in {".py", ".json"} and not writes and not left_out & set(path.parents):
+            if (
+                path.suffix in {".py", ".json"}
+                and path.is_file()
+                and not writes
+                and not left_out & set(path.parents)
+            ):
                 digest.update(f"{path.relative_to(ROOT)}\n".encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 

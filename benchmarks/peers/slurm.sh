@@ -20,6 +20,6 @@ for package in *.deb; do
   dpkg -x "$package" "$folder/root"
 done
 rm -r "$folder/packages"
-controller=$(find "$folder/root/usr/sbin" -name 'slurmctld*' -type f)
+controller=$(find "$folder/root" -path '*/sbin/slurmctld*' -type f)
 libraries=$(dirname "$(find "$folder/root" -name libslurmfull.so)")
 LD_LIBRARY_PATH="$libraries:$(dirname "$libraries")" "$controller" -V | tee "$folder/version"

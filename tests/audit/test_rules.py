@@ -73,7 +73,7 @@ def test_facts_that_agree_make_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owned", "told"), [({}, "owns 0"), ({1: TAG}, "owns 1"), ({1: TAG, 2: TAG}, "owns 2")]
+    ("owned", "told"), [({}, "in 0 of"), ({1: TAG}, "in 1 of"), ({1: TAG, 2: TAG}, "in 2 of")]
 )
 def test_a_host_at_two_places_is_told_with_how_many_are_owned(
     owned: dict[int, bytes | dict[str, int]], told: str

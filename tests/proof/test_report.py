@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -180,6 +183,26 @@ def test_a_story_that_is_not_finished_says_so() -> None:
     ]
 
 
+def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
+    """Modules of tests, as a process has them that imports the simulation and nothing else."""
+    program = (
+        "import sys, proof.full; from proof.campaign import run_seeds; run_seeds(0, 3);"
+        "print(*sorted(name for name in sys.modules if name.startswith('tests.')), sep='\\n')"
+    )
+    run = subprocess.run(  # noqa: S603 - this interpreter, this program
+        [sys.executable, "-c", program],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(results.ROOT), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    judges = [results.ROOT / name for name in results._JUDGES]
+    for module in run.stdout.split():
+        path = results.ROOT / f"{module.replace('.', '/')}.py"
+        if path.is_file():
+            assert any(judge == path or judge in path.parents for judge in judges), module
+
+
 @pytest.mark.parametrize(
     ("file", "of_simulation", "of_service"),
     [
@@ -188,6 +211,8 @@ def test_a_story_that_is_not_finished_says_so() -> None:
         ("functions/get_vm/handler.py", True, True),
         ("tests/fakes/tables.py", True, False),
         ("proof/turns.py", True, False),
+        ("tests/claims/auditor.py", True, False),
+        ("tests/claims/worlds.py", False, False),
         ("proof/report.py", False, False),
         ("tests/unit/test_claim.py", False, False),
     ],

@@ -12,6 +12,11 @@ from tests.fakes.dynamodb import MemoryDynamoDB, connection_reset
 from tests.support.world import HOLDERS, create_tables
 
 NEW = "attribute_not_exists(pk)"
+ALL_OF_A: dict[str, Any] = {
+    "TableName": HOLDERS,
+    "KeyConditionExpression": "pk = :pk",
+    "ExpressionAttributeValues": {":pk": {"S": "a"}},
+}
 
 
 @pytest.fixture
@@ -110,13 +115,8 @@ def test_one_that_trusts_lends_what_a_query_finds_and_never_changes_it(*, trusti
     db = MemoryDynamoDB(trusting=trusting)
     create_tables(db)
     db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}, "n": {"N": "1"}})
-    wanted: dict[str, Any] = {
-        "TableName": HOLDERS,
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "a"}},
-    }
 
-    (first,), (again,) = (db.query(**wanted)["Items"] for _ in range(2))
+    (first,), (again,) = (db.query(**ALL_OF_A)["Items"] for _ in range(2))
     db.update_item(
         TableName=HOLDERS,
         Key={"pk": {"S": "a"}, "sk": {"S": "1"}},
@@ -126,18 +126,13 @@ def test_one_that_trusts_lends_what_a_query_finds_and_never_changes_it(*, trusti
 
     assert (first is again) == trusting
     assert first["n"] == {"N": "1"}
-    assert db.query(**wanted)["Items"][0]["n"] == {"N": "2"}
+    assert db.query(**ALL_OF_A)["Items"][0]["n"] == {"N": "2"}
 
 
 def test_a_query_answered_from_memory_is_the_one_of_this_moment_in_this_copy() -> None:
     db = MemoryDynamoDB(trusting=True)
     create_tables(db)
-    wanted: dict[str, Any] = {
-        "TableName": HOLDERS,
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "a"}},
-        "ConsistentRead": True,
-    }
+    wanted = ALL_OF_A | {"ConsistentRead": True}
 
     def put(where: MemoryDynamoDB, sort_key: str) -> None:
         where.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": sort_key}})
@@ -161,12 +156,7 @@ def test_a_query_answered_from_memory_costs_the_same_and_is_the_callers_own() ->
     db = MemoryDynamoDB(trusting=True)
     create_tables(db)
     db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}, "n": {"S": "x" * 9_000}})
-    wanted: dict[str, Any] = {
-        "TableName": HOLDERS,
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "a"}},
-        "ReturnConsumedCapacity": "TOTAL",
-    }
+    wanted = ALL_OF_A | {"ReturnConsumedCapacity": "TOTAL"}
 
     first, again = db.query(**wanted), db.query(**wanted)
     assert first["ConsumedCapacity"] == again["ConsumedCapacity"]
@@ -179,15 +169,10 @@ def test_a_query_answered_from_memory_costs_the_same_and_is_the_callers_own() ->
 def test_a_stale_read_is_never_answered_from_memory() -> None:
     db = MemoryDynamoDB(trusting=True)
     create_tables(db)
-    wanted: dict[str, Any] = {
-        "TableName": HOLDERS,
-        "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": {":pk": {"S": "a"}},
-    }
     db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}})
 
-    assert db.query(**wanted)["Count"] == 1
+    assert db.query(**ALL_OF_A)["Count"] == 1
     db.read_stale(lag_writes=1)
-    assert db.query(**wanted)["Count"] == 0
+    assert db.query(**ALL_OF_A)["Count"] == 0
     db.read_stale(lag_writes=0)
-    assert db.query(**wanted)["Count"] == 1
+    assert db.query(**ALL_OF_A)["Count"] == 1

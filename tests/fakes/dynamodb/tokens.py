@@ -232,7 +232,6 @@ def _split(text: str) -> tuple[tuple[Token, ...], int]:
 
 
 @lru_cache(maxsize=1024)
-@lru_cache(maxsize=1024)
 def _check_placeholder(parameter: str, key: str, mark: str) -> None:
     if not re.fullmatch(mark + r"\w+", key, re.ASCII):
         raise invalid(f'{parameter} contains invalid key: Syntax error; key: "{key}"')

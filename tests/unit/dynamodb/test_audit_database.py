@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.account_store import AccountStore
 from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table, VmServerItem
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import shape_of
@@ -298,6 +302,17 @@ def test_a_counter_of_requests_is_understood_and_one_that_counts_nothing_is_name
     db.put_item(TableName=HOLDERS, Item=bad)
 
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, bad)}
+
+
+def test_api_keys_and_where_they_are_listed_are_facts(db: MemoryDynamoDB, pause: RecordedPause) -> None:
+    key = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_WRITE, 7)
+    AccountStore(Database(db), HOLDERS).add_api_key(key)
+
+    facts = _store(db, pause).read_all()
+
+    assert facts.api_keys == {Side.of(Table.HOLDERS, keys.api_key(key.digest)): key}
+    assert facts.key_listings == {Side.of(Table.HOLDERS, keys.api_key_of(ORGANIZATION, key.digest))}
+    assert facts.unreadable == frozenset()
 
 
 @pytest.mark.parametrize(("pk", "sk"), [("SOMETHING#else", "x"), ("ORG#o", "RENTAL#1"), ("VMSx", "x")])

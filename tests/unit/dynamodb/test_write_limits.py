@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Committed, Database
@@ -75,18 +73,6 @@ def test_the_largest_claim_and_its_release_are_carried_out() -> None:
 
 def test_no_write_comes_near_the_limit_of_a_transaction() -> None:
     assert len(WRITES.accept(LARGEST, 1, QUOTA)) < ACTIONS_MAX
-
-
-def test_a_transaction_takes_as_many_actions_as_it_may_and_not_one_more() -> None:
-    db = MemoryDynamoDB()
-    create_tables(db)
-    writes = [Put(f"{n}", HOLDERS, keys.quota(ORGANIZATION, f"{n}")) for n in range(ACTIONS_MAX + 1)]
-
-    with pytest.raises(ValueError, match=f"{ACTIONS_MAX + 1} actions, a transaction takes {ACTIONS_MAX}"):
-        Database(db).commit(*writes)
-    assert db.table(HOLDERS).items() == []
-    assert Database(db).commit(*writes[:-1]) == Committed()
-    assert len(db.table(HOLDERS).items()) == ACTIONS_MAX
 
 
 def test_the_record_does_not_grow_with_the_claim() -> None:

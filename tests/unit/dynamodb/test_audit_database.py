@@ -7,14 +7,18 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table
+from gpu_capacity.dynamodb.account_store import AccountStore
+from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table, VmServerItem
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import shape_of
@@ -211,6 +215,7 @@ def test_items_that_are_well_formed_are_all_understood(db: MemoryDynamoDB, pause
         ({"unsettled": "3", "unsettled_since": 5}, ["3"]),
         ({"unsettled": "3"}, []),
         ({"unsettled_since": 5}, []),
+        ({}, []),
     ],
 )
 def test_a_record_stands_in_the_index_when_it_has_both_of_its_keys(
@@ -219,7 +224,10 @@ def test_a_record_stands_in_the_index_when_it_has_both_of_its_keys(
     settled = encode_reservation(reservation(status=Status.PROVISIONED))
     db.put_item(TableName=HOLDERS, Item=settled | encode(attributes))
 
-    assert list(_store(db, pause).read_all().shards.values()) == shards
+    facts = _store(db, pause).read_all()
+
+    assert list(facts.shards.values()) == shards
+    assert facts.unreadable == frozenset()
 
 
 @pytest.mark.parametrize(
@@ -256,6 +264,65 @@ def test_facts_of_servers_say_who_is_on_the_way_out(db: MemoryDynamoDB, pause: R
         "HOST#host1": ("one", False),
         "HOST#host2": ("one", True),
     }
+
+
+def test_facts_of_vm_servers_say_where_they_stand_and_who_is_on_the_way_out(
+    db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
+    going = {"gone_at": 1_780_000_000}
+    for item in (
+        keys.vm_server("vm-1") | encode({"host": "host1", "gpus": 3}),
+        keys.vm_server("vm-2") | encode({"host": "host2", "gpus": 8} | going),
+        keys.vm_fence("vm-1"),
+        keys.occupied_gpu("host1", 0) | encode({"owner": "vm-1"}),
+        keys.occupied_gpu("host2", 3) | encode({"owner": "vm-2"} | going),
+        keys.vm_disk("vm"),
+    ):
+        db.put_item(TableName=SERVERS, Item=item)
+
+    facts = _store(db, pause).read_all()
+
+    assert facts.unreadable == frozenset()
+    assert {side.pk: found for side, found in facts.vm_servers.items()} == {
+        "VMRUN#vm-1": VmServerItem("host1", 3, going=False),
+        "VMRUN#vm-2": VmServerItem("host2", 8, going=True),
+    }
+    assert {(side.pk, side.sk): found for side, found in facts.occupied_gpus.items()} == {
+        ("HOST#host1", "GPU#0"): ("vm-1", False),
+        ("HOST#host2", "GPU#3"): ("vm-2", True),
+    }
+    assert facts.disks == {Side.of(Table.SERVERS, keys.vm_disk("vm"))}
+
+
+def test_a_counter_of_requests_is_understood_and_one_that_counts_nothing_is_named(
+    db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
+    good, bad = keys.rate(("o", "s"), "create", 1), keys.rate(("o", "s"), "create", 2)
+    db.put_item(TableName=HOLDERS, Item=good | encode({"used": 1}))
+    db.put_item(TableName=HOLDERS, Item=bad)
+
+    assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, bad)}
+
+
+def test_api_keys_and_where_they_are_listed_are_facts(db: MemoryDynamoDB, pause: RecordedPause) -> None:
+    key = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_WRITE, 7)
+    AccountStore(Database(db), HOLDERS).add_api_key(key)
+
+    facts = _store(db, pause).read_all()
+
+    assert facts.api_keys == {Side.of(Table.HOLDERS, keys.api_key(key.digest)): key}
+    assert facts.key_listings == {Side.of(Table.HOLDERS, keys.api_key_of(ORGANIZATION, key.digest))}
+    assert facts.unreadable == frozenset()
+
+
+@pytest.mark.parametrize(("pk", "sk"), [("SOMETHING#else", "x"), ("ORG#o", "RENTAL#1"), ("VMSx", "x")])
+def test_a_holders_item_of_no_known_kind_is_named(
+    db: MemoryDynamoDB, pause: RecordedPause, pk: str, sk: str
+) -> None:
+    key = {"pk": {"S": pk}, "sk": {"S": sk}}
+    db.put_item(TableName=HOLDERS, Item=key | encode({"used": 1}))
+
+    assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, key)}
 
 
 def test_tables_are_named_by_what_they_are_for() -> None:

@@ -194,6 +194,15 @@ def test_counting_in_goes_beyond_the_limit_and_marks_the_record(
     assert _used(db) == 12
 
 
+def test_counting_in_without_a_quota_is_refused(store: ClaimStore, db: MemoryDynamoDB) -> None:
+    claim = _waiting(12)
+    store.create(claim, None)
+    db.delete_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "instances"))
+
+    assert store.count_in(claim, LIMIT).refused == {QUOTA: None}
+    assert store.get(ORGANIZATION, ID) == claim
+
+
 # Entries of claims that are gone.
 
 

@@ -157,6 +157,19 @@ def test_a_refusal_outweighs_a_conflict(db: MemoryDynamoDB, database: Database) 
     assert database.commit(_put("a"), _put("b")) == Refused({"b": None})
 
 
+def test_a_transaction_takes_as_many_actions_as_it_may() -> None:
+    sent: list[Any] = []
+
+    class Client:
+        def transact_write_items(self, **request: Any) -> dict[str, Any]:
+            sent.extend(request["TransactItems"])
+            return {}
+
+    client: Any = Client()
+    assert Database(client).commit(*[_put()] * ACTIONS_MAX) == Committed()
+    assert len(sent) == ACTIONS_MAX
+
+
 def test_more_actions_than_a_transaction_takes_are_a_defect(db: MemoryDynamoDB, database: Database) -> None:
     actions = [_put(str(n)) for n in range(ACTIONS_MAX + 1)]
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.writes import Action
 
-CASES = cases()
+NAMES = tuple(cases())
 TAG = bytes.fromhex("a61b9d5a701d4fea")
 RIVAL = b"\x00" * 8
 
@@ -59,31 +59,31 @@ def _refused(db: MemoryDynamoDB, *actions: Action) -> set[str]:
     return set(outcome.items)
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_is_sent_as_it_stands_in_the_golden_file(name: str) -> None:
-    assert as_json(CASES[name].actions) == (FOLDER / f"{name}.json").read_text()
+    assert as_json(cases()[name].actions) == (FOLDER / f"{name}.json").read_text()
 
 
 def test_every_builder_has_a_golden_file_and_every_file_a_builder() -> None:
     own = {name for name in vars(ReservationWrites) if not name.startswith("_")}
     builders = own - {field.name for field in fields(ReservationWrites)}
 
-    assert {path.stem for path in FOLDER.glob("*.json")} == set(CASES)
-    assert builders == {name for name in builders if any(case.startswith(name) for case in CASES)}
+    assert {path.stem for path in FOLDER.glob("*.json")} == set(NAMES)
+    assert builders == {name for name in builders if any(case.startswith(name) for case in NAMES)}
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_commits_where_it_should(name: str) -> None:
-    case = CASES[name]
+    case = cases()[name]
     db = _database(case.met, used=0)
 
     assert Database(db).commit(*case.actions) == Committed()
     assert audit(db) == []
 
 
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_sent_again_it_changes_nothing_more(name: str) -> None:
-    case = CASES[name]
+    case = cases()[name]
     db = _database(case.met, used=0)
     Database(db).commit(*case.actions)
     once = db.dump()
@@ -102,7 +102,7 @@ def test_a_claim_of_any_owned_domain_is_refused_as_a_whole(position: int) -> Non
     db = _database(None)
     _own(db, position, RIVAL)
 
-    assert _refused(db, *CASES["accept"].actions) == {POD}
+    assert _refused(db, *cases()["accept"].actions) == {POD}
 
 
 def test_a_claim_beside_owned_domains_stands() -> None:
@@ -110,49 +110,49 @@ def test_a_claim_beside_owned_domains_stands() -> None:
     for position in (0, 1, 5, 71):
         _own(db, position, RIVAL)
 
-    assert Database(db).commit(*CASES["accept"].actions) == Committed()
+    assert Database(db).commit(*cases()["accept"].actions) == Committed()
 
 
 @pytest.mark.parametrize("version", [6, 8])
 def test_a_claim_decided_on_another_version_of_the_topology_is_refused(version: int) -> None:
-    assert _refused(_database(None, version=version), *CASES["accept"].actions) == {POD}
+    assert _refused(_database(None, version=version), *cases()["accept"].actions) == {POD}
 
 
 def test_a_claim_in_a_pod_that_is_gone_is_refused() -> None:
     db = _database(None)
     db.delete_item(TableName=INVENTORY, Key=keys.claims(REGION, GB300.id, "pod1"))
 
-    assert _refused(db, *CASES["accept"].actions) == {POD}
+    assert _refused(db, *cases()["accept"].actions) == {POD}
 
 
 def test_a_second_record_under_one_id_is_refused() -> None:
     db = _database(reservation(), owner=None)
 
-    assert _refused(db, *CASES["accept"].actions) == {RECORD}
+    assert _refused(db, *cases()["accept"].actions) == {RECORD}
 
 
 @pytest.mark.parametrize(
     ("used", "limit"), [(8, 10), (10, 10), (11, 10), (0, 9)], ids=["no room", "full", "over", "lowered"]
 )
 def test_a_claim_is_refused_without_room_in_the_quota_that_was_read(used: int, limit: int) -> None:
-    assert _refused(_database(None, used=used, limit=limit), *CASES["accept_counted"].actions) == {QUOTA}
+    assert _refused(_database(None, used=used, limit=limit), *cases()["accept_counted"].actions) == {QUOTA}
 
 
 def test_a_claim_may_use_a_quota_up_exactly() -> None:
-    assert Database(_database(None, used=7)).commit(*CASES["accept_counted"].actions) == Committed()
+    assert Database(_database(None, used=7)).commit(*cases()["accept_counted"].actions) == Committed()
 
 
 @pytest.mark.parametrize("name", ["fail", "remove", "remove_keyed", "remove_counted"])
 @pytest.mark.parametrize("owner", [RIVAL, None], ids=["owned by a rival", "owned by nobody"])
 def test_a_release_frees_only_what_its_holder_owns(name: str, owner: bytes | None) -> None:
-    case = CASES[name]
+    case = cases()[name]
 
     assert _refused(_database(case.met, owner=owner), *case.actions) == {POD}
 
 
 @pytest.mark.parametrize("name", ["fail", "remove", "remove_keyed", "remove_counted"])
 def test_a_release_does_not_care_for_the_version_of_the_topology(name: str) -> None:
-    case = CASES[name]
+    case = cases()[name]
 
     assert Database(_database(case.met, version=99)).commit(*case.actions) == Committed()
 
@@ -178,19 +178,19 @@ def test_a_move_is_only_made_from_where_the_table_allows(name: str, status: Stat
 def test_only_what_is_provisioning_can_fail(status: Status) -> None:
     record = reservation(status=status, failure="x")
 
-    assert _refused(_database(record), *CASES["fail"].actions) == {RECORD}
+    assert _refused(_database(record), *cases()["fail"].actions) == {RECORD}
 
 
 def test_nothing_fails_whose_undo_was_not_noted() -> None:
     record = reservation(status=Status.PROVISIONING)
 
-    assert _refused(_database(record), *CASES["fail"].actions) == {RECORD}
+    assert _refused(_database(record), *cases()["fail"].actions) == {RECORD}
 
 
 def test_nothing_completes_whose_undo_has_begun() -> None:
     undoing = reservation(status=Status.PROVISIONING, failure="x")
 
-    assert _refused(_database(undoing), *CASES["complete"].actions) == {RECORD}
+    assert _refused(_database(undoing), *cases()["complete"].actions) == {RECORD}
 
 
 @pytest.mark.parametrize("status", sorted(set(Status) - {Status.GONE, Status.DEPROVISIONING}))
@@ -207,7 +207,7 @@ def test_a_release_is_refused_when_counting_changed_since_the_record_was_read(
     name: str, *, counted: bool
 ) -> None:
     """Or units would stay counted for ever, or be taken off twice."""
-    as_read = CASES[name].met
+    as_read = cases()[name].met
     assert as_read is not None
     changes = {"status": as_read.status, "failure": "x", "deleted_at": as_read.deleted_at}
     stored, read = reservation(**changes, counted=counted), reservation(**changes, counted=not counted)
@@ -218,7 +218,7 @@ def test_a_release_is_refused_when_counting_changed_since_the_record_was_read(
 
 
 def test_a_quota_is_never_counted_below_zero() -> None:
-    case = CASES["remove_counted"]
+    case = cases()["remove_counted"]
     db = _database(case.met)
     quota = keys.quota(ORGANIZATION, "GB300") | encode({"limit": 10, "used": 2})
     db.put_item(TableName=HOLDERS, Item=quota)
@@ -229,26 +229,26 @@ def test_a_quota_is_never_counted_below_zero() -> None:
 def test_counting_in_takes_what_exists_even_beyond_the_limit() -> None:
     db = _database(reservation(), limit=1)
 
-    assert Database(db).commit(*CASES["count_in"].actions) == Committed()
+    assert Database(db).commit(*cases()["count_in"].actions) == Committed()
     assert db.table(HOLDERS).items()[0]["used"] == {"N": "3"}
 
 
 def test_counting_in_leaves_out_what_holds_nothing() -> None:
     released = reservation(status=Status.ERROR, placement=None, failure="x")
 
-    assert _refused(_database(released), *CASES["count_in"].actions) == {RECORD}
+    assert _refused(_database(released), *cases()["count_in"].actions) == {RECORD}
 
 
 def test_counting_in_without_a_quota_is_refused() -> None:
     db = _database(reservation())
     db.delete_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "GB300"))
 
-    assert _refused(db, *CASES["count_in"].actions) == {QUOTA}
+    assert _refused(db, *cases()["count_in"].actions) == {QUOTA}
 
 
 @pytest.mark.parametrize("changes", [{"attempt": 1}, {"status": Status.PROVISIONING}])
 def test_an_attempt_is_numbered_only_on_the_record_that_was_read(changes: dict[str, Any]) -> None:
-    assert _refused(_database(reservation(**changes)), *CASES["next_attempt"].actions) == {RECORD}
+    assert _refused(_database(reservation(**changes)), *cases()["next_attempt"].actions) == {RECORD}
 
 
 def test_the_first_reason_of_a_failure_stays() -> None:
@@ -275,7 +275,7 @@ def test_a_refusal_brings_the_item_as_it_stood() -> None:
     db = _database(None)
     _own(db, 3, RIVAL)
 
-    outcome = Database(db).commit(*CASES["accept"].actions)
+    outcome = Database(db).commit(*cases()["accept"].actions)
 
     assert isinstance(outcome, Refused)
     pod = outcome.items[POD]
@@ -284,7 +284,7 @@ def test_a_refusal_brings_the_item_as_it_stood() -> None:
 
 
 def test_every_condition_asks_for_the_item_as_it_stood() -> None:
-    for case in CASES.values():
+    for case in cases().values():
         for action in case.actions:
             assert action.condition
             assert action.request()["ReturnValuesOnConditionCheckFailure"] == "ALL_OLD"

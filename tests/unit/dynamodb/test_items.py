@@ -154,5 +154,13 @@ def test_a_border_stands_wherever_the_owner_changes() -> None:
     assert ownership_of(claims).borders == 0b1011_0101
 
 
+def test_hosts_and_gpus_that_are_owned_are_told_apart() -> None:
+    hosts, gpus = {"a61b9d5a701d4fea": 0b101}, {"ga61b9d5a701d4fea": 0b11}
+    owned = ownership_of(decode_claims(_claims(d1=hosts, d2=gpus, d3=b"one")))
+
+    assert (owned.parts, owned.gpus) == ({1: hosts}, {2: gpus})
+    assert owned.claimed == 0b1110
+
+
 def test_attributes_that_are_no_domains_are_not_taken_for_owners() -> None:
     assert decode_claims(_claims(deadline=1, d=1, dx=1)).owners == {}

@@ -176,6 +176,7 @@ def test_an_unsettled_capacity_claim_stands_in_the_shard_of_its_tag() -> None:
     item = decode(encode_claim(claim))
 
     assert (item["unsettled"], item["unsettled_since"]) == (str(int(claim.tag, 16) % 8), 77)
+    assert decode_claim(item) == claim
 
 
 def test_a_tombstone_of_a_capacity_claim() -> None:

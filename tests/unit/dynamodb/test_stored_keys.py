@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from gpu_capacity.dynamodb import keys
 
-STORED = [
-    (keys.feed(), "FEED", "FEED"),
-    (keys.region("r"), "CATALOG", "REGION#r"),
-    (keys.claims("r", "f", "p"), "CLAIMS#r#f", "POD#p"),
-    (keys.shape("r", "f", "p"), "SHAPES#r#f", "POD#p"),
-    (keys.hosts("r", "p"), "HOSTS#r", "POD#p"),
-    (keys.reservation("o", "i"), "ORG#o", "RESERVATION#i"),
-    (keys.capacity_claim("o", "i"), "ORG#o", "CLAIM#i"),
-    (keys.claim_name("o", "n"), "ORG#o", "CLAIMNAME#n"),
-    (keys.quota("o", "s"), "ORG#o", "QUOTA#s"),
-    (keys.queued("z", "t", 1_780_000_000_123, ("o", "i")), "QUEUE#z#t", "001780000000123#o#i"),
-    (keys.queue_returns("z", "t"), "QUEUE#z#t", "!"),
-    (keys.server("h", "n"), "HOLDER#h", "HOST#n"),
-    (keys.fence("h"), "HOLDER#h", "FENCE"),
-    (keys.occupied_host("n"), "HOST#n", "HOST"),
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
+    (keys.feed, (), "FEED", "FEED"),
+    (keys.region, ("r",), "CATALOG", "REGION#r"),
+    (keys.claims, ("r", "f", "p"), "CLAIMS#r#f", "POD#p"),
+    (keys.shape, ("r", "f", "p"), "SHAPES#r#f", "POD#p"),
+    (keys.hosts, ("r", "p"), "HOSTS#r", "POD#p"),
+    (keys.reservation, ("o", "i"), "ORG#o", "RESERVATION#i"),
+    (keys.capacity_claim, ("o", "i"), "ORG#o", "CLAIM#i"),
+    (keys.claim_name, ("o", "n"), "ORG#o", "CLAIMNAME#n"),
+    (keys.quota, ("o", "s"), "ORG#o", "QUOTA#s"),
+    (keys.queued, ("z", "t", 1_780_000_000_123, ("o", "i")), "QUEUE#z#t", "001780000000123#o#i"),
+    (keys.queue_returns, ("z", "t"), "QUEUE#z#t", "!"),
+    (keys.server, ("h", "n"), "HOLDER#h", "HOST#n"),
+    (keys.fence, ("h",), "HOLDER#h", "FENCE"),
+    (keys.occupied_host, ("n",), "HOST#n", "HOST"),
+    (keys.vm, ("o", "i"), "ORG#o", "VM#i"),
+    (keys.ssh_keys, ("o", "s"), "ORG#o", "SSHKEYS#db5bda0c50d94c1eff85bf6c03e67086"),
+    (keys.api_key, ("d",), "APIKEY#d", "KEY"),
+    (keys.api_key_of, ("o", "d"), "ORG#o", "APIKEY#d"),
+    (
+        keys.rate,
+        (("o", "s"), "create", 29_666_666),
+        "RATE#1a58883013e3919b0b5b15751f002134",
+        "create#29666666",
+    ),
+    (keys.on_roster, ("vm01", "i"), "VMS", "vm01#i"),
+    (keys.occupied_gpu, ("n", 3), "HOST#n", "GPU#3"),
+    (keys.vm_server, ("i-1",), "VMRUN#i-1", "SERVER"),
+    (keys.vm_fence, ("i-1",), "VMRUN#i-1", "FENCE"),
+    (keys.vm_disk, ("i",), "VMDISK#i", "DISK"),
 ]
 
 
-@pytest.mark.parametrize(("key", "pk", "sk"), STORED, ids=[f"{pk} {sk}" for _, pk, sk in STORED])
-def test_an_item_is_found_where_it_was_put(key: keys.Key, pk: str, sk: str) -> None:
-    assert key == {"pk": {"S": pk}, "sk": {"S": sk}}
+@pytest.mark.parametrize(("key", "names", "pk", "sk"), STORED, ids=[f"{pk} {sk}" for *_, pk, sk in STORED])
+def test_an_item_is_found_where_it_was_put(
+    key: Callable[..., keys.Key], names: tuple[Any, ...], pk: str, sk: str
+) -> None:
+    assert key(*names) == {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
 def test_domains_and_shards_have_the_names_they_had() -> None:

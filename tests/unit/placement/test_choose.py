@@ -10,7 +10,7 @@ from gpu_capacity.placement.choose import explain, mix, place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from tests.unit.placement.lines import line
 
-SEEDS = range(200)
+SEEDS = range(60)
 
 
 def _choices(*pictures: str, count: int, attempt: int = 0) -> set[tuple[str, int]]:
@@ -52,12 +52,18 @@ def test_leaves_a_rest_that_the_sizes_in_use_can_fill_rather_than_a_small_one() 
     assert _choices("cccc", "x....x", "x.....x", count=2) == {("p01", 1), ("p01", 3)}
 
 
+def test_takes_the_shorter_of_two_runs_that_lose_as_much() -> None:
+    """Threes are in use: one of four or of five units leaves one unit less over than there was."""
+    assert _choices("xcccx", "x....x", "x.....x", count=1) == {("p01", 1), ("p01", 4)}
+
+
 def test_takes_the_tightest_run_where_nothing_is_in_use_yet() -> None:
     assert _choices("x.....x", "x....x", "x......x", count=3) == {("p01", 1), ("p01", 2)}
 
 
 def test_fills_a_run_between_two_edges_rather_than_one_beside_a_claim() -> None:
     assert _choices("xccx", "x..cx", "x..x", "xc..x", count=2) == {("p02", 1)}
+    assert _choices("..x", "x..cx", "xc..x", count=2) == {("p00", 0)}
 
 
 def test_looks_past_a_row_of_claims_that_is_longer_than_what_it_sees() -> None:

@@ -56,6 +56,17 @@ def test_another_environment_sees_a_new_limit_at_once(world: World) -> None:
     assert observed.reservation.counted
 
 
+def test_the_absences_of_several_subjects_are_remembered_beside_each_other(world: World) -> None:
+    store = world.services.reservations
+    subjects = [(ORGANIZATION, "GB300"), (ORGANIZATION, "H200"), ("another", "GB300")]
+    for subject in subjects:
+        store.quota(*subject)
+    before = world.db.requests["get_item"]
+
+    assert [store.quota(*subject) for subject in subjects] == [None, None, None]
+    assert world.db.requests["get_item"] == before
+
+
 def test_absence_is_remembered_for_one_accelerator_of_one_organization_only(world: World) -> None:
     store = world.services.reservations
     world.set_quota(5)

@@ -325,6 +325,20 @@ def test_a_holders_item_of_no_known_kind_is_named(
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, key)}
 
 
+@pytest.mark.parametrize("owner", [b"1234567", {"0123": 1}, {"g0123456789abcd": 1}, {"no hex digits!!!": 1}])
+def test_an_owner_that_is_no_tag_makes_its_pod_one_that_is_not_understood(
+    db: MemoryDynamoDB, pause: RecordedPause, owner: Any
+) -> None:
+    claims = keys.claims(REGION, "flavor", "pod1")
+    db.put_item(TableName=INVENTORY, Item=claims | encode({"v": 1, "d0": owner}))
+
+    assert _store(db, pause).read_all().unreadable == {Side.of(Table.INVENTORY, claims)}
+
+
+def test_an_item_is_told_by_its_key() -> None:
+    assert str(Side(Table.HOLDERS, "ORG#o", "VM#1")) == "ORG#o VM#1"
+
+
 def test_tables_are_named_by_what_they_are_for() -> None:
     assert [table.value for table in Table] == ["inventory", "holders", "servers"]
     assert [Tables("i", "h", "s").named(table) for table in Table] == ["i", "h", "s"]

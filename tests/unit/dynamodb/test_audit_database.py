@@ -325,6 +325,16 @@ def test_a_holders_item_of_no_known_kind_is_named(
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, key)}
 
 
+def test_keys_of_an_account_that_cannot_be_understood_are_named(
+    db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
+    good, bad = keys.ssh_keys(ORGANIZATION, "one"), keys.ssh_keys(ORGANIZATION, "two")
+    db.put_item(TableName=HOLDERS, Item=good | encode({"keys": [], "revision": 1}))
+    db.put_item(TableName=HOLDERS, Item=bad | encode({"keys": [["one"]], "revision": 1}))
+
+    assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, bad)}
+
+
 @pytest.mark.parametrize("owner", [b"1234567", {"0123": 1}, {"g0123456789abcd": 1}, {"no hex digits!!!": 1}])
 def test_an_owner_that_is_no_tag_makes_its_pod_one_that_is_not_understood(
     db: MemoryDynamoDB, pause: RecordedPause, owner: Any

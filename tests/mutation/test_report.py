@@ -49,17 +49,12 @@ def test_a_reason_of_what_is_noticed_by_now_is_named(findings: report.Findings) 
 
 
 def test_the_page_lists_every_survivor_under_its_reason(findings: report.Findings) -> None:
-    text = page(findings, {})
+    text = page(findings)
 
     assert (
         text.index("Nobody can tell.") < text.index("It only takes longer.") < text.index("### Unexplained")
     )
     assert all(f"`{MUTANTS[place].change.before}` → " in text for place in (2, 3, 4))
-
-
-def test_the_page_says_plainly_what_was_not_tried(findings: report.Findings) -> None:
-    assert "drawn by a seed, not all" not in page(findings, {"placement/*.py": 100})
-    assert "of the modules `dynamodb/*.py` 50 % of the changes" in page(findings, {"dynamodb/*.py": 50})
 
 
 def test_other_reports_get_the_figures(findings: report.Findings) -> None:

@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         print("not finished: the same command goes on", file=sys.stderr)
         return BROKEN
     if options.sample is None and options.module == "*" and not options.tests:
-        PAGE.write_text(page(findings, {} if options.whole else wanted.shares))
+        PAGE.write_text(page(findings))
         save("mutation", section(findings))
     return GOOD if findings.is_good else BAD
 
@@ -67,7 +67,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make mutate", description=__doc__)
     parser.add_argument("--sample", type=int, help="only so many mutants, drawn by the seed")
-    parser.add_argument("--whole", action="store_true", help="all mutants, whatever the settings' shares are")
     parser.add_argument("--seed", type=int, default=1, help="draws the sample and the order")
     parser.add_argument("--module", default="*", help="only modules whose short name matches this pattern")
     parser.add_argument("--minutes", type=float, default=60, help="begin nothing after so many minutes")
@@ -87,9 +86,7 @@ def _chosen(wanted: Settings, options: argparse.Namespace) -> list[Mutant]:
     found: list[Mutant] = []
     for module in wanted.modules:
         if fnmatch(settings.short_name(module), options.module):
-            of_module = sorted(mutants.find(module), key=drawn)
-            share = 100 if options.whole else wanted.share(module)
-            found += of_module[: -(-len(of_module) * share // 100)]
+            found += mutants.find(module)
     return sorted(found, key=drawn)[: options.sample]
 
 

@@ -9,12 +9,9 @@ from tools.mutation.report import SCORE_MIN, survivors, table
 from tools.mutation.settings import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from tools.mutation.report import Findings
 
 PAGE: Final = ROOT / "docs" / "mutation.md"
-_WHOLE: Final = 100
 
 _HEAD: Final = """\
 # Mutation testing
@@ -64,7 +61,6 @@ those that run within one process, without the emulator.
 | `make mutate` | everything, for at most 60 minutes on 2 cores; the same command goes on where it stopped |
 | `make mutate ARGS='--sample 300'` | a fair sample, in less than 10 minutes; `--seed` draws another one |
 | `make mutate ARGS='--module placement/line.py'` | one module, or those that match a pattern |
-| `make mutate ARGS=--whole` | every change, where the settings name only a share of a module's |
 | `make mutate ARGS=--afresh` | everything, whatever is known from earlier runs |
 
 It ends with 0 when the score is high enough and every survivor has a reason in
@@ -82,26 +78,16 @@ them run: `make mutate`. [mutation.md](mutation.md) has the modules one by one, 
 notices with the reason why it may live."""
 
 
-def page(findings: Findings, shares: Mapping[str, int]) -> str:
-    """The whole page; ``shares`` has by pattern how many percent of a module's mutants were tried."""
+def page(findings: Findings) -> str:
+    """The whole page."""
     total = findings.total
     sentence = (
         f"Of {total.mutants} changes {total.noticed} are noticed: {total.score:.1f} %, where "
         f"{SCORE_MIN:.0f} % are demanded. {total.equivalent} of the others change nothing that anybody could "
         f"see, {total.tolerated} are tolerated, {total.unexplained} are not looked at yet."
     )
-    result = ["## Result", "", sentence, *_sampled(shares), "", *table(findings), ""]
+    result = ["## Result", "", sentence, "", *table(findings), ""]
     return "\n".join([_HEAD, *result, _HOW, "## Survivors", "", *survivors(findings)]).rstrip() + "\n"
-
-
-def _sampled(shares: Mapping[str, int]) -> list[str]:
-    return [
-        f"\nOf each of the modules `{pattern}` {share} % of the changes were tried, drawn by a seed, "
-        "not all. "
-        "`make mutate ARGS=--whole` tries the others, too."
-        for pattern, share in shares.items()
-        if share < _WHOLE
-    ]
 
 
 def section(findings: Findings) -> Section:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final
@@ -17,10 +17,7 @@ HERE: Final = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """As in the file; ``modules`` are the files that the patterns match, in order.
-
-    ``shares`` has by pattern how many percent of a module's mutants are tried, where it is not all of them.
-    """
+    """As in the file; ``modules`` are the files that the patterns match, in order."""
 
     modules: tuple[Path, ...]
     tests: tuple[str, ...]
@@ -28,11 +25,6 @@ class Settings:
     first_steps: int
     last_steps: int
     other_steps: int
-    shares: dict[str, int] = field(default_factory=dict)
-
-    def share(self, module: Path) -> int:
-        """Percent of a module's mutants that are tried."""
-        return next((share for pattern, share in self.shares.items() if _matches(module, [pattern])), 100)
 
 
 def load(path: Path = HERE / "settings.toml") -> Settings:
@@ -50,7 +42,6 @@ def load(path: Path = HERE / "settings.toml") -> Settings:
         first_steps=found["first_steps"],
         last_steps=found["last_steps"],
         other_steps=found["other_steps"],
-        shares=found.get("shares", {}),
     )
 
 

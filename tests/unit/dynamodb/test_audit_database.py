@@ -16,12 +16,14 @@ from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
+from gpu_capacity.dynamodb.vm_items import encode_vm
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import shape_of
+from tests.audit.test_vm_rules import VM
 from tests.fakes.dynamodb import MemoryDynamoDB, item_conflict
 from tests.support.fakes import RecordedPause
 from tests.support.world import (
@@ -323,6 +325,39 @@ def test_a_holders_item_of_no_known_kind_is_named(
     db.put_item(TableName=HOLDERS, Item=key | encode({"used": 1}))
 
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, key)}
+
+
+def test_a_vm_is_a_holder_that_is_told_by_its_tag(db: MemoryDynamoDB, pause: RecordedPause) -> None:
+    db.put_item(TableName=HOLDERS, Item=encode_vm(VM))
+    side = Side.of(Table.HOLDERS, keys.vm(*VM.key))
+
+    facts = _store(db, pause).read_all()
+
+    assert (facts.holders, facts.tags, facts.unreadable) == ({side: VM}, {side: VM.tag}, frozenset())
+
+
+def test_keys_of_an_account_that_cannot_be_understood_are_named(
+    db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
+    good, bad = keys.ssh_keys(ORGANIZATION, "one"), keys.ssh_keys(ORGANIZATION, "two")
+    db.put_item(TableName=HOLDERS, Item=good | encode({"keys": [], "revision": 1}))
+    db.put_item(TableName=HOLDERS, Item=bad | encode({"keys": [["one"]], "revision": 1}))
+
+    assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, bad)}
+
+
+@pytest.mark.parametrize("owner", [b"1234567", {"0123": 1}, {"g0123456789abcd": 1}, {"no hex digits!!!": 1}])
+def test_an_owner_that_is_no_tag_makes_its_pod_one_that_is_not_understood(
+    db: MemoryDynamoDB, pause: RecordedPause, owner: Any
+) -> None:
+    claims = keys.claims(REGION, "flavor", "pod1")
+    db.put_item(TableName=INVENTORY, Item=claims | encode({"v": 1, "d0": owner}))
+
+    assert _store(db, pause).read_all().unreadable == {Side.of(Table.INVENTORY, claims)}
+
+
+def test_an_item_is_told_by_its_key() -> None:
+    assert str(Side(Table.HOLDERS, "ORG#o", "VM#1")) == "ORG#o VM#1"
 
 
 def test_tables_are_named_by_what_they_are_for() -> None:

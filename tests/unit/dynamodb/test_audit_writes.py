@@ -286,6 +286,13 @@ RIVALS: dict[str, tuple[str, str, keys.Key, dict[str, Any], str]] = {
     "somebody has the name": ("register", HOLDERS, NAME, {"claim": "another"}, "repaired"),
     "the claim is renamed": ("register", HOLDERS, CLAIM_KEY, {"revision": 1}, "record"),
     "the VM moves on": ("index a VM", HOLDERS, VM_KEY, {"revision": 1}, "repaired"),
+    "the record moves on": (
+        "index what holds nothing",
+        HOLDERS,
+        RESERVATION_KEY,
+        {"status": "deprovisioning"},
+        "repaired",
+    ),
     "the record holds something": (
         "index what holds nothing",
         HOLDERS,

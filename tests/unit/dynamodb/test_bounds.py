@@ -6,9 +6,15 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.dynamodb import database, fleet_store, inventory_store, reservation_items, writes
-from gpu_capacity.dynamodb.database import Committed, Database
-from gpu_capacity.dynamodb.writes import Put
+from gpu_capacity.dynamodb import (
+    database,
+    fleet_store,
+    inventory_store,
+    reservation_items,
+    reservation_store,
+    writes,
+)
+from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
 from tests.claims.test_claim_rules import record
 from tests.fakes.dynamodb import MemoryDynamoDB, transaction_conflict
@@ -27,18 +33,12 @@ def test_a_tombstone_lasts_a_day_and_a_catalogue_entry_a_minute() -> None:
     assert inventory_store.CATALOG_SECONDS_MAX == 60
 
 
+def test_that_there_is_no_limit_is_believed_for_half_a_minute() -> None:
+    assert reservation_store.QUOTA_ABSENCE_SECONDS_MAX == 30
+
+
 def test_a_pod_may_be_as_large_as_an_item_less_ten_kilobytes() -> None:
     assert fleet_store.HOSTS_TEXT_BYTES_MAX == 390_000
-
-
-def test_a_transaction_of_100_actions_is_sent_and_one_of_101_is_a_defect() -> None:
-    db = MemoryDynamoDB()
-    create_tables(db)
-    puts = [Put(str(n), HOLDERS, {"pk": {"S": "ORG#o"}, "sk": {"S": str(n)}}) for n in range(101)]
-
-    assert Database(db).commit(*puts[:100]) == Committed()
-    with pytest.raises(ValueError, match="101 actions"):
-        Database(db).commit(*puts)
 
 
 def test_a_hundred_keys_are_one_call() -> None:

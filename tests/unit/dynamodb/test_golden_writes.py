@@ -72,6 +72,11 @@ def test_every_builder_has_a_golden_file_and_every_file_a_builder() -> None:
     assert builders == {name for name in builders if any(case.startswith(name) for case in NAMES)}
 
 
+def test_what_holds_nothing_cannot_be_accepted() -> None:
+    with pytest.raises(ValueError, match="accepted with its placement"):
+        WRITES.accept(reservation(placement=None), 7, None)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_commits_where_it_should(name: str) -> None:
     case = cases()[name]

@@ -112,7 +112,7 @@ def test_moves_on_a_record_that_moved_on_say_so_and_change_nothing(world: World)
 
 
 def test_a_reservation_that_holds_nothing_cannot_fail(world: World) -> None:
-    assert not world.services.reservations.fail(reservation(placement=None))
+    assert world.services.reservations.fail(reservation(placement=None)) is False
 
 
 def test_record_and_inventory_that_disagree_are_never_glossed_over(world: World) -> None:

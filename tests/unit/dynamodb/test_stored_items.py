@@ -163,6 +163,14 @@ def test_a_capacity_claim() -> None:
     assert decode_claim(item) == claim
 
 
+def test_what_a_claim_owns_is_read_in_the_order_of_domains_however_it_stands() -> None:
+    item = decode(encode_claim(record(5)))
+    item["allocations"] = '[["b","g",[["pod2",[7,1,0,1]],["pod1",[2,3]]]],["a","g",[["pod9",[5,1]]]]]'
+
+    owned = [(a.zone, a.pod_id, a.position) for a in decode_claim(item).allocations]
+    assert owned == [("a", "pod9", 5), ("b", "pod1", 2), ("b", "pod2", 0), ("b", "pod2", 7)]
+
+
 def test_what_a_capacity_claim_does_not_say_costs_nothing() -> None:
     bare = record(5, created_millisecond=0, supplied=False, counted=False)
     item = decode(encode_claim(bare))

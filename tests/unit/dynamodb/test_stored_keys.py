@@ -53,6 +53,7 @@ def test_an_item_is_found_where_it_was_put(
 
 def test_domains_and_shards_have_the_names_they_had() -> None:
     assert keys.domain_attribute(17) == "d17"
+    assert keys.GPU_TAG_PREFIX == "g"
     assert keys.UNSETTLED_INDEX == "unsettled"
     assert keys.unsettled_shards() == ["0", "1", "2", "3", "4", "5", "6", "7"]
 

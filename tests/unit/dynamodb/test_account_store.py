@@ -15,7 +15,7 @@ from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 from tests.fakes.dynamodb import MemoryDynamoDB, item_conflict, transaction_conflict
-from tests.support.world import HOLDERS, ORGANIZATION, create_tables
+from tests.support.world import HOLDERS, ORGANIZATION
 
 ACCOUNT = Account(ORGANIZATION, "user-1")
 FIRST = SshKey("id-1", "laptop", "ssh-ed25519 AAAA", "SHA256:abc", 5)
@@ -25,13 +25,6 @@ CALLER = ("organization", "subject")
 MINUTE = 29_666_666
 SENDS = 8
 """Nobody else writes these items for long."""
-
-
-@pytest.fixture
-def db() -> MemoryDynamoDB:
-    made = MemoryDynamoDB()
-    create_tables(made)
-    return made
 
 
 @pytest.fixture

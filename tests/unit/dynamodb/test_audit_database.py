@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -25,18 +25,19 @@ from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import shape_of
 from tests.audit.test_vm_rules import VM
 from tests.fakes.dynamodb import MemoryDynamoDB, item_conflict
-from tests.support.fakes import RecordedPause
 from tests.support.world import (
     HOLDERS,
     INVENTORY,
     ORGANIZATION,
     REGION,
     SERVERS,
-    create_tables,
     offering,
     pod,
 )
 from tests.unit.holders.reservations import reservation
+
+if TYPE_CHECKING:
+    from tests.support.fakes import RecordedPause
 
 RECORD = Side.of(Table.HOLDERS, keys.quota(ORGANIZATION, "GB300"))
 ROUNDS = 12
@@ -59,18 +60,6 @@ class Cancelling:
 
 def _read(client: Any) -> Any:
     return AuditDatabase(client).get_together([(HOLDERS, RECORD.key)])
-
-
-@pytest.fixture
-def db() -> MemoryDynamoDB:
-    made = MemoryDynamoDB()
-    create_tables(made)
-    return made
-
-
-@pytest.fixture
-def pause() -> RecordedPause:
-    return RecordedPause()
 
 
 def _store(client: Any, pause: RecordedPause, page_items: int | None = None) -> AuditStore:

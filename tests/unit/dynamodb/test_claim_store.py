@@ -14,24 +14,23 @@ from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.holders.reservation import Quota
 from tests.claims.test_claim_rules import owned, record
 from tests.claims.worlds import CHICAGO, ID, LONDON
-from tests.fakes.dynamodb import MemoryDynamoDB
 from tests.support.fakes import RecordedPause
-from tests.support.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION, create_tables
+from tests.support.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from tests.fakes.dynamodb import MemoryDynamoDB
 
 HOLDER = (ORGANIZATION, ID)
 LIMIT = Quota(ORGANIZATION, "instances", limit=10, used=0)
 
 
 @pytest.fixture
-def db() -> MemoryDynamoDB:
-    made = MemoryDynamoDB()
-    create_tables(made)
+def db(db: MemoryDynamoDB) -> MemoryDynamoDB:
+    """With a limit that is not used."""
     quota = keys.quota(ORGANIZATION, "instances") | encode({"limit": 10, "used": 0})
-    made.put_item(TableName=HOLDERS, Item=quota)
-    return made
+    db.put_item(TableName=HOLDERS, Item=quota)
+    return db
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from tests.fakes.dynamodb import (
     unreachable,
 )
 from tests.fakes.dynamodb.errors import RefusedError, to_client_error
-from tests.support.world import HOLDERS, create_tables
+from tests.support.world import HOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,13 +50,6 @@ SINGLE: dict[str, Write] = {
     ),
     "delete_item": Delete("a", HOLDERS, _key("a"), "attribute_not_exists(pk)"),
 }
-
-
-@pytest.fixture
-def db() -> MemoryDynamoDB:
-    memory = MemoryDynamoDB()
-    create_tables(memory)
-    return memory
 
 
 @pytest.fixture

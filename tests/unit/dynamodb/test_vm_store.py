@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,8 +24,10 @@ from tests.fakes.dynamodb import (
     timeout_before,
     transaction_conflict,
 )
-from tests.support.fakes import RecordedPause
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, create_tables
+from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION
+
+if TYPE_CHECKING:
+    from tests.support.fakes import RecordedPause
 
 WRITE = "transact_write_items"
 LABEL = VM_LABEL + VM.id
@@ -33,18 +35,6 @@ SENDS = 12
 """As many growing pauses outlast rivals, each of which is in flight for some 20 ms."""
 STOPPING = replace(VM, status=VmStatus.STOPPING)
 ORPHAN = replace(VM, id=OTHER[1], node="vm02")
-
-
-@pytest.fixture
-def db() -> MemoryDynamoDB:
-    made = MemoryDynamoDB()
-    create_tables(made)
-    return made
-
-
-@pytest.fixture
-def pause() -> RecordedPause:
-    return RecordedPause()
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from gpu_capacity.placement.choose import explain, mix, place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from tests.unit.placement.lines import line
 
-SEEDS = range(60)
+SEEDS = range(200)
 
 
 def _choices(*pictures: str, count: int, attempt: int = 0) -> set[tuple[str, int]]:
     """(pod, start) of every choice over many seeds."""
-    chosen = set()
+    chosen, pods = set(), line(*pictures)
     for seed in SEEDS:
-        decision = place(line(*pictures), Request(count, mix(seed, 0), attempt))
+        decision = place(pods, Request(count, mix(seed, 0), attempt))
         assert isinstance(decision, Placement)
         assert decision.count == count
         chosen.add((decision.pod_id, decision.start))
@@ -100,11 +100,11 @@ def test_looks_at_runs_beyond_the_shortest_lengths_when_these_are_few() -> None:
 
 
 def test_is_fair_among_equals() -> None:
-    pictures = ["...."] * 8
+    pods = line(*["...."] * 8)
     drawn = Counter(
         decision.pod_id
         for seed in range(1600)
-        if isinstance(decision := place(line(*pictures), Request(4, mix(seed, 0))), Placement)
+        if isinstance(decision := place(pods, Request(4, mix(seed, 0))), Placement)
     )
 
     assert len(drawn) == 8

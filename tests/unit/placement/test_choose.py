@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -10,13 +11,18 @@ from gpu_capacity.placement.choose import explain, mix, place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from tests.unit.placement.lines import line
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 SEEDS = range(200)
 
 
-def _choices(*pictures: str, count: int, attempt: int = 0) -> set[tuple[str, int]]:
+def _choices(
+    *pictures: str, count: int, attempt: int = 0, seeds: Iterable[int] = SEEDS
+) -> set[tuple[str, int]]:
     """(pod, start) of every choice over many seeds."""
     chosen, pods = set(), line(*pictures)
-    for seed in SEEDS:
+    for seed in seeds:
         decision = place(pods, Request(count, mix(seed, 0), attempt))
         assert isinstance(decision, Placement)
         assert decision.count == count
@@ -63,7 +69,10 @@ def test_takes_the_tightest_run_where_nothing_is_in_use_yet() -> None:
 
 def test_fills_a_run_between_two_edges_rather_than_one_beside_a_claim() -> None:
     assert _choices("xccx", "x..cx", "x..x", "xc..x", count=2) == {("p02", 1)}
-    assert _choices("..x", "x..cx", "xc..x", count=2) == {("p00", 0)}
+
+
+def test_comes_around_to_the_first_unit_of_the_line_wherever_it_began_to_look() -> None:
+    assert _choices("..x", "x..cx", "xc..x", count=2, seeds=range(20)) == {("p00", 0)}
 
 
 def test_looks_past_a_row_of_claims_that_is_longer_than_what_it_sees() -> None:

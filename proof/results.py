@@ -37,8 +37,11 @@ _JUDGES: Final = (
 )
 """Folders and files of what the simulation runs beside the product."""
 
-_WRITERS: Final = {"__main__.py", "full.py", "quick.py", "report.py", "results.py", "sections.py"}
-"""Modules of the proof that run or show what others find out; a change there leaves it true."""
+_WRITERS: Final = {
+    *("__main__.py", "full.py", "quick.py", "reduction.py", "report.py", "results.py", "sections.py"),
+}
+"""Modules of the proof that run or show what others find out, or that only the quick form needs, of which
+nothing is kept; a change there leaves it true."""
 
 
 @dataclass

@@ -21,10 +21,8 @@ help: ## this list
 run: setup ## the whole application on this machine, on http://127.0.0.1:3000 (PORT= STATE= ARGS=)
 	@exec $(DEV)/python -m tools.run --port "$(PORT)" --state "$(STATE)" --venvs "$(VENVS)" $(ARGS)
 
-test: setup ## every test; the end-to-end story last (ARGS= for pytest)
-	$(DEV)/pytest -n 2 --ignore=tests/e2e --ignore=tests/benchmarks tests $(ARGS)
-	$(BENCH)/pytest -n 2 tests/benchmarks $(ARGS)
-	$(DEV)/pytest tests/e2e $(ARGS)
+test: setup ## every test; the end-to-end story beside all others (ARGS= for pytest)
+	@$(DEV)/python -m tools.suite "$(VENVS)" $(ARGS)
 
 lint: lint-python lint-template lint-security ## ruff, mypy, cfn-lint, sam validate, bandit, detect-secrets
 

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotations of fixtures
 
 import pytest
 
 from tests.functional.aws import EVERYTHING
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _each_process_on_a_processor_of_its_own() -> None:
+    """Of several that share the tests: to hand over to a thread elsewhere takes far longer, and many do."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker:
+        from proof.campaign import stay_on  # noqa: PLC0415 - single tests need none of the proof
+
+        stay_on(int(worker.removeprefix("gw")))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-import os
 from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotations of fixtures
 
 import pytest
 
-from proof.campaign import seldom_collect, stay_on
+from proof.campaign import seldom_collect
 from proof.turns import Crew
 
 
@@ -27,15 +26,3 @@ def _collecting_seldom() -> Iterator[None]:
     yield
     gc.set_threshold(*before)
     gc.unfreeze()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _on_one_processor() -> Iterator[None]:
-    """Each process of the tests on one of its own, as in ``make prove``."""
-    if not hasattr(os, "sched_getaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    stay_on(int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
-    yield
-    os.sched_setaffinity(0, before)

@@ -1,0 +1,132 @@
+"""How all tests are run, with scripts in the place of pytest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools.suite import LOWEST_PRIORITY, NO_TESTS, ROOT, main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PYTEST = """\
+#!/bin/sh
+case "$*" in
+  *tests/e2e*--ignore* | *--ignore*tests/e2e*) part=rest ;;
+  *tests/benchmarks*) part=benchmarks ;;
+  *) part=story ;;
+esac
+echo "$part begins" >>"{log}"
+printf '%s\\n' "$*" >"{folder}/$part.arguments"
+{body}
+"""
+
+
+@pytest.fixture(autouse=True)
+def _own_signals() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+@pytest.fixture
+def venvs(tmp_path: Path) -> Callable[[str], Path]:
+    """Environments whose pytest is this script."""
+
+    def make(body: str = "") -> Path:
+        for name in ("dev", "bench"):
+            script = tmp_path / name / "bin" / "pytest"
+            script.parent.mkdir(parents=True)
+            script.write_text(PYTEST.format(log=tmp_path / "log", folder=tmp_path, body=body))
+            script.chmod(0o755)
+        return tmp_path
+
+    return make
+
+
+def test_runs_the_story_and_all_others_with_the_given_arguments(venvs: Callable[[str], Path]) -> None:
+    folder = venvs("")
+
+    assert main([str(folder), "-k", "some name"]) == 0
+
+    assert (folder / "story.arguments").read_text() == "tests/e2e -k some name\n"
+    assert (folder / "rest.arguments").read_text().endswith(" tests -k some name\n")
+    assert (folder / "benchmarks.arguments").read_text().endswith(" tests/benchmarks -k some name\n")
+
+
+def test_the_story_goes_first_where_both_want_to_run(venvs: Callable[[str], Path]) -> None:
+    """The priority is set once a process runs, so that its first moments may still have another one."""
+    folder = venvs("sleep 0.2; nice >{folder}/$part.later".replace("{folder}", "$(dirname $0)/../.."))
+
+    assert main([str(folder)]) == 0
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert int((folder / "story.later").read_text()) == own
+    assert int((folder / "rest.later").read_text()) == LOWEST_PRIORITY
+    assert int((folder / "benchmarks.later").read_text()) == LOWEST_PRIORITY
+
+
+def test_the_story_is_told_when_it_is_over(
+    venvs: Callable[[str], Path], capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    folder = venvs("echo $part; echo trouble in $part >&2; [ $part = story ] || sleep 0.1")
+
+    assert main([str(folder)]) == 0
+
+    told, trouble = capfdbinary.readouterr()
+    assert told.splitlines() == [b"rest", b"benchmarks", b"story", b"trouble in story"]
+    assert trouble.splitlines() == [b"trouble in rest", b"trouble in benchmarks"]
+
+
+@pytest.mark.parametrize("part", ["story", "rest", "benchmarks"])
+@pytest.mark.parametrize("code", [1, 2, 3, 4])
+def test_fails_when_any_part_does_and_runs_the_others(
+    venvs: Callable[[str], Path], part: str, code: int
+) -> None:
+    folder = venvs(f"[ $part != {part} ] || exit {code}")
+
+    assert main([str(folder)]) == 1
+    assert sorted((folder / "log").read_text().splitlines()) == [
+        "benchmarks begins",
+        "rest begins",
+        "story begins",
+    ]
+
+
+def test_a_choice_of_tests_may_leave_none_of_some_parts_but_not_of_all(
+    venvs: Callable[[str], Path],
+) -> None:
+    assert main([str(venvs(f"[ $part = rest ] || exit {NO_TESTS}"))]) == 0
+
+
+def test_no_test_at_all_is_a_failure(venvs: Callable[[str], Path]) -> None:
+    assert main([str(venvs(f"exit {NO_TESTS}"))]) == 1
+
+
+def test_nothing_is_left_running_when_it_is_ended(venvs: Callable[[str], Path]) -> None:
+    """Each part is interrupted as if by hand, and has the time to put away what it began."""
+    folder = venvs(
+        'folder=$(dirname $0)/../..; trap "echo $part put away >>$folder/log; exit 2" INT\n'
+        "while :; do sleep 0.05; done"
+    )
+    command = [sys.executable, "-m", "tools.suite", str(folder)]
+    process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603 - this interpreter, this repository's files
+    while not (folder / "rest.arguments").exists() or not (folder / "story.arguments").exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    time.sleep(0.2)
+
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait() == 1
+    lines = (folder / "log").read_text().splitlines()
+    assert sorted(lines[:2]) == ["rest begins", "story begins"]
+    assert lines[2:] == ["rest put away", "story put away"]

@@ -97,7 +97,7 @@ class VmScene(Scene):
         return World(
             pods=(*small.pods, nodes.nodes(NODES)),
             regions=(*small.regions, nodes.SITE),
-            behaviour=SimulatedBehaviour(ready_seconds=20, failing_hosts=frozenset({"host-vm06"})),
+            behaviour=SimulatedBehaviour(ready_seconds=5, failing_hosts=frozenset({"host-vm06"})),
         )
 
     def vm(self, vm: Vm) -> Vm:

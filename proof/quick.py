@@ -50,7 +50,7 @@ def run(jobs: int) -> int:
         total, _ = workers.add_up(run_seeds, list(seed_tasks(0, SEEDS)))
         problems += total.problems
         print(f"{total.runs} seeds, {total.counts['client operations']} client operations")
-        blocks = (*interleavings.PAIRS, *interleavings.TRIPLES)
+        blocks = (*interleavings.PAIRS, *interleavings.ALL_TRIPLES)
         total, _ = workers.add_up(run_classes, [(block,) for block in blocks])
         problems += total.problems
         print(f"{total.runs} interleavings, of which {total.counts['played']} differ and were played")

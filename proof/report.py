@@ -30,7 +30,7 @@ does not run, and of the proof; of the whole product for what was found by calli
 | `make prove REPORT=1` | only writes this page |
 
 The quick form is a thousand seeds, every single crash, every planted bug, and the interleavings of every two
-operations on racks, of chosen twos on nodes, and of nine threes. Where some of these cannot differ, as they
+and every three operations on racks and of chosen ones on nodes. Where some of these cannot differ, as they
 only swap calls that touch nothing in common, it plays one of them
 ([decision 32](decisions/0032-the-quick-form-plays-one-order-of-each-class.md)); the full form plays each.
 

@@ -10,7 +10,7 @@ import pytest
 from proof.bugs import BUGS
 from proof.crashes import STORIES, play, single_crashes
 from proof.faults import Kind
-from proof.interleavings import PAIRS, TRIPLES, Block
+from proof.interleavings import ALL_TRIPLES, PAIRS, Block
 from proof.quick import SEEDS, seeds_for
 from proof.reduction import classes
 from proof.sensitivity import detect
@@ -38,7 +38,9 @@ def test_no_seed_violates_anything(first: int, crew: Crew) -> None:
     assert set(faults) == {kind.value for kind in Kind}
 
 
-@pytest.mark.parametrize("block", [*PAIRS, *TRIPLES], ids=lambda block: f"{block.title}, {block.turns} turns")
+@pytest.mark.parametrize(
+    "block", [*PAIRS, *ALL_TRIPLES], ids=lambda block: f"{block.title}, {block.turns} turns"
+)
 def test_no_order_of_calls_violates_anything(block: Block, crew: Crew) -> None:
     known: set[tuple[int, ...]] = set()
     for found in classes(block, crew):

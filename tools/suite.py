@@ -31,6 +31,7 @@ OTHERS: Final = (
 none left takes from those of the other process."""
 
 LOWEST_PRIORITY: Final = 19
+ENDING_SECONDS_MAX: Final = 60
 NO_TESTS: Final = 5
 """The exit code of pytest where its arguments leave none."""
 
@@ -65,7 +66,11 @@ def _started(
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-            process.wait()
+            try:
+                process.wait(ENDING_SECONDS_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
 
 def _end(*_: object) -> NoReturn:
@@ -73,4 +78,7 @@ def _end(*_: object) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -111,22 +111,26 @@ def test_no_test_at_all_is_a_failure(venvs: Callable[[str], Path]) -> None:
     assert main([str(venvs(f"exit {NO_TESTS}"))]) == 1
 
 
-def test_nothing_is_left_running_when_it_is_ended(venvs: Callable[[str], Path]) -> None:
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
+def test_nothing_is_left_running_when_it_is_ended(
+    venvs: Callable[[str], Path], sent: signal.Signals, code: int
+) -> None:
     """Each part is interrupted as if by hand, and has the time to put away what it began."""
     folder = venvs(
         'folder=$(dirname $0)/../..; trap "echo $part put away >>$folder/log; exit 2" INT\n'
         "while :; do sleep 0.05; done"
     )
     command = [sys.executable, "-m", "tools.suite", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT)  # noqa: S603 - this interpreter, this repository's files
+    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)  # noqa: S603 - this interpreter, this repository's files
     while not (folder / "rest.arguments").exists() or not (folder / "story.arguments").exists():
         assert process.poll() is None
         time.sleep(0.02)
     time.sleep(0.2)
 
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(sent)
 
-    assert process.wait() == 1
+    _, trouble = process.communicate()
+    assert (process.returncode, trouble) == (code, b"")
     lines = (folder / "log").read_text().splitlines()
     assert sorted(lines[:2]) == ["rest begins", "story begins"]
     assert lines[2:] == ["rest put away", "story put away"]

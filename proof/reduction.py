@@ -33,10 +33,11 @@ if TYPE_CHECKING:
     from proof.turns import Crew
 
     Place = tuple[str, ...]
-    """A table, or in it a partition or an index, or in a partition an item."""
+    """A table, or in it a partition, or in that an item."""
 
     Schedule = tuple[int, ...]
 
+# Writes, alone and in transactions, and which of their parameters has the key.
 _WRITES: Final = {"put_item": "Item", "update_item": "Key", "delete_item": "Key"}
 _ACTIONS: Final = {"Put": "Item", "Update": "Key", "Delete": "Key"}
 
@@ -86,7 +87,7 @@ class Turn:
                             self.writes.add(_item(target, target[_ACTIONS[kind]]))
                         else:
                             self.reads.add(_item(target, target["Key"]))
-            case "put_item" | "update_item" | "delete_item":
+            case _ if operation in _WRITES:
                 self.ordered = True
                 self.writes.add(_item(parameters, parameters[_WRITES[operation]]))
             case _:
@@ -193,9 +194,11 @@ def classes(block: Block, crew: Crew) -> Iterator[Class]:
         schedule = next(iter(left))
         scene = Watched(crew, block.stage(), schedule, block.turns)
         problems = scene.play([OPERATIONS[name] for name in block.names])
-        members = sorted(alike(scene.turns), key=lambda member: member != schedule)
+        members = sorted(alike(scene.turns))
         for member in members:
             if member not in left:
-                raise AssertionError(f"{block.spell(member)} is in two classes")
+                raise AssertionError(
+                    f"{block.spell(member)} is in two classes: its turns share more than is noted"
+                )
             del left[member]
         yield Class(scene, problems, members)

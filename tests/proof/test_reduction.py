@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proof.bugs import BUGS
-from proof.interleavings import OPERATIONS, PAIRS, TRIPLES, Block, Scene
+from proof.interleavings import ALL_TRIPLES, OPERATIONS, PAIRS, Block, Scene
 from proof.planting import planted
 from proof.quick import run_classes
 from proof.reduction import Turn, alike, classes
@@ -21,7 +21,7 @@ ITEM, OTHER_ITEM = ("holders", "ORG#a", "VM#1"), ("holders", "ORG#a", "VM#2")
 
 
 def _block(title: str) -> Block:
-    return next(block for block in (*PAIRS, *TRIPLES) if block.title == title)
+    return next(block for block in (*PAIRS, *ALL_TRIPLES) if block.title == title)
 
 
 def _key(pk: str, sk: str) -> dict[str, Any]:
@@ -198,6 +198,12 @@ def test_a_planted_bug_shows_in_a_class_as_well(bug: Bug, crew: Crew) -> None:
         assert broken
         for found in broken:
             assert block.play(found.schedules[-1], crew) == found.problems
+
+
+@pytest.mark.parametrize("block", [*PAIRS, *ALL_TRIPLES], ids=lambda block: block.full_title)
+def test_no_block_makes_two_records_that_tell_milliseconds_apart(block: Block) -> None:
+    """Classes hold for times in whole seconds; of what the operations make, claims alone have finer ones."""
+    assert block.names.count("claim node") <= 1
 
 
 def test_counts_schedules_and_what_was_played_of_them() -> None:

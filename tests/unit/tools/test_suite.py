@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PYTEST = """\
 #!/bin/sh
 case "$*" in
-  *tests/e2e*--ignore* | *--ignore*tests/e2e*) part=rest ;;
+  *--ignore*) part=rest ;;
   *tests/benchmarks*) part=benchmarks ;;
   *) part=story ;;
 esac
@@ -64,7 +64,7 @@ def test_runs_the_story_and_all_others_with_the_given_arguments(venvs: Callable[
 
 def test_the_story_goes_first_where_both_want_to_run(venvs: Callable[[str], Path]) -> None:
     """The priority is set once a process runs, so that its first moments may still have another one."""
-    folder = venvs("sleep 0.2; nice >{folder}/$part.later".replace("{folder}", "$(dirname $0)/../.."))
+    folder = venvs("sleep 0.2; nice >$(dirname $0)/../../$part.later")
 
     assert main([str(folder)]) == 0
 

@@ -32,6 +32,9 @@ class Context:
     invoked_function_arn = "arn:aws:lambda:us-east-1:0:function:f"
     aws_request_id = "r"
 
+    def get_remaining_time_in_millis(self):
+        return 20_000
+
 botocore.client.BaseClient._make_api_call = answer
 shown = os.dup(1)
 os.dup2(2, 1)

@@ -135,6 +135,9 @@ class _Context:
     invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:test"
     aws_request_id = "7f9d1c5e-0000-4000-8000-000000000000"
 
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
 
 def test_the_schedule_reports_and_repairs_nothing(
     deployed: Scene, capsys: pytest.CaptureFixture[str]

@@ -6,6 +6,7 @@ Importing a handler reads no environment and opens no client; the first invocati
 from __future__ import annotations
 
 import os
+import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -15,6 +16,7 @@ from botocore.config import Config
 from gpu_capacity.adapters.lambda_events import LambdaEvents
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
+from gpu_capacity.deadline import Deadline
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.runtime.late import late
@@ -54,6 +56,12 @@ def environment() -> Environment:
 def observability() -> Observability:
     """Logger, metrics and tracer."""
     return Observability()
+
+
+@cache
+def deadline() -> Deadline:
+    """When the current invocation has to be over; ``runtime/functions.py`` arms it."""
+    return Deadline(time.monotonic)
 
 
 @cache

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 GARBAGE_THRESHOLD: Final = 10_000
 
+ANSWER_SECONDS: Final = 1.0
+"""Of a function's time limit this much is kept for its own answer and its last log lines and metrics."""
+
 
 class ErrorShape(Protocol):
     """How one API tells its errors."""
@@ -164,6 +167,8 @@ def _observed(name: str, handler: LambdaHandler) -> LambdaHandler:
         return composition.observability().wrap(name, handler)
 
     def lambda_handler(event: dict[str, Any], context: Any) -> Any:
+        remaining_seconds = context.get_remaining_time_in_millis() / 1000
+        composition.deadline().arm(remaining_seconds - ANSWER_SECONDS)
         return wrapped()(event, context)
 
     return lambda_handler

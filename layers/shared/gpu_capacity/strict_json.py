@@ -1,0 +1,120 @@
+"""Reads JSON that every reader understands alike, or refuses it.
+
+RFC 8259 leaves open what an object with a repeated name means: the standard library, and most parsers, keep
+the last value without a word, and a person who reads the text may see the first. So this reader refuses a
+repeated key and names its place. It also refuses what is no JSON although many parsers take it: ``NaN`` and
+infinities, numbers beyond a double, another encoding than UTF-8, a lone surrogate.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, NoReturn, TypeAlias
+
+Place: TypeAlias = "tuple[str | int, ...]"
+
+
+class JsonRefused(ValueError):
+    """The text must not be read; the message says why and repeats no value of it."""
+
+
+class NotJson(JsonRefused):
+    """The text is no JSON."""
+
+
+class KeyRepeated(JsonRefused):
+    """An object has a key twice; ``place`` is the path to the key: names of objects, positions in arrays."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(f"{dotted(place)}: the key stands there more than once")
+        self.place = place
+
+
+class _Repeating(dict[str, Any]):
+    """An object that repeats a key, until its place is known."""
+
+    key: str
+
+
+def loads(text: bytes | str) -> Any:
+    """The value of a JSON text.
+
+    Raises:
+        NotJson: it is no JSON text in UTF-8.
+        KeyRepeated: an object in it has a key twice.
+    """
+    repeating = False
+
+    def read_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) == len(pairs):
+            return found
+        nonlocal repeating
+        repeating = True
+        marked = _Repeating(found)
+        marked.key = _first_repeated(pairs)
+        return marked
+
+    try:
+        # The library would guess at UTF-16 and UTF-32 as well.
+        plain = text.decode() if isinstance(text, bytes) else text
+        value = json.loads(
+            plain, object_pairs_hook=read_object, parse_constant=_refuse_constant, parse_float=_finite
+        )
+        if "\\u" in plain:
+            json.dumps(value, ensure_ascii=False).encode()
+    except NotJson:
+        raise
+    except UnicodeError:
+        raise NotJson("it has characters that are not Unicode") from None
+    except ValueError:
+        raise NotJson("it is not valid JSON") from None
+    except RecursionError:
+        raise NotJson("it is nested too deeply") from None
+    if repeating:
+        raise KeyRepeated(_place_in(value))
+    return value
+
+
+def dotted(place: Place) -> str:
+    """A path for people: ``regions.0.pods``."""
+    return ".".join(str(part) for part in place)
+
+
+def _first_repeated(pairs: list[tuple[str, Any]]) -> str:
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            break
+        seen.add(key)
+    return key
+
+
+def _refuse_constant(_name: str) -> NoReturn:
+    raise NotJson("NaN and infinities are not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise NotJson("a number is out of range")
+    return number
+
+
+def _place_in(value: Any) -> Place:
+    """Where the first object stands that repeats a key.
+
+    One that was dropped for a later value of the same key stands in an object that repeats a key too: so
+    the outermost is always found.
+    """
+    stack: list[tuple[Place, Any]] = [((), value)]
+    while stack:
+        place, part = stack.pop()
+        if isinstance(part, _Repeating):
+            return (*place, part.key)
+        if isinstance(part, dict):
+            stack.extend(((*place, key), inner) for key, inner in reversed(part.items()))
+        elif isinstance(part, list):
+            stack.extend(((*place, index), part[index]) for index in range(len(part) - 1, -1, -1))
+    raise AssertionError("an object repeats a key, and stands nowhere")

@@ -1,0 +1,39 @@
+"""Whatever a function waits for ends before the function does: its own answer has to fit in as well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.deadline import Deadline
+from gpu_capacity.runtime import composition
+from gpu_capacity.runtime.functions import ANSWER_SECONDS
+from tests.functional import arrangements
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Stage
+
+# One function of each builder that reads or writes; the context of the tests leaves 20 seconds.
+FUNCTIONS = {
+    "list_reservations": "all",
+    "create_reservation": "accepted",
+    "search_offers": "all",
+    "begin_provisioning": "reservation_gone",
+    "reconcile_holders": "scheduled",
+    "sync_inventory": "scheduled",
+}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_every_invocation_has_what_is_left_of_its_function_less_its_answer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, function: str
+) -> None:
+    arrangements.sample(stage)
+    deadline = Deadline(lambda: 1000.0)
+    monkeypatch.setattr(composition, "deadline", lambda: deadline)
+    seen: list[float] = []
+    stage.db.before("*", lambda *_: seen.append(deadline.remaining_seconds()), times=None)
+    stage.run_event(function, FUNCTIONS[function])
+    assert seen
+    assert set(seen) == {20.0 - ANSWER_SECONDS}

@@ -12,8 +12,8 @@ from gpu_capacity.services.ssh_keys import add_ssh_key
 def handle(call: Call) -> Reply:
     """Put an SSH key on the account."""
     body = call.body(SshKeyCreate)
-    public = accepted_public_key(body.public_key)
-    key = add_ssh_key(call.services, call.caller, account_for(call), body.name, public)
+    public = accepted_public_key(body.ssh_public_key)
+    key = add_ssh_key(call.services, call.caller, account_for(call), body.label, public)
     return ssh_key_created(key)
 
 

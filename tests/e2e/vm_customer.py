@@ -31,9 +31,9 @@ class VmCustomer:
     def call(self, method: str, path: str, body: Any = None) -> Answer:
         return self.stack.call(method, path, token=self.token, body=body)
 
-    def add_key(self, name: str) -> dict[str, Any]:
+    def add_key(self, label: str) -> dict[str, Any]:
         """Put a new SSH key on the account."""
-        added = self.call("POST", "/ssh-keys", {"name": name, "public_key": new_public_key()})
+        added = self.call("POST", "/ssh-keys", {"label": label, "ssh_public_key": new_public_key()})
         assert added.status == 201, added.text
         key: dict[str, Any] = added.json
         return key

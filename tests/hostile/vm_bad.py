@@ -78,6 +78,12 @@ BAD_KEYS: Final = {
     "sixty thousand": "ssh-ed25519 " + "A" * 60_000,
     "taken": PUBLIC_KEYS["owner"],
 }
+LABELS: Final = {
+    **WRONG_TYPES,
+    "long": "n" * 101,
+    "newline": f"{SECRET}\n",
+    "null character": f"{SECRET}\x00",
+}
 QUERIES: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
     *((VMS, (("limit", text),)) for text in ("0", "-1", "201", "1e2", "a-number", "", "9" * 40, "٣", "1 0")),
     *((VMS, (("offset", text),)) for text in ("-1", "1000001", "1.5", "a-number", "0x10", "\x00", "9" * 400)),
@@ -114,7 +120,7 @@ def _types() -> Iterator[Bad]:
     required = {
         VMS: ("node", "gpu_type", "gpu_count", "storage_gb", "template_vmid"),
         QUOTES: ("gpu_type", "gpu_count", "storage_gb", "reservation_months"),
-        KEYS: ("name", "public_key"),
+        KEYS: ("ssh_public_key",),
     }
     for path, fields in required.items():
         for field in fields:
@@ -175,9 +181,9 @@ def _rules() -> Iterator[Bad]:
     yield bad("no room for an interruptible one", VMS, vm_body(gpu_count=8, rental_type="interruptible"), 400)
     for name, text in BAD_KEYS.items():
         status = 400 if name == "taken" else 422
-        yield bad(f"key: {name}", KEYS, key_body(public_key=text), status, *_echo(text), "hunter2")
-    for name, text in {"empty": "", "blank": "   ", "long": "n" * 300, "newline": f"{SECRET}\n"}.items():
-        yield bad(f"key's name: {name}", KEYS, key_body(name=text), 422, SECRET)
+        yield bad(f"key: {name}", KEYS, key_body(ssh_public_key=text), status, *_echo(text), "hunter2")
+    for name, value in LABELS.items():
+        yield bad(f"key's label: {name}", KEYS, key_body(label=value), 422, SECRET)
 
 
 def _sizes() -> Iterator[Bad]:

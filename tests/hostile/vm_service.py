@@ -123,7 +123,7 @@ def vm_body(**changes: Any) -> dict[str, Any]:
 
 def key_body(**changes: Any) -> dict[str, Any]:
     """An ordinary SSH key that nobody has yet."""
-    return {"name": "laptop", "public_key": PUBLIC_KEYS["new"]} | changes
+    return {"label": "laptop", "ssh_public_key": PUBLIC_KEYS["new"]} | changes
 
 
 def quote_body(**changes: Any) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> VmService:
             stage.db.put_item(TableName=table, Item=item)
     service = VmService(stage)
     for person in ("owner", "other project", "other organization"):
-        body = key_body(name=person, public_key=PUBLIC_KEYS[person])
+        body = key_body(label=person, ssh_public_key=PUBLIC_KEYS[person])
         answer = service.sent_by(Ask("POST", KEYS, json.dumps(body)), person)
         assert answer.status == 201, answer
         service.ids[f"key of {person}"] = answer.json["id"]

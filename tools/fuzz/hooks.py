@@ -45,8 +45,8 @@ UNKNOWABLE: Final = re.compile(
     r"|the account has no SSH key(: add one first, or use a password| of this id)"
     r"|this key is on the account already"
     r"|the account has 5 SSH keys, which is all it may have"
-    r"|body\.public_key: (must be|this is a private key|an RSA key must) .*"
-    r"|body\.(name|password): must have printable characters only"
+    r"|body\.ssh_public_key: (must be|must begin|this is a private key|an RSA key must) .*"
+    r"|body\.(label|password): must have printable characters only"
     r")$"
 )
 """Refusals of well-formed requests that no schema foretells: what there is, and what a thing was before."""
@@ -61,7 +61,6 @@ LIMITS: Final = re.compile(
     r"|query\.(limit|offset|gpu_count): Input should be less than or equal to \d+"
     r"|(body|query)\.(node|gpu_type|ssh_key_id): String should have at (least 1 character|most 63 characters)"
     r"|body\.password: String should have at most 256 characters"
-    r"|body\.name: String should have at (least 1 character|most 100 characters)"
     r")$"
 )
 """Limits that this service has and its own document states, where the published contract names none."""

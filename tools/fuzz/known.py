@@ -34,7 +34,7 @@ COLLECTIONS: Final = {
 """Where things are made, and where in the answer to a POST the new one's id stands."""
 
 STORAGE_GB_MAX: Final = 65_536
-NAME_LENGTH_MAX: Final = 100
+LABEL_LENGTH_MAX: Final = 100
 PASSWORD_LENGTH_MAX: Final = 256
 TEMPLATE_VMID: Final = 9000
 REMEMBERED_MAX: Final = 12
@@ -94,8 +94,8 @@ class Known:
             "template_vmid": TEMPLATE_VMID,
             "ssh_key_id": self.one_of("/ssh-keys") or body.get("ssh_key_id"),
             "password": _printable(body.get("password", ""))[:PASSWORD_LENGTH_MAX],
-            "name": _printable(body.get("name", ""))[:NAME_LENGTH_MAX] or "laptop",
-            "public_key": self._public_key(),
+            "label": _printable(body.get("label", ""))[:LABEL_LENGTH_MAX],
+            "ssh_public_key": self._public_key(),
         }
         body.update({field: value for field, value in fitting.items() if field in body})
 

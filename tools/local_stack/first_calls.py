@@ -34,7 +34,7 @@ _VM: Final = {"node": "vm05", "gpu_type": "4090", "gpu_count": 2, "storage_gb": 
 
 _CURL = 'curl -s -H "Authorization: Bearer $TOKEN"'
 _JSON = "-H 'Content-Type: application/json'"
-_KEY = r'''"{\"name\": \"first\", \"public_key\": \"$(cat $KEY.pub)\"}"'''
+_KEY = r'''"{\"label\": \"first\", \"ssh_public_key\": \"$(cat $KEY.pub)\"}"'''
 
 
 def how_to_use(state: State, url: str) -> str:

@@ -143,10 +143,11 @@ _REQUEST: Final[Json] = {
     "storage_gb": 100,
     "template_vmid": 9000,
 }
+_PUBLIC_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 me"
 _KEY: Final[Json] = {
     "id": "beef7c1a-5b2e-4d19-9a70-3f1c2d4e5b6a",
-    "name": "laptop",
-    "public_key": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 me",
+    "label": "laptop",
+    "key_type": "ssh-ed25519",
     "fingerprint": "SHA256:lbmsoA0yIEcEiVDRnMWuzm+nV+3ZEEpVIURqFoeSspg",
     "created_at": "2026-04-28T10:45:45Z",
 }
@@ -272,7 +273,7 @@ VMS: Final = ApiText(
             description="Puts a public key on the account: Ed25519, ECDSA, or RSA from 2048 bits.",
             parameters=_ORGANIZATION,
             request=models.SshKeyCreate,
-            request_example={"name": "laptop", "public_key": _KEY["public_key"]},
+            request_example={"label": "laptop", "ssh_public_key": _PUBLIC_KEY},
             answers={201: Answer("The key.", models.SshKeyRead, example=_KEY, links=_LATER)},
             errors=(400, 401, 403, 422, 429, 500),
         ),

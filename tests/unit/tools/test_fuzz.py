@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.holders.ssh_keys import NAME_LENGTH_MAX as KEY_NAME_LENGTH_MAX
+from gpu_capacity.holders.ssh_keys import LABEL_LENGTH_MAX
 from gpu_capacity.http import vm_models
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.public_keys import read_public_key
@@ -15,7 +15,7 @@ from tools.fuzz.known import COLLECTIONS, MADE_UP_EVERY, SPARED, Known
 from tools.fuzz.report import by_operation
 from tools.sample_fleet import sample_fleet
 
-KEY_BODY = {"name": "a\x00b" + "c" * 200, "public_key": "no key"}
+KEY_BODY = {"label": "a\x00b" + "c" * 200, "ssh_public_key": "no key"}
 
 
 def _vms(count: int) -> Known:
@@ -42,7 +42,7 @@ def test_the_words_and_limits_are_those_of_the_service() -> None:
     assert known.ORGANIZATION == tenants.ORGANIZATION
     assert known.STORAGE_GB_MAX == vm_models.STORAGE_GB_MAX
     assert known.PASSWORD_LENGTH_MAX == vm_models.PASSWORD_LENGTH_MAX
-    assert known.NAME_LENGTH_MAX == KEY_NAME_LENGTH_MAX
+    assert known.LABEL_LENGTH_MAX == LABEL_LENGTH_MAX
     assert {o.path for o in OPERATIONS.values() if o.name.startswith("create_")} == set(COLLECTIONS)
 
 
@@ -67,7 +67,7 @@ def test_every_key_is_a_new_one_that_the_service_takes() -> None:
         body = dict(KEY_BODY)
         book.fit(body)
         vm_models.SshKeyCreate.model_validate(body)
-        lines.add(read_public_key(body["public_key"]).line)
+        lines.add(read_public_key(body["ssh_public_key"]).line)
     assert len(lines) == 3
 
 

@@ -92,6 +92,7 @@ CASES: Final[dict[str, dict[str, Case]]] = {
     "get_pricing": {"answered": (200, models.PricingRead, nothing)},
     "create_ssh_key": {
         "ed25519": (201, models.SshKeyRead, nothing),
+        "label_left_out": (201, models.SshKeyRead, nothing),
         "not_a_key": (422, None, nothing),
         "body_invalid": (422, None, nothing),
         "token_missing": (401, None, nothing),

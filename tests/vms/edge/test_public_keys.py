@@ -52,6 +52,52 @@ def test_comment_and_surrounding_blanks_do_not_change_the_key() -> None:
     assert key.fingerprint == FINGERPRINT
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        ED25519.replace(" ", "  "),
+        ED25519.replace(" ", "\t"),
+        ED25519.replace(" ", " \t "),
+        f" \t{ED25519}",
+        f"{ED25519}\n",
+        f"{ED25519}\r\n",
+        f"\r\n{ED25519} \t\r\n\r\n",
+    ],
+    ids=ascii,
+)
+def test_any_run_of_blanks_and_tabs_separates_and_line_ends_around_do_not_count(text: str) -> None:
+    key = read_public_key(text)
+    assert (key.line, key.fingerprint) == (ED25519, FINGERPRINT)
+
+
+def test_tabs_in_a_comment_are_blanks() -> None:
+    assert read_public_key(f"{ED25519}\tme\t at  home").comment == "me at home"
+
+
+def test_of_a_long_comment_the_beginning_is_kept() -> None:
+    key = read_public_key(f"{ED25519} {'c' * 300}")
+    assert key.line == f"{ED25519} {'c' * 255}"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f'command="rm -rf /" {ED25519}', "options"),
+        (f"no-pty,no-user-rc {ED25519}", "options"),
+        (f'\tfrom="10.0.0.0/8"\t{ED25519}', "options"),
+        (f"{ED25519}\n{ED25519}", "several keys"),
+        (f"{ED25519}\r\n\r\n{ED25519} me", "several keys"),
+        (ED25519[:40] + "\n" + ED25519[40:], "wrapped"),
+        ("ssh-dss AAAAB3NzaC1kc3MAAACBAP me", "Ed25519, ECDSA or RSA"),
+        (ED25519.split()[1], "type, base64"),
+    ],
+    ids=lambda text: ascii(text[:24]),
+)
+def test_what_people_paste_by_mistake_is_refused_with_its_reason(text: str, reason: str) -> None:
+    with pytest.raises(PublicKeyInvalid, match=reason):
+        read_public_key(text)
+
+
 def dss() -> str:
     public = dsa.generate_private_key(2048).public_key().public_numbers()
     numbers = public.parameter_numbers

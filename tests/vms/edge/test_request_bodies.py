@@ -167,16 +167,33 @@ def test_nothing_that_was_sent_comes_back(stage: Stage) -> None:
     assert marker not in answer.text + stage.log
 
 
-@pytest.mark.parametrize("name", ["", " ", "n" * 101, "line\nbreak"])
-def test_names_of_keys_are_short_and_printable(stage: Stage, name: str) -> None:
-    answer = stage.send("create_ssh_key", "ed25519", name=name)
+@pytest.mark.parametrize("label", ["n" * 101, "line\nbreak", None, 7])
+def test_labels_of_keys_are_short_and_printable(stage: Stage, label: Any) -> None:
+    answer = stage.send("create_ssh_key", "ed25519", label=label)
     assert answer.status == 422
-    assert answer.json["detail"][0]["loc"] == ["body", "name"]
+    assert answer.json["detail"][0]["loc"] == ["body", "label"]
+
+
+@pytest.mark.parametrize("label", ["", " ", "n" * 100, "mein Schlüssel"])
+def test_any_other_label_is_kept_as_it_came(stage: Stage, label: str) -> None:
+    assert stage.send("create_ssh_key", "ed25519", label=label).json["label"] == label
+
+
+def test_a_key_without_a_label_has_the_published_one(stage: Stage) -> None:
+    assert stage.send("create_ssh_key", "label_left_out").json["label"] == "Default SSH Key"
+
+
+def test_a_public_key_has_at_most_sixteen_thousand_characters(stage: Stage) -> None:
+    key = json.loads(read("create_ssh_key", "ed25519")["body"])["ssh_public_key"]
+    longest = key + " " + "c" * (16_000 - len(key) - 1)
+    too_long = stage.send("create_ssh_key", "ed25519", ssh_public_key=longest + "c")
+    assert [problem["loc"] for problem in too_long.json["detail"]] == [["body", "ssh_public_key"]]
+    assert stage.send("create_ssh_key", "ed25519", ssh_public_key=longest).status == 201
 
 
 def test_a_wrong_public_key_is_named_as_a_field(stage: Stage) -> None:
     answer = stage.send("create_ssh_key", "not_a_key")
-    assert [problem["loc"] for problem in answer.json["detail"]] == [["body", "public_key"]]
+    assert [problem["loc"] for problem in answer.json["detail"]] == [["body", "ssh_public_key"]]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import ActionRefused, NotFound, RaceLost
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.ssh_keys import KEYS_PER_ACCOUNT_MAX, SshKey
 from gpu_capacity.http.public_keys import read_public_key
 from gpu_capacity.services.ssh_keys import ATTEMPTS_MAX, add_ssh_key, delete_ssh_key, list_ssh_keys
-from tests.support.world import ORGANIZATION, World, caller
+from tests.support.world import HOLDERS, ORGANIZATION, World, caller
 from tests.vms.edge.stage import SAMPLE_KEY, Stage, read, with_header
 
 ME = Account(ORGANIZATION, "user-1")
@@ -36,7 +38,7 @@ def add(world: World, number: int, account: Account = ME) -> SshKey:
 
 
 def names(world: World, account: Account = ME) -> list[str]:
-    return [key.name for key in list_ssh_keys(world.services, caller(), account)]
+    return [key.label for key in list_ssh_keys(world.services, caller(), account)]
 
 
 def test_keys_are_listed_oldest_first(world: World) -> None:
@@ -117,6 +119,24 @@ def test_subjects_cannot_be_spelled_into_each_other(world: World) -> None:
     assert names(world, Account(ORGANIZATION, "a")) == []
 
 
+def test_a_key_tells_label_type_and_fingerprint_and_no_more(stage: Stage) -> None:
+    key = stage.send("create_ssh_key", "ed25519").json
+    assert list(key) == ["id", "label", "key_type", "fingerprint", "created_at"]
+    assert key["key_type"] == "ssh-ed25519"
+    assert stage.send("list_ssh_keys", "all").json == [key]
+
+
+def test_keys_of_the_version_before_are_read_with_their_names_as_labels(world: World) -> None:
+    """It kept rows of id, name, line, fingerprint and time."""
+    row = ["id-1", "laptop", public_key(1), read_public_key(public_key(1)).fingerprint, 1_779_000_000]
+    item = keys.ssh_keys(ORGANIZATION, "user-1") | encode({"keys": [row], "revision": 1})
+    world.db.put_item(TableName=HOLDERS, Item=item)
+    (found,) = list_ssh_keys(world.services, caller(), ME)
+    assert (found.id, found.label, found.key_type) == ("id-1", "laptop", "ssh-ed25519")
+    add(world, 2)
+    assert names(world) == ["laptop", "key 2"]
+
+
 def test_every_change_of_keys_is_audited_with_the_fingerprint(world: World) -> None:
     key = add(world, 1)
     delete_ssh_key(world.services, caller(), ME, key.id)
@@ -127,7 +147,7 @@ def test_every_change_of_keys_is_audited_with_the_fingerprint(world: World) -> N
 def test_a_vm_gets_the_oldest_key_unless_another_is_named(stage: Stage) -> None:
     stage.with_ssh_key()
     stage.clock.advance(10)
-    newer = stage.send("create_ssh_key", "ed25519", name="newer", public_key=public_key(3)).json
+    newer = stage.send("create_ssh_key", "ed25519", label="newer", ssh_public_key=public_key(3)).json
     unnamed = stage.send("create_vm", "minimal").json["id"]
     named = stage.send("create_vm", "minimal", ssh_key_id=newer["id"]).json["id"]
     items = {item["sk"]["S"]: item for item in stage.db.dump()["holders"]}

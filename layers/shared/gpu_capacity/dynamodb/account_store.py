@@ -46,7 +46,7 @@ class AccountStore:
         One item holds them all, so that no two requests can make six of five.
         """
         key = keys.ssh_keys(account.organization_id, account.subject)
-        rows = [[k.id, k.name, k.public_key, k.fingerprint, k.created_at] for k in after.keys]
+        rows = [[k.id, k.label, k.public_key, k.fingerprint, k.created_at] for k in after.keys]
         put = Put(
             RECORD,
             self._table,
@@ -139,8 +139,8 @@ def decode_key_ring(item: dict[str, Any]) -> KeyRing:
     """The SSH keys of an account."""
     return KeyRing(
         keys=tuple(
-            SshKey(key_id, name, public_key, fingerprint, int(created_at))
-            for key_id, name, public_key, fingerprint, created_at in item["keys"]
+            SshKey(key_id, label, public_key, fingerprint, int(created_at))
+            for key_id, label, public_key, fingerprint, created_at in item["keys"]
         ),
         revision=int(item["revision"]),
     )

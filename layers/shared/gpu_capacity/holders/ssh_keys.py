@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 KEYS_PER_ACCOUNT_MAX: Final = 5
-NAME_LENGTH_MAX: Final = 100
+LABEL_LENGTH_MAX: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,15 @@ class SshKey:
     """A key of an account. ``created_at`` is in seconds since the epoch."""
 
     id: str
-    name: str
+    label: str
     public_key: str
     fingerprint: str
     created_at: int
+
+    @property
+    def key_type(self) -> str:
+        """OpenSSH's word for the kind of key, e.g. ``ssh-ed25519``."""
+        return self.public_key.partition(" ")[0]
 
 
 @dataclass(frozen=True, slots=True)

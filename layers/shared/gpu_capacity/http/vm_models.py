@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,7 +24,7 @@ from pydantic_core import PydanticCustomError
 
 from gpu_capacity.holders.account import SAFE_INTEGER_BITS
 from gpu_capacity.holders.prices import rates_of
-from gpu_capacity.holders.ssh_keys import NAME_LENGTH_MAX
+from gpu_capacity.holders.ssh_keys import LABEL_LENGTH_MAX
 from gpu_capacity.holders.vm import STORAGE_GB_MIN, RentalType, VmStatus
 from gpu_capacity.http.rendering import Timestamp, timestamp
 
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from gpu_capacity.services.vms import NodeOffer
 
 STORAGE_GB_MAX: Final = 65_536
+PUBLIC_KEY_LENGTH_MAX: Final = 16_000
 PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_LENGTH_MAX: Final = 256
 PAGE_MAX: Final = 200
@@ -52,12 +54,20 @@ def _whole(value: object) -> object:
     return value
 
 
+def _printable(value: str) -> str:
+    """A line break or another control character would not stay where the text is shown or logged."""
+    if not value.isprintable():
+        raise PydanticCustomError("string_not_printable", "must have printable characters only")
+    return value
+
+
 Value = TypeVar("Value")
 Word = Annotated[StrictStr, Field(min_length=1, max_length=WORD_LENGTH_MAX)]
 GpuCount = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole)]
 Months = Annotated[Literal[1, 3, 6], BeforeValidator(_whole)]
 Storage = Annotated[StrictInt, Field(ge=STORAGE_GB_MIN, le=STORAGE_GB_MAX)]
 Money = Annotated[float, Field(ge=0)]
+Label = Annotated[StrictStr, Field(max_length=LABEL_LENGTH_MAX), AfterValidator(_printable)]
 
 
 def _only_with(field: str, choice: str, wanted: str) -> dict[str, Any]:
@@ -216,15 +226,10 @@ class SshKeyCreate(VmBody):
 
     model_config = ConfigDict(title="CreateSshKeyRequest")
 
-    name: Annotated[StrictStr, Field(min_length=1, max_length=NAME_LENGTH_MAX)]
-    public_key: StrictStr = Field(description="One OpenSSH public key: Ed25519, ECDSA, or RSA from 2048 bits")
-
-    @field_validator("name")
-    @classmethod
-    def _is_printable(cls, value: str) -> str:
-        if not value.isprintable() or not value.strip():
-            raise PydanticCustomError("string_not_printable", "must have printable characters only")
-        return value
+    ssh_public_key: Annotated[StrictStr, Field(max_length=PUBLIC_KEY_LENGTH_MAX)] = Field(
+        description="One OpenSSH public key: Ed25519, ECDSA, or RSA from 2048 bits"
+    )
+    label: Label = "Default SSH Key"
 
 
 class SshKeyRead(VmBody):
@@ -233,8 +238,8 @@ class SshKeyRead(VmBody):
     model_config = ConfigDict(title="SshKey")
 
     id: str
-    name: str
-    public_key: str
+    label: str
+    key_type: str = Field(description="ssh-ed25519, ecdsa-sha2-nistp256, …-nistp384, …-nistp521 or ssh-rsa")
     fingerprint: str = Field(description="SHA256:… as ssh-keygen -l shows it")
     created_at: Timestamp
 
@@ -352,8 +357,8 @@ def ssh_key_view(key: SshKey) -> dict[str, Any]:
     return _as_json(
         SshKeyRead(
             id=key.id,
-            name=key.name,
-            public_key=key.public_key,
+            label=key.label,
+            key_type=key.key_type,
             fingerprint=key.fingerprint,
             created_at=timestamp(key.created_at),
         )

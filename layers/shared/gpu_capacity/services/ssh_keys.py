@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX: Final = 8
 
 
-def add_ssh_key(services: Services, caller: Caller, account: Account, name: str, public: PublicKey) -> SshKey:
+def add_ssh_key(
+    services: Services, caller: Caller, account: Account, label: str, public: PublicKey
+) -> SshKey:
     """Put a public key on an account.
 
     Raises:
@@ -30,7 +32,7 @@ def add_ssh_key(services: Services, caller: Caller, account: Account, name: str,
     caller.require(Permission.WRITE_VMS)
     key = SshKey(
         id=holder_id(services.ids.random_bytes()),
-        name=name,
+        label=label,
         public_key=public.line,
         fingerprint=public.fingerprint,
         created_at=services.clock.now(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,11 +19,14 @@ from tests.fakes.dynamodb import (
     internal_error,
     item_conflict,
     request_limited,
+    storm,
     throttled,
+    throttled_anyhow,
     timeout_after,
     timeout_before,
     transaction_conflict,
     transaction_throttled,
+    transaction_throughput_exceeded,
     unreachable,
 )
 
@@ -182,6 +186,43 @@ def test_a_throttled_transaction_names_its_statements(db: MemoryDynamoDB, store:
 
     codes = [reason["Code"] for reason in response["CancellationReasons"]]
     assert codes == ["ThrottlingError", "ThrottlingError"]
+
+
+def test_a_transaction_over_its_throughput_names_its_statements(db: MemoryDynamoDB, store: Backend) -> None:
+    db.before("transact_write_items", transaction_throughput_exceeded(2, at=1))
+
+    response = store.refused("transact_write_items", TransactItems=[store.put_statement("a", "1", {})])
+
+    codes = [reason["Code"] for reason in response["CancellationReasons"]]
+    assert codes == ["None", "ProvisionedThroughputExceeded"]
+
+
+def test_a_throttle_comes_in_every_form_that_the_service_has(db: MemoryDynamoDB, store: Backend) -> None:
+    db.before("*", throttled_anyhow(Random(1)), times=None)  # noqa: S311 - a seed, no secret
+    seen = set()
+    for _ in range(40):
+        response = store.refused("transact_write_items", TransactItems=[store.put_statement("a", "1", {})])
+        seen |= {response["Error"]["Code"], *(r["Code"] for r in response.get("CancellationReasons", ()))}
+
+    assert seen == {
+        *("ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded"),
+        *("TransactionCanceledException", "ThrottlingError", "ProvisionedThroughputExceeded"),
+    }
+    assert len(db.table(store.table)) == 0
+
+
+def test_a_storm_lasts_as_long_as_its_clock_says(db: MemoryDynamoDB, store: Backend, clock: Clock) -> None:
+    until = clock.seconds + 30
+    db.before("*", storm(throttled(), lambda: clock.seconds, until), times=None)
+    for _ in range(3):
+        clock.seconds += 9
+        with pytest.raises(ClientError):
+            _put(store, "1")
+
+    clock.seconds = until
+    _put(store, "1")
+
+    assert ("a", "1") in db.table(store.table)
 
 
 def test_a_conflict_must_name_a_statement_that_is_there() -> None:

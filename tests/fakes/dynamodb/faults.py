@@ -5,6 +5,7 @@ only its answer is lost:
 
     db.before("put_item", throttled())
     db.after("transact_write_items", timeout_after())
+    db.before("*", storm(throttled_anyhow(draw), clock.now, clock.now() + 30), times=None)
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from botocore.exceptions import (
 from tests.fakes.dynamodb.errors import RefusedError, cancelled, to_client_error
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
+    from random import Random
 
     from tests.fakes.dynamodb.hooks import Interceptor
 
 ENDPOINT_URL = "https://dynamodb.invalid/"
+
+_SHARE_OF_REASONS = 0.75
 
 
 def throttled() -> Interceptor:
@@ -62,6 +66,48 @@ def transaction_conflict(n_reasons: int, at: int | Collection[int]) -> Intercept
 def transaction_throttled(n_reasons: int, at: int | Collection[int]) -> Interceptor:
     """A cancelled transaction whose statement(s) `at` were throttled."""
     return transaction_cancelled("ThrottlingError", "Throughput exceeds the current capacity", n_reasons, at)
+
+
+def transaction_throughput_exceeded(n_reasons: int, at: int | Collection[int]) -> Interceptor:
+    """A cancelled transaction whose statement(s) `at` met an item or partition that takes no more."""
+    return transaction_cancelled(
+        "ProvisionedThroughputExceeded",
+        "The level of configured provisioned throughput for one or more global secondary indexes of the "
+        "table was exceeded",
+        n_reasons,
+        at,
+    )
+
+
+def throttled_anyhow(draw: Random) -> Interceptor:
+    """A throttle in any of the forms in which the service tells it: by an exception, or by a reason.
+
+    `draw` chooses the form and, of a transaction, the statement.
+    """
+
+    def interceptor(operation: str, parameters: dict[str, Any]) -> None:
+        statements = len(parameters.get("TransactItems", ()))
+        if statements and draw.random() < _SHARE_OF_REASONS:
+            form = draw.choice((transaction_throttled, transaction_throughput_exceeded))
+            form(statements, draw.randrange(statements))(operation, parameters)
+        draw.choice((throttled, request_limited, too_many_requests))()(operation, parameters)
+
+    return interceptor
+
+
+def too_many_requests() -> Interceptor:
+    """RequestLimitExceeded: the account sends too many requests."""
+    return _refused(RefusedError("RequestLimitExceeded", "Throughput exceeds the current limit."))
+
+
+def storm(fault: Interceptor, now: Callable[[], float], until: float) -> Interceptor:
+    """The same fault of every call until `now()` has come to `until`: register it with `times=None`."""
+
+    def interceptor(operation: str, parameters: dict[str, Any]) -> None:
+        if now() < until:
+            fault(operation, parameters)
+
+    return interceptor
 
 
 def transaction_cancelled(code: str, message: str, n_reasons: int, at: int | Collection[int]) -> Interceptor:

@@ -23,6 +23,7 @@ from tests.fakes.dynamodb import (
     transaction_cancelled,
     transaction_conflict,
     transaction_throttled,
+    transaction_throughput_exceeded,
     unreachable,
 )
 from tests.fakes.dynamodb.errors import RefusedError, to_client_error
@@ -90,10 +91,11 @@ def test_a_refusal_over_an_absent_item_brings_none(database: Database) -> None:
 
 
 @pytest.mark.parametrize("operation", SINGLE)
-def test_a_single_write_that_meets_a_transaction_is_busy(
-    db: MemoryDynamoDB, database: Database, operation: str
+@pytest.mark.parametrize("conflict", [item_conflict, lambda: _fails("ReplicatedWriteConflictException")])
+def test_a_single_write_that_meets_another_is_busy(
+    db: MemoryDynamoDB, database: Database, operation: str, conflict: Callable[[], Interceptor]
 ) -> None:
-    db.before(operation, item_conflict())
+    db.before(operation, conflict())
 
     assert database.commit(SINGLE[operation]) == Busy()
 
@@ -207,10 +209,11 @@ def test_a_write_whose_answer_is_lost_stands(db: MemoryDynamoDB, database: Datab
     assert len(db.table(HOLDERS)) == 2
 
 
+@pytest.mark.parametrize("reason", [transaction_throttled, transaction_throughput_exceeded])
 def test_a_transaction_throttled_at_a_statement_was_not_written(
-    db: MemoryDynamoDB, database: Database
+    db: MemoryDynamoDB, database: Database, reason: Callable[[int, int], Interceptor]
 ) -> None:
-    db.before("transact_write_items", transaction_throttled(2, 1))
+    db.before("transact_write_items", reason(2, 1))
 
     with pytest.raises(StorageUnavailable) as caught:
         database.commit(_put("a"), _put("b"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from gpu_capacity.adapters.aws_failures import AWS_ERRORS
 
 if TYPE_CHECKING:
     from gpu_capacity.ports import Telemetry
@@ -34,7 +34,7 @@ class LambdaEvents:
                 InvocationType="Event",
                 Payload=json.dumps({"zones": [zone]}).encode(),
             )
-        except (ClientError, BotoCoreError):
+        except AWS_ERRORS:
             self._telemetry.count("CapacityEventsLost")
             self._telemetry.warning(
                 "capacity event not sent; the schedule will serve those who wait", zone=zone

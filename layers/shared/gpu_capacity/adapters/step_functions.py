@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from gpu_capacity.adapters.aws_failures import AWS_ERRORS, error_code
 from gpu_capacity.errors import WorkflowUnavailable
 from gpu_capacity.ports import WorkflowState
 
@@ -48,11 +49,9 @@ class StepFunctionsWorkflows:
             self._client.start_execution(
                 stateMachineArn=self._arns[machine], name=name, input=json.dumps(payload)
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == _USED:
+        except AWS_ERRORS as error:
+            if _refused_as(error, _USED):
                 return False
-            raise WorkflowUnavailable(f"{machine}: not started") from error
-        except BotoCoreError as error:
             raise WorkflowUnavailable(f"{machine}: not started") from error
         return True
 
@@ -60,11 +59,9 @@ class StepFunctionsWorkflows:
         """What became of the execution of that name."""
         try:
             answer = self._client.describe_execution(executionArn=self._execution(machine, name))
-        except ClientError as error:
-            if error.response["Error"]["Code"] == _ABSENT:
+        except AWS_ERRORS as error:
+            if _refused_as(error, _ABSENT):
                 return WorkflowState.ABSENT
-            raise WorkflowUnavailable(f"{machine}: not described") from error
-        except BotoCoreError as error:
             raise WorkflowUnavailable(f"{machine}: not described") from error
         return WorkflowState.RUNNING if answer["status"] == "RUNNING" else WorkflowState.ENDED
 
@@ -74,8 +71,12 @@ class StepFunctionsWorkflows:
             return
         try:
             self._client.stop_execution(executionArn=self._execution(machine, name), cause=cause)
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             raise WorkflowUnavailable(f"{machine}: not stopped") from error
 
     def _execution(self, machine: str, name: str) -> str:
         return f"{self._arns[machine].replace(':stateMachine:', ':execution:')}:{name}"
+
+
+def _refused_as(error: Exception, code: str) -> bool:
+    return isinstance(error, ClientError) and error_code(error) == code

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from gpu_capacity.adapters.aws_failures import Failure, failure_of, failure_of_reasons
 from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table
 from gpu_capacity.dynamodb.audit_reading import Reading
 from gpu_capacity.dynamodb.client import decode
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Pause
 
 _CONFLICTS_MAX: Final = 12
-_PASSING: Final = frozenset(
-    {"None", "TransactionConflict", "ProvisionedThroughputExceeded", "ThrottlingError"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +67,12 @@ class AuditDatabase(Database):
         try:
             answer = self._send("transact_get_items", TransactItems=gets)
         except ClientError as error:
-            if error.response["Error"]["Code"] == "TransactionInProgressException":
+            if failure_of(error) is Failure.CONFLICT:
                 return None
             reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
-            if reasons and {reason.get("Code", "None") for reason in reasons} <= _PASSING:
-                return None
-            raise
+            if failure_of_reasons(reason.get("Code") for reason in reasons) is Failure.DEFECT:
+                raise
+            return None
         return [decode(found["Item"]) if "Item" in found else None for found in answer["Responses"]]
 
 

@@ -10,8 +10,15 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from gpu_capacity.adapters.aws_failures import (
+    AWS_ERRORS,
+    Failure,
+    error_code,
+    failure_of,
+    failure_of_reasons,
+)
 from gpu_capacity.dynamodb.client import DynamoDBClient, Item, decode
 from gpu_capacity.dynamodb.keys import can_exist
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX, Delete, Put, Update, Write, transaction_item
@@ -26,17 +33,7 @@ if TYPE_CHECKING:
 BATCH_GET_MAX: Final = 100
 _BATCH_ROUNDS_MAX: Final = 8
 
-# Told by the code, never by the text. All of these are refusals before anything was written.
-_THROTTLED: Final = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "ThrottlingError",
-    }
-)
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
-_CONFLICT: Final = "TransactionConflict"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +164,9 @@ class Database:
         try:
             self._call(operation, **write.request())
         except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code == "ConditionalCheckFailedException":
+            if error_code(error) == "ConditionalCheckFailedException":
                 return Refused({write.label: _old_item(error.response)})
-            if code == "TransactionConflictException":
+            if failure_of(error) is Failure.CONFLICT:
                 return Busy()
             raise
         return Committed()
@@ -193,16 +189,13 @@ class Database:
     def _call(self, operation: str, **request: Any) -> dict[str, Any]:
         try:
             answer: dict[str, Any] = getattr(self._client, operation)(**request)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _THROTTLED:
-                raise StorageUnavailable(f"{operation}: throttled", outcome_unknown=False) from error
-            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400)
-            if code == "InternalServerError" or status >= 500:  # noqa: PLR2004 - HTTP's own boundary
-                raise StorageUnavailable(f"{operation}: failed", outcome_unknown=True) from error
+        except AWS_ERRORS as error:
+            match failure_of(error):
+                case Failure.NOT_DONE:
+                    raise StorageUnavailable(f"{operation}: refused", outcome_unknown=False) from error
+                case Failure.UNKNOWN:
+                    raise StorageUnavailable(f"{operation}: no answer", outcome_unknown=True) from error
             raise
-        except BotoCoreError as error:
-            raise StorageUnavailable(f"{operation}: no answer", outcome_unknown=True) from error
         return answer
 
 
@@ -212,10 +205,9 @@ def _can_exist(key: Key) -> bool:
 
 def _cancelled(error: ClientError, actions: Sequence[Action]) -> Outcome:
     """Read a cancelled transaction: its reasons stand in the order of the actions."""
-    code = error.response["Error"]["Code"]
-    if code == "TransactionInProgressException":
+    if failure_of(error) is Failure.CONFLICT:
         return Busy()
-    if code != "TransactionCanceledException":
+    if error_code(error) != "TransactionCanceledException":
         raise error
     reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
     refused = {
@@ -226,11 +218,11 @@ def _cancelled(error: ClientError, actions: Sequence[Action]) -> Outcome:
     if refused:
         # A refusal outweighs a conflict: sending the same thing again could not succeed.
         return Refused(refused)
-    codes = {reason.get("Code") for reason in reasons}
-    if _CONFLICT in codes:
-        return Busy()
-    if codes & _THROTTLED:
-        raise StorageUnavailable("transaction throttled", outcome_unknown=False) from error
+    match failure_of_reasons(reason.get("Code") for reason in reasons):
+        case Failure.CONFLICT:
+            return Busy()
+        case Failure.NOT_DONE:
+            raise StorageUnavailable("transaction refused", outcome_unknown=False) from error
     raise error
 
 

@@ -14,8 +14,9 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
+from gpu_capacity.adapters.aws_failures import AWS_ERRORS, error_code
 from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import FeedRefusal, FeedRefused, Misconfigured
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
@@ -72,8 +73,8 @@ class S3Feed:
                 raise _too_large(self._bytes_max)
             raw: bytes = answer["Body"].read()
         except ClientError as error:
-            raise _unreachable(f"S3 answered {error.response['Error']['Code']}") from error
-        except BotoCoreError as error:
+            raise _unreachable(f"S3 answered {error_code(error)}") from error
+        except AWS_ERRORS as error:
             raise _unreachable(f"S3 did not answer ({type(error).__name__})") from error
         return raw
 

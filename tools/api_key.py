@@ -9,7 +9,6 @@ of that name is meant, in the account and region of the usual AWS settings; with
 import argparse
 import getpass
 import sys
-from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -21,6 +20,7 @@ from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.services.api_keys import ApiKeyBook
+from gpu_capacity.times import rfc3339
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
 
@@ -84,7 +84,7 @@ def _line(key: ApiKey) -> str:
 
 
 def _day(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%d")
+    return rfc3339(seconds)[: len("2026-01-01")]
 
 
 if __name__ == "__main__":

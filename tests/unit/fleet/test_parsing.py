@@ -64,6 +64,13 @@ def test_an_offset_is_respected_and_fractions_are_cut() -> None:
     assert fleet.observed_at == 1767225600
 
 
+@pytest.mark.parametrize(
+    "text", ["2025-12-31T23:59:60Z", "2026-01-01t00:00:00z", "2026-01-01T00:00:00-00:00"]
+)
+def test_every_form_of_rfc_3339_is_read(text: str) -> None:
+    assert parse(raw(document() | {"observedAt": text})).observed_at == 1767225600
+
+
 def test_the_digest_does_not_depend_on_order_white_space_or_spelt_out_defaults() -> None:
     content = document(regions=[region("r1"), region("r2", [pod("q1")])])
     other = json.loads(json.dumps(content, sort_keys=True))
@@ -120,6 +127,11 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
     ("observedAt", lambda d: d.update(observedAt="2026-01-01T00:00:00")),
     ("observedAt", lambda d: d.update(observedAt="2026-13-01T00:00:00Z")),
     ("observedAt", lambda d: d.update(observedAt=1767225600)),
+    ("observedAt", lambda d: d.update(observedAt="0001-01-01T00:00:00Z")),
+    ("observedAt", lambda d: d.update(observedAt="0001-01-01T00:00:00+01:00")),
+    ("observedAt", lambda d: d.update(observedAt="1999-12-31T23:59:59Z")),
+    ("observedAt", lambda d: d.update(observedAt="9999-12-31T23:59:59-08:00")),
+    ("observedAt", lambda d: d.update(observedAt="2026-01-01T00:00:60Z")),
     ("observedAt", lambda d: d.update(observedAt="1767225600")),
     ("regions", lambda d: d.pop("regions")),
     ("regions[0].organizations", _in_region({"organizations": []})),

@@ -7,14 +7,14 @@ Unknown fields are refused: a misspelt ``cordoned`` must not be read as "in use"
 """
 
 import json
-import re
-from datetime import datetime
 from enum import StrEnum
+from math import floor
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from gpu_capacity.times import LAST_SECOND, parse_rfc3339
 from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX, HOSTS_PER_DOMAIN_MAX, GpuVendor
 
 SCHEMA_VERSION: Final = 1
@@ -30,7 +30,8 @@ PODS_PER_REGION_MAX: Final = 4096
 
 _SEQUENCE_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 _COUNT_MAX: Final = 2**31 - 1
-_RFC3339: Final = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})")
+OBSERVED_AT_MIN: Final = int(parse_rfc3339("2000-01-01T00:00:00Z"))
+"""An earlier time is a clock that was never set."""
 
 # Identifiers become parts of keys: no separator ('#') and no white space can occur in one.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
@@ -39,17 +40,19 @@ Count = Annotated[int, Field(ge=0, le=_COUNT_MAX)]
 Positive = Annotated[int, Field(ge=1, le=_COUNT_MAX)]
 
 
-def _rfc3339(value: object) -> datetime:
-    """A date-time with its offset, and nothing else that a lenient reader would take for one."""
-    if not isinstance(value, str) or not _RFC3339.fullmatch(value):
-        raise ValueError("not an RFC 3339 date-time with an offset")
-    return datetime.fromisoformat(value)
+def _whole_seconds(value: object) -> int:
+    """A date-time with its offset, in seconds since the epoch; fractions are cut."""
+    if not isinstance(value, str):
+        raise ValueError("not an RFC 3339 date-time with an offset")  # noqa: TRY004 - pydantic's way to refuse
+    return floor(parse_rfc3339(value))
 
 
 Instant = Annotated[
-    AwareDatetime,
+    int,
+    Field(ge=OBSERVED_AT_MIN, le=LAST_SECOND),
     BeforeValidator(
-        _rfc3339, json_schema_input_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+        _whole_seconds,
+        json_schema_input_type=Annotated[str, Field(json_schema_extra={"format": "date-time"})],
     ),
 ]
 

@@ -156,7 +156,7 @@ def _repeated(place: str, what: str, values: Iterable[Hashable]) -> Iterator[str
 
 def _fleet(document: FleetDocument) -> Fleet:
     flavors = {f.id: _flavor(f) for f in document.flavors}
-    observed_at = int(document.observed_at.timestamp())
+    observed_at = document.observed_at
     return Fleet(
         sequence=document.sequence,
         digest=_digest(document),

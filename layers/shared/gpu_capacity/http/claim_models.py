@@ -187,50 +187,50 @@ class RpcStatus(BaseModel):
 
 def claim_view(claim: CapacityClaim) -> dict[str, Any]:
     """A claim as JSON."""
-    return as_json(ClaimAnswer(capacity_claim=_read(claim)))
+    return as_json(ClaimAnswer.model_construct(capacity_claim=_read(claim)))
 
 
 def claims_view(claims: Sequence[CapacityClaim]) -> dict[str, Any]:
     """Claims as JSON."""
-    return as_json(ClaimsAnswer(capacity_claims=[_read(claim) for claim in claims]))
+    return as_json(ClaimsAnswer.model_construct(capacity_claims=[_read(claim) for claim in claims]))
 
 
 def parameters_view(types: dict[str, list[str]]) -> dict[str, Any]:
     """Instance types by zone as JSON."""
-    zones = {zone: InstanceTypesRead(instance_ids=names) for zone, names in types.items()}
-    return as_json(ParametersAnswer(zone_instance_types=zones))
+    zones = {zone: InstanceTypesRead.model_construct(instance_ids=names) for zone, names in types.items()}
+    return as_json(ParametersAnswer.model_construct(zone_instance_types=zones))
 
 
 def _read(claim: CapacityClaim) -> ClaimRead:
-    return ClaimRead(
-        spec=ClaimSpecRead(
+    return ClaimRead.model_construct(
+        spec=ClaimSpecRead.model_construct(
             id=claim.id,
             name=claim.name,
-            resources=ResourcesModel(
+            resources=ResourcesModel.model_construct(
                 instance_id=claim.instance_id,
                 instance_count=claim.instance_count,
                 zones=list(claim.zones),
-                capacity_type=claim.capacity_type,  # type: ignore[arg-type]
+                capacity_type=claim.capacity_type,
             ),
             organization_id=claim.organization_id,
         ),
-        status=ClaimStatusRead(
+        status=ClaimStatusRead.model_construct(
             created_at=timestamp(claim.created_at),
             updated_at=timestamp(claim.updated_at),
             conditions=[_condition(condition) for condition in claim.conditions],
             allocated_instances=claim.allocated,
             pending_instances=claim.pending,
-            status=claim.status.value,  # type: ignore[arg-type]
+            status=claim.status.value,
         ),
     )
 
 
 def _condition(condition: Condition) -> ConditionRead:
-    return ConditionRead(
+    return ConditionRead.model_construct(
         type=condition.type,
         last_update_time=timestamp(condition.updated_at),
         reason=condition.reason,
         message=condition.message,
         zone=condition.zone,
-        status=condition.status,  # type: ignore[arg-type]
+        status=condition.status,
     )

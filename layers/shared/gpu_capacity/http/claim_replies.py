@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from gpu_capacity.errors import InvalidRequest, NotFound
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.claim_models import ClaimUpdate, claim_view, claims_view, parameters_view
 from gpu_capacity.http.rendering import NO_CACHE
+from gpu_capacity.times import parse_rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +18,6 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.http.call import Call
     from gpu_capacity.services.capacity_claims import Resources
-
-# The standard library reads many other forms of ISO 8601 as well.
-_RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def one_claim(claim: CapacityClaim) -> Reply:
@@ -76,12 +72,9 @@ def updated_after(call: Call) -> float | None:
     values = call.ordered_values("updatedAfter")
     if not values:
         return None
-    # A plus sign that the client did not encode arrives as a blank.
-    text = values[0].replace(" ", "+").upper()
     try:
-        time = datetime.fromisoformat(text) if _RFC3339.fullmatch(text) else None
+        # A plus sign that the client did not encode arrives as a blank.
+        (time,) = [parse_rfc3339(value.replace(" ", "+")) for value in values]
     except ValueError:
-        time = None
-    if time is None or len(values) > 1:
-        raise InvalidRequest("updatedAfter", "must be one RFC 3339 time")
-    return time.timestamp()
+        raise InvalidRequest("updatedAfter", "must be one RFC 3339 time") from None
+    return time

@@ -1,11 +1,16 @@
-"""What the bodies of all APIs have in common, so that none of them imports another's models."""
+"""What the bodies of all APIs have in common, so that none of them imports another's models.
+
+Answers are built by ``model_construct``: they show what was committed, so nothing about them may be refused
+any more, whatever the rules for requests have become since.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, Field
+
+from gpu_capacity.times import rfc3339
 
 NO_CACHE: Final = {"Cache-Control": "no-cache"}
 
@@ -14,11 +19,9 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 def as_json(model: BaseModel) -> dict[str, Any]:
     """A model as JSON under its published names; what is absent is left out."""
-    return model.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return model.model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False)
 
 
-def timestamp(seconds: int | None) -> Any:
-    """RFC 3339 in UTC and whole seconds, with ``Z``; ``None`` stays ``None``."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def timestamp(seconds: float | None) -> Any:
+    """RFC 3339 in UTC with ``Z``; ``None`` stays ``None``. Never fails: see ``rfc3339``."""
+    return None if seconds is None else rfc3339(seconds)

@@ -225,27 +225,27 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
     """A reservation as JSON. Empty tags and description are left out."""
     reservation = observed.reservation
     return as_json(
-        ReservationRead(
-            metadata=ReservationMetadataRead(
+        ReservationRead.model_construct(
+            metadata=ReservationMetadataRead.model_construct(
                 id=reservation.id,
                 name=reservation.name,
                 description=reservation.description or None,
-                tags=[TagModel(name=t.name, value=t.value) for t in reservation.tags] or None,
+                tags=[TagModel.model_construct(name=t.name, value=t.value) for t in reservation.tags] or None,
                 organization_id=reservation.organization_id,
                 project_id=reservation.project_id,
                 creation_time=timestamp(reservation.created_at),
                 created_by=reservation.created_by,
                 deletion_time=timestamp(reservation.deleted_at),
-                provisioning_status=reservation.status.value,  # type: ignore[arg-type]
+                provisioning_status=reservation.status.value,
                 health_status=observed.health,
             ),
-            spec=ReservationSpec(
+            spec=ReservationSpec.model_construct(
                 region_id=reservation.region_id,
                 accelerator=reservation.accelerator,
                 unit=reservation.unit,
                 count=reservation.count,
             ),
-            status=ReservationStatusRead(
+            status=ReservationStatusRead.model_construct(
                 machine_flavor_id=reservation.flavor_id,
                 claimed_unit_count=reservation.claimed_units,
                 topology_hash=observed.topology_hash,
@@ -261,7 +261,7 @@ def unit_view(offering: Offering, counts: UnitCounts) -> dict[str, Any]:
     flavor, hosts = offering.flavor, offering.hosts_per_unit
     gpus = hosts * flavor.gpu.logical_count
     return as_json(
-        ReservationUnitRead(
+        ReservationUnitRead.model_construct(
             region_id=offering.region_id,
             accelerator=offering.accelerator,
             unit=offering.unit,
@@ -272,11 +272,11 @@ def unit_view(offering: Offering, counts: UnitCounts) -> dict[str, Any]:
             gpus_per_unit=gpus,
             gpu_memory_per_unit=hosts * flavor.gpu.physical_count * flavor.gpu.memory_gib,
             memory_per_unit=hosts * flavor.memory_gib,
-            host=HostRead(
+            host=HostRead.model_construct(
                 cpus=flavor.cpus,
                 memory=flavor.memory_gib,
                 disk=flavor.disk_gb,
-                gpu=GpuRead(
+                gpu=GpuRead.model_construct(
                     vendor=flavor.gpu.vendor,
                     model=flavor.gpu.model,
                     physical_count=flavor.gpu.physical_count,

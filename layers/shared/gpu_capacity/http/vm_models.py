@@ -280,7 +280,7 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
     """A VM as JSON. What is not known is null; a VM that does not run uses nothing."""
     rates = rates_of(prices, vm.gpu_type, vm.gpu_count, vm.storage_gb, vm.rental_type, vm.reservation_months)
     return _as_json(
-        VmRead(
+        VmRead.model_construct(
             id=vm.id,
             vmid=vm.vmid,
             user_id=vm.user_id,
@@ -311,7 +311,7 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
 def quote_view(quote: Quote) -> dict[str, Any]:
     """A quote as JSON."""
     return _as_json(
-        QuoteRead(
+        QuoteRead.model_construct(
             discount_percent=amount(quote.discount * 100),
             deposit_required=amount(quote.deposit),
             monthly_cost=amount(quote.monthly),
@@ -325,7 +325,7 @@ def offer_views(offers: Sequence[NodeOffer], prices: PriceList, wanted: OfferFil
     """Offers as JSON, one for each node and size; what has no price is not offered."""
     return [
         _as_json(
-            OfferRead(
+            OfferRead.model_construct(
                 node=offer.node,
                 gpu_type=vm.gpu_type,
                 gpu_count=count,
@@ -348,14 +348,16 @@ def offer_views(offers: Sequence[NodeOffer], prices: PriceList, wanted: OfferFil
 def pricing_view(prices: PriceList) -> dict[str, Any]:
     """The list prices as JSON, in alphabetical order."""
     return _as_json(
-        PricingRead(gpus={name: rate(price) for name, price in sorted(prices.gpu_hourly.items())})
+        PricingRead.model_construct(
+            gpus={name: rate(price) for name, price in sorted(prices.gpu_hourly.items())}
+        )
     )
 
 
 def ssh_key_view(key: SshKey) -> dict[str, Any]:
     """An SSH key as JSON."""
     return _as_json(
-        SshKeyRead(
+        SshKeyRead.model_construct(
             id=key.id,
             label=key.label,
             key_type=key.key_type,
@@ -385,4 +387,4 @@ def _rates(rates: Rates | None) -> Mapping[str, Any]:
 
 def _as_json(model: BaseModel) -> dict[str, Any]:
     """A model as JSON. Fields without a value are null: the published answers list every field."""
-    return model.model_dump(mode="json")
+    return model.model_dump(mode="json", warnings=False)

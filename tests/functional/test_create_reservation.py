@@ -110,8 +110,22 @@ def test_a_refused_request_writes_nothing(sample: Stage) -> None:
     assert sample.db.dump() == before
 
 
-def test_more_units_than_one_claim_can_have_do_not_fit_either(sample: Stage) -> None:
-    assert _create(sample, wish(count=2_147_483_647)).status == 507
+@pytest.mark.parametrize("count", [129, 2_147_483_647])
+def test_more_units_than_one_claim_can_have_are_invalid(sample: Stage, count: int) -> None:
+    answer = _create(sample, wish(count=count))
+
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+    assert answer.json["error_description"] == "spec.count: one claim has at most 128 units"
+
+
+@pytest.mark.parametrize(("count", "outlook"), [(8, "may fit later"), (9, "can never fit")])
+def test_what_can_never_fit_is_told_from_what_does_not_fit_now(
+    sample: Stage, count: int, outlook: str
+) -> None:
+    answer = _create(sample, wish(count=count))
+
+    assert answer.status == 507
+    assert answer.json["error_description"].endswith(outlook)
 
 
 # Regions

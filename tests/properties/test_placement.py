@@ -230,6 +230,9 @@ def test_an_explanation_counts_every_unit_once(region: dict[str, str], count: in
     assert reason.cordoned == known.count("|")
     assert reason.incomplete == known.count("x")
     assert reason.largest_run == max((size for _, _, size in _runs(region)), default=0)
+    assert reason.largest_possible == max(
+        (len(part) for picture in region.values() for part in picture.split(" ")), default=0
+    )
 
 
 @given(regions(), COUNTS, SEEDS)
@@ -246,7 +249,7 @@ def test_a_refusal_is_always_for_more_than_the_longest_run(
 @given(regions())
 def test_largest_is_at_most_available_and_available_at_most_total(region: dict[str, str]) -> None:
     line = _line(region)
-    total = sum(p.total.bit_count() for p in line.pods)
+    total = sum(p.complete.bit_count() for p in line.pods)
 
     assert longest_run(line.free) <= line.free.bit_count() <= total
 

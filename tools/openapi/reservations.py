@@ -156,7 +156,8 @@ _ERRORS: Final = {
             "No contiguous set of reservation units of the requested size is available in the region.",
             "server_error",
             "insufficient capacity: 5 contiguous units requested, 4 available, largest contiguous count 3 "
-            "(excluded: 4 claimed, 0 cordoned, 4 incomplete)",
+            "(excluded: 4 claimed, 0 cordoned, 4 incomplete); pods have up to 8 contiguous units, so it may "
+            "fit later",
         ),
     ),
 }

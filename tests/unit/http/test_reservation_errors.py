@@ -11,7 +11,9 @@ from gpu_capacity.http.reservation_errors import ReservationErrors
 from gpu_capacity.placement.model import Unplaceable
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
-SHORTAGE = Unplaceable(requested=5, available=4, largest_run=3, claimed=4, cordoned=0, incomplete=1)
+SHORTAGE = Unplaceable(
+    requested=5, available=4, largest_run=3, claimed=4, cordoned=0, incomplete=1, largest_possible=8
+)
 
 ANSWERS: list[tuple[CapacityError, int, str, str]] = [
     (errors.InvalidRequest("spec.count", "too many"), 400, "invalid_request", "spec.count: too many"),

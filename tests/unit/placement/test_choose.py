@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -34,6 +35,10 @@ def _refusal(*pictures: str, count: int) -> Unplaceable:
     decision = place(line(*pictures), Request(count, seed=1))
     assert isinstance(decision, Unplaceable)
     return decision
+
+
+def _lasting(reason: Unplaceable, requested: int) -> bool:
+    return replace(reason, requested=requested).is_lasting
 
 
 def test_takes_a_run_that_fits_exactly_before_any_longer_one() -> None:
@@ -169,7 +174,9 @@ def test_takes_a_whole_pod() -> None:
 def test_a_refusal_tells_what_is_available_and_what_is_not() -> None:
     reason = _refusal("..cx|", ".c", "cxx||", count=3)
 
-    assert reason == Unplaceable(requested=3, available=3, largest_run=2, claimed=3, cordoned=3, incomplete=3)
+    assert reason == Unplaceable(
+        3, available=3, largest_run=2, claimed=3, cordoned=3, incomplete=3, largest_possible=5
+    )
 
 
 def test_each_excluded_unit_counts_once_by_the_first_reason() -> None:
@@ -184,14 +191,36 @@ def test_each_excluded_unit_counts_once_by_the_first_reason() -> None:
 
 
 def test_a_refusal_over_nothing_at_all_is_all_zeros() -> None:
-    assert place(line(), Request(1, seed=0)) == Unplaceable(1, 0, 0, 0, 0, 0)
+    assert place(line(), Request(1, seed=0)) == Unplaceable(1, 0, 0, 0, 0, 0, 0)
 
 
 def test_the_sentence_tells_asked_available_and_the_longest_run() -> None:
     assert _refusal("..c.", count=3).describe() == (
         "insufficient capacity: 3 contiguous units requested, 3 available, largest contiguous count 2 "
-        "(excluded: 1 claimed, 0 cordoned, 0 incomplete)"
+        "(excluded: 1 claimed, 0 cordoned, 0 incomplete); pods have up to 4 contiguous units, so it may fit "
+        "later"
     )
+
+
+def test_the_sentence_tells_what_can_never_fit() -> None:
+    assert _refusal("..c.", "..", count=5).describe() == (
+        "insufficient capacity: 5 contiguous units requested, 5 available, largest contiguous count 2 "
+        "(excluded: 1 claimed, 0 cordoned, 0 incomplete); no pod has more than 4 contiguous units, so it can "
+        "never fit"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pictures", "possible"),
+    [(("cccc", "xx|"), 4), (("x|c.",), 4), ((".. ...",), 3), (("", " "), 0), ((), 0), (("...", "....."), 5)],
+)
+def test_the_largest_run_that_there_can_be_is_of_domains_in_whatever_state(
+    pictures: tuple[str, ...], possible: int
+) -> None:
+    reason = explain(line(*pictures), 9)
+
+    assert reason.largest_possible == possible
+    assert (_lasting(reason, possible), _lasting(reason, possible + 1)) == (False, True)
 
 
 def test_a_count_beyond_anything_is_refused_at_once() -> None:

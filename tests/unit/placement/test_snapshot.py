@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts, pod_bits
@@ -26,6 +28,14 @@ def test_counts_over_all_pods_but_runs_within_one() -> None:
     snapshot = Snapshot.of([_shape("a", 2), _shape("b", 3)], [_free(), _free(pod_id="b")])
 
     assert snapshot.counts() == UnitCounts(total=5, available=5, largest_run=3)
+
+
+def test_a_cordoned_unit_counts_and_is_not_available() -> None:
+    shape = shape_of(replace(pod("a", 2), domains=(rack("a", 0), rack("a", 1, cordoned=True))), offering())
+
+    counts = Snapshot.of([shape], [_free()]).counts()
+
+    assert counts == UnitCounts(total=2, available=1, largest_run=1)
 
 
 def test_a_pod_seen_on_both_sides_of_a_change_is_left_out_and_named() -> None:

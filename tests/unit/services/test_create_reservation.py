@@ -157,19 +157,29 @@ def test_a_refusal_after_a_failed_read_is_not_given(world: World) -> None:
     assert not isinstance(caught.value, InsufficientCapacity)
 
 
+@pytest.mark.parametrize("racks", [8, UNITS_PER_RESERVATION_MAX + 2])
 @pytest.mark.parametrize("count", [UNITS_PER_RESERVATION_MAX + 1, 2_147_483_647])
-def test_a_count_beyond_what_there_is_is_a_shortage_however_large(world: World, count: int) -> None:
-    with pytest.raises(InsufficientCapacity) as caught:
-        reserve(world, count)
-    assert (caught.value.reason.requested, caught.value.reason.largest_run) == (count, 8)
-
-
-def test_more_units_than_one_claim_can_hold_are_invalid_even_where_they_would_fit() -> None:
-    world = World(pods=(pod("pod1", UNITS_PER_RESERVATION_MAX + 2, hosts=1),))
+def test_more_units_than_one_claim_can_hold_are_invalid_whatever_is_free(racks: int, count: int) -> None:
+    world = World(pods=(pod("pod1", racks, hosts=1),))
 
     with pytest.raises(InvalidRequest, match=r"spec\.count"):
-        reserve(world, UNITS_PER_RESERVATION_MAX + 1)
+        reserve(world, count)
+
+
+def test_a_reservation_can_have_as_many_units_as_one_claim_can_hold() -> None:
+    world = World(pods=(pod("pod1", UNITS_PER_RESERVATION_MAX + 2, hosts=1),))
+
     assert reserve(world, UNITS_PER_RESERVATION_MAX).reservation.claimed_units == UNITS_PER_RESERVATION_MAX
+
+
+def test_more_than_any_pod_has_can_never_fit_and_what_a_pod_has_may_fit_later(world: World) -> None:
+    reserve(world, 3)
+    reserve(world, 3)
+
+    for count, never in ((8, False), (9, True), (UNITS_PER_RESERVATION_MAX, True)):
+        with pytest.raises(InsufficientCapacity) as caught:
+            reserve(world, count)
+        assert (caught.value.reason.largest_possible, caught.value.reason.is_lasting) == (8, never)
 
 
 def test_a_region_that_does_not_exist_is_not_found(world: World) -> None:

@@ -19,7 +19,18 @@ from gpu_capacity.services.read_reservations import (
 )
 from gpu_capacity.topology.model import HostState, Region
 from tests.support.lifecycle import tear_down
-from tests.support.world import GB300, ORGANIZATION, PROJECT, World, caller, offering, pod, rack, request
+from tests.support.world import (
+    GB300,
+    ORGANIZATION,
+    PROJECT,
+    REGION,
+    World,
+    caller,
+    offering,
+    pod,
+    rack,
+    request,
+)
 from tests.unit.services.ledger import NOWHERE, delete, reserve
 
 OTHER_ORGANIZATION, OTHER_PROJECT = "org-2", "project-2"
@@ -198,7 +209,7 @@ def _sites() -> World:
     london = Region("uk-lon-1", frozenset(), (offering("uk-lon-1"),), 1)
     chicago = Region("us-chi-1", frozenset({ORGANIZATION}), (offering("us-chi-1"),), 1)
     hidden = Region("zz-hid-1", frozenset({"other"}), (offering("zz-hid-1"),), 1)
-    broken = replace(rack("c", 6), cordoned=True), rack("c", 7, states={0: HostState.OUT_OF_SERVICE})
+    broken = rack("c", 6, states={1: HostState.MISSING}), rack("c", 7, states={0: HostState.OUT_OF_SERVICE})
     in_chicago = pod("c", 6, region_id="us-chi-1")
     made = World(
         pods=(
@@ -234,6 +245,14 @@ def test_the_published_figures_of_both_sites_come_out() -> None:
         "uk-lon-1": UnitCounts(total=8, available=4, largest_run=3),
         "us-chi-1": UnitCounts(total=6, available=2, largest_run=2),
     }
+
+
+def test_cordoned_units_stay_in_the_total_and_are_not_available() -> None:
+    cordoned = (rack("pod1", 0, cordoned=True), rack("pod1", 1, cordoned=True), rack("pod1", 2))
+    world = World(pods=(replace(pod("pod1", 3), domains=cordoned),))
+    _hold(world, "pod1", REGION, 0)
+
+    assert _offers(world, caller()) == {REGION: UnitCounts(total=3, available=1, largest_run=1)}
 
 
 def test_a_region_for_others_is_shown_to_them_and_to_operators() -> None:

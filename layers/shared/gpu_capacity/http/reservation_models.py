@@ -186,9 +186,16 @@ class ReservationUnitRead(_Body):
     gpu_memory_per_unit: int = Field(ge=0)
     memory_per_unit: int = Field(ge=0)
     host: HostRead
-    available_unit_count: int = Field(ge=0)
-    largest_contiguous_unit_count: int = Field(ge=0)
-    total_count: int = Field(ge=0)
+    available_unit_count: int = Field(
+        ge=0, description="Number of complete, currently unclaimed reservation units that are not cordoned."
+    )
+    largest_contiguous_unit_count: int = Field(
+        ge=0, description="Largest contiguous reservation-unit count currently satisfiable."
+    )
+    total_count: int = Field(
+        ge=0,
+        description="Number of complete reservation units in the regional offering, also claimed or cordoned ones.",
+    )
 
 
 class VersionRead(_Body):

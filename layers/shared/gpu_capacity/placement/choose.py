@@ -202,6 +202,7 @@ def explain(line: Line, count: int) -> Unplaceable:
         claimed=claimed,
         cordoned=cordoned,
         incomplete=incomplete,
+        largest_possible=max(map(longest_run, {pod.known for pod in line.pods}), default=0),
     )
 
 

@@ -34,11 +34,6 @@ class PodBits:
     borders: int = 0
 
     @property
-    def total(self) -> int:
-        """Units that count at all: complete and not withdrawn from sale."""
-        return self.complete & ~self.cordoned
-
-    @property
     def free(self) -> int:
         """Units that can be claimed now."""
         return self.complete & ~self.cordoned & ~self.claimed

@@ -38,7 +38,8 @@ class Unplaceable:
 
     ``available`` are complete and unclaimed, all of them in runs that are too short; ``largest_run`` is the
     longest of those runs. The others are excluded, each counted once by the first reason that applies:
-    ``claimed``, ``cordoned``, ``incomplete``.
+    ``claimed``, ``cordoned``, ``incomplete``. ``largest_possible`` is the longest run that there would be if
+    nothing were excluded: no larger request can ever fit.
     """
 
     requested: int
@@ -47,11 +48,23 @@ class Unplaceable:
     claimed: int
     cordoned: int
     incomplete: int
+    largest_possible: int
+
+    @property
+    def is_lasting(self) -> bool:
+        """Whether waiting is in vain: no pod has so many domains side by side."""
+        return self.requested > self.largest_possible
 
     def describe(self) -> str:
         """One sentence for the customer."""
+        outlook = (
+            f"no pod has more than {self.largest_possible} contiguous units, so it can never fit"
+            if self.is_lasting
+            else f"pods have up to {self.largest_possible} contiguous units, so it may fit later"
+        )
         return (
             f"insufficient capacity: {self.requested} contiguous units requested, "
             f"{self.available} available, largest contiguous count {self.largest_run} "
-            f"(excluded: {self.claimed} claimed, {self.cordoned} cordoned, {self.incomplete} incomplete)"
+            f"(excluded: {self.claimed} claimed, {self.cordoned} cordoned, {self.incomplete} incomplete); "
+            f"{outlook}"
         )

@@ -60,7 +60,11 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class UnitCounts:
-    """Aggregate capacity of an offering; always ``largest_run <= available <= total``."""
+    """Aggregate capacity of an offering; always ``largest_run <= available <= total``.
+
+    ``total`` are the complete units, whoever has them and whether they are cordoned or not; ``available``
+    those of them that can be claimed now; ``largest_run`` the longest run of available ones.
+    """
 
     total: int
     available: int
@@ -133,7 +137,7 @@ class Snapshot:
     def counts(self) -> UnitCounts:
         """How many units there are, are available, and are available side by side."""
         return UnitCounts(
-            total=sum(pod.total.bit_count() for pod in self.line.pods),
+            total=sum(pod.complete.bit_count() for pod in self.line.pods),
             available=self.line.free.bit_count(),
             largest_run=longest_run(self.line.free),
         )

@@ -106,6 +106,8 @@ def create_reservation(
     caller.require(Permission.CREATE_RESERVATIONS)
     if not caller.owns(request.organization_id, request.project_id):
         raise Forbidden("the access token does not give access to the organization and project")
+    if request.count > UNITS_PER_RESERVATION_MAX:
+        raise InvalidRequest("spec.count", f"one claim has at most {UNITS_PER_RESERVATION_MAX} units")
     if idempotency_key is None:
         identity = holder_id(services.ids.random_bytes())
     else:
@@ -255,8 +257,6 @@ def _plan(
             snapshot, fresh = inventory.snapshot(region_id, flavor_id)
         decision = place(snapshot.line, Request(draft.count, seed_of(draft.id), attempt))
         if isinstance(decision, Placement):
-            if draft.count > UNITS_PER_RESERVATION_MAX:
-                raise InvalidRequest("spec.count", f"one claim has at most {UNITS_PER_RESERVATION_MAX} units")
             version = snapshot.version_of(decision.pod_id)
             pod = inventory.pod_at(region_id, decision.pod_id, version)
             if pod is not None:

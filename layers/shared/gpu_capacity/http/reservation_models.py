@@ -194,7 +194,7 @@ class ReservationUnitRead(_Body):
     )
     total_count: int = Field(
         ge=0,
-        description="Number of complete reservation units in the regional offering, also claimed or cordoned ones.",
+        description="Number of complete reservation units in the regional offering. Cordoned ones count.",
     )
 
 

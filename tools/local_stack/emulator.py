@@ -91,6 +91,11 @@ def running(state: State, python: Path) -> Iterator[Emulator]:
     for folder in (state.emulator, state.logs):
         folder.mkdir(parents=True, exist_ok=True)
     empty(state.scratch)
+    if state.note_start():
+        print(
+            "\nthe emulator was killed in the last run: all that its tables and workflows did in it is lost",
+            file=sys.stderr,
+        )
     log = state.logs / "emulator.log"
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -37,6 +37,16 @@ class State:
         return self.folder / "state"
 
     @property
+    def tables(self) -> Path:
+        """The tables, in what the emulator saves when it stops."""
+        return self.emulator / "dynamodb.json"
+
+    @property
+    def started(self) -> Path:
+        """As old as the last start of the emulator."""
+        return self.folder / "started"
+
+    @property
     def scratch(self) -> Path:
         """Temporary files of the emulator's function workers, about 90 MB each; emptied at start and stop."""
         return self.folder / "tmp"
@@ -71,6 +81,14 @@ class State:
     def remember(self, **notes: object) -> None:
         """Add to what is remembered. Written as a whole, so that a crash leaves the old or the new notes."""
         write_json(self.notes, self.read_notes() | notes)
+
+    def note_start(self) -> bool:
+        """Note that the emulator starts; tell whether it was killed before it saved what the last run did."""
+        lost = self.started.exists() and not (
+            self.tables.exists() and self.tables.stat().st_mtime_ns >= self.started.stat().st_mtime_ns
+        )
+        self.started.touch()
+        return lost
 
     def read_running(self) -> dict[str, Any]:
         """Return what `running` holds; LaunchError when no stack runs on this folder."""

@@ -15,7 +15,7 @@ from tests.fakes.dynamodb.evaluate import holds
 from tests.fakes.dynamodb.meter import WRITE, Meter
 from tests.fakes.dynamodb.sizes import ITEM_BYTES_MAX, index_write_units, item_bytes, write_units
 from tests.fakes.dynamodb.tokens import Placeholders
-from tests.fakes.dynamodb.updates import only_removes, parse_update, updated
+from tests.fakes.dynamodb.updates import parse_update, updated
 from tests.fakes.dynamodb.values import Item, canonical_item, copied_item
 
 if TYPE_CHECKING:
@@ -63,8 +63,6 @@ class Statement:
             return before
         if self.kind == "Put":
             return self.item
-        if before is None and only_removes(self.actions):
-            return None
         after = updated(self.actions, before if before is not None else self.key_item)
         if item_bytes(after) > ITEM_BYTES_MAX:
             raise invalid_for_item("Item size to update has exceeded the maximum allowed size")

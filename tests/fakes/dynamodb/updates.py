@@ -94,11 +94,6 @@ def updated(actions: Sequence[Action], item: Item) -> Item:
     return after
 
 
-def only_removes(actions: tuple[Action, ...]) -> bool:
-    """Whether the update can only take away, so that it creates no item where there was none."""
-    return bool(actions) and all(isinstance(action, Remove | Delete) for action in actions)
-
-
 class _Updates:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import signal
 import sys
 import time
 import traceback
@@ -96,4 +97,6 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
+    # Where it was started with SIGINT ignored, nothing else would let an interrupt end it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main())

@@ -10,6 +10,7 @@ python -m proof --report           only writes docs/proof.md
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from pathlib import Path
@@ -88,4 +89,6 @@ def replay_seed(seed: int, path: str) -> int:
 
 
 if __name__ == "__main__":
+    # Where it was started with SIGINT ignored, nothing else would let an interrupt end it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

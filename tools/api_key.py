@@ -21,6 +21,7 @@ from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.services.api_keys import ApiKeyBook
 from gpu_capacity.times import rfc3339
+from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
 
@@ -88,4 +89,5 @@ def _day(seconds: int) -> str:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

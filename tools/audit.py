@@ -18,6 +18,7 @@ from gpu_capacity.adapters.system import JitteredPause, SystemClock
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.services.audit import ADVICE, Audit, AuditReport, audit_holders
+from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
 
@@ -74,4 +75,5 @@ def tables_of(outputs: dict[str, str]) -> Tables:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.state import ROOT
 
@@ -125,4 +126,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

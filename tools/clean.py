@@ -6,6 +6,7 @@ Uses the standard library only, so that it works before the first set-up.
 import shutil
 import sys
 
+from tools.interrupts import heed_interrupts
 from tools.local_stack.state import DEFAULT_STATE, ROOT, is_locked
 
 MADE = (".local", ".aws-sam", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".benchmarks")
@@ -24,4 +25,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 
+from tools.interrupts import heed_interrupts
 from tools.local_stack import issuer
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.state import DEFAULT_STATE, State
@@ -56,4 +57,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

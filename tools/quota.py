@@ -18,6 +18,7 @@ from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX, ReservationStore
 from gpu_capacity.holders.reservation import Quota
 from gpu_capacity.services.quotas import QuotaBook
+from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
 
@@ -75,4 +76,5 @@ def _describe(quota: Quota | None) -> str:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

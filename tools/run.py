@@ -6,6 +6,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import Options, run
 from tools.local_stack.state import DEFAULT_STATE, ROOT
@@ -60,4 +61,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

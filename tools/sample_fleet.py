@@ -24,6 +24,8 @@ import json
 import sys
 from typing import Any, Final, NamedTuple
 
+from tools.interrupts import heed_interrupts
+
 TRAYS_PER_RACK: Final = 18
 OBSERVED_AT: Final = "2026-01-01T00:00:00Z"
 
@@ -268,4 +270,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     main()

@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from tools.interrupts import heed_interrupts
 from tools.local_stack.state import ROOT
 
 if TYPE_CHECKING:
@@ -172,4 +173,5 @@ QUICK: Final = (("bandit", bandit), ("detect-secrets", detect_secrets))
 THOROUGH: Final = (("checkov", checkov), ("pip-audit", pip_audit))
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

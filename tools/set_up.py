@@ -14,6 +14,7 @@ import importlib.util
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -110,4 +111,6 @@ def main(names: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Where it was started with SIGINT ignored, nothing else would let an interrupt end it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, NoReturn
 
+from tools.interrupts import heed_interrupts
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -78,6 +80,7 @@ def _end(*_: object) -> NoReturn:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:

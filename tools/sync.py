@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.sample_data import sync
@@ -27,4 +28,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

@@ -19,6 +19,7 @@ from proof.results import save
 from tools.audit import describe, run, tables_of
 from tools.fuzz.campaign import OWN, PUBLISHED, Effort, fuzz, served
 from tools.fuzz.report import section
+from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.state import ROOT
@@ -91,4 +92,5 @@ def campaign(
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 from proof.report import write
 from proof.results import save
 from tools.audit import run, tables_of
+from tools.interrupts import heed_interrupts
 from tools.load.client import INSUFFICIENT, Client
 from tools.load.figures import Machine, cores, descendants, latencies, waited_share
 from tools.load.report import section
@@ -194,4 +195,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proof.results import save
+from tools.interrupts import heed_interrupts
 from tools.mutation import mutants, reasons, report, run, settings, trial
 from tools.mutation.choice import Choice
 from tools.mutation.page import PAGE, page, section
@@ -132,4 +133,5 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     sys.exit(main())

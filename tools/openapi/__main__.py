@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tools.interrupts import heed_interrupts
 from tools.openapi.document import DOCUMENT, text
 
 
@@ -12,4 +13,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    heed_interrupts()
     main()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -111,26 +112,47 @@ def test_no_test_at_all_is_a_failure(venvs: Callable[[str], Path]) -> None:
     assert main([str(venvs(f"exit {NO_TESTS}"))]) == 1
 
 
+@pytest.mark.parametrize("at_first", [signal.SIG_DFL, signal.SIG_IGN])
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
 def test_nothing_is_left_running_when_it_is_ended(
-    venvs: Callable[[str], Path], sent: signal.Signals, code: int
+    venvs: Callable[[str], Path], sent: signal.Signals, code: int, at_first: signal.Handlers
 ) -> None:
-    """Each part is interrupted as if by hand, and has the time to put away what it began."""
+    """Each part is interrupted as if by hand, and has the time to put away what it began.
+
+    Also where it was started with SIGINT ignored, as shells without job control and build servers do.
+    """
     folder = venvs(
         'folder=$(dirname $0)/../..; trap "echo $part put away >>$folder/log; exit 2" INT\n'
+        "echo ready >$folder/$part.ready\n"
         "while :; do sleep 0.05; done"
     )
-    command = [sys.executable, "-m", "tools.suite", str(folder)]
-    process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)  # noqa: S603 - this interpreter, this repository's files
-    while not (folder / "rest.arguments").exists() or not (folder / "story.arguments").exists():
-        assert process.poll() is None
-        time.sleep(0.02)
-    time.sleep(0.2)
+    with started("tools.suite", str(folder), interrupts=at_first) as process:
+        while not (folder / "rest.ready").exists() or not (folder / "story.ready").exists():
+            assert process.poll() is None
+            time.sleep(0.02)
 
-    process.send_signal(sent)
+        process.send_signal(sent)
 
-    _, trouble = process.communicate()
+        _, trouble = process.communicate()
     assert (process.returncode, trouble) == (code, b"")
     lines = (folder / "log").read_text().splitlines()
     assert sorted(lines[:2]) == ["rest begins", "story begins"]
     assert lines[2:] == ["rest put away", "story put away"]
+
+
+@contextmanager
+def started(module: str, *arguments: str, interrupts: signal.Handlers) -> Iterator[subprocess.Popen[bytes]]:
+    """A command of this repository in a process of its own, which has ended when this is left."""
+    before = signal.signal(signal.SIGINT, interrupts)
+    try:
+        command = [sys.executable, "-m", module, *arguments]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE)  # noqa: S603 - this repository's files
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        if process.stderr:
+            process.stderr.close()

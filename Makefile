@@ -12,7 +12,7 @@ export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lint-python lint-template lint-security format build deploy bench mutate prove fuzz load security \
+.PHONY: help run test search lint lint-python lint-template lint-security format build deploy bench mutate prove fuzz load security \
   token sync quota api-key audit openapi setup setup-dev lock clean
 
 help: ## this list
@@ -23,6 +23,9 @@ run: setup ## the whole application on this machine, on http://127.0.0.1:3000 (P
 
 test: setup ## every test; the end-to-end story beside all others (ARGS= for pytest)
 	@$(DEV)/python -m tools.suite "$(VENVS)" $(ARGS)
+
+search: setup-dev ## look for counterexamples of the properties with new examples, before a release (SEARCH_TIMES=20 ARGS=)
+	@$(DEV)/pytest tests -m hypothesis --hypothesis-profile=search --timeout=0 -n 2 --dist worksteal $(ARGS)
 
 lint: lint-python lint-template lint-security ## ruff, mypy, cfn-lint, sam validate, bandit, detect-secrets
 

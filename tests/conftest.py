@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotations of fixtures
+from collections.abc import Generator, Iterator  # noqa: TC003 - pytest reads the annotations of fixtures
+from typing import Any
 
 import pytest
 
 from tests.functional.aws import EVERYTHING
+from tests.support.searching import register_profiles
+
+register_profiles()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    """Where CI is set a test that is skipped is a promise that was not looked at: it fails."""
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, where CI is set: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session", autouse=True)

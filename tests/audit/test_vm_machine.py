@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
 from hypothesis.stateful import invariant
 
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
 from gpu_capacity.services.audit_upkeep import findings_of
 from tests.audit.scene import TABLES
+from tests.support.searching import examples
 from tests.vms.core.test_vm_machine import Vms
 
 
@@ -22,4 +22,4 @@ class AuditedVms(Vms):
 
 
 TestAuditedVms = AuditedVms.TestCase
-TestAuditedVms.settings = settings(max_examples=10, stateful_step_count=30, deadline=None)
+TestAuditedVms.settings = examples(10, stateful_step_count=30)

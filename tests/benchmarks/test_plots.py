@@ -9,8 +9,6 @@ from benchmarks.plots import Plot, Series
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("matplotlib")
-
 
 def plot(points: int = 5) -> Plot:
     x = list(range(1, points + 1))

@@ -82,7 +82,6 @@ def test_kaufman_and_roberts_lose_more_of_what_is_larger() -> None:
 
 
 def test_the_bound_takes_what_fits_beside_each_other_and_a_fraction_of_the_rest() -> None:
-    pytest.importorskip("scipy")
     trace = [Job(0.0, 6, 1.0), Job(0.5, 6, 1.0), Job(5.0, 10, 2.0)]
 
     assert clairvoyant_bound(trace, 10) == pytest.approx(10.0 + 20.0)
@@ -91,7 +90,6 @@ def test_the_bound_takes_what_fits_beside_each_other_and_a_fraction_of_the_rest(
 
 @pytest.mark.parametrize("name", MIXES)
 def test_nothing_that_was_replayed_is_above_the_bound(name: str) -> None:
-    pytest.importorskip("scipy")
     layout = Layout.of(4, 18)
     trace = poisson_trace(MIXES[name], units=layout.units, load=1.0, jobs=400, seed=1)
     bound = clairvoyant_bound(trace, layout.units)

@@ -134,8 +134,6 @@ def test_the_anchor_of_the_decision_time_finds_a_shortest_run(load: float, count
 
 
 def test_the_quick_form_of_the_decision_time_draws_its_plots(quick: Options) -> None:
-    pytest.importorskip("matplotlib")
-
     section = decision_time.measure(quick)
 
     assert {path.name for path in quick.plots.iterdir()} == {"decision-time.svg", "decision-time-by-size.svg"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
 from gpu_capacity.dynamodb.client import decode
@@ -21,13 +21,14 @@ from gpu_capacity.holders.capacity_claim import (
 from tests.claims.test_claim_rules import NOW, claims, owned, record
 from tests.claims.worlds import LONDON
 from tests.fakes.dynamodb.sizes import item_bytes
+from tests.support.searching import examples
 
 ITEM_BYTES_MAX = 400 * 1024
 LONGEST = "x" * 63
 
 
 @given(claims)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_record_is_read_as_it_was_written(claim: CapacityClaim) -> None:
     claim = replace(claim, conditions=conditions_of(claim, {}, NOW)).with_hosts(())
     assert decode_claim(decode(encode_claim(claim))) == claim

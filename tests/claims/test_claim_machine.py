@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
@@ -34,6 +34,7 @@ from tests.claims.worlds import (
     world_of,
 )
 from tests.support.auditor import units_held
+from tests.support.searching import examples
 from tests.support.world import GB300, ORGANIZATION, caller, pod
 
 if TYPE_CHECKING:
@@ -318,10 +319,9 @@ class ClaimsMachine(RuleBasedStateMachine):
                 assert record.status != ClaimStatus.DELETING.value or not new
 
 
-ClaimsMachine.TestCase.settings = settings(
-    max_examples=120,
+ClaimsMachine.TestCase.settings = examples(
+    120,
     stateful_step_count=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 TestClaimsMachine = ClaimsMachine.TestCase

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_capacity.holders.capacity_claim import (
@@ -22,6 +22,7 @@ from gpu_capacity.holders.capacity_claim import (
     to_give_back,
 )
 from tests.claims.worlds import CHICAGO, CUSTOMER, ID, LONDON, TEXAS
+from tests.support.searching import examples
 from tests.support.world import GB300, INSTANCE_TYPE, ORGANIZATION
 
 NOW = 1_780_000_000
@@ -82,7 +83,7 @@ claims = st.builds(
 
 
 @given(claims)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_allocated_and_pending_are_always_the_count_and_surplus_the_rest(claim: CapacityClaim) -> None:
     assert claim.allocated + claim.pending == claim.instance_count
     assert claim.allocated + claim.surplus == claim.owned
@@ -90,7 +91,7 @@ def test_allocated_and_pending_are_always_the_count_and_surplus_the_rest(claim: 
 
 
 @given(claims)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_giving_back_ends_with_exactly_what_is_asked_for_and_never_takes_what_is_needed(
     claim: CapacityClaim,
 ) -> None:
@@ -107,7 +108,7 @@ def test_giving_back_ends_with_exactly_what_is_asked_for_and_never_takes_what_is
 
 
 @given(claims)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_taking_and_giving_back_the_same_hosts_changes_nothing(claim: CapacityClaim) -> None:
     more = (owned(TEXAS, "new", 0, 0b101), owned(LONDON, "new", 1, 0b1))
     tidy = claim.with_hosts(())

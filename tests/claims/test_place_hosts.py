@@ -7,7 +7,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_capacity.holders.capacity_claim import (
@@ -16,6 +16,7 @@ from gpu_capacity.holders.capacity_claim import (
     PODS_PER_ROUND_MAX,
 )
 from gpu_capacity.placement.hosts import HostDomain, HostGrant, HostRequest, Room, free_hosts, place_hosts
+from tests.support.searching import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -67,7 +68,7 @@ attempts = st.integers(0, 3)
 
 
 @given(worlds(), counts, seeds, attempts)
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_it_opens_as_few_fresh_units_as_any_allocation_of_that_many_can(
     domains: list[HostDomain], count: int, seed: int, attempt: int
 ) -> None:
@@ -84,7 +85,7 @@ def test_it_opens_as_few_fresh_units_as_any_allocation_of_that_many_can(
 
 
 @given(worlds(), counts, seeds, attempts, rooms)
-@settings(max_examples=300, deadline=None)
+@examples(300)
 def test_whatever_the_room_only_free_hosts_are_taken_once_and_never_too_many(
     domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
 ) -> None:
@@ -102,7 +103,7 @@ def test_whatever_the_room_only_free_hosts_are_taken_once_and_never_too_many(
 
 
 @given(worlds(), counts, seeds, attempts, rooms)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_rounds_within_any_room_end_with_as_many_as_one_without_bounds(
     domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
 ) -> None:
@@ -120,7 +121,7 @@ def test_rounds_within_any_room_end_with_as_many_as_one_without_bounds(
 
 
 @given(worlds(), counts, seeds, attempts, rooms)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_no_fresh_unit_is_opened_while_another_free_host_is_left(
     domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
 ) -> None:
@@ -133,7 +134,7 @@ def test_no_fresh_unit_is_opened_while_another_free_host_is_left(
 
 
 @given(st.data(), worlds(), counts, seeds, attempts, rooms)
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_the_order_in_which_domains_are_told_does_not_matter(
     data: st.DataObject, domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
 ) -> None:

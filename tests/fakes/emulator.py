@@ -1,7 +1,7 @@
 """Starts the AWS emulator as a process of its own, for tests, and stops it.
 
 The emulator pins its own botocore, so it lives in an environment of its own. `EMULATOR_PYTHON` names that
-environment's interpreter; without it, it is where `make setup` puts it.
+environment's interpreter; without it, it is where `make setup` puts it (`VENVS`, by default `.venvs`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-DEFAULT_PYTHON = REPOSITORY / ".venvs" / "emulator" / "bin" / "python"
 
 # It is ready in about half a second; the rest is for a machine that is busy with other tests.
 READY_SECONDS_MAX = 30.0
@@ -34,8 +33,14 @@ class EmulatorFailedError(RuntimeError):
 
 
 def emulator_python() -> Path:
-    """The interpreter to start the emulator with. It may be missing."""
-    return Path(os.environ.get("EMULATOR_PYTHON") or DEFAULT_PYTHON)
+    """The interpreter to start the emulator with.
+
+    A promise that is not looked at is not kept, so where it is missing the test fails.
+    """
+    venvs = REPOSITORY / (os.environ.get("VENVS") or ".venvs")
+    python = Path(os.environ.get("EMULATOR_PYTHON") or venvs / "emulator" / "bin" / "python")
+    assert python.exists(), f"{python} is missing: run `make setup`, or name another by EMULATOR_PYTHON"
+    return python
 
 
 @contextmanager

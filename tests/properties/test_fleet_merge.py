@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
@@ -13,6 +13,7 @@ from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.merge import StoredPod, merge
 from gpu_capacity.topology.model import Domain, Host, HostState, Pod
 from gpu_capacity.topology.units import shape_of
+from tests.support.searching import examples
 from tests.unit.fleet.documents import document, host, raw, region
 from tests.unit.fleet.world import World, new_world
 
@@ -195,7 +196,5 @@ class FleetAndTenants(RuleBasedStateMachine):
         return document(self.sequence, [region(pods=pods)])
 
 
-FleetAndTenants.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=20, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
+FleetAndTenants.TestCase.settings = examples(40, stateful_step_count=20)
 TestFleetAndTenants = FleetAndTenants.TestCase

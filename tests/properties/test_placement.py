@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_capacity.placement.choose import EDGE, NOW, RUNS_COMPARED_MAX, explain, mix, place
@@ -12,6 +12,7 @@ from gpu_capacity.placement.line import Line, PodBits, longest_run
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
 from gpu_capacity.topology.units import shape_of
+from tests.support.searching import examples
 from tests.support.world import offering, pod
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def test_the_first_choice_is_one_of_the_ends_of_a_run(region: dict[str, str], co
         assert decision.start in (start, start + length - count)
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(st.one_of(regions(), crowded_regions()), st.integers(1, 4), SEEDS)
 def test_the_first_choice_leaves_the_least_behind_of_all_ends(
     region: dict[str, str], count: int, seed: int
@@ -193,7 +194,7 @@ def _choices(region: dict[str, str], count: int, attempt: int) -> set[str]:
     return found
 
 
-@settings(max_examples=40)
+@examples(40)
 @given(regions(), COUNTS)
 def test_after_a_lost_race_every_run_that_fits_may_be_chosen(region: dict[str, str], count: int) -> None:
     fitting = {f"{pod_id}:{start}" for pod_id, start, size in _runs(region) if size >= count}
@@ -284,7 +285,7 @@ def test_claims_never_overlap_and_releasing_them_all_in_any_order_restores_the_s
     assert snapshot.counts() == empty.counts()
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.integers(1, 40), st.integers(1, 12), SEEDS)
 def test_one_size_of_request_fills_an_empty_pod_without_waste(length: int, count: int, seed: int) -> None:
     """Taking ends keeps the rest in one piece, so nothing but a remainder is left over."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
@@ -34,6 +34,7 @@ from gpu_capacity.services.read_reservations import UnitFilter, list_reservation
 from gpu_capacity.topology.model import HostState, Pod
 from tests.fakes.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
 from tests.support.auditor import audit, units_held
+from tests.support.searching import examples
 from tests.support.world import GB300, ORGANIZATION, REGION, World, caller, pod, rack, request
 
 if TYPE_CHECKING:
@@ -263,6 +264,4 @@ def _pod(pod_id: str, version: int, broken: set[int]) -> Pod:
 
 
 TestReservations = Reservations.TestCase
-TestReservations.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
-)
+TestReservations.settings = examples(60, stateful_step_count=30, suppress_health_check=list(HealthCheck))

@@ -233,9 +233,8 @@ def test_a_transactional_read_answers_in_order_with_gaps(backend: Backend) -> No
     assert numbers == [{"N": "3"}, None, {"N": "1"}]
 
 
+@pytest.mark.undecided(moto="is not atomic under threads, and may win by chance")
 def test_of_rivals_in_parallel_exactly_one_wins(backend: Backend) -> None:
-    if backend.name == "moto":
-        pytest.skip("moto is not atomic under threads")
     rivals = [f"rival-{number}" for number in range(8)]
     start = threading.Barrier(len(rivals))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -18,6 +17,7 @@ from gpu_capacity.http.vm_models import vm_view
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from tests.support.searching import examples
 from tests.support.world import HOLDERS, INVENTORY, SERVERS
 from tests.vms.core.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, POD, REGION, RESERVED, Scene
 from tests.vms.core.vm_model import GPUS, Model, Promise
@@ -315,4 +315,4 @@ class Vms(RuleBasedStateMachine):
 
 
 TestVms = Vms.TestCase
-TestVms.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestVms.settings = examples(60, stateful_step_count=30)

@@ -1,0 +1,34 @@
+"""How many examples a property is tried with, and which.
+
+``make test`` tries the same examples on every machine and in every run, so that a change is what makes it
+fail. ``make search`` tries many times as many, drawn anew; what it finds becomes an ``@example``.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Final
+
+from hypothesis import HealthCheck, settings
+
+FIXED: Final = "fixed"
+SEARCH: Final = "search"
+
+_USUAL: Final = 100
+
+
+def register_profiles() -> None:
+    """Make both ways known to Hypothesis, and load the one with fixed examples."""
+    times = int(os.environ.get("SEARCH_TIMES") or 20)
+    # How fast a machine is decides nothing: examples have no deadline, and may be slow to draw.
+    alike: Any = {"database": None, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+    settings.register_profile(FIXED, max_examples=_USUAL, derandomize=True, **alike)
+    settings.register_profile(
+        SEARCH, max_examples=_USUAL * times, derandomize=False, print_blob=True, **alike
+    )
+    settings.load_profile(FIXED)
+
+
+def examples(count: int, **further: Any) -> settings:
+    """Settings of a property with ``count`` fixed examples, and a multiple of that in a search."""
+    return settings(max_examples=count * settings().max_examples // _USUAL, **further)

@@ -59,7 +59,7 @@ class Environment:
         if skew_ms:
             cloud.weather.count(Kind.SKEWED)
         clock = SkewedClock(cloud.clock, skew_ms)
-        database = Database(Wire(cloud.db, cloud.turns, cloud.weather, cloud.note))
+        database = Database(Wire(cloud.db, cloud.turns, cloud.weather, cloud.note), cloud.pause)
         self.telemetry = Silence()
         self.store = FleetStore(database, INVENTORY)
         # The region's time is its own, whatever the functions take for the time.

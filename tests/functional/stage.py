@@ -93,7 +93,7 @@ class Stage:
         monkeypatch.setattr(composition, "client", clients.__getitem__)
         monkeypatch.setattr(composition, "SystemClock", lambda: self.clock)
         monkeypatch.setattr(composition, "SystemIds", self._ids)
-        monkeypatch.setattr(composition, "JitteredPause", lambda: self.pause)
+        monkeypatch.setattr(composition, "JitteredPause", lambda _deadline: self.pause)
         self.restart()
         self._attach_log(monkeypatch)
 

@@ -187,7 +187,7 @@ class World:
     def environment(self) -> Services:
         """Fresh collaborators, as a new execution environment has them."""
         self._environments += 1
-        database = Database(self.db)
+        database = Database(self.db, self.pause)
         return Services(
             inventory=InventoryStore(database, INVENTORY, self.clock),
             reservations=ReservationStore(database, INVENTORY, HOLDERS, self.pause, self.clock),

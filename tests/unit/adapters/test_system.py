@@ -4,6 +4,7 @@ import time
 from typing import TYPE_CHECKING
 
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
+from gpu_capacity.deadline import Deadline
 
 if TYPE_CHECKING:
     import pytest
@@ -52,3 +53,19 @@ def test_a_very_late_attempt_does_not_overflow(monkeypatch: pytest.MonkeyPatch) 
     (seconds,) = _slept(monkeypatch, range(900, 901), times=1)[900]
 
     assert seconds <= 0.32
+
+
+def test_no_pause_outlasts_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    deadline = Deadline(lambda: 0.0)
+    deadline.arm(0.02)
+    for _ in range(50):
+        JitteredPause(deadline)(15)
+    assert 0.0 < max(slept) <= 0.02
+    slept.clear()
+
+    deadline.arm(0.0)
+    JitteredPause(deadline)(15)
+
+    assert slept == [0.0]

@@ -15,6 +15,7 @@ from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 from tests.fakes.dynamodb import MemoryDynamoDB, item_conflict, transaction_conflict
+from tests.support.fakes import RecordedPause
 from tests.support.world import HOLDERS, ORGANIZATION
 
 ACCOUNT = Account(ORGANIZATION, "user-1")
@@ -29,7 +30,7 @@ SENDS = 8
 
 @pytest.fixture
 def store(db: MemoryDynamoDB) -> AccountStore:
-    return AccountStore(Database(db), HOLDERS)
+    return AccountStore(Database(db, RecordedPause()), HOLDERS)
 
 
 # SSH keys.

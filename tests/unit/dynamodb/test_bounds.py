@@ -18,6 +18,7 @@ from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
 from tests.claims.test_claim_rules import record
 from tests.fakes.dynamodb import MemoryDynamoDB, transaction_conflict
+from tests.support.fakes import RecordedPause
 from tests.support.world import HOLDERS, World, create_tables, pod
 from tests.unit.holders.reservations import reservation
 
@@ -63,12 +64,15 @@ class NeverWhole:
         return {"Responses": {}, **left}
 
 
-def test_keys_of_a_batch_are_asked_for_eight_times() -> None:
+def test_keys_of_a_batch_are_asked_for_eight_times_with_growing_pauses() -> None:
     wanted = [{"pk": {"S": "p"}, "sk": {"S": "s"}}]
 
-    assert Database(NeverWhole(7)).get_many(HOLDERS, wanted) == []  # type: ignore[arg-type]
+    pause = RecordedPause()
+
+    assert Database(NeverWhole(7), pause).get_many(HOLDERS, wanted) == []  # type: ignore[arg-type]
+    assert pause.attempts == list(range(7))
     with pytest.raises(StorageUnavailable):
-        Database(NeverWhole(8)).get_many(HOLDERS, wanted)  # type: ignore[arg-type]
+        Database(NeverWhole(8), pause).get_many(HOLDERS, wanted)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("store", ["reservations", "claims"])

@@ -27,6 +27,7 @@ from tests.fakes.dynamodb import (
     unreachable,
 )
 from tests.fakes.dynamodb.errors import RefusedError, to_client_error
+from tests.support.fakes import RecordedPause
 from tests.support.world import HOLDERS
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ SINGLE: dict[str, Write] = {
 
 @pytest.fixture
 def database(db: MemoryDynamoDB) -> Database:
-    return Database(db)
+    return Database(db, RecordedPause())
 
 
 def _fails(code: str, status: int = 400) -> Interceptor:
@@ -332,13 +333,13 @@ class Unwilling:
 def test_keys_left_unread_are_asked_for_again(db: MemoryDynamoDB, database: Database) -> None:
     database.commit(_put("a"))
 
-    found = Database(Unwilling(db, 3)).get_many(HOLDERS, [_key("a")])  # type: ignore[arg-type]
+    found = Database(Unwilling(db, 3), RecordedPause()).get_many(HOLDERS, [_key("a")])  # type: ignore[arg-type]
 
     assert [item["sk"] for item in found] == ["RESERVATION#a"]
 
 
 def test_keys_left_unread_for_ever_are_not_taken_for_absent(db: MemoryDynamoDB) -> None:
-    unwilling = Database(Unwilling(db, 1000))  # type: ignore[arg-type]
+    unwilling = Database(Unwilling(db, 1000), RecordedPause())  # type: ignore[arg-type]
 
     with pytest.raises(StorageUnavailable) as caught:
         unwilling.get_many(HOLDERS, [_key("a")])

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gpu_capacity.deadline import Deadline
 
 _PAUSE_SECONDS_FIRST: Final = 0.01
 _PAUSE_SECONDS_MAX: Final = 0.32
@@ -35,9 +38,17 @@ class JitteredPause:
 
     Rivals that lost the same race come back apart from each other; sixteen pauses add up to 2.4 s on average,
     which the API's time limit leaves room for.
+
+    Args:
+        deadline: of the current invocation, which no pause outlasts; absent where nothing bounds the work.
     """
+
+    def __init__(self, deadline: Deadline | None = None) -> None:
+        self._deadline = deadline
 
     def __call__(self, attempt: int) -> None:
         """Wait."""
         bound = min(_PAUSE_SECONDS_FIRST * 2.0**attempt, _PAUSE_SECONDS_MAX)
+        if self._deadline is not None:
+            bound = min(bound, self._deadline.remaining_seconds())
         time.sleep(secrets.SystemRandom().uniform(0, bound))

@@ -127,11 +127,11 @@ class AccountStore:
         return isinstance(self._send(count), Committed)
 
     def _send(self, *actions: Action) -> Outcome:
-        """No other transaction touches these items for long: sending again at once is enough."""
-        for _ in range(_CONFLICTS_MAX):
+        for attempt in range(_CONFLICTS_MAX):
             outcome = self._database.commit(*actions)
             if not isinstance(outcome, Busy):
                 return outcome
+            self._database.pause(attempt)
         raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
 
 

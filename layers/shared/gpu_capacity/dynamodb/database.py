@@ -19,6 +19,7 @@ from gpu_capacity.adapters.aws_failures import (
     failure_of,
     failure_of_reasons,
 )
+from gpu_capacity.adapters.system import JitteredPause
 from gpu_capacity.dynamodb.client import DynamoDBClient, Item, decode
 from gpu_capacity.dynamodb.keys import can_exist
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX, Delete, Put, Update, Write, transaction_item
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.ports import Pause
 
 BATCH_GET_MAX: Final = 100
 _BATCH_ROUNDS_MAX: Final = 8
@@ -64,11 +66,13 @@ class Database:
     """The only place that calls DynamoDB.
 
     Args:
-        client: a low-level DynamoDB client with retries configured.
+        client: a low-level DynamoDB client that itself sends again what failed in passing.
+        pause: waits before keys of a batch are asked for again, and for stores that send again.
     """
 
-    def __init__(self, client: DynamoDBClient) -> None:
+    def __init__(self, client: DynamoDBClient, pause: Pause | None = None) -> None:
         self._client = client
+        self.pause: Pause = pause or JitteredPause()
 
     def get(self, table: str, key: Key, *, consistent: bool = True) -> dict[str, Any] | None:
         """One item, decoded, or ``None``."""
@@ -83,12 +87,14 @@ class Database:
         keys = [key for key in keys if _can_exist(key)]
         for start in range(0, len(keys), BATCH_GET_MAX):
             wanted: Any = {table: {"Keys": keys[start : start + BATCH_GET_MAX], "ConsistentRead": True}}
-            for _ in range(_BATCH_ROUNDS_MAX):
+            for attempt in range(_BATCH_ROUNDS_MAX):
                 answer = self._send("batch_get_item", RequestItems=wanted)
                 found.extend(decode(item) for item in answer["Responses"].get(table, []))
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
                     break
+                # What is left was throttled: asked for at once it would be left again.
+                self.pause(attempt)
             else:
                 raise StorageUnavailable("the database left keys of a batch unread", outcome_unknown=False)
         return found
@@ -192,7 +198,7 @@ class Database:
         except AWS_ERRORS as error:
             match failure_of(error):
                 case Failure.NOT_DONE:
-                    raise StorageUnavailable(f"{operation}: refused", outcome_unknown=False) from error
+                    raise StorageUnavailable(f"{operation}: throttled", outcome_unknown=False) from error
                 case Failure.UNKNOWN:
                     raise StorageUnavailable(f"{operation}: no answer", outcome_unknown=True) from error
             raise
@@ -222,7 +228,7 @@ def _cancelled(error: ClientError, actions: Sequence[Action]) -> Outcome:
         case Failure.CONFLICT:
             return Busy()
         case Failure.NOT_DONE:
-            raise StorageUnavailable("transaction refused", outcome_unknown=False) from error
+            raise StorageUnavailable("transaction throttled", outcome_unknown=False) from error
     raise error
 
 

@@ -92,9 +92,14 @@ class VmStore:
             try:
                 outcome = self._database.commit(*actions)
             except StorageUnavailable as error:
-                if not error.outcome_unknown:
+                if error.outcome_unknown:
+                    unseen = error
+                elif unseen is None:
                     raise
-                unseen = error
+                elif is_written():
+                    return HolderOutcome(stands=True, refused={})
+                else:
+                    raise unseen from error
             else:
                 if isinstance(outcome, Committed):
                     return HolderOutcome(stands=True, refused={})

@@ -14,6 +14,7 @@ import boto3
 from botocore.config import Config
 
 from gpu_capacity.adapters.lambda_events import LambdaEvents
+from gpu_capacity.adapters.patient_client import CONNECT_SECONDS, READ_SECONDS, PatientClient
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
 from gpu_capacity.deadline import Deadline
@@ -38,11 +39,11 @@ if TYPE_CHECKING:
     from gpu_capacity.services.audit import AuditReport
     from gpu_capacity.services.sync_inventory import SyncReport
 
-# A read or a write answers in tens of milliseconds; what takes seconds is sent again rather than waited for.
+# One attempt: the next one is decided on by ``PatientClient``, which knows how much time is left.
 _CLIENT_CONFIG = {
-    "retries": {"mode": "standard", "total_max_attempts": 4},
-    "connect_timeout": 2,
-    "read_timeout": 5,
+    "retries": {"mode": "standard", "total_max_attempts": 1},
+    "connect_timeout": CONNECT_SECONDS,
+    "read_timeout": READ_SECONDS,
 }
 
 
@@ -73,8 +74,8 @@ def services() -> Services:
     """
     env = environment()
     tables = TableNames.read(env)
-    database = Database(client("dynamodb"))
-    clock, pause = SystemClock(), JitteredPause()
+    clock, pause = SystemClock(), JitteredPause(deadline())
+    database = Database(client("dynamodb"), pause)
     simulated = _simulated(env)
     return Services(
         inventory=InventoryStore(database, tables.inventory, clock),
@@ -145,13 +146,13 @@ def synchronize() -> SyncReport:
         sync_inventory,
     )
 
-    env = environment()
+    env, pause = environment(), JitteredPause(deadline())
     report = sync_inventory(
         FleetSync(
             feed=feed_at(env.text("FLEET_SOURCE"), lambda: client("s3")),
-            store=FleetStore(Database(client("dynamodb")), TableNames.read(env).inventory),
+            store=FleetStore(Database(client("dynamodb"), pause), TableNames.read(env).inventory),
             telemetry=observability(),
-            pause=JitteredPause(),
+            pause=pause,
             limits=SyncLimits(max_drop_share=env.share("FLEET_MAX_DROP_SHARE", 0.2)),
         )
     )
@@ -170,19 +171,23 @@ def audit() -> AuditReport:
     )
     from gpu_capacity.services.audit import Audit, audit_holders  # noqa: PLC0415 - see above
 
-    names, pause = TableNames.read(environment()), JitteredPause()
+    names, pause = TableNames.read(environment()), JitteredPause(deadline())
     tables = Tables(names.inventory, names.holders, names.servers)
-    store = AuditStore(AuditDatabase(client("dynamodb")), tables, pause)
+    store = AuditStore(AuditDatabase(client("dynamodb"), pause), tables, pause)
     return audit_holders(Audit(store, observability(), SystemClock(), pause))
 
 
 @cache
 def client(service: str) -> Any:
     """A low-level client. An empty endpoint counts as none: the template declares the variable always."""
-    return boto3.client(
-        service,  # type: ignore[call-overload]
-        endpoint_url=environment().optional("AWS_ENDPOINT_URL"),
-        config=Config(**_CLIENT_CONFIG),  # type: ignore[arg-type]
+    return PatientClient(
+        boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=environment().optional("AWS_ENDPOINT_URL"),
+            config=Config(**_CLIENT_CONFIG),  # type: ignore[arg-type]
+        ),
+        deadline(),
+        JitteredPause(deadline()),
     )
 
 

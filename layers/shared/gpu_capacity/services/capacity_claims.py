@@ -179,7 +179,7 @@ def update_capacity_claim(
             count_in(services.claims, claim.organization_id, claim.id)
             continue
         more = after.instance_count - claim.instance_count
-        if quota is not None and more > 0:
+        if more > 0:
             _check_quota(quota, more)
         if services.claims.change(claim, after, (), quota).stands:
             _audit(services, caller, "update_capacity_claim", after)
@@ -228,18 +228,19 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
     others of the organization ended it before it could be acknowledged.
     """
     quota = services.claims.quota(claim.organization_id)
-    unseen = False
+    unseen: StorageUnavailable | None = None
     for attempt in range(ATTEMPTS_MAX):
-        if quota is not None:
-            _check_quota(quota, claim.instance_count)
+        _check_quota(quota, claim.instance_count)
         try:
             outcome = services.claims.create(replace(claim, counted=quota is not None), quota)
         except StorageUnavailable as error:
-            if not error.outcome_unknown or attempt == ATTEMPTS_MAX - 1:
+            unseen = error if error.outcome_unknown else unseen
+            if unseen is None:
                 raise
-            # Sent again with the same id: had it been committed, it now meets its own record.
-            unseen = True
+            # One of the tries may stand: looked for while there is time, before the same is sent again.
             services.pause(attempt)
+            if (found := services.claims.find(claim.organization_id, claim.id)) is not None:
+                return _of_unseen(found, claim)
             continue
         if outcome.stands:
             if quota is None:
@@ -247,13 +248,18 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
             return None
         if RECORD in outcome.refused:
             if (found := services.claims.find(claim.organization_id, claim.id)) is not None:
-                return None if unseen and found == Tombstone(claim.fingerprint) else found
+                return _of_unseen(found, claim) if unseen else found
             # Whoever was there is gone without a trace since.
             continue
         if NAME in outcome.refused:
             raise AlreadyExists("CapacityClaim", claim.name, "a capacity claim of this name exists")
         quota = _moved_quota(outcome)
-    raise RaceLost("the quota changed every time")
+    raise unseen or RaceLost("the quota changed every time")
+
+
+def _of_unseen(found: CapacityClaim | Tombstone, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
+    """What stands under the id of a claim of which a try went unseen."""
+    return None if found == Tombstone(claim.fingerprint) else found
 
 
 def _count_late(services: Services, claim: CapacityClaim) -> None:
@@ -313,8 +319,8 @@ def _check_zones(
             raise InvalidRequest("resources.instanceId", f"resources.zones[{index}] does not have this type")
 
 
-def _check_quota(quota: Quota, more: int) -> None:
-    if not quota.allows(more):
+def _check_quota(quota: Quota | None, more: int) -> None:
+    if quota is not None and not quota.allows(more):
         raise QuotaExceeded("instances", requested=more, limit=quota.limit, used=quota.used)
 
 

@@ -203,9 +203,7 @@ def _accept(
             failure = error
             services.pause(attempt)
             unseen = (planned, pod) if error.outcome_unknown else unseen
-            if error.outcome_unknown and (
-                found := services.reservations.find(draft.organization_id, draft.id)
-            ):
+            if unseen is not None and (found := services.reservations.find(draft.organization_id, draft.id)):
                 return _already(found, unseen)
             continue
         match outcome:

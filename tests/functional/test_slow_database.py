@@ -1,0 +1,125 @@
+"""A slow database ends in the API's own answer, within the function's time, and never in the gateway's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from gpu_capacity.adapters.patient_client import ATTEMPT_SECONDS, PatientClient
+from gpu_capacity.deadline import Deadline
+from gpu_capacity.runtime import composition
+from tests.functional import arrangements
+from tests.support.fakes import RecordedPause
+from tests.vms.edge.stage import PERMISSIONS, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FUNCTION_SECONDS: Final = 20
+CREATES: Final = {
+    "create_reservation": "accepted",
+    "create_capacity_claim": "accepted",
+    "create_vm": "on_demand",
+}
+READS: Final = {"list_reservations": "all", "list_capacity_claims": "all", "list_vms": "all"}
+
+
+class SlowDatabase:
+    """Serves every call, but the answers of so many calls of an operation only come when nobody waits."""
+
+    def __init__(self, db: Any) -> None:
+        self.now = 0.0
+        self.lost: dict[str, int] = {}
+        self._db = db
+
+    def lose(self, answers: int, *operations: str) -> None:
+        """The answers of the next calls of these operations (of all, if none is named) come too late."""
+        self.lost = dict.fromkeys(operations or ("*",), answers)
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            name = operation if operation in self.lost else "*"
+            # The service may do it whether or not anybody waits for its answer.
+            answer = getattr(self._db, operation)(**request)
+            if self.lost.get(name, 0) > 0:
+                self.lost[name] -= 1
+                self.now += ATTEMPT_SECONDS
+                raise ReadTimeoutError(endpoint_url="https://dynamodb.invalid/")
+            return answer
+
+        return call
+
+
+@pytest.fixture
+def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """All three APIs for one customer, with an SSH key for VMs."""
+    rights = [*PERMISSIONS["member"], "capacityclaims:read", "capacityclaims:write"]
+    monkeypatch.setitem(PERMISSIONS, "member", rights)
+    new = Stage(monkeypatch).with_ssh_key()
+    arrangements.publish(new, 2, (*arrangements.SMALL_REGIONS, "eu-ams-1"))
+    new.run_event("sync_inventory", "scheduled")
+    yield new
+    # What was built on the replaced clients must not outlive them.
+    new.restart()
+
+
+@pytest.fixture
+def slow(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SlowDatabase:
+    """The database of the stage behind the client of production, on a clock that only it moves."""
+    database, others = SlowDatabase(stage.db), composition.client
+    deadline = Deadline(lambda: database.now)
+    monkeypatch.setattr(composition, "deadline", lambda: deadline)
+
+    def client(service: str) -> Any:
+        raw = database if service == "dynamodb" else others(service)
+        return PatientClient(raw, deadline, RecordedPause())
+
+    monkeypatch.setattr(composition, "client", client)
+    stage.restart()
+    return database
+
+
+@pytest.mark.parametrize("function", [*CREATES, *READS])
+def test_a_database_that_never_answers_is_told_of_in_time(
+    stage: Stage, slow: SlowDatabase, function: str
+) -> None:
+    slow.lose(1_000)
+
+    answer = stage.request_event(function, {**CREATES, **READS}[function])
+
+    assert answer.status == 500
+    assert answer.headers["retry-after"] == "1"
+    assert slow.now < FUNCTION_SECONDS
+
+
+@pytest.mark.parametrize("function", CREATES)
+def test_a_database_that_never_answers_a_write_is_told_of_in_time(
+    stage: Stage, slow: SlowDatabase, function: str
+) -> None:
+    before = len(stage.db.table("holders"))
+    slow.lose(1_000, "transact_write_items")
+
+    answer = stage.request_event(function, CREATES[function])
+
+    # The write stands, and the look at its record tells: so it is answered as what it is.
+    assert answer.status in (200, 201, 202)
+    assert slow.now < FUNCTION_SECONDS
+    assert len(stage.db.table("holders")) > before
+
+
+@pytest.mark.parametrize("function", CREATES)
+def test_a_write_whose_answers_were_lost_is_found_and_not_made_again(
+    stage: Stage, slow: SlowDatabase, function: str
+) -> None:
+    twin = stage.db.copy()
+    slow.lose(1, "transact_write_items")
+
+    answer = stage.request_event(function, CREATES[function])
+
+    assert answer.status in (200, 201, 202)
+    made = {(i["pk"]["S"], i["sk"]["S"]) for i in stage.db.table("holders").items()}
+    known = {(i["pk"]["S"], i["sk"]["S"]) for i in twin.table("holders").items()}
+    kinds = [sk.partition("#")[0] for _, sk in made - known]
+    assert sum(kind in ("RESERVATION", "CLAIM", "VM") for kind in kinds) == 1

@@ -1,0 +1,35 @@
+"""Time limits nest: a call ends before its function, an API's function before the gateway gives up."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import pytest
+
+from gpu_capacity.adapters.patient_client import ATTEMPT_SECONDS, LOOK_SECONDS
+from gpu_capacity.runtime.functions import ANSWER_SECONDS
+from tests.template.loading import resources, template
+
+GATEWAY_SECONDS_MAX: Final = 29
+"""What API Gateway waits for an integration, unless a quota is raised."""
+
+FUNCTIONS: Final = resources("AWS::Serverless::Function")
+
+
+def _timeout(function: dict[str, Any]) -> int:
+    found: int = function.get("Timeout", template()["Globals"]["Function"]["Timeout"])
+    return found
+
+
+def _is_of_an_api(function: dict[str, Any]) -> bool:
+    return any(event["Type"] == "Api" for event in function.get("Events", {}).values())
+
+
+@pytest.mark.parametrize("name", sorted(n for n, function in FUNCTIONS.items() if _is_of_an_api(function)))
+def test_an_api_function_answers_before_the_gateway_does(name: str) -> None:
+    assert _timeout(FUNCTIONS[name]) < GATEWAY_SECONDS_MAX
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_a_function_has_time_for_a_slow_read_a_slow_write_the_look_at_it_and_its_answer(name: str) -> None:
+    assert _timeout(FUNCTIONS[name]) >= ATTEMPT_SECONDS + ATTEMPT_SECONDS + LOOK_SECONDS + ANSWER_SECONDS

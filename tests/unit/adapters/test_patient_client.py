@@ -1,0 +1,164 @@
+"""What failed in passing is sent again; nothing is sent that could not end within the invocation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from gpu_capacity.adapters.aws_failures import NoTimeLeft
+from gpu_capacity.adapters.patient_client import (
+    ATTEMPT_SECONDS,
+    ATTEMPTS_MAX,
+    LOOK_SECONDS,
+    PatientClient,
+)
+from gpu_capacity.deadline import Deadline
+from tests.fakes.dynamodb.errors import RefusedError, to_client_error
+from tests.support.fakes import RecordedPause
+
+WRITE, READ = "update_item", "get_item"
+NEEDED = {WRITE: ATTEMPT_SECONDS + LOOK_SECONDS, READ: ATTEMPT_SECONDS}
+
+
+class Service:
+    """Answers what it is told to, one answer a call, each of which takes so many seconds."""
+
+    def __init__(self, *answers: Any, seconds: float = 0.0) -> None:
+        self.now = 0.0
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+        self._answers = list(answers)
+        self._seconds = seconds
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            self.calls.append((operation, request))
+            self.now += self._seconds
+            answer = self._answers.pop(0)
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        return call
+
+
+def _refused(code: str, status: int = 400) -> ClientError:
+    return to_client_error(WRITE, RefusedError(code, "any text", status=status))
+
+
+def _silence() -> ReadTimeoutError:
+    return ReadTimeoutError(endpoint_url="https://service.invalid/")
+
+
+def _patient(service: Service, seconds: float = 1000.0) -> tuple[PatientClient, RecordedPause]:
+    deadline, pause = Deadline(lambda: service.now), RecordedPause()
+    deadline.arm(seconds)
+    return PatientClient(service, deadline, pause), pause
+
+
+def test_an_answer_is_passed_on() -> None:
+    service = Service({"Item": 1})
+    client, pause = _patient(service)
+
+    assert client.get_item(TableName="t") == {"Item": 1}
+    assert service.calls == [("get_item", {"TableName": "t"})]
+    assert pause.attempts == []
+
+
+@pytest.mark.parametrize(
+    "failure", [_refused("ThrottlingException"), _refused("InternalServerError", 500), _silence()], ids=repr
+)
+def test_what_failed_in_passing_is_sent_again_after_growing_pauses(failure: Exception) -> None:
+    service = Service(*[failure] * (ATTEMPTS_MAX - 1), "done")
+    client, pause = _patient(service)
+
+    assert client.update_item() == "done"
+    assert pause.attempts == list(range(ATTEMPTS_MAX - 1))
+
+
+@pytest.mark.parametrize(
+    "code", ["ConditionalCheckFailedException", "ValidationException", "TransactionConflictException"]
+)
+def test_a_decision_of_the_service_is_not_asked_for_again(code: str) -> None:
+    service = Service(_refused(code))
+    client, pause = _patient(service)
+
+    with pytest.raises(ClientError, match=code):
+        client.update_item()
+    assert pause.attempts == []
+
+
+def test_after_so_many_attempts_the_failure_is_told() -> None:
+    service = Service(*[_refused("ThrottlingException")] * (ATTEMPTS_MAX + 1))
+    client, pause = _patient(service)
+
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        client.update_item()
+    assert len(service.calls) == ATTEMPTS_MAX
+    assert len(pause.attempts) == ATTEMPTS_MAX - 1
+
+
+def test_an_attempt_that_may_have_been_done_is_told_of_whatever_comes_later() -> None:
+    throttles = [_refused("ThrottlingException")] * ATTEMPTS_MAX
+    client, _ = _patient(Service(throttles[0], _silence(), *throttles))
+
+    with pytest.raises(ReadTimeoutError):
+        client.update_item()
+
+
+@pytest.mark.parametrize("operation", [WRITE, READ])
+def test_nothing_is_sent_that_could_not_end_in_time(operation: str) -> None:
+    service = Service("done")
+    client, _ = _patient(service, NEEDED[operation] - 0.01)
+
+    with pytest.raises(NoTimeLeft, match=operation):
+        getattr(client, operation)()
+    assert service.calls == []
+
+
+@pytest.mark.parametrize("operation", [WRITE, READ])
+def test_what_just_fits_is_sent(operation: str) -> None:
+    client, _ = _patient(Service("done"), NEEDED[operation])
+
+    assert getattr(client, operation)() == "done"
+
+
+@pytest.mark.parametrize("operation", [WRITE, READ])
+def test_no_attempt_is_added_that_does_not_fit(operation: str) -> None:
+    service = Service(_silence(), "done", seconds=ATTEMPT_SECONDS)
+    client, _ = _patient(service, NEEDED[operation] + ATTEMPT_SECONDS - 0.01)
+
+    with pytest.raises(ReadTimeoutError):
+        getattr(client, operation)()
+    assert len(service.calls) == 1
+
+
+def test_a_write_leaves_the_time_to_look_whether_it_stands() -> None:
+    service = Service(_silence(), {"Item": 1}, seconds=ATTEMPT_SECONDS)
+    client, _ = _patient(service, NEEDED[WRITE])
+    with pytest.raises(ReadTimeoutError):
+        client.update_item()
+
+    assert client.get_item() == {"Item": 1}
+
+
+def test_all_attempts_of_a_transaction_carry_one_token_and_the_next_transaction_another() -> None:
+    service = Service(_silence(), "done", "done")
+    client, _ = _patient(service)
+
+    client.transact_write_items(TransactItems=[])
+    client.transact_write_items(TransactItems=[])
+
+    first, again, other = (request["ClientRequestToken"] for _, request in service.calls)
+    assert first == again
+    assert other != first
+
+
+def test_no_other_call_carries_a_token() -> None:
+    service = Service("done")
+    client, _ = _patient(service)
+
+    client.put_item(TableName="t")
+
+    assert service.calls == [("put_item", {"TableName": "t"})]

@@ -14,7 +14,8 @@ eu-ams-1     4, 2 and 2 PCIe machines    4, 2 and 2         nothing             
 ===========  ==========================  =================  =====================  =====================
 
 The machines of eu-ams-1 have 8 GPUs each and are rented in slices as well, under their names: vm01 to vm04
-(5090), vm05 and vm06 (4090), vm07 and vm08 (6000pro).
+(5090), vm05 and vm06 (4090), vm07 and vm08 (6000pro). Three smaller ones are rented in slices alone: vm09
+(4090) has 4 GPUs, vm10 and vm11 (5090) have 2 and 1.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class SampleReservation(NamedTuple):
 
 
 class _NodeKind(NamedTuple):
-    """Machines that are rented in slices; the memory of one GPU in GiB."""
+    """Machines that are rented in slices; the memory of one GPU in GiB. Those of 8 are sold whole too."""
 
     gpu_type: str
     model: str
@@ -55,13 +56,23 @@ class _NodeKind(NamedTuple):
     cpu_model: str
     pcie_gen: str
     nodes: range
+    gpus: int = 8
+
+    @property
+    def flavor_id(self) -> str:
+        return f"v.{self.gpus}.{self.gpu_type}.pcie"
 
 
 _NODE_KINDS: Final = (
     _NodeKind("5090", "RTX 5090", 32, 192, 1536, "AMD EPYC 9654", "5.0", range(1, 5)),
     _NodeKind("4090", "RTX 4090", 24, 128, 1024, "AMD EPYC 7763", "4.0", range(5, 7)),
     _NodeKind("6000pro", "RTX PRO 6000", 96, 192, 1536, "AMD EPYC 9655", "5.0", range(7, 9)),
+    _NodeKind("4090", "RTX 4090", 24, 64, 512, "AMD EPYC 7763", "4.0", range(9, 10), gpus=4),
+    _NodeKind("5090", "RTX 5090", 32, 48, 384, "AMD EPYC 9654", "5.0", range(10, 11), gpus=2),
+    _NodeKind("5090", "RTX 5090", 32, 24, 192, "AMD EPYC 9654", "5.0", range(11, 12), gpus=1),
 )
+_SOLD_WHOLE: Final = 8
+
 
 SAMPLE_RESERVATIONS: Final = (
     SampleReservation(SAMPLE_ORGANIZATION, SAMPLE_PROJECT, "uk-lon-1", "GB300", "NVL72", 4),
@@ -105,12 +116,12 @@ def _gb300(flavor_id: str) -> dict[str, Any]:
 
 def _node_flavor(kind: _NodeKind) -> dict[str, Any]:
     return {
-        "id": f"v.8.{kind.gpu_type}.pcie",
+        "id": kind.flavor_id,
         "cpus": kind.cpus,
         "memoryGib": kind.memory_gib,
         "diskGb": 15360,
-        "instanceType": f"{kind.gpu_type}-8x",
-        "gpu": _gpu(kind.model, count=8, memory_gib=kind.gpu_memory_gib),
+        "instanceType": f"{kind.gpu_type}-{kind.gpus}x",
+        "gpu": _gpu(kind.model, count=kind.gpus, memory_gib=kind.gpu_memory_gib),
         "vm": {
             "gpuType": kind.gpu_type,
             "gpuRamMb": kind.gpu_memory_gib * 1024,
@@ -158,21 +169,23 @@ def _texas() -> dict[str, Any]:
 def _amsterdam() -> dict[str, Any]:
     """Machines without NVLink between them: each is a domain of its own, sold whole or in slices."""
     offerings = [
-        _offering(kind.gpu_type, "NODE", f"v.8.{kind.gpu_type}.pcie", _node_class(kind), hosts_per_unit=1)
+        _offering(kind.gpu_type, "NODE", kind.flavor_id, _node_class(kind), hosts_per_unit=1)
         for kind in _NODE_KINDS
+        if kind.gpus == _SOLD_WHOLE
     ]
     return _region("eu-ams-1", offerings, [_node_pod(kind) for kind in _NODE_KINDS])
 
 
 def _node_pod(kind: _NodeKind) -> dict[str, Any]:
-    pod_id = f"eu-ams-1-{kind.gpu_type}-pod1"
+    size = "" if kind.gpus == _SOLD_WHOLE else f"-{kind.gpus}x"
+    pod_id = f"eu-ams-1-{kind.gpu_type}{size}-pod1"
     domains = []
     for position, number in enumerate(kind.nodes):
         name = f"vm{number:02}"
         domain = _domain(position, f"eu-ams-1-{name}", [f"eu-ams-1-{name}-host"], _node_class(kind))
         domain["hosts"][0]["name"] = name
         domains.append(domain)
-    return {"id": pod_id, "flavorId": f"v.8.{kind.gpu_type}.pcie", "domains": domains}
+    return {"id": pod_id, "flavorId": kind.flavor_id, "domains": domains}
 
 
 def _node_class(kind: _NodeKind) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from benchmarks.chance import stream
-from gpu_capacity.placement.slices import GPUS_PER_NODE, SLICE_SIZES
+from gpu_capacity.placement.slices import GPUS_PER_NODE_MAX, SLICE_SIZES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ class Task:
 def read_nodes(path: Path) -> int:
     """How many nodes of the list have eight GPUs."""
     with path.open(newline="") as file:
-        return sum(int(row["gpu"]) == GPUS_PER_NODE for row in csv.DictReader(file))
+        return sum(int(row["gpu"]) == GPUS_PER_NODE_MAX for row in csv.DictReader(file))
 
 
 def read_tasks(path: Path) -> list[Task]:
@@ -39,7 +39,7 @@ def read_tasks(path: Path) -> list[Task]:
     with path.open(newline="") as file:
         for row in csv.DictReader(file):
             wanted = int(row["num_gpu"])
-            if not 0 < wanted <= GPUS_PER_NODE or not row["scheduled_time"] or not row["deletion_time"]:
+            if not 0 < wanted <= GPUS_PER_NODE_MAX or not row["scheduled_time"] or not row["deletion_time"]:
                 continue
             holding = float(row["deletion_time"]) - float(row["scheduled_time"])
             if holding > 0:

@@ -57,7 +57,7 @@ def numbers(claim: dict[str, Any]) -> tuple[str, int, int]:
 
 def test_parameters_tell_what_every_zone_has(client: InfrastructureClient, stack: Stack, token: str) -> None:
     assert client.parameters() == {
-        "eu-ams-1": ["4090-8x", "5090-8x", "6000pro-8x"],
+        "eu-ams-1": ["4090-4x", "4090-8x", "5090-1x", "5090-2x", "5090-8x", "6000pro-8x"],
         LONDON: ["gb300-4x"],
         CHICAGO: ["gb300-4x"],
         TEXAS: ["gb300-4x", "h200-8x"],

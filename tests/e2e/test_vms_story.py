@@ -77,7 +77,7 @@ def test_anybody_sees_what_nodes_could_give_and_what_it_costs(stack: Stack) -> N
     prices = stack.call("GET", "/pricing").json["gpus"]
     assert set(prices) == {"4090", "5090", "6000pro"}
     offers = stack.call("GET", "/search").json
-    assert {offer["node"] for offer in offers} == {f"vm{number:02}" for number in range(1, 9)}
+    assert {offer["node"] for offer in offers} == {f"vm{number:02}" for number in range(1, 12)}
     for offer in offers:
         assert offer["location"] == AMSTERDAM
         assert offer["gpu_price_hourly"] == prices[offer["gpu_type"]]

@@ -90,9 +90,11 @@ def test_is_accepted_by_the_sync(world: World) -> None:
 
     assert report.refused is None
     assert [(r.region_id, r.pods_changed) for r in report.regions] == [
-        ("eu-ams-1", 3),
+        ("eu-ams-1", 6),
         ("uk-lon-1", 2),
         ("us-chi-1", 1),
         ("us-tex-1", 48),
     ]
-    assert sum(r.counts.added for r in report.regions) == 12 * 18 - 1 + 8 * 18 - 1 + 16 * 8 * 18 + 32 * 32 + 8
+    assert (
+        sum(r.counts.added for r in report.regions) == 12 * 18 - 1 + 8 * 18 - 1 + 16 * 8 * 18 + 32 * 32 + 11
+    )

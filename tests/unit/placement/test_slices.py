@@ -70,6 +70,15 @@ def test_largest_is_what_trying_every_block_finds() -> None:
     ]
 
 
+@pytest.mark.parametrize("node", SLICE_SIZES)
+@pytest.mark.parametrize("size", SLICE_SIZES)
+def test_a_slice_of_a_smaller_node_lies_within_it(node: int, size: int) -> None:
+    for free in range(1 << node):
+        start = choose_slice(free, size)
+        assert start is None or start + size <= node
+    assert (choose_slice((1 << node) - 1, size) is not None) == (size <= node)
+
+
 def test_one_gpu_goes_beside_a_taken_one_before_it_breaks_a_pair() -> None:
     assert choose_slice(0b1111_0010, 1) == 1
 

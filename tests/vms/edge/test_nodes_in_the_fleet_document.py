@@ -36,7 +36,7 @@ def test_the_sample_nodes_have_the_published_names_and_types() -> None:
         for domain in pod.domains
         for host in domain.hosts
     }
-    assert sorted(nodes) == [f"vm{number:02}" for number in range(1, 9)]
+    assert sorted(nodes) == [f"vm{number:02}" for number in range(1, 12)]
     assert set(nodes.values()) == {"5090", "4090", "6000pro"}
 
 
@@ -76,8 +76,8 @@ def _one_name_twice_by_id(document: dict[str, Any]) -> None:
     host["id"] = "vm01"
 
 
-def _four_gpus(document: dict[str, Any]) -> None:
-    document["flavors"][VM_FLAVOR]["gpu"]["physicalCount"] = 4
+def _three_gpus(document: dict[str, Any]) -> None:
+    document["flavors"][VM_FLAVOR]["gpu"]["physicalCount"] = 3
 
 
 def _no_gpu_type(document: dict[str, Any]) -> None:
@@ -91,7 +91,7 @@ def _no_gpu_type(document: dict[str, Any]) -> None:
         (_another_slot, "alone in its domain"),
         (_one_name_twice, "another host that is rented in slices has it"),
         (_one_name_twice_by_id, "another host that is rented in slices has it"),
-        (_four_gpus, r"flavors\[\d\].vm: hosts that are rented in slices have 8 GPUs"),
+        (_three_gpus, r"flavors\[\d\].vm: hosts that are rented in slices have 1, 2, 4 or 8 GPUs"),
         (_no_gpu_type, r"flavors\[\d\].vm.gpuType: Field required"),
     ],
 )

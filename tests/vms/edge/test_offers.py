@@ -23,10 +23,13 @@ def free(stage: Stage, node: str) -> dict[int, int]:
     return {offer["gpu_count"]: offer["available"] for offer in search(stage) if offer["node"] == node}
 
 
-def test_every_node_offers_every_size(stage: Stage) -> None:
+def test_every_node_offers_every_size_that_it_can_have(stage: Stage) -> None:
     offers = search(stage)
-    assert len({offer["node"] for offer in offers}) == 8
+    assert len({offer["node"] for offer in offers}) == 11
     assert free(stage, "vm01") == {1: 8, 2: 4, 4: 2, 8: 1}
+    assert free(stage, "vm09") == {1: 4, 2: 2, 4: 1}
+    assert free(stage, "vm10") == {1: 2, 2: 1}
+    assert free(stage, "vm11") == {1: 1}
     assert {offer["location"] for offer in offers} == {"eu-ams-1"}
 
 
@@ -40,6 +43,26 @@ def test_a_vm_takes_its_slice_off_the_offers(stage: Stage) -> None:
     stage.with_vm()
     assert free(stage, "vm01") == {1: 6, 2: 3, 4: 1, 8: 0}
     assert free(stage, "vm02") == {1: 8, 2: 4, 4: 2, 8: 1}
+
+
+def test_a_smaller_node_is_rented_whole_and_in_slices(stage: Stage) -> None:
+    stage.with_ssh_key()
+    rented = [
+        stage.send("create_vm", "minimal", node="vm09", gpu_type="4090", gpu_count=n) for n in (2, 1, 1)
+    ]
+    rented.append(stage.send("create_vm", "minimal", node="vm10", gpu_type="5090", gpu_count=2))
+
+    assert [answer.status for answer in rented] == [201] * 4
+    assert [(answer.json["ram_gb"], answer.json["cpu_cores"]) for answer in rented] == [
+        (256, 32),
+        (128, 16),
+        (128, 16),
+        (384, 48),
+    ]
+    assert free(stage, "vm09") == {1: 0, 2: 0, 4: 0}
+    assert free(stage, "vm10") == {1: 0, 2: 0}
+    too_many = stage.send("create_vm", "minimal", node="vm11", gpu_type="5090", gpu_count=2)
+    assert (too_many.status, too_many.json["detail"]) == (400, "the node has only 1 GPU")
 
 
 def test_a_reserved_node_has_no_slice_to_offer(stage: Stage) -> None:

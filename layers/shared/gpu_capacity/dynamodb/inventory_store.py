@@ -18,7 +18,7 @@ from gpu_capacity.dynamodb.inventory_items import (
     decode_shape,
 )
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.placement.slices import GPUS_PER_NODE
+from gpu_capacity.placement.slices import SLICE_SIZES
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
 
 if TYPE_CHECKING:
@@ -181,12 +181,12 @@ class InventoryStore:
     def nodes(self) -> dict[str, NodePlace]:
         """Every VM node as it is now, by name, in region, pod and position order.
 
-        A VM node is a host of a flavor that is rented as VMs, alone in its domain, with as many GPUs as
-        slices are made of at most. Should a name stand twice, the first keeps it.
+        A VM node is a host of a flavor that is rented as VMs, alone in its domain, with 1, 2, 4 or 8 GPUs.
+        Should a name stand twice, the first keeps it.
         """
         found: dict[str, NodePlace] = {}
         for region in self.regions():
-            flavors = {f.id: f for f in region.vm_flavors if f.gpu.physical_count <= GPUS_PER_NODE}
+            flavors = {f.id: f for f in region.vm_flavors if f.gpu.physical_count in SLICE_SIZES}
             if not flavors:
                 continue
             items = self._database.query(self._table, keys.hosts_partition(region.id), keys.POD_PREFIX)

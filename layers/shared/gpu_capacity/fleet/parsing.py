@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, FleetDocument
 from gpu_capacity.fleet.model import Fleet, ReportedRegion
+from gpu_capacity.placement.slices import SLICE_SIZES
 from gpu_capacity.topology.model import (
     Domain,
     Flavor,
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
 
     from gpu_capacity.fleet.document import DomainPart, FlavorPart, PodPart, RegionPart
-
-VM_NODE_GPUS: Final = 8
-"""Slices of 1, 2, 4 and 8 GPUs are rented of a host: every rule about them counts on eight."""
 
 _PROBLEMS_SHOWN_MAX: Final = 5
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,40}")
@@ -79,8 +77,8 @@ def _disagreements(document: FleetDocument) -> Iterator[str]:
     yield from _repeated("flavors", "id", (f.id for f in document.flavors))
     yield from _repeated("regions", "id", (r.id for r in document.regions))
     for index, flavor in enumerate(document.flavors):
-        if flavor.vm is not None and flavor.gpu.physical_count != VM_NODE_GPUS:
-            yield f"flavors[{index}].vm: hosts that are rented in slices have {VM_NODE_GPUS} GPUs"
+        if flavor.vm is not None and flavor.gpu.physical_count not in SLICE_SIZES:
+            yield f"flavors[{index}].vm: hosts that are rented in slices have 1, 2, 4 or 8 GPUs"
     flavors = {f.id for f in document.flavors}
     hosts_seen: set[str] = set()
     for index, region in enumerate(document.regions):

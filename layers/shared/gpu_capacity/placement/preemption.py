@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpu_capacity.placement.slices import GPUS_PER_NODE, census, slice_mask
+from gpu_capacity.placement.slices import GPUS_PER_NODE_MAX, census, slice_mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +46,7 @@ def choose_victims(free: int, size: int, candidates: Sequence[Candidate]) -> Pre
     """
     options = [
         Preemption(mask, victims)
-        for start in range(0, GPUS_PER_NODE, size)
+        for start in range(0, GPUS_PER_NODE_MAX, size)
         if _covers(mask := slice_mask(start, size), free, victims := _standing_in(mask, candidates))
     ]
     if not options:

@@ -1,8 +1,9 @@
 """Which GPUs of a node a slice gets.
 
-The GPUs of an 8-GPU node are joined pairwise, in fours and all together, so a slice of 1, 2, 4 or 8 GPUs
-stands at a multiple of its size: the slices form a binary tree, and two of them either nest or are disjoint.
-A set of free GPUs is a mask, bit ``i`` for GPU ``i``.
+A node has 1, 2, 4 or 8 GPUs. They are joined pairwise, in fours and all together, so a slice of 1, 2, 4 or 8
+GPUs stands at a multiple of its size: the slices form a binary tree, and two of them either nest or are
+disjoint. A set of free GPUs is a mask, bit ``i`` for GPU ``i``; bits that a smaller node does not have are
+never set, so no slice beyond its size is ever free.
 
 The rule: of the free slices of the wanted size take the one that keeps the largest slice free; among equals
 the one that keeps the most of the largest, then of the next smaller size; then the lowest. That is a buddy
@@ -14,10 +15,11 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, TypeAlias
 
-GPUS_PER_NODE: Final = 8
 SLICE_SIZES: Final = (1, 2, 4, 8)
+"""Of slices, and of the nodes that they are parts of."""
+GPUS_PER_NODE_MAX: Final = max(SLICE_SIZES)
 
-_WHOLE: Final = (1 << GPUS_PER_NODE) - 1
+_WHOLE: Final = (1 << GPUS_PER_NODE_MAX) - 1
 
 Census: TypeAlias = tuple[int, ...]
 """How many slices of each size are free, the largest size first. Larger tuples are better."""
@@ -32,8 +34,8 @@ def free_slices(free: int, size: int) -> tuple[int, ...]:
     if size not in SLICE_SIZES:
         raise ValueError(f"a slice has one of {SLICE_SIZES} GPUs")
     if not 0 <= free <= _WHOLE:
-        raise ValueError(f"a node has {GPUS_PER_NODE} GPUs")
-    return tuple(start for start in range(0, GPUS_PER_NODE, size) if _is_free(free, start, size))
+        raise ValueError(f"a node has at most {GPUS_PER_NODE_MAX} GPUs")
+    return tuple(start for start in range(0, GPUS_PER_NODE_MAX, size) if _is_free(free, start, size))
 
 
 @cache

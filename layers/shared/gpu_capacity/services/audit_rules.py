@@ -30,7 +30,7 @@ from gpu_capacity.dynamodb.reservation_store import Tombstone
 from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
 from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.holders.vm import Vm, VmStatus
-from gpu_capacity.placement.slices import GPUS_PER_NODE, slice_mask
+from gpu_capacity.placement.slices import GPUS_PER_NODE_MAX, slice_mask
 from gpu_capacity.topology.units import topology_hash
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _release(facts: Facts, pod: Side, position: int, tag: str, record: Side | No
         return None
     owner = facts.owners[pod].owners[position]
     hosts = tuple(host.id for host in domain.hosts)
-    gpus = slice_mask(0, GPUS_PER_NODE) if len(hosts) == 1 else 0
+    gpus = slice_mask(0, GPUS_PER_NODE_MAX) if len(hosts) == 1 else 0
     if isinstance(owner, dict) and _of_gpus(tag):
         gpus &= owner[tag]
     left = facts.holders.get(record) if record else None

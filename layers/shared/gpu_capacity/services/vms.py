@@ -193,7 +193,7 @@ def free_offers(services: Services) -> list[NodeOffer]:
             snapshots[pair] = services.inventory.fresh_snapshot(*pair)
         node = gpus_in(snapshots[pair], place.pod_id, place.position, place.gpus)
         free = node.open if node is not None else 0
-        slices = {size: len(free_slices(free, size)) for size in SLICE_SIZES}
+        slices = {size: len(free_slices(free, size)) for size in SLICE_SIZES if size <= place.gpus}
         offers.append(NodeOffer(name, place.region.id, place.flavor, free, slices))
     return sorted(offers, key=lambda offer: (offer.region_id, offer.node))
 
@@ -269,7 +269,7 @@ def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> st
     if place.flavor.vm is None or place.flavor.vm.gpu_type != request.gpu_type:
         return "the node has GPUs of another type"
     if request.gpu_count > place.gpus:
-        return f"the node has only {place.gpus} GPUs"
+        return f"the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
     return None
 
 

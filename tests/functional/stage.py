@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import pytest
 
 BUCKET: Final = "fleet"
+STACK_NAME: Final = "stack-of-tests"
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ class Stage:
             "lambda": self.functions,
         }
         monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", STACK_NAME)
         monkeypatch.setattr(composition, "environment", lambda: Environment(self.settings))
         monkeypatch.setattr(composition, "client", clients.__getitem__)
         monkeypatch.setattr(composition, "SystemClock", lambda: self.clock)

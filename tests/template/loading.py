@@ -59,6 +59,24 @@ def resources(kind: str) -> dict[str, dict[str, Any]]:
     }
 
 
+def chosen(value: Any, **conditions: bool) -> Any:
+    """A value with every ``!If`` decided; what becomes ``AWS::NoValue`` is left out.
+
+    Raises:
+        KeyError: it depends on a condition that is not given.
+    """
+    if isinstance(value, dict) and "Fn::If" in value:
+        condition, yes, no = value["Fn::If"]
+        return chosen(yes if conditions[condition] else no, **conditions)
+    if isinstance(value, dict):
+        decided = {key: chosen(part, **conditions) for key, part in value.items()}
+        return {key: part for key, part in decided.items() if part != {"Ref": "AWS::NoValue"}}
+    if isinstance(value, list):
+        items = (chosen(part, **conditions) for part in value)
+        return [item for item in items if item != {"Ref": "AWS::NoValue"}]
+    return value
+
+
 def functions() -> dict[str, dict[str, Any]]:
     """Properties of all functions, by logical id."""
     return resources("AWS::Serverless::Function")

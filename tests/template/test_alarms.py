@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.runtime.observability import NAMESPACE
 from tests.functional import arrangements
-from tests.functional.stage import Stage
+from tests.functional.stage import STACK_NAME, Stage
 from tests.template import source
 from tests.template.loading import functions, logical_id, resources, routes, template
 from tests.vms.core import given as vms_given
@@ -86,6 +86,21 @@ def test_an_alarm_says_what_is_wrong_and_tells_somebody(name: str) -> None:
     assert silent == ("breaching" if name == "FeedSilentAlarm" else "notBreaching")
 
 
+def _as_deployed(value: Any) -> Any:
+    return STACK_NAME if value == {"Ref": "AWS::StackName"} else value
+
+
+@pytest.mark.parametrize("metric", sorted(ALARMING))
+def test_an_alarm_watches_the_metric_of_its_own_stack_only(metric: str) -> None:
+    """Two stacks in one account count under their own names."""
+    assert {"Name": "service", "Value": {"Ref": "AWS::StackName"}} in _own()[metric]["Dimensions"]
+
+
+def test_functions_count_under_the_name_of_their_stack() -> None:
+    variables = template()["Globals"]["Function"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
+
+
 def _request_failed(stage: Stage) -> None:
     def surprise(*_: object) -> None:
         raise RuntimeError("boom")
@@ -135,7 +150,7 @@ def test_the_metric_is_counted_under_the_very_dimensions_that_the_alarm_watches(
     stage = Stage(monkeypatch)
     STORIES[metric](stage)
     stage.restart()
-    watched = {d["Name"]: d["Value"] for d in _own()[metric]["Dimensions"]}
+    watched = {d["Name"]: _as_deployed(d["Value"]) for d in _own()[metric]["Dimensions"]}
     assert watched in [dimensions for name, dimensions, value in _emitted(capsys) if name == metric and value]
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.token_settings import token_rules
 from tests.template import source
-from tests.template.loading import template
+from tests.template.loading import ROOT, template
 
 # Read by Powertools, not by this project.
-FOR_LIBRARIES = {"POWERTOOLS_LOG_LEVEL"}
+FOR_LIBRARIES = {"POWERTOOLS_LOG_LEVEL", "POWERTOOLS_SERVICE_NAME"}
 
 
 def _variables() -> dict[str, object]:
@@ -54,3 +56,13 @@ def test_defaults_of_the_template_are_those_of_the_code() -> None:
 def test_provisioning_gives_up_before_its_clients_do() -> None:
     """A client like Terraform waits 30 minutes; the undo has to fit in as well."""
     assert template()["Parameters"]["ProvisioningSecondsMax"]["Default"] < 1800
+
+
+def test_every_parameter_is_documented_with_its_default() -> None:
+    text = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `(\w+)` \| ([^|]+?) \|", text, re.MULTILINE))
+    defaults = {name: parameter.get("Default") for name, parameter in template()["Parameters"].items()}
+    assert rows == {
+        name: "required" if default is None else "empty" if default == "" else f"`{default}`"
+        for name, default in defaults.items()
+    }

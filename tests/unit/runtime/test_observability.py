@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.runtime.observability import NAMESPACE, SERVICE, Observability
+from gpu_capacity.runtime.observability import NAMESPACE, Observability
+
+STACK = "capacity-of-tests"
 
 
 @dataclass
@@ -37,6 +39,7 @@ class CurrentOutput:
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
     monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "INFO")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", STACK)
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def observability(
 ) -> Observability:
     made = Observability()
     made.metrics.clear_metrics()
-    for handler in logging.getLogger(SERVICE).handlers:
+    for handler in logging.getLogger(STACK).handlers:
         # The logger of a service is made once in a process and keeps the output that it found then.
         monkeypatch.setattr(handler, "stream", CurrentOutput())
     return made
@@ -70,7 +73,7 @@ def test_an_audit_line_tells_who_what_which_and_how_it_ended(
 
     (line,) = _logged(_lines(capsys))
     assert line["message"] == "audit"
-    assert line["service"] == SERVICE
+    assert line["service"] == STACK
     assert line["audit"] == {
         "actor": "user-1",
         "action": "create_reservation",
@@ -106,7 +109,7 @@ def test_counts_of_one_invocation_are_added_up_and_flushed_at_its_end(
 
     (metric,) = _metrics(_lines(capsys))
     assert metric["ReservationsAccepted"] == [1.0, 2.0]
-    assert metric["service"] == SERVICE
+    assert metric["service"] == STACK
     assert metric["_aws"]["CloudWatchMetrics"][0]["Namespace"] == NAMESPACE
 
 
@@ -146,7 +149,7 @@ def test_a_count_with_dimensions_is_a_metric_of_its_own(
     observability.count("FeedRefused", code="outdated")
 
     (metric,) = _metrics(_lines(capsys))
-    assert (metric["FeedRefused"], metric["code"], metric["service"]) == ([1.0], "outdated", SERVICE)
+    assert (metric["FeedRefused"], metric["code"], metric["service"]) == ([1.0], "outdated", STACK)
     assert sorted(metric["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == ["code", "service"]
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.build import compile_layers
+from tools.build import compile_layers, run_build
 
 
 @pytest.fixture
@@ -63,3 +63,23 @@ def test_compiled_files_are_used_although_the_archive_has_changed_all_times(buil
 
 def test_an_interpreter_that_is_not_there_is_told(build: Path) -> None:
     assert not compile_layers(build, "python-that-is-not-there", dict(os.environ))
+
+
+def sam_that_says(*lines: str, code: int = 0) -> list[str]:
+    return [sys.executable, "-c", f"import sys; sys.stderr.write({chr(10).join(lines)!r}); sys.exit({code})"]
+
+
+def test_what_sam_says_of_functions_without_requirements_is_left_out_and_nothing_else(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    expected = "requirements.txt file not found. Continuing the build without dependencies."
+    other = "requirements.txt file not found in the layer."
+
+    assert run_build(sam_that_says("Building", expected, other, f"{expected} "), dict(os.environ)) == 0
+
+    assert capfd.readouterr().err == f"Building\n{other}\n"
+
+
+def test_a_build_that_fails_is_told_by_its_own_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
+    assert run_build(sam_that_says("Build Failed", code=3), dict(os.environ)) == 3
+    assert "Build Failed" in capfd.readouterr().err

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 LambdaHandler: TypeAlias = "Callable[[dict[str, Any], Any], Any]"
 
 NAMESPACE: Final = "GpuCapacity"
-SERVICE: Final = "gpu-capacity"
 
 _AUDIT: Final = "audit"
 
@@ -21,14 +20,15 @@ _AUDIT: Final = "audit"
 class Observability:
     """What every function logs, counts and traces.
 
-    Log level and sampling come from Powertools' own variables (``POWERTOOLS_LOG_LEVEL``, …), tracing is on
-    where the template turned it on.
+    Log level, sampling and the service come from Powertools' own variables (``POWERTOOLS_LOG_LEVEL``, …),
+    tracing is on where the template turned it on. The service is the name of the stack, so that two stacks in
+    one account share neither metrics nor alarms.
     """
 
     def __init__(self) -> None:
-        self.logger = Logger(service=SERVICE)
-        self.metrics = Metrics(namespace=NAMESPACE, service=SERVICE)
-        self.tracer = Tracer(service=SERVICE, auto_patch=True, patch_modules=("botocore",))
+        self.logger = Logger()
+        self.metrics = Metrics(namespace=NAMESPACE)
+        self.tracer = Tracer(auto_patch=True, patch_modules=("botocore",))
 
     def wrap(self, function: str, handler: LambdaHandler) -> LambdaHandler:
         """A handler that logs with the request's ids, flushes its metrics and records a trace.
@@ -56,7 +56,6 @@ class Observability:
         with single_metric(
             name=metric, unit=MetricUnit.Count, value=value, namespace=NAMESPACE
         ) as measurement:
-            measurement.add_dimension(name="service", value=SERVICE)
             for name, text in dimensions.items():
                 measurement.add_dimension(name=name, value=text)
 

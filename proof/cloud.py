@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
-from gpu_capacity.adapters.simulated_vms import SimulatedVms
-from gpu_capacity.dynamodb.account_store import AccountStore
-from gpu_capacity.dynamodb.claim_store import ClaimStore
-from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.fleet_store import FleetStore
-from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
-from gpu_capacity.dynamodb.vm_store import VmStore
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.runtime.price_settings import price_list
 from gpu_capacity.runtime.settings import Environment as Variables
-from gpu_capacity.services.context import Limits, Services
+from gpu_capacity.runtime.wiring import Edges, Neighbours, fleet_sync_of, services_of, simulated_providers
 from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones
-from gpu_capacity.services.sync_inventory import FleetSync, sync_inventory
+from gpu_capacity.services.sync_inventory import sync_inventory
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from proof.faults import CALM, Killed, Kind, Weather, Work
 from proof.fleet import Feed
@@ -32,15 +23,15 @@ from proof.vm_provider import VmProvider
 from proof.wire import Wire
 from tests.fakes.dynamodb import MemoryDynamoDB
 from tests.support.fakes import CountingIds, FakeClock
-from tests.support.world import HOLDERS, INVENTORY, SERVERS, create_tables
+from tests.support.world import INVENTORY, TABLES, create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gpu_capacity.services.context import Services
     from proof.temper import Temper
     from proof.turns import Actor, Crew
 
-PRICES: Final = price_list(Variables({}))
 SKEW_SECONDS_MAX: Final = 20
 DELIVERIES_MAX: Final = 3
 """How often the platform tries an asynchronous invocation."""
@@ -58,42 +49,42 @@ class Environment:
             skew_ms = cloud.draw.randrange(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX + 1) * 1000
         if skew_ms:
             cloud.weather.count(Kind.SKEWED)
-        clock = SkewedClock(cloud.clock, skew_ms)
-        database = Database(Wire(cloud.db, cloud.turns, cloud.weather, cloud.note), cloud.pause)
-        self.telemetry = Silence()
-        self.store = FleetStore(database, INVENTORY)
-        # The region's time is its own, whatever the functions take for the time.
-        behaviour = SimulatedBehaviour(cloud.temper.ready_seconds, DELETE_SECONDS)
-        region = SimulatedRegion(database, SERVERS, cloud.clock, cloud.pause, behaviour)
-        self.services = Services(
-            inventory=InventoryStore(database, INVENTORY, clock),
-            reservations=ReservationStore(database, INVENTORY, HOLDERS, cloud.pause),
-            accounts=AccountStore(database, HOLDERS),
-            vms=VmStore(database, HOLDERS, cloud.pause),
-            vm_provider=VmProvider(
-                SimulatedVms(database, SERVERS, cloud.clock, cloud.pause, behaviour), cloud
-            ),
-            prices=PRICES,
-            claims=ClaimStore(database, HOLDERS, cloud.pause),
-            provider=Provider(region, cloud),
-            workflows=Workflows(cloud),
-            events=Events(cloud),
-            telemetry=self.telemetry,
-            clock=clock,
+        wire = Wire(cloud.db, cloud.turns, cloud.weather, cloud.note)
+        self.edges = Edges(
+            dynamodb=wire,
+            clock=SkewedClock(cloud.clock, skew_ms),
             ids=CountingIds(f"{cloud.seed}-{number}"),
             pause=cloud.pause,
-            limits=Limits(
-                PROVISIONING_SECONDS_MAX,
-                TEARDOWN_SECONDS_MAX,
-                cloud.temper.grace_seconds,
-                cloud.temper.notice_seconds,
-                cloud.temper.start_seconds_max,
-            ),
+            telemetry=Silence(),
         )
+        # The region's time is its own, whatever the functions take for the time.
+        region, vms = simulated_providers(cloud.settings, replace(self.edges, clock=cloud.clock))
+        self.events = Events(cloud)
+        neighbours = Neighbours(
+            workflows=Workflows(cloud),
+            events=self.events,
+            provider=Provider(region, cloud),
+            vm_provider=VmProvider(vms, cloud),
+        )
+        self.services = services_of(cloud.settings, self.edges, neighbours)
 
 
 _EMPTY: Final = MemoryDynamoDB(trusting=True)
 create_tables(_EMPTY)
+
+
+def _settings(temper: Temper) -> Variables:
+    """The variables of the functions, as the template would set them."""
+    numbers = {
+        "SIMULATED_READY_SECONDS": temper.ready_seconds,
+        "SIMULATED_DELETE_SECONDS": DELETE_SECONDS,
+        "PROVISIONING_SECONDS_MAX": PROVISIONING_SECONDS_MAX,
+        "TEARDOWN_SECONDS_MAX": TEARDOWN_SECONDS_MAX,
+        "RECONCILE_GRACE_SECONDS": temper.grace_seconds,
+        "VM_NOTICE_SECONDS": temper.notice_seconds,
+        "VM_START_SECONDS_MAX": temper.start_seconds_max,
+    }
+    return Variables(TABLES | {name: str(number) for name, number in numbers.items()})
 
 
 class Cloud:
@@ -117,6 +108,7 @@ class Cloud:
         self.weather = Weather(self.draw, 0.0)
         self.turns = Turns(crew, self._choose, self.clock.now_ms, self.clock.advance_ms)
         self.temper = temper
+        self.settings = _settings(temper)
         self._still = still
         self.notes: list[tuple[int, str, str, str, str]] = []
         self.ticks = 0
@@ -245,7 +237,7 @@ class Cloud:
         report = self.invoke(
             "sync",
             Work("sync_inventory"),
-            lambda e: sync_inventory(FleetSync(Feed(document), e.store, e.telemetry, self.pause)),
+            lambda e: sync_inventory(fleet_sync_of(self.settings, e.edges, Feed(document), e.events)),
         )
         return "" if report.refused is None else str(report.refused.value)
 

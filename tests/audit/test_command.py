@@ -112,9 +112,11 @@ def deployed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
     monkeypatch.setattr(composition, "environment", lambda: Environment(settings))
     monkeypatch.setattr(composition, "client", {"dynamodb": scene.db}.__getitem__)
-    composition.observability.cache_clear()
+    for built_once in (composition.observability, composition.edges):
+        built_once.cache_clear()
     yield scene
-    composition.observability.cache_clear()
+    for built_once in (composition.observability, composition.edges):
+        built_once.cache_clear()
 
 
 def _invoke() -> Any:

@@ -114,6 +114,7 @@ class Stage:
     def restart(self) -> None:
         """A new execution environment: nothing is remembered but what the tables hold."""
         for built_once in (
+            composition.edges,
             composition.services,
             composition.verifier,
             composition.credentials,

@@ -13,7 +13,7 @@ from tests.functional import sample_events
 
 PROGRAM = textwrap.dedent(
     """
-    import importlib.util, os, sys
+    import importlib.util, os, sys, types
     import boto3
 
     LAYER, HANDLER = sys.argv[1:3]
@@ -53,7 +53,8 @@ PROGRAM = textwrap.dedent(
     specification.loader.exec_module(module)
     assert callable(module.lambda_handler)
     if sys.argv[3:] == ["invoke"]:
-        module.lambda_handler({}, None)
+        context = types.SimpleNamespace(get_remaining_time_in_millis=lambda: 20_000)
+        module.lambda_handler({}, context)
     """
 )
 

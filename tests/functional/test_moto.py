@@ -90,6 +90,7 @@ def _forget() -> None:
     for built_once in (
         composition.environment,
         composition.observability,
+        composition.edges,
         composition.services,
         composition.verifier,
         composition.client,
@@ -190,6 +191,7 @@ def test_without_a_setting_no_request_is_served(
     account: Account, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.delenv(name)
+    composition.edges.cache_clear()
     composition.services.cache_clear()
     answer = account.ask("list_reservations", "all")
     assert (answer.status, answer.json["error"]) == (500, "server_error")

@@ -9,16 +9,11 @@ from gpu_capacity.access import Caller, Permission
 from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
 from gpu_capacity.adapters.simulated_vms import SimulatedVms
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.account_store import AccountStore
-from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
-from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
-from gpu_capacity.dynamodb.vm_store import VmStore
-from gpu_capacity.runtime.price_settings import price_list
 from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
 from gpu_capacity.services.context import Limits, Services
 from gpu_capacity.services.create_reservation import ReservationRequest
 from gpu_capacity.topology.model import Domain, Flavor, Gpu, GpuVendor, Host, HostState, Offering, Pod, Region
@@ -34,6 +29,8 @@ from tests.support.fakes import (
 )
 
 INVENTORY, HOLDERS, SERVERS = "inventory", "holders", "servers"
+TABLES = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
+"""The settings that name them."""
 ORGANIZATION = "161b9d5a-701d-4fea-848d-0e345edf16e9"
 PROJECT = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
 REGION = "uk-lon-1"
@@ -187,24 +184,17 @@ class World:
     def environment(self) -> Services:
         """Fresh collaborators, as a new execution environment has them."""
         self._environments += 1
+        edges = Edges(
+            self.db, self.clock, CountingIds(f"environment-{self._environments}"), self.pause, self.telemetry
+        )
         database = Database(self.db, self.pause)
-        return Services(
-            inventory=InventoryStore(database, INVENTORY, self.clock),
-            reservations=ReservationStore(database, INVENTORY, HOLDERS, self.pause, self.clock),
-            provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
-            vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
-            claims=ClaimStore(database, HOLDERS, self.pause),
-            vms=VmStore(database, HOLDERS, self.pause),
-            accounts=AccountStore(database, HOLDERS),
-            prices=price_list(Environment({})),
+        neighbours = Neighbours(
             workflows=self.workflows,
             events=self.events,
-            telemetry=self.telemetry,
-            clock=self.clock,
-            ids=CountingIds(f"environment-{self._environments}"),
-            pause=self.pause,
-            limits=self.limits,
+            provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
+            vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
         )
+        return replace(services_of(Environment(TABLES), edges, neighbours), limits=self.limits)
 
     def load(self, pods: tuple[Pod, ...], regions: tuple[Region, ...] = ()) -> None:
         """Write topology the way the sync does; ownership of known pods stays."""

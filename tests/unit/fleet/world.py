@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
@@ -14,6 +14,7 @@ from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
 from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits, SyncReport, sync_inventory
 from tests.fakes.dynamodb import MemoryDynamoDB
+from tests.support.fakes import RecordedEvents
 from tests.unit.fleet import documents
 
 if TYPE_CHECKING:
@@ -87,13 +88,15 @@ class World:
     store: FleetStore
     telemetry: RecordingTelemetry
     pause: CountingPause
+    events: RecordedEvents = field(default_factory=RecordedEvents)
 
     def sync(self, content: dict[str, Any], **limits: Any) -> SyncReport:
         return self.sync_from(MemoryFeed(documents.raw(content)), **limits)
 
     def sync_from(self, feed: FleetFeed, **limits: Any) -> SyncReport:
         self.telemetry = RecordingTelemetry()
-        return sync_inventory(FleetSync(feed, self.store, self.telemetry, self.pause, SyncLimits(**limits)))
+        limited = SyncLimits(**limits)
+        return sync_inventory(FleetSync(feed, self.store, self.events, self.telemetry, self.pause, limited))
 
     def hold(self, pod_id: str, *positions: int, region_id: str = "r1", version: int | None = None) -> bool:
         """Claim domains as a tenant does: all of them or none, on the version that was read."""

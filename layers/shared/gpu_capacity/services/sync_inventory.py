@@ -5,6 +5,8 @@
 3. Read again, because such a run may have written in between; then bring each pod up to the document in a
    transaction of its own, merged anew whenever a claim came first.
 4. Replace the catalogue entries of regions that changed.
+5. Have those served who wait where a pod changed, even where the run ends early: sent again, the same
+   document finds these pods as they should be.
 
 Each step leaves a state from which the same document, sent again, does the rest. So nothing is undone when
 a run is cut short; the schedule repeats it.
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Outcome
     from gpu_capacity.dynamodb.fleet_store import FleetStore
     from gpu_capacity.fleet.model import Fleet, PodKey, StoredFleet
-    from gpu_capacity.ports import FleetFeed, Pause, Telemetry
+    from gpu_capacity.ports import CapacityEvents, FleetFeed, Pause, Telemetry
     from gpu_capacity.topology.merge import PodChange
     from gpu_capacity.topology.model import Region
 
@@ -57,6 +59,7 @@ class FleetSync:
 
     feed: FleetFeed
     store: FleetStore
+    events: CapacityEvents
     telemetry: Telemetry
     pause: Pause
     limits: SyncLimits = SyncLimits()
@@ -123,8 +126,21 @@ def sync_inventory(sync: FleetSync) -> SyncReport:
     except _Superseded:
         telemetry.count("FeedSuperseded")
         telemetry.info("a newer fleet document was accepted meanwhile", sequence=fleet.sequence)
-        return replace(run.report(), superseded=True)
-    return run.finished()
+        report = replace(run.report(), superseded=True)
+    except StorageUnavailable:
+        _wake(sync.events, run.report())
+        raise
+    else:
+        report = run.finished()
+    _wake(sync.events, report)
+    return report
+
+
+def _wake(events: CapacityEvents, report: SyncReport) -> None:
+    """Capacity may have appeared wherever a pod changed."""
+    for region in report.regions:
+        if region.pods_changed:
+            events.freed(region.region_id)
 
 
 class _Run:

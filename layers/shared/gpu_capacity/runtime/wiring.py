@@ -1,0 +1,204 @@
+"""How the service is put together from its settings and from what it touches outside itself.
+
+Production, the proof and the tests all build it here, so what they check is wired as what is deployed; they
+differ in ``Edges`` and ``Neighbours`` alone. Opens no client and reads no process environment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.inventory_store import InventoryStore
+from gpu_capacity.runtime.late import late
+from gpu_capacity.runtime.settings import TableNames
+from gpu_capacity.services.context import Limits, Services
+
+if TYPE_CHECKING:
+    from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+    from gpu_capacity.adapters.simulated_vms import SimulatedVms
+    from gpu_capacity.dynamodb.account_store import AccountStore
+    from gpu_capacity.dynamodb.claim_store import ClaimStore
+    from gpu_capacity.dynamodb.client import DynamoDBClient
+    from gpu_capacity.dynamodb.reservation_store import ReservationStore
+    from gpu_capacity.dynamodb.vm_store import VmStore
+    from gpu_capacity.holders.prices import PriceList
+    from gpu_capacity.ports import (
+        CapacityEvents,
+        Clock,
+        FleetFeed,
+        HostProvider,
+        Ids,
+        Pause,
+        Telemetry,
+        VmProvider,
+        Workflows,
+    )
+    from gpu_capacity.runtime.settings import Environment
+    from gpu_capacity.services.audit import Audit
+    from gpu_capacity.services.sync_inventory import FleetSync
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """What every function has: the database, time, chance, and somewhere to tell what happens."""
+
+    dynamodb: DynamoDBClient
+    clock: Clock
+    ids: Ids
+    pause: Pause
+    telemetry: Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Other services that the use cases call."""
+
+    workflows: Workflows
+    events: CapacityEvents
+    provider: HostProvider
+    vm_provider: VmProvider
+
+
+def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Services:
+    """The collaborators of the use cases.
+
+    Settings are read here, so a wrong one is told by the first request whatever that asks for; only the price
+    list is read where it is used, by the VM API.
+
+    Raises:
+        Misconfigured: a setting is missing or malformed.
+    """
+    tables, database = TableNames.read(env), Database(edges.dynamodb, edges.pause)
+    return Services(
+        inventory=InventoryStore(database, tables.inventory, edges.clock),
+        claims=late(lambda: _claim_store(database, tables, edges)),
+        accounts=late(lambda: _account_store(database, tables)),
+        prices=late(lambda: _price_list(env)),
+        reservations=late(lambda: _reservation_store(database, tables, edges)),
+        vms=late(lambda: _vm_store(database, tables, edges)),
+        provider=neighbours.provider,
+        vm_provider=neighbours.vm_provider,
+        workflows=neighbours.workflows,
+        events=neighbours.events,
+        telemetry=edges.telemetry,
+        clock=edges.clock,
+        ids=edges.ids,
+        pause=edges.pause,
+        limits=Limits(
+            provisioning_seconds_max=env.whole("PROVISIONING_SECONDS_MAX", 1500, least=1),
+            teardown_seconds_max=env.whole("TEARDOWN_SECONDS_MAX", 900, least=1),
+            reconcile_grace_seconds=env.whole("RECONCILE_GRACE_SECONDS", 60, least=1),
+            vm_notice_seconds=env.whole("VM_NOTICE_SECONDS", 120),
+            vm_start_seconds_max=env.whole("VM_START_SECONDS_MAX", 900, least=1),
+            vm_reads_per_minute=env.whole("VM_READS_PER_MINUTE", 120, least=1),
+            vm_writes_per_minute=env.whole("VM_WRITES_PER_MINUTE", 30, least=1),
+        ),
+    )
+
+
+def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: CapacityEvents) -> FleetSync:
+    """What the inventory sync works with. Imported late: nothing else validates fleet documents."""
+    from gpu_capacity.dynamodb.fleet_store import FleetStore  # noqa: PLC0415 - see above
+    from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits  # noqa: PLC0415 - see above
+
+    return FleetSync(
+        feed=feed,
+        store=FleetStore(Database(edges.dynamodb, edges.pause), TableNames.read(env).inventory),
+        events=events,
+        telemetry=edges.telemetry,
+        pause=edges.pause,
+        limits=SyncLimits(max_drop_share=env.share("FLEET_MAX_DROP_SHARE", 0.2)),
+    )
+
+
+def audit_of(env: Environment, edges: Edges) -> Audit:
+    """What the audit works with. Imported late: nothing else reads whole tables."""
+    from gpu_capacity.dynamodb.audit_store import (  # noqa: PLC0415 - see above
+        AuditDatabase,
+        AuditStore,
+        Tables,
+    )
+    from gpu_capacity.services.audit import Audit  # noqa: PLC0415 - see above
+
+    names = TableNames.read(env)
+    tables = Tables(names.inventory, names.holders, names.servers)
+    store = AuditStore(AuditDatabase(edges.dynamodb, edges.pause), tables, edges.pause)
+    return Audit(store, edges.telemetry, edges.clock, edges.pause)
+
+
+def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion, SimulatedVms]:
+    """The simulated region and its VMs, made when they are first used.
+
+    Raises:
+        Misconfigured: a setting is malformed.
+    """
+    tables, database = TableNames.read(env), Database(edges.dynamodb, edges.pause)
+    settings = {
+        "ready_seconds": env.whole("SIMULATED_READY_SECONDS", 2),
+        "delete_seconds": env.whole("SIMULATED_DELETE_SECONDS", 1),
+        "failure_share": env.share("SIMULATED_FAILURE_SHARE", 0.0),
+        "stuck_share": env.share("SIMULATED_STUCK_SHARE", 0.0),
+        "failing_hosts": frozenset(env.words("SIMULATED_FAILING_HOSTS")),
+        "stuck_hosts": frozenset(env.words("SIMULATED_STUCK_HOSTS")),
+    }
+
+    def behaviour() -> SimulatedBehaviour:
+        from gpu_capacity.adapters.simulated_region import SimulatedBehaviour  # noqa: PLC0415 - see below
+
+        return SimulatedBehaviour(**settings)  # type: ignore[arg-type]
+
+    return (
+        late(lambda: _simulated_region(database, tables, edges, behaviour())),
+        late(lambda: _simulated_vms(database, tables, edges, behaviour())),
+    )
+
+
+# Imported late: a function imports the stores of the API it serves, and not those of the others.
+
+
+def _reservation_store(database: Database, tables: TableNames, edges: Edges) -> ReservationStore:
+    from gpu_capacity.dynamodb.reservation_store import ReservationStore  # noqa: PLC0415 - see above
+
+    return ReservationStore(database, tables.inventory, tables.holders, edges.pause, edges.clock)
+
+
+def _claim_store(database: Database, tables: TableNames, edges: Edges) -> ClaimStore:
+    from gpu_capacity.dynamodb.claim_store import ClaimStore  # noqa: PLC0415 - see above
+
+    return ClaimStore(database, tables.holders, edges.pause)
+
+
+def _vm_store(database: Database, tables: TableNames, edges: Edges) -> VmStore:
+    from gpu_capacity.dynamodb.vm_store import VmStore  # noqa: PLC0415 - see above
+
+    return VmStore(database, tables.holders, edges.pause)
+
+
+def _account_store(database: Database, tables: TableNames) -> AccountStore:
+    from gpu_capacity.dynamodb.account_store import AccountStore  # noqa: PLC0415 - see above
+
+    return AccountStore(database, tables.holders)
+
+
+def _price_list(env: Environment) -> PriceList:
+    from gpu_capacity.runtime.price_settings import price_list  # noqa: PLC0415 - see above
+
+    return price_list(env)
+
+
+def _simulated_region(
+    database: Database, tables: TableNames, edges: Edges, behaviour: SimulatedBehaviour
+) -> SimulatedRegion:
+    from gpu_capacity.adapters.simulated_region import SimulatedRegion  # noqa: PLC0415 - see above
+
+    return SimulatedRegion(database, tables.servers, edges.clock, edges.pause, behaviour)
+
+
+def _simulated_vms(
+    database: Database, tables: TableNames, edges: Edges, behaviour: SimulatedBehaviour
+) -> SimulatedVms:
+    from gpu_capacity.adapters.simulated_vms import SimulatedVms  # noqa: PLC0415 - see above
+
+    return SimulatedVms(database, tables.servers, edges.clock, edges.pause, behaviour)

@@ -1,0 +1,48 @@
+"""Capacity that a run of the sync brings is offered to those who wait for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.errors import StorageUnavailable
+from tests.fakes.dynamodb import internal_error
+from tests.unit.fleet.documents import document, pod, region
+
+if TYPE_CHECKING:
+    from tests.unit.fleet.world import World
+
+
+def test_regions_in_which_a_pod_changed_are_woken_and_others_are_not(world: World) -> None:
+    world.sync(document(1, [region("r1"), region("r2", [pod("q1")])]))
+    world.events.zones.clear()
+    changed = pod("q1")
+    changed["domains"][0]["hosts"][0]["state"] = "unhealthy"
+
+    world.sync(document(2, [region("r1"), region("r2", [changed])]))
+
+    assert world.events.zones == ["r2"]
+
+
+def test_the_same_document_again_wakes_no_region(world: World) -> None:
+    world.sync(document(1))
+    world.events.zones.clear()
+
+    world.sync(document(1))
+
+    assert world.events.zones == []
+
+
+def test_a_run_that_ends_early_wakes_for_the_pods_it_wrote(world: World) -> None:
+    """The next run finds them as they should be, and would wake for none of them."""
+    world.db.before("transact_write_items", internal_error(), times=None, only=_writes_the_catalogue)
+
+    with pytest.raises(StorageUnavailable):
+        world.sync(document(1))
+
+    assert world.events.zones == ["r1"]
+
+
+def _writes_the_catalogue(parameters: dict[str, Any]) -> bool:
+    return any("CATALOG" in str(entry.get("Put", "")) for entry in parameters["TransactItems"])

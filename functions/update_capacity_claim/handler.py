@@ -8,7 +8,7 @@ from gpu_capacity.services.capacity_claims import update_capacity_claim
 
 def handle(call: Call) -> Reply:
     """Grow, shrink or move a claim."""
-    claim = update_capacity_claim(call.services, call.caller, claim_id_of(call), changes_of(call))
+    claim = update_capacity_claim(call.services, call.caller, claim_id_of(call), *changes_of(call))
     return one_claim(claim)
 
 

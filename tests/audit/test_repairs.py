@@ -9,7 +9,8 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_reading import _tag_of_claim
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.services.capacity_claims import Resources, create_capacity_claim, update_capacity_claim
+from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.delete_reservation import delete_reservation
 from tests.audit import planted
 from tests.audit.planted import PLANTED, Planted

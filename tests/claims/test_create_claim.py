@@ -112,11 +112,12 @@ def test_two_organizations_may_choose_the_same_id_and_the_same_name(world: World
 def test_names_are_unique_in_an_organization_until_their_claim_is_gone(world: World) -> None:
     made = claim(world, 1, name="inference")
     with pytest.raises(AlreadyExists) as refused:
-        claim(world, 1, name="inference")
+        claim(world, 2, name="inference")
     assert refused.value.resource_name == "inference"
+    assert made.id in str(refused.value)
     drop(world, made)
-    with pytest.raises(AlreadyExists):
-        claim(world, 1, name="inference")
+    with pytest.raises(AlreadyExists, match=f"is being deleted: its id is {made.id}"):
+        claim(world, 2, name="inference")
     calm(world)
     assert claim(world, 1, name="inference").name == "inference"
     check(world)
@@ -363,8 +364,8 @@ def test_an_update_that_always_loses_says_that_it_was_not_decided(world: World) 
 @pytest.mark.parametrize(
     ("field", "changed"),
     [
-        ("resources.instanceId", {"instance_id": "h200-8x"}),
-        ("resources.capacityType", {"capacity_type": "CAPACITY_TYPE_MANAGED"}),
+        ("resources.instance_id", {"instance_id": "h200-8x"}),
+        ("resources.capacity_type", {"capacity_type": "CAPACITY_TYPE_MANAGED"}),
     ],
 )
 def test_neither_instance_nor_capacity_type_can_be_changed(

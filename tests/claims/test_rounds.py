@@ -348,7 +348,7 @@ def test_every_write_of_a_claim_is_later_than_the_one_before_for_those_who_poll(
     [
         ((LONDON, "nowhere"), INSTANCE_TYPE, "resources.zones[1]"),
         ((TEXAS,), INSTANCE_TYPE, "resources.zones[0]"),
-        ((LONDON,), "h100-80gb-sxm5", "resources.instanceId"),
+        ((LONDON,), "h100-80gb-sxm5", "resources.instance_id"),
     ],
 )
 def test_a_zone_that_is_not_there_or_hidden_or_lacks_the_type_is_named(

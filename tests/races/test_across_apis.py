@@ -12,7 +12,8 @@ from gpu_capacity.errors import ActionRefused, InsufficientCapacity
 from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.holders.vm import Vm, VmStatus
 from gpu_capacity.ports import PinOutcome
-from gpu_capacity.services.capacity_claims import Resources, create_capacity_claim, delete_capacity_claim
+from gpu_capacity.services.capacity_claims import create_capacity_claim, delete_capacity_claim
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.deprovisioning import complete_deprovisioning

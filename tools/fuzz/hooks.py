@@ -30,8 +30,8 @@ UNKNOWABLE: Final = re.compile(
     r"|spec\.count: one claim has at most \d+ units"
     r"|metadata\.tags: .*tag names must be unique"
     r"|resources\.zones\[\d+\]: no such zone"
-    r"|resources\.instanceId: resources\.zones\[\d+\] does not have this type"
-    r"|resources\.(instanceId|capacityType): cannot be changed"
+    r"|resources\.instance_id: resources\.zones\[\d+\] does not have this type"
+    r"|(name|resources\.(instance_id|capacity_type)): cannot be changed"
     r"|the capacity claim is being deleted"
     # VMs: what there is, what is free, and what a VM does at the moment
     r"|the node (does not exist|has GPUs of another type|has only \d+ GPUs|is out of service)"
@@ -53,10 +53,10 @@ UNKNOWABLE: Final = re.compile(
 
 LIMITS: Final = re.compile(
     r"^(spec\.count: Input should be less than or equal to 2147483647"
-    r"|resources\.instanceCount: Input should be less than or equal to \d+"
+    r"|resources\.instance_count: Input should be less than or equal to \d+"
     r"|resources\.zones: List should have at most \d+ items after validation, not \d+"
-    r"|resources\.zones: Value error, zones must be unique"
-    r"|resources\.(instanceId|zones\.\d+): String should have at (least 1 character|most 253 characters)"
+    r"|resources\.zones: Value error, zones must be unique, whatever their case"
+    r"|resources\.(instance_id|zones\[\d+\]): String should have at (least 1 character|most 253 characters)"
     r"|body\.(storage_gb|template_vmid): Input should be (greater|less) than or equal to \d+"
     r"|query\.(limit|offset|gpu_count): Input should be less than or equal to \d+"
     r"|(body|query)\.(node|gpu_type|ssh_key_id): String should have at (least 1 character|most 63 characters)"

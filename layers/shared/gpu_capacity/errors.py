@@ -59,7 +59,14 @@ class InvalidRequest(RequestRefused):
 
 
 class NotFound(RequestRefused):
-    """The named thing is absent or hidden; callers cannot tell which."""
+    """The named thing is absent or hidden; callers cannot tell which.
+
+    ``resource_name`` is its id where that has the form of an id, else empty: other text is not repeated.
+    """
+
+    def __init__(self, message: str, *, resource_name: str = "") -> None:
+        super().__init__(message)
+        self.resource_name = resource_name
 
 
 class Conflict(RequestRefused):

@@ -44,13 +44,15 @@ def encode_claim(claim: CapacityClaim) -> Item:
             "attempt": claim.attempt,
             "unsettled": _shard(claim) if unsettled else None,
             "unsettled_since": claim.unsettled_since,
+            "instance_id_sent": claim.instance_id_sent,
+            "zones_sent": None if claim.zones_sent is None else list(claim.zones_sent),
         }
     )
 
 
 def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
     """The record of a claim that is not gone."""
-    since = item.get("unsettled_since")
+    since, zones_sent = item.get("unsettled_since"), item.get("zones_sent")
     return CapacityClaim(
         id=item["sk"].removeprefix(keys.CLAIM_PREFIX),
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
@@ -72,6 +74,8 @@ def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
         revision=int(item["revision"]),
         attempt=int(item["attempt"]),
         unsettled_since=None if since is None else int(since),
+        instance_id_sent=item.get("instance_id_sent"),
+        zones_sent=None if zones_sent is None else tuple(zones_sent),
     )
 
 

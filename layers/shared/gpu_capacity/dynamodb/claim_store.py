@@ -75,6 +75,11 @@ class ClaimStore:
         # Clients choose ids, so two organizations of one caller may have the same one.
         return next((claims[o] for o in organization_ids if o in claims), None)
 
+    def named(self, organization_id: str, name: str) -> CapacityClaim | None:
+        """The claim of the organization that has a name."""
+        item = self._database.get(self._table, keys.claim_name(organization_id, name))
+        return None if item is None else self.get(organization_id, item["claim"])
+
     def of_organization(self, organization_id: str) -> Iterator[CapacityClaim]:
         """Every claim of an organization that is not gone, in id order."""
         partition = keys.organization_partition(organization_id)

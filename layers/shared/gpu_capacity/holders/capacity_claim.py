@@ -114,6 +114,9 @@ class CapacityClaim:
     ``created_millisecond`` (0 to 999) goes with ``created_at``: two claims of one second have an order, too.
     ``revision`` rises with every write: it is the lock of the record. ``supplied`` tells that the client
     chose the id. ``attempt`` numbers the executions of the workflow.
+
+    ``instance_id`` and ``zones`` are spelled as the catalogue spells them: pods, queues and allocations go by
+    them. ``instance_id_sent`` and ``zones_sent`` are the customer's spelling, ``None`` where it is the same.
     """
 
     id: str
@@ -136,6 +139,21 @@ class CapacityClaim:
     revision: int = 0
     attempt: int = 0
     unsettled_since: int | None = None
+    instance_id_sent: str | None = None
+    zones_sent: tuple[str, ...] | None = None
+
+    def spelled(self, instance_id: str, zones: tuple[str, ...]) -> CapacityClaim:
+        """The claim with the customer's spelling of its instance type and zones, these in the same order."""
+        return replace(
+            self,
+            instance_id_sent=None if instance_id == self.instance_id else instance_id,
+            zones_sent=None if zones == self.zones else zones,
+        )
+
+    @property
+    def spelling_of_zones(self) -> dict[str, str]:
+        """By zone, how the customer spells it."""
+        return dict(zip(self.zones, self.zones_sent or self.zones, strict=True))
 
     @property
     def created_ms(self) -> int:

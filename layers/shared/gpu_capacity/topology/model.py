@@ -102,6 +102,13 @@ class Region:
         """The flavors that are sold as an instance type here."""
         return tuple(flavor_id for name, flavor_id in self.instance_types if name == instance_type)
 
+    def instance_type_like(self, wanted: str) -> str | None:
+        """The instance type that is sold here under this name in any case, the exact one first."""
+        names = [name for name, _ in self.instance_types]
+        if wanted in names:
+            return wanted
+        return next((name for name in names if name.casefold() == wanted.casefold()), None)
+
     def offering(self, accelerator: str, unit: str) -> Offering | None:
         """The offering of that accelerator and unit, if the region has it."""
         return next((o for o in self.offerings if o.accelerator == accelerator and o.unit == unit), None)

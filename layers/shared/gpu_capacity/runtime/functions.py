@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import gc
 import uuid
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, DoesNotFit
 from gpu_capacity.http.call import Call, OpenCall
+from gpu_capacity.http.cross_origin import allowance, preflight
 from gpu_capacity.http.operations import OPERATIONS, methods_of
 from gpu_capacity.http.proxy import ProxyRequest, proxy_response
 from gpu_capacity.http.tracing import trace_id_of
@@ -102,9 +104,9 @@ def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> Lamb
         request = ProxyRequest.read(event)
         errors, trace_id = shape_of(request.path), _trace_id(request)
         allowed = methods_of(request.path)
-        return proxy_response(
-            errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id)
-        )
+        if reply := preflight(request, allowed, _console_origin()):
+            return _sent(reply)
+        return _sent(errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id))
 
     return _observed(name, handler)
 
@@ -139,13 +141,21 @@ def _http_handler(name: str, errors: ErrorShape, answer: Callable[[ProxyRequest]
         trace_id = _trace_id(request)
         composition.observability().logger.append_keys(trace_id=trace_id)
         if (request.method, request.resource) != (operation.method, operation.path):
-            return proxy_response(errors.unknown_route(trace_id))
+            return _sent(errors.unknown_route(trace_id))
         try:
-            return proxy_response(answer(request))
+            return _sent(answer(request))
         except Exception as error:  # noqa: BLE001 - the one mapper: nothing leaves but in the API's shape
-            return proxy_response(_refusal(errors, error, trace_id))
+            return _sent(_refusal(errors, error, trace_id))
 
     return _observed(name, handler)
+
+
+def _sent(reply: Reply) -> dict[str, Any]:
+    return proxy_response(replace(reply, headers=reply.headers | allowance(_console_origin())))
+
+
+def _console_origin() -> str | None:
+    return composition.environment().optional("CORS_ORIGIN")
 
 
 def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:

@@ -199,6 +199,8 @@ class Simulation:
             self.cloud.weather.count(Kind.POISON)
             if not self.cloud.synchronize(self.fleet.poison(self.draw, self.cloud.accepted)):
                 self.tell("a poisonous document was applied")
+        if self.fleet.sequence % 5 == 0:
+            self.cloud.synchronize(self.fleet.publish_half(self.draw))
         self.cloud.synchronize(self.fleet.publish())
 
     def _change_limit(self) -> None:

@@ -23,6 +23,7 @@ ALARMS = resources("AWS::CloudWatch::Alarm")
 ALARMING = {
     "RequestsFailed",
     "FeedRefused",
+    "FleetPartsDeferred",
     "FeedApplied",
     "ReservationsFailed",
     "HoldersOverdue",
@@ -110,8 +111,13 @@ def _request_failed(stage: Stage) -> None:
 
 
 def _feed_refused(stage: Stage) -> None:
+    arrangements.published_late(stage)
+    assert stage.run_event("sync_inventory", "scheduled")["refused"] == "outdated"
+
+
+def _part_deferred(stage: Stage) -> None:
     arrangements.published_half_empty(stage)
-    assert stage.run_event("sync_inventory", "scheduled")["refused"] == "drops_too_much"
+    assert len(stage.run_event("sync_inventory", "scheduled")["parts_deferred"]) == 1
 
 
 def _holder_overdue(stage: Stage) -> None:
@@ -134,6 +140,7 @@ def _leak_found(stage: Stage) -> None:
 STORIES: dict[str, Callable[[Stage], None]] = {
     "RequestsFailed": _request_failed,
     "FeedRefused": _feed_refused,
+    "FleetPartsDeferred": _part_deferred,
     "FeedApplied": arrangements.inventory,
     "ReservationsFailed": arrangements.failed,
     "HoldersOverdue": _holder_overdue,

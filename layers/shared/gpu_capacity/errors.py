@@ -169,7 +169,7 @@ class StorageUnavailable(TryAgain):
 
 
 class FeedRefusal(StrEnum):
-    """Why a fleet document was refused. Codes are append-only: alarms and run books name them."""
+    """Why a fleet document was refused, or a part of it deferred. Append-only: run books name the codes."""
 
     UNREACHABLE = "unreachable"
     TOO_LARGE = "too_large"
@@ -178,6 +178,9 @@ class FeedRefusal(StrEnum):
     CONTRADICTORY = "contradictory"
     DROPS_TOO_MUCH = "drops_too_much"
     MOVES_HARDWARE = "moves_hardware"
+    SEQUENCE_JUMP = "sequence_jump"
+    FROM_THE_FUTURE = "from_the_future"
+    POD_TOO_LARGE = "pod_too_large"
 
 
 class FeedRefused(CapacityError):

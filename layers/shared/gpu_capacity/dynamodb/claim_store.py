@@ -111,6 +111,15 @@ class ClaimStore:
             returns = int(entry["comebacks"])
         return QueueHead(None, returns)
 
+    def queue(self, zone: str, instance_id: str) -> list[tuple[str, str]]:
+        """All claims that wait, oldest first: organization and id."""
+        entries = self._database.query(self._table, keys.queue_partition(zone, instance_id))
+        return [
+            (entry["organization"], entry["claim"])
+            for entry in entries
+            if entry["sk"] != keys.QUEUE_RETURNS_SORT_KEY
+        ]
+
     def leave_queue(self, zone: str, instance_id: str, holder: tuple[str, str]) -> None:
         """Drop the entry of a claim from a queue, if the claim is gone at that moment."""
         for entry in self._database.query(self._table, keys.queue_partition(zone, instance_id)):

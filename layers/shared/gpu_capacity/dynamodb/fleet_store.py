@@ -7,13 +7,15 @@ claims item gets its version and nothing else.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import inventory_items, keys
 from gpu_capacity.dynamodb.client import encode_value
-from gpu_capacity.dynamodb.writes import Check, Put, Update
-from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.fleet.model import FeedState, StoredFleet
+from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
+from gpu_capacity.fleet.model import DIGEST_FORM, FeedState, StoredFleet
 from gpu_capacity.topology.merge import StoredPod
 
 if TYPE_CHECKING:
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.fleet.model import Fleet, PodKey
+    from gpu_capacity.fleet.model import Fleet, PodKey, ReportedRegion
     from gpu_capacity.topology.merge import PodChange
     from gpu_capacity.topology.model import Pod, Region
 
@@ -30,22 +32,26 @@ FEED: Final = "feed"
 CLAIMS: Final = "claims"
 SHAPE: Final = "shape"
 HOSTS: Final = "hosts"
+LEFT_CLAIMS: Final = "claims of the old flavor"
+LEFT_SHAPE: Final = "shape of the old flavor"
 REGION: Final = "region"
 
-HOSTS_TEXT_BYTES_MAX: Final = 390_000
-"""DynamoDB takes 400 KB an item; the rest is for the key and the other attributes."""
+RESET: Final = "reset"
+"""In the place of a digest: the sequence was set by an operator, and no document stands behind it."""
 
 
 def accept_document(table: str, fleet: Fleet) -> Update:
     """Make this the document in use, unless a newer one or another of the same sequence is.
 
-    Accepting it again is allowed: that is how a run that was cut short is repeated. Regions are only ever
-    added, so that the pods of every region that was begun are found again.
+    Accepting it again is allowed: that is how a run that was cut short is repeated. A digest of another form
+    tells nothing, so the document is then taken for the same one. Regions are only ever added, so that the
+    pods of every region that was begun are found again.
     """
     values: dict[str, Any] = {
         ":sequence": fleet.sequence,
         ":digest": fleet.digest,
         ":observed_at": fleet.observed_at,
+        ":form": DIGEST_FORM,
     }
     update = "SET #sequence = :sequence, #digest = :digest, #observed_at = :observed_at"
     names = {"#sequence": "sequence", "#digest": "digest", "#observed_at": "observed_at"}
@@ -60,7 +66,7 @@ def accept_document(table: str, fleet: Fleet) -> Update:
         update=update,
         condition=(
             "attribute_not_exists(#sequence) OR #sequence < :sequence"
-            " OR (#sequence = :sequence AND #digest = :digest)"
+            " OR (#sequence = :sequence AND (#digest = :digest OR NOT begins_with(#digest, :form)))"
         ),
         names=names,
         values={name: encode_value(value) for name, value in values.items()},
@@ -71,10 +77,12 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
     """The one transaction that brings a pod up to the document of that sequence.
 
     Claims are conditional on the version, so from here on nobody places on the pod as it was; and what
-    leaves the pod is owned by nobody at this very moment.
+    leaves the pod is owned by nobody at this very moment. A pod that changes its flavor is empty, so nothing
+    of it can be owned; what it was under the old flavor goes.
     """
     pod, shape = change.pod, change.shape
-    if before is None:
+    moved = before if before and before.pod.flavor_id != pod.flavor_id else None
+    if before is None or moved:
         conditions, values = ["attribute_not_exists(#v)"], {}
     else:
         conditions, values = ["#v = :old"], {":old": encode_value(before.pod.version)}
@@ -93,12 +101,46 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
         claims,
         Put(SHAPE, table, inventory_items.encode_shape(shape)),
         Put(HOSTS, table, inventory_items.encode_pod(pod)),
+        *(_leave_flavor(table, moved.pod) if moved else ()),
+    ]
+
+
+def _leave_flavor(table: str, pod: Pod) -> list[Action]:
+    place = (pod.region_id, pod.flavor_id, pod.id)
+    version = {":old": encode_value(pod.version)}
+    return [
+        Delete(LEFT_CLAIMS, table, keys.claims(*place), "#v = :old", {"#v": "v"}, version),
+        Delete(LEFT_SHAPE, table, keys.shape(*place)),
     ]
 
 
 def change_region(table: str, sequence: int, region: Region) -> list[Action]:
     """Replace a region's catalogue entry."""
     return [_still_in_use(table, sequence), Put(REGION, table, inventory_items.encode_region(region))]
+
+
+def remove_region(table: str, sequence: int, region_id: str) -> list[Action]:
+    """Remove a region's catalogue entry."""
+    return [_still_in_use(table, sequence), Delete(REGION, table, keys.region(region_id))]
+
+
+def reset_sequence(table: str, before: FeedState, sequence: int) -> Update:
+    """Have the accepted document count as one of this sequence and of unknown content.
+
+    Runs for the document in use end at their next write.
+    """
+    return Update(
+        label=FEED,
+        table=table,
+        key=keys.feed(),
+        update="SET #sequence = :after, #digest = :reset",
+        condition="#sequence = :before",
+        names={"#sequence": "sequence", "#digest": "digest"},
+        values={
+            name: encode_value(value)
+            for name, value in {":after": sequence, ":before": before.sequence, ":reset": RESET}.items()
+        },
+    )
 
 
 def _still_in_use(table: str, sequence: int) -> Check:
@@ -110,19 +152,6 @@ def _still_in_use(table: str, sequence: int) -> Check:
         names={"#sequence": "sequence"},
         values={":sequence": encode_value(sequence)},
     )
-
-
-def refuse_oversized(pod: Pod) -> None:
-    """Refuse a pod that would not fit into one item.
-
-    Raises:
-        FeedRefused: ``malformed``.
-    """
-    text: str = inventory_items.encode_pod(pod)["domains"]["S"]
-    if len(text.encode()) > HOSTS_TEXT_BYTES_MAX:
-        raise FeedRefused(
-            FeedRefusal.MALFORMED, f"pod {pod.region_id}/{pod.id}: too many hosts for one pod; split it"
-        )
 
 
 class FleetStore:
@@ -137,15 +166,20 @@ class FleetStore:
         self._database = database
         self._table = table
 
-    def read(self, regions: Iterable[str]) -> StoredFleet:
-        """All that is stored of these regions and of every region that was ever accepted."""
-        feed = self._feed()
+    def read(self, regions: Iterable[str] | Mapping[str, ReportedRegion]) -> StoredFleet:
+        """All that is stored of these regions and of every region that was ever accepted.
+
+        Where it is known what is reported of them, a stored pod of the same text is not decoded but has the
+        reported domains.
+        """
+        feed = self.feed()
+        reported = regions if isinstance(regions, Mapping) else {}
         region_ids = sorted({*regions, *(feed.regions if feed else ())})
         catalog = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
         entries = [inventory_items.decode_region(item) for item in catalog]
         pods: dict[PodKey, StoredPod] = {}
         for region_id in region_ids:
-            pods |= self._pods(region_id)
+            pods |= self._pods(region_id, reported.get(region_id))
         return StoredFleet(feed=feed, regions={entry.id: entry for entry in entries}, pods=pods)
 
     def read_pod(self, region_id: str, pod_id: str) -> StoredPod | None:
@@ -174,13 +208,27 @@ class FleetStore:
         """Commit ``change_region``."""
         return self._database.commit(*change_region(self._table, sequence, region))
 
-    def _feed(self) -> FeedState | None:
+    def remove_region(self, sequence: int, region_id: str) -> Outcome:
+        """Commit ``remove_region``."""
+        return self._database.commit(*remove_region(self._table, sequence, region_id))
+
+    def reset_sequence(self, before: FeedState, sequence: int) -> Outcome:
+        """Commit ``reset_sequence``."""
+        return self._database.commit(reset_sequence(self._table, before, sequence))
+
+    def owners(self, pod: Pod) -> Mapping[int, bytes | dict[str, int]]:
+        """Who owns what of a pod, as ``PodClaims.owners`` has it."""
+        item = self._database.get(self._table, keys.claims(pod.region_id, pod.flavor_id, pod.id))
+        return inventory_items.decode_claims(item).owners if item else {}
+
+    def feed(self) -> FeedState | None:
+        """The accepted document."""
         item = self._database.get(self._table, keys.feed())
         return decode_feed(item) if item else None
 
-    def _pods(self, region_id: str) -> dict[PodKey, StoredPod]:
+    def _pods(self, region_id: str, reported: ReportedRegion | None) -> dict[PodKey, StoredPod]:
         items = self._database.query(self._table, keys.hosts_partition(region_id), keys.POD_PREFIX)
-        pods = [inventory_items.decode_pod(item) for item in items]
+        pods = [_decode_pod(item, reported) for item in items]
         shapes, held = {}, {}
         for flavor_id in sorted({pod.flavor_id for pod in pods}):
             for item in self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)):
@@ -198,6 +246,16 @@ class FleetStore:
             )
             for pod in pods
         }
+
+
+def _decode_pod(item: dict[str, Any], reported: ReportedRegion | None) -> Pod:
+    """The stored pod; with the domains of the reported one where the two have the same text."""
+    pod_id = item["sk"].removeprefix(keys.POD_PREFIX)
+    digest = reported.digests.get(pod_id) if reported else None
+    if reported and digest == hashlib.sha256(item["domains"].encode()).digest():
+        same = reported.pods[pod_id]
+        return replace(same, flavor_id=item["flavor"], version=int(item["v"]))
+    return inventory_items.decode_pod(item)
 
 
 def decode_feed(item: dict[str, Any]) -> FeedState:

@@ -5,26 +5,23 @@ Short attribute names where an item is hot: DynamoDB bills an update by the size
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.topology.model import (
-    Domain,
     DomainShape,
     Flavor,
     Gpu,
     GpuVendor,
-    Host,
-    HostState,
     Offering,
     Pod,
     PodShape,
     Region,
     VmShape,
 )
+from gpu_capacity.topology.text import domains_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,22 +82,12 @@ def decode_shape(item: dict[str, Any]) -> PodShape:
 
 def encode_pod(pod: Pod) -> Item:
     """The hosts item of a pod. Domains are kept as JSON text: they are read and written whole."""
-    domains = [
-        [
-            d.position,
-            d.id,
-            d.name,
-            d.cordoned,
-            [[h.slot, h.id, h.name, h.resource_class, h.state.value] for h in d.hosts],
-        ]
-        for d in pod.domains
-    ]
     return keys.hosts(pod.region_id, pod.id) | encode(
         {
             "v": pod.version,
             "region": pod.region_id,
             "flavor": pod.flavor_id,
-            "domains": json.dumps(domains, separators=(",", ":"), ensure_ascii=False),
+            "domains": text_of(pod.domains),
         }
     )
 
@@ -112,19 +99,7 @@ def decode_pod(item: dict[str, Any]) -> Pod:
         id=item["sk"].removeprefix(keys.POD_PREFIX),
         flavor_id=item["flavor"],
         version=int(item["v"]),
-        domains=tuple(
-            Domain(
-                position=position,
-                id=domain_id,
-                name=name,
-                cordoned=cordoned,
-                hosts=tuple(
-                    Host(slot, host_id, host_name, resource_class, HostState(state))
-                    for slot, host_id, host_name, resource_class, state in hosts
-                ),
-            )
-            for position, domain_id, name, cordoned, hosts in json.loads(item["domains"])
-        ),
+        domains=domains_of(item["domains"]),
     )
 
 
@@ -137,6 +112,7 @@ def encode_region(region: Region) -> Item:
             "offerings": [_encode_offering(offering) for offering in region.offerings],
             "instance_types": [list(pair) for pair in region.instance_types] or None,
             "vm_flavors": [_encode_flavor(flavor) for flavor in region.vm_flavors] or None,
+            "withdrawn": region.withdrawn or None,
         }
     )
 
@@ -186,6 +162,7 @@ def decode_region(item: dict[str, Any]) -> Region:
         offerings=tuple(_decode_offering(region_id, offering) for offering in item["offerings"]),
         instance_types=tuple((name, flavor_id) for name, flavor_id in item.get("instance_types", ())),
         vm_flavors=tuple(_decode_flavor(flavor) for flavor in item.get("vm_flavors", ())),
+        withdrawn=item.get("withdrawn", False),
     )
 
 

@@ -186,7 +186,7 @@ class InventoryStore:
         """
         found: dict[str, NodePlace] = {}
         for region in self.regions():
-            flavors = {f.id: f for f in region.vm_flavors if f.gpu.physical_count in SLICE_SIZES}
+            flavors = {f.id: f for f in region.rented_in_slices if f.gpu.physical_count in SLICE_SIZES}
             if not flavors:
                 continue
             items = self._database.query(self._table, keys.hosts_partition(region.id), keys.POD_PREFIX)

@@ -61,6 +61,7 @@ class ZoneReason(StrEnum):
     NO_CAPACITY = "InsufficientCapacity"
     BEHIND_OLDER = "WaitingForOlderClaims"
     NOT_TRIED = "NotTriedYet"
+    NOT_OFFERED = "ZoneNotOffered"
     DELETING = "Deleting"
 
 
@@ -70,6 +71,7 @@ _REMARKS: Final = {
     ZoneReason.NO_CAPACITY: ", no capacity left",
     ZoneReason.BEHIND_OLDER: ", older claims are served first",
     ZoneReason.NOT_TRIED: ", not tried yet",
+    ZoneReason.NOT_OFFERED: ", the zone does not offer the instance type any more",
     ZoneReason.DELETING: ", to be given back",
 }
 

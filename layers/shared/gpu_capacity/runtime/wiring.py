@@ -101,6 +101,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
 def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: CapacityEvents) -> FleetSync:
     """What the inventory sync works with. Imported late: nothing else validates fleet documents."""
     from gpu_capacity.dynamodb.fleet_store import FleetStore  # noqa: PLC0415 - see above
+    from gpu_capacity.fleet.acceptance import DropLimits  # noqa: PLC0415 - see above
     from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits  # noqa: PLC0415 - see above
 
     return FleetSync(
@@ -109,7 +110,12 @@ def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: Capac
         events=events,
         telemetry=edges.telemetry,
         pause=edges.pause,
-        limits=SyncLimits(max_drop_share=env.share("FLEET_MAX_DROP_SHARE", 0.2)),
+        clock=edges.clock,
+        limits=SyncLimits(
+            DropLimits(
+                share=env.share("FLEET_MAX_DROP_SHARE", 0.2), hosts=env.whole("FLEET_MAX_DROP_HOSTS", 2)
+            )
+        ),
     )
 
 

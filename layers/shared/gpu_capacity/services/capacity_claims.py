@@ -137,7 +137,7 @@ def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list
     """The instance types that the inventory holds in each zone that the caller may see."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return {
-        region.id: sorted({name for name, _ in region.instance_types})
+        region.id: list(region.sold_as_instances)
         for region in services.inventory.regions()
         if sees(caller, region)
     }

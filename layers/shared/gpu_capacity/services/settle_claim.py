@@ -127,6 +127,17 @@ def fill_zone(services: Services, zone: str, instance_id: str) -> int:
     return ROUNDS_MAX
 
 
+def tell_all(services: Services, zone: str, instance_id: str) -> int:
+    """Tell all who wait in a zone that is withdrawn; how many rounds were done. They keep their places.
+
+    What they wait for in other zones they still get, and here as well should the zone come back.
+    """
+    holders = services.claims.queue(zone, instance_id)
+    for holder in holders:
+        settle_capacity_claim(services, *holder, serving=zone)
+    return len(holders)
+
+
 def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
     """Serve every queue of the zones (of all, if none are named); how many rounds were done.
 
@@ -138,9 +149,10 @@ def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
     for region in services.inventory.regions():
         if wanted is not None and region.id not in wanted:
             continue
+        serve = tell_all if region.withdrawn else fill_zone
         for instance_id in sorted({name for name, _ in region.instance_types}):
             try:
-                done += fill_zone(services, region.id, instance_id)
+                done += serve(services, region.id, instance_id)
             except StorageUnavailable as error:
                 failure = error
                 services.telemetry.warning("queue not served", zone=region.id, reason=str(error))
@@ -223,6 +235,9 @@ def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
         if room.is_used_up:
             more = True
             break
+        if not _is_offered(services, zone, claim.instance_id):
+            reasons[zone] = ZoneReason.NOT_OFFERED
+            continue
         head = services.claims.head_of_queue(zone, claim.instance_id)
         if head.holder != (claim.organization_id, claim.id):
             reasons[zone] = ZoneReason.BEHIND_OLDER
@@ -246,6 +261,14 @@ def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
             more = True
             break
     return _Plan(tuple(allocations), tuple(pods), turns, reasons, more)
+
+
+def _is_offered(services: Services, zone: str, instance_id: str) -> bool:
+    """Whether the zone has the instance type; a "no" is decided on a fresh read."""
+    region = services.inventory.region(zone)
+    if region is None or not region.flavors_of(instance_id):
+        region = services.inventory.fresh_region(zone)
+    return region is not None and bool(region.flavors_of(instance_id))
 
 
 def _supply(services: Services, zone: str, instance_id: str) -> _Supply:

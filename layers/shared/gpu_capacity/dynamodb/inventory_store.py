@@ -6,7 +6,7 @@ used for a "yes" that the database validates again; every "no" is decided on a f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
@@ -22,9 +22,10 @@ from gpu_capacity.placement.slices import SLICE_SIZES
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.placement.model import Placement
     from gpu_capacity.ports import Clock
     from gpu_capacity.topology.model import Flavor, Host, Pod, Region
 
@@ -55,6 +56,14 @@ class NodePlace:
         return self.flavor.gpu.physical_count
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A region and flavor as it was seen last: who owns what, by pod, and the snapshot made of that."""
+
+    claims: Mapping[str, PodClaims]
+    snapshot: Snapshot
+
+
 class InventoryStore:
     """The inventory table, read side.
 
@@ -69,7 +78,7 @@ class InventoryStore:
         self._table = table
         self._clock = clock
         self._regions: dict[str, tuple[int, Region]] = {}
-        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._kept: dict[tuple[str, str], _Kept] = {}
         self._pods: dict[tuple[str, str], Pod] = {}
         self._nodes: tuple[int, dict[str, NodePlace]] = (0, {})
 
@@ -102,9 +111,9 @@ class InventoryStore:
 
     def snapshot(self, region_id: str, flavor_id: str) -> tuple[Snapshot, bool]:
         """The pods of a region and flavor, and whether they were read just now."""
-        kept = self._snapshots.get((region_id, flavor_id))
+        kept = self._kept.get((region_id, flavor_id))
         if kept is not None:
-            return kept, False
+            return kept.snapshot, False
         return self.fresh_snapshot(region_id, flavor_id), True
 
     def fresh_snapshot(self, region_id: str, flavor_id: str) -> Snapshot:
@@ -115,10 +124,11 @@ class InventoryStore:
         Raises:
             StorageUnavailable: the topology kept changing while it was read.
         """
-        kept = self._snapshots.get((region_id, flavor_id))
-        shapes = dict(kept.shapes) if kept else {}
+        kept = self._kept.get((region_id, flavor_id))
+        shapes = dict(kept.snapshot.shapes) if kept else {}
         for _ in range(_SNAPSHOT_READS_MAX):
-            owned = list(self._ownership(region_id, flavor_id))
+            claims = {claims.pod_id: claims for claims in self._claims(region_id, flavor_id)}
+            owned = list(map(ownership_of, claims.values()))
             snapshot = Snapshot.of(shapes.values(), owned)
             if snapshot.stale_pods:
                 shapes = {
@@ -132,29 +142,37 @@ class InventoryStore:
                 }
                 snapshot = Snapshot.of(shapes.values(), owned)
             if not snapshot.stale_pods:
-                self._snapshots[region_id, flavor_id] = snapshot
+                self._kept[region_id, flavor_id] = _Kept(claims, snapshot)
                 return snapshot
         raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
     def saw_claims(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
         """Keep a pod's claims that came back with a refused write."""
-        self.saw_ownership(region_id, flavor_id, ownership_of(decode_claims(item)))
+        self._see(region_id, flavor_id, decode_claims(item))
 
-    def saw_ownership(self, region_id: str, flavor_id: str, ownership: Ownership) -> None:
-        """Keep a pod's ownership as known after a write."""
-        kept = self._snapshots.get((region_id, flavor_id))
+    def claimed(self, region_id: str, flavor_id: str, placement: Placement, tag: bytes, version: int) -> None:
+        """Keep what a write has just claimed, on the topology version that it was decided on."""
+        kept = self._kept.get((region_id, flavor_id))
+        if kept is not None:
+            before = kept.claims[placement.pod_id]
+            owners = {**before.owners, **dict.fromkeys(placement.positions, tag)}
+            self._see(region_id, flavor_id, replace(before, version=version, owners=owners))
+
+    def _see(self, region_id: str, flavor_id: str, claims: PodClaims) -> None:
+        """Keep one pod's claims as they are now, in the snapshot just as a read would show them."""
+        kept = self._kept.get((region_id, flavor_id))
         if kept is None:
             return
-        later = kept.seeing(ownership)
-        if ownership.pod_id in later.stale_pods:
+        later = kept.snapshot.seeing(ownership_of(claims))
+        if claims.pod_id in later.stale_pods:
             # The topology moved on: only a read of both halves can tell what the pod is like now.
-            self._snapshots.pop((region_id, flavor_id))
+            self._kept.pop((region_id, flavor_id))
         else:
-            self._snapshots[region_id, flavor_id] = later
+            self._kept[region_id, flavor_id] = _Kept({**kept.claims, claims.pod_id: claims}, later)
 
     def forget_snapshot(self, region_id: str, flavor_id: str) -> None:
         """Read afresh next time."""
-        self._snapshots.pop((region_id, flavor_id), None)
+        self._kept.pop((region_id, flavor_id), None)
 
     def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
         """A pod's full topology in exactly that version, or ``None`` when it has moved on."""
@@ -220,9 +238,6 @@ class InventoryStore:
     def _claims(self, region_id: str, flavor_id: str) -> Iterable[PodClaims]:
         partition = keys.claims_partition(region_id, flavor_id)
         return map(decode_claims, self._database.query(self._table, partition, keys.POD_PREFIX))
-
-    def _ownership(self, region_id: str, flavor_id: str) -> Iterable[Ownership]:
-        return map(ownership_of, self._claims(region_id, flavor_id))
 
 
 def ownership_of(claims: PodClaims) -> Ownership:

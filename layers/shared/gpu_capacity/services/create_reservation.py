@@ -31,7 +31,7 @@ from gpu_capacity.errors import (
     RaceLost,
     StorageUnavailable,
 )
-from gpu_capacity.holders.ids import holder_id, keyed_holder_id, seed_of
+from gpu_capacity.holders.ids import claim_tag, holder_id, keyed_holder_id, seed_of
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Quota, Reservation, Status, Tag
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request
@@ -203,12 +203,18 @@ def _accept(
             failure = error
             services.pause(attempt)
             unseen = (planned, pod) if error.outcome_unknown else unseen
+<<<<<<< Updated upstream
             if unseen is not None and (found := services.reservations.find(draft.organization_id, draft.id)):
+=======
+            if error.outcome_unknown and (found := _look_for(services, draft)):
+>>>>>>> Stashed changes
                 return _already(found, unseen)
             continue
         match outcome:
             case Accepted():
-                _remember(services, planned, placement, version)
+                services.inventory.claimed(
+                    draft.region_id, draft.flavor_id, placement, claim_tag(draft.id), version
+                )
                 return planned, pod
             case AlreadyThere():
                 return _already(outcome.found, unseen)
@@ -228,6 +234,12 @@ def _accept(
     if failure is not None:
         raise failure
     raise RaceLost("other requests won every attempt")
+
+
+def _look_for(services: Services, draft: Reservation) -> Reservation | Tombstone | None:
+    """What a write made that may stand or not. Nothing is kept that it might have changed."""
+    services.inventory.forget_snapshot(draft.region_id, draft.flavor_id)
+    return services.reservations.find(draft.organization_id, draft.id)
 
 
 def _already(
@@ -278,16 +290,6 @@ def _check_quota(draft: Reservation, quota: Quota | None) -> None:
         raise QuotaExceeded(
             f"{draft.accelerator} units", requested=draft.count, limit=quota.limit, used=quota.used
         )
-
-
-def _remember(services: Services, accepted: Reservation, placement: Placement, version: int) -> None:
-    """Keep the snapshot in step with what this environment itself has just claimed."""
-    snapshot, _ = services.inventory.snapshot(accepted.region_id, accepted.flavor_id)
-    before = snapshot.owned[placement.pod_id]
-    claimed = before.claimed | sum(1 << position for position in placement.positions)
-    services.inventory.saw_ownership(
-        accepted.region_id, accepted.flavor_id, replace(before, version=version, claimed=claimed)
-    )
 
 
 def _answer_again(

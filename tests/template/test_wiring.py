@@ -68,7 +68,7 @@ def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
 def test_the_gateway_may_call_what_rejects_under_one_statement() -> None:
     """A statement for each of its routes would outgrow the 20 KB that a function's policy may have."""
     (permission,) = resources("AWS::Lambda::Permission").values()
-    assert permission["FunctionName"] == {"Ref": logical_id("reject_unknown_route")}
+    assert permission["FunctionName"] == {"Ref": f"{logical_id('reject_unknown_route')}.Alias"}
     assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*")
 
 

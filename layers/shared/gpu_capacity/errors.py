@@ -8,6 +8,7 @@
     │   │   └── AlreadyExists        an id or a name is taken                  (names the resource)
     │   ├── FailedPrecondition       the thing is not in a state that allows this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
+    │   │   └── NodeCannotGive       the node has no such slice                    (carries GPUs)
     │   ├── Unauthenticated          no token, or one that does not verify
     │   └── Forbidden                the token is good but does not allow this
     │       └── QuotaExceeded        the organization's limit is reached
@@ -99,6 +100,16 @@ class ActionRefused(RequestRefused):
         self.detail = detail
 
 
+class NodeCannotGive(ActionRefused):
+    """A node has no such slice. ``largest`` GPUs it could give now (``None``: not looked), ``most`` ever."""
+
+    def __init__(self, detail: str, *, requested: int, largest: int | None, most: int) -> None:
+        super().__init__(detail)
+        self.requested = requested
+        self.largest = largest
+        self.most = most
+
+
 class Unauthenticated(RequestRefused):
     """There is no bearer token, or it does not verify. ``challenge`` answers in ``WWW-Authenticate``."""
 
@@ -115,14 +126,15 @@ class QuotaExceeded(Forbidden):
     """The organization would own more than its limit.
 
     Args:
-        subject: what is counted, e.g. ``GB300 units``.
+        subject: what is limited: an accelerator, or ``instances``.
+        noun: what is counted, e.g. ``GB300 units``.
         requested: how many were asked for.
         limit: how many the organization may own in all.
         used: how many it owned when the refusal was decided.
     """
 
-    def __init__(self, subject: str, *, requested: int, limit: int, used: int) -> None:
-        super().__init__(f"quota exceeded: {requested} {subject} requested, {used} of {limit} in use")
+    def __init__(self, subject: str, noun: str, *, requested: int, limit: int, used: int) -> None:
+        super().__init__(f"quota exceeded: {requested} {noun} requested, {used} of {limit} in use")
         self.subject = subject
         self.requested = requested
         self.limit = limit

@@ -6,7 +6,8 @@ description tells the figures. ``docs/errors.md`` tells customers what to do on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import (
     CapacityError,
@@ -15,6 +16,7 @@ from gpu_capacity.errors import (
     InsufficientCapacity,
     InvalidRequest,
     NotFound,
+    QuotaExceeded,
     TryAgain,
     Unauthenticated,
 )
@@ -48,7 +50,8 @@ class ReservationErrors:
         for kind in type(error).__mro__:
             if kind in _ANSWERS:
                 status, word = _ANSWERS[kind]
-                return _reply(status, word, _describe(error), trace_id, _headers(error))
+                reply = _reply(status, word, _describe(error), trace_id, _headers(error))
+                return replace(reply, body=reply.body | _figures(error))
         if isinstance(error, TryAgain):
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return _reply(500, "server_error", "the request was not decided: try again", trace_id, headers)
@@ -85,6 +88,35 @@ def _describe(error: CapacityError) -> str:
         place = ".".join(str(part) for part in problem["loc"])
         return f"{place}: {problem['msg']}" if place else str(problem["msg"])
     return str(error)
+
+
+def _figures(error: CapacityError) -> dict[str, Any]:
+    """The figures of a refusal as fields, additions to the contract: no client has to read them in a text."""
+    match error:
+        case InsufficientCapacity(reason=reason):
+            figures = {
+                "requestedUnitCount": reason.requested,
+                "availableUnitCount": reason.available,
+                "largestContiguousUnitCount": reason.largest_run,
+                "largestPossibleUnitCount": reason.largest_possible,
+                "canEverFit": not reason.is_lasting,
+                "excluded": {
+                    "claimed": reason.claimed,
+                    "cordoned": reason.cordoned,
+                    "incomplete": reason.incomplete,
+                },
+            }
+            return {"capacity": figures}
+        case QuotaExceeded():
+            limits = {
+                "subject": error.subject,
+                "requested": error.requested,
+                "limit": error.limit,
+                "used": error.used,
+            }
+            return {"quota": limits}
+        case _:
+            return {}
 
 
 def _headers(error: CapacityError) -> dict[str, str]:

@@ -268,12 +268,24 @@ class ProblemRead(BaseModel):
     type: str
 
 
+class NodeCapacityRead(VmBody):
+    """What a node could give; an addition to the contract."""
+
+    model_config = ConfigDict(title="NodeCapacity")
+
+    requested_gpu_count: int
+    node_gpu_count: int
+    can_ever_fit: bool
+    largest_available_gpu_count: int | None = None
+
+
 class DetailRead(BaseModel):
     """An error."""
 
     model_config = ConfigDict(title="Error", defer_build=True)
 
     detail: str | list[ProblemRead]
+    capacity: NodeCapacityRead | None = Field(None, description="With 400 where the node cannot give this.")
 
 
 def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:

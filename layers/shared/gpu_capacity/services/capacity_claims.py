@@ -318,7 +318,7 @@ def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources
 
 def _check_quota(quota: Quota | None, more: int) -> None:
     if quota is not None and not quota.allows(more):
-        raise QuotaExceeded("instances", requested=more, limit=quota.limit, used=quota.used)
+        raise QuotaExceeded("instances", "instances", requested=more, limit=quota.limit, used=quota.used)
 
 
 def _moved_quota(outcome: HolderOutcome) -> Quota | None:

@@ -288,7 +288,11 @@ def _placed(draft: Reservation, placement: Placement, pod: Pod) -> Reservation:
 def _check_quota(draft: Reservation, quota: Quota | None) -> None:
     if quota is not None and not quota.allows(draft.count):
         raise QuotaExceeded(
-            f"{draft.accelerator} units", requested=draft.count, limit=quota.limit, used=quota.used
+            draft.accelerator,
+            f"{draft.accelerator} units",
+            requested=draft.count,
+            limit=quota.limit,
+            used=quota.used,
         )
 
 

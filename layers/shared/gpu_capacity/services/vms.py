@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import ActionRefused, NotFound, RaceLost
+from gpu_capacity.errors import ActionRefused, NodeCannotGive, NotFound, RaceLost
 from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus, months_later
 from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
@@ -259,17 +259,18 @@ def _node(services: Services, caller: Caller, request: VmRequest) -> NodePlace:
         place = services.inventory.nodes().get(request.node)
     problem = _mismatch(place, caller, request)
     if place is None or problem is not None:
-        raise ActionRefused(problem or "the node does not exist")
+        raise problem or ActionRefused("the node does not exist")
     return place
 
 
-def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> str | None:
+def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> ActionRefused | None:
     if place is None or not (caller.is_operator or place.region.is_visible_to(caller.organizations)):
-        return "the node does not exist"
+        return ActionRefused("the node does not exist")
     if place.flavor.vm is None or place.flavor.vm.gpu_type != request.gpu_type:
-        return "the node has GPUs of another type"
+        return ActionRefused("the node has GPUs of another type")
     if request.gpu_count > place.gpus:
-        return f"the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
+        detail = f"the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
+        return NodeCannotGive(detail, requested=request.gpu_count, largest=None, most=place.gpus)
     return None
 
 

@@ -114,6 +114,10 @@ class Cloud:
         self.ticks = 0
         # By host id, or by the owner of a VM's server: what trouble it is in, and until when (seconds).
         self.troubles: dict[str, tuple[str, int]] = {}
+        # Takes what is wrong with what the functions did; a run sets it.
+        self.tell: Callable[[str], None] = lambda _problem: None
+        # By owner and host: servers that were pinned. One that is up stays up.
+        self.pinned: set[tuple[str, str]] = set()
         # By the owner of a VM's server: the host it was started on.
         self.vm_hosts: dict[str, str] = {}
         self.executions = Executions(self, still=still)
@@ -149,6 +153,7 @@ class Cloud:
         before = actor.operation if actor else None
         if actor:
             actor.operation = work
+        work.began_ms = work.began_ms or self.clock.now_ms()
         environment = self._lease(group)
         try:
             answer = run(environment)
@@ -159,6 +164,10 @@ class Cloud:
             if actor:
                 actor.operation = before
         self._free[group].append(environment)
+        if work.owes and not work.faulted:
+            self.tell(
+                f"{work.name} freed or brought capacity in {sorted(work.owes)}, and woke none who wait there"
+            )
         return answer
 
     def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None:
@@ -256,6 +265,11 @@ class Cloud:
             book.set(organization, subject, limit)
 
         self.invoke("operator", Work("set_quota"), run)
+
+    def in_trouble(self, name: str) -> bool:
+        """Whether a server, by its host or by the run of its VM, does not come up or has failed."""
+        trouble, until = self.troubles.get(name, ("", 0))
+        return trouble in ("hangs", "fails") and self.clock.now() < until
 
     def heal(self) -> None:
         """Nothing goes wrong any more, and what was stuck is free."""

@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.adapters.patient_client import PatientClient
+from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.runtime.settings import Environment as Variables
 from gpu_capacity.runtime.wiring import Edges, Neighbours, fleet_sync_of, services_of, simulated_providers
@@ -36,6 +38,9 @@ SKEW_SECONDS_MAX: Final = 20
 DELIVERIES_MAX: Final = 3
 """How often the platform tries an asynchronous invocation."""
 
+API_SECONDS, TASK_SECONDS = 19.0, 59.0
+"""How long an invocation may take."""
+
 DELETE_SECONDS: Final = 3
 PROVISIONING_SECONDS_MAX, TEARDOWN_SECONDS_MAX = 300, 300
 
@@ -50,8 +55,10 @@ class Environment:
         if skew_ms:
             cloud.weather.count(Kind.SKEWED)
         wire = Wire(cloud.db, cloud.turns, cloud.weather, cloud.note)
+        self.deadline = Deadline(lambda: cloud.clock.now_ms() / 1000)
+        is_patient = cloud.weather.chance(cloud.temper.patient)
         self.edges = Edges(
-            dynamodb=wire,
+            dynamodb=PatientClient(wire, self.deadline, cloud.pause) if is_patient else wire,
             clock=SkewedClock(cloud.clock, skew_ms),
             ids=CountingIds(f"{cloud.seed}-{number}"),
             pause=cloud.pause,
@@ -155,6 +162,7 @@ class Cloud:
             actor.operation = work
         work.began_ms = work.began_ms or self.clock.now_ms()
         environment = self._lease(group)
+        environment.deadline.arm(API_SECONDS if group == "api" else TASK_SECONDS)
         try:
             answer = run(environment)
         except CapacityError:

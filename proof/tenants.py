@@ -146,7 +146,7 @@ class Api(Protocol):
 
 @dataclass
 class Tenant:
-    """A member of an organization with a line to the service. Two organizations have the same subjects."""
+    """A member of an organization. Two organizations have members of the same subject."""
 
     name: str
     office: Office

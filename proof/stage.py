@@ -48,6 +48,7 @@ CALM_TEMPER: Final = Temper(
     start_seconds_max=120,
     limits=False,
     skewed=0.0,
+    patient=0.0,
 )
 LIMIT_UNITS, LIMIT_INSTANCES = 4, 9
 

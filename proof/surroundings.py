@@ -105,10 +105,12 @@ class Provider(Troubled):
     def __init__(self, region: SimulatedRegion, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._region = region
+        self._pinned = cloud.pinned
 
     def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
         outcome = self._region.pin(holder_id, region_id, host_id)
-        if outcome is PinOutcome.PINNED:
+        if outcome is PinOutcome.PINNED and (holder_id, host_id) not in self._pinned:
+            self._pinned.add((holder_id, host_id))
             self._perhaps_stuck(host_id)
         self._perhaps_half_way()
         return outcome
@@ -205,6 +207,10 @@ class Events(_Faulty):
         self._send = cloud.freed
 
     def freed(self, zone: str) -> None:
+        actor = self._turns.current
+        work: Work | None = actor.operation if actor else None
+        if work is not None:
+            work.owes.discard(zone)
         self._call(lambda: self._send(zone), f"event {zone}")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Committed, Refused
 from gpu_capacity.dynamodb.outcomes import HolderOutcome
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.dynamodb.vm_writes import change_writes, create_writes
 from gpu_capacity.errors import StorageUnavailable
@@ -87,25 +88,22 @@ class VmStore:
 
     def _send(self, actions: Sequence[Action], is_written: Callable[[], bool]) -> HolderOutcome:
         """Send until it is decided. ``is_written`` looks whether what was sent unseen was committed."""
-        unseen: StorageUnavailable | None = None
-        for attempt in range(_SENDS_MAX):
-            try:
-                outcome = self._database.commit(*actions)
-            except StorageUnavailable as error:
-                if error.outcome_unknown:
-                    unseen = error
-                elif unseen is None:
-                    raise
-                elif is_written():
-                    return HolderOutcome(stands=True, refused={})
+        with Tries() as tries:
+            for attempt in range(_SENDS_MAX):
+                try:
+                    outcome = self._database.commit(*actions)
+                except StorageUnavailable as error:
+                    tries.note(error)
+                    if not error.outcome_unknown:
+                        if tries.unseen and is_written():
+                            return HolderOutcome(stands=True, refused={})
+                        raise
                 else:
-                    raise unseen from error
-            else:
-                if isinstance(outcome, Committed):
-                    return HolderOutcome(stands=True, refused={})
-                if isinstance(outcome, Refused):
-                    if unseen is not None and is_written():
+                    if isinstance(outcome, Committed):
                         return HolderOutcome(stands=True, refused={})
-                    return HolderOutcome(stands=False, refused=outcome.items)
-            self._pause(attempt)
-        raise unseen or StorageUnavailable("rival transactions did not end", outcome_unknown=False)
+                    if isinstance(outcome, Refused):
+                        if tries.unseen and is_written():
+                            return HolderOutcome(stands=True, refused={})
+                        return HolderOutcome(stands=False, refused=outcome.items)
+                self._pause(attempt)
+            raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)

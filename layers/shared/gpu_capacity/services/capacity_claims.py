@@ -9,6 +9,7 @@ from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.claim_store import NAME, QUOTA, RECORD
 from gpu_capacity.dynamodb.reservation_items import decode_quota
 from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -98,7 +99,8 @@ def create_capacity_claim(
     )
     claim = claim.spelled(resources.instance_id, resources.zones)
     claim = replace(claim, conditions=conditions_of(claim, {}, now))
-    existing = _record(services, claim)
+    with Tries() as tries:
+        existing = _record(services, claim, tries)
     if isinstance(existing, CapacityClaim) and existing.id != identity:
         return _answer_by_name(services, existing, fingerprint)
     if existing is not None:
@@ -214,7 +216,7 @@ def start_settling(services: Services, claim: CapacityClaim) -> bool:
         return False
 
 
-def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
+def _record(services: Services, claim: CapacityClaim, tries: Tries) -> CapacityClaim | Tombstone | None:
     """Write a new claim; what stands under its id or its name, if something does.
 
     After a try that went unseen the tombstone of an equal claim is what became of that try: it stood, and
@@ -227,6 +229,7 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
         try:
             outcome = services.claims.create(replace(claim, counted=quota is not None), quota)
         except StorageUnavailable as error:
+            tries.note(error)
             unseen = error if error.outcome_unknown else unseen
             if unseen is None:
                 raise

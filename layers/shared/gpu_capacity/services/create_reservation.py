@@ -21,6 +21,7 @@ from gpu_capacity.dynamodb.reservation_store import (
     QuotaMoved,
     Tombstone,
 )
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     Conflict,
     Forbidden,
@@ -144,10 +145,11 @@ def create_reservation(
         _check_quota(draft, quota)
         planned, pod, _ = _plan(services, draft, 0, fresh=True)
         return observe(planned, pod, region.observed_at)
-    outcome = _accept(services, draft, quota)
-    if isinstance(outcome, AlreadyThere):
-        _audit(services, caller, draft, "already accepted")
-        return _answer_again(services, outcome.found, request)
+    with Tries() as tries:
+        outcome = _accept(services, draft, quota, tries)
+        if isinstance(outcome, AlreadyThere):
+            _audit(services, caller, draft, "already accepted")
+            return _answer_again(services, outcome.found, request)
     reservation, pod = outcome
     services.telemetry.count("ReservationsAccepted")
     _audit(services, caller, draft, "accepted")
@@ -182,7 +184,7 @@ def _offering(services: Services, caller: Caller, request: ReservationRequest) -
 
 
 def _accept(
-    services: Services, draft: Reservation, quota: Quota | None
+    services: Services, draft: Reservation, quota: Quota | None, tries: Tries
 ) -> tuple[Reservation, Pod] | AlreadyThere:
     """Plan and commit until the transaction stands, within bounds."""
     fresh = False
@@ -201,6 +203,7 @@ def _accept(
             # It may stand all the same, and what it took may have been the last there was: so the record
             # is looked for before anything is decided again.
             failure = error
+            tries.note(error)
             services.pause(attempt)
             unseen = (planned, pod) if error.outcome_unknown else unseen
 <<<<<<< Updated upstream

@@ -106,7 +106,7 @@ class Office:
     def _judge_key(self, key: Key, work: Work, answer: object) -> None:
         """A key stands for what its own subject made with it, and for nothing else.
 
-        A conflict is only told to who used the key for something else, or after the end of what it stands for.
+        A conflict means that the key was used for something else, or that what it stands for has ended.
         """
         uses = self._uses[key]
         made = {holder for use in uses for holder in use.created}

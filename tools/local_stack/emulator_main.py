@@ -6,8 +6,8 @@ emulator gets the one signal on which it saves its state.
 Calls of one function take turns. The emulator itself knows two ways only: a process for each call, or to
 refuse calls, which workflows then repeat after up to a minute. The processes share the layer.
 
-SAM's transform is given the parameters, as AWS gives them: `Release` decides there which versions are published. The
-emulator gives it their defaults only.
+SAM's transform is given the parameters, as AWS gives them: `Release` decides there which versions are
+published. The emulator gives it their defaults only.
 """
 
 import functools

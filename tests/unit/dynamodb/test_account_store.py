@@ -20,7 +20,7 @@ from tests.support.world import HOLDERS, ORGANIZATION
 
 ACCOUNT = Account(ORGANIZATION, "user-1")
 FIRST = SshKey("id-1", "laptop", "ssh-ed25519 AAAA", "SHA256:abc", 5)
-SECOND = replace(FIRST, id="id-2", name="desktop", created_at=6)
+SECOND = replace(FIRST, id="id-2", label="desktop", created_at=6)
 KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_ONLY, 7)
 CALLER = ("organization", "subject")
 MINUTE = 29_666_666

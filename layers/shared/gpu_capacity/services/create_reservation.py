@@ -206,11 +206,7 @@ def _accept(
             tries.note(error)
             services.pause(attempt)
             unseen = (planned, pod) if error.outcome_unknown else unseen
-<<<<<<< Updated upstream
-            if unseen is not None and (found := services.reservations.find(draft.organization_id, draft.id)):
-=======
-            if error.outcome_unknown and (found := _look_for(services, draft)):
->>>>>>> Stashed changes
+            if unseen is not None and (found := _look_for(services, draft)):
                 return _already(found, unseen)
             continue
         match outcome:

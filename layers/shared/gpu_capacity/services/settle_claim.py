@@ -132,6 +132,8 @@ def tell_all(services: Services, zone: str, instance_id: str) -> int:
 
     What they wait for in other zones they still get, and here as well should the zone come back.
     """
+    # Rounds believe what is kept of a region that offers something, and what is kept may be a minute old.
+    services.inventory.fresh_region(zone)
     holders = services.claims.queue(zone, instance_id)
     for holder in holders:
         settle_capacity_claim(services, *holder, serving=zone)

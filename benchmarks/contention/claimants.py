@@ -14,7 +14,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
 from gpu_capacity.dynamodb.inventory_items import decode_claims
-from gpu_capacity.dynamodb.inventory_store import InventoryStore, ownership_of
+from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import Accepted, AcceptOutcome, DomainsTaken, ReservationStore
 from gpu_capacity.dynamodb.reservation_writes import POD, ReservationWrites
 from gpu_capacity.errors import CapacityError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
-    from gpu_capacity.holders.reservation import Quota, Reservation
     from gpu_capacity.dynamodb.inventory_items import PodClaims
+    from gpu_capacity.holders.reservation import Quota, Reservation
     from gpu_capacity.ports import Clock
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Pod
@@ -91,7 +91,7 @@ class WarmInventory(InventoryStore):
 
     def start_from(self, other: InventoryStore) -> None:
         """Begin with what another environment has read."""
-        self._kept = dict(other._kept)
+        self._kept = dict(other._kept)  # noqa: SLF001 - one environment per claimant, read once
 
     def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
         """From memory."""
@@ -218,7 +218,7 @@ class Shared:
     """What claimants need not work out again because another one has: see ``SharedDecoding``."""
 
     items: dict[str, tuple[Item, dict[str, Any]]] = field(default_factory=dict)
-    ownership: dict[str, tuple[dict[str, Any], Ownership]] = field(default_factory=dict)
+    ownership: dict[str, tuple[dict[str, Any], PodClaims]] = field(default_factory=dict)
 
 
 class _Claimant:
@@ -295,7 +295,7 @@ class _Claimant:
         inventory = WarmInventory(self._database, INVENTORY, world.clock)
         inventory.known = self._shared.ownership
         inventory.hardware_of = {p.id: p for p in hardware}
-        inventory.start_from(REGION, GB300.id, empty)
+        inventory.start_from(empty)
         store = (
             ReservationStore(self._database, INVENTORY, HOLDERS, self._pause, world.clock)
             if self._crowd.transaction

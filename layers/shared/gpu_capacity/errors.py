@@ -17,6 +17,7 @@
     ├── TryAgain                     nothing is wrong with the request: send it again as it is
     │   ├── RaceLost                 rivals won every attempt
     │   └── StorageUnavailable       the database did not answer usefully
+    ├── UnreadableItem               a stored item is not what it should be        (names its key)
     ├── FeedRefused                  a fleet document that must not be applied     (carries a code)
     ├── ProviderUnavailable          the host provider did not answer; the step is repeated
     ├── WorkflowUnavailable          an execution could not be started or read; reconcile repeats it
@@ -166,6 +167,18 @@ class StorageUnavailable(TryAgain):
     def __init__(self, message: str, *, outcome_unknown: bool) -> None:
         super().__init__(message)
         self.outcome_unknown = outcome_unknown
+
+
+class UnreadableItem(CapacityError):
+    """A stored item is not what it should be: sent again, nothing changes until an operator repairs it.
+
+    Whoever reads many items leaves it out and counts it. ``key`` is (partition key, sort key); what the item
+    says is in no message and no log.
+    """
+
+    def __init__(self, pk: str, sk: str) -> None:
+        super().__init__(f"the item {pk} {sk} cannot be read")
+        self.key = (pk, sk)
 
 
 class FeedRefusal(StrEnum):

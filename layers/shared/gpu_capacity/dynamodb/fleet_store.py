@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import inventory_items, keys
 from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.dynamodb.decoding import decoder, second, text, texts, whole
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.model import FeedState, StoredFleet
 from gpu_capacity.topology.merge import StoredPod
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
@@ -200,11 +201,12 @@ class FleetStore:
         }
 
 
-def decode_feed(item: dict[str, Any]) -> FeedState:
+@decoder
+def decode_feed(item: Mapping[str, Any]) -> FeedState:
     """The item about the last accepted document."""
     return FeedState(
-        sequence=int(item["sequence"]),
-        digest=item["digest"],
-        observed_at=int(item["observed_at"]),
-        regions=frozenset(item.get("regions", ())),
+        sequence=whole(item, "sequence"),
+        digest=text(item, "digest"),
+        observed_at=second(item, "observed_at"),
+        regions=frozenset(texts(item.get("regions", ()))),
     )

@@ -20,7 +20,7 @@ from tests.support.world import HOLDERS, ORGANIZATION
 
 ACCOUNT = Account(ORGANIZATION, "user-1")
 FIRST = SshKey("id-1", "laptop", "ssh-ed25519 AAAA", "SHA256:abc", 5)
-SECOND = replace(FIRST, id="id-2", name="desktop", created_at=6)
+SECOND = replace(FIRST, id="id-2", label="desktop", created_at=6)
 KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_ONLY, 7)
 CALLER = ("organization", "subject")
 MINUTE = 29_666_666
@@ -140,7 +140,7 @@ def test_a_counter_goes_an_hour_after_its_minute(store: AccountStore, db: Memory
     store.count_request(CALLER, "create", MINUTE, 3)
 
     [item] = map(decode, db.table(HOLDERS).items())
-    assert (item["used"], item["expires_at"]) == (2, MINUTE * 60 + 3600)
+    assert (item["used"], item["ttl_sweep_at"]) == (2, MINUTE * 60 + 3600)
 
 
 # Rivals.

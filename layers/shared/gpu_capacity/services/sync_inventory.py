@@ -161,6 +161,7 @@ class _Run:
         self._stored = stored
         self._pods: dict[PodKey, StoredPod] = {}
         self._place_of: dict[str, PodKey] = {}
+        self._deferred |= dict.fromkeys(stored.unreadable, "what the inventory has of it cannot be read")
         for key, pod in stored.pods.items():
             self._place(key, pod)
 
@@ -261,7 +262,7 @@ class _Run:
 
     def _keys(self) -> list[PodKey]:
         reported = {(r, p) for r, region in self._fleet.regions.items() for p in region.pods}
-        return sorted({*self._pods, *reported})
+        return sorted({*self._pods, *reported} - self._stored.unreadable)
 
     def _merged(self, key: PodKey) -> PodChange:
         region_id, pod_id = key
@@ -275,8 +276,13 @@ class _Run:
             stored,
             reported,
             offering_of(region, flavor_ids[0]),
-            elsewhere={h for h in reported_hosts if self._place_of.get(h, key) != key},
+            elsewhere={h for h in reported_hosts if not self._may_stand_in(key, h)},
         )
+
+    def _may_stand_in(self, key: PodKey, host_id: str) -> bool:
+        """Whether the inventory has a host in no other pod; a new one may be in one that cannot be read."""
+        place = self._place_of.get(host_id)
+        return place == key or (place is None and not self._stored.unreadable)
 
     def _write_pod(self, key: PodKey) -> PodChange | None:
         """The change that stands, or ``None`` where the pod was deferred."""

@@ -12,7 +12,7 @@ import pytest
 from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.account_store import AccountStore, decode_api_key, decode_key_ring
-from gpu_capacity.dynamodb.claim_items import decode_claim, decode_place, encode_claim
+from gpu_capacity.dynamodb.claim_items import decode_claim, decode_name, decode_place, encode_claim
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.fleet_store import accept_document, decode_feed
@@ -113,6 +113,8 @@ def _kinds() -> dict[str, Kind]:
         supplied=True,
         counted=True,
         unsettled_since=77,
+        instance_id_sent="GB300-4X",
+        zones_sent=("UK-LON-1",),
     )
     entry = roster_entry(VM)
     assert entry is not None
@@ -133,6 +135,7 @@ def _kinds() -> dict[str, Kind]:
         ),
         "quota": Kind(keys.quota(ORGANIZATION, "GB300") | encode({"limit": 8, "used": 3}), decode_quota),
         "capacity claim": Kind(encode_claim(claim), decode_claim),
+        "name of a claim": Kind(keys.claim_name(ORGANIZATION, "n") | encode({"claim": "id"}), decode_name),
         "place in a queue": Kind(place | encode({"organization": ORGANIZATION, "claim": "id"}), decode_place),
         "returns of a queue": Kind(keys.queue_returns(REGION, "x") | encode({"comebacks": 2}), decode_place),
         "VM": Kind(

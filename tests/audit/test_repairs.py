@@ -137,7 +137,7 @@ def _give_name_to_another(scene: Scene) -> None:
 def a_domain_outlives_its_record(scene: Scene) -> None:
     """The record is a tombstone, as an idempotency key leaves it; nothing is counted of it."""
     key = keys.reservation(ORGANIZATION, scene.pending)
-    scene.put(HOLDERS, key, status="gone", fingerprint="f", expires_at=2_000_000_000)
+    scene.put(HOLDERS, key, status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
 
 

@@ -18,6 +18,7 @@
     ├── TryAgain                     nothing is wrong with the request: send it again as it is
     │   ├── RaceLost                 rivals won every attempt
     │   └── StorageUnavailable       the database did not answer usefully
+    ├── UnreadableItem               a stored item is not what it should be        (names its key)
     ├── FeedRefused                  a fleet document that must not be applied     (carries a code)
     ├── ProviderUnavailable          the host provider did not answer; the step is repeated
     ├── WorkflowUnavailable          an execution could not be started or read; reconcile repeats it
@@ -180,6 +181,18 @@ class StorageUnavailable(TryAgain):
         self.outcome_unknown = outcome_unknown
 
 
+class UnreadableItem(CapacityError):
+    """A stored item is not what it should be: sent again, nothing changes until an operator repairs it.
+
+    Whoever reads many items leaves it out and counts it. ``key`` is (partition key, sort key); what the item
+    says is in no message and no log.
+    """
+
+    def __init__(self, pk: str, sk: str) -> None:
+        super().__init__(f"the item {pk} {sk} cannot be read")
+        self.key = (pk, sk)
+
+
 class FeedRefusal(StrEnum):
     """Why a fleet document was refused, or a part of it deferred. Append-only: run books name the codes."""
 
@@ -193,6 +206,7 @@ class FeedRefusal(StrEnum):
     SEQUENCE_JUMP = "sequence_jump"
     FROM_THE_FUTURE = "from_the_future"
     POD_TOO_LARGE = "pod_too_large"
+    UNREADABLE = "unreadable"
 
 
 class FeedRefused(CapacityError):

@@ -140,7 +140,7 @@ def test_a_counter_goes_an_hour_after_its_minute(store: AccountStore, db: Memory
     store.count_request(CALLER, "create", MINUTE, 3)
 
     [item] = map(decode, db.table(HOLDERS).items())
-    assert (item["used"], item["expires_at"]) == (2, MINUTE * 60 + 3600)
+    assert (item["used"], item["ttl_sweep_at"]) == (2, MINUTE * 60 + 3600)
 
 
 # Rivals.

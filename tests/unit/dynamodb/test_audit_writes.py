@@ -32,7 +32,7 @@ from gpu_capacity.dynamodb.claim_items import encode_claim
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, roster_entry
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.reservation import Status

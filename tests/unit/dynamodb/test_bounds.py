@@ -9,8 +9,8 @@ import pytest
 from gpu_capacity.dynamodb import (
     database,
     inventory_store,
-    reservation_items,
     reservation_store,
+    tombstones,
     writes,
 )
 from gpu_capacity.dynamodb.database import Database
@@ -30,7 +30,7 @@ def test_the_limits_of_dynamodb_are_those_that_it_publishes() -> None:
 
 
 def test_a_tombstone_lasts_a_day_and_a_catalogue_entry_a_minute() -> None:
-    assert reservation_items.TOMBSTONE_SECONDS == 86_400
+    assert tombstones.TOMBSTONE_SECONDS == 86_400
     assert inventory_store.CATALOG_SECONDS_MAX == 60
 
 

@@ -8,12 +8,16 @@ from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed
+from gpu_capacity.dynamodb.decoding import decoder, rows, second, second_or_none, text, whole
+from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
 from gpu_capacity.dynamodb.writes import Put, Update
 from gpu_capacity.errors import AlreadyExists, StorageUnavailable
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.account import Account
@@ -102,7 +106,7 @@ class AccountStore:
         partition = keys.organization_partition(organization_id)
         listed = self._database.query(self._table, partition, keys.API_KEY_PREFIX)
         wanted = [keys.api_key(entry["sk"].removeprefix(keys.API_KEY_PREFIX)) for entry in listed]
-        found = [decode_api_key(item) for item in self._database.get_many(self._table, wanted)]
+        found = self._database.readable(self._database.get_many(self._table, wanted), decode_api_key)
         return sorted(found, key=lambda key: (key.created_at, key.digest))
 
     def count_request(self, caller: tuple[str, ...], kind: str, minute: int, limit: int) -> bool:
@@ -114,7 +118,7 @@ class AccountStore:
             COUNTER,
             self._table,
             keys.rate(caller, kind, minute),
-            "SET used = if_not_exists(used, :none) + :one, expires_at = :expiry",
+            f"SET used = if_not_exists(used, :none) + :one, {SWEEP_ATTRIBUTE} = :expiry",
             "attribute_not_exists(used) OR used < :limit",
             {},
             {
@@ -135,25 +139,23 @@ class AccountStore:
         raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
 
 
-def decode_key_ring(item: dict[str, Any]) -> KeyRing:
+@decoder
+def decode_key_ring(item: Mapping[str, Any]) -> KeyRing:
     """The SSH keys of an account."""
     return KeyRing(
-        keys=tuple(
-            SshKey(key_id, label, public_key, fingerprint, int(created_at))
-            for key_id, label, public_key, fingerprint, created_at in item["keys"]
-        ),
-        revision=int(item["revision"]),
+        keys=tuple(SshKey(*row) for row in rows(item["keys"], str, str, str, str, int)),
+        revision=whole(item, "revision"),
     )
 
 
-def decode_api_key(item: dict[str, Any]) -> ApiKey:
+@decoder
+def decode_api_key(item: Mapping[str, Any]) -> ApiKey:
     """An API key, by the item that a request finds."""
-    revoked_at = item.get("revoked_at")
     return ApiKey(
         digest=item["pk"].removeprefix(keys.API_KEY_PREFIX),
-        organization_id=item["organization"],
-        subject=item["subject"],
-        scope=Scope(item["scope"]),
-        created_at=int(item["created_at"]),
-        revoked_at=None if revoked_at is None else int(revoked_at),
+        organization_id=text(item, "organization"),
+        subject=text(item, "subject"),
+        scope=Scope(text(item, "scope")),
+        created_at=second(item, "created_at"),
+        revoked_at=second_or_none(item, "revoked_at"),
     )

@@ -27,7 +27,7 @@ from gpu_capacity.dynamodb.audit_facts import (
 )
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.host_writes import with_hosts
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.vm_items import encode_entry
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.holders.capacity_claim import CapacityClaim

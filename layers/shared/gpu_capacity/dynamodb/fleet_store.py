@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import inventory_items, keys
 from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.dynamodb.decoding import decoder, second, text, texts, whole
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.fleet.model import DIGEST_FORM, FeedState, StoredFleet
 from gpu_capacity.topology.merge import StoredPod
+from collections.abc import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.fleet.model import Fleet, PodKey, ReportedRegion
     from gpu_capacity.topology.merge import PodChange
-    from gpu_capacity.topology.model import Pod, Region
+    from gpu_capacity.topology.model import Pod, PodShape, Region
 
 # Labels of the writes, by which a refusal is told.
 FEED: Final = "feed"
@@ -176,11 +178,19 @@ class FleetStore:
         reported = regions if isinstance(regions, Mapping) else {}
         region_ids = sorted({*regions, *(feed.regions if feed else ())})
         catalog = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
-        entries = [inventory_items.decode_region(item) for item in catalog]
+        entries = list(self._database.readable(catalog, inventory_items.decode_region))
         pods: dict[PodKey, StoredPod] = {}
+        unreadable: set[PodKey] = set()
         for region_id in region_ids:
-            pods |= self._pods(region_id, reported.get(region_id))
-        return StoredFleet(feed=feed, regions={entry.id: entry for entry in entries}, pods=pods)
+            found, missing = self._pods(region_id, reported.get(region_id))
+            pods |= found
+            unreadable |= {(region_id, pod_id) for pod_id in missing}
+        return StoredFleet(
+            feed=feed,
+            regions={entry.id: entry for entry in entries},
+            pods=pods,
+            unreadable=frozenset(unreadable),
+        )
 
     def read_pod(self, region_id: str, pod_id: str) -> StoredPod | None:
         """One pod as it stands now."""
@@ -192,7 +202,7 @@ class FleetStore:
         claims = self._database.get(self._table, keys.claims(region_id, pod.flavor_id, pod_id))
         return StoredPod(
             pod=pod,
-            shape=inventory_items.decode_shape(shape) if shape else None,
+            shape=next(self._database.readable([shape] if shape else [], inventory_items.decode_shape), None),
             held=frozenset(inventory_items.decode_claims(claims).owners) if claims else frozenset(),
         )
 
@@ -226,43 +236,55 @@ class FleetStore:
         item = self._database.get(self._table, keys.feed())
         return decode_feed(item) if item else None
 
-    def _pods(self, region_id: str, reported: ReportedRegion | None) -> dict[PodKey, StoredPod]:
-        items = self._database.query(self._table, keys.hosts_partition(region_id), keys.POD_PREFIX)
-        pods = [_decode_pod(item, reported) for item in items]
-        shapes, held = {}, {}
-        for flavor_id in sorted({pod.flavor_id for pod in pods}):
-            for item in self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)):
-                shape = inventory_items.decode_shape(item)
-                shapes[shape.pod_id, flavor_id] = shape
+    def _pods(
+        self, region_id: str, reported: ReportedRegion | None
+    ) -> tuple[dict[PodKey, StoredPod], set[str]]:
+        """Pods that can be read, and the ids of those that cannot. An unreadable shape is written anew."""
+        readable = self._database.readable
+        items = list(self._database.query(self._table, keys.hosts_partition(region_id), keys.POD_PREFIX))
+        pods = {pod.id: pod for pod in readable(items, decoder(partial(_decode_pod, reported=reported)))}
+        unreadable = _pod_ids(items) - pods.keys()
+        shapes: dict[tuple[str, str], PodShape] = {}
+        held: dict[tuple[str, str], frozenset[int]] = {}
+        for flavor_id in sorted({pod.flavor_id for pod in pods.values()}):
+            items = list(self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)))
+            shapes |= {(s.pod_id, flavor_id): s for s in readable(items, inventory_items.decode_shape)}
             # Ownership last: what is taken here is at least as new as the topology it is merged into.
-            for item in self._database.query(self._table, keys.claims_partition(region_id, flavor_id)):
-                claims = inventory_items.decode_claims(item)
-                held[claims.pod_id, flavor_id] = frozenset(claims.owners)
+            items = list(self._database.query(self._table, keys.claims_partition(region_id, flavor_id)))
+            owners = {c.pod_id: frozenset(c.owners) for c in readable(items, inventory_items.decode_claims)}
+            held |= {(pod_id, flavor_id): positions for pod_id, positions in owners.items()}
+            unreadable |= _pod_ids(items) - owners.keys()
         return {
             (region_id, pod.id): StoredPod(
                 pod=pod,
                 shape=shapes.get((pod.id, pod.flavor_id)),
                 held=held.get((pod.id, pod.flavor_id), frozenset()),
             )
-            for pod in pods
-        }
+            for pod in pods.values()
+            if pod.id not in unreadable
+        }, unreadable
 
 
-def _decode_pod(item: dict[str, Any], reported: ReportedRegion | None) -> Pod:
+def _decode_pod(item: Mapping[str, Any], reported: ReportedRegion | None) -> Pod:
     """The stored pod; with the domains of the reported one where the two have the same text."""
     pod_id = item["sk"].removeprefix(keys.POD_PREFIX)
     digest = reported.digests.get(pod_id) if reported else None
-    if reported and digest == hashlib.sha256(item["domains"].encode()).digest():
-        same = reported.pods[pod_id]
-        return replace(same, flavor_id=item["flavor"], version=int(item["v"]))
-    return inventory_items.decode_pod(item)
+    stored = item.get("domains")
+    if reported and isinstance(stored, str) and digest == hashlib.sha256(stored.encode()).digest():
+        return inventory_items.pod_of(item, reported.pods[pod_id].domains)
+    return inventory_items.pod_of(item)
 
 
-def decode_feed(item: dict[str, Any]) -> FeedState:
+def _pod_ids(items: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {item["sk"].removeprefix(keys.POD_PREFIX) for item in items}
+
+
+@decoder
+def decode_feed(item: Mapping[str, Any]) -> FeedState:
     """The item about the last accepted document."""
     return FeedState(
-        sequence=int(item["sequence"]),
-        digest=item["digest"],
-        observed_at=int(item["observed_at"]),
-        regions=frozenset(item.get("regions", ())),
+        sequence=whole(item, "sequence"),
+        digest=text(item, "digest"),
+        observed_at=second(item, "observed_at"),
+        regions=frozenset(texts(item.get("regions", ()))),
     )

@@ -41,19 +41,22 @@ class VmStore:
     def many(self, wanted: Iterable[VmKey]) -> dict[VmKey, Vm]:
         """Those of the VMs that exist."""
         items = self._database.get_many(self._table, [keys.vm(*key) for key in sorted(set(wanted))])
-        return {vm.key: vm for vm in map(decode_vm, items)}
+        return {vm.key: vm for vm in self._database.readable(items, decode_vm)}
 
     def of_organization(self, organization_id: str) -> list[Vm]:
         """Every VM of an organization, destroyed ones included, newest first."""
         partition = keys.organization_partition(organization_id)
-        found = [decode_vm(item) for item in self._database.query(self._table, partition, keys.VM_PREFIX)]
+        items = self._database.query(self._table, partition, keys.VM_PREFIX)
+        found = self._database.readable(items, decode_vm)
         return sorted(found, key=lambda vm: (vm.created_at, vm.id), reverse=True)
 
     def roster(self, node: str | None = None) -> list[RosterEntry]:
         """The VMs of a node, or of all, oldest first."""
         prefix = "" if node is None else keys.roster_prefix(node)
         items = self._database.query(self._table, keys.ROSTER_PARTITION, prefix)
-        entries = [entry for entry in map(decode_entry, items) if node in (None, entry.node)]
+        entries = [
+            entry for entry in self._database.readable(items, decode_entry) if node in (None, entry.node)
+        ]
         return sorted(entries, key=lambda entry: (entry.created_at, entry.vm_id))
 
     def of_node(self, node: str) -> list[Vm]:

@@ -37,6 +37,7 @@ class FleetChanges:
     def __init__(self, fleet: Fleet, stored: StoredFleet, limits: DropLimits) -> None:
         self._fleet = fleet
         self._regions = stored.regions
+        self._unreadable = stored.unreadable
         self._pods: dict[PodKey, StoredPod] = {}
         self._place_of: dict[str, PodKey] = {}
         for key, pod in stored.pods.items():
@@ -57,10 +58,18 @@ class FleetChanges:
         return self._pods.get(key)
 
     @property
+    def unreadable(self) -> dict[PodKey, Deferral]:
+        """Pods of which the inventory has something that cannot be read: nothing of them is changed."""
+        return {
+            key: Deferral(FeedRefusal.UNREADABLE, "what the inventory has of it cannot be read")
+            for key in self._unreadable
+        }
+
+    @property
     def keys(self) -> list[PodKey]:
         """Every pod that is stored or reported, in order."""
         reported = {(r, p) for r, region in self._fleet.regions.items() for p in region.pods}
-        return sorted({*self._pods, *reported})
+        return sorted({*self._pods, *reported} - self._unreadable)
 
     def of_pod(self, key: PodKey) -> tuple[PodChange | None, Deferral | None]:
         """What the pod becomes, ``None`` where nothing is to be written, and why it is deferred if it is."""
@@ -105,17 +114,19 @@ class FleetChanges:
         return replace(known, withdrawn=True) if known else None
 
     def _is_empty(self, region_id: str) -> bool:
+        if any(region == region_id for region, _ in self._unreadable):
+            return False
         return not any(
             pod.pod.domains or pod.held for (region, _), pod in self._pods.items() if region == region_id
         )
 
     def _elsewhere(self, key: PodKey) -> frozenset[str]:
-        """Reported hosts of the pod that the inventory has in another one."""
+        """Reported hosts of the pod that the inventory has elsewhere, or may have in a pod it cannot read."""
         return frozenset(
             host.id
             for domain in self._told(key)
             for host in domain.hosts
-            if self._place_of.get(host.id, key) != key
+            if self._place_of.get(host.id, None if self._unreadable else key) != key
         )
 
     def _losses(self, key: PodKey, deferral: Deferral) -> Losses:

@@ -66,6 +66,8 @@ class StoredFleet:
     feed: FeedState | None
     regions: Mapping[str, Region]
     pods: Mapping[PodKey, StoredPod]
+    unreadable: frozenset[PodKey] = frozenset()
+    """Pods of which hosts or owners cannot be read: not among ``pods``, and not to be written."""
 
 
 def offering_of(region: Region | None, flavor_id: str) -> Offering | None:

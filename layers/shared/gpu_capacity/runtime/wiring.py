@@ -7,6 +7,7 @@ differ in ``Edges`` and ``Neighbours`` alone. Opens no client and reads no proce
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.database import Database
@@ -14,6 +15,7 @@ from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.runtime.late import late
 from gpu_capacity.runtime.settings import TableNames
 from gpu_capacity.services.context import Limits, Services
+from gpu_capacity.services.records import report_unreadable
 
 if TYPE_CHECKING:
     from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
@@ -70,7 +72,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
     Raises:
         Misconfigured: a setting is missing or malformed.
     """
-    tables, database = TableNames.read(env), Database(edges.dynamodb, edges.pause)
+    tables, database = TableNames.read(env), _database(edges)
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
         claims=late(lambda: _claim_store(database, tables, edges)),
@@ -106,7 +108,7 @@ def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: Capac
 
     return FleetSync(
         feed=feed,
-        store=FleetStore(Database(edges.dynamodb, edges.pause), TableNames.read(env).inventory),
+        store=FleetStore(_database(edges), TableNames.read(env).inventory),
         events=events,
         telemetry=edges.telemetry,
         pause=edges.pause,
@@ -130,7 +132,7 @@ def audit_of(env: Environment, edges: Edges) -> Audit:
 
     names = TableNames.read(env)
     tables = Tables(names.inventory, names.holders, names.servers)
-    store = AuditStore(AuditDatabase(edges.dynamodb, edges.pause), tables, edges.pause)
+    store = AuditStore(AuditDatabase(edges.dynamodb, edges.pause, edges.clock), tables, edges.pause)
     return Audit(store, edges.telemetry, edges.clock, edges.pause)
 
 
@@ -140,7 +142,7 @@ def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion
     Raises:
         Misconfigured: a setting is malformed.
     """
-    tables, database = TableNames.read(env), Database(edges.dynamodb, edges.pause)
+    tables, database = TableNames.read(env), _database(edges)
     settings = {
         "ready_seconds": env.whole("SIMULATED_READY_SECONDS", 2),
         "delete_seconds": env.whole("SIMULATED_DELETE_SECONDS", 1),
@@ -159,6 +161,11 @@ def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion
         late(lambda: _simulated_region(database, tables, edges, behaviour())),
         late(lambda: _simulated_vms(database, tables, edges, behaviour())),
     )
+
+
+def _database(edges: Edges) -> Database:
+    unreadable = partial(report_unreadable, edges.telemetry)
+    return Database(edges.dynamodb, edges.pause, edges.clock, unreadable)
 
 
 # Imported late: a function imports the stores of the API it serves, and not those of the others.

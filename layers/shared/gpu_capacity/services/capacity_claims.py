@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.claim_store import NAME, QUOTA, RECORD
 from gpu_capacity.dynamodb.reservation_items import decode_quota
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     AlreadyExists,

@@ -19,8 +19,8 @@ from gpu_capacity.dynamodb.reservation_store import (
     AlreadyThere,
     DomainsTaken,
     QuotaMoved,
-    Tombstone,
 )
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     Conflict,

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.claim_store import RECORD, RETURNS_LABEL
 from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
-from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.errors import StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.capacity_claim import (
     DOMAINS_PER_POD_ROUND_MAX,
     DOMAINS_PER_ROUND_MAX,
@@ -31,6 +31,7 @@ from gpu_capacity.holders.capacity_claim import (
     to_give_back,
 )
 from gpu_capacity.placement.hosts import HostRequest, Room, free_hosts, place_hosts
+from gpu_capacity.services.records import left_out, report_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -113,13 +114,20 @@ def settle_capacity_claim(
 def fill_zone(services: Services, zone: str, instance_id: str) -> int:
     """Serve those who wait for an instance type in a zone, oldest first; how many rounds were done.
 
-    Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use.
+    Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use. A
+    claim whose record cannot be read loses its turn until it can be: those behind it must not wait for that.
     """
     for done in range(ROUNDS_MAX):
         head = services.claims.head_of_queue(zone, instance_id).holder
         if head is None:
             return done
-        step = settle_capacity_claim(services, *head, serving=zone)
+        try:
+            step = settle_capacity_claim(services, *head, serving=zone)
+        except UnreadableItem as error:
+            if not services.claims.pass_over(head, error):
+                raise
+            report_unreadable(services.telemetry, error)
+            continue
         if step is Step.GONE:
             services.claims.leave_queue(zone, instance_id, head)
         elif step is not Step.AGAIN and services.claims.head_of_queue(zone, instance_id).holder == head:
@@ -144,10 +152,11 @@ def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
     """Serve every queue of the zones (of all, if none are named); how many rounds were done.
 
     Raises:
-        StorageUnavailable: some queue could not be served; the others were.
+        StorageUnavailable, UnreadableItem: some queue could not be served; the others were.
     """
     wanted = None if zones is None else set(zones)
-    done, failure = 0, None
+    done = 0
+    failure: StorageUnavailable | UnreadableItem | None = None
     for region in services.inventory.regions():
         if wanted is not None and region.id not in wanted:
             continue
@@ -155,9 +164,9 @@ def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
         for instance_id in sorted({name for name, _ in region.instance_types}):
             try:
                 done += serve(services, region.id, instance_id)
-            except StorageUnavailable as error:
+            except (StorageUnavailable, UnreadableItem) as error:
                 failure = error
-                services.telemetry.warning("queue not served", zone=region.id, reason=str(error))
+                left_out(services.telemetry, error, f"queue of {region.id}")
     if failure is not None:
         raise failure
     return done

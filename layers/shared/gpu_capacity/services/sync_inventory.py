@@ -187,7 +187,7 @@ class _Run:
         self._changes = FleetChanges(fleet, stored, sync.limits.drops)
         self._changed: dict[PodKey, Counts] = {}
         self._catalogue: dict[str, str] = {}
-        self._parts: dict[PodKey, Deferral] = {}
+        self._parts: dict[PodKey, Deferral] = self._changes.unreadable
         self.deferred: dict[PodKey, str] = {}
         self.withheld: dict[PodKey, tuple[str, ...]] = {}
 

@@ -1,4 +1,4 @@
-"""A pod's domains as text and back: how they are stored, and what a fingerprint of them is taken of.
+"""A pod's domains as text: how they are stored, and what a fingerprint of them is taken of.
 
 JSON lists without names, in position and slot order: ``[[position, id, name, cordoned, [[slot, id, name,
 resource class, state], …]], …]``. Equal domains have equal texts, so a pod that did not change is told by its
@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.topology.model import Domain, Host, HostState
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from gpu_capacity.topology.model import Domain
 
 TEXT_BYTES_MAX: Final = 390_000
 """DynamoDB takes 400 KB an item; the rest is for the key and the other attributes."""
@@ -41,20 +41,3 @@ def text_of(domains: Iterable[Domain]) -> str:
 def fits_into_an_item(domains: Iterable[Domain]) -> bool:
     """Whether a pod of these domains can be stored."""
     return len(text_of(domains).encode()) <= TEXT_BYTES_MAX
-
-
-def domains_of(text: str) -> tuple[Domain, ...]:
-    """Domains from their text."""
-    return tuple(
-        Domain(
-            position=position,
-            id=domain_id,
-            name=name,
-            cordoned=cordoned,
-            hosts=tuple(
-                Host(slot, host_id, host_name, resource_class, HostState(state))
-                for slot, host_id, host_name, resource_class, state in hosts
-            ),
-        )
-        for position, domain_id, name, cordoned, hosts in json.loads(text)
-    )

@@ -8,7 +8,6 @@ import pytest
 
 from gpu_capacity.dynamodb import (
     database,
-    fleet_store,
     inventory_store,
     reservation_items,
     reservation_store,
@@ -16,6 +15,7 @@ from gpu_capacity.dynamodb import (
 )
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.topology import text
 from tests.claims.test_claim_rules import record
 from tests.fakes.dynamodb import MemoryDynamoDB, transaction_conflict
 from tests.support.fakes import RecordedPause
@@ -39,7 +39,7 @@ def test_that_there_is_no_limit_is_believed_for_half_a_minute() -> None:
 
 
 def test_a_pod_may_be_as_large_as_an_item_less_ten_kilobytes() -> None:
-    assert fleet_store.HOSTS_TEXT_BYTES_MAX == 390_000
+    assert text.TEXT_BYTES_MAX == 390_000
 
 
 def test_a_hundred_keys_are_one_call() -> None:

@@ -114,7 +114,7 @@ def _kinds() -> dict[str, Kind]:
         counted=True,
         unsettled_since=77,
         instance_id_sent="GB300-4X",
-        zones_sent=("UK-LON-1",),
+        zones_sent=("UK-LON-1", "US-CHI-1"),
     )
     entry = roster_entry(VM)
     assert entry is not None

@@ -47,7 +47,7 @@ def place() -> Place:
     clock, pause = FakeClock(), RecordedPause()
     db = MemoryDynamoDB(now=clock.now)
     create_tables(db)
-    region = SimulatedRegion(Database(db), SERVERS, clock, pause, SimulatedBehaviour())
+    region = SimulatedRegion(Database(db, clock=clock), SERVERS, clock, pause, SimulatedBehaviour())
     region.pin("mine", "uk-lon-1", "host-1")
     return Place(region, db, pause, clock)
 

@@ -7,7 +7,6 @@ that was edited by hand, or written by a later version, must not look like a def
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from decimal import Decimal
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,8 +19,8 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 _UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-_WHOLE_MAX: Final = 2**63 - 1
-_SECOND_MAX: Final = int(datetime.max.replace(tzinfo=UTC).timestamp())
+_WHOLE_MAX: Final = 2**126 - 1
+"""DynamoDB keeps 38 digits of a number; a mask over hosts has a bit for each."""
 
 
 def decoder(decode: Callable[[Any], Value]) -> Callable[[Mapping[str, Any]], Value]:
@@ -58,11 +57,8 @@ def whole_or_none(item: Mapping[str, Any], name: str) -> int | None:
 
 
 def second(item: Mapping[str, Any], name: str) -> int:
-    """Seconds since the epoch that a calendar has, and that have to be there."""
-    found = whole(item, name)
-    if found > _SECOND_MAX:
-        raise ValueError(name)
-    return found
+    """Seconds since the epoch that have to be there. One that no calendar has is shown as the nearest one."""
+    return _integer(item[name])
 
 
 def second_or_none(item: Mapping[str, Any], name: str) -> int | None:
@@ -95,12 +91,22 @@ def json_list(item: Mapping[str, Any], name: str) -> list[Any]:
 
 
 def whole_number(value: Any) -> int:
-    """A whole number, as DynamoDB or JSON has it."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
-        raise TypeError("not a whole number")
-    if not 0 <= value <= _WHOLE_MAX:
+    """A whole number that is not negative, as DynamoDB or JSON has it."""
+    found: int = _integer(value)
+    if found < 0:
+        raise ValueError("negative")
+    return found
+
+
+def _integer(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise TypeError("not a number")
+    found = int(value)
+    if found != value:
+        raise ValueError("not whole")
+    if not -_WHOLE_MAX <= found <= _WHOLE_MAX:
         raise ValueError("not a number that is ever stored")
-    return int(value)
+    return found
 
 
 def _listed(values: Any) -> Iterable[Any]:

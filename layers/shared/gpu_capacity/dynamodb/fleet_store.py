@@ -18,7 +18,6 @@ from gpu_capacity.dynamodb.decoding import decoder, second, text, texts, whole
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.fleet.model import DIGEST_FORM, FeedState, StoredFleet
 from gpu_capacity.topology.merge import StoredPod
-from collections.abc import Mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

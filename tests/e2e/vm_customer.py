@@ -41,7 +41,7 @@ class VmCustomer:
     def ask(self, node: str, gpu_type: str, count: int, **more: Any) -> Answer:
         """Ask for a VM."""
         body = {"node": node, "gpu_type": gpu_type, "gpu_count": count, "storage_gb": 100}
-        return self.call("POST", "/vms", body | {"template_vmid": 9000} | more)
+        return self.call("POST", "/vms", body | {"template_vmid": 101} | more)
 
     def rent(self, node: str, gpu_type: str, count: int, **more: Any) -> str:
         """Ask for a VM that is expected to be had; its id."""

@@ -144,6 +144,10 @@ _VM: Final[Json] = {
     "ram_percent": 0.0,
     "cpu_model": "AMD EPYC 9654",
     "pcie_gen": "5.0",
+    "reserved_until": None,
+    "interruption_at": None,
+    "interruption_reason": None,
+    "failure_reason": None,
 }
 _REQUEST: Final[Json] = {
     "node": "vm01",

@@ -41,6 +41,7 @@ PASSWORD_LENGTH_MAX: Final = 256
 PAGE_MAX: Final = 200
 OFFSET_MAX: Final = 1_000_000
 WORD_LENGTH_MAX: Final = 63
+PREEMPTED: Final = "an on-demand or reserved VM needs the GPUs"
 _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
 
 
@@ -162,6 +163,15 @@ class VmRead(VmBody):
     ram_percent: float
     cpu_model: str | None
     pcie_gen: str | None
+    # From here on beyond the published contract.
+    reserved_until: Timestamp | None = Field(description="When the term of a reserved VM ends")
+    interruption_at: Timestamp | None = Field(
+        description="When the notice of an interruptible VM ends; null again if it may stay"
+    )
+    interruption_reason: str | None = Field(
+        description="Why the VM has a notice, or is interrupted; null otherwise"
+    )
+    failure_reason: str | None = Field(description="Why the start of the VM failed, or is being given up")
 
 
 class CalculateReservation(VmBody):
@@ -281,6 +291,10 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
             ram_percent=usage.ram_percent if usage else 0.0,
             cpu_model=vm.cpu_model,
             pcie_gen=vm.pcie_gen,
+            reserved_until=timestamp(vm.reserved_until),
+            interruption_at=timestamp(vm.interruption_at),
+            interruption_reason=PREEMPTED if vm.is_preempted else None,
+            failure_reason=vm.failure,
         )
     )
 

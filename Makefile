@@ -78,9 +78,9 @@ quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STAC
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --limit "$(LIMIT)" --stack "$(STACK)" --state "$(STATE)"
 
-api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= | REVOKE=] (STACK= STATE=)
+api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= NAME= | REVOKE=] (STACK= STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
-	  --scope "$(SCOPE)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
+	  --scope "$(SCOPE)" --name "$(NAME)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
 
 audit: setup-dev ## whether holders and pods agree: make audit [STACK=] (ARGS=--json, ARGS=--fix)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)

@@ -46,7 +46,9 @@ UNKNOWABLE: Final = re.compile(
     r"|this key is on the account already"
     r"|the account has 5 SSH keys, which is all it may have"
     r"|body\.ssh_public_key: (must be|must begin|this is a private key|an RSA key must) .*"
-    r"|body\.(label|password): must have printable characters only"
+    r"|the template does not exist: offered are [0-9, ]+ \(GET /templates lists them\)"
+    r"|the account has 20 API keys, which is all it may have"
+    r"|body\.(label|name|password): must have printable characters only"
     r")$"
 )
 """Refusals of well-formed requests that no schema foretells: what there is, and what a thing was before."""
@@ -61,6 +63,7 @@ LIMITS: Final = re.compile(
     r"|query\.(limit|offset|gpu_count): Input should be less than or equal to \d+"
     r"|(body|query)\.(node|gpu_type|ssh_key_id): String should have at (least 1 character|most 63 characters)"
     r"|body\.password: String should have at most 256 characters"
+    r"|body\.scopes: List should have at (least 1 item|most 16 items) after validation, not \d+"
     r")$"
 )
 """Limits that this service has and its own document states, where the published contract names none."""
@@ -68,7 +71,7 @@ LIMITS: Final = re.compile(
 IS_PUBLISHED: Final = "FUZZ_PUBLISHED"
 """Environment variable: set where the document is a published contract and not the service's own."""
 
-VM_BODIES: Final = frozenset({"/vms", "/ssh-keys", "/reservations/calculate"})
+VM_BODIES: Final = frozenset({"/vms", "/ssh-keys", "/auth/api-key", "/reservations/calculate"})
 """Paths whose requests have bodies of the VM API."""
 
 ENDING: Final = frozenset({"deprovisioning", "STATUS_DELETING", "destroyed"})

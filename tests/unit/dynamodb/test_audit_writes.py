@@ -61,7 +61,7 @@ CLAIM, RESERVED = record(3), reservation(status=Status.PROVISIONED, unsettled_si
 ERROR = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
 COUNTED = replace(CLAIM, counted=True)
 NEWCOMER = replace(VM, id=OTHER[1])
-KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_WRITE, 7)
+KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_WRITE,), 7)
 TAG, STRANGER = "0123456789abcdef", "fedcba9876543210"
 
 POD = keys.claims(REGION, GB300.id, "pod1")

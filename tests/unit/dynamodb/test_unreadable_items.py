@@ -86,10 +86,9 @@ def _account_items() -> tuple[Item, Item]:
     store = AccountStore(Database(db), HOLDERS)
     ring = KeyRing().with_key(SshKey("k", "laptop", "ssh-ed25519 AAAA", "SHA256:x", 5))
     store.change_key_ring(Account(ORGANIZATION, "user-1"), KeyRing(), ring)
-    store.add_api_key(ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_ONLY, 5))
-    store.revoke_api_key("d" * 64, 6)
+    store.add_api_key(ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_ONLY,), 5, "ci", "OW2o", 6), 0)
     (ring_item,) = (item for item in db.table(HOLDERS).items() if "keys" in item)
-    (key_item,) = (item for item in db.table(HOLDERS).items() if "scope" in item)
+    (key_item,) = (item for item in db.table(HOLDERS).items() if "scopes" in item)
     return ring_item, key_item
 
 

@@ -152,6 +152,9 @@ class Reading:
                 decode_key_ring(item)
             case "APIKEY":
                 self.key_listings.add(side)
+            case "APIKEYS":
+                # Nothing rests on how often; it only has to be a number.
+                int(item["revision"])
             case _:
                 self.unreadable.add(side)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.account_store import encode_listing
 from gpu_capacity.dynamodb.audit_facts import (
     DropItem,
     Enqueue,
@@ -271,7 +272,7 @@ def _list_key(repair: ListKey, tables: Tables) -> list[Action]:
         Put(
             _REPAIRED,
             tables.holders,
-            repair.listing.key | encode({"created_at": key.created_at}),
+            encode_listing(key),
             "attribute_not_exists(pk)",
         ),
         _key_of(repair.record, key, tables),

@@ -10,11 +10,11 @@ shown by the last digit. Discounts are on GPUs only: a disk costs the same under
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity import strict_json
 from gpu_capacity.holders.vm import TERM_MONTHS, RentalType
 
 if TYPE_CHECKING:
@@ -114,9 +114,9 @@ def parse_prices(text: str) -> PriceList:
         PriceListInvalid: no JSON object, an entry is missing, unknown or out of its bounds.
     """
     try:
-        document = json.loads(text)
-    except ValueError as error:
-        raise PriceListInvalid("the price list is not JSON") from error
+        document = strict_json.loads(text)
+    except strict_json.JsonRefused as error:
+        raise PriceListInvalid(f"the price list: {error}") from error
     names = {
         "gpuHourly",
         "storageGbHourly",

@@ -41,9 +41,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
         Operation("calculate_reservation", "POST", "/reservations/calculate"),
         Operation("search_offers", "GET", "/search"),
         Operation("get_pricing", "GET", "/pricing"),
+        Operation("list_templates", "GET", "/templates"),
         Operation("create_ssh_key", "POST", "/ssh-keys"),
         Operation("list_ssh_keys", "GET", "/ssh-keys"),
         Operation("delete_ssh_key", "DELETE", "/ssh-keys/{id}"),
+        Operation("create_api_key", "POST", "/auth/api-key"),
+        Operation("list_api_keys", "GET", "/auth/api-keys"),
+        Operation("delete_api_key", "DELETE", "/auth/api-keys/{id}"),
     )
 }
 

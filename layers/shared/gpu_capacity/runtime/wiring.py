@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
+    from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.ports import (
         CapacityEvents,
         Clock,
@@ -67,7 +68,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
     """The collaborators of the use cases.
 
     Settings are read here, so a wrong one is told by the first request whatever that asks for; only the price
-    list is read where it is used, by the VM API.
+    list and the templates are read where they are used, by the VM API.
 
     Raises:
         Misconfigured: a setting is missing or malformed.
@@ -78,6 +79,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         claims=late(lambda: _claim_store(database, tables, edges)),
         accounts=late(lambda: _account_store(database, tables)),
         prices=late(lambda: _price_list(env)),
+        templates=late(lambda: _template_list(env)),
         reservations=late(lambda: _reservation_store(database, tables, edges)),
         vms=late(lambda: _vm_store(database, tables, edges)),
         provider=neighbours.provider,
@@ -196,9 +198,15 @@ def _account_store(database: Database, tables: TableNames) -> AccountStore:
 
 
 def _price_list(env: Environment) -> PriceList:
-    from gpu_capacity.runtime.price_settings import price_list  # noqa: PLC0415 - see above
+    from gpu_capacity.runtime.vm_settings import price_list  # noqa: PLC0415 - see above
 
     return price_list(env)
+
+
+def _template_list(env: Environment) -> TemplateList:
+    from gpu_capacity.runtime.vm_settings import template_list  # noqa: PLC0415 - see above
+
+    return template_list(env)
 
 
 def _simulated_region(

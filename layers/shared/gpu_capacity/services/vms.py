@@ -55,7 +55,8 @@ class VmRequest:
 class NodeOffer:
     """What a node could give now.
 
-    ``free`` is a mask over its GPUs; ``slices`` maps 1, 2, 4 and 8 to how many slices of that size are free.
+    ``free`` is a mask over its GPUs; ``slices`` maps 1, 2, 4 and 8, up to how many GPUs the node has, to how
+    many slices of that size are free.
     """
 
     node: str

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.holders.vm import months_later
+from gpu_capacity.holders.vm import RentalType, months_later
 from gpu_capacity.services.vms import destroy_vm, stop_vm
 from gpu_capacity.times import rfc3339
 from tests.support.world import caller
 from tests.vms.core import given
-from tests.vms.core.given import ACCOUNT, GUEST, SAMPLE_VM
-from tests.vms.edge.stage import read
+from tests.vms.core.given import ACCOUNT, GUEST
+from tests.vms.edge.stage import SAMPLE_VM, read
 
 if TYPE_CHECKING:
     from tests.vms.edge.stage import Stage
@@ -43,7 +43,7 @@ def test_nothing_is_told_of_a_vm_that_nothing_happens_to(stage: Stage, before: A
 
 def test_a_victim_is_told_when_and_why_from_the_moment_of_the_request(stage: Stage) -> None:
     given.nodes(stage)
-    given.rent(GUEST, 8, given.RentalType.INTERRUPTIBLE)
+    given.rent(GUEST, 8, RentalType.INTERRUPTIBLE)
     given.start(stage, GUEST)
     assert shown(stage, GUEST) == {}
     now = stage.clock.now()
@@ -90,7 +90,7 @@ def test_a_vm_tells_why_it_failed_from_the_moment_that_its_start_is_given_up(
 def test_a_reserved_vm_tells_when_its_term_ends_until_it_has(stage: Stage) -> None:
     given.nodes(stage)
     ends = months_later(stage.clock.now(), 1)
-    given.rent(SAMPLE_VM, 8, given.RentalType.RESERVED)
+    given.rent(SAMPLE_VM, 8, RentalType.RESERVED)
     given.start(stage, SAMPLE_VM)
     assert shown(stage) == {"reserved_until": _time(ends)}
     stage.clock.advance(40 * 86_400)

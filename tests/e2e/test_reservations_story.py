@@ -176,7 +176,9 @@ def test_nobody_gets_in_without_a_token(stack: Stack) -> None:
     assert stack.call("GET", "/api/version").json == {"name": "gpu-capacity-reservation", "version": "0.5.0"}
 
 
-def test_health_follows_the_hardware_and_a_refused_document_changes_nothing(stack: Stack, token: str) -> None:
+def test_health_follows_the_hardware_and_a_region_that_drops_too_much_is_deferred(
+    stack: Stack, token: str
+) -> None:
     accepted = reserve(stack, token, "us-tex-1", 1)
     path = f"/api/v2/reservations/{accepted.json['metadata']['id']}"
     claimed = stack.client("dynamodb").query(
@@ -199,7 +201,8 @@ def test_health_follows_the_hardware_and_a_refused_document_changes_nothing(stac
     before = figures(stack, token, "us-tex-1")
     region["pods"] = region["pods"][:2]
     document["sequence"] = 1001
-    assert synchronize(stack, document)["refused"] == "drops_too_much"
+    deferred = synchronize(stack, document)["parts_deferred"]
+    assert [(part["region_id"], part["code"]) for part in deferred] == [("us-tex-1", "drops_too_much")]
     assert figures(stack, token, "us-tex-1") == before
 
     assert synchronize(stack, sample_fleet(sequence=1002))["refused"] is None

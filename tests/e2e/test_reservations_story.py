@@ -176,9 +176,7 @@ def test_nobody_gets_in_without_a_token(stack: Stack) -> None:
     assert stack.call("GET", "/api/version").json == {"name": "gpu-capacity-reservation", "version": "0.5.0"}
 
 
-def test_health_follows_the_hardware_and_a_region_that_drops_too_much_is_deferred(
-    stack: Stack, token: str
-) -> None:
+def test_health_follows_the_hardware_and_a_region_that_shrinks_is_deferred(stack: Stack, token: str) -> None:
     accepted = reserve(stack, token, "us-tex-1", 1)
     path = f"/api/v2/reservations/{accepted.json['metadata']['id']}"
     claimed = stack.client("dynamodb").query(

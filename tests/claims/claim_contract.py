@@ -11,7 +11,7 @@ from tests.functional.contract import assert_is
 
 __all__ = ["CLAIM", "CLAIMS", "PARAMETERS", "STATUS", "assert_is"]
 
-_TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
+_TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$"}
 _TEXT: Final = {"type": "string"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _UUID: Final = {

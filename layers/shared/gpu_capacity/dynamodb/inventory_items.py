@@ -12,6 +12,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
     decoder,
+    flag,
     json_list,
     rows,
     second,
@@ -206,7 +207,7 @@ def decode_region(item: Mapping[str, Any]) -> Region:
         offerings=tuple(_decode_offering(region_id, offering) for offering in item["offerings"]),
         instance_types=tuple((row[0], row[1]) for row in rows(item.get("instance_types", ()), str, str)),
         vm_flavors=tuple(_decode_flavor(flavor) for flavor in item.get("vm_flavors", ())),
-        withdrawn=item.get("withdrawn", False),
+        withdrawn=flag(item, "withdrawn"),
     )
 
 

@@ -218,7 +218,7 @@ def _read(claim: CapacityClaim) -> ClaimRead:
         ),
         status=ClaimStatusRead.model_construct(
             created_at=timestamp(claim.created_at),
-            updated_at=timestamp(claim.updated_at),
+            updated_at=timestamp(claim.updated_us / 1_000_000),
             conditions=[_condition(condition, claim.spelling_of_zones) for condition in claim.conditions],
             allocated_instances=claim.allocated,
             pending_instances=claim.pending,

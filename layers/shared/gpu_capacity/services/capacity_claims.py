@@ -32,7 +32,7 @@ from gpu_capacity.holders.capacity_claim import (
 from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.services.claim_resources import catalogued, sees
 from gpu_capacity.services.quotas import count_in
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, touched, wake_next
+from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, wake_next
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -78,7 +78,7 @@ def create_capacity_claim(
     if claim_id is None and name is not None and (named := services.claims.named(organization_id, name)):
         return _answer_by_name(services, named, fingerprint)
     catalogue = catalogued(services, caller, resources)
-    now, millisecond = divmod(services.clock.now_ms(), 1000)
+    now, microsecond = divmod(services.clock.now_us(), 1_000_000)
     identity = claim_id or holder_id(services.ids.random_bytes())
     claim = CapacityClaim(
         id=identity,
@@ -95,7 +95,8 @@ def create_capacity_claim(
         fingerprint=fingerprint,
         supplied=claim_id is not None,
         counted=False,
-        created_millisecond=millisecond,
+        created_millisecond=microsecond // 1000,
+        updated_microsecond=microsecond,
     )
     claim = claim.spelled(resources.instance_id, resources.zones)
     claim = replace(claim, conditions=conditions_of(claim, {}, now))
@@ -130,7 +131,7 @@ def list_capacity_claims(
         claim
         for organization_id in caller.organizations_to_search(frozenset())
         for claim in services.claims.of_organization(organization_id)
-        if updated_after is None or claim.updated_at > updated_after
+        if updated_after is None or claim.updated_us > round(updated_after * 1_000_000)
     ]
     return sorted(found, key=lambda claim: claim.id)
 
@@ -196,7 +197,7 @@ def delete_capacity_claim(services: Services, caller: Caller, claim_id: str) -> 
             return claim
         now = services.clock.now()
         after = replace(claim, status=ClaimStatus.DELETING, unsettled_since=now, attempt=claim.attempt + 1)
-        after = touched(replace(after, conditions=conditions_of(after, {}, now)), claim, now)
+        after = replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
         if services.claims.change(claim, after).stands:
             _audit(services, caller, "delete_capacity_claim", after)
             start_settling(services, after)
@@ -316,7 +317,7 @@ def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources
         # A name of an execution is used once, and this change may need one.
         attempt=claim.attempt + 1,
     )
-    return touched(replace(after, conditions=conditions_of(after, {}, now)), claim, now)
+    return replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
 
 
 def _check_quota(quota: Quota | None, more: int) -> None:

@@ -7,7 +7,7 @@ used for a "yes" that the database validates again; every "no" is decided on a f
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.inventory_items import (
@@ -23,15 +23,20 @@ from gpu_capacity.placement.snapshot import Ownership, Snapshot
 from gpu_capacity.topology.model import PodShape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.placement.model import Placement
     from gpu_capacity.ports import Clock
     from gpu_capacity.topology.model import Flavor, Host, Pod, Region
 
+Value = TypeVar("Value")
+
 CATALOG_SECONDS_MAX: Final = 60
 """How long a region's catalogue entry is believed. Offerings change with the fleet, not by the minute."""
+
+SHOWN_SECONDS_MAX: Final = 5
+"""How old an answer may be that decides nothing: anybody may ask for offers, as often as the gateway allows."""
 
 _SNAPSHOT_READS_MAX: Final = 4
 
@@ -83,6 +88,7 @@ class InventoryStore:
         self._pods: dict[tuple[str, str], Pod] = {}
         self._shut: dict[tuple[str, str], int] = {}
         self._nodes: tuple[int, dict[str, NodePlace]] = (0, {})
+        self._shown: dict[str, tuple[int, Any]] = {}
 
     @property
     def table(self) -> str:
@@ -110,6 +116,15 @@ class InventoryStore:
         """Every region as it is now, in id order."""
         items = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
         return list(self._database.readable(items, decode_region))
+
+    def shown(self, name: str, read: Callable[[], Value]) -> Value:
+        """What ``read`` answered under this name at most ``SHOWN_SECONDS_MAX`` ago; not to decide on."""
+        read_at, found = self._shown.get(name, (0, None))
+        if self._clock.now() - read_at >= SHOWN_SECONDS_MAX:
+            found = read()
+            self._shown[name] = (self._clock.now(), found)
+        kept: Value = found
+        return kept
 
     def snapshot(self, region_id: str, flavor_id: str) -> tuple[Snapshot, bool]:
         """The pods of a region and flavor, and whether they were read just now."""

@@ -137,11 +137,11 @@ def list_capacity_claims(
 
 
 def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list[str]]:
-    """The instance types that the inventory holds in each zone that the caller may see."""
+    """The instance types of each zone that the caller may see, as of at most ``SHOWN_SECONDS_MAX`` ago."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return {
         region.id: list(region.sold_as_instances)
-        for region in services.inventory.regions()
+        for region in services.inventory.shown("regions", services.inventory.regions)
         if sees(caller, region)
     }
 

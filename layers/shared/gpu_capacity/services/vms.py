@@ -199,6 +199,11 @@ def free_offers(services: Services) -> list[NodeOffer]:
     return sorted(offers, key=lambda offer: (offer.region_id, offer.node))
 
 
+def offers_shown(services: Services) -> list[NodeOffer]:
+    """The same as it was at most ``SHOWN_SECONDS_MAX`` ago: a rental is decided on a fresh reading."""
+    return services.inventory.shown("offers", lambda: free_offers(services))
+
+
 def usage_of(services: Services, vms: Sequence[Vm]) -> Mapping[str, Usage]:
     """How busy the VMs are that run, by VM id, in one call of the provider.
 

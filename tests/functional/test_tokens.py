@@ -103,6 +103,10 @@ WRONG_CLAIMS: dict[str, dict[str, Any]] = {
     "empty subject": {"sub": ""},
     "subject is a number": {"sub": 7},
     "too many organizations": {"organizations": [str(n) for n in range(51)]},
+    "an organization that is no part of a key": {"organizations": ["o" * 1_900]},
+    "a project that is too long": {"projects": ["p" * 256]},
+    "a subject that is too long": {"sub": "s" * 256},
+    "a subject that is no text": {"sub": "\ud800"},
 }
 
 
@@ -120,6 +124,8 @@ def test_claims_that_are_wrong_are_refused(stage: Stage, changes: dict[str, Any]
         {"exp": timedelta(seconds=-2)},
         {"email": "jane@example.com"},
         {"email": 7},
+        {"email": "e" * 1_900},
+        {"organizations": ["o" * 255], "projects": ["p" * 255], "sub": "s" * 255},
     ],
 )
 def test_claims_that_may_vary_are_accepted(stage: Stage, changes: dict[str, Any]) -> None:

@@ -186,6 +186,8 @@ class Database:
         """
         if len(actions) > ACTIONS_MAX:
             raise ValueError(f"{len(actions)} actions, a transaction takes {ACTIONS_MAX}")
+        if not all(_can_exist(action.target) for action in actions):
+            raise ValueError("a key is longer than a key can be")
         if len(actions) == 1 and isinstance(actions[0], Put | Update | Delete):
             return self._commit_one(actions[0])
         try:

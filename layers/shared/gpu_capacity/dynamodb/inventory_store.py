@@ -36,7 +36,7 @@ CATALOG_SECONDS_MAX: Final = 60
 """How long a region's catalogue entry is believed. Offerings change with the fleet, not by the minute."""
 
 SHOWN_SECONDS_MAX: Final = 5
-"""How old an answer may be that decides nothing: anybody may ask for offers, as often as the gateway allows."""
+"""How old an answer may be that decides nothing: anybody may ask for offers, again and again."""
 
 _SNAPSHOT_READS_MAX: Final = 4
 

@@ -140,6 +140,29 @@ class Database:
             **({} if limit is None else {"Limit": limit}),
         )
 
+    def query_backwards(
+        self, table: str, partition: str, prefix: str, *, below: str | None = None, limit: int
+    ) -> Iterator[dict[str, Any]]:
+        """Items of a partition whose sort key begins with ``prefix``, last first, strongly consistent.
+
+        ``below`` is where what comes after the prefix has to end, itself left out; ``limit`` is how many one
+        request fetches.
+        """
+        values = {":pk": {"S": partition}, ":first": {"S": prefix}}
+        condition = "pk = :pk AND begins_with(sk, :first)"
+        if below is not None:
+            condition = "pk = :pk AND sk BETWEEN :first AND :last"
+            values[":last"] = {"S": prefix + below}
+        found = self._pages(
+            TableName=table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        yield from (item for item in found if below is None or item["sk"] != prefix + below)
+
     def query_index(
         self, table: str, index: str, partitions: tuple[str, Sequence[str]], until: tuple[str, int]
     ) -> Iterator[dict[str, Any]]:

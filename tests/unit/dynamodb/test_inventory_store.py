@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX
+from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX, SNAPSHOT_SECONDS_MAX
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.placement.snapshot import Ownership
@@ -129,6 +129,23 @@ def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
         "pod1", 1, 0b0110, borders=0b0010
     )
     assert world.db.read_units == reads
+
+
+def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: World) -> None:
+    """However much this environment claims meanwhile: what others release it can only read."""
+    inventory = world.services.inventory
+    inventory.fresh_snapshot(REGION, GB300.id)
+    world.clock.advance(SNAPSHOT_SECONDS_MAX - 1)
+    assert inventory.snapshot(REGION, GB300.id)[1] is False
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 1), b"a-holder", 1)
+    inventory.saw_claims(REGION, GB300.id, {"pk": "any", "sk": "POD#pod2", "v": 1})
+
+    world.clock.advance(1)
+
+    snapshot, fresh = inventory.snapshot(REGION, GB300.id)
+    assert fresh
+    assert snapshot.owned["pod1"].claimed == 0
+    assert inventory.snapshot(REGION, GB300.id)[1] is False
 
 
 def test_a_claim_beside_one_with_the_same_tag_is_kept_as_it_would_be_read(world: World) -> None:

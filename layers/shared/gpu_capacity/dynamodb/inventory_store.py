@@ -38,6 +38,10 @@ CATALOG_SECONDS_MAX: Final = 60
 SHOWN_SECONDS_MAX: Final = 5
 """How old an answer may be that decides nothing: anybody may ask for offers, again and again."""
 
+SNAPSHOT_SECONDS_MAX: Final = 5
+"""How long a snapshot is believed. An environment knows what it has claimed itself; what others claim it
+learns by a refused write, and what they release only by reading."""
+
 _SNAPSHOT_READS_MAX: Final = 4
 
 
@@ -64,8 +68,12 @@ class NodePlace:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A region and flavor as it was seen last: who owns what, by pod, and the snapshot made of that."""
+    """A region and flavor as it was seen last: who owns what, by pod, and the snapshot made of that.
 
+    ``read_at`` is when it was read as a whole.
+    """
+
+    read_at: int
     claims: Mapping[str, PodClaims]
     snapshot: Snapshot
 
@@ -127,9 +135,9 @@ class InventoryStore:
         return kept
 
     def snapshot(self, region_id: str, flavor_id: str) -> tuple[Snapshot, bool]:
-        """The pods of a region and flavor, and whether they were read just now."""
+        """The pods of a region and flavor as they were a few seconds ago, and whether they were read now."""
         kept = self._kept.get((region_id, flavor_id))
-        if kept is not None:
+        if kept is not None and self._clock.now() - kept.read_at < SNAPSHOT_SECONDS_MAX:
             return kept.snapshot, False
         return self.fresh_snapshot(region_id, flavor_id), True
 
@@ -144,6 +152,7 @@ class InventoryStore:
         kept = self._kept.get((region_id, flavor_id))
         shapes = dict(kept.snapshot.shapes) if kept else {}
         for _ in range(_SNAPSHOT_READS_MAX):
+            read_at = self._clock.now()
             claims = {claims.pod_id: claims for claims in self._claims(region_id, flavor_id)}
             owned = list(map(ownership_of, claims.values()))
             shut = self._shut_pods(region_id)
@@ -158,7 +167,7 @@ class InventoryStore:
                 # Not kept: as soon as the pod can be read again, it is sold again.
                 self._kept.pop((region_id, flavor_id), None)
             else:
-                self._kept[region_id, flavor_id] = _Kept(claims, snapshot)
+                self._kept[region_id, flavor_id] = _Kept(read_at, claims, snapshot)
             return snapshot
         raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
@@ -188,7 +197,9 @@ class InventoryStore:
             # The topology moved on: only a read of both halves can tell what the pod is like now.
             self._kept.pop((region_id, flavor_id))
         else:
-            self._kept[region_id, flavor_id] = _Kept({**kept.claims, claims.pod_id: claims}, later)
+            self._kept[region_id, flavor_id] = _Kept(
+                kept.read_at, {**kept.claims, claims.pod_id: claims}, later
+            )
 
     def forget_snapshot(self, region_id: str, flavor_id: str) -> None:
         """Read afresh next time."""

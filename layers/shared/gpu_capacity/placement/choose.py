@@ -4,11 +4,12 @@ The algorithm, over the line of all pods:
 
 1. Mark the start of every run of free units, and keep those with at least ``count`` units.
 2. None left: the request is unplaceable; count what was excluded and why.
-3. Rank these runs, all lengths that there are, by the fragmentation that taking ``count`` units of one leaves
+3. While the region is *young*, with fewer units claimed than free, keep the shortest only: its claims do not
+   tell yet what is asked for, and what the shortest cannot spoil are the longest, whole pods above all. Later
+   rank these runs, all lengths that there are, by the fragmentation that taking ``count`` units of one leaves
    behind: the units that the sizes in use, those of the region's claims, cannot use. A run that no claim is
-   beside is *unbroken*, as large as can be sold there. No claim tells yet who wants it, so breaking it costs
-   more: a little at any time, and all of its units while the region is young, with fewer units claimed than
-   free. Of equals the shorter.
+   beside is *unbroken*, as large as can be sold there, and breaking it costs a little more. Of equals the
+   shorter.
 4. Take a few runs in this order, of equals those from a drawn one on.
 5. Of their ends choose the one that leaves the least behind: now, and with less weight once the claim next to
    the run is given back. An end at the edge of the pod is better than one at a claim, as the rest can then
@@ -50,7 +51,7 @@ EDGE: Final = 2
 """What the edge of a pod is worth, for each size in use: a fifth of a unit left behind now."""
 
 UNBROKEN: Final = 4
-"""What breaking an unbroken run costs at any time, for each size in use: more than any end is worth."""
+"""What breaking an unbroken run costs, for each size in use: as much as standing at both edges of a pod."""
 
 _WORD = (1 << 64) - 1
 
@@ -93,18 +94,20 @@ def _best(line: Line, starts: int, count: int, draw: int) -> int:
 def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple[int, int, int]]:
     """(first unit, length, cost of breaking it) of the runs to compare, the least left behind first."""
     sizes, claimed = line.sizes, line.claimed
-    whole = NOW if claimed.bit_count() < line.free.bit_count() else 0
+    young = claimed.bit_count() < line.free.bit_count()
     no_claim_before = starts & ~(claimed << 1)
     ranked = []
     for length, exact in _by_length(line.free, starts, count):
         waste = NOW * (wasted(sizes, length - count) - wasted(sizes, length))
         unbroken = exact & no_claim_before
         if unbroken and length > count and (unbroken := unbroken & ~(claimed >> length)):
-            opening = UNBROKEN * sizes.bit_count() + whole * min(length, SEEN_MAX)
+            opening = UNBROKEN * sizes.bit_count()
             ranked.append((waste + opening, length, unbroken, opening))
             exact ^= unbroken  # noqa: PLW2901 - what is left of them
         if exact:
             ranked.append((waste, length, exact, 0))
+        if young:
+            break
     wanted = RUNS_COMPARED_MAX
     for _, length, equals, opening in sorted(ranked):
         # From one of them on, in the order of the line and around its end.

@@ -160,16 +160,17 @@ def test_any_units_takes_the_fullest_pod_that_has_enough() -> None:
 
 def test_this_chooser_is_told_where_claims_begin() -> None:
     """Beside a claim of three a rest of three is of use; beside three claims of one it is not."""
-    free = bits(SMALL, "ccc....c c.....cc")
-    claimed = SMALL.line.free ^ free
-    first_pod = (1 << SMALL.length) - 1
+    layout = Layout.of(3, 8)
+    free = bits(layout, "ccc....c c.....cc cccccccc")
+    claimed = layout.line.free ^ free
+    first_pod = (1 << layout.length) - 1
 
     chosen = {
-        begins: this_chooser(SMALL)(free, begins, 2, 1) & first_pod != 0
-        for begins in (begins_of(SMALL, free), claimed)
+        begins: this_chooser(layout)(free, begins, 2, 1) & first_pod != 0
+        for begins in (begins_of(layout, free), claimed)
     }
 
-    assert chosen == {begins_of(SMALL, free): False, claimed: True}
+    assert chosen == {begins_of(layout, free): False, claimed: True}
 
 
 @pytest.mark.parametrize("seconds_apart", [0, SECONDS_APART, 2 * SNAPSHOT_SECONDS_MAX])

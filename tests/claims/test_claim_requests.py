@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -396,3 +397,23 @@ def test_another_name_in_an_update_is_refused_and_the_same_one_is_not(stage: Cla
     assert stage.db.dump() == before
     same = varied("grown", "update_capacity_claim", name="inference")
     assert claim_of(stage.request("update_capacity_claim", same))["status"]["allocatedInstances"] == 12
+
+
+def test_claims_are_listed_in_pages_that_show_what_the_whole_list_shows(stage: ClaimStage) -> None:
+    sample(stage)
+    for name in ("a", "b", "c"):
+        claim_of(stage.claim("accepted_minimal", name=name, instanceCount=1))
+    event = sample_events.read("list_capacity_claims", "all")
+    whole = stage.request("list_capacity_claims", event)
+    first = stage.request("list_capacity_claims", sample_events.with_query(event, limit=["2"]))
+    query = parse_qs(first.headers["link"].removeprefix("<?").removesuffix('>; rel="next"'))
+    second = stage.request("list_capacity_claims", sample_events.with_query(event, **query))
+    assert first.json["capacityClaims"] + second.json["capacityClaims"] == whole.json["capacityClaims"]
+    assert len(second.json["capacityClaims"]) == 1
+    assert "link" not in second.headers
+    foreign = stage.request("list_capacity_claims", sample_events.with_query(event, **query), "stranger")
+    assert violations(foreign) == ["cursor"]
+    narrowed = sample_events.with_query(event, **query, updatedAfter=["2026-05-28T20:26:39Z"])
+    assert violations(stage.request("list_capacity_claims", narrowed)) == ["cursor"]
+    wrong = sample_events.with_query(event, limit=["1001"])
+    assert violations(stage.request("list_capacity_claims", wrong)) == ["limit"]

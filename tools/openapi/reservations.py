@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.http import reservation_models as models
+from tools.openapi import paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _RESERVATIONS: Final = "Reservations"
@@ -59,6 +60,7 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "schema": {"type": "array", "items": {"type": "string", "pattern": "^[^=]*=[^=]*$"}},
         "example": ["workload=training"],
     },
+    **paging.PARAMETERS,
     "dryRunParameter": {
         "name": "dryRun",
         "in": "query",
@@ -265,10 +267,15 @@ RESERVATIONS: Final = ApiText(
                 "organizationIDQueryParameter",
                 "projectIDQueryParameter",
                 "regionIDQueryParameter",
+                *paging.NAMES,
             ),
             answers={
                 200: Answer(
-                    "A list of reservations.", models.ReservationRead, many=True, example=[_RESERVATION]
+                    "A list of reservations.",
+                    models.ReservationRead,
+                    many=True,
+                    example=[_RESERVATION],
+                    headers=("Link",),
                 )
             },
             errors=(400, 401, 403, 500),

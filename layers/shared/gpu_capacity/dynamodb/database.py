@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Clock, Pause
 
 BATCH_GET_MAX: Final = 100
+LAST_CHARACTER: Final = "\U0010ffff"
+"""Sorts after every other character, by its bytes as DynamoDB does."""
 _BATCH_ROUNDS_MAX: Final = 8
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
@@ -120,16 +122,21 @@ class Database:
         *,
         consistent: bool = True,
         limit: int | None = None,
+        first: str = "",
     ) -> Iterator[dict[str, Any]]:
         """Items of a partition whose sort key begins with ``prefix``, in key order, decoded.
 
-        ``limit`` is how many one request fetches: for callers that stop early.
+        ``limit`` is how many one request fetches: for callers that stop early. ``first`` leaves out what
+        comes before it under the prefix.
         """
         if not can_exist(partition, prefix):
             return
         condition = "pk = :pk"
         values = {":pk": {"S": partition}}
-        if prefix:
+        if first:
+            condition += " AND sk BETWEEN :first AND :last"
+            values |= {":first": {"S": prefix + first}, ":last": {"S": prefix + LAST_CHARACTER}}
+        elif prefix:
             condition += " AND begins_with(sk, :prefix)"
             values[":prefix"] = {"S": prefix}
         yield from self._pages(

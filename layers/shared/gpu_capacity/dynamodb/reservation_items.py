@@ -38,7 +38,7 @@ def encode_reservation(reservation: Reservation) -> Item:
             "status": reservation.status.value,
             "project": reservation.project_id,
             "name": reservation.name,
-            "description": reservation.description or None,
+            "description": reservation.description,
             "tags": [[tag.name, tag.value] for tag in reservation.tags] or None,
             "region": reservation.region_id,
             "accelerator": reservation.accelerator,

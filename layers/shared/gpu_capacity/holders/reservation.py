@@ -25,6 +25,13 @@ UNITS_PER_RESERVATION_MAX: Final = 128
 """The largest published scalable unit. One condition per unit must fit one 4 KB expression."""
 
 
+DESCRIPTION_BYTES_MAX: Final = 4096
+TAGS_MAX: Final = 50
+TAG_NAME_BYTES_MAX: Final = 128
+TAG_VALUE_BYTES_MAX: Final = 256
+"""Bytes in UTF-8. With these a record stays below 25 KB of the 400 KB that an item may have."""
+
+
 class Status(StrEnum):
     """Provisioning status. ``gone`` is only ever seen on a tombstone, never by a customer."""
 

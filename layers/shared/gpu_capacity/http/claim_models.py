@@ -13,7 +13,7 @@ from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.services.claim_resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim, Condition
 
@@ -154,7 +154,7 @@ class ClaimAnswer(ClaimBody):
 
 
 class ClaimsAnswer(ClaimBody):
-    """All claims, without paging."""
+    """All claims, or a page of them."""
 
     model_config = ConfigDict(title="ListCapacityClaimsResponse")
 
@@ -192,9 +192,9 @@ def claim_view(claim: CapacityClaim) -> dict[str, Any]:
     return as_json(ClaimAnswer.model_construct(capacity_claim=_read(claim)))
 
 
-def claims_view(claims: Sequence[CapacityClaim]) -> dict[str, Any]:
-    """Claims as JSON."""
-    return as_json(ClaimsAnswer.model_construct(capacity_claims=[_read(claim) for claim in claims]))
+def claim_entry(claim: CapacityClaim) -> dict[str, Any]:
+    """A claim in a list as JSON."""
+    return as_json(_read(claim))
 
 
 def parameters_view(types: dict[str, list[str]]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from gpu_capacity.holders.capacity_claim import (
     settled_status,
 )
 from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.services.claim_resources import catalogued, sees
 from gpu_capacity.services.quotas import count_in
 from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, wake_next
@@ -123,10 +124,11 @@ def get_capacity_claim(services: Services, caller: Caller, claim_id: str) -> Cap
 
 
 def list_capacity_claims(
-    services: Services, caller: Caller, updated_after: float | None
+    services: Services, caller: Caller, updated_after: float | None, window: Window = EVERYTHING
 ) -> list[CapacityClaim]:
     """The claims of the caller's organizations in id order, those updated strictly after a time if given."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
+<<<<<<< HEAD
     found = [
         claim
         for organization_id in caller.organizations_to_search(frozenset())
@@ -134,6 +136,14 @@ def list_capacity_claims(
         if updated_after is None or claim.updated_us > round(updated_after * 1_000_000)
     ]
     return sorted(found, key=lambda claim: claim.id)
+=======
+    return entries_in(
+        window,
+        caller.organizations_to_search(frozenset()),
+        services.claims.of_organization,
+        lambda claim: updated_after is None or claim.updated_at > updated_after,
+    )
+>>>>>>> f92767f (lists: bound texts, page by limit and cursor, refuse what fits no answer)
 
 
 def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list[str]]:

@@ -80,7 +80,8 @@ class ReservationRequest:
             self.unit,
             self.count,
             self.name,
-            self.description or "",
+            # None was written as the empty text before the two were told apart: retries must still match.
+            {None: "", "": None}.get(self.description, self.description),
             [[tag.name, tag.value] for tag in self.tags],
         ]
         return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]

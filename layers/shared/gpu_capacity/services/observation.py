@@ -28,6 +28,16 @@ class Observed:
     topology_hash: str | None
     observed_at: int | None
 
+    @property
+    def id(self) -> str:
+        """The reservation's."""
+        return self.reservation.id
+
+    @property
+    def organization_id(self) -> str:
+        """The reservation's."""
+        return self.reservation.organization_id
+
 
 def observe(reservation: Reservation, pod: Pod | None, observed_at: int | None) -> Observed:
     """Judge a reservation's hardware by its pod; without a claim or a pod nothing is known of it."""

@@ -44,11 +44,6 @@ _HEADERS: Final[Json] = {
         "description": "What to quote when asking for help; 32 hex digits.",
         "schema": {"type": "string"},
     },
-    "Link": {
-        "description": "Where a list goes on, as a reference relative to the request; absent at its end.",
-        "schema": {"type": "string"},
-        "example": '<?limit=50&cursor=MDAxNzgw>; rel="next"',
-    },
     "Retry-After": {
         "description": "Present where the request was not decided: seconds to wait before sending it again.",
         "schema": {"type": "integer", "minimum": 0},

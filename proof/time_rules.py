@@ -76,14 +76,18 @@ class TimeRules:
         work, skew = self._work(), self._terms.skew_seconds
         if "preempted_by" in after and before.get("preempted_by") != after["preempted_by"]:
             began = (work.began_ms if work else self._now_ms()) // 1_000
-            notice = int(after["preempt_at"]["N"]) - began
+            notice = _leaves_at(after) - began
             if notice + skew < self._terms.notice_seconds:
                 self._tell(f"{key} has a notice of {notice} s, not of {self._terms.notice_seconds}")
         was_told = "preempted_by" in before and before["status"]["S"] == "running"
         if was_told and after["status"]["S"] == "interrupted":
-            left = int(before["preempt_at"]["N"]) - self._now_ms() // 1_000
+            left = _leaves_at(before) - self._now_ms() // 1_000
             if left > skew:
                 self._tell(f"{key} is interrupted {left} s before its notice is over")
+
+
+def _leaves_at(item: Item) -> int:
+    return int(item["preempt_at"]["N"]) if "preempt_at" in item else 0
 
 
 def _updated_us(item: Item) -> int:

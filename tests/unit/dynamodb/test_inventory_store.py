@@ -196,16 +196,28 @@ def test_a_pod_that_moved_on_is_not_given_in_another_version(world: World) -> No
     assert inventory.pod_at(REGION, "nowhere", 1) is None
 
 
-def test_hardware_comes_with_the_time_of_its_regions_observation(world: World) -> None:
-    pods, times = world.services.inventory.hardware([(REGION, "pod1"), (REGION, "pod2"), (REGION, "pod1")])
+def test_shapes_come_with_the_time_of_their_regions_observation(world: World) -> None:
+    wanted = [(REGION, GB300.id, name) for name in ("pod1", "pod2", "pod1")]
 
-    assert set(pods) == {(REGION, "pod1"), (REGION, "pod2")}
+    shapes, times = world.services.inventory.seen(wanted)
+
+    assert set(shapes) == {(REGION, "pod1"), (REGION, "pod2")}
     assert times == {REGION: 1_779_999_000}
     assert world.db.requests["batch_get_item"] == 1
 
 
-def test_hardware_that_is_not_there_is_left_out(world: World) -> None:
-    assert world.services.inventory.hardware([("nowhere", "pod9")]) == ({}, {})
+def test_shapes_that_are_not_there_are_left_out(world: World) -> None:
+    assert world.services.inventory.seen([("nowhere", GB300.id, "pod9")]) == ({}, {})
+
+
+def test_full_topology_is_read_once_for_a_version(world: World) -> None:
+    inventory, wanted = world.services.inventory, {(REGION, "pod1"): 1, (REGION, "pod2"): None}
+
+    assert set(inventory.pods_in(wanted)) == set(wanted)
+    inventory.pods_in({(REGION, "pod1"): 1})
+    assert world.db.requests["batch_get_item"] == 1
+    inventory.pods_in({(REGION, "pod1"): 2})
+    assert world.db.requests["batch_get_item"] == 2
 
 
 def test_claims_of_another_flavor_are_not_mixed_in(world: World) -> None:

@@ -96,12 +96,12 @@ class Database:
         answer = self._send("get_item", TableName=table, Key=key, ConsistentRead=consistent)
         return next(self._present([answer["Item"]]), None) if "Item" in answer else None
 
-    def get_many(self, table: str, keys: Sequence[Key]) -> list[dict[str, Any]]:
-        """The items that exist among ``keys``, strongly consistent, in no particular order."""
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[dict[str, Any]]:
+        """The items that exist among ``keys``, in no particular order."""
         found: list[dict[str, Any]] = []
         keys = [key for key in keys if _can_exist(key)]
         for start in range(0, len(keys), BATCH_GET_MAX):
-            wanted: Any = {table: {"Keys": keys[start : start + BATCH_GET_MAX], "ConsistentRead": True}}
+            wanted: Any = {table: {"Keys": keys[start : start + BATCH_GET_MAX], "ConsistentRead": consistent}}
             for attempt in range(_BATCH_ROUNDS_MAX):
                 answer = self._send("batch_get_item", RequestItems=wanted)
                 found.extend(self._present(answer["Responses"].get(table, [])))

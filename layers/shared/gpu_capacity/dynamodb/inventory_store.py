@@ -35,6 +35,9 @@ Value = TypeVar("Value")
 CATALOG_SECONDS_MAX: Final = 60
 """How long a region's catalogue entry is believed. Offerings change with the fleet, not by the minute."""
 
+PODS_KEPT_MAX: Final = 100
+"""Pods of which an environment remembers all hosts: with 72 racks of 18 hosts each some 50 MB."""
+
 SHOWN_SECONDS_MAX: Final = 5
 """How old an answer may be that decides nothing: anybody may ask for offers, again and again."""
 
@@ -211,14 +214,34 @@ class InventoryStore:
         if kept is None or kept.version != version:
             kept = next(iter(self.pods({(region_id, pod_id)}).values()), None)
             if kept is not None:
-                self._pods[region_id, pod_id] = kept
+                self._keep(kept)
             else:
                 self._shut[region_id, pod_id] = self._clock.now()
         return kept if kept is not None and kept.version == version else None
 
     def pods(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pod]:
         """Full topology of pods by (region id, pod id), as it is now."""
-        return self.hardware(wanted)[0]
+        pairs = sorted(set(wanted))
+        items = self._database.get_many(self._table, [keys.hosts(*pair) for pair in pairs])
+        return {(pod.region_id, pod.id): pod for pod in self._database.readable(items, decode_pod)}
+
+    def pods_in(self, wanted: Mapping[tuple[str, str], int | None]) -> dict[tuple[str, str], Pod]:
+        """Full topology of pods: as it is kept where that is the version asked for, else as it is now."""
+        found = {
+            pair: kept
+            for pair, version in wanted.items()
+            if (kept := self._pods.get(pair)) is not None and kept.version == version
+        }
+        read = self.pods(wanted.keys() - found.keys())
+        for pod in read.values():
+            self._keep(pod)
+        return found | read
+
+    def _keep(self, pod: Pod) -> None:
+        """Remember full topology, of so many pods that it stays small."""
+        if len(self._pods) >= PODS_KEPT_MAX:
+            self._pods.clear()
+        self._pods[pod.region_id, pod.id] = pod
 
     def node(self, name: str) -> NodePlace | None:
         """A VM node by its name, as it was at most a minute ago; read afresh when it is not known."""
@@ -251,21 +274,27 @@ class InventoryStore:
         self._nodes = (self._clock.now(), found)
         return found
 
-    def hardware(
-        self, wanted: Iterable[tuple[str, str]]
-    ) -> tuple[dict[tuple[str, str], Pod], dict[str, int]]:
-        """Full topology of pods, and when each of their regions was last observed, in one batch."""
-        pairs = sorted(set(wanted))
-        regions = sorted({region_id for region_id, _ in pairs})
+    def seen(
+        self, wanted: Iterable[tuple[str, str, str]]
+    ) -> tuple[dict[tuple[str, str], PodShape], dict[str, int]]:
+        """Shapes of pods by (region id, pod id), and when each of their regions was observed, in one batch.
+
+        Eventually consistent: at half the price, and rarely a second old. Nothing is decided by it.
+
+        Args:
+            wanted: (region id, flavor id, pod id) of each pod.
+        """
+        triples = sorted(set(wanted))
+        regions = sorted({region_id for region_id, _, _ in triples})
         items = self._database.get_many(
             self._table,
-            [keys.hosts(*pair) for pair in pairs] + [keys.region(region_id) for region_id in regions],
+            [keys.shape(*triple) for triple in triples] + [keys.region(region_id) for region_id in regions],
+            consistent=False,
         )
         catalog = [item for item in items if item["pk"] == keys.CATALOG_PARTITION]
-        hosts = [item for item in items if item["pk"] != keys.CATALOG_PARTITION]
-        pods = list(self._database.readable(hosts, decode_pod))
+        shapes = [item for item in items if item["pk"] != keys.CATALOG_PARTITION]
         return (
-            {(pod.region_id, pod.id): pod for pod in pods},
+            {(s.region_id, s.pod_id): s for s in self._database.readable(shapes, decode_shape)},
             {region.id: region.observed_at for region in self._database.readable(catalog, decode_region)},
         )
 

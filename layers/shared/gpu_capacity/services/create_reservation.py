@@ -38,7 +38,7 @@ from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from gpu_capacity.services.observation import observe, observe_all
 from gpu_capacity.services.workflows import start_workflow
-from gpu_capacity.topology.units import topology_hash
+from gpu_capacity.topology.units import hardware_digest, identity_of, topology_hash
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -292,8 +292,13 @@ def decide(
 
 def _placed(draft: Reservation, placement: Placement, pod: Pod) -> Reservation:
     offering = (draft.region_id, draft.accelerator, draft.unit)
-    fingerprint = topology_hash(offering, pod.id, pod.between(placement.start, placement.count))
-    return replace(draft, placement=placement, topology_hash=fingerprint)
+    domains = pod.between(placement.start, placement.count)
+    return replace(
+        draft,
+        placement=placement,
+        topology_hash=topology_hash(offering, pod.id, domains),
+        hardware=hardware_digest(map(identity_of, domains)),
+    )
 
 
 def _check_quota(draft: Reservation, quota: Quota | None) -> None:

@@ -299,6 +299,7 @@ def test_writing_needs_the_permission_to_write_claims_and_no_other(
         (CLAIMS, "PUT", 405, 12, "GET, POST"),
         (f"{CLAIMS}/parameters", "POST", 405, 12, "GET"),
         (f"{CLAIMS}/parameters", "DELETE", 405, 12, "GET"),
+        (f"{CLAIMS}/quotas", "PATCH", 405, 12, "GET"),
         (f"{CLAIMS}/{CLAIM_ID}", "PUT", 405, 12, "DELETE, GET, PATCH"),
     ],
 )
@@ -319,6 +320,7 @@ API = {
     "create_capacity_claim": "accepted",
     "list_capacity_claims": "all",
     "list_capacity_claim_parameters": "all",
+    "list_capacity_claim_quotas": "all",
     "get_capacity_claim": "found",
     "update_capacity_claim": "grown",
     "delete_capacity_claim": "accepted",
@@ -417,3 +419,11 @@ def test_claims_are_listed_in_pages_that_show_what_the_whole_list_shows(stage: C
     assert violations(stage.request("list_capacity_claims", narrowed)) == ["cursor"]
     wrong = sample_events.with_query(event, limit=["1001"])
     assert violations(stage.request("list_capacity_claims", wrong)) == ["limit"]
+
+
+def test_members_read_the_limit_of_their_organization_and_what_is_used_of_it(stage: ClaimStage) -> None:
+    given.claimed_and_limited(stage)
+    limited = {"organizationId": ORGANIZATION, "subject": "instances", "limit": 11, "used": 10}
+    assert stage.request_event("list_capacity_claim_quotas", "all").json == {"quotas": [limited]}
+    event = sample_events.read("list_capacity_claim_quotas", "all")
+    assert stage.request("list_capacity_claim_quotas", event, "stranger").json == {"quotas": []}

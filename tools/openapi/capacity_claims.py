@@ -235,6 +235,29 @@ CAPACITY_CLAIMS: Final = ApiText(
             },
             errors=(401, 403, 500),
         ),
+        "list_capacity_claim_quotas": OperationText(
+            tag=_CLAIMS,
+            summary="List quotas of capacity claims",
+            description="Lists the limits of the caller's organizations on instances, and what is used of "
+            "them, pending instances included. What has no limit is left out.",
+            answers={
+                200: Answer(
+                    "Quotas.",
+                    models.ClaimQuotasAnswer,
+                    example={
+                        "quotas": [
+                            {
+                                "organizationId": "161b9d5a-701d-4fea-848d-0e345edf16e9",
+                                "subject": "instances",
+                                "limit": 100,
+                                "used": 60,
+                            }
+                        ]
+                    },
+                )
+            },
+            errors=(401, 403, 500),
+        ),
         "get_capacity_claim": OperationText(
             tag=_CLAIMS,
             summary="Get capacity claim",

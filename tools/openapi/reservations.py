@@ -314,6 +314,30 @@ RESERVATIONS: Final = ApiText(
             },
             errors=(400, 401, 403, 500),
         ),
+        "list_reservation_quotas": OperationText(
+            tag=_RESERVATIONS,
+            summary="List quotas of reservations",
+            description="Lists the limits of organizations on units of accelerators, and how much of "
+            "each is used. "
+            "What has no limit is left out.",
+            parameters=("organizationIDQueryParameter",),
+            answers={
+                200: Answer(
+                    "A list of quotas.",
+                    models.QuotaRead,
+                    many=True,
+                    example=[
+                        {
+                            "organizationId": "9a8c6370-4065-4d4a-9da0-7678df40cd9d",
+                            "subject": "GB300",
+                            "limit": 16,
+                            "used": 2,
+                        }
+                    ],
+                )
+            },
+            errors=(401, 403, 500),
+        ),
         "get_version": OperationText(
             tag=_SERVICE,
             summary="Get version",

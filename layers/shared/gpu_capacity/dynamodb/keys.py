@@ -51,6 +51,7 @@ VM_PREFIX: Final = "VM#"
 VM_LIVE_PREFIX: Final = "VMLIVE#"
 VM_ENDED_PREFIX: Final = "VMENDED#"
 API_KEY_PREFIX: Final = "APIKEY#"
+QUOTA_PREFIX: Final = "QUOTA#"
 REGION_PREFIX: Final = "REGION#"
 HOST_PREFIX: Final = "HOST#"
 
@@ -211,7 +212,7 @@ def queue_returns(zone: str, instance_id: str) -> Key:
 
 def quota(organization_id: str, subject: str) -> Key:
     """An organization's limit on one subject, e.g. an accelerator."""
-    return _key(organization_partition(organization_id), f"QUOTA#{subject}")
+    return _key(organization_partition(organization_id), QUOTA_PREFIX + subject)
 
 
 def domain_attribute(position: int) -> str:

@@ -13,6 +13,7 @@ from gpu_capacity.dynamodb.reservation_writes import POD, QUOTA, RECORD, Reserva
 from gpu_capacity.dynamodb.tombstones import Tombstone, decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT
 from gpu_capacity.holders.reservation import Quota, Reservation
 from gpu_capacity.holders.windows import EVERYTHING
 
@@ -135,6 +136,14 @@ class ReservationStore:
                 self._absent.clear()
             self._absent[subject] = self._clock.now()
         return None
+
+    def quotas(self, organization_id: str) -> Iterator[Quota]:
+        """Every limit of an organization on an accelerator, by accelerator."""
+        partition = keys.organization_partition(organization_id)
+        items = self._database.query(self._table, partition, keys.QUOTA_PREFIX)
+        for quota in self._database.readable(items, decode_quota):
+            if quota.subject != QUOTA_SUBJECT:
+                yield quota
 
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
         """(organization id, reservation id) of records unsettled since ``until`` or before."""

@@ -21,6 +21,7 @@ from gpu_capacity.topology.model import GpuVendor
 from gpu_capacity.topology.units import Health
 
 if TYPE_CHECKING:
+    from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering
@@ -205,6 +206,17 @@ class ReservationUnitRead(_Body):
     )
 
 
+class QuotaRead(_Body):
+    """How many units of an accelerator an organization may have in all, and how many it has."""
+
+    model_config = ConfigDict(title="quota")
+
+    organization_id: str
+    subject: str = Field(description="The accelerator.")
+    limit: int = Field(ge=0)
+    used: int = Field(ge=0)
+
+
 class VersionRead(_Body):
     """Name and version of the service."""
 
@@ -302,6 +314,15 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
                 topology_observed_at=timestamp(observed.observed_at),
                 message=reservation.failure,
             ),
+        )
+    )
+
+
+def quota_view(quota: Quota) -> dict[str, Any]:
+    """A quota as JSON."""
+    return as_json(
+        QuotaRead.model_construct(
+            organization_id=quota.organization_id, subject=quota.subject, limit=quota.limit, used=quota.used
         )
     )
 

@@ -11,12 +11,13 @@ from gpu_capacity.holders.reservation import Tag
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.pages import Page, cut, page_of
 from gpu_capacity.http.rendering import NO_CACHE, as_json
-from gpu_capacity.http.reservation_models import VersionRead, reservation_view, unit_view
+from gpu_capacity.http.reservation_models import VersionRead, quota_view, reservation_view, unit_view
 from gpu_capacity.services.read_reservations import ReservationFilter, UnitFilter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.http.call import Call
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.observation import Observed
@@ -57,6 +58,11 @@ def deleting() -> Reply:
 def units(offered: Sequence[tuple[Offering, UnitCounts]]) -> Reply:
     """200 with the offerings."""
     return Reply(HTTPStatus.OK, [unit_view(offering, counts) for offering, counts in offered], NO_CACHE)
+
+
+def quotas(found: Sequence[Quota]) -> Reply:
+    """200 with the quotas."""
+    return Reply(HTTPStatus.OK, [quota_view(quota) for quota in found], NO_CACHE)
 
 
 def version() -> Reply:

@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
 from gpu_capacity.dynamodb.vm_items import encode_entry
 from tests.audit.planted import Planted
 from tests.audit.scene import STRANGER
@@ -276,7 +275,6 @@ def a_vm_is_listed_at_another_age(scene: VmScene) -> None:
 
 
 def a_vm_that_is_over_is_listed_among_the_others(scene: VmScene) -> None:
-    scene.set(HOLDERS, record(scene.destroyed), **{SWEEP_ATTRIBUTE: 10**10})
     scene.put(HOLDERS, listing_of(scene.destroyed))
 
 

@@ -40,7 +40,7 @@ UNKNOWABLE: Final = re.compile(
     r"|no GPU of the node is free for a VM of \d"
     r"|the node has no free slice of \d GPUs; the largest that it could give has \d"
     r"|GPUs of this type are not rented: GET /pricing lists those that are"
-    r"|query\.cursor: must be one that the Link of a page says"
+    r"|(query[ .])?cursor: (is none that this list gave out|goes with limit)"
     r"|a VM that is [a-z]+ cannot be (started|stopped)"
     r"|the VM is still being interrupted"
     # SSH keys: what the account has; which texts are keys; which characters Unicode calls printable

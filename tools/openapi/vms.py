@@ -50,12 +50,6 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "explode": True,
         "schema": {"type": "array", "items": {"$ref": "#/components/schemas/VmStatus"}},
     },
-    "cursorParameter": {
-        "name": "cursor",
-        "in": "query",
-        "description": "What the Link of a page says: the list goes on behind it.",
-        "schema": {"type": "string"},
-    },
     "gpuTypeParameter": {
         "name": "gpu_type",
         "in": "query",
@@ -235,7 +229,7 @@ VMS: Final = ApiText(
             description="Lists the organization's VMs, newest first, destroyed ones included as long as they "
             "are kept. A full page has a Link to the next one.",
             parameters=(
-                *("limitParameter", "offsetParameter", "statusParameter", "cursorParameter"),
+                *("limitParameter", "offsetParameter", "statusParameter", "pageCursorParameter"),
                 *_ORGANIZATION,
             ),
             answers={200: Answer("VMs.", models.VmRead, many=True, example=[_VM], headers=("Link",))},

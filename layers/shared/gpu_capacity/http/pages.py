@@ -75,7 +75,7 @@ def page_of(call: Call, name: str, organizations: Sequence[str], place: str = "q
     cursor = _once(call, CURSOR, place)
     if cursor is not None and limit is None:
         raise InvalidRequest(f"{place}{CURSOR}", f"goes with {LIMIT}")
-    after = None if cursor is None else _position(cursor, scope)
+    after = None if cursor is None else position_in(cursor, scope)
     if cursor is not None and after is None:
         raise InvalidRequest(f"{place}{CURSOR}", "is none that this list gave out")
     return Page(place, scope, others, None if limit is None else int(limit), after)
@@ -107,9 +107,13 @@ def cut(
         shown.append(rendered)
     if len(shown) == len(entries):
         return shown, {}
-    cursor = _cursor(position_of(entries[len(shown) - 1]), page.scope)
-    query = urlencode([*page.query, (LIMIT, str(page.limit)), (CURSOR, cursor)])
-    return shown, {"Link": f'<?{query}>; rel="next"'}
+    cursor = cursor_of(position_of(entries[len(shown) - 1]), page.scope)
+    return shown, next_link([*page.query, (LIMIT, str(page.limit)), (CURSOR, cursor)])
+
+
+def next_link(query: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """The header that leads to the next page: an address relative to that of the request."""
+    return {"Link": f'<?{urlencode(query)}>; rel="next"'}
 
 
 def answer_bytes(view: dict[str, Any]) -> int:
@@ -124,7 +128,7 @@ def _once(call: Call, name: str, place: str) -> str | None:
     return values[0] if values else None
 
 
-def _cursor(position: Position, scope: tuple[str, ...]) -> str:
+def cursor_of(position: Position, scope: tuple[str, ...]) -> str:
     """Where a page ended, and a digest that tells a cursor that was changed, or belongs to another list.
 
     It is no secret: a made-up cursor opens nothing, as the token decides what a list holds.
@@ -133,7 +137,8 @@ def _cursor(position: Position, scope: tuple[str, ...]) -> str:
     return base64.urlsafe_b64encode(_digest(words, scope) + words).decode().rstrip("=")
 
 
-def _position(cursor: str, scope: tuple[str, ...]) -> Position | None:
+def position_in(cursor: str, scope: tuple[str, ...]) -> Position | None:
+    """The position that a cursor of this list stands for, ``None`` where it is none."""
     try:
         octets = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except ValueError:  # also for what is not ASCII
@@ -144,7 +149,7 @@ def _position(cursor: str, scope: tuple[str, ...]) -> Position | None:
     last_id, organization_id = json.loads(words)
     position = (last_id, organization_id)
     # The last character of base64 has bits that say nothing: one spelling is one cursor.
-    return position if _cursor(position, scope) == cursor else None
+    return position if cursor_of(position, scope) == cursor else None
 
 
 def _digest(words: bytes, scope: tuple[str, ...]) -> bytes:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar, get_origin
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
@@ -16,6 +16,7 @@ from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
 from gpu_capacity.http.call import Reply
+from gpu_capacity.http.pages import CURSOR, LIMIT, cursor_of, next_link, position_in
 from gpu_capacity.http.rendering import NO_CACHE
 from gpu_capacity.http.vm_errors import QueryInvalid
 from gpu_capacity.http.vm_models import (
@@ -23,7 +24,6 @@ from gpu_capacity.http.vm_models import (
     OfferFilter,
     VmCreate,
     VmPage,
-    cursor_of,
     offer_views,
     pricing_view,
     quote_view,
@@ -37,10 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.account import Account
-    from gpu_capacity.holders.vm import Login, Vm
+    from gpu_capacity.holders.vm import Login, Vm, VmStatus
     from gpu_capacity.http.call import Call, OpenCall
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.vms import NodeOffer
+
+_AGE: Final = re.compile(r"[0-9]{12}#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Query = TypeVar("Query", bound=BaseModel)
 
@@ -55,23 +57,35 @@ def vm_created(call: Call, vm: Vm) -> Reply:
     return Reply(HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
 
 
-def page_of(call: Call) -> VmPage:
-    """Which VMs the query asks for."""
-    return query_of(call.query, VmPage)
+def vm_page(call: Call) -> PageOfVms:
+    """Which VMs the query asks for.
+
+    Raises:
+        InvalidRequest, QueryInvalid: it is not what the list takes.
+    """
+    asked = query_of(call.query, VmPage)
+    statuses = asked.status or None
+    if asked.cursor is None:
+        return PageOfVms(asked.limit, asked.offset, None, statuses)
+    position = position_in(asked.cursor, _list_of(call, statuses))
+    if position is None or not _AGE.fullmatch(position[0]):
+        raise InvalidRequest(f"query {CURSOR}", "is none that this list gave out")
+    return PageOfVms(asked.limit, asked.offset, position[0], statuses)
 
 
-def vms_of(page: VmPage) -> PageOfVms:
-    """What the store is asked for a page."""
-    return PageOfVms(page.limit, page.offset, page.cursor, page.status or None)
+def _list_of(call: Call, statuses: frozenset[VmStatus] | None) -> tuple[str, ...]:
+    """What a cursor belongs to: one organization's VMs of these statuses."""
+    return ("vms", account_for(call).organization_id, "", *sorted(statuses or ()))
 
 
-def vms_reply(call: Call, page: VmPage, vms: Sequence[Vm]) -> Reply:
+def vms_reply(call: Call, page: PageOfVms, vms: Sequence[Vm]) -> Reply:
     """200 with a plain array, empty where there is nothing; a full page says where it goes on."""
-    headers = dict(NO_CACHE)
+    headers = NO_CACHE
     if len(vms) == page.limit:
-        words = [("limit", page.limit), *(("status", word.value) for word in sorted(page.status))]
-        query = urlencode([*words, ("cursor", cursor_of(vms[-1]))])
-        headers["Link"] = f'<?{query}>; rel="next"'
+        last = vms[-1]
+        statuses = [("status", status.value) for status in sorted(page.statuses or ())]
+        cursor = cursor_of((last.age, last.organization_id), _list_of(call, page.statuses))
+        headers = NO_CACHE | next_link([*statuses, (LIMIT, str(page.limit)), (CURSOR, cursor)])
     return Reply(HTTPStatus.OK, _views(call, vms), headers)
 
 

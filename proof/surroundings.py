@@ -45,6 +45,9 @@ class SkewedClock:
     def now_ms(self) -> int:
         return self._clock.now_ms() + self._skew_ms
 
+    def now_us(self) -> int:
+        return self.now_ms() * 1000
+
 
 class Silence:
     """Telemetry that nobody reads."""

@@ -339,13 +339,31 @@ def test_of_two_claims_under_one_id_a_caller_of_both_organizations_always_sees_t
 def test_the_list_has_only_what_was_updated_strictly_after_a_time(world: World) -> None:
     first, second = claim(world, 1), claim(world, 1)
     who = caller()
+    latest, last = first.updated_us / 1_000_000, second.updated_us / 1_000_000
     ids = {
         after: [c.id for c in list_capacity_claims(world.services, who, after)]
-        for after in (first.updated_at - 1, first.updated_at, second.updated_at - 0.5, second.updated_at)
+        for after in (latest - 1, latest, last - 0.000001, last)
     }
     assert list(ids.values()) == [sorted([first.id, second.id]), [second.id], [second.id], []]
     resize(world, first, 2)
-    assert [c.id for c in list_capacity_claims(world.services, who, second.updated_at)] == [first.id]
+    assert [c.id for c in list_capacity_claims(world.services, who, last)] == [first.id]
+
+
+def test_however_often_a_claim_changes_its_last_change_is_not_ahead_of_the_clock(world: World) -> None:
+    made = claim(world, 1)
+    for count in range(60):
+        world.clock.advance_ms(1)
+        before = now(world, made)
+        update_capacity_claim(world.services, caller(), made.id, wish(2 + count % 2))
+        after = now(world, made)
+        assert before.updated_us < after.updated_us <= world.clock.now_us() + 1
+
+
+def test_a_poll_with_the_time_last_seen_sees_a_change_of_the_same_millisecond(world: World) -> None:
+    made = claim(world, 1)
+    seen = now(world, made).updated_us / 1_000_000
+    update_capacity_claim(world.services, caller(), made.id, wish(2))
+    assert [c.id for c in list_capacity_claims(world.services, caller(), seen)] == [made.id]
 
 
 def test_an_update_that_always_loses_says_that_it_was_not_decided(world: World) -> None:

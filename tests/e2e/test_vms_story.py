@@ -119,6 +119,12 @@ def test_a_vm_runs_stops_starts_again_and_stays_readable_when_it_is_destroyed(
     younger = customer.rent("vm05", "4090", 1)
     assert [vm["id"] for vm in customer.call("GET", "/vms").json] == [younger, vm_id]
     assert [vm["id"] for vm in customer.call("GET", "/vms?limit=1&offset=1").json] == [vm_id]
+    page = customer.call("GET", "/vms?limit=1")
+    further = page.headers["Link"].removeprefix("<").partition(">")[0]
+    assert [vm["id"] for vm in customer.call("GET", f"/vms{further}").json] == [vm_id]
+    for status, shown in (("destroyed", [vm_id]), ("creating&status=starting&status=running", [younger])):
+        listed = customer.call("GET", f"/vms?status={status}").json
+        assert [vm["id"] for vm in listed] == shown
 
 
 def test_a_full_node_interrupts_an_interruptible_vm_after_the_notice_and_starts_it_again_when_there_is_room(
@@ -134,8 +140,9 @@ def test_a_full_node_interrupts_an_interruptible_vm_after_the_notice_and_starts_
     assert before[newest]["hourly_rate"] < before[kept]["hourly_rate"] / 2
 
     # Nobody leaves for an interruptible VM, or for one that would not fit even then.
-    refused = customer.ask("vm01", "5090", 1, **INTERRUPTIBLE)
-    assert refused.json["detail"] == "no GPU of the node is free for a VM of 1"
+    assert customer.ask("vm01", "5090", 1, **INTERRUPTIBLE).json == {
+        "detail": "no GPU of the node is free for a VM of 1"
+    }
     too_large = customer.ask("vm01", "5090", 8)
     assert (too_large.status, too_large.json["detail"]) == (
         400,
@@ -145,6 +152,8 @@ def test_a_full_node_interrupts_an_interruptible_vm_after_the_notice_and_starts_
     newcomer = customer.rent("vm01", "5090", 2)
     told = customer.read(newest)
     assert told["status"] == "running"
+    assert told["interruption_at"] > told["started_at"]
+    assert "needs the GPUs" in told["interruption_reason"]
     after = customer.until({newcomer: "running", newest: "interrupted", older: "running", kept: "running"})
     assert customer.passed[newcomer] == ["creating", "starting", "running"]
     assert after[newest]["stopped_at"]
@@ -204,14 +213,37 @@ def test_an_api_key_opens_what_its_scope_says_until_it_is_revoked(stack: Stack) 
     assert accountant.call("POST", "/reservations/calculate", body).status == 200
 
     listed = {line.split()[1]: line.split() for line in operator(stack, "--org", organization)}
-    assert {scope: words[4:] for scope, words in listed.items()} == {
-        scope: ["robot", "Primary", "Key"] for scope in key
+    assert {scope: words[3:] for scope, words in listed.items()} == {
+        scope: [f"…{key[scope][-4:]}", "robot", "Primary", "Key"] for scope in key
     }
     operator(stack, "--org", organization, "--revoke", listed["read_write"][0])
     revoked = writer.call("GET", "/vms")
     assert (revoked.status, list(revoked.json)) == (401, ["detail"])
     assert revoked.headers["WWW-Authenticate"].startswith("Bearer")
     assert reader.call("GET", "/vms").status == 200
+
+
+def test_an_account_makes_lists_and_deletes_its_own_api_keys(customer: VmCustomer) -> None:
+    made = customer.call("POST", "/auth/api-key", {"name": "dashboards", "scopes": ["read_only"]})
+    assert (made.status, set(made.json)) == (201, {"api_key", "created_at", "message"})
+    reader = VmCustomer(customer.stack, made.json["api_key"])
+    assert reader.call("GET", "/vms").status == 200
+    assert reader.call("GET", "/auth/api-keys").status == 403
+
+    (listed,) = customer.call("GET", "/auth/api-keys").json
+    assert (listed["name"], listed["scopes"]) == ("dashboards", ["read_only"])
+    assert listed["last_four"] == made.json["api_key"][-4:]
+    assert customer.call("DELETE", f"/auth/api-keys/{listed['id']}").json == listed
+    assert customer.call("GET", "/auth/api-keys").json == []
+    assert reader.call("GET", "/vms").status == 401
+
+
+def test_a_vm_is_made_of_a_template_that_is_offered(customer: VmCustomer) -> None:
+    templates = {template["id"]: template for template in customer.call("GET", "/templates").json}
+    assert templates[101] == {"id": 101, "name": "Ubuntu 24.04", "os": "Ubuntu 24.04", "login": "ubuntu"}
+    refused = customer.ask("vm05", "4090", 1, template_vmid=9000)
+    assert refused.status == 400
+    assert all(str(template) in refused.json["detail"] for template in templates)
 
 
 def test_who_writes_too_often_is_told_when_to_come_back(customer: VmCustomer) -> None:

@@ -36,10 +36,10 @@ def _raw(stage: Stage, event: dict[str, Any]) -> Answer:
     return answer_of(stage.run("list_reservations", event))
 
 
-def _assert_refused(answer: Answer, *, sent: bool = True) -> None:
+def _assert_refused(answer: Answer, text: str | None = None, *, sent: bool = True) -> None:
     assert (answer.status, answer.json["error"]) == (401, "access_denied")
     assert answer.headers["www-authenticate"] == CHALLENGE + (', error="invalid_token"' if sent else "")
-    expected = "the access token is not valid" if sent else "a bearer token is required"
+    expected = text or ("the access token is not valid" if sent else "a bearer token is required")
     assert answer.json["error_description"] == f"authentication failed: {expected}"
     assert answer.headers["cache-control"] == "no-cache"
 
@@ -80,6 +80,7 @@ def test_two_schemes_are_none(stage: Stage) -> None:
     _assert_refused(_ask(stage, f"Bearer {token} {token}"))
 
 
+TOO_LONG = "a subject, organization or project of the access token has more than 255 bytes"
 WRONG_CLAIMS: dict[str, dict[str, Any]] = {
     "expired": {"exp": 1_600_000_000},
     "expired a minute ago": {"exp": timedelta(seconds=-60)},
@@ -114,12 +115,30 @@ def test_claims_that_are_wrong_are_refused(stage: Stage, changes: dict[str, Any]
 @pytest.mark.parametrize(
     "changes",
     [
+        {"organizations": ["o" * 1_900]},
+        {"projects": ["p" * 256]},
+        {"sub": "s" * 256},
+        {"sub": "\ud800"},
+    ],
+    ids=["organization", "project", "subject", "no text"],
+)
+def test_what_cannot_be_part_of_a_key_is_refused_by_a_text_that_says_so(
+    stage: Stage, changes: dict[str, Any]
+) -> None:
+    _assert_refused(_ask(stage, f"Bearer {stage.authority.token(**changes)}"), TOO_LONG)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         {"aud": ["billing", AUDIENCE]},
         {"organizations": [str(n) for n in range(50)]},
         {"organizations": None, "projects": None},
         {"exp": timedelta(seconds=-2)},
         {"email": "jane@example.com"},
         {"email": 7},
+        {"email": "e" * 1_900},
+        {"organizations": ["o" * 255], "projects": ["p" * 255], "sub": "s" * 255},
     ],
 )
 def test_claims_that_may_vary_are_accepted(stage: Stage, changes: dict[str, Any]) -> None:

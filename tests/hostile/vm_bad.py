@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.http.pages import cursor_of
+from tests.functional.authority import STRANGERS_ORGANIZATION
 from tests.hostile.bad import SECRET, Bad, put, with_count, without
 from tests.hostile.bad_bodies import NO_OBJECT, NOT_JSON, WRONG_TYPES
 from tests.hostile.bad_requests import AUTHORIZATIONS, IDS
@@ -27,6 +29,7 @@ from tests.hostile.vm_service import (
     quote_body,
     vm_body,
 )
+from tests.support.world import ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -106,10 +109,30 @@ SCOPES: Final = {
     "a list inside": [["read_only"]],
     "a thousand": ["read_only"] * 1000,
 }
+
+
+def _cursor(age: str, organization: str = ORGANIZATION) -> str:
+    """One that is formed as those of the list are."""
+    return cursor_of((age, organization), ("vms", organization, ""))
+
+
+AGE: Final = "001780000000#cafe0d44-0d44-4b50-8888-8dd25736052a"
+CURSORS: Final = (
+    *("a", "hunter2-cursor", "%%%%", "é", "A" * 5_000, f"{_cursor(AGE)}=x", f" {_cursor(AGE)}"),
+    _cursor(AGE, STRANGERS_ORGANIZATION),
+    *map(_cursor, ("", "1#cafe0d44-0d44-4b50-8888-8dd25736052a", "ORG#161b9d5a", "\x00" * 49, "9" * 2_000)),
+    *map(_cursor, (AGE.upper(), f"{AGE}\n", "\ud800")),
+)
 QUERIES: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
     *((VMS, (("limit", text),)) for text in ("0", "-1", "201", "1e2", "a-number", "", "9" * 40, "٣", "1 0")),
-    *((VMS, (("offset", text),)) for text in ("-1", "1000001", "1.5", "a-number", "0x10", "\x00", "9" * 400)),
+    *((VMS, (("offset", text),)) for text in ("-1", "10001", "1.5", "a-number", "0x10", "\x00", "9" * 400)),
     (VMS, (("limit", "1"), ("limit", "2"))),
+    *((VMS, (("status", text),)) for text in ("RUNNING", "hunter2", "running,stopped", "x" * 5_000)),
+    (VMS, (("status", "hunter2"), ("status", "running"))),
+    *((VMS, (("cursor", text),)) for text in CURSORS),
+    (VMS, (("cursor", _cursor(AGE)), ("cursor", _cursor(AGE)))),
+    # A cursor belongs to the list that gave it out: this one is of the list without a filter.
+    (VMS, (("cursor", _cursor(AGE)), ("status", "running"))),
     (VMS, (("offset", "1"), ("offset", "2"))),
     *((SEARCH, (("gpu_count", text),)) for text in ("0", "9", "-1", "two", "2.5", "", "9" * 400)),
     *((SEARCH, (("gpu_type", text),)) for text in ("", "t" * 64, "r" * 5_000)),

@@ -32,6 +32,8 @@ _CLAIM: Final = {
 }
 _VM: Final = {"node": "vm05", "gpu_type": "4090", "gpu_count": 2, "storage_gb": 100, "template_vmid": 101}
 
+_API_KEY: Final = {"name": "first", "scopes": ["read_only"]}
+
 _CURL = 'curl -s -H "Authorization: Bearer $TOKEN"'
 _JSON = "-H 'Content-Type: application/json'"
 _KEY = r'''"{\"label\": \"first\", \"ssh_public_key\": \"$(cat $KEY.pub)\"}"'''
@@ -58,8 +60,11 @@ def how_to_use(state: State, url: str) -> str:
             "",
             "# VMs: what nodes could give, for everybody",
             f"curl -s '{url}/search?gpu_type={_VM['gpu_type']}'",
-            "# put an SSH key on the account, a new one here (an API key opens VMs as the token does:",
-            f"# make -s api-key ORG={DEVELOPER_ORGANIZATION} SUBJECT=developer@example.com)",
+            "# what their disks can be cloned from",
+            f"{_CURL} {url}/templates",
+            "# an API key, which opens VMs as the token does; it is shown this once",
+            f"{_sending(_API_KEY)} {url}/auth/api-key",
+            "# put an SSH key on the account, a new one here",
             "KEY=$(mktemp -d)/key && ssh-keygen -q -t ed25519 -N '' -C first -f $KEY",
             f"{_CURL} {_JSON} -d {_KEY} {url}/ssh-keys",
             "# rent two GPUs of a node, and watch them become running",

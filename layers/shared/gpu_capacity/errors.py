@@ -116,6 +116,7 @@ class Unauthenticated(RequestRefused):
 
     def __init__(self, message: str, *, token_sent: bool) -> None:
         super().__init__(message)
+        self.credential_sent = token_sent
         self.challenge = 'Bearer realm="gpu-capacity"' + (', error="invalid_token"' if token_sent else "")
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.account_store import AccountStore, decode_api_key, decode_key_ring
+from gpu_capacity.dynamodb.account_store import AccountStore, decode_api_key, decode_key_ring, decode_revision
 from gpu_capacity.dynamodb.claim_items import decode_claim, decode_name, decode_place, encode_claim
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
@@ -142,6 +142,9 @@ def _kinds() -> dict[str, Kind]:
         ),
         "roster entry": Kind(encode_entry(entry), decode_entry),
         "SSH keys": Kind(ring, decode_key_ring),
+        "revision of API keys": Kind(
+            keys.api_keys_revision(ORGANIZATION, "user-1") | encode({"revision": 3}), decode_revision
+        ),
         "API key": Kind(api_key, decode_api_key),
         "owners of a pod": Kind(keys.claims(REGION, GB300.id, "pod1") | encode(owners), decode_claims),
         "shape of a pod": Kind(encode_shape(shape_of(pod("pod1", 2), offering())), decode_shape),

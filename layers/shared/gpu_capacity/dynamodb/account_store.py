@@ -82,7 +82,7 @@ class AccountStore:
         """How many API keys were ever made for an account, for ``add_api_key``."""
         key = keys.api_keys_revision(account.organization_id, account.subject)
         item = self._database.get(self._table, key)
-        return 0 if item is None else int(item["revision"])
+        return 0 if item is None else decode_revision(item)
 
     def add_api_key(self, key: ApiKey, revision: int) -> bool:
         """Keep a new API key and its place in the organization's list; false after a lost race.
@@ -185,6 +185,12 @@ def encode_listing(key: ApiKey) -> Item:
     """What an organization's list has of an API key."""
     entry = {"created_at": key.created_at, "subject": key.subject}
     return keys.api_key_of(key.organization_id, key.digest) | encode(entry)
+
+
+@decoder
+def decode_revision(item: Mapping[str, Any]) -> int:
+    """How often the API keys of an account changed."""
+    return whole(item, "revision")
 
 
 @decoder

@@ -42,6 +42,8 @@ INSTANCES_MAX: Final = 4000
 
 QUOTA_SUBJECT: Final = "instances"
 
+_MICROSECONDS: Final = 1_000_000
+
 
 class ClaimStatus(StrEnum):
     """Statuses of the published API that this service uses; ``GONE`` is only ever on a tombstone."""
@@ -114,6 +116,7 @@ class CapacityClaim:
     """The record of a claim. Times are seconds since the epoch.
 
     ``created_millisecond`` (0 to 999) goes with ``created_at``: two claims of one second have an order, too.
+    ``updated_microsecond`` (0 to 999,999) goes with ``updated_at`` in the same way.
     ``revision`` rises with every write: it is the lock of the record. ``supplied`` tells that the client
     chose the id. ``attempt`` numbers the executions of the workflow.
 
@@ -143,6 +146,20 @@ class CapacityClaim:
     unsettled_since: int | None = None
     instance_id_sent: str | None = None
     zones_sent: tuple[str, ...] | None = None
+    updated_microsecond: int = 0
+
+    def updated(self, now_us: int) -> CapacityClaim:
+        """The claim as changed now, in microseconds since the epoch; later than its last change in any case.
+
+        A microsecond is far less than a write takes, so this does not run ahead of the clock.
+        """
+        second, microsecond = divmod(max(now_us, self.updated_us + 1), _MICROSECONDS)
+        return replace(self, updated_at=second, updated_microsecond=microsecond)
+
+    @property
+    def updated_us(self) -> int:
+        """When it was changed last: microseconds since the epoch."""
+        return self.updated_at * _MICROSECONDS + self.updated_microsecond
 
     def spelled(self, instance_id: str, zones: tuple[str, ...]) -> CapacityClaim:
         """The claim with the customer's spelling of its instance type and zones, these in the same order."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import jwt
 
-from gpu_capacity.access import Caller
+from gpu_capacity.access import IDENTITY_BYTES_MAX, Caller, is_identity
 from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import StorageUnavailable, Unauthenticated
 
@@ -163,13 +163,20 @@ class TokenVerifier:
         subject = claims["sub"]
         name = claims.get(self._rules.name_claim)
         organizations = _words(claims.get(self._rules.organizations_claim))
+        projects = _words(claims.get(self._rules.projects_claim))
         if not subject or len(organizations) > ORGANIZATIONS_MAX:
             raise Unauthenticated("authentication failed: the access token is not valid", token_sent=True)
+        if not all(map(is_identity, (subject, *organizations, *projects))):
+            raise Unauthenticated(
+                "authentication failed: a subject, organization or project of the access token has more than "
+                f"{IDENTITY_BYTES_MAX} bytes",
+                token_sent=True,
+            )
         return Caller(
             subject=subject,
-            name=name if isinstance(name, str) and name else subject,
+            name=name if isinstance(name, str) and is_identity(name) else subject,
             organizations=organizations,
-            projects=_words(claims.get(self._rules.projects_claim)),
+            projects=projects,
             permissions=_words(claims.get(self._rules.permissions_claim)),
         )
 

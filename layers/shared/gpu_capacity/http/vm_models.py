@@ -39,7 +39,9 @@ STORAGE_GB_MAX: Final = 65_536
 PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_LENGTH_MAX: Final = 256
 PAGE_MAX: Final = 200
-OFFSET_MAX: Final = 1_000_000
+OFFSET_MAX: Final = 10_000
+"""What is passed over has to be read, 40 VMs a unit; behind a cursor nothing is."""
+
 WORD_LENGTH_MAX: Final = 63
 PREEMPTED: Final = "an on-demand or reserved VM needs the GPUs"
 _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
@@ -231,11 +233,13 @@ class TemplateRead(VmBody):
     login: str = Field(description="The user name to log in with")
 
 
-class Page(VmBody):
-    """Which part of a list."""
+class VmPage(VmBody):
+    """Which part of the list of VMs. ``status`` may be repeated; ``cursor`` is what a ``Link`` says."""
 
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 50
     offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
+    status: frozenset[VmStatus] = frozenset()
+    cursor: str | None = None
 
 
 class OfferFilter(VmBody):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_origin
 from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
 from gpu_capacity.access import Permission
+from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, ProviderUnavailable
 from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
 from gpu_capacity.http.call import Reply
+from gpu_capacity.http.pages import CURSOR, LIMIT, cursor_of, next_link, position_in
 from gpu_capacity.http.rendering import NO_CACHE
 from gpu_capacity.http.vm_errors import QueryInvalid
 from gpu_capacity.http.vm_models import (
     CalculateReservation,
     OfferFilter,
     VmCreate,
+    VmPage,
     offer_views,
     pricing_view,
     quote_view,
@@ -33,10 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.account import Account
-    from gpu_capacity.holders.vm import Login, Vm
+    from gpu_capacity.holders.vm import Login, Vm, VmStatus
     from gpu_capacity.http.call import Call, OpenCall
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.vms import NodeOffer
+
+_AGE: Final = re.compile(r"[0-9]{12}#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 Query = TypeVar("Query", bound=BaseModel)
 
@@ -51,9 +57,36 @@ def vm_created(call: Call, vm: Vm) -> Reply:
     return Reply(HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
 
 
-def vms_reply(call: Call, vms: Sequence[Vm]) -> Reply:
-    """200 with a plain array, empty where there is nothing."""
-    return Reply(HTTPStatus.OK, _views(call, vms), NO_CACHE)
+def vm_page(call: Call) -> PageOfVms:
+    """Which VMs the query asks for.
+
+    Raises:
+        InvalidRequest, QueryInvalid: it is not what the list takes.
+    """
+    asked = query_of(call.query, VmPage)
+    statuses = asked.status or None
+    if asked.cursor is None:
+        return PageOfVms(asked.limit, asked.offset, None, statuses)
+    position = position_in(asked.cursor, _list_of(call, statuses))
+    if position is None or not _AGE.fullmatch(position[0]):
+        raise InvalidRequest(f"query {CURSOR}", "is none that this list gave out")
+    return PageOfVms(asked.limit, asked.offset, position[0], statuses)
+
+
+def _list_of(call: Call, statuses: frozenset[VmStatus] | None) -> tuple[str, ...]:
+    """What a cursor belongs to: one organization's VMs of these statuses."""
+    return ("vms", account_for(call).organization_id, "", *sorted(statuses or ()))
+
+
+def vms_reply(call: Call, page: PageOfVms, vms: Sequence[Vm]) -> Reply:
+    """200 with a plain array, empty where there is nothing; a full page says where it goes on."""
+    headers = NO_CACHE
+    if len(vms) == page.limit:
+        last = vms[-1]
+        statuses = [("status", status.value) for status in sorted(page.statuses or ())]
+        cursor = cursor_of((last.age, last.organization_id), _list_of(call, page.statuses))
+        headers = NO_CACHE | next_link([*statuses, (LIMIT, str(page.limit)), (CURSOR, cursor)])
+    return Reply(HTTPStatus.OK, _views(call, vms), headers)
 
 
 def _views(call: Call, vms: Sequence[Vm]) -> list[dict[str, Any]]:
@@ -160,15 +193,20 @@ def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
     """The query parameters that the model names.
 
     Raises:
-        InvalidRequest: one of them is given twice.
+        InvalidRequest: one of them is given twice that takes one value.
         QueryInvalid: one of them is not what the model takes.
     """
     given = {name: query[name] for name in model.model_fields if query.get(name)}
+    repeated = {
+        name for name, field in model.model_fields.items() if get_origin(field.annotation) is frozenset
+    }
     for name, values in given.items():
-        if len(values) > 1:
+        if len(values) > 1 and name not in repeated:
             raise InvalidRequest(f"query {name}", "must be given once")
     try:
-        return model.model_validate({name: values[0] for name, values in given.items()})
+        return model.model_validate(
+            {name: values if name in repeated else values[0] for name, values in given.items()}
+        )
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         raise QueryInvalid([dict(problem) for problem in problems]) from None

@@ -12,7 +12,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gpu_capacity.errors import CapacityError, DoesNotFit
+from gpu_capacity.errors import CapacityError, DoesNotFit, Unauthenticated
 from gpu_capacity.http.call import Call, OpenCall
 from gpu_capacity.http.cross_origin import allowance, preflight
 from gpu_capacity.http.operations import OPERATIONS, methods_of
@@ -159,6 +159,8 @@ def _console_origin() -> str | None:
 
 
 def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:
+    if isinstance(error, Unauthenticated) and error.credential_sent:
+        composition.observability().count("CredentialsRefused")
     if isinstance(error, CapacityError):
         reply = errors.refuse(error, trace_id)
         if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, DoesNotFit):

@@ -209,7 +209,10 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
 }
 
 # Fields that this project adds, by schema; all of them are optional.
-ADDED: Final[dict[str, frozenset[str]]] = {"reservationV2Status": frozenset({"message"})}
+ADDED: Final[dict[str, frozenset[str]]] = {
+    "reservationV2Status": frozenset({"message"}),
+    "error": frozenset({"errors"}),
+}
 
 # Fields of the contract that say nothing here: a reservation is never modified.
 LEFT_OUT: Final[dict[str, frozenset[str]]] = {

@@ -107,7 +107,7 @@ TYPES: Final = (
     "application/json\x00",
     "*/*",
 )
-TAGS: Final = ("", "name", "a=b=c", "==", "name==value", f"{SECRET}", f"{SECRET}={SECRET}={SECRET}")
+TAGS: Final = ("", "name", " ", f"{SECRET}")
 TIMES: Final = (
     "",
     " ",

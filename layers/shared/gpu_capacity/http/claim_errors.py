@@ -103,7 +103,7 @@ def _details(error: CapacityError) -> list[dict[str, Any]]:
                 for problem in error.problems
             ]
         case InvalidRequest():
-            violations = [{"field": error.field, "description": error.problem}]
+            violations = [{"field": place, "description": what} for place, what in error.problems]
         case NotFound():
             return [{"@type": f"{_TYPE}ResourceInfo", "resourceType": "CapacityClaim", "resourceName": ""}]
         case AlreadyExists():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from gpu_capacity.errors import InvalidRequest, NotFound
+from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.claim_models import ClaimUpdate, claim_view, claims_view, parameters_view
 from gpu_capacity.http.rendering import NO_CACHE
@@ -41,12 +41,8 @@ def claim_id_of(call: Call) -> str:
     Raises:
         NotFound: it has not the form of an id, so no claim has it.
     """
-    text = call.path_parameters["claimID"]
-    try:
-        canonical = str(UUID(text))
-    except ValueError:
-        raise NotFound("the capacity claim does not exist") from None
-    if canonical != text.lower():
+    canonical = canonical_uuid(call.path_parameters["claimID"])
+    if canonical is None:
         raise NotFound("the capacity claim does not exist")
     return canonical
 
@@ -67,14 +63,13 @@ def updated_after(call: Call) -> float | None:
     """The ``updatedAfter`` query parameter, in seconds since the epoch.
 
     Raises:
-        InvalidRequest: it is no RFC 3339 time, or given twice.
+        InvalidRequest: it is no RFC 3339 time.
     """
-    values = call.ordered_values("updatedAfter")
-    if not values:
+    value = call.single("updatedAfter")
+    if value is None:
         return None
     try:
         # A plus sign that the client did not encode arrives as a blank.
-        (time,) = [parse_rfc3339(value.replace(" ", "+")) for value in values]
+        return parse_rfc3339(value.replace(" ", "+"))
     except ValueError:
-        raise InvalidRequest("updatedAfter", "must be one RFC 3339 time") from None
-    return time
+        raise InvalidRequest("updatedAfter", "must be an RFC 3339 time") from None

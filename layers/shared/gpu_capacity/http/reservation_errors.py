@@ -1,6 +1,7 @@
 """Errors in the shape of the reservations API: ``{error, error_description, trace_id}``.
 
-The error words are the published enum; it has none for capacity, so a 507 is a ``server_error`` whose
+Where fields are wrong, the description tells all of them, and ``errors``, an addition to the contract, one by
+one. The error words are the published enum; it has none for capacity, so a 507 is a ``server_error`` whose
 description tells the figures. ``docs/errors.md`` tells customers what to do on each.
 """
 
@@ -19,6 +20,7 @@ from gpu_capacity.errors import (
     Unauthenticated,
 )
 from gpu_capacity.http.call import BodyInvalid, BodyTooLarge, MalformedBody, Reply, UnsupportedMediaType
+from gpu_capacity.strict_json import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +50,12 @@ class ReservationErrors:
         for kind in type(error).__mro__:
             if kind in _ANSWERS:
                 status, word = _ANSWERS[kind]
-                return _reply(status, word, _describe(error), trace_id, _headers(error))
+                problems = _problems(error)
+                text = "; ".join(f"{field}: {what}" if field else what for field, what in problems)
+                reply = _reply(status, word, text or str(error), trace_id, _headers(error))
+                if problems:
+                    reply.body["errors"] = [{"field": field, "problem": what} for field, what in problems]
+                return reply
         if isinstance(error, TryAgain):
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return _reply(500, "server_error", "the request was not decided: try again", trace_id, headers)
@@ -78,13 +85,15 @@ def _reply(status: int, word: str, text: str, trace_id: str, headers: dict[str, 
     return Reply(status, body, {"Cache-Control": "no-cache", **(headers or {})})
 
 
-def _describe(error: CapacityError) -> str:
-    """Names failing fields, never echoes what was sent."""
-    if isinstance(error, BodyInvalid):
-        problem = error.problems[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        return f"{place}: {problem['msg']}" if place else str(problem["msg"])
-    return str(error)
+def _problems(error: CapacityError) -> list[tuple[str, str]]:
+    """Every failing field and what is wrong with it; never echoes what was sent."""
+    match error:
+        case InvalidRequest():
+            return [*error.problems]
+        case BodyInvalid():
+            return [(dotted(tuple(problem["loc"])), str(problem["msg"])) for problem in error.problems]
+        case _:
+            return []
 
 
 def _headers(error: CapacityError) -> dict[str, str]:

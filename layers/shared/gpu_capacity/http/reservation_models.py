@@ -207,6 +207,15 @@ class VersionRead(_Body):
     version: str
 
 
+class FieldProblemRead(_Body):
+    """What is wrong with one field, header or parameter."""
+
+    model_config = ConfigDict(title="fieldProblem")
+
+    field: str
+    problem: str
+
+
 class ErrorRead(_Body):
     """An error, compatible with OAuth 2."""
 
@@ -226,6 +235,7 @@ class ErrorRead(_Body):
     ]
     error_description: str
     trace_id: str
+    errors: list[FieldProblemRead] | None = None
 
 
 def reservation_view(observed: Observed) -> dict[str, Any]:

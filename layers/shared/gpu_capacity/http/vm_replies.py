@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
-from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from gpu_capacity.access import Permission
-from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, ProviderUnavailable
+from gpu_capacity.errors import ActionRefused, NotFound, ProviderUnavailable
 from gpu_capacity.holders.account import account_of
+from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
 from gpu_capacity.http.call import Reply
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.account import Account
+    from gpu_capacity.holders.prices import PriceList
     from gpu_capacity.holders.ssh_keys import SshKey
     from gpu_capacity.holders.vm import Login, Vm
     from gpu_capacity.http.call import Call, OpenCall
@@ -90,17 +90,20 @@ def quoted(call: Call) -> Reply:
     """200 with what a reserved rental would cost.
 
     Raises:
-        Forbidden: the token may not read prices of its account.
         ActionRefused: the price list has no such GPU type.
     """
-    call.caller.require(Permission.READ_BILLING)
     body = call.body(CalculateReservation)
     quote = quote_of(
         call.services.prices, body.gpu_type, body.gpu_count, body.storage_gb, body.reservation_months
     )
     if quote is None:
-        raise ActionRefused("GPUs of this type are not rented: GET /pricing lists those that are")
+        raise _not_rented(call.services.prices)
     return Reply(HTTPStatus.OK, quote_view(quote), NO_CACHE)
+
+
+def _not_rented(prices: PriceList) -> ActionRefused:
+    """A GPU type without a price; the price list is public."""
+    return ActionRefused(f"gpu_type: not rented, there are {', '.join(sorted(prices.gpu_hourly))}")
 
 
 def offered(call: OpenCall, offers: Sequence[NodeOffer]) -> Reply:
@@ -123,7 +126,7 @@ def vm_request(call: Call) -> VmRequest:
     """What the body asks for, with the login resolved. From here on the password is only a hash."""
     body = call.body(VmCreate)
     if body.gpu_type not in call.services.prices.gpu_hourly:
-        raise ActionRefused("GPUs of this type are not rented: GET /pricing lists those that are")
+        raise _not_rented(call.services.prices)
     return VmRequest(
         node=body.node,
         gpu_type=body.gpu_type,
@@ -138,8 +141,8 @@ def vm_request(call: Call) -> VmRequest:
 
 def _login(call: Call, body: VmCreate) -> Login:
     if body.password is not None:
-        return login_with_password(call.services, call.caller, body.password)
-    return login_with_key(call.services, call.caller, account_for(call), body.ssh_key_id)
+        return login_with_password(call.services, body.password)
+    return login_with_key(call.services, account_for(call), body.ssh_key_id)
 
 
 def id_of(call: Call) -> str:
@@ -148,12 +151,8 @@ def id_of(call: Call) -> str:
     Raises:
         NotFound: it has not the form of an id, so nothing has it.
     """
-    text = call.path_parameters["id"]
-    try:
-        canonical = str(UUID(text))
-    except ValueError:
-        canonical = ""
-    if canonical != text.lower():
+    canonical = canonical_uuid(call.path_parameters["id"])
+    if canonical is None:
         raise NotFound("the requested resource does not exist")
     return canonical
 
@@ -162,15 +161,11 @@ def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
     """The query parameters that the model names.
 
     Raises:
-        InvalidRequest: one of them is given twice.
         QueryInvalid: one of them is not what the model takes.
     """
-    given = {name: query[name] for name in model.model_fields if query.get(name)}
-    for name, values in given.items():
-        if len(values) > 1:
-            raise InvalidRequest(f"query {name}", "must be given once")
+    given = {name: query[name][0] for name in model.model_fields if query.get(name)}
     try:
-        return model.model_validate({name: values[0] for name, values in given.items()})
+        return model.model_validate(given)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         raise QueryInvalid([dict(problem) for problem in problems]) from None

@@ -14,7 +14,6 @@ from gpu_capacity.dynamodb.reservation_store import Tombstone
 from gpu_capacity.errors import (
     AlreadyExists,
     FailedPrecondition,
-    Forbidden,
     InvalidRequest,
     NotFound,
     QuotaExceeded,
@@ -78,7 +77,7 @@ def create_capacity_claim(
         QuotaExceeded: the organization's limit on instances.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
-    organization_id = _own_organization(caller, organization)
+    organization_id = caller.acting_organization(organization)
     fingerprint = resources.fingerprint(name)
     if claim_id is not None and (found := services.claims.find(organization_id, claim_id)):
         return _answer_again(services, claim_id, found, fingerprint)
@@ -307,16 +306,23 @@ def _resized(services: Services, claim: CapacityClaim, resources: Resources) -> 
 def _check_zones(
     services: Services, caller: Caller, resources: Resources, known: tuple[str, ...] = ()
 ) -> None:
+    problems, elsewhere = [], []
     for index, zone in enumerate(resources.zones):
         if zone in known:
             continue
         region = services.inventory.region(zone)
         if region is None or not _sees(caller, region):
-            raise InvalidRequest(f"resources.zones[{index}]", "no such zone")
+            problems.append((f"resources.zones[{index}]", "no such zone"))
+            continue
         if not region.flavors_of(resources.instance_id):
             region = services.inventory.fresh_region(zone)
         if region is None or not region.flavors_of(resources.instance_id):
-            raise InvalidRequest("resources.instanceId", f"resources.zones[{index}] does not have this type")
+            types = sorted({name for name, _ in region.instance_types}) if region else []
+            elsewhere.append(f"resources.zones[{index}] has {', '.join(types) or 'nothing'}")
+    if elsewhere:
+        problems.append(("resources.instanceId", f"not in every zone: {', '.join(elsewhere)}"))
+    if problems:
+        raise InvalidRequest.of(problems)
 
 
 def _check_quota(quota: Quota | None, more: int) -> None:
@@ -327,17 +333,6 @@ def _check_quota(quota: Quota | None, more: int) -> None:
 def _moved_quota(outcome: HolderOutcome) -> Quota | None:
     item = outcome.refused.get(QUOTA)
     return decode_quota(item) if item is not None else None
-
-
-def _own_organization(caller: Caller, named: str | None) -> str:
-    """The organization of a new claim: the token's only one, or the one that the request names."""
-    if named is not None:
-        if named not in caller.organizations:
-            raise Forbidden("the access token does not give access to the organization")
-        return named
-    if len(caller.organizations) != 1:
-        raise InvalidRequest("header X-Organization-Id", "required where a token has several organizations")
-    return next(iter(caller.organizations))
 
 
 def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:

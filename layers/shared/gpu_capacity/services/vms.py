@@ -266,10 +266,12 @@ def _node(services: Services, caller: Caller, request: VmRequest) -> NodePlace:
 def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> str | None:
     if place is None or not (caller.is_operator or place.region.is_visible_to(caller.organizations)):
         return "the node does not exist"
-    if place.flavor.vm is None or place.flavor.vm.gpu_type != request.gpu_type:
-        return "the node has GPUs of another type"
+    if place.flavor.vm is None:
+        return "the node is not rented"
+    if place.flavor.vm.gpu_type != request.gpu_type:
+        return f"gpu_type: the node has GPUs of type {place.flavor.vm.gpu_type}"
     if request.gpu_count > place.gpus:
-        return f"the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
+        return f"gpu_count: the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
     return None
 
 

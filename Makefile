@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help run test search lint lint-python lint-template lint-security format build deploy bench mutate prove fuzz load security \
-  token sync quota api-key audit openapi setup setup-dev lock clean
+  token sync fleet-check quota api-key audit openapi setup setup-dev lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -68,16 +68,19 @@ token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJE
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
 	  --subject "$(SUBJECT)" --ttl "$(TTL)" --state "$(STATE)"
 
-sync: setup-dev ## run the scheduled inventory sync of the running local stack now
-	@$(DEV)/python -m tools.sync --state "$(STATE)"
+sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=; exits 1 if refused, 3 if parts are deferred)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.sync --sequence "$(SEQUENCE)" --stack "$(STACK)" --state "$(STATE)"
+
+fleet-check: setup-dev ## what a fleet document would change and whom it would touch: make fleet-check FILE= (STACK= STATE=)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fleet_check --file "$(FILE)" --stack "$(STACK)" --state "$(STATE)"
 
 quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --limit "$(LIMIT)" --stack "$(STACK)" --state "$(STATE)"
 
-api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= | REVOKE=] (STACK= STATE=)
+api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCOPE= NAME= | REVOKE=] (STACK= STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
-	  --scope "$(SCOPE)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
+	  --scope "$(SCOPE)" --name "$(NAME)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
 
 audit: setup-dev ## whether holders and pods agree: make audit [STACK=] (ARGS=--json, ARGS=--fix)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)

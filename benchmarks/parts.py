@@ -72,6 +72,7 @@ PARTS: Final = (
     Part("decision-time", "benchmarks.decision_time", "Decision time", alone=True),
     Part("cold-start", "benchmarks.cold_start", "Cold start", alone=True),
     Part("warm-path", "benchmarks.warm_path", "Warm path", alone=True),
+    Part("fleet-sync", "benchmarks.fleet_sync", "Inventory sync of a large fleet", alone=True),
     Part("peers", "benchmarks.peers.part", "Peers on the same trace", alone=True),
     Part("scale", "benchmarks.scale", "Scale on paper", after=("cost", "contention")),
 )

@@ -11,9 +11,10 @@ from gpu_capacity.dynamodb.database import Busy, Committed, Database
 from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.fleet import changes
 from gpu_capacity.holders.reservation import execution_name
 from gpu_capacity.ports import WorkflowState
-from gpu_capacity.services import capacity_claims, reconcile, settle_claim, sync_inventory
+from gpu_capacity.services import capacity_claims, reconcile, settle_claim
 from gpu_capacity.topology import merge
 from proof.planting import Bug, under, without
 
@@ -122,7 +123,7 @@ def _sync_over_owners(patches: Patches) -> None:
 
 def _sync_drops_what_is_held(patches: Patches) -> None:
     patches.wrap(
-        sync_inventory,
+        changes,
         "merge",
         lambda real: (
             lambda stored, *more, **rest: real(
@@ -163,7 +164,7 @@ def _sync_without_versions(patches: Patches) -> None:
 
         return merged
 
-    patches.wrap(sync_inventory, "merge", wrapper)
+    patches.wrap(changes, "merge", wrapper)
 
 
 # Schedules.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.services.capacity_claims import (
-    Resources,
     create_capacity_claim,
     delete_capacity_claim,
     get_capacity_claim,
@@ -17,6 +16,7 @@ from gpu_capacity.services.capacity_claims import (
     list_capacity_claims,
     update_capacity_claim,
 )
+from gpu_capacity.services.claim_resources import Resources
 from proof.fleet import CHICAGO, LONDON
 from proof.items import CLAIM
 from proof.visible import Seen

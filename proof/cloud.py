@@ -7,6 +7,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.adapters.patient_client import PatientClient
+from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.runtime.settings import Environment as Variables
 from gpu_capacity.runtime.wiring import Edges, Neighbours, fleet_sync_of, services_of, simulated_providers
@@ -36,6 +38,9 @@ SKEW_SECONDS_MAX: Final = 20
 DELIVERIES_MAX: Final = 3
 """How often the platform tries an asynchronous invocation."""
 
+API_SECONDS, TASK_SECONDS = 19.0, 59.0
+"""How long an invocation may take."""
+
 DELETE_SECONDS: Final = 3
 PROVISIONING_SECONDS_MAX, TEARDOWN_SECONDS_MAX = 300, 300
 
@@ -50,8 +55,10 @@ class Environment:
         if skew_ms:
             cloud.weather.count(Kind.SKEWED)
         wire = Wire(cloud.db, cloud.turns, cloud.weather, cloud.note)
+        self.deadline = Deadline(lambda: cloud.clock.now_ms() / 1000)
+        is_patient = cloud.weather.chance(cloud.temper.patient)
         self.edges = Edges(
-            dynamodb=wire,
+            dynamodb=PatientClient(wire, self.deadline, cloud.pause) if is_patient else wire,
             clock=SkewedClock(cloud.clock, skew_ms),
             ids=CountingIds(f"{cloud.seed}-{number}"),
             pause=cloud.pause,
@@ -114,6 +121,10 @@ class Cloud:
         self.ticks = 0
         # By host id, or by the owner of a VM's server: what trouble it is in, and until when (seconds).
         self.troubles: dict[str, tuple[str, int]] = {}
+        # Takes what is wrong with what the functions did; a run sets it.
+        self.tell: Callable[[str], None] = lambda _problem: None
+        # By owner and host: servers that were pinned. One that is up stays up.
+        self.pinned: set[tuple[str, str]] = set()
         # By the owner of a VM's server: the host it was started on.
         self.vm_hosts: dict[str, str] = {}
         self.executions = Executions(self, still=still)
@@ -149,7 +160,9 @@ class Cloud:
         before = actor.operation if actor else None
         if actor:
             actor.operation = work
+        work.began_ms = work.began_ms or self.clock.now_ms()
         environment = self._lease(group)
+        environment.deadline.arm(API_SECONDS if group == "api" else TASK_SECONDS)
         try:
             answer = run(environment)
         except CapacityError:
@@ -159,6 +172,10 @@ class Cloud:
             if actor:
                 actor.operation = before
         self._free[group].append(environment)
+        if work.owes and not work.faulted:
+            self.tell(
+                f"{work.name} freed or brought capacity in {sorted(work.owes)}, and woke none who wait there"
+            )
         return answer
 
     def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None:
@@ -256,6 +273,11 @@ class Cloud:
             book.set(organization, subject, limit)
 
         self.invoke("operator", Work("set_quota"), run)
+
+    def in_trouble(self, name: str) -> bool:
+        """Whether a server, by its host or by the run of its VM, does not come up or has failed."""
+        trouble, until = self.troubles.get(name, ("", 0))
+        return trouble in ("hangs", "fails") and self.clock.now() < until
 
     def heal(self) -> None:
         """Nothing goes wrong any more, and what was stuck is free."""

@@ -16,6 +16,7 @@ class Kind(StrEnum):
     """Kinds of faults. What is counted is what took effect, not what was tried."""
 
     THROTTLED = "throttled"
+    STORM = "storm of throttles, many calls long"
     ERROR_500 = "error 500"
     TIMEOUT_BEFORE = "timeout before the call was sent"
     TIMEOUT_AFTER = "timeout after the commit"
@@ -38,6 +39,12 @@ NOT_OF_OPERATIONS: Final = frozenset({Kind.SKEWED, Kind.POISON, Kind.STUCK})
 """These are counted by clock, by document and by server: they make no single operation a faulted one."""
 
 
+STORMS_APART: Final = 60
+"""So many times rarer than other faults: each is worth dozens of them."""
+
+STORM_CALLS: Final = (8, 60)
+"""How many calls of the database a storm meets."""
+
 CALM: Final = "calm"
 """The client whose operations are spared: it sets the scene and looks at the end."""
 
@@ -56,7 +63,9 @@ class Work:
         request: what was asked for, in plain values.
         invoked, answered: ticks of the run's own count; ``answered`` is ``None`` as long as nobody knows.
         faulted: whether anything went wrong in it.
+        began_ms: when it began, in true milliseconds.
         created: the records that it put.
+        owes: regions in which it freed capacity, or brought some, and has not had anybody woken since.
         answer: one word for how it ended.
         seen: what the answer tells of holders, see ``visible``.
     """
@@ -67,7 +76,9 @@ class Work:
     invoked: int = 0
     answered: int | None = None
     faulted: bool = False
+    began_ms: int = 0
     created: list[Any] = field(default_factory=list)
+    owes: set[str] = field(default_factory=set)
     answer: str = ""
     seen: list[Any] = field(default_factory=list)
 
@@ -97,6 +108,7 @@ class Weather:
         self.draw = draw
         self.share = share
         self.counts: Counter[Kind] = Counter()
+        self._storm_calls = 0
 
     def strike(self, kinds: Sequence[Kind], work: Work | None, *, effect: bool = False) -> Fault | None:
         """Nothing, or one of these kinds; the caller brings it about and then calls ``count``.
@@ -109,6 +121,18 @@ class Weather:
             return None
         kind = kinds[self.draw.randrange(len(kinds))]
         return Fault(kind, kind in _ALWAYS_AFTER or (kind in _EITHER and self.draw.random() < 0.5))
+
+    def storms(self, work: Work | None) -> bool:
+        """Whether this call of the database meets a storm, which throttles whatever comes."""
+        if self.share == 0 or (work is not None and work.client == CALM):
+            return False
+        if self._storm_calls == 0 and self.draw.random() < self.share / STORMS_APART:
+            self._storm_calls = self.draw.randrange(*STORM_CALLS)
+            self.count(Kind.STORM, work)
+        if self._storm_calls == 0:
+            return False
+        self._storm_calls -= 1
+        return True
 
     def chance(self, share: float) -> bool:
         """Whether something happens that happens so often, weather permitting."""

@@ -86,6 +86,18 @@ class Fleet:
         self.sequence += 1
         return _raw(self._document())
 
+    def publish_half(self, draw: Random) -> bytes:
+        """A new document that lost a region's pods or relabels a rack: parts of it are deferred."""
+        self.sequence += 1
+        document = copy.deepcopy(self._document())
+        region = draw.choice(document["regions"])
+        if draw.random() < 0.5:
+            region["pods"] = []
+        else:
+            domain = draw.choice([d for pod in region["pods"] for d in pod["domains"]])
+            domain["id"] = f"{domain['id']}-relabelled"
+        return _raw(document)
+
     def poison(self, draw: Random, accepted: int) -> bytes:
         """A document that must change nothing while the one of sequence ``accepted`` is in use."""
         return draw.choice(_POISONS)(self, draw, accepted)
@@ -170,10 +182,8 @@ class Fleet:
         document["regions"][0]["pods"][0]["domains"][0]["name"] = f"rack {draw.random()}"
         return _raw(document)
 
-    def _half_empty(self, draw: Random, accepted: int) -> bytes:
-        document = json.loads(self._next(accepted))
-        draw.choice(document["regions"])["pods"] = []
-        return _raw(document)
+    def _far_ahead(self, draw: Random, accepted: int) -> bytes:
+        return _raw(self._document() | {"sequence": 2**53 - 1 - draw.randrange(1000)})
 
     def _misspelt(self, draw: Random, accepted: int) -> bytes:
         document = json.loads(self._next(accepted))
@@ -194,7 +204,7 @@ _POISONS: Final = (
     Fleet._cut_off,
     Fleet._old,
     Fleet._contradictory,
-    Fleet._half_empty,
+    Fleet._far_ahead,
     Fleet._misspelt,
     Fleet._twice_there,
 )

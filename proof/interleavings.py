@@ -61,7 +61,10 @@ class Scene:
         self.cloud.clock.advance(stage.seconds + 1)
         self.cloud.turns.choose = self._choose
         self.holders, self.documents = stage.holders, stage.documents
-        self.ledger = Ledger(self.cloud.tick, self.cloud.clock.now, self._work, self.violations.append)
+        self.cloud.tell = self.violations.append
+        self.ledger = Ledger(
+            self.cloud.tick, self.cloud.clock.now_ms, self._work, self.cloud.tell, self.cloud.in_trouble
+        )
         self.ledger.adopt(self.cloud.db.dump())
         self.ledger.asked_to_end.update(stage.holders.values())
         self.cloud.db.watch(self.ledger)

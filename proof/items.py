@@ -39,9 +39,9 @@ RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
 class Record:
     """A holder as its item tells it.
 
-    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``counts`` is what it counts in which
-    quota, 0 where it is not counted. ``tag`` is what stands for it in a pod. ``ended`` is true of a
-    tombstone.
+    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``size`` is what it has in its quota, and
+    ``counted`` whether it says that it is counted there. ``tag`` is what stands for it in a pod. ``ended``
+    is true of a tombstone.
     """
 
     key: RecordKey
@@ -55,11 +55,6 @@ class Record:
     revision: int
     server_owner: str
     unsettled: bool
-
-    @property
-    def counts(self) -> int:
-        """What it has in its quota."""
-        return self.size if self.counted else 0
 
     @property
     def ended(self) -> bool:
@@ -156,6 +151,12 @@ class Hardware:
     cordoned: frozenset[int] = frozenset()
     hosts_per_unit: int = 0
     flavor: str = ""
+
+    def whole_hosts(self, position: int, free: int) -> int:
+        """Of the GPUs that are free in a domain, those of hosts that somebody could have whole, as a mask."""
+        free &= self.usable(position)
+        slots = [gpus_of(1 << slot) for slot in self.slots.get(position, {})]
+        return sum(gpus for gpus in slots if free & gpus == gpus)
 
     def usable(self, position: int) -> int:
         """GPUs of a domain that may be given to somebody, as a mask."""

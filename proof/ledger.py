@@ -6,9 +6,15 @@ transaction:
 - a pod shows as owned by a holder exactly what that holder's record lists, and no host is listed by two;
 - what is newly owned is present, in service, not cordoned, and for a reservation a row of complete domains;
 - a record appears once, moves only along its lifecycle, and disappears only after somebody asked for that;
-- a quota counts exactly what its holders have, and no write that adds a holder goes beyond the limit;
+- a quota counts exactly what its holders have, and no write that adds a holder goes beyond the limit:
+  ``quota_rules``;
+- nobody takes what an older one waits for: ``queue_rules``;
 - what is held stays in the inventory, whatever the fleet document says, and no host stands in two places;
-- a server stands only on hardware of its holder, and is gone when that is given back.
+- a server stands only on hardware of its holder, and is gone when that is given back;
+- a reservation is provisioned when all of its servers are up.
+
+What a write frees, or brings into service, is noted in the work that it belongs to: that work has to wake
+those who wait there.
 """
 
 from __future__ import annotations
@@ -30,6 +36,9 @@ from proof.items import (
     owners_of,
     record_of,
 )
+from proof.queue_rules import QueueRules
+from proof.quota_rules import QuotaRules
+from proof.servers import Servers
 from proof.vm_rules import VmRules
 from tests.support.world import HOLDERS, INVENTORY, SERVERS
 
@@ -64,6 +73,9 @@ MOVES: Final[Mapping[str, frozenset[str]]] = {
 }
 
 
+_NO_HARDWARE: Final = Hardware(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """What one write changed about what a holder owns: masks by domain. ``tick`` is that of the write."""
@@ -84,42 +96,33 @@ class Observed:
     hardware: Hardware
 
 
-@dataclass(slots=True)
-class _Server:
-    """A server: on which of its holder's domains, which GPUs, and when it is gone, if that is known."""
-
-    domains: frozenset[Domain]
-    gpus: int
-    of_vm: bool
-    gone_at: int | None
-
-    def lives(self, now: int) -> bool:
-        return self.gone_at is None or self.gone_at > now
-
-
 class Ledger:
     """Follows the writes of one run.
 
     Args:
         tick: numbers what happens.
-        now: the true time in seconds.
+        now_ms: the true time in milliseconds.
         work: what is being done by whoever writes.
         tell: called with each violation.
+        in_trouble: whether something is wrong now with the server on a host, or of a VM's run; by its name.
     """
 
     def __init__(
         self,
         tick: Callable[[], int],
-        now: Callable[[], int],
+        now_ms: Callable[[], int],
         work: Callable[[], Work | None],
         tell: Callable[[str], None],
+        in_trouble: Callable[[str], bool] = lambda _name: False,
     ) -> None:
         self._tick = tick
-        self._now = now
+        self._now_ms = now_ms
         self._work = work
         self._tell = tell
         self.records: dict[RecordKey, Record] = {}
-        self.vms = VmRules(now, self._tell_of_vms)
+        self.vms = VmRules(self._now, self._tell_of_vms, in_trouble)
+        self.quotas = QuotaRules(now_ms, work, tell)
+        self._queues = QueueRules(now_ms, work, tell)
         self.hardware: dict[PodKey, Hardware] = {}
         self.effects: list[Effect | Observed] = []
         self.existed: set[RecordKey] = set()
@@ -128,10 +131,8 @@ class Ledger:
         self._adopts = False
         self._owners: dict[PodKey, dict[int, dict[str, int]]] = {}
         self._listed: defaultdict[Domain, dict[RecordKey, int]] = defaultdict(dict)
-        self._quotas: dict[RecordKey, tuple[int, int]] = {}
-        self._counted: defaultdict[RecordKey, int] = defaultdict(int)
         self._host_places: dict[str, PodKey] = {}
-        self._servers: dict[tuple[str, str], _Server] = {}
+        self._servers = Servers(self._now, in_trouble)
         # By host: every domain it ever stood in, as one may move under its holder.
         self._stood: defaultdict[str, set[Domain]] = defaultdict(set)
         self._now_tick = 0
@@ -154,25 +155,22 @@ class Ledger:
         self.writes += 1
         self._now_tick = self._tick()
         domains: set[Domain] = set()
-        quotas: dict[RecordKey, int] = {}
         records: list[tuple[RecordKey, Item | None]] = []
         for table, key, _, after in changes:
             if table == HOLDERS and key[1].startswith("QUOTA#"):
-                self._quotas[key] = (int(after["limit"]["N"]), int(after["used"]["N"])) if after else (0, 0)
-                quotas.setdefault(key, 0)
+                self.quotas.note_limit(key, after)
             elif table == HOLDERS and key[1].startswith((RESERVATION, CLAIM, VM)):
                 records.append((key, after))
             elif table == INVENTORY:
                 domains.update(self._note_inventory(key, after))
         noted = len(self.effects)
         for key, after in records:
-            domains.update(self._note_record(key, after, quotas))
+            domains.update(self._note_record(key, after))
         self.vms.follow(records)
         self._judge_hands([effect for effect in self.effects[noted:] if isinstance(effect, Effect)])
         for domain in sorted(domains):
             self._judge_domain(domain)
-        for quota, added in quotas.items():
-            self._judge_quota(quota, added)
+        self.quotas.judge()
         for table, key, _, after in changes:
             if table == SERVERS:
                 self._note_server(key, after)
@@ -187,8 +185,7 @@ class Ledger:
 
     def living_servers(self) -> list[tuple[str, str]]:
         """(server owner, host id) of every server that has not gone by now."""
-        now = self._now()
-        return [place for place, server in self._servers.items() if server.lives(now)]
+        return self._servers.living()
 
     # Taking notes.
 
@@ -214,6 +211,10 @@ class Ledger:
         self.effects.append(Observed(self._now_tick, pod, hardware))
         if before is not None and hardware.version <= before.version:
             self._tell(f"{pod}: version {before.version} became {hardware.version}")
+        for position in hardware.slots:
+            self._note_free(
+                (*pod, position), hardware.usable(position) & ~(before.usable(position) if before else 0)
+            )
         for domain, holders in self._listed.items():
             if domain[:2] == pod and holders and not hardware.keeps(domain[2], before):
                 self._tell(f"{domain} is held by {sorted(holders)} and lost hosts in the inventory")
@@ -227,9 +228,10 @@ class Ledger:
                 if self._host_places.setdefault(host, pod) != pod:
                     self._tell(f"host {host} stands in {pod} and in {self._host_places[host]}")
 
-    def _note_record(
-        self, key: RecordKey, after: Item | None, quotas: dict[RecordKey, int]
-    ) -> Iterator[Domain]:
+    def _now(self) -> int:
+        return self._now_ms() // 1000
+
+    def _note_record(self, key: RecordKey, after: Item | None) -> Iterator[Domain]:
         before = self.records.get(key)
         record = record_of(key, after) if after is not None else None
         if record is None:
@@ -237,12 +239,16 @@ class Ledger:
         else:
             self.records[key] = record
         self._judge_move(key, before, record)
-        self._count(before, record, quotas)
+        if not self._adopts:
+            self._judge_ready(before, record)
+        self.quotas.note_record(before, record, given=self._adopts)
         was = before.holds if before else {}
         now = record.holds if record else {}
+        gained = {d: m & ~was.get(d, 0) for d, m in now.items() if m & ~was.get(d, 0)}
+        zones = {domain[0] for domain in gained} if not self._adopts else set()
+        self._queues.note(key, after, zones, is_new=before is None)
         if was == now:
             return
-        gained = {d: m & ~was.get(d, 0) for d, m in now.items() if m & ~was.get(d, 0)}
         lost = {d: m & ~now.get(d, 0) for d, m in was.items() if m & ~now.get(d, 0)}
         revision = record.revision if record else 0
         self.effects.append(Effect(self._now_tick, key, revision, gained, lost))
@@ -253,40 +259,22 @@ class Ledger:
                     self._listed[domain][key] = now[domain]
                 yield domain
 
-    def _count(self, before: Record | None, record: Record | None, quotas: dict[RecordKey, int]) -> None:
-        """Follow what holders have in quotas; note by how much a write that is no late count adds to it."""
-        for sign, side in ((-1, before), (1, record)):
-            if side is not None and side.counts:
-                self._counted[side.quota] += sign * side.counts
-                quotas.setdefault(side.quota, 0)
-        if record is not None and record.counted:
-            was_counted = before is not None and before.counted
-            had = before.size if before is not None else 0
-            if (before is None or was_counted) and not self._adopts:
-                quotas[record.quota] += max(0, record.size - had)
-
     def _note_server(self, key: RecordKey, after: Item | None) -> None:
         """A server of a holder on a host (``HOST#`` under its owner), or of a VM on some GPUs of one."""
         kind, _, owner = key[0].partition("#")
-        if kind == "VMRUN" and key[1] == "SERVER":
+        of_vm = kind == "VMRUN" and key[1] == "SERVER"
+        if of_vm:
             self.vms.note_server(owner, after)
         if kind == "HOLDER" and key[1].startswith("HOST#"):
             host, gpus = key[1].removeprefix("HOST#"), WHOLE
-        elif kind == "VMRUN" and key[1] == "SERVER" and after is not None:
+        elif of_vm and after is not None:
             host, gpus = after["host"]["S"], int(after["gpus"]["N"])
         else:
             return
-        if after is None:
-            self._servers.pop((owner, host), None)
-            return
-        gone_at = int(after["gone_at"]["N"]) if "gone_at" in after else None
-        if (known := self._servers.get((owner, host))) is not None:
-            known.gone_at = gone_at
-            return
         record = next((r for r in self.records.values() if r.server_owner == owner), None)
         held = {d: m for d, m in record.holds.items() if d in self._stood[host]} if record else {}
-        self._servers[owner, host] = _Server(frozenset(held), gpus, kind == "VMRUN", gone_at)
-        if not self._adopts and all(gpus & ~mask for mask in held.values()):
+        is_new = self._servers.note((owner, host), after, held, of_vm=of_vm)
+        if is_new and not self._adopts and all(gpus & ~mask for mask in held.values()):
             self._tell(f"a server of {owner} was pinned on {host}, which it does not hold")
 
     def _tell_of_vms(self, problem: str) -> None:
@@ -320,7 +308,10 @@ class Ledger:
             self._judge_gain(effect.holder, effect.gained, given)
         for domain, mask in given.items():
             if mask & ~taken[domain]:
-                self._judge_left_behind(domain, mask & ~taken[domain])
+                shared = bool(self._owners.get(domain[:2], {}).get(domain[2]))
+                for owner, host in self._servers.left_on(domain, mask & ~taken[domain], shared=shared):
+                    self._tell(f"{domain} was given back, and the server of {owner} stays on {host}")
+                self._note_free(domain, mask & ~taken[domain])
 
     def _judge_gain(self, key: RecordKey, gained: Mapping[Domain, int], given: Mapping[Domain, int]) -> None:
         if gained and key[1].startswith(RESERVATION):
@@ -328,7 +319,7 @@ class Ledger:
             if len(pods) != 1 or positions != list(range(positions[0], positions[0] + len(positions))):
                 self._tell(f"{key} owns {sorted(gained)}, which is no row of one pod")
         for domain, mask in gained.items():
-            hardware = self.hardware.get(domain[:2], Hardware(0))
+            hardware = self._hardware_of(domain)
             if mask == WHOLE:
                 if not hardware.is_complete(domain[2]):
                     self._tell(f"{key} got {domain}, which is not for sale")
@@ -365,24 +356,22 @@ class Ledger:
         ):
             self._tell(f"{key}: revision {before.revision} became {record.revision}")
 
-    def _judge_quota(self, quota: RecordKey, added: int) -> None:
-        limit, used = self._quotas.get(quota, (0, 0))
-        if used != self._counted[quota]:
-            self._tell(f"{quota} says {used}, its holders have {self._counted[quota]}")
-        if added > 0 and used > limit:
-            self._tell(f"{quota}: {added} more were accepted, {used} of {limit} are used now")
+    def _judge_ready(self, before: Record | None, record: Record | None) -> None:
+        """A reservation that becomes provisioned has servers on all of its hosts."""
+        if record is None or record.status != "provisioned" or (before and before.status == record.status):
+            return
+        wanted = sum(self._hardware_of(domain).hosts_per_unit for domain in record.holds)
+        if (up := self._servers.count_up(record.server_owner)) < wanted:
+            self._tell(f"{record.key} is provisioned with {up} of {wanted} servers")
 
-    def _judge_left_behind(self, domain: Domain, mask: int) -> None:
-        """Nobody's server stays on what became free.
+    def _note_free(self, domain: Domain, gpus: int) -> None:
+        """Capacity that appears is owed to those who wait; see ``Work``."""
+        taken = sum(self._owners.get(domain[:2], {}).get(domain[2], {}).values())
+        if (work := self._work()) and self._hardware_of(domain).whole_hosts(domain[2], ~taken) & gpus:
+            work.owes.add(domain[0])
 
-        But for VMs' that are still leaving while other VMs have the rest of the node: whoever comes next is a
-        VM, and VMs wait for each other's GPUs. What could be anybody's has to be empty.
-        """
-        now, shared = self._now(), bool(self._owners.get(domain[:2], {}).get(domain[2]))
-        for (owner, host), server in self._servers.items():
-            concerned = domain in server.domains and server.gpus & mask and server.lives(now)
-            if concerned and not (shared and server.of_vm):
-                self._tell(f"{domain} was given back, and the server of {owner} stays on {host}")
+    def _hardware_of(self, domain: Domain) -> Hardware:
+        return self.hardware.get(domain[:2], _NO_HARDWARE)
 
 
 def plain(effect: Effect | Observed) -> list[Any]:

@@ -134,7 +134,7 @@ class Reservations:
         self._create_with(who, wanted, key)
 
     def _create_again(self, who: Tenant) -> None:
-        """A key is used again: by a program that died, or by mistake for something else."""
+        """A key is used again: by a program that died, by mistake for something else, or by a colleague."""
         key, wanted = who.draw.choice(who.book.keys)
         if who.draw.random() < 0.2:
             wanted = self._request(who)
@@ -177,9 +177,10 @@ class Reservations:
         return who.office.ask(
             who.name,
             "create_reservation" if not dry_run else "dry_run",
-            (wanted.region_id, wanted.count, wanted.name, key),
+            (wanted.region_id, wanted.accelerator, wanted.count, wanted.name, key),
             lambda s: create_reservation(s, who.caller, wanted, idempotency_key=key, dry_run=dry_run),
             read,
+            None if key is None else (wanted.organization_id, who.subject, key),
         )
 
     def _request(self, who: Tenant) -> ReservationRequest:

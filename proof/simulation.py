@@ -80,7 +80,10 @@ class Simulation:
         world = founded(self.temper.shape, self.temper.nodes)
         self.fleet.sequence = world.sequence
         self.cloud = Cloud(seed, crew, self.temper, db=world.db)
-        self.ledger = Ledger(self.cloud.tick, self.cloud.clock.now, self._work, self.tell)
+        self.cloud.tell = self.tell
+        self.ledger = Ledger(
+            self.cloud.tick, self.cloud.clock.now_ms, self._work, self.tell, self.cloud.in_trouble
+        )
         self.ledger.adopt(self.cloud.db.dump())
         self.cloud.db.watch(self.ledger)
         self.office = Office(self.cloud, self.ledger, self.tell)
@@ -148,7 +151,8 @@ class Simulation:
         turns, temper = self.cloud.turns, self.temper
         for number in range(temper.clients):
             book = self.books[ORGANIZATIONS[number % 3 % 2]]
-            who = Tenant(f"client {number}", self.office, book, random.Random(self.draw.random()))
+            draw, subject = random.Random(self.draw.random()), f"user-{number // 2 % 2}"
+            who = Tenant(f"client {number}", self.office, book, draw, subject)
             turns.spawn(who.name, partial(self._live, who), self.draw.choice(temper.thinking_ms))
         for name, run, every_ms in zip(
             ("reconcile", "fill", "sync"),
@@ -199,6 +203,8 @@ class Simulation:
             self.cloud.weather.count(Kind.POISON)
             if not self.cloud.synchronize(self.fleet.poison(self.draw, self.cloud.accepted)):
                 self.tell("a poisonous document was applied")
+        if self.fleet.sequence % 5 == 0:
+            self.cloud.synchronize(self.fleet.publish_half(self.draw))
         self.cloud.synchronize(self.fleet.publish())
 
     def _change_limit(self) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.services.capacity_claims import Resources, create_capacity_claim
+from gpu_capacity.services.capacity_claims import create_capacity_claim
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.deprovisioning import complete_deprovisioning
@@ -47,6 +48,7 @@ CALM_TEMPER: Final = Temper(
     start_seconds_max=120,
     limits=False,
     skewed=0.0,
+    patient=0.0,
 )
 LIMIT_UNITS, LIMIT_INSTANCES = 4, 9
 

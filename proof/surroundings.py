@@ -45,6 +45,9 @@ class SkewedClock:
     def now_ms(self) -> int:
         return self._clock.now_ms() + self._skew_ms
 
+    def now_us(self) -> int:
+        return self.now_ms() * 1000
+
 
 class Silence:
     """Telemetry that nobody reads."""
@@ -105,10 +108,12 @@ class Provider(Troubled):
     def __init__(self, region: SimulatedRegion, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._region = region
+        self._pinned = cloud.pinned
 
     def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
         outcome = self._region.pin(holder_id, region_id, host_id)
-        if outcome is PinOutcome.PINNED:
+        if outcome is PinOutcome.PINNED and (holder_id, host_id) not in self._pinned:
+            self._pinned.add((holder_id, host_id))
             self._perhaps_stuck(host_id)
         self._perhaps_half_way()
         return outcome
@@ -205,6 +210,10 @@ class Events(_Faulty):
         self._send = cloud.freed
 
     def freed(self, zone: str) -> None:
+        actor = self._turns.current
+        work: Work | None = actor.operation if actor else None
+        if work is not None:
+            work.owes.discard(zone)
         self._call(lambda: self._send(zone), f"event {zone}")
 
 

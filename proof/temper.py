@@ -51,6 +51,8 @@ class Temper:
         start_seconds_max: when the start of a VM is given up.
         limits: whether an organization has quotas.
         skewed: how many clocks are off.
+        patient: how many environments send again by themselves what failed in passing, as deployed ones do;
+            the others show every fault to the stores.
     """
 
     shape: Shape
@@ -71,6 +73,7 @@ class Temper:
     start_seconds_max: int
     limits: bool
     skewed: float
+    patient: float
 
 
 def draw_temper(draw: Random) -> Temper:
@@ -101,4 +104,5 @@ def draw_temper(draw: Random) -> Temper:
         start_seconds_max=draw.choice((20, 120)),
         limits=draw.random() < 0.7,
         skewed=draw.choice((0.0, 0.3)),
+        patient=draw.choice((0.0, 0.3)),
     )

@@ -5,8 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gpu_capacity.errors import CapacityError, DoesNotFit, RequestRefused
+from gpu_capacity.errors import (
+    CapacityError,
+    Conflict,
+    DoesNotFit,
+    RequestRefused,
+    StorageUnavailable,
+    TryAgain,
+)
 from proof.faults import Killed, Work
+from proof.visible import Seen
 from tests.support.world import ORGANIZATION, PROJECT, caller
 
 if TYPE_CHECKING:
@@ -18,6 +26,9 @@ if TYPE_CHECKING:
     from proof.cloud import Cloud
     from proof.items import RecordKey
     from proof.ledger import Ledger
+
+Key = tuple[str, str, str]
+"""An idempotency key: of an organization, of a subject there, and its text."""
 
 OTHER_ORGANIZATION: Final = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
 ORGANIZATIONS: Final = (ORGANIZATION, OTHER_ORGANIZATION)
@@ -44,6 +55,7 @@ class Office:
         self.cloud = cloud
         self.ledger = ledger
         self.works: list[Work] = []
+        self._uses: dict[Key, list[Work]] = {}
         self._tell = tell
 
     def ask(
@@ -53,10 +65,14 @@ class Office:
         request: tuple[Any, ...],
         run: Callable[[Services], Any],
         read: Callable[[Any, Work], None],
+        key: Key | None = None,
     ) -> Work:
-        """One operation. ``read`` notes in the work what the answer, or the refusal, tells."""
+        """One operation, under an idempotency key. ``read`` notes in the work what the answer tells."""
+        self.ledger.quotas.served.update(f"ORG#{organization}" for organization in ORGANIZATIONS)
         work = Work(name, client, request, self.cloud.tick())
         self.works.append(work)
+        if key is not None:
+            self._uses.setdefault(key, []).append(work)
         self.cloud.note(name, repr(request), "")
         answer: Any
         try:
@@ -70,6 +86,8 @@ class Office:
         work.answer = type(answer).__name__
         read(answer, work)
         self._judge(answer, work)
+        if key is not None:
+            self._judge_key(key, work, answer)
         self.cloud.note(name, work.answer, repr(work.seen))
         return work
 
@@ -81,6 +99,25 @@ class Office:
         """Whoever is told no has nothing, and whoever is told yes has something."""
         if isinstance(answer, RequestRefused | DoesNotFit) and work.created:
             self._tell(f"{work.name} {work.request} was refused with {answer} and made {work.created}")
+        may_stand = isinstance(answer, StorageUnavailable) and answer.outcome_unknown
+        if isinstance(answer, TryAgain) and work.created and not may_stand:
+            self._tell(f"{work.name} {work.request} was told that nothing stands, and made {work.created}")
+
+    def _judge_key(self, key: Key, work: Work, answer: object) -> None:
+        """A key stands for what its own subject made with it, and for nothing else.
+
+        A conflict means that the key was used for something else, or that what it stands for has ended.
+        """
+        uses = self._uses[key]
+        made = {holder for use in uses for holder in use.created}
+        if len(made) > 1:
+            self._tell(f"the key {key} stands for {sorted(made)}")
+        if isinstance(answer, Conflict):
+            differs = any(use.request != work.request for use in uses)
+            if not differs and not made & self.ledger.asked_to_end:
+                self._tell(f"the key {key} was used for nothing else, and the answer is {answer}")
+        elif strange := {told.holder for told in work.seen if isinstance(told, Seen)} - made:
+            self._tell(f"the key {key} answers with {sorted(strange)}, which was not made under it")
 
     def acknowledged(self, book: Book, holder: RecordKey) -> None:
         """An answer told of a holder: it has to be there, or to have ended."""
@@ -109,18 +146,19 @@ class Api(Protocol):
 
 @dataclass
 class Tenant:
-    """A member of an organization with a line to the service."""
+    """A member of an organization. Two organizations have members of the same subject."""
 
     name: str
     office: Office
     book: Book
     draw: Random
+    subject: str = "user-0"
 
     @property
     def caller(self) -> Caller:
         """Its token."""
         return caller(
-            subject=f"user-of-{self.book.organization[:4]}",
+            subject=self.subject,
             organizations=frozenset({self.book.organization}),
             projects=frozenset({PROJECT}),
         )

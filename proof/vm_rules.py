@@ -3,7 +3,7 @@
 - a VM has its whole slice, aligned, unless it still waits for those that were told to leave;
 - whoever was interrupted, failed or is gone holds nothing, and whoever is stopped only what its term keeps;
 - of those that were told to leave and the one they leave for each record names the other;
-- a server runs on GPUs that its VM owns, no GPU has two, no VM has two, and a VM that runs has one;
+- a server runs on GPUs that its VM owns, no GPU has two, no VM has two, and one that runs has one that is up;
 - whoever has settled without running has no server, nor has whoever gives its GPUs back by itself.
 """
 
@@ -65,6 +65,7 @@ class VmServer:
     host: str
     gpus: int
     gone_at: int | None
+    ready_at: int = 0
 
     @property
     def identity(self) -> str:
@@ -73,11 +74,17 @@ class VmServer:
 
 
 class VmRules:
-    """Follows VMs and their servers; see ``Ledger`` for the arguments."""
+    """Follows VMs and their servers; see ``Ledger`` for the arguments, ``now`` is in seconds."""
 
-    def __init__(self, now: Callable[[], int], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        now: Callable[[], int],
+        tell: Callable[[str], None],
+        in_trouble: Callable[[str], bool] = lambda _name: False,
+    ) -> None:
         self._now = now
         self._tell = tell
+        self._in_trouble = in_trouble
         self.rentals: dict[RecordKey, Rental] = {}
         self.servers: dict[str, VmServer] = {}
 
@@ -111,7 +118,8 @@ class VmRules:
         if (known := self.servers.get(owner)) is not None:
             known.gone_at = gone_at
             return
-        new = VmServer(owner, after["host"]["S"], int(after["gpus"]["N"]), gone_at)
+        ready_at = int(after["ready_at"]["N"]) if "ready_at" in after else 0
+        new = VmServer(owner, after["host"]["S"], int(after["gpus"]["N"]), gone_at, ready_at)
         for other in self.living():
             if other.host == new.host and other.gpus & new.gpus:
                 self._tell(f"the server of {owner} was started on GPUs of the server of {other.owner}")
@@ -141,6 +149,10 @@ class VmRules:
             if heir is None or vm.key not in heir.waits_for:
                 yield f"was told to leave for {vm.preempted_by}, which does not wait for it"
 
+    def _is_up(self, server: VmServer) -> bool:
+        in_trouble = self._in_trouble(server.owner) or self._in_trouble(server.host)
+        return server.ready_at <= self._now() and server.gone_at is None and not in_trouble
+
     def _left_over(self, before: Rental) -> Iterator[str]:
         """Whoever was named before and still names it, though it does not name them any more."""
         vm = self.rentals[before.key]
@@ -154,8 +166,8 @@ class VmRules:
     def _at_rest(self, before: Rental | None, vm: Rental) -> Iterator[str]:
         servers = [server for server in self.living() if server.identity == vm.identity]
         begins = vm.status == "running" and (before is None or before.status != "running")
-        if begins and not any((s.owner, s.gpus) == (vm.owner, vm.gpus) for s in servers):
-            yield "runs without a server on its GPUs"
+        if begins and not any((s.owner, s.gpus) == (vm.owner, vm.gpus) and self._is_up(s) for s in servers):
+            yield "runs without a server on its GPUs that is up"
         if vm.at_rest and servers:
             yield f"has come to rest, and {servers} is left"
         if before is not None and before.gpus & ~vm.gpus and servers and vm.status != "interrupted":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import RentalType
-from gpu_capacity.services.capacity_claims import Resources
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.settle_claim import settle_capacity_claim
 from gpu_capacity.services.vm_lifecycle import (
     begin_vm_start,

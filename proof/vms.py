@@ -171,7 +171,7 @@ def wanted(node: str, count: int, rental: RentalType) -> VmRequest:
         gpu_type="5090",
         gpu_count=count,
         storage_gb=100,
-        template_vmid=9000,
+        template_vmid=101,
         rental_type=rental,
         reservation_months=1 if rental is RentalType.RESERVED else None,
         login=Login(AuthMethod.SSH_KEY, "key-1", "ssh-ed25519 AAAA"),

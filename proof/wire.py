@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.faults import Killed, Kind
+from proof.faults import Fault, Killed, Kind
 from tests.fakes.dynamodb import (
     connection_reset,
     internal_error,
     item_conflict,
-    request_limited,
-    throttled,
+    throttled_anyhow,
     timeout_after,
     timeout_before,
     transaction_conflict,
-    transaction_throttled,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proof.faults import Fault, Weather
+    from proof.faults import Weather
     from proof.turns import Turns
     from tests.fakes.dynamodb import MemoryDynamoDB
 
@@ -87,6 +85,8 @@ class Wire:
         work = actor.operation if actor else None
         kinds = _INDEX_READS if "IndexName" in parameters else _KINDS[operation]
         fault = self._weather.strike(kinds, work, effect=operation in WRITES)
+        if self._weather.storms(work):
+            fault = Fault(Kind.THROTTLED)
         self._note(operation, target_of(parameters), fault.kind.value if fault else "")
         if fault is None:
             return self._serve(operation, parameters)
@@ -129,10 +129,8 @@ class Wire:
         actions = len(parameters.get("TransactItems", ()))
         at = self._weather.draw.randrange(actions) if actions else 0
         match kind:
-            case Kind.THROTTLED if actions:
-                transaction_throttled(actions, at)(operation, parameters)
             case Kind.THROTTLED:
-                (throttled() if at else request_limited())(operation, parameters)
+                throttled_anyhow(self._weather.draw)(operation, parameters)
             case Kind.CONFLICT if actions:
                 transaction_conflict(actions, at)(operation, parameters)
             case Kind.CONFLICT:

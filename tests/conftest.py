@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator  # noqa: TC003 - pytest reads the annotations of fixtures
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from tests.functional.aws import EVERYTHING
-from tests.support.searching import register_profiles
 
-register_profiles()
+if find_spec("hypothesis"):  # the tests of the benchmarks need none
+    from tests.support.searching import register_profiles
+
+    register_profiles()
 
 
 @pytest.hookimpl(wrapper=True)

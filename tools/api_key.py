@@ -1,9 +1,10 @@
-"""Give, list and revoke API keys of the VM API: `make -s api-key ORG=… [SUBJECT=… SCOPE=… | REVOKE=…]`.
+"""Give, list and revoke API keys of the VM API: `make -s api-key ORG=… [SUBJECT=… | REVOKE=…]`.
 
 With SUBJECT a key is made for that subject of the organization and printed: kept nowhere, it is not
-shown again. SCOPE is read_write (the default), read_only or billing_only. With REVOKE the key of that id
-stops working at once. With ORG alone the keys of the organization are listed. With STACK the deployed stack
-of that name is meant, in the account and region of the usual AWS settings; without it the running local one.
+shown again. SCOPE is read_write (the default), read_only or billing_only, or several with commas between
+them; NAME is what people call it. With REVOKE the key of that id is deleted. With ORG alone the keys of the
+organization are listed. With STACK the deployed stack of that name is meant, in the account and region of
+the usual AWS settings; without it the running local one.
 """
 
 import argparse
@@ -18,14 +19,17 @@ from gpu_capacity.dynamodb.account_store import AccountStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.api_keys import ApiKey
+from gpu_capacity.holders.api_keys import NAME_DEFAULT, NAME_LENGTH_MAX, ApiKey
 from gpu_capacity.services.api_keys import ApiKeyBook
 from gpu_capacity.times import rfc3339
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
 
-_USAGE = "usage: make -s api-key ORG=<organization id> [SUBJECT=<who> SCOPE=<scope> | REVOKE=<key id>]"
+_USAGE = (
+    "usage: make -s api-key ORG=<organization id> "
+    "[SUBJECT=<who> SCOPE=<scopes> NAME=<name> | REVOKE=<key id>]"
+)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -34,6 +38,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--org", default="", help="organization id (ORG=)")
     parser.add_argument("--subject", default="", help="whose key it will be, as in its tokens (SUBJECT=)")
     parser.add_argument("--scope", default="", help=f"{', '.join(Scope)} (SCOPE=)")
+    parser.add_argument("--name", default="", help="what people call it (NAME=)")
     parser.add_argument("--revoke", default="", help="id of a key, as the list shows it (REVOKE=)")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
@@ -50,14 +55,16 @@ def answer(options: argparse.Namespace, book: ApiKeyBook) -> str:
     if not options.org or (options.subject and options.revoke):
         raise LaunchError(_USAGE)
     if options.revoke:
-        return _line(book.revoke(options.org, options.revoke))
+        return f"revoked: {_line(book.revoke(options.org, options.revoke))}"
     if not options.subject:
-        return "\n".join(_line(key) for key in book.list(options.org)) or "no API keys"
-    if options.scope and options.scope not in list(Scope):
-        raise LaunchError(f"SCOPE is one of {', '.join(Scope)}")
-    scope = Scope(options.scope or Scope.READ_WRITE)
-    key, _ = book.create(Account(options.org, options.subject), scope)
-    return key
+        return "\n".join(_line(key) for key in book.of_organization(options.org)) or "no API keys"
+    words = [word.strip() for word in (options.scope or Scope.READ_WRITE).split(",")]
+    if not set(words) <= set(Scope):
+        raise LaunchError(f"SCOPE is one of {', '.join(Scope)}, or several of them with commas")
+    if len(options.name) > NAME_LENGTH_MAX or not options.name.isprintable():
+        raise LaunchError(f"NAME has at most {NAME_LENGTH_MAX} printable characters")
+    account = Account(options.org, options.subject)
+    return book.create(account, [Scope(word) for word in words], options.name or NAME_DEFAULT)[0]
 
 
 def main() -> int:
@@ -80,8 +87,10 @@ def main() -> int:
 
 
 def _line(key: ApiKey) -> str:
-    state = "active" if key.revoked_at is None else f"revoked {_day(key.revoked_at)}"
-    return f"{key.id}  {key.scope.value:12}  {_day(key.created_at)}  {state:20}  {key.subject}"
+    scopes = ",".join(key.scopes)
+    ending = f"…{key.last_four}" if key.last_four else "?"
+    state = "" if key.revoked_at is None else f"  revoked {_day(key.revoked_at)}"
+    return f"{key.id}  {scopes:12}  {_day(key.created_at)}  {ending:5}  {key.subject}  {key.name}{state}"
 
 
 def _day(seconds: int) -> str:

@@ -5,17 +5,19 @@ the build is made for one that it has, and says so; `make deploy` does not choos
 """
 
 import argparse
+import json
 import os
 import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import yaml
 
 from tools.interrupts import heed_interrupts
+from tools.local_stack.build import fingerprint
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.state import ROOT
 
@@ -93,6 +95,20 @@ def compile_layers(build: Path, interpreter: str, environment: dict[str, str]) -
     return True
 
 
+def parameters(
+    command: str, configured: Mapping[str, str], runtime: str, root: Path = ROOT
+) -> dict[str, str]:
+    """Return the template parameters of a command, from those that samconfig.toml sets for it.
+
+    A deployment gets a `Release` that differs whenever sources or parameters do: functions of the API serve a
+    published version, and only a new release publishes one.
+    """
+    values = {**configured, "PythonRuntime": runtime}
+    if command == "deploy":
+        values["Release"] = fingerprint(root, json.dumps(values, sort_keys=True))[:16]
+    return values
+
+
 # `sam` says this of every function that has no requirements, as none here has: the layer brings them all.
 EXPECTED = "requirements.txt file not found. Continuing the build without dependencies."
 
@@ -130,7 +146,7 @@ def main() -> int:
     environment = {"SAM_CLI_TELEMETRY": "0", **os.environ, "PATH": path}
     commands = ["build", "deploy"] if options.deploy else ["build"]
     for command in commands:
-        values = overrides[command] | {"PythonRuntime": runtime}
+        values = parameters(command, overrides[command], runtime)
         arguments = ["--parameter-overrides", *(f"{name}={value}" for name, value in values.items())]
         more = options.more if command == commands[-1] else []
         full = [options.sam, command, *arguments, *more]

@@ -1,13 +1,18 @@
 """Which stack an operator's command works on, and where its audit lines go."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 from tools.local_stack.launch import clients
 from tools.local_stack.state import DEFAULT_STATE, State
+
+SYNC_SECONDS_MAX = 130
+"""A little more than the sync's own timeout."""
 
 
 class Stderr:
@@ -35,15 +40,23 @@ def stack_of(stack: str, state: str) -> tuple[Any, dict[str, str]]:
     Raises:
         LaunchError: no local stack is running on that state folder.
     """
+    client, outputs = connect(stack, state)
+    return client("dynamodb"), outputs
+
+
+def connect(stack: str, state: str) -> tuple[Callable[[str], Any], dict[str, str]]:
+    """A maker of clients, by service, and the outputs of the stack; see ``stack_of``."""
     return _deployed(stack) if stack else _local(state)
 
 
-def _local(state: str) -> tuple[Any, dict[str, str]]:
+def _local(state: str) -> tuple[Callable[[str], Any], dict[str, str]]:
     running = State(Path(state or DEFAULT_STATE)).read_running()
-    return clients(running["emulatorUrl"])("dynamodb"), running["outputs"]
+    return clients(running["emulatorUrl"]), running["outputs"]
 
 
-def _deployed(stack: str) -> tuple[Any, dict[str, str]]:
+def _deployed(stack: str) -> tuple[Callable[[str], Any], dict[str, str]]:
     described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
-    return boto3.client("dynamodb"), outputs
+    # The sync may take longer than a client waits by default, and must not be invoked twice unseen.
+    patient = Config(read_timeout=SYNC_SECONDS_MAX, retries={"total_max_attempts": 1})
+    return lambda service: boto3.client(service, config=patient if service == "lambda" else None), outputs

@@ -1,30 +1,77 @@
-"""Invoke the scheduled inventory sync of the running local stack once: `make sync`."""
+"""Run the inventory sync now, or set the accepted sequence: `make sync [STACK=…] [SEQUENCE=…] [STATE=…]`.
+
+With STACK the deployed stack of that name is meant, in the account and region of the usual AWS settings;
+without it the running local stack. With SEQUENCE no sync is run: the accepted document counts as one of that
+sequence, so that documents from it on are accepted again. Ends with 0 when the document was applied, 1 when
+it was refused or the sync failed, 3 when it was applied but for parts that are deferred.
+"""
 
 import argparse
+import getpass
+import json
 import sys
-from pathlib import Path
+from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gpu_capacity.adapters.system import JitteredPause
+from gpu_capacity.dynamodb.database import Committed, Database
+from gpu_capacity.dynamodb.fleet_store import FleetStore
+from gpu_capacity.errors import CapacityError
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
-from tools.local_stack.launch import clients
 from tools.local_stack.sample_data import sync
-from tools.local_stack.state import DEFAULT_STATE, State
+from tools.operator_stack import Stderr, connect
+
+APPLIED, FAILED, DEFERRED = 0, 1, 3
 
 
-def main() -> int:
-    """Print the sync's answer, or one line on stderr."""
+def main(arguments: list[str] | None = None) -> int:
+    """Print the report, or one line on stderr, and tell by the exit code what it says."""
     parser = argparse.ArgumentParser(prog="make sync", description=__doc__)
+    parser.add_argument("--sequence", default="", help="the sequence to go on from (SEQUENCE=)")
+    parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
-    state = State(Path(parser.parse_args().state or DEFAULT_STATE))
+    options = parser.parse_args(arguments)
+    if options.sequence and not (options.sequence.isascii() and options.sequence.isdecimal()):
+        parser.error("SEQUENCE is a whole number")
     try:
-        running = state.read_running()
-        print(
-            sync(clients(running["emulatorUrl"])("lambda"), running["outputs"]["SyncInventoryFunctionName"])
-        )
-    except LaunchError as error:
+        client, outputs = connect(options.stack, options.state)
+        if options.sequence:
+            store = FleetStore(Database(client("dynamodb"), JitteredPause()), outputs["InventoryTableName"])
+            print(set_sequence(store, int(options.sequence)))
+            return APPLIED
+        answer = sync(client("lambda"), outputs["SyncInventoryFunctionName"])
+    except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
         print(error, file=sys.stderr)
-        return 1
-    return 0
+        return FAILED
+    print(answer)
+    return exit_code(json.loads(answer))
+
+
+def exit_code(report: dict[str, Any]) -> int:
+    """What a report says, in one number."""
+    if report["refused"] is not None:
+        return FAILED
+    waiting = any(region["deferred"] for region in report["regions"])
+    return DEFERRED if waiting or report["parts_deferred"] else APPLIED
+
+
+def set_sequence(store: FleetStore, sequence: int) -> str:
+    """Have the next document follow this sequence; what was done, in one line.
+
+    Raises:
+        LaunchError: no document was accepted yet, or another one was at this moment.
+    """
+    feed = store.feed()
+    if feed is None:
+        raise LaunchError("no fleet document was accepted yet: there is no sequence to set")
+    outcome = store.reset_sequence(feed, sequence)
+    if not isinstance(outcome, Committed):
+        raise LaunchError("another fleet document was accepted at this moment: look again")
+    actor = f"operator:{getpass.getuser()}"
+    Stderr().audit(actor, "set_sequence", "feed", "applied", before=feed.sequence, after=sequence)
+    return f"the accepted sequence is {sequence}, it was {feed.sequence}"
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
 from gpu_capacity.dynamodb.inventory_items import decode_claims
-from gpu_capacity.dynamodb.inventory_store import InventoryStore, ownership_of
+from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import Accepted, AcceptOutcome, DomainsTaken, ReservationStore
 from gpu_capacity.dynamodb.reservation_writes import POD, ReservationWrites
 from gpu_capacity.errors import CapacityError
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
+    from gpu_capacity.dynamodb.inventory_items import PodClaims
     from gpu_capacity.holders.reservation import Quota, Reservation
-    from gpu_capacity.placement.snapshot import Ownership, Snapshot
     from gpu_capacity.ports import Clock
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Pod
@@ -78,20 +78,20 @@ class WarmInventory(InventoryStore):
     """Knows the hardware of every pod already: names of hosts are not what is measured here."""
 
     hardware_of: Mapping[str, Pod]
-    known: dict[str, tuple[dict[str, Any], Ownership]]
+    known: dict[str, tuple[dict[str, Any], PodClaims]]
     """What claims items say, by pod, with the item: shared by all claimants, as decoding is."""
 
-    def _ownership(self, region_id: str, flavor_id: str) -> Iterator[Ownership]:
+    def _claims(self, region_id: str, flavor_id: str) -> Iterator[PodClaims]:
         partition = keys.claims_partition(region_id, flavor_id)
         for item in self._database.query(self._table, partition, keys.POD_PREFIX):
             known = self.known.get(item["sk"])
             if known is None or known[0] is not item:
-                self.known[item["sk"]] = known = (item, ownership_of(decode_claims(item)))
+                self.known[item["sk"]] = known = (item, decode_claims(item))
             yield known[1]
 
-    def start_from(self, region_id: str, flavor_id: str, snapshot: Snapshot) -> None:
-        """Begin with a snapshot that somebody else has read."""
-        self._snapshots[region_id, flavor_id] = snapshot
+    def start_from(self, other: InventoryStore) -> None:
+        """Begin with what another environment has read."""
+        self._kept = dict(other._kept)  # noqa: SLF001 - one environment per claimant, read once
 
     def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
         """From memory."""
@@ -184,7 +184,8 @@ class Crowd:
         world = World(pods=hardware, trusting=True)
         if self.occupied:
             _occupy(world, self.occupied)
-        empty = world.services.inventory.fresh_snapshot(REGION, GB300.id)
+        world.services.inventory.fresh_snapshot(REGION, GB300.id)
+        empty = world.services.inventory
         simulation = Simulation()
         service = SimulatedService(simulation, world.db, self.seed)
         tally, shared = Tally(self.seconds), Shared()
@@ -217,7 +218,7 @@ class Shared:
     """What claimants need not work out again because another one has: see ``SharedDecoding``."""
 
     items: dict[str, tuple[Item, dict[str, Any]]] = field(default_factory=dict)
-    ownership: dict[str, tuple[dict[str, Any], Ownership]] = field(default_factory=dict)
+    ownership: dict[str, tuple[dict[str, Any], PodClaims]] = field(default_factory=dict)
 
 
 class _Claimant:
@@ -228,7 +229,7 @@ class _Claimant:
         world: World,
         service: SimulatedService,
         hardware: tuple[Pod, ...],
-        empty: Snapshot,
+        empty: InventoryStore,
         tally: Tally,
         shared: Shared,
     ) -> None:
@@ -290,11 +291,11 @@ class _Claimant:
             self._pause(attempt)
             attempt += 1
 
-    def _environment(self, world: World, hardware: tuple[Pod, ...], empty: Snapshot) -> Services:
+    def _environment(self, world: World, hardware: tuple[Pod, ...], empty: InventoryStore) -> Services:
         inventory = WarmInventory(self._database, INVENTORY, world.clock)
         inventory.known = self._shared.ownership
         inventory.hardware_of = {p.id: p for p in hardware}
-        inventory.start_from(REGION, GB300.id, empty)
+        inventory.start_from(empty)
         store = (
             ReservationStore(self._database, INVENTORY, HOLDERS, self._pause, world.clock)
             if self._crowd.transaction

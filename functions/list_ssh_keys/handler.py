@@ -1,7 +1,8 @@
 """GET /ssh-keys."""
 
+from gpu_capacity.http.account_replies import ssh_keys_reply
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.vm_replies import account_for, ssh_keys_reply
+from gpu_capacity.http.vm_replies import account_for
 from gpu_capacity.runtime.vm_functions import vm_function
 from gpu_capacity.services.rate_limit import Kind
 from gpu_capacity.services.ssh_keys import list_ssh_keys

@@ -8,8 +8,9 @@ from gpu_capacity.services.capacity_claims import update_capacity_claim
 
 def handle(call: Call) -> Reply:
     """Grow, shrink or move a claim."""
-    changes = changes_of(call)
-    return one_claim(update_capacity_claim(call.services, call.caller, claim_id_of(call), changes))
+    resources, name = changes_of(call)
+    claim = update_capacity_claim(call.services, call.caller, claim_id_of(call), resources, name)
+    return one_claim(claim)
 
 
 lambda_handler = claim_function("update_capacity_claim", handle)

@@ -290,6 +290,10 @@ def _unreadable(key: Callable[[VmScene], Key], table: str = HOLDERS, **broken: A
     return plant
 
 
+def _api_key(scene: VmScene) -> Key:
+    return keys.api_key(scene.key.digest)
+
+
 def _rate_counter(scene: VmScene) -> Key:
     (item,) = (i for i in scene.db.dump()[HOLDERS] if i["pk"]["S"].startswith("RATE#"))
     return {"pk": item["pk"], "sk": item["sk"]}
@@ -367,7 +371,9 @@ PLANTED_VMS: Final = (
     case("another's key", an_api_key_is_listed_by_another_organization, "api_key_missing", repaired=True),
     case("an unreadable VM", _unreadable(lambda s: record(s.running), status="lost"), "unreadable"),
     case("an unreadable entry", _unreadable(lambda s: entry_of(s.running), status="lost"), "unreadable"),
-    case("an unreadable key", _unreadable(lambda s: keys.api_key(s.key.digest), scope="all"), "unreadable"),
+    case(
+        "an unreadable key", _unreadable(lambda s: keys.api_key(s.key.digest), scopes=["all"]), "unreadable"
+    ),
     case(
         "unreadable SSH keys",
         _unreadable(lambda _: keys.ssh_keys(ORGANIZATION, "user-1"), keys=[["one"]]),

@@ -42,7 +42,7 @@ def _entry_of_a_tombstone(scene: Scene) -> None:
     key = keys.queued(REGION, INSTANCE_TYPE, 1, (ORGANIZATION, GONE))
     scene.put(HOLDERS, key, organization=ORGANIZATION, claim=GONE)
     record = keys.capacity_claim(ORGANIZATION, GONE)
-    scene.put(HOLDERS, record, status="gone", fingerprint="f", expires_at=2_000_000_000)
+    scene.put(HOLDERS, record, status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
 
 
 def _pod_is_removed(scene: Scene) -> None:

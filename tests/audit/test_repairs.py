@@ -9,7 +9,8 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_reading import _tag_of_claim
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.services.capacity_claims import Resources, create_capacity_claim, update_capacity_claim
+from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.delete_reservation import delete_reservation
 from tests.audit import planted
 from tests.audit.planted import PLANTED, Planted
@@ -136,7 +137,7 @@ def _give_name_to_another(scene: Scene) -> None:
 def a_domain_outlives_its_record(scene: Scene) -> None:
     """The record is a tombstone, as an idempotency key leaves it; nothing is counted of it."""
     key = keys.reservation(ORGANIZATION, scene.pending)
-    scene.put(HOLDERS, key, status="gone", fingerprint="f", expires_at=2_000_000_000)
+    scene.put(HOLDERS, key, status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
 
 

@@ -9,7 +9,7 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind, ReleasePart, Side, Table
 from gpu_capacity.dynamodb.inventory_items import PodClaims
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.holders.reservation import Quota, Reservation, Status
 from gpu_capacity.placement.model import Placement

@@ -11,11 +11,11 @@ from gpu_capacity.dynamodb.audit_facts import Facts
 from gpu_capacity.services.audit import AuditReport, audit_holders
 from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.services.capacity_claims import (
-    Resources,
     create_capacity_claim,
     delete_capacity_claim,
     update_capacity_claim,
 )
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.settle_claim import Step, settle_capacity_claim

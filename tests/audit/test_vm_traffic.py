@@ -184,7 +184,7 @@ def make_a_key(scene: Scene) -> Callable[[], object]:
     book = ApiKeyBook(services.accounts, services.clock, services.ids, world.telemetry, "operator")
 
     def run() -> None:
-        _, key = book.create(ACCOUNT, Scope.READ_ONLY)
+        _, key = book.create(ACCOUNT, [Scope.READ_ONLY])
         book.revoke(ORGANIZATION, key.id)
 
     return run

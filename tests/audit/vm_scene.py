@@ -86,7 +86,7 @@ class VmScene(Scene):
     def _accounts(self) -> None:
         services = self.world.services
         book = ApiKeyBook(services.accounts, services.clock, services.ids, self.world.telemetry, "operator")
-        self.key, self.revoked = (book.create(ACCOUNT, Scope.READ_WRITE)[1] for _ in range(2))
+        self.key, self.revoked = (book.create(ACCOUNT, [Scope.READ_WRITE])[1] for _ in range(2))
         book.revoke(ORGANIZATION, self.revoked.id)
         key = SshKey("key-1", "laptop", "ssh-ed25519 AAAA", "SHA256:x", 1)
         services.accounts.change_key_ring(ACCOUNT, KeyRing(), KeyRing().with_key(key))

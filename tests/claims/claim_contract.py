@@ -11,13 +11,14 @@ from tests.functional.contract import assert_is
 
 __all__ = ["CLAIM", "CLAIMS", "PARAMETERS", "STATUS", "assert_is"]
 
-_TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"}
+_TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$"}
 _TEXT: Final = {"type": "string"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
 _UUID: Final = {
     "type": "string",
     "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
 }
+_WHOLE: Final = {"type": "string", "pattern": "^[0-9]+$"}
 _TYPE: Final = "type.googleapis.com/google.rpc."
 
 
@@ -92,8 +93,22 @@ STATUS: Final = _whole(
         "items": {
             "oneOf": [
                 _detail("BadRequest", fieldViolations=_some(field=_TEXT, description=_TEXT)),
-                _detail("ResourceInfo", resourceType=_TEXT, resourceName=_TEXT),
-                _detail("QuotaFailure", violations=_some(subject=_TEXT, description=_TEXT)),
+                _detail(
+                    "ResourceInfo",
+                    resourceType={"type": "string", "minLength": 1},
+                    resourceName=_TEXT,
+                    description={"type": "string", "minLength": 1},
+                ),
+                _detail(
+                    "QuotaFailure",
+                    violations=_some(
+                        subject=_TEXT,
+                        description=_TEXT,
+                        quotaMetric=_TEXT,
+                        quotaValue=_WHOLE,
+                        quotaDimensions=_whole(requested=_WHOLE, used=_WHOLE),
+                    ),
+                ),
                 _detail(
                     "PreconditionFailure", violations=_some(type=_TEXT, subject=_TEXT, description=_TEXT)
                 ),

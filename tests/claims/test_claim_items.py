@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim
 from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.tombstones import encode_tombstone
 from gpu_capacity.holders.capacity_claim import (
     INSTANCES_MAX,
     ZONES_MAX,
@@ -63,6 +65,7 @@ def test_the_largest_claim_fits_into_an_item_however_thinly_it_is_spread() -> No
 
 def test_a_tombstone_keeps_the_fingerprint_for_a_day_and_nothing_of_the_customer() -> None:
     claim = record(1, owned(LONDON, "a", 0, 1), fingerprint="f" * 32)
-    item = decode(encode_claim_tombstone(claim, NOW))
-    assert item.keys() == {"pk", "sk", "status", "fingerprint", "expires_at"}
-    assert item["expires_at"] == NOW + 86_400
+    key = keys.capacity_claim(claim.organization_id, claim.id)
+    item = decode(encode_tombstone(key, claim.fingerprint, NOW))
+    assert item.keys() == {"pk", "sk", "status", "fingerprint", "ttl_sweep_at"}
+    assert item["ttl_sweep_at"] == NOW + 86_400

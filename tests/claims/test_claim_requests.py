@@ -40,28 +40,28 @@ def claim_of(answer: Answer) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("changes", "fields"),
     [
-        ({"instanceId": None}, ["resources.instanceId"]),
-        ({"instanceId": ""}, ["resources.instanceId"]),
-        ({"instanceId": 5}, ["resources.instanceId"]),
-        ({"instanceId": "x" * 254}, ["resources.instanceId"]),
-        ({"instanceCount": None}, ["resources.instanceCount"]),
-        ({"instanceCount": 0}, ["resources.instanceCount"]),
-        ({"instanceCount": -1}, ["resources.instanceCount"]),
-        ({"instanceCount": 4001}, ["resources.instanceCount"]),
-        ({"instanceCount": "10"}, ["resources.instanceCount"]),
-        ({"instanceCount": 1.5}, ["resources.instanceCount"]),
-        ({"instanceCount": True}, ["resources.instanceCount"]),
+        ({"instanceId": None}, ["resources.instance_id"]),
+        ({"instanceId": ""}, ["resources.instance_id"]),
+        ({"instanceId": 5}, ["resources.instance_id"]),
+        ({"instanceId": "x" * 254}, ["resources.instance_id"]),
+        ({"instanceCount": None}, ["resources.instance_count"]),
+        ({"instanceCount": 0}, ["resources.instance_count"]),
+        ({"instanceCount": -1}, ["resources.instance_count"]),
+        ({"instanceCount": 4001}, ["resources.instance_count"]),
+        ({"instanceCount": "10"}, ["resources.instance_count"]),
+        ({"instanceCount": 1.5}, ["resources.instance_count"]),
+        ({"instanceCount": True}, ["resources.instance_count"]),
         ({"zones": None}, ["resources.zones"]),
         ({"zones": []}, ["resources.zones"]),
         ({"zones": "us-chi-1"}, ["resources.zones"]),
-        ({"zones": ["us-chi-1", ""]}, ["resources.zones.1"]),
-        ({"zones": ["us-chi-1", 7]}, ["resources.zones.1"]),
+        ({"zones": ["us-chi-1", ""]}, ["resources.zones[1]"]),
+        ({"zones": ["us-chi-1", 7]}, ["resources.zones[1]"]),
         ({"zones": ["us-chi-1", "us-chi-1"]}, ["resources.zones"]),
         ({"zones": [f"zone-{n}" for n in range(21)]}, ["resources.zones"]),
-        ({"zones": ["us-chi-1", "US-CHI-1"]}, ["resources.zones[1]"]),
-        ({"capacityType": None}, ["resources.capacityType"]),
-        ({"capacityType": "CAPACITY_TYPE_UNSPECIFIED"}, ["resources.capacityType"]),
-        ({"capacityType": "customer"}, ["resources.capacityType"]),
+        ({"zones": ["us-chi-1", "US-CHI-1"]}, ["resources.zones"]),
+        ({"capacityType": None}, ["resources.capacity_type"]),
+        ({"capacityType": "CAPACITY_TYPE_UNSPECIFIED"}, ["resources.capacity_type"]),
+        ({"capacityType": "customer"}, ["resources.capacity_type"]),
         ({"resources": None}, ["resources"]),
         ({"resources": []}, ["resources"]),
         ({"id": ""}, ["id"]),
@@ -206,9 +206,10 @@ def test_parameters_are_no_id(stage: ClaimStage) -> None:
     ("after", "found"),
     [
         (["2026-05-28T20:26:39Z"], True),
-        (["2026-05-28T20:26:40.5Z"], True),
+        (["2026-05-28T20:26:40.5Z"], False),
         (["2026-05-28T20:26:41Z"], False),
-        (["2026-05-28t20:26:40.123456789z"], True),
+        (["2026-05-28t20:26:40.000000999z"], True),
+        (["2026-05-28t20:26:40.123456789z"], False),
         (["2026-05-28T22:26:40+02:00"], True),
         (["2026-05-28T22:26:40 02:00"], True),
         (["9999-12-31T23:59:59Z"], False),
@@ -252,7 +253,7 @@ def test_updated_after_is_strict_and_takes_every_form_of_the_standard(
 def test_anything_else_is_no_time(stage: ClaimStage, after: list[str]) -> None:
     given.claimed(stage)
     event = sample_events.with_query(sample_events.read("list_capacity_claims", "all"), updatedAfter=after)
-    assert violations(stage.request("list_capacity_claims", event)) == ["updatedAfter"]
+    assert violations(stage.request("list_capacity_claims", event)) == ["updated_after"]
 
 
 def test_a_time_is_given_once(stage: ClaimStage) -> None:
@@ -357,6 +358,8 @@ def test_a_refusal_by_quota_says_what_was_asked_for_and_what_is_left(stage: Clai
     [violation] = answer.json["details"][0]["violations"]
     assert violation["description"] == "quota exceeded: 10 instances requested, 0 of 9 in use"
     assert answer.json["message"] == violation["description"]
+    assert (violation["quotaMetric"], violation["quotaValue"]) == ("instances", "9")
+    assert violation["quotaDimensions"] == {"requested": "10", "used": "0"}
 
 
 def test_a_refusal_by_state_says_which_state_of_which_claim(stage: ClaimStage) -> None:
@@ -369,5 +372,33 @@ def test_a_refusal_by_state_says_which_state_of_which_claim(stage: ClaimStage) -
 def test_what_exists_is_named_in_the_refusal(stage: ClaimStage) -> None:
     given.claimed(stage)
     for case, name in (("id_reused", CLAIM_ID), ("name_taken", "inference")):
-        detail = stage.request_event("create_capacity_claim", case).json["details"][0]
+        answer = stage.request_event("create_capacity_claim", case)
+        detail = answer.json["details"][0]
         assert (detail["resourceType"], detail["resourceName"]) == ("CapacityClaim", name)
+        assert CLAIM_ID in detail["description"]
+        assert answer.json["message"] == detail["description"]
+
+
+def test_what_is_missing_is_named_in_the_refusal_where_it_has_the_form_of_an_id(stage: ClaimStage) -> None:
+    given.claimed(stage)
+    for function in ("get_capacity_claim", "update_capacity_claim", "delete_capacity_claim"):
+        event = sample_events.read(function, "unknown")
+        detail = stage.request(function, event).json["details"][0]
+        assert detail["resourceType"] == "CapacityClaim"
+        assert detail["resourceName"] == event["pathParameters"]["claimID"]
+        assert detail["description"].startswith("the capacity claim does not exist in an organization")
+    detail = stage.request_event("get_capacity_claim", "id_malformed").json["details"][0]
+    assert (detail["resourceName"], detail["description"]) == (
+        "",
+        "the capacity claim does not exist: ids of capacity claims are UUIDs",
+    )
+
+
+def test_another_name_in_an_update_is_refused_and_the_same_one_is_not(stage: ClaimStage) -> None:
+    given.claimed(stage)
+    before = stage.db.dump()
+    other = varied("grown", "update_capacity_claim", name="training")
+    assert violations(stage.request("update_capacity_claim", other)) == ["name"]
+    assert stage.db.dump() == before
+    same = varied("grown", "update_capacity_claim", name="inference")
+    assert claim_of(stage.request("update_capacity_claim", same))["status"]["allocatedInstances"] == 12

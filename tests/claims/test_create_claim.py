@@ -112,11 +112,12 @@ def test_two_organizations_may_choose_the_same_id_and_the_same_name(world: World
 def test_names_are_unique_in_an_organization_until_their_claim_is_gone(world: World) -> None:
     made = claim(world, 1, name="inference")
     with pytest.raises(AlreadyExists) as refused:
-        claim(world, 1, name="inference")
+        claim(world, 2, name="inference")
     assert refused.value.resource_name == "inference"
+    assert made.id in str(refused.value)
     drop(world, made)
-    with pytest.raises(AlreadyExists):
-        claim(world, 1, name="inference")
+    with pytest.raises(AlreadyExists, match=f"is being deleted: its id is {made.id}"):
+        claim(world, 2, name="inference")
     calm(world)
     assert claim(world, 1, name="inference").name == "inference"
     check(world)
@@ -338,13 +339,31 @@ def test_of_two_claims_under_one_id_a_caller_of_both_organizations_always_sees_t
 def test_the_list_has_only_what_was_updated_strictly_after_a_time(world: World) -> None:
     first, second = claim(world, 1), claim(world, 1)
     who = caller()
+    latest, last = first.updated_us / 1_000_000, second.updated_us / 1_000_000
     ids = {
         after: [c.id for c in list_capacity_claims(world.services, who, after)]
-        for after in (first.updated_at - 1, first.updated_at, second.updated_at - 0.5, second.updated_at)
+        for after in (latest - 1, latest, last - 0.000001, last)
     }
     assert list(ids.values()) == [sorted([first.id, second.id]), [second.id], [second.id], []]
     resize(world, first, 2)
-    assert [c.id for c in list_capacity_claims(world.services, who, second.updated_at)] == [first.id]
+    assert [c.id for c in list_capacity_claims(world.services, who, last)] == [first.id]
+
+
+def test_however_often_a_claim_changes_its_last_change_is_not_ahead_of_the_clock(world: World) -> None:
+    made = claim(world, 1)
+    for count in range(60):
+        world.clock.advance_ms(1)
+        before = now(world, made)
+        update_capacity_claim(world.services, caller(), made.id, wish(2 + count % 2))
+        after = now(world, made)
+        assert before.updated_us < after.updated_us <= world.clock.now_us() + 1
+
+
+def test_a_poll_with_the_time_last_seen_sees_a_change_of_the_same_millisecond(world: World) -> None:
+    made = claim(world, 1)
+    seen = now(world, made).updated_us / 1_000_000
+    update_capacity_claim(world.services, caller(), made.id, wish(2))
+    assert [c.id for c in list_capacity_claims(world.services, caller(), seen)] == [made.id]
 
 
 def test_an_update_that_always_loses_says_that_it_was_not_decided(world: World) -> None:
@@ -363,8 +382,8 @@ def test_an_update_that_always_loses_says_that_it_was_not_decided(world: World) 
 @pytest.mark.parametrize(
     ("field", "changed"),
     [
-        ("resources.instanceId", {"instance_id": "h200-8x"}),
-        ("resources.capacityType", {"capacity_type": "CAPACITY_TYPE_MANAGED"}),
+        ("resources.instance_id", {"instance_id": "h200-8x"}),
+        ("resources.capacity_type", {"capacity_type": "CAPACITY_TYPE_MANAGED"}),
     ],
 )
 def test_neither_instance_nor_capacity_type_can_be_changed(

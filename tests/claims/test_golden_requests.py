@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ClientError
 
+from gpu_capacity.dynamodb.tombstones import IS_FREE
 from tests.claims.golden_requests import FOLDER, WRITES, as_json, conditions, life
 from tests.claims.worlds import check
 
@@ -40,4 +41,4 @@ def test_sent_again_when_all_is_over_it_is_refused_and_changes_nothing(name: str
 def test_the_record_is_only_ever_written_under_the_revision_that_was_read(name: str) -> None:
     for request in life()[1][name]:
         assert request[0] in WRITES
-        assert {"revision = :revision", "attribute_not_exists(pk)"} & set(conditions(request))
+        assert {"revision = :revision", IS_FREE} & set(conditions(request))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.inventory_items import encode_region
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.capacity_claim import ClaimStatus, conditions_of
 from gpu_capacity.services.capacity_claims import create_capacity_claim
@@ -33,7 +34,7 @@ from tests.claims.worlds import (
 )
 from tests.fakes.dynamodb import throttled
 from tests.support.lifecycle import fail
-from tests.support.world import GB300, INSTANCE_TYPE, World, caller, pod, rack
+from tests.support.world import GB300, INSTANCE_TYPE, INVENTORY, World, caller, pod, rack
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
@@ -117,6 +118,23 @@ def test_an_older_claim_that_grows_is_served_before_those_that_waited_meanwhile(
     assert figures(resize(world, older, 3)) == ("UPDATING", 2, 1)
     world.load((pod(f"{LONDON}-1", 2, version=2),))
     fill_zones(world.services, [LONDON])
+    assert pending(world, older, younger) == [0, 1]
+
+
+def test_all_who_wait_in_a_zone_that_left_the_fleet_are_told_and_served_elsewhere() -> None:
+    world, [_, elsewhere] = full(LONDON, CHICAGO)
+    older, younger = claim(world, 2, LONDON, CHICAGO), claim(world, 1, LONDON)
+    region = world.services.inventory.fresh_region(LONDON)
+    assert region is not None
+    world.db.put_item(TableName=INVENTORY, Item=encode_region(replace(region, withdrawn=True)))
+
+    fill_zones(world.services, [LONDON])
+
+    for waiting in (older, younger):
+        (told,) = [c for c in now(world, waiting).conditions if c.zone == LONDON]
+        assert told.reason == "ZoneNotOffered"
+    release(world, elsewhere)
+    calm(world)
     assert pending(world, older, younger) == [0, 1]
 
 

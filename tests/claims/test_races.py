@@ -17,6 +17,7 @@ from gpu_capacity.errors import (
     InsufficientCapacity,
     NotFound,
 )
+from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
 from tests.claims.auditor import claim_records, instances_held
@@ -42,7 +43,6 @@ from tests.support.world import INSTANCE_TYPE, ORGANIZATION, World, pod
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.services.context import Services
 
     Act = Callable[["Scene", Services], object]
@@ -330,8 +330,17 @@ def test_one_id_with_two_bodies_at_once_makes_one_claim() -> None:
         assert len(claim_records(met.world.db)) == 1
 
 
-def test_one_name_at_once_goes_to_one_of_two() -> None:
+def test_one_request_sent_twice_at_once_makes_one_claim_and_both_are_answered_with_it() -> None:
     for met in at_every_call(free_rack, make(1, name="inference"), make(1, name="inference")):
+        assert isinstance(met.client, CapacityClaim)
+        assert isinstance(met.rival, CapacityClaim)
+        assert met.client.id == met.rival.id
+        met.settled()
+        assert len(claim_records(met.world.db)) == 1
+
+
+def test_one_name_at_once_goes_to_one_of_two() -> None:
+    for met in at_every_call(free_rack, make(1, name="inference"), make(2, name="inference")):
         assert isinstance(met.client, AlreadyExists) != isinstance(met.rival, AlreadyExists)
         met.settled()
         assert len(claim_records(met.world.db)) == 1

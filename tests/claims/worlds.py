@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.services.capacity_claims import (
     WORKFLOW,
-    Resources,
     create_capacity_claim,
     delete_capacity_claim,
     update_capacity_claim,
 )
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim

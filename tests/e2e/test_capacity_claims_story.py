@@ -174,8 +174,8 @@ def test_what_cannot_be_is_refused_in_the_shape_of_this_api(
     assert refused.status == 400
     assert_is(STATUS, refused.json)
     assert [v["field"] for v in refused.json["details"][0]["fieldViolations"]] == [
-        "resources.instanceCount",
-        "resources.capacityType",
+        "resources.instance_count",
+        "resources.capacity_type",
     ]
     for method, path, status, code in (
         ("GET", "/v1alpha1/nothing", 404, 5),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.vms.edge.test_contract import ANSWER
+from tests.vms.edge.test_contract import ANSWER, MORE
 
 if TYPE_CHECKING:
     from tests.e2e.stack import Answer, Stack
@@ -41,13 +41,13 @@ class VmCustomer:
     def ask(self, node: str, gpu_type: str, count: int, **more: Any) -> Answer:
         """Ask for a VM."""
         body = {"node": node, "gpu_type": gpu_type, "gpu_count": count, "storage_gb": 100}
-        return self.call("POST", "/vms", body | {"template_vmid": 9000} | more)
+        return self.call("POST", "/vms", body | {"template_vmid": 101} | more)
 
     def rent(self, node: str, gpu_type: str, count: int, **more: Any) -> str:
         """Ask for a VM that is expected to be had; its id."""
         answer = self.ask(node, gpu_type, count, **more)
         assert (answer.status, answer.json.get("status")) == (201, "creating"), answer.text
-        assert set(answer.json) == set(ANSWER)
+        assert set(answer.json) == set(ANSWER | MORE)
         vm_id: str = answer.json["id"]
         self.passed[vm_id] = ["creating"]
         return vm_id

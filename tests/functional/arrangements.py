@@ -196,6 +196,21 @@ def published_half_empty(stage: Stage) -> None:
     publish(stage, sequence=2, regions=("uk-lon-1",))
 
 
+def published_without_a_region(stage: Stage) -> None:
+    """A region has left the fleet, and the sync has withdrawn it."""
+    inventory(stage)
+    stage.settings["FLEET_MAX_DROP_SHARE"] = "1"
+    publish(stage, sequence=2, regions=("uk-lon-1",))
+    stage.run_event("sync_inventory", "scheduled")
+
+
+def published_late(stage: Stage) -> None:
+    """The fleet manager shows an old document."""
+    publish(stage, sequence=2)
+    stage.run_event("sync_inventory", "scheduled")
+    publish(stage, sequence=1)
+
+
 def unpublished(stage: Stage) -> None:
     """The fleet manager has published nothing."""
     stage.bucket.content = None

@@ -73,6 +73,8 @@ def with_path(event: dict[str, Any], path: str, method: str | None = None) -> di
     varied["path"] = path
     varied["requestContext"]["path"] = f"/live{path}"
     varied["pathParameters"] = {"reservationID": path.rpartition("/")[2]}
+    if varied["resource"] in ("/", "/{proxy+}"):
+        varied |= {"resource": "/{proxy+}", "pathParameters": {"proxy": path.removeprefix("/")}}
     if method:
         varied["httpMethod"] = varied["requestContext"]["httpMethod"] = method
     return varied

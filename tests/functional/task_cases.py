@@ -96,7 +96,9 @@ def _reconciled(after: Callable[[Stage], None], *, unsettled: int, restarted: in
 _SCHEDULES: Final = (
     _synced(given.published, sequence=1, refused=None),
     _synced(given.published_again, sequence=1, refused=None),
-    _synced(given.published_half_empty, sequence=None, refused="drops_too_much"),
+    _synced(given.published_half_empty, sequence=2, refused=None),
+    _synced(given.published_without_a_region, sequence=2, refused=None),
+    _synced(given.published_late, sequence=None, refused="outdated"),
     _synced(given.unpublished, sequence=None, refused="unreachable"),
     _reconciled(given.unpublished, unsettled=0, restarted=0),
     # The sample tenant's two and the one of the events.

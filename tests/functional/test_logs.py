@@ -103,7 +103,14 @@ def test_every_write_of_a_failure_leaves_a_line(stage: Stage) -> None:
 
 
 def test_a_refused_feed_tells_why(stage: Stage) -> None:
-    arrangements.published_half_empty(stage)
+    arrangements.published_late(stage)
     stage.run_event("sync_inventory", "scheduled")
     assert stage.log_lines[-1]["level"] == "WARNING"
-    assert stage.log_lines[-1]["details"]["code"] == "drops_too_much"
+    assert stage.log_lines[-1]["details"]["code"] == "outdated"
+
+
+def test_a_deferred_part_of_the_feed_is_named_with_its_reason(stage: Stage) -> None:
+    arrangements.published_half_empty(stage)
+    stage.run_event("sync_inventory", "scheduled")
+    (warned,) = [line for line in stage.log_lines if line["level"] == "WARNING"]
+    assert (warned["details"]["region"], warned["details"]["code"]) == ("us-chi-1", "drops_too_much")

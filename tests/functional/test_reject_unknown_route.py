@@ -86,3 +86,18 @@ def test_an_operation_that_is_reached_by_another_route_is_not_found(
     told = answer.json.get("error", answer.json.get("code", answer.json.get("detail")))
     assert told in {"not_found", 5, "the requested resource does not exist"}
     assert answer.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("case", ["wrong_method", "unknown_route"])
+def test_the_base_path_of_a_custom_domain_changes_no_answer(stage: Stage, case: str) -> None:
+    """The gateway leaves it in the path that it hands on, and takes it out of the route."""
+    event = sample_events.read("reject_unknown_route", case)
+    plain = stage.request("reject_unknown_route", event)
+    event["path"] = event["requestContext"]["path"] = f"/gpu{event['path']}"
+    assert stage.request("reject_unknown_route", event) == plain
+
+
+def test_an_unknown_path_below_a_base_path_is_answered_in_the_shape_of_its_api(stage: Stage) -> None:
+    event = with_path(sample_events.read("reject_unknown_route", "root"), "/vms/a/b/c", "GET")
+    event["path"] = "/gpu/vms/a/b/c"
+    assert "detail" in stage.request("reject_unknown_route", event).json

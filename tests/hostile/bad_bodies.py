@@ -218,7 +218,9 @@ def _names() -> Iterator[Bad]:
         yield claim(f"name: {name}", put(CLAIM, "name", text), 400, *_echo(text))
     for text in ("a_b", "a.b", "a" * 64):
         yield claim(f"name of the other API: {text[:5]}", put(CLAIM, "name", text))
-    yield claim("name is taken", put(CLAIM, "name", "mine"), 409)
+    yield claim("name is taken", put(CLAIM, "resources.instanceCount", 2) | {"name": "mine"}, 409)
+    yield update("another name", CLAIM | {"name": SECRET}, 400, SECRET)
+    yield update("name is a number", CLAIM | {"name": 98765}, 400, "98765")
 
 
 def _texts() -> Iterator[Bad]:
@@ -229,9 +231,10 @@ def _texts() -> Iterator[Bad]:
         for field in ("organizationId", "projectId"):
             yield reservation(f"{field}: {name}", put(RESERVATION, f"spec.{field}", text), 403, *_echo(text))
         yield claim(f"instance: {name}", put(CLAIM, "resources.instanceId", text), 400, *_echo(text))
-        yield claim(f"zone: {name}", put(CLAIM, "resources.zones", [text]), 400, *_echo(text))
-        yield update(f"zone: {name}", put(CLAIM, "resources.zones", [REGION, text]), 400, *_echo(text))
         yield claim(f"capacity type: {name}", put(CLAIM, "resources.capacityType", text), 400, *_echo(text))
+        if text != REGION.upper():  # zones compare without case
+            yield claim(f"zone: {name}", put(CLAIM, "resources.zones", [text]), 400, *_echo(text))
+        yield update(f"zone: {name}", put(CLAIM, "resources.zones", [REGION, text]), 400, *_echo(text))
     yield reservation("region: hidden", put(RESERVATION, "spec.regionId", HIDDEN), 404, HIDDEN)
 
 

@@ -113,7 +113,7 @@ class Service:
             "multiValueHeaders": {name: [value] for name, value in headers.items()},
             "queryStringParameters": {n: v[-1] for n, v in several.items()} or None,
             "multiValueQueryStringParameters": several or None,
-            "pathParameters": parameters or None,
+            "pathParameters": (parameters or None) if operation else {"proxy": ask.path.removeprefix("/")},
             "stageVariables": None,
             "requestContext": {
                 "httpMethod": ask.method,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -172,6 +173,11 @@ def _looked(service: Service, ask: Ask, person: str) -> tuple[Answer, object]:
     return answer, calls
 
 
+def _nameless(answer: Answer, sent: str) -> Answer:
+    """The answer without the id that was sent: some refusals repeat it."""
+    return replace(answer, text=answer.text.replace(sent, "ID"))
+
+
 @pytest.mark.parametrize("what", THINGS)
 @pytest.mark.parametrize("person", ["owner", "other project", "reader"])
 def test_a_foreign_id_is_answered_as_one_that_does_not_exist(
@@ -183,9 +189,11 @@ def test_a_foreign_id_is_answered_as_one_that_does_not_exist(
     before = service.db.dump()
     # One call first, so that both of those compared find the environment equally warm.
     service.sent_by(ask.to(f"{ask.path}/{ABSENT}"), person)
-    absent = _looked(service, ask.to(f"{ask.path}/{ABSENT}"), person)
-    assert _looked(service, ask.to(f"{ask.path}/{foreign}"), person) == absent
-    assert absent[0].status in {400, 403, 404}
+    absent, absent_calls = _looked(service, ask.to(f"{ask.path}/{ABSENT}"), person)
+    there, there_calls = _looked(service, ask.to(f"{ask.path}/{foreign}"), person)
+    assert _nameless(there, foreign) == _nameless(absent, ABSENT)
+    assert there_calls == absent_calls
+    assert absent.status in {400, 403, 404}
     assert service.db.dump() == before
 
 
@@ -215,7 +223,7 @@ def test_an_id_in_another_spelling_is_no_id(service: Service, thing: str, spelli
 def test_an_operator_learns_nothing_of_claims(service: Service, method: str) -> None:
     body = json.dumps(claim_body()) if method == "PATCH" else None
     foreign, absent = (
-        service.sent_by(Ask(method, f"{CLAIMS}/{last}", body), "operator")
+        _nameless(service.sent_by(Ask(method, f"{CLAIMS}/{last}", body), "operator"), last)
         for last in (service.ids["claim of owner"], ABSENT)
     )
     assert foreign == absent

@@ -83,7 +83,7 @@ def test_the_corpus_has_every_refusal_of_the_api() -> None:
     assert len(VM_CORPUS) >= 200
     assert {bad.status for bad in VM_CORPUS} == {400, 401, 403, 404, 405, 422}
     posted = {bad.ask.path for bad in VM_CORPUS if bad.ask.method == "POST" and bad.status == 422}
-    assert posted == {"/vms", "/ssh-keys", "/reservations/calculate"}
+    assert posted == {"/vms", "/ssh-keys", "/auth/api-key", "/reservations/calculate"}
 
 
 def test_an_answer_never_depends_on_what_was_refused_before(vms: VmService) -> None:

@@ -12,13 +12,17 @@ from tests.hostile.bad_bodies import NO_OBJECT, NOT_JSON, WRONG_TYPES
 from tests.hostile.bad_requests import AUTHORIZATIONS, IDS
 from tests.hostile.service import ABSENT, Ask
 from tests.hostile.vm_service import (
+    API_KEY,
+    API_KEYS,
     HIDDEN_NODE,
     KEYS,
     PRICING,
     PUBLIC_KEYS,
     QUOTES,
     SEARCH,
+    TEMPLATES,
     VMS,
+    api_key_body,
     key_body,
     quote_body,
     vm_body,
@@ -27,7 +31,12 @@ from tests.hostile.vm_service import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-BODIES: Final[dict[str, dict[str, Any]]] = {VMS: vm_body(), QUOTES: quote_body(), KEYS: key_body()}
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    VMS: vm_body(),
+    QUOTES: quote_body(),
+    KEYS: key_body(),
+    API_KEY: api_key_body(),
+}
 
 # What neither a count of GPUs nor a size of a disk may be.
 NUMBERS: Final = (
@@ -83,6 +92,19 @@ LABELS: Final = {
     "long": "n" * 101,
     "newline": f"{SECRET}\n",
     "null character": f"{SECRET}\x00",
+}
+SCOPES: Final = {
+    **{name: value for name, value in WRONG_TYPES.items() if name != "list"},
+    "empty": [],
+    "a scope outside of a list": "read_only",
+    "unknown": [SECRET],
+    "one unknown": ["read_only", SECRET],
+    "another case": ["READ_ONLY"],
+    "a permission": ["vms:write"],
+    "a number": [1],
+    "null inside": [None],
+    "a list inside": [["read_only"]],
+    "a thousand": ["read_only"] * 1000,
 }
 QUERIES: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
     *((VMS, (("limit", text),)) for text in ("0", "-1", "201", "1e2", "a-number", "", "9" * 40, "٣", "1 0")),
@@ -184,6 +206,10 @@ def _rules() -> Iterator[Bad]:
         yield bad(f"key: {name}", KEYS, key_body(ssh_public_key=text), status, *_echo(text), "hunter2")
     for name, value in LABELS.items():
         yield bad(f"key's label: {name}", KEYS, key_body(label=value), 422, SECRET)
+        yield bad(f"API key's name: {name}", API_KEY, api_key_body(name=value), 422, SECRET)
+    for name, value in SCOPES.items():
+        yield bad(f"scopes: {name}", API_KEY, api_key_body(scopes=value), 422, SECRET)
+    yield bad("unknown template", VMS, vm_body(template_vmid=9000), 400, "9000")
 
 
 def _sizes() -> Iterator[Bad]:
@@ -201,7 +227,7 @@ def _sizes() -> Iterator[Bad]:
 
 def _ids() -> Iterator[Bad]:
     for name, identity in IDS.items():
-        for method, path in (("GET", VMS), ("DELETE", VMS), ("DELETE", KEYS)):
+        for method, path in (("GET", VMS), ("DELETE", VMS), ("DELETE", KEYS), ("DELETE", API_KEYS)):
             yield Bad(f"id: {name}", Ask(method, f"{path}/{identity}"), 404, _echo(identity))
         for action in ("start", "stop"):
             yield Bad(f"id: {name}", Ask("POST", f"{VMS}/{identity}/{action}"), 404, _echo(identity))
@@ -243,6 +269,10 @@ def _paths() -> Iterator[Bad]:
         PRICING: ("POST", "PUT", "PATCH", "DELETE"),
         KEYS: ("PUT", "PATCH", "DELETE"),
         f"{KEYS}/{ABSENT}": ("GET", "POST", "PUT", "PATCH"),
+        API_KEY: ("GET", "PUT", "PATCH", "DELETE"),
+        API_KEYS: ("POST", "PUT", "PATCH", "DELETE"),
+        f"{API_KEYS}/0123456789abcdef": ("GET", "POST", "PUT", "PATCH"),
+        TEMPLATES: ("POST", "PUT", "PATCH", "DELETE"),
     }
     for path, methods in known.items():
         for method in methods:

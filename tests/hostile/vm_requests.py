@@ -6,7 +6,20 @@ import json
 from typing import Final
 
 from tests.hostile.service import Ask
-from tests.hostile.vm_service import KEYS, PRICING, QUOTES, SEARCH, VMS, key_body, quote_body, vm_body
+from tests.hostile.vm_service import (
+    API_KEY,
+    API_KEYS,
+    KEYS,
+    PRICING,
+    QUOTES,
+    SEARCH,
+    TEMPLATES,
+    VMS,
+    api_key_body,
+    key_body,
+    quote_body,
+    vm_body,
+)
 from tests.support.world import ORGANIZATION
 
 FOR_ORGANIZATION: Final = (("x-organization-id", ORGANIZATION),)
@@ -24,9 +37,13 @@ VM_ASKS: Final[dict[str, Ask]] = {
     "calculate_reservation": Ask("POST", QUOTES, json.dumps(quote_body())),
     "search_offers": Ask("GET", SEARCH),
     "get_pricing": Ask("GET", PRICING),
+    "list_templates": Ask("GET", TEMPLATES),
     "create_ssh_key": Ask("POST", KEYS, json.dumps(key_body())),
     "list_ssh_keys": Ask("GET", KEYS),
     "delete_ssh_key": Ask("DELETE", f"{KEYS}/key of owner"),
+    "create_api_key": Ask("POST", API_KEY, json.dumps(api_key_body())),
+    "list_api_keys": Ask("GET", API_KEYS),
+    "delete_api_key": Ask("DELETE", f"{API_KEYS}/credential of owner"),
 }
 PUBLIC: Final = frozenset({"search_offers", "get_pricing"})
 
@@ -47,7 +64,12 @@ EXPECTED: Final[dict[str, tuple[int, ...]]] = {
     "calculate_reservation": (200, 200, 200, 403, 403, 200, 200, 200, 200),
     "search_offers": (200,) * 9,
     "get_pricing": (200,) * 9,
+    "list_templates": (200, 200, 200, 200, 403, 200, 200, 403, 200),
     "create_ssh_key": (201, 201, 201, 403, 403, 201, 403, 403, 201),
     "list_ssh_keys": (200, 200, 200, 200, 403, 200, 200, 403, 200),
     "delete_ssh_key": (200, 404, 404, 403, 403, 200, 403, 403, 404),
+    # No API key makes, shows or deletes API keys.
+    "create_api_key": (201, 201, 201, 403, 403, 403, 403, 403, 403),
+    "list_api_keys": (200, 200, 200, 403, 403, 403, 403, 403, 403),
+    "delete_api_key": (200, 404, 404, 403, 403, 403, 403, 403, 403),
 }

@@ -27,15 +27,18 @@ if TYPE_CHECKING:
 
 VMS: Final = "/vms"
 KEYS: Final = "/ssh-keys"
+API_KEY: Final = "/auth/api-key"
+API_KEYS: Final = "/auth/api-keys"
+TEMPLATES: Final = "/templates"
 QUOTES: Final = "/reservations/calculate"
 SEARCH: Final = "/search"
 PRICING: Final = "/pricing"
-PATHS: Final = (VMS, KEYS, QUOTES, SEARCH, PRICING)
+PATHS: Final = (VMS, KEYS, API_KEY, API_KEYS, TEMPLATES, QUOTES, SEARCH, PRICING)
 HIDDEN_REGION: Final = "no-hid-1"
 HIDDEN_NODE: Final = "vm77"
 PASSWORD: Final = "correct-horse-battery"
 
-RENTER: Final = ("vms:read", "vms:write", "billing:read")
+RENTER: Final = ("vms:read", "vms:write", "billing:read", "apikeys:write")
 # They have every right of the other APIs, so that nothing here rests on the absence of those.
 _OTHERS: Final = (
     *("reservations:create", "reservations:read", "reservations:delete"),
@@ -74,7 +77,8 @@ SECONDS_TO_COME_UP: Final = 60
 
 @dataclass
 class VmService(Service):
-    """``ids`` has VMs ("vm of owner", "stopped vm of owner"), SSH keys ("key of owner") of each.
+    """``ids`` has VMs ("vm of owner", "stopped vm of owner"), SSH keys ("key of owner") of each, and the
+    id of an API key.
 
     ``keys`` has the API keys by what they are: "read_write key", …, "key of another organization",
     "revoked key".
@@ -114,7 +118,7 @@ def vm_body(**changes: Any) -> dict[str, Any]:
         "gpu_type": "5090",
         "gpu_count": 1,
         "storage_gb": 100,
-        "template_vmid": 9000,
+        "template_vmid": 101,
         "auth_method": "password",
         "password": PASSWORD,
     }
@@ -124,6 +128,11 @@ def vm_body(**changes: Any) -> dict[str, Any]:
 def key_body(**changes: Any) -> dict[str, Any]:
     """An ordinary SSH key that nobody has yet."""
     return {"label": "laptop", "ssh_public_key": PUBLIC_KEYS["new"]} | changes
+
+
+def api_key_body(**changes: Any) -> dict[str, Any]:
+    """An ordinary API key."""
+    return {"name": "dashboards", "scopes": ["read_only"]} | changes
 
 
 def quote_body(**changes: Any) -> dict[str, Any]:
@@ -186,8 +195,9 @@ def _give_api_keys(service: VmService) -> None:
     book = ApiKeyBook(accounts, service.stage.clock, ids, telemetry, "operator:test")
     mine = Account(ORGANIZATION, SUBJECT)
     for scope in Scope:
-        service.keys[f"{scope.value} key"] = book.create(mine, scope)[0]
+        service.keys[f"{scope.value} key"], record = book.create(mine, [scope])
+        service.ids["credential of owner"] = record.id
     foreign = Account(STRANGERS_ORGANIZATION, "stranger@example.com")
-    service.keys["key of another organization"] = book.create(foreign, Scope.READ_WRITE)[0]
-    service.keys["revoked key"], record = book.create(mine, Scope.READ_WRITE)
+    service.keys["key of another organization"] = book.create(foreign, [Scope.READ_WRITE])[0]
+    service.keys["revoked key"], record = book.create(mine, [Scope.READ_WRITE])
     book.revoke(ORGANIZATION, record.id)

@@ -31,7 +31,7 @@ class Bench:
         self.told: list[str] = []
         self.db: MemoryDynamoDB = stage.db.copy()
         self.holders = stage.holders
-        self.ledger = Ledger(lambda: 1, lambda: self.now, lambda: None, self.told.append)
+        self.ledger = Ledger(lambda: 1, lambda: self.now * 1000, lambda: None, self.told.append)
         self.ledger.adopt(self.db.dump())
         self.db.watch(self.ledger)
 

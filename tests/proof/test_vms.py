@@ -38,7 +38,7 @@ class Bench:
         self.told: list[str] = []
         self.db = stage.db.copy()
         self.holders = stage.holders
-        self.ledger = Ledger(lambda: 1, lambda: 1_780_000_100, lambda: None, self.told.append)
+        self.ledger = Ledger(lambda: 1, lambda: 1_780_000_100_000, lambda: None, self.told.append)
         self.ledger.adopt(self.db.dump())
         self.db.watch(self.ledger)
 

@@ -22,6 +22,9 @@ class FakeClock:
     def now_ms(self) -> int:
         return self._now_ms
 
+    def now_us(self) -> int:
+        return self._now_ms * 1000
+
     def advance(self, seconds: int) -> None:
         self._now_ms += seconds * 1000
 

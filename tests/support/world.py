@@ -187,7 +187,7 @@ class World:
         edges = Edges(
             self.db, self.clock, CountingIds(f"environment-{self._environments}"), self.pause, self.telemetry
         )
-        database = Database(self.db, self.pause)
+        database = Database(self.db, self.pause, self.clock)
         neighbours = Neighbours(
             workflows=self.workflows,
             events=self.events,

@@ -110,7 +110,8 @@ def event_routes() -> list[tuple[str, str, str]]:
 def _called(operation: dict[str, Any]) -> str:
     integration = operation["x-amazon-apigateway-integration"]
     assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
-    found = re.search(r"functions/\$\{(\w+)\.Arn\}/invocations$", integration["uri"]["Fn::Sub"])
+    # By its alias: a published version, not whatever was deployed last.
+    found = re.search(r"functions/\$\{(\w+)\.Arn\}:live/invocations$", integration["uri"]["Fn::Sub"])
     assert found, integration
     return found[1]
 

@@ -20,7 +20,7 @@ from samtranslator.translator.transform import transform
 class NoPolicies:
     def load(self):
         return {}
-json.dump(transform(json.load(sys.stdin), {}, NoPolicies()), sys.stdout)
+json.dump(transform(*json.load(sys.stdin), NoPolicies()), sys.stdout)
 """
 
 _LIMIT: Final = "ForAllValues:StringLike"
@@ -28,7 +28,7 @@ _SENDS_LETTERS: Final = "DeadLetterQueuePolicy"
 
 
 @cache
-def translated() -> dict[str, Any]:
+def translated(**parameters: str) -> dict[str, Any]:
     """The template in CloudFormation's own resources, by SAM's translator."""
     content = copy.deepcopy(template())
     for resource in content["Resources"].values():
@@ -40,7 +40,7 @@ def translated() -> dict[str, Any]:
             properties["CodeUri"] = "s3://bucket/key"
     done = subprocess.run(  # noqa: S603 - our own words
         [str(emulator_python()), "-c", _TRANSLATE],
-        input=json.dumps(content, default=str),
+        input=json.dumps([content, parameters], default=str),
         capture_output=True,
         text=True,
         check=True,

@@ -10,6 +10,7 @@ import pytest
 from gpu_capacity.runtime.observability import NAMESPACE
 from tests.functional import arrangements
 from tests.functional.stage import STACK_NAME, Stage
+from tests.support.world import HOLDERS
 from tests.template import source
 from tests.template.loading import functions, logical_id, resources, routes, template
 from tests.vms.core import given as vms_given
@@ -23,6 +24,8 @@ ALARMS = resources("AWS::CloudWatch::Alarm")
 ALARMING = {
     "RequestsFailed",
     "FeedRefused",
+    "FleetPartsDeferred",
+    "RecordsUnreadable",
     "FeedApplied",
     "ReservationsFailed",
     "HoldersOverdue",
@@ -49,6 +52,7 @@ FOR_GRAPHS = {
     "WorkflowStartsFailed",
     "HoldersUnsettled",
     "HoldersRestarted",
+    "RecordsSkipped",
     "FeedSuperseded",
     "HostsAdded",
     "HostsRemoved",
@@ -110,8 +114,13 @@ def _request_failed(stage: Stage) -> None:
 
 
 def _feed_refused(stage: Stage) -> None:
+    arrangements.published_late(stage)
+    assert stage.run_event("sync_inventory", "scheduled")["refused"] == "outdated"
+
+
+def _part_deferred(stage: Stage) -> None:
     arrangements.published_half_empty(stage)
-    assert stage.run_event("sync_inventory", "scheduled")["refused"] == "drops_too_much"
+    assert len(stage.run_event("sync_inventory", "scheduled")["parts_deferred"]) == 1
 
 
 def _holder_overdue(stage: Stage) -> None:
@@ -126,6 +135,14 @@ def _event_lost(stage: Stage) -> None:
     assert stage.run_event("complete_deprovisioning", "reservation")["outcome"] == "gone"
 
 
+def _record_unreadable(stage: Stage) -> None:
+    arrangements.reserved(stage)
+    record = next(item for item in stage.db.table(HOLDERS).items() if item.get("status") == {"S": "pending"})
+    stage.db.put_item(TableName=HOLDERS, Item=record | {"status": {"S": "suspended"}})
+    stage.clock.advance(1000)
+    assert stage.run_event("reconcile_holders", "scheduled")["left_out"] == 1
+
+
 def _leak_found(stage: Stage) -> None:
     arrangements.with_a_leak(stage)
     assert stage.run_event("audit_holders", "scheduled")["findings"]
@@ -134,6 +151,8 @@ def _leak_found(stage: Stage) -> None:
 STORIES: dict[str, Callable[[Stage], None]] = {
     "RequestsFailed": _request_failed,
     "FeedRefused": _feed_refused,
+    "FleetPartsDeferred": _part_deferred,
+    "RecordsUnreadable": _record_unreadable,
     "FeedApplied": arrangements.inventory,
     "ReservationsFailed": arrangements.failed,
     "HoldersOverdue": _holder_overdue,

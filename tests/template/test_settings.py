@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.token_settings import token_rules
@@ -66,3 +67,9 @@ def test_every_parameter_is_documented_with_its_default() -> None:
         name: "required" if default is None else "empty" if default == "" else f"`{default}`"
         for name, default in defaults.items()
     }
+
+
+def test_a_deployment_tags_the_stack_for_the_bill() -> None:
+    """CloudFormation hands the tags of a stack on to every resource that can have any."""
+    samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
+    assert samconfig["default"]["deploy"]["parameters"]["tags"] == "service=gpu-capacity"

@@ -68,7 +68,7 @@ def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
 def test_the_gateway_may_call_what_rejects_under_one_statement() -> None:
     """A statement for each of its routes would outgrow the 20 KB that a function's policy may have."""
     (permission,) = resources("AWS::Lambda::Permission").values()
-    assert permission["FunctionName"] == {"Ref": logical_id("reject_unknown_route")}
+    assert permission["FunctionName"] == {"Ref": f"{logical_id('reject_unknown_route')}.Alias"}
     assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*")
 
 
@@ -172,3 +172,31 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(part)
     elif isinstance(value, str):
         yield value
+
+
+# Capacity to repair
+
+
+def test_capacity_may_be_reserved_for_what_gives_hardware_back() -> None:
+    """Customers' requests then cannot use up what tears down, and what starts a teardown again."""
+    machines = resources("AWS::Serverless::StateMachine")
+    tearing_down = {
+        value["Fn::GetAtt"][0]
+        for name in (
+            "DeprovisionReservationStateMachine",
+            "SettleCapacityClaimStateMachine",
+            "StopVmStateMachine",
+        )
+        for value in machines[name]["DefinitionSubstitutions"].values()
+        if "Fn::GetAtt" in value
+    }
+    reserved = {
+        "Fn::If": ["ReservesRepairs", {"Ref": "RepairConcurrency"}, {"Ref": "AWS::NoValue"}],
+    }
+    having = {
+        n: f["ReservedConcurrentExecutions"]
+        for n, f in functions().items()
+        if "ReservedConcurrentExecutions" in f
+    }
+    assert having == dict.fromkeys(tearing_down | {logical_id("reconcile_holders")}, reserved)
+    assert template()["Parameters"]["RepairConcurrency"]["Default"] == 0

@@ -95,7 +95,7 @@ def test_while_the_workflow_service_is_down_reconcile_goes_on_and_warns() -> Non
     stage.workflows.down = True
     first, second = stage.reserve(1), stage.reserve(1)
     assert stage.reconcile(after_seconds=GRACE) == ReconcileReport(unsettled=2, restarted=0, overdue=0)
-    warned = {line[1].get("reservation") for line in stage.world.telemetry.lines}
+    warned = {line[1].get("holder") for line in stage.world.telemetry.lines}
     assert {first, second} <= warned
     stage.workflows.down = False
     assert stage.reconcile(after_seconds=GRACE).restarted == 2

@@ -30,8 +30,8 @@ UNKNOWABLE: Final = re.compile(
     r"|spec\.count: one claim has at most \d+ units"
     r"|metadata\.tags: .*tag names must be unique"
     r"|resources\.zones\[\d+\]: no such zone"
-    r"|resources\.instanceId: not in every zone: .*"
-    r"|resources\.(instanceId|capacityType): cannot be changed"
+    r"|resources\.instance_id: not in every zone: .*"
+    r"|(name|resources\.(instance_id|capacity_type)): cannot be changed"
     r"|the capacity claim is being deleted"
     # VMs: what there is, what is free, and what a VM does at the moment
     r"|the node (does not exist|is not rented|is out of service)"
@@ -47,21 +47,24 @@ UNKNOWABLE: Final = re.compile(
     r"|this key is on the account already"
     r"|the account has 5 SSH keys, which is all it may have"
     r"|body\.ssh_public_key: (must be|must begin|this is a private key|an RSA key must) .*"
-    r"|body\.(label|password): must have printable characters only"
+    r"|the template does not exist: offered are [0-9, ]+ \(GET /templates lists them\)"
+    r"|the account has 20 API keys, which is all it may have"
+    r"|body\.(label|name|password): must have printable characters only"
     r")$"
 )
 """Refusals of well-formed requests that no schema foretells: what there is, and what a thing was before."""
 
 LIMITS: Final = re.compile(
     r"^(spec\.count: Input should be less than or equal to 2147483647"
-    r"|resources\.instanceCount: Input should be less than or equal to \d+"
+    r"|resources\.instance_count: Input should be less than or equal to \d+"
     r"|resources\.zones: List should have at most \d+ items after validation, not \d+"
-    r"|resources\.zones: Value error, zones must be unique"
-    r"|resources\.(instanceId|zones\.\d+): String should have at (least 1 character|most 253 characters)"
+    r"|resources\.zones: Value error, zones must be unique, whatever their case"
+    r"|resources\.(instance_id|zones\[\d+\]): String should have at (least 1 character|most 253 characters)"
     r"|body\.(storage_gb|template_vmid): Input should be (greater|less) than or equal to \d+"
     r"|query\.(limit|offset|gpu_count): Input should be less than or equal to \d+"
     r"|(body|query)\.(node|gpu_type|ssh_key_id): String should have at (least 1 character|most 63 characters)"
     r"|body\.password: String should have at most 256 characters"
+    r"|body\.scopes: List should have at (least 1 item|most 16 items) after validation, not \d+"
     r")$"
 )
 """Limits that this service has and its own document states, where the published contract names none."""
@@ -69,7 +72,7 @@ LIMITS: Final = re.compile(
 IS_PUBLISHED: Final = "FUZZ_PUBLISHED"
 """Environment variable: set where the document is a published contract and not the service's own."""
 
-VM_BODIES: Final = frozenset({"/vms", "/ssh-keys", "/reservations/calculate"})
+VM_BODIES: Final = frozenset({"/vms", "/ssh-keys", "/auth/api-key", "/reservations/calculate"})
 """Paths whose requests have bodies of the VM API."""
 
 ENDING: Final = frozenset({"deprovisioning", "STATUS_DELETING", "destroyed"})

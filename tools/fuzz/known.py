@@ -33,13 +33,17 @@ COLLECTIONS: Final = {
     "/v1alpha1/inference/capacityclaims": ("capacityClaim", "spec", "id"),
     "/vms": ("id",),
     "/ssh-keys": ("id",),
+    "/auth/api-keys": ("id",),
 }
 """Where things are made, and where in the answer to a POST the new one's id stands."""
+
+LISTED: Final = "/auth/api-keys"
+"""The answer to ``POST /auth/api-key`` has no field for the id; this list has."""
 
 STORAGE_GB_MAX: Final = 65_536
 LABEL_LENGTH_MAX: Final = 100
 PASSWORD_LENGTH_MAX: Final = 256
-TEMPLATE_VMID: Final = 9000
+TEMPLATE_VMID: Final = 101
 REMEMBERED_MAX: Final = 12
 SPARED: Final = 2
 """So many of each kind are not deleted, or nothing would be left to act on."""
@@ -65,7 +69,10 @@ class Known:
         collection = collection_of(path)
         if collection is None:
             return
-        if method == "POST" and path == collection:
+        if method == "GET" and path == LISTED:
+            known = self._things[LISTED]
+            known.extend(entry["id"] for entry in body if entry["id"] not in known)
+        elif method == "POST" and path == collection:
             identity = body
             for name in COLLECTIONS[collection]:
                 identity = identity[name]
@@ -99,6 +106,7 @@ class Known:
             "password": _printable(body.get("password", ""))[:PASSWORD_LENGTH_MAX],
             "label": _printable(body.get("label", ""))[:LABEL_LENGTH_MAX],
             "ssh_public_key": self._public_key(),
+            "name": _printable(body.get("name", ""))[:LABEL_LENGTH_MAX],
         }
         body.update({field: value for field, value in fitting.items() if field in body})
 

@@ -99,7 +99,7 @@ def ensure_deployed(
     ensure_bucket(s3)
     remove_remains(cloudformation)
     try:
-        sam_deploy(state, environments, build, values)
+        sam_deploy(state, environments, build, {**values, "Release": wanted[:16]})
     except LaunchError as error:
         raise LaunchError(failure(cloudformation) or str(error)) from None
     stack = describe(cloudformation)

@@ -30,7 +30,7 @@ _CLAIM: Final = {
         "capacityType": "CAPACITY_TYPE_CUSTOMER",
     }
 }
-_VM: Final = {"node": "vm05", "gpu_type": "4090", "gpu_count": 2, "storage_gb": 100, "template_vmid": 9000}
+_VM: Final = {"node": "vm05", "gpu_type": "4090", "gpu_count": 2, "storage_gb": 100, "template_vmid": 101}
 
 _CURL = 'curl -s -H "Authorization: Bearer $TOKEN"'
 _JSON = "-H 'Content-Type: application/json'"

@@ -34,6 +34,7 @@ CUSTOMER_PERMISSIONS = (
     "vms:read",
     "vms:write",
     "billing:read",
+    "apikeys:write",
 )
 # Of the operator of the service; never in a token unless it is asked for by name.
 OPERATOR_PERMISSION = "operator"

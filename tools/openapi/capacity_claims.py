@@ -41,18 +41,30 @@ def _error(description: str, code: int, message: str, *details: Json, header: st
     return Answer(description, models.RpcStatus, example=example, headers=(header,) if header else ())
 
 
+def _resource(name: str, description: str) -> Json:
+    return {
+        "@type": f"{_TYPE}ResourceInfo",
+        "resourceType": "CapacityClaim",
+        "resourceName": name,
+        "description": description,
+    }
+
+
+_MISSING: Final = "the capacity claim does not exist in an organization of the access token"
+_TAKEN: Final = f"a capacity claim of this name exists: its id is {_ID}"
+
 _ERRORS: Final = {
     400: (
         "claimInvalidArgument",
         _error(
             "INVALID_ARGUMENT with field violations; FAILED_PRECONDITION where the claim is being deleted.",
             3,
-            "resources.instanceCount: Input should be greater than or equal to 1",
+            "resources.instance_count: Input should be greater than or equal to 1",
             {
                 "@type": f"{_TYPE}BadRequest",
                 "fieldViolations": [
                     {
-                        "field": "resources.instanceCount",
+                        "field": "resources.instance_count",
                         "description": "Input should be greater than or equal to 1",
                     }
                 ],
@@ -82,8 +94,8 @@ _ERRORS: Final = {
         _error(
             "NOT_FOUND: there is no such claim as far as this caller can tell.",
             5,
-            "the capacity claim does not exist",
-            {"@type": f"{_TYPE}ResourceInfo", "resourceType": "CapacityClaim", "resourceName": ""},
+            _MISSING,
+            _resource(_ID, _MISSING),
         ),
     ),
     409: (
@@ -91,8 +103,8 @@ _ERRORS: Final = {
         _error(
             "ALREADY_EXISTS: the id stands for another claim, or the name is taken.",
             6,
-            "a capacity claim with this id exists and asks for something else",
-            {"@type": f"{_TYPE}ResourceInfo", "resourceType": "CapacityClaim", "resourceName": _ID},
+            _TAKEN,
+            _resource("inference", _TAKEN),
         ),
     ),
     413: ("claimTooLarge", _error("The body is larger than 64 KiB.", 3, "the request body is too large")),
@@ -116,6 +128,9 @@ _ERRORS: Final = {
                     {
                         "subject": "organization:instances",
                         "description": "quota exceeded: 8 instances requested, 30 of 32 in use",
+                        "quotaMetric": "instances",
+                        "quotaValue": "32",
+                        "quotaDimensions": {"requested": "8", "used": "30"},
                     }
                 ],
             },
@@ -182,7 +197,9 @@ CAPACITY_CLAIMS: Final = ApiText(
             tag=_CLAIMS,
             summary="Create capacity claim",
             description="Claims instances in the order of the zones. What does not fit stays pending and is "
-            "filled as capacity appears, oldest claim first.",
+            "filled as capacity appears, oldest claim first. Without an id, a request that the same "
+            "caller sends again with the same name and resources within three minutes is answered with the "
+            "claim that the first one made. Zones and instance types compare without case.",
             parameters=("organizationIdHeader",),
             request=models.ClaimCreate,
             request_example={"resources": _RESOURCES, "id": _ID, "name": "inference"},
@@ -224,7 +241,8 @@ CAPACITY_CLAIMS: Final = ApiText(
             tag=_CLAIMS,
             summary="Update capacity claim",
             description="Changes the count and the zones; the whole resources block is sent. Shrinking gives "
-            "pending instances back first, then those of the least preferred zone.",
+            "pending instances back first, then those of the least preferred zone. Another name, instance "
+            "type or capacity type is refused.",
             parameters=("claimIDParameter",),
             request=models.ClaimUpdate,
             request_example={"id": _ID, "resources": {**_RESOURCES, "instanceCount": 36}},

@@ -56,7 +56,7 @@ def _tidied(schema: Any, names: Mapping[str, str]) -> Any:
     choices = [choice for choice in kept.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) == 1 and optional:
         del kept["anyOf"]
-        kept |= choices[0]
+        kept |= _tidied(choices[0], names) if "$ref" in choices[0] else choices[0]
     return {
         key: {name: _tidied(part, names) for name, part in value.items()}
         if key == "properties"

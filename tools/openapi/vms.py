@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from gpu_capacity.http import account_models as accounts
 from gpu_capacity.http import vm_models as models
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _VMS: Final = "VMs"
 _ACCOUNT: Final = "SSH keys"
+_API_KEYS: Final = "API keys"
 _PRICES: Final = "Prices"
 _ID: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
 
@@ -19,6 +21,13 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "required": True,
         "description": "The id, as an answer told it.",
         "schema": {"type": "string", "format": "uuid"},
+    },
+    "apiKeyIdParameter": {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": "The id, as the list or the message of the new key told it.",
+        "schema": {"type": "string"},
     },
     "limitParameter": {
         "name": "limit",
@@ -134,13 +143,17 @@ _VM: Final[Json] = {
     "ram_percent": 0.0,
     "cpu_model": "AMD EPYC 9654",
     "pcie_gen": "5.0",
+    "reserved_until": None,
+    "interruption_at": None,
+    "interruption_reason": None,
+    "failure_reason": None,
 }
 _REQUEST: Final[Json] = {
     "node": "vm01",
     "gpu_type": "5090",
     "gpu_count": 2,
     "storage_gb": 100,
-    "template_vmid": 9000,
+    "template_vmid": 101,
 }
 _PUBLIC_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 me"
 _KEY: Final[Json] = {
@@ -149,6 +162,18 @@ _KEY: Final[Json] = {
     "key_type": "ssh-ed25519",
     "fingerprint": "SHA256:lbmsoA0yIEcEiVDRnMWuzm+nV+3ZEEpVIURqFoeSspg",
     "created_at": "2026-04-28T10:45:45Z",
+}
+_API_KEY: Final[Json] = {
+    "id": "8f8e738d20348604",  # pragma: allowlist secret
+    "name": "dashboards",
+    "scopes": ["read_only"],
+    "created_at": "2026-04-28T10:45:45Z",
+    "last_four": "OW2o",
+}
+_NEW_API_KEY: Final[Json] = {
+    "api_key": "nv_…",  # pragma: allowlist secret
+    "created_at": "2026-04-28T10:45:45Z",
+    "message": "Keep this key: it is not shown again. Its id is 8f8e738d20348604.",
 }
 _ONE: Final = Answer("The VM.", models.VmRead, example=_VM)
 _NEXT: Final = dict.fromkeys(("get_vm", "start_vm", "stop_vm", "destroy_vm"), ("id", "$response.body#/id"))
@@ -172,6 +197,7 @@ VMS: Final = ApiText(
     tags={
         _VMS: "Slices of one node's GPUs: on demand, reserved for a term, or interruptible.",
         _ACCOUNT: "SSH keys of the account, at most five.",
+        _API_KEYS: "API keys of the account, at most twenty: made, listed and deleted with an access token.",
         _PRICES: "What is free and what it costs.",
     },
     parameters=_PARAMETERS,
@@ -264,14 +290,29 @@ VMS: Final = ApiText(
             },
             errors=(422, 429, 500),
         ),
+        "list_templates": OperationText(
+            tag=_VMS,
+            summary="List templates",
+            description="Lists what the disk of a VM can be cloned from.",
+            parameters=_ORGANIZATION,
+            answers={
+                200: Answer(
+                    "Templates.",
+                    models.TemplateRead,
+                    many=True,
+                    example=[{"id": 101, "name": "Ubuntu 24.04", "os": "Ubuntu 24.04", "login": "ubuntu"}],
+                )
+            },
+            errors=(401, 403, 422, 429, 500),
+        ),
         "create_ssh_key": OperationText(
             tag=_ACCOUNT,
             summary="Create SSH key",
             description="Puts a public key on the account: Ed25519, ECDSA, or RSA from 2048 bits.",
             parameters=_ORGANIZATION,
-            request=models.SshKeyCreate,
+            request=accounts.SshKeyCreate,
             request_example={"label": "laptop", "ssh_public_key": _PUBLIC_KEY},
-            answers={201: Answer("The key.", models.SshKeyRead, example=_KEY, links=_LATER)},
+            answers={201: Answer("The key.", accounts.SshKeyRead, example=_KEY, links=_LATER)},
             errors=(400, 401, 403, 422, 429, 500),
         ),
         "list_ssh_keys": OperationText(
@@ -279,7 +320,7 @@ VMS: Final = ApiText(
             summary="List SSH keys",
             description="Lists the keys of the account, oldest first.",
             parameters=_ORGANIZATION,
-            answers={200: Answer("Keys.", models.SshKeyRead, many=True, example=[_KEY])},
+            answers={200: Answer("Keys.", accounts.SshKeyRead, many=True, example=[_KEY])},
             errors=(401, 403, 422, 429, 500),
         ),
         "delete_ssh_key": OperationText(
@@ -287,7 +328,34 @@ VMS: Final = ApiText(
             summary="Delete SSH key",
             description="Takes a key off the account; VMs that have it keep it.",
             parameters=_OF_ONE,
-            answers={200: Answer("The key that was.", models.SshKeyRead, example=_KEY)},
+            answers={200: Answer("The key that was.", accounts.SshKeyRead, example=_KEY)},
+            errors=(401, 403, 404, 422, 429, 500),
+        ),
+        "create_api_key": OperationText(
+            tag=_API_KEYS,
+            summary="Create API key",
+            description="Makes an API key for the account, and shows it this once. It may do what any one of "
+            "its scopes allows, and no more than the access token that makes it.",
+            parameters=_ORGANIZATION,
+            request=accounts.ApiKeyCreate,
+            request_example={"name": "dashboards", "scopes": ["read_only"]},
+            answers={201: Answer("The key.", accounts.ApiKeyCreated, example=_NEW_API_KEY)},
+            errors=(400, 401, 403, 422, 429, 500),
+        ),
+        "list_api_keys": OperationText(
+            tag=_API_KEYS,
+            summary="List API keys",
+            description="Lists the API keys of the account, oldest first, without the keys themselves.",
+            parameters=_ORGANIZATION,
+            answers={200: Answer("Keys.", accounts.ApiKeyRead, many=True, example=[_API_KEY])},
+            errors=(401, 403, 422, 429, 500),
+        ),
+        "delete_api_key": OperationText(
+            tag=_API_KEYS,
+            summary="Delete API key",
+            description="Takes back an API key of the account: it opens nothing from then on.",
+            parameters=("apiKeyIdParameter", *_ORGANIZATION),
+            answers={200: Answer("The key that was.", accounts.ApiKeyRead, example=_API_KEY)},
             errors=(401, 403, 404, 422, 429, 500),
         ),
     },

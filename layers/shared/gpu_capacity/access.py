@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import Forbidden, InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 ALL_PROJECTS: Final = "*"
 """In a token's projects: every project of its organizations."""
@@ -23,6 +26,7 @@ class Permission(StrEnum):
     READ_VMS = "vms:read"
     WRITE_VMS = "vms:write"
     READ_BILLING = "billing:read"
+    WRITE_API_KEYS = "apikeys:write"
     OPERATE = "operator"
 
 
@@ -39,10 +43,16 @@ PERMISSIONS_OF_SCOPE: Final[dict[Scope, frozenset[str]]] = {
     Scope.READ_ONLY: frozenset({Permission.READ_VMS, Permission.READ_BILLING}),
     Scope.BILLING_ONLY: frozenset({Permission.READ_BILLING}),
 }
+"""No scope may make API keys: one that leaks cannot outlive its revocation as another one."""
 
 _IMPLIED_BY_OPERATE: Final = frozenset(
     {Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS, Permission.READ_CAPACITY_CLAIMS}
 )
+
+
+def permissions_of(scopes: Iterable[Scope]) -> frozenset[str]:
+    """What an API key with these scopes may do: what any one of them allows."""
+    return frozenset[str]().union(*(PERMISSIONS_OF_SCOPE[scope] for scope in scopes))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@
     │   │   └── AlreadyExists        an id or a name is taken                  (names the resource)
     │   ├── FailedPrecondition       the thing is not in a state that allows this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
+    │   │   └── NodeCannotGive       the node has no such slice                    (carries GPUs)
     │   ├── Unauthenticated          no credential, or one that does not verify (names the fault)
     │   └── Forbidden                the token is good but does not allow this
     │       └── QuotaExceeded        the organization's limit is reached
@@ -17,6 +18,7 @@
     ├── TryAgain                     nothing is wrong with the request: send it again as it is
     │   ├── RaceLost                 rivals won every attempt
     │   └── StorageUnavailable       the database did not answer usefully
+    ├── UnreadableItem               a stored item is not what it should be        (names its key)
     ├── FeedRefused                  a fleet document that must not be applied     (carries a code)
     ├── ProviderUnavailable          the host provider did not answer; the step is repeated
     ├── WorkflowUnavailable          an execution could not be started or read; reconcile repeats it
@@ -72,7 +74,14 @@ class InvalidRequest(RequestRefused):
 
 
 class NotFound(RequestRefused):
-    """The named thing is absent or hidden; callers cannot tell which."""
+    """The named thing is absent or hidden; callers cannot tell which.
+
+    ``resource_name`` is its id where that has the form of an id, else empty: other text is not repeated.
+    """
+
+    def __init__(self, message: str, *, resource_name: str = "") -> None:
+        super().__init__(message)
+        self.resource_name = resource_name
 
 
 class Conflict(RequestRefused):
@@ -103,6 +112,16 @@ class ActionRefused(RequestRefused):
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+class NodeCannotGive(ActionRefused):
+    """A node has no such slice. ``largest`` GPUs it could give now (``None``: not looked), ``most`` ever."""
+
+    def __init__(self, detail: str, *, requested: int, largest: int | None, most: int) -> None:
+        super().__init__(detail)
+        self.requested = requested
+        self.largest = largest
+        self.most = most
 
 
 class CredentialFault(StrEnum):
@@ -167,14 +186,15 @@ class QuotaExceeded(Forbidden):
     """The organization would own more than its limit.
 
     Args:
-        subject: what is counted, e.g. ``GB300 units``.
+        subject: what is limited: an accelerator, or ``instances``.
+        noun: what is counted, e.g. ``GB300 units``.
         requested: how many were asked for.
         limit: how many the organization may own in all.
         used: how many it owned when the refusal was decided.
     """
 
-    def __init__(self, subject: str, *, requested: int, limit: int, used: int) -> None:
-        super().__init__(f"quota exceeded: {requested} {subject} requested, {used} of {limit} in use")
+    def __init__(self, subject: str, noun: str, *, requested: int, limit: int, used: int) -> None:
+        super().__init__(f"quota exceeded: {requested} {noun} requested, {used} of {limit} in use")
         self.subject = subject
         self.requested = requested
         self.limit = limit
@@ -220,8 +240,20 @@ class StorageUnavailable(TryAgain):
         self.outcome_unknown = outcome_unknown
 
 
+class UnreadableItem(CapacityError):
+    """A stored item is not what it should be: sent again, nothing changes until an operator repairs it.
+
+    Whoever reads many items leaves it out and counts it. ``key`` is (partition key, sort key); what the item
+    says is in no message and no log.
+    """
+
+    def __init__(self, pk: str, sk: str) -> None:
+        super().__init__(f"the item {pk} {sk} cannot be read")
+        self.key = (pk, sk)
+
+
 class FeedRefusal(StrEnum):
-    """Why a fleet document was refused. Codes are append-only: alarms and run books name them."""
+    """Why a fleet document was refused, or a part of it deferred. Append-only: run books name the codes."""
 
     UNREACHABLE = "unreachable"
     TOO_LARGE = "too_large"
@@ -230,6 +262,10 @@ class FeedRefusal(StrEnum):
     CONTRADICTORY = "contradictory"
     DROPS_TOO_MUCH = "drops_too_much"
     MOVES_HARDWARE = "moves_hardware"
+    SEQUENCE_JUMP = "sequence_jump"
+    FROM_THE_FUTURE = "from_the_future"
+    POD_TOO_LARGE = "pod_too_large"
+    UNREADABLE = "unreadable"
 
 
 class FeedRefused(CapacityError):

@@ -19,6 +19,9 @@ class Clock(Protocol):
     def now_ms(self) -> int:
         """Whole milliseconds since the epoch, UTC."""
 
+    def now_us(self) -> int:
+        """Whole microseconds since the epoch, UTC."""
+
 
 class Pause(Protocol):
     """Waiting between attempts."""

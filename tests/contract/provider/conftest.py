@@ -97,7 +97,7 @@ class RegionBench:
         )
 
     def provider(self, behaviour: SimulatedBehaviour = BEHAVIOUR) -> HostProvider:
-        database = Database(self._client)
+        database = Database(self._client, clock=self.clock)
         return SimulatedRegion(database, self._table, self.clock, RecordedPause(), behaviour)
 
     def before_next_pin(self, rival: Callable[[], object]) -> None:

@@ -47,7 +47,7 @@ def place() -> Place:
     clock, pause = FakeClock(), RecordedPause()
     db = MemoryDynamoDB(now=clock.now)
     create_tables(db)
-    region = SimulatedRegion(Database(db), SERVERS, clock, pause, SimulatedBehaviour())
+    region = SimulatedRegion(Database(db, clock=clock), SERVERS, clock, pause, SimulatedBehaviour())
     region.pin("mine", "uk-lon-1", "host-1")
     return Place(region, db, pause, clock)
 
@@ -90,10 +90,10 @@ def test_a_pin_whose_answer_was_lost_is_answered_when_it_is_repeated(place: Plac
 
 
 def test_what_is_over_is_left_to_its_time_to_live_and_what_is_not_is_kept(place: Place) -> None:
-    assert [item for item in place.db.table(SERVERS).items() if "expires_at" in item] == []
+    assert [item for item in place.db.table(SERVERS).items() if "ttl_sweep_at" in item] == []
     place.region.fence("mine")
     place.region.delete("mine", ["host-1"])
-    expiring = {item["pk"]["S"]: int(item["expires_at"]["N"]) for item in place.db.table(SERVERS).items()}
+    expiring = {item["pk"]["S"]: int(item["ttl_sweep_at"]["N"]) for item in place.db.table(SERVERS).items()}
     assert len(place.db.table(SERVERS)) == 3
     assert min(expiring.values()) >= place.clock.now() + FENCE_SECONDS
 
@@ -107,5 +107,5 @@ def test_a_host_that_is_taken_over_is_not_removed_by_the_time_to_live_of_the_ser
     host = place.db.table(SERVERS).get(("HOST#host-1", "HOST"))
     assert host is not None
     assert host["holder"] == {"S": "others"}
-    assert "expires_at" not in host
+    assert "ttl_sweep_at" not in host
     assert "gone_at" not in host

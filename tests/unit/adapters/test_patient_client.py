@@ -143,6 +143,44 @@ def test_a_write_leaves_the_time_to_look_whether_it_stands() -> None:
     assert client.get_item() == {"Item": 1}
 
 
+@pytest.mark.parametrize("later", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
+def test_a_transaction_cancelled_after_one_that_may_stand_does_not_say_that_nothing_stands(
+    later: str,
+) -> None:
+    """What the last attempt met may be the first one itself, and says nothing about it."""
+    service = Service(_silence(), *[_cancelled(later)] * (ATTEMPTS_MAX - 1))
+    client, _ = _patient(service)
+
+    with pytest.raises(ReadTimeoutError):
+        client.transact_write_items(TransactItems=[])
+    assert len(service.calls) == ATTEMPTS_MAX
+
+
+def test_a_transaction_that_was_throttled_is_sent_again() -> None:
+    service = Service(_cancelled("None", "ThrottlingError"), "done")
+    client, _ = _patient(service)
+
+    assert client.transact_write_items(TransactItems=[]) == "done"
+
+
+@pytest.mark.parametrize("reason", ["TransactionConflict", "ConditionalCheckFailed"])
+def test_a_transaction_that_was_decided_is_not_sent_again(reason: str) -> None:
+    service = Service(_cancelled(reason), "done")
+    client, _ = _patient(service)
+
+    with pytest.raises(ClientError):
+        client.transact_write_items(TransactItems=[])
+    assert len(service.calls) == 1
+
+
+def _cancelled(*codes: str) -> ClientError:
+    response: Any = {
+        "Error": {"Code": "TransactionCanceledException"},
+        "CancellationReasons": [{"Code": code} for code in codes],
+    }
+    return ClientError(response, "TransactWriteItems")
+
+
 def test_all_attempts_of_a_transaction_carry_one_token_and_the_next_transaction_another() -> None:
     service = Service(_silence(), "done", "done")
     client, _ = _patient(service)

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.access import Scope
+from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.account_store import AccountStore, decode_api_key, decode_key_ring
-from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import AlreadyExists, StorageUnavailable
 from gpu_capacity.holders.account import Account
@@ -20,8 +21,8 @@ from tests.support.world import HOLDERS, ORGANIZATION
 
 ACCOUNT = Account(ORGANIZATION, "user-1")
 FIRST = SshKey("id-1", "laptop", "ssh-ed25519 AAAA", "SHA256:abc", 5)
-SECOND = replace(FIRST, id="id-2", name="desktop", created_at=6)
-KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_ONLY, 7)
+SECOND = replace(FIRST, id="id-2", label="desktop", created_at=6)
+KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_ONLY, Scope.BILLING_ONLY), 7, "dashboards", "OW2o")
 CALLER = ("organization", "subject")
 MINUTE = 29_666_666
 SENDS = 8
@@ -77,48 +78,91 @@ def test_accounts_have_rings_of_their_own(store: AccountStore) -> None:
 
 
 def test_an_api_key_and_its_listing(store: AccountStore, db: MemoryDynamoDB) -> None:
-    store.add_api_key(KEY)
+    assert store.add_api_key(KEY, 0)
 
-    items = {item["pk"]: item for item in map(decode, db.table(HOLDERS).items())}
+    items = {
+        (item["pk"], item["sk"].partition("#")[0]): item for item in map(decode, db.table(HOLDERS).items())
+    }
     key = {
         "pk": "APIKEY#" + "d" * 64,
         "sk": "KEY",
         "organization": ORGANIZATION,
         "subject": "user-1",
-        "scope": "read_only",
+        "scopes": ["read_only", "billing_only"],
         "created_at": 7,
+        "name": "dashboards",
+        "last_four": "OW2o",
     }
-    listing = {"pk": f"ORG#{ORGANIZATION}", "sk": "APIKEY#" + "d" * 64, "created_at": 7}
-    assert items == {key["pk"]: key, listing["pk"]: listing}
+    organization = f"ORG#{ORGANIZATION}"
+    listing = {"pk": organization, "sk": "APIKEY#" + "d" * 64, "created_at": 7, "subject": "user-1"}
+    assert items[key["pk"], "KEY"] == key
+    assert items[organization, "APIKEY"] == listing
+    assert items[organization, "APIKEYS"]["revision"] == 1
+    assert len(items) == 3
     assert decode_api_key(key) == KEY == store.api_key(KEY.digest)
     assert decode_api_key(key | {"revoked_at": 9}) == replace(KEY, revoked_at=9)
 
 
+def test_a_key_of_an_earlier_version_has_one_scope_and_reads_with_the_name_that_is_left_out(
+    store: AccountStore, db: MemoryDynamoDB
+) -> None:
+    old = {"organization": ORGANIZATION, "subject": "user-1", "scope": "read_only", "created_at": 7}
+    db.put_item(TableName=HOLDERS, Item=keys.api_key("d" * 64) | encode(old))
+    db.put_item(TableName=HOLDERS, Item=keys.api_key_of(ORGANIZATION, "d" * 64) | encode({"created_at": 7}))
+
+    expected = ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_ONLY,), 7, "Primary Key", None)
+    assert store.api_key("d" * 64) == expected
+    assert store.api_keys(ORGANIZATION, "user-1") == [expected]
+    assert store.api_keys(ORGANIZATION, "user-2") == []
+
+
+def test_the_keys_of_one_subject_are_listed_alone(store: AccountStore, db: MemoryDynamoDB) -> None:
+    store.add_api_key(KEY, 0)
+    store.add_api_key(other := replace(KEY, digest="e" * 64, subject="user-2"), 0)
+
+    read = db.before("batch_get_item", lambda *_: None, times=None)
+    assert store.api_keys(ORGANIZATION, "user-2") == [other]
+    assert read.fired == 1
+    assert store.api_keys(ORGANIZATION, "user-3") == []
+    assert read.fired == 1
+
+
+def test_of_two_that_counted_at_once_one_makes_a_key(store: AccountStore) -> None:
+    revision = store.api_keys_revision(ACCOUNT)
+    assert store.add_api_key(KEY, revision)
+
+    assert not store.add_api_key(replace(KEY, digest="e" * 64), revision)
+    assert store.add_api_key(replace(KEY, digest="e" * 64), store.api_keys_revision(ACCOUNT))
+    assert store.add_api_key(replace(KEY, digest="f" * 64, subject="user-2"), 0)
+
+
 def test_a_key_of_a_digest_that_exists_changes_nothing(store: AccountStore, db: MemoryDynamoDB) -> None:
-    store.add_api_key(KEY)
+    store.add_api_key(KEY, 0)
     before = db.dump()
 
     with pytest.raises(AlreadyExists, match="an API key of this digest exists"):
-        store.add_api_key(replace(KEY, organization_id="another", subject="thief"))
+        store.add_api_key(replace(KEY, organization_id="another", subject="thief"), 0)
     assert db.dump() == before
 
 
-def test_a_key_is_revoked_once_and_stays_listed(store: AccountStore) -> None:
-    store.add_api_key(KEY)
+def test_a_deleted_key_leaves_nothing_but_the_count(store: AccountStore, db: MemoryDynamoDB) -> None:
+    store.add_api_key(KEY, 0)
 
-    assert store.revoke_api_key(KEY.digest, 9)
-    assert not store.revoke_api_key(KEY.digest, 10)
-    assert not store.revoke_api_key("e" * 64, 9)
-    assert store.api_key("e" * 64) is None
-    assert store.api_keys(ORGANIZATION) == [replace(KEY, revoked_at=9)]
+    assert store.delete_api_key(KEY)
+    assert not store.delete_api_key(KEY)
+    assert store.api_key(KEY.digest) is None
+    assert store.api_keys(ORGANIZATION) == []
+    assert [decode(item)["sk"].partition("#")[0] for item in db.table(HOLDERS).items()] == ["APIKEYS"]
+    assert store.api_keys_revision(ACCOUNT) == 1
 
 
 def test_keys_of_an_organization_come_oldest_first_and_by_digest_where_they_are_as_old(
     store: AccountStore,
 ) -> None:
     for digest, created_at in (("c", 5), ("b", 5), ("a", 9), ("d", 2)):
-        store.add_api_key(replace(KEY, digest=digest * 64, created_at=created_at))
-    store.add_api_key(replace(KEY, digest="e" * 64, organization_id="another"))
+        key = replace(KEY, digest=digest * 64, created_at=created_at)
+        store.add_api_key(key, store.api_keys_revision(ACCOUNT))
+    store.add_api_key(replace(KEY, digest="e" * 64, organization_id="another"), 0)
 
     assert [key.digest[0] for key in store.api_keys(ORGANIZATION)] == ["d", "b", "c", "a"]
 
@@ -140,25 +184,25 @@ def test_a_counter_goes_an_hour_after_its_minute(store: AccountStore, db: Memory
     store.count_request(CALLER, "create", MINUTE, 3)
 
     [item] = map(decode, db.table(HOLDERS).items())
-    assert (item["used"], item["expires_at"]) == (2, MINUTE * 60 + 3600)
+    assert (item["used"], item["ttl_sweep_at"]) == (2, MINUTE * 60 + 3600)
 
 
 # Rivals.
 
 
 def test_a_write_in_conflict_is_sent_again(store: AccountStore, db: MemoryDynamoDB) -> None:
-    db.before("transact_write_items", transaction_conflict(2, 0), times=SENDS - 1)
+    db.before("transact_write_items", transaction_conflict(3, 0), times=SENDS - 1)
     db.before("update_item", item_conflict(), times=SENDS - 1)
 
-    store.add_api_key(KEY)
-    assert store.revoke_api_key(KEY.digest, 9)
+    assert store.add_api_key(KEY, 0)
+    assert store.count_request(CALLER, "create", MINUTE, 3)
 
 
 def test_conflicts_that_do_not_end_are_given_up(store: AccountStore, db: MemoryDynamoDB) -> None:
-    hook = db.before("transact_write_items", transaction_conflict(2, 0), times=None)
+    hook = db.before("transact_write_items", transaction_conflict(3, 0), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
-        store.add_api_key(KEY)
+        store.add_api_key(KEY, 0)
     assert not caught.value.outcome_unknown
     assert hook.fired == SENDS
     assert store.api_key(KEY.digest) is None

@@ -296,8 +296,8 @@ def test_a_counter_of_requests_is_understood_and_one_that_counts_nothing_is_name
 
 
 def test_api_keys_and_where_they_are_listed_are_facts(db: MemoryDynamoDB, pause: RecordedPause) -> None:
-    key = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_WRITE, 7)
-    AccountStore(Database(db), HOLDERS).add_api_key(key)
+    key = ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_WRITE,), 7)
+    AccountStore(Database(db), HOLDERS).add_api_key(key, 0)
 
     facts = _store(db, pause).read_all()
 

@@ -32,7 +32,7 @@ from gpu_capacity.dynamodb.claim_items import encode_claim
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, roster_entry
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.reservation import Status
@@ -61,7 +61,7 @@ CLAIM, RESERVED = record(3), reservation(status=Status.PROVISIONED, unsettled_si
 ERROR = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
 COUNTED = replace(CLAIM, counted=True)
 NEWCOMER = replace(VM, id=OTHER[1])
-KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", Scope.READ_WRITE, 7)
+KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_WRITE,), 7)
 TAG, STRANGER = "0123456789abcdef", "fedcba9876543210"
 
 POD = keys.claims(REGION, GB300.id, "pod1")

@@ -8,14 +8,14 @@ import pytest
 
 from gpu_capacity.dynamodb import (
     database,
-    fleet_store,
     inventory_store,
-    reservation_items,
     reservation_store,
+    tombstones,
     writes,
 )
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.topology import text
 from tests.claims.test_claim_rules import record
 from tests.fakes.dynamodb import MemoryDynamoDB, transaction_conflict
 from tests.support.fakes import RecordedPause
@@ -30,7 +30,7 @@ def test_the_limits_of_dynamodb_are_those_that_it_publishes() -> None:
 
 
 def test_a_tombstone_lasts_a_day_and_a_catalogue_entry_a_minute() -> None:
-    assert reservation_items.TOMBSTONE_SECONDS == 86_400
+    assert tombstones.TOMBSTONE_SECONDS == 86_400
     assert inventory_store.CATALOG_SECONDS_MAX == 60
 
 
@@ -39,7 +39,7 @@ def test_that_there_is_no_limit_is_believed_for_half_a_minute() -> None:
 
 
 def test_a_pod_may_be_as_large_as_an_item_less_ten_kilobytes() -> None:
-    assert fleet_store.HOSTS_TEXT_BYTES_MAX == 390_000
+    assert text.TEXT_BYTES_MAX == 390_000
 
 
 def test_a_hundred_keys_are_one_call() -> None:

@@ -11,6 +11,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.placement.model import Placement
 from gpu_capacity.placement.snapshot import Ownership
 from tests.support.world import GB300, INVENTORY, REGION, World, pod
 
@@ -122,17 +123,33 @@ def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
     inventory.fresh_snapshot(REGION, GB300.id)
     reads = world.db.read_units
 
-    inventory.saw_ownership(REGION, GB300.id, Ownership("pod1", 1, claimed=0b1111))
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 1, 2), b"a-holder", 1)
 
-    assert inventory.snapshot(REGION, GB300.id)[0].counts().available == 2
+    assert inventory.snapshot(REGION, GB300.id)[0].owned["pod1"] == Ownership(
+        "pod1", 1, 0b0110, borders=0b0010
+    )
     assert world.db.read_units == reads
+
+
+def test_a_claim_beside_one_with_the_same_tag_is_kept_as_it_would_be_read(world: World) -> None:
+    """Tags are digests: two holders may have the same one, and no reading tells them apart."""
+    inventory = world.services.inventory
+    inventory.fresh_snapshot(REGION, GB300.id)
+
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 1), b"a-holder", 1)
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 1, 1), b"a-holder", 1)
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 2, 1), b"b-holder", 1)
+
+    kept = inventory.snapshot(REGION, GB300.id)[0]
+    assert kept.owned["pod1"] == Ownership("pod1", 1, 0b0111, borders=0b0101)
+    assert kept.line.sizes == 0b110
 
 
 def test_a_write_that_showed_another_version_makes_the_next_request_read(world: World) -> None:
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
 
-    inventory.saw_ownership(REGION, GB300.id, Ownership("pod1", 2, claimed=0))
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 1), b"a-holder", 2)
 
     assert inventory.snapshot(REGION, GB300.id)[1] is True
 
@@ -140,7 +157,7 @@ def test_a_write_that_showed_another_version_makes_the_next_request_read(world: 
 def test_what_a_write_showed_of_a_region_that_is_not_kept_is_let_go(world: World) -> None:
     inventory = world.services.inventory
 
-    inventory.saw_ownership(REGION, GB300.id, Ownership("pod1", 1, claimed=0b1111))
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 4), b"a-holder", 1)
 
     assert inventory.snapshot(REGION, GB300.id)[0].counts().available == 6
 

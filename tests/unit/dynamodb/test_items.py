@@ -18,13 +18,11 @@ from gpu_capacity.dynamodb.inventory_items import (
 )
 from gpu_capacity.dynamodb.inventory_store import ownership_of
 from gpu_capacity.dynamodb.reservation_items import (
-    TOMBSTONE_SECONDS,
     decode_quota,
     decode_reservation,
     encode_reservation,
-    encode_tombstone,
-    is_tombstone,
 )
+from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, encode_tombstone, is_tombstone
 from gpu_capacity.holders.reservation import Quota, Reservation, Status, Tag
 from gpu_capacity.topology.model import HostState, Region
 from gpu_capacity.topology.units import shape_of
@@ -94,11 +92,11 @@ def test_an_ordinary_record_stays_below_one_kilobyte() -> None:
 
 
 def test_a_tombstone_keeps_the_fingerprint_for_a_day_under_the_same_key() -> None:
-    item = encode_tombstone(reservation(), now=1000)
+    item = encode_tombstone(keys.reservation(ORGANIZATION, RESERVATION_ID), "f" * 32, now=1000)
 
     assert is_tombstone(decode(item))
     assert item["fingerprint"] == {"S": "f" * 32}
-    assert item["expires_at"] == {"N": str(1000 + TOMBSTONE_SECONDS)}
+    assert item["ttl_sweep_at"] == {"N": str(1000 + TOMBSTONE_SECONDS)}
     assert {name: item[name] for name in ("pk", "sk")} == keys.reservation(ORGANIZATION, RESERVATION_ID)
 
 

@@ -10,8 +10,8 @@ from gpu_capacity.dynamodb.reservation_store import (
     AlreadyThere,
     DomainsTaken,
     QuotaMoved,
-    Tombstone,
 )
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.reservation import Quota, Status
 from tests.fakes.dynamodb import item_conflict, transaction_conflict
@@ -45,8 +45,8 @@ def test_an_id_that_is_taken_outweighs_domains_that_are(world: World) -> None:
     """A retry after a lost answer meets its own domains as well: it must not look for others."""
     store = world.services.reservations
     store.accept(reservation(), 1, None)
-    store.mark_deleted(reservation(), 5)
-    store.remove(reservation(keyed=True, status=Status.DEPROVISIONING), 6)
+    store.mark_deleted(reservation(), world.clock.now())
+    store.remove(reservation(keyed=True, status=Status.DEPROVISIONING), world.clock.now())
 
     assert store.accept(reservation(), 1, None) == AlreadyThere(Tombstone("f" * 32))
 
@@ -138,8 +138,8 @@ def test_reservations_are_listed_in_id_order_without_those_that_are_gone(world: 
         store.accept(reservation(id=one.id, count=1, keyed=True, placement=placed), 1, None)
     going = store.get(ORGANIZATION, "b" + RESERVATION_ID[1:])
     assert going is not None
-    store.mark_deleted(going, 5)
-    store.remove(going, 6)
+    store.mark_deleted(going, world.clock.now())
+    store.remove(going, world.clock.now())
 
     assert [r.id[0] for r in store.of_organization(ORGANIZATION)] == ["a", "c"]
     assert store.find(ORGANIZATION, going.id) == Tombstone("f" * 32)

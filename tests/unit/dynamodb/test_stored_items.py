@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.inventory_items import (
     decode_claims,
@@ -19,9 +20,8 @@ from gpu_capacity.dynamodb.reservation_items import (
     decode_quota,
     decode_reservation,
     encode_reservation,
-    encode_tombstone,
-    is_tombstone,
 )
+from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
 from gpu_capacity.holders.capacity_claim import Allocation, Condition
 from gpu_capacity.holders.reservation import Quota, Status, Tag
 from gpu_capacity.topology.model import Region
@@ -107,14 +107,14 @@ def test_a_placement_at_the_first_position_is_kept() -> None:
 
 
 def test_a_tombstone_of_a_reservation() -> None:
-    item = decode(encode_tombstone(reservation(), 1_000))
+    item = decode(encode_tombstone(keys.reservation(ORGANIZATION, RESERVATION_ID), "f" * 32, 1_000))
 
     assert item == {
         "pk": f"ORG#{ORGANIZATION}",
         "sk": f"RESERVATION#{RESERVATION_ID}",
         "status": "gone",
         "fingerprint": "f" * 32,
-        "expires_at": 1_000 + 86_400,
+        "ttl_sweep_at": 1_000 + 86_400,
     }
     assert is_tombstone(item)
     assert not is_tombstone(RESERVATION)
@@ -130,7 +130,7 @@ CLAIM = {
     "status": "STATUS_CREATING",
     "instance_count": 5,
     "allocations": '[["zürich","g.1",[["pod1",[2,3,4,8]],["pod2",[0,1]]]]]',
-    "conditions": '[["Allocated","zürich","True","Reason","a message",1780000000]]',
+    "conditions": '[["Allocated","zürich","True","Allocated","a message",1780000000]]',
     "created_millisecond": 123,
     "supplied": True,
     "counted": True,
@@ -146,7 +146,7 @@ def test_a_capacity_claim() -> None:
         Allocation("zürich", "g.1", "pod1", 4, 8),
         Allocation("zürich", "g.1", "pod2", 0, 1),
         zones=("zürich",),
-        conditions=(Condition("Allocated", "zürich", "True", "Reason", "a message", 1_780_000_000),),
+        conditions=(Condition("Allocated", "zürich", "True", "Allocated", "a message", 1_780_000_000),),
         created_millisecond=123,
         supplied=True,
         counted=True,
@@ -190,12 +190,14 @@ def test_an_unsettled_capacity_claim_stands_in_the_shard_of_its_tag() -> None:
 def test_a_tombstone_of_a_capacity_claim() -> None:
     claim = record(5, fingerprint="e" * 32)
 
-    assert decode(encode_claim_tombstone(claim, 1_000)) == {
+    key = keys.capacity_claim(claim.organization_id, claim.id)
+
+    assert decode(encode_tombstone(key, claim.fingerprint, 1_000)) == {
         "pk": f"ORG#{claim.organization_id}",
         "sk": f"CLAIM#{claim.id}",
         "status": "gone",
         "fingerprint": "e" * 32,
-        "expires_at": 1_000 + 86_400,
+        "ttl_sweep_at": 1_000 + 86_400,
     }
 
 

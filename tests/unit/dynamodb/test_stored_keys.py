@@ -30,6 +30,7 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
     (keys.ssh_keys, ("o", "s"), "ORG#o", "SSHKEYS#db5bda0c50d94c1eff85bf6c03e67086"),
     (keys.api_key, ("d",), "APIKEY#d", "KEY"),
     (keys.api_key_of, ("o", "d"), "ORG#o", "APIKEY#d"),
+    (keys.api_keys_revision, ("o", "s"), "ORG#o", "APIKEYS#db5bda0c50d94c1eff85bf6c03e67086"),
     (
         keys.rate,
         (("o", "s"), "create", 29_666_666),

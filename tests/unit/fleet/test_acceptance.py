@@ -5,8 +5,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.fleet.acceptance import refuse_stale, refuse_unacceptable
-from gpu_capacity.fleet.model import FeedState, StoredFleet
+from gpu_capacity.fleet.acceptance import (
+    FIRST_SEQUENCE_MAX,
+    SEQUENCE_JUMP_MAX,
+    DropLimits,
+    check_acceptable,
+    regions_that_drop_too_much,
+)
+from gpu_capacity.fleet.model import DIGEST_FORM, FeedState, StoredFleet
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.merge import StoredPod
 from tests.unit.fleet.documents import document, pod, raw, region
@@ -28,48 +34,76 @@ def racks(count: int) -> Fleet:
     return parse(raw(document(1, [region(pods=[pod("p1", count)])])))
 
 
+SHARE = DropLimits(0.2, 0)
+NOW = 1767225600
+
+
 def test_exactly_the_share_may_vanish_and_one_host_more_may_not() -> None:
-    refuse_unacceptable(inventory(racks(5)), racks(4), 0.2)
+    assert regions_that_drop_too_much(inventory(racks(5)), racks(4), SHARE) == {}
 
-    with pytest.raises(FeedRefused, match="region r1: 6 of 15 hosts would vanish") as refused:
-        refuse_unacceptable(inventory(racks(5)), racks(3), 0.2)
+    (deferral,) = regions_that_drop_too_much(inventory(racks(5)), racks(3), SHARE).values()
 
-    assert refused.value.code is FeedRefusal.DROPS_TOO_MUCH
+    assert deferral.code is FeedRefusal.DROPS_TOO_MUCH
+    assert "6 of 15 hosts would vanish" in deferral.reason
+
+
+def test_a_few_hosts_may_always_vanish() -> None:
+    small = inventory(racks(1))
+
+    assert regions_that_drop_too_much(small, racks(0), DropLimits(0.2, 3)) == {}
+    assert set(regions_that_drop_too_much(small, racks(0), DropLimits(0.2, 2))) == {"r1"}
 
 
 def test_a_share_of_one_region_is_not_made_up_for_by_another() -> None:
     stored = inventory(parse(raw(document(1, [region("r1", [pod("p1", 1)]), region("r2", [pod("p2", 40)])]))))
     told = parse(raw(document(2, [region("r1", []), region("r2", [pod("p2", 40), pod("p3", 40)])])))
 
-    with pytest.raises(FeedRefused, match="region r1"):
-        refuse_unacceptable(stored, told, 0.2)
+    assert set(regions_that_drop_too_much(stored, told, SHARE)) == {"r1"}
 
 
 def test_hosts_that_change_their_place_in_the_region_did_not_vanish() -> None:
     moved = document(2, [region(pods=[pod("p1", 4)])])
     moved["regions"][0]["pods"][0]["id"] = "p9"
 
-    refuse_unacceptable(inventory(racks(4)), parse(raw(moved)), 0.2)
+    assert regions_that_drop_too_much(inventory(racks(4)), parse(raw(moved)), SHARE) == {}
+
+
+JUMP = FeedRefusal.SEQUENCE_JUMP
 
 
 @pytest.mark.parametrize(
-    ("sequence", "digest", "code"),
+    ("accepted", "digest", "sequence", "code"),
     [
-        (1, "", None),
-        (2, "same", None),
-        (2, "other", FeedRefusal.CONTRADICTORY),
-        (3, "", FeedRefusal.OUTDATED),
+        (1, "other", 2, None),
+        (2, "same", 2, None),
+        (2, "sha256:of another form", 2, None),
+        (2, "other", 2, FeedRefusal.CONTRADICTORY),
+        (3, "other", 2, FeedRefusal.OUTDATED),
+        (1, "other", SEQUENCE_JUMP_MAX + 1, None),
+        (1, "other", SEQUENCE_JUMP_MAX + 2, JUMP),
+        (1, "other", 2**53 - 1, JUMP),
+        (None, "", FIRST_SEQUENCE_MAX, None),
+        (None, "", FIRST_SEQUENCE_MAX + 1, JUMP),
     ],
 )
 def test_a_document_must_follow_the_accepted_one(
-    sequence: int, digest: str, code: FeedRefusal | None
+    accepted: int | None, digest: str, sequence: int, code: FeedRefusal | None
 ) -> None:
-    fleet = parse(raw(document(2)))
-    accepted = FeedState(sequence, fleet.digest if digest == "same" else digest, 0, frozenset())
+    fleet = parse(raw(document(sequence)))
+    digests = {"same": fleet.digest, "other": f"{DIGEST_FORM}other"}
+    feed = None if accepted is None else FeedState(accepted, digests.get(digest, digest), 0, frozenset())
 
-    if code is None:
-        refuse_stale(accepted, fleet)
-        return
-    with pytest.raises(FeedRefused) as refused:
-        refuse_stale(accepted, fleet)
-    assert refused.value.code is code
+    assert refusal(feed, fleet, NOW) is code
+
+
+@pytest.mark.parametrize(("now", "code"), [(NOW - 86400, None), (NOW - 86401, FeedRefusal.FROM_THE_FUTURE)])
+def test_a_document_is_at_most_a_day_ahead(now: int, code: FeedRefusal | None) -> None:
+    assert refusal(None, parse(raw(document(2))), now) is code
+
+
+def refusal(feed: FeedState | None, fleet: Fleet, now: int) -> FeedRefusal | None:
+    try:
+        check_acceptable(feed, fleet, now)
+    except FeedRefused as refused:
+        return refused.code
+    return None

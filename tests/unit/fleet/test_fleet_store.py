@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import pytest
-
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
 from gpu_capacity.dynamodb.fleet_store import (
     CLAIMS,
@@ -9,13 +7,14 @@ from gpu_capacity.dynamodb.fleet_store import (
     accept_document,
     change_pod,
     change_region,
-    refuse_oversized,
 )
 from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX, transaction_item
-from gpu_capacity.errors import FeedRefusal, FeedRefused
+from gpu_capacity.errors import FeedRefusal
+from gpu_capacity.fleet.model import FeedState
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.merge import VACATED_MAX, merge
 from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX, Domain, Host, HostState, Pod
+from gpu_capacity.topology.text import fits_into_an_item
 from tests.unit.fleet.documents import document, pod, raw, region
 from tests.unit.fleet.world import TABLE, World
 
@@ -33,7 +32,7 @@ def test_accepting_a_document_is_one_conditional_update(world: World) -> None:
         ),
         "ConditionExpression": (
             "attribute_not_exists(#sequence) OR #sequence < :sequence"
-            " OR (#sequence = :sequence AND #digest = :digest)"
+            " OR (#sequence = :sequence AND (#digest = :digest OR NOT begins_with(#digest, :form)))"
         ),
         "ExpressionAttributeNames": {
             "#sequence": "sequence",
@@ -45,6 +44,7 @@ def test_accepting_a_document_is_one_conditional_update(world: World) -> None:
             ":sequence": {"N": "7"},
             ":digest": {"S": FLEET.digest},
             ":observed_at": {"N": "1767225600"},
+            ":form": {"S": "pods-sha256:"},
             ":regions": {"SS": ["r1"]},
         },
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
@@ -140,12 +140,31 @@ def _domain(position: int, hosts: int = 1) -> Domain:
     )
 
 
-def test_a_pod_that_does_not_fit_into_an_item_is_refused() -> None:
-    fits = Pod("r1", "p1", "flavor-a", 1, tuple(_domain(n, hosts=18) for n in range(128)))
-    too_large = Pod("r1", "p1", "flavor-a", 1, tuple(_domain(n, hosts=64) for n in range(128)))
+def test_only_so_many_hosts_fit_into_an_item() -> None:
+    assert fits_into_an_item([_domain(n, hosts=18) for n in range(128)])
+    assert not fits_into_an_item([_domain(n, hosts=64) for n in range(128)])
 
-    refuse_oversized(fits)
-    with pytest.raises(FeedRefused, match="r1/p1: too many hosts") as refused:
-        refuse_oversized(too_large)
 
-    assert refused.value.code is FeedRefusal.MALFORMED
+def test_a_sequence_is_set_back_under_the_one_that_was_read(world: World) -> None:
+    world.sync(document(9))
+    before = world.store.feed()
+    assert before is not None
+
+    assert world.store.reset_sequence(before, 3) == Committed()
+
+    assert world.sync(document(3)).refused is None
+    assert not isinstance(world.store.reset_sequence(before, 1), Committed)
+    assert world.sync(document(2)).refused is FeedRefusal.OUTDATED
+
+
+def test_a_digest_of_an_earlier_form_does_not_contradict(world: World) -> None:
+    world.sync(document(9))
+    world.db.update_item(
+        TableName="inventory",
+        Key={"pk": {"S": "FEED"}, "sk": {"S": "FEED"}},
+        UpdateExpression="SET digest = :old",
+        ExpressionAttributeValues={":old": {"S": "sha256:00"}},
+    )
+
+    assert world.sync(document(9)).refused is None
+    assert world.store.feed() == FeedState(9, parse(raw(document(9))).digest, 1767225600, frozenset({"r1"}))

@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.topology.merge import VACATED_MAX, Counts, StoredPod, merge, refuse_moves
+from gpu_capacity.topology.merge import VACATED_MAX, Counts, StoredPod, merge
 from gpu_capacity.topology.model import (
     Domain,
     Flavor,
@@ -296,25 +295,13 @@ def test_a_pod_that_is_neither_stored_nor_reported_is_a_mistake() -> None:
         merge(None, None, OFFERING)
 
 
-def test_another_domain_at_a_held_position_is_refused() -> None:
-    with pytest.raises(FeedRefused, match="r1/p1: position 0 is held") as refused:
-        refuse_moves(stored(rack(0), held=held(0)), {"p1": pod(rack(0, "other"))})
+def test_an_empty_pod_takes_another_flavor_and_counts_its_versions_on() -> None:
+    other = replace(pod(rack(0, "other")), flavor_id="flavor-b")
 
-    assert refused.value.code is FeedRefusal.MOVES_HARDWARE
+    emptied = merge(stored(rack(0)), other, OFFERING)
+    filled = merge(StoredPod(emptied.pod, emptied.shape, frozenset()), other, None)
 
-
-def test_a_held_domain_reported_elsewhere_is_refused() -> None:
-    moved = pod(rack(3, "rack0"), pod_id="p2")
-
-    with pytest.raises(FeedRefused, match="reported elsewhere"):
-        refuse_moves(stored(rack(0), held=held(0)), {"p1": pod(), "p2": moved})
-
-
-def test_a_pod_that_changes_its_flavor_is_refused_even_when_it_is_free() -> None:
-    with pytest.raises(FeedRefused, match="another flavor"):
-        refuse_moves(stored(rack(0)), {"p1": replace(pod(rack(0)), flavor_id="flavor-b")})
-
-
-def test_free_domains_may_move_and_held_ones_may_vanish() -> None:
-    refuse_moves(stored(rack(0), rack(1), held=held(1)), {"p1": pod(rack(4, "rack0"))})
-    refuse_moves(stored(rack(0), held=held(0)), {})
+    assert (emptied.pod.domains, emptied.pod.flavor_id, emptied.waiting) == ((), "flavor-a", 1)
+    assert emptied.vacated == (0,)
+    assert (filled.pod.domains, filled.pod.flavor_id) == (other.domains, "flavor-b")
+    assert filled.pod.version == emptied.pod.version + 1

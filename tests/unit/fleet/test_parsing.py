@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
+from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, UNPACKED_BYTES_MAX
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.model import HostState
 from tests.unit.fleet.documents import document, offering, pod, rack, raw, region
@@ -139,7 +140,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
     ("regions[0].id", _in_region({"id": SECRET + "#x"})),
     ("regions[0].id", _in_region({"id": "a" * 64})),
     ("regions[0].id", _in_region({"id": "r1\n"})),
-    ("regions[0].pods[1]", _in_region({"pods": [pod("p1"), pod("p1", racks=0)]})),
+    ("regions[0].pods[1].id", _in_region({"pods": [pod("p1"), pod("p1", racks=0)]})),
     ("regions[0].pods[1].flavorId", _in_region({"pods": [pod("p1"), pod("p2", flavor_id=SECRET)]})),
     ("regions[0].offerings[0].flavorId", _in_region({"offerings": [offering(SECRET)]})),
     ("regions[0].offerings[0].hostsPerUnit", _in_region({"offerings": [offering(hostsPerUnit=65)]})),
@@ -149,8 +150,14 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
         "regions[0].offerings[1]",
         _in_region({"offerings": [offering(), offering(unit="U", deviceTypeResourceClass=SECRET)]}),
     ),
-    ("regions[1]", lambda d: d["regions"].append(region("r1", []))),
-    ("flavors[1]", lambda d: d["flavors"].append(d["flavors"][0])),
+    ("regions[1].id", lambda d: d["regions"].append(region("r1", []))),
+    ("regions[1].id", lambda d: d["regions"].append(region("R1", []))),
+    ("regions[0].pods[1].id", _in_region({"pods": [pod("p1"), pod("P1", racks=0)]})),
+    (f"{DOMAIN}.id", _in_domain({"id": "P1-R0"})),
+    (f"{HOST}.id", _in_host({"id": "P1-R0-h0"})),
+    ("schemaVersion", lambda d: d.update(schemaVersion=True)),
+    ("sequence", lambda d: d.update(sequence=7.0)),
+    ("flavors[1].id", lambda d: d["flavors"].append(d["flavors"][0])),
     ("flavors[0].gpu.vendor", lambda d: d["flavors"][0]["gpu"].update(vendor=SECRET)),
     ("flavors[0].cpus", lambda d: d["flavors"][0].update(cpus=-1)),
     (f"{DOMAIN}.position", _in_domain({"position": 100_000})),
@@ -183,6 +190,44 @@ def test_a_wrong_field_is_named_by_its_place_and_never_by_its_value(
     assert refused.code is FeedRefusal.MALFORMED
     assert re.search(rf"(^|; ){re.escape(place)}(: |\[)", str(refused)), str(refused)
     assert SECRET not in str(refused)
+
+
+@pytest.mark.parametrize("first", ["true", "false"])
+def test_a_key_that_stands_twice_is_refused_with_its_place(first: str) -> None:
+    text = raw(document()).decode()
+    spoilt = text.replace('"position": 2,', f'"cordoned": {first}, "position": 2, "cordoned": false,', 1)
+
+    refused = refusal(spoilt.encode())
+
+    assert refused.code is FeedRefusal.MALFORMED
+    assert str(refused) == "regions[0].pods[0].domains[2].cordoned: the key stands there more than once"
+
+
+def test_a_packed_document_is_the_same_as_the_plain_one() -> None:
+    plain = raw(document())
+
+    assert parse(gzip.compress(plain)) == parse(plain)
+    assert parse(gzip.compress(plain[:100]) + gzip.compress(plain[100:])) == parse(plain)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(raw(document()))[:-1],
+        gzip.compress(raw(document())) + b"more",
+        gzip.compress(raw(document()))[:-8] + bytes(8),
+        b"\x1f\x8b" + bytes(40),
+    ],
+)
+def test_a_damaged_package_is_malformed(packed: bytes) -> None:
+    assert refusal(packed).code is FeedRefusal.MALFORMED
+
+
+def test_a_document_is_not_unpacked_beyond_its_bound() -> None:
+    bomb = gzip.compress(bytes(UNPACKED_BYTES_MAX + 1))
+
+    assert len(bomb) < DOCUMENT_BYTES_MAX
+    assert refusal(bomb).code is FeedRefusal.TOO_LARGE
 
 
 def test_a_host_id_is_taken_across_regions() -> None:

@@ -18,7 +18,7 @@ def test_the_first_document_fills_the_inventory(world: World) -> None:
     report = world.sync(document(1))
 
     assert report.refused is None
-    assert report.regions == (RegionReport("r1", 2, Counts(added=24)),)
+    assert report.regions == (RegionReport("r1", 2, Counts(added=24), catalogue="changed"),)
     assert world.telemetry.metrics == {"FeedApplied": 1, "HostsAdded": 24}
     assert world.positions("p1") == [0, 1, 2, 3]
     assert set(world.store.read([]).regions) == {"r1"}

@@ -11,10 +11,11 @@ from gpu_capacity.dynamodb.database import Committed, Database
 from gpu_capacity.dynamodb.fleet_store import FleetStore
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import FeedRefusal, FeedRefused
+from gpu_capacity.fleet.acceptance import DropLimits
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
 from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits, SyncReport, sync_inventory
 from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.fakes import RecordedEvents
+from tests.support.fakes import FakeClock, RecordedEvents
 from tests.unit.fleet import documents
 
 if TYPE_CHECKING:
@@ -89,14 +90,18 @@ class World:
     telemetry: RecordingTelemetry
     pause: CountingPause
     events: RecordedEvents = field(default_factory=RecordedEvents)
+    clock: FakeClock = field(default_factory=FakeClock)
 
     def sync(self, content: dict[str, Any], **limits: Any) -> SyncReport:
         return self.sync_from(MemoryFeed(documents.raw(content)), **limits)
 
     def sync_from(self, feed: FleetFeed, **limits: Any) -> SyncReport:
         self.telemetry = RecordingTelemetry()
-        limited = SyncLimits(**limits)
-        return sync_inventory(FleetSync(feed, self.store, self.events, self.telemetry, self.pause, limited))
+        drops = DropLimits(limits.pop("max_drop_share", 0.2), limits.pop("max_drop_hosts", 0))
+        bounds = SyncLimits(drops, **limits)
+        return sync_inventory(
+            FleetSync(feed, self.store, self.events, self.telemetry, self.pause, self.clock, bounds)
+        )
 
     def hold(self, pod_id: str, *positions: int, region_id: str = "r1", version: int | None = None) -> bool:
         """Claim domains as a tenant does: all of them or none, on the version that was read."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gpu_capacity import errors
 from gpu_capacity.errors import CapacityError, FeedRefusal
 from gpu_capacity.http.call import BodyInvalid, BodyTooLarge, MalformedBody, UnsupportedMediaType
 from gpu_capacity.http.reservation_errors import ReservationErrors
+from gpu_capacity.http.reservation_models import ErrorRead
 from gpu_capacity.placement.model import Unplaceable
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -33,7 +36,7 @@ ANSWERS: list[tuple[CapacityError, int, str, str]] = [
     ),
     (errors.Forbidden("not allowed"), 403, "forbidden", "not allowed"),
     (
-        errors.QuotaExceeded("GB300 units", requested=3, limit=8, used=6),
+        errors.QuotaExceeded("GB300", "GB300 units", requested=3, limit=8, used=6),
         403,
         "forbidden",
         "quota exceeded: 3 GB300 units requested, 6 of 8 in use",
@@ -53,9 +56,35 @@ def test_an_error_has_its_status_word_and_text(
     reply = ReservationErrors().refuse(error, TRACE)
 
     assert reply.status == status
-    told = {name: value for name, value in reply.body.items() if name != "errors"}
-    assert told == {"error": word, "error_description": text, "trace_id": TRACE}
+    contract = {
+        name: value for name, value in reply.body.items() if name not in {"errors", "capacity", "quota"}
+    }
+    assert contract == {"error": word, "error_description": text, "trace_id": TRACE}
     assert reply.headers["Cache-Control"] == "no-cache"
+
+
+@pytest.mark.parametrize(("possible", "can_ever_fit"), [(8, True), (5, True), (4, False)])
+def test_a_lack_of_capacity_has_its_figures_as_fields_and_tells_whether_to_wait(
+    possible: int, *, can_ever_fit: bool
+) -> None:
+    shortage = errors.InsufficientCapacity(replace(SHORTAGE, largest_possible=possible))
+    reply = ReservationErrors().refuse(shortage, TRACE)
+    assert reply.body["capacity"] == {
+        "requestedUnitCount": 5,
+        "availableUnitCount": 4,
+        "largestContiguousUnitCount": 3,
+        "largestPossibleUnitCount": possible,
+        "canEverFit": can_ever_fit,
+        "excluded": {"claimed": 4, "cordoned": 0, "incomplete": 1},
+    }
+    assert ErrorRead.model_validate(reply.body).model_dump(by_alias=True, exclude_none=True) == reply.body
+
+
+def test_a_refusal_by_quota_has_its_figures_as_fields() -> None:
+    refused = errors.QuotaExceeded("GB300", "GB300 units", requested=3, limit=8, used=6)
+    reply = ReservationErrors().refuse(refused, TRACE)
+    assert reply.body["quota"] == {"subject": "GB300", "requested": 3, "limit": 8, "used": 6}
+    assert ErrorRead.model_validate(reply.body).model_dump(by_alias=True, exclude_none=True) == reply.body
 
 
 @pytest.mark.parametrize(

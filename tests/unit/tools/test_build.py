@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.build import compile_layers, run_build
+from tools.build import compile_layers, parameters, run_build
 
 
 @pytest.fixture
@@ -83,3 +83,39 @@ def test_what_sam_says_of_functions_without_requirements_is_left_out_and_nothing
 def test_a_build_that_fails_is_told_by_its_own_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_build(sam_that_says("Build Failed", code=3), dict(os.environ)) == 3
     assert "Build Failed" in capfd.readouterr().err
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    (tmp_path / "layers").mkdir()
+    (tmp_path / "layers" / "module.py").write_text("a = 1\n")
+    return tmp_path
+
+
+def release(root: Path, **configured: str) -> str:
+    return parameters("deploy", configured, "python3.13", root)["Release"]
+
+
+def test_a_deployment_of_the_same_is_no_new_release(sources: Path) -> None:
+    assert release(sources, LogLevel="INFO") == release(sources, LogLevel="INFO")
+
+
+def test_other_sources_are_a_new_release(sources: Path) -> None:
+    before = release(sources)
+    (sources / "layers" / "module.py").write_text("a = 2\n")
+    assert release(sources)[:10] != before[:10]
+
+
+def test_another_parameter_alone_is_a_new_release(sources: Path) -> None:
+    assert release(sources, LogLevel="INFO")[:10] != release(sources, LogLevel="DEBUG")[:10]
+
+
+def test_a_release_that_was_configured_once_does_not_stay(sources: Path) -> None:
+    assert release(sources, Release="configured0") != "configured0"
+
+
+def test_a_build_has_no_release(sources: Path) -> None:
+    assert parameters("build", {"Architecture": "arm64"}, "python3.13", sources) == {
+        "Architecture": "arm64",
+        "PythonRuntime": "python3.13",
+    }

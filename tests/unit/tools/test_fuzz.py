@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 
 from gpu_capacity.holders.ssh_keys import LABEL_LENGTH_MAX
-from gpu_capacity.http import vm_models
+from gpu_capacity.http import account_models, vm_models
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.public_keys import read_public_key
+from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.runtime.vm_settings import template_list
 from tools.fuzz import known, tenants
-from tools.fuzz.known import COLLECTIONS, MADE_UP_EVERY, SPARED, Known
+from tools.fuzz.known import COLLECTIONS, LISTED, MADE_UP_EVERY, SPARED, Known
 from tools.fuzz.report import by_operation
 from tools.sample_fleet import sample_fleet
 
@@ -43,7 +45,10 @@ def test_the_words_and_limits_are_those_of_the_service() -> None:
     assert known.STORAGE_GB_MAX == vm_models.STORAGE_GB_MAX
     assert known.PASSWORD_LENGTH_MAX == vm_models.PASSWORD_LENGTH_MAX
     assert known.LABEL_LENGTH_MAX == LABEL_LENGTH_MAX
-    assert {o.path for o in OPERATIONS.values() if o.name.startswith("create_")} == set(COLLECTIONS)
+    made = {o.path for o in OPERATIONS.values() if o.name.startswith("create_")}
+    assert made - {OPERATIONS["create_api_key"].path} == set(COLLECTIONS) - {LISTED}
+    assert OPERATIONS["list_api_keys"].path == LISTED
+    assert known.TEMPLATE_VMID in template_list(Environment({})).ids
 
 
 def test_a_body_that_fits_is_one_that_the_service_takes() -> None:
@@ -66,7 +71,7 @@ def test_every_key_is_a_new_one_that_the_service_takes() -> None:
     for _ in range(3):
         body = dict(KEY_BODY)
         book.fit(body)
-        vm_models.SshKeyCreate.model_validate(body)
+        account_models.SshKeyCreate.model_validate(body)
         lines.add(read_public_key(body["ssh_public_key"]).line)
     assert len(lines) == 3
 
@@ -77,6 +82,14 @@ def test_an_id_is_one_of_the_same_collection() -> None:
     assert {book.one_of("/vms/{id}/start") for _ in range(3)} == {"vm 0", "vm 1", "vm 2"}
     assert book.is_known("/vms/{id}", "vm 0")
     assert not book.is_known("/ssh-keys/{id}", "vm 0")
+
+
+def test_api_keys_are_known_from_their_list() -> None:
+    book = Known()
+    book.remember("POST", "/auth/api-key", {}, {"api_key": "nv_1"})
+    for _ in range(2):
+        book.remember("GET", LISTED, {}, [{"id": "key 1"}, {"id": "key 2"}])
+    assert {book.one_of("/auth/api-keys/{id}") for _ in range(4)} == {"key 1", "key 2"}
 
 
 def test_the_oldest_ends_first_and_some_stay() -> None:
@@ -121,5 +134,5 @@ def test_an_operation_that_nobody_called_is_shown(rows: dict[str, list[Any]]) ->
     assert {api: apis.count(api) for api in apis} == {
         "reservations": 6,
         "capacity claims": 6,
-        "VM rental": 12,
+        "VM rental": 16,
     }

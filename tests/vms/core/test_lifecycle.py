@@ -265,7 +265,7 @@ def test_a_late_start_of_a_run_that_was_swept_creates_no_server() -> None:
     scene = Scene()
     vm = scene.running(2)
     stop(scene, vm)
-    order = VmOrder(vm.server_owner, vm.id, REGION, vm.host_id, 0b11, 100, 9000, None, None)
+    order = VmOrder(vm.server_owner, vm.id, REGION, vm.host_id, 0b11, 100, 101, None, None)
     assert scene.services.vm_provider.start(order) is PinOutcome.FENCED
     assert scene.services.vm_provider.server(vm.server_owner) is None
 
@@ -273,7 +273,7 @@ def test_a_late_start_of_a_run_that_was_swept_creates_no_server() -> None:
 def test_the_provider_gives_a_gpu_to_one_server_only() -> None:
     scene = Scene()
     vm = scene.running(2)
-    order = VmOrder("another-1", "another", REGION, vm.host_id, 0b110, 100, 9000, None, None)
+    order = VmOrder("another-1", "another", REGION, vm.host_id, 0b110, 100, 101, None, None)
     assert scene.services.vm_provider.start(order) is PinOutcome.OCCUPIED
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity, StorageUnavailable
 from gpu_capacity.holders.vm import TRANSITIONS, VmStatus
-from gpu_capacity.services.capacity_claims import Resources, create_capacity_claim
+from gpu_capacity.services.capacity_claims import create_capacity_claim
+from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import create_vm, destroy_vm, start_vm, stop_vm

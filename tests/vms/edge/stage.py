@@ -25,13 +25,25 @@ from tests.support.world import HOLDERS, ORGANIZATION
 if TYPE_CHECKING:
     import pytest
 
-__all__ = ["EVENTS", "SAMPLE_KEY", "SAMPLE_VM", "SUBJECT", "Answer", "Stage", "read", "with_header"]
+__all__ = [
+    "EVENTS",
+    "SAMPLE_API_KEY",
+    "SAMPLE_KEY",
+    "SAMPLE_VM",
+    "SUBJECT",
+    "Answer",
+    "Stage",
+    "read",
+    "with_header",
+]
 
 SAMPLE_VM: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
 SAMPLE_KEY: Final = "beef7c1a-5b2e-4d19-9a70-3f1c2d4e5b6a"
+SAMPLE_API_KEY: Final = "8f8e738d20348604"  # pragma: allowlist secret
+"""The id of the key that is made of the bytes of the two ids above."""
 
 # The profiles also have rights of another API, so that nothing here rests on their absence.
-RENTER: Final = [*EVERYTHING, "vms:read", "vms:write", "billing:read"]
+RENTER: Final = [*EVERYTHING, "vms:read", "vms:write", "billing:read", "apikeys:write"]
 PERMISSIONS: Final[dict[str, list[str]]] = {
     "member": RENTER,
     "stranger": RENTER,
@@ -102,12 +114,18 @@ class Stage(FunctionalStage):
 
     def api_key(self, scope: Scope = Scope.READ_WRITE, subject: str = SUBJECT) -> str:
         """A key of the member's organization."""
-        return self.api_keys().create(Account(ORGANIZATION, subject), scope)[0]
+        return self.api_keys().create(Account(ORGANIZATION, subject), [scope])[0]
 
     def with_ssh_key(self) -> Stage:
         """The member's account has one key, of a known id."""
         self.ids.chosen = [SAMPLE_KEY]
         assert self.send("create_ssh_key", "ed25519").status == 201
+        return self
+
+    def with_api_key(self) -> Stage:
+        """The member's account has made an API key, of a known id."""
+        self.ids.chosen = [SAMPLE_VM, SAMPLE_KEY]
+        assert self.send("create_api_key", "read_only").status == 201
         return self
 
     def with_vm(self) -> Stage:

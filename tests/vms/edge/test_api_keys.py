@@ -1,17 +1,19 @@
-"""API keys: made and taken back by operators, kept as hashes, good for the VM API alone."""
+"""API keys: made by accounts and by operators, kept as hashes, good for the VM API alone."""
 
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
 from gpu_capacity.access import Scope
+from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.api_keys import digest_of, is_key
-from tests.support.world import ORGANIZATION
-from tests.vms.edge.stage import SUBJECT, Stage, read, with_header
+from gpu_capacity.holders.api_keys import KEYS_PER_ACCOUNT_MAX, digest_of, is_key
+from tests.support.world import HOLDERS, ORGANIZATION
+from tests.vms.edge.stage import SAMPLE_API_KEY, SUBJECT, Stage, read, with_header
 from tools.api_key import answer, parse
 from tools.local_stack.errors import LaunchError
 
@@ -99,24 +101,25 @@ def test_only_the_hash_of_a_key_is_kept_and_no_log_has_the_key(stage: Stage) -> 
 
 def test_two_keys_of_an_account_are_two_keys(stage: Stage) -> None:
     book = stage.api_keys()
-    first, second = (book.create(ME, Scope.READ_ONLY) for _ in range(2))
+    first, second = (book.create(ME, [Scope.READ_ONLY]) for _ in range(2))
     book.revoke(ORGANIZATION, first[1].id)
     assert stage.send("list_vms", "all", authorization=first[0]).status == 401
     assert stage.send("list_vms", "all", authorization=second[0]).status == 200
 
 
-def test_revoking_again_changes_and_audits_nothing(stage: Stage) -> None:
+def test_a_revoked_key_is_gone_and_every_change_is_audited_once(stage: Stage) -> None:
     book = stage.api_keys()
-    _, record = book.create(ME, Scope.READ_ONLY)
-    first = book.revoke(ORGANIZATION, record.id)
-    stage.clock.advance(60)
-    assert book.revoke(ORGANIZATION, record.id) == first
-    assert [line.action for line in stage.telemetry.audits] == ["create_api_key", "revoke_api_key"]
+    _, record = book.create(ME, [Scope.READ_ONLY])
+    book.revoke(ORGANIZATION, record.id)
+    with pytest.raises(NotFound):
+        book.revoke(ORGANIZATION, record.id)
+    assert book.of_organization(ORGANIZATION) == []
+    assert [line.action for line in stage.telemetry.audits] == ["create_api_key", "delete_api_key"]
 
 
 def test_keys_are_revoked_within_their_organization_only(stage: Stage) -> None:
     book = stage.api_keys()
-    key, record = book.create(ME, Scope.READ_ONLY)
+    key, record = book.create(ME, [Scope.READ_ONLY])
     with pytest.raises(NotFound):
         book.revoke("another-organization", record.id)
     assert stage.send("list_vms", "all", authorization=key).status == 200
@@ -124,13 +127,17 @@ def test_keys_are_revoked_within_their_organization_only(stage: Stage) -> None:
 
 def test_the_command_makes_lists_and_revokes(stage: Stage) -> None:
     book = stage.api_keys()
-    key = answer(parse(["--org", ORGANIZATION, "--subject", SUBJECT, "--scope", "read_only"]), book)
+    options = ["--org", ORGANIZATION, "--subject", SUBJECT, "--scope", "billing_only, read_only"]
+    key = answer(parse([*options, "--name", "ci"]), book)
     assert is_key(key)
     (line,) = answer(parse(["--org", ORGANIZATION]), book).splitlines()
     assert key not in line
-    assert line.split() == [digest_of(key)[:16], "read_only", "2026-05-28", "active", SUBJECT]
-    assert "revoked 2026-05-28" in answer(parse(["--org", ORGANIZATION, "--revoke", line.split()[0]]), book)
-    assert answer(parse(["--org", "empty"]), book) == "no API keys"
+    assert line.split() == [
+        *(digest_of(key)[:16], "billing_only,read_only", "2026-05-28", f"…{key[-4:]}", SUBJECT, "ci")
+    ]
+    revoked = answer(parse(["--org", ORGANIZATION, "--revoke", line.split()[0]]), book)
+    assert revoked == f"revoked: {line}"
+    assert answer(parse(["--org", ORGANIZATION]), book) == "no API keys"
 
 
 @pytest.mark.parametrize(
@@ -140,9 +147,142 @@ def test_the_command_makes_lists_and_revokes(stage: Stage) -> None:
         ["--subject", "somebody"],
         ["--org", "o", "--subject", "s", "--revoke", "r"],
         ["--org", "o", "--subject", "s", "--scope", "everything"],
+        ["--org", "o", "--subject", "s", "--scope", "read_only,"],
+        ["--org", "o", "--subject", "s", "--name", "n" * 101],
     ],
 )
 def test_the_command_says_how_it_is_used(stage: Stage, arguments: list[str]) -> None:
     options, book = parse(arguments), stage.api_keys()
     with pytest.raises(LaunchError):
         answer(options, book)
+
+
+# Over HTTP.
+
+
+def made(stage: Stage, case: str = "read_only", **changes: Any) -> str:
+    """A key that the account makes for itself."""
+    answer = stage.send("create_api_key", case, **changes)
+    assert answer.status == 201, answer
+    return str(answer.json["api_key"])
+
+
+def test_an_account_makes_a_key_that_opens_what_its_scope_says(stage: Stage) -> None:
+    answer = stage.send("create_api_key", "minimal")
+    assert list(answer.json) == ["api_key", "created_at", "message"]
+    key = answer.json["api_key"]
+    assert is_key(key)
+    assert digest_of(key)[:16] in answer.json["message"]
+    assert stage.send("create_vm", "with_password", authorization=f"Bearer {key}").status == 201
+    reader = made(stage)
+    assert stage.send("list_vms", "all", authorization=reader).status == 200
+    assert stage.send("create_vm", "with_password", authorization=reader).status == 403
+
+
+def test_a_key_of_several_scopes_may_do_what_any_of_them_allows(stage: Stage) -> None:
+    key = made(stage, scopes=["billing_only", "read_only", "read_only"])
+    assert stage.send("list_vms", "all", authorization=key).status == 200
+    assert stage.send("calculate_reservation", "quoted", authorization=key).status == 200
+    assert stage.send("list_api_keys", "all").json[0]["scopes"] == ["billing_only", "read_only"]
+
+
+def test_keys_are_listed_without_themselves_and_with_the_published_defaults(stage: Stage) -> None:
+    first = made(stage, "minimal")
+    stage.clock.advance(1)
+    second = made(stage)
+    listed = stage.send("list_api_keys", "all")
+    assert first not in listed.text
+    assert second not in listed.text
+    assert [(k["id"], k["name"], k["scopes"], k["last_four"]) for k in listed.json] == [
+        (digest_of(first)[:16], "Primary Key", ["read_write"], first[-4:]),
+        (digest_of(second)[:16], "dashboards", ["read_only"], second[-4:]),
+    ]
+
+
+def test_a_deleted_key_opens_nothing_and_is_listed_no_more(stage: Stage) -> None:
+    stage.with_api_key()
+    kept = made(stage)
+    assert stage.send("delete_api_key", "found").json["id"] == SAMPLE_API_KEY
+    assert stage.send("delete_api_key", "found").status == 404
+    assert [key["id"] for key in stage.send("list_api_keys", "all").json] == [digest_of(kept)[:16]]
+    assert stage.send("list_vms", "all", authorization=kept).status == 200
+
+
+@pytest.mark.parametrize("scope", list(Scope))
+@pytest.mark.parametrize(
+    ("function", "case"),
+    [("create_api_key", "minimal"), ("list_api_keys", "all"), ("delete_api_key", "found")],
+)
+def test_no_api_key_makes_shows_or_deletes_keys(stage: Stage, scope: Scope, function: str, case: str) -> None:
+    stage.with_api_key()
+    assert stage.send(function, case, authorization=stage.api_key(scope)).status == 403
+
+
+@pytest.mark.parametrize(
+    ("permissions", "scopes", "status"),
+    [
+        (["apikeys:write"], ["billing_only"], 403),
+        (["apikeys:write", "billing:read"], ["billing_only"], 201),
+        (["apikeys:write", "billing:read"], ["billing_only", "read_only"], 403),
+        (["apikeys:write", "billing:read", "vms:read"], ["read_only"], 201),
+        (["apikeys:write", "billing:read", "vms:read"], ["read_write"], 403),
+        (["apikeys:write", "vms:read", "vms:write"], ["read_write"], 403),
+        (["billing:read", "vms:read", "vms:write"], ["read_only"], 403),
+        (["operator"], ["billing_only"], 403),
+    ],
+)
+def test_a_key_never_allows_more_than_the_token_that_makes_it(
+    stage: Stage, permissions: list[str], scopes: list[str], status: int
+) -> None:
+    token = stage.authority.token(permissions=permissions)
+    answer = stage.send("create_api_key", "minimal", authorization=f"Bearer {token}", scopes=scopes)
+    assert answer.status == status, answer
+
+
+def test_the_refusal_of_a_key_names_what_the_token_lacks(stage: Stage) -> None:
+    token = stage.authority.token(permissions=["apikeys:write", "vms:read"])
+    answer = stage.send("create_api_key", "minimal", authorization=f"Bearer {token}")
+    assert answer.json["detail"].endswith(": billing:read, vms:write")
+
+
+def test_an_account_has_twenty_keys_and_no_more(stage: Stage) -> None:
+    all_of_them = [made(stage) for _ in range(KEYS_PER_ACCOUNT_MAX)]
+    refused = stage.send("create_api_key", "minimal")
+    assert (refused.status, "20 API keys" in refused.json["detail"]) == (400, True)
+    stage.api_keys().revoke(ORGANIZATION, digest_of(all_of_them[7])[:16])
+    made(stage)
+    assert stage.api_keys().create(Account(ORGANIZATION, "another"), [Scope.READ_ONLY])
+
+
+def test_the_limit_holds_when_a_rival_takes_the_last_place(stage: Stage) -> None:
+    for _ in range(KEYS_PER_ACCOUNT_MAX - 1):
+        made(stage)
+
+    def rival(_operation: str, _parameters: dict[str, Any]) -> None:
+        stage.api_keys().create(ME, [Scope.READ_ONLY])
+
+    stage.db.before("transact_write_items", rival, times=1)
+    assert stage.send("create_api_key", "minimal").status == 400
+    assert len(stage.send("list_api_keys", "all").json) == KEYS_PER_ACCOUNT_MAX
+
+
+def test_keys_of_other_accounts_are_neither_listed_nor_deleted(stage: Stage) -> None:
+    foreign = stage.api_key(subject="another")
+    event = read("delete_api_key", "found")
+    event["pathParameters"]["id"] = digest_of(foreign)[:16]
+    assert stage.send("delete_api_key", event=event).status == 404
+    assert stage.send("list_api_keys", "all").json == []
+    assert stage.send("list_vms", "all", authorization=foreign).status == 200
+
+
+def test_keys_that_an_earlier_version_revoked_open_nothing_and_are_not_listed(stage: Stage) -> None:
+    key = made(stage)
+    stage.db.update_item(
+        TableName=HOLDERS,
+        Key=keys.api_key(digest_of(key)),
+        UpdateExpression="SET revoked_at = :now",
+        ExpressionAttributeValues={":now": {"N": "9"}},
+    )
+    assert stage.send("list_vms", "all", authorization=key).status == 401
+    assert stage.send("list_api_keys", "all").json == []
+    assert "revoked" in answer(parse(["--org", ORGANIZATION]), stage.api_keys())

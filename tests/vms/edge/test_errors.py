@@ -92,6 +92,7 @@ def test_a_wrong_method_is_told_with_the_right_ones(
     stage: Stage, method: str, path: str, status: int, allow: str | None
 ) -> None:
     event: dict[str, Any] = {"resource": "/{proxy+}", "path": path, "httpMethod": method, "headers": {}}
+    event["pathParameters"] = {"proxy": path.removeprefix("/")}
     answer = stage.send("reject_unknown_route", event=event)
     assert (answer.status, answer.headers.get("allow")) == (status, allow)
     assert set(answer.json) == {"detail"}

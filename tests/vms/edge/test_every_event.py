@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
 
+from gpu_capacity.http import account_models
 from gpu_capacity.http import vm_models as models
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.shapes import VM_PREFIXES
@@ -34,6 +35,11 @@ def a_vm(stage: Stage) -> None:
     stage.with_vm()
 
 
+def an_api_key(stage: Stage) -> None:
+    """The account has an API key."""
+    stage.with_api_key()
+
+
 Case: TypeAlias = "tuple[int, type[BaseModel] | None, Callable[[Stage], None]]"
 
 _ONE: Final[dict[str, Case]] = {
@@ -59,6 +65,7 @@ CASES: Final[dict[str, dict[str, Case]]] = {
         "body_invalid": (422, None, a_key),
         "body_not_json": (422, None, a_key),
         "node_unknown": (400, None, a_key),
+        "template_unknown": (400, None, a_key),
         "gpu_type_wrong": (400, None, a_key),
         "key_unknown": (400, None, a_key),
         "token_missing": (401, None, a_key),
@@ -90,25 +97,52 @@ CASES: Final[dict[str, dict[str, Case]]] = {
         "count_malformed": (422, None, nothing),
     },
     "get_pricing": {"answered": (200, models.PricingRead, nothing)},
+    "list_templates": {
+        "all": (200, models.TemplateRead, nothing),
+        "token_missing": (401, None, nothing),
+        "permission_missing": (403, None, nothing),
+    },
     "create_ssh_key": {
-        "ed25519": (201, models.SshKeyRead, nothing),
-        "label_left_out": (201, models.SshKeyRead, nothing),
+        "ed25519": (201, account_models.SshKeyRead, nothing),
+        "label_left_out": (201, account_models.SshKeyRead, nothing),
         "not_a_key": (422, None, nothing),
         "body_invalid": (422, None, nothing),
         "token_missing": (401, None, nothing),
         "permission_missing": (403, None, nothing),
     },
     "list_ssh_keys": {
-        "all": (200, models.SshKeyRead, a_key),
+        "all": (200, account_models.SshKeyRead, a_key),
         "token_missing": (401, None, a_key),
         "permission_missing": (403, None, a_key),
     },
     "delete_ssh_key": {
-        "found": (200, models.SshKeyRead, a_key),
+        "found": (200, account_models.SshKeyRead, a_key),
         "unknown": (404, None, a_key),
         "id_malformed": (404, None, a_key),
         "token_missing": (401, None, a_key),
         "permission_missing": (403, None, a_key),
+    },
+    "create_api_key": {
+        "read_only": (201, account_models.ApiKeyCreated, nothing),
+        "minimal": (201, account_models.ApiKeyCreated, nothing),
+        "scopes_united": (201, account_models.ApiKeyCreated, an_api_key),
+        "scope_unknown": (422, None, nothing),
+        "scopes_empty": (422, None, nothing),
+        "body_invalid": (422, None, nothing),
+        "token_missing": (401, None, nothing),
+        "permission_missing": (403, None, nothing),
+    },
+    "list_api_keys": {
+        "all": (200, account_models.ApiKeyRead, an_api_key),
+        "token_missing": (401, None, an_api_key),
+        "permission_missing": (403, None, an_api_key),
+    },
+    "delete_api_key": {
+        "found": (200, account_models.ApiKeyRead, an_api_key),
+        "unknown": (404, None, an_api_key),
+        "id_malformed": (404, None, an_api_key),
+        "token_missing": (401, None, an_api_key),
+        "permission_missing": (403, None, an_api_key),
     },
 }
 

@@ -101,5 +101,5 @@ def test_the_address_is_the_gateways_and_not_what_the_caller_writes(strict: Stag
 def test_counters_vanish_by_themselves(strict: Stage) -> None:
     reads(strict, 1)
     (counter,) = [i for i in strict.db.dump()[HOLDERS] if i["pk"]["S"].startswith("RATE#")]
-    assert int(counter["expires_at"]["N"]) == strict.clock.now() + COUNTER_SECONDS
+    assert int(counter["ttl_sweep_at"]["N"]) == strict.clock.now() + COUNTER_SECONDS
     assert "developer" not in counter["pk"]["S"]

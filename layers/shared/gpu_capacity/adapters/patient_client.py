@@ -9,7 +9,16 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters.aws_failures import AWS_ERRORS, Failure, NoTimeLeft, failure_of
+from botocore.exceptions import ClientError
+
+from gpu_capacity.adapters.aws_failures import (
+    AWS_ERRORS,
+    Failure,
+    NoTimeLeft,
+    error_code,
+    failure_of,
+    failure_of_reasons,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,12 +78,22 @@ class PatientClient:
             try:
                 return method(**request)
             except AWS_ERRORS as error:
-                found = failure_of(error)
-                if found in (Failure.CONFLICT, Failure.DEFECT):
+                found = _failure(error)
+                may_stand = failure is not None and _failure(failure) is Failure.UNKNOWN
+                # What conflicts with an attempt that may have been done may be that attempt itself.
+                if found is Failure.DEFECT or (found is Failure.CONFLICT and not may_stand):
                     raise
-                if failure is None or failure_of(failure) is not Failure.UNKNOWN:
+                if not may_stand:
                     failure = error
             if attempt < ATTEMPTS_MAX - 1:
                 self._pause(attempt)
         assert failure is not None, "every attempt returns or fails"  # noqa: S101 - for the types
         raise failure
+
+
+def _failure(error: AwsError) -> Failure:
+    """What a failed attempt means; of a cancelled transaction by its reasons."""
+    if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
+        reasons: list[dict[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+        return failure_of_reasons(reason.get("Code") for reason in reasons)
+    return failure_of(error)

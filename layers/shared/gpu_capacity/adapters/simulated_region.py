@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
+from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.ports import PinOutcome, Server, ServerState
@@ -74,8 +75,8 @@ class SimulatedRegion:
         )
         occupation = keys.occupied_host(host_id) | encode({"holder": holder_id})
         outcome = self._commit(
-            Check(_FENCE, self._table, keys.fence(holder_id), "attribute_not_exists(pk)"),
-            Put(_SERVER, self._table, server, "attribute_not_exists(pk)"),
+            Check(_FENCE, self._table, keys.fence(holder_id), IS_FREE, {}, free_at(now)),
+            Put(_SERVER, self._table, server, IS_FREE, {}, free_at(now)),
             Put(
                 _HOST,
                 self._table,
@@ -94,7 +95,7 @@ class SimulatedRegion:
     def fence(self, holder_id: str) -> None:
         """See ``HostProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({"expires_at": expires})))
+        self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({SWEEP_ATTRIBUTE: expires})))
 
     def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
         """See ``HostProvider.delete``. The first time counts; a repeat does not begin anew.
@@ -102,14 +103,14 @@ class SimulatedRegion:
         Server and host are marked together: the host is free for others at the moment the server is gone.
         """
         gone_at = self._clock.now() + self._behaviour.delete_seconds
-        values = {":gone_at": encode_value(gone_at), ":expires_at": encode_value(gone_at + FENCE_SECONDS)}
+        values = {":gone_at": encode_value(gone_at), ":sweep_at": encode_value(gone_at + FENCE_SECONDS)}
         for host_id in host_ids:
             self._commit(
                 Update(
                     _SERVER,
                     self._table,
                     keys.server(holder_id, host_id),
-                    "SET gone_at = :gone_at, expires_at = :expires_at",
+                    f"SET gone_at = :gone_at, {SWEEP_ATTRIBUTE} = :sweep_at",
                     "attribute_exists(pk) AND attribute_not_exists(gone_at)",
                     {},
                     values,
@@ -118,7 +119,7 @@ class SimulatedRegion:
                     _HOST,
                     self._table,
                     keys.occupied_host(host_id),
-                    "SET gone_at = :gone_at, expires_at = :expires_at",
+                    f"SET gone_at = :gone_at, {SWEEP_ATTRIBUTE} = :sweep_at",
                     "holder = :holder",
                     {},
                     {**values, ":holder": {"S": holder_id}},

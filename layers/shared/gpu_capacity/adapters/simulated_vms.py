@@ -13,6 +13,7 @@ from gpu_capacity.adapters.simulated_region import FENCE_SECONDS
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
+from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.ports import PinOutcome, ServerState, Usage, VmServer
@@ -66,9 +67,9 @@ class SimulatedVms:
         )
         occupation = encode({"owner": order.owner})
         outcome = self._commit(
-            Check(_FENCE, self._table, keys.vm_fence(order.owner), "attribute_not_exists(pk)"),
+            Check(_FENCE, self._table, keys.vm_fence(order.owner), IS_FREE, {}, free_at(now)),
             Check("host", self._table, keys.occupied_host(order.host_id), _FREE, {}, values),
-            Put(_SERVER, self._table, server, "attribute_not_exists(pk)"),
+            Put(_SERVER, self._table, server, IS_FREE, {}, free_at(now)),
             Put("disk", self._table, disk),
             *(
                 Put(
@@ -91,7 +92,7 @@ class SimulatedVms:
     def fence(self, owner: str) -> None:
         """See ``VmProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(_FENCE, self._table, keys.vm_fence(owner) | encode({"expires_at": expires})))
+        self._commit(Put(_FENCE, self._table, keys.vm_fence(owner) | encode({SWEEP_ATTRIBUTE: expires})))
 
     def stop(self, owner: str) -> None:
         """See ``VmProvider.stop``. The first time counts; a repeat does not begin anew.
@@ -102,8 +103,8 @@ class SimulatedVms:
         if item is None or "gone_at" in item:
             return
         gone_at = self._clock.now() + self._behaviour.delete_seconds
-        change = "SET gone_at = :gone_at, expires_at = :expires_at"
-        values = {":gone_at": encode_value(gone_at), ":expires_at": encode_value(gone_at + FENCE_SECONDS)}
+        change = f"SET gone_at = :gone_at, {SWEEP_ATTRIBUTE} = :sweep_at"
+        values = {":gone_at": encode_value(gone_at), ":sweep_at": encode_value(gone_at + FENCE_SECONDS)}
         self._commit(
             Update(
                 _SERVER,

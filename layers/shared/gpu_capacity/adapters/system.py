@@ -24,6 +24,10 @@ class SystemClock:
         """Whole milliseconds since the epoch."""
         return time.time_ns() // 1_000_000
 
+    def now_us(self) -> int:
+        """Whole microseconds since the epoch."""
+        return time.time_ns() // 1000
+
 
 class SystemIds:
     """The machine's source of entropy."""

@@ -7,19 +7,34 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
-from gpu_capacity.dynamodb.database import Busy, Committed
-from gpu_capacity.dynamodb.writes import Put, Update
+from gpu_capacity.dynamodb.database import Busy, Committed, Refused
+from gpu_capacity.dynamodb.decoding import (
+    decoder,
+    rows,
+    second,
+    second_or_none,
+    text,
+    text_or_none,
+    texts,
+    whole,
+)
+from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
+from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.errors import AlreadyExists, StorageUnavailable
-from gpu_capacity.holders.api_keys import ApiKey
+from gpu_capacity.holders.api_keys import NAME_DEFAULT, ApiKey
 from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpu_capacity.dynamodb.client import Item
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.account import Account
 
 RECORD: Final = "record"
 LISTING: Final = "listing"
+REVISION: Final = "revision"
 COUNTER: Final = "counter"
 
 COUNTER_SECONDS: Final = 3600
@@ -63,47 +78,55 @@ class AccountStore:
         item = self._database.get(self._table, keys.api_key(digest))
         return None if item is None else decode_api_key(item)
 
-    def add_api_key(self, key: ApiKey) -> None:
-        """Keep a new API key, and its place in the organization's list.
+    def api_keys_revision(self, account: Account) -> int:
+        """How many API keys were ever made for an account, for ``add_api_key``."""
+        key = keys.api_keys_revision(account.organization_id, account.subject)
+        item = self._database.get(self._table, key)
+        return 0 if item is None else decode_revision(item)
+
+    def add_api_key(self, key: ApiKey, revision: int) -> bool:
+        """Keep a new API key and its place in the organization's list; false after a lost race.
+
+        ``revision`` is the account's as it was read before its keys were counted: of two that count at once
+        only one makes a key.
 
         Raises:
             AlreadyExists: there is a key of this digest; a random key never meets another.
         """
-        item = keys.api_key(key.digest) | encode(
-            {
-                "organization": key.organization_id,
-                "subject": key.subject,
-                "scope": key.scope.value,
-                "created_at": key.created_at,
-            }
-        )
-        listing = keys.api_key_of(key.organization_id, key.digest) | encode({"created_at": key.created_at})
-        outcome = self._send(
-            Put(RECORD, self._table, item, "attribute_not_exists(pk)"), Put(LISTING, self._table, listing)
-        )
-        if not isinstance(outcome, Committed):
-            raise AlreadyExists("ApiKey", key.id, "an API key of this digest exists")
-
-    def revoke_api_key(self, digest: str, now: int) -> bool:
-        """From now on the key opens nothing; false when there is no such key or it was revoked before."""
-        revoke = Update(
-            RECORD,
+        counted = Update(
+            REVISION,
             self._table,
-            keys.api_key(digest),
-            "SET revoked_at = :now",
-            "attribute_exists(pk) AND attribute_not_exists(revoked_at)",
+            keys.api_keys_revision(key.organization_id, key.subject),
+            "SET revision = :next",
+            "attribute_not_exists(pk)" if revision == 0 else "revision = :revision",
             {},
-            {":now": encode_value(now)},
+            {":next": encode_value(revision + 1)}
+            | ({} if revision == 0 else {":revision": encode_value(revision)}),
         )
-        return isinstance(self._send(revoke), Committed)
+        record = Put(RECORD, self._table, encode_api_key(key), "attribute_not_exists(pk)")
+        outcome = self._send(record, Put(LISTING, self._table, encode_listing(key)), counted)
+        if isinstance(outcome, Refused) and RECORD in outcome.items:
+            raise AlreadyExists("ApiKey", key.id, "an API key of this digest exists")
+        return isinstance(outcome, Committed)
 
-    def api_keys(self, organization_id: str) -> list[ApiKey]:
-        """Every API key of an organization, revoked ones too, oldest first."""
+    def delete_api_key(self, key: ApiKey) -> bool:
+        """From now on the key opens nothing; false when there is none any more."""
+        outcome = self._send(
+            Delete(RECORD, self._table, keys.api_key(key.digest), "attribute_exists(pk)"),
+            Delete(LISTING, self._table, keys.api_key_of(key.organization_id, key.digest)),
+        )
+        return isinstance(outcome, Committed)
+
+    def api_keys(self, organization_id: str, subject: str | None = None) -> list[ApiKey]:
+        """Every API key of an organization, or of one subject of it, oldest first."""
         partition = keys.organization_partition(organization_id)
         listed = self._database.query(self._table, partition, keys.API_KEY_PREFIX)
-        wanted = [keys.api_key(entry["sk"].removeprefix(keys.API_KEY_PREFIX)) for entry in listed]
-        found = [decode_api_key(item) for item in self._database.get_many(self._table, wanted)]
-        return sorted(found, key=lambda key: (key.created_at, key.digest))
+        # Entries of earlier versions do not say whose key it is: the record does.
+        candidates = (e for e in listed if subject is None or e.get("subject", subject) == subject)
+        wanted = [keys.api_key(entry["sk"].removeprefix(keys.API_KEY_PREFIX)) for entry in candidates]
+        found = self._database.readable(self._database.get_many(self._table, wanted), decode_api_key)
+        own = [key for key in found if subject in (None, key.subject)]
+        return sorted(own, key=lambda key: (key.created_at, key.digest))
 
     def count_request(self, caller: tuple[str, ...], kind: str, minute: int, limit: int) -> bool:
         """Count a request of a caller in a minute since the epoch; false when ``limit`` were counted before.
@@ -114,7 +137,7 @@ class AccountStore:
             COUNTER,
             self._table,
             keys.rate(caller, kind, minute),
-            "SET used = if_not_exists(used, :none) + :one, expires_at = :expiry",
+            f"SET used = if_not_exists(used, :none) + :one, {SWEEP_ATTRIBUTE} = :expiry",
             "attribute_not_exists(used) OR used < :limit",
             {},
             {
@@ -135,25 +158,52 @@ class AccountStore:
         raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
 
 
-def decode_key_ring(item: dict[str, Any]) -> KeyRing:
+@decoder
+def decode_key_ring(item: Mapping[str, Any]) -> KeyRing:
     """The SSH keys of an account."""
     return KeyRing(
-        keys=tuple(
-            SshKey(key_id, label, public_key, fingerprint, int(created_at))
-            for key_id, label, public_key, fingerprint, created_at in item["keys"]
-        ),
-        revision=int(item["revision"]),
+        keys=tuple(SshKey(*row) for row in rows(item["keys"], str, str, str, str, int)),
+        revision=whole(item, "revision"),
     )
 
 
-def decode_api_key(item: dict[str, Any]) -> ApiKey:
+def encode_api_key(key: ApiKey) -> Item:
     """An API key, by the item that a request finds."""
-    revoked_at = item.get("revoked_at")
+    return keys.api_key(key.digest) | encode(
+        {
+            "organization": key.organization_id,
+            "subject": key.subject,
+            "scopes": [scope.value for scope in key.scopes],
+            "created_at": key.created_at,
+            "name": key.name,
+            "last_four": key.last_four,
+        }
+    )
+
+
+def encode_listing(key: ApiKey) -> Item:
+    """What an organization's list has of an API key."""
+    entry = {"created_at": key.created_at, "subject": key.subject}
+    return keys.api_key_of(key.organization_id, key.digest) | encode(entry)
+
+
+@decoder
+def decode_revision(item: Mapping[str, Any]) -> int:
+    """How often the API keys of an account changed."""
+    return whole(item, "revision")
+
+
+@decoder
+def decode_api_key(item: Mapping[str, Any]) -> ApiKey:
+    """An API key, by the item that a request finds. Earlier versions gave a key one scope and no name."""
+    words = texts(item["scopes"]) if "scopes" in item else (text(item, "scope"),)
     return ApiKey(
         digest=item["pk"].removeprefix(keys.API_KEY_PREFIX),
-        organization_id=item["organization"],
-        subject=item["subject"],
-        scope=Scope(item["scope"]),
-        created_at=int(item["created_at"]),
-        revoked_at=None if revoked_at is None else int(revoked_at),
+        organization_id=text(item, "organization"),
+        subject=text(item, "subject"),
+        scopes=tuple(Scope(word) for word in words),
+        created_at=second(item, "created_at"),
+        name=text_or_none(item, "name") or NAME_DEFAULT,
+        last_four=text_or_none(item, "last_four"),
+        revoked_at=second_or_none(item, "revoked_at"),
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.inventory_items import PodClaims
     from gpu_capacity.dynamodb.keys import Key
-    from gpu_capacity.dynamodb.reservation_store import Tombstone
+    from gpu_capacity.dynamodb.tombstones import Tombstone
     from gpu_capacity.dynamodb.vm_items import RosterEntry
     from gpu_capacity.holders.api_keys import ApiKey
     from gpu_capacity.holders.capacity_claim import CapacityClaim

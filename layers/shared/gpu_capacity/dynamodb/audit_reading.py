@@ -23,19 +23,20 @@ from gpu_capacity.dynamodb.inventory_items import (
     decode_shape,
 )
 from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
+from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.ids import CLAIM_TAG_BYTES, claim_tag
-from gpu_capacity.holders.reservation import Quota, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gpu_capacity.holders.api_keys import ApiKey
+    from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.topology.model import Pod
 
 # Whatever decoding an item that somebody edited by hand may run into.
-_UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+_UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnreadableItem)
 
 
 @dataclass
@@ -151,12 +152,15 @@ class Reading:
                 decode_key_ring(item)
             case "APIKEY":
                 self.key_listings.add(side)
+            case "APIKEYS":
+                # Nothing rests on how often; it only has to be a number.
+                int(item["revision"])
             case _:
                 self.unreadable.add(side)
 
     def _add_record(self, side: Side, item: dict[str, Any], decode_record: Any) -> None:
-        if item["status"] == Status.GONE.value:
-            self.holders[side] = Tombstone(item["fingerprint"])
+        if is_tombstone(item):
+            self.holders[side] = decode_tombstone(item)
             return
         self.holders[side] = decode_record(item)
         if "unsettled" in item and "unsettled_since" in item:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.account_store import encode_listing
 from gpu_capacity.dynamodb.audit_facts import (
     DropItem,
     Enqueue,
@@ -27,7 +28,7 @@ from gpu_capacity.dynamodb.audit_facts import (
 )
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.host_writes import with_hosts
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.vm_items import encode_entry
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.holders.capacity_claim import CapacityClaim
@@ -271,7 +272,7 @@ def _list_key(repair: ListKey, tables: Tables) -> list[Action]:
         Put(
             _REPAIRED,
             tables.holders,
-            repair.listing.key | encode({"created_at": key.created_at}),
+            encode_listing(key),
             "attribute_not_exists(pk)",
         ),
         _key_of(repair.record, key, tables),

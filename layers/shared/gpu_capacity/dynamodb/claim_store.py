@@ -6,21 +6,31 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim, encode_claim_tombstone
+from gpu_capacity.dynamodb.claim_items import decode_claim, decode_name, decode_place, encode_claim
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Committed, Refused
 from gpu_capacity.dynamodb.outcomes import HolderOutcome
 from gpu_capacity.dynamodb.reservation_items import decode_quota
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import (
+    GONE,
+    IS_FREE,
+    Tombstone,
+    decode_tombstone,
+    encode_tombstone,
+    free_at,
+    is_tombstone,
+)
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim, ClaimStatus
+from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+    from gpu_capacity.dynamodb.claim_items import HolderKey
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.errors import UnreadableItem
     from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.ports import Pause
 
@@ -28,6 +38,9 @@ RECORD: Final = "record"
 NAME: Final = "name"
 QUOTA: Final = "quota"
 RETURNS_LABEL: Final = "returns:"
+
+PASSED_OVER_SECONDS: Final = 60
+"""How long a claim whose record could not be read loses its turn: a repaired one comes first again."""
 
 _CONFLICTS_MAX: Final = 12
 
@@ -41,7 +54,7 @@ class QueueHead:
     than the first one can have appeared.
     """
 
-    holder: tuple[str, str] | None
+    holder: HolderKey | None
     returns: int
 
 
@@ -56,6 +69,7 @@ class ClaimStore:
         self._database = database
         self._table = holders_table
         self._pause = pause
+        self._passed_over: dict[HolderKey, int] = {}
 
     def find(self, organization_id: str, claim_id: str) -> CapacityClaim | Tombstone | None:
         """The record under an id, or its tombstone."""
@@ -75,12 +89,18 @@ class ClaimStore:
         # Clients choose ids, so two organizations of one caller may have the same one.
         return next((claims[o] for o in organization_ids if o in claims), None)
 
+    def named(self, organization_id: str, name: str) -> CapacityClaim | None:
+        """The claim of the organization that has a name."""
+        item = self._database.get(self._table, keys.claim_name(organization_id, name))
+        return None if item is None else self.get(organization_id, decode_name(item))
+
     def of_organization(self, organization_id: str) -> Iterator[CapacityClaim]:
         """Every claim of an organization that is not gone, in id order."""
         partition = keys.organization_partition(organization_id)
-        for item in self._database.query(self._table, partition, keys.CLAIM_PREFIX):
-            if isinstance(claim := _decode(item), CapacityClaim):
-                yield claim
+        items = self._database.query(self._table, partition, keys.CLAIM_PREFIX)
+        for found in self._database.readable(items, _decode):
+            if isinstance(found, CapacityClaim):
+                yield found
 
     def quota(self, organization_id: str) -> Quota | None:
         """The organization's limit on instances, ``None`` where it has none."""
@@ -97,16 +117,35 @@ class ClaimStore:
                 yield organization, entry["sk"].removeprefix(keys.CLAIM_PREFIX)
 
     def head_of_queue(self, zone: str, instance_id: str) -> QueueHead:
-        """The oldest claim that waits; strongly consistent."""
+        """The oldest claim that waits and is not passed over; strongly consistent."""
         returns = 0
         # Two at once: the count of returns stands before the first claim.
-        for entry in self._database.query(self._table, keys.queue_partition(zone, instance_id), limit=2):
-            if entry["sk"] != keys.QUEUE_RETURNS_SORT_KEY:
-                return QueueHead((entry["organization"], entry["claim"]), returns)
-            returns = int(entry["comebacks"])
+        entries = self._database.query(self._table, keys.queue_partition(zone, instance_id), limit=2)
+        for entry in self._database.readable(entries, decode_place):
+            if isinstance(entry, int):
+                returns = entry
+            elif not self._is_passed_over(entry):
+                return QueueHead(entry, returns)
         return QueueHead(None, returns)
 
-    def leave_queue(self, zone: str, instance_id: str, holder: tuple[str, str]) -> None:
+    def queue(self, zone: str, instance_id: str) -> list[HolderKey]:
+        """All claims that wait, oldest first: organization and id."""
+        entries = self._database.query(self._table, keys.queue_partition(zone, instance_id))
+        places = self._database.readable(entries, decode_place)
+        return [place for place in places if not isinstance(place, int)]
+
+    def pass_over(self, holder: HolderKey, error: UnreadableItem) -> bool:
+        """Leave a claim out of the heads of queues for a while if it is its record that cannot be read."""
+        record = keys.capacity_claim(*holder)
+        if error.key != (record["pk"]["S"], record["sk"]["S"]):
+            return False
+        self._passed_over[holder] = self._database.now() + PASSED_OVER_SECONDS
+        return True
+
+    def _is_passed_over(self, holder: HolderKey) -> bool:
+        return self._passed_over.get(holder, 0) > self._database.now()
+
+    def leave_queue(self, zone: str, instance_id: str, holder: HolderKey) -> None:
         """Drop the entry of a claim from a queue, if the claim is gone at that moment."""
         for entry in self._database.query(self._table, keys.queue_partition(zone, instance_id)):
             if (entry.get("organization"), entry.get("claim")) == holder:
@@ -116,7 +155,7 @@ class ClaimStore:
                     keys.capacity_claim(*holder),
                     "attribute_not_exists(pk) OR #status = :gone",
                     {"#status": "status"},
-                    {":gone": {"S": ClaimStatus.GONE.value}},
+                    {":gone": {"S": GONE}},
                 )
                 key = {"pk": {"S": entry["pk"]}, "sk": {"S": entry["sk"]}}
                 self._send([gone, Delete("entry", self._table, key)])
@@ -126,7 +165,7 @@ class ClaimStore:
         """Record a new claim with its name, its places in the queues, and its count."""
         holder = {"claim": claim.id}
         actions: list[Action] = [
-            Put(RECORD, self._table, encode_claim(claim), "attribute_not_exists(pk)"),
+            Put(RECORD, self._table, encode_claim(claim), IS_FREE, {}, free_at(claim.created_at)),
             Put(
                 NAME,
                 self._table,
@@ -185,7 +224,7 @@ class ClaimStore:
         key = keys.capacity_claim(claim.organization_id, claim.id)
         record: Action
         if claim.supplied:
-            record = self._revised(encode_claim_tombstone(claim, now), claim)
+            record = self._revised(encode_tombstone(key, claim.fingerprint, now), claim)
         else:
             record = Delete(
                 RECORD,
@@ -284,6 +323,4 @@ class ClaimStore:
 
 
 def _decode(item: dict[str, Any]) -> CapacityClaim | Tombstone:
-    if item["status"] == ClaimStatus.GONE.value:
-        return Tombstone(item["fingerprint"])
-    return decode_claim(item)
+    return decode_tombstone(item) if is_tombstone(item) else decode_claim(item)

@@ -6,9 +6,10 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -19,18 +20,19 @@ from gpu_capacity.adapters.aws_failures import (
     failure_of,
     failure_of_reasons,
 )
-from gpu_capacity.adapters.system import JitteredPause
+from gpu_capacity.adapters.system import JitteredPause, SystemClock
 from gpu_capacity.dynamodb.client import DynamoDBClient, Item, decode
 from gpu_capacity.dynamodb.keys import can_exist
+from gpu_capacity.dynamodb.tombstones import has_ended
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX, Delete, Put, Update, Write, transaction_item
-from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.errors import StorageUnavailable, UnreadableItem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.ports import Pause
+    from gpu_capacity.ports import Clock, Pause
 
 BATCH_GET_MAX: Final = 100
 _BATCH_ROUNDS_MAX: Final = 8
@@ -59,6 +61,7 @@ class Busy:
     """Another transaction was in flight on one of the items; nothing was written. Send it again as it is."""
 
 
+Value = TypeVar("Value")
 Outcome: TypeAlias = Committed | Refused | Busy
 
 
@@ -68,18 +71,28 @@ class Database:
     Args:
         client: a low-level DynamoDB client that itself sends again what failed in passing.
         pause: waits before keys of a batch are asked for again, and for stores that send again.
+        clock: for items that have ended but are still there, which no read returns.
+        unreadable: is told of each item that a reader of many leaves out.
     """
 
-    def __init__(self, client: DynamoDBClient, pause: Pause | None = None) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        pause: Pause | None = None,
+        clock: Clock | None = None,
+        unreadable: Callable[[UnreadableItem], None] | None = None,
+    ) -> None:
         self._client = client
         self.pause: Pause = pause or JitteredPause()
+        self._clock: Clock = clock or SystemClock()
+        self._unreadable = unreadable or _warn
 
     def get(self, table: str, key: Key, *, consistent: bool = True) -> dict[str, Any] | None:
         """One item, decoded, or ``None``."""
         if not _can_exist(key):
             return None
         answer = self._send("get_item", TableName=table, Key=key, ConsistentRead=consistent)
-        return decode(answer["Item"]) if "Item" in answer else None
+        return next(self._present([answer["Item"]]), None) if "Item" in answer else None
 
     def get_many(self, table: str, keys: Sequence[Key]) -> list[dict[str, Any]]:
         """The items that exist among ``keys``, strongly consistent, in no particular order."""
@@ -89,7 +102,7 @@ class Database:
             wanted: Any = {table: {"Keys": keys[start : start + BATCH_GET_MAX], "ConsistentRead": True}}
             for attempt in range(_BATCH_ROUNDS_MAX):
                 answer = self._send("batch_get_item", RequestItems=wanted)
-                found.extend(decode(item) for item in answer["Responses"].get(table, []))
+                found.extend(self._present(answer["Responses"].get(table, [])))
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
                     break
@@ -149,6 +162,22 @@ class Database:
         for row in zip_longest(*pages):
             yield from (entry for entry in row if entry is not None)
 
+    def now(self) -> int:
+        """Seconds since the epoch by the clock that tells what has ended."""
+        return self._clock.now()
+
+    def readable(
+        self, items: Iterable[dict[str, Any]], decode_item: Callable[[dict[str, Any]], Value]
+    ) -> Iterator[Value]:
+        """Items as values. One that cannot be read is told of and left out: it must not hide the others."""
+        for item in items:
+            try:
+                value = decode_item(item)
+            except UnreadableItem as error:
+                self._unreadable(error)
+            else:
+                yield value
+
     def commit(self, *actions: Action) -> Outcome:
         """Write one action, or several of them all or none.
 
@@ -177,10 +206,15 @@ class Database:
             raise
         return Committed()
 
+    def _present(self, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
+        """Decoded, without those that have ended."""
+        now = self._clock.now()
+        return (item for item in map(decode, items) if not has_ended(item, now))
+
     def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
         while True:
             answer = self._send("query", **request)
-            yield from (decode(item) for item in answer["Items"])
+            yield from self._present(answer["Items"])
             if not (last := answer.get("LastEvaluatedKey")):
                 return
             request["ExclusiveStartKey"] = last
@@ -203,6 +237,10 @@ class Database:
                     raise StorageUnavailable(f"{operation}: no answer", outcome_unknown=True) from error
             raise
         return answer
+
+
+def _warn(error: UnreadableItem) -> None:
+    logging.getLogger(__name__).warning("left out: %s", error)
 
 
 def _can_exist(key: Key) -> bool:

@@ -5,12 +5,22 @@ Short attribute names where an item is hot: DynamoDB bills an update by the size
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.dynamodb.decoding import (
+    decoder,
+    flag,
+    json_list,
+    rows,
+    second,
+    text,
+    texts,
+    whole,
+    whole_number,
+)
 from gpu_capacity.topology.model import (
     Domain,
     DomainShape,
@@ -25,9 +35,13 @@ from gpu_capacity.topology.model import (
     Region,
     VmShape,
 )
+from gpu_capacity.topology.text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+_HOST: Final = (int, str, str, str, str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +58,22 @@ class PodClaims:
     owners: Mapping[int, bytes | dict[str, int]]
 
 
-def decode_claims(item: dict[str, Any]) -> PodClaims:
+@decoder
+def decode_claims(item: Mapping[str, Any]) -> PodClaims:
     """The claims item of a pod."""
     return PodClaims(
         pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
-        version=int(item["v"]),
+        version=whole(item, "v"),
         owners={
-            int(name[1:]): owner if isinstance(owner, bytes) else {tag: int(m) for tag, m in owner.items()}
+            int(name[1:]): owner if isinstance(owner, bytes) else _parts(owner)
             for name, owner in item.items()
             if name[0] == "d" and name[1:].isdigit()
         },
     )
+
+
+def _parts(owner: Mapping[str, Any]) -> dict[str, int]:
+    return {tag: whole_number(mask) for tag, mask in owner.items()}
 
 
 def encode_shape(shape: PodShape) -> Item:
@@ -69,62 +88,62 @@ def encode_shape(shape: PodShape) -> Item:
     )
 
 
-def decode_shape(item: dict[str, Any]) -> PodShape:
+@decoder
+def decode_shape(item: Mapping[str, Any]) -> PodShape:
     """The shape item of a pod."""
     return PodShape(
-        region_id=item["region"],
+        region_id=text(item, "region"),
         pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
-        flavor_id=item["flavor"],
-        version=int(item["v"]),
-        domains=tuple(
-            DomainShape(int(position), int(hosts), int(usable), complete, cordoned)
-            for position, hosts, usable, complete, cordoned in item["domains"]
-        ),
+        flavor_id=text(item, "flavor"),
+        version=whole(item, "v"),
+        domains=tuple(DomainShape(*row) for row in rows(item["domains"], int, int, int, bool, bool)),
     )
 
 
 def encode_pod(pod: Pod) -> Item:
     """The hosts item of a pod. Domains are kept as JSON text: they are read and written whole."""
-    domains = [
-        [
-            d.position,
-            d.id,
-            d.name,
-            d.cordoned,
-            [[h.slot, h.id, h.name, h.resource_class, h.state.value] for h in d.hosts],
-        ]
-        for d in pod.domains
-    ]
     return keys.hosts(pod.region_id, pod.id) | encode(
         {
             "v": pod.version,
             "region": pod.region_id,
             "flavor": pod.flavor_id,
-            "domains": json.dumps(domains, separators=(",", ":"), ensure_ascii=False),
+            "domains": text_of(pod.domains),
         }
     )
 
 
-def decode_pod(item: dict[str, Any]) -> Pod:
+@decoder
+def decode_pod(item: Mapping[str, Any]) -> Pod:
     """The hosts item of a pod."""
+    return pod_of(item)
+
+
+def pod_of(item: Mapping[str, Any], domains: tuple[Domain, ...] | None = None) -> Pod:
+    """The pod of a hosts item, for decoders; with these domains where it is known that they are its own."""
     return Pod(
-        region_id=item["region"],
+        region_id=text(item, "region"),
         id=item["sk"].removeprefix(keys.POD_PREFIX),
-        flavor_id=item["flavor"],
-        version=int(item["v"]),
-        domains=tuple(
-            Domain(
-                position=position,
-                id=domain_id,
-                name=name,
-                cordoned=cordoned,
-                hosts=tuple(
-                    Host(slot, host_id, host_name, resource_class, HostState(state))
-                    for slot, host_id, host_name, resource_class, state in hosts
-                ),
-            )
-            for position, domain_id, name, cordoned, hosts in json.loads(item["domains"])
-        ),
+        flavor_id=text(item, "flavor"),
+        version=whole(item, "v"),
+        domains=_domains(item) if domains is None else domains,
+    )
+
+
+def _domains(item: Mapping[str, Any]) -> tuple[Domain, ...]:
+    return tuple(
+        Domain(
+            position=position,
+            id=domain_id,
+            name=name,
+            cordoned=cordoned,
+            hosts=tuple(
+                Host(slot, host_id, host_name, resource_class, HostState(state))
+                for slot, host_id, host_name, resource_class, state in rows(hosts, int, str, str, str, str)
+            ),
+        )
+        for position, domain_id, name, cordoned, hosts in rows(
+            json_list(item, "domains"), int, str, str, bool, list
+        )
     )
 
 
@@ -137,6 +156,7 @@ def encode_region(region: Region) -> Item:
             "offerings": [_encode_offering(offering) for offering in region.offerings],
             "instance_types": [list(pair) for pair in region.instance_types] or None,
             "vm_flavors": [_encode_flavor(flavor) for flavor in region.vm_flavors] or None,
+            "withdrawn": region.withdrawn or None,
         }
     )
 
@@ -176,50 +196,56 @@ def _encode_flavor(flavor: Flavor) -> dict[str, Any]:
     }
 
 
-def decode_region(item: dict[str, Any]) -> Region:
+@decoder
+def decode_region(item: Mapping[str, Any]) -> Region:
     """The catalogue entry of a region."""
     region_id = item["sk"].removeprefix(keys.REGION_PREFIX)
     return Region(
         id=region_id,
-        organizations=frozenset(item.get("organizations", ())),
-        observed_at=int(item["observed_at"]),
+        organizations=frozenset(texts(item.get("organizations", ()))),
+        observed_at=second(item, "observed_at"),
         offerings=tuple(_decode_offering(region_id, offering) for offering in item["offerings"]),
-        instance_types=tuple((name, flavor_id) for name, flavor_id in item.get("instance_types", ())),
+        instance_types=tuple((row[0], row[1]) for row in rows(item.get("instance_types", ()), str, str)),
         vm_flavors=tuple(_decode_flavor(flavor) for flavor in item.get("vm_flavors", ())),
+        withdrawn=flag(item, "withdrawn"),
     )
 
 
-def _decode_offering(region_id: str, item: dict[str, Any]) -> Offering:
+def _decode_offering(region_id: str, item: Mapping[str, Any]) -> Offering:
     return Offering(
         region_id=region_id,
-        accelerator=item["accelerator"],
-        unit=item["unit"],
-        device_type_resource_class=item["device_type_resource_class"],
-        hosts_per_unit=int(item["hosts_per_unit"]),
+        accelerator=text(item, "accelerator"),
+        unit=text(item, "unit"),
+        device_type_resource_class=text(item, "device_type_resource_class"),
+        hosts_per_unit=whole(item, "hosts_per_unit"),
         flavor=_decode_flavor(item["flavor"]),
     )
 
 
-def _decode_flavor(item: dict[str, Any]) -> Flavor:
+def _decode_flavor(item: Mapping[str, Any]) -> Flavor:
     gpu, vm = item["gpu"], item.get("vm")
     return Flavor(
-        id=item["id"],
-        cpus=int(item["cpus"]),
-        memory_gib=int(item["memory_gib"]),
-        disk_gb=int(item["disk_gb"]),
-        instance_type=item.get("instance_type"),
+        id=text(item, "id"),
+        cpus=whole(item, "cpus"),
+        memory_gib=whole(item, "memory_gib"),
+        disk_gb=whole(item, "disk_gb"),
+        instance_type=_text_or_null(item, "instance_type"),
         gpu=Gpu(
-            vendor=GpuVendor(gpu["vendor"]),
-            model=gpu["model"],
-            physical_count=int(gpu["physical_count"]),
-            logical_count=int(gpu["logical_count"]),
-            memory_gib=int(gpu["memory_gib"]),
+            vendor=GpuVendor(text(gpu, "vendor")),
+            model=text(gpu, "model"),
+            physical_count=whole(gpu, "physical_count"),
+            logical_count=whole(gpu, "logical_count"),
+            memory_gib=whole(gpu, "memory_gib"),
         ),
         vm=vm
         and VmShape(
-            gpu_type=vm["gpu_type"],
-            gpu_ram_mb=int(vm["gpu_ram_mb"]),
-            cpu_model=vm["cpu_model"],
-            pcie_gen=vm["pcie_gen"],
+            gpu_type=text(vm, "gpu_type"),
+            gpu_ram_mb=whole(vm, "gpu_ram_mb"),
+            cpu_model=text(vm, "cpu_model"),
+            pcie_gen=text(vm, "pcie_gen"),
         ),
     )
+
+
+def _text_or_null(item: Mapping[str, Any], name: str) -> str | None:
+    return None if item.get(name) is None else text(item, name)

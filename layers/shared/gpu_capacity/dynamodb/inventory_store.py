@@ -6,7 +6,7 @@ used for a "yes" that the database validates again; every "no" is decided on a f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
@@ -20,11 +20,13 @@ from gpu_capacity.dynamodb.inventory_items import (
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.placement.slices import SLICE_SIZES
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
+from gpu_capacity.topology.model import PodShape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.placement.model import Placement
     from gpu_capacity.ports import Clock
     from gpu_capacity.topology.model import Flavor, Host, Pod, Region
 
@@ -55,6 +57,14 @@ class NodePlace:
         return self.flavor.gpu.physical_count
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A region and flavor as it was seen last: who owns what, by pod, and the snapshot made of that."""
+
+    claims: Mapping[str, PodClaims]
+    snapshot: Snapshot
+
+
 class InventoryStore:
     """The inventory table, read side.
 
@@ -69,8 +79,9 @@ class InventoryStore:
         self._table = table
         self._clock = clock
         self._regions: dict[str, tuple[int, Region]] = {}
-        self._snapshots: dict[tuple[str, str], Snapshot] = {}
+        self._kept: dict[tuple[str, str], _Kept] = {}
         self._pods: dict[tuple[str, str], Pod] = {}
+        self._shut: dict[tuple[str, str], int] = {}
         self._nodes: tuple[int, dict[str, NodePlace]] = (0, {})
 
     @property
@@ -98,13 +109,13 @@ class InventoryStore:
     def regions(self) -> list[Region]:
         """Every region as it is now, in id order."""
         items = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
-        return [decode_region(item) for item in items]
+        return list(self._database.readable(items, decode_region))
 
     def snapshot(self, region_id: str, flavor_id: str) -> tuple[Snapshot, bool]:
         """The pods of a region and flavor, and whether they were read just now."""
-        kept = self._snapshots.get((region_id, flavor_id))
+        kept = self._kept.get((region_id, flavor_id))
         if kept is not None:
-            return kept, False
+            return kept.snapshot, False
         return self.fresh_snapshot(region_id, flavor_id), True
 
     def fresh_snapshot(self, region_id: str, flavor_id: str) -> Snapshot:
@@ -115,46 +126,58 @@ class InventoryStore:
         Raises:
             StorageUnavailable: the topology kept changing while it was read.
         """
-        kept = self._snapshots.get((region_id, flavor_id))
-        shapes = dict(kept.shapes) if kept else {}
+        kept = self._kept.get((region_id, flavor_id))
+        shapes = dict(kept.snapshot.shapes) if kept else {}
         for _ in range(_SNAPSHOT_READS_MAX):
-            owned = list(self._ownership(region_id, flavor_id))
-            snapshot = Snapshot.of(shapes.values(), owned)
+            claims = {claims.pod_id: claims for claims in self._claims(region_id, flavor_id)}
+            owned = list(map(ownership_of, claims.values()))
+            shut = self._shut_pods(region_id)
+            if any(o.pod_id not in shapes or shapes[o.pod_id].version != o.version for o in owned):
+                shapes, unreadable = self._shapes(region_id, flavor_id)
+                shut |= unreadable
+            closed = {o.pod_id: _nothing_of(region_id, flavor_id, o) for o in owned if o.pod_id in shut}
+            snapshot = Snapshot.of((shapes | closed).values(), owned)
             if snapshot.stale_pods:
-                shapes = {
-                    shape.pod_id: shape
-                    for shape in map(
-                        decode_shape,
-                        self._database.query(
-                            self._table, keys.shapes_partition(region_id, flavor_id), keys.POD_PREFIX
-                        ),
-                    )
-                }
-                snapshot = Snapshot.of(shapes.values(), owned)
-            if not snapshot.stale_pods:
-                self._snapshots[region_id, flavor_id] = snapshot
-                return snapshot
+                continue
+            if closed:
+                # Not kept: as soon as the pod can be read again, it is sold again.
+                self._kept.pop((region_id, flavor_id), None)
+            else:
+                self._kept[region_id, flavor_id] = _Kept(claims, snapshot)
+            return snapshot
         raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
     def saw_claims(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
         """Keep a pod's claims that came back with a refused write."""
-        self.saw_ownership(region_id, flavor_id, ownership_of(decode_claims(item)))
+        claims = next(self._database.readable([item], decode_claims), None)
+        if claims is None:
+            self.forget_snapshot(region_id, flavor_id)
+        else:
+            self._see(region_id, flavor_id, claims)
 
-    def saw_ownership(self, region_id: str, flavor_id: str, ownership: Ownership) -> None:
-        """Keep a pod's ownership as known after a write."""
-        kept = self._snapshots.get((region_id, flavor_id))
+    def claimed(self, region_id: str, flavor_id: str, placement: Placement, tag: bytes, version: int) -> None:
+        """Keep what a write has just claimed, on the topology version that it was decided on."""
+        kept = self._kept.get((region_id, flavor_id))
+        if kept is not None:
+            before = kept.claims[placement.pod_id]
+            owners = {**before.owners, **dict.fromkeys(placement.positions, tag)}
+            self._see(region_id, flavor_id, replace(before, version=version, owners=owners))
+
+    def _see(self, region_id: str, flavor_id: str, claims: PodClaims) -> None:
+        """Keep one pod's claims as they are now, in the snapshot just as a read would show them."""
+        kept = self._kept.get((region_id, flavor_id))
         if kept is None:
             return
-        later = kept.seeing(ownership)
-        if ownership.pod_id in later.stale_pods:
+        later = kept.snapshot.seeing(ownership_of(claims))
+        if claims.pod_id in later.stale_pods:
             # The topology moved on: only a read of both halves can tell what the pod is like now.
-            self._snapshots.pop((region_id, flavor_id))
+            self._kept.pop((region_id, flavor_id))
         else:
-            self._snapshots[region_id, flavor_id] = later
+            self._kept[region_id, flavor_id] = _Kept({**kept.claims, claims.pod_id: claims}, later)
 
     def forget_snapshot(self, region_id: str, flavor_id: str) -> None:
         """Read afresh next time."""
-        self._snapshots.pop((region_id, flavor_id), None)
+        self._kept.pop((region_id, flavor_id), None)
 
     def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
         """A pod's full topology in exactly that version, or ``None`` when it has moved on."""
@@ -163,6 +186,8 @@ class InventoryStore:
             kept = next(iter(self.pods({(region_id, pod_id)}).values()), None)
             if kept is not None:
                 self._pods[region_id, pod_id] = kept
+            else:
+                self._shut[region_id, pod_id] = self._clock.now()
         return kept if kept is not None and kept.version == version else None
 
     def pods(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pod]:
@@ -186,11 +211,11 @@ class InventoryStore:
         """
         found: dict[str, NodePlace] = {}
         for region in self.regions():
-            flavors = {f.id: f for f in region.vm_flavors if f.gpu.physical_count in SLICE_SIZES}
+            flavors = {f.id: f for f in region.rented_in_slices if f.gpu.physical_count in SLICE_SIZES}
             if not flavors:
                 continue
             items = self._database.query(self._table, keys.hosts_partition(region.id), keys.POD_PREFIX)
-            for pod in map(decode_pod, items):
+            for pod in self._database.readable(items, decode_pod):
                 for domain in pod.domains if pod.flavor_id in flavors else ():
                     if len(domain.hosts) == 1:
                         place = NodePlace(
@@ -211,18 +236,35 @@ class InventoryStore:
             [keys.hosts(*pair) for pair in pairs] + [keys.region(region_id) for region_id in regions],
         )
         catalog = [item for item in items if item["pk"] == keys.CATALOG_PARTITION]
-        pods = [decode_pod(item) for item in items if item["pk"] != keys.CATALOG_PARTITION]
+        hosts = [item for item in items if item["pk"] != keys.CATALOG_PARTITION]
+        pods = list(self._database.readable(hosts, decode_pod))
         return (
             {(pod.region_id, pod.id): pod for pod in pods},
-            {region.id: region.observed_at for region in map(decode_region, catalog)},
+            {region.id: region.observed_at for region in self._database.readable(catalog, decode_region)},
         )
 
     def _claims(self, region_id: str, flavor_id: str) -> Iterable[PodClaims]:
         partition = keys.claims_partition(region_id, flavor_id)
-        return map(decode_claims, self._database.query(self._table, partition, keys.POD_PREFIX))
+        items = self._database.query(self._table, partition, keys.POD_PREFIX)
+        return self._database.readable(items, decode_claims)
 
-    def _ownership(self, region_id: str, flavor_id: str) -> Iterable[Ownership]:
-        return map(ownership_of, self._claims(region_id, flavor_id))
+    def _shapes(self, region_id: str, flavor_id: str) -> tuple[dict[str, PodShape], set[str]]:
+        """Shapes by pod id, and the pods of which they cannot be read."""
+        partition = keys.shapes_partition(region_id, flavor_id)
+        items = list(self._database.query(self._table, partition, keys.POD_PREFIX))
+        found = {shape.pod_id: shape for shape in self._database.readable(items, decode_shape)}
+        return found, {item["sk"].removeprefix(keys.POD_PREFIX) for item in items} - found.keys()
+
+    def _shut_pods(self, region_id: str) -> set[str]:
+        """Pods whose hosts could not be read a short while ago: nobody could be told what they would get."""
+        until = self._clock.now() - CATALOG_SECONDS_MAX
+        self._shut = {pod: at for pod, at in self._shut.items() if at > until}
+        return {pod_id for region, pod_id in self._shut if region == region_id}
+
+
+def _nothing_of(region_id: str, flavor_id: str, ownership: Ownership) -> PodShape:
+    """The shape of a pod that cannot be read: what it has is owned as recorded, and nothing of it is sold."""
+    return PodShape(region_id, ownership.pod_id, flavor_id, ownership.version, ())
 
 
 def ownership_of(claims: PodClaims) -> Ownership:

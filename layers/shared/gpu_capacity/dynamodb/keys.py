@@ -17,6 +17,7 @@ holders     QUEUE#zone#instance    !                  how often a claim came bac
 holders     ORG#organization       VM#id              a VM; it stays when it is destroyed
 holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account (of a digest of the subject)
 holders     ORG#organization       APIKEY#digest      that the organization has an API key of that digest
+holders     ORG#organization       APIKEYS#subject    how often an API key was made for an account
 holders     APIKEY#digest          KEY                an API key: whose it is, and what it may do
 holders     RATE#caller            kind#minute        how many requests a caller sent in a minute
 holders     VMS                    node#id            the roster: what schedules need of each VM, by node
@@ -147,8 +148,13 @@ def api_key(digest: str) -> Key:
 
 
 def api_key_of(organization_id: str, digest: str) -> Key:
-    """Present for every API key of an organization, so that operators can list them."""
+    """Present for every API key of an organization, so that they can be listed."""
     return _key(organization_partition(organization_id), API_KEY_PREFIX + digest)
+
+
+def api_keys_revision(organization_id: str, subject: str) -> Key:
+    """Counts the API keys that were ever made for an account, so that two requests cannot pass its limit."""
+    return _key(organization_partition(organization_id), f"APIKEYS#{_digest(subject)}")
 
 
 def rate(caller: tuple[str, ...], kind: str, minute: int) -> Key:

@@ -7,18 +7,26 @@ the sparse index that reconcile reads.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.dynamodb.decoding import (
+    decoder,
+    flag,
+    rows,
+    second,
+    second_or_none,
+    text,
+    text_or_none,
+    whole,
+    whole_or_none,
+)
 from gpu_capacity.holders.reservation import UNSETTLED, Quota, Reservation, Status, Tag
 from gpu_capacity.placement.model import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-TOMBSTONE_SECONDS: Final = 24 * 3600
-"""How long an idempotency key is remembered after its reservation is gone."""
 
 
 def encode_reservation(reservation: Reservation) -> Item:
@@ -57,67 +65,48 @@ def encode_reservation(reservation: Reservation) -> Item:
     )
 
 
+@decoder
 def decode_reservation(item: Mapping[str, Any]) -> Reservation:
     """The record of a reservation that is not gone."""
-    pod = item.get("pod")
+    placement = None
+    if "pod" in item:
+        placement = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))
     return Reservation(
         id=item["sk"].removeprefix(keys.RESERVATION_PREFIX),
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
-        project_id=item["project"],
-        name=item["name"],
-        description=item.get("description"),
-        tags=tuple(Tag(name, value) for name, value in item.get("tags", ())),
-        region_id=item["region"],
-        accelerator=item["accelerator"],
-        unit=item["unit"],
-        count=int(item["units"]),
-        flavor_id=item["flavor"],
-        hosts_per_unit=int(item["hosts_per_unit"]),
-        placement=Placement(pod, int(item["start"]), int(item["units"])) if pod is not None else None,
-        topology_hash=item.get("topology_hash"),
-        status=Status(item["status"]),
-        created_at=int(item["created_at"]),
-        created_by=item["created_by"],
-        fingerprint=item["fingerprint"],
-        keyed=item.get("keyed", False),
-        counted=item.get("counted", False),
-        attempt=int(item["attempt"]),
-        provision_attempt=int(item.get("provision_attempt", 0)),
-        unsettled_since=_whole(item.get("unsettled_since")),
-        deadline=_whole(item.get("deadline")),
-        failure=item.get("failure"),
-        deleted_at=_whole(item.get("deleted_at")),
+        project_id=text(item, "project"),
+        name=text(item, "name"),
+        description=text_or_none(item, "description"),
+        tags=tuple(Tag(name, value) for name, value in rows(item.get("tags", ()), str, str)),
+        region_id=text(item, "region"),
+        accelerator=text(item, "accelerator"),
+        unit=text(item, "unit"),
+        count=whole(item, "units"),
+        flavor_id=text(item, "flavor"),
+        hosts_per_unit=whole(item, "hosts_per_unit"),
+        placement=placement,
+        topology_hash=text_or_none(item, "topology_hash"),
+        status=Status(text(item, "status")),
+        created_at=second(item, "created_at"),
+        created_by=text(item, "created_by"),
+        fingerprint=text(item, "fingerprint"),
+        keyed=flag(item, "keyed"),
+        counted=flag(item, "counted"),
+        attempt=whole(item, "attempt"),
+        provision_attempt=whole_or_none(item, "provision_attempt") or 0,
+        unsettled_since=second_or_none(item, "unsettled_since"),
+        deadline=second_or_none(item, "deadline"),
+        failure=text_or_none(item, "failure"),
+        deleted_at=second_or_none(item, "deleted_at"),
     )
 
 
-def encode_tombstone(reservation: Reservation, now: int) -> Item:
-    """What stays of a reservation whose id stands for an idempotency key.
-
-    A retry of the POST that comes late must not reserve racks again. DynamoDB removes it by ``expires_at``.
-    """
-    return keys.reservation(reservation.organization_id, reservation.id) | encode(
-        {
-            "status": Status.GONE.value,
-            "fingerprint": reservation.fingerprint,
-            "expires_at": now + TOMBSTONE_SECONDS,
-        }
-    )
-
-
-def is_tombstone(item: Mapping[str, Any]) -> bool:
-    """Whether the reservation is gone."""
-    return bool(item["status"] == Status.GONE.value)
-
-
+@decoder
 def decode_quota(item: Mapping[str, Any]) -> Quota:
     """An organization's quota on one accelerator."""
     return Quota(
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
         subject=item["sk"].removeprefix("QUOTA#"),
-        limit=int(item["limit"]),
-        used=int(item["used"]),
+        limit=whole(item, "limit"),
+        used=whole(item, "used"),
     )
-
-
-def _whole(value: Any) -> int | None:
-    return None if value is None else int(value)

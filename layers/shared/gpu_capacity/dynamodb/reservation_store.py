@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
-from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation, is_tombstone
+from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation
 from gpu_capacity.dynamodb.reservation_writes import POD, QUOTA, RECORD, ReservationWrites
+from gpu_capacity.dynamodb.tombstones import Tombstone, decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.reservation import Quota, Reservation, Status
+from gpu_capacity.holders.reservation import Quota, Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,13 +31,6 @@ _ABSENCES_MAX: Final = 10_000
 _CONFLICTS_MAX = 12
 """Sending again after ``TransactionConflict``: a rival holds an item for some 20 ms, so twelve jittered
 rounds that grow to half a second outlast any pile-up the API's throttle lets in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tombstone:
-    """What is left of a reservation that is gone and had an idempotency key."""
-
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +107,10 @@ class ReservationStore:
     def of_organization(self, organization_id: str) -> Iterator[Reservation]:
         """Every reservation of an organization that is not gone, in id order."""
         partition = keys.organization_partition(organization_id)
-        for item in self._database.query(self._table, partition, keys.RESERVATION_PREFIX):
-            if not is_tombstone(item):
-                yield decode_reservation(item)
+        items = self._database.query(self._table, partition, keys.RESERVATION_PREFIX)
+        for found in self._database.readable(items, _decode):
+            if isinstance(found, Reservation):
+                yield found
 
     def quota(self, organization_id: str, accelerator: str) -> Quota | None:
         """The organization's limit on an accelerator, ``None`` where it has none.
@@ -235,6 +230,4 @@ class ReservationStore:
 
 
 def _decode(item: dict[str, Any]) -> Reservation | Tombstone:
-    if item["status"] == Status.GONE.value:
-        return Tombstone(item["fingerprint"])
-    return decode_reservation(item)
+    return decode_tombstone(item) if is_tombstone(item) else decode_reservation(item)

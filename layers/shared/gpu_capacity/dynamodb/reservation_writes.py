@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
-from gpu_capacity.dynamodb.reservation_items import encode_reservation, encode_tombstone
+from gpu_capacity.dynamodb.reservation_items import encode_reservation
+from gpu_capacity.dynamodb.tombstones import IS_FREE, encode_tombstone, free_at
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.holders.reservation import Status, sources_of
@@ -114,7 +115,12 @@ class ReservationWrites:
         record: Action
         if reservation.keyed:
             record = Put(
-                RECORD, self.holders_table, encode_tombstone(reservation, now), demand, _STATUS_NAME, values
+                RECORD,
+                self.holders_table,
+                encode_tombstone(self._key(reservation), reservation.fingerprint, now),
+                demand,
+                _STATUS_NAME,
+                values,
             )
         else:
             record = Delete(RECORD, self.holders_table, self._key(reservation), demand, _STATUS_NAME, values)
@@ -201,7 +207,14 @@ class ReservationWrites:
 
     def _record(self, reservation: Reservation) -> Put:
         """The record, only if the id is new: a retry meets the record that is there."""
-        return Put(RECORD, self.holders_table, encode_reservation(reservation), "attribute_not_exists(pk)")
+        return Put(
+            RECORD,
+            self.holders_table,
+            encode_reservation(reservation),
+            IS_FREE,
+            {},
+            free_at(reservation.created_at),
+        )
 
     def _count(self, reservation: Reservation, quota: Quota) -> Update:
         """Count the units, if the limit is still the one that was read and leaves room."""

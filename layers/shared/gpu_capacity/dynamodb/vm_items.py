@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.dynamodb.decoding import (
+    decoder,
+    flag,
+    rows,
+    second,
+    second_or_none,
+    text,
+    text_or_none,
+    texts,
+    whole,
+    whole_or_none,
+)
 from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
 
 if TYPE_CHECKING:
@@ -33,13 +45,13 @@ _NUMBERS = (
     "ram_gb",
     "cpu_cores",
     "template_vmid",
-    "created_at",
     "gpus",
     "wants",
     "runs",
     "revision",
     "attempt",
 )
+_SECONDS = ("created_at",)
 _TEXTS_OR_NONE = (
     "reservation_id",
     "ssh_key_id",
@@ -48,8 +60,8 @@ _TEXTS_OR_NONE = (
     "failure",
     "ip_address",
 )
-_NUMBERS_OR_NONE = (
-    "reservation_months",
+_NUMBERS_OR_NONE = ("reservation_months",)
+_SECONDS_OR_NONE = (
     "term_ends_at",
     "started_at",
     "stopped_at",
@@ -57,6 +69,7 @@ _NUMBERS_OR_NONE = (
     "unsettled_since",
     "deadline",
 )
+_PLAIN = (*_TEXTS, *_NUMBERS, *_SECONDS, *_TEXTS_OR_NONE, *_NUMBERS_OR_NONE, *_SECONDS_OR_NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +96,7 @@ class RosterEntry:
 
 def encode_vm(vm: Vm) -> Item:
     """The whole record; it is always written whole, under its revision."""
-    plain = {name: getattr(vm, name) for name in (*_TEXTS, *_NUMBERS, *_TEXTS_OR_NONE, *_NUMBERS_OR_NONE)}
+    plain = {name: getattr(vm, name) for name in _PLAIN}
     return keys.vm(vm.organization_id, vm.id) | encode(
         {
             **plain,
@@ -99,27 +112,34 @@ def encode_vm(vm: Vm) -> Item:
     )
 
 
+@decoder
 def decode_vm(item: Mapping[str, Any]) -> Vm:
     """The record of a VM."""
-    texts: dict[str, Any] = {name: item[name] for name in _TEXTS}
-    numbers: dict[str, Any] = {name: int(item[name]) for name in _NUMBERS}
-    optional: dict[str, Any] = {name: item.get(name) for name in _TEXTS_OR_NONE}
-    optional |= {name: int(item[name]) for name in _NUMBERS_OR_NONE if name in item}
-    preempted_by, offline_from = item.get("preempted_by"), item.get("offline_from")
+    plain: dict[str, Any] = {name: text(item, name) for name in _TEXTS}
+    plain |= {name: whole(item, name) for name in _NUMBERS}
+    plain |= {name: second(item, name) for name in _SECONDS}
+    plain |= {name: text_or_none(item, name) for name in _TEXTS_OR_NONE}
+    plain |= {name: whole_or_none(item, name) for name in _NUMBERS_OR_NONE}
+    plain |= {name: second_or_none(item, name) for name in _SECONDS_OR_NONE}
     return Vm(
         id=item["sk"].removeprefix(keys.VM_PREFIX),
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
-        rental_type=RentalType(item["rental_type"]),
-        auth_method=AuthMethod(item["auth_method"]),
-        status=VmStatus(item["status"]),
-        auto_restart=item.get("auto_restart"),
-        waits_for=tuple((organization, vm_id) for organization, vm_id in item.get("waits_for", ())),
-        preempted_by=(preempted_by[0], preempted_by[1]) if preempted_by else None,
-        offline_from=VmStatus(offline_from) if offline_from else None,
-        **texts,
-        **numbers,
-        **optional,
+        rental_type=RentalType(text(item, "rental_type")),
+        auth_method=AuthMethod(text(item, "auth_method")),
+        status=VmStatus(text(item, "status")),
+        auto_restart=flag(item, "auto_restart") if "auto_restart" in item else None,
+        waits_for=tuple((key[0], key[1]) for key in rows(item.get("waits_for", ()), str, str)),
+        preempted_by=_key_or_none(item, "preempted_by"),
+        offline_from=VmStatus(text(item, "offline_from")) if "offline_from" in item else None,
+        **plain,
     )
+
+
+def _key_or_none(item: Mapping[str, Any], name: str) -> VmKey | None:
+    if name not in item:
+        return None
+    organization_id, vm_id = texts(item[name])
+    return organization_id, vm_id
 
 
 def roster_entry(vm: Vm) -> RosterEntry | None:
@@ -154,15 +174,16 @@ def encode_entry(entry: RosterEntry) -> Item:
     )
 
 
+@decoder
 def decode_entry(item: Mapping[str, Any]) -> RosterEntry:
     """An entry of the roster."""
     return RosterEntry(
-        organization_id=item["organization"],
-        vm_id=item["vm"],
-        node=item["node"],
-        host_id=item["host"],
-        status=VmStatus(item["status"]),
-        created_at=int(item["created_at"]),
-        restarts=item.get("restarts", False),
-        term_ends_at=int(item["term_ends_at"]) if "term_ends_at" in item else None,
+        organization_id=text(item, "organization"),
+        vm_id=text(item, "vm"),
+        node=text(item, "node"),
+        host_id=text(item, "host"),
+        status=VmStatus(text(item, "status")),
+        created_at=second(item, "created_at"),
+        restarts=flag(item, "restarts"),
+        term_ends_at=second_or_none(item, "term_ends_at"),
     )

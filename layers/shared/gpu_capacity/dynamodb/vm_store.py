@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Committed, Refused
 from gpu_capacity.dynamodb.outcomes import HolderOutcome
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.dynamodb.vm_writes import change_writes, create_writes
 from gpu_capacity.errors import StorageUnavailable
@@ -40,19 +41,22 @@ class VmStore:
     def many(self, wanted: Iterable[VmKey]) -> dict[VmKey, Vm]:
         """Those of the VMs that exist."""
         items = self._database.get_many(self._table, [keys.vm(*key) for key in sorted(set(wanted))])
-        return {vm.key: vm for vm in map(decode_vm, items)}
+        return {vm.key: vm for vm in self._database.readable(items, decode_vm)}
 
     def of_organization(self, organization_id: str) -> list[Vm]:
         """Every VM of an organization, destroyed ones included, newest first."""
         partition = keys.organization_partition(organization_id)
-        found = [decode_vm(item) for item in self._database.query(self._table, partition, keys.VM_PREFIX)]
+        items = self._database.query(self._table, partition, keys.VM_PREFIX)
+        found = self._database.readable(items, decode_vm)
         return sorted(found, key=lambda vm: (vm.created_at, vm.id), reverse=True)
 
     def roster(self, node: str | None = None) -> list[RosterEntry]:
         """The VMs of a node, or of all, oldest first."""
         prefix = "" if node is None else keys.roster_prefix(node)
         items = self._database.query(self._table, keys.ROSTER_PARTITION, prefix)
-        entries = [entry for entry in map(decode_entry, items) if node in (None, entry.node)]
+        entries = [
+            entry for entry in self._database.readable(items, decode_entry) if node in (None, entry.node)
+        ]
         return sorted(entries, key=lambda entry: (entry.created_at, entry.vm_id))
 
     def of_node(self, node: str) -> list[Vm]:
@@ -87,25 +91,22 @@ class VmStore:
 
     def _send(self, actions: Sequence[Action], is_written: Callable[[], bool]) -> HolderOutcome:
         """Send until it is decided. ``is_written`` looks whether what was sent unseen was committed."""
-        unseen: StorageUnavailable | None = None
-        for attempt in range(_SENDS_MAX):
-            try:
-                outcome = self._database.commit(*actions)
-            except StorageUnavailable as error:
-                if error.outcome_unknown:
-                    unseen = error
-                elif unseen is None:
-                    raise
-                elif is_written():
-                    return HolderOutcome(stands=True, refused={})
+        with Tries() as tries:
+            for attempt in range(_SENDS_MAX):
+                try:
+                    outcome = self._database.commit(*actions)
+                except StorageUnavailable as error:
+                    tries.note(error)
+                    if not error.outcome_unknown:
+                        if tries.unseen and is_written():
+                            return HolderOutcome(stands=True, refused={})
+                        raise
                 else:
-                    raise unseen from error
-            else:
-                if isinstance(outcome, Committed):
-                    return HolderOutcome(stands=True, refused={})
-                if isinstance(outcome, Refused):
-                    if unseen is not None and is_written():
+                    if isinstance(outcome, Committed):
                         return HolderOutcome(stands=True, refused={})
-                    return HolderOutcome(stands=False, refused=outcome.items)
-            self._pause(attempt)
-        raise unseen or StorageUnavailable("rival transactions did not end", outcome_unknown=False)
+                    if isinstance(outcome, Refused):
+                        if tries.unseen and is_written():
+                            return HolderOutcome(stands=True, refused={})
+                        return HolderOutcome(stands=False, refused=outcome.items)
+                self._pause(attempt)
+            raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)

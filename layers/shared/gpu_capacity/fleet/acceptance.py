@@ -1,11 +1,11 @@
-"""When a valid fleet document must not be applied to the inventory as it stands. Pure."""
+"""When a valid fleet document must not be applied: as a whole, or what of it. Pure."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.topology.merge import refuse_moves
 from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
@@ -16,37 +16,71 @@ if TYPE_CHECKING:
 
 HostIds: TypeAlias = set[str]
 
+SEQUENCE_JUMP_MAX: Final = 2**32
+"""How far a sequence may rise at once: 49 days of a publisher that counts in milliseconds."""
 
-def refuse_unacceptable(stored: StoredFleet, fleet: Fleet, max_drop_share: float) -> None:
-    """Refuse what is old, contradicts what was accepted, is half empty or moves held hardware.
+FIRST_SEQUENCE_MAX: Final = 2**52
+"""Of the first document: beyond it too few numbers are left to go on with."""
 
-    Args:
-        stored: the inventory.
-        fleet: the document.
-        max_drop_share: 0 to 1; the share of its present hosts that a region may lose with one document.
+AHEAD_SECONDS_MAX: Final = 24 * 3600
+"""How far the fleet manager's clock may be ahead of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class DropLimits:
+    """How many of its present hosts a region may lose with one document: the larger of the two.
+
+    ``share`` is 0 to 1. ``hosts`` is for small regions, of which a share allows none at all.
+    """
+
+    share: float = 0.2
+    hosts: int = 2
+
+    def allows(self, lost: int, present: int) -> bool:
+        """Whether so many of them may go."""
+        return lost <= max(self.share * present, self.hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Deferral:
+    """Why a region or a pod is not brought up to the document yet."""
+
+    code: FeedRefusal
+    reason: str
+
+
+def check_acceptable(accepted: FeedState | None, fleet: Fleet, now: int) -> None:
+    """Check what concerns the whole document.
 
     Raises:
-        FeedRefused: ``outdated``, ``contradictory``, ``drops_too_much`` or ``moves_hardware``.
+        FeedRefused: ``outdated``, ``contradictory``, ``sequence_jump`` or ``from_the_future``.
     """
-    if stored.feed:
-        refuse_stale(stored.feed, fleet)
-    _refuse_drops(stored, fleet, max_drop_share)
-    for (region_id, _), pod in sorted(stored.pods.items()):
-        refuse_moves(pod, reported_pods(fleet, region_id))
+    if accepted:
+        _check_sequence(accepted, fleet)
+    elif fleet.sequence > FIRST_SEQUENCE_MAX:
+        raise FeedRefused(
+            FeedRefusal.SEQUENCE_JUMP, f"sequence: the first document has at most {FIRST_SEQUENCE_MAX}"
+        )
+    if fleet.observed_at > now + AHEAD_SECONDS_MAX:
+        raise FeedRefused(
+            FeedRefusal.FROM_THE_FUTURE,
+            f"observedAt: more than {AHEAD_SECONDS_MAX // 3600} hours ahead of the clock",
+        )
 
 
-def refuse_stale(accepted: FeedState, fleet: Fleet) -> None:
-    """Refuse a document that does not follow the accepted one.
-
-    Raises:
-        FeedRefused: ``outdated`` or ``contradictory``.
-    """
+def _check_sequence(accepted: FeedState, fleet: Fleet) -> None:
     if fleet.sequence < accepted.sequence:
         raise FeedRefused(
             FeedRefusal.OUTDATED,
             f"sequence: {fleet.sequence} was published before {accepted.sequence}, which is in use",
         )
-    if fleet.sequence == accepted.sequence and fleet.digest != accepted.digest:
+    if fleet.sequence > accepted.sequence + SEQUENCE_JUMP_MAX:
+        raise FeedRefused(
+            FeedRefusal.SEQUENCE_JUMP,
+            f"sequence: {fleet.sequence} is more than {SEQUENCE_JUMP_MAX} above {accepted.sequence}, which is"
+            " in use",
+        )
+    if fleet.sequence == accepted.sequence and accepted.contradicts(fleet.digest):
         raise FeedRefused(
             FeedRefusal.CONTRADICTORY,
             f"sequence: {fleet.sequence} was accepted with other content; a new document needs a new one",
@@ -59,18 +93,21 @@ def reported_pods(fleet: Fleet, region_id: str) -> Mapping[str, Pod]:
     return reported.pods if reported else {}
 
 
-def _refuse_drops(stored: StoredFleet, fleet: Fleet, max_drop_share: float) -> None:
+def regions_that_drop_too_much(stored: StoredFleet, fleet: Fleet, limits: DropLimits) -> dict[str, Deferral]:
+    """The regions that would lose more hosts than the limits allow, with the reason."""
     present: dict[str, HostIds] = {}
     for (region_id, _), pod in stored.pods.items():
         ids = present.setdefault(region_id, set())
         # Missing hosts were lost before: they must not make every later document look half empty.
         ids.update(h.id for d in pod.pod.domains for h in d.hosts if h.state is not HostState.MISSING)
+    deferred = {}
     for region_id, before in sorted(present.items()):
         after = {h.id for p in reported_pods(fleet, region_id).values() for d in p.domains for h in d.hosts}
         lost = len(before - after)
-        if lost > max_drop_share * len(before):
-            raise FeedRefused(
+        if not limits.allows(lost, len(before)):
+            deferred[region_id] = Deferral(
                 FeedRefusal.DROPS_TOO_MUCH,
-                f"region {region_id}: {lost} of {len(before)} hosts would vanish,"
-                f" more than a share of {max_drop_share:g}",
+                f"{lost} of {len(before)} hosts would vanish, more than a share of {limits.share:g}"
+                f" and more than {limits.hosts}",
             )
+    return deferred

@@ -11,7 +11,7 @@ from enum import StrEnum
 from math import floor
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.times import LAST_SECOND, parse_rfc3339
@@ -20,7 +20,10 @@ from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX, HOSTS_PER_DOMAIN_MA
 SCHEMA_VERSION: Final = 1
 
 DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
-"""About 100,000 hosts. The document is parsed in memory, so what a feed may hand over is bounded."""
+"""As it is published. The document is parsed in memory, so what a feed may hand over is bounded."""
+
+UNPACKED_BYTES_MAX: Final = 48 * 1024 * 1024
+"""Of a document that is published as gzip: about 300,000 hosts."""
 
 FLAVORS_MAX: Final = 256
 REGIONS_MAX: Final = 64
@@ -36,8 +39,15 @@ OBSERVED_AT_MIN: Final = int(parse_rfc3339("2000-01-01T00:00:00Z"))
 # Identifiers become parts of keys: no separator ('#') and no white space can occur in one.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Count = Annotated[int, Field(ge=0, le=_COUNT_MAX)]
-Positive = Annotated[int, Field(ge=1, le=_COUNT_MAX)]
+Count = Annotated[StrictInt, Field(ge=0, le=_COUNT_MAX)]
+Positive = Annotated[StrictInt, Field(ge=1, le=_COUNT_MAX)]
+
+
+def _whole(value: object) -> object:
+    """Python takes ``True`` and ``1.0`` for 1."""
+    if type(value) is not int:
+        raise ValueError("not a whole number")
+    return value
 
 
 def _whole_seconds(value: object) -> int:
@@ -58,7 +68,7 @@ Instant = Annotated[
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to_camel)
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel)
 
 
 class ReportedState(StrEnum):
@@ -109,13 +119,13 @@ class OfferingPart(_Part):
     unit: Identifier
     flavor_id: Identifier
     device_type_resource_class: Identifier
-    hosts_per_unit: Annotated[int, Field(ge=1, le=HOSTS_PER_DOMAIN_MAX)]
+    hosts_per_unit: Annotated[StrictInt, Field(ge=1, le=HOSTS_PER_DOMAIN_MAX)]
 
 
 class HostPart(_Part):
     """One machine in its slot."""
 
-    slot: Annotated[int, Field(ge=0, lt=HOSTS_PER_DOMAIN_MAX)]
+    slot: Annotated[StrictInt, Field(ge=0, lt=HOSTS_PER_DOMAIN_MAX)]
     id: Identifier
     name: Label | None = None
     resource_class: Identifier
@@ -125,10 +135,10 @@ class HostPart(_Part):
 class DomainPart(_Part):
     """An NVLink domain at its position."""
 
-    position: Annotated[int, Field(ge=0, lt=DOMAINS_PER_POD_MAX)]
+    position: Annotated[StrictInt, Field(ge=0, lt=DOMAINS_PER_POD_MAX)]
     id: Identifier
     name: Label | None = None
-    cordoned: bool = False
+    cordoned: StrictBool = False
     hosts: Annotated[list[HostPart], Field(min_length=1, max_length=HOSTS_PER_DOMAIN_MAX)]
 
 
@@ -155,8 +165,8 @@ class RegionPart(_Part):
 class FleetDocument(_Part):
     """The whole fleet at one moment. ``sequence`` rises with every published document."""
 
-    schema_version: Literal[1]
-    sequence: Annotated[int, Field(ge=1, le=_SEQUENCE_MAX)]
+    schema_version: Annotated[Literal[1], BeforeValidator(_whole)]
+    sequence: Annotated[StrictInt, Field(ge=1, le=_SEQUENCE_MAX)]
     observed_at: Instant
     flavors: Annotated[list[FlavorPart], Field(max_length=FLAVORS_MAX)]
     regions: Annotated[list[RegionPart], Field(max_length=REGIONS_MAX)]

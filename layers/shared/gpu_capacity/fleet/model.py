@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,19 +15,27 @@ PodKey: TypeAlias = tuple[str, str]
 """Region id and pod id."""
 
 
+DIGEST_FORM: Final = "pods-sha256:"
+"""What digests begin with. Another way to compute them gets another form, and is not compared with this."""
+
+
 @dataclass(frozen=True, slots=True)
 class ReportedRegion:
-    """A region and its pods as reported. The pods' ``version`` is 0: a document knows no versions."""
+    """A region and its pods as reported. The pods' ``version`` is 0: a document knows no versions.
+
+    ``digests`` are SHA-256 over the text of each pod's domains: a stored pod of the same one did not change.
+    """
 
     region: Region
     pods: Mapping[str, Pod]
+    digests: Mapping[str, bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
     """A valid fleet document.
 
-    ``digest`` is ``sha256:`` and 64 hex digits over the canonical document; ``observed_at`` is in seconds
+    ``digest`` is ``DIGEST_FORM`` and 64 hex digits over what the document says; ``observed_at`` is in seconds
     since the epoch.
     """
 
@@ -46,6 +54,10 @@ class FeedState:
     observed_at: int
     regions: frozenset[str]
 
+    def contradicts(self, digest: str) -> bool:
+        """Whether another content was accepted, as far as digests of one form can tell."""
+        return self.digest != digest and self.digest.startswith(DIGEST_FORM)
+
 
 @dataclass(frozen=True, slots=True)
 class StoredFleet:
@@ -54,6 +66,8 @@ class StoredFleet:
     feed: FeedState | None
     regions: Mapping[str, Region]
     pods: Mapping[PodKey, StoredPod]
+    unreadable: frozenset[PodKey] = frozenset()
+    """Pods of which hosts or owners cannot be read: not among ``pods``, and not to be written."""
 
 
 def offering_of(region: Region | None, flavor_id: str) -> Offering | None:

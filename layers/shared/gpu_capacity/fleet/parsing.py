@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from gpu_capacity import strict_json
 from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, FleetDocument
-from gpu_capacity.fleet.model import Fleet, ReportedRegion
+from gpu_capacity.fleet.model import DIGEST_FORM, Fleet, ReportedRegion
+from gpu_capacity.fleet.packing import unpacked
 from gpu_capacity.placement.slices import SLICE_SIZES
 from gpu_capacity.topology.model import (
     Domain,
@@ -24,6 +28,7 @@ from gpu_capacity.topology.model import (
     Region,
     VmShape,
 )
+from gpu_capacity.topology.text import text_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator
@@ -43,7 +48,11 @@ def parse(raw: bytes) -> Fleet:
     if len(raw) > DOCUMENT_BYTES_MAX:
         raise FeedRefused(FeedRefusal.TOO_LARGE, f"the document has more than {DOCUMENT_BYTES_MAX} bytes")
     try:
-        document = FleetDocument.model_validate_json(raw)
+        document = FleetDocument.model_validate(strict_json.loads(unpacked(raw)))
+    except strict_json.KeyRepeated as error:
+        raise _malformed([_problem(error.place, "", "the key stands there more than once")]) from None
+    except strict_json.JsonRefused as error:
+        raise _malformed([f"document: {error}"]) from None
     except ValidationError as error:
         problems = [_problem(e["loc"], e["type"], e["msg"]) for e in error.errors(include_input=False)]
         raise _malformed(problems) from None  # the cause would carry the input into the logs
@@ -74,13 +83,13 @@ def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
 
 def _disagreements(document: FleetDocument) -> Iterator[str]:
     """What single fields cannot tell, in document order."""
-    yield from _repeated("flavors", "id", (f.id for f in document.flavors))
-    yield from _repeated("regions", "id", (r.id for r in document.regions))
+    yield from _repeated_ids("flavors", (f.id for f in document.flavors))
+    yield from _repeated_ids("regions", (r.id for r in document.regions))
     for index, flavor in enumerate(document.flavors):
         if flavor.vm is not None and flavor.gpu.physical_count not in SLICE_SIZES:
             yield f"flavors[{index}].vm: hosts that are rented in slices have 1, 2, 4 or 8 GPUs"
     flavors = {f.id for f in document.flavors}
-    hosts_seen: set[str] = set()
+    hosts_seen: dict[str, str] = {}
     for index, region in enumerate(document.regions):
         yield from _region_disagreements(f"regions[{index}]", region, flavors)
         for pod_index, pod in enumerate(region.pods):
@@ -90,13 +99,12 @@ def _disagreements(document: FleetDocument) -> Iterator[str]:
 
 def _region_disagreements(place: str, region: RegionPart, flavors: set[str]) -> Iterator[str]:
     yield from _repeated(f"{place}.organizations", "entry", region.organizations or ())
-    yield from _repeated(f"{place}.pods", "id", (p.id for p in region.pods))
-    domains = [(p, d, domain.id) for p, pod in enumerate(region.pods) for d, domain in enumerate(pod.domains)]
-    seen: set[str] = set()
-    for p, d, domain_id in domains:
-        if domain_id in seen:
-            yield f"{place}.pods[{p}].domains[{d}].id: another domain of the region has it"
-        seen.add(domain_id)
+    yield from _repeated_ids(f"{place}.pods", (p.id for p in region.pods))
+    seen: dict[str, str] = {}
+    for p, pod in enumerate(region.pods):
+        for d, domain in enumerate(pod.domains):
+            if problem := _taken(seen, domain.id, "another domain of the region"):
+                yield f"{place}.pods[{p}].domains[{d}].id: {problem}"
     yield from _repeated(
         f"{place}.offerings", "accelerator and unit", ((o.accelerator, o.unit) for o in region.offerings)
     )
@@ -115,20 +123,19 @@ def _region_disagreements(place: str, region: RegionPart, flavors: set[str]) -> 
             yield f"{place}.pods[{index}].flavorId: no flavor has this id"
 
 
-def _pod_disagreements(place: str, pod: PodPart, hosts_seen: set[str]) -> Iterator[str]:
+def _pod_disagreements(place: str, pod: PodPart, hosts_seen: dict[str, str]) -> Iterator[str]:
     yield from _repeated(f"{place}.domains", "position", (d.position for d in pod.domains))
     for index, domain in enumerate(pod.domains):
         yield from _repeated(f"{place}.domains[{index}].hosts", "slot", (h.slot for h in domain.hosts))
         for host_index, host in enumerate(domain.hosts):
-            if host.id in hosts_seen:
-                yield f"{place}.domains[{index}].hosts[{host_index}].id: another host has it"
-            hosts_seen.add(host.id)
+            if problem := _taken(hosts_seen, host.id, "another host"):
+                yield f"{place}.domains[{index}].hosts[{host_index}].id: {problem}"
 
 
 def _node_disagreements(document: FleetDocument) -> Iterator[str]:
     """Customers name a host that is rented in slices: alone in its domain, its name means no other one."""
     rented = {flavor.id for flavor in document.flavors if flavor.vm is not None}
-    names_seen: set[str] = set()
+    names_seen: dict[str, str] = {}
     for index, region in enumerate(document.regions):
         for pod_index, pod in enumerate(region.pods):
             if pod.flavor_id not in rented:
@@ -138,10 +145,25 @@ def _node_disagreements(document: FleetDocument) -> Iterator[str]:
                 if len(domain.hosts) != 1 or domain.hosts[0].slot != 0:
                     yield f"{place}: a host that is rented in slices is alone in its domain, in slot 0"
                 for host_index, host in enumerate(domain.hosts):
-                    name = host.name or host.id
-                    if name in names_seen:
-                        yield f"{place}[{host_index}].name: another host that is rented in slices has it"
-                    names_seen.add(name)
+                    taken_by = "another host that is rented in slices"
+                    if problem := _taken(names_seen, host.name or host.id, taken_by):
+                        yield f"{place}[{host_index}].name: {problem}"
+
+
+def _repeated_ids(place: str, ids: Iterable[str]) -> Iterator[str]:
+    seen: dict[str, str] = {}
+    for index, identifier in enumerate(ids):
+        if problem := _taken(seen, identifier, "another one"):
+            yield f"{place}[{index}].id: {problem}"
+
+
+def _taken(seen: dict[str, str], identifier: str, by: str) -> str | None:
+    """Why an id cannot stand beside those seen before: case tells no two machines, pods or sites apart."""
+    before = seen.get(identifier.lower())
+    if before is None:
+        seen[identifier.lower()] = identifier
+        return None
+    return f"{by} has it" if before == identifier else f"{by} has it but for upper and lower case"
 
 
 def _repeated(place: str, what: str, values: Iterable[Hashable]) -> Iterator[str]:
@@ -154,15 +176,23 @@ def _repeated(place: str, what: str, values: Iterable[Hashable]) -> Iterator[str
 
 def _fleet(document: FleetDocument) -> Fleet:
     flavors = {f.id: _flavor(f) for f in document.flavors}
-    observed_at = document.observed_at
+    regions = {
+        r.id: _reported(_region(r, flavors, document.observed_at), [_pod(r.id, p) for p in r.pods])
+        for r in sorted(document.regions, key=lambda r: r.id)
+    }
     return Fleet(
         sequence=document.sequence,
-        digest=_digest(document),
-        observed_at=observed_at,
-        regions={
-            r.id: ReportedRegion(_region(r, flavors, observed_at), {p.id: _pod(r.id, p) for p in r.pods})
-            for r in sorted(document.regions, key=lambda r: r.id)
-        },
+        digest=_digest(document.observed_at, flavors.values(), regions.values()),
+        observed_at=document.observed_at,
+        regions=regions,
+    )
+
+
+def _reported(region: Region, pods: list[Pod]) -> ReportedRegion:
+    return ReportedRegion(
+        region,
+        {pod.id: pod for pod in pods},
+        {pod.id: hashlib.sha256(text_of(pod.domains).encode()).digest() for pod in pods},
     )
 
 
@@ -240,17 +270,22 @@ def _domain(part: DomainPart) -> Domain:
     )
 
 
-def _digest(document: FleetDocument) -> str:
+def _digest(observed_at: int, flavors: Iterable[Flavor], regions: Iterable[ReportedRegion]) -> str:
     """Fingerprint of what the document says: the order of fields and entries and defaults do not count."""
-    content = document.model_dump(mode="json", by_alias=True)
-    canonical = json.dumps(_sorted(content), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _sorted(value: Any) -> Any:
-    """The value with every list in an order of its own content: no list of the document is a sequence."""
-    if isinstance(value, dict):
-        return {name: _sorted(part) for name, part in value.items()}
-    if isinstance(value, list):
-        return sorted((_sorted(part) for part in value), key=lambda part: json.dumps(part, sort_keys=True))
-    return value
+    content = [
+        observed_at,
+        sorted((asdict(flavor) for flavor in flavors), key=itemgetter("id")),
+        [
+            [
+                reported.region.id,
+                sorted(reported.region.organizations),
+                [asdict(offering) for offering in reported.region.offerings],
+                sorted(
+                    [pod.id, pod.flavor_id, reported.digests[pod.id].hex()] for pod in reported.pods.values()
+                ),
+            ]
+            for reported in regions
+        ],
+    ]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return DIGEST_FORM + hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""API keys of the VM API: bearer credentials that an operator gives to an account."""
+"""API keys of the VM API: bearer credentials of an account."""
 
 from __future__ import annotations
 
@@ -13,12 +13,19 @@ if TYPE_CHECKING:
 
 PREFIX: Final = "nv_"
 _FORM: Final = re.compile(r"nv_[A-Za-z0-9_-]{43}")
+KEYS_PER_ACCOUNT_MAX: Final = 20
+NAME_LENGTH_MAX: Final = 100
+NAME_DEFAULT: Final = "Primary Key"
 _ID_DIGITS: Final = 16
+_ENDING_LENGTH: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
     """What is kept of a key. ``digest`` is the SHA-256 of the key in hex; times are in seconds.
+
+    ``last_four`` are the last characters of the key, by which people tell theirs apart. Keys are deleted
+    when they are revoked; earlier versions marked them with ``revoked_at`` instead.
 
     Not salted and not slow, because a key is 256 random bits: there is nothing to guess, and it must be
     found by what is sent.
@@ -27,13 +34,15 @@ class ApiKey:
     digest: str
     organization_id: str
     subject: str
-    scope: Scope
+    scopes: tuple[Scope, ...]
     created_at: int
+    name: str = NAME_DEFAULT
+    last_four: str | None = None
     revoked_at: int | None = None
 
     @property
     def id(self) -> str:
-        """What operators call it by; it gives nothing away."""
+        """What people call it by; it gives nothing away."""
         return self.digest[:_ID_DIGITS]
 
 
@@ -45,6 +54,11 @@ def new_key(entropy: bytes) -> str:
 def is_key(text: str) -> bool:
     """Whether a text has the form of a key."""
     return _FORM.fullmatch(text) is not None
+
+
+def ending_of(key: str) -> str:
+    """What may be shown of a key: 24 of its 256 bits."""
+    return key[-_ENDING_LENGTH:]
 
 
 def digest_of(key: str) -> str:

@@ -42,6 +42,8 @@ INSTANCES_MAX: Final = 4000
 
 QUOTA_SUBJECT: Final = "instances"
 
+_MICROSECONDS: Final = 1_000_000
+
 
 class ClaimStatus(StrEnum):
     """Statuses of the published API that this service uses; ``GONE`` is only ever on a tombstone."""
@@ -61,6 +63,7 @@ class ZoneReason(StrEnum):
     NO_CAPACITY = "InsufficientCapacity"
     BEHIND_OLDER = "WaitingForOlderClaims"
     NOT_TRIED = "NotTriedYet"
+    NOT_OFFERED = "ZoneNotOffered"
     DELETING = "Deleting"
 
 
@@ -70,6 +73,7 @@ _REMARKS: Final = {
     ZoneReason.NO_CAPACITY: ", no capacity left",
     ZoneReason.BEHIND_OLDER: ", older claims are served first",
     ZoneReason.NOT_TRIED: ", not tried yet",
+    ZoneReason.NOT_OFFERED: ", the zone does not offer the instance type any more",
     ZoneReason.DELETING: ", to be given back",
 }
 
@@ -112,8 +116,12 @@ class CapacityClaim:
     """The record of a claim. Times are seconds since the epoch.
 
     ``created_millisecond`` (0 to 999) goes with ``created_at``: two claims of one second have an order, too.
+    ``updated_microsecond`` (0 to 999,999) goes with ``updated_at`` in the same way.
     ``revision`` rises with every write: it is the lock of the record. ``supplied`` tells that the client
     chose the id. ``attempt`` numbers the executions of the workflow.
+
+    ``instance_id`` and ``zones`` are spelled as the catalogue spells them: pods, queues and allocations go by
+    them. ``instance_id_sent`` and ``zones_sent`` are the customer's spelling, ``None`` where it is the same.
     """
 
     id: str
@@ -136,6 +144,35 @@ class CapacityClaim:
     revision: int = 0
     attempt: int = 0
     unsettled_since: int | None = None
+    instance_id_sent: str | None = None
+    zones_sent: tuple[str, ...] | None = None
+    updated_microsecond: int = 0
+
+    def updated(self, now_us: int) -> CapacityClaim:
+        """The claim as changed now, in microseconds since the epoch; later than its last change in any case.
+
+        A microsecond is far less than a write takes, so this does not run ahead of the clock.
+        """
+        second, microsecond = divmod(max(now_us, self.updated_us + 1), _MICROSECONDS)
+        return replace(self, updated_at=second, updated_microsecond=microsecond)
+
+    @property
+    def updated_us(self) -> int:
+        """When it was changed last: microseconds since the epoch."""
+        return self.updated_at * _MICROSECONDS + self.updated_microsecond
+
+    def spelled(self, instance_id: str, zones: tuple[str, ...]) -> CapacityClaim:
+        """The claim with the customer's spelling of its instance type and zones, these in the same order."""
+        return replace(
+            self,
+            instance_id_sent=None if instance_id == self.instance_id else instance_id,
+            zones_sent=None if zones == self.zones else zones,
+        )
+
+    @property
+    def spelling_of_zones(self) -> dict[str, str]:
+        """By zone, how the customer spells it."""
+        return dict(zip(self.zones, self.zones_sent or self.zones, strict=True))
 
     @property
     def created_ms(self) -> int:

@@ -117,7 +117,7 @@ def parse_prices(text: str) -> PriceList:
     try:
         document = strict_json.loads(text)
     except strict_json.JsonRefused as error:
-        raise PriceListInvalid(f"the price list must not be read: {error}") from error
+        raise PriceListInvalid(f"the price list: {error}") from error
     names = {
         "gpuHourly",
         "storageGbHourly",

@@ -193,6 +193,22 @@ class Vm:
         return "start_vm" if self.status in (VmStatus.CREATING, VmStatus.STARTING) else "stop_vm"
 
     @property
+    def interruption_at(self) -> int | None:
+        """When its notice ends, ``None`` while it has none; one that leaves by itself is not interrupted."""
+        return self.preempt_at if self.status is VmStatus.RUNNING else None
+
+    @property
+    def is_preempted(self) -> bool:
+        """Whether another VM makes it leave, or has."""
+        return self.interruption_at is not None or self.status is VmStatus.INTERRUPTED
+
+    @property
+    def reserved_until(self) -> int | None:
+        """When its term ends, ``None`` while none runs: being destroyed ends it, and so does failing."""
+        over = self.status in (VmStatus.DESTROYED, VmStatus.FAILED)
+        return self.term_ends_at if self.rental_type is RentalType.RESERVED and not over else None
+
+    @property
     def is_preemptible(self) -> bool:
         """Whether it can be told to leave: it runs, its terms say so, and nobody has told it yet."""
         return (

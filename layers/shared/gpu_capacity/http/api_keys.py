@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpu_capacity.access import PERMISSIONS_OF_SCOPE, Caller
+from gpu_capacity.access import Caller, permissions_of
 from gpu_capacity.errors import CredentialFault, Unauthenticated
 from gpu_capacity.holders.api_keys import PREFIX, digest_of, is_key
 
@@ -45,5 +45,5 @@ class CredentialVerifier:
             name=record.subject,
             organizations=frozenset({record.organization_id}),
             projects=frozenset(),
-            permissions=PERMISSIONS_OF_SCOPE[record.scope],
+            permissions=permissions_of(record.scopes),
         )

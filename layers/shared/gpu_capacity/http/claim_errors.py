@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pydantic.alias_generators import to_snake
+
 from gpu_capacity.errors import (
     AlreadyExists,
     CapacityError,
@@ -72,7 +74,8 @@ class ClaimErrors:
 
     def unknown_route(self, trace_id: str) -> Reply:
         """No operation has this path."""
-        return _reply(_NOT_FOUND, "the requested resource does not exist", [], trace_id)
+        missing = "the requested resource does not exist"
+        return _reply(_NOT_FOUND, missing, [_resource("Route", "", missing)], trace_id)
 
     def wrong_method(self, allowed: Sequence[str], trace_id: str) -> Reply:
         """Operations have this path, under other methods. gRPC calls that UNIMPLEMENTED."""
@@ -99,21 +102,20 @@ def _details(error: CapacityError) -> list[dict[str, Any]]:
     match error:
         case BodyInvalid():
             violations = [
-                {"field": ".".join(str(part) for part in problem["loc"]), "description": problem["msg"]}
+                {"field": _field_path(problem["loc"]), "description": problem["msg"]}
                 for problem in error.problems
             ]
         case InvalidRequest():
             violations = [{"field": place, "description": what} for place, what in error.problems]
         case NotFound():
-            return [{"@type": f"{_TYPE}ResourceInfo", "resourceType": "CapacityClaim", "resourceName": ""}]
+            return [_resource("CapacityClaim", error.resource_name, str(error))]
         case AlreadyExists():
-            resource = {"resourceType": error.resource_type, "resourceName": error.resource_name}
-            return [{"@type": f"{_TYPE}ResourceInfo", **resource}]
+            return [_resource(error.resource_type, error.resource_name, str(error))]
         case QuotaExceeded():
             return [
                 {
                     "@type": f"{_TYPE}QuotaFailure",
-                    "violations": [{"subject": f"organization:{error.subject}", "description": str(error)}],
+                    "violations": [_quota_violation(error)],
                 }
             ]
         case FailedPrecondition():
@@ -122,6 +124,37 @@ def _details(error: CapacityError) -> list[dict[str, Any]]:
         case _:
             return []
     return [{"@type": f"{_TYPE}BadRequest", "fieldViolations": violations}]
+
+
+def _field_path(location: Sequence[str | int]) -> str:
+    """Where a field stands, in the names that the protocol buffers have: ``resources.zones[1]``."""
+    path = ""
+    for part in location:
+        if isinstance(part, int):
+            path += f"[{part}]"
+        else:
+            path += ("." if path else "") + to_snake(part)
+    return path
+
+
+def _resource(kind: str, name: str, description: str) -> dict[str, Any]:
+    return {
+        "@type": f"{_TYPE}ResourceInfo",
+        "resourceType": kind,
+        "resourceName": name,
+        "description": description,
+    }
+
+
+def _quota_violation(error: QuotaExceeded) -> dict[str, Any]:
+    """The figures as fields; ``quotaValue`` is an int64, which is a text in the JSON of protocol buffers."""
+    return {
+        "subject": f"organization:{error.subject}",
+        "description": str(error),
+        "quotaMetric": error.subject,
+        "quotaValue": str(error.limit),
+        "quotaDimensions": {"requested": str(error.requested), "used": str(error.used)},
+    }
 
 
 def _headers(error: CapacityError) -> dict[str, str]:

@@ -10,10 +10,10 @@ from pydantic.alias_generators import to_camel
 from gpu_capacity.holders.capacity_claim import INSTANCES_MAX, ZONES_MAX
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
-from gpu_capacity.services.capacity_claims import Resources
+from gpu_capacity.services.claim_resources import Resources
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim, Condition
 
@@ -44,8 +44,9 @@ class ResourcesModel(ClaimBody):
     @field_validator("zones")
     @classmethod
     def _zones_are_unique(cls, zones: list[str]) -> list[str]:
-        if len(set(zones)) != len(zones):
-            raise ValueError("zones must be unique")
+        # Zones compare without case.
+        if len({zone.casefold() for zone in zones}) != len(zones):
+            raise ValueError("zones must be unique, whatever their case")
         return zones
 
     def resources(self) -> Resources:
@@ -85,6 +86,7 @@ class ClaimUpdate(ClaimBody):
     id: Annotated[StrictStr, Field(json_schema_extra={"format": "uuid"})] | None = Field(
         None, description="The id in the path once more."
     )
+    name: StrictStr | None = Field(None, description="The claim's name once more: it cannot be changed.")
 
 
 class ConditionRead(ClaimBody):
@@ -204,17 +206,17 @@ def _read(claim: CapacityClaim) -> ClaimRead:
             id=claim.id,
             name=claim.name,
             resources=ResourcesModel.model_construct(
-                instance_id=claim.instance_id,
+                instance_id=claim.instance_id_sent or claim.instance_id,
                 instance_count=claim.instance_count,
-                zones=list(claim.zones),
+                zones=list(claim.zones_sent or claim.zones),
                 capacity_type=claim.capacity_type,
             ),
             organization_id=claim.organization_id,
         ),
         status=ClaimStatusRead.model_construct(
             created_at=timestamp(claim.created_at),
-            updated_at=timestamp(claim.updated_at),
-            conditions=[_condition(condition) for condition in claim.conditions],
+            updated_at=timestamp(claim.updated_us / 1_000_000),
+            conditions=[_condition(condition, claim.spelling_of_zones) for condition in claim.conditions],
             allocated_instances=claim.allocated,
             pending_instances=claim.pending,
             status=claim.status.value,
@@ -222,12 +224,12 @@ def _read(claim: CapacityClaim) -> ClaimRead:
     )
 
 
-def _condition(condition: Condition) -> ConditionRead:
+def _condition(condition: Condition, spelling: Mapping[str, str]) -> ConditionRead:
     return ConditionRead.model_construct(
         type=condition.type,
         last_update_time=timestamp(condition.updated_at),
         reason=condition.reason,
         message=condition.message,
-        zone=condition.zone,
+        zone=spelling.get(condition.zone, condition.zone),
         status=condition.status,
     )

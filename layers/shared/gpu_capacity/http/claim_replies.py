@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.http.call import Call
-    from gpu_capacity.services.capacity_claims import Resources
+    from gpu_capacity.services.claim_resources import Resources
 
 
 def one_claim(claim: CapacityClaim) -> Reply:
@@ -43,12 +43,12 @@ def claim_id_of(call: Call) -> str:
     """
     canonical = canonical_uuid(call.path_parameters["claimID"])
     if canonical is None:
-        raise NotFound("the capacity claim does not exist")
+        raise NotFound("the capacity claim does not exist: ids of capacity claims are UUIDs")
     return canonical
 
 
-def changes_of(call: Call) -> Resources:
-    """The resources block of an update; an id in the body must be that of the path.
+def changes_of(call: Call) -> tuple[Resources, str | None]:
+    """The resources block of an update, and the name if it is repeated; an id must be that of the path.
 
     Raises:
         InvalidRequest: it is another one.
@@ -56,7 +56,7 @@ def changes_of(call: Call) -> Resources:
     body = call.body(ClaimUpdate)
     if body.id is not None and body.id.lower() != call.path_parameters["claimID"].lower():
         raise InvalidRequest("id", "must be the id in the path")
-    return body.resources.resources()
+    return body.resources.resources(), body.name
 
 
 def updated_after(call: Call) -> float | None:
@@ -72,4 +72,4 @@ def updated_after(call: Call) -> float | None:
         # A plus sign that the client did not encode arrives as a blank.
         return parse_rfc3339(value.replace(" ", "+"))
     except ValueError:
-        raise InvalidRequest("updatedAfter", "must be an RFC 3339 time") from None
+        raise InvalidRequest("updated_after", "must be an RFC 3339 time") from None

@@ -128,9 +128,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
         Operation("calculate_reservation", "POST", "/reservations/calculate", Permission.READ_BILLING),
         Operation("search_offers", "GET", "/search", None, once=("gpu_type", "gpu_count")),
         Operation("get_pricing", "GET", "/pricing", None),
+        Operation("list_templates", "GET", "/templates", Permission.READ_VMS),
         Operation("create_ssh_key", "POST", "/ssh-keys", Permission.WRITE_VMS),
         Operation("list_ssh_keys", "GET", "/ssh-keys", Permission.READ_VMS),
         Operation("delete_ssh_key", "DELETE", "/ssh-keys/{id}", Permission.WRITE_VMS),
+        Operation("create_api_key", "POST", "/auth/api-key", Permission.WRITE_API_KEYS),
+        Operation("list_api_keys", "GET", "/auth/api-keys", Permission.WRITE_API_KEYS),
+        Operation("delete_api_key", "DELETE", "/auth/api-keys/{id}", Permission.WRITE_API_KEYS),
     )
 }
 

@@ -21,7 +21,8 @@ class ProxyRequest:
     Args:
         method: in upper case.
         resource: the route that the gateway found, as the template spells it.
-        path: as it was called, without the stage.
+        path: as it was called, or where an operation has it as the template spells it; without the stage, and
+            without the base path that a custom domain puts before it.
         headers: names in lower case. The gateway names each once, with its last value.
         query: every value of a name, in their order.
         path_parameters: by their names in the route.
@@ -44,14 +45,15 @@ class ProxyRequest:
         """From the event of an invocation."""
         single = event.get("queryStringParameters") or {}
         repeated = event.get("multiValueQueryStringParameters") or {}
+        parameters = event.get("pathParameters") or {}
         identity = (event.get("requestContext") or {}).get("identity") or {}
         return cls(
             method=event["httpMethod"],
             resource=event["resource"],
-            path=event["path"],
+            path=f"/{parameters['proxy']}" if "proxy" in parameters else event["resource"],
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
             query={name: [value] for name, value in single.items()} | repeated,
-            path_parameters=event.get("pathParameters") or {},
+            path_parameters=parameters,
             body=event.get("body"),
             body_is_base64=bool(event.get("isBase64Encoded")),
             address=identity.get("sourceIp") or "",

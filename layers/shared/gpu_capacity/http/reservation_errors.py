@@ -7,7 +7,8 @@ description tells the figures. ``docs/errors.md`` tells customers what to do on 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import (
     CapacityError,
@@ -16,6 +17,7 @@ from gpu_capacity.errors import (
     InsufficientCapacity,
     InvalidRequest,
     NotFound,
+    QuotaExceeded,
     TryAgain,
     Unauthenticated,
 )
@@ -50,12 +52,8 @@ class ReservationErrors:
         for kind in type(error).__mro__:
             if kind in _ANSWERS:
                 status, word = _ANSWERS[kind]
-                problems = _problems(error)
-                text = "; ".join(f"{field}: {what}" if field else what for field, what in problems)
-                reply = _reply(status, word, text or str(error), trace_id, _headers(error))
-                if problems:
-                    reply.body["errors"] = [{"field": field, "problem": what} for field, what in problems]
-                return reply
+                reply = _reply(status, word, _describe(error), trace_id, _headers(error))
+                return replace(reply, body=reply.body | _figures(error))
         if isinstance(error, TryAgain):
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return _reply(500, "server_error", "the request was not decided: try again", trace_id, headers)
@@ -94,6 +92,42 @@ def _problems(error: CapacityError) -> list[tuple[str, str]]:
             return [(dotted(tuple(problem["loc"])), str(problem["msg"])) for problem in error.problems]
         case _:
             return []
+
+
+def _describe(error: CapacityError) -> str:
+    problems = [f"{field}: {what}" if field else what for field, what in _problems(error)]
+    return "; ".join(problems) or str(error)
+
+
+def _figures(error: CapacityError) -> dict[str, Any]:
+    """A refusal as fields, additions to the contract: no client has to read them in a text."""
+    match error:
+        case InvalidRequest() | BodyInvalid():
+            return {"errors": [{"field": field, "problem": what} for field, what in _problems(error)]}
+        case InsufficientCapacity(reason=reason):
+            figures = {
+                "requestedUnitCount": reason.requested,
+                "availableUnitCount": reason.available,
+                "largestContiguousUnitCount": reason.largest_run,
+                "largestPossibleUnitCount": reason.largest_possible,
+                "canEverFit": not reason.is_lasting,
+                "excluded": {
+                    "claimed": reason.claimed,
+                    "cordoned": reason.cordoned,
+                    "incomplete": reason.incomplete,
+                },
+            }
+            return {"capacity": figures}
+        case QuotaExceeded():
+            limits = {
+                "subject": error.subject,
+                "requested": error.requested,
+                "limit": error.limit,
+                "used": error.used,
+            }
+            return {"quota": limits}
+        case _:
+            return {}
 
 
 def _headers(error: CapacityError) -> dict[str, str]:

@@ -216,6 +216,40 @@ class FieldProblemRead(_Body):
     problem: str
 
 
+class ExcludedUnits(_Body):
+    """Units that no request can have now, each counted by the first reason that applies."""
+
+    model_config = ConfigDict(title="excludedUnits")
+
+    claimed: int = Field(ge=0)
+    cordoned: int = Field(ge=0)
+    incomplete: int = Field(ge=0)
+
+
+class CapacityFigures(_Body):
+    """Why a reservation does not fit; an addition to the contract. ``canEverFit`` tells whether to wait."""
+
+    model_config = ConfigDict(title="insufficientCapacity")
+
+    requested_unit_count: int = Field(ge=1)
+    available_unit_count: int = Field(ge=0)
+    largest_contiguous_unit_count: int = Field(ge=0)
+    largest_possible_unit_count: int = Field(ge=0)
+    can_ever_fit: bool
+    excluded: ExcludedUnits
+
+
+class QuotaFigures(_Body):
+    """Which limit refused; an addition to the contract."""
+
+    model_config = ConfigDict(title="quotaExceeded")
+
+    subject: str
+    requested: int
+    limit: int
+    used: int
+
+
 class ErrorRead(_Body):
     """An error, compatible with OAuth 2."""
 
@@ -235,7 +269,9 @@ class ErrorRead(_Body):
     ]
     error_description: str
     trace_id: str
-    errors: list[FieldProblemRead] | None = None
+    errors: list[FieldProblemRead] | None = Field(None, description="With 400: every wrong field.")
+    capacity: CapacityFigures | None = Field(None, description="With 507.")
+    quota: QuotaFigures | None = Field(None, description="With 403 over a quota.")
 
 
 def reservation_view(observed: Observed) -> dict[str, Any]:

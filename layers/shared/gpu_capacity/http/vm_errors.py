@@ -6,6 +6,7 @@ has, because the shape has no place for it.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from gpu_capacity.errors import (
@@ -16,6 +17,7 @@ from gpu_capacity.errors import (
     FailedPrecondition,
     Forbidden,
     InvalidRequest,
+    NodeCannotGive,
     NotFound,
     RateLimited,
     TryAgain,
@@ -64,7 +66,8 @@ class VmErrors:
             return _reply(422, _problems("query", error.problems))
         for kind in type(error).__mro__:
             if kind in _STATUSES:
-                return _reply(_STATUSES[kind], _detail(error), _headers(error))
+                reply = _reply(_STATUSES[kind], _detail(error), _headers(error))
+                return replace(reply, body=reply.body | _figures(error))
         if isinstance(error, TryAgain):
             retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return _reply(500, "the request was not decided: try again", retry)
@@ -104,6 +107,20 @@ def _detail(error: CapacityError) -> Detail:
             return [_problem(["header", "content-type"], str(error), "value_error")]
         case _:
             return str(error)
+
+
+def _figures(error: CapacityError) -> dict[str, Any]:
+    """What a node could give, as fields: an addition to the contract."""
+    if not isinstance(error, NodeCannotGive):
+        return {}
+    figures: dict[str, Any] = {
+        "requested_gpu_count": error.requested,
+        "node_gpu_count": error.most,
+        "can_ever_fit": error.requested <= error.most,
+    }
+    if error.largest is not None:
+        figures["largest_available_gpu_count"] = error.largest
+    return {"capacity": figures}
 
 
 def _problems(place: str, problems: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

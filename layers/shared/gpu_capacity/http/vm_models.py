@@ -9,7 +9,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -24,7 +23,6 @@ from pydantic_core import PydanticCustomError
 
 from gpu_capacity.holders.account import SAFE_INTEGER_BITS
 from gpu_capacity.holders.prices import rates_of
-from gpu_capacity.holders.ssh_keys import LABEL_LENGTH_MAX
 from gpu_capacity.holders.vm import STORAGE_GB_MIN, RentalType, VmStatus
 from gpu_capacity.http.rendering import Timestamp, timestamp
 from gpu_capacity.plain_numbers import whole
@@ -33,18 +31,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.prices import PriceList, Quote, Rates
-    from gpu_capacity.holders.ssh_keys import SshKey
+    from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.vms import NodeOffer
 
 STORAGE_GB_MAX: Final = 65_536
-PUBLIC_KEY_LENGTH_MAX: Final = 16_000
 PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_LENGTH_MAX: Final = 256
 PAGE_MAX: Final = 200
 OFFSET_MAX: Final = 1_000_000
 WORD_LENGTH_MAX: Final = 63
+PREEMPTED: Final = "an on-demand or reserved VM needs the GPUs"
 _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
 
 
@@ -55,20 +53,12 @@ def _whole(value: object) -> object:
     return value
 
 
-def _printable(value: str) -> str:
-    """A line break or another control character would not stay where the text is shown or logged."""
-    if not value.isprintable():
-        raise PydanticCustomError("string_not_printable", "must have printable characters only")
-    return value
-
-
 Value = TypeVar("Value")
 Word = Annotated[StrictStr, Field(min_length=1, max_length=WORD_LENGTH_MAX)]
 GpuCount = Annotated[Literal[1, 2, 4, 8], BeforeValidator(_whole)]
 Months = Annotated[Literal[1, 3, 6], BeforeValidator(_whole)]
 Storage = Annotated[StrictInt, Field(ge=STORAGE_GB_MIN, le=STORAGE_GB_MAX)]
 Money = Annotated[float, Field(ge=0)]
-Label = Annotated[StrictStr, Field(max_length=LABEL_LENGTH_MAX), AfterValidator(_printable)]
 
 
 def _only_with(field: str, choice: str, wanted: str) -> dict[str, Any]:
@@ -174,6 +164,15 @@ class VmRead(VmBody):
     ram_percent: float
     cpu_model: str | None
     pcie_gen: str | None
+    # From here on beyond the published contract.
+    reserved_until: Timestamp | None = Field(description="When the term of a reserved VM ends")
+    interruption_at: Timestamp | None = Field(
+        description="When the notice of an interruptible VM ends; null again if it may stay"
+    )
+    interruption_reason: str | None = Field(
+        description="Why the VM has a notice, or is interrupted; null otherwise"
+    )
+    failure_reason: str | None = Field(description="Why the start of the VM failed, or is being given up")
 
 
 class CalculateReservation(VmBody):
@@ -222,27 +221,15 @@ class PricingRead(VmBody):
     gpus: dict[str, Money]
 
 
-class SshKeyCreate(VmBody):
-    """Request to put an SSH key on the account."""
+class TemplateRead(VmBody):
+    """What a VM's disk can be cloned from; ``id`` is what ``template_vmid`` names."""
 
-    model_config = ConfigDict(title="CreateSshKeyRequest")
+    model_config = ConfigDict(title="Template")
 
-    ssh_public_key: Annotated[StrictStr, Field(max_length=PUBLIC_KEY_LENGTH_MAX)] = Field(
-        description="One OpenSSH public key: Ed25519, ECDSA, or RSA from 2048 bits"
-    )
-    label: Label = "Default SSH Key"
-
-
-class SshKeyRead(VmBody):
-    """An SSH key of the account."""
-
-    model_config = ConfigDict(title="SshKey")
-
-    id: str
-    label: str
-    key_type: str = Field(description="ssh-ed25519, ecdsa-sha2-nistp256, …-nistp384, …-nistp521 or ssh-rsa")
-    fingerprint: str = Field(description="SHA256:… as ssh-keygen -l shows it")
-    created_at: Timestamp
+    id: int
+    name: str
+    os: str
+    login: str = Field(description="The user name to log in with")
 
 
 def _written(value: object) -> object:
@@ -279,18 +266,30 @@ class ProblemRead(BaseModel):
     type: str
 
 
+class NodeCapacityRead(VmBody):
+    """What a node could give; an addition to the contract."""
+
+    model_config = ConfigDict(title="NodeCapacity")
+
+    requested_gpu_count: int
+    node_gpu_count: int
+    can_ever_fit: bool
+    largest_available_gpu_count: int | None = None
+
+
 class DetailRead(BaseModel):
     """An error."""
 
     model_config = ConfigDict(title="Error", defer_build=True)
 
     detail: str | list[ProblemRead]
+    capacity: NodeCapacityRead | None = Field(None, description="With 400 where the node cannot give this.")
 
 
 def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
     """A VM as JSON. What is not known is null; a VM that does not run uses nothing."""
     rates = rates_of(prices, vm.gpu_type, vm.gpu_count, vm.storage_gb, vm.rental_type, vm.reservation_months)
-    return _as_json(
+    return as_json(
         VmRead.model_construct(
             id=vm.id,
             vmid=vm.vmid,
@@ -315,13 +314,17 @@ def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
             ram_percent=usage.ram_percent if usage else 0.0,
             cpu_model=vm.cpu_model,
             pcie_gen=vm.pcie_gen,
+            reserved_until=timestamp(vm.reserved_until),
+            interruption_at=timestamp(vm.interruption_at),
+            interruption_reason=PREEMPTED if vm.is_preempted else None,
+            failure_reason=vm.failure,
         )
     )
 
 
 def quote_view(quote: Quote) -> dict[str, Any]:
     """A quote as JSON."""
-    return _as_json(
+    return as_json(
         QuoteRead.model_construct(
             discount_percent=amount(quote.discount * 100),
             deposit_required=amount(quote.deposit),
@@ -335,7 +338,7 @@ def quote_view(quote: Quote) -> dict[str, Any]:
 def offer_views(offers: Sequence[NodeOffer], prices: PriceList, wanted: OfferFilter) -> list[dict[str, Any]]:
     """Offers as JSON, one for each node and size; what has no price is not offered."""
     return [
-        _as_json(
+        as_json(
             OfferRead.model_construct(
                 node=offer.node,
                 gpu_type=vm.gpu_type,
@@ -358,24 +361,19 @@ def offer_views(offers: Sequence[NodeOffer], prices: PriceList, wanted: OfferFil
 
 def pricing_view(prices: PriceList) -> dict[str, Any]:
     """The list prices as JSON, in alphabetical order."""
-    return _as_json(
+    return as_json(
         PricingRead.model_construct(
             gpus={name: rate(price) for name, price in sorted(prices.gpu_hourly.items())}
         )
     )
 
 
-def ssh_key_view(key: SshKey) -> dict[str, Any]:
-    """An SSH key as JSON."""
-    return _as_json(
-        SshKeyRead.model_construct(
-            id=key.id,
-            label=key.label,
-            key_type=key.key_type,
-            fingerprint=key.fingerprint,
-            created_at=timestamp(key.created_at),
-        )
-    )
+def template_views(offered: TemplateList) -> list[dict[str, Any]]:
+    """Templates as JSON, in the order of the list."""
+    return [
+        as_json(TemplateRead.model_construct(id=one.id, name=one.name, os=one.os, login=one.login))
+        for one in offered.templates
+    ]
 
 
 def rate(exact: Decimal) -> float:
@@ -396,6 +394,6 @@ def _rates(rates: Rates | None) -> Mapping[str, Any]:
     }
 
 
-def _as_json(model: BaseModel) -> dict[str, Any]:
+def as_json(model: BaseModel) -> dict[str, Any]:
     """A model as JSON. Fields without a value are null: the published answers list every field."""
     return model.model_dump(mode="json", warnings=False)

@@ -22,7 +22,7 @@ from gpu_capacity.http.vm_models import (
     offer_views,
     pricing_view,
     quote_view,
-    ssh_key_view,
+    template_views,
     vm_view,
 )
 from gpu_capacity.services.ssh_keys import login_with_key, login_with_password
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.prices import PriceList
-    from gpu_capacity.holders.ssh_keys import SshKey
     from gpu_capacity.holders.vm import Login, Vm
     from gpu_capacity.http.call import Call, OpenCall
     from gpu_capacity.ports import Usage
@@ -71,21 +70,6 @@ def _usage(call: Call, vms: Sequence[Vm]) -> Mapping[str, Usage]:
         return {}
 
 
-def ssh_key_created(key: SshKey) -> Reply:
-    """201 with the key."""
-    return Reply(HTTPStatus.CREATED, ssh_key_view(key), NO_CACHE)
-
-
-def ssh_key_reply(key: SshKey) -> Reply:
-    """200 with the key, also where it was taken off the account."""
-    return Reply(HTTPStatus.OK, ssh_key_view(key), NO_CACHE)
-
-
-def ssh_keys_reply(keys: Sequence[SshKey]) -> Reply:
-    """200 with a plain array, oldest first."""
-    return Reply(HTTPStatus.OK, [ssh_key_view(key) for key in keys], NO_CACHE)
-
-
 def quoted(call: Call) -> Reply:
     """200 with what a reserved rental would cost.
 
@@ -112,6 +96,11 @@ def offered(call: OpenCall, offers: Sequence[NodeOffer]) -> Reply:
     return Reply(HTTPStatus.OK, offer_views(offers, call.services.prices, wanted), NO_CACHE)
 
 
+def templates_reply(call: Call) -> Reply:
+    """200 with the templates that VMs can be made of, in the order of the configured list."""
+    return Reply(HTTPStatus.OK, template_views(call.services.templates), NO_CACHE)
+
+
 def pricing(call: OpenCall) -> Reply:
     """200 with the list prices."""
     return Reply(HTTPStatus.OK, pricing_view(call.services.prices), NO_CACHE)
@@ -127,6 +116,10 @@ def vm_request(call: Call) -> VmRequest:
     body = call.body(VmCreate)
     if body.gpu_type not in call.services.prices.gpu_hourly:
         raise _not_rented(call.services.prices)
+    offered_templates = call.services.templates.ids
+    if body.template_vmid not in offered_templates:
+        offer = ", ".join(map(str, offered_templates))
+        raise ActionRefused(f"the template does not exist: offered are {offer} (GET /templates lists them)")
     return VmRequest(
         node=body.node,
         gpu_type=body.gpu_type,

@@ -8,12 +8,14 @@ from __future__ import annotations
 import gc
 import time
 import uuid
+from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, DoesNotFit, Unauthenticated
 from gpu_capacity.http.call import Call, Involved, OpenCall
+from gpu_capacity.http.cross_origin import allowance, preflight
 from gpu_capacity.http.operations import OPERATIONS, methods_of
 from gpu_capacity.http.proxy import ProxyRequest, proxy_response
 from gpu_capacity.http.tracing import trace_id_of
@@ -118,8 +120,10 @@ def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> Lamb
 
     def answer(request: ProxyRequest, trace_id: str, _involved: Involved) -> dict[str, Any]:
         errors, allowed = shape_of(request.path), methods_of(request.path)
+        if reply := preflight(request, allowed, _console_origin()):
+            return _sent(reply, trace_id)
         reply = errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id)
-        return proxy_response(reply, trace_id)
+        return _sent(reply, trace_id)
 
     return _logged(name, answer)
 
@@ -153,11 +157,11 @@ def _http_handler(
 
     def response(request: ProxyRequest, trace_id: str, involved: Involved) -> dict[str, Any]:
         if (request.method, request.resource) != (operation.method, operation.path):
-            return proxy_response(errors.unknown_route(trace_id), trace_id)
+            return _sent(errors.unknown_route(trace_id), trace_id)
         try:
-            return proxy_response(answer(request, involved), trace_id)
+            return _sent(answer(request, involved), trace_id)
         except Exception as error:  # noqa: BLE001 - the one mapper: nothing leaves but in the API's shape
-            return proxy_response(_refusal(errors, error, trace_id), trace_id)
+            return _sent(_refusal(errors, error, trace_id), trace_id)
 
     return _logged(name, response)
 
@@ -181,6 +185,15 @@ def _logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[st
         return answered
 
     return _observed(name, handler)
+
+
+def _sent(reply: Reply, trace_id: str) -> dict[str, Any]:
+    allowed = replace(reply, headers=reply.headers | allowance(_console_origin()))
+    return proxy_response(allowed, trace_id)
+
+
+def _console_origin() -> str | None:
+    return composition.environment().optional("CORS_ORIGIN")
 
 
 def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:

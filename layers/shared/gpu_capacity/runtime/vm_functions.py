@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 # Most functions of this API use them: while a function starts it has more of a processor than in a request.
 import gpu_capacity.dynamodb.account_store
 import gpu_capacity.dynamodb.vm_store
-import gpu_capacity.runtime.price_settings  # noqa: F401
+import gpu_capacity.runtime.vm_settings  # noqa: F401
 from gpu_capacity.http.vm_errors import VmErrors
 from gpu_capacity.http.vm_replies import account_for
 from gpu_capacity.runtime import composition

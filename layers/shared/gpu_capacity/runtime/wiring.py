@@ -7,6 +7,7 @@ differ in ``Edges`` and ``Neighbours`` alone. Opens no client and reads no proce
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.database import Database
@@ -14,6 +15,7 @@ from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.runtime.late import late
 from gpu_capacity.runtime.settings import TableNames
 from gpu_capacity.services.context import Limits, Services
+from gpu_capacity.services.records import report_unreadable
 
 if TYPE_CHECKING:
     from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
+    from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.ports import (
         CapacityEvents,
         Clock,
@@ -65,17 +68,18 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
     """The collaborators of the use cases.
 
     Settings are read here, so a wrong one is told by the first request whatever that asks for; only the price
-    list is read where it is used, by the VM API.
+    list and the templates are read where they are used, by the VM API.
 
     Raises:
         Misconfigured: a setting is missing or malformed.
     """
-    tables, database = TableNames.read(env), Database(edges.dynamodb, edges.pause)
+    tables, database = TableNames.read(env), _database(edges)
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
         claims=late(lambda: _claim_store(database, tables, edges)),
         accounts=late(lambda: _account_store(database, tables)),
         prices=late(lambda: _price_list(env)),
+        templates=late(lambda: _template_list(env)),
         reservations=late(lambda: _reservation_store(database, tables, edges)),
         vms=late(lambda: _vm_store(database, tables, edges)),
         provider=neighbours.provider,
@@ -101,15 +105,21 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
 def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: CapacityEvents) -> FleetSync:
     """What the inventory sync works with. Imported late: nothing else validates fleet documents."""
     from gpu_capacity.dynamodb.fleet_store import FleetStore  # noqa: PLC0415 - see above
+    from gpu_capacity.fleet.acceptance import DropLimits  # noqa: PLC0415 - see above
     from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits  # noqa: PLC0415 - see above
 
     return FleetSync(
         feed=feed,
-        store=FleetStore(Database(edges.dynamodb, edges.pause), TableNames.read(env).inventory),
+        store=FleetStore(_database(edges), TableNames.read(env).inventory),
         events=events,
         telemetry=edges.telemetry,
         pause=edges.pause,
-        limits=SyncLimits(max_drop_share=env.share("FLEET_MAX_DROP_SHARE", 0.2)),
+        clock=edges.clock,
+        limits=SyncLimits(
+            DropLimits(
+                share=env.share("FLEET_MAX_DROP_SHARE", 0.2), hosts=env.whole("FLEET_MAX_DROP_HOSTS", 2)
+            )
+        ),
     )
 
 
@@ -124,7 +134,7 @@ def audit_of(env: Environment, edges: Edges) -> Audit:
 
     names = TableNames.read(env)
     tables = Tables(names.inventory, names.holders, names.servers)
-    store = AuditStore(AuditDatabase(edges.dynamodb, edges.pause), tables, edges.pause)
+    store = AuditStore(AuditDatabase(edges.dynamodb, edges.pause, edges.clock), tables, edges.pause)
     return Audit(store, edges.telemetry, edges.clock, edges.pause)
 
 
@@ -134,7 +144,7 @@ def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion
     Raises:
         Misconfigured: a setting is malformed.
     """
-    tables, database = TableNames.read(env), Database(edges.dynamodb, edges.pause)
+    tables, database = TableNames.read(env), _database(edges)
     settings = {
         "ready_seconds": env.whole("SIMULATED_READY_SECONDS", 2),
         "delete_seconds": env.whole("SIMULATED_DELETE_SECONDS", 1),
@@ -153,6 +163,11 @@ def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion
         late(lambda: _simulated_region(database, tables, edges, behaviour())),
         late(lambda: _simulated_vms(database, tables, edges, behaviour())),
     )
+
+
+def _database(edges: Edges) -> Database:
+    unreadable = partial(report_unreadable, edges.telemetry)
+    return Database(edges.dynamodb, edges.pause, edges.clock, unreadable)
 
 
 # Imported late: a function imports the stores of the API it serves, and not those of the others.
@@ -183,9 +198,15 @@ def _account_store(database: Database, tables: TableNames) -> AccountStore:
 
 
 def _price_list(env: Environment) -> PriceList:
-    from gpu_capacity.runtime.price_settings import price_list  # noqa: PLC0415 - see above
+    from gpu_capacity.runtime.vm_settings import price_list  # noqa: PLC0415 - see above
 
     return price_list(env)
+
+
+def _template_list(env: Environment) -> TemplateList:
+    from gpu_capacity.runtime.vm_settings import template_list  # noqa: PLC0415 - see above
+
+    return template_list(env)
 
 
 def _simulated_region(

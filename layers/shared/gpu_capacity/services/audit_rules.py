@@ -26,7 +26,7 @@ from gpu_capacity.dynamodb.audit_facts import (
     Side,
     Table,
 )
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
 from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.holders.vm import Vm, VmStatus

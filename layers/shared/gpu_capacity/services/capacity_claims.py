@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.claim_store import NAME, QUOTA, RECORD
 from gpu_capacity.dynamodb.reservation_items import decode_quota
-from gpu_capacity.dynamodb.reservation_store import Tombstone
+from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -30,33 +29,23 @@ from gpu_capacity.holders.capacity_claim import (
     settled_status,
 )
 from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.services.claim_resources import catalogued, sees
 from gpu_capacity.services.quotas import count_in
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, touched, wake_next
+from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, wake_next
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.outcomes import HolderOutcome
     from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.services.claim_resources import Resources
     from gpu_capacity.services.context import Services
-    from gpu_capacity.topology.model import Region
 
 ATTEMPTS_MAX: Final = 16
 WORKFLOW: Final = "settle_claim"
 
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What a claim asks for, validated in form."""
-
-    instance_id: str
-    instance_count: int
-    zones: tuple[str, ...]
-    capacity_type: str
-
-    def fingerprint(self, name: str | None) -> str:
-        """Equal for equal requests under a client's id."""
-        parts = [self.instance_id, self.instance_count, self.zones, self.capacity_type, name or ""]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
+REPEAT_MS_MAX: Final = 180_000
+"""For so long an equal request of the same caller, name and all, is taken for a repeat. Clients repeat a
+``POST`` that went unanswered for half a minute; what comes later was asked for anew."""
 
 
 def create_capacity_claim(
@@ -70,6 +59,9 @@ def create_capacity_claim(
 ) -> CapacityClaim:
     """Record a claim and fill it as far as its zones go now.
 
+    A repeat answers with the claim that the first request made, as it is by now: one under the same client's
+    id, or, where clients send none, one of the same caller, name and resources within ``REPEAT_MS_MAX``.
+
     Raises:
         Forbidden: the token may not write claims.
         InvalidRequest: an unknown zone, or an instance type that a zone does not have.
@@ -78,19 +70,22 @@ def create_capacity_claim(
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
     organization_id = caller.acting_organization(organization)
-    fingerprint = resources.fingerprint(name)
+    fingerprint = resources.fingerprint(name, None if claim_id else caller.subject)
+    # Looked up first, so that a repeat gets its answer even when the quota is used up by the first.
     if claim_id is not None and (found := services.claims.find(organization_id, claim_id)):
         return _answer_again(services, claim_id, found, fingerprint)
-    _check_zones(services, caller, resources)
-    now, millisecond = divmod(services.clock.now_ms(), 1000)
+    if claim_id is None and name is not None and (named := services.claims.named(organization_id, name)):
+        return _answer_by_name(services, named, fingerprint)
+    catalogue = catalogued(services, caller, resources)
+    now, microsecond = divmod(services.clock.now_us(), 1_000_000)
     identity = claim_id or holder_id(services.ids.random_bytes())
     claim = CapacityClaim(
         id=identity,
         organization_id=organization_id,
         name=name or f"claim-{identity}",
-        instance_id=resources.instance_id,
+        instance_id=catalogue.instance_id,
         instance_count=resources.instance_count,
-        zones=resources.zones,
+        zones=catalogue.zones,
         capacity_type=resources.capacity_type,
         status=ClaimStatus.CREATING,
         created_at=now,
@@ -99,10 +94,15 @@ def create_capacity_claim(
         fingerprint=fingerprint,
         supplied=claim_id is not None,
         counted=False,
-        created_millisecond=millisecond,
+        created_millisecond=microsecond // 1000,
+        updated_microsecond=microsecond,
     )
+    claim = claim.spelled(resources.instance_id, resources.zones)
     claim = replace(claim, conditions=conditions_of(claim, {}, now))
-    existing = _record(services, claim)
+    with Tries() as tries:
+        existing = _record(services, claim, tries)
+    if isinstance(existing, CapacityClaim) and existing.id != identity:
+        return _answer_by_name(services, existing, fingerprint)
     if existing is not None:
         return _answer_again(services, identity, existing, fingerprint)
     _audit(services, caller, "create_capacity_claim", claim)
@@ -130,7 +130,7 @@ def list_capacity_claims(
         claim
         for organization_id in caller.organizations_to_search(frozenset())
         for claim in services.claims.of_organization(organization_id)
-        if updated_after is None or claim.updated_at > updated_after
+        if updated_after is None or claim.updated_us > round(updated_after * 1_000_000)
     ]
     return sorted(found, key=lambda claim: claim.id)
 
@@ -139,14 +139,14 @@ def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list
     """The instance types that the inventory holds in each zone that the caller may see."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return {
-        region.id: sorted({name for name, _ in region.instance_types})
+        region.id: list(region.sold_as_instances)
         for region in services.inventory.regions()
-        if _sees(caller, region)
+        if sees(caller, region)
     }
 
 
 def update_capacity_claim(
-    services: Services, caller: Caller, claim_id: str, resources: Resources
+    services: Services, caller: Caller, claim_id: str, resources: Resources, name: str | None = None
 ) -> CapacityClaim:
     """Change the count and the zones of a claim.
 
@@ -155,7 +155,7 @@ def update_capacity_claim(
 
     Raises:
         Forbidden, NotFound: as for reading.
-        InvalidRequest: another instance type or capacity type, or an unknown zone.
+        InvalidRequest: another name, instance type or capacity type, or an unknown zone.
         FailedPrecondition: the claim is being deleted.
         QuotaExceeded: the organization's limit on instances.
     """
@@ -164,12 +164,8 @@ def update_capacity_claim(
         claim = _visible(services, caller, claim_id)
         if claim.status is ClaimStatus.DELETING:
             raise FailedPrecondition("STATUS_DELETING", claim.id, "the capacity claim is being deleted")
-        if resources.instance_id != claim.instance_id:
-            raise InvalidRequest("resources.instanceId", "cannot be changed")
-        if resources.capacity_type != claim.capacity_type:
-            raise InvalidRequest("resources.capacityType", "cannot be changed")
-        _check_zones(services, caller, resources, known=claim.zones)
-        after = _resized(services, claim, resources)
+        _check_unchanged(claim, resources, name)
+        after = _resized(services, caller, claim, resources)
         if after == claim:
             # A repeat goes on where the first try may have died.
             return _proceed(services, claim) if claim.pending or claim.surplus else claim
@@ -200,7 +196,7 @@ def delete_capacity_claim(services: Services, caller: Caller, claim_id: str) -> 
             return claim
         now = services.clock.now()
         after = replace(claim, status=ClaimStatus.DELETING, unsettled_since=now, attempt=claim.attempt + 1)
-        after = touched(replace(after, conditions=conditions_of(after, {}, now)), claim, now)
+        after = replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
         if services.claims.change(claim, after).stands:
             _audit(services, caller, "delete_capacity_claim", after)
             start_settling(services, after)
@@ -220,8 +216,8 @@ def start_settling(services: Services, claim: CapacityClaim) -> bool:
         return False
 
 
-def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
-    """Write a new claim; what stands under its id, if something does.
+def _record(services: Services, claim: CapacityClaim, tries: Tries) -> CapacityClaim | Tombstone | None:
+    """Write a new claim; what stands under its id or its name, if something does.
 
     After a try that went unseen the tombstone of an equal claim is what became of that try: it stood, and
     others of the organization ended it before it could be acknowledged.
@@ -233,6 +229,7 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
         try:
             outcome = services.claims.create(replace(claim, counted=quota is not None), quota)
         except StorageUnavailable as error:
+            tries.note(error)
             unseen = error if error.outcome_unknown else unseen
             if unseen is None:
                 raise
@@ -245,13 +242,11 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
             if quota is None:
                 _count_late(services, claim)
             return None
-        if RECORD in outcome.refused:
-            if (found := services.claims.find(claim.organization_id, claim.id)) is not None:
+        if RECORD in outcome.refused or NAME in outcome.refused:
+            if (found := _standing(services, claim, outcome)) is not None:
                 return _of_unseen(found, claim) if unseen else found
-            # Whoever was there is gone without a trace since.
+            # What was there is gone without a trace since.
             continue
-        if NAME in outcome.refused:
-            raise AlreadyExists("CapacityClaim", claim.name, "a capacity claim of this name exists")
         quota = _moved_quota(outcome)
     raise unseen or RaceLost("the quota changed every time")
 
@@ -259,6 +254,15 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
 def _of_unseen(found: CapacityClaim | Tombstone, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
     """What stands under the id of a claim of which a try went unseen."""
     return None if found == Tombstone(claim.fingerprint) else found
+
+
+def _standing(
+    services: Services, claim: CapacityClaim, outcome: HolderOutcome
+) -> CapacityClaim | Tombstone | None:
+    """What has the id of a new claim, or its name."""
+    if RECORD in outcome.refused:
+        return services.claims.find(claim.organization_id, claim.id)
+    return services.claims.named(claim.organization_id, claim.name)
 
 
 def _count_late(services: Services, claim: CapacityClaim) -> None:
@@ -288,9 +292,21 @@ def _proceed(services: Services, claim: CapacityClaim, left: frozenset[str] = fr
     return found or claim
 
 
-def _resized(services: Services, claim: CapacityClaim, resources: Resources) -> CapacityClaim:
+def _check_unchanged(claim: CapacityClaim, resources: Resources, name: str | None) -> None:
+    """What a claim was made with stays; zones and count may change."""
+    if name is not None and name != claim.name:
+        raise InvalidRequest("name", "cannot be changed")
+    if resources.instance_id.casefold() != claim.instance_id.casefold():
+        raise InvalidRequest("resources.instance_id", "cannot be changed")
+    if resources.capacity_type != claim.capacity_type:
+        raise InvalidRequest("resources.capacity_type", "cannot be changed")
+
+
+def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources: Resources) -> CapacityClaim:
     now = services.clock.now()
-    after = replace(claim, instance_count=resources.instance_count, zones=resources.zones)
+    zones = catalogued(services, caller, resources, claim).zones
+    after = replace(claim, instance_count=resources.instance_count, zones=zones)
+    after = after.spelled(resources.instance_id, resources.zones)
     if after == claim:
         return claim
     after = replace(
@@ -300,34 +316,12 @@ def _resized(services: Services, claim: CapacityClaim, resources: Resources) -> 
         # A name of an execution is used once, and this change may need one.
         attempt=claim.attempt + 1,
     )
-    return touched(replace(after, conditions=conditions_of(after, {}, now)), claim, now)
-
-
-def _check_zones(
-    services: Services, caller: Caller, resources: Resources, known: tuple[str, ...] = ()
-) -> None:
-    problems, elsewhere = [], []
-    for index, zone in enumerate(resources.zones):
-        if zone in known:
-            continue
-        region = services.inventory.region(zone)
-        if region is None or not _sees(caller, region):
-            problems.append((f"resources.zones[{index}]", "no such zone"))
-            continue
-        if not region.flavors_of(resources.instance_id):
-            region = services.inventory.fresh_region(zone)
-        if region is None or not region.flavors_of(resources.instance_id):
-            types = sorted({name for name, _ in region.instance_types}) if region else []
-            elsewhere.append(f"resources.zones[{index}] has {', '.join(types) or 'nothing'}")
-    if elsewhere:
-        problems.append(("resources.instanceId", f"not in every zone: {', '.join(elsewhere)}"))
-    if problems:
-        raise InvalidRequest.of(problems)
+    return replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
 
 
 def _check_quota(quota: Quota | None, more: int) -> None:
     if quota is not None and not quota.allows(more):
-        raise QuotaExceeded("instances", requested=more, limit=quota.limit, used=quota.used)
+        raise QuotaExceeded("instances", "instances", requested=more, limit=quota.limit, used=quota.used)
 
 
 def _moved_quota(outcome: HolderOutcome) -> Quota | None:
@@ -338,12 +332,11 @@ def _moved_quota(outcome: HolderOutcome) -> Quota | None:
 def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
     claim = services.claims.get_in(caller.organizations_to_search(frozenset()), claim_id)
     if claim is None:
-        raise NotFound("the capacity claim does not exist")
+        raise NotFound(
+            "the capacity claim does not exist in an organization of the access token",
+            resource_name=claim_id,
+        )
     return claim
-
-
-def _sees(caller: Caller, region: Region) -> bool:
-    return caller.is_operator or region.is_visible_to(caller.organizations)
 
 
 def _answer_again(
@@ -351,11 +344,36 @@ def _answer_again(
 ) -> CapacityClaim:
     """The answer to a repeated request: the claim that the first one made."""
     if isinstance(found, Tombstone):
-        raise AlreadyExists("CapacityClaim", claim_id, "the capacity claim of this id was deleted")
+        raise AlreadyExists(
+            "CapacityClaim", claim_id, f"the capacity claim of id {claim_id} was deleted: choose another id"
+        )
     if found.fingerprint != fingerprint:
-        raise AlreadyExists("CapacityClaim", found.id, "another capacity claim has this id")
+        raise AlreadyExists(
+            "CapacityClaim",
+            found.id,
+            f"a capacity claim of id {found.id} exists, which was made by another request",
+        )
+    return _gone_on(services, found)
+
+
+def _answer_by_name(services: Services, found: CapacityClaim, fingerprint: str) -> CapacityClaim:
+    """The answer to a request without an id whose name is taken: by its own first try, or by another claim.
+
+    A claim that is being deleted answers no repeat: to say that it is there would be to lose the next one.
+    """
+    is_recent = services.clock.now_ms() - found.created_ms <= REPEAT_MS_MAX
+    is_repeat = not found.supplied and found.fingerprint == fingerprint and is_recent
+    if found.status is ClaimStatus.DELETING or not is_repeat:
+        state = "is being deleted" if found.status is ClaimStatus.DELETING else "exists"
+        raise AlreadyExists(
+            "CapacityClaim", found.name, f"a capacity claim of this name {state}: its id is {found.id}"
+        )
+    return _gone_on(services, found)
+
+
+def _gone_on(services: Services, found: CapacityClaim) -> CapacityClaim:
+    """A claim that is there, with the round done that its first request may have left undone."""
     if found.pending and found.status is not ClaimStatus.DELETING:
-        # The first try may have died between its record and its first round.
         return _proceed(services, found)
     return found
 

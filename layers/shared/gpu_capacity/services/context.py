@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
+    from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.ports import (
         CapacityEvents,
         Clock,
@@ -47,6 +48,7 @@ class Services:
     vms: VmStore
     accounts: AccountStore
     prices: PriceList
+    templates: TemplateList
     provider: HostProvider
     vm_provider: VmProvider
     workflows: Workflows

@@ -19,8 +19,9 @@ from gpu_capacity.dynamodb.reservation_store import (
     AlreadyThere,
     DomainsTaken,
     QuotaMoved,
-    Tombstone,
 )
+from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     Conflict,
     Forbidden,
@@ -31,7 +32,7 @@ from gpu_capacity.errors import (
     RaceLost,
     StorageUnavailable,
 )
-from gpu_capacity.holders.ids import holder_id, keyed_holder_id, seed_of
+from gpu_capacity.holders.ids import claim_tag, holder_id, keyed_holder_id, seed_of
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Quota, Reservation, Status, Tag
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request
@@ -144,10 +145,11 @@ def create_reservation(
         _check_quota(draft, quota)
         planned, pod, _ = _plan(services, draft, 0, fresh=True)
         return observe(planned, pod, region.observed_at)
-    outcome = _accept(services, draft, quota)
-    if isinstance(outcome, AlreadyThere):
-        _audit(services, caller, draft, "already accepted")
-        return _answer_again(services, outcome.found, request)
+    with Tries() as tries:
+        outcome = _accept(services, draft, quota, tries)
+        if isinstance(outcome, AlreadyThere):
+            _audit(services, caller, draft, "already accepted")
+            return _answer_again(services, outcome.found, request)
     reservation, pod = outcome
     services.telemetry.count("ReservationsAccepted")
     _audit(services, caller, draft, "accepted")
@@ -201,7 +203,7 @@ def _not_offered(region: Region, request: ReservationRequest) -> InvalidRequest:
 
 
 def _accept(
-    services: Services, draft: Reservation, quota: Quota | None
+    services: Services, draft: Reservation, quota: Quota | None, tries: Tries
 ) -> tuple[Reservation, Pod] | AlreadyThere:
     """Plan and commit until the transaction stands, within bounds."""
     fresh = False
@@ -220,14 +222,17 @@ def _accept(
             # It may stand all the same, and what it took may have been the last there was: so the record
             # is looked for before anything is decided again.
             failure = error
+            tries.note(error)
             services.pause(attempt)
             unseen = (planned, pod) if error.outcome_unknown else unseen
-            if unseen is not None and (found := services.reservations.find(draft.organization_id, draft.id)):
+            if unseen is not None and (found := _look_for(services, draft)):
                 return _already(found, unseen)
             continue
         match outcome:
             case Accepted():
-                _remember(services, planned, placement, version)
+                services.inventory.claimed(
+                    draft.region_id, draft.flavor_id, placement, claim_tag(draft.id), version
+                )
                 return planned, pod
             case AlreadyThere():
                 return _already(outcome.found, unseen)
@@ -247,6 +252,12 @@ def _accept(
     if failure is not None:
         raise failure
     raise RaceLost("other requests won every attempt")
+
+
+def _look_for(services: Services, draft: Reservation) -> Reservation | Tombstone | None:
+    """What a write made that may stand or not. Nothing is kept that it might have changed."""
+    services.inventory.forget_snapshot(draft.region_id, draft.flavor_id)
+    return services.reservations.find(draft.organization_id, draft.id)
 
 
 def _already(
@@ -295,18 +306,12 @@ def _placed(draft: Reservation, placement: Placement, pod: Pod) -> Reservation:
 def _check_quota(draft: Reservation, quota: Quota | None) -> None:
     if quota is not None and not quota.allows(draft.count):
         raise QuotaExceeded(
-            f"{draft.accelerator} units", requested=draft.count, limit=quota.limit, used=quota.used
+            draft.accelerator,
+            f"{draft.accelerator} units",
+            requested=draft.count,
+            limit=quota.limit,
+            used=quota.used,
         )
-
-
-def _remember(services: Services, accepted: Reservation, placement: Placement, version: int) -> None:
-    """Keep the snapshot in step with what this environment itself has just claimed."""
-    snapshot, _ = services.inventory.snapshot(accepted.region_id, accepted.flavor_id)
-    before = snapshot.owned[placement.pod_id]
-    claimed = before.claimed | sum(1 << position for position in placement.positions)
-    services.inventory.saw_ownership(
-        accepted.region_id, accepted.flavor_id, replace(before, version=version, claimed=claimed)
-    )
 
 
 def _answer_again(

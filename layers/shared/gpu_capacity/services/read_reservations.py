@@ -118,7 +118,7 @@ def list_reservation_units(
         offering
         for region in services.inventory.regions()
         if caller.is_operator or region.is_visible_to(caller.organizations)
-        for offering in sorted(region.offerings, key=lambda o: (o.accelerator, o.unit))
+        for offering in region.offered
         if wanted.admits(offering)
     ]
     return [

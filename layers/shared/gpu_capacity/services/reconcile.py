@@ -8,25 +8,31 @@ idempotent, so it may run twice, or at the same time as a handler.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from gpu_capacity.errors import WorkflowUnavailable
+from gpu_capacity.errors import StorageUnavailable, WorkflowUnavailable
 from gpu_capacity.holders.capacity_claim import execution_name as execution_name_of_claim
 from gpu_capacity.holders.reservation import Status, execution_name
 from gpu_capacity.holders.vm import execution_name as execution_name_of_vm
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.services.capacity_claims import WORKFLOW, start_settling
+from gpu_capacity.services.records import CANNOT_BE_LOOKED_AT, left_out
 from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.services.context import Services
+
+    HolderKey: TypeAlias = tuple[str, str]
+    _Look: TypeAlias = Callable[[str, str], "_Looked | None"]
+    _Kind: TypeAlias = tuple[Iterator[HolderKey], _Look]
 
 HOLDERS_PER_RUN_MAX: Final = 2000
 """What one run looks at, of each kind of holder; the oldest come first, the rest waits for the next run."""
@@ -36,26 +42,46 @@ _BACKOFF_EXPONENT_MAX: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """What a run found and did."""
+    """What a run found and did; ``left_out`` are records that could not be looked at."""
 
     unsettled: int
     restarted: int
     overdue: int
+    left_out: int = 0
 
 
 def reconcile(services: Services) -> ReconcileReport:
-    """Start what is missing; report what takes too long."""
+    """Start what is missing; report what takes too long.
+
+    Each record is looked at by itself: one that cannot be read does not keep the others waiting.
+
+    Raises:
+        StorageUnavailable: the unsettled of some kind could not be listed; all others were looked at.
+    """
     now = services.clock.now()
     until = now - services.limits.reconcile_grace_seconds
-    found = [
-        report
-        for look in (_look_at_reservations, _look_at_claims, _look_at_vms)
-        for report in look(services, now, until)
-    ]
-    report = ReconcileReport(len(found), sum(r.restarted for r in found), sum(r.overdue for r in found))
+    kinds: tuple[_Kind, ...] = (
+        (services.reservations.unsettled(until), partial(_look_at_reservation, services, now)),
+        (services.claims.unsettled(until), partial(_look_at_claim, services, now)),
+        (services.vms.unsettled(until), partial(_look_at_vm, services, now)),
+    )
+    found: list[_Looked] = []
+    failure: StorageUnavailable | None = None
+    for holders, look in kinds:
+        listed, unlisted = _listed(services, holders)
+        failure = unlisted or failure
+        found += _each(services, listed, look)
+    report = ReconcileReport(
+        len(found),
+        sum(r.restarted for r in found),
+        sum(r.overdue for r in found),
+        sum(r.left_out for r in found),
+    )
     services.telemetry.count("HoldersUnsettled", report.unsettled)
     services.telemetry.count("HoldersRestarted", report.restarted)
     services.telemetry.count("HoldersOverdue", report.overdue)
+    if failure is not None:
+        raise failure
     return report
 
 
@@ -63,54 +89,80 @@ def reconcile(services: Services) -> ReconcileReport:
 class _Looked:
     """What looking at one unsettled holder came to."""
 
-    restarted: bool
-    overdue: bool
+    restarted: bool = False
+    overdue: bool = False
+    left_out: bool = False
 
 
-def _look_at_reservations(services: Services, now: int, until: int) -> Iterator[_Looked]:
-    entries = services.reservations.unsettled(until=until)
-    for organization_id, reservation_id in islice(entries, HOLDERS_PER_RUN_MAX):
-        reservation = services.reservations.get(organization_id, reservation_id)
-        if reservation is None or reservation.workflow is None:
-            continue
-        restarted = False
-        if _is_due(services, reservation, now):
-            try:
-                restarted = _restart(services, reservation, now)
-            except WorkflowUnavailable as error:
-                services.telemetry.warning(
-                    "execution not examined", reservation=reservation.id, reason=str(error)
-                )
-        yield _Looked(restarted, _is_overdue(services, reservation, now))
+def _listed(
+    services: Services, holders: Iterator[HolderKey]
+) -> tuple[list[HolderKey], StorageUnavailable | None]:
+    """Holders of a kind within the bounds of a run, and what kept the list from being whole."""
+    found: list[HolderKey] = []
+    try:
+        found.extend(islice(holders, HOLDERS_PER_RUN_MAX))
+    except StorageUnavailable as error:
+        services.telemetry.warning("unsettled holders not listed", reason=str(error))
+        return found, error
+    return found, None
 
 
-def _look_at_claims(services: Services, now: int, until: int) -> Iterator[_Looked]:
-    for organization_id, claim_id in islice(services.claims.unsettled(until=until), HOLDERS_PER_RUN_MAX):
-        claim = services.claims.get(organization_id, claim_id)
-        if claim is None or claim.unsettled_since is None:
-            continue
-        late = now - claim.unsettled_since > services.limits.teardown_seconds_max
-        yield _Looked(_restart_claim(services, claim), late)
+def _each(services: Services, holders: Iterable[HolderKey], look: _Look) -> list[_Looked]:
+    found: list[_Looked] = []
+    for organization_id, holder_id in holders:
+        try:
+            looked = look(organization_id, holder_id)
+        except CANNOT_BE_LOOKED_AT as error:
+            left_out(services.telemetry, error, holder_id)
+            looked = _Looked(left_out=True)
+        if looked is not None:
+            found.append(looked)
+    return found
 
 
-def _look_at_vms(services: Services, now: int, until: int) -> Iterator[_Looked]:
+def _look_at_reservation(
+    services: Services, now: int, organization_id: str, reservation_id: str
+) -> _Looked | None:
+    reservation = services.reservations.get(organization_id, reservation_id)
+    if reservation is None or reservation.workflow is None:
+        return None
+    overdue = _is_overdue(services, reservation, now)
+    restarted = _is_due(services, reservation, now) and _examined(
+        services, reservation.id, lambda: _restart(services, reservation, now)
+    )
+    return _Looked(restarted, overdue)
+
+
+def _look_at_claim(services: Services, now: int, organization_id: str, claim_id: str) -> _Looked | None:
+    claim = services.claims.get(organization_id, claim_id)
+    if claim is None or claim.unsettled_since is None:
+        return None
+    late = now - claim.unsettled_since > services.limits.teardown_seconds_max
+    return _Looked(_examined(services, claim.id, lambda: _restart_claim(services, claim)), late)
+
+
+def _look_at_vm(services: Services, now: int, organization_id: str, vm_id: str) -> _Looked | None:
+    vm = services.vms.get((organization_id, vm_id))
+    if vm is None or vm.unsettled_since is None:
+        return None
+    due = vm.deadline if vm.deadline is not None else vm.unsettled_since
     limits = services.limits
-    for key in islice(services.vms.unsettled(until), HOLDERS_PER_RUN_MAX):
-        vm = services.vms.get(key)
-        if vm is None or vm.unsettled_since is None:
-            continue
-        due = vm.deadline if vm.deadline is not None else vm.unsettled_since
-        late = now > due + limits.teardown_seconds_max + limits.reconcile_grace_seconds
-        yield _Looked(_restart_vm(services, vm), late)
+    late = now > due + limits.teardown_seconds_max + limits.reconcile_grace_seconds
+    return _Looked(_examined(services, vm.id, lambda: _restart_vm(services, vm)), late)
+
+
+def _examined(services: Services, holder_id: str, restart: Callable[[], bool]) -> bool:
+    """Whether an execution was started; one whose state is not told is looked at in the next run."""
+    try:
+        return restart()
+    except WorkflowUnavailable as error:
+        services.telemetry.warning("execution not examined", holder=holder_id, reason=str(error))
+        return False
 
 
 def _restart_vm(services: Services, vm: Vm) -> bool:
     """Start the VM's workflow if it does not run; under the next number where an execution has ended."""
-    try:
-        state = services.workflows.state(vm.workflow or "", execution_name_of_vm(vm))
-    except WorkflowUnavailable as error:
-        services.telemetry.warning("execution not examined", vm=vm.id, reason=str(error))
-        return False
+    state = services.workflows.state(vm.workflow or "", execution_name_of_vm(vm))
     if state is WorkflowState.RUNNING:
         return False
     if state is WorkflowState.ENDED:
@@ -151,11 +203,7 @@ def _restart_claim(services: Services, claim: CapacityClaim) -> bool:
 
     A name is used once, so after an execution that ended the record takes the next number first.
     """
-    try:
-        state = services.workflows.state(WORKFLOW, execution_name_of_claim(claim))
-    except WorkflowUnavailable as error:
-        services.telemetry.warning("execution not examined", claim=claim.id, reason=str(error))
-        return False
+    state = services.workflows.state(WORKFLOW, execution_name_of_claim(claim))
     if state is WorkflowState.RUNNING:
         return False
     if state is WorkflowState.ENDED:

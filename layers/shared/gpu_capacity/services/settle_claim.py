@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.claim_store import RECORD, RETURNS_LABEL
 from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
-from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.errors import StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.capacity_claim import (
     DOMAINS_PER_POD_ROUND_MAX,
     DOMAINS_PER_ROUND_MAX,
@@ -31,6 +31,7 @@ from gpu_capacity.holders.capacity_claim import (
     to_give_back,
 )
 from gpu_capacity.placement.hosts import HostRequest, Room, free_hosts, place_hosts
+from gpu_capacity.services.records import left_out, report_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -113,13 +114,20 @@ def settle_capacity_claim(
 def fill_zone(services: Services, zone: str, instance_id: str) -> int:
     """Serve those who wait for an instance type in a zone, oldest first; how many rounds were done.
 
-    Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use.
+    Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use. A
+    claim whose record cannot be read loses its turn until it can be: those behind it must not wait for that.
     """
     for done in range(ROUNDS_MAX):
         head = services.claims.head_of_queue(zone, instance_id).holder
         if head is None:
             return done
-        step = settle_capacity_claim(services, *head, serving=zone)
+        try:
+            step = settle_capacity_claim(services, *head, serving=zone)
+        except UnreadableItem as error:
+            if not services.claims.pass_over(head, error):
+                raise
+            report_unreadable(services.telemetry, error)
+            continue
         if step is Step.GONE:
             services.claims.leave_queue(zone, instance_id, head)
         elif step is not Step.AGAIN and services.claims.head_of_queue(zone, instance_id).holder == head:
@@ -127,23 +135,38 @@ def fill_zone(services: Services, zone: str, instance_id: str) -> int:
     return ROUNDS_MAX
 
 
+def tell_all(services: Services, zone: str, instance_id: str) -> int:
+    """Tell all who wait in a zone that is withdrawn; how many rounds were done. They keep their places.
+
+    What they wait for in other zones they still get, and here as well should the zone come back.
+    """
+    # Rounds believe what is kept of a region that offers something, and what is kept may be a minute old.
+    services.inventory.fresh_region(zone)
+    holders = services.claims.queue(zone, instance_id)
+    for holder in holders:
+        settle_capacity_claim(services, *holder, serving=zone)
+    return len(holders)
+
+
 def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
     """Serve every queue of the zones (of all, if none are named); how many rounds were done.
 
     Raises:
-        StorageUnavailable: some queue could not be served; the others were.
+        StorageUnavailable, UnreadableItem: some queue could not be served; the others were.
     """
     wanted = None if zones is None else set(zones)
-    done, failure = 0, None
+    done = 0
+    failure: StorageUnavailable | UnreadableItem | None = None
     for region in services.inventory.regions():
         if wanted is not None and region.id not in wanted:
             continue
+        serve = tell_all if region.withdrawn else fill_zone
         for instance_id in sorted({name for name, _ in region.instance_types}):
             try:
-                done += fill_zone(services, region.id, instance_id)
-            except StorageUnavailable as error:
+                done += serve(services, region.id, instance_id)
+            except (StorageUnavailable, UnreadableItem) as error:
                 failure = error
-                services.telemetry.warning("queue not served", zone=region.id, reason=str(error))
+                left_out(services.telemetry, error, f"queue of {region.id}")
     if failure is not None:
         raise failure
     return done
@@ -223,6 +246,9 @@ def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
         if room.is_used_up:
             more = True
             break
+        if not _is_offered(services, zone, claim.instance_id):
+            reasons[zone] = ZoneReason.NOT_OFFERED
+            continue
         head = services.claims.head_of_queue(zone, claim.instance_id)
         if head.holder != (claim.organization_id, claim.id):
             reasons[zone] = ZoneReason.BEHIND_OLDER
@@ -246,6 +272,14 @@ def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
             more = True
             break
     return _Plan(tuple(allocations), tuple(pods), turns, reasons, more)
+
+
+def _is_offered(services: Services, zone: str, instance_id: str) -> bool:
+    """Whether the zone has the instance type; a "no" is decided on a fresh read."""
+    region = services.inventory.region(zone)
+    if region is None or not region.flavors_of(instance_id):
+        region = services.inventory.fresh_region(zone)
+    return region is not None and bool(region.flavors_of(instance_id))
 
 
 def _supply(services: Services, zone: str, instance_id: str) -> _Supply:
@@ -291,7 +325,7 @@ def _change(
     turns: Mapping[str, int],
 ) -> bool:
     """Write a round; false when somebody else was faster: at a pod, at the record, or in a queue."""
-    after = touched(after, before, services.clock.now())
+    after = after.updated(services.clock.now_us())
     return _stands(services, services.claims.change(before, after, pods, turns=turns))
 
 
@@ -308,11 +342,6 @@ def _stands(services: Services, outcome: HolderOutcome) -> bool:
         raise StorageUnavailable(f"the record and {odd[0]} disagree", outcome_unknown=False)
     services.telemetry.count("ClaimRacesLost")
     return False
-
-
-def touched(after: CapacityClaim, before: CapacityClaim, now: int) -> CapacityClaim:
-    """With a later ``updated_at``: always later than the one before, so that nobody who polls misses it."""
-    return replace(after, updated_at=max(now, before.updated_at + 1))
 
 
 def _demand_moved_on(services: Services, claim: CapacityClaim) -> None:

@@ -131,7 +131,8 @@ def release(services: Services, vm: Vm) -> Release:
     node.demand(vm)
     owners = node.with_gpus(vm.tag, 0)
     others: tuple[tuple[Vm, Vm], ...] = ()
-    heir = services.vms.get(vm.preempted_by) if vm.preempted_by else None
+    # One that cannot be read gets nothing: what leaves for it must not be kept up by that.
+    heir = services.vms.many([vm.preempted_by]).get(vm.preempted_by) if vm.preempted_by else None
     if heir is not None and vm.key in heir.waits_for:
         heard = heir_with(heir, vm)
         owners[heard.tag] = heard.gpus

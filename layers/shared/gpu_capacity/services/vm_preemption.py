@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gpu_capacity.errors import ActionRefused, StorageUnavailable
+from gpu_capacity.errors import ActionRefused, NodeCannotGive, StorageUnavailable
 from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.placement.preemption import Candidate, choose_victims
 from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mask
@@ -53,7 +53,7 @@ def take_slice(services: Services, before: Vm | None, wanted: Vm, count: int) ->
     node = read_gpus(services, wanted, count)
     if node is None:
         raise ActionRefused("the node is out of service")
-    seat = _seat(services, wanted, node)
+    seat = _seat(services, wanted, node, count)
     now = services.clock.now()
     notice = services.limits.vm_notice_seconds if seat.victims else 0
     after = replace(
@@ -142,7 +142,7 @@ def start_deadline(services: Services) -> int:
     return services.clock.now() + services.limits.vm_start_seconds_max
 
 
-def _seat(services: Services, wanted: Vm, node: NodeGpus) -> Seat:
+def _seat(services: Services, wanted: Vm, node: NodeGpus, count: int) -> Seat:
     if not node.takes_new:
         raise ActionRefused("the node takes no new VMs at the moment")
     start = choose_slice(node.open, wanted.gpu_count)
@@ -150,7 +150,7 @@ def _seat(services: Services, wanted: Vm, node: NodeGpus) -> Seat:
         found = slice_mask(start, wanted.gpu_count)
         return Seat(found, found, ())
     if wanted.rental_type is RentalType.INTERRUPTIBLE:
-        raise ActionRefused(_could_give(wanted, largest_slice(node.open)))
+        raise _could_give(wanted, largest_slice(node.open), count)
     on_node = [vm for vm in services.vms.of_node(wanted.node) if vm.is_preemptible and vm.key != wanted.key]
     candidates = [
         Candidate(vm.id, vm.created_at, vm.gpus)
@@ -162,15 +162,17 @@ def _seat(services: Services, wanted: Vm, node: NodeGpus) -> Seat:
         reachable = node.open
         for candidate in candidates:
             reachable |= candidate.gpus
-        raise ActionRefused(_could_give(wanted, largest_slice(reachable)))
+        raise _could_give(wanted, largest_slice(reachable), count)
     chosen = {victim.id for victim in choice.victims}
     victims = tuple(vm for vm in on_node if vm.id in chosen)
     return Seat(choice.gpus, choice.gpus & node.open, victims)
 
 
-def _could_give(wanted: Vm, largest: int) -> str:
-    if largest == 0:
-        return f"no GPU of the node is free for a VM of {wanted.gpu_count}"
-    return (
-        f"the node has no free slice of {wanted.gpu_count} GPUs; the largest that it could give has {largest}"
+def _could_give(wanted: Vm, largest: int, count: int) -> NodeCannotGive:
+    asked = wanted.gpu_count
+    detail = (
+        f"the node has no free slice of {asked} GPUs; the largest that it could give has {largest}"
+        if largest
+        else f"no GPU of the node is free for a VM of {asked}"
     )
+    return NodeCannotGive(detail, requested=asked, largest=largest, most=count)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.errors import ActionRefused, StorageUnavailable
+from gpu_capacity.errors import ActionRefused
 from gpu_capacity.holders.vm import RentalType, VmStatus
+from gpu_capacity.services.records import CANNOT_BE_LOOKED_AT, left_out
 from gpu_capacity.services.vm_gpus import release, without_gpus
 from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.vm_preemption import start_deadline, take_slice
@@ -75,8 +76,8 @@ def _each(services: Services, keys: Iterable[VmKey], change: Callable[[Services,
                     done += changed
                     break
                 services.pause(attempt)
-        except StorageUnavailable as error:
-            services.telemetry.warning("left to the next run", vm=key[1], reason=str(error))
+        except CANNOT_BE_LOOKED_AT as error:
+            left_out(services.telemetry, error, key[1])
     return done
 
 

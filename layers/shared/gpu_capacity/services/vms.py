@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import ActionRefused, NotFound, RaceLost
+from gpu_capacity.errors import ActionRefused, NodeCannotGive, NotFound, RaceLost
 from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus, months_later
 from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
@@ -55,7 +55,8 @@ class VmRequest:
 class NodeOffer:
     """What a node could give now.
 
-    ``free`` is a mask over its GPUs; ``slices`` maps 1, 2, 4 and 8 to how many slices of that size are free.
+    ``free`` is a mask over its GPUs; ``slices`` maps 1, 2, 4 and 8, up to how many GPUs the node has, to how
+    many slices of that size are free.
     """
 
     node: str
@@ -259,19 +260,20 @@ def _node(services: Services, caller: Caller, request: VmRequest) -> NodePlace:
         place = services.inventory.nodes().get(request.node)
     problem = _mismatch(place, caller, request)
     if place is None or problem is not None:
-        raise ActionRefused(problem or "the node does not exist")
+        raise problem or ActionRefused("the node does not exist")
     return place
 
 
-def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> str | None:
+def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> ActionRefused | None:
     if place is None or not (caller.is_operator or place.region.is_visible_to(caller.organizations)):
-        return "the node does not exist"
+        return ActionRefused("the node does not exist")
     if place.flavor.vm is None:
-        return "the node is not rented"
+        return ActionRefused("the node is not rented")
     if place.flavor.vm.gpu_type != request.gpu_type:
-        return f"gpu_type: the node has GPUs of type {place.flavor.vm.gpu_type}"
+        return ActionRefused(f"gpu_type: the node has GPUs of type {place.flavor.vm.gpu_type}")
     if request.gpu_count > place.gpus:
-        return f"gpu_count: the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
+        detail = f"gpu_count: the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
+        return NodeCannotGive(detail, requested=request.gpu_count, largest=None, most=place.gpus)
     return None
 
 

@@ -2,8 +2,8 @@
 
 The rules, in the order in which they are applied:
 
-1. A pod keeps its flavor, and a held position keeps its domain: hardware never moves under a holder.
-   A report that says otherwise is refused (``refuse_moves``).
+1. A pod keeps its flavor while it has hardware, and a held position keeps its domain: hardware never moves
+   under a holder. What becomes of a pod whose report says otherwise stands in ``contradictions``.
 2. A host stands in one place only. One that the inventory still has elsewhere is *withheld*: it appears at
    its new place once its old one has let go of it. Otherwise it could be sold from both.
 3. A held position keeps its hosts, each in its slot: a server may stand on any of them. One that the report
@@ -24,7 +24,6 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.topology.model import Domain, Host, HostState, Pod, PodShape
 from gpu_capacity.topology.units import shape_of
 
@@ -91,7 +90,7 @@ def merge(
     Args:
         stored: the pod as it is, ``None`` when it is new.
         reported: the pod as the document has it, ``None`` when it vanished.
-        offering: what the region sells from the pod's flavor, if anything.
+        offering: what the region sells from the flavor that the pod has from then on, if anything.
         elsewhere: ids of reported hosts that the inventory has in another pod.
 
     Raises:
@@ -100,6 +99,10 @@ def merge(
     base = stored.pod if stored else reported
     if base is None:
         raise ValueError("a pod that is neither stored nor reported")
+    if stored and reported and stored.pod.flavor_id != reported.flavor_id:
+        return _with_another_flavor(stored, reported, offering)
+    if stored and reported and stored.pod.domains == reported.domains and not elsewhere:
+        return as_stored(stored, stored.pod.domains, offering)
     version = stored.pod.version if stored else 0
     draft = _Draft(
         known={d.position: d for d in stored.pod.domains} if stored else {},
@@ -122,6 +125,41 @@ def merge(
         waiting=len(withheld) + len(draft.postponed()),
         withheld=withheld,
     )
+
+
+def as_stored(
+    stored: StoredPod, domains: tuple[Domain, ...], offering: Offering | None, vacated: tuple[int, ...] = ()
+) -> PodChange:
+    """The stored pod with these domains in the place of its own, each at a position that it has already."""
+    same = replace(stored.pod, domains=domains)
+    changed = same != stored.pod or shape_of(same, offering) != stored.shape
+    pod = replace(same, version=same.version + 1) if changed else same
+    return PodChange(
+        pod=pod,
+        shape=shape_of(pod, offering),
+        vacated=vacated,
+        counts=_compare(stored.pod.domains, domains),
+        changed=changed,
+        waiting=0,
+    )
+
+
+def flavor_after(stored: StoredPod | None, reported: Pod | None) -> str:
+    """The flavor that a pod has once it is merged: its own until it is empty."""
+    if stored and (reported is None or stored.pod.domains):
+        return stored.pod.flavor_id
+    if reported is None:
+        raise ValueError("a pod that is neither stored nor reported")
+    return reported.flavor_id
+
+
+def _with_another_flavor(stored: StoredPod, reported: Pod, offering: Offering | None) -> PodChange:
+    """A pod that comes back with another flavor: emptied first, then filled. Its versions count on."""
+    if stored.pod.domains:
+        emptied = merge(stored, None, offering)
+        return replace(emptied, waiting=emptied.waiting + 1)
+    empty = replace(stored.pod, flavor_id=reported.flavor_id)
+    return merge(StoredPod(empty, None, frozenset()), reported, offering)
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +250,9 @@ def _twice(domains: Iterable[Domain]) -> set[str]:
     return twice
 
 
-def _compare(before: Iterable[Domain], after: Iterable[Domain]) -> Counts:
+def _compare(before: tuple[Domain, ...], after: tuple[Domain, ...]) -> Counts:
+    if before == after:
+        return Counts()
     old: dict[str, Host] = {h.id: h for d in before for h in d.hosts}
     new: dict[str, Host] = {h.id: h for d in after for h in d.hosts}
     stayed = [(old[i].state, new[i].state) for i in old.keys() & new.keys()]
@@ -226,32 +266,3 @@ def _compare(before: Iterable[Domain], after: Iterable[Domain]) -> Counts:
         missing=sum(a is not HostState.MISSING and b is HostState.MISSING for a, b in stayed),
         cordoned=sum(d.cordoned and d.id not in cordoned for d in after),
     )
-
-
-def refuse_moves(stored: StoredPod, reported: Mapping[str, Pod]) -> None:
-    """Refuse a report that moves hardware under a holder.
-
-    Args:
-        stored: a pod of the region.
-        reported: all reported pods of the region by id.
-
-    Raises:
-        FeedRefused: ``moves_hardware``, naming the pod and the position.
-    """
-    pod = stored.pod
-    now = reported.get(pod.id)
-    if now and now.flavor_id != pod.flavor_id:
-        raise _moves(pod, "has another flavor; hardware of another shape needs a pod id of its own")
-    told = {d.position: d.id for d in now.domains} if now else {}
-    held = [d for d in pod.domains if d.position in stored.held]
-    places = {d.id: (p.id, d.position) for p in reported.values() for d in p.domains} if held else {}
-    for domain in held:
-        place = (pod.id, domain.position)
-        if told.get(domain.position, domain.id) != domain.id:
-            raise _moves(pod, f"position {domain.position} is held, and another domain is reported there")
-        if places.get(domain.id, place) != place:
-            raise _moves(pod, f"position {domain.position} is held, and its domain is reported elsewhere")
-
-
-def _moves(pod: Pod, problem: str) -> FeedRefused:
-    return FeedRefused(FeedRefusal.MOVES_HARDWARE, f"pod {pod.region_id}/{pod.id}: {problem}")

@@ -84,7 +84,8 @@ class Region:
     ``organizations`` is empty where everyone may. ``observed_at`` is in seconds since the epoch: when the
     fleet manager last looked at this region. ``instance_types`` are (instance type, flavor id) of the
     flavors that pods of the region have, ``vm_flavors`` those of them whose hosts are rented in slices, in
-    id order.
+    id order. A ``withdrawn`` region has left the fleet document: it is read by its holders and offered to
+    nobody.
     """
 
     id: str
@@ -93,18 +94,45 @@ class Region:
     observed_at: int
     instance_types: tuple[tuple[str, str], ...] = ()
     vm_flavors: tuple[Flavor, ...] = ()
+    withdrawn: bool = False
 
     def is_visible_to(self, organizations: frozenset[str]) -> bool:
         """Whether a caller of these organizations may know that the region exists."""
         return not self.organizations or not self.organizations.isdisjoint(organizations)
 
+    @property
+    def sold_as_instances(self) -> tuple[str, ...]:
+        """The instance types that are sold here, in alphabetical order."""
+        return () if self.withdrawn else tuple(sorted({name for name, _ in self.instance_types}))
+
+    @property
+    def offered(self) -> tuple[Offering, ...]:
+        """The offerings that somebody new can have, by accelerator and unit."""
+        if self.withdrawn:
+            return ()
+        return tuple(sorted(self.offerings, key=lambda o: (o.accelerator, o.unit)))
+
+    @property
+    def rented_in_slices(self) -> tuple[Flavor, ...]:
+        """The flavors whose hosts are rented in slices here."""
+        return () if self.withdrawn else self.vm_flavors
+
     def flavors_of(self, instance_type: str) -> tuple[str, ...]:
         """The flavors that are sold as an instance type here."""
+        if self.withdrawn:
+            return ()
         return tuple(flavor_id for name, flavor_id in self.instance_types if name == instance_type)
+
+    def instance_type_like(self, wanted: str) -> str | None:
+        """The instance type that is sold here under this name in any case, the exact one first."""
+        names = [name for name, _ in self.instance_types]
+        if wanted in names:
+            return wanted
+        return next((name for name in names if name.casefold() == wanted.casefold()), None)
 
     def offering(self, accelerator: str, unit: str) -> Offering | None:
         """The offering of that accelerator and unit, if the region has it."""
-        return next((o for o in self.offerings if o.accelerator == accelerator and o.unit == unit), None)
+        return next((o for o in self.offered if o.accelerator == accelerator and o.unit == unit), None)
 
 
 class HostState(StrEnum):

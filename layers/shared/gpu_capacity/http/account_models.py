@@ -1,0 +1,123 @@
+"""Bodies of the VM API about accounts: SSH keys and API keys, with names and lengths as published."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+from pydantic import AfterValidator, ConfigDict, Field, StrictStr
+from pydantic_core import PydanticCustomError
+
+from gpu_capacity.access import Scope
+from gpu_capacity.holders.api_keys import NAME_DEFAULT, NAME_LENGTH_MAX
+from gpu_capacity.holders.ssh_keys import LABEL_LENGTH_MAX
+from gpu_capacity.http.rendering import Timestamp, timestamp
+from gpu_capacity.http.vm_models import VmBody, as_json
+
+if TYPE_CHECKING:
+    from gpu_capacity.holders.api_keys import ApiKey
+    from gpu_capacity.holders.ssh_keys import SshKey
+
+PUBLIC_KEY_LENGTH_MAX: Final = 16_000
+SCOPES_MAX: Final = 16
+"""More than there are, because a repeated one does no harm."""
+
+
+def _printable(value: str) -> str:
+    """A line break or another control character would not stay where the text is shown or logged."""
+    if not value.isprintable():
+        raise PydanticCustomError("string_not_printable", "must have printable characters only")
+    return value
+
+
+Label = Annotated[StrictStr, Field(max_length=LABEL_LENGTH_MAX), AfterValidator(_printable)]
+KeyName = Annotated[StrictStr, Field(max_length=NAME_LENGTH_MAX), AfterValidator(_printable)]
+
+
+class SshKeyCreate(VmBody):
+    """Request to put an SSH key on the account."""
+
+    model_config = ConfigDict(title="CreateSshKeyRequest")
+
+    ssh_public_key: Annotated[StrictStr, Field(max_length=PUBLIC_KEY_LENGTH_MAX)] = Field(
+        description="One OpenSSH public key: Ed25519, ECDSA, or RSA from 2048 bits"
+    )
+    label: Label = "Default SSH Key"
+
+
+class SshKeyRead(VmBody):
+    """An SSH key of the account."""
+
+    model_config = ConfigDict(title="SshKey")
+
+    id: str
+    label: str
+    key_type: str = Field(description="ssh-ed25519, ecdsa-sha2-nistp256, …-nistp384, …-nistp521 or ssh-rsa")
+    fingerprint: str = Field(description="SHA256:… as ssh-keygen -l shows it")
+    created_at: Timestamp
+
+
+class ApiKeyCreate(VmBody):
+    """Request for an API key."""
+
+    model_config = ConfigDict(title="CreateApiKeyRequest")
+
+    name: KeyName = NAME_DEFAULT
+    scopes: Annotated[list[Scope], Field(min_length=1, max_length=SCOPES_MAX)] = Field(
+        [Scope.READ_WRITE], description="The key may do what any one of them allows"
+    )
+
+
+class ApiKeyCreated(VmBody):
+    """A new API key, shown this once."""
+
+    model_config = ConfigDict(title="NewApiKey")
+
+    api_key: str
+    created_at: Timestamp
+    message: str
+
+
+class ApiKeyRead(VmBody):
+    """What is shown of an API key later: never the key."""
+
+    model_config = ConfigDict(title="ApiKey")
+
+    id: str
+    name: str
+    scopes: list[Scope]
+    created_at: Timestamp
+    last_four: str | None = Field(description="How the key ends; null for keys of earlier versions")
+
+
+def ssh_key_view(key: SshKey) -> dict[str, Any]:
+    """An SSH key as JSON."""
+    return as_json(
+        SshKeyRead.model_construct(
+            id=key.id,
+            label=key.label,
+            key_type=key.key_type,
+            fingerprint=key.fingerprint,
+            created_at=timestamp(key.created_at),
+        )
+    )
+
+
+def api_key_created_view(key: str, record: ApiKey) -> dict[str, Any]:
+    """A new API key as JSON, with the key itself."""
+    message = f"Keep this key: it is not shown again. Its id is {record.id}."
+    return as_json(
+        ApiKeyCreated.model_construct(api_key=key, created_at=timestamp(record.created_at), message=message)
+    )
+
+
+def api_key_view(record: ApiKey) -> dict[str, Any]:
+    """An API key as JSON, without the key."""
+    return as_json(
+        ApiKeyRead.model_construct(
+            id=record.id,
+            name=record.name,
+            scopes=list(record.scopes),
+            created_at=timestamp(record.created_at),
+            last_four=record.last_four,
+        )
+    )

@@ -1,0 +1,85 @@
+"""A console of another origin may call, if one is configured; otherwise nothing tells of it."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from tests.functional import sample_events
+from tests.functional.stage import Answer, Stage
+
+CONSOLE = "https://console.example.com"
+EVENTS = [
+    (function, path.stem)
+    for function in (*OPERATIONS, "reject_unknown_route")
+    for path in sorted((sample_events.EVENTS / function).glob("*.json"))
+]
+
+
+@pytest.fixture
+def open_stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
+    return Stage(monkeypatch, CORS_ORIGIN=CONSOLE)
+
+
+def _preflight(stage: Stage, path: str = "/api/v2/reservations") -> Answer:
+    """As a browser sends it: no token, whatever the request after it carries."""
+    event = sample_events.read("reject_unknown_route", "preflight") | {"resource": path}
+    return stage.request("reject_unknown_route", event)
+
+
+@pytest.mark.parametrize("path", sorted({operation.path for operation in OPERATIONS.values()}))
+def test_a_browser_learns_without_a_token_what_it_may_send(open_stage: Stage, path: str) -> None:
+    answer = _preflight(open_stage, path)
+    assert (answer.status, answer.text) == (HTTPStatus.NO_CONTENT, "")
+    assert answer.headers["access-control-allow-origin"] == CONSOLE
+    methods = set(answer.headers["access-control-allow-methods"].split(", "))
+    assert methods == {o.method for o in OPERATIONS.values() if o.path == path}
+    allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
+    assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
+
+
+def test_options_that_no_browser_asks_for_stay_a_wrong_method(open_stage: Stage) -> None:
+    event = sample_events.read("reject_unknown_route", "preflight")
+    event["headers"] = {n: v for n, v in event["headers"].items() if not n.startswith("Access-Control")}
+    assert open_stage.request("reject_unknown_route", event).status == HTTPStatus.METHOD_NOT_ALLOWED
+
+
+def test_a_path_that_does_not_exist_has_nothing_to_send(open_stage: Stage) -> None:
+    event = sample_events.read("reject_unknown_route", "preflight")
+    event |= {"resource": "/{proxy+}", "pathParameters": {"proxy": "elsewhere"}}
+    assert open_stage.request("reject_unknown_route", event).status == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize(("function", "case"), EVENTS)
+def test_every_answer_may_be_read_by_the_console_and_refusals_too(
+    open_stage: Stage, function: str, case: str
+) -> None:
+    answer = open_stage.request_event(function, case)
+    assert answer.headers["access-control-allow-origin"] == CONSOLE
+    assert "retry-after" in answer.headers["access-control-expose-headers"].lower()
+
+
+@pytest.mark.parametrize(("function", "case"), EVENTS)
+def test_without_a_console_no_answer_speaks_of_origins(stage: Stage, function: str, case: str) -> None:
+    answer = stage.request_event(function, case)
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+def test_without_a_console_a_preflight_is_a_wrong_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _preflight(Stage(monkeypatch)).status == HTTPStatus.METHOD_NOT_ALLOWED
+
+
+def test_a_defect_may_be_read_as_well(open_stage: Stage) -> None:
+    def surprise(*_: object) -> None:
+        raise RuntimeError("boom")
+
+    open_stage.db.before("*", surprise)
+    answer = open_stage.request_event("list_reservations", "all")
+    assert answer.status == HTTPStatus.INTERNAL_SERVER_ERROR
+    assert answer.headers["access-control-allow-origin"] == CONSOLE
+
+
+def test_no_cookie_is_ever_asked_for(open_stage: Stage) -> None:
+    assert "access-control-allow-credentials" not in _preflight(open_stage).headers

@@ -1,0 +1,115 @@
+"""What operators may turn on around the gateway: a domain, a log, a console."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import pytest
+
+from tests.template.loading import chosen, resources, template
+
+(API,) = resources("AWS::Serverless::Api").values()
+ALL_OFF: Final = dict.fromkeys(("LogsGateway", "HasConsole", "HasBasePath"), False)
+
+# Nothing of these holds a token, a query, a body or what a customer calls things.
+LOGGED: Final = {
+    "requestId",
+    "requestTime",
+    "identity.sourceIp",
+    "identity.userAgent",
+    "domainName",
+    "httpMethod",
+    "resourcePath",
+    "path",
+    "status",
+    "responseLength",
+    "responseLatency",
+    "integrationLatency",
+    "integrationStatus",
+    "error.responseType",
+    "xrayTraceId",
+}
+
+
+def test_the_log_of_the_gateway_is_off_until_the_account_has_its_role() -> None:
+    assert template()["Parameters"]["GatewayAccessLog"]["Default"] == "false"
+    assert "AccessLogSetting" not in chosen(API, **ALL_OFF)
+    assert resources("AWS::ApiGateway::Account") == {}
+
+
+def test_a_line_of_the_gateways_log_is_json_and_holds_no_secret() -> None:
+    setting = chosen(API["AccessLogSetting"], LogsGateway=True)
+    assert setting["DestinationArn"] == {"Fn::GetAtt": ["GatewayLogGroup", "Arn"]}
+    line = json.loads(setting["Format"])
+    assert set(line.values()) == {f"$context.{name}" for name in LOGGED}
+    # API Gateway takes no format without it.
+    assert line["requestId"] == "$context.requestId"
+
+
+def test_refusals_of_the_gateway_itself_may_be_read_by_the_console_and_by_no_other() -> None:
+    replies = "x-amazon-apigateway-gateway-responses"
+    assert replies not in chosen(API["DefinitionBody"], **ALL_OFF)
+    told = chosen(API["DefinitionBody"][replies], HasConsole=True)
+    assert set(told) == {"DEFAULT_4XX", "DEFAULT_5XX"}
+    for reply in told.values():
+        assert reply["responseParameters"] == {
+            "gatewayresponse.header.Access-Control-Allow-Origin": {"Fn::Sub": "'${CorsOrigin}'"}
+        }
+
+
+def test_a_parameter_of_the_gateway_counts_from_the_deployment_on() -> None:
+    """SAM deploys a stage anew only for changes that it sees, and parameters are none of them."""
+    assert API["AlwaysDeploy"] is True
+
+
+@pytest.mark.parametrize(
+    ("origin", "taken"),
+    [
+        ("", True),
+        ("https://console.example.com", True),
+        ("http://localhost:5173", True),
+        ("https://console.example.com/", False),
+        ("console.example.com", False),
+        ("*", False),
+        ("https://a' 'b", False),
+    ],
+)
+def test_one_origin_is_taken_as_browsers_send_it(origin: str, *, taken: bool) -> None:
+    pattern = template()["Parameters"]["CorsOrigin"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, origin)) is taken
+
+
+# The domain
+
+DOMAIN: Final = ("CustomDomain", "CustomDomainMapping", "CustomDomainRecord")
+
+
+def _resource(name: str) -> dict[str, Any]:
+    resource: dict[str, Any] = template()["Resources"][name]
+    return resource
+
+
+def test_without_a_domain_nothing_of_it_is_made() -> None:
+    assert [_resource(name)["Condition"] for name in DOMAIN] == ["HasDomain", "HasDomain", "HasRecord"]
+    conditions = template()["Conditions"]
+    assert conditions["HasRecord"]["Fn::And"][0] == {"Condition": "HasDomain"}
+    for name in ("DomainName", "CertificateArn", "HostedZoneId", "BasePath"):
+        assert template()["Parameters"][name]["Default"] == ""
+
+
+def test_a_domain_leads_to_the_stage_below_its_base_path() -> None:
+    domain, mapping = _resource("CustomDomain")["Properties"], _resource("CustomDomainMapping")["Properties"]
+    # A regional domain may only lead to a regional API.
+    assert API["EndpointConfiguration"] == {"Type": "REGIONAL"}
+    assert domain["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
+    assert domain["SecurityPolicy"] == "TLS_1_2"
+    assert (mapping["RestApiId"], mapping["Stage"]) == ({"Ref": "Api"}, {"Ref": "Api.Stage"})
+    assert chosen(mapping, HasBasePath=True)["BasePath"] == {"Ref": "BasePath"}
+    assert "BasePath" not in chosen(mapping, HasBasePath=False)
+
+
+def test_a_domain_without_a_certificate_is_refused_before_anything_changes() -> None:
+    (assertion,) = template()["Rules"]["DomainNeedsCertificate"]["Assertions"]
+    assert "CertificateArn" in str(assertion["Assert"])

@@ -1,0 +1,127 @@
+"""Check a fleet document before it is published: `make fleet-check FILE=… [STACK=…] [STATE=…]`.
+
+Says whether the document is valid and, against the deployed STACK or else the running local stack, what a
+sync would change and which holders it would touch. Nothing is changed. Without a stack the document is only
+validated. Ends with 0 when it would be applied, 1 when it would be refused, 2 when that could not be told, 3
+when parts of it would be deferred.
+"""
+
+import argparse
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gpu_capacity.adapters.system import JitteredPause, SystemClock
+from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.fleet_store import FleetStore
+from gpu_capacity.errors import CapacityError, FeedRefused
+from gpu_capacity.fleet.acceptance import DropLimits, check_acceptable
+from gpu_capacity.fleet.model import Fleet, PodKey
+from gpu_capacity.fleet.parsing import parse
+from gpu_capacity.fleet.preview import Preview, preview
+from gpu_capacity.services.audit_rules import listings
+from tools.audit import tables_of
+from tools.interrupts import heed_interrupts
+from tools.local_stack.errors import LaunchError
+from tools.operator_stack import connect
+
+APPLIED, REFUSED, UNKNOWN, DEFERRED = 0, 1, 2, 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print what a sync would do, and tell by the exit code."""
+    parser = argparse.ArgumentParser(prog="make fleet-check", description=__doc__)
+    parser.add_argument("--file", default="", help="the document, plain or packed with gzip (FILE=)")
+    parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
+    parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
+    options = parser.parse_args(arguments)
+    if not options.file:
+        parser.error("FILE= names the document")
+    now = SystemClock().now()
+    try:
+        fleet = parse(Path(options.file).read_bytes())
+        print(describe_document(fleet))
+        try:
+            client, outputs = connect(options.stack, options.state)
+        except LaunchError as error:
+            check_acceptable(None, fleet, now)
+            print(f"only validated: {error}", file=sys.stderr)
+            return APPLIED
+        return _against(client, outputs, fleet, now)
+    except FeedRefused as refusal:
+        print(f"refused, {refusal.code.value}: {refusal}")
+        return REFUSED
+    except (OSError, CapacityError, ClientError, BotoCoreError) as error:
+        print(f"the document could not be checked: {error}", file=sys.stderr)
+        return UNKNOWN
+
+
+def _against(client: Any, outputs: dict[str, str], fleet: Fleet, now: int) -> int:
+    database = client("dynamodb")
+    store = FleetStore(Database(database, JitteredPause()), outputs["InventoryTableName"])
+    stored = store.read(fleet.regions)
+    check_acceptable(stored.feed, fleet, now)
+    found = preview(fleet, stored, limits_of(client("lambda"), outputs["SyncInventoryFunctionName"]))
+    holders = {}
+    if found.touched:
+        holders = holders_by_place(AuditStore(AuditDatabase(database), tables_of(outputs), JitteredPause()))
+    print("\n".join(describe(found, holders)))
+    return DEFERRED if found.deferred or found.waiting else APPLIED
+
+
+def limits_of(functions: Any, name: str) -> DropLimits:
+    """What the stack's own sync lets a region lose."""
+    settings = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    limits = DropLimits()
+    return DropLimits(
+        float(settings.get("FLEET_MAX_DROP_SHARE", limits.share)),
+        int(settings.get("FLEET_MAX_DROP_HOSTS", limits.hosts)),
+    )
+
+
+def holders_by_place(store: AuditStore) -> dict[tuple[PodKey, int], list[str]]:
+    """The records that list a position, by region, pod and position."""
+    places: dict[tuple[PodKey, int], list[str]] = {}
+    for listing in listings(store.read_all()):
+        region_id, pod_id = listing.pod.pk.split("#")[1], listing.pod.sk.split("#", 1)[1]
+        records = places.setdefault(((region_id, pod_id), listing.position), [])
+        if (name := f"{listing.record.pk} {listing.record.sk}") not in records:
+            records.append(name)
+    return places
+
+
+def describe_document(fleet: Fleet) -> str:
+    """One line about a valid document."""
+    domains = [d for r in fleet.regions.values() for p in r.pods.values() for d in p.domains]
+    sizes = (
+        f"{len(fleet.regions)} regions, {len(domains)} domains, {sum(len(d.hosts) for d in domains)} hosts"
+    )
+    return f"valid: sequence {fleet.sequence}, {sizes}"
+
+
+def describe(found: Preview, holders: dict[tuple[PodKey, int], list[str]]) -> list[str]:
+    """What would change, line by line."""
+    lines = []
+    for (region_id, pod_id), deferral in sorted(found.deferred.items(), key=str):
+        place = f"pod {region_id}/{pod_id}" if pod_id else f"region {region_id}"
+        lines.append(f"deferred, {deferral.code.value}: {place}: {deferral.reason}")
+    for region_id, region in found.regions.items():
+        what = "removed" if region is None else "withdrawn" if region.withdrawn else "changed"
+        lines.append(f"{what}: region {region_id}")
+    for (region_id, pod_id), counts in found.pods.items():
+        told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in asdict(counts).items() if n)
+        lines.append(f"changed: pod {region_id}/{pod_id}: {told or 'what is sold of it, no host'}")
+        for position in found.touched.get((region_id, pod_id), ()):
+            names = holders.get(((region_id, pod_id), position)) or ["a holder that came or went meanwhile"]
+            lines += [f"    touches position {position} of {name}" for name in names]
+    lines += [f"waits for a holder: pod {region_id}/{pod_id}" for region_id, pod_id in found.waiting]
+    return lines or ["nothing would change"]
+
+
+if __name__ == "__main__":
+    heed_interrupts()
+    sys.exit(main())

@@ -120,7 +120,7 @@ def test_a_tag_that_nothing_has_finds_nothing(fleet: Stage, selector: str) -> No
 
 @pytest.mark.parametrize(("name", "value"), [("query", "a=b"), ("a=b", "c"), ("padded", "YQ=="), ("=", "=")])
 def test_a_tag_with_equals_signs_is_found_as_it_is_written(fleet: Stage, name: str, value: str) -> None:
-    event = wish({"name": "equals", "tags": [{"name": name, "value": value}]})
+    event = wish({"name": "equals", "tags": [{"name": name, "value": value}]}, count=1)
     assert fleet.request("create_reservation", event).status == 202
     assert _names(_list(fleet, tag=[f"{name}={value}"])) == {"equals"}
 

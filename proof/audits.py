@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from proof.unreadable import MARK
 from proof.vm_rules import settled
 from tests.claims.auditor import about_reservations, audit_claim_tables
 
 if TYPE_CHECKING:
+    from proof.items import Item
     from proof.vm_rules import VmRules
     from tests.fakes.dynamodb import MemoryDynamoDB
 
@@ -16,7 +18,7 @@ DISK, ROSTER = "VMDISK#", "VMS"
 
 def findings(db: MemoryDynamoDB, now: int) -> list[str]:
     """Everything that is wrong with the tables at a time (seconds), servers included."""
-    tables = db.dump()
+    tables = _readable(db)
     found = about_reservations(tables, now=now)
     # The auditor of claims knows nothing of GPUs that are owned one by one; the ledger does.
     racks = tables | {"inventory": [_without_gpus(item) for item in tables["inventory"]]}
@@ -29,6 +31,10 @@ def findings_about_vms(db: MemoryDynamoDB, rules: VmRules) -> list[str]:
     disks = [i["pk"]["S"].removeprefix(DISK) for i in tables["servers"] if i["pk"]["S"].startswith(DISK)]
     roster = [item["vm"]["S"] for item in tables["holders"] if item["pk"]["S"] == ROSTER]
     return [*settled(rules.rentals.values(), rules.living(), disks, roster)]
+
+
+def _readable(db: MemoryDynamoDB) -> dict[str, list[Item]]:
+    return {table: [item for item in items if MARK not in item] for table, items in db.dump().items()}
 
 
 def _without_gpus(item: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,15 @@ from gpu_capacity.adapters.patient_client import PatientClient
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.runtime.settings import Environment as Variables
-from gpu_capacity.runtime.wiring import Edges, Neighbours, fleet_sync_of, services_of, simulated_providers
+from gpu_capacity.runtime.wiring import (
+    Edges,
+    Neighbours,
+    audit_of,
+    fleet_sync_of,
+    services_of,
+    simulated_providers,
+)
+from gpu_capacity.services.audit import audit_holders
 from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones
@@ -30,6 +38,7 @@ from tests.support.world import INVENTORY, TABLES, create_tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gpu_capacity.services.audit import AuditReport
     from gpu_capacity.services.context import Services
     from proof.temper import Temper
     from proof.turns import Actor, Crew
@@ -257,6 +266,15 @@ class Cloud:
             lambda e: sync_inventory(fleet_sync_of(self.settings, e.edges, Feed(document), e.events)),
         )
         return "" if report.refused is None else str(report.refused.value)
+
+    def audit(self) -> list[str]:
+        """The audit by schedule; what it reports."""
+        report: AuditReport = self.invoke(
+            "audit", Work("audit_holders"), lambda e: audit_holders(audit_of(self.settings, e.edges))
+        )
+        return [
+            f"{one.finding.kind}: {one.finding.subject}: {one.finding.message}" for one in report.reported
+        ]
 
     @property
     def accepted(self) -> int:

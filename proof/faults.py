@@ -33,9 +33,10 @@ class Kind(StrEnum):
     STUCK = "provider stuck"
     POISON = "poison fleet document"
     SKEWED = "clock skew"
+    UNREADABLE = "record that cannot be read"
 
 
-NOT_OF_OPERATIONS: Final = frozenset({Kind.SKEWED, Kind.POISON, Kind.STUCK})
+NOT_OF_OPERATIONS: Final = frozenset({Kind.SKEWED, Kind.POISON, Kind.STUCK, Kind.UNREADABLE})
 """These are counted by clock, by document and by server: they make no single operation a faulted one."""
 
 

@@ -10,6 +10,7 @@ transaction:
   ``quota_rules``;
 - nobody takes what an older one waits for: ``queue_rules``;
 - what is held stays in the inventory, whatever the fleet document says, and no host stands in two places;
+- times are told as they are, and notices are kept: ``time_rules``;
 - a server stands only on hardware of its holder, and is gone when that is given back;
 - a reservation is provisioned when all of its servers are up.
 
@@ -27,6 +28,7 @@ from proof.fleet import SOLD
 from proof.items import (
     CLAIM,
     DESTROYED,
+    GONE,
     RESERVATION,
     VM,
     WHOLE,
@@ -39,6 +41,8 @@ from proof.items import (
 from proof.queue_rules import QueueRules
 from proof.quota_rules import QuotaRules
 from proof.servers import Servers
+from proof.time_rules import NO_TERMS, Terms, TimeRules
+from proof.unreadable import MARK
 from proof.vm_rules import VmRules
 from tests.support.world import HOLDERS, INVENTORY, SERVERS
 
@@ -104,6 +108,7 @@ class Ledger:
         now_ms: the true time in milliseconds.
         work: what is being done by whoever writes.
         tell: called with each violation.
+        terms: what time customers are given.
         in_trouble: whether something is wrong now with the server on a host, or of a VM's run; by its name.
     """
 
@@ -114,6 +119,7 @@ class Ledger:
         work: Callable[[], Work | None],
         tell: Callable[[str], None],
         in_trouble: Callable[[str], bool] = lambda _name: False,
+        terms: Terms = NO_TERMS,
     ) -> None:
         self._tick = tick
         self._now_ms = now_ms
@@ -123,6 +129,7 @@ class Ledger:
         self.vms = VmRules(self._now, self._tell_of_vms, in_trouble)
         self.quotas = QuotaRules(now_ms, work, tell)
         self._queues = QueueRules(now_ms, work, tell)
+        self._times = TimeRules(now_ms, work, tell, terms)
         self.hardware: dict[PodKey, Hardware] = {}
         self.effects: list[Effect | Observed] = []
         self.existed: set[RecordKey] = set()
@@ -159,7 +166,9 @@ class Ledger:
         for table, key, _, after in changes:
             if table == HOLDERS and key[1].startswith("QUOTA#"):
                 self.quotas.note_limit(key, after)
-            elif table == HOLDERS and key[1].startswith((RESERVATION, CLAIM, VM)):
+            elif (
+                table == HOLDERS and key[1].startswith((RESERVATION, CLAIM, VM)) and MARK not in (after or {})
+            ):
                 records.append((key, after))
             elif table == INVENTORY:
                 domains.update(self._note_inventory(key, after))
@@ -174,6 +183,12 @@ class Ledger:
         for table, key, _, after in changes:
             if table == SERVERS:
                 self._note_server(key, after)
+
+    def forget_the_gone(self) -> None:
+        """A day has passed: what is gone may be made again."""
+        for key in [key for key, record in self.records.items() if record.status == GONE]:
+            del self.records[key]
+        self.existed.intersection_update(self.records)
 
     def owned(self) -> dict[Domain, dict[str, int]]:
         """Everything that somebody owns, by the pods."""
@@ -239,6 +254,7 @@ class Ledger:
         else:
             self.records[key] = record
         self._judge_move(key, before, record)
+        self._times.note(key, after, given=self._adopts)
         if not self._adopts:
             self._judge_ready(before, record)
         self.quotas.note_record(before, record, given=self._adopts)

@@ -105,9 +105,6 @@ class QuotaRules:
 
     def judge_command(self, quota: RecordKey, began_ms: int) -> None:
         """An operator's command that began then has counted in everybody whom it found."""
-        limit = self._limits.get(quota)
-        if limit is None or began_ms < limit.stands_ms:
-            return
         left_out = [key for key, made_ms in self._uncounted[quota].items() if made_ms < began_ms]
         if left_out:
             self._tell(f"{quota} was set, and {left_out} are not counted")

@@ -42,7 +42,7 @@ only swap calls that touch nothing in common, it plays one of them
 | What was acknowledged is there, or was ended on request | at every answer and write, by lists in the end |
 | No capacity is held by a dead holder, none is leaked | after every write; a clean slate in the end |
 | One idempotency key, one holder | at every record that appears |
-| Quotas are exact, no acceptance goes beyond a limit | after every write that touches one |
+| No acceptance goes beyond a limit that holds (a first one: after 30 s) | after each write of one |
 | A VM has its whole slice; who made room holds nothing and has no server | after every write of a VM |
 | No GPU and no VM has two servers; none outlives the end of its VM | at every start and release |
 | A reservation is a row of complete racks in service | at every acceptance |

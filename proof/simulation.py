@@ -10,7 +10,7 @@ import hashlib
 import json
 import random
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,14 +18,16 @@ from gpu_capacity.holders.vm import months_later
 from gpu_capacity.services.vms import stop_vm
 from proof.audits import findings, findings_about_vms
 from proof.claims import Claims
-from proof.cloud import Cloud
+from proof.cloud import SKEW_SECONDS_MAX, Cloud
 from proof.faults import CALM, Kind
-from proof.fleet import Fleet
+from proof.fleet import REGIONS, Fleet
 from proof.founding import founded
 from proof.ledger import Ledger, plain
 from proof.reservations import Reservations
 from proof.temper import draw_temper
-from proof.tenants import ORGANIZATIONS, Book, Office, Tenant
+from proof.tenants import ORGANIZATIONS, SUBJECTS, Book, Office, Tenant
+from proof.time_rules import Terms
+from proof.unreadable import plant
 from proof.visible import judge
 from proof.vms import GUEST_COUNTS, GUESTS, Vms
 from tests.support.world import ORGANIZATION
@@ -45,6 +47,9 @@ TIMES_MAX: Final = 8
 
 PATIENCE_MS, PATIENCE_ROUNDS_MAX = 200_000, 100
 """How long everybody may go on before schedules come round, and how often they do."""
+
+UNREADABLE_SHARE, AUDITED_SHARE, DAY_LATER_SHARE = 0.25, 0.3, 0.15
+"""Of the runs, how many have a record that cannot be read, an audit under way, a look at keys in the end."""
 
 UNSETTLED: Final = frozenset({"pending", "provisioning", "deprovisioning", "STATUS_DELETING"})
 
@@ -75,6 +80,7 @@ class Simulation:
     def __init__(self, seed: int, crew: Crew, temper: Temper | None = None) -> None:
         self.draw = random.Random(f"simulation-{seed}")
         self.violations: list[str] = []
+        self._is_readable = True
         self.temper = temper or draw_temper(self.draw)
         self.fleet = Fleet(self.temper.shape, self.temper.nodes)
         world = founded(self.temper.shape, self.temper.nodes)
@@ -82,7 +88,12 @@ class Simulation:
         self.cloud = Cloud(seed, crew, self.temper, db=world.db)
         self.cloud.tell = self.tell
         self.ledger = Ledger(
-            self.cloud.tick, self.cloud.clock.now_ms, self._work, self.tell, self.cloud.in_trouble
+            self.cloud.tick,
+            self.cloud.clock.now_ms,
+            self._work,
+            self.tell,
+            self.cloud.in_trouble,
+            Terms(self.temper.notice_seconds, 2 * SKEW_SECONDS_MAX if self.temper.skewed else 0),
         )
         self.ledger.adopt(self.cloud.db.dump())
         self.cloud.db.watch(self.ledger)
@@ -109,6 +120,7 @@ class Simulation:
         self._clean_slate()
         for problem in judge(self.ledger, self.office.works):
             self.tell(problem)
+        self._a_day_later()
 
     def tell(self, problem: str) -> None:
         """Note a violation; the run is not worth going on with."""
@@ -151,7 +163,7 @@ class Simulation:
         turns, temper = self.cloud.turns, self.temper
         for number in range(temper.clients):
             book = self.books[ORGANIZATIONS[number % 3 % 2]]
-            draw, subject = random.Random(self.draw.random()), f"user-{number // 2 % 2}"
+            draw, subject = random.Random(self.draw.random()), SUBJECTS[number // 2 % 2]
             who = Tenant(f"client {number}", self.office, book, draw, subject)
             turns.spawn(who.name, partial(self._live, who), self.draw.choice(temper.thinking_ms))
         for name, run, every_ms in zip(
@@ -166,6 +178,15 @@ class Simulation:
                 self._schedule("vms", run, every_ms)
         if self.draw.random() < 0.3:
             turns.spawn("operator", self._change_limit, self.draw.randrange(temper.chaos_ms // 2))
+        if not temper.limits:
+            # First limits, early, so that functions may have seen that there were none.
+            turns.spawn("operator", self._first_limits, self.draw.randrange(temper.chaos_ms // 10))
+        if self.cloud.weather.chance(UNREADABLE_SHARE):
+            turns.spawn("editor", self._edit_by_hand, self.draw.randrange(temper.chaos_ms // 2))
+        elif self.draw.random() < AUDITED_SHARE:
+            turns.spawn(
+                "audit", partial(self.cloud.endure, self._audit), self.draw.randrange(temper.chaos_ms)
+            )
         turns.run(self.cloud.clock.now_ms() + temper.chaos_ms)
 
     def _live(self, who: Tenant) -> None:
@@ -207,10 +228,30 @@ class Simulation:
             self.cloud.synchronize(self.fleet.publish_half(self.draw))
         self.cloud.synchronize(self.fleet.publish())
 
+    def _first_limits(self) -> None:
+        for organization in ORGANIZATIONS:
+            self._limit(organization, "GB300", self.draw.randrange(2, 6))
+
+    def _limit(self, organization: str, subject: str, limit: int) -> None:
+        began_ms = self.cloud.clock.now_ms()
+        if self.cloud.endure(lambda: self.cloud.limit(organization, subject, limit)):
+            self.ledger.quotas.judge_command((f"ORG#{organization}", f"QUOTA#{subject}"), began_ms)
+
+    def _edit_by_hand(self) -> None:
+        self._is_readable = False
+        self.cloud.weather.count(Kind.UNREADABLE)
+        organization, region = self.draw.choice(ORGANIZATIONS), self.draw.choice(REGIONS)
+        plant(self.cloud.db, self.draw, organization, region, self.cloud.clock.now())
+
+    def _audit(self) -> None:
+        """The product's own audit finds nothing where nothing is wrong, whatever goes on meanwhile."""
+        for finding in self.cloud.audit():
+            self.tell(f"the audit reports {finding}")
+
     def _change_limit(self) -> None:
         subject = self.draw.choice(("GB300", "instances"))
         organization = self.draw.choice(ORGANIZATIONS)
-        self.cloud.endure(lambda: self.cloud.limit(organization, subject, self.draw.randrange(1, 12)))
+        self._limit(organization, subject, self.draw.randrange(1, 12))
 
     def _settle(self) -> None:
         """The schedules go on until nobody has anything left to do."""
@@ -293,6 +334,8 @@ class Simulation:
             self.tell(f"{when}: {finding}")
         if running := self.cloud.executions.running():
             self.tell(f"{when}: {running} executions run")
+        if self._is_readable:
+            self._audit()
         if self.violations:
             raise Violated
 
@@ -303,6 +346,27 @@ class Simulation:
             self.tell(f"in the end there are servers {servers}")
         if left := [key for key, record in self.ledger.records.items() if not record.ended]:
             self.tell(f"in the end there are {left}")
+
+    def _a_day_later(self) -> None:
+        """Nothing stands in the way of an idempotency key any more, whatever it stood for."""
+        used = [(book, *pair) for _, book in sorted(self.books.items()) for pair in book.keys]
+        if not used or self.violations or self.draw.random() >= DAY_LATER_SHARE:
+            return
+        self.cloud.clock.advance(86_400 + 2 * SKEW_SECONDS_MAX)
+        self.ledger.forget_the_gone()
+        self.office.forget_keys()
+        book, key, wanted = self.draw.choice(used)
+
+        def reserve(who: Tenant) -> None:
+            for subject in SUBJECTS:
+                changed = replace(wanted, name=f"{wanted.name}-again")
+                Reservations().create(replace(who, subject=subject), changed, key)
+
+        self.cloud.turns.spawn("a day later", partial(reserve, Tenant(CALM, self.office, book, self.draw)))
+        self.go_on()
+        self._end()
+        self._settle()
+        self._check("a day later")
 
     def _work(self) -> Work | None:
         actor = self.cloud.turns.current

@@ -32,6 +32,7 @@ Key = tuple[str, str, str]
 
 OTHER_ORGANIZATION: Final = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
 ORGANIZATIONS: Final = (ORGANIZATION, OTHER_ORGANIZATION)
+SUBJECTS: Final = ("user-0", "user-1")
 LOST: Final = "lost"
 
 
@@ -103,6 +104,10 @@ class Office:
         if isinstance(answer, TryAgain) and work.created and not may_stand:
             self._tell(f"{work.name} {work.request} was told that nothing stands, and made {work.created}")
 
+    def forget_keys(self) -> None:
+        """A day has passed: what keys stood for is forgotten."""
+        self._uses.clear()
+
     def _judge_key(self, key: Key, work: Work, answer: object) -> None:
         """A key stands for what its own subject made with it, and for nothing else.
 
@@ -152,7 +157,7 @@ class Tenant:
     office: Office
     book: Book
     draw: Random
-    subject: str = "user-0"
+    subject: str = SUBJECTS[0]
 
     @property
     def caller(self) -> Caller:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, NotFound
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm, VmStatus
@@ -112,7 +113,7 @@ class Vms:
             who.name,
             "list_vms",
             (),
-            lambda s: list_vms(s, who.caller, _account(who), LIST_MAX, 0),
+            lambda s: list_vms(s, who.caller, _account(who), PageOfVms(LIST_MAX)),
             read,
         )
         return found

@@ -12,12 +12,14 @@ import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gpu_capacity.adapters.system import JitteredPause
+from gpu_capacity.adapters.system import JitteredPause, SystemClock
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX, ReservationStore
+from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.reservation import Quota
-from gpu_capacity.services.quotas import QuotaBook
+from gpu_capacity.services.quotas import QuotaBook, check_subject
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
@@ -37,7 +39,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         print(_run(options))
-    except (LaunchError, ClientError, BotoCoreError) as error:
+    except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0
@@ -55,12 +57,15 @@ def _run(options: argparse.Namespace) -> str:
         telemetry=Stderr(),
         actor=f"operator:{getpass.getuser()}",
     )
+    known = book.reservations.quota(options.org, options.subject)
+    if known is None:
+        # One that is there may be of an accelerator that has left the catalogue since.
+        check_subject(InventoryStore(database, inventory, SystemClock()).regions(), options.subject)
     if not options.limit:
-        return _describe(book.reservations.quota(options.org, options.subject))
-    is_first = book.reservations.quota(options.org, options.subject) is None
+        return _describe(known)
     change = book.set(options.org, options.subject, int(options.limit))
     counted_in = change.counted_in
-    if is_first:
+    if known is None:
         # Some environments may still believe that there is none: what they accept is counted in afterwards.
         print(f"the first limit: counting once more in {_SETTLED_SECONDS} s", file=sys.stderr)
         time.sleep(_SETTLED_SECONDS)

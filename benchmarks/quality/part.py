@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.plots import Plot, Series
 from benchmarks.quality.adversary import robson_bound, units_needed
 from benchmarks.quality.comparison import HEAD, compare, row
-from benchmarks.quality.policies import POLICIES, Layout, pooled
+from benchmarks.quality.policies import POLICIES, SECONDS_APART, Layout, pooled, this_chooser
 from benchmarks.quality.references import carried_share
 from benchmarks.quality.replay import replay
 from benchmarks.quality.swf import at_load, is_swf, read_workload
 from benchmarks.quality.traces import MIXES, mean_size, poisson_trace
+from benchmarks.quality.young import BEGINNINGS, COMPARED, whole_pods
 from benchmarks.report import Section
+from gpu_capacity.dynamodb.inventory_store import SNAPSHOT_SECONDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -100,6 +102,8 @@ def measure(options: Options) -> Section:
         if case.mean(OURS) < LP_ANCHORS[case.load]:
             section.text(why_short(case))
     _real_trace(section, layout, options)
+    _young(section, options)
+    _kept_for_ever(section, layout, options)
     _self_test(section, layout, options)
     _over_time(section, layout, options)
     _adversary(section, options)
@@ -150,6 +154,45 @@ def _real_trace(section: Section, layout: Layout, options: Options) -> None:
     traces = {load: at_load(workload.jobs, units=layout.units, load=load) for load in LOADS}
     name = options.trace.name
     section.table(HEAD, [row(compare(layout, name, load, [trace])) for load, trace in traces.items()])
+
+
+def _young(section: Section, options: Options) -> None:
+    """Whole pods that the first requests leave."""
+    seeds = range(options.sized(12, 2))
+    rows = []
+    for beginning in BEGINNINGS:
+        kept = whole_pods(beginning, seeds)
+        section.figure(
+            f"whole pods kept, {beginning.name}",
+            f"{kept[OURS]:.2f}",
+            f"{kept['best fit']:.2f} (best fit)",
+            met=kept[OURS] >= kept["best fit"],
+        )
+        rows.append((beginning.name, *(f"{figure:.2f}" for figure in kept.values())))
+    section.text(
+        "Whole pods kept: pods that nothing was taken of after the first requests of an empty region, while "
+        "none of these has ended; pods × domains, number and sizes of the requests, all sizes as likely; "
+        f"means over {len(seeds)} seeds. *At most* is a bound that knows all requests beforehand: it counts "
+        "their units, and how many of a size a pod can hold."
+    )
+    section.table(("region, requests", *COMPARED, "at most"), rows)
+
+
+def _kept_for_ever(section: Section, layout: Layout, options: Options) -> None:
+    """What it would cost to believe a snapshot as long as something fits."""
+    seeds, jobs = range(options.sized(4, 1)), options.sized(6000, 300)
+    traces = [synthetic(layout, name, 0.8, seed, jobs) for name in MIXES for seed in seeds]
+    shares = [
+        fmean(replay(layout, this_chooser(layout, seconds_apart=apart), trace).share for trace in traces)
+        for apart in (SECONDS_APART, 0)
+    ]
+    section.text(
+        "This chooser is driven as in a request: by the store that keeps snapshots, over tables in memory. "
+        f"Requests come {SECONDS_APART} s apart, and a snapshot is believed for "
+        f"{SNAPSHOT_SECONDS_MAX} s. What ends is only seen by reading: of the work offered at load 0.8, "
+        f"{shares[0]:.3f} are accepted so, and {shares[1]:.3f} by an environment that reads anew only when "
+        f"nothing fits any more (mean of the mixes, {len(seeds)} seeds)."
+    )
 
 
 def _self_test(section: Section, layout: Layout, options: Options) -> None:

@@ -8,24 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from gpu_capacity.placement.choose import place
-from gpu_capacity.placement.line import (
-    Line,
-    PodBits,
-    at_least,
-    longest_run,
-    nth_bit,
-    sizes_of_claims,
-    starts_of_runs,
-)
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.placement.line import Line, PodBits, at_least, longest_run, nth_bit, starts_of_runs
 from gpu_capacity.placement.model import Placement, Request
+from gpu_capacity.services.create_reservation import decide
+from tests.support.world import GB300, INVENTORY, REGION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Policy: TypeAlias = Callable[[int, int, int, int], int]
+
+SECONDS_APART: Final = 3
+"""How far requests are apart for an environment that believes what it has read for five seconds: every second
+one is decided on what was kept, without what ended meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +53,61 @@ class Layout:
         return [free >> offset & whole for offset in self.line.offsets]
 
 
-def this_chooser(layout: Layout, attempt: int = 0) -> Policy:
-    """The product's own function, the very one that contention and speed are measured on."""
-    empty = layout.line
+def this_chooser(layout: Layout, *, seconds_apart: int = SECONDS_APART) -> Policy:
+    """The service's own decisions: those of an environment that reads, keeps and claims as in a request.
+
+    What it knows is what the inventory's store has read of the tables, and kept in step with its own claims.
+    What ends it only sees when it reads. Requests come ``seconds_apart``; at 0 it never reads anew as long
+    as something fits.
+    """
+    tables = _Tables(layout)
+    inventory, clock = tables.world.services.inventory, tables.world.clock
 
     def choose(free: int, begins: int, size: int, seed: int) -> int:
-        claimed = empty.free ^ free
-        sizes = sizes_of_claims(begins, claimed)
-        line = Line(empty.pods, empty.offsets, free, claimed, begins, sizes)
-        decision = place(line, Request(size, seed, attempt))
+        tables.show(free, begins)
+        clock.advance(seconds_apart)
+        snapshot, decision = decide(inventory, REGION, GB300.id, Request(size, seed), fresh=False)
         if not isinstance(decision, Placement):
             return 0
-        return _block(layout.offsets[decision.pod_id] + decision.start, size)
+        first = layout.offsets[decision.pod_id] + decision.start
+        inventory.claimed(REGION, GB300.id, decision, _tag(first), snapshot.version_of(decision.pod_id))
+        return _block(first, size)
 
     return choose
+
+
+class _Tables:
+    """The tables of a service with these pods, brought up to what a replay says of them."""
+
+    def __init__(self, layout: Layout) -> None:
+        pods = tuple(pod(p.pod_id, layout.length, hosts=1) for p in layout.line.pods)
+        self.world = World(pods=pods, trusting=True)
+        self._layout = layout
+        self._shown = dict.fromkeys(layout.offsets, (layout.line.pods[0].free, 0))
+
+    def show(self, free: int, begins: int) -> None:
+        """Write the claims of every pod in which something changed."""
+        whole = (1 << self._layout.length) - 1
+        for pod_id, offset in self._layout.offsets.items():
+            now = free >> offset & whole, begins >> offset & whole
+            if self._shown[pod_id] != now:
+                self._shown[pod_id] = now
+                item = keys.claims(REGION, GB300.id, pod_id) | encode({"v": 1} | self._owners(offset, *now))
+                self.world.db.put_item(TableName=INVENTORY, Item=item)
+
+    def _owners(self, offset: int, free: int, begins: int) -> dict[str, bytes]:
+        owners, tag = {}, b""
+        for position in range(self._layout.length):
+            if begins >> position & 1:
+                tag = _tag(offset + position)
+            if not free >> position & 1:
+                owners[f"d{position}"] = tag
+        return owners
+
+
+def _tag(first: int) -> bytes:
+    """A claim tag; no two claims begin at the same unit."""
+    return first.to_bytes(8, "big")
 
 
 def first_fit(_layout: Layout) -> Policy:

@@ -1,14 +1,17 @@
 """GET /v1alpha1/inference/capacityclaims."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_replies import many_claims, updated_after
+from gpu_capacity.http.claim_replies import claims_page, many_claims, updated_after
 from gpu_capacity.runtime.claim_functions import claim_function
 from gpu_capacity.services.capacity_claims import list_capacity_claims
 
 
 def handle(call: Call) -> Reply:
     """List the claims of the caller's organizations."""
-    return many_claims(list_capacity_claims(call.services, call.caller, updated_after(call)))
+    page = claims_page(call)
+    return many_claims(
+        page, list_capacity_claims(call.services, call.caller, updated_after(call), page.window)
+    )
 
 
 lambda_handler = claim_function("list_capacity_claims", handle)

@@ -1,18 +1,16 @@
 """GET /vms."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.vm_models import Page
-from gpu_capacity.http.vm_replies import account_for, query_of, vms_reply
+from gpu_capacity.http.vm_replies import account_for, page_of, vms_of, vms_reply
 from gpu_capacity.runtime.vm_functions import vm_function
 from gpu_capacity.services.rate_limit import Kind
 from gpu_capacity.services.vms import list_vms
 
 
 def handle(call: Call) -> Reply:
-    """List the VMs of the organization, newest first."""
-    page = query_of(call.query, Page)
-    found = list_vms(call.services, call.caller, account_for(call), page.limit, page.offset)
-    return vms_reply(call, found)
+    """List VMs of the organization, newest first."""
+    page = page_of(call)
+    return vms_reply(call, page, list_vms(call.services, call.caller, account_for(call), vms_of(page)))
 
 
 lambda_handler = vm_function("list_vms", Kind.READ, handle)

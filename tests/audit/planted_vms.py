@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
 from gpu_capacity.dynamodb.vm_items import encode_entry
 from tests.audit.planted import Planted
 from tests.audit.scene import STRANGER
@@ -31,6 +33,10 @@ def record(vm: Vm) -> Key:
 
 def entry_of(vm: Vm) -> Key:
     return keys.on_roster(vm.node, vm.id)
+
+
+def listing_of(vm: Vm) -> Key:
+    return keys.vm_listing(vm.organization_id, vm.age, ended=False)
 
 
 def _entry(scene: VmScene, vm: Vm) -> RosterEntry:
@@ -253,6 +259,27 @@ def a_disk_of_a_destroyed_vm(scene: VmScene) -> None:
     scene.put(SERVERS, keys.vm_disk(scene.destroyed.id), storage_gb=50, template=1, host="host-vm01")
 
 
+# The list of the organization
+
+
+def a_vm_is_not_listed(scene: VmScene) -> None:
+    scene.delete(HOLDERS, listing_of(scene.running))
+
+
+def a_vm_that_there_is_not_is_listed(scene: VmScene) -> None:
+    scene.put(HOLDERS, keys.vm_listing(ORGANIZATION, f"{1:012}#{NOBODY}", ended=False))
+
+
+def a_vm_is_listed_at_another_age(scene: VmScene) -> None:
+    age = replace(scene.running, created_at=1).age
+    scene.put(HOLDERS, keys.vm_listing(ORGANIZATION, age, ended=False))
+
+
+def a_vm_that_is_over_is_listed_among_the_others(scene: VmScene) -> None:
+    scene.set(HOLDERS, record(scene.destroyed), **{SWEEP_ATTRIBUTE: 10**10})
+    scene.put(HOLDERS, listing_of(scene.destroyed))
+
+
 # The index
 
 
@@ -322,7 +349,7 @@ PLANTED_VMS: Final = (
     case(
         "a deleted VM",
         the_record_of_a_running_vm_was_deleted,
-        "disk_leaked leaked roster_stale server_leaked",
+        "disk_leaked leaked listing_stale roster_stale server_leaked",
     ),
     case("GPUs that are free", the_gpus_of_a_vm_are_free, "orphaned", repaired=True),
     case("half that is free", half_of_the_gpus_of_a_vm_are_free, "orphaned", repaired=True),
@@ -340,7 +367,7 @@ PLANTED_VMS: Final = (
     case(
         "a deleted newcomer",
         the_record_of_a_waiting_vm_was_deleted,
-        "notice_stale roster_stale",
+        "listing_stale notice_stale roster_stale",
         repaired=True,
     ),
     case("a missing notice", a_vm_that_is_waited_for_was_not_told, "notice_missing"),
@@ -349,6 +376,15 @@ PLANTED_VMS: Final = (
     case("a VM on two nodes", the_roster_has_a_vm_on_two_nodes, "roster_stale", repaired=True),
     case("no restart", the_roster_says_that_a_vm_does_not_restart, "roster_stale", repaired=True),
     case("an early term", the_roster_says_that_a_term_ends_early, "roster_stale", repaired=True),
+    case("not in the list", a_vm_is_not_listed, "listing_missing", repaired=True),
+    case("a listed VM of nobody", a_vm_that_there_is_not_is_listed, "listing_stale", repaired=True),
+    case("a VM listed twice", a_vm_is_listed_at_another_age, "listing_stale", repaired=True),
+    case(
+        "a listed VM that is over",
+        a_vm_that_is_over_is_listed_among_the_others,
+        "listing_stale",
+        repaired=True,
+    ),
     case("not on the roster", a_vm_is_not_on_the_roster, "roster_missing", repaired=True),
     case("a VM's server of nobody", a_server_of_no_vm, "server_leaked"),
     case("a server of an earlier run", a_server_of_an_earlier_run, "server_leaked"),

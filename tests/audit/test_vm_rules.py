@@ -62,8 +62,16 @@ def _facts(vm: Vm = VM, owners: dict[str, int] | None = None, **changes: Any) ->
         tags={RECORD: vm.tag},
         shards={RECORD: keys.unsettled_shard(vm.id)} if vm.unsettled_since is not None else {},
         roster={Side.of(Table.HOLDERS, keys.on_roster(vm.node, vm.id)): entry} if entry else {},
+        vm_listings=listed(vm),
     )
     return replace(facts, **changes)
+
+
+def listed(*vms: Vm) -> frozenset[Side]:
+    """The entries of these VMs in the lists of their organizations."""
+    return frozenset(
+        Side.of(Table.HOLDERS, keys.vm_listing(vm.organization_id, vm.age, ended=False)) for vm in vms
+    )
 
 
 def _vm(status: str, gpus: int = 0b1100, **changes: Any) -> Vm:
@@ -132,6 +140,9 @@ def test_a_vm_in_any_status_may_be_well(vm: Vm) -> None:
         _vm("interrupted"),
         _vm("failed"),
         _vm("failed", 0, **WORK),
+        _vm("failed", 0, expires_at=9),
+        _vm("destroyed", expires_at=9),
+        _vm("destroyed", 0, **WORK, expires_at=9),
         _vm("offline"),
         _vm("offline", offline_from=VmStatus.STOPPED),
         _vm("offline", 0, offline_from=VmStatus.RUNNING),
@@ -140,6 +151,21 @@ def test_a_vm_in_any_status_may_be_well(vm: Vm) -> None:
 )
 def test_a_vm_whose_status_does_not_go_with_what_it_has_contradicts_itself(vm: Vm) -> None:
     assert Kind.CONTRADICTORY in _kinds(_facts(vm))
+
+
+# Lists
+
+
+def test_a_vm_that_is_over_is_listed_among_live_ones_no_more() -> None:
+    over = _vm("destroyed", 0, expires_at=9)
+    assert findings_of(_facts(over, vm_listings=frozenset())) == []
+    assert _kinds(_facts(over)) == [Kind.LISTING_STALE]
+
+
+def test_while_a_record_or_an_entry_cannot_be_read_no_list_is_judged() -> None:
+    entries = listed(VM)
+    assert _kinds(Facts(vm_listings=entries, unreadable=frozenset({RECORD}))) == [Kind.UNREADABLE]
+    assert _kinds(_facts(VM, vm_listings=frozenset(), unreadable=entries)) == [Kind.UNREADABLE]
 
 
 # Notices
@@ -157,6 +183,7 @@ def _waiting(gpus: int = 0, wants: int = 0b1100, **changes: Any) -> Facts:
         holders={**mine.holders, side: victim},
         tags={**mine.tags, side: victim.tag},
         roster={**mine.roster, **its.roster},
+        vm_listings=mine.vm_listings | its.vm_listings,
     )
 
 

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from benchmarks.chance import stream
 from benchmarks.quality.adversary import robson_bound, survives, units_needed
 from benchmarks.quality.part import pooled_against_exact
 from benchmarks.quality.policies import (
     POLICIES,
+    SECONDS_APART,
     Layout,
     any_units_in_one_pod,
     best_fit,
@@ -22,13 +24,20 @@ from benchmarks.quality.references import clairvoyant_bound, kaufman_roberts
 from benchmarks.quality.replay import replay
 from benchmarks.quality.swf import at_load, read_workload
 from benchmarks.quality.traces import MIXES, Job, offered, poisson_trace
+from benchmarks.quality.young import BEGINNINGS, Beginning, most_whole_pods, whole_pods, whole_pods_after
+from gpu_capacity.dynamodb.inventory_store import SNAPSHOT_SECONDS_MAX
+from gpu_capacity.errors import InsufficientCapacity
+from gpu_capacity.holders.ids import seed_of
 from gpu_capacity.placement.choose import mix
 from gpu_capacity.placement.line import longest_run
+from gpu_capacity.services.create_reservation import create_reservation
+from tests.support.world import ORGANIZATION, World, caller, pod, request
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.quality.policies import Policy
+    from gpu_capacity.holders.reservation import Reservation
 
 SMALL = Layout.of(2, 8)
 
@@ -151,16 +160,89 @@ def test_any_units_takes_the_fullest_pod_that_has_enough() -> None:
 
 def test_this_chooser_is_told_where_claims_begin() -> None:
     """Beside a claim of three a rest of three is of use; beside three claims of one it is not."""
-    free = bits(SMALL, "ccc....c c.....cc")
-    claimed = SMALL.line.free ^ free
-    first_pod = (1 << SMALL.length) - 1
+    layout = Layout.of(3, 8)
+    free = bits(layout, "ccc....c c.....cc cccccccc")
+    claimed = layout.line.free ^ free
+    first_pod = (1 << layout.length) - 1
 
     chosen = {
-        begins: this_chooser(SMALL)(free, begins, 2, 1) & first_pod != 0
-        for begins in (begins_of(SMALL, free), claimed)
+        begins: this_chooser(layout)(free, begins, 2, 1) & first_pod != 0
+        for begins in (begins_of(layout, free), claimed)
     }
 
-    assert chosen == {begins_of(SMALL, free): False, claimed: True}
+    assert chosen == {begins_of(layout, free): False, claimed: True}
+
+
+@pytest.mark.parametrize("seconds_apart", [0, SECONDS_APART, 2 * SNAPSHOT_SECONDS_MAX])
+def test_this_chooser_decides_as_the_service_does(seconds_apart: int) -> None:
+    """The same requests through the whole use case, with what ends in between ended by other functions."""
+    layout = Layout.of(4, 8)
+    policy = this_chooser(layout, seconds_apart=seconds_apart)
+    world = World(pods=tuple(pod(p.pod_id, 8, hosts=1) for p in layout.line.pods))
+    free, begins = layout.line.free, 0
+    chance, held, refused = stream("as the service", seconds_apart), [], 0
+    for _ in range(120):
+        size = chance.choice((1, 1, 2, 3, 5, 8))
+        world.clock.advance(seconds_apart)
+        try:
+            made = create_reservation(world.services, caller(), request(size)).reservation
+        except InsufficientCapacity:
+            refused += 1
+            assert policy(free, begins, size, 1) == 0
+        else:
+            taken = policy(free, begins, size, seed_of(made.id))
+            assert made.placement is not None
+            first = layout.offsets[made.placement.pod_id] + made.placement.start
+            assert taken == ((1 << size) - 1) << first
+            free, begins = free ^ taken, begins | taken & -taken
+            held.append((made, taken))
+        while held and chance.random() < 0.5:
+            ended, given_back = held.pop(chance.randrange(len(held)))
+            _end(world, ended)
+            free, begins = free | given_back, begins ^ (given_back & -given_back)
+    assert 0 < refused < 60
+
+
+def _end(world: World, ended: Reservation) -> None:
+    reservations = world.environment().reservations
+    reservations.mark_deleted(ended, world.clock.now())
+    going = reservations.get(ORGANIZATION, ended.id)
+    assert going is not None
+    assert reservations.remove(going, world.clock.now())
+
+
+# Young regions.
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS, ids=lambda beginning: beginning.name)
+def test_a_young_region_keeps_as_many_whole_pods_as_best_fit_would(beginning: Beginning) -> None:
+    kept = whole_pods(beginning, range(3))
+
+    assert kept["best fit"] <= kept["this chooser"] <= kept["at most"]
+
+
+def test_whole_pods_are_those_that_nothing_was_taken_of() -> None:
+    layout = Layout.of(4, 8)
+
+    assert whole_pods_after(layout, first_fit(layout), [3, 3, 3, 8]) == 1
+    assert whole_pods_after(layout, worst_fit(layout), [1, 1, 1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("requests", "most"),
+    [
+        ([], 6),
+        ([1] * 9, 4),
+        ([5, 5, 5], 3),
+        ([5, 5, 3, 3], 4),
+        ([3] * 5, 3),
+        ([8, 7, 2], 3),
+        ([3, 5, 5, 5], 3),
+        ([4, 4, 1], 4),
+    ],
+)
+def test_no_more_whole_pods_are_possible_than_units_and_pairs_leave(requests: list[int], most: int) -> None:
+    assert most_whole_pods(Layout.of(6, 8), requests) == most
 
 
 # Replaying.

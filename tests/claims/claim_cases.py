@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.claims import claim_stage as given
-from tests.claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, STATUS
+from tests.claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, QUOTAS, STATUS
 from tests.functional.arrangements import sample
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class ClaimCase:
         return f"{self.function}/{self.event}-after-{self.after.__name__}"
 
 
+_QUOTAS: Final = "list_capacity_claim_quotas"
 _CREATE, _GET, _LIST, _PARAMETERS, _UPDATE, _DELETE = (
     "create_capacity_claim",
     "get_capacity_claim",
@@ -131,6 +132,9 @@ CLAIM_CASES: Final = (
     *_refusals(_LIST),
     ClaimCase(_PARAMETERS, "all", sample, 200, PARAMETERS),
     *_refusals(_PARAMETERS),
+    ClaimCase(_QUOTAS, "all", given.claimed_and_limited, 200, QUOTAS),
+    ClaimCase(_QUOTAS, "all", sample, 200, QUOTAS),
+    *_refusals(_QUOTAS),
     _claim(_UPDATE, "grown", given.claimed, "READY", 12, 0),
     _claim(_UPDATE, "grown", given.waiting, "CREATING", 0, 12),
     _claim(_UPDATE, "shrunk", given.claimed, "READY", 2, 0),

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from tests.functional.contract import assert_is
 
-__all__ = ["CLAIM", "CLAIMS", "PARAMETERS", "STATUS", "assert_is"]
+__all__ = ["CLAIM", "CLAIMS", "PARAMETERS", "QUOTAS", "STATUS", "assert_is"]
 
 _TIME: Final = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z$"}
 _TEXT: Final = {"type": "string"}
@@ -67,6 +67,12 @@ _CLAIM: Final = _whole(
     ),
 )
 
+QUOTAS: Final = _whole(
+    quotas={
+        "type": "array",
+        "items": _whole(organizationId=_TEXT, subject={"const": "instances"}, limit=_COUNT, used=_COUNT),
+    }
+)
 CLAIM: Final = _whole(capacityClaim=_CLAIM)
 CLAIMS: Final = _whole(capacityClaims={"type": "array", "items": _CLAIM})
 PARAMETERS: Final = _whole(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -304,6 +305,7 @@ def test_writing_needs_the_permission_to_write_claims_and_no_other(
         (CLAIMS, "PUT", 405, 12, "GET, POST"),
         (f"{CLAIMS}/parameters", "POST", 405, 12, "GET"),
         (f"{CLAIMS}/parameters", "DELETE", 405, 12, "GET"),
+        (f"{CLAIMS}/quotas", "PATCH", 405, 12, "GET"),
         (f"{CLAIMS}/{CLAIM_ID}", "PUT", 405, 12, "DELETE, GET, PATCH"),
     ],
 )
@@ -324,6 +326,7 @@ API = {
     "create_capacity_claim": "accepted",
     "list_capacity_claims": "all",
     "list_capacity_claim_parameters": "all",
+    "list_capacity_claim_quotas": "all",
     "get_capacity_claim": "found",
     "update_capacity_claim": "grown",
     "delete_capacity_claim": "accepted",
@@ -402,3 +405,31 @@ def test_another_name_in_an_update_is_refused_and_the_same_one_is_not(stage: Cla
     assert stage.db.dump() == before
     same = varied("grown", "update_capacity_claim", name="inference")
     assert claim_of(stage.request("update_capacity_claim", same))["status"]["allocatedInstances"] == 12
+
+
+def test_claims_are_listed_in_pages_that_show_what_the_whole_list_shows(stage: ClaimStage) -> None:
+    sample(stage)
+    for name in ("a", "b", "c"):
+        claim_of(stage.claim("accepted_minimal", name=name, instanceCount=1))
+    event = sample_events.read("list_capacity_claims", "all")
+    whole = stage.request("list_capacity_claims", event)
+    first = stage.request("list_capacity_claims", sample_events.with_query(event, limit=["2"]))
+    query = parse_qs(first.headers["link"].removeprefix("<?").removesuffix('>; rel="next"'))
+    second = stage.request("list_capacity_claims", sample_events.with_query(event, **query))
+    assert first.json["capacityClaims"] + second.json["capacityClaims"] == whole.json["capacityClaims"]
+    assert len(second.json["capacityClaims"]) == 1
+    assert "link" not in second.headers
+    foreign = stage.request("list_capacity_claims", sample_events.with_query(event, **query), "stranger")
+    assert violations(foreign) == ["cursor"]
+    narrowed = sample_events.with_query(event, **query, updatedAfter=["2026-05-28T20:26:39Z"])
+    assert violations(stage.request("list_capacity_claims", narrowed)) == ["cursor"]
+    wrong = sample_events.with_query(event, limit=["1001"])
+    assert violations(stage.request("list_capacity_claims", wrong)) == ["limit"]
+
+
+def test_members_read_the_limit_of_their_organization_and_what_is_used_of_it(stage: ClaimStage) -> None:
+    given.claimed_and_limited(stage)
+    limited = {"organizationId": ORGANIZATION, "subject": "instances", "limit": 11, "used": 10}
+    assert stage.request_event("list_capacity_claim_quotas", "all").json == {"quotas": [limited]}
+    event = sample_events.read("list_capacity_claim_quotas", "all")
+    assert stage.request("list_capacity_claim_quotas", event, "stranger").json == {"quotas": []}

@@ -47,6 +47,7 @@ _CREATE, _GET, _LIST, _DELETE = (
     "delete_reservation",
 )
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
+_QUOTAS: Final = "list_reservation_quotas"
 _NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
 _BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
 
@@ -103,6 +104,10 @@ API_CASES: Final = (
     _no(_DELETE, "id_malformed", 404, "not_found"),
     _no(_DELETE, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
     _no(_DELETE, "permission_missing", 403, "forbidden"),
+    _ok(_QUOTAS, "all", contract.QUOTAS, after=given.sample_with_quota_of_one),
+    _ok(_QUOTAS, "by_operator", contract.QUOTAS),
+    _no(_QUOTAS, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
+    _no(_QUOTAS, "permission_missing", 403, "forbidden"),
     _ok(_UNITS, "all", contract.UNITS),
     _ok(_UNITS, "filtered", contract.UNITS),
     _ok(_UNITS, "nothing_offered", contract.UNITS),

@@ -159,6 +159,21 @@ UNIT: Final[dict[str, Any]] = {
     },
 }
 
+QUOTAS: Final[dict[str, Any]] = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["organizationId", "subject", "limit", "used"],
+        "properties": {
+            "organizationId": _TEXT,
+            "subject": _TEXT,
+            "limit": {"type": "integer", "minimum": 0},
+            "used": {"type": "integer", "minimum": 0},
+        },
+        "additionalProperties": False,
+    },
+}
+
 ERROR: Final[dict[str, Any]] = {
     "type": "object",
     "required": ["error", "error_description"],

@@ -58,10 +58,50 @@ def test_ids_have_the_form_of_version_4_and_begin_with_a_letter(sample: Stage) -
     contract.assert_is(contract.READ_METADATA["properties"]["id"], identity)
 
 
-@pytest.mark.parametrize("empty", [{"description": "", "tags": []}, {"description": None, "tags": None}])
-def test_empty_tags_and_description_are_left_out(sample: Stage, empty: dict[str, Any]) -> None:
+@pytest.mark.parametrize("empty", [{"tags": []}, {"description": None, "tags": None}])
+def test_no_tags_and_a_description_that_was_not_sent_are_left_out(
+    sample: Stage, empty: dict[str, Any]
+) -> None:
     metadata = _create(sample, wish(empty, count=1)).json["metadata"]
-    assert not {"description", "tags"} & set(metadata)
+    assert "tags" not in metadata
+    assert ("description" in metadata) == ("description" not in empty)
+
+
+def test_an_empty_description_that_was_sent_is_read_back(sample: Stage) -> None:
+    made = _create(sample, wish({"description": ""}, count=1)).json["metadata"]
+    listed = sample.request_event("list_reservations", "all").json
+    assert made["description"] == ""
+    assert [r["metadata"]["description"] for r in listed if r["metadata"]["id"] == made["id"]] == [""]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"description": "é" * 2048 + "e"}, "metadata.description"),
+        ({"tags": [{"name": "n" * 129, "value": ""}]}, "metadata.tags.0.name"),
+        ({"tags": [{"name": "n", "value": "é" * 128 + "e"}]}, "metadata.tags.0.value"),
+        ({"tags": [{"name": str(n), "value": ""} for n in range(51)]}, "metadata.tags"),
+    ],
+    ids=["description", "tag name", "tag value", "number of tags"],
+)
+def test_what_is_too_long_is_named_and_nothing_is_written(
+    sample: Stage, changes: dict[str, Any], field: str
+) -> None:
+    before = sample.db.dump()
+    answer = _create(sample, wish(changes, count=1))
+    assert answer.status == 400
+    assert answer.json["error_description"].startswith(f"{field}: ")
+    assert sample.db.dump() == before
+
+
+def test_the_largest_descriptions_and_tags_are_taken_and_read_back(sample: Stage) -> None:
+    largest = {
+        "description": "é" * 2048,
+        "tags": [{"name": f"{n:02}" + "n" * 126, "value": "é" * 128} for n in range(50)],
+    }
+    answer = _create(sample, wish(largest, count=1))
+    assert answer.status == 202
+    assert {name: answer.json["metadata"][name] for name in largest} == largest
 
 
 def test_unknown_fields_are_accepted_and_ignored(sample: Stage) -> None:

@@ -29,6 +29,7 @@ CASES = {
     "get_reservation": "found",
     "delete_reservation": "accepted",
     "list_reservation_units": "all",
+    "list_reservation_quotas": "all",
 }
 
 

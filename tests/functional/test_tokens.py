@@ -47,6 +47,7 @@ EARLY = "the access token is not valid yet"
 OTHER_ISSUER = "the access token is of another issuer"
 OTHER_AUDIENCE = "the access token is for another audience"
 CLAIMS = "a claim of the access token is missing or malformed"
+TOO_LONG = "a subject, organization or project of the token has more than 255 bytes"
 API_KEY = "only the VM API takes API keys: send an access token"
 
 
@@ -168,12 +169,30 @@ def test_a_signature_that_is_wrong_tells_nothing_of_the_claims(stage: Stage) -> 
 @pytest.mark.parametrize(
     "changes",
     [
+        {"organizations": ["o" * 1_900]},
+        {"projects": ["p" * 256]},
+        {"sub": "s" * 256},
+        {"sub": "\ud800"},
+    ],
+    ids=["organization", "project", "subject", "no text"],
+)
+def test_what_cannot_be_part_of_a_key_is_refused_by_a_text_that_says_so(
+    stage: Stage, changes: dict[str, Any]
+) -> None:
+    _assert_refused(_ask(stage, f"Bearer {stage.authority.token(**changes)}"), TOO_LONG)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
         {"aud": ["billing", AUDIENCE]},
         {"organizations": [str(n) for n in range(50)]},
         {"organizations": None, "projects": None},
         {"exp": timedelta(seconds=-2)},
         {"email": "jane@example.com"},
         {"email": 7},
+        {"email": "e" * 1_900},
+        {"organizations": ["o" * 255], "projects": ["p" * 255], "sub": "s" * 255},
     ],
 )
 def test_claims_that_may_vary_are_accepted(stage: Stage, changes: dict[str, Any]) -> None:

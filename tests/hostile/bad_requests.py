@@ -108,6 +108,8 @@ TYPES: Final = (
     "*/*",
 )
 TAGS: Final = ("", "name", " ", f"{SECRET}")
+LIMITS: Final = ("", "0", "-1", "1001", "1_0", " 5", "5 ", "0x10", "1e3", "\u0665", "9" * 400, SECRET)
+CURSORS: Final = ("", "a", SECRET, "A" * 3_000, "\x00", "🙂🙂🙂🙂", "=" * 8, "W10", "bnVsbA==", "\ud800")
 TIMES: Final = (
     "",
     " ",
@@ -213,6 +215,15 @@ def _queries() -> Iterator[Bad]:
         yield Bad(
             f"updatedAfter={time[:30]!r}", Ask("GET", CLAIMS, query=(("updatedAfter", time),)), 400, values
         )
+    for path in (RESERVATIONS, CLAIMS):
+        for limit in LIMITS:
+            values = (limit,) if len(limit) > 5 else ()
+            yield Bad(f"limit={limit[:30]!r}", Ask("GET", path, query=(("limit", limit),)), 400, values)
+        for cursor in CURSORS:
+            page = (("limit", "1"), ("cursor", cursor))
+            values = (cursor,) if len(cursor) > 5 else ()
+            yield Bad(f"cursor={cursor[:30]!r}", Ask("GET", path, query=page), 400, values)
+        yield Bad("limit twice", Ask("GET", path, query=(("limit", "1"), ("limit", "1"))), 400)
     twice = (("updatedAfter", "2026-05-28T10:25:00Z"),) * 2
     yield Bad("updatedAfter twice", Ask("GET", CLAIMS, query=twice), 400)
 

@@ -49,6 +49,7 @@ ASKS: Final[dict[str, Ask]] = {
         "DELETE", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
     ),
     "list_reservation_units": Ask("GET", UNITS),
+    "list_reservation_quotas": Ask("GET", "/api/v2/quotas"),
     "get_version": Ask("GET", VERSION),
     "create_capacity_claim": Ask("POST", CLAIMS, json.dumps(claim_body())),
     "create_capacity_claim (organization named)": Ask(
@@ -56,6 +57,7 @@ ASKS: Final[dict[str, Ask]] = {
     ),
     "list_capacity_claims": Ask("GET", CLAIMS),
     "list_capacity_claim_parameters": Ask("GET", f"{CLAIMS}/parameters"),
+    "list_capacity_claim_quotas": Ask("GET", f"{CLAIMS}/quotas"),
     "get_capacity_claim": Ask("GET", f"{CLAIMS}/claim of owner"),
     "update_capacity_claim": Ask(
         "PATCH", f"{CLAIMS}/claim of owner", json.dumps(claim_body(instanceCount=2))
@@ -73,12 +75,14 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "delete_reservation": (202, 404, 404, 403, 404),
     "delete_reservation (organization named)": (202, 404, 404, 403, 202),
     "list_reservation_units": (200, 200, 200, 200, 200),
+    "list_reservation_quotas": (200, 200, 200, 200, 200),
     "get_version": (200, 200, 200, 200, 200),
     # Claims belong to organizations and know no projects; without a name it is the token's organization.
     "create_capacity_claim": (200, 200, 200, 403, 403),
     "create_capacity_claim (organization named)": (200, 200, 403, 403, 403),
     "list_capacity_claims": (200, 200, 200, 200, 200),
     "list_capacity_claim_parameters": (200, 200, 200, 200, 200),
+    "list_capacity_claim_quotas": (200, 200, 200, 200, 200),
     "get_capacity_claim": (200, 200, 404, 200, 404),
     "update_capacity_claim": (200, 200, 404, 403, 403),
     "delete_capacity_claim": (200, 200, 404, 403, 403),

@@ -106,10 +106,27 @@ SCOPES: Final = {
     "a list inside": [["read_only"]],
     "a thousand": ["read_only"] * 1000,
 }
+
+
+def _cursor(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+GOOD_CURSOR: Final = _cursor("001780000000#cafe0d44-0d44-4b50-8888-8dd25736052a")
+CURSORS: Final = (
+    *("a", "hunter2-cursor", "%%%%", "é", "A" * 5_000, f"{GOOD_CURSOR}=x", f" {GOOD_CURSOR}"),
+    *map(_cursor, ("001780000000#", "1#cafe0d44-0d44-4b50-8888-8dd25736052a", "ORG#161b9d5a", "\x00" * 49)),
+    _cursor("001780000000#CAFE0D44-0d44-4b50-8888-8dd25736052a"),
+    _cursor("001780000000#cafe0d44-0d44-4b50-8888-8dd25736052a\n"),
+)
 QUERIES: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
     *((VMS, (("limit", text),)) for text in ("0", "-1", "201", "1e2", "a-number", "", "9" * 40, "٣", "1 0")),
-    *((VMS, (("offset", text),)) for text in ("-1", "1000001", "1.5", "a-number", "0x10", "\x00", "9" * 400)),
+    *((VMS, (("offset", text),)) for text in ("-1", "10001", "1.5", "a-number", "0x10", "\x00", "9" * 400)),
     (VMS, (("limit", "1"), ("limit", "2"))),
+    *((VMS, (("status", text),)) for text in ("RUNNING", "hunter2", "running,stopped", "x" * 5_000)),
+    (VMS, (("status", "hunter2"), ("status", "running"))),
+    *((VMS, (("cursor", text),)) for text in CURSORS),
+    (VMS, (("cursor", GOOD_CURSOR), ("cursor", GOOD_CURSOR))),
     (VMS, (("offset", "1"), ("offset", "2"))),
     *((SEARCH, (("gpu_count", text),)) for text in ("0", "9", "-1", "two", "2.5", "", "9" * 400)),
     *((SEARCH, (("gpu_type", text),)) for text in ("", "t" * 64, "r" * 5_000)),

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gpu_capacity.placement.choose import EDGE, NOW, RUNS_COMPARED_MAX, explain, mix, place
+from gpu_capacity.placement.choose import (
+    EDGE,
+    NOW,
+    RUNS_COMPARED_MAX,
+    UNBROKEN,
+    explain,
+    mix,
+    place,
+)
 from gpu_capacity.placement.line import Line, PodBits, longest_run
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
@@ -93,9 +101,34 @@ def _without(picture: str, claim: range) -> str:
     return "".join("." if at in claim else letter for at, letter in enumerate(picture))
 
 
-def _left_behind(region: dict[str, str], pod_id: str, start: int, count: int) -> int:
+def _sizes_in_use(region: dict[str, str]) -> set[int]:
+    return {len(claim) for picture in region.values() for claim in _claims(picture)}
+
+
+def _is_young(region: dict[str, str]) -> bool:
+    everything = "".join(region.values())
+    return everything.count("c") + everything.count("C") < everything.count(".")
+
+
+def _candidates(region: dict[str, str], count: int) -> list[tuple[str, int, int]]:
+    """The runs that fit; while the region is young, the shortest of them."""
+    fitting = [run for run in _runs(region) if run[2] >= count]
+    shortest = min((length for *_, length in fitting), default=0)
+    return [run for run in fitting if not _is_young(region) or run[2] == shortest]
+
+
+def _opening(region: dict[str, str], run: tuple[str, int, int], count: int) -> int:
+    """What breaking a run costs that no claim is beside; nothing where it is taken whole."""
+    pod_id, start, length = run
+    picture = f" {region[pod_id]} "
+    if length == count or picture[start] in "cC" or picture[start + length + 1] in "cC":
+        return 0
+    return UNBROKEN * len(_sizes_in_use(region))
+
+
+def _left_behind(region: dict[str, str], run: tuple[str, int, int], start: int, count: int) -> int:
     """What is left behind, as the description has it: of whole pods, with nothing left out that cancels."""
-    sizes = {len(claim) for picture in region.values() for claim in _claims(picture)}
+    pod_id, sizes = run[0], _sizes_in_use(region)
 
     def wasted(picture: str) -> int:
         return sum(length % size for _, _, length in _runs({"": picture}) for size in sizes)
@@ -105,7 +138,7 @@ def _left_behind(region: dict[str, str], pod_id: str, start: int, count: int) ->
     edges = sum(
         not 0 <= beside < len(before) or before[beside] not in ".cC" for beside in (start - 1, start + count)
     )
-    cost = NOW * (wasted(after) - wasted(before)) - EDGE * edges * len(sizes)
+    cost = NOW * (wasted(after) - wasted(before)) - EDGE * edges * len(sizes) + _opening(region, run, count)
     for claim in _claims(before):
         cost += wasted(_without(after, claim)) - wasted(after)
         cost -= wasted(_without(before, claim)) - wasted(before)
@@ -156,18 +189,60 @@ def test_the_first_choice_is_one_of_the_ends_of_a_run(region: dict[str, str], co
 
 @examples(400)
 @given(st.one_of(regions(), crowded_regions()), st.integers(1, 4), SEEDS)
+@example(region={"pod0": "." * 21 + "Cc.."}, count=1, seed=0)
+@example(region={"pod0": "." * 21 + "Cc..", "pod1": "Cc" * 11}, count=1, seed=0)
+@example(region={"pod0": "...", "pod1": "c.."}, count=1, seed=0)
 def test_the_first_choice_leaves_the_least_behind_of_all_ends(
     region: dict[str, str], count: int, seed: int
 ) -> None:
-    """Where there are few enough runs for all to be compared."""
-    fitting = [run for run in _runs(region) if run[2] >= count]
+    """Where there are few enough runs for all to be compared; in a young region, of the shortest ones."""
+    fitting = _candidates(region, count)
     decision = place(_line(region), Request(count, seed))
 
     if isinstance(decision, Placement) and len(fitting) <= RUNS_COMPARED_MAX:
-        ends = {(pod_id, at) for pod_id, start, size in fitting for at in (start, start + size - count)}
-        assert (decision.pod_id, decision.start) in ends
-        costs = {end: _left_behind(region, *end, count) for end in ends}
+        costs = {
+            (run[0], at): _left_behind(region, run, at, count)
+            for run in fitting
+            for at in (run[1], run[1] + run[2] - count)
+        }
         assert costs[decision.pod_id, decision.start] == min(costs.values())
+
+
+LONG_PODS = st.lists(
+    st.one_of(st.integers(1, 40).map(lambda units: "." * units), CLAIM, st.sampled_from("x| ")),
+    min_size=1,
+    max_size=24,
+)
+
+
+@examples(200)
+@given(st.lists(LONG_PODS.map("".join), min_size=1, max_size=4), st.integers(1, 6), SEEDS)
+@example(pods=["x".join("." * length for length in range(1, 24)), "Cc" * 150], count=1, seed=0)
+def test_however_many_runs_there_are_none_is_passed_over_that_leaves_less_now(
+    pods: list[str], count: int, seed: int
+) -> None:
+    """The choice is no worse than the best end of a run of which taking units leaves the least behind now.
+
+    All runs are ranked by that, of whatever length, and in a young region by their length. Only what their
+    neighbours make of it is looked at for a few of them.
+    """
+    region = {f"pod{number}": picture for number, picture in enumerate(pods)}
+    sizes = _sizes_in_use(region)
+    decision = place(_line(region), Request(count, seed))
+
+    def left_now(run: tuple[str, int, int]) -> int:
+        wasted = sum((run[2] - count) % size - run[2] % size for size in sizes)
+        return NOW * wasted + _opening(region, run, count)
+
+    def cost(run: tuple[str, int, int]) -> int:
+        return min(_left_behind(region, run, at, count) for at in (run[1], run[1] + run[2] - count))
+
+    if isinstance(decision, Placement):
+        fitting = _candidates(region, count)
+        least = min(map(left_now, fitting))
+        start, length = _run_of(region, decision)
+        taken = _left_behind(region, (decision.pod_id, start, length), decision.start, count)
+        assert taken <= max(cost(run) for run in fitting if left_now(run) == least)
 
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS)
@@ -298,3 +373,33 @@ def test_one_size_of_request_fills_an_empty_pod_without_waste(length: int, count
         placed += 1
 
     assert placed == length // count
+
+
+@examples(60)
+@given(
+    st.integers(1, 8),
+    st.integers(1, 20),
+    st.lists(st.tuples(st.integers(1, 20), SEEDS), min_size=1, max_size=40),
+)
+@example(pods=16, length=8, requests=[(1, seed) for seed in range(46)])
+@example(pods=20, length=18, requests=[(1, seed) for seed in range(46)])
+def test_until_half_is_claimed_a_region_keeps_as_many_whole_pods_as_with_best_fit(
+    pods: int, length: int, requests: list[tuple[int, int]]
+) -> None:
+    """Pods of one length, nothing given back: ends are taken, so each pod has one run, as with best fit."""
+    shapes = [shape_of(pod(f"pod{n}", length), offering()) for n in range(pods)]
+    snapshot = Snapshot.of(shapes, [Ownership(shape.pod_id, 1, 0) for shape in shapes])
+    runs = [length] * pods
+    for count, seed in requests:
+        if 2 * sum(runs) <= pods * length:
+            break
+        decision = place(snapshot.line, Request(count, seed))
+        if isinstance(decision, Placement):
+            shortest = min(run for run in runs if run >= count)
+            runs[runs.index(shortest)] -= count
+            before = snapshot.owned[decision.pod_id]
+            mask = sum(1 << position for position in decision.positions)
+            borders = before.borders | 1 << decision.start
+            snapshot = snapshot.seeing(Ownership(decision.pod_id, 1, before.claimed | mask, borders=borders))
+        whole = sum(ownership.claimed == 0 for ownership in snapshot.owned.values())
+        assert whole == runs.count(length)

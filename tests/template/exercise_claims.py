@@ -78,6 +78,7 @@ def _whole_life(stage: Stage) -> None:
     _ask(stage, "get_capacity_claim", identity)
     _ask(stage, "list_capacity_claims")
     _ask(stage, "list_capacity_claim_parameters")
+    _ask(stage, "list_capacity_claim_quotas")
     _update(stage, identity, 30)
     _update(stage, identity, 10)
     _update(stage, identity, 10, ["uk-lon-1"])

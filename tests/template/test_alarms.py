@@ -23,6 +23,7 @@ ALARMS = resources("AWS::CloudWatch::Alarm")
 # Somebody has to look when these move. Every other metric is for graphs; a new one has to be judged.
 ALARMING = {
     "RequestsFailed",
+    "CredentialsRefused",
     "FeedRefused",
     "FleetPartsDeferred",
     "RecordsUnreadable",
@@ -100,6 +101,16 @@ def test_an_alarm_watches_the_metric_of_its_own_stack_only(metric: str) -> None:
     assert {"Name": "service", "Value": {"Ref": "AWS::StackName"}} in _own()[metric]["Dimensions"]
 
 
+def test_how_many_refused_credentials_raise_an_alarm_is_for_the_operator_to_say() -> None:
+    assert _own()["CredentialsRefused"]["Threshold"] == {"Ref": "CredentialsRefusedThreshold"}
+    assert template()["Parameters"]["CredentialsRefusedThreshold"]["MinValue"] == 1
+
+
+def test_what_was_deferred_once_and_followed_by_the_next_document_raises_nothing() -> None:
+    alarm = _own()["FleetPartsDeferred"]
+    assert (alarm["Period"], alarm["EvaluationPeriods"]) == (900, 2)
+
+
 def test_functions_count_under_the_name_of_their_stack() -> None:
     variables = template()["Globals"]["Function"]["Environment"]["Variables"]
     assert variables["POWERTOOLS_SERVICE_NAME"] == {"Ref": "AWS::StackName"}
@@ -111,6 +122,10 @@ def _request_failed(stage: Stage) -> None:
 
     stage.db.before("*", surprise)
     assert stage.request_event("list_reservations", "all").status == 500
+
+
+def _credential_refused(stage: Stage) -> None:
+    assert stage.request_event("create_reservation", "token_expired").status == 401
 
 
 def _feed_refused(stage: Stage) -> None:
@@ -150,6 +165,7 @@ def _leak_found(stage: Stage) -> None:
 
 STORIES: dict[str, Callable[[Stage], None]] = {
     "RequestsFailed": _request_failed,
+    "CredentialsRefused": _credential_refused,
     "FeedRefused": _feed_refused,
     "FleetPartsDeferred": _part_deferred,
     "RecordsUnreadable": _record_unreadable,

@@ -33,6 +33,7 @@ UNKNOWABLE: Final = re.compile(
     r"|resources\.instance_id: not in every zone: .*"
     r"|(name|resources\.(instance_id|capacity_type)): cannot be changed"
     r"|the capacity claim is being deleted"
+    r"|(query )?cursor: (is none that this list gave out|goes with limit)"
     # VMs: what there is, what is free, and what a VM does at the moment
     r"|the node (does not exist|is not rented|is out of service)"
     r"|gpu_type: (the node has GPUs of type .*|not rented, there are .*)"
@@ -40,6 +41,7 @@ UNKNOWABLE: Final = re.compile(
     r"|the node takes no new VMs at the moment"
     r"|no GPU of the node is free for a VM of \d"
     r"|the node has no free slice of \d GPUs; the largest that it could give has \d"
+    r"|query\.cursor: must be one that the Link of a page says"
     r"|a VM that is [a-z]+ cannot be (started|stopped)"
     r"|the VM is still being interrupted"
     # SSH keys: what the account has; which texts are keys; which characters Unicode calls printable
@@ -56,6 +58,9 @@ UNKNOWABLE: Final = re.compile(
 
 LIMITS: Final = re.compile(
     r"^(spec\.count: Input should be less than or equal to 2147483647"
+    r"|metadata\.(description|tags\.\d+\.(name|value)): must have at most \d+ bytes in UTF-8"
+    r"|metadata\.tags: List should have at most \d+ items after validation, not \d+"
+    r"|(query )?limit: must be a whole number from 1 to 1000"
     r"|resources\.instance_count: Input should be less than or equal to \d+"
     r"|resources\.zones: List should have at most \d+ items after validation, not \d+"
     r"|resources\.zones: Value error, zones must be unique, whatever their case"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.http import claim_models as models
+from tools.openapi import paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _CLAIMS: Final = "Capacity Claims"
@@ -14,6 +15,7 @@ _TRACE: Final[Json] = {"@type": f"{_TYPE}RequestInfo", "requestId": "57bc14d9bd4
 _ID: Final = "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f"
 
 _PARAMETERS: Final[dict[str, Json]] = {
+    **paging.PARAMETERS,
     "claimIDParameter": {
         "name": "claimID",
         "in": "path",
@@ -209,10 +211,15 @@ CAPACITY_CLAIMS: Final = ApiText(
         "list_capacity_claims": OperationText(
             tag=_CLAIMS,
             summary="List capacity claims",
-            description="Lists the claims of the caller's organizations, without paging.",
-            parameters=("updatedAfterParameter",),
+            description="Lists the claims of the caller's organizations in id order.",
+            parameters=("updatedAfterParameter", *paging.NAMES),
             answers={
-                200: Answer("Capacity claims.", models.ClaimsAnswer, example={"capacityClaims": [_CLAIM]})
+                200: Answer(
+                    "Capacity claims.",
+                    models.ClaimsAnswer,
+                    example={"capacityClaims": [_CLAIM]},
+                    headers=("Link",),
+                )
             },
             errors=(400, 401, 403, 500),
         ),
@@ -228,6 +235,29 @@ CAPACITY_CLAIMS: Final = ApiText(
                 )
             },
             errors=(400, 401, 403, 500),
+        ),
+        "list_capacity_claim_quotas": OperationText(
+            tag=_CLAIMS,
+            summary="List quotas of capacity claims",
+            description="Lists the limits of the caller's organizations on instances, and what is used of "
+            "them, pending instances included. What has no limit is left out.",
+            answers={
+                200: Answer(
+                    "Quotas.",
+                    models.ClaimQuotasAnswer,
+                    example={
+                        "quotas": [
+                            {
+                                "organizationId": "161b9d5a-701d-4fea-848d-0e345edf16e9",
+                                "subject": "instances",
+                                "limit": 100,
+                                "used": 60,
+                            }
+                        ]
+                    },
+                )
+            },
+            errors=(401, 403, 500),
         ),
         "get_capacity_claim": OperationText(
             tag=_CLAIMS,

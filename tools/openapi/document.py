@@ -34,6 +34,12 @@ _HEADERS: Final[Json] = {
         "schema": {"type": "string"},
         "example": 'Bearer realm="gpu-capacity", error="invalid_token"',
     },
+    "Link": {
+        "description": 'Present where a list was asked for in pages and has more: `rel="next"`, relative to '
+        "the address of the request.",
+        "schema": {"type": "string"},
+        "example": '<?limit=100&cursor=mFf0>; rel="next"',
+    },
     "X-Trace-Id": {
         "description": "What to quote when asking for help; taken from `traceparent` or `X-Amzn-Trace-Id` "
         "where the request has one.",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gpu_capacity.http import reservation_models as models
+from tools.openapi import paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _RESERVATIONS: Final = "Reservations"
@@ -59,6 +60,7 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "schema": {"type": "array", "items": {"type": "string", "pattern": "="}},
         "example": ["workload=training"],
     },
+    **paging.PARAMETERS,
     "dryRunParameter": {
         "name": "dryRun",
         "in": "query",
@@ -271,10 +273,15 @@ RESERVATIONS: Final = ApiText(
                 "organizationIDQueryParameter",
                 "projectIDQueryParameter",
                 "regionIDQueryParameter",
+                *paging.NAMES,
             ),
             answers={
                 200: Answer(
-                    "A list of reservations.", models.ReservationRead, many=True, example=[_RESERVATION]
+                    "A list of reservations.",
+                    models.ReservationRead,
+                    many=True,
+                    example=[_RESERVATION],
+                    headers=("Link",),
                 )
             },
             errors=(400, 401, 403, 500),
@@ -312,6 +319,30 @@ RESERVATIONS: Final = ApiText(
                 )
             },
             errors=(400, 401, 403, 500),
+        ),
+        "list_reservation_quotas": OperationText(
+            tag=_RESERVATIONS,
+            summary="List quotas of reservations",
+            description="Lists the limits of organizations on units of accelerators, and how much of "
+            "each is used. "
+            "What has no limit is left out.",
+            parameters=("organizationIDQueryParameter",),
+            answers={
+                200: Answer(
+                    "A list of quotas.",
+                    models.QuotaRead,
+                    many=True,
+                    example=[
+                        {
+                            "organizationId": "9a8c6370-4065-4d4a-9da0-7678df40cd9d",
+                            "subject": "GB300",
+                            "limit": 16,
+                            "used": 2,
+                        }
+                    ],
+                )
+            },
+            errors=(401, 403, 500),
         ),
         "get_version": OperationText(
             tag=_SERVICE,

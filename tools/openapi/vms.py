@@ -41,6 +41,20 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "description": "How many to pass over.",
         "schema": {"type": "integer", "minimum": 0, "maximum": models.OFFSET_MAX, "default": 0},
     },
+    "statusParameter": {
+        "name": "status",
+        "in": "query",
+        "description": "Only VMs of this status; may be repeated.",
+        "style": "form",
+        "explode": True,
+        "schema": {"type": "array", "items": {"$ref": "#/components/schemas/VmStatus"}},
+    },
+    "cursorParameter": {
+        "name": "cursor",
+        "in": "query",
+        "description": "What the Link of a page says: the list goes on behind it.",
+        "schema": {"type": "string"},
+    },
     "gpuTypeParameter": {
         "name": "gpu_type",
         "in": "query",
@@ -217,9 +231,13 @@ VMS: Final = ApiText(
         "list_vms": OperationText(
             tag=_VMS,
             summary="List VMs",
-            description="Lists the organization's VMs, newest first, destroyed ones included.",
-            parameters=("limitParameter", "offsetParameter", *_ORGANIZATION),
-            answers={200: Answer("VMs.", models.VmRead, many=True, example=[_VM])},
+            description="Lists the organization's VMs, newest first, destroyed ones included as long as they "
+            "are kept. A full page has a Link to the next one.",
+            parameters=(
+                *("limitParameter", "offsetParameter", "statusParameter", "cursorParameter"),
+                *_ORGANIZATION,
+            ),
+            answers={200: Answer("VMs.", models.VmRead, many=True, example=[_VM], headers=("Link",))},
             errors=(401, 403, 422, 429, 500),
         ),
         "get_vm": _action("Get VM", "Shows one VM."),

@@ -50,6 +50,18 @@ _IMPLIED_BY_OPERATE: Final = frozenset(
 )
 
 
+IDENTITY_BYTES_MAX: Final = 255
+"""Of a subject, an organization or a project, in UTF-8: they become parts of keys, which DynamoDB bounds."""
+
+
+def is_identity(text: str) -> bool:
+    """Whether a text can stand for a subject, an organization or a project."""
+    try:
+        return 0 < len(text.encode()) <= IDENTITY_BYTES_MAX
+    except UnicodeEncodeError:
+        return False
+
+
 def permissions_of(scopes: Iterable[Scope]) -> frozenset[str]:
     """What an API key with these scopes may do: what any one of them allows."""
     return frozenset[str]().union(*(PERMISSIONS_OF_SCOPE[scope] for scope in scopes))

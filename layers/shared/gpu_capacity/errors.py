@@ -138,6 +138,7 @@ class CredentialFault(StrEnum):
     ISSUER = "issuer"
     AUDIENCE = "audience"
     CLAIMS = "claims"
+    IDENTITY = "identity"
     API_KEY_NOT_TAKEN = "api_key_not_taken"
     API_KEY_MALFORMED = "api_key_malformed"
     API_KEY_UNKNOWN = "api_key_unknown"
@@ -156,6 +157,7 @@ _FAULT_TEXTS: Final = {
     CredentialFault.ISSUER: "the access token is of another issuer",
     CredentialFault.AUDIENCE: "the access token is for another audience",
     CredentialFault.CLAIMS: "a claim of the access token is missing or malformed",
+    CredentialFault.IDENTITY: "a subject, organization or project of the token has more than 255 bytes",
     CredentialFault.API_KEY_NOT_TAKEN: "only the VM API takes API keys: send an access token",
     CredentialFault.API_KEY_MALFORMED: "the API key is malformed",
     CredentialFault.API_KEY_UNKNOWN: "the API key is not known",

@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX
+from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX, SNAPSHOT_SECONDS_MAX
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.placement.snapshot import Ownership
@@ -131,6 +131,23 @@ def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
     assert world.db.read_units == reads
 
 
+def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: World) -> None:
+    """However much this environment claims meanwhile: what others release it can only read."""
+    inventory = world.services.inventory
+    inventory.fresh_snapshot(REGION, GB300.id)
+    world.clock.advance(SNAPSHOT_SECONDS_MAX - 1)
+    assert inventory.snapshot(REGION, GB300.id)[1] is False
+    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 1), b"a-holder", 1)
+    inventory.saw_claims(REGION, GB300.id, {"pk": "any", "sk": "POD#pod2", "v": 1})
+
+    world.clock.advance(1)
+
+    snapshot, fresh = inventory.snapshot(REGION, GB300.id)
+    assert fresh
+    assert snapshot.owned["pod1"].claimed == 0
+    assert inventory.snapshot(REGION, GB300.id)[1] is False
+
+
 def test_a_claim_beside_one_with_the_same_tag_is_kept_as_it_would_be_read(world: World) -> None:
     """Tags are digests: two holders may have the same one, and no reading tells them apart."""
     inventory = world.services.inventory
@@ -179,16 +196,28 @@ def test_a_pod_that_moved_on_is_not_given_in_another_version(world: World) -> No
     assert inventory.pod_at(REGION, "nowhere", 1) is None
 
 
-def test_hardware_comes_with_the_time_of_its_regions_observation(world: World) -> None:
-    pods, times = world.services.inventory.hardware([(REGION, "pod1"), (REGION, "pod2"), (REGION, "pod1")])
+def test_shapes_come_with_the_time_of_their_regions_observation(world: World) -> None:
+    wanted = [(REGION, GB300.id, name) for name in ("pod1", "pod2", "pod1")]
 
-    assert set(pods) == {(REGION, "pod1"), (REGION, "pod2")}
+    shapes, times = world.services.inventory.seen(wanted)
+
+    assert set(shapes) == {(REGION, "pod1"), (REGION, "pod2")}
     assert times == {REGION: 1_779_999_000}
     assert world.db.requests["batch_get_item"] == 1
 
 
-def test_hardware_that_is_not_there_is_left_out(world: World) -> None:
-    assert world.services.inventory.hardware([("nowhere", "pod9")]) == ({}, {})
+def test_shapes_that_are_not_there_are_left_out(world: World) -> None:
+    assert world.services.inventory.seen([("nowhere", GB300.id, "pod9")]) == ({}, {})
+
+
+def test_full_topology_is_read_once_for_a_version(world: World) -> None:
+    inventory, wanted = world.services.inventory, {(REGION, "pod1"): 1, (REGION, "pod2"): None}
+
+    assert set(inventory.pods_in(wanted)) == set(wanted)
+    inventory.pods_in({(REGION, "pod1"): 1})
+    assert world.db.requests["batch_get_item"] == 1
+    inventory.pods_in({(REGION, "pod1"): 2})
+    assert world.db.requests["batch_get_item"] == 2
 
 
 def test_claims_of_another_flavor_are_not_mixed_in(world: World) -> None:

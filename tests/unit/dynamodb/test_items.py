@@ -60,8 +60,9 @@ def test_a_reservation_is_read_as_it_was_written(record: Reservation) -> None:
     assert decode_reservation(decode(encode_reservation(record))) == record
 
 
-def test_an_empty_description_and_no_tags_take_no_space() -> None:
-    assert not {"description", "tags"} & set(encode_reservation(reservation(description="")))
+def test_no_description_and_no_tags_take_no_space_and_an_empty_description_is_kept() -> None:
+    assert not {"description", "tags"} & set(encode_reservation(reservation(description=None)))
+    assert decode_reservation(decode(encode_reservation(reservation(description="")))).description == ""
 
 
 @pytest.mark.parametrize("status", [Status.PROVISIONED, Status.ERROR])

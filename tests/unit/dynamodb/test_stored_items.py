@@ -25,7 +25,7 @@ from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
 from gpu_capacity.holders.capacity_claim import Allocation, Condition
 from gpu_capacity.holders.reservation import Quota, Status, Tag
 from gpu_capacity.topology.model import Region
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.topology.units import identity_of, shape_of
 from tests.claims.test_claim_rules import record
 from tests.support.world import GB300, ORGANIZATION, REGION, offering, pod
 from tests.unit.holders.reservations import RESERVATION_ID, reservation
@@ -215,8 +215,19 @@ def test_a_shape() -> None:
         "region": REGION,
         "flavor": GB300.id,
         "domains": [[0, 2, 3, True, False], [1, 2, 3, True, False]],
+        "serving": [2, 2],
+        "identities": b"".join(map(identity_of, pod("pod1", 2).domains)),
     }
     assert decode_shape(item) == shape
+
+
+def test_a_shape_of_an_earlier_version_tells_nothing_of_identity() -> None:
+    shape = shape_of(pod("pod1", 2), offering())
+    item = decode(encode_shape(shape))
+    del item["serving"], item["identities"]
+
+    bare = tuple(replace(domain, in_service=0, identity=b"") for domain in shape.domains)
+    assert decode_shape(item) == replace(shape, domains=bare)
 
 
 def test_full_topology_is_text_in_its_own_letters() -> None:

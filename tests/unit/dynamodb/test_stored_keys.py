@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,8 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
     (keys.fence, ("h",), "HOLDER#h", "FENCE"),
     (keys.occupied_host, ("n",), "HOST#n", "HOST"),
     (keys.vm, ("o", "i"), "ORG#o", "VM#i"),
+    (partial(keys.vm_listing, ended=False), ("o", "a#i"), "ORG#o", "VMLIVE#a#i"),
+    (partial(keys.vm_listing, ended=True), ("o", "a#i"), "ORG#o", "VMENDED#a#i"),
     (keys.ssh_keys, ("o", "s"), "ORG#o", "SSHKEYS#db5bda0c50d94c1eff85bf6c03e67086"),
     (keys.api_key, ("d",), "APIKEY#d", "KEY"),
     (keys.api_key_of, ("o", "d"), "ORG#o", "APIKEY#d"),

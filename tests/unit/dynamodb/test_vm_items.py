@@ -13,6 +13,7 @@ from gpu_capacity.dynamodb.vm_items import (
     decode_vm,
     encode_entry,
     encode_vm,
+    listing_item,
     roster_entry,
 )
 from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
@@ -113,6 +114,22 @@ def test_what_a_vm_does_not_have_costs_nothing() -> None:
 
     assert decode(encode_vm(VM)) == item
     assert decode_vm(item) == VM
+
+
+def test_the_record_of_a_vm_that_is_over_is_swept_away_and_so_is_its_entry() -> None:
+    over = replace(VM, status=VmStatus.DESTROYED, gpus=0, expires_at=37)
+
+    assert decode(encode_vm(over))["ttl_sweep_at"] == 37
+    assert decode_vm(decode(encode_vm(over))) == over
+    assert decode(listing_item(over)) == {
+        "pk": f"ORG#{ORGANIZATION}",
+        "sk": f"VMENDED#000000000001#{VM.id}",
+        "ttl_sweep_at": 37,
+    }
+    assert decode(listing_item(VM)) == {
+        "pk": f"ORG#{ORGANIZATION}",
+        "sk": f"VMLIVE#000000000001#{VM.id}",
+    }
 
 
 @pytest.mark.parametrize("answer", [True, False, None])

@@ -34,6 +34,8 @@ LABEL = VM_LABEL + VM.id
 SENDS = 12
 """As many growing pauses outlast rivals, each of which is in flight for some 20 ms."""
 STOPPING = replace(VM, status=VmStatus.STOPPING)
+ENDED = replace(VM, status=VmStatus.DESTROYED, gpus=0)
+OVER = replace(ENDED, expires_at=10**10)
 ORPHAN = replace(VM, id=OTHER[1], node="vm02")
 
 
@@ -139,15 +141,17 @@ def _sent(before: Vm | None, after: Vm) -> list[str]:
 @pytest.mark.parametrize(
     ("before", "after", "writes"),
     [
-        (None, VM, [f"Put vm:{VM.id}", f"Put roster:{VM.id}"]),
+        (None, VM, [f"Put vm:{VM.id}", f"Put roster:{VM.id}", f"Put listing:{VM.id}"]),
         (VM, STOPPING, [f"Put vm:{VM.id}", f"Put roster:{VM.id}"]),
         (VM, replace(VM, attempt=3), [f"Put vm:{VM.id}"]),
         (VM, replace(VM, status=VmStatus.DESTROYED, gpus=0), [f"Put vm:{VM.id}", f"Delete roster:{VM.id}"]),
         (replace(VM, status=VmStatus.DESTROYED, gpus=0),) * 2 + ([f"Put vm:{VM.id}"],),
+        (ENDED, OVER, [f"Put vm:{VM.id}", f"Delete live:{VM.id}", f"Put listing:{VM.id}"]),
+        (OVER, OVER, [f"Put vm:{VM.id}"]),
     ],
-    ids=["new", "moves", "stays", "ends", "has ended"],
+    ids=["new", "moves", "stays", "ends", "has ended", "is over", "was over"],
 )
-def test_the_roster_is_written_when_it_would_say_something_else(
+def test_roster_and_list_are_written_when_they_would_say_something_else(
     before: Vm | None, after: Vm, writes: list[str]
 ) -> None:
     assert _sent(before, after) == writes
@@ -184,7 +188,7 @@ def test_the_index_lists_vms_that_are_unsettled_since_then_or_before(store: VmSt
 
 
 def test_a_conflict_is_sent_again_as_it_was(store: VmStore, db: MemoryDynamoDB, pause: RecordedPause) -> None:
-    db.before(WRITE, transaction_conflict(2, 0), times=SENDS - 1)
+    db.before(WRITE, transaction_conflict(3, 0), times=SENDS - 1)
 
     assert store.create(VM, [], None).stands
     assert pause.attempts == list(range(SENDS - 1))
@@ -193,7 +197,7 @@ def test_a_conflict_is_sent_again_as_it_was(store: VmStore, db: MemoryDynamoDB, 
 def test_conflicts_that_do_not_end_are_given_up(
     store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
 ) -> None:
-    db.before(WRITE, transaction_conflict(2, 0), times=None)
+    db.before(WRITE, transaction_conflict(3, 0), times=None)
 
     with pytest.raises(StorageUnavailable, match="rival transactions did not end") as caught:
         store.create(VM, [], None)

@@ -11,7 +11,7 @@ from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, UNPACKED_BYTES_MAX
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.model import HostState
-from tests.unit.fleet.documents import document, offering, pod, rack, raw, region
+from tests.unit.fleet.documents import FLAVOR, document, offering, pod, rack, raw, region
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -256,3 +256,12 @@ def test_the_refusal_has_no_cause_that_carries_the_input() -> None:
 
     assert refused.__cause__ is None
     assert refused.__suppress_context__
+
+
+def test_flavors_that_are_sold_as_one_instance_type_spell_it_alike() -> None:
+    content = document()
+    first, second = FLAVOR | {"instanceType": "gb300-4x"}, FLAVOR | {"id": "b", "instanceType": "GB300-4x"}
+    content["flavors"] = [first, second]
+    assert "flavors[1].instanceType: another flavor's differs from it in case" in str(refusal(raw(content)))
+    content["flavors"] = [first, second | {"instanceType": "gb300-4x"}]
+    assert len(parse(raw(content)).regions) == 1

@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from gpu_capacity.access import IDENTITY_BYTES_MAX
 from gpu_capacity.errors import Unauthenticated
 from gpu_capacity.http.key_sets import StaticKeys
 from gpu_capacity.http.tokens import ORGANIZATIONS_MAX, TokenRules, TokenVerifier
@@ -221,6 +222,22 @@ def test_a_token_of_endless_organizations_is_refused(verifier: TokenVerifier) ->
 
     assert verifier.verify(f"Bearer {_token(_claims(organizations=many[1:]))}")
     _refused(verifier, f"Bearer {_token(_claims(organizations=many))}")
+
+
+@pytest.mark.parametrize("claim", ["sub", "organizations", "projects"])
+def test_a_token_with_an_identity_that_is_too_long_is_refused_with_a_text_that_says_so(
+    verifier: TokenVerifier, claim: str
+) -> None:
+    changed: dict[str, Any] = {claim: "x" * (IDENTITY_BYTES_MAX + 1)}
+
+    with pytest.raises(Unauthenticated, match="more than 255 bytes"):
+        verifier.verify(f"Bearer {_token(_claims(**changed))}")
+
+
+def test_a_name_that_is_too_long_gives_way_to_the_subject(verifier: TokenVerifier) -> None:
+    caller = verifier.verify(f"Bearer {_token(_claims(email='e' * 1_900))}")
+
+    assert caller.name == caller.subject
 
 
 def _part(content: dict[str, Any]) -> str:

@@ -25,6 +25,13 @@ def pod_bits(pod_id: str, picture: str) -> PodBits:
     )
 
 
+def crowded(*pictures: str) -> tuple[str, ...]:
+    """The same pods, and full ones behind them of the claim that the first one has: no young region."""
+    claim = pictures[0].strip("x")
+    free = sum(picture.count(".") for picture in pictures)
+    return *pictures, *[claim] * -(-free // len(claim))
+
+
 def line(*pictures: str) -> Line:
     """Pods p00, p01, … from their pictures."""
     return Line.of(pod_bits(f"p{number:02}", picture) for number, picture in enumerate(pictures))

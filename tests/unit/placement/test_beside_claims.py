@@ -6,7 +6,7 @@ from gpu_capacity.placement.choose import RUNS_COMPARED_MAX, mix, place, wasted
 from gpu_capacity.placement.model import Placement, Request
 from gpu_capacity.placement.snapshot import Ownership, pod_bits
 from gpu_capacity.topology.model import DomainShape, PodShape
-from tests.unit.placement.lines import line
+from tests.unit.placement.lines import crowded, line
 
 
 def _choices(*pictures: str, count: int, seeds: int = 12) -> set[tuple[str, int]]:
@@ -43,14 +43,14 @@ def test_the_run_that_leaves_the_least_is_found_behind_more_shorter_ones_than_ar
     """Threes are in use: a two leaves two of four over, of five nothing."""
     many = ["x....x"] * (RUNS_COMPARED_MAX + 1)
 
-    assert _choices("ccc", *many, "x.....x", count=2) == {("p08", 1), ("p08", 4)}
+    assert _choices(*crowded("ccc", *many, "x.....x"), count=2) == {("p08", 1), ("p08", 4)}
 
 
 def test_the_lengths_of_runs_are_ranked_by_what_is_left_over_now_and_was_before() -> None:
     """Threes are in use: a two leaves one of six over, where nothing was left over before."""
     many = ["x......x"] * (RUNS_COMPARED_MAX + 1)
 
-    assert _choices("ccc", *many, "x.....x", count=2) == {("p08", 1), ("p08", 4)}
+    assert _choices(*crowded("ccc", *many, "x.....x"), count=2) == {("p08", 1), ("p08", 4)}
 
 
 def test_both_ends_of_a_run_are_taken_equally_often_where_they_are_equally_good() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from gpu_capacity.placement.choose import explain, mix, place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
-from tests.unit.placement.lines import line
+from tests.unit.placement.lines import crowded, line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,13 +59,34 @@ def test_spreads_over_equally_tight_runs() -> None:
 
 def test_leaves_a_rest_that_the_sizes_in_use_can_fill_rather_than_a_small_one() -> None:
     """Threes are in use: of a run of five a two leaves room for one, of a run of four it leaves nothing."""
-    assert _choices("ccc", "x....x", "x.....x", count=2) == {("p02", 1), ("p02", 4)}
-    assert _choices("cccc", "x....x", "x.....x", count=2) == {("p01", 1), ("p01", 3)}
+    assert _choices(*crowded("ccc", "x....x", "x.....x"), count=2) == {("p02", 1), ("p02", 4)}
+    assert _choices(*crowded("cccc", "x....x", "x.....x"), count=2) == {("p01", 1), ("p01", 3)}
 
 
 def test_takes_the_shorter_of_two_runs_that_lose_as_much() -> None:
     """Threes are in use: one of four or of five units leaves one unit less over than there was."""
-    assert _choices("xcccx", "x....x", "x.....x", count=1) == {("p01", 1), ("p01", 4)}
+    assert _choices(*crowded("xcccx", "x....x", "x.....x"), count=1) == {("p01", 1), ("p01", 4)}
+
+
+def test_takes_the_shortest_run_that_fits_as_long_as_less_is_claimed_than_free() -> None:
+    """Threes are in use, and a two would leave nothing over of a run of five."""
+    assert _choices("ccc", "x....x", "x.....x", "cCc", count=2) == {("p01", 1), ("p01", 3)}
+    assert _choices("ccc", "x....x", "x.....x", "ccc", "ccc", count=2) == {("p02", 1), ("p02", 4)}
+
+
+def test_takes_from_broken_pods_until_nothing_more_fits_there() -> None:
+    """In a young region and in an old one; ones are in use, of which any run can be filled."""
+    broken = ("........", "c......C", "c.c.c.c.c")
+    assert {pod for pod, _ in _choices(*broken, count=1)} == {"p02"}
+    assert {pod for pod, _ in _choices(*broken[:2], count=1)} == {"p01"}
+    assert {pod for pod, _ in _choices(*broken[:2], "cCcC", "cCcC", "cCcC", count=1)} == {"p01"}
+    assert {pod for pod, _ in _choices(*broken, count=7)} == {"p00"}
+
+
+def test_a_pod_whose_claims_are_gone_counts_as_whole_again_and_a_damaged_one_too() -> None:
+    """Of equally long runs the one that a claim is beside is broken already."""
+    assert {pod for pod, _ in _choices("...", "x...x", "...c", count=1)} == {"p02"}
+    assert {pod for pod, _ in _choices("...", "|...x", "c...", "c" * 9, count=1)} == {"p02"}
 
 
 def test_takes_the_tightest_run_where_nothing_is_in_use_yet() -> None:

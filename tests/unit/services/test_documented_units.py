@@ -107,7 +107,7 @@ def test_get(world: World) -> None:
     per_organization, write = documented("get")
 
     read, written = units(world, lambda: get_reservation(services, caller(), made.id, frozenset()))
-    assert (read, written) == (per_organization + 5, write)
+    assert (read, written) == (per_organization + 1, write)
 
 
 def test_delete_while_it_is_pending(world: World) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX
-from gpu_capacity.errors import QuotaExceeded
+from gpu_capacity.errors import InvalidRequest, QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.quotas import check_subject
 from tests.support.auditor import audit, units_held
 from tests.support.lifecycle import fail, stored, tear_down
 from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
@@ -213,3 +214,16 @@ def test_counting_in_during_the_failure_leaves_nothing_counted(world: World) -> 
     assert stored(world, reservation.id).status.value == "error"
     assert world.quota_used() == 0
     assert audit(world.db) == []
+
+
+@pytest.mark.parametrize("subject", ["gb300", "GB300 ", "vms", "NVL72", "", "Instances"])
+def test_a_subject_that_would_limit_nothing_is_refused_with_those_that_limit_something(
+    world: World, subject: str
+) -> None:
+    with pytest.raises(InvalidRequest, match="subject: would limit nothing: it is one of GB300, instances"):
+        check_subject(world.services.inventory.regions(), subject)
+
+
+@pytest.mark.parametrize("subject", ["GB300", "instances"])
+def test_accelerators_of_the_catalogue_and_instances_may_be_limited(world: World, subject: str) -> None:
+    check_subject(world.services.inventory.regions(), subject)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.read_reservations import UnitFilter, get_reservation, list_reservation_units
@@ -202,7 +203,8 @@ def test_the_hash_changes_with_the_claimed_hosts_and_only_with_them(world: World
 
 def test_a_pod_that_the_inventory_does_not_know_leaves_health_unknown(world: World) -> None:
     observed = reserve(world, 2)
-    world.db.delete_item(TableName="inventory", Key={"pk": {"S": f"HOSTS#{REGION}"}, "sk": {"S": "POD#pod1"}})
+    for key in (keys.hosts(REGION, "pod1"), keys.shape(REGION, GB300.id, "pod1")):
+        world.db.delete_item(TableName="inventory", Key=key)
 
     shown = get_reservation(world.services, caller(), observed.reservation.id, NOWHERE)
 

@@ -8,6 +8,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.services.capacity_claims import get_capacity_claim, list_capacity_claims
@@ -238,7 +239,7 @@ def test_a_list_of_vms_shows_the_others_and_the_unreadable_one_is_told_of() -> N
     spoiled, other = scene.running(), scene.running()
     spoil(scene.world, keys.vm(*spoiled.key), value="paused")
 
-    assert [vm.id for vm in list_vms(scene.services, scene.caller, ACCOUNT, 50, 0)] == [other.id]
+    assert [vm.id for vm in list_vms(scene.services, scene.caller, ACCOUNT, PageOfVms(50))] == [other.id]
     with pytest.raises(UnreadableItem):
         get_vm(scene.services, scene.caller, spoiled.id, ACCOUNT)
 

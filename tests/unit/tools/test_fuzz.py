@@ -132,7 +132,7 @@ def test_an_operation_that_nobody_called_is_shown(rows: dict[str, list[Any]]) ->
     assert rows["`GET /pricing`"][2:5] == [0, 0, "none sent"]
     apis = [row[0] for row in rows.values()]
     assert {api: apis.count(api) for api in apis} == {
-        "reservations": 6,
-        "capacity claims": 6,
+        "reservations": 7,
+        "capacity claims": 7,
         "VM rental": 16,
     }

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, Forbidden, NotFound
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import VmStatus, months_later
@@ -167,8 +168,8 @@ def test_the_list_is_newest_first_and_in_pages() -> None:
     scene = Scene()
     made = [scene.create() for _ in range(4)]
     newest = [vm.id for vm in reversed(made)]
-    assert [vm.id for vm in list_vms(scene.services, scene.caller, ACCOUNT, 50, 0)] == newest
-    assert [vm.id for vm in list_vms(scene.services, scene.caller, ACCOUNT, 2, 1)] == newest[1:3]
+    assert [vm.id for vm in list_vms(scene.services, scene.caller, ACCOUNT, PageOfVms(50))] == newest
+    assert [vm.id for vm in list_vms(scene.services, scene.caller, ACCOUNT, PageOfVms(2, 1))] == newest[1:3]
 
 
 @pytest.mark.parametrize(

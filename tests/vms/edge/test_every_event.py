@@ -35,6 +35,13 @@ def a_vm(stage: Stage) -> None:
     stage.with_vm()
 
 
+def vms(stage: Stage) -> None:
+    """The account has more VMs than fit on the page."""
+    stage.with_vm()
+    for _ in range(2):
+        assert stage.send("create_vm", "with_password").status == 201
+
+
 def an_api_key(stage: Stage) -> None:
     """The account has an API key."""
     stage.with_api_key()
@@ -79,8 +86,11 @@ CASES: Final[dict[str, dict[str, Case]]] = {
     "stop_vm": _ONE | {"found": (400, None, a_vm)},
     "list_vms": {
         "all": (200, models.VmRead, a_vm),
-        "page": (200, models.VmRead, a_vm),
+        "page": (200, models.VmRead, vms),
+        "by_status": (200, models.VmRead, a_vm),
         "limit_malformed": (422, None, a_vm),
+        "status_unknown": (422, None, a_vm),
+        "cursor_malformed": (422, None, a_vm),
         "token_missing": (401, None, a_vm),
         "permission_missing": (403, None, a_vm),
     },

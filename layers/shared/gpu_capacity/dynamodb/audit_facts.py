@@ -92,6 +92,7 @@ class Facts:
         disks: the disks of VMs.
         api_keys: API keys, by the item that a request finds.
         key_listings: the items by which organizations list their API keys.
+        vm_listings: the items by which organizations list VMs that are not over.
         unreadable: items that do not decode or are of no known kind.
     """
 
@@ -111,6 +112,7 @@ class Facts:
     disks: frozenset[Side] = frozenset()
     api_keys: Mapping[Side, ApiKey] = field(default_factory=dict)
     key_listings: frozenset[Side] = frozenset()
+    vm_listings: frozenset[Side] = frozenset()
     unreadable: frozenset[Side] = frozenset()
 
     @property
@@ -147,6 +149,8 @@ class Kind(StrEnum):
     API_KEY_UNLISTED = "api_key_unlisted"  # pragma: allowlist secret
     API_KEY_MISSING = "api_key_missing"  # pragma: allowlist secret
     HOST_TWICE = "host_twice"
+    LISTING_STALE = "listing_stale"
+    LISTING_MISSING = "listing_missing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +263,19 @@ class SetEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class SetListing:
+    """Let the list of an organization show a VM (``listed``), or take the entry of none away.
+
+    ``record`` and ``holder`` are what that follows from.
+    """
+
+    side: Side
+    listed: Vm | None
+    record: Side
+    holder: Vm | None
+
+
+@dataclass(frozen=True, slots=True)
 class TakeNoticeBack:
     """Let a VM stay that was told to leave for one which does not wait for it (``newcomer``, if it lives)."""
 
@@ -296,6 +313,7 @@ Repair: TypeAlias = (
     | Register
     | Index
     | SetEntry
+    | SetListing
     | TakeNoticeBack
     | ListKey
     | UnlistKey

@@ -23,7 +23,7 @@ from gpu_capacity.dynamodb.inventory_items import (
     decode_shape,
 )
 from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation
-from gpu_capacity.dynamodb.tombstones import decode_tombstone, is_tombstone
+from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.ids import CLAIM_TAG_BYTES, claim_tag
@@ -59,6 +59,7 @@ class Reading:
     disks: set[Side] = field(default_factory=set)
     api_keys: dict[Side, ApiKey] = field(default_factory=dict)
     key_listings: set[Side] = field(default_factory=set)
+    vm_listings: set[Side] = field(default_factory=set)
     unreadable: set[Side] = field(default_factory=set)
 
     def facts(self) -> Facts:
@@ -80,6 +81,7 @@ class Reading:
             disks=frozenset(self.disks),
             api_keys=self.api_keys,
             key_listings=frozenset(self.key_listings),
+            vm_listings=frozenset(self.vm_listings),
             unreadable=frozenset(self.unreadable),
         )
 
@@ -144,6 +146,11 @@ class Reading:
             case "VM":
                 self.tags[side] = keys.GPU_TAG_PREFIX + claim_tag(name).hex()
                 self._add_record(side, item, decode_vm)
+            case "VMLIVE":
+                self.vm_listings.add(side)
+            case "APIKEYS" | "VMENDED":
+                # A count, and an entry that goes by itself as its record does: each only has to be one.
+                int(item["revision" if kind == "APIKEYS" else SWEEP_ATTRIBUTE])
             case "CLAIMNAME":
                 self.names[side] = str(item["claim"])
             case "QUOTA":
@@ -152,9 +159,6 @@ class Reading:
                 decode_key_ring(item)
             case "APIKEY":
                 self.key_listings.add(side)
-            case "APIKEYS":
-                # Nothing rests on how often; it only has to be a number.
-                int(item["revision"])
             case _:
                 self.unreadable.add(side)
 

@@ -21,6 +21,7 @@ from gpu_capacity.dynamodb.audit_facts import (
     Repair,
     SetEntry,
     SetHash,
+    SetListing,
     SetUsed,
     Side,
     TakeNoticeBack,
@@ -29,7 +30,7 @@ from gpu_capacity.dynamodb.audit_facts import (
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.host_writes import with_hosts
 from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.dynamodb.vm_items import encode_entry
+from gpu_capacity.dynamodb.vm_items import encode_entry, listing_item
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.holders.reservation import Status
@@ -46,7 +47,7 @@ _REPAIRED: Final = "repaired"
 _STATUS: Final = {"#status": "status"}
 
 
-def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # noqa: C901, PLR0911 - one a kind
+def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # noqa: C901, PLR0911, PLR0912 - one a kind
     """The one transaction of a repair. ``now`` is in seconds since the epoch."""
     match repair:
         case ReleasePart():
@@ -67,6 +68,8 @@ def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # no
             return [_index(repair, tables, now)]
         case SetEntry():
             return _set_entry(repair, tables)
+        case SetListing():
+            return _set_listing(repair, tables)
         case TakeNoticeBack():
             return _take_notice_back(repair, tables)
         case ListKey():
@@ -244,6 +247,16 @@ def _set_entry(repair: SetEntry, tables: Tables) -> list[Action]:
         entry = Delete(_REPAIRED, tables.holders, repair.side.key, demand, names, values)
     else:
         entry = Put(_REPAIRED, tables.holders, encode_entry(repair.entry), demand, names, values)
+    return [entry, _unchanged(repair.record, repair.holder, tables)]
+
+
+def _set_listing(repair: SetListing, tables: Tables) -> list[Action]:
+    """The entry in the organization's list, while the record is as it was read."""
+    entry: Action
+    if repair.listed is None:
+        entry = Delete(_REPAIRED, tables.holders, repair.side.key)
+    else:
+        entry = Put(_REPAIRED, tables.holders, listing_item(repair.listed))
     return [entry, _unchanged(repair.record, repair.holder, tables)]
 
 

@@ -23,6 +23,7 @@ from gpu_capacity.dynamodb.tombstones import (
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim
+from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.errors import UnreadableItem
     from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.windows import Window
     from gpu_capacity.ports import Pause
 
 RECORD: Final = "record"
@@ -94,10 +96,12 @@ class ClaimStore:
         item = self._database.get(self._table, keys.claim_name(organization_id, name))
         return None if item is None else self.get(organization_id, decode_name(item))
 
-    def of_organization(self, organization_id: str) -> Iterator[CapacityClaim]:
-        """Every claim of an organization that is not gone, in id order."""
+    def of_organization(self, organization_id: str, window: Window = EVERYTHING) -> Iterator[CapacityClaim]:
+        """The claims of an organization that are not gone, in id order, from the window's first id on."""
         partition = keys.organization_partition(organization_id)
-        items = self._database.query(self._table, partition, keys.CLAIM_PREFIX)
+        items = self._database.query(
+            self._table, partition, keys.CLAIM_PREFIX, first=window.first_id, limit=window.chunk
+        )
         for found in self._database.readable(items, _decode):
             if isinstance(found, CapacityClaim):
                 yield found

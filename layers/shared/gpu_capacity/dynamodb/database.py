@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Clock, Pause
 
 BATCH_GET_MAX: Final = 100
+LAST_CHARACTER: Final = "\U0010ffff"
+"""Sorts after every other character, by its bytes as DynamoDB does."""
 _BATCH_ROUNDS_MAX: Final = 8
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
@@ -94,12 +96,12 @@ class Database:
         answer = self._send("get_item", TableName=table, Key=key, ConsistentRead=consistent)
         return next(self._present([answer["Item"]]), None) if "Item" in answer else None
 
-    def get_many(self, table: str, keys: Sequence[Key]) -> list[dict[str, Any]]:
-        """The items that exist among ``keys``, strongly consistent, in no particular order."""
+    def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[dict[str, Any]]:
+        """The items that exist among ``keys``, in no particular order."""
         found: list[dict[str, Any]] = []
         keys = [key for key in keys if _can_exist(key)]
         for start in range(0, len(keys), BATCH_GET_MAX):
-            wanted: Any = {table: {"Keys": keys[start : start + BATCH_GET_MAX], "ConsistentRead": True}}
+            wanted: Any = {table: {"Keys": keys[start : start + BATCH_GET_MAX], "ConsistentRead": consistent}}
             for attempt in range(_BATCH_ROUNDS_MAX):
                 answer = self._send("batch_get_item", RequestItems=wanted)
                 found.extend(self._present(answer["Responses"].get(table, [])))
@@ -120,16 +122,21 @@ class Database:
         *,
         consistent: bool = True,
         limit: int | None = None,
+        first: str = "",
     ) -> Iterator[dict[str, Any]]:
         """Items of a partition whose sort key begins with ``prefix``, in key order, decoded.
 
-        ``limit`` is how many one request fetches: for callers that stop early.
+        ``limit`` is how many one request fetches: for callers that stop early. ``first`` leaves out what
+        comes before it under the prefix.
         """
         if not can_exist(partition, prefix):
             return
         condition = "pk = :pk"
         values = {":pk": {"S": partition}}
-        if prefix:
+        if first:
+            condition += " AND sk BETWEEN :first AND :last"
+            values |= {":first": {"S": prefix + first}, ":last": {"S": prefix + LAST_CHARACTER}}
+        elif prefix:
             condition += " AND begins_with(sk, :prefix)"
             values[":prefix"] = {"S": prefix}
         yield from self._pages(
@@ -139,6 +146,29 @@ class Database:
             ConsistentRead=consistent,
             **({} if limit is None else {"Limit": limit}),
         )
+
+    def query_backwards(
+        self, table: str, partition: str, prefix: str, *, below: str | None = None, limit: int
+    ) -> Iterator[dict[str, Any]]:
+        """Items of a partition whose sort key begins with ``prefix``, last first, strongly consistent.
+
+        ``below`` is where what comes after the prefix has to end, itself left out; ``limit`` is how many one
+        request fetches.
+        """
+        values = {":pk": {"S": partition}, ":first": {"S": prefix}}
+        condition = "pk = :pk AND begins_with(sk, :first)"
+        if below is not None:
+            condition = "pk = :pk AND sk BETWEEN :first AND :last"
+            values[":last"] = {"S": prefix + below}
+        found = self._pages(
+            TableName=table,
+            KeyConditionExpression=condition,
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+            ScanIndexForward=False,
+            Limit=limit,
+        )
+        yield from (item for item in found if below is None or item["sk"] != prefix + below)
 
     def query_index(
         self, table: str, index: str, partitions: tuple[str, Sequence[str]], until: tuple[str, int]
@@ -186,6 +216,8 @@ class Database:
         """
         if len(actions) > ACTIONS_MAX:
             raise ValueError(f"{len(actions)} actions, a transaction takes {ACTIONS_MAX}")
+        if not all(_can_exist(action.target) for action in actions):
+            raise ValueError("a key is longer than a key can be")
         if len(actions) == 1 and isinstance(actions[0], Put | Update | Delete):
             return self._commit_one(actions[0])
         try:

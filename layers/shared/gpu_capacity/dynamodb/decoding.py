@@ -71,6 +71,16 @@ def flag(item: Mapping[str, Any], name: str) -> bool:
     return _of_type(item.get(name, False), bool)
 
 
+def binary(item: Mapping[str, Any], name: str) -> bytes:
+    """Bytes that have to be there."""
+    return _of_type(item[name], bytes)
+
+
+def binary_or_none(item: Mapping[str, Any], name: str) -> bytes | None:
+    """Bytes, ``None`` where they are absent."""
+    return binary(item, name) if name in item else None
+
+
 def texts(values: Iterable[Any]) -> tuple[str, ...]:
     """A list of texts."""
     return tuple(_of_type(value, str) for value in _listed(values))

@@ -5,12 +5,13 @@ Short attribute names where an item is hot: DynamoDB bills an update by the size
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    binary,
     decoder,
     flag,
     json_list,
@@ -36,6 +37,7 @@ from gpu_capacity.topology.model import (
     VmShape,
 )
 from gpu_capacity.topology.text import text_of
+from gpu_capacity.topology.units import IDENTITY_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,26 +79,41 @@ def _parts(owner: Mapping[str, Any]) -> dict[str, int]:
 
 
 def encode_shape(shape: PodShape) -> Item:
-    """The shape item of a pod. A domain is a list: position, hosts, usable mask, complete, cordoned."""
+    """The shape item of a pod. A domain is a list: position, hosts, usable mask, complete, cordoned.
+
+    In the order of the domains ``serving`` has the hosts in service, and ``identities`` 8 bytes of each.
+    """
     return keys.shape(shape.region_id, shape.flavor_id, shape.pod_id) | encode(
         {
             "v": shape.version,
             "region": shape.region_id,
             "flavor": shape.flavor_id,
             "domains": [[d.position, d.hosts, d.usable, d.complete, d.cordoned] for d in shape.domains],
+            "serving": [d.in_service for d in shape.domains],
+            "identities": b"".join(d.identity for d in shape.domains) or None,
         }
     )
 
 
 @decoder
 def decode_shape(item: Mapping[str, Any]) -> PodShape:
-    """The shape item of a pod."""
+    """The shape item of a pod. Earlier versions wrote neither ``serving`` nor ``identities``."""
+    domains = tuple(DomainShape(*row) for row in rows(item["domains"], int, int, int, bool, bool))
+    if "identities" in item:
+        serving = [whole_number(hosts) for hosts in item["serving"]]
+        identities = binary(item, "identities")
+        domains = tuple(
+            replace(domain, in_service=hosts, identity=identities[at : at + IDENTITY_BYTES])
+            for domain, hosts, at in zip(
+                domains, serving, range(0, len(identities), IDENTITY_BYTES), strict=True
+            )
+        )
     return PodShape(
         region_id=text(item, "region"),
         pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
         flavor_id=text(item, "flavor"),
         version=whole(item, "v"),
-        domains=tuple(DomainShape(*row) for row in rows(item["domains"], int, int, int, bool, bool)),
+        domains=domains,
     )
 
 

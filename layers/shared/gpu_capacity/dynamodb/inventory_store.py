@@ -7,7 +7,7 @@ used for a "yes" that the database validates again; every "no" is decided on a f
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.inventory_items import (
@@ -23,15 +23,27 @@ from gpu_capacity.placement.snapshot import Ownership, Snapshot
 from gpu_capacity.topology.model import PodShape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.placement.model import Placement
     from gpu_capacity.ports import Clock
     from gpu_capacity.topology.model import Flavor, Host, Pod, Region
 
+Value = TypeVar("Value")
+
 CATALOG_SECONDS_MAX: Final = 60
 """How long a region's catalogue entry is believed. Offerings change with the fleet, not by the minute."""
+
+PODS_KEPT_MAX: Final = 100
+"""Pods of which an environment remembers all hosts: with 72 racks of 18 hosts each some 50 MB."""
+
+SHOWN_SECONDS_MAX: Final = 5
+"""How old an answer may be that decides nothing: anybody may ask for offers, again and again."""
+
+SNAPSHOT_SECONDS_MAX: Final = 5
+"""How long a snapshot is believed. An environment knows what it has claimed itself; what others claim it
+learns by a refused write, and what they release only by reading."""
 
 _SNAPSHOT_READS_MAX: Final = 4
 
@@ -59,8 +71,12 @@ class NodePlace:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A region and flavor as it was seen last: who owns what, by pod, and the snapshot made of that."""
+    """A region and flavor as it was seen last: who owns what, by pod, and the snapshot made of that.
 
+    ``read_at`` is when it was read as a whole.
+    """
+
+    read_at: int
     claims: Mapping[str, PodClaims]
     snapshot: Snapshot
 
@@ -83,6 +99,7 @@ class InventoryStore:
         self._pods: dict[tuple[str, str], Pod] = {}
         self._shut: dict[tuple[str, str], int] = {}
         self._nodes: tuple[int, dict[str, NodePlace]] = (0, {})
+        self._shown: dict[str, tuple[int, Any]] = {}
 
     @property
     def table(self) -> str:
@@ -111,10 +128,19 @@ class InventoryStore:
         items = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
         return list(self._database.readable(items, decode_region))
 
+    def shown(self, name: str, read: Callable[[], Value]) -> Value:
+        """What ``read`` answered under this name at most ``SHOWN_SECONDS_MAX`` ago; not to decide on."""
+        read_at, found = self._shown.get(name, (0, None))
+        if self._clock.now() - read_at >= SHOWN_SECONDS_MAX:
+            found = read()
+            self._shown[name] = (self._clock.now(), found)
+        kept: Value = found
+        return kept
+
     def snapshot(self, region_id: str, flavor_id: str) -> tuple[Snapshot, bool]:
-        """The pods of a region and flavor, and whether they were read just now."""
+        """The pods of a region and flavor as they were a few seconds ago, and whether they were read now."""
         kept = self._kept.get((region_id, flavor_id))
-        if kept is not None:
+        if kept is not None and self._clock.now() - kept.read_at < SNAPSHOT_SECONDS_MAX:
             return kept.snapshot, False
         return self.fresh_snapshot(region_id, flavor_id), True
 
@@ -129,6 +155,7 @@ class InventoryStore:
         kept = self._kept.get((region_id, flavor_id))
         shapes = dict(kept.snapshot.shapes) if kept else {}
         for _ in range(_SNAPSHOT_READS_MAX):
+            read_at = self._clock.now()
             claims = {claims.pod_id: claims for claims in self._claims(region_id, flavor_id)}
             owned = list(map(ownership_of, claims.values()))
             shut = self._shut_pods(region_id)
@@ -143,7 +170,7 @@ class InventoryStore:
                 # Not kept: as soon as the pod can be read again, it is sold again.
                 self._kept.pop((region_id, flavor_id), None)
             else:
-                self._kept[region_id, flavor_id] = _Kept(claims, snapshot)
+                self._kept[region_id, flavor_id] = _Kept(read_at, claims, snapshot)
             return snapshot
         raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
@@ -173,7 +200,9 @@ class InventoryStore:
             # The topology moved on: only a read of both halves can tell what the pod is like now.
             self._kept.pop((region_id, flavor_id))
         else:
-            self._kept[region_id, flavor_id] = _Kept({**kept.claims, claims.pod_id: claims}, later)
+            self._kept[region_id, flavor_id] = _Kept(
+                kept.read_at, {**kept.claims, claims.pod_id: claims}, later
+            )
 
     def forget_snapshot(self, region_id: str, flavor_id: str) -> None:
         """Read afresh next time."""
@@ -185,14 +214,34 @@ class InventoryStore:
         if kept is None or kept.version != version:
             kept = next(iter(self.pods({(region_id, pod_id)}).values()), None)
             if kept is not None:
-                self._pods[region_id, pod_id] = kept
+                self._keep(kept)
             else:
                 self._shut[region_id, pod_id] = self._clock.now()
         return kept if kept is not None and kept.version == version else None
 
     def pods(self, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Pod]:
         """Full topology of pods by (region id, pod id), as it is now."""
-        return self.hardware(wanted)[0]
+        pairs = sorted(set(wanted))
+        items = self._database.get_many(self._table, [keys.hosts(*pair) for pair in pairs])
+        return {(pod.region_id, pod.id): pod for pod in self._database.readable(items, decode_pod)}
+
+    def pods_in(self, wanted: Mapping[tuple[str, str], int | None]) -> dict[tuple[str, str], Pod]:
+        """Full topology of pods: as it is kept where that is the version asked for, else as it is now."""
+        found = {
+            pair: kept
+            for pair, version in wanted.items()
+            if (kept := self._pods.get(pair)) is not None and kept.version == version
+        }
+        read = self.pods(wanted.keys() - found.keys())
+        for pod in read.values():
+            self._keep(pod)
+        return found | read
+
+    def _keep(self, pod: Pod) -> None:
+        """Remember full topology, of so many pods that it stays small."""
+        if len(self._pods) >= PODS_KEPT_MAX:
+            self._pods.clear()
+        self._pods[pod.region_id, pod.id] = pod
 
     def node(self, name: str) -> NodePlace | None:
         """A VM node by its name, as it was at most a minute ago; read afresh when it is not known."""
@@ -225,21 +274,27 @@ class InventoryStore:
         self._nodes = (self._clock.now(), found)
         return found
 
-    def hardware(
-        self, wanted: Iterable[tuple[str, str]]
-    ) -> tuple[dict[tuple[str, str], Pod], dict[str, int]]:
-        """Full topology of pods, and when each of their regions was last observed, in one batch."""
-        pairs = sorted(set(wanted))
-        regions = sorted({region_id for region_id, _ in pairs})
+    def seen(
+        self, wanted: Iterable[tuple[str, str, str]]
+    ) -> tuple[dict[tuple[str, str], PodShape], dict[str, int]]:
+        """Shapes of pods by (region id, pod id), and when each of their regions was observed, in one batch.
+
+        Eventually consistent: at half the price, and rarely a second old. Nothing is decided by it.
+
+        Args:
+            wanted: (region id, flavor id, pod id) of each pod.
+        """
+        triples = sorted(set(wanted))
+        regions = sorted({region_id for region_id, _, _ in triples})
         items = self._database.get_many(
             self._table,
-            [keys.hosts(*pair) for pair in pairs] + [keys.region(region_id) for region_id in regions],
+            [keys.shape(*triple) for triple in triples] + [keys.region(region_id) for region_id in regions],
+            consistent=False,
         )
         catalog = [item for item in items if item["pk"] == keys.CATALOG_PARTITION]
-        hosts = [item for item in items if item["pk"] != keys.CATALOG_PARTITION]
-        pods = list(self._database.readable(hosts, decode_pod))
+        shapes = [item for item in items if item["pk"] != keys.CATALOG_PARTITION]
         return (
-            {(pod.region_id, pod.id): pod for pod in pods},
+            {(s.region_id, s.pod_id): s for s in self._database.readable(shapes, decode_shape)},
             {region.id: region.observed_at for region in self._database.readable(catalog, decode_region)},
         )
 

@@ -14,7 +14,9 @@ holders     ORG#organization       CLAIMNAME#name     which claim of the organiz
 holders     ORG#organization       QUOTA#subject      a limit and what is used of it
 holders     QUEUE#zone#instance    time#org#id        a claim with pending instances, oldest first
 holders     QUEUE#zone#instance    !                  how often a claim came back into the queue
-holders     ORG#organization       VM#id              a VM; it stays when it is destroyed
+holders     ORG#organization       VM#id              a VM; it stays for a while when it is destroyed
+holders     ORG#organization       VMLIVE#age#id      that there is a VM, by age: lists go by these entries
+holders     ORG#organization       VMENDED#age#id     the same of one that is destroyed, as long as it is kept
 holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account (of a digest of the subject)
 holders     ORG#organization       APIKEY#digest      that the organization has an API key of that digest
 holders     ORG#organization       APIKEYS#subject    how often an API key was made for an account
@@ -46,7 +48,10 @@ POD_PREFIX: Final = "POD#"
 RESERVATION_PREFIX: Final = "RESERVATION#"
 CLAIM_PREFIX: Final = "CLAIM#"
 VM_PREFIX: Final = "VM#"
+VM_LIVE_PREFIX: Final = "VMLIVE#"
+VM_ENDED_PREFIX: Final = "VMENDED#"
 API_KEY_PREFIX: Final = "APIKEY#"
+QUOTA_PREFIX: Final = "QUOTA#"
 REGION_PREFIX: Final = "REGION#"
 HOST_PREFIX: Final = "HOST#"
 
@@ -137,6 +142,12 @@ def vm(organization_id: str, vm_id: str) -> Key:
     return _key(organization_partition(organization_id), VM_PREFIX + vm_id)
 
 
+def vm_listing(organization_id: str, age: str, *, ended: bool) -> Key:
+    """A VM's entry in its organization's list; see ``Vm.age``."""
+    prefix = VM_ENDED_PREFIX if ended else VM_LIVE_PREFIX
+    return _key(organization_partition(organization_id), prefix + age)
+
+
 def ssh_keys(organization_id: str, subject: str) -> Key:
     """All SSH keys of an account. A subject is any text, so a digest of it stands in the key."""
     return _key(organization_partition(organization_id), f"SSHKEYS#{_digest(subject)}")
@@ -201,7 +212,7 @@ def queue_returns(zone: str, instance_id: str) -> Key:
 
 def quota(organization_id: str, subject: str) -> Key:
     """An organization's limit on one subject, e.g. an accelerator."""
-    return _key(organization_partition(organization_id), f"QUOTA#{subject}")
+    return _key(organization_partition(organization_id), QUOTA_PREFIX + subject)
 
 
 def domain_attribute(position: int) -> str:

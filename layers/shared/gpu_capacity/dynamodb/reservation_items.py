@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    binary_or_none,
     decoder,
     flag,
     rows,
@@ -38,7 +39,7 @@ def encode_reservation(reservation: Reservation) -> Item:
             "status": reservation.status.value,
             "project": reservation.project_id,
             "name": reservation.name,
-            "description": reservation.description or None,
+            "description": reservation.description,
             "tags": [[tag.name, tag.value] for tag in reservation.tags] or None,
             "region": reservation.region_id,
             "accelerator": reservation.accelerator,
@@ -49,6 +50,7 @@ def encode_reservation(reservation: Reservation) -> Item:
             "pod": placement.pod_id if placement else None,
             "start": placement.start if placement else None,
             "topology_hash": reservation.topology_hash,
+            "hardware": reservation.hardware,
             "created_at": reservation.created_at,
             "created_by": reservation.created_by,
             "fingerprint": reservation.fingerprint,
@@ -86,6 +88,7 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         hosts_per_unit=whole(item, "hosts_per_unit"),
         placement=placement,
         topology_hash=text_or_none(item, "topology_hash"),
+        hardware=binary_or_none(item, "hardware"),
         status=Status(text(item, "status")),
         created_at=second(item, "created_at"),
         created_by=text(item, "created_by"),

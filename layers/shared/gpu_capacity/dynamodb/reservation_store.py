@@ -13,13 +13,16 @@ from gpu_capacity.dynamodb.reservation_writes import POD, QUOTA, RECORD, Reserva
 from gpu_capacity.dynamodb.tombstones import Tombstone, decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT
 from gpu_capacity.holders.reservation import Quota, Reservation
+from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.holders.windows import Window
     from gpu_capacity.ports import Clock, Pause
 
 QUOTA_ABSENCE_SECONDS_MAX: Final = 30
@@ -104,10 +107,12 @@ class ReservationStore:
         found = (_decode(item) for item in self._database.get_many(self._table, wanted))
         return next((r for r in found if isinstance(r, Reservation)), None)
 
-    def of_organization(self, organization_id: str) -> Iterator[Reservation]:
-        """Every reservation of an organization that is not gone, in id order."""
+    def of_organization(self, organization_id: str, window: Window = EVERYTHING) -> Iterator[Reservation]:
+        """Reservations of an organization that are not gone, in id order, from the window's first id on."""
         partition = keys.organization_partition(organization_id)
-        items = self._database.query(self._table, partition, keys.RESERVATION_PREFIX)
+        items = self._database.query(
+            self._table, partition, keys.RESERVATION_PREFIX, first=window.first_id, limit=window.chunk
+        )
         for found in self._database.readable(items, _decode):
             if isinstance(found, Reservation):
                 yield found
@@ -131,6 +136,14 @@ class ReservationStore:
                 self._absent.clear()
             self._absent[subject] = self._clock.now()
         return None
+
+    def quotas(self, organization_id: str) -> Iterator[Quota]:
+        """Every limit of an organization on an accelerator, by accelerator."""
+        partition = keys.organization_partition(organization_id)
+        items = self._database.query(self._table, partition, keys.QUOTA_PREFIX)
+        for quota in self._database.readable(items, decode_quota):
+            if quota.subject != QUOTA_SUBJECT:
+                yield quota
 
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
         """(organization id, reservation id) of records unsettled since ``until`` or before."""

@@ -81,7 +81,7 @@ class ReservationWrites:
         moved = self._move(
             reservation,
             Status.ERROR,
-            removes="unsettled, unsettled_since, pod, #start, topology_hash, counted, deadline",
+            removes="unsettled, unsettled_since, pod, #start, topology_hash, hardware, counted, deadline",
             demands=f"attribute_exists(failure) AND {_counted_as_read(reservation)}",
             names={"#start": "start"},
         )

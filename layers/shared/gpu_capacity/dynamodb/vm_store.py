@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from heapq import merge
+from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
@@ -12,6 +14,7 @@ from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.dynamodb.vm_writes import change_writes, create_writes
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.vm import VmStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -23,6 +26,23 @@ if TYPE_CHECKING:
 
 _SENDS_MAX: Final = 12
 """How often one transaction is sent while rivals are in flight or nothing is answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageOfVms:
+    """Which VMs of an organization: ``limit`` of those that follow ``after`` (an age), ``offset`` left out.
+
+    ``statuses`` are those that are shown; ``None`` for all.
+    """
+
+    limit: int
+    offset: int = 0
+    after: str | None = None
+    statuses: frozenset[VmStatus] | None = None
+
+    def shows(self, vm: Vm) -> bool:
+        """Whether it is one of them by its status."""
+        return self.statuses is None or vm.status in self.statuses
 
 
 class VmStore:
@@ -44,11 +64,60 @@ class VmStore:
         return {vm.key: vm for vm in self._database.readable(items, decode_vm)}
 
     def of_organization(self, organization_id: str) -> list[Vm]:
-        """Every VM of an organization, destroyed ones included, newest first."""
+        """Every VM of an organization, destroyed ones included, newest first; reads all of them."""
         partition = keys.organization_partition(organization_id)
         items = self._database.query(self._table, partition, keys.VM_PREFIX)
         found = self._database.readable(items, decode_vm)
-        return sorted(found, key=lambda vm: (vm.created_at, vm.id), reverse=True)
+        return sorted(found, key=lambda vm: vm.age, reverse=True)
+
+    def page(self, organization_id: str, asked: PageOfVms) -> list[Vm]:
+        """Some VMs of an organization, newest first; reads little more than it answers.
+
+        Small entries say which VMs there are, by age; the records of those that are shown are read then. An
+        organization whose VMs all fit on the page has them read at once, which is cheaper, and finds those
+        that a version without entries has made.
+        """
+        needed = asked.offset + asked.limit
+        ages = self._newest(organization_id, needed + 1, asked.after)
+        if asked.after is None and len(ages) <= needed:
+            every = (vm for vm in self.of_organization(organization_id) if asked.shows(vm))
+            return list(islice(every, asked.offset, needed))
+        if asked.statuses is None:
+            return self._records(organization_id, ages[asked.offset : needed])
+        found = (vm for vm in self._each(organization_id, asked) if asked.shows(vm))
+        return list(islice(found, asked.offset, needed))
+
+    def _each(self, organization_id: str, asked: PageOfVms) -> Iterator[Vm]:
+        """The VMs that may be asked for, newest first, so many records at a time as are shown at once.
+
+        Those that are destroyed are passed over unread where none of them is asked for.
+        """
+        live = self._ages(organization_id, keys.VM_LIVE_PREFIX, asked)
+        if VmStatus.DESTROYED in (asked.statuses or VmStatus):
+            # All live ones first: one that ends meanwhile stands in both, and never in neither.
+            live = iter(list(live))
+            live = merge(live, self._ages(organization_id, keys.VM_ENDED_PREFIX, asked), reverse=True)
+        ages = (age for age, _ in groupby(live))
+        while chunk := list(islice(ages, asked.limit)):
+            yield from self._records(organization_id, chunk)
+
+    def _newest(self, organization_id: str, count: int, after: str | None = None) -> list[str]:
+        """The ages of the newest VMs, at most so many."""
+        asked = PageOfVms(limit=count, after=after)
+        live = list(islice(self._ages(organization_id, keys.VM_LIVE_PREFIX, asked), count))
+        ended = list(islice(self._ages(organization_id, keys.VM_ENDED_PREFIX, asked), count))
+        return sorted({*live, *ended}, reverse=True)[:count]
+
+    def _ages(self, organization_id: str, prefix: str, asked: PageOfVms) -> Iterator[str]:
+        partition = keys.organization_partition(organization_id)
+        entries = self._database.query_backwards(
+            self._table, partition, prefix, below=asked.after, limit=asked.limit
+        )
+        return (entry["sk"].removeprefix(prefix) for entry in entries)
+
+    def _records(self, organization_id: str, ages: Sequence[str]) -> list[Vm]:
+        found = self.many((organization_id, age.partition("#")[2]) for age in ages)
+        return sorted(found.values(), key=lambda vm: vm.age, reverse=True)
 
     def roster(self, node: str | None = None) -> list[RosterEntry]:
         """The VMs of a node, or of all, oldest first."""

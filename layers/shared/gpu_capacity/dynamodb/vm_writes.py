@@ -1,7 +1,8 @@
 """Writes of VMs as values.
 
 A record is put whole, on the condition that it still has the status and the revision that it leaves; the
-roster follows it in the same transaction. A move that the table of statuses does not have cannot be built.
+roster and the organization's list follow it in the same transaction. A move that the table of statuses does
+not have cannot be built.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.host_writes import change_parts
-from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, roster_entry
+from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, listing_item, roster_entry
 from gpu_capacity.dynamodb.writes import Delete, Put
 from gpu_capacity.holders.vm import allows
 
@@ -26,9 +27,10 @@ VM_LABEL: Final = "vm:"
 
 
 def create_writes(table: str, vm: Vm) -> Iterator[Action]:
-    """A new record and its place on the roster."""
+    """A new record, its place on the roster and in the organization's list."""
     yield Put(VM_LABEL + vm.id, table, encode_vm(vm), "attribute_not_exists(pk)")
     yield from _roster_writes(table, None, vm)
+    yield Put(f"listing:{vm.id}", table, listing_item(vm))
 
 
 def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
@@ -48,6 +50,10 @@ def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
         {":revision": encode_value(before.revision), ":status": {"S": before.status.value}},
     )
     yield from _roster_writes(table, before, after)
+    if before.expires_at is None and after.expires_at is not None:
+        live = keys.vm_listing(before.organization_id, before.age, ended=False)
+        yield Delete(f"live:{before.id}", table, live)
+        yield Put(f"listing:{before.id}", table, listing_item(after))
 
 
 def change_gpus(

@@ -32,6 +32,11 @@ class Put:
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, AttributeValue] = field(default_factory=dict)
 
+    @property
+    def target(self) -> Key:
+        """The key of the item."""
+        return {name: self.item[name] for name in ("pk", "sk")}
+
     def request(self) -> dict[str, Any]:
         """The keyword arguments of ``put_item``."""
         return _request({"TableName": self.table, "Item": self.item}, self)
@@ -49,6 +54,11 @@ class Update:
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, AttributeValue] = field(default_factory=dict)
 
+    @property
+    def target(self) -> Key:
+        """The key of the item."""
+        return self.key
+
     def request(self) -> dict[str, Any]:
         """The keyword arguments of ``update_item``."""
         return _request({"TableName": self.table, "Key": self.key, "UpdateExpression": self.update}, self)
@@ -65,6 +75,11 @@ class Delete:
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, AttributeValue] = field(default_factory=dict)
 
+    @property
+    def target(self) -> Key:
+        """The key of the item."""
+        return self.key
+
     def request(self) -> dict[str, Any]:
         """The keyword arguments of ``delete_item``."""
         return _request({"TableName": self.table, "Key": self.key}, self)
@@ -80,6 +95,11 @@ class Check:
     condition: str
     names: dict[str, str] = field(default_factory=dict)
     values: dict[str, AttributeValue] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Key:
+        """The key of the item."""
+        return self.key
 
     def request(self) -> dict[str, Any]:
         """The keyword arguments of a ``ConditionCheck``."""

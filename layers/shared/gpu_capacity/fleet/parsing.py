@@ -88,6 +88,7 @@ def _disagreements(document: FleetDocument) -> Iterator[str]:
     for index, flavor in enumerate(document.flavors):
         if flavor.vm is not None and flavor.gpu.physical_count not in SLICE_SIZES:
             yield f"flavors[{index}].vm: hosts that are rented in slices have 1, 2, 4 or 8 GPUs"
+    yield from _instance_type_disagreements(document)
     flavors = {f.id for f in document.flavors}
     hosts_seen: dict[str, str] = {}
     for index, region in enumerate(document.regions):
@@ -95,6 +96,15 @@ def _disagreements(document: FleetDocument) -> Iterator[str]:
         for pod_index, pod in enumerate(region.pods):
             yield from _pod_disagreements(f"regions[{index}].pods[{pod_index}]", pod, hosts_seen)
     yield from _node_disagreements(document)
+
+
+def _instance_type_disagreements(document: FleetDocument) -> Iterator[str]:
+    """Several flavors may be sold as one type; customers may write it in any case, the document in one."""
+    spelled: dict[str, str] = {}
+    for index, flavor in enumerate(document.flavors):
+        name = flavor.instance_type
+        if name is not None and spelled.setdefault(name.lower(), name) != name:
+            yield f"flavors[{index}].instanceType: another flavor's differs from it in case alone"
 
 
 def _region_disagreements(place: str, region: RegionPart, flavors: set[str]) -> Iterator[str]:

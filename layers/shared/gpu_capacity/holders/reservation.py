@@ -25,6 +25,13 @@ UNITS_PER_RESERVATION_MAX: Final = 128
 """The largest published scalable unit. One condition per unit must fit one 4 KB expression."""
 
 
+DESCRIPTION_BYTES_MAX: Final = 4096
+TAGS_MAX: Final = 50
+TAG_NAME_BYTES_MAX: Final = 128
+TAG_VALUE_BYTES_MAX: Final = 256
+"""Bytes in UTF-8. With these a record stays below 25 KB of the 400 KB that an item may have."""
+
+
 class Status(StrEnum):
     """Provisioning status. ``gone`` is only ever seen on a tombstone, never by a customer."""
 
@@ -66,7 +73,8 @@ class Tag:
 class Reservation:
     """The record of a reservation. Times are seconds since the epoch.
 
-    ``placement`` and ``topology_hash`` are ``None`` once the capacity is released. ``failure`` is set when
+    ``placement``, ``topology_hash`` and ``hardware`` are ``None`` once the capacity is released; ``hardware``
+    is a digest of the domains that the hash is of, see ``hardware_digest``. ``failure`` is set when
     provisioning has begun to be undone, and stays as the message of status ``error``. ``attempt`` numbers
     the executions of the current workflow, ``provision_attempt`` is the last one of provisioning once that
     is over. ``deadline`` is when provisioning gives up. ``counted`` tells that the units are counted in the
@@ -100,6 +108,7 @@ class Reservation:
     deadline: int | None = None
     failure: str | None = None
     deleted_at: int | None = None
+    hardware: bytes | None = None
 
     @property
     def claimed_units(self) -> int:

@@ -108,6 +108,8 @@ class Vm:
         attempt: numbers the executions of the workflows.
         unsettled_since: since when a workflow has something to do for it; ``None`` when it has not.
         deadline: when starting it is given up.
+        expires_at: until when the record of a destroyed VM is kept; ``None`` of any other, and as long as a
+            workflow has something to do for it.
     """
 
     id: str
@@ -154,6 +156,7 @@ class Vm:
     attempt: int = 0
     unsettled_since: int | None = None
     deadline: int | None = None
+    expires_at: int | None = None
 
     @property
     def key(self) -> VmKey:
@@ -164,6 +167,11 @@ class Vm:
     def pod(self) -> tuple[str, str, str]:
         """Region id, flavor id and pod id: where the node's ownership is recorded."""
         return self.region_id, self.flavor_id, self.pod_id
+
+    @property
+    def age(self) -> str:
+        """What an organization's VMs are sorted by."""
+        return f"{self.created_at:012}#{self.id}"
 
     @property
     def tag(self) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim, Condition
+    from gpu_capacity.holders.reservation import Quota
 
 NAME_PATTERN = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$"
 
@@ -151,7 +152,7 @@ class ClaimAnswer(ClaimBody):
 
 
 class ClaimsAnswer(ClaimBody):
-    """All claims, without paging."""
+    """All claims, or a page of them."""
 
     model_config = ConfigDict(title="ListCapacityClaimsResponse")
 
@@ -174,6 +175,25 @@ class ParametersAnswer(ClaimBody):
     zone_instance_types: dict[str, InstanceTypesRead]
 
 
+class ClaimQuotaRead(ClaimBody):
+    """How many instances an organization may have in all, pending ones included, and how many it has."""
+
+    model_config = ConfigDict(title="CapacityClaimQuota")
+
+    organization_id: str
+    subject: str = Field(description="What is counted: instances.")
+    limit: int = Field(ge=0)
+    used: int = Field(ge=0)
+
+
+class ClaimQuotasAnswer(ClaimBody):
+    """Limits of the caller's organizations; an organization without one is left out."""
+
+    model_config = ConfigDict(title="ListCapacityClaimQuotasResponse")
+
+    quotas: list[ClaimQuotaRead]
+
+
 class RpcStatus(BaseModel):
     """``google.rpc.Status`` in JSON: a numeric gRPC code and typed details."""
 
@@ -189,9 +209,20 @@ def claim_view(claim: CapacityClaim) -> dict[str, Any]:
     return as_json(ClaimAnswer.model_construct(capacity_claim=_read(claim)))
 
 
-def claims_view(claims: Sequence[CapacityClaim]) -> dict[str, Any]:
-    """Claims as JSON."""
-    return as_json(ClaimsAnswer.model_construct(capacity_claims=[_read(claim) for claim in claims]))
+def claim_entry(claim: CapacityClaim) -> dict[str, Any]:
+    """A claim in a list as JSON."""
+    return as_json(_read(claim))
+
+
+def quotas_view(quotas: Sequence[Quota]) -> dict[str, Any]:
+    """Quotas as JSON."""
+    found = [
+        ClaimQuotaRead.model_construct(
+            organization_id=q.organization_id, subject=q.subject, limit=q.limit, used=q.used
+        )
+        for q in quotas
+    ]
+    return as_json(ClaimQuotasAnswer.model_construct(quotas=found))
 
 
 def parameters_view(types: dict[str, list[str]]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from gpu_capacity.errors import InvalidRequest, NotFound
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.http.call import Reply
-from gpu_capacity.http.claim_models import ClaimUpdate, claim_view, claims_view, parameters_view
+from gpu_capacity.http.claim_models import ClaimUpdate, claim_entry, claim_view, parameters_view, quotas_view
+from gpu_capacity.http.pages import Page, cut, page_of
 from gpu_capacity.http.rendering import NO_CACHE
 from gpu_capacity.times import parse_rfc3339
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.http.call import Call
     from gpu_capacity.services.claim_resources import Resources
 
@@ -25,14 +27,29 @@ def one_claim(claim: CapacityClaim) -> Reply:
     return Reply(HTTPStatus.OK, claim_view(claim), NO_CACHE)
 
 
-def many_claims(claims: Sequence[CapacityClaim]) -> Reply:
-    """200 with claims."""
-    return Reply(HTTPStatus.OK, claims_view(claims), NO_CACHE)
+def many_claims(page: Page, claims: Sequence[CapacityClaim]) -> Reply:
+    """200 with claims; a ``Link`` header leads to the next page."""
+    views, link = cut(page, claims, claim_entry)
+    return Reply(HTTPStatus.OK, {"capacityClaims": views}, NO_CACHE | link)
+
+
+def claims_page(call: Call) -> Page:
+    """Which page of the list a request wants.
+
+    Raises:
+        InvalidRequest: ``limit`` or ``cursor`` is malformed.
+    """
+    return page_of(call, "capacity claims", call.caller.organizations_to_search(frozenset()), place="")
 
 
 def parameters(types: dict[str, list[str]]) -> Reply:
     """200 with the instance types of each zone."""
     return Reply(HTTPStatus.OK, parameters_view(types), NO_CACHE)
+
+
+def quotas(found: Sequence[Quota]) -> Reply:
+    """200 with the quotas."""
+    return Reply(HTTPStatus.OK, quotas_view(found), NO_CACHE)
 
 
 def claim_id_of(call: Call) -> str:

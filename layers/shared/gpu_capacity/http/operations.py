@@ -81,6 +81,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
             "GET",
             "/api/v2/reservations",
             Permission.READ_RESERVATIONS,
+            once=("limit", "cursor"),
             repeated=("tag", "organizationID", "projectID", "regionID"),
         ),
         Operation(
@@ -104,14 +105,26 @@ OPERATIONS: Final[dict[str, Operation]] = {
             Permission.READ_RESERVATIONS,
             repeated=("regionID", "accelerator", "unit"),
         ),
+        Operation(
+            "list_reservation_quotas",
+            "GET",
+            "/api/v2/quotas",
+            Permission.READ_RESERVATIONS,
+            repeated=("organizationID",),
+        ),
         Operation("get_version", "GET", "/api/version", None, any_query=True),
         Operation("create_capacity_claim", "POST", CLAIMS, Permission.WRITE_CAPACITY_CLAIMS),
         Operation(
-            "list_capacity_claims", "GET", CLAIMS, Permission.READ_CAPACITY_CLAIMS, once=("updatedAfter",)
+            "list_capacity_claims",
+            "GET",
+            CLAIMS,
+            Permission.READ_CAPACITY_CLAIMS,
+            once=("updatedAfter", "limit", "cursor"),
         ),
         Operation(
             "list_capacity_claim_parameters", "GET", f"{CLAIMS}/parameters", Permission.READ_CAPACITY_CLAIMS
         ),
+        Operation("list_capacity_claim_quotas", "GET", f"{CLAIMS}/quotas", Permission.READ_CAPACITY_CLAIMS),
         Operation("get_capacity_claim", "GET", f"{CLAIMS}/{{claimID}}", Permission.READ_CAPACITY_CLAIMS),
         Operation(
             "update_capacity_claim", "PATCH", f"{CLAIMS}/{{claimID}}", Permission.WRITE_CAPACITY_CLAIMS
@@ -120,7 +133,14 @@ OPERATIONS: Final[dict[str, Operation]] = {
             "delete_capacity_claim", "DELETE", f"{CLAIMS}/{{claimID}}", Permission.WRITE_CAPACITY_CLAIMS
         ),
         Operation("create_vm", "POST", "/vms", Permission.WRITE_VMS),
-        Operation("list_vms", "GET", "/vms", Permission.READ_VMS, once=("limit", "offset")),
+        Operation(
+            "list_vms",
+            "GET",
+            "/vms",
+            Permission.READ_VMS,
+            once=("limit", "offset", "cursor"),
+            repeated=("status",),
+        ),
         Operation("get_vm", "GET", "/vms/{id}", Permission.READ_VMS),
         Operation("destroy_vm", "DELETE", "/vms/{id}", Permission.WRITE_VMS),
         Operation("start_vm", "POST", "/vms/{id}/start", Permission.WRITE_VMS),

@@ -7,13 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
 from pydantic.alias_generators import to_camel
 
-from gpu_capacity.holders.reservation import Tag
+from gpu_capacity.holders.reservation import (
+    DESCRIPTION_BYTES_MAX,
+    TAG_NAME_BYTES_MAX,
+    TAG_VALUE_BYTES_MAX,
+    TAGS_MAX,
+    Tag,
+)
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
+from gpu_capacity.http.text_sizes import AtMostBytes
 from gpu_capacity.services.create_reservation import ReservationRequest
 from gpu_capacity.topology.model import GpuVendor
 from gpu_capacity.topology.units import Health
 
 if TYPE_CHECKING:
+    from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering
@@ -44,8 +52,8 @@ class TagModel(_Body):
 
     model_config = ConfigDict(title="tag")
 
-    name: StrictStr = Field(description="A unique tag name.")
-    value: StrictStr = Field(description="The value of the tag.")
+    name: Annotated[StrictStr, AtMostBytes(TAG_NAME_BYTES_MAX)] = Field(description="A unique tag name.")
+    value: Annotated[StrictStr, AtMostBytes(TAG_VALUE_BYTES_MAX)] = Field(description="The value of the tag.")
 
 
 class ResourceMetadata(_Body):
@@ -54,8 +62,8 @@ class ResourceMetadata(_Body):
     model_config = ConfigDict(title="resourceMetadata")
 
     name: Label
-    description: StrictStr | None = None
-    tags: list[TagModel] | None = None
+    description: Annotated[StrictStr, AtMostBytes(DESCRIPTION_BYTES_MAX)] | None = None
+    tags: Annotated[list[TagModel], Field(max_length=TAGS_MAX)] | None = None
 
     @field_validator("tags")
     @classmethod
@@ -198,6 +206,17 @@ class ReservationUnitRead(_Body):
     )
 
 
+class QuotaRead(_Body):
+    """How many units of an accelerator an organization may have in all, and how many it has."""
+
+    model_config = ConfigDict(title="quota")
+
+    organization_id: str
+    subject: str = Field(description="The accelerator.")
+    limit: int = Field(ge=0)
+    used: int = Field(ge=0)
+
+
 class VersionRead(_Body):
     """Name and version of the service."""
 
@@ -275,14 +294,14 @@ class ErrorRead(_Body):
 
 
 def reservation_view(observed: Observed) -> dict[str, Any]:
-    """A reservation as JSON. Empty tags and description are left out."""
+    """A reservation as JSON. No tags are left out, and so is a description that was never sent."""
     reservation = observed.reservation
     return as_json(
         ReservationRead.model_construct(
             metadata=ReservationMetadataRead.model_construct(
                 id=reservation.id,
                 name=reservation.name,
-                description=reservation.description or None,
+                description=reservation.description,
                 tags=[TagModel.model_construct(name=t.name, value=t.value) for t in reservation.tags] or None,
                 organization_id=reservation.organization_id,
                 project_id=reservation.project_id,
@@ -305,6 +324,15 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
                 topology_observed_at=timestamp(observed.observed_at),
                 message=reservation.failure,
             ),
+        )
+    )
+
+
+def quota_view(quota: Quota) -> dict[str, Any]:
+    """A quota as JSON."""
+    return as_json(
+        QuotaRead.model_construct(
+            organization_id=quota.organization_id, subject=quota.subject, limit=quota.limit, used=quota.used
         )
     )
 

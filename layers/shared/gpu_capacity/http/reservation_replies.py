@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from gpu_capacity import API_NAME, API_VERSION
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.http.call import Reply
+from gpu_capacity.http.pages import Page, cut, page_of
 from gpu_capacity.http.rendering import NO_CACHE, as_json
 from gpu_capacity.http.reservation_models import (
     ReservationCreate,
     VersionRead,
+    quota_view,
     reservation_view,
     unit_view,
 )
@@ -20,6 +22,7 @@ from gpu_capacity.services.read_reservations import ReservationFilter, UnitFilte
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.http.call import Call
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.create_reservation import ReservationRequest
@@ -38,9 +41,19 @@ def one(observed: Observed) -> Reply:
     return Reply(HTTPStatus.OK, reservation_view(observed), NO_CACHE)
 
 
-def many(observed: Sequence[Observed]) -> Reply:
-    """200 with a plain array, empty where there is nothing."""
-    return Reply(HTTPStatus.OK, [reservation_view(entry) for entry in observed], NO_CACHE)
+def many(page: Page, observed: Sequence[Observed]) -> Reply:
+    """200 with a plain array, empty where there is nothing; a ``Link`` header leads to the next page."""
+    views, link = cut(page, observed, reservation_view)
+    return Reply(HTTPStatus.OK, views, NO_CACHE | link)
+
+
+def reservation_page(call: Call, wanted: ReservationFilter) -> Page:
+    """Which page of the list a request wants.
+
+    Raises:
+        InvalidRequest: ``limit`` or ``cursor`` is malformed.
+    """
+    return page_of(call, "reservations", call.caller.organizations_to_search(wanted.organizations))
 
 
 def deleting() -> Reply:
@@ -51,6 +64,11 @@ def deleting() -> Reply:
 def units(offered: Sequence[tuple[Offering, UnitCounts]]) -> Reply:
     """200 with the offerings."""
     return Reply(HTTPStatus.OK, [unit_view(offering, counts) for offering, counts in offered], NO_CACHE)
+
+
+def quotas(found: Sequence[Quota]) -> Reply:
+    """200 with the quotas."""
+    return Reply(HTTPStatus.OK, [quota_view(quota) for quota in found], NO_CACHE)
 
 
 def version() -> Reply:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
-from gpu_capacity.access import Caller
+from gpu_capacity.access import Caller, is_identity
 from gpu_capacity.errors import CredentialFault, Unauthenticated
 from gpu_capacity.holders.api_keys import PREFIX
 
@@ -130,14 +130,17 @@ class TokenVerifier:
         subject = claims["sub"]
         name = claims.get(self._rules.name_claim)
         organizations = _words(claims.get(self._rules.organizations_claim))
+        projects = _words(claims.get(self._rules.projects_claim))
         times = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
         if not subject.strip() or len(organizations) > ORGANIZATIONS_MAX or not all(map(_is_time, times)):
             raise Unauthenticated(CredentialFault.CLAIMS)
+        if not all(map(is_identity, (subject, *organizations, *projects))):
+            raise Unauthenticated(CredentialFault.IDENTITY)
         return Caller(
             subject=subject,
-            name=name if isinstance(name, str) and name else subject,
+            name=name if isinstance(name, str) and is_identity(name) else subject,
             organizations=organizations,
-            projects=_words(claims.get(self._rules.projects_claim)),
+            projects=projects,
             permissions=_words(claims.get(self._rules.permissions_claim)),
         )
 

@@ -5,6 +5,8 @@ Money leaves here and nowhere else: rounded once, half up, to four decimals a ra
 
 from __future__ import annotations
 
+import base64
+import re
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
@@ -40,8 +42,11 @@ STORAGE_GB_MAX: Final = 65_536
 PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_LENGTH_MAX: Final = 256
 PAGE_MAX: Final = 200
-OFFSET_MAX: Final = 1_000_000
+OFFSET_MAX: Final = 10_000
+"""What is passed over has to be read, 40 VMs a unit; behind a cursor nothing is."""
+
 WORD_LENGTH_MAX: Final = 63
+_AGE: Final = re.compile(r"[0-9]{12}#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PREEMPTED: Final = "an on-demand or reserved VM needs the GPUs"
 _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
 
@@ -65,6 +70,20 @@ def _only_with(field: str, choice: str, wanted: str) -> dict[str, Any]:
     """JSON Schema for: ``wanted`` is required if ``field`` is ``choice``, and not allowed otherwise."""
     chosen = {"properties": {field: {"const": choice}}, "required": [field]}
     return {"if": chosen, "then": {"required": [wanted]}, "else": {"properties": {wanted: False}}}
+
+
+def cursor_of(vm: Vm) -> str:
+    """What stands for the VMs that follow this one in a list."""
+    return base64.urlsafe_b64encode(vm.age.encode()).decode().rstrip("=")
+
+
+def _decoded(cursor: str) -> str | None:
+    """The age that a cursor stands for, ``None`` where it is none."""
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True).decode()
+    except ValueError:
+        return None
+    return text if _AGE.fullmatch(text) else None
 
 
 class VmBody(BaseModel):
@@ -242,11 +261,21 @@ def _written(value: object) -> object:
         raise PydanticCustomError("int_parsing", "Input should be a valid integer") from None
 
 
-class Page(VmBody):
-    """Which part of a list."""
+class VmPage(VmBody):
+    """Which part of the list of VMs. ``status`` may be repeated; ``cursor`` is what a ``Link`` says."""
 
     limit: Annotated[int, Field(ge=1, le=PAGE_MAX), BeforeValidator(_written)] = 50
     offset: Annotated[int, Field(ge=0, le=OFFSET_MAX), BeforeValidator(_written)] = 0
+    status: frozenset[VmStatus] = frozenset()
+    cursor: str | None = None
+
+    @field_validator("cursor")
+    @classmethod
+    def _age(cls, value: str | None) -> str | None:
+        age = None if value is None else _decoded(value)
+        if value is not None and age is None:
+            raise PydanticCustomError("cursor", "must be one that the Link of a page says")
+        return age
 
 
 class OfferFilter(VmBody):

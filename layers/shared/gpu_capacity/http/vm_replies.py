@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
+from urllib.parse import urlencode
 
 from pydantic import BaseModel, ValidationError
 
+from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, NotFound, ProviderUnavailable
 from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.ids import canonical_uuid
@@ -19,6 +21,8 @@ from gpu_capacity.http.vm_models import (
     CalculateReservation,
     OfferFilter,
     VmCreate,
+    VmPage,
+    cursor_of,
     offer_views,
     pricing_view,
     quote_view,
@@ -51,9 +55,24 @@ def vm_created(call: Call, vm: Vm) -> Reply:
     return Reply(HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
 
 
-def vms_reply(call: Call, vms: Sequence[Vm]) -> Reply:
-    """200 with a plain array, empty where there is nothing."""
-    return Reply(HTTPStatus.OK, _views(call, vms), NO_CACHE)
+def page_of(call: Call) -> VmPage:
+    """Which VMs the query asks for."""
+    return query_of(call.query, VmPage)
+
+
+def vms_of(page: VmPage) -> PageOfVms:
+    """What the store is asked for a page."""
+    return PageOfVms(page.limit, page.offset, page.cursor, page.status or None)
+
+
+def vms_reply(call: Call, page: VmPage, vms: Sequence[Vm]) -> Reply:
+    """200 with a plain array, empty where there is nothing; a full page says where it goes on."""
+    headers = dict(NO_CACHE)
+    if len(vms) == page.limit:
+        words = [("limit", page.limit), *(("status", word.value) for word in sorted(page.status))]
+        query = urlencode([*words, ("cursor", cursor_of(vms[-1]))])
+        headers["Link"] = f'<?{query}>; rel="next"'
+    return Reply(HTTPStatus.OK, _views(call, vms), headers)
 
 
 def _views(call: Call, vms: Sequence[Vm]) -> list[dict[str, Any]]:
@@ -156,9 +175,14 @@ def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
     Raises:
         QueryInvalid: one of them is not what the model takes.
     """
-    given = {name: query[name][0] for name in model.model_fields if query.get(name)}
+    given = {name: query[name] for name in model.model_fields if query.get(name)}
+    repeated = {
+        name for name, field in model.model_fields.items() if get_origin(field.annotation) is frozenset
+    }
     try:
-        return model.model_validate(given)
+        return model.model_validate(
+            {name: values if name in repeated else values[0] for name, values in given.items()}
+        )
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False, include_input=False)
         raise QueryInvalid([dict(problem) for problem in problems]) from None

@@ -4,9 +4,13 @@ The algorithm, over the line of all pods:
 
 1. Mark the start of every run of free units, and keep those with at least ``count`` units.
 2. None left: the request is unplaceable; count what was excluded and why.
-3. Rank the lengths of these runs by the fragmentation that taking ``count`` units of one leaves behind: the
-   units that the sizes in use, those of the region's claims, cannot use. Of equals the shorter.
-4. Take a few runs in the order of their lengths, of equally long ones those from a drawn one on.
+3. While the region is *young*, with fewer units claimed than free, keep the shortest only: its claims do not
+   tell yet what is asked for, and what the shortest cannot spoil are the longest, whole pods above all. Later
+   rank these runs, all lengths that there are, by the fragmentation that taking ``count`` units of one leaves
+   behind: the units that the sizes in use, those of the region's claims, cannot use. A run that no claim is
+   beside is *unbroken*, as large as can be sold there, and breaking it costs a little more. Of equals the
+   shorter.
+4. Take a few runs in this order, of equals those from a drawn one on.
 5. Of their ends choose the one that leaves the least behind: now, and with less weight once the claim next to
    the run is given back. An end at the edge of the pod is better than one at a claim, as the rest can then
    grow. What remains of the run is one run again.
@@ -37,9 +41,6 @@ if TYPE_CHECKING:
 RUNS_COMPARED_MAX: Final = 6
 """Runs whose surroundings are looked at; more gain nothing that can be measured."""
 
-LENGTHS_RANKED_MAX: Final = 18
-"""Lengths that are ranked, from the shortest that fits on."""
-
 SEEN_MAX: Final = 128
 """How far around a run claims and gaps are looked at, in units; the largest claim has as many."""
 
@@ -48,6 +49,9 @@ NOW: Final = 10
 
 EDGE: Final = 2
 """What the edge of a pod is worth, for each size in use: a fifth of a unit left behind now."""
+
+UNBROKEN: Final = 4
+"""What breaking an unbroken run costs, for each size in use: as much as standing at both edges of a pod."""
 
 _WORD = (1 << 64) - 1
 
@@ -77,58 +81,76 @@ def _anywhere(free: int, starts: int, count: int, draw: int) -> int:
 def _best(line: Line, starts: int, count: int, draw: int) -> int:
     """The first unit to take: see steps 3 to 5."""
     best, chosen = None, -1
-    for first, length in _shortlist(line.free, starts, count, line.sizes, draw):
+    for first, length, opening in _shortlist(line, starts, count, draw):
         left, right = _costs_of_ends(line, first, length, count)
         # Equally good ends: either, by the seed.
         at_right = right < left or (right == left and draw >> 63)
-        cost = right if at_right else left
+        cost = opening + (right if at_right else left)
         if best is None or cost < best:
             best, chosen = cost, first + (length - count if at_right else 0)
     return chosen
 
 
-def _shortlist(free: int, starts: int, count: int, sizes: int, draw: int) -> Iterator[tuple[int, int]]:
-    """(first unit, length) of the runs to compare, those that leave the least behind first."""
-    length = _shortest(free, starts, count)
-    by_waste = []
-    for _ in range(LENGTHS_RANKED_MAX):
-        longer = starts & free >> length
-        if exact := starts ^ longer:
-            by_waste.append((wasted(sizes, length - count) - wasted(sizes, length), length, exact))
-        if not longer:
+def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple[int, int, int]]:
+    """(first unit, length, cost of breaking it) of the runs to compare, the least left behind first."""
+    sizes, claimed = line.sizes, line.claimed
+    young = claimed.bit_count() < line.free.bit_count()
+    no_claim_before = starts & ~(claimed << 1)
+    ranked = []
+    for length, exact in _by_length(line.free, starts, count):
+        waste = NOW * (wasted(sizes, length - count) - wasted(sizes, length))
+        unbroken = exact & no_claim_before
+        if unbroken and length > count and (unbroken := unbroken & ~(claimed >> length)):
+            opening = UNBROKEN * sizes.bit_count()
+            ranked.append((waste + opening, length, unbroken, opening))
+            exact ^= unbroken  # noqa: PLW2901 - what is left of them
+        if exact:
+            ranked.append((waste, length, exact, 0))
+        if young:
             break
-        starts = longer
-        length += 1
     wanted = RUNS_COMPARED_MAX
-    for _, run_length, exact in sorted(by_waste):
+    for _, length, equals, opening in sorted(ranked):
         # From one of them on, in the order of the line and around its end.
-        at = nth_bit(exact, draw % exact.bit_count())
-        for alike in (exact >> at << at, exact & ((1 << at) - 1)):
+        at = nth_bit(equals, draw % equals.bit_count())
+        for alike in (equals >> at << at, equals & ((1 << at) - 1)):
             rest = alike
             while rest and wanted:
                 lowest = rest & -rest
-                yield lowest.bit_length() - 1, run_length
+                yield lowest.bit_length() - 1, length, opening
                 rest ^= lowest
                 wanted -= 1
         if not wanted:
             return
 
 
-def _shortest(free: int, starts: int, count: int) -> int:
-    """The length of the shortest of the runs at ``starts``, all of which have ``count`` units.
+def _by_length(free: int, starts: int, length: int) -> Iterator[tuple[int, int]]:
+    """(length, starts of the runs of that length), shortest first; all have ``length`` units or more."""
+    # The k-th marks the bits from which 2 ** k bits are set.
+    ladder = [free]
+    while starts:
+        longer = starts & free >> length
+        if longer == starts:
+            length = _shortest(ladder, starts, length)
+            longer = starts & free >> length
+        yield length, starts ^ longer
+        starts, length = longer, length + 1
+
+
+def _shortest(ladder: list[int], starts: int, length: int) -> int:
+    """The length of the shortest of the runs at ``starts``, all of which have ``length`` units.
 
     Binary lifting: the length grows by 1, 2, 4, … while every run keeps up, then by falling powers of two.
-    ``ladder[k]`` marks the bits from which ``2 ** k`` bits are set.
+    The ladder grows as far as it is climbed.
     """
-    ladder = [free]
-    length = count
-    while not starts & ~(ladder[-1] >> length):
-        step = 1 << (len(ladder) - 1)
-        length += step
-        ladder.append(ladder[-1] & ladder[-1] >> step)
-    for exponent in range(len(ladder) - 2, -1, -1):
-        if not starts & ~(ladder[exponent] >> length):
-            length += 1 << exponent
+    rung = 0
+    while starts & ladder[rung] >> length == starts:
+        length += 1 << rung
+        rung += 1
+        if rung == len(ladder):
+            ladder.append(ladder[-1] & ladder[-1] >> (1 << (rung - 1)))
+    for lower in range(rung - 1, -1, -1):
+        if starts & ladder[lower] >> length == starts:
+            length += 1 << lower
     return length
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.settings import Environment
     from gpu_capacity.services.audit import Audit
     from gpu_capacity.services.sync_inventory import FleetSync
+
+
+SECONDS_A_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
             reconcile_grace_seconds=env.whole("RECONCILE_GRACE_SECONDS", 60, least=1),
             vm_notice_seconds=env.whole("VM_NOTICE_SECONDS", 120),
             vm_start_seconds_max=env.whole("VM_START_SECONDS_MAX", 900, least=1),
+            destroyed_vm_seconds=env.whole("DESTROYED_VM_DAYS", 30, least=1) * SECONDS_A_DAY,
             vm_reads_per_minute=env.whole("VM_READS_PER_MINUTE", 120, least=1),
             vm_writes_per_minute=env.whole("VM_WRITES_PER_MINUTE", 30, least=1),
         ),

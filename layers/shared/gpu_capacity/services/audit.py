@@ -41,6 +41,8 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.UNREADABLE: "restore the item; until then nothing that rests on it is judged",
     Kind.ROSTER_STALE: "run with --fix: schedules and preemption go by what the roster says",
     Kind.ROSTER_MISSING: "run with --fix: no schedule finds the VM, and nothing preempts it",
+    Kind.LISTING_STALE: "run with --fix: a page of the list is shorter than it should be",
+    Kind.LISTING_MISSING: "run with --fix: the VM is in no list",
     Kind.NOTICE_STALE: "run with --fix: the VM shows a notice that never ends, and cannot be preempted",
     Kind.NOTICE_MISSING: "destroy the VM that waits: it never gets its GPUs",
     Kind.DISK_LEAKED: "delete the disk at the provider",

@@ -14,6 +14,7 @@ from gpu_capacity.dynamodb.audit_facts import (
     Kind,
     ListKey,
     SetEntry,
+    SetListing,
     Side,
     Table,
     TakeNoticeBack,
@@ -44,6 +45,7 @@ def vm_findings(facts: Facts) -> Iterator[Finding]:
         yield from _notice(facts, record, vm)
         yield from _waiting(facts, record, vm)
     yield from _roster(facts, vms)
+    yield from _listings(facts, vms)
     by_id = {vm.id: (record, vm) for record, vm in vms.items()}
     yield from _servers(facts, by_id)
     yield from _gpus(facts)
@@ -73,7 +75,13 @@ def _problem(vm: Vm) -> str | None:
         return f"{vm.status}, and waits for GPUs"
     if bool(vm.wants) is not bool(vm.waits_for):
         return "wants GPUs and waits for nobody" if vm.wants else "waits for VMs and wants nothing of them"
-    return _gpu_problem(vm)
+    return _end_problem(vm) or _gpu_problem(vm)
+
+
+def _end_problem(vm: Vm) -> str | None:
+    """How the time until which a record is kept does not go with the VM's status."""
+    is_over = vm.status is VmStatus.DESTROYED and not has_work(vm)
+    return None if vm.expires_at is None or is_over else f"{vm.status}, and its record is swept away"
 
 
 def _gpu_problem(vm: Vm) -> str | None:
@@ -173,6 +181,27 @@ def _roster(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
             message = f"{vm.status}, and not on the roster"
             repair = SetEntry(side, None, roster_entry(vm), record, vm)
             yield Finding(Kind.ROSTER_MISSING, str(record), message, (record, side), repair)
+
+
+def _listings(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
+    """VMs that their organization's list does not show, and entries of VMs that there are not (any more)."""
+    expected: dict[Side, tuple[Side, Vm]] = {}
+    for record, vm in vms.items():
+        if vm.expires_at is None:
+            listing = keys.vm_listing(vm.organization_id, vm.age, ended=False)
+            expected[Side.of(Table.HOLDERS, listing)] = (record, vm)
+    for side in facts.vm_listings - expected.keys():
+        organization = side.pk.removeprefix(keys.organization_partition(""))
+        record = _record((organization, side.sk.rpartition("#")[2]))
+        if record not in facts.unreadable:
+            repair = SetListing(side, None, record, vms.get(record))
+            message = "lists a VM that there is not, or not at this age"
+            yield Finding(Kind.LISTING_STALE, str(side), message, (side, record), repair)
+    for side, (record, vm) in expected.items():
+        if side not in facts.vm_listings and side not in facts.unreadable:
+            repair = SetListing(side, vm, record, vm)
+            message = f"{vm.status}, and not in the list of its organization"
+            yield Finding(Kind.LISTING_MISSING, str(record), message, (record, side), repair)
 
 
 # What the provider has

@@ -13,7 +13,6 @@ from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     AlreadyExists,
     FailedPrecondition,
-    InvalidRequest,
     NotFound,
     QuotaExceeded,
     RaceLost,
@@ -29,7 +28,8 @@ from gpu_capacity.holders.capacity_claim import (
     settled_status,
 )
 from gpu_capacity.holders.ids import holder_id
-from gpu_capacity.services.claim_resources import catalogued, sees
+from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
+from gpu_capacity.services.claim_resources import catalogued, check_unchanged, sees
 from gpu_capacity.services.quotas import count_in
 from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, wake_next
 
@@ -122,25 +122,25 @@ def get_capacity_claim(services: Services, caller: Caller, claim_id: str) -> Cap
 
 
 def list_capacity_claims(
-    services: Services, caller: Caller, updated_after: float | None
+    services: Services, caller: Caller, updated_after: float | None, window: Window = EVERYTHING
 ) -> list[CapacityClaim]:
     """The claims of the caller's organizations in id order, those updated strictly after a time if given."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
-    found = [
-        claim
-        for organization_id in caller.organizations_to_search(frozenset())
-        for claim in services.claims.of_organization(organization_id)
-        if updated_after is None or claim.updated_us > round(updated_after * 1_000_000)
-    ]
-    return sorted(found, key=lambda claim: claim.id)
+    after_us = None if updated_after is None else round(updated_after * 1_000_000)
+    return entries_in(
+        window,
+        caller.organizations_to_search(frozenset()),
+        services.claims.of_organization,
+        lambda claim: after_us is None or claim.updated_us > after_us,
+    )
 
 
 def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list[str]]:
-    """The instance types that the inventory holds in each zone that the caller may see."""
+    """The instance types of each zone that the caller may see, as of at most ``SHOWN_SECONDS_MAX`` ago."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return {
         region.id: list(region.sold_as_instances)
-        for region in services.inventory.regions()
+        for region in services.inventory.shown("regions", services.inventory.regions)
         if sees(caller, region)
     }
 
@@ -164,7 +164,7 @@ def update_capacity_claim(
         claim = _visible(services, caller, claim_id)
         if claim.status is ClaimStatus.DELETING:
             raise FailedPrecondition("STATUS_DELETING", claim.id, "the capacity claim is being deleted")
-        _check_unchanged(claim, resources, name)
+        check_unchanged(claim, resources, name)
         after = _resized(services, caller, claim, resources)
         if after == claim:
             # A repeat goes on where the first try may have died.
@@ -290,16 +290,6 @@ def _proceed(services: Services, claim: CapacityClaim, left: frozenset[str] = fr
     if step is Step.AGAIN:
         start_settling(services, claim)
     return found or claim
-
-
-def _check_unchanged(claim: CapacityClaim, resources: Resources, name: str | None) -> None:
-    """What a claim was made with stays; zones and count may change."""
-    if name is not None and name != claim.name:
-        raise InvalidRequest("name", "cannot be changed")
-    if resources.instance_id.casefold() != claim.instance_id.casefold():
-        raise InvalidRequest("resources.instance_id", "cannot be changed")
-    if resources.capacity_type != claim.capacity_type:
-        raise InvalidRequest("resources.capacity_type", "cannot be changed")
 
 
 def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources: Resources) -> CapacityClaim:

@@ -87,6 +87,20 @@ def catalogued(
     return Catalogued(instance_id or resources.instance_id, tuple(zones))
 
 
+def check_unchanged(claim: CapacityClaim, resources: Resources, name: str | None) -> None:
+    """What a claim was made with stays; zones and count may change.
+
+    Raises:
+        InvalidRequest: another name, instance type or capacity type.
+    """
+    if name is not None and name != claim.name:
+        raise InvalidRequest("name", "cannot be changed")
+    if resources.instance_id.casefold() != claim.instance_id.casefold():
+        raise InvalidRequest("resources.instance_id", "cannot be changed")
+    if resources.capacity_type != claim.capacity_type:
+        raise InvalidRequest("resources.capacity_type", "cannot be changed")
+
+
 def sees(caller: Caller, region: Region) -> bool:
     """Whether the region exists as far as this caller can tell."""
     return caller.is_operator or region.is_visible_to(caller.organizations)

@@ -34,6 +34,7 @@ class Limits:
     reconcile_grace_seconds: int = 60
     vm_notice_seconds: int = 120
     vm_start_seconds_max: int = 900
+    destroyed_vm_seconds: int = 30 * 86_400
     vm_reads_per_minute: int = 120
     vm_writes_per_minute: int = 30
 

@@ -35,13 +35,15 @@ from gpu_capacity.errors import (
 from gpu_capacity.holders.ids import claim_tag, holder_id, keyed_holder_id, seed_of
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Quota, Reservation, Status, Tag
 from gpu_capacity.placement.choose import place
-from gpu_capacity.placement.model import Placement, Request
+from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from gpu_capacity.services.observation import observe, observe_all
 from gpu_capacity.services.workflows import start_workflow
-from gpu_capacity.topology.units import topology_hash
+from gpu_capacity.topology.units import hardware_digest, identity_of, topology_hash
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
+    from gpu_capacity.dynamodb.inventory_store import InventoryStore
+    from gpu_capacity.placement.snapshot import Snapshot
     from gpu_capacity.services.context import Services
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering, Pod, Region
@@ -78,7 +80,8 @@ class ReservationRequest:
             self.unit,
             self.count,
             self.name,
-            self.description or "",
+            # None was written as the empty text before the two were told apart: retries must still match.
+            {None: "", "": None}.get(self.description, self.description),
             [[tag.name, tag.value] for tag in self.tags],
         ]
         return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]
@@ -279,28 +282,42 @@ def _plan(
     """Place the draft: the reservation as it would be, its pod, and the topology version of the decision."""
     inventory, region_id, flavor_id = services.inventory, draft.region_id, draft.flavor_id
     for _ in range(PLAN_READS_MAX):
-        if fresh:
-            snapshot = inventory.fresh_snapshot(region_id, flavor_id)
-        else:
-            snapshot, fresh = inventory.snapshot(region_id, flavor_id)
-        decision = place(snapshot.line, Request(draft.count, seed_of(draft.id), attempt))
-        if isinstance(decision, Placement):
-            version = snapshot.version_of(decision.pod_id)
-            pod = inventory.pod_at(region_id, decision.pod_id, version)
-            if pod is not None:
-                return _placed(draft, decision, pod), pod, version
-        elif fresh:
+        request = Request(draft.count, seed_of(draft.id), attempt)
+        snapshot, decision = decide(inventory, region_id, flavor_id, request, fresh=fresh)
+        if isinstance(decision, Unplaceable):
             services.telemetry.count("ReservationsRefused")
             raise InsufficientCapacity(decision)
-        # The snapshot was old, or a sync wrote between the two reads: look again.
+        version = snapshot.version_of(decision.pod_id)
+        pod = inventory.pod_at(region_id, decision.pod_id, version)
+        if pod is not None:
+            return _placed(draft, decision, pod), pod, version
+        # A sync wrote between the two reads: look again.
         fresh = True
     raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
 
+def decide(
+    inventory: InventoryStore, region_id: str, flavor_id: str, request: Request, *, fresh: bool
+) -> tuple[Snapshot, Placement | Unplaceable]:
+    """Place on what is kept, or with ``fresh`` on what is read now; nothing is refused on what was kept."""
+    if not fresh:
+        snapshot, fresh = inventory.snapshot(region_id, flavor_id)
+        decision = place(snapshot.line, request)
+        if fresh or isinstance(decision, Placement):
+            return snapshot, decision
+    snapshot = inventory.fresh_snapshot(region_id, flavor_id)
+    return snapshot, place(snapshot.line, request)
+
+
 def _placed(draft: Reservation, placement: Placement, pod: Pod) -> Reservation:
     offering = (draft.region_id, draft.accelerator, draft.unit)
-    fingerprint = topology_hash(offering, pod.id, pod.between(placement.start, placement.count))
-    return replace(draft, placement=placement, topology_hash=fingerprint)
+    domains = pod.between(placement.start, placement.count)
+    return replace(
+        draft,
+        placement=placement,
+        topology_hash=topology_hash(offering, pod.id, domains),
+        hardware=hardware_digest(map(identity_of, domains)),
+    )
 
 
 def _check_quota(draft: Reservation, quota: Quota | None) -> None:

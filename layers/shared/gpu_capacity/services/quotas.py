@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.errors import RaceLost
+from gpu_capacity.errors import InvalidRequest, RaceLost
 from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.ports import Telemetry
+    from gpu_capacity.topology.model import Region
 
 ATTEMPTS_MAX: Final = 16
 """Times that a claim may change under one attempt to count it; a round takes far longer than a count."""
@@ -24,6 +27,18 @@ class QuotaChange:
 
     quota: Quota | None
     counted_in: int
+
+
+def check_subject(regions: Iterable[Region], subject: str) -> None:
+    """Refuse what no holder is ever counted under: such a limit would stop nothing.
+
+    Raises:
+        InvalidRequest: neither ``instances`` nor an accelerator of the catalogue, in exactly this spelling.
+    """
+    accelerators = {offering.accelerator for region in regions for offering in region.offerings}
+    known = [*sorted(accelerators), QUOTA_SUBJECT]
+    if subject not in known:
+        raise InvalidRequest("subject", f"would limit nothing: it is one of {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True)

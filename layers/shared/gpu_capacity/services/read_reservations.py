@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.ids import is_holder_id
+from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.services.observation import observe_all
 
 if TYPE_CHECKING:
@@ -57,20 +58,22 @@ class UnitFilter:
         )
 
 
-def list_reservations(services: Services, caller: Caller, wanted: ReservationFilter) -> list[Observed]:
-    """What the caller may see of what it asks for, in id order.
+def list_reservations(
+    services: Services, caller: Caller, wanted: ReservationFilter, window: Window = EVERYTHING
+) -> list[Observed]:
+    """What the caller may see of what it asks for, in id order, as far as the window goes.
 
     Raises:
         Forbidden: the token does not allow reading at all.
     """
     caller.require(Permission.READ_RESERVATIONS)
-    found = [
-        reservation
-        for organization_id in caller.organizations_to_search(wanted.organizations)
-        for reservation in services.reservations.of_organization(organization_id)
-        if caller.may_see(organization_id, reservation.project_id) and wanted.admits(reservation)
-    ]
-    return observe_all(services, sorted(found, key=lambda reservation: reservation.id))
+    found = entries_in(
+        window,
+        caller.organizations_to_search(wanted.organizations),
+        services.reservations.of_organization,
+        lambda r: caller.may_see(r.organization_id, r.project_id) and wanted.admits(r),
+    )
+    return observe_all(services, found)
 
 
 def get_reservation(

@@ -191,6 +191,8 @@ def settle_vm_stop(services: Services, organization_id: str, vm_id: str) -> dict
         if vm.status is VmStatus.DESTROYED:
             services.vm_provider.delete_disk(vm.id)
         settled = replace(vm, unsettled_since=None)
+        if vm.status is VmStatus.DESTROYED:
+            settled = replace(settled, expires_at=services.clock.now() + services.limits.destroyed_vm_seconds)
         if vm.status is VmStatus.STOPPING:
             settled = replace(
                 settled, status=VmStatus.STOPPED, ip_address=None, stopped_at=services.clock.now()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.inventory_store import NodePlace
+    from gpu_capacity.dynamodb.vm_store import PageOfVms
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.vm import Login
     from gpu_capacity.placement.snapshot import Snapshot
@@ -97,14 +98,14 @@ def get_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> 
     return _of(services, account, vm_id)
 
 
-def list_vms(services: Services, caller: Caller, account: Account, limit: int, offset: int) -> list[Vm]:
-    """The organization's VMs, destroyed ones included, newest first.
+def list_vms(services: Services, caller: Caller, account: Account, asked: PageOfVms) -> list[Vm]:
+    """Some of the organization's VMs, destroyed ones included as long as they are kept, newest first.
 
     Raises:
         Forbidden: the token may not read VMs.
     """
     caller.require(Permission.READ_VMS)
-    return services.vms.of_organization(account.organization_id)[offset : offset + limit]
+    return services.vms.page(account.organization_id, asked)
 
 
 def start_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
@@ -197,6 +198,11 @@ def free_offers(services: Services) -> list[NodeOffer]:
         slices = {size: len(free_slices(free, size)) for size in SLICE_SIZES if size <= place.gpus}
         offers.append(NodeOffer(name, place.region.id, place.flavor, free, slices))
     return sorted(offers, key=lambda offer: (offer.region_id, offer.node))
+
+
+def offers_shown(services: Services) -> list[NodeOffer]:
+    """The same as it was at most ``SHOWN_SECONDS_MAX`` ago: a rental is decided on a fresh reading."""
+    return services.inventory.shown("offers", lambda: free_offers(services))
 
 
 def usage_of(services: Services, vms: Sequence[Vm]) -> Mapping[str, Usage]:

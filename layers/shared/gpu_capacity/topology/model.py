@@ -187,10 +187,12 @@ class Pod:
 
 @dataclass(frozen=True, slots=True)
 class DomainShape:
-    """What placement needs to know of a domain.
+    """What placement and readers need to know of a domain.
 
     ``hosts`` counts the known slots; bit ``i`` of ``usable`` is set when the host in slot ``i`` is present,
     in service and of the expected device type resource class. ``complete`` is the offering's definition.
+    ``in_service`` counts the hosts that are, of whatever class. ``identity`` is a digest of which hardware it
+    is, see ``identity_of``; empty where it was written before shapes had one.
     """
 
     position: int
@@ -198,6 +200,8 @@ class DomainShape:
     usable: int
     complete: bool
     cordoned: bool
+    in_service: int = 0
+    identity: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +213,7 @@ class PodShape:
     flavor_id: str
     version: int
     domains: tuple[DomainShape, ...]
+
+    def between(self, start: int, count: int) -> tuple[DomainShape, ...]:
+        """The domains at positions ``start`` to ``start + count - 1`` that the topology knows."""
+        return tuple(d for d in self.domains if start <= d.position < start + count)

@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import json
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.topology.model import DomainShape, HostState, PodShape
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gpu_capacity.topology.model import Domain, Offering, Pod
+
+
+IDENTITY_BYTES: Final = 8
 
 
 class Health(StrEnum):
@@ -60,6 +63,8 @@ def _domain_shape(domain: Domain, offering: Offering | None) -> DomainShape:
         usable=usable,
         complete=complete,
         cordoned=domain.cordoned,
+        in_service=_in_service(domain),
+        identity=identity_of(domain),
     )
 
 
@@ -74,12 +79,39 @@ def health_of(domains: Sequence[Domain], hosts_expected: int) -> Health:
         ``unknown`` when the inventory has never seen the hardware, ``error`` when no host is in service,
         ``degraded`` when some are not, else ``healthy``.
     """
-    if not domains or hosts_expected == 0:
+    return _judged([_in_service(domain) for domain in domains], hosts_expected)
+
+
+def health_of_shapes(domains: Sequence[DomainShape], hosts_expected: int) -> Health:
+    """The same by the domains' shapes."""
+    return _judged([domain.in_service for domain in domains], hosts_expected)
+
+
+def _judged(in_service: Sequence[int], hosts_expected: int) -> Health:
+    if not in_service or hosts_expected == 0:
         return Health.UNKNOWN
-    in_service = sum(h.state is HostState.IN_SERVICE for domain in domains for h in domain.hosts)
-    if in_service == 0:
+    found = sum(in_service)
+    if found == 0:
         return Health.ERROR
-    return Health.HEALTHY if in_service >= hosts_expected else Health.DEGRADED
+    return Health.HEALTHY if found >= hosts_expected else Health.DEGRADED
+
+
+def _in_service(domain: Domain) -> int:
+    return sum(host.state is HostState.IN_SERVICE for host in domain.hosts)
+
+
+def identity_of(domain: Domain) -> bytes:
+    """A digest of 8 bytes of what ``topology_hash`` has of a domain: its id, and the ids of its hosts."""
+    parts = [domain.id, sorted(host.id for host in domain.hosts)]
+    return hashlib.sha256(json.dumps(parts).encode()).digest()[:IDENTITY_BYTES]
+
+
+def hardware_digest(identities: Iterable[bytes]) -> bytes:
+    """A digest of 8 bytes of the identities of domains in position order.
+
+    As long as it stays the same so does the topology hash of a reservation of these domains.
+    """
+    return hashlib.sha256(b"".join(identities)).digest()[:IDENTITY_BYTES]
 
 
 def topology_hash(offering: tuple[str, str, str], pod_id: str, domains: Sequence[Domain]) -> str:

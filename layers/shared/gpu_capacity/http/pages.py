@@ -1,0 +1,144 @@
+"""Pages of lists: the parameters ``limit`` and ``cursor``, the ``Link`` header, and what fits into an answer.
+
+A list without ``limit`` is answered whole or not at all: who does not know of pages would take the first one
+for everything, and miss what it paid for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.holders.windows import Window, position_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gpu_capacity.holders.windows import Entry, Position
+    from gpu_capacity.http.call import Call
+
+PAGE_ENTRIES_MAX: Final = 1000
+ANSWER_BYTES_MAX: Final = 5_500_000
+"""Entries of one answer, as the function hands them to the platform, which takes 6 MB (6,291,556 bytes) with
+headers and all."""
+
+LIMIT: Final = "limit"
+CURSOR: Final = "cursor"
+
+_LIMIT: Final = re.compile(r"[1-9][0-9]{0,3}")
+_DIGEST_BYTES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What a request wants of a list.
+
+    Args:
+        place: what parameters are called in this API's errors, e.g. ``query ``.
+        scope: names the list with its filters and organizations; a cursor of another one is refused.
+        query: the request's parameters, for the address of the next page.
+        limit: at most so many entries; ``None`` where the list is wanted whole.
+        after: where the page before ended.
+    """
+
+    place: str
+    scope: tuple[str, ...]
+    query: tuple[tuple[str, str], ...]
+    limit: int | None
+    after: Position | None
+
+    @property
+    def window(self) -> Window:
+        """What has to be read: one entry more than shown, which tells whether there is another page."""
+        return Window(self.after, None if self.limit is None else self.limit + 1)
+
+
+def page_of(call: Call, name: str, organizations: Sequence[str], place: str = "query ") -> Page:
+    """The page of the list ``name`` that a request wants.
+
+    Raises:
+        InvalidRequest: ``limit`` or ``cursor`` is malformed, or the cursor is of another list.
+    """
+    others = tuple(
+        (key, value) for key in call.query for value in call.query[key] if key not in (LIMIT, CURSOR)
+    )
+    scope = (name, *organizations, "", *(word for pair in sorted(others) for word in pair))
+    limit = call.single(LIMIT)
+    if limit is not None and (not _LIMIT.fullmatch(limit) or int(limit) > PAGE_ENTRIES_MAX):
+        raise InvalidRequest(f"{place}{LIMIT}", f"must be a whole number from 1 to {PAGE_ENTRIES_MAX}")
+    cursor = call.single(CURSOR)
+    if cursor is not None and limit is None:
+        raise InvalidRequest(f"{place}{CURSOR}", f"goes with {LIMIT}")
+    after = None if cursor is None else _position(cursor, scope)
+    if cursor is not None and after is None:
+        raise InvalidRequest(f"{place}{CURSOR}", "is none that this list gave out")
+    return Page(place, scope, others, None if limit is None else int(limit), after)
+
+
+def cut(
+    page: Page, entries: Sequence[Entry], view: Callable[[Entry], dict[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Views of the entries that this answer shows, and its ``Link`` header where there are more.
+
+    A page may be shorter than its limit, so that it fits into an answer.
+
+    Raises:
+        InvalidRequest: the list is wanted whole, and does not fit.
+    """
+    shown: list[dict[str, Any]] = []
+    size = 0
+    for entry in entries[: page.limit]:
+        rendered = view(entry)
+        size += answer_bytes(rendered)
+        if shown and size > ANSWER_BYTES_MAX:
+            if page.limit is None:
+                raise InvalidRequest(
+                    f"{page.place}{LIMIT}",
+                    "required, as the list is larger than one answer: send it and follow the Link header, "
+                    "or narrow the list",
+                )
+            break
+        shown.append(rendered)
+    if len(shown) == len(entries):
+        return shown, {}
+    cursor = _cursor(position_of(entries[len(shown) - 1]), page.scope)
+    query = urlencode([*page.query, (LIMIT, str(page.limit)), (CURSOR, cursor)])
+    return shown, {"Link": f'<?{query}>; rel="next"'}
+
+
+def answer_bytes(view: dict[str, Any]) -> int:
+    """What an entry takes of an answer: a function's answer has the body as a text within JSON."""
+    return len(json.dumps(json.dumps(view, ensure_ascii=False)))
+
+
+def _cursor(position: Position, scope: tuple[str, ...]) -> str:
+    """Where a page ended, and a digest that tells a cursor that was changed, or belongs to another list.
+
+    It is no secret: a made-up cursor opens nothing, as the token decides what a list holds.
+    """
+    words = json.dumps(position).encode()
+    return base64.urlsafe_b64encode(_digest(words, scope) + words).decode().rstrip("=")
+
+
+def _position(cursor: str, scope: tuple[str, ...]) -> Position | None:
+    try:
+        octets = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except ValueError:  # also for what is not ASCII
+        return None
+    words = octets[_DIGEST_BYTES:]
+    if octets[:_DIGEST_BYTES] != _digest(words, scope):
+        return None
+    last_id, organization_id = json.loads(words)
+    position = (last_id, organization_id)
+    # The last character of base64 has bits that say nothing: one spelling is one cursor.
+    return position if _cursor(position, scope) == cursor else None
+
+
+def _digest(words: bytes, scope: tuple[str, ...]) -> bytes:
+    return hashlib.sha256(json.dumps(scope).encode() + words).digest()[:_DIGEST_BYTES]

@@ -1,0 +1,37 @@
+"""The greatest size of a text, counted as it is stored: in bytes of UTF-8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pydantic_core import PydanticCustomError, core_schema
+
+if TYPE_CHECKING:
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+
+
+@dataclass(frozen=True, slots=True)
+class AtMostBytes:
+    """Annotates a text field that takes no more bytes than this. Its schema says so in characters, too."""
+
+    bytes_max: int
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """The field's own validation, then the size."""
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """Characters have at least one byte."""
+        return {**handler(schema), "maxLength": self.bytes_max}
+
+    def _checked(self, text: str) -> str:
+        if len(text.encode("utf-8", "surrogatepass")) > self.bytes_max:
+            raise PydanticCustomError(
+                "text_too_long", "must have at most {bytes_max} bytes in UTF-8", {"bytes_max": self.bytes_max}
+            )
+        return text

@@ -1,0 +1,39 @@
+"""What organizations may own, and do, as their members are shown it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import Permission
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Caller
+    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.services.context import Services
+
+
+def list_reservation_quotas(services: Services, caller: Caller, organizations: frozenset[str]) -> list[Quota]:
+    """Limits on units of accelerators, by organization and accelerator; none where there is no limit.
+
+    ``organizations`` narrows where to look, and lets an operator look anywhere.
+
+    Raises:
+        Forbidden: the token may not read reservations.
+    """
+    caller.require(Permission.READ_RESERVATIONS)
+    return [
+        quota
+        for organization_id in caller.organizations_to_search(organizations)
+        for quota in services.reservations.quotas(organization_id)
+    ]
+
+
+def list_capacity_claim_quotas(services: Services, caller: Caller) -> list[Quota]:
+    """Limits on instances, by organization; none where there is no limit.
+
+    Raises:
+        Forbidden: the token may not read capacity claims.
+    """
+    caller.require(Permission.READ_CAPACITY_CLAIMS)
+    found = (services.claims.quota(o) for o in caller.organizations_to_search(frozenset()))
+    return [quota for quota in found if quota is not None]

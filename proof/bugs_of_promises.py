@@ -1,0 +1,262 @@
+"""Bugs to plant in what is promised beyond capacity: limits, turns, notices, keys, things that are ready."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import database, reservation_store
+from gpu_capacity.dynamodb.claim_store import ClaimStore
+from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.capacity_claim import CapacityClaim
+from gpu_capacity.ports import ServerState
+from gpu_capacity.services import (
+    create_reservation,
+    deprovisioning,
+    provisioning,
+    reconcile,
+    settle_claim,
+    sync_inventory,
+    vm_lifecycle,
+    vm_preemption,
+    vm_schedule,
+    vms,
+)
+from gpu_capacity.services.quotas import QuotaBook
+from proof.planting import Bug
+
+if TYPE_CHECKING:
+    from proof.planting import Patches
+
+
+class _Silent:
+    """Events that wake none."""
+
+    def freed(self, _zone: str) -> None:
+        pass
+
+
+# Limits.
+
+
+def _read_no_limit(patches: Patches) -> None:
+    patches.replace(ReservationStore, "quota", lambda _self, _organization, _accelerator: None)
+
+
+def _read_no_limit_of_claims(patches: Patches) -> None:
+    patches.replace(ClaimStore, "quota", lambda _self, _organization: None)
+
+
+def _remember_absence_for_ever(patches: Patches) -> None:
+    patches.replace(reservation_store, "QUOTA_ABSENCE_SECONDS_MAX", 1 << 40)
+
+
+def _count_in_none(patches: Patches) -> None:
+    for name in ("_count_claims", "_count_reservations"):
+        patches.replace(QuotaBook, name, lambda _self, *_more: 0)
+
+
+# Turns, and those who wait.
+
+
+def _keep_no_turn(patches: Patches) -> None:
+    """A round does not demand that its claim is still the first when it is written."""
+
+    def wrapper(change: Any) -> Any:
+        def changed(self: Any, *more: Any, **rest: Any) -> Any:
+            return change(self, *more, **{**rest, "turns": None})
+
+        return changed
+
+    patches.wrap(ClaimStore, "change", wrapper)
+
+
+def _serve_anybody(patches: Patches) -> None:
+    """A round takes what it finds, whoever has waited for longer."""
+
+    def wrapper(settle: Any) -> Any:
+        def settled(services: Any, organization: str, claim_id: str, **more: Any) -> Any:
+            class Store:
+                def __getattr__(self, name: str) -> Any:
+                    return getattr(services.claims, name)
+
+                def head_of_queue(self, zone: str, instance_id: str) -> Any:
+                    head = services.claims.head_of_queue(zone, instance_id)
+                    return replace(head, holder=(organization, claim_id))
+
+            return settle(replace(services, claims=Store()), organization, claim_id, **more)
+
+        return settled
+
+    patches.wrap(settle_claim, "settle_capacity_claim", wrapper)
+
+
+def _sync_wakes_none(patches: Patches) -> None:
+    patches.replace(sync_inventory, "_wake", lambda _events, _report: None)
+
+
+def _free_without_waking(patches: Patches) -> None:
+    patches.wrap(
+        deprovisioning,
+        "complete_deprovisioning",
+        lambda complete: lambda services, *more: complete(replace(services, events=_Silent()), *more),
+    )
+
+
+# Keys and answers.
+
+
+def _share_keys(patches: Patches) -> None:
+    patches.wrap(
+        create_reservation,
+        "keyed_holder_id",
+        lambda real: lambda organization, _subject, key: real(organization, "", key),
+    )
+
+
+def _take_timeouts_for_unwritten(patches: Patches) -> None:
+    def wrapper(call: Any) -> Any:
+        def called(self: Any, operation: str, **request: Any) -> Any:
+            try:
+                return call(self, operation, **request)
+            except StorageUnavailable as error:
+                raise StorageUnavailable(str(error), outcome_unknown=False) from error
+
+        return called
+
+    patches.wrap(database.Database, "_call", wrapper)
+
+
+def _change_ahead_of_the_clock(patches: Patches) -> None:
+    """Each change is told a second later than the last one, as if times had no fractions."""
+
+    def updated(self: CapacityClaim, now_us: int) -> CapacityClaim:
+        second = max(now_us // 1_000_000, self.updated_at + 1)
+        return replace(self, updated_at=second, updated_microsecond=0)
+
+    patches.replace(CapacityClaim, "updated", updated)
+
+
+def _change_without_telling(patches: Patches) -> None:
+    """What a round changes does not move the time of the last change."""
+    patches.replace(CapacityClaim, "updated", lambda self, _now_us: self)
+
+
+# Servers and notices.
+
+
+def _run_before_the_server_does(patches: Patches) -> None:
+    def wrapper(complete: Any) -> Any:
+        def completed(services: Any, *more: Any) -> Any:
+            class Provider:
+                def __getattr__(self, name: str) -> Any:
+                    return getattr(services.vm_provider, name)
+
+                def server(self, owner: str) -> Any:
+                    found = services.vm_provider.server(owner)
+                    return found and replace(found, state=ServerState.READY)
+
+            return complete(replace(services, vm_provider=Provider()), *more)
+
+        return completed
+
+    patches.wrap(vm_lifecycle, "complete_vm_start", wrapper)
+
+
+def _provisioned_before_servers_are_up(patches: Patches) -> None:
+    def wrapper(check: Any) -> Any:
+        def checked(*arguments: Any) -> Any:
+            answer = check(*arguments)
+            return {**answer, "outcome": "ready"} if answer["outcome"] == "waiting" else answer
+
+        return checked
+
+    patches.wrap(provisioning, "check_servers", wrapper)
+
+
+def _interrupt_within_the_notice(patches: Patches) -> None:
+    patches.wrap(
+        vm_lifecycle,
+        "_await_notice",
+        lambda wait: (
+            lambda services, vm: (
+                {**answer, "seconds": 0} if (answer := _evicted(services, vm)) else wait(services, vm)
+            )
+        ),
+    )
+
+
+def _evicted(services: Any, vm: Any) -> Any:
+    """As the end of ``_await_notice``, without waiting."""
+    if any(v.status.value != "running" for v in services.vms.many(vm.waits_for).values()):
+        return None
+    evicted = vm_preemption.evict(services, vm, vm_lifecycle._gpus_of_node(services, vm))
+    if evicted is None:
+        return None
+    for left in evicted[1]:
+        vm_lifecycle.start_vm_workflow(services, left)
+    return vm_lifecycle._outcome("proceed")
+
+
+def _give_no_notice(patches: Patches) -> None:
+    for module in (vms, vm_schedule):
+        patches.wrap(
+            module,
+            "take_slice",
+            lambda take: (
+                lambda services, *more: take(
+                    replace(services, limits=replace(services.limits, vm_notice_seconds=0)), *more
+                )
+            ),
+        )
+
+
+# Records that cannot be read.
+
+
+def _end_at_the_unreadable(patches: Patches) -> None:
+    patches.replace(reconcile, "CANNOT_BE_LOOKED_AT", ())
+
+
+def _remember_what_has_ended(patches: Patches) -> None:
+    """What stays of a holder for a day stays until the database sweeps it away."""
+    patches.replace(database, "has_ended", lambda _item, _now: False)
+
+
+BUGS: Final = (
+    Bug("read-no-limit", "a reservation is decided as if there were no limit", _read_no_limit),
+    Bug("read-no-limit-of-claims", "a claim is decided as if there were no limit", _read_no_limit_of_claims),
+    Bug(
+        "remember-absence-for-ever",
+        "an environment that once saw no limit never looks again",
+        _remember_absence_for_ever,
+    ),
+    Bug("count-in-none", "a first limit counts none of those who are there", _count_in_none),
+    Bug("keep-no-turn", "a round does not demand that its claim is still the first", _keep_no_turn),
+    Bug("serve-anybody", "a round takes what it finds, out of turn", _serve_anybody),
+    Bug("sync-wakes-none", "the sync brings capacity and wakes none who wait", _sync_wakes_none),
+    Bug("free-without-waking", "a teardown frees capacity and wakes none who wait", _free_without_waking),
+    Bug("share-keys", "an idempotency key answers to another subject", _share_keys),
+    Bug(
+        "take-timeouts-for-unwritten",
+        "a write without an answer is taken for not written",
+        _take_timeouts_for_unwritten,
+    ),
+    Bug("change-ahead-of-the-clock", "a change is told for later than it is", _change_ahead_of_the_clock),
+    Bug("change-without-telling", "a change is told for no later than the last", _change_without_telling),
+    Bug("run-before-the-server-does", "a VM runs while its server comes up", _run_before_the_server_does),
+    Bug(
+        "provisioned-before-servers-are-up",
+        "a reservation is provisioned while its servers come up",
+        _provisioned_before_servers_are_up,
+    ),
+    Bug(
+        "interrupt-within-the-notice",
+        "a VM is interrupted before its notice is over",
+        _interrupt_within_the_notice,
+    ),
+    Bug("give-no-notice", "a VM is told to leave at once", _give_no_notice),
+    Bug("end-at-the-unreadable", "a record that cannot be read ends the reconcile", _end_at_the_unreadable),
+    Bug("remember-what-has-ended", "a key answers beyond its day", _remember_what_has_ended),
+)

@@ -1,0 +1,95 @@
+"""What has to hold of the times that customers are shown and given.
+
+- whatever a customer sees of a claim, its change is told as later than the last one, and never ahead of time;
+- a VM that has to make room is told so for its whole notice, and runs until that is over.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.items import CLAIM, VM
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proof.faults import Work
+    from proof.items import Item, RecordKey
+
+SHOWN: Final = ("status", "name", "instance_count", "zones", "allocations", "conditions")
+"""What a customer sees of a claim, where it may change."""
+
+TOGETHER_US: Final = 1_000
+"""Changes of one millisecond of the run are told in the order in which they were made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The notice of VMs, and by how much the clocks of the functions may be wrong, in seconds."""
+
+    notice_seconds: int = 0
+    skew_seconds: int = 0
+
+
+NO_TERMS: Final = Terms()
+
+
+class TimeRules:
+    """Follows records; see ``Ledger`` for the arguments. ``now_ms`` is the true time."""
+
+    def __init__(
+        self,
+        now_ms: Callable[[], int],
+        work: Callable[[], Work | None],
+        tell: Callable[[str], None],
+        terms: Terms,
+    ) -> None:
+        self._now_ms = now_ms
+        self._work = work
+        self._tell = tell
+        self._terms = terms
+        self._items: dict[RecordKey, Item] = {}
+
+    def note(self, key: RecordKey, after: Item | None, *, given: bool) -> None:
+        """A write of a record; ``given`` is what was there before anybody looked."""
+        before = self._items.pop(key, None)
+        if after is None:
+            return
+        self._items[key] = after
+        if given:
+            return
+        if key[1].startswith(CLAIM) and "updated_at" in after:
+            self._judge_change(key, before, after)
+        if key[1].startswith(VM):
+            self._judge_notice(key, before or {}, after)
+
+    def _judge_change(self, key: RecordKey, before: Item | None, after: Item) -> None:
+        told_us, now_us = _updated_us(after), self._now_ms() * 1_000
+        if told_us > now_us + TOGETHER_US + self._terms.skew_seconds * 1_000_000:
+            self._tell(f"{key}: its change is told as of {told_us - now_us} us from now")
+        is_seen = before is not None and any(before.get(name) != after.get(name) for name in SHOWN)
+        if before is not None and is_seen and told_us <= _updated_us(before):
+            self._tell(f"{key} changed, and the change is told as of {told_us}, no later than the last")
+
+    def _judge_notice(self, key: RecordKey, before: dict[str, Any], after: Item) -> None:
+        work, skew = self._work(), self._terms.skew_seconds
+        if "preempted_by" in after and before.get("preempted_by") != after["preempted_by"]:
+            began = (work.began_ms if work else self._now_ms()) // 1_000
+            notice = _leaves_at(after) - began
+            if notice + skew < self._terms.notice_seconds:
+                self._tell(f"{key} has a notice of {notice} s, not of {self._terms.notice_seconds}")
+        was_told = "preempted_by" in before and before["status"]["S"] == "running"
+        if was_told and after["status"]["S"] == "interrupted":
+            left = _leaves_at(before) - self._now_ms() // 1_000
+            if left > skew:
+                self._tell(f"{key} is interrupted {left} s before its notice is over")
+
+
+def _leaves_at(item: Item) -> int:
+    return int(item["preempt_at"]["N"]) if "preempt_at" in item else 0
+
+
+def _updated_us(item: Item) -> int:
+    fraction = int(item["updated_microsecond"]["N"]) if "updated_microsecond" in item else 0
+    return int(item["updated_at"]["N"]) * 1_000_000 + fraction

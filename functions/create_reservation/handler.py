@@ -1,8 +1,7 @@
 """POST /api/v2/reservations."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_models import ReservationCreate
-from gpu_capacity.http.reservation_replies import created
+from gpu_capacity.http.reservation_replies import created, reservation_request
 from gpu_capacity.runtime.reservation_functions import reservation_function
 from gpu_capacity.services.create_reservation import create_reservation
 
@@ -13,7 +12,7 @@ def handle(call: Call) -> Reply:
     observed = create_reservation(
         call.services,
         call.caller,
-        call.body(ReservationCreate).request(),
+        reservation_request(call),
         idempotency_key=call.idempotency_key(),
         dry_run=dry_run,
     )

@@ -8,7 +8,8 @@ from gpu_capacity.services.capacity_claims import update_capacity_claim
 
 def handle(call: Call) -> Reply:
     """Grow, shrink or move a claim."""
-    claim = update_capacity_claim(call.services, call.caller, claim_id_of(call), *changes_of(call))
+    resources, name = changes_of(call)
+    claim = update_capacity_claim(call.services, call.caller, claim_id_of(call), resources, name)
     return one_claim(claim)
 
 

@@ -226,7 +226,7 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
 # Fields that this project adds, by schema; all of them are optional.
 ADDED: Final[dict[str, frozenset[str]]] = {
     "reservationV2Status": frozenset({"message"}),
-    "error": frozenset({"capacity", "quota"}),
+    "error": frozenset({"errors", "capacity", "quota"}),
 }
 
 # Fields of the contract that say nothing here: a reservation is never modified.

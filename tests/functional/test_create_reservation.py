@@ -185,11 +185,24 @@ def test_a_hidden_region_does_not_tell_what_it_offers(sample: Stage) -> None:
     assert hidden.status == 404
 
 
-@pytest.mark.parametrize("spec", [{"accelerator": "B200"}, {"unit": "HGX"}, {"accelerator": ""}])
-def test_what_the_region_does_not_offer_is_a_bad_request(sample: Stage, spec: dict[str, Any]) -> None:
+NOT_OFFERED = {
+    "accelerator": ({"accelerator": "B200"}, ["spec.accelerator"]),
+    "unit": ({"unit": "HGX"}, ["spec.unit"]),
+    "both": ({"accelerator": "", "unit": ""}, ["spec.accelerator", "spec.unit"]),
+}
+
+
+@pytest.mark.parametrize(("spec", "fields"), NOT_OFFERED.values(), ids=NOT_OFFERED.keys())
+def test_what_the_region_does_not_offer_is_named_with_what_it_does(
+    sample: Stage, spec: dict[str, Any], fields: list[str]
+) -> None:
     answer = _create(sample, wish(**spec))
     assert answer.status == 400
-    assert "spec.accelerator" in answer.json["error_description"]
+    offered = {"spec.accelerator": "GB300", "spec.unit": "NVL72"}
+    assert answer.json["errors"] == [
+        {"field": field, "problem": f"not offered in the region, which has {offered[field]}"}
+        for field in fields
+    ]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.http import tokens
+from gpu_capacity.http import key_sets
 from tests.functional import sample_events
 from tests.functional.authority import Authority
 from tests.functional.key_server import KeyServer
@@ -35,7 +35,7 @@ class Stopwatch:
 @pytest.fixture
 def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     watch = Stopwatch()
-    monkeypatch.setattr(tokens, "time", SimpleNamespace(monotonic=watch.monotonic))
+    monkeypatch.setattr(key_sets, "time", SimpleNamespace(monotonic=watch.monotonic))
     return watch
 
 

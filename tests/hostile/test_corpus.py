@@ -59,7 +59,12 @@ def _assert_reservations_shape(answer: Answer) -> None:
     contract.assert_is(contract.ERROR, answer.json)
     assert answer.json["error"] == WORDS[answer.status]
     assert answer.json["trace_id"] == TRACE_ID
-    assert set(answer.json) == {"error", "error_description", "trace_id"}
+    fields = answer.json.get("errors")
+    assert set(answer.json) - {"errors"} == {"error", "error_description", "trace_id"}
+    assert (fields is not None) == (answer.status == 400 and "not valid JSON" not in answer.text), answer.text
+    if fields is not None:
+        assert fields
+        assert all(problem.keys() == {"field", "problem"} for problem in fields)
 
 
 def _assert_claims_shape(answer: Answer, bad: Bad) -> None:

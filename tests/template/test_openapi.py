@@ -83,6 +83,35 @@ def test_parameters_of_a_path_are_described(operation: Any) -> None:
     assert in_path == set(re.findall(r"\{(\w+)\}", operation.path))
 
 
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
+def test_query_parameters_are_those_of_the_code(operation: Any) -> None:
+    entry = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    described = [p for p in map(_resolved, entry.get("parameters", [])) if p["in"] == "query"]
+    assert {p["name"] for p in described} == set(operation.parameters)
+    assert {p["name"] for p in described if p["schema"]["type"] == "array"} == set(operation.repeated)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
+def test_a_wrong_query_has_its_answer_unless_any_is_taken(operation: Any) -> None:
+    answers = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
+    assert bool({"400", "422"} & set(answers)) == (not operation.any_query)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
+def test_the_permission_is_named(operation: Any) -> None:
+    entry = DOCUMENT["paths"][operation.path][operation.method.lower()]
+    assert (entry.get("security") == []) == (operation.permission is None)
+    if operation.permission is not None:
+        assert f"`{operation.permission.value}`" in entry["description"]
+
+
+def test_every_answer_has_the_trace_id() -> None:
+    for methods in DOCUMENT["paths"].values():
+        for entry in methods.values():
+            for response in entry["responses"].values():
+                assert "X-Trace-Id" in _resolved(response)["headers"]
+
+
 def test_repeated_query_parameters_are_arrays_by_repetition() -> None:
     arrays = [p for p in DOCUMENT["components"]["parameters"].values() if p["schema"]["type"] == "array"]
     assert {p["name"] for p in arrays} >= {

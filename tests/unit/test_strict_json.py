@@ -54,8 +54,6 @@ def test_the_same_key_may_stand_in_different_objects() -> None:
         b'{"a": NaN}',
         b'{"a": -Infinity}',
         b'{"a": [Infinity]}',
-        b'{"a": 1e999}',
-        b'{"a": -1e999}',
         b'{"a": "\n"}',
         b'{"a": "\\ud800"}',
         b'{"\\uDC00": 1}',

@@ -26,21 +26,23 @@ FOUND: Final = 200
 UNKNOWABLE: Final = re.compile(
     r"^("
     # reservations and capacity claims
-    r"spec\.accelerator, spec\.unit: not offered in the region"
+    r"spec\.(accelerator|unit): not offered in the region, which has .*"
     r"|spec\.count: one claim has at most \d+ units"
     r"|metadata\.tags: .*tag names must be unique"
     r"|resources\.zones\[\d+\]: no such zone"
-    r"|resources\.instance_id: resources\.zones\[\d+\] does not have this type"
+    r"|resources\.instance_id: not in every zone: .*"
     r"|(name|resources\.(instance_id|capacity_type)): cannot be changed"
     r"|the capacity claim is being deleted"
     r"|(query )?cursor: (is none that this list gave out|goes with limit)"
     # VMs: what there is, what is free, and what a VM does at the moment
-    r"|the node (does not exist|has GPUs of another type|has only \d+ GPUs|is out of service)"
+    r"|the node (does not exist|is not rented|is out of service)"
+    r"|gpu_type: (the node has GPUs of type .*|not rented, there are .*)"
+    r"|gpu_count: the node has only \d+ GPUs?"
     r"|the node takes no new VMs at the moment"
     r"|no GPU of the node is free for a VM of \d"
     r"|the node has no free slice of \d GPUs; the largest that it could give has \d"
-    r"|GPUs of this type are not rented: GET /pricing lists those that are"
     r"|(query[ .])?cursor: (is none that this list gave out|goes with limit)"
+    r"|query\.cursor: must be one that the Link of a page says"
     r"|a VM that is [a-z]+ cannot be (started|stopped)"
     r"|the VM is still being interrupted"
     # SSH keys: what the account has; which texts are keys; which characters Unicode calls printable
@@ -162,8 +164,10 @@ def stays_deleted(_context: Any, response: Any, case: Any) -> None:
 
 def reasons(body: dict[str, Any]) -> list[str]:
     """What an error answer says is wrong, in whichever API's shape."""
+    if "errors" in body:
+        return [f"{problem['field']}: {problem['problem']}" for problem in body["errors"]]
     if "error_description" in body:
-        return str(body["error_description"]).split("; ")
+        return [str(body["error_description"])]
     violations = [v for detail in body.get("details", ()) for v in detail.get("fieldViolations", ())]
     if violations:
         return [f"{violation['field']}: {violation['description']}" for violation in violations]

@@ -76,18 +76,19 @@ _ERRORS: Final = {
     401: (
         "claimUnauthenticated",
         _error(
-            "UNAUTHENTICATED: there is no bearer token, or it does not verify, or it has expired.",
+            "UNAUTHENTICATED: there is no bearer token, or it does not verify; the message says why.",
             16,
-            "authentication failed: the access token is not valid",
+            "authentication failed: the access token has expired",
             header="WWW-Authenticate",
         ),
     ),
     403: (
         "claimPermissionDenied",
         _error(
-            "PERMISSION_DENIED: the token does not carry the right that this needs.",
+            "PERMISSION_DENIED: the token does not carry the permission that this needs, or is not of the "
+            "organization named.",
             7,
-            "the access token does not carry the required permission",
+            "permission denied: this needs the permission capacityclaims:write",
         ),
     ),
     404: (
@@ -233,7 +234,7 @@ CAPACITY_CLAIMS: Final = ApiText(
                     example={"zoneInstanceTypes": {"us-chi-1": {"instanceIds": ["gb300-4x"]}}},
                 )
             },
-            errors=(401, 403, 500),
+            errors=(400, 401, 403, 500),
         ),
         "list_capacity_claim_quotas": OperationText(
             tag=_CLAIMS,
@@ -264,7 +265,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             description="Shows one claim.",
             parameters=("claimIDParameter",),
             answers={200: _ONE},
-            errors=(401, 403, 404, 500),
+            errors=(400, 401, 403, 404, 500),
         ),
         "update_capacity_claim": OperationText(
             tag=_CLAIMS,
@@ -285,7 +286,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             "shown as being deleted, and then it is not there.",
             parameters=("claimIDParameter",),
             answers={200: _ONE},
-            errors=(401, 403, 404, 500),
+            errors=(400, 401, 403, 404, 500),
         ),
     },
 )

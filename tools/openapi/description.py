@@ -23,7 +23,7 @@ class Answer:
         model: its body; ``None`` for none.
         many: whether the body is an array of it.
         example: a body.
-        headers: names of shared headers beyond ``Cache-Control``, which every answer has.
+        headers: names of shared headers beyond ``Cache-Control`` and ``X-Trace-Id``, which every answer has.
         links: what can be done with it next: names of operations, each with its path parameter and where in
             the answer that stands (a runtime expression of OpenAPI).
     """
@@ -45,7 +45,6 @@ class OperationText:
         errors: statuses of the API's shared error answers.
         parameters: names of shared parameters, path parameters included.
         request: model of the body.
-        public: whether it needs no token.
     """
 
     tag: str
@@ -56,7 +55,6 @@ class OperationText:
     parameters: Sequence[str] = ()
     request: Model | None = None
     request_example: Any = None
-    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)

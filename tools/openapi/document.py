@@ -41,8 +41,9 @@ _HEADERS: Final[Json] = {
         "example": '<?limit=100&cursor=mFf0>; rel="next"',
     },
     "X-Trace-Id": {
-        "description": "What to quote when asking for help; 32 hex digits.",
-        "schema": {"type": "string"},
+        "description": "What to quote when asking for help; taken from `traceparent` or `X-Amzn-Trace-Id` "
+        "where the request has one.",
+        "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     },
     "Retry-After": {
         "description": "Present where the request was not decided: seconds to wait before sending it again.",
@@ -72,7 +73,8 @@ def document() -> Json:
             "description": "Reserves contiguous GPU racks, claims single instances over zones and rents "
             "slices of machines, from one inventory: claimed atomically, provisioned by workflows.\n\n"
             "Unknown paths answer 404, other methods on known paths 405 with `Allow`, both in the shape of "
-            "the API under whose path they fall. Unknown fields are ignored.",
+            "the API under whose path they fall. Unknown fields are ignored; unknown query parameters, keys "
+            "that an object has twice, and what may be given once and is given twice are refused.",
             "version": API_VERSION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
@@ -124,7 +126,7 @@ def _operation(operation: Operation, words: OperationText, api: ApiText) -> Json
     entry: Json = {
         "tags": [words.tag],
         "summary": words.summary,
-        "description": words.description,
+        "description": _description(operation, words),
         "operationId": operation_id(operation.name),
     }
     if words.parameters:
@@ -137,13 +139,19 @@ def _operation(operation: Operation, words: OperationText, api: ApiText) -> Json
         str(status): {"$ref": f"#/components/responses/{api.errors[status][0]}"} for status in words.errors
     }
     entry["responses"] = answers | errors
-    if words.public:
+    if operation.permission is None:
         entry["security"] = []
     return entry
 
 
+def _description(operation: Operation, words: OperationText) -> str:
+    if operation.permission is None:
+        return words.description
+    return f"{words.description} Needs the permission `{operation.permission.value}`."
+
+
 def _answer(answer: Answer) -> Json:
-    names = ("Cache-Control", *answer.headers)
+    names = ("Cache-Control", "X-Trace-Id", *answer.headers)
     entry: Json = {
         "description": answer.description,
         "headers": {name: {"$ref": f"#/components/headers/{name}"} for name in names},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from gpu_capacity.http import reservation_models as models
 from tools.openapi import paging
@@ -53,11 +53,11 @@ _PARAMETERS: Final[dict[str, Json]] = {
     "tagSelectorParameter": {
         "name": "tag",
         "in": "query",
-        "description": "A tag that resources must have, as name=value with exactly one equals sign. "
-        "Repeated, they must have all of them.",
+        "description": "A tag that resources must have, as name=value. Compared as it is written, so that "
+        "equals signs in a name or a value do no harm. Repeated, they must have all of them.",
         "style": "form",
         "explode": True,
-        "schema": {"type": "array", "items": {"type": "string", "pattern": "^[^=]*=[^=]*$"}},
+        "schema": {"type": "array", "items": {"type": "string", "pattern": "="}},
         "example": ["workload=training"],
     },
     **paging.PARAMETERS,
@@ -78,8 +78,8 @@ _PARAMETERS: Final[dict[str, Json]] = {
 }
 
 
-def _error(description: str, word: str, text: str, *headers: str) -> Answer:
-    example = {"error": word, "error_description": text, "trace_id": _TRACE_ID}
+def _error(description: str, word: str, text: str, *headers: str, **fields: Any) -> Answer:
+    example = {"error": word, "error_description": text, "trace_id": _TRACE_ID, **fields}
     return Answer(description, models.ErrorRead, example=example, headers=headers)
 
 
@@ -88,26 +88,32 @@ _ERRORS: Final = {
         "badRequestResponse",
         _error(
             "The body is not JSON or not what the operation takes, a parameter is malformed, or the region "
-            "does not offer what is asked for. The description names the field and never its value.",
+            "does not offer what is asked for. The description names every wrong field and never its value; "
+            "`errors` has them one by one.",
             "invalid_request",
-            "spec.count: Input should be greater than or equal to 1",
+            "spec.unit: Field required; spec.count: Input should be greater than or equal to 1",
+            errors=[
+                {"field": "spec.unit", "problem": "Field required"},
+                {"field": "spec.count", "problem": "Input should be greater than or equal to 1"},
+            ],
         ),
     ),
     401: (
         "unauthorizedResponse",
         _error(
-            "There is no bearer token, or it does not verify, or it has expired.",
+            "There is no bearer token, or it does not verify; the description says why.",
             "access_denied",
-            "authentication failed: the access token is not valid",
+            "authentication failed: the access token has expired",
             "WWW-Authenticate",
         ),
     ),
     403: (
         "forbiddenResponse",
         _error(
-            "The token does not carry the right that this needs, or the organization's quota is reached.",
+            "The token does not carry the permission that this needs, or is not of the organization and "
+            "project, or the organization's quota is reached.",
             "forbidden",
-            "the access token does not carry the required permission",
+            "permission denied: this needs the permission reservations:create",
         ),
     ),
     404: (
@@ -350,7 +356,6 @@ RESERVATIONS: Final = ApiText(
                 )
             },
             errors=(500,),
-            public=True,
         ),
     },
 )

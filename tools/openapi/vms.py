@@ -13,7 +13,6 @@ _ACCOUNT: Final = "SSH keys"
 _API_KEYS: Final = "API keys"
 _PRICES: Final = "Prices"
 _ID: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
-_HEADERS: Final = ("X-Trace-Id",)
 
 _PARAMETERS: Final[dict[str, Json]] = {
     "idParameter": {
@@ -72,7 +71,7 @@ _PARAMETERS: Final[dict[str, Json]] = {
 
 
 def _error(description: str, detail: object, *headers: str) -> Answer:
-    return Answer(description, models.DetailRead, example={"detail": detail}, headers=(*_HEADERS, *headers))
+    return Answer(description, models.DetailRead, example={"detail": detail}, headers=headers)
 
 
 _ERRORS: Final = {
@@ -86,16 +85,16 @@ _ERRORS: Final = {
     401: (
         "vmUnauthenticated",
         _error(
-            "There is no credential, or it does not verify, or the API key was revoked.",
-            "authentication failed: the API key is not valid",
+            "There is no credential, or it does not verify, or the API key was revoked; the text says which.",
+            "authentication failed: the API key was revoked",
             "WWW-Authenticate",
         ),
     ),
     403: (
         "vmForbidden",
         _error(
-            "The credential does not carry the right that this needs.",
-            "the access token does not carry the required permission",
+            "The credential lacks the permission that this needs, or is not of the organization named.",
+            "permission denied: this needs the permission vms:write",
         ),
     ),
     404: (
@@ -291,7 +290,6 @@ VMS: Final = ApiText(
                 )
             },
             errors=(422, 429, 500),
-            public=True,
         ),
         "get_pricing": OperationText(
             tag=_PRICES,
@@ -302,8 +300,7 @@ VMS: Final = ApiText(
                     "The list prices.", models.PricingRead, example={"gpus": {"4090": 0.39, "5090": 0.69}}
                 )
             },
-            errors=(429, 500),
-            public=True,
+            errors=(422, 429, 500),
         ),
         "list_templates": OperationText(
             tag=_VMS,

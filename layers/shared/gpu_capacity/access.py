@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.errors import Forbidden
+from gpu_capacity.errors import Forbidden, InvalidRequest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +94,23 @@ class Caller:
         """
         implied = self.is_operator and permission in _IMPLIED_BY_OPERATE
         if permission not in self.permissions and not implied:
-            raise Forbidden("the access token does not carry the required permission")
+            raise Forbidden(f"permission denied: this needs the permission {permission.value}")
+
+    def acting_organization(self, named: str | None) -> str:
+        """For whom the caller acts: its only organization, or the one that the request names.
+
+        Raises:
+            Forbidden: the caller is no member of the organization named.
+            InvalidRequest: none is named, and the caller has none or several.
+        """
+        if named is not None:
+            if named not in self.organizations:
+                raise Forbidden("permission denied: the credential is not of this organization")
+            return named
+        if len(self.organizations) != 1:
+            problem = "required where a credential is not of exactly one organization"
+            raise InvalidRequest("header X-Organization-Id", problem)
+        return next(iter(self.organizations))
 
     def owns(self, organization_id: str, project_id: str) -> bool:
         """Whether the caller is a member of both, rights of operators left aside."""

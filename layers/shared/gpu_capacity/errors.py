@@ -2,14 +2,14 @@
 
     CapacityError
     ├── RequestRefused               the request itself: change it before sending it again
-    │   ├── InvalidRequest           a field or parameter is wrong                 (names the field)
+    │   ├── InvalidRequest           fields or parameters are wrong                (names each of them)
     │   ├── NotFound                 absent, or hidden from the caller: the same answer
     │   ├── Conflict                 an idempotency key was used for something else
     │   │   └── AlreadyExists        an id or a name is taken                  (names the resource)
     │   ├── FailedPrecondition       the thing is not in a state that allows this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
     │   │   └── NodeCannotGive       the node has no such slice                    (carries GPUs)
-    │   ├── Unauthenticated          no token, or one that does not verify
+    │   ├── Unauthenticated          no credential, or one that does not verify (names the fault)
     │   └── Forbidden                the token is good but does not allow this
     │       └── QuotaExceeded        the organization's limit is reached
     ├── DoesNotFit                   no room now: wait, or ask for less
@@ -32,9 +32,11 @@ way, and the HTTP layer turns it into a 500 with the trace id and logs the stack
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gpu_capacity.placement.model import Unplaceable
 
 
@@ -47,17 +49,28 @@ class RequestRefused(CapacityError):
 
 
 class InvalidRequest(RequestRefused):
-    """A field, header or parameter is wrong.
+    """Fields, headers or parameters are wrong.
 
     Args:
-        field: where it stands, in the notation of the API (``spec.count``, ``query tag``).
+        field: where the first one stands, in the notation of the API (``spec.count``, ``query tag``).
         problem: what is wrong with it. Never contains the value that was sent.
+        more: the same of the others.
     """
 
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
+    def __init__(self, field: str, problem: str, *more: tuple[str, str]) -> None:
+        self.problems = ((field, problem), *more)
+        super().__init__("; ".join(f"{place}: {what}" for place, what in self.problems))
+
+    @property
+    def field(self) -> str:
+        """Where the first problem stands."""
+        return self.problems[0][0]
+
+    @classmethod
+    def of(cls, problems: Sequence[tuple[str, str]]) -> InvalidRequest:
+        """Of at least one place, each with what is wrong there."""
+        (field, problem), *more = problems
+        return cls(field, problem, *more)
 
 
 class NotFound(RequestRefused):
@@ -111,13 +124,60 @@ class NodeCannotGive(ActionRefused):
         self.most = most
 
 
-class Unauthenticated(RequestRefused):
-    """There is no bearer token, or it does not verify. ``challenge`` answers in ``WWW-Authenticate``."""
+class CredentialFault(StrEnum):
+    """Why a credential was refused. Append-only: a metric has them for a dimension."""
 
-    def __init__(self, message: str, *, token_sent: bool) -> None:
-        super().__init__(message)
-        self.credential_sent = token_sent
-        self.challenge = 'Bearer realm="gpu-capacity"' + (', error="invalid_token"' if token_sent else "")
+    MISSING = "missing"
+    OTHER_SCHEME = "other_scheme"
+    MALFORMED = "malformed"
+    ALGORITHM = "algorithm"
+    UNKNOWN_KEY = "unknown_key"
+    SIGNATURE = "signature"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not_yet_valid"
+    ISSUER = "issuer"
+    AUDIENCE = "audience"
+    CLAIMS = "claims"
+    IDENTITY = "identity"
+    API_KEY_NOT_TAKEN = "api_key_not_taken"
+    API_KEY_MALFORMED = "api_key_malformed"
+    API_KEY_UNKNOWN = "api_key_unknown"
+    API_KEY_REVOKED = "api_key_revoked"
+
+
+_FAULT_TEXTS: Final = {
+    CredentialFault.MISSING: "a bearer token is required",
+    CredentialFault.OTHER_SCHEME: "a bearer token is required, the Authorization header has another scheme",
+    CredentialFault.MALFORMED: "the access token is malformed",
+    CredentialFault.ALGORITHM: "the access token is signed by an algorithm that is not accepted",
+    CredentialFault.UNKNOWN_KEY: "the access token is signed by a key that the issuer does not publish",
+    CredentialFault.SIGNATURE: "the signature of the access token does not verify",
+    CredentialFault.EXPIRED: "the access token has expired",
+    CredentialFault.NOT_YET_VALID: "the access token is not valid yet",
+    CredentialFault.ISSUER: "the access token is of another issuer",
+    CredentialFault.AUDIENCE: "the access token is for another audience",
+    CredentialFault.CLAIMS: "a claim of the access token is missing or malformed",
+    CredentialFault.IDENTITY: "a subject, organization or project of the token has more than 255 bytes",
+    CredentialFault.API_KEY_NOT_TAKEN: "only the VM API takes API keys: send an access token",
+    CredentialFault.API_KEY_MALFORMED: "the API key is malformed",
+    CredentialFault.API_KEY_UNKNOWN: "the API key is not known",
+    CredentialFault.API_KEY_REVOKED: "the API key was revoked",
+}
+_NOTHING_SENT: Final = frozenset({CredentialFault.MISSING, CredentialFault.OTHER_SCHEME})
+
+
+class Unauthenticated(RequestRefused):
+    """There is no credential, or it does not verify. ``challenge`` answers in ``WWW-Authenticate``.
+
+    What a token claims is only judged once its signature stands, so the faults tell nothing to a forger.
+    """
+
+    def __init__(self, fault: CredentialFault) -> None:
+        super().__init__(f"authentication failed: {_FAULT_TEXTS[fault]}")
+        self.fault = fault
+        self.credential_sent = fault not in _NOTHING_SENT
+        error = ', error="invalid_token"' if self.credential_sent else ""
+        self.challenge = f'Bearer realm="gpu-capacity"{error}'
 
 
 class Forbidden(RequestRefused):

@@ -3,16 +3,18 @@
 RFC 8259 leaves open what an object with a repeated name means: the standard library, and most parsers, keep
 the last value without a word, and a person who reads the text may see the first. So this reader refuses a
 repeated key and names its place. It also refuses what is no JSON although many parsers take it: ``NaN`` and
-infinities, numbers beyond a double, another encoding than UTF-8, a lone surrogate.
+``Infinity``, another encoding than UTF-8, a lone surrogate.
 """
 
 from __future__ import annotations
 
 import json
-import math
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 Place: TypeAlias = "tuple[str | int, ...]"
+
+KEY_SHOWN_MAX: Final = 64
+"""Keys that a document makes up are shown as far as this."""
 
 
 class JsonRefused(ValueError):
@@ -53,15 +55,13 @@ def loads(text: bytes | str) -> Any:
         nonlocal repeating
         repeating = True
         marked = _Repeating(found)
-        marked.key = _first_repeated(pairs)
+        marked.key = _first_repeated(pairs)[:KEY_SHOWN_MAX]
         return marked
 
     try:
         # The library would guess at UTF-16 and UTF-32 as well.
         plain = text.decode() if isinstance(text, bytes) else text
-        value = json.loads(
-            plain, object_pairs_hook=read_object, parse_constant=_refuse_constant, parse_float=_finite
-        )
+        value = json.loads(plain, object_pairs_hook=read_object, parse_constant=_refuse_constant)
         if "\\u" in plain:
             json.dumps(value, ensure_ascii=False).encode()
     except NotJson:
@@ -95,13 +95,6 @@ def _refuse_constant(_name: str) -> NoReturn:
     raise NotJson("NaN and infinities are not JSON")
 
 
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise NotJson("a number is out of range")
-    return number
-
-
 def _place_in(value: Any) -> Place:
     """Where the first object stands that repeats a key.
 
@@ -114,7 +107,7 @@ def _place_in(value: Any) -> Place:
         if isinstance(part, _Repeating):
             return (*place, part.key)
         if isinstance(part, dict):
-            stack.extend(((*place, key), inner) for key, inner in reversed(part.items()))
+            stack.extend(((*place, key[:KEY_SHOWN_MAX]), inner) for key, inner in reversed(part.items()))
         elif isinstance(part, list):
             stack.extend(((*place, index), part[index]) for index in range(len(part) - 1, -1, -1))
     raise AssertionError("an object repeats a key, and stands nowhere")

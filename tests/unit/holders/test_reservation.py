@@ -78,8 +78,14 @@ def test_wanted_tags_must_all_be_there_with_name_and_value() -> None:
     tagged = reservation(tags=(Tag("team", "a"), Tag("stage", "live")))
 
     assert tagged.has_tags(())
-    assert tagged.has_tags((Tag("stage", "live"), Tag("team", "a")))
-    assert not tagged.has_tags((Tag("team", "a"), Tag("stage", "test")))
+    assert tagged.has_tags(("stage=live", "team=a"))
+    assert not tagged.has_tags(("team=a", "stage=test"))
+    assert not tagged.has_tags(("team",))
+
+
+@pytest.mark.parametrize("tag", [Tag("a", "b=c"), Tag("a=b", "c"), Tag("=", "="), Tag("", ""), Tag("a", "=")])
+def test_a_tag_is_found_as_it_is_written_whatever_has_an_equals_sign(tag: Tag) -> None:
+    assert reservation(tags=(tag,)).has_tags((f"{tag.name}={tag.value}",))
 
 
 @pytest.mark.parametrize(("count", "allowed"), [(3, True), (4, False)])

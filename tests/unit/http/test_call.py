@@ -144,7 +144,7 @@ def test_a_flag_is_true_or_false_and_absent_means_false(
     assert _call(world, query={"dryRun": values} if values else {}).flag("dryRun") is flag
 
 
-@pytest.mark.parametrize("values", [["1"], ["True"], [""], ["yes"], ["true", "true"], ["true", "false"]])
+@pytest.mark.parametrize("values", [["1"], ["True"], [""], ["yes"], [" true"]])
 def test_any_other_flag_is_refused(world: World, values: list[str]) -> None:
     call = _call(world, query={"dryRun": values})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
@@ -21,6 +22,7 @@ from gpu_capacity.holders.reservation import (
     Tag,
 )
 from gpu_capacity.holders.windows import entries_in
+from gpu_capacity.http import pages
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.http.claim_models import claim_entry
 from gpu_capacity.http.pages import PAGE_ENTRIES_MAX, cut, page_of
@@ -153,6 +155,20 @@ def test_a_cursor_of_another_list_filter_or_organization_is_refused() -> None:
             page_of(call(limit="1", cursor=other), "things", [ORGANIZATION])
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["5", "null", "[]", '["a"]', '["a", "b", "c"]', "not JSON", '["\\ud800", "b"]', "[" * 9000]
+    + [json.dumps(["a" * 2000, ORGANIZATION]), json.dumps(["é" * 200, ORGANIZATION])],
+)
+def test_a_cursor_with_a_right_digest_and_anything_in_it_is_refused(words: str) -> None:
+    """Whoever reads this code can compute the digest."""
+    octets = words.encode()
+    made_up = base64.urlsafe_b64encode(pages._digest(octets, ("things", ORGANIZATION, "")) + octets)
+
+    with pytest.raises(InvalidRequest, match="query cursor: is none that this list gave out"):
+        page_of(call(limit="1", cursor=made_up.decode().rstrip("=")), "things", [ORGANIZATION])
+
+
 def test_a_cursor_without_a_limit_and_either_given_twice_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="query cursor: goes with limit"):
         page_of(call(cursor=cursor_of()), "things", [ORGANIZATION])
@@ -196,7 +212,7 @@ def largest_claim() -> CapacityClaim:
 
 def sent_bytes(views: list[dict[str, Any]] | dict[str, Any]) -> int:
     """What the platform gets of a function, with every letter beyond ASCII written as an escape."""
-    return len(json.dumps(proxy_response(Reply(200, views, {"Link": "x" * 2000}))))
+    return len(json.dumps(proxy_response(Reply(200, views, {"Link": "x" * 2000}), "0" * 32)))
 
 
 def test_a_single_one_of_the_largest_fits_many_times_over() -> None:

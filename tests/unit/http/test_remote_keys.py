@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.http.tokens import RemoteKeys
+from gpu_capacity.http.key_sets import RemoteKeys
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def issuer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Issuer]:
 
 
 def _ids(keys: RemoteKeys, *, refresh: bool = False) -> list[Any]:
-    return [key.key_id for key in keys.keys(refresh=refresh).keys]
+    return [key.key_id for key in keys.keys(refresh=refresh)]
 
 
 def test_keys_are_read_once_and_kept_for_minutes(issuer: Issuer) -> None:

@@ -28,7 +28,12 @@ ANSWERS: list[tuple[CapacityError, int, str, str]] = [
         "spec.count: Field required",
     ),
     (BodyInvalid([{"loc": (), "msg": "not an object"}]), 400, "invalid_request", "not an object"),
-    (errors.Unauthenticated("no", token_sent=False), 401, "access_denied", "no"),
+    (
+        errors.Unauthenticated(errors.CredentialFault.MISSING),
+        401,
+        "access_denied",
+        "authentication failed: a bearer token is required",
+    ),
     (errors.Forbidden("not allowed"), 403, "forbidden", "not allowed"),
     (
         errors.QuotaExceeded("GB300", "GB300 units", requested=3, limit=8, used=6),
@@ -51,7 +56,9 @@ def test_an_error_has_its_status_word_and_text(
     reply = ReservationErrors().refuse(error, TRACE)
 
     assert reply.status == status
-    contract = {name: value for name, value in reply.body.items() if name not in {"capacity", "quota"}}
+    contract = {
+        name: value for name, value in reply.body.items() if name not in {"errors", "capacity", "quota"}
+    }
     assert contract == {"error": word, "error_description": text, "trace_id": TRACE}
     assert reply.headers["Cache-Control"] == "no-cache"
 
@@ -78,6 +85,29 @@ def test_a_refusal_by_quota_has_its_figures_as_fields() -> None:
     reply = ReservationErrors().refuse(refused, TRACE)
     assert reply.body["quota"] == {"subject": "GB300", "requested": 3, "limit": 8, "used": 6}
     assert ErrorRead.model_validate(reply.body).model_dump(by_alias=True, exclude_none=True) == reply.body
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.InvalidRequest("spec.unit", "not offered", ("spec.count", "too many")),
+        BodyInvalid(
+            [{"loc": ("spec", "unit"), "msg": "not offered"}, {"loc": ("spec", "count"), "msg": "too many"}]
+        ),
+    ],
+)
+def test_every_wrong_field_is_told_at_once(error: CapacityError) -> None:
+    body = ReservationErrors().refuse(error, TRACE).body
+
+    assert body["error_description"] == "spec.unit: not offered; spec.count: too many"
+    assert body["errors"] == [
+        {"field": "spec.unit", "problem": "not offered"},
+        {"field": "spec.count", "problem": "too many"},
+    ]
+
+
+def test_what_is_no_matter_of_a_field_has_no_fields() -> None:
+    assert "errors" not in ReservationErrors().refuse(errors.NotFound("absent"), TRACE).body
 
 
 def test_only_a_missing_token_is_challenged() -> None:

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from gpu_capacity.access import IDENTITY_BYTES_MAX
 from gpu_capacity.errors import Unauthenticated
-from gpu_capacity.http.tokens import ORGANIZATIONS_MAX, StaticKeys, TokenRules, TokenVerifier
+from gpu_capacity.http.key_sets import StaticKeys
+from gpu_capacity.http.tokens import ORGANIZATIONS_MAX, TokenRules, TokenVerifier
 
 ISSUER, AUDIENCE = "https://issuer.example", "gpu-capacity"
 RULES = TokenRules(

@@ -46,7 +46,9 @@ def test_a_whole_number_may_be_as_small_as_allowed() -> None:
     assert _env("0").whole("NAME", 9) == 0
 
 
-@pytest.mark.parametrize("value", ["2", "-1", "3.0", "three", "1e3", "0x10", "²", "3 4"])
+@pytest.mark.parametrize(
+    "value", ["2", "-1", "3.0", "three", "1e3", "0x10", "²", "3 4", "1_0", "+3", "03", "\u0663"]
+)
 def test_a_whole_number_that_is_none_or_too_small_is_named(value: str) -> None:
     environment = _env(value)
 
@@ -54,12 +56,14 @@ def test_a_whole_number_that_is_none_or_too_small_is_named(value: str) -> None:
         environment.whole("NAME", 9, least=3)
 
 
-@pytest.mark.parametrize(("value", "share"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), (".5", 0.5)])
+@pytest.mark.parametrize(("value", "share"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("0.50", 0.5)])
 def test_a_share_is_between_nothing_and_all(value: str, share: float) -> None:
     assert _env(value).share("NAME", 0.1) == share
 
 
-@pytest.mark.parametrize("value", ["1.01", "-0.1", "20%", "half", "nan", "inf"])
+@pytest.mark.parametrize(
+    "value", ["1.01", "-0.1", "20%", "half", "nan", "inf", ".5", "0.2_5", "1e-1", "0,5", "\u0660"]
+)
 def test_a_share_that_is_none_is_named(value: str) -> None:
     environment = _env(value)
 

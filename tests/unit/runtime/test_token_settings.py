@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.http.tokens import RemoteKeys, StaticKeys
+from gpu_capacity.http.key_sets import RemoteKeys, StaticKeys
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.token_settings import key_source, token_rules
 

@@ -106,12 +106,12 @@ def test_regions_are_filtered_by(world: World) -> None:
 
 
 def test_all_wanted_tags_must_match(world: World) -> None:
-    assert _names(world, EVERYWHERE, tags=(Tag("team", "a"),)) == ALL
-    assert _names(world, EVERYWHERE, tags=(Tag("team", "a"), Tag("project", "proje"))) == {
+    assert _names(world, EVERYWHERE, tags=("team=a",)) == ALL
+    assert _names(world, EVERYWHERE, tags=("team=a", "project=proje")) == {
         "161b9-proje",
         "org-2-proje",
     }
-    assert _names(world, EVERYWHERE, tags=(Tag("team", "b"),)) == set()
+    assert _names(world, EVERYWHERE, tags=("team=b",)) == set()
 
 
 def test_an_operator_lists_the_organizations_that_it_names(world: World) -> None:

@@ -174,7 +174,10 @@ def test_the_list_is_newest_first_and_in_pages() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "detail"),
-    [({"node": "vm99"}, "does not exist"), ({"gpu_type": "4090"}, "another type")],
+    [
+        ({"node": "vm99"}, "does not exist"),
+        ({"gpu_type": "4090"}, "gpu_type: the node has GPUs of type 5090"),
+    ],
 )
 def test_a_node_that_does_not_fit_is_refused(changes: dict[str, Any], detail: str) -> None:
     scene = Scene()

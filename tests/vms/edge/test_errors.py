@@ -40,6 +40,15 @@ TRACE = "37f74c5f9ce9480ea1d8457a93ae5a6f"
             [{"loc": ["query", "limit"], "msg": "must be given once", "type": "value_error"}],
             {},
         ),
+        (
+            errors.InvalidRequest("query a b", "unknown", ("header X-Organization-Id", "required")),
+            422,
+            [
+                {"loc": ["query", "a b"], "msg": "unknown", "type": "value_error"},
+                {"loc": ["header", "X-Organization-Id"], "msg": "required", "type": "value_error"},
+            ],
+            {},
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
@@ -48,7 +57,7 @@ def test_an_error_is_told_as_a_detail(
 ) -> None:
     reply = VmErrors().refuse(error, TRACE)
     assert (reply.status, reply.body) == (status, {"detail": detail})
-    assert reply.headers == {"Cache-Control": "no-cache", "X-Trace-Id": TRACE} | headers
+    assert reply.headers == {"Cache-Control": "no-cache"} | headers
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,6 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.errors import Forbidden, InvalidRequest
-
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
 
@@ -24,19 +22,8 @@ class Account:
 
 
 def account_of(caller: Caller, organization: str | None) -> Account:
-    """The account a call is made for: the token's only organization, or the one that the call names.
-
-    Raises:
-        Forbidden: the token does not give access to the organization named.
-        InvalidRequest: none is named, and the token has none or several.
-    """
-    if organization is not None:
-        if organization not in caller.organizations:
-            raise Forbidden("the access token does not give access to the organization")
-        return Account(organization, caller.subject)
-    if len(caller.organizations) != 1:
-        raise InvalidRequest("header X-Organization-Id", "required where a token has several organizations")
-    return Account(next(iter(caller.organizations)), caller.subject)
+    """The account a call is made for: see ``Caller.acting_organization``, also for what it raises."""
+    return Account(caller.acting_organization(organization), caller.subject)
 
 
 def number_of(text: str) -> int:

@@ -10,6 +10,7 @@ from uuid import UUID
 CLAIM_TAG_BYTES: Final = 8
 
 _UUID: Final = re.compile(r"[a-f][0-9a-f]{7}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+_ANY_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def holder_id(entropy: bytes) -> str:
@@ -35,6 +36,12 @@ def keyed_holder_id(organization_id: str, subject: str, key: str) -> str:
 def is_holder_id(text: str) -> bool:
     """Whether a text has the form of an id of this service."""
     return _UUID.fullmatch(text) is not None
+
+
+def canonical_uuid(text: str) -> str | None:
+    """A UUID in lower case; ``None`` for what is none, or is written in another form that Python takes."""
+    lower = text.lower()
+    return lower if _ANY_UUID.fullmatch(lower) else None
 
 
 def claim_tag(holder: str) -> bytes:

@@ -11,11 +11,12 @@ shown by the last digit. Discounts are on GPUs only: a disk costs the same under
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity import strict_json
 from gpu_capacity.holders.vm import TERM_MONTHS, RentalType
+from gpu_capacity.plain_numbers import decimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -158,11 +159,11 @@ def _table(place: str, value: Any) -> dict[str, Any]:
 
 def _decimal(place: str, value: Any, most: Decimal, least: Decimal = Decimal(0)) -> Decimal:
     try:
-        number = Decimal(value) if isinstance(value, str) else None
-    except InvalidOperation:
+        number = decimal(value) if isinstance(value, str) else None
+    except ValueError:
         number = None
     # Digits are bounded so that no product needs more than the 28 that decimal arithmetic keeps.
-    if number is None or not number.is_finite() or len(number.as_tuple().digits) > _DIGITS_MAX:
+    if number is None or len(number.as_tuple().digits) > _DIGITS_MAX:
         raise PriceListInvalid(f"{place} must be a decimal number in quotes, of at most {_DIGITS_MAX} digits")
     if not least <= number <= most:
         raise PriceListInvalid(f"{place} must be between {least} and {most}")

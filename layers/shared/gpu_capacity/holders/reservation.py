@@ -136,9 +136,12 @@ class Reservation:
             return None
         return "deprovision" if self.status is Status.DEPROVISIONING else "provision"
 
-    def has_tags(self, wanted: tuple[Tag, ...]) -> bool:
-        """Whether every wanted tag is among the reservation's."""
-        return all(tag in self.tags for tag in wanted)
+    def has_tags(self, wanted: tuple[str, ...]) -> bool:
+        """Whether every wanted tag, written ``name=value``, is among the reservation's.
+
+        Compared as written, so that a tag is found whatever has an equals sign, its name or its value.
+        """
+        return {f"{tag.name}={tag.value}" for tag in self.tags}.issuperset(wanted)
 
 
 @dataclass(frozen=True, slots=True)

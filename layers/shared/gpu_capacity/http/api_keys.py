@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Caller, permissions_of
-from gpu_capacity.errors import Unauthenticated
+from gpu_capacity.errors import CredentialFault, Unauthenticated
 from gpu_capacity.holders.api_keys import PREFIX, digest_of, is_key
 
 if TYPE_CHECKING:
@@ -33,9 +33,13 @@ class CredentialVerifier:
         return self._of_key(key) if key.startswith(PREFIX) else self._tokens.verify(authorization)
 
     def _of_key(self, key: str) -> Caller:
-        record = self._accounts.api_key(digest_of(key)) if is_key(key) else None
-        if record is None or record.revoked_at is not None:
-            raise Unauthenticated("authentication failed: the API key is not valid", token_sent=True)
+        if not is_key(key):
+            raise Unauthenticated(CredentialFault.API_KEY_MALFORMED)
+        record = self._accounts.api_key(digest_of(key))
+        if record is None:
+            raise Unauthenticated(CredentialFault.API_KEY_UNKNOWN)
+        if record.revoked_at is not None:
+            raise Unauthenticated(CredentialFault.API_KEY_REVOKED)
         return Caller(
             subject=record.subject,
             name=record.subject,

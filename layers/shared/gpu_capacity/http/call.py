@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from gpu_capacity import strict_json
 from gpu_capacity.errors import CapacityError, InvalidRequest
 from gpu_capacity.http.whole_numbers import plainly_written
 
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX: Final = 64 * 1024
 """Far above any sensible request; the gateway itself would let 10 MB through."""
+
+PROBLEMS_TOLD_MAX: Final = 50
+
+UNKNOWN: Final = "-"
+"""In log lines, for what is not known."""
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -55,6 +61,26 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class Involved:
+    """Who a request is by, and for which organization, as far as that is known; for the request's log line.
+
+    ``organization`` is only ever one that the caller may act for: what others write into it is not logged.
+    """
+
+    subject: str = UNKNOWN
+    organization: str = UNKNOWN
+
+    def note(self, caller: Caller, *named: str | None) -> None:
+        """A verified caller and what the request names, if anything; otherwise its only organization."""
+        own = caller.organizations
+        chosen = [name for name in named if name and (name in own or caller.is_operator)]
+        if not chosen and len(own) == 1:
+            chosen = list(own)
+        self.subject = caller.subject
+        self.organization = chosen[0] if chosen else UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class OpenCall:
     """A request of anybody; ``address`` is where the gateway says it came from."""
@@ -66,7 +92,10 @@ class OpenCall:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. Header names are in lower case; query values keep their order and repetitions."""
+    """A request. Header names are in lower case; query values keep their order and repetitions.
+
+    ``involved`` is for the request's log line; the organization that a body names is noted there.
+    """
 
     services: Services
     caller: Caller
@@ -75,6 +104,7 @@ class Call:
     path_parameters: Mapping[str, str]
     raw_body: str | None
     body_is_base64: bool
+    involved: Involved = field(default_factory=Involved)
 
     def body(self, model: type[Model]) -> Model:
         """The validated body.
@@ -88,6 +118,7 @@ class Call:
         octets = self._octets()
         if len(octets) > BODY_BYTES_MAX:
             raise BodyTooLarge(f"the request body is larger than {BODY_BYTES_MAX} bytes")
+        _check_json(octets)
         try:
             return model.model_validate_json(octets)
         except ValidationError as error:
@@ -113,12 +144,15 @@ class Call:
 
     def flag(self, name: str) -> bool:
         """A query parameter that is ``true`` or ``false``; absent means false."""
-        values = self.query.get(name, [])
-        if not values:
-            return False
-        if len(values) > 1 or values[0] not in ("true", "false"):
-            raise InvalidRequest(f"query {name}", "must be given once, as true or false")
-        return values[0] == "true"
+        value = self.single(name)
+        if value not in (None, "true", "false"):
+            raise InvalidRequest(f"query {name}", "must be true or false")
+        return value == "true"
+
+    def single(self, name: str) -> str | None:
+        """The value of a query parameter that the operation takes once."""
+        values = self.query.get(name)
+        return values[0] if values else None
 
     def idempotency_key(self) -> str | None:
         """The ``Idempotency-Key`` header: 1 to 255 visible ASCII characters."""
@@ -138,7 +172,22 @@ class Call:
             raise MalformedBody("the request body is not valid base64") from None
 
 
+def _check_json(octets: bytes) -> None:
+    """Refuse what readers of JSON understand differently: the models' reader keeps the last of two values.
+
+    Raises:
+        MalformedBody, BodyInvalid: see ``strict_json``.
+    """
+    try:
+        strict_json.loads(octets)
+    except strict_json.KeyRepeated as error:
+        problem = {"loc": error.place, "msg": "the key stands there more than once", "type": "key_repeated"}
+        raise BodyInvalid([problem]) from None
+    except strict_json.NotJson:
+        raise MalformedBody("the request body is not valid JSON") from None
+
+
 def _problems(error: ValidationError) -> list[dict[str, Any]]:
-    """What is wrong and where, without what was sent."""
+    """What is wrong and where, without what was sent; of thousands of faults only the first."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [dict(problem) for problem in found]
+    return [dict(problem) for problem in found[:PROBLEMS_TOLD_MAX]]

@@ -106,7 +106,7 @@ def _details(error: CapacityError) -> list[dict[str, Any]]:
                 for problem in error.problems
             ]
         case InvalidRequest():
-            violations = [{"field": error.field, "description": error.problem}]
+            violations = [{"field": place, "description": what} for place, what in error.problems]
         case NotFound():
             return [_resource("CapacityClaim", error.resource_name, str(error))]
         case AlreadyExists():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
-from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.holders.capacity_claim import INSTANCES_MAX, ZONES_MAX
+from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.services.claim_resources import Resources
 
@@ -72,11 +72,8 @@ class ClaimCreate(ClaimBody):
         """In its canonical form, so that no two spellings are two claims."""
         if value is None:
             return None
-        try:
-            canonical = str(UUID(value))
-        except ValueError:
-            canonical = None
-        if canonical is None or canonical != value.lower():
+        canonical = canonical_uuid(value)
+        if canonical is None:
             raise ValueError("must be a UUID")
         return canonical
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 from gpu_capacity.errors import InvalidRequest, NotFound
+from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.claim_models import ClaimUpdate, claim_entry, claim_view, parameters_view, quotas_view
 from gpu_capacity.http.pages import Page, cut, page_of
@@ -58,12 +58,8 @@ def claim_id_of(call: Call) -> str:
     Raises:
         NotFound: it has not the form of an id, so no claim has it.
     """
-    text = call.path_parameters["claimID"]
-    try:
-        canonical = str(UUID(text))
-    except ValueError:
-        canonical = None
-    if canonical is None or canonical != text.lower():
+    canonical = canonical_uuid(call.path_parameters["claimID"])
+    if canonical is None:
         raise NotFound("the capacity claim does not exist: ids of capacity claims are UUIDs")
     return canonical
 
@@ -84,14 +80,13 @@ def updated_after(call: Call) -> float | None:
     """The ``updatedAfter`` query parameter, in seconds since the epoch.
 
     Raises:
-        InvalidRequest: it is no RFC 3339 time, or given twice.
+        InvalidRequest: it is no RFC 3339 time.
     """
-    values = call.ordered_values("updatedAfter")
-    if not values:
+    value = call.single("updatedAfter")
+    if value is None:
         return None
     try:
         # A plus sign that the client did not encode arrives as a blank.
-        (time,) = [parse_rfc3339(value.replace(" ", "+")) for value in values]
+        return parse_rfc3339(value.replace(" ", "+"))
     except ValueError:
-        raise InvalidRequest("updated_after", "must be one RFC 3339 time") from None
-    return time
+        raise InvalidRequest("updated_after", "must be an RFC 3339 time") from None

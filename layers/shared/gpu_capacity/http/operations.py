@@ -1,18 +1,67 @@
-"""Every operation of the HTTP APIs, once: function folder, route, handler, OpenAPI and 405 all follow it."""
+"""Every operation of the HTTP APIs, once: function folder, route, handler, OpenAPI and 405 all follow it.
+
+So do the permission that a caller needs and the query parameters that a request may have; both are checked
+before a handler sees the request.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.access import Permission
+from gpu_capacity.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+NAME_SHOWN_MAX: Final = 64
+"""Names that clients make up are shown as far as this."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation; ``path`` is in the notation of API Gateway and OpenAPI."""
+    """One operation.
+
+    Args:
+        name: of its function.
+        method: in upper case.
+        path: in the notation of API Gateway and OpenAPI.
+        permission: what a caller needs; ``None`` where everybody may call.
+        once: query parameters that may be given once.
+        repeated: query parameters that may be given any number of times.
+        any_query: whether other query parameters are ignored, and not refused.
+    """
 
     name: str
     method: str
     path: str
+    permission: Permission | None
+    once: tuple[str, ...] = ()
+    repeated: tuple[str, ...] = ()
+    any_query: bool = False
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """All query parameters that mean something."""
+        return (*self.once, *self.repeated)
+
+    def check_query(self, query: Mapping[str, Sequence[str]]) -> None:
+        """Refuse what the operation does not know: a misspelt parameter must not be taken for an absent one.
+
+        Raises:
+            InvalidRequest: an unknown parameter, or one more often than it may be given; names them all.
+        """
+        strange = [] if self.any_query else [name for name in query if name not in self.parameters]
+        twice = [name for name in self.once if len(query.get(name, ())) > 1]
+        problems = [(f"query {name[:NAME_SHOWN_MAX]}", f"unknown: {self._known()}") for name in strange]
+        problems += [(f"query {name}", "must be given once") for name in twice]
+        if problems:
+            raise InvalidRequest.of(problems)
+
+    def _known(self) -> str:
+        names = ", ".join(self.parameters)
+        return f"this operation takes {names}" if names else "this operation takes no query parameters"
 
 
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
@@ -20,36 +69,92 @@ CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
 OPERATIONS: Final[dict[str, Operation]] = {
     operation.name: operation
     for operation in (
-        Operation("create_reservation", "POST", "/api/v2/reservations"),
-        Operation("list_reservations", "GET", "/api/v2/reservations"),
-        Operation("get_reservation", "GET", "/api/v2/reservations/{reservationID}"),
-        Operation("delete_reservation", "DELETE", "/api/v2/reservations/{reservationID}"),
-        Operation("list_reservation_units", "GET", "/api/v2/reservation-units"),
-        Operation("list_reservation_quotas", "GET", "/api/v2/quotas"),
-        Operation("get_version", "GET", "/api/version"),
-        Operation("create_capacity_claim", "POST", CLAIMS),
-        Operation("list_capacity_claims", "GET", CLAIMS),
-        Operation("list_capacity_claim_parameters", "GET", f"{CLAIMS}/parameters"),
-        Operation("list_capacity_claim_quotas", "GET", f"{CLAIMS}/quotas"),
-        Operation("get_capacity_claim", "GET", f"{CLAIMS}/{{claimID}}"),
-        Operation("update_capacity_claim", "PATCH", f"{CLAIMS}/{{claimID}}"),
-        Operation("delete_capacity_claim", "DELETE", f"{CLAIMS}/{{claimID}}"),
-        Operation("create_vm", "POST", "/vms"),
-        Operation("list_vms", "GET", "/vms"),
-        Operation("get_vm", "GET", "/vms/{id}"),
-        Operation("destroy_vm", "DELETE", "/vms/{id}"),
-        Operation("start_vm", "POST", "/vms/{id}/start"),
-        Operation("stop_vm", "POST", "/vms/{id}/stop"),
-        Operation("calculate_reservation", "POST", "/reservations/calculate"),
-        Operation("search_offers", "GET", "/search"),
-        Operation("get_pricing", "GET", "/pricing"),
-        Operation("list_templates", "GET", "/templates"),
-        Operation("create_ssh_key", "POST", "/ssh-keys"),
-        Operation("list_ssh_keys", "GET", "/ssh-keys"),
-        Operation("delete_ssh_key", "DELETE", "/ssh-keys/{id}"),
-        Operation("create_api_key", "POST", "/auth/api-key"),
-        Operation("list_api_keys", "GET", "/auth/api-keys"),
-        Operation("delete_api_key", "DELETE", "/auth/api-keys/{id}"),
+        Operation(
+            "create_reservation",
+            "POST",
+            "/api/v2/reservations",
+            Permission.CREATE_RESERVATIONS,
+            once=("dryRun",),
+        ),
+        Operation(
+            "list_reservations",
+            "GET",
+            "/api/v2/reservations",
+            Permission.READ_RESERVATIONS,
+            once=("limit", "cursor"),
+            repeated=("tag", "organizationID", "projectID", "regionID"),
+        ),
+        Operation(
+            "get_reservation",
+            "GET",
+            "/api/v2/reservations/{reservationID}",
+            Permission.READ_RESERVATIONS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "delete_reservation",
+            "DELETE",
+            "/api/v2/reservations/{reservationID}",
+            Permission.DELETE_RESERVATIONS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "list_reservation_units",
+            "GET",
+            "/api/v2/reservation-units",
+            Permission.READ_RESERVATIONS,
+            repeated=("regionID", "accelerator", "unit"),
+        ),
+        Operation(
+            "list_reservation_quotas",
+            "GET",
+            "/api/v2/quotas",
+            Permission.READ_RESERVATIONS,
+            repeated=("organizationID",),
+        ),
+        Operation("get_version", "GET", "/api/version", None, any_query=True),
+        Operation("create_capacity_claim", "POST", CLAIMS, Permission.WRITE_CAPACITY_CLAIMS),
+        Operation(
+            "list_capacity_claims",
+            "GET",
+            CLAIMS,
+            Permission.READ_CAPACITY_CLAIMS,
+            once=("updatedAfter", "limit", "cursor"),
+        ),
+        Operation(
+            "list_capacity_claim_parameters", "GET", f"{CLAIMS}/parameters", Permission.READ_CAPACITY_CLAIMS
+        ),
+        Operation("list_capacity_claim_quotas", "GET", f"{CLAIMS}/quotas", Permission.READ_CAPACITY_CLAIMS),
+        Operation("get_capacity_claim", "GET", f"{CLAIMS}/{{claimID}}", Permission.READ_CAPACITY_CLAIMS),
+        Operation(
+            "update_capacity_claim", "PATCH", f"{CLAIMS}/{{claimID}}", Permission.WRITE_CAPACITY_CLAIMS
+        ),
+        Operation(
+            "delete_capacity_claim", "DELETE", f"{CLAIMS}/{{claimID}}", Permission.WRITE_CAPACITY_CLAIMS
+        ),
+        Operation("create_vm", "POST", "/vms", Permission.WRITE_VMS),
+        Operation(
+            "list_vms",
+            "GET",
+            "/vms",
+            Permission.READ_VMS,
+            once=("limit", "offset", "cursor"),
+            repeated=("status",),
+        ),
+        Operation("get_vm", "GET", "/vms/{id}", Permission.READ_VMS),
+        Operation("destroy_vm", "DELETE", "/vms/{id}", Permission.WRITE_VMS),
+        Operation("start_vm", "POST", "/vms/{id}/start", Permission.WRITE_VMS),
+        Operation("stop_vm", "POST", "/vms/{id}/stop", Permission.WRITE_VMS),
+        Operation("calculate_reservation", "POST", "/reservations/calculate", Permission.READ_BILLING),
+        Operation("search_offers", "GET", "/search", None, once=("gpu_type", "gpu_count")),
+        Operation("get_pricing", "GET", "/pricing", None),
+        Operation("list_templates", "GET", "/templates", Permission.READ_VMS),
+        Operation("create_ssh_key", "POST", "/ssh-keys", Permission.WRITE_VMS),
+        Operation("list_ssh_keys", "GET", "/ssh-keys", Permission.READ_VMS),
+        Operation("delete_ssh_key", "DELETE", "/ssh-keys/{id}", Permission.WRITE_VMS),
+        Operation("create_api_key", "POST", "/auth/api-key", Permission.WRITE_API_KEYS),
+        Operation("list_api_keys", "GET", "/auth/api-keys", Permission.WRITE_API_KEYS),
+        Operation("delete_api_key", "DELETE", "/auth/api-keys/{id}", Permission.WRITE_API_KEYS),
     )
 }
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
+from gpu_capacity.access import IDENTITY_BYTES_MAX
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.holders.windows import Window, position_of
 
@@ -63,16 +64,16 @@ def page_of(call: Call, name: str, organizations: Sequence[str], place: str = "q
     """The page of the list ``name`` that a request wants.
 
     Raises:
-        InvalidRequest: ``limit`` or ``cursor`` is malformed, given twice, or the cursor is of another list.
+        InvalidRequest: ``limit`` or ``cursor`` is malformed, or the cursor is of another list.
     """
     others = tuple(
         (key, value) for key in call.query for value in call.query[key] if key not in (LIMIT, CURSOR)
     )
     scope = (name, *organizations, "", *(word for pair in sorted(others) for word in pair))
-    limit = _once(call, LIMIT, place)
+    limit = call.single(LIMIT)
     if limit is not None and (not _LIMIT.fullmatch(limit) or int(limit) > PAGE_ENTRIES_MAX):
         raise InvalidRequest(f"{place}{LIMIT}", f"must be a whole number from 1 to {PAGE_ENTRIES_MAX}")
-    cursor = _once(call, CURSOR, place)
+    cursor = call.single(CURSOR)
     if cursor is not None and limit is None:
         raise InvalidRequest(f"{place}{CURSOR}", f"goes with {LIMIT}")
     after = None if cursor is None else position_in(cursor, scope)
@@ -121,13 +122,6 @@ def answer_bytes(view: dict[str, Any]) -> int:
     return len(json.dumps(json.dumps(view, ensure_ascii=False)))
 
 
-def _once(call: Call, name: str, place: str) -> str | None:
-    values = call.ordered_values(name)
-    if len(values) > 1:
-        raise InvalidRequest(f"{place}{name}", "must be given once")
-    return values[0] if values else None
-
-
 def cursor_of(position: Position, scope: tuple[str, ...]) -> str:
     """Where a page ended, and a digest that tells a cursor that was changed, or belongs to another list.
 
@@ -146,7 +140,13 @@ def position_in(cursor: str, scope: tuple[str, ...]) -> Position | None:
     words = octets[_DIGEST_BYTES:]
     if octets[:_DIGEST_BYTES] != _digest(words, scope):
         return None
-    last_id, organization_id = json.loads(words)
+    try:
+        # The digest is no secret, so what stands here may be anything, and a key takes only so much.
+        last_id, organization_id = map(str, json.loads(words))
+        if max(len(last_id.encode()), len(organization_id.encode())) > IDENTITY_BYTES_MAX:
+            return None
+    except (ValueError, TypeError, RecursionError):
+        return None
     position = (last_id, organization_id)
     # The last character of base64 has bits that say nothing: one spelling is one cursor.
     return position if cursor_of(position, scope) == cursor else None

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gpu_capacity.http.tracing import TRACE_HEADER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -58,11 +60,11 @@ class ProxyRequest:
         )
 
 
-def proxy_response(reply: Reply) -> dict[str, Any]:
-    """What the gateway takes for an answer; every body is JSON."""
+def proxy_response(reply: Reply, trace_id: str) -> dict[str, Any]:
+    """What the gateway takes for an answer; every body is JSON, and every answer has the trace id."""
     return {
         "statusCode": reply.status,
-        "headers": {"Content-Type": "application/json", **reply.headers},
+        "headers": {"Content-Type": "application/json", TRACE_HEADER: trace_id, **reply.headers},
         "body": "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False),
         "isBase64Encoded": False,
     }

@@ -1,6 +1,7 @@
 """Errors in the shape of the reservations API: ``{error, error_description, trace_id}``.
 
-The error words are the published enum; it has none for capacity, so a 507 is a ``server_error`` whose
+Where fields are wrong, the description tells all of them, and ``errors``, an addition to the contract, one by
+one. The error words are the published enum; it has none for capacity, so a 507 is a ``server_error`` whose
 description tells the figures. ``docs/errors.md`` tells customers what to do on each.
 """
 
@@ -21,6 +22,7 @@ from gpu_capacity.errors import (
     Unauthenticated,
 )
 from gpu_capacity.http.call import BodyInvalid, BodyTooLarge, MalformedBody, Reply, UnsupportedMediaType
+from gpu_capacity.strict_json import dotted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,18 +83,27 @@ def _reply(status: int, word: str, text: str, trace_id: str, headers: dict[str, 
     return Reply(status, body, {"Cache-Control": "no-cache", **(headers or {})})
 
 
+def _problems(error: CapacityError) -> list[tuple[str, str]]:
+    """Every failing field and what is wrong with it; never echoes what was sent."""
+    match error:
+        case InvalidRequest():
+            return [*error.problems]
+        case BodyInvalid():
+            return [(dotted(tuple(problem["loc"])), str(problem["msg"])) for problem in error.problems]
+        case _:
+            return []
+
+
 def _describe(error: CapacityError) -> str:
-    """Names failing fields, never echoes what was sent."""
-    if isinstance(error, BodyInvalid):
-        problem = error.problems[0]
-        place = ".".join(str(part) for part in problem["loc"])
-        return f"{place}: {problem['msg']}" if place else str(problem["msg"])
-    return str(error)
+    problems = [f"{field}: {what}" if field else what for field, what in _problems(error)]
+    return "; ".join(problems) or str(error)
 
 
 def _figures(error: CapacityError) -> dict[str, Any]:
-    """The figures of a refusal as fields, additions to the contract: no client has to read them in a text."""
+    """A refusal as fields, additions to the contract: no client has to read them in a text."""
     match error:
+        case InvalidRequest() | BodyInvalid():
+            return {"errors": [{"field": field, "problem": what} for field, what in _problems(error)]}
         case InsufficientCapacity(reason=reason):
             figures = {
                 "requestedUnitCount": reason.requested,

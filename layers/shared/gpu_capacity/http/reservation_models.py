@@ -226,6 +226,15 @@ class VersionRead(_Body):
     version: str
 
 
+class FieldProblemRead(_Body):
+    """What is wrong with one field, header or parameter."""
+
+    model_config = ConfigDict(title="fieldProblem")
+
+    field: str
+    problem: str
+
+
 class ExcludedUnits(_Body):
     """Units that no request can have now, each counted by the first reason that applies."""
 
@@ -279,6 +288,7 @@ class ErrorRead(_Body):
     ]
     error_description: str
     trace_id: str
+    errors: list[FieldProblemRead] | None = Field(None, description="With 400: every wrong field.")
     capacity: CapacityFigures | None = Field(None, description="With 507.")
     quota: QuotaFigures | None = Field(None, description="With 403 over a quota.")
 

@@ -7,11 +7,16 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity import API_NAME, API_VERSION
 from gpu_capacity.errors import InvalidRequest
-from gpu_capacity.holders.reservation import Tag
 from gpu_capacity.http.call import Reply
 from gpu_capacity.http.pages import Page, cut, page_of
 from gpu_capacity.http.rendering import NO_CACHE, as_json
-from gpu_capacity.http.reservation_models import VersionRead, quota_view, reservation_view, unit_view
+from gpu_capacity.http.reservation_models import (
+    ReservationCreate,
+    VersionRead,
+    quota_view,
+    reservation_view,
+    unit_view,
+)
 from gpu_capacity.services.read_reservations import ReservationFilter, UnitFilter
 
 if TYPE_CHECKING:
@@ -20,6 +25,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.reservation import Quota
     from gpu_capacity.http.call import Call
     from gpu_capacity.placement.snapshot import UnitCounts
+    from gpu_capacity.services.create_reservation import ReservationRequest
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering
 
@@ -70,17 +76,24 @@ def version() -> Reply:
     return Reply(HTTPStatus.OK, as_json(VersionRead(name=API_NAME, version=API_VERSION)), NO_CACHE)
 
 
+def reservation_request(call: Call) -> ReservationRequest:
+    """What the body asks for."""
+    request = call.body(ReservationCreate).request()
+    call.involved.note(call.caller, request.organization_id)
+    return request
+
+
 def reservation_filter(call: Call) -> ReservationFilter:
     """From the query parameters of the list.
 
     Raises:
-        InvalidRequest: a tag selector is not ``name=value`` with exactly one ``=``.
+        InvalidRequest: a tag selector is not ``name=value``.
     """
     return ReservationFilter(
         organizations=call.values("organizationID"),
         projects=call.values("projectID"),
         regions=call.values("regionID"),
-        tags=tuple(_tag(selector) for selector in call.ordered_values("tag")),
+        tags=_tag_selectors(call),
     )
 
 
@@ -93,8 +106,8 @@ def unit_filter(call: Call) -> UnitFilter:
     )
 
 
-def _tag(selector: str) -> Tag:
-    name, separator, value = selector.partition("=")
-    if not separator or "=" in value:
-        raise InvalidRequest("query tag", "must be name=value with exactly one equals sign")
-    return Tag(name, value)
+def _tag_selectors(call: Call) -> tuple[str, ...]:
+    selectors = tuple(call.ordered_values("tag"))
+    if not all("=" in selector for selector in selectors):
+        raise InvalidRequest("query tag", "must be name=value")
+    return selectors

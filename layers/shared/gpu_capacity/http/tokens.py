@@ -6,42 +6,30 @@ enforce one; so the token is verified here.
 
 from __future__ import annotations
 
-import http.client
-import json
-import time
-import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
-from gpu_capacity.access import IDENTITY_BYTES_MAX, Caller, is_identity
-from gpu_capacity.adapters.redirects import OnlyToHttps
-from gpu_capacity.errors import StorageUnavailable, Unauthenticated
+from gpu_capacity.access import Caller, is_identity
+from gpu_capacity.errors import CredentialFault, Unauthenticated
+from gpu_capacity.holders.api_keys import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-ALGORITHMS_ALLOWED: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
-"""Only signatures by private keys: with a shared secret every verifier could issue tokens."""
+    from gpu_capacity.http.key_sets import KeySource, VerificationKey
 
 ORGANIZATIONS_MAX: Final = 50
 _LEEWAY_SECONDS: Final = 10
-_KEYS_SECONDS: Final = 300
-_STALE_KEYS_SECONDS_MAX: Final = 6 * 3600
-"""Beyond this an issuer that cannot be reached is no reason to trust keys it may have withdrawn."""
-_REFRESH_SECONDS_MIN: Final = 30
-_FETCH_SECONDS_MAX: Final = 3
-_FETCH_BYTES_MAX: Final = 256 * 1024
+_TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
+"""Of access tokens (RFC 9068), and of those that name no use. An identity token or a receipt is none."""
 
-# Whatever an issuer in trouble may answer: nothing, no HTTP, no JSON (or too deep a one), no key set.
-_UNREADABLE: Final = (
-    OSError,
-    http.client.HTTPException,
-    TypeError,
-    ValueError,
-    RecursionError,
-    jwt.PyJWTError,
+_FAULTS: Final[tuple[tuple[type[jwt.PyJWTError], CredentialFault], ...]] = (
+    (jwt.ExpiredSignatureError, CredentialFault.EXPIRED),
+    (jwt.ImmatureSignatureError, CredentialFault.NOT_YET_VALID),
+    (jwt.InvalidIssuerError, CredentialFault.ISSUER),
+    (jwt.InvalidAudienceError, CredentialFault.AUDIENCE),
 )
 
 
@@ -58,66 +46,6 @@ class TokenRules:
     name_claim: str
 
 
-class KeySource(Protocol):
-    """Where public keys come from."""
-
-    def keys(self, *, refresh: bool) -> jwt.PyJWKSet:
-        """The issuer's key set; ``refresh`` asks for a later one than was returned before."""
-
-
-class StaticKeys:
-    """A key set from the configuration."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self._keys = jwt.PyJWKSet.from_dict(dict(document))
-
-    def keys(self, *, refresh: bool) -> jwt.PyJWKSet:  # noqa: ARG002 - there is no later one
-        """The configured set."""
-        return self._keys
-
-
-class RemoteKeys:
-    """A key set behind a JWKS address, kept for some minutes.
-
-    An unknown key id asks for a refresh, because issuers rotate keys; but not more often than every half
-    minute, or anybody could make this service hammer the issuer with made-up key ids.
-    """
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._kept: jwt.PyJWKSet | None = None
-        self._tried_at = 0.0
-        self._fetched_at = 0.0
-
-    def keys(self, *, refresh: bool) -> jwt.PyJWKSet:
-        """The set as it was at most five minutes ago.
-
-        Raises:
-            StorageUnavailable: the issuer does not answer, and no set is kept that is young enough.
-        """
-        now = time.monotonic()
-        age = now - self._tried_at
-        if self._kept is not None and age < (_REFRESH_SECONDS_MIN if refresh else _KEYS_SECONDS):
-            return self._kept
-        try:
-            # Settings admit https only, and redirects may not leave it.
-            opener = urllib.request.build_opener(OnlyToHttps())
-            with opener.open(self._url, timeout=_FETCH_SECONDS_MAX) as answer:
-                document = json.loads(answer.read(_FETCH_BYTES_MAX))
-            if not isinstance(document, dict):
-                raise TypeError("the key set is no object")
-            self._kept = jwt.PyJWKSet.from_dict(document)
-            self._fetched_at = now
-        except _UNREADABLE as error:
-            if self._kept is None or now - self._fetched_at > _STALE_KEYS_SECONDS_MAX:
-                self._kept = None
-                raise StorageUnavailable(
-                    "the token issuer's keys cannot be read", outcome_unknown=False
-                ) from error
-        self._tried_at = now
-        return self._kept
-
-
 class TokenVerifier:
     """Turns an ``Authorization`` header into a caller."""
 
@@ -130,48 +58,84 @@ class TokenVerifier:
 
         Raises:
             Unauthenticated: no bearer token, or one that does not verify in every respect.
+            StorageUnavailable: the issuer's keys could not be read.
         """
-        scheme, _, token = (authorization or "").strip().partition(" ")
+        text = (authorization or "").strip()
+        scheme, _, token = text.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not token:
-            raise Unauthenticated("authentication failed: a bearer token is required", token_sent=False)
+        if not text or text.lower() == "bearer":
+            raise Unauthenticated(CredentialFault.MISSING)
+        if text.startswith(PREFIX) or token.startswith(PREFIX):
+            raise Unauthenticated(CredentialFault.API_KEY_NOT_TAKEN)
+        if scheme.lower() != "bearer":
+            raise Unauthenticated(CredentialFault.OTHER_SCHEME)
+        return self._caller(self._verified(token))
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        """The claims of a token whose signature and claims are both good."""
+        algorithm, key_id = self._header(token)
+        fault = CredentialFault.UNKNOWN_KEY
+        for refresh in (False, True):
+            keys = [
+                key
+                for key in self._source.keys(refresh=refresh)
+                if key_id in (None, key.key_id) and algorithm in key.algorithms
+            ]
+            for key in keys:
+                try:
+                    return self._decoded(token, key, algorithm)
+                except jwt.InvalidSignatureError:
+                    fault = CredentialFault.SIGNATURE
+            if keys:
+                break
+        raise Unauthenticated(fault)
+
+    def _header(self, token: str) -> tuple[str, str | None]:
+        """Algorithm and key id, as the token says; nothing of it is trusted."""
         try:
-            claims = jwt.decode(
+            header = jwt.get_unverified_header(token)
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Unauthenticated(CredentialFault.MALFORMED) from error
+        algorithm, key_id, kind = header.get("alg"), header.get("kid"), header.get("typ", "JWT")
+        if not isinstance(kind, str) or kind.lower() not in _TYPES or not isinstance(algorithm, str):
+            raise Unauthenticated(CredentialFault.MALFORMED)
+        if algorithm not in self._rules.algorithms:
+            raise Unauthenticated(CredentialFault.ALGORITHM)
+        return algorithm, key_id
+
+    def _decoded(self, token: str, key: VerificationKey, algorithm: str) -> dict[str, Any]:
+        """The claims, with the signature and all that can be judged by themselves.
+
+        Raises:
+            jwt.InvalidSignatureError: the key did not sign this.
+        """
+        try:
+            claims: dict[str, Any] = jwt.decode(
                 token,
-                self._key_for(token),
-                algorithms=list(self._rules.algorithms),
+                key.public_key,
+                algorithms=[algorithm],
                 issuer=self._rules.issuer,
                 audience=self._rules.audience,
                 leeway=_LEEWAY_SECONDS,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
+        except jwt.InvalidSignatureError:
+            raise
         except (jwt.PyJWTError, ValueError) as error:
-            raise Unauthenticated(
-                "authentication failed: the access token is not valid", token_sent=True
-            ) from error
-        return self._caller(claims)
-
-    def _key_for(self, token: str) -> jwt.PyJWK:
-        key_id = jwt.get_unverified_header(token).get("kid")
-        for refresh in (False, True):
-            for key in self._source.keys(refresh=refresh).keys:
-                if key_id is None or key.key_id == key_id:
-                    return key
-        raise jwt.InvalidKeyError("no key of the issuer has this id")
+            fault = next((f for kind, f in _FAULTS if isinstance(error, kind)), CredentialFault.CLAIMS)
+            raise Unauthenticated(fault) from error
+        return claims
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
         subject = claims["sub"]
         name = claims.get(self._rules.name_claim)
         organizations = _words(claims.get(self._rules.organizations_claim))
         projects = _words(claims.get(self._rules.projects_claim))
-        if not subject or len(organizations) > ORGANIZATIONS_MAX:
-            raise Unauthenticated("authentication failed: the access token is not valid", token_sent=True)
+        times = [claims[name] for name in ("exp", "nbf", "iat") if name in claims]
+        if not subject.strip() or len(organizations) > ORGANIZATIONS_MAX or not all(map(_is_time, times)):
+            raise Unauthenticated(CredentialFault.CLAIMS)
         if not all(map(is_identity, (subject, *organizations, *projects))):
-            raise Unauthenticated(
-                "authentication failed: a subject, organization or project of the access token has more than "
-                f"{IDENTITY_BYTES_MAX} bytes",
-                token_sent=True,
-            )
+            raise Unauthenticated(CredentialFault.IDENTITY)
         return Caller(
             subject=subject,
             name=name if isinstance(name, str) and is_identity(name) else subject,
@@ -179,6 +143,11 @@ class TokenVerifier:
             projects=projects,
             permissions=_words(claims.get(self._rules.permissions_claim)),
         )
+
+
+def _is_time(claim: Any) -> bool:
+    """Whether a claim is a number: the library takes the text ``"4102444800"`` and ``True`` as well."""
+    return isinstance(claim, int | float) and not isinstance(claim, bool)
 
 
 def _words(claim: Any) -> frozenset[str]:

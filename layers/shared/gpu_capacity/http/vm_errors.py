@@ -1,7 +1,7 @@
 """Errors in the shape of the VM API: ``{"detail": …}``, a list of problems where the request's form is wrong.
 
-``docs/errors.md`` tells customers what to do on each. The trace id is in the header ``X-Trace-Id``, because
-the shape has no place for it.
+``docs/errors.md`` tells customers what to do on each. The trace id is only in the header that every answer
+has, because the shape has no place for it.
 """
 
 from __future__ import annotations
@@ -60,36 +60,35 @@ class QueryInvalid(CapacityError):
 class VmErrors:
     """Maps every error to a reply; the only place that knows this shape."""
 
-    def refuse(self, error: CapacityError, trace_id: str) -> Reply:
+    def refuse(self, error: CapacityError, _trace_id: str) -> Reply:
         """An error that was raised on purpose."""
         if isinstance(error, QueryInvalid):
-            return _reply(422, _problems("query", error.problems), trace_id)
+            return _reply(422, _problems("query", error.problems))
         for kind in type(error).__mro__:
             if kind in _STATUSES:
-                reply = _reply(_STATUSES[kind], _detail(error), trace_id, _headers(error))
+                reply = _reply(_STATUSES[kind], _detail(error), _headers(error))
                 return replace(reply, body=reply.body | _figures(error))
         if isinstance(error, TryAgain):
             retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return _reply(500, "the request was not decided: try again", trace_id, retry)
-        return self.unexpected(trace_id)
+            return _reply(500, "the request was not decided: try again", retry)
+        return self.unexpected(_trace_id)
 
-    def unexpected(self, trace_id: str) -> Reply:
+    def unexpected(self, _trace_id: str) -> Reply:
         """A defect: the log has the stack under the trace id, the customer only gets the id."""
-        return _reply(500, "an unexpected error occurred", trace_id)
+        return _reply(500, "an unexpected error occurred")
 
-    def unknown_route(self, trace_id: str) -> Reply:
+    def unknown_route(self, _trace_id: str) -> Reply:
         """No operation has this path."""
-        return _reply(404, "the requested resource does not exist", trace_id)
+        return _reply(404, "the requested resource does not exist")
 
-    def wrong_method(self, allowed: Sequence[str], trace_id: str) -> Reply:
+    def wrong_method(self, allowed: Sequence[str], _trace_id: str) -> Reply:
         """Operations have this path, under other methods."""
         allow = {"Allow": ", ".join(allowed)}
-        return _reply(405, "the requested method is not allowed on this resource", trace_id, allow)
+        return _reply(405, "the requested method is not allowed on this resource", allow)
 
 
-def _reply(status: int, detail: Detail, trace_id: str, headers: dict[str, str] | None = None) -> Reply:
-    told = {"Cache-Control": "no-cache", "X-Trace-Id": trace_id, **(headers or {})}
-    return Reply(status, {"detail": detail}, told)
+def _reply(status: int, detail: Detail, headers: dict[str, str] | None = None) -> Reply:
+    return Reply(status, {"detail": detail}, {"Cache-Control": "no-cache", **(headers or {})})
 
 
 def _detail(error: CapacityError) -> Detail:
@@ -98,9 +97,8 @@ def _detail(error: CapacityError) -> Detail:
         case BodyInvalid():
             return _problems("body", error.problems)
         case InvalidRequest():
-            # "header X-Organization-Id", "body public_key": where, and then what.
-            place, _, name = error.field.partition(" ")
-            return [_problem([place, name] if name else [place], error.problem, "value_error")]
+            # "header X-Organization-Id", "body ssh_public_key": where, and then what.
+            return [_problem([*place.split(" ", 1)], what, "value_error") for place, what in error.problems]
         case MalformedBody():
             return [_problem(["body"], "JSON decode error", "json_invalid")]
         case BodyTooLarge():

@@ -25,6 +25,7 @@ from gpu_capacity.holders.account import SAFE_INTEGER_BITS
 from gpu_capacity.holders.prices import rates_of
 from gpu_capacity.holders.vm import STORAGE_GB_MIN, RentalType, VmStatus
 from gpu_capacity.http.rendering import Timestamp, timestamp
+from gpu_capacity.plain_numbers import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -233,11 +234,21 @@ class TemplateRead(VmBody):
     login: str = Field(description="The user name to log in with")
 
 
+def _written(value: object) -> object:
+    """A number in a query is text, and the library takes more for one than people write."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return whole(value)
+    except ValueError:
+        raise PydanticCustomError("int_parsing", "Input should be a valid integer") from None
+
+
 class VmPage(VmBody):
     """Which part of the list of VMs. ``status`` may be repeated; ``cursor`` is what a ``Link`` says."""
 
-    limit: Annotated[int, Field(ge=1, le=PAGE_MAX)] = 50
-    offset: Annotated[int, Field(ge=0, le=OFFSET_MAX)] = 0
+    limit: Annotated[int, Field(ge=1, le=PAGE_MAX), BeforeValidator(_written)] = 50
+    offset: Annotated[int, Field(ge=0, le=OFFSET_MAX), BeforeValidator(_written)] = 0
     status: frozenset[VmStatus] = frozenset()
     cursor: str | None = None
 
@@ -246,7 +257,7 @@ class OfferFilter(VmBody):
     """Which offers."""
 
     gpu_type: Word | None = None
-    gpu_count: Annotated[int, Field(ge=1, le=8)] | None = None
+    gpu_count: Annotated[int, Field(ge=1, le=8), BeforeValidator(_written)] | None = None
 
 
 class ProblemRead(BaseModel):

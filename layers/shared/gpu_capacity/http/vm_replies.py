@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar, get_origin
-from uuid import UUID
 
 from pydantic import BaseModel, ValidationError
 
-from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, ProviderUnavailable
 from gpu_capacity.holders.account import account_of
+from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
 from gpu_capacity.http.call import Reply
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.account import Account
+    from gpu_capacity.holders.prices import PriceList
     from gpu_capacity.holders.vm import Login, Vm, VmStatus
     from gpu_capacity.http.call import Call, OpenCall
     from gpu_capacity.ports import Usage
@@ -107,17 +107,20 @@ def quoted(call: Call) -> Reply:
     """200 with what a reserved rental would cost.
 
     Raises:
-        Forbidden: the token may not read prices of its account.
         ActionRefused: the price list has no such GPU type.
     """
-    call.caller.require(Permission.READ_BILLING)
     body = call.body(CalculateReservation)
     quote = quote_of(
         call.services.prices, body.gpu_type, body.gpu_count, body.storage_gb, body.reservation_months
     )
     if quote is None:
-        raise ActionRefused("GPUs of this type are not rented: GET /pricing lists those that are")
+        raise _not_rented(call.services.prices)
     return Reply(HTTPStatus.OK, quote_view(quote), NO_CACHE)
+
+
+def _not_rented(prices: PriceList) -> ActionRefused:
+    """A GPU type without a price; the price list is public."""
+    return ActionRefused(f"gpu_type: not rented, there are {', '.join(sorted(prices.gpu_hourly))}")
 
 
 def offered(call: OpenCall, offers: Sequence[NodeOffer]) -> Reply:
@@ -127,12 +130,7 @@ def offered(call: OpenCall, offers: Sequence[NodeOffer]) -> Reply:
 
 
 def templates_reply(call: Call) -> Reply:
-    """200 with the templates that VMs can be made of, in the order of the configured list.
-
-    Raises:
-        Forbidden: the token may not read VMs.
-    """
-    call.caller.require(Permission.READ_VMS)
+    """200 with the templates that VMs can be made of, in the order of the configured list."""
     return Reply(HTTPStatus.OK, template_views(call.services.templates), NO_CACHE)
 
 
@@ -150,7 +148,7 @@ def vm_request(call: Call) -> VmRequest:
     """What the body asks for, with the login resolved. From here on the password is only a hash."""
     body = call.body(VmCreate)
     if body.gpu_type not in call.services.prices.gpu_hourly:
-        raise ActionRefused("GPUs of this type are not rented: GET /pricing lists those that are")
+        raise _not_rented(call.services.prices)
     offered_templates = call.services.templates.ids
     if body.template_vmid not in offered_templates:
         offer = ", ".join(map(str, offered_templates))
@@ -169,8 +167,8 @@ def vm_request(call: Call) -> VmRequest:
 
 def _login(call: Call, body: VmCreate) -> Login:
     if body.password is not None:
-        return login_with_password(call.services, call.caller, body.password)
-    return login_with_key(call.services, call.caller, account_for(call), body.ssh_key_id)
+        return login_with_password(call.services, body.password)
+    return login_with_key(call.services, account_for(call), body.ssh_key_id)
 
 
 def id_of(call: Call) -> str:
@@ -179,12 +177,8 @@ def id_of(call: Call) -> str:
     Raises:
         NotFound: it has not the form of an id, so nothing has it.
     """
-    text = call.path_parameters["id"]
-    try:
-        canonical = str(UUID(text))
-    except ValueError:
-        canonical = ""
-    if canonical != text.lower():
+    canonical = canonical_uuid(call.path_parameters["id"])
+    if canonical is None:
         raise NotFound("the requested resource does not exist")
     return canonical
 
@@ -193,16 +187,12 @@ def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
     """The query parameters that the model names.
 
     Raises:
-        InvalidRequest: one of them is given twice that takes one value.
         QueryInvalid: one of them is not what the model takes.
     """
     given = {name: query[name] for name in model.model_fields if query.get(name)}
     repeated = {
         name for name, field in model.model_fields.items() if get_origin(field.annotation) is frozenset
     }
-    for name, values in given.items():
-        if len(values) > 1 and name not in repeated:
-            raise InvalidRequest(f"query {name}", "must be given once")
     try:
         return model.model_validate(
             {name: values if name in repeated else values[0] for name, values in given.items()}

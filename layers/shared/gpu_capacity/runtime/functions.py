@@ -6,6 +6,7 @@ Handlers stay thin because everything they share is here: tokens, errors, logs, 
 from __future__ import annotations
 
 import gc
+import time
 import uuid
 from dataclasses import replace
 from functools import cache
@@ -13,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, DoesNotFit, Unauthenticated
-from gpu_capacity.http.call import Call, OpenCall
+from gpu_capacity.http.call import Call, Involved, OpenCall
 from gpu_capacity.http.cross_origin import allowance, preflight
 from gpu_capacity.http.operations import OPERATIONS, methods_of
 from gpu_capacity.http.proxy import ProxyRequest, proxy_response
@@ -33,20 +34,23 @@ GARBAGE_THRESHOLD: Final = 10_000
 ANSWER_SECONDS: Final = 1.0
 """Of a function's time limit this much is kept for its own answer and its last log lines and metrics."""
 
+_ORGANIZATION: Final = "organizationID"
+"""The query parameter that names organizations."""
+
 
 class ErrorShape(Protocol):
     """How one API tells its errors."""
 
-    def refuse(self, error: CapacityError, trace_id: str) -> Reply:
+    def refuse(self, error: CapacityError, trace_id: str, /) -> Reply:
         """An error that was raised on purpose."""
 
-    def unexpected(self, trace_id: str) -> Reply:
+    def unexpected(self, trace_id: str, /) -> Reply:
         """A defect."""
 
-    def unknown_route(self, trace_id: str) -> Reply:
+    def unknown_route(self, trace_id: str, /) -> Reply:
         """No operation has this path."""
 
-    def wrong_method(self, allowed: Sequence[str], trace_id: str) -> Reply:
+    def wrong_method(self, allowed: Sequence[str], trace_id: str, /) -> Reply:
         """Operations have this path, under other methods."""
 
 
@@ -63,11 +67,22 @@ def api_function(
     handle: Callable[[Call], Reply],
     verifier: Callable[[], Verifier] | None = None,
 ) -> LambdaHandler:
-    """A handler of the operation ``name`` for callers with a verified token, or what ``verifier`` accepts."""
+    """A handler of the operation ``name`` for callers with a verified token, or what ``verifier`` accepts.
 
-    def answer(request: ProxyRequest) -> Reply:
+    The order of checks is the same for all of them: the credential, the permission, the query, and then what
+    ``handle`` looks at. So a caller without the right learns nothing of what would have been wrong otherwise.
+    """
+    operation = OPERATIONS[name]
+    permission = operation.permission
+    if permission is None:
+        raise ValueError(f"{name} asks for no permission")
+
+    def answer(request: ProxyRequest, involved: Involved) -> Reply:
         services = composition.services()
         caller = (verifier or composition.verifier)().verify(request.headers.get("authorization"))
+        involved.note(caller, request.headers.get("x-organization-id"), *request.query.get(_ORGANIZATION, ()))
+        caller.require(permission)
+        operation.check_query(request.query)
         return handle(
             Call(
                 services=services,
@@ -77,6 +92,7 @@ def api_function(
                 path_parameters=request.path_parameters,
                 raw_body=request.body,
                 body_is_base64=request.body_is_base64,
+                involved=involved,
             )
         )
 
@@ -85,13 +101,15 @@ def api_function(
 
 def public_function(name: str, errors: ErrorShape, handle: Callable[[], Reply]) -> LambdaHandler:
     """A handler of the operation ``name`` for anybody."""
-    return _http_handler(name, errors, lambda _request: handle())
+    return _http_handler(name, errors, lambda _request, _involved: handle())
 
 
 def open_function(name: str, errors: ErrorShape, handle: Callable[[OpenCall], Reply]) -> LambdaHandler:
     """A handler of the operation ``name`` for anybody, that looks into the inventory."""
+    operation = OPERATIONS[name]
 
-    def answer(request: ProxyRequest) -> Reply:
+    def answer(request: ProxyRequest, _involved: Involved) -> Reply:
+        operation.check_query(request.query)
         return handle(OpenCall(services=composition.services(), query=request.query, address=request.address))
 
     return _http_handler(name, errors, answer)
@@ -100,15 +118,14 @@ def open_function(name: str, errors: ErrorShape, handle: Callable[[OpenCall], Re
 def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> LambdaHandler:
     """A handler of everything that is no operation: 404, or 405 where only the method is wrong."""
 
-    def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        request = ProxyRequest.read(event)
-        errors, trace_id = shape_of(request.path), _trace_id(request)
-        allowed = methods_of(request.path)
+    def answer(request: ProxyRequest, trace_id: str, _involved: Involved) -> dict[str, Any]:
+        errors, allowed = shape_of(request.path), methods_of(request.path)
         if reply := preflight(request, allowed, _console_origin()):
-            return _sent(reply)
-        return _sent(errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id))
+            return _sent(reply, trace_id)
+        reply = errors.wrong_method(allowed, trace_id) if allowed else errors.unknown_route(trace_id)
+        return _sent(reply, trace_id)
 
-    return _observed(name, handler)
+    return _logged(name, answer)
 
 
 def task_function(name: str, step: Callable[[Services, dict[str, Any]], Any]) -> LambdaHandler:
@@ -132,26 +149,47 @@ def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:
     return _observed(name, handler)
 
 
-def _http_handler(name: str, errors: ErrorShape, answer: Callable[[ProxyRequest], Reply]) -> LambdaHandler:
+def _http_handler(
+    name: str, errors: ErrorShape, answer: Callable[[ProxyRequest, Involved], Reply]
+) -> LambdaHandler:
     """One operation. The gateway has found the route; another one is a mistake in the template."""
     operation = OPERATIONS[name]
 
+    def response(request: ProxyRequest, trace_id: str, involved: Involved) -> dict[str, Any]:
+        if (request.method, request.resource) != (operation.method, operation.path):
+            return _sent(errors.unknown_route(trace_id), trace_id)
+        try:
+            return _sent(answer(request, involved), trace_id)
+        except Exception as error:  # noqa: BLE001 - the one mapper: nothing leaves but in the API's shape
+            return _sent(_refusal(errors, error, trace_id), trace_id)
+
+    return _logged(name, response)
+
+
+def _logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[str, Any]]) -> LambdaHandler:
+    """One request is one line, whatever becomes of it."""
+
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-        request = ProxyRequest.read(event)
+        began = time.perf_counter()
+        request, involved = ProxyRequest.read(event), Involved()
         trace_id = _trace_id(request)
         composition.observability().logger.append_keys(trace_id=trace_id)
-        if (request.method, request.resource) != (operation.method, operation.path):
-            return _sent(errors.unknown_route(trace_id))
-        try:
-            return _sent(answer(request))
-        except Exception as error:  # noqa: BLE001 - the one mapper: nothing leaves but in the API's shape
-            return _sent(_refusal(errors, error, trace_id))
+        answered = response(request, trace_id, involved)
+        composition.observability().request(
+            operation=name,
+            subject=involved.subject,
+            organization=involved.organization,
+            status=int(answered["statusCode"]),
+            duration_ms=round((time.perf_counter() - began) * 1000),
+        )
+        return answered
 
     return _observed(name, handler)
 
 
-def _sent(reply: Reply) -> dict[str, Any]:
-    return proxy_response(replace(reply, headers=reply.headers | allowance(_console_origin())))
+def _sent(reply: Reply, trace_id: str) -> dict[str, Any]:
+    allowed = replace(reply, headers=reply.headers | allowance(_console_origin()))
+    return proxy_response(allowed, trace_id)
 
 
 def _console_origin() -> str | None:
@@ -160,7 +198,7 @@ def _console_origin() -> str | None:
 
 def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:
     if isinstance(error, Unauthenticated) and error.credential_sent:
-        composition.observability().count("CredentialsRefused")
+        composition.observability().count("CredentialsRefused", fault=error.fault.value)
     if isinstance(error, CapacityError):
         reply = errors.refuse(error, trace_id)
         if reply.status < HTTPStatus.INTERNAL_SERVER_ERROR or isinstance(error, DoesNotFit):

@@ -15,6 +15,7 @@ LambdaHandler: TypeAlias = "Callable[[dict[str, Any], Any], Any]"
 NAMESPACE: Final = "GpuCapacity"
 
 _AUDIT: Final = "audit"
+_REQUEST: Final = "request"
 
 
 class Observability:
@@ -58,6 +59,23 @@ class Observability:
         ) as measurement:
             for name, text in dimensions.items():
                 measurement.add_dimension(name=name, value=text)
+
+    def request(
+        self, *, operation: str, subject: str, organization: str, status: int, duration_ms: int
+    ) -> None:
+        """One line for one HTTP request, whatever became of it. The trace id is a key of all its lines."""
+        self.logger.info(
+            _REQUEST,
+            extra={
+                "request": {
+                    "operation": operation,
+                    "subject": subject,
+                    "organization": organization,
+                    "status": status,
+                    "duration_ms": duration_ms,
+                }
+            },
+        )
 
     def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
         """See ``Telemetry.audit``."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import binascii
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from gpu_capacity import strict_json
 from gpu_capacity.errors import Misconfigured
+from gpu_capacity.plain_numbers import decimal, whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,15 +38,18 @@ class Environment:
 
     def whole(self, name: str, default: int, *, least: int = 0) -> int:
         """A whole number of at least ``least``."""
-        text = self.text(name, str(default))
-        if not text.isdecimal() or int(text) < least:
+        try:
+            value = whole(self.text(name, str(default)))
+        except ValueError:
+            value = least - 1
+        if value < least:
             raise Misconfigured(f"{name} must be a whole number of at least {least}")
-        return int(text)
+        return value
 
     def share(self, name: str, default: float) -> float:
         """A number between 0 and 1."""
         try:
-            value = float(self.text(name, str(default)))
+            value = float(decimal(self.text(name, str(default))))
         except ValueError:
             value = -1.0
         if not 0.0 <= value <= 1.0:
@@ -64,9 +67,10 @@ class Environment:
             return None
         try:
             if not text.startswith("{"):
-                text = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-            document = json.loads(text)
-        except (binascii.Error, ValueError) as error:
+                octets = text.encode() + b"=" * (-len(text) % 4)
+                text = base64.b64decode(octets, altchars=b"-_", validate=True).decode()
+            document = strict_json.loads(text)
+        except ValueError as error:
             raise Misconfigured(f"{name} must be a JWKS as JSON or base64url of it") from error
         if not isinstance(document, dict) or not document.get("keys"):
             raise Misconfigured(f"{name} must be a JWKS with at least one key")

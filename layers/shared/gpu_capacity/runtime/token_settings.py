@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import jwt
-
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.http.tokens import ALGORITHMS_ALLOWED, KeySource, RemoteKeys, StaticKeys, TokenRules
+from gpu_capacity.http.key_sets import ALGORITHMS_ALLOWED, KeySetInvalid, RemoteKeys, StaticKeys
+from gpu_capacity.http.tokens import TokenRules
 
 if TYPE_CHECKING:
+    from gpu_capacity.http.key_sets import KeySource
     from gpu_capacity.runtime.settings import Environment
 
 
@@ -43,7 +43,7 @@ def key_source(env: Environment) -> KeySource:
     if document is not None:
         try:
             return StaticKeys(document)
-        except jwt.PyJWTError as error:
+        except KeySetInvalid as error:
             raise Misconfigured("AUTH_JWKS must hold at least one key that can be used") from error
     url = env.https_url("AUTH_JWKS_URL")
     if url is None:

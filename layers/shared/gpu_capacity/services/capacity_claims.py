@@ -13,8 +13,6 @@ from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     AlreadyExists,
     FailedPrecondition,
-    Forbidden,
-    InvalidRequest,
     NotFound,
     QuotaExceeded,
     RaceLost,
@@ -71,7 +69,7 @@ def create_capacity_claim(
         QuotaExceeded: the organization's limit on instances.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
-    organization_id = _own_organization(caller, organization)
+    organization_id = caller.acting_organization(organization)
     fingerprint = resources.fingerprint(name, None if claim_id else caller.subject)
     # Looked up first, so that a repeat gets its answer even when the quota is used up by the first.
     if claim_id is not None and (found := services.claims.find(organization_id, claim_id)):
@@ -319,17 +317,6 @@ def _check_quota(quota: Quota | None, more: int) -> None:
 def _moved_quota(outcome: HolderOutcome) -> Quota | None:
     item = outcome.refused.get(QUOTA)
     return decode_quota(item) if item is not None else None
-
-
-def _own_organization(caller: Caller, named: str | None) -> str:
-    """The organization of a new claim: the token's only one, or the one that the request names."""
-    if named is not None:
-        if named not in caller.organizations:
-            raise Forbidden("the access token does not give access to the organization")
-        return named
-    if len(caller.organizations) != 1:
-        raise InvalidRequest("header X-Organization-Id", "required where a token has several organizations")
-    return next(iter(caller.organizations))
 
 
 def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:

@@ -56,22 +56,34 @@ def catalogued(
     known = {zone.casefold(): zone for zone in claim.zones} if claim else {}
     instance_id = claim.instance_id if claim else None
     zones: list[str] = []
+    problems: list[tuple[str, str]] = []
+    elsewhere: list[str] = []
     for index, sent in enumerate(resources.zones):
         if (zone := known.get(sent.casefold())) is not None:
             zones.append(zone)
             continue
         field = f"resources.zones[{index}]"
-        region = _region(services, caller, sent, field)
+        try:
+            region = _region(services, caller, sent, field)
+        except InvalidRequest as error:
+            problems.extend(error.problems)
+            continue
         wanted = instance_id or resources.instance_id
         found = region.instance_type_like(wanted)
         if found is None:
-            fresh = services.inventory.fresh_region(region.id)
-            found = fresh.instance_type_like(wanted) if fresh else None
+            region = services.inventory.fresh_region(region.id) or region
+            found = region.instance_type_like(wanted)
         # A fleet document spells a type in one way; what an older one left behind is another type.
         if found is None or (instance_id is not None and found != instance_id):
-            raise InvalidRequest("resources.instance_id", f"{field} does not have this type")
+            types = sorted({name for name, _ in region.instance_types})
+            elsewhere.append(f"{field} has {', '.join(types) or 'nothing'}")
+            continue
         instance_id = found
         zones.append(region.id)
+    if elsewhere:
+        problems.append(("resources.instance_id", f"not in every zone: {', '.join(elsewhere)}"))
+    if problems:
+        raise InvalidRequest.of(problems)
     return Catalogued(instance_id or resources.instance_id, tuple(zones))
 
 

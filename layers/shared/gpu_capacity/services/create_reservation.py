@@ -109,7 +109,7 @@ def create_reservation(
     """
     caller.require(Permission.CREATE_RESERVATIONS)
     if not caller.owns(request.organization_id, request.project_id):
-        raise Forbidden("the access token does not give access to the organization and project")
+        raise Forbidden("permission denied: the credential is not of this organization and project")
     if request.count > UNITS_PER_RESERVATION_MAX:
         raise InvalidRequest("spec.count", f"one claim has at most {UNITS_PER_RESERVATION_MAX} units")
     if idempotency_key is None:
@@ -182,8 +182,27 @@ def _offering(services: Services, caller: Caller, request: ReservationRequest) -
         raise NotFound("the region does not exist")
     offering = region.offering(request.accelerator, request.unit)
     if offering is None:
-        raise InvalidRequest("spec.accelerator, spec.unit", "not offered in the region")
+        raise _not_offered(region, request)
     return region, offering
+
+
+def _not_offered(region: Region, request: ReservationRequest) -> InvalidRequest:
+    """Which of the two words the region does not offer, and what it does."""
+    accelerators = {offering.accelerator for offering in region.offerings}
+    units = {
+        offering.unit
+        for offering in region.offerings
+        if offering.accelerator == request.accelerator or request.accelerator not in accelerators
+    }
+    problems = [
+        (field, f"not offered in the region, which has {', '.join(sorted(offered)) or 'nothing'}")
+        for field, wanted, offered in (
+            ("spec.accelerator", request.accelerator, accelerators),
+            ("spec.unit", request.unit, units),
+        )
+        if wanted not in offered
+    ]
+    return InvalidRequest.of(problems)
 
 
 def _accept(

@@ -13,7 +13,7 @@ from gpu_capacity.services.observation import observe_all
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.reservation import Reservation, Tag
+    from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.context import Services
     from gpu_capacity.services.observation import Observed
@@ -22,12 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReservationFilter:
-    """Values of one field mean OR, fields mean AND, tags mean AND; an empty field lets everything pass."""
+    """Values of one field mean OR, fields mean AND, tags mean AND; an empty field lets everything pass.
+
+    ``tags`` are written ``name=value``.
+    """
 
     organizations: frozenset[str] = frozenset()
     projects: frozenset[str] = frozenset()
     regions: frozenset[str] = frozenset()
-    tags: tuple[Tag, ...] = ()
+    tags: tuple[str, ...] = ()
 
     def admits(self, reservation: Reservation) -> bool:
         """Whether a reservation is wanted. Organizations are where to look, and not asked here."""

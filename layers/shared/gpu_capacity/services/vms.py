@@ -273,10 +273,12 @@ def _node(services: Services, caller: Caller, request: VmRequest) -> NodePlace:
 def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> ActionRefused | None:
     if place is None or not (caller.is_operator or place.region.is_visible_to(caller.organizations)):
         return ActionRefused("the node does not exist")
-    if place.flavor.vm is None or place.flavor.vm.gpu_type != request.gpu_type:
-        return ActionRefused("the node has GPUs of another type")
+    if place.flavor.vm is None:
+        return ActionRefused("the node is not rented")
+    if place.flavor.vm.gpu_type != request.gpu_type:
+        return ActionRefused(f"gpu_type: the node has GPUs of type {place.flavor.vm.gpu_type}")
     if request.gpu_count > place.gpus:
-        detail = f"the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
+        detail = f"gpu_count: the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
         return NodeCannotGive(detail, requested=request.gpu_count, largest=None, most=place.gpus)
     return None
 

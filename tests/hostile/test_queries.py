@@ -1,0 +1,110 @@
+"""Query parameters: a misspelt one is refused by name, for it may have been meant to prevent something."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from tests.hostile.service import ABSENT, Ask
+from tests.hostile.test_access import ASKS
+from tests.hostile.vm_requests import VM_ASKS
+
+if TYPE_CHECKING:
+    from tests.functional.stage import Answer
+    from tests.hostile.vm_service import VmService
+
+ALL: Final = {**ASKS, **VM_ASKS}
+STRICT: Final = sorted(name for name, operation in OPERATIONS.items() if not operation.any_query)
+SECRET: Final = "hunter2-do-not-repeat"
+
+
+def _ask(service: VmService, name: str, *query: tuple[str, str]) -> Ask:
+    ask = ALL[name]
+    path = "/".join(service.ids.get(p, ABSENT) if " of " in p else p for p in ask.path.split("/"))
+    return replace(ask.to(path), query=query)
+
+
+def _problems(answer: Answer) -> dict[str, str]:
+    """Where something is wrong, and what, in whichever API's shape."""
+    body: dict[str, Any] = answer.json
+    if "errors" in body:
+        return {problem["field"]: problem["problem"] for problem in body["errors"]}
+    if "detail" in body:
+        return {" ".join(map(str, problem["loc"])): problem["msg"] for problem in body["detail"]}
+    (violations,) = (d["fieldViolations"] for d in body["details"] if "fieldViolations" in d)
+    return {violation["field"]: violation["description"] for violation in violations}
+
+
+@pytest.mark.parametrize("name", STRICT)
+@pytest.mark.parametrize("parameter", ["dryrun", "DRYRUN", "dry_run", "regionId", "", "limit ", "_"])
+def test_an_unknown_parameter_is_refused_by_name_and_changes_nothing(
+    vms: VmService, name: str, parameter: str
+) -> None:
+    tables, logged = vms.tables(), len(vms.stage.log)
+    answer = vms.sent_by(_ask(vms, name, (parameter, SECRET)), "owner")
+    assert answer.status == (422 if "detail" in answer.json else 400), answer
+    problems = _problems(answer)
+    assert list(problems) == [f"query {parameter}"]
+    for known in OPERATIONS[name].parameters:
+        assert known in problems[f"query {parameter}"]
+    assert SECRET not in answer.text + vms.stage.log[logged:]
+    assert vms.tables() == tables
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_all_unknown_parameters_are_told_at_once_and_long_names_are_cut(vms: VmService, name: str) -> None:
+    answer = vms.sent_by(_ask(vms, name, ("a", "1"), ("b" * 5_000, "2")), "owner")
+    assert list(_problems(answer)) == ["query a", f"query {'b' * 64}"]
+
+
+ONCE: Final = [(name, parameter) for name in STRICT for parameter in OPERATIONS[name].once]
+GOOD: Final = {
+    "dryRun": "true",
+    "updatedAfter": "2026-05-28T10:25:00Z",
+    "limit": "10",
+    "offset": "0",
+    "gpu_type": "5090",
+    "gpu_count": "2",
+}
+
+
+@pytest.mark.parametrize(("name", "parameter"), ONCE)
+def test_what_means_one_thing_may_be_given_once(vms: VmService, name: str, parameter: str) -> None:
+    once = (parameter, GOOD[parameter])
+    assert vms.sent_by(_ask(vms, name, once), "owner").status in {200, 404}
+    answer = vms.sent_by(_ask(vms, name, once, once), "owner")
+    assert answer.status == (422 if "detail" in answer.json else 400)
+    assert _problems(answer) == {f"query {parameter}": "must be given once"}
+
+
+NUMBERS: Final = [("list_vms", "limit"), ("list_vms", "offset"), ("search_offers", "gpu_count")]
+NO_NUMBERS: Final = (
+    *("", " ", "1_0", " 5", "5 ", "+5", "05", "5.0", "5e0", "0x5", "five", "\u0665", "\uff15"),
+    *("-", "--1", "5\n", "5\x00", "NaN", "Infinity", "true", "9" * 30, "9" * 5_000, "1,0"),
+)
+
+
+@pytest.mark.parametrize(("name", "parameter"), NUMBERS)
+@pytest.mark.parametrize("text", NO_NUMBERS, ids=lambda text: repr(text[:12]))
+def test_a_number_is_written_with_digits(vms: VmService, name: str, parameter: str, text: str) -> None:
+    answer = vms.sent_by(_ask(vms, name, (parameter, text)), "owner")
+    assert answer.status == 422
+    assert list(_problems(answer)) == [f"query {parameter}"]
+
+
+@pytest.mark.parametrize("text", ["", "True", "TRUE", "1", "0", "yes", " true", "true ", "null"])
+def test_a_flag_is_true_or_false(vms: VmService, text: str) -> None:
+    tables = vms.tables()
+    answer = vms.sent_by(_ask(vms, "create_reservation", ("dryRun", text)), "owner")
+    assert answer.status == 400
+    assert _problems(answer) == {"query dryRun": "must be true or false"}
+    assert vms.tables() == tables
+
+
+def test_the_version_is_told_whatever_stands_behind_it(vms: VmService) -> None:
+    """Monitors without a token append what defeats caches; it depends on nothing, and may not answer 400."""
+    answer = vms.send(_ask(vms, "get_version", ("cachebuster", "1785312"), ("_", "1"), ("_", "2")), None)
+    assert answer.status == 200

@@ -25,6 +25,7 @@ from gpu_capacity.holders.windows import entries_in
 from gpu_capacity.http import pages
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.http.claim_models import claim_entry
+from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.pages import PAGE_ENTRIES_MAX, cut, page_of
 from gpu_capacity.http.proxy import proxy_response
 from gpu_capacity.http.reservation_models import reservation_view, unit_view
@@ -157,8 +158,18 @@ def test_a_cursor_of_another_list_filter_or_organization_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "words",
-    ["5", "null", "[]", '["a"]', '["a", "b", "c"]', "not JSON", '["\\ud800", "b"]', "[" * 9000]
-    + [json.dumps(["a" * 2000, ORGANIZATION]), json.dumps(["é" * 200, ORGANIZATION])],
+    [
+        "5",
+        "null",
+        "[]",
+        '["a"]',
+        '["a", "b", "c"]',
+        "not JSON",
+        '["\\ud800", "b"]',
+        "[" * 9000,
+        json.dumps(["a" * 2000, ORGANIZATION]),
+        json.dumps(["é" * 200, ORGANIZATION]),
+    ],
 )
 def test_a_cursor_with_a_right_digest_and_anything_in_it_is_refused(words: str) -> None:
     """Whoever reads this code can compute the digest."""
@@ -169,14 +180,16 @@ def test_a_cursor_with_a_right_digest_and_anything_in_it_is_refused(words: str) 
         page_of(call(limit="1", cursor=made_up.decode().rstrip("=")), "things", [ORGANIZATION])
 
 
-def test_a_cursor_without_a_limit_and_either_given_twice_are_refused() -> None:
+def test_a_cursor_without_a_limit_is_refused() -> None:
     with pytest.raises(InvalidRequest, match="query cursor: goes with limit"):
         page_of(call(cursor=cursor_of()), "things", [ORGANIZATION])
-    for name in ("limit", "cursor"):
-        twice = call(limit="1")
-        cast("dict[str, list[str]]", twice.query)[name] = ["1", "1"]
-        with pytest.raises(InvalidRequest, match=f"query {name}: must be given once"):
-            page_of(twice, "things", [ORGANIZATION])
+
+
+@pytest.mark.parametrize("name", ["limit", "cursor"])
+@pytest.mark.parametrize("operation", ["list_reservations", "list_capacity_claims", "list_vms"])
+def test_either_given_twice_is_refused(operation: str, name: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"query {name}: must be given once"):
+        OPERATIONS[operation].check_query({name: ["1", "1"]})
 
 
 def largest_reservation() -> Observed:

@@ -34,23 +34,43 @@ def test_a_body_may_be_as_large_as_the_limit_and_not_a_byte_larger(
     assert _sent(service, ask, body=ask.body + filler + " ").status == 413
 
 
-def test_a_description_may_fill_the_body_and_is_shown_as_it_was_sent(service: Service) -> None:
-    text = "ä" * 32_000
+@pytest.mark.parametrize(("length", "status"), [(2048, 202), (2049, 400)])
+def test_a_description_has_4096_bytes_and_is_shown_as_it_was_sent(
+    service: Service, length: int, status: int
+) -> None:
+    text = "ä" * length
     body = json.dumps(put(RESERVATION, "metadata.description", text), ensure_ascii=False)
-    assert BODY_BYTES_MAX - 1_500 < len(body.encode()) <= BODY_BYTES_MAX
     made = _sent(service, CREATE, body=body)
-    assert made.status == 202
-    path = f"{RESERVATIONS}/{made.json['metadata']['id']}"
-    assert _sent(service, Ask("GET", path)).json["metadata"]["description"] == text
+    assert made.status == status
+    if status == 202:
+        path = f"{RESERVATIONS}/{made.json['metadata']['id']}"
+        assert _sent(service, Ask("GET", path)).json["metadata"]["description"] == text
+    else:
+        assert "metadata.description" in made.json["error_description"]
 
 
-def test_tags_may_fill_the_body_and_are_found_again(service: Service) -> None:
-    tags = [{"name": f"n{number}", "value": ""} for number in range(2_000)]
+@pytest.mark.parametrize(
+    ("count", "name", "value", "status"),
+    [
+        (50, 128, 256, 202),
+        (51, 1, 1, 400),
+        (1, 129, 1, 400),
+        (1, 1, 257, 400),
+    ],
+)
+def test_there_are_50_tags_of_128_and_256_bytes_and_they_are_found_again(
+    service: Service, count: int, name: int, value: int, status: int
+) -> None:
+    tags = [{"name": f"{number:0>{name}}"[:name], "value": "v" * value} for number in range(count)]
     made = _sent(service, CREATE, body=json.dumps(put(RESERVATION, "metadata.tags", tags)))
-    assert made.status == 202
-    assert made.json["metadata"]["tags"] == tags
-    found = _sent(service, Ask("GET", RESERVATIONS, query=(("tag", "n1999="),)))
-    assert [one["metadata"]["id"] for one in found.json] == [made.json["metadata"]["id"]]
+    assert made.status == status
+    if status == 202:
+        assert made.json["metadata"]["tags"] == tags
+        last = f"{tags[-1]['name']}={tags[-1]['value']}"
+        found = _sent(service, Ask("GET", RESERVATIONS, query=(("tag", last),)))
+        assert [one["metadata"]["id"] for one in found.json] == [made.json["metadata"]["id"]]
+    else:
+        assert "metadata.tags" in made.json["error_description"]
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 63, "A-_.z"])

@@ -41,7 +41,7 @@ STRANGERS: Final = ("expired", *FORGERIES, "none", "revoked key", *MADE_UP)
 WHY: Final = {
     "none": "a bearer token is required",
     "expired": "the access token has expired",
-    "revoked key": "the API key was revoked",
+    "revoked key": "the API key is not known",
     "made-up key": "the API key is not known",
     **dict.fromkeys(MADE_UP.keys() - {"made-up key"}, "the API key is malformed"),
     "forged: not signed": "the access token is signed by an algorithm that is not accepted",

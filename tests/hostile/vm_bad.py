@@ -232,7 +232,7 @@ def _rules() -> Iterator[Bad]:
         yield bad(f"API key's name: {name}", API_KEY, api_key_body(name=value), 422, SECRET)
     for name, value in SCOPES.items():
         yield bad(f"scopes: {name}", API_KEY, api_key_body(scopes=value), 422, SECRET)
-    yield bad("unknown template", VMS, vm_body(template_vmid=9000), 400, "9000")
+    yield bad("unknown template", VMS, vm_body(template_vmid=987_654), 400, "987654")
 
 
 def _sizes() -> Iterator[Bad]:

@@ -257,7 +257,7 @@ CAPACITY_CLAIMS: Final = ApiText(
                     },
                 )
             },
-            errors=(401, 403, 500),
+            errors=(400, 401, 403, 500),
         ),
         "get_capacity_claim": OperationText(
             tag=_CLAIMS,

@@ -342,7 +342,7 @@ RESERVATIONS: Final = ApiText(
                     ],
                 )
             },
-            errors=(401, 403, 500),
+            errors=(400, 401, 403, 500),
         ),
         "get_version": OperationText(
             tag=_SERVICE,

@@ -62,7 +62,7 @@ def test_a_smaller_node_is_rented_whole_and_in_slices(stage: Stage) -> None:
     assert free(stage, "vm09") == {1: 0, 2: 0, 4: 0}
     assert free(stage, "vm10") == {1: 0, 2: 0}
     too_many = stage.send("create_vm", "minimal", node="vm11", gpu_type="5090", gpu_count=2)
-    assert (too_many.status, too_many.json["detail"]) == (400, "the node has only 1 GPU")
+    assert (too_many.status, too_many.json["detail"]) == (400, "gpu_count: the node has only 1 GPU")
 
 
 def test_a_reserved_node_has_no_slice_to_offer(stage: Stage) -> None:

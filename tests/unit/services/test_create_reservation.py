@@ -115,6 +115,26 @@ def test_a_region_is_sold_to_the_last_unit_and_not_further(world: World) -> None
     assert audit(world.db) == []
 
 
+@pytest.mark.parametrize(
+    ("pods", "racks", "singles", "whole"), [(16, 8, 16, 14), (16, 8, 46, 10), (20, 18, 46, 17)]
+)
+def test_the_first_single_racks_of_a_region_leave_as_many_whole_pods_as_they_can(
+    pods: int, racks: int, singles: int, whole: int
+) -> None:
+    """One environment decides each on what it kept of those before, without a read."""
+    world = World(pods=tuple(pod(f"pod{n:02}", racks, hosts=1) for n in range(pods)))
+    reserve(world)
+    reads = world.db.requests["query"]
+    for _ in range(singles - 1):
+        reserve(world)
+    assert world.db.requests["query"] == reads
+
+    for _ in range(whole):
+        assert reserve(world, racks).reservation.claimed_units == racks
+    with pytest.raises(InsufficientCapacity):
+        reserve(world, racks)
+
+
 # Refusals.
 
 

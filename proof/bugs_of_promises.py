@@ -9,9 +9,11 @@ from gpu_capacity.dynamodb import database, reservation_store
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.fleet import changes
 from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.ports import ServerState
 from gpu_capacity.services import (
+    capacity_claims,
     create_reservation,
     deprovisioning,
     provisioning,
@@ -24,6 +26,7 @@ from gpu_capacity.services import (
     vms,
 )
 from gpu_capacity.services.quotas import QuotaBook
+from proof import cloud
 from proof.planting import Bug
 
 if TYPE_CHECKING:
@@ -102,6 +105,46 @@ def _free_without_waking(patches: Patches) -> None:
         "complete_deprovisioning",
         lambda complete: lambda services, *more: complete(replace(services, events=_Silent()), *more),
     )
+
+
+def _leave_queues_silently(patches: Patches) -> None:
+    for module in (settle_claim, capacity_claims):
+        patches.replace(module, "wake_next", lambda _services, _instance_id, _zones: None)
+
+
+# Hardware, and terms.
+
+
+def _forget_cordons(patches: Patches) -> None:
+    """The sync keeps cordoned racks in the inventory as if they could be sold."""
+
+    def wrapper(merge: Any) -> Any:
+        def merged(stored: Any, reported: Any, *more: Any, **rest: Any) -> Any:
+            if reported is not None:
+                domains = tuple(replace(domain, cordoned=False) for domain in reported.domains)
+                reported = replace(reported, domains=domains)
+            return merge(stored, reported, *more, **rest)
+
+        return merged
+
+    patches.wrap(changes, "merge", wrapper)
+
+
+def _end_terms_early(patches: Patches) -> None:
+    """The schedule takes all terms for over."""
+    patches.wrap(
+        vm_schedule,
+        "_end_term",
+        lambda end: (
+            lambda services, vm: end(services, (vm.term_ends_at and replace(vm, term_ends_at=0)) or vm)
+        ),
+    )
+    patches.replace(cloud, "end_vm_terms", _end_all_terms)
+
+
+def _end_all_terms(services: Any) -> int:
+    due = [entry.key for entry in services.vms.roster() if entry.term_ends_at is not None]
+    return vm_schedule._each(services, due, vm_schedule._end_term)
 
 
 # Keys and answers.
@@ -237,6 +280,9 @@ BUGS: Final = (
     Bug("serve-anybody", "a round takes what it finds, out of turn", _serve_anybody),
     Bug("sync-wakes-none", "the sync brings capacity and wakes none who wait", _sync_wakes_none),
     Bug("free-without-waking", "a teardown frees capacity and wakes none who wait", _free_without_waking),
+    Bug("leave-queues-silently", "a claim that leaves a queue wakes none behind it", _leave_queues_silently),
+    Bug("forget-cordons", "the sync keeps cordoned racks as if they could be sold", _forget_cordons),
+    Bug("end-terms-early", "a term is taken for over before its end", _end_terms_early),
     Bug("share-keys", "an idempotency key answers to another subject", _share_keys),
     Bug(
         "take-timeouts-for-unwritten",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from functools import partial
@@ -26,6 +27,7 @@ from gpu_capacity.services.settle_claim import fill_zones
 from gpu_capacity.services.sync_inventory import sync_inventory
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from proof.faults import CALM, Killed, Kind, Weather, Work
+from proof.feed_rules import disagreements
 from proof.fleet import Feed
 from proof.surroundings import Events, Executions, Provider, Silence, SkewedClock, Workflows
 from proof.turns import Turns
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.services.audit import AuditReport
     from gpu_capacity.services.context import Services
+    from gpu_capacity.services.sync_inventory import SyncReport
     from proof.temper import Temper
     from proof.turns import Actor, Crew
 
@@ -181,10 +184,8 @@ class Cloud:
             if actor:
                 actor.operation = before
         self._free[group].append(environment)
-        if work.owes and not work.faulted:
-            self.tell(
-                f"{work.name} freed or brought capacity in {sorted(work.owes)}, and woke none who wait there"
-            )
+        if not work.faulted and (asleep := work.left_asleep()):
+            self.tell(f"{work.name} freed or brought capacity in {asleep}, and woke none who wait there")
         return answer
 
     def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None:
@@ -260,12 +261,19 @@ class Cloud:
 
     def synchronize(self, document: bytes) -> str:
         """The sync by schedule; why the document was refused, empty if it was not."""
-        report = self.invoke(
+        report: SyncReport = self.invoke(
             "sync",
             Work("sync_inventory"),
             lambda e: sync_inventory(fleet_sync_of(self.settings, e.edges, Feed(document), e.events)),
         )
-        return "" if report.refused is None else str(report.refused.value)
+        if report.refused is not None:
+            return str(report.refused.value)
+        told = json.loads(document)
+        if not report.superseded and not report.parts_deferred and self.accepted == told["sequence"]:
+            deferred = {(region.region_id, pod) for region in report.regions for pod in region.deferred}
+            for problem in disagreements(self.db, told, deferred):
+                self.tell(f"the sync applied {told['sequence']}, and {problem}")
+        return ""
 
     def audit(self) -> list[str]:
         """The audit by schedule; what it reports."""

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from random import Random
 
 
@@ -67,6 +67,7 @@ class Work:
         began_ms: when it began, in true milliseconds.
         created: the records that it put.
         owes: regions in which it freed capacity, or brought some, and has not had anybody woken since.
+        behind: by region, whether anybody who stood behind a claim that left a queue there still does.
         answer: one word for how it ended.
         seen: what the answer tells of holders, see ``visible``.
     """
@@ -80,8 +81,18 @@ class Work:
     began_ms: int = 0
     created: list[Any] = field(default_factory=list)
     owes: set[str] = field(default_factory=set)
+    behind: dict[str, Callable[[], bool]] = field(default_factory=dict)
     answer: str = ""
     seen: list[Any] = field(default_factory=list)
+
+    def woke(self, region: str) -> None:
+        """Those who wait in a region are looked after."""
+        self.owes.discard(region)
+        self.behind.pop(region, None)
+
+    def left_asleep(self) -> list[str]:
+        """Regions in which it should have had those woken who wait."""
+        return sorted(self.owes | {region for region, is_waiting in self.behind.items() if is_waiting()})
 
 
 @dataclass(frozen=True, slots=True)

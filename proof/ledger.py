@@ -262,7 +262,7 @@ class Ledger:
         now = record.holds if record else {}
         gained = {d: m & ~was.get(d, 0) for d, m in now.items() if m & ~was.get(d, 0)}
         zones = {domain[0] for domain in gained} if not self._adopts else set()
-        self._queues.note(key, after, zones, is_new=before is None)
+        self._queues.note(key, after, zones, is_new=before is None and not self._adopts)
         if was == now:
             return
         lost = {d: m & ~now.get(d, 0) for d, m in was.items() if m & ~now.get(d, 0)}

@@ -3,6 +3,9 @@
 Age is what a record says of its creation. One that is recorded while a round is already under way may be
 older than the one that the round serves, by its clock or because its request took its time: the round need
 not know it. One that comes *back* into a queue, as it wants more again, is never passed over.
+
+A claim that leaves a queue may leave capacity to those behind: the work in which it does has to wake them,
+and for one that is deleted the work that removes it in the end. The filler serves those behind by itself.
 """
 
 from __future__ import annotations
@@ -10,9 +13,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from proof.items import CLAIM
+from proof.items import CLAIM, GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,6 +26,9 @@ if TYPE_CHECKING:
 
     Queue = tuple[str, str]
     """Zone and instance type."""
+
+
+FILLER: Final = "fill_capacity_claims"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,7 @@ class QueueRules:
         self._tell = tell
         self._queues: defaultdict[Queue, dict[RecordKey, _Waiting]] = defaultdict(dict)
         self._stands_in: dict[RecordKey, frozenset[Queue]] = {}
+        self._left_deleted: dict[RecordKey, frozenset[Queue]] = {}
 
     def note(self, key: RecordKey, after: Item | None, gained: Iterable[str], *, is_new: bool) -> None:
         """A write of a claim, which took hosts in the zones ``gained``."""
@@ -54,10 +62,27 @@ class QueueRules:
         was, now = self._stands_in.get(key, frozenset()), _queues_of(after)
         for queue in was - now:
             del self._queues[queue][key]
+        self._note_left(key, after, was - now)
         for queue in now - was:
             assert after is not None
             self._queues[queue][key] = _Waiting(_age(key, after), self._now_ms() if is_new else 0)
         self._stands_in[key] = now
+
+    def _note_left(self, key: RecordKey, after: Item | None, left: frozenset[Queue]) -> None:
+        if after is not None and after["status"]["S"] == "STATUS_DELETING":
+            if left:
+                self._left_deleted[key] = left
+            return
+        if after is None or after["status"]["S"] == GONE:
+            left |= self._left_deleted.pop(key, frozenset())
+        work = self._work()
+        if work is not None and work.name != FILLER:
+            for queue in left:
+                if others := frozenset(self._queues[queue]):
+                    work.behind[queue[0]] = partial(self._still_wait, queue, others)
+
+    def _still_wait(self, queue: Queue, others: frozenset[RecordKey]) -> bool:
+        return bool(others & self._queues[queue].keys())
 
     def _judge(self, key: RecordKey, queue: Queue, age: tuple[int, str, str]) -> None:
         work = self._work()

@@ -34,7 +34,8 @@ everything is ended, a clean slate."""
 _PLANTED: Final = """\
 A proof that finds nothing where something is wrong proves nothing. Each of these mistakes is made in the
 product, in memory, and the simulation runs from seed 0 until it notices; where the window is one call wide,
-the orders of two operations are tried instead."""
+the orders of two operations are tried instead. Most were planted together with the rule that finds them, so
+they show that rules are awake, and not that there are enough of them."""
 
 
 SEEDS_GOAL: Final = 100_000

@@ -213,7 +213,7 @@ class Events(_Faulty):
         actor = self._turns.current
         work: Work | None = actor.operation if actor else None
         if work is not None:
-            work.owes.discard(zone)
+            work.woke(zone)
         self._call(lambda: self._send(zone), f"event {zone}")
 
 

@@ -1,6 +1,7 @@
 """What has to hold of the times that customers are shown and given.
 
 - whatever a customer sees of a claim, its change is told as later than the last one, and never ahead of time;
+- a VM that is reserved stays so until its term ends;
 - a VM that has to make room is told so for its whole notice, and runs until that is over.
 """
 
@@ -63,6 +64,7 @@ class TimeRules:
             self._judge_change(key, before, after)
         if key[1].startswith(VM):
             self._judge_notice(key, before or {}, after)
+            self._judge_term(key, before or after, after)
 
     def _judge_change(self, key: RecordKey, before: Item | None, after: Item) -> None:
         told_us, now_us = _updated_us(after), self._now_ms() * 1_000
@@ -84,6 +86,12 @@ class TimeRules:
             left = _leaves_at(before) - self._now_ms() // 1_000
             if left > skew:
                 self._tell(f"{key} is interrupted {left} s before its notice is over")
+
+    def _judge_term(self, key: RecordKey, before: Item, after: Item) -> None:
+        if before["rental_type"]["S"] == "reserved" != after["rental_type"]["S"]:
+            left = int(before["term_ends_at"]["N"]) - self._now_ms() // 1_000
+            if left > self._terms.skew_seconds:
+                self._tell(f"{key} is not reserved any more, {left} s before its term ends")
 
 
 def _leaves_at(item: Item) -> int:

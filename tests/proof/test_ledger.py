@@ -169,7 +169,43 @@ def _pins_for_a_stranger(bench: Bench) -> None:
     bench.put(SERVERS, server)
 
 
+def _accepts_without_counting(bench: Bench) -> None:
+    """Whatever the record says of it, the limit stands."""
+    new = bench.record("stays") | {"sk": {"S": "RESERVATION#a1b2c3d4-0000-4000-8000-000000000001"}}
+    bench.change(HOLDERS, new, status={"S": "pending"}, counted=None)
+
+
+def _stops_counting(bench: Bench) -> None:
+    bench.change(HOLDERS, bench.record("stays"), counted=None)
+    key = {"pk": {"S": f"ORG#{ORGANIZATION}"}, "sk": {"S": "QUOTA#GB300"}}
+    bench.change(HOLDERS, bench.item(HOLDERS, key), used={"N": "1"})
+
+
+def _takes_out_of_turn(bench: Bench) -> None:
+    held = bench.record("held") | {"sk": {"S": "CLAIM#a1b2c3d4-0000-4000-8000-000000000001"}}
+    bench.change(HOLDERS, held, created_at={"N": "2000000000"})
+
+
+def _is_provisioned_without_servers(bench: Bench) -> None:
+    bench.change(HOLDERS, bench.record("stays"), status={"S": "provisioned"})
+
+
+def _changes_without_telling(bench: Bench) -> None:
+    bench.change(HOLDERS, bench.record("waits"), instance_count={"N": "3"}, revision={"N": "99"})
+
+
+def _changes_ahead_of_time(bench: Bench) -> None:
+    later = {"N": "2000000001"}
+    bench.change(HOLDERS, bench.record("waits"), updated_at=later, revision={"N": "99"})
+
+
 CONTRADICTIONS: dict[Callable[[Bench], None], str] = {
+    _accepts_without_counting: "says 2, its holders have 3",
+    _stops_counting: "says 1, its holders have 2",
+    _takes_out_of_turn: "waits and is older",
+    _is_provisioned_without_servers: "is provisioned with 0 of 2 servers",
+    _changes_without_telling: "no later than the last",
+    _changes_ahead_of_time: "us from now",
     _leaks: "the pod shows",
     _frees_what_is_held: "the pod shows",
     _gives_to_another: "the pod shows",

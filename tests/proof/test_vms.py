@@ -50,9 +50,10 @@ class Bench:
         kept = {attribute: value for attribute, value in merged.items() if value is not None}
         self.db.put_item(TableName=HOLDERS, Item=kept)
 
-    def start(self, owner: str, host: str, gpus: int) -> None:
+    def start(self, owner: str, host: str, gpus: int, **more: Any) -> None:
         item = {"pk": {"S": f"VMRUN#{owner}"}, "sk": {"S": "SERVER"}}
-        self.db.put_item(TableName=SERVERS, Item=item | {"host": {"S": host}, "gpus": {"N": str(gpus)}})
+        place = {"host": {"S": host}, "gpus": {"N": str(gpus)}}
+        self.db.put_item(TableName=SERVERS, Item=item | place | more)
 
     def identity(self, name: str) -> str:
         return self.holders[name][1].removeprefix("VM#")
@@ -63,6 +64,22 @@ def test_the_stage_is_sound() -> None:
 
     assert bench.told == []
     assert {bench.ledger.records[key].status for key in bench.holders.values()} == {"running", "creating"}
+
+
+def _runs_too_early(bench: Bench) -> None:
+    owner = f"{bench.identity('newcomer')}-1"
+    bench.start(owner, "lon9-node01-board", 255, ready_at={"N": "2000000000"})
+    bench.change("newcomer", status={"S": "running"}, gpus={"N": "255"}, wants={"N": "0"}, waits_for=None)
+
+
+def _is_interrupted_too_early(bench: Bench) -> None:
+    bench.change("guest", preempt_at={"N": "2000000000"})
+    bench.change("guest", status={"S": "interrupted"}, gpus={"N": "0"})
+
+
+def _ends_too_early(bench: Bench) -> None:
+    bench.change("leaving", rental_type={"S": "reserved"}, term_ends_at={"N": "2000000000"})
+    bench.change("leaving", rental_type={"S": "on_demand"})
 
 
 CONTRADICTIONS: dict[str, tuple[Callable[[Bench], object], str]] = {
@@ -101,6 +118,9 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Bench], object], str]] = {
         lambda b: b.start("another-1", "lon9-node01-board", 1),
         "was started on GPUs of the server of",
     ),
+    "running before its server is up": (_runs_too_early, "runs without a server on its GPUs that is up"),
+    "interrupted within its notice": (_is_interrupted_too_early, "before its notice is over"),
+    "a term that ends early": (_ends_too_early, "before its term ends"),
     "two servers of a VM": (
         lambda b: b.start(f"{b.identity('guest')}-2", "lon9-node00-board", 1),
         "was started beside that of",

@@ -1,0 +1,45 @@
+"""What the sync applied is compared with what the document says, but for what it tells is deferred."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from proof.feed_rules import disagreements
+from proof.fleet import LONDON, Fleet
+from proof.founding import founded
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from proof.items import PodKey
+
+SHAPE = {LONDON: {"lon1": 2}}
+
+
+def _compare(fleet: Fleet, deferred: Collection[PodKey] = ()) -> list[str]:
+    document: dict[str, Any] = json.loads(fleet.publish())
+    return list(disagreements(founded(SHAPE, {}).db, document, deferred))
+
+
+def test_what_was_applied_agrees() -> None:
+    assert _compare(Fleet(SHAPE)) == []
+
+
+def test_a_cordon_that_is_not_in_the_inventory_is_told() -> None:
+    fleet = Fleet(SHAPE)
+    fleet.racks("lon1")[1]["cordoned"] = True
+
+    assert _compare(fleet) == [f"{LONDON} lon1 1 is cordoned in the document only"]
+    assert _compare(fleet, {(LONDON, "lon1")}) == []
+
+
+def test_a_host_in_another_state_is_told() -> None:
+    fleet = Fleet(SHAPE)
+    fleet.racks("lon1")[0]["hosts"][1]["state"] = "unhealthy"
+
+    assert _compare(fleet) == [f"{LONDON} lon1 0 has lon1-rack00-tray01 as in_service, which is unhealthy"]
+
+
+def test_a_pod_that_is_not_there_is_told() -> None:
+    assert _compare(Fleet({LONDON: {"lon1": 2, "lon2": 1}})) == [f"{LONDON} lon2 is not in the inventory"]

@@ -152,7 +152,9 @@ def _ending(scene: Scene) -> Any:
     """All but fractions of seconds: what happens in one second may happen in another order."""
     told = [(work.name, work.answer, work.created, work.seen) for work in scene.office.works]
     tables = {
-        table: [{name: value for name, value in item.items() if name != "updated_microsecond"} for item in items]
+        table: [
+            {name: value for name, value in item.items() if name != "updated_microsecond"} for item in items
+        ]
         for table, items in scene.cloud.db.dump().items()
     }
     return tables, told

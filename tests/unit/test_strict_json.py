@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from gpu_capacity.strict_json import JsonRefused, KeyRepeated, NotJson, dotted, loads
@@ -33,6 +35,21 @@ def test_a_repeated_key_is_refused_with_its_place(text: bytes, place: tuple[str 
         loads(text)
     assert caught.value.place == place
     assert dotted(place) in str(caught.value)
+
+
+def test_the_place_of_a_repeated_key_takes_no_more_memory_than_the_text_allows() -> None:
+    """With the way to each of the 30,000 numbers this would take a quarter of a gigabyte."""
+    depth = 900
+    text = "[" * depth + "1," * 30_000 + '{"a": 1, "a": 2}' + "]" * depth
+    tracemalloc.start()
+    try:
+        with pytest.raises(KeyRepeated) as caught:
+            loads(text)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert caught.value.place == (*[0] * (depth - 1), 30_000, "a")
+    assert peak < 8_000_000
 
 
 def test_the_same_key_may_stand_in_different_objects() -> None:

@@ -9,7 +9,10 @@ repeated key and names its place. It also refuses what is no JSON although many 
 from __future__ import annotations
 
 import json
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Place: TypeAlias = "tuple[str | int, ...]"
 
@@ -99,15 +102,29 @@ def _place_in(value: Any) -> Place:
     """Where the first object stands that repeats a key.
 
     One that was dropped for a later value of the same key stands in an object that repeats a key too: so
-    the outermost is always found.
+    the outermost is always found. Only the way to one part is kept at a time: with the ways to all of them
+    a body of 64 KB would take gigabytes.
     """
-    stack: list[tuple[Place, Any]] = [((), value)]
-    while stack:
-        place, part = stack.pop()
+    if isinstance(value, _Repeating):
+        return (value.key,)
+    way: list[str | int] = []
+    left = [_parts_of(value)]
+    while left:
+        found = next(left[-1], None)
+        if found is None:
+            left.pop()
+            del way[-1:]
+            continue
+        key, part = found
         if isinstance(part, _Repeating):
-            return (*place, part.key)
-        if isinstance(part, dict):
-            stack.extend(((*place, key[:KEY_SHOWN_MAX]), inner) for key, inner in reversed(part.items()))
-        elif isinstance(part, list):
-            stack.extend(((*place, index), part[index]) for index in range(len(part) - 1, -1, -1))
+            return (*way, key, part.key)
+        if isinstance(part, dict | list):
+            way.append(key)
+            left.append(_parts_of(part))
     raise AssertionError("an object repeats a key, and stands nowhere")
+
+
+def _parts_of(part: dict[str, Any] | list[Any]) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(part, dict):
+        return ((key[:KEY_SHOWN_MAX], inner) for key, inner in part.items())
+    return iter(enumerate(part))

@@ -62,6 +62,14 @@ def test_only_numbers_change() -> None:
     assert json.loads(plainly_written(json.dumps(value).encode())) == value
 
 
+@pytest.mark.parametrize("number", ["1" * 60_000, f"0.{'1' * 60_000}", f"1.{'0' * 60_000}"])
+@pytest.mark.parametrize("exponent", ["e9999", "E+9999", "e-9999"])
+def test_no_number_takes_long(number: str, exponent: str) -> None:
+    """Its digits are read once, also where the exponent leaves it as it is."""
+    text = f'{{"a": {number}{exponent}}}'.encode()
+    assert plainly_written(text) == text
+
+
 @pytest.mark.parametrize("part", ['\\"', '"a', "1.", "1e", "1.0,", '"\\\\'])
 def test_no_text_takes_long(part: str) -> None:
     """One that takes quadratic time would not end within the patience of any test."""

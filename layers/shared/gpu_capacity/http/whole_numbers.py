@@ -14,10 +14,9 @@ _EXPONENT_DIGITS_MAX: Final = 3
 _DIGITS_MAX: Final = 18
 """Longer whole numbers are beyond every range of the APIs, so they stay as they were written."""
 
+# Nothing that was matched is ever given back: a body of digits would be read once for each of them.
 _STRING_OR_NUMBER: Final = re.compile(
-    rb'"(?:[^"\\]++|\\.)*+"?|(-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,%d})?)(?![0-9.eE+-])'
-    % _EXPONENT_DIGITS_MAX,
-    re.DOTALL,
+    rb'"(?:[^"\\]++|\\.)*+"?|(-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+([0-9]++))?+)', re.DOTALL
 )
 
 
@@ -27,8 +26,10 @@ def plainly_written(json: bytes) -> bytes:
 
 
 def _plain(match: re.Match[bytes]) -> bytes:
-    written = match[1]
+    written, exponent = match.groups()
     if written is None or written.removeprefix(b"-").isdigit():
+        return match[0]
+    if exponent is not None and len(exponent) > _EXPONENT_DIGITS_MAX:
         return match[0]
     number = Decimal(written.decode())
     if number.adjusted() >= _DIGITS_MAX or number != int(number):

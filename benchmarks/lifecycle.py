@@ -9,7 +9,7 @@ from benchmarks.metering import WriteMeter
 from benchmarks.prices import Consumption
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.read_reservations import get_reservation
-from tests.fakes.provider import MemoryProvider
+from tests.fakes.provider import StubbornRegion
 from tests.support.world import World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def reservation_life(racks: int, hosts: int) -> Life:
     from tests.workflow.stage import Stage  # noqa: PLC0415 - see above
 
     world = World(pods=(pod("pod1", racks, hosts=hosts),))
-    stage = Stage(world, provider=lambda w: MemoryProvider(w.clock, w.behaviour), quota=False)
+    stage = Stage(world, provider=lambda w: StubbornRegion(w.clock, w.behaviour), quota=False)
     warm_up = stage.reserve(1)
     stage.run_all()
     stage.delete(warm_up)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
-from gpu_capacity.ports import PinOutcome, Server, ServerState, WorkflowState
+from gpu_capacity.ports import Page, PinOutcome, ServerState, WorkflowState
 from proof.faults import Fault, Killed, Kind, Work
 from tests.fakes.state_machine import Execution, TaskError
 from tests.workflow.definitions import MACHINES, definition, step
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gpu_capacity.adapters.simulated_region import SimulatedRegion
+    from gpu_capacity.ports import Server
     from proof.cloud import Cloud
     from tests.support.fakes import FakeClock
 
@@ -133,13 +135,20 @@ class Provider(Troubled):
     def servers(self, holder_id: str) -> Sequence[Server]:
         return [self._seen(server) for server in self._region.servers(holder_id)]
 
+    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
+        return [self._seen(server) for server in self._region.servers_on(host_ids)]
+
+    def every_server(self, after: str | None = None) -> Page[Server]:
+        page = self._region.every_server(after)
+        return Page(tuple(self._seen(server) for server in page.entries), page.after)
+
     def _seen(self, server: Server) -> Server:
         if server.state is ServerState.READY:
             match self._trouble(server.host_id):
                 case "hangs":
-                    return Server(server.holder_id, server.host_id, ServerState.STARTING)
+                    return replace(server, state=ServerState.STARTING)
                 case "fails":
-                    return Server(server.holder_id, server.host_id, ServerState.FAILED, "in trouble")
+                    return replace(server, state=ServerState.FAILED, message="in trouble")
                 case _:
                     pass
         return server

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gpu_capacity.ports import PinOutcome, ServerState, VmServer
+from gpu_capacity.ports import Page, PinOutcome, ServerState
 from proof.surroundings import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.adapters.simulated_vms import SimulatedVms
-    from gpu_capacity.ports import Usage, VmOrder
+    from gpu_capacity.ports import Usage, VmOrder, VmServer
     from proof.cloud import Cloud
 
 
@@ -43,18 +44,20 @@ class VmProvider(Troubled):
 
     def server(self, owner: str) -> VmServer | None:
         server = self._vms.server(owner)
-        if server is not None and server.state is ServerState.READY:
-            match self._trouble_of(owner):
-                case "hangs":
-                    return VmServer(owner, ServerState.STARTING)
-                case "fails":
-                    return VmServer(owner, ServerState.FAILED, message="in trouble")
-                case _:
-                    pass
-        return server
+        return self._seen(server) if server is not None else None
+
+    def every_server(self, after: str | None = None) -> Page[VmServer]:
+        page = self._vms.every_server(after)
+        return Page(tuple(self._seen(server) for server in page.entries), page.after)
 
     def is_vacant(self, host_id: str, gpus: int) -> bool:
         return self._vms.is_vacant(host_id, gpus)
+
+    def has_disk(self, vm_id: str) -> bool:
+        return self._vms.has_disk(vm_id)
+
+    def every_disk(self, after: str | None = None) -> Page[str]:
+        return self._vms.every_disk(after)
 
     def delete_disk(self, vm_id: str) -> None:
         self._vms.delete_disk(vm_id)
@@ -62,6 +65,17 @@ class VmProvider(Troubled):
 
     def usage(self, owners: Sequence[str]) -> Mapping[str, Usage]:
         return self._vms.usage(owners)
+
+    def _seen(self, server: VmServer) -> VmServer:
+        if server.state is ServerState.READY:
+            match self._trouble_of(server.owner):
+                case "hangs":
+                    return replace(server, state=ServerState.STARTING, ip_address=None)
+                case "fails":
+                    return replace(server, state=ServerState.FAILED, ip_address=None, message="in trouble")
+                case _:
+                    pass
+        return server
 
     def _trouble_of(self, owner: str) -> str:
         return self._trouble(owner) or self._trouble(self._hosts.get(owner, ""))

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.ports import HostProvider
     from gpu_capacity.services.reconcile import ReconcileReport
-    from tests.fakes.provider import MemoryProvider
+    from tests.fakes.provider import StubbornRegion
 
     Arrange: TypeAlias = Callable[[Sequence[int]], Iterable[int]]
 
@@ -84,7 +84,7 @@ class Stage(Disturbed):
     def __init__(
         self,
         world: World | None = None,
-        provider: Callable[[World], MemoryProvider] | None = None,
+        provider: Callable[[World], StubbornRegion] | None = None,
         arrange: Arrange = iter,
         *,
         quota: bool = True,
@@ -94,10 +94,10 @@ class Stage(Disturbed):
         self.clock = self.world.clock
         self.workflows = RunningWorkflows(self._execution)
         self.world.workflows = self.workflows
-        self.memory_provider = provider(self.world) if provider else None
+        self.stubborn = provider(self.world) if provider else None
         self.services = self.world.environment()
-        if self.memory_provider is not None:
-            self.services = replace(self.services, provider=self.memory_provider)
+        if self.stubborn is not None:
+            self.services = replace(self.services, provider=self.stubborn)
         # By id the latest; an idempotency key may have had several lives.
         self.made: dict[str, Reservation] = {}
         self._owners: dict[str, str] = {}
@@ -199,8 +199,8 @@ class Stage(Disturbed):
 
     def live_servers(self) -> set[tuple[str, str]]:
         """(server owner, host id) of every server there is, straight from where they are kept."""
-        if self.memory_provider is not None:
-            return self.memory_provider.live()
+        if self.stubborn is not None:
+            return self.stubborn.live()
         servers = set()
         for item in map(decode, self.world.db.table(SERVERS).items()):
             holder = item["pk"].removeprefix(keys.servers_partition(""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,6 +85,20 @@ class Workflows(Protocol):
         """Stop the execution if it runs; it is no error if it does not."""
 
 
+Entry = TypeVar("Entry")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Entry]):
+    """A part of a long list. ``after`` asks for the next part; ``None`` when this is the last one.
+
+    Its form is the provider's own. A page may be empty and not be the last one.
+    """
+
+    entries: tuple[Entry, ...]
+    after: str | None
+
+
 class ServerState(StrEnum):
     """A server on its way up or down."""
 
@@ -96,12 +110,16 @@ class ServerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that occupies a host for a holder. ``message`` says what failed, for people."""
+    """A server that occupies a host for a holder.
+
+    ``message`` says what failed, for people. ``started_at`` (seconds) is absent where nobody knows it.
+    """
 
     holder_id: str
     host_id: str
     state: ServerState
     message: str = ""
+    started_at: int | None = None
 
 
 class PinOutcome(StrEnum):
@@ -114,6 +132,8 @@ class PinOutcome(StrEnum):
 
 class HostProvider(Protocol):
     """Puts servers on hosts and takes them away. All methods raise ``ProviderUnavailable``.
+
+    ``docs/providers.md`` tells how to write one, ``tests/contract/providers`` what it has to keep.
 
     The fence is what makes a late request harmless: once ``fence`` has returned, no ``pin`` for that holder
     can create a server any more, however long it was under way. Without it, a pin that was sent before a
@@ -134,6 +154,15 @@ class HostProvider(Protocol):
 
     def servers(self, holder_id: str) -> Sequence[Server]:
         """All servers of the holder, those being deleted included, in host id order."""
+
+    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
+        """All servers on these hosts, whoever's, those being deleted included, in host id order."""
+
+    def every_server(self, after: str | None = None) -> Page[Server]:
+        """All servers of all holders, those being deleted included, in pages and in no order.
+
+        What is there from the first page to the last is on one of them. What comes or goes meanwhile may be.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +186,19 @@ class VmOrder:
 
 @dataclass(frozen=True, slots=True)
 class VmServer:
-    """The server of a run. ``ip_address`` is known when it is ready; ``message`` says what failed."""
+    """The server of a run, on GPUs of a host (a mask).
+
+    ``ip_address`` is known when it is ready; ``message`` says what failed. ``started_at`` (seconds) is absent
+    where nobody knows it.
+    """
 
     owner: str
+    host_id: str
+    gpus: int
     state: ServerState
     ip_address: str | None = None
     message: str = ""
+    started_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +234,15 @@ class VmProvider(Protocol):
 
     def is_vacant(self, host_id: str, gpus: int) -> bool:
         """Whether no server of any run is left on these GPUs of a host (a mask)."""
+
+    def every_server(self, after: str | None = None) -> Page[VmServer]:
+        """The servers of all runs, in pages; see ``HostProvider.every_server``."""
+
+    def has_disk(self, vm_id: str) -> bool:
+        """Whether the VM has a disk."""
+
+    def every_disk(self, after: str | None = None) -> Page[str]:
+        """The ids of all VMs that have a disk, in pages; see ``HostProvider.every_server``."""
 
     def delete_disk(self, vm_id: str) -> None:
         """Delete the VM's disk; an absent one is no error."""

@@ -7,8 +7,10 @@ a real provider must do as well is done for real: one server a host, and the fen
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
@@ -16,14 +18,17 @@ from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
-from gpu_capacity.ports import PinOutcome, Server, ServerState
+from gpu_capacity.ports import Page, PinOutcome, Server, ServerState
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.ports import Clock, Pause
+
+Entry = TypeVar("Entry")
 
 FENCE_SECONDS: Final = 7 * 24 * 3600
 """How long fences and gone servers are kept: far beyond the longest that a request can be under way."""
@@ -135,15 +140,51 @@ class SimulatedRegion:
             raise ProviderUnavailable("the simulated region does not answer") from error
         return [server for item in items if (server := self._observe(holder_id, item))]
 
+    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
+        """See ``HostProvider.servers_on``. By the occupation of the hosts, which is what ``pin`` goes by."""
+        now = self._clock.now()
+        occupations = self._read_many([keys.occupied_host(host_id) for host_id in host_ids])
+        holders = {
+            str(item["pk"]).removeprefix(keys.HOST_PREFIX): str(item["holder"])
+            for item in occupations
+            if item.get("gone_at", now + 1) > now
+        }
+        places = [keys.server(holder_id, host_id) for host_id, holder_id in holders.items()]
+        known = {s.host_id: s for item in self._read_many(places) if (s := self._observed(item))}
+        return [
+            known.get(host_id)
+            or Server(holders[host_id], host_id, ServerState.FAILED, "of which nothing is known")
+            for host_id in sorted(holders)
+        ]
+
+    def every_server(self, after: str | None = None) -> Page[Server]:
+        """See ``HostProvider.every_server``."""
+        return page_of(self._database, self._table, after, self._observed)
+
+    def _read_many(self, wanted: Sequence[Key]) -> list[dict[str, Any]]:
+        try:
+            return self._database.get_many(self._table, wanted)
+        except StorageUnavailable as error:
+            raise ProviderUnavailable("the simulated region does not answer") from error
+
+    def _observed(self, item: dict[str, Any]) -> Server | None:
+        """The server that an item of the table tells of, if it tells of one."""
+        partition, sort_key = str(item["pk"]), str(item["sk"])
+        holder_id = partition.removeprefix(keys.servers_partition(""))
+        if holder_id == partition or not sort_key.startswith(keys.HOST_PREFIX):
+            return None
+        return self._observe(holder_id, item)
+
     def _observe(self, holder_id: str, item: dict[str, Any]) -> Server | None:
         host_id, now = item["sk"].removeprefix(keys.HOST_PREFIX), self._clock.now()
+        server = partial(Server, holder_id, host_id, started_at=int(item["started_at"]))
         if "gone_at" in item:
-            return Server(holder_id, host_id, ServerState.DELETING) if now < item["gone_at"] else None
+            return server(ServerState.DELETING) if now < item["gone_at"] else None
         if self._behaviour.hangs(host_id) or now < item["ready_at"]:
-            return Server(holder_id, host_id, ServerState.STARTING)
+            return server(ServerState.STARTING)
         if self._behaviour.fails(host_id):
-            return Server(holder_id, host_id, ServerState.FAILED, "simulated hardware fault")
-        return Server(holder_id, host_id, ServerState.READY)
+            return server(ServerState.FAILED, "simulated hardware fault")
+        return server(ServerState.READY)
 
     def _commit(self, *actions: Action) -> Committed | Refused:
         try:
@@ -155,6 +196,18 @@ class SimulatedRegion:
         except StorageUnavailable as error:
             raise ProviderUnavailable("the simulated region does not answer") from error
         raise ProviderUnavailable("the simulated region is busy")
+
+
+def page_of(
+    database: Database, table: str, after: str | None, entry: Callable[[dict[str, Any]], Entry | None]
+) -> Page[Entry]:
+    """A page of the table as a page of what some of its items tell."""
+    try:
+        items, last = database.scan_page(table, json.loads(after) if after is not None else None)
+    except StorageUnavailable as error:
+        raise ProviderUnavailable("the simulated region does not answer") from error
+    found = tuple(told for item in items if (told := entry(item)) is not None)
+    return Page(found, json.dumps(last) if last is not None else None)
 
 
 def _draw(purpose: str, host_id: str) -> float:

@@ -7,9 +7,10 @@ for real, by conditions: a GPU serves one server, a host with a whole server on 
 from __future__ import annotations
 
 import hashlib
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters.simulated_region import FENCE_SECONDS
+from gpu_capacity.adapters.simulated_region import FENCE_SECONDS, page_of
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
@@ -19,13 +20,13 @@ from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.ports import PinOutcome, ServerState, Usage, VmServer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.ports import Clock, Pause, VmOrder
+    from gpu_capacity.ports import Clock, Page, Pause, VmOrder
 
 _CONFLICTS_MAX: Final = 8
 _SERVER, _FENCE = "server", "fence"
@@ -131,16 +132,20 @@ class SimulatedVms:
 
     def server(self, owner: str) -> VmServer | None:
         """See ``VmProvider.server``. Only reads: what is gone by the clock is left to its time to live."""
-        item, now = self._read(keys.vm_server(owner)), self._clock.now()
-        if item is None:
-            return None
-        if "gone_at" in item:
-            return VmServer(owner, ServerState.DELETING) if now < item["gone_at"] else None
-        if self._behaviour.hangs(item["host"]) or now < item["ready_at"]:
-            return VmServer(owner, ServerState.STARTING)
-        if self._behaviour.fails(item["host"]):
-            return VmServer(owner, ServerState.FAILED, message="simulated hardware fault")
-        return VmServer(owner, ServerState.READY, ip_address=_address(owner))
+        item = self._read(keys.vm_server(owner))
+        return self._observed(item) if item is not None else None
+
+    def every_server(self, after: str | None = None) -> Page[VmServer]:
+        """See ``VmProvider.every_server``."""
+        return page_of(self._database, self._table, after, self._observed)
+
+    def has_disk(self, vm_id: str) -> bool:
+        """See ``VmProvider.has_disk``."""
+        return self._read(keys.vm_disk(vm_id)) is not None
+
+    def every_disk(self, after: str | None = None) -> Page[str]:
+        """See ``VmProvider.every_disk``."""
+        return page_of(self._database, self._table, after, _disk_owner)
 
     def is_vacant(self, host_id: str, gpus: int) -> bool:
         """See ``VmProvider.is_vacant``."""
@@ -159,6 +164,22 @@ class SimulatedVms:
             owner: Usage(_percent(f"cpu:{owner}:{minute}"), _percent(f"ram:{owner}:{minute}"))
             for owner in owners
         }
+
+    def _observed(self, item: dict[str, Any]) -> VmServer | None:
+        """The server that an item of the table tells of, if it tells of one that is not gone."""
+        owner, now = _named(item, keys.vm_server), self._clock.now()
+        if owner is None:
+            return None
+        server = partial(
+            VmServer, owner, str(item["host"]), int(item["gpus"]), started_at=int(item["started_at"])
+        )
+        if "gone_at" in item:
+            return server(ServerState.DELETING) if now < item["gone_at"] else None
+        if self._behaviour.hangs(item["host"]) or now < item["ready_at"]:
+            return server(ServerState.STARTING)
+        if self._behaviour.fails(item["host"]):
+            return server(ServerState.FAILED, message="simulated hardware fault")
+        return server(ServerState.READY, ip_address=_address(owner))
 
     def _read(self, key: Key) -> dict[str, Any] | None:
         try:
@@ -181,6 +202,16 @@ class SimulatedVms:
 def _numbers(gpus: int) -> list[int]:
     """The GPUs of a mask."""
     return [gpu for gpu in range(gpus.bit_length()) if gpus >> gpu & 1]
+
+
+def _named(item: dict[str, Any], key_of: Callable[[str], Key]) -> str | None:
+    """Whose item it is, if it is of the kind that these keys name."""
+    _, _, name = str(item["pk"]).partition("#")
+    return name if key_of(name) == {"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}} else None
+
+
+def _disk_owner(item: dict[str, Any]) -> str | None:
+    return _named(item, keys.vm_disk)
 
 
 def _digest(text: str) -> bytes:

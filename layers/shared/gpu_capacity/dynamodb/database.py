@@ -192,6 +192,15 @@ class Database:
         for row in zip_longest(*pages):
             yield from (entry for entry in row if entry is not None)
 
+    def scan_page(self, table: str, after: Key | None = None) -> tuple[list[dict[str, Any]], Key | None]:
+        """A page of all items of a table, decoded, strongly consistent, and the key to go on after.
+
+        They come in no order that means anything. Without a key to go on after this was the last page.
+        """
+        more: dict[str, Any] = {} if after is None else {"ExclusiveStartKey": after}
+        answer = self._send("scan", TableName=table, ConsistentRead=True, **more)
+        return list(self._present(answer["Items"])), answer.get("LastEvaluatedKey")
+
     def now(self) -> int:
         """Seconds since the epoch by the clock that tells what has ended."""
         return self._clock.now()

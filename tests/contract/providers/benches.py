@@ -1,0 +1,168 @@
+"""Where the contract suites find the providers that they run over.
+
+A bench stands for one region with machines. To run the suites over another provider, write a bench for it
+and name it in ``HOST_BENCHES`` or ``VM_BENCHES``; ``docs/providers.md`` says more.
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.adapters.simulated_vms import SimulatedVms
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.errors import StorageUnavailable
+from tests.fakes.dynamodb import MemoryDynamoDB
+from tests.support.fakes import FakeClock, RecordedPause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gpu_capacity.ports import HostProvider, VmProvider
+
+STUCK_HOST, BROKEN_HOST = "host-that-hangs", "host-that-fails"
+"""Machines that every bench has to have: servers never come up on the one, and fail on the other."""
+
+_READY_SECONDS, _DELETE_SECONDS = 20, 5
+_PAGE_ITEMS = 2
+
+
+class Bench(Protocol):
+    """A region in which time passes when it is told to."""
+
+    def while_a_server_comes_up(self) -> None:
+        """Let pass what a server takes to come up, or to be known as broken."""
+
+    def while_a_server_goes(self) -> None:
+        """Let pass what a server takes to be gone."""
+
+    def days(self, count: int) -> None:
+        """Let days pass."""
+
+    def before_the_next_change(self, rival: Callable[[], object]) -> None:
+        """Run this once when the next call that changes something is under way, before it takes effect."""
+
+    @contextmanager
+    def out_of_reach(self) -> Iterator[None]:
+        """Let nothing of the region be reached meanwhile."""
+
+
+class HostBench(Bench, Protocol):
+    """A region with hosts."""
+
+    def provider(self) -> HostProvider:
+        """A provider as another execution environment has it: it finds what the earlier ones did."""
+
+
+class VmBench(Bench, Protocol):
+    """A region with nodes of 8 GPUs."""
+
+    def provider(self) -> VmProvider:
+        """A provider as another execution environment has it: it finds what the earlier ones did."""
+
+
+@dataclass
+class BenchClient:
+    """A DynamoDB client of small pages, with a rival, and which may be out of reach."""
+
+    client: Any
+    rivals: list[Callable[[], object]] = field(default_factory=list)
+    is_out_of_reach: bool = False
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**request: Any) -> Any:
+            if self.is_out_of_reach:
+                raise StorageUnavailable("out of reach", outcome_unknown=True)
+            if operation == "transact_write_items" and self.rivals:
+                self.rivals.pop()()
+            more = {"Limit": _PAGE_ITEMS} if operation == "scan" else {}
+            return getattr(self.client, operation)(**request, **more)
+
+        return call
+
+
+class SimulatedBench:
+    """A simulated region over a table of its own."""
+
+    behaviour = SimulatedBehaviour(
+        ready_seconds=_READY_SECONDS,
+        delete_seconds=_DELETE_SECONDS,
+        failing_hosts=frozenset({BROKEN_HOST}),
+        stuck_hosts=frozenset({STUCK_HOST}),
+    )
+
+    def __init__(self, client: Any) -> None:
+        self.clock = FakeClock()
+        self.client = BenchClient(client)
+        self.table = f"servers-{uuid.uuid4().hex}"
+        client.create_table(
+            TableName=self.table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
+            ],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"},
+                {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )
+
+    def while_a_server_comes_up(self) -> None:
+        self.clock.advance(_READY_SECONDS)
+
+    def while_a_server_goes(self) -> None:
+        self.clock.advance(_DELETE_SECONDS)
+
+    def days(self, count: int) -> None:
+        self.clock.advance(count * 86_400)
+
+    def before_the_next_change(self, rival: Callable[[], object]) -> None:
+        self.client.rivals.append(rival)
+
+    @contextmanager
+    def out_of_reach(self) -> Iterator[None]:
+        self.client.is_out_of_reach = True
+        yield
+        self.client.is_out_of_reach = False
+
+    def hosts(self, behaviour: SimulatedBehaviour | None = None) -> SimulatedRegion:
+        database = Database(self.client, clock=self.clock)
+        return SimulatedRegion(database, self.table, self.clock, RecordedPause(), behaviour or self.behaviour)
+
+    def vms(self, behaviour: SimulatedBehaviour | None = None) -> SimulatedVms:
+        database = Database(self.client, clock=self.clock)
+        return SimulatedVms(database, self.table, self.clock, RecordedPause(), behaviour or self.behaviour)
+
+
+class SimulatedHostBench(SimulatedBench):
+    """Its hosts."""
+
+    def provider(self) -> HostProvider:
+        return self.hosts()
+
+
+class SimulatedVmBench(SimulatedBench):
+    """Its nodes."""
+
+    def provider(self) -> VmProvider:
+        return self.vms()
+
+
+CLIENTS: Final = ("memory", "moto", "emulator")
+"""What a simulated region may be made over; the fixture ``client`` knows each."""
+
+HOST_BENCHES: Final[dict[str, Callable[[Any], HostBench]]] = {
+    f"simulated-{client}": SimulatedHostBench for client in CLIENTS
+}
+VM_BENCHES: Final[dict[str, Callable[[Any], VmBench]]] = {
+    f"simulated-{client}": SimulatedVmBench for client in CLIENTS
+}
+
+
+def memory_bench() -> SimulatedBench:
+    """A simulated region in memory, for what only that has."""
+    return SimulatedBench(MemoryDynamoDB())

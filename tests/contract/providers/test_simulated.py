@@ -1,0 +1,227 @@
+"""What only the simulated region has: times and faults that are set, items, a database that may fail it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.adapters.simulated_region import FENCE_SECONDS, SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.ports import PinOutcome, ServerState
+from tests.contract.providers.benches import memory_bench
+from tests.contract.providers.test_vms import ORDER
+from tests.fakes.dynamodb import (
+    MemoryDynamoDB,
+    item_conflict,
+    throttled,
+    timeout_after,
+    transaction_conflict,
+    unreachable,
+)
+from tests.support.fakes import FakeClock, RecordedPause
+from tests.support.world import SERVERS, create_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.ports import Page
+
+CALLS: dict[str, Callable[[SimulatedRegion], object]] = {
+    "pin": lambda region: region.pin("mine", "uk-lon-1", "host-2"),
+    "fence": lambda region: region.fence("mine"),
+    "delete": lambda region: region.delete("mine", ["host-1"]),
+    "servers": lambda region: region.servers("mine"),
+}
+
+
+@dataclass
+class Place:
+    region: SimulatedRegion
+    db: MemoryDynamoDB
+    pause: RecordedPause
+    clock: FakeClock
+
+
+@pytest.fixture
+def place() -> Place:
+    """A region with one server of ``mine`` on ``host-1``."""
+    clock, pause = FakeClock(), RecordedPause()
+    db = MemoryDynamoDB(now=clock.now)
+    create_tables(db)
+    region = SimulatedRegion(Database(db, clock=clock), SERVERS, clock, pause, SimulatedBehaviour())
+    region.pin("mine", "uk-lon-1", "host-1")
+    return Place(region, db, pause, clock)
+
+
+@pytest.mark.parametrize("fault", [throttled, unreachable])
+@pytest.mark.parametrize("call", CALLS)
+def test_a_database_that_does_not_answer_is_a_provider_that_does_not(
+    place: Place, call: str, fault: Callable[[], Any]
+) -> None:
+    place.db.before("*", fault(), times=None)
+    with pytest.raises(ProviderUnavailable):
+        CALLS[call](place.region)
+
+
+@pytest.mark.parametrize(("call", "statements"), [("pin", 3), ("delete", 2)])
+def test_a_transaction_in_conflict_is_sent_again_and_at_last_given_up(
+    place: Place, call: str, statements: int
+) -> None:
+    place.db.before("transact_write_items", transaction_conflict(statements, at=0), times=2)
+    CALLS[call](place.region)
+    assert place.pause.attempts == [0, 1]
+    place.db.before("transact_write_items", transaction_conflict(statements, at=0), times=None)
+    with pytest.raises(ProviderUnavailable, match="busy"):
+        CALLS[call](place.region)
+    assert place.pause.attempts == [0, 1, *range(8)]
+
+
+def test_a_fence_that_meets_a_pin_in_flight_is_sent_again(place: Place) -> None:
+    place.db.before("put_item", item_conflict(), times=1)
+    place.region.fence("mine")
+    assert place.region.pin("mine", "uk-lon-1", "host-2") is PinOutcome.FENCED
+
+
+def test_a_pin_whose_answer_was_lost_is_answered_when_it_is_repeated(place: Place) -> None:
+    place.db.after("transact_write_items", timeout_after())
+    with pytest.raises(ProviderUnavailable):
+        place.region.pin("mine", "uk-lon-1", "host-2")
+    assert place.region.pin("mine", "uk-lon-1", "host-2") is PinOutcome.PINNED
+    assert len(place.region.servers("mine")) == 2
+
+
+def test_what_is_over_is_left_to_its_time_to_live_and_what_is_not_is_kept(place: Place) -> None:
+    assert [item for item in place.db.table(SERVERS).items() if "ttl_sweep_at" in item] == []
+    place.region.fence("mine")
+    place.region.delete("mine", ["host-1"])
+    expiring = {item["pk"]["S"]: int(item["ttl_sweep_at"]["N"]) for item in place.db.table(SERVERS).items()}
+    assert len(place.db.table(SERVERS)) == 3
+    assert min(expiring.values()) >= place.clock.now() + FENCE_SECONDS
+
+
+def test_a_host_that_is_taken_over_is_not_removed_by_the_time_to_live_of_the_server_before(
+    place: Place,
+) -> None:
+    place.region.delete("mine", ["host-1"])
+    place.clock.advance(60)
+    place.region.pin("others", "uk-lon-1", "host-1")
+    host = place.db.table(SERVERS).get(("HOST#host-1", "HOST"))
+    assert host is not None
+    assert host["holder"] == {"S": "others"}
+    assert "ttl_sweep_at" not in host
+    assert "gone_at" not in host
+
+
+# Its behaviour is configuration.
+
+
+def _states(region: SimulatedRegion) -> dict[str, ServerState]:
+    return {server.host_id: server.state for server in region.servers("mine")}
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 300])
+def test_servers_take_the_time_that_is_set_and_not_a_second_more(seconds: int) -> None:
+    bench = memory_bench()
+    region = bench.hosts(SimulatedBehaviour(ready_seconds=seconds, delete_seconds=seconds))
+    region.pin("mine", "uk-lon-1", "host-1")
+    if seconds:
+        bench.clock.advance(seconds - 1)
+        region.pin("mine", "uk-lon-1", "host-1")
+        assert _states(region) == {"host-1": ServerState.STARTING}
+        bench.clock.advance(1)
+    assert _states(region) == {"host-1": ServerState.READY}
+    region.delete("mine", ["host-1"])
+    if seconds:
+        bench.clock.advance(seconds - 1)
+        region.delete("mine", ["host-1"])
+        assert _states(region) == {"host-1": ServerState.DELETING}
+        bench.clock.advance(1)
+    assert _states(region) == {}
+
+
+def test_a_stuck_host_never_comes_up() -> None:
+    bench = memory_bench()
+    region = bench.hosts(SimulatedBehaviour(stuck_hosts=frozenset({"host-1"})))
+    region.pin("mine", "uk-lon-1", "host-1")
+    bench.days(365)
+    assert _states(region) == {"host-1": ServerState.STARTING}
+
+
+@pytest.mark.parametrize(("field", "state"), [("failure_share", "failed"), ("stuck_share", "starting")])
+def test_a_share_of_the_hosts_is_hit_and_always_the_same_ones(field: str, state: str) -> None:
+    bench = memory_bench()
+    half = bench.hosts(SimulatedBehaviour(**{field: 0.5}))  # type: ignore[arg-type]
+    for number in range(40):
+        half.pin("mine", "uk-lon-1", f"host-{number:02}")
+    bench.clock.advance(60)
+    hit = {host for host, found in _states(half).items() if found == state}
+    assert 10 <= len(hit) <= 30
+    again = bench.hosts(SimulatedBehaviour(**{field: 0.5}))  # type: ignore[arg-type]
+    assert {host for host, found in _states(again).items() if found == state} == hit
+    every = bench.hosts(SimulatedBehaviour(**{field: 1.0}))  # type: ignore[arg-type]
+    assert set(_states(every).values()) == {ServerState(state)}
+
+
+# Hosts and GPUs of hosts are the same machines.
+
+
+def test_a_vm_finds_no_room_on_a_host_with_a_server_and_has_room_when_it_is_gone() -> None:
+    bench = memory_bench()
+    bench.hosts().pin("mine", "eu-ams-1", ORDER.host_id)
+    assert bench.vms().start(ORDER) is PinOutcome.OCCUPIED
+    bench.hosts().delete("mine", [ORDER.host_id])
+    assert bench.vms().start(ORDER) is PinOutcome.OCCUPIED
+    bench.while_a_server_goes()
+    assert bench.vms().start(ORDER) is PinOutcome.PINNED
+
+
+def test_each_list_has_its_own_kind_of_server() -> None:
+    bench = memory_bench()
+    bench.hosts().pin("mine", "eu-ams-1", "host-1")
+    bench.vms().start(ORDER)
+    hosts, vms, disks = (
+        _every(of) for of in (bench.hosts().every_server, bench.vms().every_server, bench.vms().every_disk)
+    )
+    assert [server.holder_id for server in hosts] == ["mine"]
+    assert [server.owner for server in vms] == [ORDER.owner]
+    assert disks == [ORDER.vm_id]
+
+
+def _every(of: Callable[[str | None], Page[Any]]) -> list[Any]:
+    page = of(None)
+    found = [*page.entries]
+    while page.after is not None:
+        page = of(page.after)
+        found += page.entries
+    return found
+
+
+def test_servers_know_since_when_they_are() -> None:
+    bench = memory_bench()
+    begun = bench.clock.now()
+    bench.hosts().pin("mine", "eu-ams-1", "host-1")
+    bench.vms().start(ORDER)
+    bench.while_a_server_comes_up()
+    (server,) = bench.hosts().servers("mine")
+    vm_server = bench.vms().server(ORDER.owner)
+    assert vm_server is not None
+    assert server.started_at == vm_server.started_at == begun
+
+
+def test_nothing_of_a_login_is_kept() -> None:
+    bench = memory_bench()
+    order = replace(ORDER, ssh_public_key="SECRET")
+    bench.vms().start(replace(order, password_hash="SECRET"))  # pragma: allowlist secret
+    assert "SECRET" not in str(bench.client.scan(TableName=bench.table))
+
+
+def test_a_host_that_is_occupied_by_what_is_not_known_is_not_taken_for_empty() -> None:
+    bench = memory_bench()
+    region = bench.hosts()
+    region.pin("mine", "uk-lon-1", "host-1")
+    bench.client.delete_item(TableName=bench.table, Key=keys.server("mine", "host-1"))
+    assert [(s.holder_id, s.state) for s in region.servers_on(["host-1"])] == [("mine", ServerState.FAILED)]

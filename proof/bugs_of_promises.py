@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import database, reservation_store
+from gpu_capacity.dynamodb import database, quotas
 from gpu_capacity.dynamodb.claim_store import ClaimStore
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.dynamodb.quotas import QuotaStore
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.fleet import changes
 from gpu_capacity.holders.capacity_claim import CapacityClaim
+from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.ports import ServerState
 from gpu_capacity.services import (
     capacity_claims,
@@ -44,15 +45,21 @@ class _Silent:
 
 
 def _read_no_limit(patches: Patches) -> None:
-    patches.replace(ReservationStore, "quota", lambda _self, _organization, _accelerator: None)
+    patches.replace(QuotaStore, "expected", lambda _self, _organization, _accelerator: None)
 
 
 def _read_no_limit_of_claims(patches: Patches) -> None:
-    patches.replace(ClaimStore, "quota", lambda _self, _organization: None)
+    def wrapper(read: Any) -> Any:
+        def none_of_instances(self: Any, organization: str, subject: str) -> Any:
+            return None if subject == INSTANCES else read(self, organization, subject)
+
+        return none_of_instances
+
+    patches.wrap(QuotaStore, "read", wrapper)
 
 
 def _remember_absence_for_ever(patches: Patches) -> None:
-    patches.replace(reservation_store, "QUOTA_ABSENCE_SECONDS_MAX", 1 << 40)
+    patches.replace(quotas, "QUOTA_ABSENCE_SECONDS_MAX", 1 << 40)
 
 
 def _count_in_none(patches: Patches) -> None:

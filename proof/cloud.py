@@ -295,7 +295,7 @@ class Cloud:
 
         def run(environment: Environment) -> None:
             services = environment.services
-            book = QuotaBook(services.reservations, services.claims, services.telemetry, "operator")
+            book = QuotaBook.of(services, "operator")
             book.set(organization, subject, limit)
 
         self.invoke("operator", Work("set_quota"), run)

@@ -16,9 +16,10 @@ from gpu_capacity.adapters.system import JitteredPause, SystemClock
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX, ReservationStore
+from gpu_capacity.dynamodb.quotas import QUOTA_ABSENCE_SECONDS_MAX, QuotaStore
+from gpu_capacity.dynamodb.reservation_store import ReservationStore
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.holders.reservation import Quota
+from gpu_capacity.holders.quota import Quota
 from gpu_capacity.services.quotas import QuotaBook, check_subject
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
@@ -52,12 +53,13 @@ def _run(options: argparse.Namespace) -> str:
     database, pause = Database(client), JitteredPause()
     inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]
     book = QuotaBook(
+        quotas=QuotaStore(database, holders),
         reservations=ReservationStore(database, inventory, holders, pause),
         claims=ClaimStore(database, holders, pause),
         telemetry=Stderr(),
         actor=f"operator:{getpass.getuser()}",
     )
-    known = book.reservations.quota(options.org, options.subject)
+    known = book.quotas.read(options.org, options.subject)
     if known is None:
         # One that is there may be of an accelerator that has left the catalogue since.
         check_subject(InventoryStore(database, inventory, SystemClock()).regions(), options.subject)

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
     from gpu_capacity.dynamodb.inventory_items import PodClaims
-    from gpu_capacity.holders.reservation import Quota, Reservation
-    from gpu_capacity.ports import Clock
+    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Pod
 
@@ -106,10 +106,8 @@ class RecordApart(ReservationStore):
     a sweep has to find them.
     """
 
-    def __init__(
-        self, database: Database, writes: ReservationWrites, pause: SimulatedPause, clock: Clock
-    ) -> None:
-        super().__init__(database, writes.inventory_table, writes.holders_table, pause, clock)
+    def __init__(self, database: Database, writes: ReservationWrites, pause: SimulatedPause) -> None:
+        super().__init__(database, writes.inventory_table, writes.holders_table, pause)
         self._own_database = database
         self._own_writes = writes
 
@@ -297,9 +295,9 @@ class _Claimant:
         inventory.hardware_of = {p.id: p for p in hardware}
         inventory.start_from(empty)
         store = (
-            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause, world.clock)
+            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause)
             if self._crowd.transaction
-            else RecordApart(self._database, self._writes, self._pause, world.clock)
+            else RecordApart(self._database, self._writes, self._pause)
         )
         return replace(world.environment(), inventory=inventory, reservations=store, pause=self._pause)
 

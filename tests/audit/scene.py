@@ -54,7 +54,7 @@ class Scene:
         self.world = self._world()
         self.db = self.world.db
         services = self.world.services
-        book = QuotaBook(services.reservations, services.claims, self.world.telemetry, "operator")
+        book = QuotaBook.of(services, "operator")
         book.set(ORGANIZATION, "GB300", 10)
         book.set(ORGANIZATION, "instances", 100)
         self.provisioned = self._reserve(2, "first")

@@ -11,7 +11,8 @@ from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind, ReleasePart,
 from gpu_capacity.dynamodb.inventory_items import PodClaims
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.ids import claim_tag
-from gpu_capacity.holders.reservation import Quota, Reservation, Status
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.topology.units import topology_hash

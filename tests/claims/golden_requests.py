@@ -52,7 +52,7 @@ def recorded(db: MemoryDynamoDB, run: Callable[[], object]) -> list[Request]:
 
 def limit(world: World, instances: int, organization: str = ORGANIZATION) -> None:
     """Set the organization's limit on instances, and count nobody in."""
-    world.services.reservations.set_limit(organization, "instances", instances)
+    world.services.quotas.set_limit(organization, "instances", instances)
 
 
 def life() -> tuple[World, dict[str, list[Request]]]:
@@ -62,7 +62,9 @@ def life() -> tuple[World, dict[str, list[Request]]]:
     requests: dict[str, list[Request]] = {}
     made = claim(world, 2, LONDON, CHICAGO, claim_id=ID, name="inference")
     limit(world, 100)
-    requests["count_in"] = recorded(world.db, lambda: count_in(world.services.claims, ORGANIZATION, ID))
+    requests["count_in"] = recorded(
+        world.db, lambda: count_in(world.services.quotas, world.services.claims, ORGANIZATION, ID)
+    )
     requests["create"] = recorded(world.db, lambda: claim(world, 1, LONDON, name="other"))
     # Pod and record go together; so do record, queue and quota.
     requests["grow"] = recorded(world.db, lambda: resize(world, made, 5))

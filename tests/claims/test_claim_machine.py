@@ -198,9 +198,7 @@ class ClaimsMachine(RuleBasedStateMachine):
     @rule(limit=st.integers(0, 12))
     def set_limit(self, limit: int) -> None:
         services = self.world.environment()
-        QuotaBook(services.reservations, services.claims, self.world.telemetry, "operator:root").set(
-            ORGANIZATION, "instances", limit
-        )
+        QuotaBook.of(services, "operator:root").set(ORGANIZATION, "instances", limit)
         self.limit = limit
         self._after(self._before())
 

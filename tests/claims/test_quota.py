@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
+from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
 from tests.claims.auditor import claim_records
@@ -30,11 +31,11 @@ from tests.support.world import ORGANIZATION, World, pod
 
 def book(world: World) -> QuotaBook:
     services = world.environment()
-    return QuotaBook(services.reservations, services.claims, world.telemetry, "operator:root")
+    return QuotaBook.of(services, "operator:root")
 
 
 def used(world: World) -> int:
-    quota = world.services.claims.quota(ORGANIZATION)
+    quota = world.services.quotas.read(ORGANIZATION, INSTANCES)
     assert quota is not None
     return quota.used
 

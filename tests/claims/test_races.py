@@ -18,6 +18,7 @@ from gpu_capacity.errors import (
     NotFound,
 )
 from gpu_capacity.holders.capacity_claim import CapacityClaim
+from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
 from tests.claims.auditor import claim_records, instances_held
@@ -355,7 +356,7 @@ def test_the_last_of_a_quota_is_counted_once() -> None:
     for met in at_every_call(limited, make(2), make(2)):
         assert isinstance(met.client, CapacityError) != isinstance(met.rival, CapacityError)
         met.settled()
-        quota = met.world.services.claims.quota(ORGANIZATION)
+        quota = met.world.services.quotas.read(ORGANIZATION, INSTANCES)
         assert quota is not None
         assert quota.used == 2
 

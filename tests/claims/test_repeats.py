@@ -34,7 +34,7 @@ def world() -> World:
 
 
 def limit(world: World, instances: int) -> None:
-    world.services.reservations.set_limit(ORGANIZATION, "instances", instances)
+    world.services.quotas.set_limit(ORGANIZATION, "instances", instances)
 
 
 def test_a_repeat_of_the_same_caller_answers_the_claim_and_writes_nothing(world: World) -> None:

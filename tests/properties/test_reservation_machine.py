@@ -193,7 +193,7 @@ class Reservations(RuleBasedStateMachine):
     def limit_the_organization(self, limit: int) -> None:
         if self.limit is not None:
             self.limit = limit
-            self.world.services.reservations.set_limit(ORGANIZATION, "GB300", limit)
+            self.world.services.quotas.set_limit(ORGANIZATION, "GB300", limit)
 
     @rule(which=consumes(made))
     def take_through_its_end(self, which: str) -> None:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
 from gpu_capacity.dynamodb.writes import transaction_item
-from gpu_capacity.holders.reservation import Quota, Reservation, Status, Tag
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.reservation import Reservation, Status, Tag
 from gpu_capacity.placement.model import Placement
 from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION
 from tests.unit.holders.reservations import reservation

@@ -9,7 +9,7 @@ import pytest
 from gpu_capacity.dynamodb import (
     database,
     inventory_store,
-    reservation_store,
+    quotas,
     tombstones,
     writes,
 )
@@ -35,7 +35,7 @@ def test_a_tombstone_lasts_a_day_and_a_catalogue_entry_a_minute() -> None:
 
 
 def test_that_there_is_no_limit_is_believed_for_half_a_minute() -> None:
-    assert reservation_store.QUOTA_ABSENCE_SECONDS_MAX == 30
+    assert quotas.QUOTA_ABSENCE_SECONDS_MAX == 30
 
 
 def test_a_pod_may_be_as_large_as_an_item_less_ten_kilobytes() -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.claim_store import NAME, QUOTA, RECORD, ClaimStore, QueueHead
+from gpu_capacity.dynamodb.claim_store import NAME, RECORD, ClaimStore, QueueHead
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.holders.reservation import Quota
+from gpu_capacity.dynamodb.quotas import QUOTA
+from gpu_capacity.holders.quota import Quota
 from tests.claims.test_claim_rules import owned, record
 from tests.claims.worlds import CHICAGO, ID, LONDON
 from tests.support.fakes import RecordedPause

@@ -10,14 +10,13 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
+from gpu_capacity.dynamodb.quotas import QUOTA, QuotaStore
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
-from gpu_capacity.dynamodb.reservation_writes import POD, QUOTA, RECORD, ReservationWrites
+from gpu_capacity.dynamodb.reservation_writes import POD, RECORD, ReservationWrites
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.holders.reservation import TRANSITIONS, Reservation, Status
 from tests.fakes.dynamodb import MemoryDynamoDB
 from tests.support.auditor import audit
-from tests.support.fakes import RecordedPause
 from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables
 from tests.unit.dynamodb.golden_cases import FOLDER, NOW, WRITES, as_json, cases
 from tests.unit.holders.reservations import reservation
@@ -267,7 +266,7 @@ def test_the_first_reason_of_a_failure_stays() -> None:
 
 def test_setting_a_limit_keeps_what_is_counted_and_starts_at_zero() -> None:
     db = _database(None, used=4)
-    store = ReservationStore(Database(db), INVENTORY, HOLDERS, RecordedPause())
+    store = QuotaStore(Database(db), HOLDERS)
 
     store.set_limit(ORGANIZATION, "GB300", 2)
     store.set_limit(ORGANIZATION, "B200", 5)

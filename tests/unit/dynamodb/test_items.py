@@ -17,13 +17,14 @@ from gpu_capacity.dynamodb.inventory_items import (
     encode_shape,
 )
 from gpu_capacity.dynamodb.inventory_store import ownership_of
+from gpu_capacity.dynamodb.quotas import decode_quota
 from gpu_capacity.dynamodb.reservation_items import (
-    decode_quota,
     decode_reservation,
     encode_reservation,
 )
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, encode_tombstone, is_tombstone
-from gpu_capacity.holders.reservation import Quota, Reservation, Status, Tag
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.reservation import Reservation, Status, Tag
 from gpu_capacity.topology.model import HostState, Region
 from gpu_capacity.topology.units import shape_of
 from tests.fakes.dynamodb.sizes import item_bytes

@@ -13,7 +13,8 @@ from gpu_capacity.dynamodb.reservation_store import (
 )
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.reservation import Quota, Status
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.reservation import Status
 from tests.fakes.dynamodb import item_conflict, transaction_conflict
 from tests.support.auditor import audit
 from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod

@@ -16,14 +16,15 @@ from gpu_capacity.dynamodb.inventory_items import (
     encode_region,
     encode_shape,
 )
+from gpu_capacity.dynamodb.quotas import decode_quota
 from gpu_capacity.dynamodb.reservation_items import (
-    decode_quota,
     decode_reservation,
     encode_reservation,
 )
 from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
 from gpu_capacity.holders.capacity_claim import Allocation, Condition
-from gpu_capacity.holders.reservation import Quota, Status, Tag
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.reservation import Status, Tag
 from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import identity_of, shape_of
 from tests.claims.test_claim_rules import record

@@ -25,7 +25,8 @@ from gpu_capacity.dynamodb.inventory_items import (
     encode_region,
     encode_shape,
 )
-from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation, encode_reservation
+from gpu_capacity.dynamodb.quotas import decode_quota
+from gpu_capacity.dynamodb.reservation_items import decode_reservation, encode_reservation
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, encode_tombstone
 from gpu_capacity.dynamodb.vm_items import decode_entry, decode_vm, encode_entry, encode_vm, roster_entry
 from gpu_capacity.errors import UnreadableItem

@@ -36,7 +36,7 @@ def _claim(world: World, count: int) -> dict[str, float]:
     """Write units of accepting ``count`` units, by table and index."""
     metered = Metered(world.db)
     store = ReservationStore(Database(metered), INVENTORY, HOLDERS, world.pause)
-    services = replace(world.services, reservations=store)
+    services = replace(world.environment(), reservations=store)
     create_reservation(services, caller(), request(count))
     (consumed,) = metered.consumed
     index = consumed[HOLDERS].get("GlobalSecondaryIndexes", {})

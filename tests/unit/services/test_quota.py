@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX
+from gpu_capacity.dynamodb.quotas import QUOTA_ABSENCE_SECONDS_MAX
 from gpu_capacity.errors import InvalidRequest, QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.quotas import check_subject
@@ -65,7 +65,7 @@ def test_without_a_limit_nothing_is_counted(world: World) -> None:
 
 
 def test_another_accelerators_limit_does_not_matter(world: World) -> None:
-    world.services.reservations.set_limit(ORGANIZATION, "B200", 0)
+    world.services.quotas.set_limit(ORGANIZATION, "B200", 0)
 
     assert not reserve(world, 3).reservation.counted
 
@@ -161,7 +161,7 @@ def test_a_limit_that_came_later_takes_nothing_off_for_what_it_did_not_count(wor
 def test_what_was_there_before_the_limit_can_be_counted_in_once(world: World) -> None:
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
-    store.set_limit(ORGANIZATION, "GB300", 2)
+    world.services.quotas.set_limit(ORGANIZATION, "GB300", 2)
 
     assert store.count_in(reservation)
     assert not store.count_in(reservation)
@@ -175,7 +175,7 @@ def test_what_was_there_before_the_limit_can_be_counted_in_once(world: World) ->
 def test_what_was_counted_in_is_taken_off_when_it_is_released(world: World) -> None:
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
-    store.set_limit(ORGANIZATION, "GB300", 5)
+    world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
     store.count_in(reservation)
     delete(world, reservation.id)
 
@@ -191,7 +191,7 @@ def _is_release(parameters: dict[str, Any]) -> bool:
 def test_counting_in_during_the_release_is_taken_off_by_its_repetition(world: World) -> None:
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
-    store.set_limit(ORGANIZATION, "GB300", 5)
+    world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
     delete(world, reservation.id)
     world.db.before("transact_write_items", lambda *_: store.count_in(reservation), only=_is_release)
 
@@ -205,7 +205,7 @@ def test_counting_in_during_the_failure_leaves_nothing_counted(world: World) -> 
     """The step is superseded as far as it can tell; reconcile repeats it and the second time finds all."""
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
-    store.set_limit(ORGANIZATION, "GB300", 5)
+    world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
     world.db.before("transact_write_items", lambda *_: store.count_in(reservation), only=_is_release)
 
     fail(world, reservation.id)

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.reservation_store import QUOTA_ABSENCE_SECONDS_MAX, ReservationStore
+from gpu_capacity.dynamodb.quotas import QUOTA_ABSENCE_SECONDS_MAX, QuotaStore
 from gpu_capacity.errors import QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.quotas import QuotaBook
 from tests.support.auditor import audit
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
+from tests.support.world import HOLDERS, ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import reserve
 
 
@@ -23,8 +23,9 @@ def world() -> World:
 
 def _book(world: World) -> QuotaBook:
     """As the command builds it: without a clock, so that it believes nothing but the database."""
-    store = ReservationStore(Database(world.db), INVENTORY, HOLDERS, world.pause)
-    return QuotaBook(store, world.services.claims, world.telemetry, actor="operator")
+    services = world.services
+    quotas = QuotaStore(Database(world.db), HOLDERS)
+    return QuotaBook(quotas, services.reservations, services.claims, world.telemetry, actor="operator")
 
 
 def test_an_absent_limit_is_read_once_for_many_claims(world: World) -> None:
@@ -57,28 +58,28 @@ def test_another_environment_sees_a_new_limit_at_once(world: World) -> None:
 
 
 def test_the_absences_of_several_subjects_are_remembered_beside_each_other(world: World) -> None:
-    store = world.services.reservations
+    store = world.services.quotas
     subjects = [(ORGANIZATION, "GB300"), (ORGANIZATION, "H200"), ("another", "GB300")]
     for subject in subjects:
-        store.quota(*subject)
+        store.expected(*subject)
     before = world.db.requests["get_item"]
 
-    assert [store.quota(*subject) for subject in subjects] == [None, None, None]
+    assert [store.expected(*subject) for subject in subjects] == [None, None, None]
     assert world.db.requests["get_item"] == before
 
 
 def test_absence_is_remembered_for_one_accelerator_of_one_organization_only(world: World) -> None:
-    store = world.services.reservations
+    store = world.services.quotas
     world.set_quota(5)
 
-    assert store.quota(ORGANIZATION, "H200") is None
-    assert store.quota("another", "GB300") is None
-    assert store.quota(ORGANIZATION, "GB300") is not None
+    assert store.expected(ORGANIZATION, "H200") is None
+    assert store.expected("another", "GB300") is None
+    assert store.expected(ORGANIZATION, "GB300") is not None
 
 
 def test_a_limit_that_is_there_is_never_remembered(world: World) -> None:
     world.set_quota(5)
-    assert world.services.reservations.quota(ORGANIZATION, "GB300") is not None
+    assert world.services.quotas.expected(ORGANIZATION, "GB300") is not None
     world.set_quota(2, used=2)
 
     with pytest.raises(QuotaExceeded):
@@ -100,7 +101,7 @@ def test_setting_a_limit_again_counts_in_what_came_through_on_an_old_absence(wor
 
 
 def test_a_store_without_a_clock_remembers_nothing(world: World) -> None:
-    services = replace(world.services, reservations=_book(world).reservations)
+    services = replace(world.services, quotas=_book(world).quotas)
     create_reservation(services, caller(), request(1))
     world.set_quota(1)
 
@@ -108,10 +109,10 @@ def test_a_store_without_a_clock_remembers_nothing(world: World) -> None:
 
 
 def test_what_is_remembered_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu_capacity.dynamodb.reservation_store._ABSENCES_MAX", 3)
-    store = world.services.reservations
+    monkeypatch.setattr("gpu_capacity.dynamodb.quotas._ABSENCES_MAX", 3)
+    store = world.services.quotas
 
     for number in range(10):
-        store.quota(f"organization-{number}", "GB300")
+        store.expected(f"organization-{number}", "GB300")
 
     assert len(store._absent) <= 3

@@ -106,7 +106,7 @@ def test_the_others_are_counted_in_when_a_limit_is_set(world: World) -> None:
     spoiled = reserve(world, 2).reservation
     reserve(world, 3)
     spoil(world, keys.reservation(ORGANIZATION, spoiled.id))
-    book = QuotaBook(world.services.reservations, world.services.claims, world.telemetry, "operator")
+    book = QuotaBook.of(world.services, "operator")
 
     change = book.set(ORGANIZATION, "GB300", 8)
 

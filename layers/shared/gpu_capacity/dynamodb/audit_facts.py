@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.vm_items import RosterEntry
     from gpu_capacity.holders.api_keys import ApiKey
     from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from gpu_capacity.holders.reservation import Quota, Reservation
+    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.topology.model import Pod
 

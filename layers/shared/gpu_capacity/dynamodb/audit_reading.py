@@ -22,7 +22,8 @@ from gpu_capacity.dynamodb.inventory_items import (
     decode_region,
     decode_shape,
 )
-from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation
+from gpu_capacity.dynamodb.quotas import decode_quota
+from gpu_capacity.dynamodb.reservation_items import decode_reservation
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.errors import UnreadableItem
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gpu_capacity.holders.api_keys import ApiKey
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.topology.model import Pod
 
 # Whatever decoding an item that somebody edited by hand may run into.

@@ -15,7 +15,7 @@ from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table
 from gpu_capacity.dynamodb.audit_reading import Reading
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.database import Busy, Committed, Database
-from gpu_capacity.dynamodb.reservation_items import decode_quota
+from gpu_capacity.dynamodb.quotas import decode_quota
 from gpu_capacity.errors import StorageUnavailable
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.ports import Pause
 
 _CONFLICTS_MAX: Final = 12

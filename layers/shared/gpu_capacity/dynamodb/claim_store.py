@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb import keys, quotas
 from gpu_capacity.dynamodb.claim_items import decode_claim, decode_name, decode_place, encode_claim
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Committed, Refused
 from gpu_capacity.dynamodb.outcomes import HolderOutcome
-from gpu_capacity.dynamodb.reservation_items import decode_quota
 from gpu_capacity.dynamodb.tombstones import (
     GONE,
     IS_FREE,
@@ -22,7 +21,8 @@ from gpu_capacity.dynamodb.tombstones import (
 )
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim
+from gpu_capacity.holders.capacity_claim import CapacityClaim
+from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
@@ -32,13 +32,12 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.errors import UnreadableItem
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.windows import Window
     from gpu_capacity.ports import Pause
 
 RECORD: Final = "record"
 NAME: Final = "name"
-QUOTA: Final = "quota"
 RETURNS_LABEL: Final = "returns:"
 
 PASSED_OVER_SECONDS: Final = 60
@@ -105,11 +104,6 @@ class ClaimStore:
         for found in self._database.readable(items, _decode):
             if isinstance(found, CapacityClaim):
                 yield found
-
-    def quota(self, organization_id: str) -> Quota | None:
-        """The organization's limit on instances, ``None`` where it has none."""
-        item = self._database.get(self._table, keys.quota(organization_id, QUOTA_SUBJECT))
-        return None if item is None else decode_quota(item)
 
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
         """(organization id, claim id) of claims with work to do since ``until`` or before."""
@@ -179,7 +173,7 @@ class ClaimStore:
             *self._queue_changes(None, claim),
         ]
         if quota is not None:
-            actions.append(self._count(claim, claim.instance_count, quota))
+            actions.append(quotas.count(self._table, quota, claim.instance_count))
         return self._send(actions)
 
     def change(
@@ -206,21 +200,14 @@ class ClaimStore:
             ),
         ]
         if quota is not None and after.instance_count != before.instance_count:
-            actions.append(self._count(after, after.instance_count - before.instance_count, quota))
+            more = after.instance_count - before.instance_count
+            actions.append(quotas.count(self._table, quota, more))
         return self._send(actions)
 
     def count_in(self, claim: CapacityClaim, quota: Quota) -> HolderOutcome:
         """Count a claim that was made before its organization had a limit, even beyond the limit."""
         counted = replace(claim, counted=True, revision=claim.revision + 1)
-        count = Update(
-            QUOTA,
-            self._table,
-            keys.quota(quota.organization_id, quota.subject),
-            "SET used = used + :count",
-            "attribute_exists(used)",
-            {},
-            {":count": encode_value(claim.instance_count)},
-        )
+        count = quotas.count_in(self._table, quota.organization_id, quota.subject, claim.instance_count)
         return self._send([self._revised(encode_claim(counted), claim), count])
 
     def remove(self, claim: CapacityClaim, now: int) -> HolderOutcome:
@@ -243,7 +230,9 @@ class ClaimStore:
             Delete(NAME, self._table, keys.claim_name(claim.organization_id, claim.name)),
         ]
         if claim.counted:
-            actions.append(self._uncount(claim))
+            actions.append(
+                quotas.uncount(self._table, claim.organization_id, INSTANCES, claim.instance_count)
+            )
         return self._send(actions)
 
     def _revised(self, item: dict[str, Any], before: CapacityClaim) -> Put:
@@ -287,33 +276,6 @@ class ClaimStore:
         if returns == 0:
             return Check(label, self._table, key, "attribute_not_exists(pk)")
         return Check(label, self._table, key, "comebacks = :seen", {}, {":seen": encode_value(returns)})
-
-    def _count(self, claim: CapacityClaim, more: int, quota: Quota) -> Update:
-        """Count instances, if the limit is still the one that was read and leaves room; less always fits."""
-        demand, values = "#limit = :limit", {":limit": encode_value(quota.limit), ":more": encode_value(more)}
-        if more > 0:
-            demand += " AND used <= :room"
-            values[":room"] = encode_value(quota.limit - more)
-        return Update(
-            QUOTA,
-            self._table,
-            keys.quota(claim.organization_id, QUOTA_SUBJECT),
-            "SET used = used + :more",
-            demand,
-            {"#limit": "limit"},
-            values,
-        )
-
-    def _uncount(self, claim: CapacityClaim) -> Update:
-        return Update(
-            QUOTA,
-            self._table,
-            keys.quota(claim.organization_id, QUOTA_SUBJECT),
-            "SET used = used - :count",
-            "used >= :count",
-            {},
-            {":count": encode_value(claim.instance_count)},
-        )
 
     def _send(self, actions: Sequence[Action]) -> HolderOutcome:
         for attempt in range(_CONFLICTS_MAX):

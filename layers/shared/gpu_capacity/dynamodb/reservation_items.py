@@ -23,7 +23,7 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
     whole_or_none,
 )
-from gpu_capacity.holders.reservation import UNSETTLED, Quota, Reservation, Status, Tag
+from gpu_capacity.holders.reservation import UNSETTLED, Reservation, Status, Tag
 from gpu_capacity.placement.model import Placement
 
 if TYPE_CHECKING:
@@ -101,15 +101,4 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         deadline=second_or_none(item, "deadline"),
         failure=text_or_none(item, "failure"),
         deleted_at=second_or_none(item, "deleted_at"),
-    )
-
-
-@decoder
-def decode_quota(item: Mapping[str, Any]) -> Quota:
-    """An organization's quota on one accelerator."""
-    return Quota(
-        organization_id=item["pk"].removeprefix(keys.organization_partition("")),
-        subject=item["sk"].removeprefix("QUOTA#"),
-        limit=whole(item, "limit"),
-        used=whole(item, "used"),
     )

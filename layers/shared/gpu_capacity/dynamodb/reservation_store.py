@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
-from gpu_capacity.dynamodb.reservation_items import decode_quota, decode_reservation
-from gpu_capacity.dynamodb.reservation_writes import POD, QUOTA, RECORD, ReservationWrites
+from gpu_capacity.dynamodb.quotas import QUOTA, decode_quota
+from gpu_capacity.dynamodb.reservation_items import decode_reservation
+from gpu_capacity.dynamodb.reservation_writes import POD, RECORD, ReservationWrites
 from gpu_capacity.dynamodb.tombstones import Tombstone, decode_tombstone, is_tombstone
-from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT
-from gpu_capacity.holders.reservation import Quota, Reservation
+from gpu_capacity.holders.reservation import Reservation
 from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
@@ -22,15 +20,10 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.windows import Window
-    from gpu_capacity.ports import Clock, Pause
+    from gpu_capacity.ports import Pause
 
-QUOTA_ABSENCE_SECONDS_MAX: Final = 30
-"""How long an environment believes that an organization has no limit. Most have none, and then a warm
-request is one call to the database. For as long after a limit is first set some claims go uncounted; setting
-it again counts them in."""
-
-_ABSENCES_MAX: Final = 10_000
 _CONFLICTS_MAX = 12
 """Sending again after ``TransactionConflict``: a rival holds an item for some 20 ms, so twelve jittered
 rounds that grow to half a second outlast any pile-up the API's throttle lets in."""
@@ -73,7 +66,6 @@ class ReservationStore:
         inventory_table: name of the table with the pods' claims.
         holders_table: name of the table with the records.
         pause: waits before a transaction is sent again after a conflict.
-        clock: for the age of quotas known to be absent; without it none are remembered.
     """
 
     def __init__(
@@ -82,11 +74,8 @@ class ReservationStore:
         inventory_table: str,
         holders_table: str,
         pause: Pause,
-        clock: Clock | None = None,
     ) -> None:
         self._database = database
-        self._clock = clock
-        self._absent: dict[tuple[str, str], int] = {}
         self._table = holders_table
         self._writes = ReservationWrites(inventory_table, holders_table)
         self._pause = pause
@@ -116,34 +105,6 @@ class ReservationStore:
         for found in self._database.readable(items, _decode):
             if isinstance(found, Reservation):
                 yield found
-
-    def quota(self, organization_id: str, accelerator: str) -> Quota | None:
-        """The organization's limit on an accelerator, ``None`` where it has none.
-
-        Only that there is none is remembered, for at most ``QUOTA_ABSENCE_SECONDS_MAX``: a limit that is
-        there is read every time, because its count moves.
-        """
-        subject = (organization_id, accelerator)
-        if self._clock is not None and subject in self._absent:
-            if self._clock.now() - self._absent[subject] < QUOTA_ABSENCE_SECONDS_MAX:
-                return None
-            del self._absent[subject]
-        item = self._database.get(self._table, keys.quota(organization_id, accelerator))
-        if item is not None:
-            return decode_quota(item)
-        if self._clock is not None:
-            if len(self._absent) >= _ABSENCES_MAX:
-                self._absent.clear()
-            self._absent[subject] = self._clock.now()
-        return None
-
-    def quotas(self, organization_id: str) -> Iterator[Quota]:
-        """Every limit of an organization on an accelerator, by accelerator."""
-        partition = keys.organization_partition(organization_id)
-        items = self._database.query(self._table, partition, keys.QUOTA_PREFIX)
-        for quota in self._database.readable(items, decode_quota):
-            if quota.subject != QUOTA_SUBJECT:
-                yield quota
 
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
         """(organization id, reservation id) of records unsettled since ``until`` or before."""
@@ -198,20 +159,6 @@ class ReservationStore:
     def next_attempt(self, reservation: Reservation, now: int) -> bool:
         """Take the right to start the next execution; false when somebody else did."""
         return self._commit(self._writes.next_attempt(reservation, now))
-
-    def set_limit(self, organization_id: str, accelerator: str, limit: int) -> None:
-        """Set an organization's limit; what is used of it stays as counted."""
-        self._commit(
-            Update(
-                QUOTA,
-                self._table,
-                keys.quota(organization_id, accelerator),
-                "SET #limit = :limit, used = if_not_exists(used, :zero)",
-                None,
-                {"#limit": "limit"},
-                {":limit": encode_value(limit), ":zero": encode_value(0)},
-            )
-        )
 
     def count_in(self, reservation: Reservation) -> bool:
         """Count a reservation that was made before its organization had a limit. Safe to repeat."""

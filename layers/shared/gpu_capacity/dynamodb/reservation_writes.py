@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb import keys, quotas
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.tombstones import IS_FREE, encode_tombstone, free_at
@@ -19,12 +19,12 @@ from gpu_capacity.holders.reservation import Status, sources_of
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action, Write
-    from gpu_capacity.holders.reservation import Quota, Reservation
+    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.placement.model import Placement
 
 POD: Final = "pod"
 RECORD: Final = "record"
-QUOTA: Final = "quota"
 
 _STATUS_NAME: Final = {"#status": "status"}
 
@@ -43,7 +43,7 @@ class ReservationWrites:
         """
         actions: list[Action] = [self._claim(reservation, version), self._record(reservation)]
         if quota is not None:
-            actions.append(self._count(reservation, quota))
+            actions.append(quotas.count(self.holders_table, quota, reservation.count))
         return actions
 
     def begin(self, reservation: Reservation, deadline: int) -> Write:
@@ -143,14 +143,11 @@ class ReservationWrites:
                 {},
                 {":true": {"BOOL": True}},
             ),
-            Update(
-                QUOTA,
+            quotas.count_in(
                 self.holders_table,
-                keys.quota(reservation.organization_id, reservation.accelerator),
-                "SET used = used + :units",
-                "attribute_exists(used)",
-                {},
-                {":units": encode_value(reservation.count)},
+                reservation.organization_id,
+                reservation.accelerator,
+                reservation.count,
             ),
         ]
 
@@ -216,35 +213,16 @@ class ReservationWrites:
             free_at(reservation.created_at),
         )
 
-    def _count(self, reservation: Reservation, quota: Quota) -> Update:
-        """Count the units, if the limit is still the one that was read and leaves room."""
-        return Update(
-            QUOTA,
-            self.holders_table,
-            keys.quota(quota.organization_id, quota.subject),
-            "SET used = used + :units",
-            "#limit = :limit AND used <= :room",
-            {"#limit": "limit"},
-            {
-                ":units": encode_value(reservation.count),
-                ":limit": encode_value(quota.limit),
-                ":room": encode_value(quota.limit - reservation.count),
-            },
-        )
-
     def _uncount(self, reservation: Reservation) -> list[Action]:
         """Take back what was counted; a reservation made without a quota has nothing to take back."""
         if not reservation.counted:
             return []
         return [
-            Update(
-                QUOTA,
+            quotas.uncount(
                 self.holders_table,
-                keys.quota(reservation.organization_id, reservation.accelerator),
-                "SET used = used - :units",
-                "used >= :units",
-                {},
-                {":units": encode_value(reservation.count)},
+                reservation.organization_id,
+                reservation.accelerator,
+                reservation.count,
             )
         ]
 

@@ -40,8 +40,6 @@ DOMAINS_PER_ROUND_MAX: Final = 300
 INSTANCES_MAX: Final = 4000
 """Even one instance a pod, under ids of the greatest length, has to fit into a record of 400 KB."""
 
-QUOTA_SUBJECT: Final = "instances"
-
 _MICROSECONDS: Final = 1_000_000
 
 

@@ -144,20 +144,6 @@ class Reservation:
         return {f"{tag.name}={tag.value}" for tag in self.tags}.issuperset(wanted)
 
 
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """How many units of a subject (an accelerator) an organization may own, and how many it does."""
-
-    organization_id: str
-    subject: str
-    limit: int
-    used: int
-
-    def allows(self, count: int) -> bool:
-        """Whether so many more would stay within the limit."""
-        return self.used + count <= self.limit
-
-
 def execution_name(workflow: str, reservation: Reservation, attempt: int) -> str:
     """The name of a workflow execution: the same for whoever starts it, so it starts once.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim, Condition
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
 
 NAME_PATTERN = r"^[a-zA-Z0-9]([a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.http.call import Call
     from gpu_capacity.services.claim_resources import Resources
 

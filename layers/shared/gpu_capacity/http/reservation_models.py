@@ -21,7 +21,7 @@ from gpu_capacity.topology.model import GpuVendor
 from gpu_capacity.topology.units import Health
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering

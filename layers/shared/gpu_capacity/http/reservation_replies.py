@@ -22,7 +22,7 @@ from gpu_capacity.services.read_reservations import ReservationFilter, UnitFilte
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.http.call import Call
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.create_reservation import ReservationRequest

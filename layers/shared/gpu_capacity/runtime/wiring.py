@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.account_store import AccountStore
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.client import DynamoDBClient
+    from gpu_capacity.dynamodb.quotas import QuotaStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
@@ -85,6 +86,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         templates=late(lambda: _template_list(env)),
         reservations=late(lambda: _reservation_store(database, tables, edges)),
         vms=late(lambda: _vm_store(database, tables, edges)),
+        quotas=late(lambda: _quota_store(database, tables, edges)),
         provider=neighbours.provider,
         vm_provider=neighbours.vm_provider,
         workflows=neighbours.workflows,
@@ -180,7 +182,7 @@ def _database(edges: Edges) -> Database:
 def _reservation_store(database: Database, tables: TableNames, edges: Edges) -> ReservationStore:
     from gpu_capacity.dynamodb.reservation_store import ReservationStore  # noqa: PLC0415 - see above
 
-    return ReservationStore(database, tables.inventory, tables.holders, edges.pause, edges.clock)
+    return ReservationStore(database, tables.inventory, tables.holders, edges.pause)
 
 
 def _claim_store(database: Database, tables: TableNames, edges: Edges) -> ClaimStore:
@@ -193,6 +195,12 @@ def _vm_store(database: Database, tables: TableNames, edges: Edges) -> VmStore:
     from gpu_capacity.dynamodb.vm_store import VmStore  # noqa: PLC0415 - see above
 
     return VmStore(database, tables.holders, edges.pause)
+
+
+def _quota_store(database: Database, tables: TableNames, edges: Edges) -> QuotaStore:
+    from gpu_capacity.dynamodb.quotas import QuotaStore  # noqa: PLC0415 - see above
+
+    return QuotaStore(database, tables.holders, edges.clock)
 
 
 def _account_store(database: Database, tables: TableNames) -> AccountStore:

@@ -21,7 +21,8 @@ from gpu_capacity.dynamodb.audit_facts import (
     Side,
     Table,
 )
-from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT, CapacityClaim, ClaimStatus
+from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
+from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.reservation import UNSETTLED, Reservation, Status
 from gpu_capacity.holders.vm import Vm
 from gpu_capacity.services.audit_rules import capacity_findings
@@ -56,7 +57,7 @@ def _quotas(facts: Facts) -> Iterator[Finding]:
     counted: dict[Side, list[tuple[Side, Reservation | CapacityClaim]]] = defaultdict(list)
     for record, holder in sorted(facts.holders.items()):
         if isinstance(holder, (Reservation, CapacityClaim)) and holder.counted:
-            subject = holder.accelerator if isinstance(holder, Reservation) else QUOTA_SUBJECT
+            subject = holder.accelerator if isinstance(holder, Reservation) else INSTANCES
             counted[Side.of(Table.HOLDERS, keys.quota(holder.organization_id, subject))].append(
                 (record, holder)
             )

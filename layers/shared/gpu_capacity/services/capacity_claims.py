@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
-from gpu_capacity.dynamodb.claim_store import NAME, QUOTA, RECORD
-from gpu_capacity.dynamodb.reservation_items import decode_quota
+from gpu_capacity.dynamodb.claim_store import NAME, RECORD
+from gpu_capacity.dynamodb.quotas import QUOTA, decode_quota
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
@@ -28,6 +28,7 @@ from gpu_capacity.holders.capacity_claim import (
     settled_status,
 )
 from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.services.claim_resources import catalogued, check_unchanged, sees
 from gpu_capacity.services.quotas import count_in
@@ -36,7 +37,7 @@ from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, wake
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.outcomes import HolderOutcome
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.services.claim_resources import Resources
     from gpu_capacity.services.context import Services
 
@@ -169,9 +170,9 @@ def update_capacity_claim(
         if after == claim:
             # A repeat goes on where the first try may have died.
             return _proceed(services, claim) if claim.pending or claim.surplus else claim
-        quota = services.claims.quota(claim.organization_id)
+        quota = services.quotas.read(claim.organization_id, INSTANCES)
         if quota is not None and not claim.counted:
-            count_in(services.claims, claim.organization_id, claim.id)
+            count_in(services.quotas, services.claims, claim.organization_id, claim.id)
             continue
         more = after.instance_count - claim.instance_count
         if more > 0:
@@ -222,7 +223,7 @@ def _record(services: Services, claim: CapacityClaim, tries: Tries) -> CapacityC
     After a try that went unseen the tombstone of an equal claim is what became of that try: it stood, and
     others of the organization ended it before it could be acknowledged.
     """
-    quota = services.claims.quota(claim.organization_id)
+    quota = services.quotas.read(claim.organization_id, INSTANCES)
     unseen: StorageUnavailable | None = None
     for attempt in range(ATTEMPTS_MAX):
         _check_quota(quota, claim.instance_count)
@@ -268,7 +269,7 @@ def _standing(
 def _count_late(services: Services, claim: CapacityClaim) -> None:
     """Count a claim whose organization got its limit while the claim was recorded."""
     try:
-        count_in(services.claims, claim.organization_id, claim.id)
+        count_in(services.quotas, services.claims, claim.organization_id, claim.id)
     except TryAgain:
         # The claim stands all the same; it is counted with its next change, or when the limit is set again.
         services.telemetry.warning("claim not counted", claim=claim.id)
@@ -311,7 +312,7 @@ def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources
 
 def _check_quota(quota: Quota | None, more: int) -> None:
     if quota is not None and not quota.allows(more):
-        raise QuotaExceeded("instances", "instances", requested=more, limit=quota.limit, used=quota.used)
+        raise QuotaExceeded(INSTANCES, INSTANCES, requested=more, limit=quota.limit, used=quota.used)
 
 
 def _moved_quota(outcome: HolderOutcome) -> Quota | None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.account_store import AccountStore
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
+    from gpu_capacity.dynamodb.quotas import QuotaStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
@@ -47,6 +48,7 @@ class Services:
     reservations: ReservationStore
     claims: ClaimStore
     vms: VmStore
+    quotas: QuotaStore
     accounts: AccountStore
     prices: PriceList
     templates: TemplateList

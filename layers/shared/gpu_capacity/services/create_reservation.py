@@ -33,7 +33,7 @@ from gpu_capacity.errors import (
     StorageUnavailable,
 )
 from gpu_capacity.holders.ids import claim_tag, holder_id, keyed_holder_id, seed_of
-from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Quota, Reservation, Status, Tag
+from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Reservation, Status, Tag
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from gpu_capacity.services.observation import observe, observe_all
@@ -43,6 +43,7 @@ from gpu_capacity.topology.units import hardware_digest, identity_of, topology_h
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.placement.snapshot import Snapshot
     from gpu_capacity.services.context import Services
     from gpu_capacity.services.observation import Observed
@@ -143,7 +144,7 @@ def create_reservation(
         counted=False,
     )
     draft = replace(draft, unsettled_since=draft.created_at)
-    quota = services.reservations.quota(draft.organization_id, draft.accelerator)
+    quota = services.quotas.expected(draft.organization_id, draft.accelerator)
     if dry_run:
         _check_quota(draft, quota)
         planned, pod, _ = _plan(services, draft, 0, fresh=True)

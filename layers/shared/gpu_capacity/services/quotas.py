@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import InvalidRequest, RaceLost
-from gpu_capacity.holders.capacity_claim import QUOTA_SUBJECT
+from gpu_capacity.holders.quota import INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gpu_capacity.dynamodb.claim_store import ClaimStore
+    from gpu_capacity.dynamodb.quotas import QuotaStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.ports import Telemetry
+    from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Region
 
 ATTEMPTS_MAX: Final = 16
@@ -36,7 +38,7 @@ def check_subject(regions: Iterable[Region], subject: str) -> None:
         InvalidRequest: neither ``instances`` nor an accelerator of the catalogue, in exactly this spelling.
     """
     accelerators = {offering.accelerator for region in regions for offering in region.offerings}
-    known = [*sorted(accelerators), QUOTA_SUBJECT]
+    known = [*sorted(accelerators), INSTANCES]
     if subject not in known:
         raise InvalidRequest("subject", f"would limit nothing: it is one of {', '.join(known)}")
 
@@ -45,10 +47,16 @@ def check_subject(regions: Iterable[Region], subject: str) -> None:
 class QuotaBook:
     """What quotas are set with. ``actor`` goes into the audit line."""
 
+    quotas: QuotaStore
     reservations: ReservationStore
     claims: ClaimStore
     telemetry: Telemetry
     actor: str
+
+    @classmethod
+    def of(cls, services: Services, actor: str) -> QuotaBook:
+        """With the stores of the use cases."""
+        return cls(services.quotas, services.reservations, services.claims, services.telemetry, actor)
 
     def set(self, organization_id: str, subject: str, limit: int) -> QuotaChange:
         """Limit an organization to ``limit`` in all: units of an accelerator, or ``instances``.
@@ -59,15 +67,15 @@ class QuotaBook:
         cut short and run again.
         What is owned beyond the limit stays owned; the limit only stops more.
         """
-        self.reservations.set_limit(organization_id, subject, limit)
+        self.quotas.set_limit(organization_id, subject, limit)
         counted_in = (
             self._count_claims(organization_id)
-            if subject == QUOTA_SUBJECT
+            if subject == INSTANCES
             else self._count_reservations(organization_id, subject)
         )
         target = f"{organization_id}/{subject}"
         self.telemetry.audit(self.actor, "set_quota", target, "set", limit=limit, counted_in=counted_in)
-        return QuotaChange(self.reservations.quota(organization_id, subject), counted_in)
+        return QuotaChange(self.quotas.read(organization_id, subject), counted_in)
 
     def _count_reservations(self, organization_id: str, accelerator: str) -> int:
         return sum(
@@ -78,20 +86,20 @@ class QuotaBook:
 
     def _count_claims(self, organization_id: str) -> int:
         return sum(
-            count_in(self.claims, organization_id, claim.id)
+            count_in(self.quotas, self.claims, organization_id, claim.id)
             for claim in self.claims.of_organization(organization_id)
             if not claim.counted
         )
 
 
-def count_in(claims: ClaimStore, organization_id: str, claim_id: str) -> bool:
+def count_in(quotas: QuotaStore, claims: ClaimStore, organization_id: str, claim_id: str) -> bool:
     """Count a claim that was recorded before its organization had a limit; true when this call did it.
 
     Raises:
         RaceLost: the claim changed every time.
     """
     for _ in range(ATTEMPTS_MAX):
-        quota, claim = claims.quota(organization_id), claims.get(organization_id, claim_id)
+        quota, claim = quotas.read(organization_id, INSTANCES), claims.get(organization_id, claim_id)
         if quota is None or claim is None or claim.counted:
             return False
         if claims.count_in(claim, quota).stands:

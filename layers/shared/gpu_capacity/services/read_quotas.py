@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
+from gpu_capacity.holders.quota import INSTANCES
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.reservation import Quota
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.services.context import Services
 
 
@@ -24,7 +25,8 @@ def list_reservation_quotas(services: Services, caller: Caller, organizations: f
     return [
         quota
         for organization_id in caller.organizations_to_search(organizations)
-        for quota in services.reservations.quotas(organization_id)
+        for quota in services.quotas.of_organization(organization_id)
+        if quota.subject != INSTANCES
     ]
 
 
@@ -35,5 +37,5 @@ def list_capacity_claim_quotas(services: Services, caller: Caller) -> list[Quota
         Forbidden: the token may not read capacity claims.
     """
     caller.require(Permission.READ_CAPACITY_CLAIMS)
-    found = (services.claims.quota(o) for o in caller.organizations_to_search(frozenset()))
+    found = (services.quotas.read(o, INSTANCES) for o in caller.organizations_to_search(frozenset()))
     return [quota for quota in found if quota is not None]

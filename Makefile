@@ -6,7 +6,6 @@ PORT ?= 3000
 DEV := $(VENVS)/dev/bin
 BENCH := $(VENVS)/bench/bin
 SAM := $(VENVS)/sam/bin/sam
-SOURCES := layers functions tools tests benchmarks proof
 
 export VENVS
 export SAM_CLI_TELEMETRY := 0

@@ -15,7 +15,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Committed, Database
 from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
 from gpu_capacity.services.create_reservation import create_reservation
-from tests.support.world import HOLDERS, INVENTORY, World, caller, pod, request
+from testkit.world import HOLDERS, INVENTORY, World, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -59,9 +59,9 @@ class FirstRequest:
 def first_request(function: str, folder: Path, times: int) -> FirstRequest:
     """The least of several environments, each with an empty database and a caller with an access token."""
     # Here, because this needs what only the environments of tests and benchmarks have.
-    from tests.functional import sample_events  # noqa: PLC0415 - see above
-    from tests.functional.stage import default_settings  # noqa: PLC0415 - see above
-    from tests.vms.edge.stage import VmAuthority  # noqa: PLC0415 - see above
+    from testkit.handlers import sample_events  # noqa: PLC0415 - see above
+    from testkit.handlers.stage import default_settings  # noqa: PLC0415 - see above
+    from testkit.handlers.vm_stage import VmAuthority  # noqa: PLC0415 - see above
 
     authority = VmAuthority()
     case = min((ROOT / "events" / function).glob("*.json")).stem

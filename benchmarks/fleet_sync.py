@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.report import Section
-from tests.unit.fleet.world import MemoryFeed, new_world
+from testkit.fleet.world import MemoryFeed, new_world
 
 if TYPE_CHECKING:
     from benchmarks.options import Options

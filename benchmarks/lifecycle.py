@@ -9,13 +9,13 @@ from benchmarks.metering import WriteMeter
 from benchmarks.prices import Consumption
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.read_reservations import get_reservation
-from tests.fakes.provider import StubbornRegion
-from tests.support.world import World, caller, pod, request
+from testkit.provider import StubbornRegion
+from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from tests.workflow.stage import Stage
+    from testkit.workflow.stage import Stage
 
 
 @dataclass
@@ -46,7 +46,7 @@ def reservation_life(racks: int, hosts: int) -> Life:
     """
     # Here, because it needs the interpreter of state machines, which only the environments of tests and
     # benchmarks have.
-    from tests.workflow.stage import Stage  # noqa: PLC0415 - see above
+    from testkit.workflow.stage import Stage  # noqa: PLC0415 - see above
 
     world = World(pods=(pod("pod1", racks, hosts=hosts),))
     stage = Stage(world, provider=lambda w: StubbornRegion(w.clock, w.behaviour), quota=False)

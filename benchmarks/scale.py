@@ -16,8 +16,8 @@ from benchmarks.prices import Consumption, Prices
 from benchmarks.report import Section
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.services.create_reservation import create_reservation
-from tests.fakes.dynamodb.sizes import item_bytes
-from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, request
+from testkit.dynamodb.sizes import item_bytes
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -15,14 +15,14 @@ from benchmarks.contention.service import TRANSACTION_SECONDS
 from benchmarks.report import Section
 from gpu_capacity.errors import InsufficientCapacity
 from gpu_capacity.services.create_reservation import create_reservation
-from tests.support.world import World, caller, pod, request
+from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.options import Options
-    from tests.fakes.dynamodb import MemoryDynamoDB
-    from tests.functional.stage import Stage
+    from testkit.dynamodb import MemoryDynamoDB
+    from testkit.handlers.stage import Stage
 
 OPERATIONS: Final = ("get_item", "batch_get_item", "query", "put_item", "update_item", "transact_write_items")
 LARGE_REGION: Final = "us-tex-1"
@@ -98,8 +98,8 @@ def handler_seconds(rounds: int) -> float:
     # Here, because these need what only the environments of tests and benchmarks have.
     import pytest  # noqa: PLC0415 - see above
 
-    from tests.functional import arrangements  # noqa: PLC0415 - see above
-    from tests.functional.stage import Stage  # noqa: PLC0415 - see above
+    from testkit.handlers import arrangements  # noqa: PLC0415 - see above
+    from testkit.handlers.stage import Stage  # noqa: PLC0415 - see above
 
     # Logs and metrics go to stdout; to write them is part of what is measured.
     with redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patches:
@@ -117,7 +117,7 @@ def handler_seconds(rounds: int) -> float:
 
 
 def _post(stage: Stage) -> None:
-    from tests.functional import arrangements, sample_events  # noqa: PLC0415 - as above
+    from testkit.handlers import arrangements, sample_events  # noqa: PLC0415 - as above
 
     wish = arrangements.wish(regionId=LARGE_REGION, count=1)
     token = stage.authority.token()

@@ -16,11 +16,12 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proof import full, quick, report
+from proof import full, quick
 from proof.replay import UnknownReplayError, replay
-from proof.results import all_sections, code_version, service_version
 from proof.simulation import digest, simulate
 from proof.turns import Crew
+from tools.reporting import page as report
+from tools.reporting.results import all_sections, code_version, service_version
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from proof.unreadable import MARK
 from proof.vm_rules import settled
-from tests.claims.auditor import about_reservations, audit_claim_tables
+from testkit.claim_auditor import about_reservations, audit_claim_tables
 
 if TYPE_CHECKING:
     from proof.items import Item
     from proof.vm_rules import VmRules
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 DISK, ROSTER = "VMDISK#", "VMS"
 

@@ -20,8 +20,8 @@ from gpu_capacity.services.claim_resources import Resources
 from proof.fleet import CHICAGO, LONDON
 from proof.items import CLAIM
 from proof.visible import Seen
-from tests.support.world import INSTANCE_TYPE
-from tests.vms.core.scene import GPU5090
+from testkit.vms.scene import GPU5090
+from testkit.world import INSTANCE_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable

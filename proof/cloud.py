@@ -33,9 +33,9 @@ from proof.surroundings import Events, Executions, Provider, Silence, SkewedCloc
 from proof.turns import Turns
 from proof.vm_provider import VmProvider
 from proof.wire import Wire
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.fakes import CountingIds, FakeClock
-from tests.support.world import INVENTORY, TABLES, create_tables
+from testkit.doubles import CountingIds, FakeClock
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import INVENTORY, TABLES, create_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -24,7 +24,7 @@ from proof.reservations import Reservations
 from proof.simulation import Simulation, Violated
 from proof.stage import CALM_TEMPER, wish
 from proof.tenants import Tenant
-from tests.support.world import ORGANIZATION, request
+from testkit.world import ORGANIZATION, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

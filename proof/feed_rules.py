@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.support.world import INVENTORY
+from testkit.world import INVENTORY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
     from proof.items import PodKey
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
     Told = dict[str, Any]
 

@@ -6,8 +6,8 @@ import copy
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.support.world import GB300
-from tests.vms.core.scene import GPU5090, NODE_OFFERING
+from testkit.vms.scene import GPU5090, NODE_OFFERING
+from testkit.world import GB300
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from proof.turns import Crew
 
 if TYPE_CHECKING:
     from proof.fleet import Shape
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 Pods = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 """A shape that can be a key."""

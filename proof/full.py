@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from proof import interleavings, report, sections
+from proof import interleavings, sections
 from proof.bugs import BUGS
 from proof.campaign import (
     SEEDS_A_TASK,
@@ -24,11 +24,12 @@ from proof.campaign import (
     seed_tasks,
 )
 from proof.crashes import STORIES, play
-from proof.results import load, load_raw, save
 from proof.sensitivity import SEEDS_MAX, Detection
+from tools.reporting import page as report
+from tools.reporting.results import load, load_raw, save
 
 if TYPE_CHECKING:
-    from proof.results import Section
+    from tools.reporting.results import Section
 
 SEEDS_A_SAVE: Final = 100 * SEEDS_A_TASK
 PARTS: Final = 12

@@ -32,7 +32,7 @@ from proof.tenants import Book, Office, Tenant
 from proof.turns import Crew
 from proof.visible import judge
 from proof.wire import WRITES
-from tests.support.world import ORGANIZATION, request
+from testkit.world import ORGANIZATION, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -44,14 +44,14 @@ from proof.servers import Servers
 from proof.time_rules import NO_TERMS, Terms, TimeRules
 from proof.unreadable import MARK
 from proof.vm_rules import VmRules
-from tests.support.world import HOLDERS, INVENTORY, SERVERS
+from testkit.world import HOLDERS, INVENTORY, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from proof.faults import Work
     from proof.items import Domain, Item, PodKey, RecordKey
-    from tests.fakes.dynamodb.storage import Change
+    from testkit.dynamodb.storage import Change
 
 BEGINS: Final = {RESERVATION: "pending", CLAIM: "STATUS_CREATING", VM: "creating"}
 MOVES: Final[Mapping[str, frozenset[str]]] = {

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import gpu_capacity
-from tests.workflow import definitions
+from testkit.workflow import definitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,7 +15,7 @@ from proof.bugs import BUGS
 from proof.campaign import Sum, Workers, crew, find_bug, run_crashes, run_seeds, seed_tasks
 from proof.crashes import STORIES
 from proof.reduction import classes
-from proof.results import load
+from tools.reporting.results import load
 
 SEEDS: Final = 1_000
 SEEDS_A_BUG_MAX: Final = 1_000

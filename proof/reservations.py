@@ -20,8 +20,8 @@ from proof.faults import Kind
 from proof.fleet import REGIONS
 from proof.items import RESERVATION
 from proof.visible import Offered, Refused, Seen
-from tests.support.world import GB300, PROJECT, request
-from tests.vms.core.scene import GPU5090, NODE_OFFERING
+from testkit.vms.scene import GPU5090, NODE_OFFERING
+from testkit.world import GB300, PROJECT, request
 
 if TYPE_CHECKING:
     from gpu_capacity.services.create_reservation import ReservationRequest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proof.bugs import BUGS
 from proof.faults import Kind
-from proof.results import Section
+from tools.reporting.results import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -30,7 +30,7 @@ from proof.time_rules import Terms
 from proof.unreadable import plant
 from proof.visible import judge
 from proof.vms import GUEST_COUNTS, GUESTS, Vms
-from tests.support.world import ORGANIZATION
+from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -21,12 +21,12 @@ from proof.fleet import LONDON, Fleet
 from proof.items import CLAIM, RESERVATION
 from proof.temper import Temper
 from proof.turns import Crew
-from tests.support.world import INSTANCE_TYPE, ORGANIZATION, caller, request
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services
     from proof.items import RecordKey
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 POD: Final = "lon1"
 CALM_TEMPER: Final = Temper(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
 from gpu_capacity.ports import Page, PinOutcome, ServerState, WorkflowState
 from proof.faults import Fault, Killed, Kind, Work
-from tests.fakes.state_machine import Execution, TaskError
-from tests.workflow.definitions import MACHINES, definition, step
+from testkit.state_machine import Execution, TaskError
+from testkit.workflow.definitions import MACHINES, definition, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gpu_capacity.adapters.simulated_region import SimulatedRegion
     from gpu_capacity.ports import Server
     from proof.cloud import Cloud
-    from tests.support.fakes import FakeClock
+    from testkit.doubles import FakeClock
 
 _CALLS: Final = (
     Kind.THROTTLED,

@@ -15,7 +15,7 @@ from gpu_capacity.errors import (
 )
 from proof.faults import Killed, Work
 from proof.visible import Seen
-from tests.support.world import ORGANIZATION, PROJECT, caller
+from testkit.world import ORGANIZATION, PROJECT, caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.keys import unsettled_shard
 from proof.items import CLAIM, RESERVATION, VM
-from tests.support.world import HOLDERS, INSTANCE_TYPE
+from testkit.world import HOLDERS, INSTANCE_TYPE
 
 if TYPE_CHECKING:
     from random import Random
 
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
     Item = dict[str, Any]
 

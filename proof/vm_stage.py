@@ -32,8 +32,8 @@ from proof.reservations import Reservations, of_nodes
 from proof.stage import CALM_TEMPER, Stage
 from proof.turns import Crew
 from proof.vms import Vms, wanted
-from tests.support.world import ORGANIZATION, caller, request
-from tests.vms.core.scene import GPU5090
+from testkit.vms.scene import GPU5090
+from testkit.world import ORGANIZATION, caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services

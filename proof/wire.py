@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from proof.faults import Fault, Killed, Kind
-from tests.fakes.dynamodb import (
+from testkit.dynamodb import (
     connection_reset,
     internal_error,
     item_conflict,
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from proof.faults import Weather
     from proof.turns import Turns
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
     Response = dict[str, Any]
     Note = Callable[[str, str, str], None]

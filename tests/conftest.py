@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.functional.aws import EVERYTHING
+from testkit.handlers.aws import EVERYTHING
 
 if find_spec("hypothesis"):  # the tests of the benchmarks need none
-    from tests.support.searching import register_profiles
+    from testkit.searching import register_profiles
 
     register_profiles()
 

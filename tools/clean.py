@@ -10,7 +10,7 @@ from tools.interrupts import heed_interrupts
 from tools.local_stack.state import DEFAULT_STATE, ROOT, is_locked
 
 MADE = (".local", ".aws-sam", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".hypothesis", ".benchmarks")
-WITH_CODE = ("layers", "functions", "tools", "tests", "benchmarks")
+WITH_CODE = ("layers", "functions", "tools", "testkit", "tests", "benchmarks", "proof")
 
 
 def main() -> int:

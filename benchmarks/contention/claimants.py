@@ -19,7 +19,7 @@ from gpu_capacity.dynamodb.reservation_store import Accepted, AcceptOutcome, Dom
 from gpu_capacity.dynamodb.reservation_writes import POD, ReservationWrites
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.services.create_reservation import create_reservation
-from tests.support.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
+from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.chance import lognormal_of_quantiles, stream
-from tests.fakes.dynamodb.errors import RefusedError, cancelled, to_client_error
+from testkit.dynamodb.errors import RefusedError, cancelled, to_client_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.contention.simulation import Simulation
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 SINGLE_SECONDS: Final = (0.0076, 0.016)
 TRANSACTION_SECONDS: Final = (0.025, 0.093)

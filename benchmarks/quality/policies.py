@@ -15,7 +15,7 @@ from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.placement.line import Line, PodBits, at_least, longest_run, nth_bit, starts_of_runs
 from gpu_capacity.placement.model import Placement, Request
 from gpu_capacity.services.create_reservation import decide
-from tests.support.world import GB300, INVENTORY, REGION, World, pod
+from testkit.world import GB300, INVENTORY, REGION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS
 from tests.audit.scene import CLAIM_ID, STRANGER, Scene, pod_key, tag
-from tests.support.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.vm_items import encode_entry
+from testkit.vms import scene as nodes
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
 from tests.audit.planted import Planted
 from tests.audit.scene import STRANGER
 from tests.audit.vm_scene import NODE_POD, VmScene
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
-from tests.vms.core import scene as nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,8 @@ from gpu_capacity.services.capacity_claims import create_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.quotas import QuotaBook
-from tests.support import lifecycle
-from tests.support.world import (
+from testkit import lifecycle
+from testkit.world import (
     GB300,
     HOLDERS,
     INSTANCE_TYPE,

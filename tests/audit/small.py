@@ -8,8 +8,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
 from gpu_capacity.services.audit import Audit
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
 from tests.audit.scene import STRANGER, TABLES, pod_key
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key

@@ -13,10 +13,10 @@ from gpu_capacity.dynamodb.audit_facts import Kind
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.services.audit import ADVICE
+from testkit.dynamodb import throttled, unreachable
+from testkit.world import HOLDERS, INVENTORY, SERVERS
 from tests.audit import planted
 from tests.audit.scene import Scene
-from tests.fakes.dynamodb import throttled, unreachable
-from tests.support.world import HOLDERS, INVENTORY, SERVERS
 from tools import audit
 from tools.local_stack.errors import LaunchError
 

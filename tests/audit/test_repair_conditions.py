@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS
 from tests.audit import planted
 from tests.audit.scene import Scene, pod_key, results
-from tests.support.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,12 +12,12 @@ from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.delete_reservation import delete_reservation
+from testkit.dynamodb import timeout_after, transaction_conflict
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS, caller
 from tests.audit import planted
 from tests.audit.planted import PLANTED, Planted
 from tests.audit.planted_vms import PLANTED_VMS
 from tests.audit.scene import CLAIM_ID, STRANGER, Scene, found, pod_key, results
-from tests.fakes.dynamodb import timeout_after, transaction_conflict
-from tests.support.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS, caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,7 +16,7 @@ from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.topology.units import topology_hash
-from tests.support.world import GB300, ORGANIZATION, PROJECT, REGION, pod
+from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, pod
 
 ID = "d0d457bf-39a1-490a-8d72-97f0009aee43"
 POD = pod("pod1", 4)

@@ -19,12 +19,12 @@ from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
+from testkit import lifecycle
+from testkit.dynamodb import transaction_conflict
+from testkit.interleaving import Schedule, every_interleaving
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, REGION, caller, pod, request
 from tests.audit.scene import CLAIM_ID
 from tests.audit.small import Small
-from tests.fakes.dynamodb import transaction_conflict
-from tests.support import lifecycle
-from tests.support.interleaving import Schedule, every_interleaving
-from tests.support.world import INSTANCE_TYPE, ORGANIZATION, REGION, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ from hypothesis.stateful import invariant
 
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
 from gpu_capacity.services.audit_upkeep import findings_of
+from testkit.searching import examples
 from tests.audit.scene import TABLES
-from tests.support.searching import examples
 from tests.vms.core.test_vm_machine import Vms
 
 

@@ -12,12 +12,12 @@ from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from testkit.vms.scene import ACCOUNT
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS, caller
 from tests.audit import planted_vms
 from tests.audit.planted_vms import NOBODY, record
 from tests.audit.scene import STRANGER, found, results
 from tests.audit.vm_scene import NODE_POD, VmScene
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS, caller
-from tests.vms.core.scene import ACCOUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from gpu_capacity.dynamodb.inventory_items import PodClaims
 from gpu_capacity.dynamodb.vm_items import roster_entry
 from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
 from gpu_capacity.services.audit_upkeep import findings_of
-from tests.support.world import ORGANIZATION
-from tests.vms.core.scene import GPU5090, POD, REGION, nodes
+from testkit.vms.scene import GPU5090, POD, REGION, nodes
+from testkit.world import ORGANIZATION
 
 OTHER = (ORGANIZATION, "e0d457bf-39a1-490a-8d72-97f0009aee43")
 VM = Vm(

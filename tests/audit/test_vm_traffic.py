@@ -18,11 +18,11 @@ from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import create_vm, destroy_vm, stop_vm
+from testkit import lifecycle
+from testkit.interleaving import Schedule, every_interleaving
+from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, POD, REGION, RESERVED, Scene
+from testkit.world import INVENTORY, ORGANIZATION, caller, request
 from tests.audit.scene import STRANGER, TABLES
-from tests.support import lifecycle
-from tests.support.interleaving import Schedule, every_interleaving
-from tests.support.world import INVENTORY, ORGANIZATION, caller, request
-from tests.vms.core.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, POD, REGION, RESERVED, Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable

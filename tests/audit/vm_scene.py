@@ -13,11 +13,11 @@ from gpu_capacity.services.api_keys import ApiKeyBook
 from gpu_capacity.services.rate_limit import Kind, admit
 from gpu_capacity.services.vm_schedule import watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, stop_vm
+from testkit.vms import scene as nodes
+from testkit.vms.machine import Engine
+from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED
+from testkit.world import INVENTORY, ORGANIZATION, World, caller
 from tests.audit.scene import Scene
-from tests.support.world import INVENTORY, ORGANIZATION, World, caller
-from tests.vms.core import scene as nodes
-from tests.vms.core.machine import Engine
-from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.vm import RentalType, Vm

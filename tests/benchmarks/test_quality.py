@@ -31,7 +31,7 @@ from gpu_capacity.holders.ids import seed_of
 from gpu_capacity.placement.choose import mix
 from gpu_capacity.placement.line import longest_run
 from gpu_capacity.services.create_reservation import create_reservation
-from tests.support.world import ORGANIZATION, World, caller, pod, request
+from testkit.world import ORGANIZATION, World, caller, pod, request
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,11 @@ from benchmarks.contention.runs import Runs, run_with_seeds
 from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, SimulatedService
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.holders.ids import claim_tag
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.world import HOLDERS, INVENTORY, create_tables
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import HOLDERS, INVENTORY, create_tables
 
 if TYPE_CHECKING:
-    from tests.fakes.dynamodb.values import Item
+    from testkit.dynamodb.values import Item
 
 
 def key(name: str) -> dict[str, dict[str, str]]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from testkit.handlers.arrangements import sample
 from tests.claims import claim_stage as given
 from tests.claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, QUOTAS, STATUS
-from tests.functional.arrangements import sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from tests.functional import arrangements as given
-from tests.functional import sample_events
-from tests.functional.authority import EVERYTHING, STRANGERS_ORGANIZATION, Authority
-from tests.functional.stage import Answer, Stage
-from tests.support.world import HOLDERS, ORGANIZATION
+from testkit.handlers import arrangements as given
+from testkit.handlers import sample_events
+from testkit.handlers.authority import EVERYTHING, STRANGERS_ORGANIZATION, Authority
+from testkit.handlers.stage import Answer, Stage
+from testkit.world import HOLDERS, ORGANIZATION
 
 if TYPE_CHECKING:
     import pytest

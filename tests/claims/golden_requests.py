@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.services.quotas import count_in
 from gpu_capacity.services.settle_claim import fill_zone, settle_capacity_claim
+from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION, World, pod
 from tests.claims.worlds import (
     CHICAGO,
     ID,
@@ -23,12 +24,11 @@ from tests.claims.worlds import (
     resize,
     world_of,
 )
-from tests.support.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 FOLDER: Final = Path(__file__).parent / "golden"
 WRITES: Final = frozenset({"put_item", "update_item", "delete_item", "transact_write_items"})

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from gpu_capacity.adapters.lambda_events import LambdaEvents
+from testkit.doubles import RecordedTelemetry
 from tests.claims.worlds import LONDON
-from tests.support.fakes import RecordedTelemetry
 
 
 class Invocations:

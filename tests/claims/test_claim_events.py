@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claims.auditor import audit_claims
+from testkit.claim_auditor import audit_claims
+from testkit.handlers import sample_events
 from tests.claims.claim_cases import CLAIM_CASES, CLAIM_TASKS, ClaimCase, ClaimTask
 from tests.claims.claim_contract import assert_is
-from tests.functional import sample_events
 
 if TYPE_CHECKING:
     from tests.claims.claim_stage import ClaimStage

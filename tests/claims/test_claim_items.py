@@ -20,10 +20,10 @@ from gpu_capacity.holders.capacity_claim import (
     ZoneReason,
     conditions_of,
 )
+from testkit.dynamodb.sizes import item_bytes
+from testkit.searching import examples
 from tests.claims.test_claim_rules import NOW, claims, owned, record
 from tests.claims.worlds import LONDON
-from tests.fakes.dynamodb.sizes import item_bytes
-from tests.support.searching import examples
 
 ITEM_BYTES_MAX = 400 * 1024
 LONGEST = "x" * 63

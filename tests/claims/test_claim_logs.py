@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import gone as reservation_gone
+from testkit.handlers.arrangements import publish, sample
 from tests.claims import claim_stage as given
 from tests.claims.claim_cases import CLAIM_CASES, ClaimCase
 from tests.claims.claim_stage import CLAIM_ID, varied
-from tests.functional import sample_events
-from tests.functional.arrangements import gone as reservation_gone
-from tests.functional.arrangements import publish, sample
 
 if TYPE_CHECKING:
     from tests.claims.claim_stage import ClaimStage

@@ -17,7 +17,10 @@ from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
 from gpu_capacity.topology.model import HostState
-from tests.claims.auditor import claim_records, instances_held
+from testkit.auditor import units_held
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.searching import examples
+from testkit.world import GB300, ORGANIZATION, caller, pod
 from tests.claims.golden_requests import queue_entries
 from tests.claims.worlds import (
     CHICAGO,
@@ -33,14 +36,11 @@ from tests.claims.worlds import (
     stranger,
     world_of,
 )
-from tests.support.auditor import units_held
-from tests.support.searching import examples
-from tests.support.world import GB300, ORGANIZATION, caller, pod
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.topology.model import Pod
-    from tests.claims.auditor import Record
+    from testkit.claim_auditor import Record
 
 ZONES = (LONDON, CHICAGO)
 SMALL = st.integers(1, 5)

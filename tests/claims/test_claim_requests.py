@@ -7,20 +7,20 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from testkit.claim_auditor import claim_records
+from testkit.dynamodb import throttled
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import sample
+from testkit.handlers.authority import STRANGERS_ORGANIZATION
+from testkit.handlers.sample_events import TRACE_ID
+from testkit.world import ORGANIZATION
 from tests.claims import claim_stage as given
-from tests.claims.auditor import claim_records
 from tests.claims.claim_contract import STATUS, assert_is
 from tests.claims.claim_stage import CLAIM_ID, CLAIMS, WRITER, varied
-from tests.fakes.dynamodb import throttled
-from tests.functional import sample_events
-from tests.functional.arrangements import sample
-from tests.functional.authority import STRANGERS_ORGANIZATION
-from tests.functional.sample_events import TRACE_ID
-from tests.support.world import ORGANIZATION
 
 if TYPE_CHECKING:
+    from testkit.handlers.stage import Answer
     from tests.claims.claim_stage import ClaimStage
-    from tests.functional.stage import Answer
 
 UPPER = CLAIM_ID.upper()
 

@@ -21,9 +21,9 @@ from gpu_capacity.holders.capacity_claim import (
     settled_status,
     to_give_back,
 )
+from testkit.searching import examples
+from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION
 from tests.claims.worlds import CHICAGO, CUSTOMER, ID, LONDON, TEXAS
-from tests.support.searching import examples
-from tests.support.world import GB300, INSTANCE_TYPE, ORGANIZATION
 
 NOW = 1_780_000_000
 

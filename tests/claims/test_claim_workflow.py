@@ -12,12 +12,12 @@ from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.capacity_claim import PODS_PER_ROUND_MAX
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import Step
-from tests.claims.auditor import claim_records
+from testkit.claim_auditor import claim_records
+from testkit.dynamodb import throttled
+from testkit.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute
+from testkit.workflow.definitions import REPOSITORY, all_states, step
+from testkit.world import World, pod
 from tests.claims.worlds import CHICAGO, LONDON, check, claim, drop, figures, gone, now, resize, world_of
-from tests.fakes.dynamodb import throttled
-from tests.fakes.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute
-from tests.support.world import World, pod
-from tests.workflow.definitions import REPOSITORY, all_states, step
 
 FILE: Final = REPOSITORY / "statemachines" / "settle_capacity_claim.asl.json"
 FUNCTION: Final = "settle_capacity_claim"

@@ -12,7 +12,9 @@ from gpu_capacity.errors import CapacityError, NotFound
 from gpu_capacity.services.capacity_claims import WORKFLOW
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
-from tests.claims.auditor import claim_records, instances_held
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.dynamodb import throttled, timeout_after, timeout_before
+from testkit.world import ORGANIZATION, World, pod
 from tests.claims.worlds import (
     CHICAGO,
     ID,
@@ -28,15 +30,13 @@ from tests.claims.worlds import (
     resize,
     world_of,
 )
-from tests.fakes.dynamodb import throttled, timeout_after, timeout_before
-from tests.support.world import ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.services.context import Services
-    from tests.fakes.dynamodb.hooks import Interceptor
+    from testkit.dynamodb.hooks import Interceptor
 
 
 class Killed(BaseException):

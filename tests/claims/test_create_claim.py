@@ -23,7 +23,10 @@ from gpu_capacity.services.capacity_claims import (
     list_capacity_claims,
     update_capacity_claim,
 )
-from tests.claims.auditor import claim_records, instances_held
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.doubles import CountingIds
+from testkit.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
+from testkit.world import ORGANIZATION, World, caller, pod
 from tests.claims.worlds import (
     ID,
     LONDON,
@@ -40,9 +43,6 @@ from tests.claims.worlds import (
     wish,
     world_of,
 )
-from tests.fakes.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
-from tests.support.fakes import CountingIds
-from tests.support.world import ORGANIZATION, World, caller, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,6 +14,9 @@ from gpu_capacity.holders.capacity_claim import ClaimStatus, conditions_of
 from gpu_capacity.services.capacity_claims import create_capacity_claim
 from gpu_capacity.services.settle_claim import fill_zone, fill_zones, settle_capacity_claim
 from gpu_capacity.topology.model import HostState, Pod
+from testkit.dynamodb import throttled
+from testkit.lifecycle import fail
+from testkit.world import GB300, INSTANCE_TYPE, INVENTORY, World, caller, pod, rack
 from tests.claims.worlds import (
     CHICAGO,
     LONDON,
@@ -32,9 +35,6 @@ from tests.claims.worlds import (
     wish,
     world_of,
 )
-from tests.fakes.dynamodb import throttled
-from tests.support.lifecycle import fail
-from tests.support.world import GB300, INSTANCE_TYPE, INVENTORY, World, caller, pod, rack
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim

@@ -16,7 +16,7 @@ from gpu_capacity.holders.capacity_claim import (
     PODS_PER_ROUND_MAX,
 )
 from gpu_capacity.placement.hosts import HostDomain, HostGrant, HostRequest, Room, free_hosts, place_hosts
-from tests.support.searching import examples
+from testkit.searching import examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -8,7 +8,9 @@ from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
-from tests.claims.auditor import claim_records
+from testkit.claim_auditor import claim_records
+from testkit.dynamodb import throttled, timeout_after
+from testkit.world import ORGANIZATION, World, pod
 from tests.claims.golden_requests import limit
 from tests.claims.worlds import (
     ID,
@@ -25,8 +27,6 @@ from tests.claims.worlds import (
     stranger,
     world_of,
 )
-from tests.fakes.dynamodb import throttled, timeout_after
-from tests.support.world import ORGANIZATION, World, pod
 
 
 def book(world: World) -> QuotaBook:

@@ -21,7 +21,10 @@ from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
-from tests.claims.auditor import claim_records, instances_held
+from testkit.auditor import units_held
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.interleaving import every_interleaving
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, World, pod
 from tests.claims.golden_requests import limit
 from tests.claims.worlds import (
     CHICAGO,
@@ -37,9 +40,6 @@ from tests.claims.worlds import (
     resize,
     world_of,
 )
-from tests.support.auditor import units_held
-from tests.support.interleaving import every_interleaving
-from tests.support.world import INSTANCE_TYPE, ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,7 +6,9 @@ import pytest
 
 from gpu_capacity.errors import AlreadyExists, QuotaExceeded
 from gpu_capacity.services.capacity_claims import REPEAT_MS_MAX, create_capacity_claim
-from tests.claims.auditor import claim_records, instances_held
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.dynamodb import throttled
+from testkit.world import ORGANIZATION, World, caller, pod
 from tests.claims.worlds import (
     ID,
     LONDON,
@@ -21,8 +23,6 @@ from tests.claims.worlds import (
     wish,
     world_of,
 )
-from tests.fakes.dynamodb import throttled
-from tests.support.world import ORGANIZATION, World, caller, pod
 
 NAME = "training"
 SECONDS_MAX = REPEAT_MS_MAX // 1000

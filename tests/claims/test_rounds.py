@@ -18,7 +18,17 @@ from gpu_capacity.services.capacity_claims import (
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
 from gpu_capacity.topology.model import HostState, Pod, Region
-from tests.claims.auditor import claim_records, instances_held
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.world import (
+    GB300,
+    INSTANCE_TYPE,
+    ORGANIZATION,
+    World,
+    caller,
+    offering,
+    pod,
+    rack,
+)
 from tests.claims.golden_requests import conditions, recorded
 from tests.claims.worlds import (
     CHICAGO,
@@ -39,16 +49,6 @@ from tests.claims.worlds import (
     wish,
     world_of,
     zone,
-)
-from tests.support.world import (
-    GB300,
-    INSTANCE_TYPE,
-    ORGANIZATION,
-    World,
-    caller,
-    offering,
-    pod,
-    rack,
 )
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.settle_claim import fill_zone
+from testkit.handlers.arrangements import sample
+from testkit.world import INSTANCE_TYPE, World, caller, pod
 from tests.claims import claim_stage as given
 from tests.claims.claim_stage import CLAIM_ID, varied
 from tests.claims.worlds import (
@@ -26,13 +28,11 @@ from tests.claims.worlds import (
     world_of,
     zone,
 )
-from tests.functional.arrangements import sample
-from tests.support.world import INSTANCE_TYPE, World, caller, pod
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from testkit.handlers.stage import Answer
     from tests.claims.claim_stage import ClaimStage
-    from tests.functional.stage import Answer
 
 TYPE = INSTANCE_TYPE.upper()
 

@@ -16,9 +16,9 @@ from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
 from gpu_capacity.topology.model import Region
-from tests.claims.auditor import audit_claims
-from tests.support.lifecycle import tear_down
-from tests.support.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, offering, request
+from testkit.claim_auditor import audit_claims
+from testkit.lifecycle import tear_down
+from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, offering, request
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller

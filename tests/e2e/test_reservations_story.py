@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testkit.sample_fleet import sample_fleet
 from tests.functional.contract import ERROR, RESERVATION, UNITS, assert_is
-from tools.sample_fleet import sample_fleet
 
 if TYPE_CHECKING:
     from tests.e2e.stack import Answer, Stack

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testkit.sample_fleet import sample_fleet
 from tests.e2e.infrastructure_client import CLAIMS
 from tests.e2e.stack import ROOT
 from tests.e2e.test_reservations_story import delete_and_wait, synchronize
 from tests.e2e.vm_customer import POLL_SECONDS, WAIT_SECONDS_MAX, VmCustomer
-from tools.sample_fleet import sample_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.functional import arrangements as given
+from testkit.handlers import arrangements as given
 from tests.functional import contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 
 @dataclass(frozen=True)

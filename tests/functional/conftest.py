@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional import arrangements
-from tests.functional.stage import Stage
+from testkit.handlers import arrangements
+from testkit.handlers.stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from tests.functional import arrangements as given
+from testkit.handlers import arrangements as given
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 
 @dataclass(frozen=True)

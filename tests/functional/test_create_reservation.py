@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.dynamodb import throttled, unreachable
-from tests.functional import arrangements, contract, sample_events
-from tests.functional.arrangements import wish
-from tests.functional.sample_events import SAMPLE_ID, with_headers, with_query
-from tests.support.world import ORGANIZATION, PROJECT
+from testkit.dynamodb import throttled, unreachable
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.arrangements import wish
+from testkit.handlers.sample_events import SAMPLE_ID, with_headers, with_query
+from testkit.world import ORGANIZATION, PROJECT
+from tests.functional import contract
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 
 def _create(stage: Stage, event: dict[str, Any]) -> Answer:

@@ -7,8 +7,8 @@ from http import HTTPStatus
 import pytest
 
 from gpu_capacity.http.operations import OPERATIONS
-from tests.functional import sample_events
-from tests.functional.stage import Answer, Stage
+from testkit.handlers import sample_events
+from testkit.handlers.stage import Answer, Stage
 
 CONSOLE = "https://console.example.com"
 EVENTS = [

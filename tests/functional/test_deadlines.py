@@ -9,10 +9,10 @@ import pytest
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.functions import ANSWER_SECONDS
-from tests.functional import arrangements
+from testkit.handlers import arrangements
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 # One function of each builder that reads or writes; the context of the tests leaves 20 seconds.
 FUNCTIONS = {

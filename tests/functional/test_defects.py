@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.dynamodb import throttled
-from tests.functional import arrangements
-from tests.functional.sample_events import TRACE_ID
+from testkit.dynamodb import throttled
+from testkit.handlers import arrangements
+from testkit.handlers.sample_events import TRACE_ID
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 
 class SurprisingError(Exception):

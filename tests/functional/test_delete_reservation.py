@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional import arrangements, sample_events
-from tests.functional.sample_events import SAMPLE_ID
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.sample_events import SAMPLE_ID
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 
 def _delete(stage: Stage) -> int:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional import contract, sample_events
+from testkit.handlers import sample_events
+from testkit.handlers.authority import PROFILES
+from tests.functional import contract
 from tests.functional.api_cases import API_CASES, ApiCase
-from tests.functional.authority import PROFILES
 from tests.functional.task_cases import TASK_CASES, TaskCase
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 
 @pytest.mark.parametrize("case", API_CASES, ids=str)

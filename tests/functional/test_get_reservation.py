@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional import arrangements, sample_events
-from tests.functional.sample_events import NOBODYS_ID, SAMPLE_ID, with_headers, with_path, with_query
-from tests.support.world import ORGANIZATION
-from tools.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_PROJECT
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.sample_events import NOBODYS_ID, SAMPLE_ID, with_headers, with_path, with_query
+from testkit.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_PROJECT
+from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 
 def _get(stage: Stage, identity: str = SAMPLE_ID, profile: str = "member") -> Answer:

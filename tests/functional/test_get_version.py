@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_capacity import API_NAME, API_VERSION
-from tests.functional import sample_events
-from tests.functional.sample_events import with_headers
+from testkit.handlers import sample_events
+from testkit.handlers.sample_events import with_headers
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 
 def test_name_and_version_are_those_of_the_contract(stage: Stage) -> None:

@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from tests.functional import sample_events
+from testkit.handlers import sample_events
 
 PROGRAM = textwrap.dedent(
     """

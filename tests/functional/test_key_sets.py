@@ -11,15 +11,15 @@ import pytest
 
 from gpu_capacity.errors import Misconfigured
 from gpu_capacity.http import key_sets
-from tests.functional import sample_events
-from tests.functional.authority import Authority
+from testkit.handlers import sample_events
+from testkit.handlers.authority import Authority
+from testkit.handlers.sample_events import with_headers
 from tests.functional.key_server import KeyServer
-from tests.functional.sample_events import with_headers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 
 class Stopwatch:

@@ -7,13 +7,13 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from tests.functional import sample_events
-from tests.functional.arrangements import wish
-from tests.functional.authority import STRANGERS_ORGANIZATION
-from tests.support.world import ORGANIZATION
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import wish
+from testkit.handlers.authority import STRANGERS_ORGANIZATION
+from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 
 def listed(stage: Stage, profile: str = "member", **query: Any) -> Answer:

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from tests.functional import sample_events
-from tests.functional.arrangements import wish
-from tests.functional.authority import STRANGERS_ORGANIZATION
-from tests.support.world import HOLDERS, ORGANIZATION
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import wish
+from testkit.handlers.authority import STRANGERS_ORGANIZATION
+from testkit.world import HOLDERS, ORGANIZATION
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 
 def limit(stage: Stage, organization: str, subject: str, units: int) -> None:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional import arrangements, sample_events
-from tests.functional.sample_events import with_headers, with_query
-from tools.sample_fleet import SAMPLE_ORGANIZATION
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.sample_events import with_headers, with_query
+from testkit.sample_fleet import SAMPLE_ORGANIZATION
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 _GB300 = {
     "accelerator": "GB300",

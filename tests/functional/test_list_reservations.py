@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional import sample_events
-from tests.functional.arrangements import wish
-from tests.functional.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
-from tests.functional.sample_events import with_headers, with_query
-from tests.support.world import ORGANIZATION, PROJECT
-from tools.sample_fleet import SAMPLE_ORGANIZATION
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import wish
+from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
+from testkit.handlers.sample_events import with_headers, with_query
+from testkit.sample_fleet import SAMPLE_ORGANIZATION
+from testkit.world import ORGANIZATION, PROJECT
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 OTHER_PROJECT = "0d4c51ac-7a5e-4c45-8f3e-2f6f6b0f7d11"
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional import arrangements, sample_events
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.arrangements import wish
 from tests.functional.api_cases import API_CASES, ApiCase
-from tests.functional.arrangements import wish
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 CANARY = "canary-7d1f"
 

@@ -10,13 +10,14 @@ import pytest
 from moto import mock_aws
 
 from gpu_capacity.runtime import composition
-from tests.functional import contract, sample_events
-from tests.functional.arrangements import SMALL_REGIONS, wish
-from tests.functional.authority import Authority
-from tests.functional.sample_events import SAMPLE_ID, with_tokens
-from tests.functional.stage import BUCKET, Answer, Context, answer_of, default_settings, load_handler
-from tests.support.world import HOLDERS, create_tables
-from tools.sample_fleet import sample_fleet
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import SMALL_REGIONS, wish
+from testkit.handlers.authority import Authority
+from testkit.handlers.sample_events import SAMPLE_ID, with_tokens
+from testkit.handlers.stage import BUCKET, Answer, Context, answer_of, default_settings, load_handler
+from testkit.sample_fleet import sample_fleet
+from testkit.world import HOLDERS, create_tables
+from tests.functional import contract
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

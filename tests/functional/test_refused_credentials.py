@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional import sample_events
-from tests.functional.sample_events import with_headers
+from testkit.handlers import sample_events
+from testkit.handlers.sample_events import with_headers
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 METRIC = "CredentialsRefused"
 

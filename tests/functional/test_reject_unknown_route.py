@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.http.operations import OPERATIONS
-from tests.functional import sample_events
-from tests.functional.sample_events import SAMPLE_ID, with_headers, with_path
+from testkit.handlers import sample_events
+from testkit.handlers.sample_events import SAMPLE_ID, with_headers, with_path
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 METHODS = ("GET", "PUT", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS")
 PATHS = {

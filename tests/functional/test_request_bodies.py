@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional import sample_events
-from tests.functional.arrangements import wish
-from tests.functional.sample_events import with_body, with_headers
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import wish
+from testkit.handlers.sample_events import with_body, with_headers
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 SECRET = "hunter2"
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional import arrangements, sample_events
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.authority import STRANGERS_ORGANIZATION, SUBJECT
+from testkit.handlers.sample_events import TRACE_ID, with_headers, with_query
+from testkit.world import ORGANIZATION
 from tests.functional.api_cases import API_CASES, ApiCase
-from tests.functional.authority import STRANGERS_ORGANIZATION, SUBJECT
-from tests.functional.sample_events import TRACE_ID, with_headers, with_query
-from tests.support.world import ORGANIZATION
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 OTHER = "another-organization"
 

@@ -10,9 +10,9 @@ from botocore.exceptions import ReadTimeoutError
 from gpu_capacity.adapters.patient_client import ATTEMPT_SECONDS, PatientClient
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.runtime import composition
-from tests.functional import arrangements
-from tests.support.fakes import RecordedPause
-from tests.vms.edge.stage import PERMISSIONS, Stage
+from testkit.doubles import RecordedPause
+from testkit.handlers import arrangements
+from testkit.handlers.vm_stage import PERMISSIONS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional import sample_events
-from tests.functional.authority import AUDIENCE, ISSUER, Authority, claims, encoded, text_encoded
-from tests.functional.sample_events import with_headers
-from tests.functional.stage import answer_of
+from testkit.handlers import sample_events
+from testkit.handlers.authority import AUDIENCE, ISSUER, Authority, claims, encoded, text_encoded
+from testkit.handlers.sample_events import with_headers
+from testkit.handlers.stage import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 CHALLENGE = 'Bearer realm="gpu-capacity"'
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.functional import sample_events
-from tests.functional.sample_events import with_headers
+from testkit.handlers import sample_events
+from testkit.handlers.sample_events import with_headers
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 W3C = "4bf92f3577b34da6a3ce929d0e0e4736"
 AMAZON = "5759e988bd862e3fe1be46a994272793"

@@ -6,8 +6,8 @@ from collections.abc import Iterator  # noqa: TC003 - pytest reads the annotatio
 
 import pytest
 
-from tests.hostile import vm_service
-from tests.hostile.service import Service, build
+from testkit.hostile import vm_service
+from testkit.hostile.service import Service, build
 
 
 class Shelf:

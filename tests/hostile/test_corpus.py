@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from testkit.hostile.corpus import CORPUS
+from testkit.hostile.service import TRACE_ID, Ask, Service
 from tests.functional import contract
-from tests.hostile.bad_bodies import BODIES
-from tests.hostile.bad_requests import REQUESTS
-from tests.hostile.service import TRACE_ID, Ask, Service
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer
-    from tests.hostile.bad import Bad
-
-# Each once, as some are wrong in two ways that are both listed.
-CORPUS: Final = tuple({(bad.ask, bad.authorization): bad for bad in (*BODIES, *REQUESTS)}.values())
+    from testkit.handlers.stage import Answer
+    from testkit.hostile.bad import Bad
 
 WORDS: Final = {
     400: "invalid_request",

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.hostile.bad import CLAIM, RESERVATION, put
-from tests.hostile.service import CLAIMS, RESERVATIONS, Ask, Service
-from tests.support.world import ORGANIZATION
+from testkit.hostile.bad import CLAIM, RESERVATION, put
+from testkit.hostile.service import CLAIMS, RESERVATIONS, Ask, Service
+from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer
+    from testkit.handlers.stage import Answer
 
 BODY_BYTES_MAX = 65_536
 CREATE = Ask("POST", RESERVATIONS, json.dumps(RESERVATION))

@@ -13,13 +13,13 @@ import pytest
 
 from gpu_capacity.access import Permission
 from gpu_capacity.http.operations import OPERATIONS
-from tests.hostile.service import ABSENT, Ask
-from tests.hostile.test_access import ASKS
-from tests.hostile.vm_requests import VM_ASKS
+from testkit.hostile.requests import ASKS
+from testkit.hostile.service import ABSENT, Ask
+from testkit.hostile.vm_requests import VM_ASKS
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer
-    from tests.hostile.vm_service import VmService
+    from testkit.handlers.stage import Answer
+    from testkit.hostile.vm_service import VmService
 
 RESTRICTED: Final = sorted(name for name, operation in OPERATIONS.items() if operation.permission)
 ALL: Final = {**ASKS, **VM_ASKS}

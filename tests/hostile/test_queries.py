@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from gpu_capacity.http.operations import OPERATIONS
-from tests.hostile.service import ABSENT, Ask
-from tests.hostile.test_access import ASKS
-from tests.hostile.vm_requests import VM_ASKS
+from testkit.hostile.requests import ASKS
+from testkit.hostile.service import ABSENT, Ask
+from testkit.hostile.vm_requests import VM_ASKS
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer
-    from tests.hostile.vm_service import VmService
+    from testkit.handlers.stage import Answer
+    from testkit.hostile.vm_service import VmService
 
 ALL: Final = {**ASKS, **VM_ASKS}
 STRICT: Final = sorted(name for name, operation in OPERATIONS.items() if not operation.any_query)

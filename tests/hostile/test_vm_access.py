@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.functional.authority import STRANGERS_ORGANIZATION
-from tests.hostile.forgeries import FORGERIES, expired
-from tests.hostile.service import ABSENT, Ask
-from tests.hostile.test_access import ASKS
-from tests.hostile.test_access import PUBLIC as PUBLIC_OF_OTHERS
-from tests.hostile.vm_requests import EXPECTED, PUBLIC, VM_ASKS, WHO
-from tests.hostile.vm_service import (
+from testkit.handlers.authority import STRANGERS_ORGANIZATION
+from testkit.hostile.forgeries import FORGERIES, expired
+from testkit.hostile.requests import ASKS
+from testkit.hostile.requests import PUBLIC as PUBLIC_OF_OTHERS
+from testkit.hostile.service import ABSENT, Ask
+from testkit.hostile.vm_requests import EXPECTED, MADE_UP, PUBLIC, STRANGERS, VM_ASKS, WHO
+from testkit.hostile.vm_service import (
     HIDDEN_NODE,
     HIDDEN_REGION,
     KEYS,
@@ -28,16 +28,8 @@ from tests.hostile.vm_service import (
 )
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer
+    from testkit.handlers.stage import Answer
 
-MADE_UP: Final = {
-    "made-up key": "nv_" + "A" * 43,
-    "key of no length": "nv_",
-    "short key": "nv_short",
-    "long key": "nv_" + "A" * 44,
-    "key of other characters": "nv_" + "!" * 43,
-}
-STRANGERS: Final = ("expired", *FORGERIES, "none", "revoked key", *MADE_UP)
 WHY: Final = {
     "none": "a bearer token is required",
     "expired": "the access token has expired",

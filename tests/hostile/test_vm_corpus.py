@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.hostile.service import TRACE_ID
-from tests.hostile.vm_bad import VM_CORPUS
+from testkit.hostile.service import TRACE_ID
+from testkit.hostile.vm_bad import VM_CORPUS
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer
-    from tests.hostile.bad import Bad
-    from tests.hostile.vm_service import VmService
+    from testkit.handlers.stage import Answer
+    from testkit.hostile.bad import Bad
+    from testkit.hostile.vm_service import VmService
 
 INSIDES: Final = re.compile(
     r"Traceback|File \"|\.py\b|pydantic|botocore|DynamoDB|Exception|Error\b|<class|0x[0-9a-f]{6}|line \d+"

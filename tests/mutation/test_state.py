@@ -38,12 +38,13 @@ BOTH: Any = Chosen(f"{ABOUT}::test_it", f"{PASSING}::test_it")
 
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("package/one.py", "package/two.py", ABOUT, PASSING, "tests/support/world.py"):
+    for name in ("package/one.py", "package/two.py", ABOUT, PASSING, "testkit/world.py"):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("a = 1\n")
     monkeypatch.setattr(state, "ROOT", tmp_path)
     monkeypatch.setattr(state, "LAYER", tmp_path / "package")
+    monkeypatch.setattr(state, "TESTKIT", tmp_path / "testkit")
     monkeypatch.setattr(state, "TESTS", tmp_path / "tests")
     monkeypatch.setattr(settings, "PACKAGE", tmp_path / "package")
     return tmp_path
@@ -84,7 +85,7 @@ def test_what_a_test_noticed_holds_while_its_file_is_the_same(root: Path, result
     _keep(root, result)
 
     _edit(root, PASSING)
-    _edit(root, "tests/support/world.py")
+    _edit(root, "testkit/world.py")
     assert _known(root) == {"one.py 2"}
 
     _edit(root, ABOUT)
@@ -141,5 +142,5 @@ def test_files_are_traced_again_when_they_or_what_they_share_change(root: Path) 
     _edit(root, PASSING)
     assert _state(root).untraced(_state(root).traced()) == [PASSING]
 
-    _edit(root, "tests/support/world.py")
+    _edit(root, "testkit/world.py")
     assert _state(root).untraced(_state(root).traced()) == [ABOUT, PASSING]

@@ -11,12 +11,12 @@ from proof.audits import findings
 from proof.fleet import LONDON
 from proof.ledger import Ledger
 from proof.stage import POD, prepared
-from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, SERVERS
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 CLAIMS = {"pk": {"S": f"CLAIMS#{LONDON}#{GB300.id}"}, "sk": {"S": f"POD#{POD}"}}
 HOSTS = {"pk": {"S": f"HOSTS#{LONDON}"}, "sk": {"S": f"POD#{POD}"}}

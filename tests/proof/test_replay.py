@@ -14,8 +14,8 @@ import proof.replay
 from proof.crashes import Ending, Mode, spell
 from proof.interleavings import PAIRS, Block
 from proof.replay import UnknownReplayError, replay
-from proof.results import ROOT
 from proof.simulation import digest, simulate
+from tools.reporting.results import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from proof import full, interleavings, report, results, sections
+from proof import full, interleavings, sections
 from proof.campaign import Sum, Workers, schedule_tasks, seed_tasks
 from proof.faults import Kind
 from proof.interleavings import ALL_TRIPLES, LONG_TRIPLES, PAIRS, TRIPLES
-from proof.results import Section, all_sections, load_raw, save
+from tools.reporting import page as report
+from tools.reporting import results
+from tools.reporting.results import Section, all_sections, load_raw, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -184,10 +186,10 @@ def test_a_story_that_is_not_finished_says_so() -> None:
 
 
 def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
-    """Modules of tests, as a process has them that imports the simulation and nothing else."""
+    """Modules of the test kit, as a process has them that imports the simulation and nothing else."""
     program = (
         "import sys, proof.full; from proof.campaign import run_seeds; run_seeds(0, 3);"
-        "print(*sorted(name for name in sys.modules if name.startswith('tests.')), sep='\\n')"
+        "print(*sorted(name for name in sys.modules if name.startswith('testkit.')), sep='\\n')"
     )
     run = subprocess.run(  # noqa: S603 - this interpreter, this program
         [sys.executable, "-c", program],
@@ -209,11 +211,11 @@ def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
         ("layers/shared/gpu_capacity/services/claim.py", True, True),
         ("layers/shared/gpu_capacity/http/shapes.py", False, True),
         ("functions/get_vm/handler.py", True, True),
-        ("tests/fakes/tables.py", True, False),
+        ("testkit/dynamodb/tables.py", True, False),
         ("proof/turns.py", True, False),
-        ("tests/claims/auditor.py", True, False),
-        ("tests/claims/worlds.py", False, False),
-        ("proof/report.py", False, False),
+        ("testkit/claim_auditor.py", True, False),
+        ("testkit/hostile/bad.py", False, False),
+        ("tools/reporting/page.py", False, False),
         ("tests/unit/test_claim.py", False, False),
     ],
 )

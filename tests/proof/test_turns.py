@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from proof.turns import Turns
-from tests.support.fakes import FakeClock
+from testkit.doubles import FakeClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

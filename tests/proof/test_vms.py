@@ -13,11 +13,11 @@ from proof import vm_stories
 from proof.bugs import BUGS
 from proof.crashes import Story
 from proof.ledger import Ledger
-from proof.results import ROOT
 from proof.sensitivity import detect
 from proof.simulation import digest, simulate
 from proof.vm_stage import prepared_nodes
-from tests.support.world import HOLDERS, SERVERS
+from testkit.world import HOLDERS, SERVERS
+from tools.reporting.results import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,7 +181,7 @@ from proof.bugs import BUGS
 from proof.planting import planted
 from proof.simulation import digest, simulate
 from proof.turns import Crew
-from tests.workflow.definitions import step
+from testkit.workflow.definitions import step
 
 for bug in BUGS:
     with planted(bug):

@@ -13,9 +13,9 @@ from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.merge import StoredPod, merge
 from gpu_capacity.topology.model import Domain, Host, HostState, Pod
 from gpu_capacity.topology.units import shape_of
-from tests.support.searching import examples
-from tests.unit.fleet.documents import document, host, raw, region
-from tests.unit.fleet.world import World, new_world
+from testkit.fleet.documents import document, host, raw, region
+from testkit.fleet.world import World, new_world
+from testkit.searching import examples
 
 if TYPE_CHECKING:
     import random

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity
 from gpu_capacity.services.create_reservation import create_reservation
+from testkit.dynamodb import timeout_after
+from testkit.searching import examples
+from testkit.vms.scene import GPU5090, Scene
+from testkit.vms.scene import REGION as VM_REGION
+from testkit.world import GB300, REGION, World, caller, pod, request
 from tests.claims.worlds import LONDON, claim, drop, release, world_of
 from tests.claims.worlds import reserve as reserve_in
-from tests.fakes.dynamodb import timeout_after
-from tests.support.searching import examples
-from tests.support.world import GB300, REGION, World, caller, pod, request
-from tests.vms.core.scene import GPU5090, Scene
-from tests.vms.core.scene import REGION as VM_REGION
 
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services

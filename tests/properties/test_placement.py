@@ -20,8 +20,8 @@ from gpu_capacity.placement.line import Line, PodBits, longest_run
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
 from gpu_capacity.topology.units import shape_of
-from tests.support.searching import examples
-from tests.support.world import offering, pod
+from testkit.searching import examples
+from testkit.world import offering, pod
 
 if TYPE_CHECKING:
     import random

@@ -32,10 +32,10 @@ from gpu_capacity.services.provisioning import (
 )
 from gpu_capacity.services.read_reservations import UnitFilter, list_reservation_units
 from gpu_capacity.topology.model import HostState, Pod
-from tests.fakes.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
-from tests.support.auditor import audit, units_held
-from tests.support.searching import examples
-from tests.support.world import GB300, ORGANIZATION, REGION, World, caller, pod, rack, request
+from testkit.auditor import audit, units_held
+from testkit.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
+from testkit.searching import examples
+from testkit.world import GB300, ORGANIZATION, REGION, World, caller, pod, rack, request
 
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services

@@ -22,11 +22,11 @@ from gpu_capacity.services.read_reservations import UnitFilter, list_reservation
 from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
 from gpu_capacity.services.vm_lifecycle import settle_vm_stop
 from gpu_capacity.services.vms import create_vm, destroy_vm, free_offers
-from tests.support.auditor import audit
-from tests.support.interleaving import every_interleaving
-from tests.support.lifecycle import provision
-from tests.support.world import INVENTORY, ORGANIZATION, caller, request
-from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene
+from testkit.auditor import audit
+from testkit.interleaving import every_interleaving
+from testkit.lifecycle import provision
+from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene
+from testkit.world import INVENTORY, ORGANIZATION, caller, request
 from tests.workflow.vm_stage import VmStage
 
 if TYPE_CHECKING:

@@ -19,10 +19,10 @@ from gpu_capacity.services.provisioning import (
     fail_provisioning,
 )
 from gpu_capacity.services.reconcile import reconcile
-from tests.support.auditor import audit, units_held
-from tests.support.interleaving import every_interleaving
-from tests.support.lifecycle import stored, tear_down
-from tests.support.world import GB300, ORGANIZATION, REGION, World, caller, pod, request
+from testkit.auditor import audit, units_held
+from testkit.interleaving import every_interleaving
+from testkit.lifecycle import stored, tear_down
+from testkit.world import GB300, ORGANIZATION, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

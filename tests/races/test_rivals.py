@@ -14,15 +14,15 @@ from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.provisioning import begin_provisioning, complete_provisioning
 from gpu_capacity.topology.model import HostState
-from tests.fakes.dynamodb import timeout_after
-from tests.support.auditor import audit, units_held
-from tests.support.lifecycle import fail, provision, stored, tear_down
-from tests.support.world import ORGANIZATION, World, caller, pod, rack, request
+from testkit.auditor import audit, units_held
+from testkit.dynamodb import timeout_after
+from testkit.lifecycle import fail, provision, stored, tear_down
+from testkit.world import ORGANIZATION, World, caller, pod, rack, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fakes.dynamodb import Hook
+    from testkit.dynamodb import Hook
 
     Rival = Callable[[World], object]
 

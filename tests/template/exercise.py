@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.functional import arrangements as given
-from tests.functional import sample_events
+from testkit.handlers import arrangements as given
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import STEP
+from testkit.handlers.stage import Stage
 from tests.functional.api_cases import API_CASES
-from tests.functional.arrangements import STEP
-from tests.functional.stage import Stage
 from tests.functional.task_cases import TASK_CASES
 from tests.template import exercise_claims, exercise_vm_lives, exercise_vms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.aws import Access
+    from testkit.handlers.aws import Access
 
 
 def record() -> dict[str, set[Access]]:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.http.operations import OPERATIONS
-from tests.fakes.dynamodb import throttled
-from tests.functional import arrangements as given
-from tests.functional import sample_events
-from tests.functional.arrangements import STEP
-from tests.support.world import HOLDERS, ORGANIZATION
+from testkit.dynamodb import throttled
+from testkit.handlers import arrangements as given
+from testkit.handlers import sample_events
+from testkit.handlers.arrangements import STEP
+from testkit.world import HOLDERS, ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.functional.stage import Answer, Stage
+    from testkit.handlers.stage import Answer, Stage
 
 ZONES: Final = ["us-chi-1", "uk-lon-1"]
 OLDER: Final = "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f"

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.holders.vm import RentalType
+from testkit.handlers.vm_stage import SAMPLE_VM, Stage
 from tests.vms.core import given
 from tests.vms.core.test_tasks import CASES
-from tests.vms.edge.stage import SAMPLE_VM, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.functional.aws import Access
+    from testkit.handlers.aws import Access
 
 
 def record() -> Iterator[dict[str, set[Access]]]:

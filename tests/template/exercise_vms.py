@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vms.edge.stage import Stage, read, with_header
+from testkit.handlers.vm_stage import Stage, read, with_header
 from tests.vms.edge.test_every_event import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functional.aws import Access
+    from testkit.handlers.aws import Access
 
 
 def record() -> Iterator[dict[str, set[Access]]]:

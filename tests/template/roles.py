@@ -9,8 +9,8 @@ import subprocess
 from functools import cache
 from typing import Any, Final
 
-from tests.fakes.emulator import emulator_python
-from tests.functional.aws import Access
+from testkit.emulator import emulator_python
+from testkit.handlers.aws import Access
 from tests.template.loading import listed, logical_id, resource_name, template
 
 # The translator lives in the emulator's environment, which expands the template with it as well.

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.runtime.observability import NAMESPACE
-from tests.functional import arrangements
-from tests.functional.stage import STACK_NAME, Stage
-from tests.support.world import HOLDERS
+from testkit.handlers import arrangements
+from testkit.handlers.stage import STACK_NAME, Stage
+from testkit.world import HOLDERS
 from tests.template import source
 from tests.template.loading import functions, logical_id, resources, routes, template
 from tests.vms.core import given as vms_given

@@ -20,7 +20,7 @@ from tools.openapi import document as generator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text(encoding="utf-8"))
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.http.operations import OPERATIONS
-from tests.functional import sample_events
+from testkit.handlers import sample_events
 from tests.template import exercise
 from tests.template.loading import functions, listed, logical_id, resources, statements, template
 from tests.template.roles import granted, inline, role_of
 
 if TYPE_CHECKING:
-    from tests.functional.aws import Access
+    from testkit.handlers.aws import Access
 
 FOLDERS = sample_events.functions()
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}

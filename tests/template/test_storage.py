@@ -8,8 +8,8 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.world import HOLDERS, INVENTORY, SERVERS, create_tables
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import HOLDERS, INVENTORY, SERVERS, create_tables
 from tests.template.loading import resources, template
 
 TABLES = resources("AWS::DynamoDB::Table")

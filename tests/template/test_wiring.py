@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.http.operations import OPERATIONS
-from tests.functional import sample_events
+from testkit.handlers import sample_events
 from tests.template.loading import (
     ROOT,
     event_routes,

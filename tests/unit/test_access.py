@@ -6,7 +6,7 @@ import pytest
 
 from gpu_capacity.access import ALL_PROJECTS, Caller, Permission
 from gpu_capacity.errors import Forbidden
-from tests.support.world import ORGANIZATION, PROJECT, caller
+from testkit.world import ORGANIZATION, PROJECT, caller
 
 OPERATOR = frozenset({Permission.OPERATE})
 CUSTOMERS = [Permission.CREATE_RESERVATIONS, Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS]

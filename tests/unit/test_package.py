@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from tests.functional import sample_events
+from testkit.handlers import sample_events
 
 PROGRAM = """
 import gc
@@ -15,7 +15,7 @@ import handler
 
 assert gc.isenabled()
 imported = len(passes)
-from tests.functional.stage import Context
+from testkit.handlers.stage import Context
 handler.lambda_handler({"httpMethod": "POST", "resource": "/vms", "path": "/vms"}, Context("create_vm"))
 print(imported, gc.get_threshold()[0], gc.get_freeze_count() > 10_000)
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.services.settle_claim import Step
-from tests.fakes.state_machine import Execution
-from tests.support.fakes import FakeClock
-from tests.workflow.definitions import definition
+from testkit.doubles import FakeClock
+from testkit.state_machine import Execution
+from testkit.workflow.definitions import definition
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

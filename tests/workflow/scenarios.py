@@ -9,8 +9,8 @@ import pytest
 
 from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
 from gpu_capacity.holders.reservation import Status
-from tests.support.world import World, pod
-from tests.workflow.stage import Stage
+from testkit.workflow.stage import Stage
+from testkit.world import World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import pytest
 
 from gpu_capacity.services import deprovisioning, provisioning, vm_lifecycle
 from gpu_capacity.services.settle_claim import Step
-from tests.fakes.state_machine import DefinitionError, substitute, ways_out
-from tests.workflow.definitions import (
+from testkit.state_machine import DefinitionError, substitute, ways_out
+from testkit.workflow.definitions import (
     MACHINES,
     REPOSITORY,
     all_states,

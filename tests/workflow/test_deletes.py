@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.holders.reservation import Status
-from tests.fakes.state_machine import ExecutionStatus
-from tests.support.world import ORGANIZATION
-from tests.workflow.faults import dies_after
+from testkit.state_machine import ExecutionStatus
+from testkit.workflow.faults import dies_after
+from testkit.world import ORGANIZATION
 from tests.workflow.scenarios import SCENARIOS, STEPS_OF_PROVISIONING, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from testkit.workflow.stage import Stage
     from tests.workflow.scenarios import Step
-    from tests.workflow.stage import Stage
 
 
 def _provisioning_first(stage: Stage) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.holders.reservation import Status
-from tests.fakes.state_machine import ExecutionStatus
-from tests.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
+from testkit.state_machine import ExecutionStatus
+from testkit.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
+from testkit.workflow.stage import Stage
 from tests.workflow.scenarios import (
     DISPENSABLE_STEPS,
     EVERY_SCENARIO,
@@ -17,10 +18,9 @@ from tests.workflow.scenarios import (
     INDISPENSABLE_STEPS,
     Scenario,
 )
-from tests.workflow.stage import Stage
 
 if TYPE_CHECKING:
-    from tests.workflow.faults import Call, Disturbance
+    from testkit.workflow.faults import Call, Disturbance
     from tests.workflow.scenarios import Step
 
 ONCE = [fails, dies_after, runs_twice, answers_first_of_two]

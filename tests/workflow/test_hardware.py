@@ -11,15 +11,15 @@ from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.services.context import Limits
 from gpu_capacity.topology.model import HostState
-from tests.fakes.provider import StubbornRegion
-from tests.fakes.state_machine import ExecutionStatus, TaskError
-from tests.support.world import REGION, World, pod, rack
-from tests.workflow.stage import Stage
+from testkit.provider import StubbornRegion
+from testkit.state_machine import ExecutionStatus, TaskError
+from testkit.workflow.stage import Stage
+from testkit.world import REGION, World, pod, rack
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.topology.model import Pod
-    from tests.workflow.faults import Run
+    from testkit.workflow.faults import Run
 
 HOST = "pod1-rack01-tray01"
 EVERY_HOST = [f"pod1-rack{position:02}-tray{slot:02}" for position in (0, 1) for slot in (0, 1)]

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.state_machine import DefinitionError, Execution, ExecutionStatus, TaskError, parse
-from tests.support.fakes import FakeClock
+from testkit.doubles import FakeClock
+from testkit.state_machine import DefinitionError, Execution, ExecutionStatus, TaskError, parse
 
 DONE = {"Type": "Succeed", "Comment": "Done."}
 

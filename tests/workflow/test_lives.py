@@ -8,7 +8,7 @@ from gpu_capacity.adapters.simulated_region import FENCE_SECONDS
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
 from gpu_capacity.errors import Conflict
 from gpu_capacity.holders.reservation import Status
-from tests.workflow.stage import Stage
+from testkit.workflow.stage import Stage
 
 KEY = "order-4711"
 

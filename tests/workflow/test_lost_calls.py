@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.fakes.dynamodb import internal_error, throttled, timeout_after, timeout_before, unreachable
-from tests.fakes.state_machine import ExecutionStatus
+from testkit.dynamodb import internal_error, throttled, timeout_after, timeout_before, unreachable
+from testkit.state_machine import ExecutionStatus
 from tests.workflow.scenarios import EVERY_SCENARIO, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fakes.dynamodb.hooks import Interceptor
+    from testkit.dynamodb.hooks import Interceptor
 
 BEFORE = [throttled, internal_error, timeout_before, unreachable]
 AFTER = [timeout_after, internal_error]

@@ -8,12 +8,12 @@ import pytest
 
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.services.reconcile import ReconcileReport, reconcile
-from tests.fakes.state_machine import ExecutionStatus
-from tests.workflow.faults import fails
-from tests.workflow.stage import Stage
+from testkit.state_machine import ExecutionStatus
+from testkit.workflow.faults import fails
+from testkit.workflow.stage import Stage
 
 if TYPE_CHECKING:
-    from tests.workflow.faults import Run
+    from testkit.workflow.faults import Run
 
 GRACE = 60
 NOTHING = ReconcileReport(unsettled=0, restarted=0, overdue=0)

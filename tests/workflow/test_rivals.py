@@ -13,7 +13,7 @@ from tests.workflow.test_lost_calls import calls_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.workflow.stage import Stage
+    from testkit.workflow.stage import Stage
 
 ALIVE = [pytest.param(SCENARIOS[name], id=name) for name in ("provision", "undo")]
 

@@ -8,11 +8,11 @@ import pytest
 
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.ports import PinOutcome, ServerState
-from tests.fakes.dynamodb import unreachable
-from tests.fakes.state_machine import TaskError
-from tests.support.world import ORGANIZATION, REGION
+from testkit.dynamodb import unreachable
+from testkit.state_machine import TaskError
+from testkit.workflow.stage import Stage
+from testkit.world import ORGANIZATION, REGION
 from tests.workflow.scenarios import SCENARIOS
-from tests.workflow.stage import Stage
 
 FREE_HOST = "pod1-rack03-tray01"
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.fakes.state_machine import ExecutionStatus
-from tests.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
+from testkit.state_machine import ExecutionStatus
+from testkit.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
 from tests.workflow.vm_scenarios import (
     DISPENSABLE_STEPS,
     EVERY_SCENARIO,
@@ -21,8 +21,8 @@ from tests.workflow.vm_scenarios import (
 from tests.workflow.vm_stage import NODE_GPUS, VmStage
 
 if TYPE_CHECKING:
-    from tests.fakes.state_machine import Execution
-    from tests.workflow.faults import Call, Disturbance, Run
+    from testkit.state_machine import Execution
+    from testkit.workflow.faults import Call, Disturbance, Run
     from tests.workflow.vm_scenarios import Step
 ONCE = [fails, dies_after, runs_twice, answers_first_of_two]
 

@@ -9,8 +9,8 @@ import pytest
 from gpu_capacity.errors import ActionRefused
 from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.services.vm_schedule import watch_vm_nodes
-from tests.fakes.state_machine import ExecutionStatus
-from tests.workflow.faults import dies_after
+from testkit.state_machine import ExecutionStatus
+from testkit.workflow.faults import dies_after
 from tests.workflow.vm_scenarios import (
     DEAD,
     EVERY_SCENARIO,

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import ActionRefused
-from tests.fakes.dynamodb import throttled, timeout_after, timeout_before, unreachable
+from testkit.dynamodb import throttled, timeout_after, timeout_before, unreachable
 from tests.workflow.vm_scenarios import DEAD, EVERY_SCENARIO, RUNNING, SCENARIOS, STOPPED, Scenario
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.fakes.dynamodb.hooks import Interceptor
+    from testkit.dynamodb.hooks import Interceptor
     from tests.workflow.vm_stage import VmStage
 
 STARTS = [pytest.param(SCENARIOS[name], id=name) for name in ("start", "undo", "preempt", "start again")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import pytest
 
 from gpu_capacity.holders.vm import VmStatus
-from tests.vms.core.scene import INTERRUPTIBLE, RESERVED
+from testkit.vms.scene import INTERRUPTIBLE, RESERVED
 from tests.workflow.vm_stage import VmStage
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
-from tests.support.world import HOLDERS, INVENTORY, SERVERS
-from tests.vms.core.scene import ACCOUNT, GPU5090, ON_DEMAND, POD, REGION, Scene
+from testkit.vms.scene import ACCOUNT, GPU5090, ON_DEMAND, POD, REGION, Scene
+from testkit.world import HOLDERS, INVENTORY, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_capacity.services.reconcile import ReconcileReport
-    from tests.fakes.state_machine import Execution
+    from testkit.state_machine import Execution
 
 SCHEDULE_SECONDS = 60
 SETTLE_ROUNDS_MAX = 60

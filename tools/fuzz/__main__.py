@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proof.results import save
 from tools.audit import describe, run, tables_of
 from tools.fuzz.campaign import OWN, PUBLISHED, Effort, fuzz, served
 from tools.fuzz.report import section
@@ -24,6 +23,7 @@ from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.state import ROOT
 from tools.local_stack.temporary import untouched_stack
+from tools.reporting.results import save
 
 if TYPE_CHECKING:
     from tools.local_stack.state import State

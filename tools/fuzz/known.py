@@ -13,7 +13,7 @@ import itertools
 from collections import deque
 from typing import Any, Final
 
-# Words of the sample fleet (tools/sample_fleet.py): nodes that are rented in slices, each with its GPU type.
+# Nodes that are rented in slices, each with its GPU type, as in testkit/sample_fleet.py.
 NODES: Final = (
     ("vm01", "5090"),
     ("vm02", "5090"),

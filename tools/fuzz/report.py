@@ -7,13 +7,13 @@ from collections import Counter
 from typing import Any, Final
 
 from gpu_capacity.http.operations import OPERATIONS
-from proof.results import Section, service_version
-from tests.hostile.service import PEOPLE
-from tests.hostile.test_access import ASKS, STRANGERS
-from tests.hostile.test_corpus import CORPUS
-from tests.hostile.test_vm_access import STRANGERS as VM_STRANGERS
-from tests.hostile.vm_bad import VM_CORPUS
-from tests.hostile.vm_requests import VM_ASKS, WHO
+from testkit.hostile.corpus import CORPUS
+from testkit.hostile.requests import ASKS, STRANGERS
+from testkit.hostile.service import PEOPLE
+from testkit.hostile.vm_bad import VM_CORPUS
+from testkit.hostile.vm_requests import STRANGERS as VM_STRANGERS
+from testkit.hostile.vm_requests import VM_ASKS, WHO
+from tools.reporting.results import Section, service_version
 
 _PARAMETER: Final = re.compile(r"\{\w+\}")
 

@@ -19,8 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.report import write
-from proof.results import save
 from tools.audit import run, tables_of
 from tools.interrupts import heed_interrupts
 from tools.load.client import INSUFFICIENT, Client
@@ -32,6 +30,8 @@ from tools.local_stack.launch import clients
 from tools.local_stack.state import ROOT
 from tools.local_stack.temporary import untouched_stack
 from tools.local_stack.turns import PROCESSES_MAX
+from tools.reporting.page import write
+from tools.reporting.results import save
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

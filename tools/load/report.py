@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from proof.results import Section, service_version
+from tools.reporting.results import Section, service_version
 
 _TEXT: Final = """\
 Customers with a tenant each come and go through HTTP on the emulator: reservations of racks, of 8-GPU

@@ -14,13 +14,13 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from testkit.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
 from tools.local_stack import build, deploy, emulator, issuer, routes, sample_data
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.first_calls import how_to_use
 from tools.local_stack.memory import Memory
 from tools.local_stack.proxy import Server, Upstream
 from tools.local_stack.state import DEFAULT_STATE, ROOT, State, exclusive, write_json
-from tools.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ from uuid import NAMESPACE_URL, uuid5
 
 from botocore.exceptions import ClientError
 
+from testkit.sample_fleet import SampleReservation
 from tools.local_stack import issuer
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.state import State
-from tools.sample_fleet import SampleReservation
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -9,11 +9,11 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
+from testkit.sample_fleet import sample_fleet
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.sample_data import sync, upload_fleet
 from tools.local_stack.state import ROOT, State
-from tools.sample_fleet import sample_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -19,12 +19,12 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proof.results import save
 from tools.interrupts import heed_interrupts
 from tools.mutation import mutants, reasons, report, run, settings, trial
 from tools.mutation.choice import Choice
 from tools.mutation.page import PAGE, page, section
 from tools.mutation.state import FOLDER, State
+from tools.reporting.results import save
 
 if TYPE_CHECKING:
     from tools.mutation.mutants import Mutant

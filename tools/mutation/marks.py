@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import CodeType, ModuleType
 
 _NAME: Final = "__hits__"
-_PREFIXES: Final = (f"{PACKAGE.name}.", "tests.fakes.")
+_PREFIXES: Final = (f"{PACKAGE.name}.", "testkit.")
 """Where the work is done, as the code imports it."""
 
 _BODIES: Final = ("body", "orelse", "finalbody")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proof.results import Section
 from tools.mutation.report import SCORE_MIN, survivors, table
 from tools.mutation.settings import ROOT
+from tools.reporting.results import Section
 
 if TYPE_CHECKING:
     from tools.mutation.report import Findings

@@ -12,6 +12,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent.parent
 LAYER: Final = ROOT / "layers" / "shared"
 PACKAGE: Final = LAYER / "gpu_capacity"
 TESTS: Final = ROOT / "tests"
+TESTKIT: Final = ROOT / "testkit"
 HERE: Final = Path(__file__).resolve().parent
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from tools.mutation.reach import Reach
-from tools.mutation.settings import LAYER, ROOT, TESTS
+from tools.mutation.settings import LAYER, ROOT, TESTKIT, TESTS
 from tools.mutation.trial import ToolBroken, Verdict
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class State:
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self._files = [*LAYER.rglob("*.py"), *_files_below(TESTS)]
+        self._files = [*LAYER.rglob("*.py"), *_files_below(TESTKIT), *_files_below(TESTS)]
         self._times = self._now()
         tests = {path for path in self._files if path.name.startswith("test_")}
         self._basis = _digest(set(self._files) - tests, _FORM)

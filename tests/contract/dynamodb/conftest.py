@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from moto import mock_aws
 
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.emulator import emulator_python, running_emulator
 from tests.contract.dynamodb.backends import Backend, boto3_client, with_table
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.fakes.emulator import emulator_python, running_emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,8 +13,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from tests.contract.dynamodb.backends import Backend, key, with_table
-from tests.fakes.dynamodb import (
+from testkit.dynamodb import (
     MemoryDynamoDB,
     internal_error,
     item_conflict,
@@ -29,6 +28,7 @@ from tests.fakes.dynamodb import (
     transaction_throughput_exceeded,
     unreachable,
 )
+from tests.contract.dynamodb.backends import Backend, key, with_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable

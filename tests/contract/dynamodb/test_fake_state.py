@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ParamValidationError
 
+from testkit.dynamodb import MemoryDynamoDB
 from tests.contract.dynamodb.backends import Backend, key, with_table
-from tests.fakes.dynamodb import MemoryDynamoDB
 
 NEW = "attribute_not_exists(pk)"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ParamValidationError
 
+from testkit.dynamodb import MemoryDynamoDB, connection_reset
+from testkit.world import HOLDERS, create_tables
 from tests.contract.dynamodb.backends import Backend, key, with_table
-from tests.fakes.dynamodb import MemoryDynamoDB, connection_reset
-from tests.support.world import HOLDERS, create_tables
 
 NEW = "attribute_not_exists(pk)"
 ALL_OF_A: dict[str, Any] = {

@@ -15,8 +15,8 @@ from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, Simulated
 from gpu_capacity.adapters.simulated_vms import SimulatedVms
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.fakes import FakeClock, RecordedPause
+from testkit.doubles import FakeClock, RecordedPause
+from testkit.dynamodb import MemoryDynamoDB
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

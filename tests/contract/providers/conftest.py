@@ -15,9 +15,9 @@ import pytest
 from botocore.config import Config
 from moto import mock_aws
 
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.emulator import emulator_python, running_emulator
 from tests.contract.providers.benches import HOST_BENCHES, VM_BENCHES
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.fakes.emulator import emulator_python, running_emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,9 +12,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.ports import PinOutcome, ServerState
-from tests.contract.providers.benches import memory_bench
-from tests.contract.providers.test_vms import ORDER
-from tests.fakes.dynamodb import (
+from testkit.doubles import FakeClock, RecordedPause
+from testkit.dynamodb import (
     MemoryDynamoDB,
     item_conflict,
     throttled,
@@ -22,8 +21,9 @@ from tests.fakes.dynamodb import (
     transaction_conflict,
     unreachable,
 )
-from tests.support.fakes import FakeClock, RecordedPause
-from tests.support.world import SERVERS, create_tables
+from testkit.world import SERVERS, create_tables
+from tests.contract.providers.benches import memory_bench
+from tests.contract.providers.test_vms import ORDER
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ from botocore.config import Config
 from moto import mock_aws
 
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
-from tests.fakes.emulator import emulator_python, running_emulator
-from tests.support.fakes import RecordedWorkflows
+from testkit.doubles import RecordedWorkflows
+from testkit.emulator import emulator_python, running_emulator
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from gpu_capacity.adapters.patient_client import (
     PatientClient,
 )
 from gpu_capacity.deadline import Deadline
-from tests.fakes.dynamodb.errors import RefusedError, to_client_error
-from tests.support.fakes import RecordedPause
+from testkit.doubles import RecordedPause
+from testkit.dynamodb.errors import RefusedError, to_client_error
 
 WRITE, READ = "update_item", "get_item"
 NEEDED = {WRITE: ATTEMPT_SECONDS + LOOK_SECONDS, READ: ATTEMPT_SECONDS}

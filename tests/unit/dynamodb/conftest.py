@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.fakes import RecordedPause
-from tests.support.world import create_tables
+from testkit.doubles import RecordedPause
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import create_tables
 
 
 @pytest.fixture

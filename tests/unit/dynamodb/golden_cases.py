@@ -16,7 +16,7 @@ from gpu_capacity.dynamodb.writes import transaction_item
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Reservation, Status, Tag
 from gpu_capacity.placement.model import Placement
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION
 from tests.unit.holders.reservations import reservation
 
 if TYPE_CHECKING:

@@ -15,9 +15,9 @@ from gpu_capacity.errors import AlreadyExists, StorageUnavailable
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
-from tests.fakes.dynamodb import MemoryDynamoDB, item_conflict, transaction_conflict
-from tests.support.fakes import RecordedPause
-from tests.support.world import HOLDERS, ORGANIZATION
+from testkit.doubles import RecordedPause
+from testkit.dynamodb import MemoryDynamoDB, item_conflict, transaction_conflict
+from testkit.world import HOLDERS, ORGANIZATION
 
 ACCOUNT = Account(ORGANIZATION, "user-1")
 FIRST = SshKey("id-1", "laptop", "ssh-ed25519 AAAA", "SHA256:abc", 5)

@@ -23,9 +23,8 @@ from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import shape_of
-from tests.audit.test_vm_rules import VM
-from tests.fakes.dynamodb import MemoryDynamoDB, item_conflict
-from tests.support.world import (
+from testkit.dynamodb import MemoryDynamoDB, item_conflict
+from testkit.world import (
     HOLDERS,
     INVENTORY,
     ORGANIZATION,
@@ -34,10 +33,11 @@ from tests.support.world import (
     offering,
     pod,
 )
+from tests.audit.test_vm_rules import VM
 from tests.unit.holders.reservations import reservation
 
 if TYPE_CHECKING:
-    from tests.support.fakes import RecordedPause
+    from testkit.doubles import RecordedPause
 
 RECORD = Side.of(Table.HOLDERS, keys.quota(ORGANIZATION, "GB300"))
 ROUNDS = 12

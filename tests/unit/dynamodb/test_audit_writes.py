@@ -36,11 +36,8 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, roster_entry
 from gpu_capacity.holders.api_keys import ApiKey
 from gpu_capacity.holders.reservation import Status
-from tests.audit.test_vm_rules import OTHER, VM
-from tests.claims.test_claim_rules import record
-from tests.claims.worlds import LONDON
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.world import (
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import (
     GB300,
     HOLDERS,
     INSTANCE_TYPE,
@@ -50,6 +47,9 @@ from tests.support.world import (
     SERVERS,
     create_tables,
 )
+from tests.audit.test_vm_rules import OTHER, VM
+from tests.claims.test_claim_rules import record
+from tests.claims.worlds import LONDON
 from tests.unit.holders.reservations import reservation
 
 if TYPE_CHECKING:

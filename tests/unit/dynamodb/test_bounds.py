@@ -16,10 +16,10 @@ from gpu_capacity.dynamodb import (
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.topology import text
+from testkit.doubles import RecordedPause
+from testkit.dynamodb import MemoryDynamoDB, transaction_conflict
+from testkit.world import HOLDERS, World, create_tables, pod
 from tests.claims.test_claim_rules import record
-from tests.fakes.dynamodb import MemoryDynamoDB, transaction_conflict
-from tests.support.fakes import RecordedPause
-from tests.support.world import HOLDERS, World, create_tables, pod
 from tests.unit.holders.reservations import reservation
 
 

@@ -13,14 +13,14 @@ from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.quotas import QUOTA
 from gpu_capacity.holders.quota import Quota
+from testkit.doubles import RecordedPause
+from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION
 from tests.claims.test_claim_rules import owned, record
 from tests.claims.worlds import CHICAGO, ID, LONDON
-from tests.support.fakes import RecordedPause
-from tests.support.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 HOLDER = (ORGANIZATION, ID)
 LIMIT = Quota(ORGANIZATION, "instances", limit=10, used=0)

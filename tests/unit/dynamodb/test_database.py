@@ -12,7 +12,8 @@ from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import BATCH_GET_MAX, Busy, Committed, Database, Refused
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX, Check, Delete, Put, Update, Write
 from gpu_capacity.errors import StorageUnavailable
-from tests.fakes.dynamodb import (
+from testkit.doubles import RecordedPause
+from testkit.dynamodb import (
     MemoryDynamoDB,
     internal_error,
     item_conflict,
@@ -26,14 +27,13 @@ from tests.fakes.dynamodb import (
     transaction_throughput_exceeded,
     unreachable,
 )
-from tests.fakes.dynamodb.errors import RefusedError, to_client_error
-from tests.support.fakes import RecordedPause
-from tests.support.world import HOLDERS
+from testkit.dynamodb.errors import RefusedError, to_client_error
+from testkit.world import HOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.fakes.dynamodb.hooks import Interceptor
+    from testkit.dynamodb.hooks import Interceptor
 
 
 def _key(name: str) -> keys.Key:

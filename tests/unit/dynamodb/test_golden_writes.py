@@ -15,9 +15,9 @@ from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.reservation_writes import POD, RECORD, ReservationWrites
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.holders.reservation import TRANSITIONS, Reservation, Status
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.auditor import audit
-from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables
+from testkit.auditor import audit
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables
 from tests.unit.dynamodb.golden_cases import FOLDER, NOW, WRITES, as_json, cases
 from tests.unit.holders.reservations import reservation
 

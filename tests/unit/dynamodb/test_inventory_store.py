@@ -13,7 +13,7 @@ from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX, SNAPSHOT_
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.placement.snapshot import Ownership
-from tests.support.world import GB300, INVENTORY, REGION, World, pod
+from testkit.world import GB300, INVENTORY, REGION, World, pod
 
 
 @pytest.fixture

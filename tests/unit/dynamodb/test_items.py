@@ -27,8 +27,8 @@ from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Reservation, Status, Tag
 from gpu_capacity.topology.model import HostState, Region
 from gpu_capacity.topology.units import shape_of
-from tests.fakes.dynamodb.sizes import item_bytes
-from tests.support.world import ORGANIZATION, offering, pod, rack
+from testkit.dynamodb.sizes import item_bytes
+from testkit.world import ORGANIZATION, offering, pod, rack
 from tests.unit.holders.reservations import RESERVATION_ID, reservation
 
 FULL = {

@@ -12,8 +12,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update, Write
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.world import HOLDERS, create_tables
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import HOLDERS, create_tables
 
 IDENTITY: Final = "\N{HANGUL SYLLABLE GAG}" * (IDENTITY_BYTES_MAX // 3)
 NAME: Final = "n" * 253

@@ -11,8 +11,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import StorageUnavailable
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.world import GB300, HOLDERS, INVENTORY, REGION, World, create_tables, pod
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, create_tables, pod
 from tests.unit.holders.reservations import reservation
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_writes import actions_for
 from gpu_capacity.dynamodb.database import Database
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION
 from tests.claims.worlds import LONDON
-from tests.support.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION
 from tests.unit.dynamodb.test_audit_writes import (
     CLAIM,
     ENTRY,

@@ -15,9 +15,9 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Status
-from tests.fakes.dynamodb import item_conflict, transaction_conflict
-from tests.support.auditor import audit
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
+from testkit.auditor import audit
+from testkit.dynamodb import item_conflict, transaction_conflict
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
 from tests.unit.holders.reservations import RESERVATION_ID, reservation
 
 QUOTA = Quota(ORGANIZATION, "GB300", limit=10, used=0)

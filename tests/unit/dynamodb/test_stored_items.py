@@ -27,8 +27,8 @@ from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Status, Tag
 from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import identity_of, shape_of
+from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
 from tests.claims.test_claim_rules import record
-from tests.support.world import GB300, ORGANIZATION, REGION, offering, pod
 from tests.unit.holders.reservations import RESERVATION_ID, reservation
 
 RESERVATION = {

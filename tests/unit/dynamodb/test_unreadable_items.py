@@ -37,12 +37,12 @@ from gpu_capacity.holders.capacity_claim import Allocation, Condition
 from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 from gpu_capacity.topology.model import Region
 from gpu_capacity.topology.units import shape_of
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.vms.scene import GPU5090
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables, offering, pod
 from tests.audit.test_vm_rules import OTHER, VM
 from tests.claims.test_claim_rules import record
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables, offering, pod
 from tests.unit.holders.reservations import reservation
-from tests.vms.core.scene import GPU5090
 
 if TYPE_CHECKING:
     from collections.abc import Callable

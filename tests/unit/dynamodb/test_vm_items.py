@@ -17,8 +17,8 @@ from gpu_capacity.dynamodb.vm_items import (
     roster_entry,
 )
 from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
+from testkit.world import ORGANIZATION
 from tests.audit.test_vm_rules import OTHER, VM
-from tests.support.world import ORGANIZATION
 
 BARE = {
     "pk": f"ORG#{ORGANIZATION}",

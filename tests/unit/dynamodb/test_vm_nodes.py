@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX
-from tests.support.world import World, pod
-from tests.vms.core.scene import GPU5090, NODE_OFFERING, POD, REGION, SITE, node_domain, nodes
+from testkit.vms.scene import GPU5090, NODE_OFFERING, POD, REGION, SITE, node_domain, nodes
+from testkit.world import World, pod
 
 if TYPE_CHECKING:
     from gpu_capacity.topology.model import Flavor, Region

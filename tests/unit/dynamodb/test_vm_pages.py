@@ -13,14 +13,14 @@ from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.vm_items import encode_vm, listing_item
 from gpu_capacity.dynamodb.vm_store import PageOfVms, VmStore
 from gpu_capacity.holders.vm import VmStatus
+from testkit.doubles import FakeClock
+from testkit.world import HOLDERS, ORGANIZATION
 from tests.audit.test_vm_rules import VM
-from tests.support.fakes import FakeClock
-from tests.support.world import HOLDERS, ORGANIZATION
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.vm import Vm
-    from tests.fakes.dynamodb import MemoryDynamoDB
-    from tests.support.fakes import RecordedPause
+    from testkit.doubles import RecordedPause
+    from testkit.dynamodb import MemoryDynamoDB
 
 RUNNING = frozenset({VmStatus.RUNNING})
 DESTROYED = frozenset({VmStatus.DESTROYED})

@@ -15,8 +15,7 @@ from gpu_capacity.dynamodb.vm_store import VmStore
 from gpu_capacity.dynamodb.vm_writes import VM_LABEL, change_gpus, change_writes, create_writes
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.vm import Vm, VmStatus
-from tests.audit.test_vm_rules import OTHER, VM
-from tests.fakes.dynamodb import (
+from testkit.dynamodb import (
     MemoryDynamoDB,
     internal_error,
     throttled,
@@ -24,10 +23,11 @@ from tests.fakes.dynamodb import (
     timeout_before,
     transaction_conflict,
 )
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION
+from tests.audit.test_vm_rules import OTHER, VM
 
 if TYPE_CHECKING:
-    from tests.support.fakes import RecordedPause
+    from testkit.doubles import RecordedPause
 
 WRITE = "transact_write_items"
 LABEL = VM_LABEL + VM.id

@@ -11,8 +11,8 @@ from gpu_capacity.dynamodb.writes import ACTIONS_MAX, EXPRESSION_BYTES_MAX, Acti
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Status
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX
-from tests.fakes.dynamodb import MemoryDynamoDB
-from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables
 from tests.unit.dynamodb.golden_cases import NOW, QUOTA, WRITES
 from tests.unit.holders.reservations import reservation
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.fleet.world import World, new_world
+from testkit.fleet.world import World, new_world
 
 
 @pytest.fixture

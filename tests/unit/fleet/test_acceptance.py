@@ -15,7 +15,7 @@ from gpu_capacity.fleet.acceptance import (
 from gpu_capacity.fleet.model import DIGEST_FORM, FeedState, StoredFleet
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.merge import StoredPod
-from tests.unit.fleet.documents import document, pod, raw, region
+from testkit.fleet.documents import document, pod, raw, region
 
 if TYPE_CHECKING:
     from gpu_capacity.fleet.model import Fleet

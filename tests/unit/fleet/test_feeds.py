@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused, Misconfigured
 from gpu_capacity.fleet.feeds import HttpsFeed, S3Feed, feed_at
-from tests.unit.fleet.world import MemoryFeed
+from testkit.fleet.world import MemoryFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -15,8 +15,8 @@ from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.merge import VACATED_MAX, merge
 from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX, Domain, Host, HostState, Pod
 from gpu_capacity.topology.text import fits_into_an_item
-from tests.unit.fleet.documents import document, pod, raw, region
-from tests.unit.fleet.world import TABLE, World
+from testkit.fleet.documents import document, pod, raw, region
+from testkit.fleet.world import TABLE, World
 
 FLEET = parse(raw(document(7)))
 

@@ -11,7 +11,7 @@ from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, UNPACKED_BYTES_MAX
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.model import HostState
-from tests.unit.fleet.documents import FLAVOR, document, offering, pod, rack, raw, region
+from testkit.fleet.documents import FLAVOR, document, offering, pod, rack, raw, region
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,12 +11,12 @@ from gpu_capacity.fleet.acceptance import DropLimits
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.fleet.preview import preview
 from gpu_capacity.topology.merge import Counts
-from tests.unit.fleet.documents import document, pod, raw, region, without_rack
+from testkit.fleet.documents import document, pod, raw, region, without_rack
 from tools.fleet_check import describe, describe_document
 from tools.sync import exit_code
 
 if TYPE_CHECKING:
-    from tests.unit.fleet.world import World
+    from testkit.fleet.world import World
 
 LIMITS = DropLimits(0.2, 0)
 

@@ -13,11 +13,11 @@ from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request
 from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts
 from gpu_capacity.topology.units import shape_of
-from tests.unit.fleet.documents import raw
-from tools.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
+from testkit.fleet.documents import raw
+from testkit.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
 
 if TYPE_CHECKING:
-    from tests.unit.fleet.world import World
+    from testkit.fleet.world import World
 
 FLEET = parse(raw(sample_fleet()))
 

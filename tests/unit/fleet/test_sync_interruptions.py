@@ -10,18 +10,18 @@ from gpu_capacity.errors import FeedRefusal, StorageUnavailable
 from gpu_capacity.services.sync_inventory import RegionReport
 from gpu_capacity.topology.merge import Counts
 from gpu_capacity.topology.model import HostState
-from tests.fakes.dynamodb import (
+from testkit.dynamodb import (
     internal_error,
     item_conflict,
     throttled,
     timeout_before,
     transaction_conflict,
 )
-from tests.unit.fleet.documents import document, host, offering, pod, region, without_rack
-from tests.unit.fleet.world import TABLE
+from testkit.fleet.documents import document, host, offering, pod, region, without_rack
+from testkit.fleet.world import TABLE
 
 if TYPE_CHECKING:
-    from tests.unit.fleet.world import World
+    from testkit.fleet.world import World
 
 
 class Crash(Exception):

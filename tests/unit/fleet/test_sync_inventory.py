@@ -7,11 +7,11 @@ from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.services.sync_inventory import RegionReport
 from gpu_capacity.topology.merge import Counts
 from gpu_capacity.topology.model import HostState
-from tests.unit.fleet.documents import document, offering, pod, region, without_rack
-from tests.unit.fleet.world import TABLE
+from testkit.fleet.documents import document, offering, pod, region, without_rack
+from testkit.fleet.world import TABLE
 
 if TYPE_CHECKING:
-    from tests.unit.fleet.world import World
+    from testkit.fleet.world import World
 
 
 def test_the_first_document_fills_the_inventory(world: World) -> None:

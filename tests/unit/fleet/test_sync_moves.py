@@ -9,13 +9,13 @@ import pytest
 from gpu_capacity.dynamodb.database import Committed, Database
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.topology.model import HostState
-from tests.unit.fleet.documents import document, host, pod, region
-from tests.unit.fleet.world import TABLE
+from testkit.fleet.documents import document, host, pod, region
+from testkit.fleet.world import TABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.unit.fleet.world import World
+    from testkit.fleet.world import World
 
 MOVED, OTHER = "p1-r0-h0", "p2-r0-h0"
 PLACES = {

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from tests.unit.fleet.documents import FLAVOR, document, host, pod, rack, region, without_rack
-from tests.unit.fleet.world import TABLE
+from testkit.fleet.documents import FLAVOR, document, host, pod, rack, region, without_rack
+from testkit.fleet.world import TABLE
 
 if TYPE_CHECKING:
     from gpu_capacity.topology.model import PodShape
-    from tests.unit.fleet.world import World
+    from testkit.fleet.world import World
 
 
 def _emptied(sequence: int) -> dict[str, Any]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import StorageUnavailable
-from tests.fakes.dynamodb import internal_error
-from tests.unit.fleet.documents import document, pod, region
+from testkit.dynamodb import internal_error
+from testkit.fleet.documents import document, pod, region
 
 if TYPE_CHECKING:
-    from tests.unit.fleet.world import World
+    from testkit.fleet.world import World
 
 
 def test_regions_in_which_a_pod_changed_are_woken_and_others_are_not(world: World) -> None:

@@ -15,7 +15,7 @@ from gpu_capacity.http.call import (
     MalformedBody,
     UnsupportedMediaType,
 )
-from tests.support.world import World, caller
+from testkit.world import World, caller
 
 
 class Body(BaseModel):

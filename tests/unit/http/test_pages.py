@@ -32,7 +32,7 @@ from gpu_capacity.http.reservation_models import reservation_view, unit_view
 from gpu_capacity.placement.snapshot import UnitCounts
 from gpu_capacity.services.observation import Observed
 from gpu_capacity.topology.units import Health
-from tests.support.world import ORGANIZATION, offering
+from testkit.world import ORGANIZATION, offering
 from tests.unit.holders.reservations import reservation
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import pytest
 from gpu_capacity.placement.hosts import HostDomain
 from gpu_capacity.placement.snapshot import Ownership, Snapshot, pod_bits
 from gpu_capacity.topology.units import shape_of
-from tests.support.world import offering, pod
+from testkit.world import offering, pod
 
 if TYPE_CHECKING:
     from gpu_capacity.topology.model import PodShape

@@ -7,7 +7,7 @@ import pytest
 from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts, pod_bits
 from gpu_capacity.topology.model import Pod, PodShape
 from gpu_capacity.topology.units import shape_of
-from tests.support.world import GB300, REGION, offering, pod, rack
+from testkit.world import GB300, REGION, offering, pod, rack
 
 
 def _shape(pod_id: str, racks: int = 4, version: int = 1) -> PodShape:

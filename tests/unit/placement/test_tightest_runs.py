@@ -10,7 +10,7 @@ from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request
 from gpu_capacity.placement.snapshot import Ownership, Snapshot
 from gpu_capacity.topology.units import shape_of
-from tests.support.world import offering, pod
+from testkit.world import offering, pod
 from tests.unit.placement.lines import line
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
-from tests.support.world import caller, request
+from testkit.world import caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.services.observation import Observed
-    from tests.support.world import World
+    from testkit.world import World
 
 NOWHERE: frozenset[str] = frozenset()
 

@@ -10,10 +10,10 @@ import pytest
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
 from gpu_capacity.services.create_reservation import create_reservation
-from tests.support.world import HOLDERS, INVENTORY, World, caller, pod, request
+from testkit.world import HOLDERS, INVENTORY, World, caller, pod, request
 
 if TYPE_CHECKING:
-    from tests.fakes.dynamodb import MemoryDynamoDB
+    from testkit.dynamodb import MemoryDynamoDB
 
 
 class Metered:

@@ -18,10 +18,10 @@ from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Status, 
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.topology.model import HostState
 from gpu_capacity.topology.units import Health, topology_hash
-from tests.fakes.dynamodb import throttled
-from tests.support.auditor import audit, units_held
-from tests.support.lifecycle import stored
-from tests.support.world import ORGANIZATION, PROJECT, REGION, World, caller, pod, rack, request
+from testkit.auditor import audit, units_held
+from testkit.dynamodb import throttled
+from testkit.lifecycle import stored
+from testkit.world import ORGANIZATION, PROJECT, REGION, World, caller, pod, rack, request
 from tests.unit.services.ledger import records, reserve
 
 

@@ -7,9 +7,9 @@ from gpu_capacity.errors import Forbidden, NotFound
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.deprovisioning import begin_deprovisioning
-from tests.support.auditor import audit, units_held
-from tests.support.lifecycle import fail, provision, stored, tear_down
-from tests.support.world import ORGANIZATION, World, caller, pod
+from testkit.auditor import audit, units_held
+from testkit.lifecycle import fail, provision, stored, tear_down
+from testkit.world import ORGANIZATION, World, caller, pod
 from tests.unit.services.ledger import NOWHERE, delete, records, reserve
 
 

@@ -13,7 +13,7 @@ from gpu_capacity.errors import InsufficientCapacity
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.read_reservations import get_reservation
-from tests.support.world import World, caller, pod, request
+from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services

@@ -11,9 +11,9 @@ from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
 from gpu_capacity.errors import Conflict, InsufficientCapacity
 from gpu_capacity.holders.reservation import Status, Tag
 from gpu_capacity.services.create_reservation import create_reservation
-from tests.support.auditor import audit, units_held
-from tests.support.lifecycle import fail, provision, stored, tear_down
-from tests.support.world import ORGANIZATION, PROJECT, World, caller, pod, request
+from testkit.auditor import audit, units_held
+from testkit.lifecycle import fail, provision, stored, tear_down
+from testkit.world import ORGANIZATION, PROJECT, World, caller, pod, request
 from tests.unit.services.ledger import delete, records, reserve
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"

@@ -11,9 +11,9 @@ from gpu_capacity.dynamodb.quotas import QUOTA_ABSENCE_SECONDS_MAX
 from gpu_capacity.errors import InvalidRequest, QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.quotas import check_subject
-from tests.support.auditor import audit, units_held
-from tests.support.lifecycle import fail, stored, tear_down
-from tests.support.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
+from testkit.auditor import audit, units_held
+from testkit.lifecycle import fail, stored, tear_down
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import delete, records, reserve
 
 

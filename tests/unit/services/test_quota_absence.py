@@ -11,8 +11,8 @@ from gpu_capacity.dynamodb.quotas import QUOTA_ABSENCE_SECONDS_MAX, QuotaStore
 from gpu_capacity.errors import QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.quotas import QuotaBook
-from tests.support.auditor import audit
-from tests.support.world import HOLDERS, ORGANIZATION, World, caller, pod, request
+from testkit.auditor import audit
+from testkit.world import HOLDERS, ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import reserve
 
 

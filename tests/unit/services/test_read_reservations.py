@@ -18,8 +18,8 @@ from gpu_capacity.services.read_reservations import (
     list_reservations,
 )
 from gpu_capacity.topology.model import HostState, Region
-from tests.support.lifecycle import tear_down
-from tests.support.world import (
+from testkit.lifecycle import tear_down
+from testkit.world import (
     GB300,
     ORGANIZATION,
     PROJECT,

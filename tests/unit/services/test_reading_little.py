@@ -16,7 +16,7 @@ from gpu_capacity.services.read_reservations import (
 )
 from gpu_capacity.topology.model import HostState
 from gpu_capacity.topology.units import Health
-from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, rack
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, rack
 from tests.unit.services.ledger import NOWHERE, reserve
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ import pytest
 from gpu_capacity.errors import Conflict, InsufficientCapacity, RaceLost, StorageUnavailable
 from gpu_capacity.services.create_reservation import ATTEMPTS_MAX, create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
-from tests.fakes.dynamodb import (
+from testkit.auditor import audit, units_held
+from testkit.dynamodb import (
     internal_error,
     request_limited,
     throttled,
@@ -19,13 +20,12 @@ from tests.fakes.dynamodb import (
     transaction_throttled,
     unreachable,
 )
-from tests.support.auditor import audit, units_held
-from tests.support.lifecycle import stored, tear_down
-from tests.support.world import ORGANIZATION, World, caller, pod, request
+from testkit.lifecycle import stored, tear_down
+from testkit.world import ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import NOWHERE, delete, records, reserve
 
 if TYPE_CHECKING:
-    from tests.fakes.dynamodb.hooks import Interceptor
+    from testkit.dynamodb.hooks import Interceptor
 
 WRITE = "transact_write_items"
 PASSING = [

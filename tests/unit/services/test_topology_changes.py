@@ -13,8 +13,8 @@ from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.read_reservations import UnitFilter, get_reservation, list_reservation_units
 from gpu_capacity.topology.model import HostState, Pod
 from gpu_capacity.topology.units import Health
-from tests.support.auditor import audit, units_held
-from tests.support.world import GB300, REGION, World, caller, pod, rack, request
+from testkit.auditor import audit, units_held
+from testkit.world import GB300, REGION, World, caller, pod, rack, request
 from tests.unit.services.ledger import NOWHERE, reserve
 
 if TYPE_CHECKING:

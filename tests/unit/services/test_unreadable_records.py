@@ -24,12 +24,12 @@ from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, free_offers, get_vm, list_vms
+from testkit.dynamodb import throttled
+from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod
 from tests.claims.worlds import claim, drop, figures, now, release, world_of
 from tests.claims.worlds import reserve as reserve_rack
-from tests.fakes.dynamodb import throttled
-from tests.support.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod
 from tests.unit.services.ledger import NOWHERE, delete, reserve
-from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key

@@ -12,10 +12,10 @@ from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.public_keys import read_public_key
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.vm_settings import template_list
+from testkit.sample_fleet import sample_fleet
 from tools.fuzz import known, tenants
 from tools.fuzz.known import COLLECTIONS, LISTED, MADE_UP_EVERY, SPARED, Known
 from tools.fuzz.report import by_operation
-from tools.sample_fleet import sample_fleet
 
 KEY_BODY = {"label": "a\x00b" + "c" * 200, "ssh_public_key": "no key"}
 

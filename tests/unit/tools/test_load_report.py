@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from proof.report import text
 from tools.load.client import Call
 from tools.load.figures import latencies, waited_share
 from tools.load.report import section
+from tools.reporting.page import text
 
 CALLS = [Call("create_reservation", 202, 2.0, 1.5), Call("create_reservation", 507, 4.0, 3.0)]
 

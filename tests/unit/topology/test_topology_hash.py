@@ -11,7 +11,7 @@ import pytest
 
 from gpu_capacity.topology.model import Domain, HostState
 from gpu_capacity.topology.units import topology_hash
-from tests.support.world import rack
+from testkit.world import rack
 
 if TYPE_CHECKING:
     from collections.abc import Callable

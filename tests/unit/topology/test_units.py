@@ -7,7 +7,7 @@ import pytest
 from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts
 from gpu_capacity.topology.model import Domain, Host, HostState, Offering, Pod
 from gpu_capacity.topology.units import Health, health_of, shape_of
-from tests.support.world import GB300, REGION, offering, pod, rack
+from testkit.world import GB300, REGION, offering, pod, rack
 
 OUT_OF_USE = [HostState.UNHEALTHY, HostState.OUT_OF_SERVICE, HostState.MISSING]
 

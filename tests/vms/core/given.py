@@ -10,13 +10,13 @@ from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm
 from gpu_capacity.runtime import composition
 from gpu_capacity.services.vms import VmRequest, create_vm, destroy_vm, start_vm, stop_vm
-from tests.functional import arrangements
-from tests.support.world import ORGANIZATION, caller
-from tests.vms.edge.stage import SAMPLE_VM, ChosenIds
+from testkit.handlers import arrangements
+from testkit.handlers.vm_stage import SAMPLE_VM, ChosenIds
+from testkit.world import ORGANIZATION, caller
 
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services
-    from tests.functional.stage import Stage
+    from testkit.handlers.stage import Stage
 
 ACCOUNT: Final = Account(ORGANIZATION, "user-1")
 GUEST: Final = "beef0d44-0d44-4b50-8888-8dd25736052b"

@@ -11,9 +11,9 @@ import pytest
 from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
-from tests.fakes.dynamodb import timeout_after, unreachable
-from tests.support.world import SERVERS
-from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
+from testkit.dynamodb import timeout_after, unreachable
+from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
+from testkit.world import SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

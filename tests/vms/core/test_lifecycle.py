@@ -12,8 +12,8 @@ from gpu_capacity.holders.vm import VmStatus, months_later
 from gpu_capacity.ports import PinOutcome, VmOrder
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, free_offers, get_vm, list_vms, start_vm, stop_vm, usage_of
-from tests.support.world import SERVERS, caller
-from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene, nodes
+from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene, nodes
+from testkit.world import SERVERS, caller
 
 
 def stop(scene: Scene, vm: object) -> None:

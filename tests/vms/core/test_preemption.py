@@ -7,7 +7,7 @@ from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
-from tests.vms.core.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED, Scene
+from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED, Scene
 
 
 def full_node(scene: Scene) -> list[object]:

@@ -14,9 +14,9 @@ from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import create_vm, destroy_vm, start_vm, stop_vm
-from tests.fakes.dynamodb import timeout_after
-from tests.support.world import INVENTORY, caller, request
-from tests.vms.core.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, REGION, Scene
+from testkit.dynamodb import timeout_after
+from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, REGION, Scene
+from testkit.world import INVENTORY, caller, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

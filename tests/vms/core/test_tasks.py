@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tests.functional import sample_events
-from tests.functional.stage import Stage
+from testkit.handlers import sample_events
+from testkit.handlers.stage import Stage
 from tests.vms.core import given
 
 if TYPE_CHECKING:

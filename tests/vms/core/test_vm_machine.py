@@ -17,9 +17,9 @@ from gpu_capacity.http.vm_models import vm_view
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
-from tests.support.searching import examples
-from tests.support.world import HOLDERS, INVENTORY, SERVERS
-from tests.vms.core.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, POD, REGION, RESERVED, Scene
+from testkit.searching import examples
+from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, POD, REGION, RESERVED, Scene
+from testkit.world import HOLDERS, INVENTORY, SERVERS
 from tests.vms.core.vm_model import GPUS, Model, Promise
 
 if TYPE_CHECKING:

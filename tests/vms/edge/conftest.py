@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.vms.edge.stage import Stage
+from testkit.handlers.vm_stage import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

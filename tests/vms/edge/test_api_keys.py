@@ -12,8 +12,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.api_keys import KEYS_PER_ACCOUNT_MAX, digest_of, is_key
-from tests.support.world import HOLDERS, ORGANIZATION
-from tests.vms.edge.stage import SAMPLE_API_KEY, SUBJECT, Stage, read, with_header
+from testkit.handlers.vm_stage import SAMPLE_API_KEY, SUBJECT, Stage, read, with_header
+from testkit.world import HOLDERS, ORGANIZATION
 from tools.api_key import answer, parse
 from tools.local_stack.errors import LaunchError
 

@@ -15,7 +15,7 @@ from tests.vms.edge.test_every_event import CASES
 from tools.openapi.document import document
 
 if TYPE_CHECKING:
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.vm_stage import Stage
 
 DOCUMENT: Final[dict[str, Any]] = document()
 STATUSES: Final = [

@@ -11,7 +11,7 @@ from gpu_capacity.http.shapes import error_shape
 from gpu_capacity.http.vm_errors import VmErrors
 
 if TYPE_CHECKING:
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.vm_stage import Stage
 
 TRACE = "37f74c5f9ce9480ea1d8457a93ae5a6f"
 

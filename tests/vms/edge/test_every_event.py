@@ -10,7 +10,7 @@ from gpu_capacity.http import account_models
 from gpu_capacity.http import vm_models as models
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.shapes import VM_PREFIXES
-from tests.vms.edge.stage import EVENTS, SAMPLE_KEY, SAMPLE_VM, Stage
+from testkit.handlers.vm_stage import EVENTS, SAMPLE_KEY, SAMPLE_VM, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,15 +10,15 @@ import pytest
 
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
 from gpu_capacity.services.vms import destroy_vm, stop_vm
-from tests.functional.sample_events import with_query
-from tests.support.world import HOLDERS, caller
+from testkit.handlers.sample_events import with_query
+from testkit.handlers.vm_stage import SAMPLE_VM, read
+from testkit.world import HOLDERS, caller
 from tests.vms.core import given
 from tests.vms.core.given import ACCOUNT, GUEST
-from tests.vms.edge.stage import SAMPLE_VM, read
 
 if TYPE_CHECKING:
-    from tests.functional.stage import Answer
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.stage import Answer
+    from testkit.handlers.vm_stage import Stage
 
 DAY = 86_400
 

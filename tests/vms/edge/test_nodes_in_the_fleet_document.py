@@ -13,7 +13,7 @@ from gpu_capacity.dynamodb.inventory_items import decode_region, encode_region
 from gpu_capacity.errors import FeedRefused
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.topology.model import VmShape
-from tools.sample_fleet import sample_fleet
+from testkit.sample_fleet import sample_fleet
 
 if TYPE_CHECKING:
     from collections.abc import Callable

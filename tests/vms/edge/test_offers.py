@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tests.functional.sample_events import with_query
-from tests.support.world import ORGANIZATION, PROJECT
-from tests.vms.edge.stage import read
+from testkit.handlers.sample_events import with_query
+from testkit.handlers.vm_stage import read
+from testkit.world import ORGANIZATION, PROJECT
 
 if TYPE_CHECKING:
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.vm_stage import Stage
 
 
 def search(stage: Stage, **query: str) -> list[dict[str, Any]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb.inventory_store import SHOWN_SECONDS_MAX
-from tests.vms.edge.stage import read
+from testkit.handlers.vm_stage import read
 
 if TYPE_CHECKING:
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.vm_stage import Stage
 
 
 def _search(stage: Stage) -> list[dict[str, Any]]:

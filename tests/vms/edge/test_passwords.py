@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.http.vm_models import VmCreate
 from gpu_capacity.services.passwords import hash_password
-from tests.vms.edge.stage import Stage, read
+from testkit.handlers.vm_stage import Stage, read
 
 PASSWORD = "correct horse battery staple"  # that of the sample event
 

@@ -19,7 +19,7 @@ from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.vm_settings import price_list
 
 if TYPE_CHECKING:
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.vm_stage import Stage
 
 LIST: dict[str, Any] = {
     "gpuHourly": {"5090": "0.69", "4090": "0.39"},

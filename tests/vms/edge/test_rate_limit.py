@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.dynamodb.account_store import COUNTER_SECONDS
-from tests.support.world import HOLDERS
-from tests.vms.edge.stage import Stage, read
+from testkit.handlers.vm_stage import Stage, read
+from testkit.world import HOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,8 +9,8 @@ import pytest
 
 from gpu_capacity.http.call import BODY_BYTES_MAX
 from gpu_capacity.http.vm_models import PASSWORD_LENGTH_MAX, STORAGE_GB_MAX
-from tests.functional.sample_events import with_query
-from tests.vms.edge.stage import Stage, read, with_header
+from testkit.handlers.sample_events import with_query
+from testkit.handlers.vm_stage import Stage, read, with_header
 
 PASSWORD: dict[str, Any] = {"auth_method": "password", "password": "twelve chars"}
 RESERVED: dict[str, Any] = {"rental_type": "reserved", "reservation_months": 6}

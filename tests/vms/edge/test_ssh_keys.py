@@ -15,8 +15,8 @@ from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.ssh_keys import KEYS_PER_ACCOUNT_MAX, SshKey
 from gpu_capacity.http.public_keys import read_public_key
 from gpu_capacity.services.ssh_keys import ATTEMPTS_MAX, add_ssh_key, delete_ssh_key, list_ssh_keys
-from tests.support.world import HOLDERS, ORGANIZATION, World, caller
-from tests.vms.edge.stage import SAMPLE_KEY, Stage, read, with_header
+from testkit.handlers.vm_stage import SAMPLE_KEY, Stage, read, with_header
+from testkit.world import HOLDERS, ORGANIZATION, World, caller
 
 ME = Account(ORGANIZATION, "user-1")
 

@@ -13,7 +13,7 @@ from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.vm_settings import template_list
 
 if TYPE_CHECKING:
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.vm_stage import Stage
 
 ONE: dict[str, Any] = {"id": 7, "name": "Ubuntu", "os": "Ubuntu 24.04", "login": "ubuntu"}
 

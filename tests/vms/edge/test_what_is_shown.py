@@ -9,13 +9,13 @@ import pytest
 from gpu_capacity.holders.vm import RentalType, months_later
 from gpu_capacity.services.vms import destroy_vm, stop_vm
 from gpu_capacity.times import rfc3339
-from tests.support.world import caller
+from testkit.handlers.vm_stage import SAMPLE_VM, read
+from testkit.world import caller
 from tests.vms.core import given
 from tests.vms.core.given import ACCOUNT, GUEST
-from tests.vms.edge.stage import SAMPLE_VM, read
 
 if TYPE_CHECKING:
-    from tests.vms.edge.stage import Stage
+    from testkit.handlers.vm_stage import Stage
 
 OWN = ("reserved_until", "interruption_at", "interruption_reason", "failure_reason")
 REASON = "an on-demand or reserved VM needs the GPUs"

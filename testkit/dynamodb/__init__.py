@@ -1,0 +1,49 @@
+"""An in-memory DynamoDB that the contract suite holds against the emulators and the service.
+
+    db = MemoryDynamoDB()
+    db.create_table(...)
+    db.before("transact_write_items", lambda operation, parameters: rival())
+    db.after("put_item", timeout_after())
+
+It shows what no emulator does: transactions in conflict, throttling, lost answers, stale reads.
+"""
+
+from testkit.dynamodb.client import MemoryDynamoDB
+from testkit.dynamodb.faults import (
+    connection_reset,
+    internal_error,
+    item_conflict,
+    request_limited,
+    storm,
+    throttled,
+    throttled_anyhow,
+    timeout_after,
+    timeout_before,
+    too_many_requests,
+    transaction_cancelled,
+    transaction_conflict,
+    transaction_throttled,
+    transaction_throughput_exceeded,
+    unreachable,
+)
+from testkit.dynamodb.hooks import Hook
+
+__all__ = [
+    "Hook",
+    "MemoryDynamoDB",
+    "connection_reset",
+    "internal_error",
+    "item_conflict",
+    "request_limited",
+    "storm",
+    "throttled",
+    "throttled_anyhow",
+    "timeout_after",
+    "timeout_before",
+    "too_many_requests",
+    "transaction_cancelled",
+    "transaction_conflict",
+    "transaction_throttled",
+    "transaction_throughput_exceeded",
+    "unreachable",
+]

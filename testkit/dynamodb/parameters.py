@@ -1,0 +1,75 @@
+"""Checks of keyword arguments against boto3's own model of the service, so that a wrong call fails alike."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from typing import Any, cast
+
+import botocore.session
+from botocore.exceptions import ParamValidationError
+from botocore.validate import ParamValidator
+
+from testkit.dynamodb.errors import operation_title
+
+_COMMON = {"TableName", "ReturnConsumedCapacity", "ExpressionAttributeNames", "ExpressionAttributeValues"}
+_WRITE = _COMMON | {"ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"}
+_SEARCH = _COMMON | {
+    "IndexName",
+    "Select",
+    "Limit",
+    "ConsistentRead",
+    "FilterExpression",
+    "ProjectionExpression",
+    "ExclusiveStartKey",
+}
+
+# What the fake does. Anything else that boto3 would take is refused loudly instead of being ignored.
+SUPPORTED: dict[str, set[str]] = {
+    "create_table": {
+        "TableName",
+        "KeySchema",
+        "AttributeDefinitions",
+        "BillingMode",
+        "GlobalSecondaryIndexes",
+        "ProvisionedThroughput",
+    },
+    "describe_table": {"TableName"},
+    "delete_table": {"TableName"},
+    "get_item": (_COMMON - {"ExpressionAttributeValues"}) | {"Key", "ConsistentRead", "ProjectionExpression"},
+    "batch_get_item": {"RequestItems", "ReturnConsumedCapacity"},
+    "batch_write_item": {"RequestItems", "ReturnConsumedCapacity"},
+    "put_item": _WRITE | {"Item"},
+    "update_item": _WRITE | {"Key", "UpdateExpression"},
+    "delete_item": _WRITE | {"Key"},
+    "query": _SEARCH | {"KeyConditionExpression", "ScanIndexForward"},
+    "scan": _SEARCH,
+    "transact_write_items": {"TransactItems", "ClientRequestToken", "ReturnConsumedCapacity"},
+    "transact_get_items": {"TransactItems", "ReturnConsumedCapacity"},
+}
+
+
+def check_parameters(operation: str, parameters: dict[str, Any]) -> None:
+    """Refuse what boto3 would not send, and what the fake would not honour.
+
+    Raises:
+        ParamValidationError: boto3 would refuse this call before sending it.
+        NotImplementedError: boto3 would send it, but the fake does not know this parameter.
+    """
+    report = ParamValidator().validate(parameters, _input_shape(operation))
+    if report.has_errors():
+        raise ParamValidationError(report=report.generate_report())
+    unknown = sorted(set(parameters) - SUPPORTED[operation])
+    if unknown:
+        message = f"{operation} of the in-memory DynamoDB does not know {', '.join(unknown)}"
+        raise NotImplementedError(message)
+
+
+@cache
+def _input_shape(operation: str) -> Any:
+    model = cast("Any", _service_model()).operation_model(operation_title(operation))
+    return model.input_shape
+
+
+@lru_cache(maxsize=1)
+def _service_model() -> Any:
+    return botocore.session.Session().get_service_model("dynamodb")

@@ -1,0 +1,85 @@
+"""Parsed expressions, remembered by their text: the same few are sent again and again with other values.
+
+What a parser refuses depends on the text, the names and the types of the values; only BETWEEN and
+attribute_type look at the values themselves, and are parsed every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from testkit.dynamodb.nodes import (
+    Add,
+    Both,
+    Call,
+    Compare,
+    Delete,
+    Either,
+    IfNotExists,
+    In,
+    ListAppend,
+    Literal,
+    Not,
+    SetTo,
+    Sum,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from testkit.dynamodb.tokens import Placeholders
+    from testkit.dynamodb.values import Value
+
+    Bind = Callable[[dict[str, Value]], Any]
+
+Tree = TypeVar("Tree")
+REMEMBERED_MAX = 2048
+VALUES_MATTER = ("BETWEEN", "between", "attribute_type")
+
+
+def parsed(text: str, purpose: str, placeholders: Placeholders, parse: Callable[[], Tree]) -> Tree:
+    """What ``parse`` makes of the text, or made of it before, with the values of this request."""
+    if any(word in text for word in VALUES_MATTER):
+        return parse()
+    entries = _entries(text, purpose, placeholders.signature)
+    if not entries:
+        tree = parse()
+        # Only after success: a refusal is worked out anew each time.
+        entries.append((tree, _binder(tree), placeholders.used))
+        return tree
+    tree, bind, used = entries[0]
+    placeholders.use(used)
+    return cast("Tree", tree if bind is None else bind(placeholders.values))
+
+
+@lru_cache(maxsize=REMEMBERED_MAX)
+def _entries(_text: str, _purpose: str, _signature: Hashable) -> list[Any]:
+    """Empty the first time."""
+    return []
+
+
+def _binder(node: Any) -> Bind | None:
+    """Makes the tree with other values; ``None`` for what holds none and can be shared."""
+    if isinstance(node, Literal):
+        placeholder = node.placeholder
+        return lambda values: Literal(placeholder, values[placeholder])
+    if isinstance(node, tuple):
+        return _binder_of_parts(lambda *parts: parts, node)
+    kind = type(node)
+    return _binder_of_parts(kind, [getattr(node, part) for part in _PARTS.get(kind, ())])
+
+
+def _binder_of_parts(kind: Callable[..., Any], parts: Sequence[Any]) -> Bind | None:
+    binders = [(part, _binder(part)) for part in parts]
+    if all(bind is None for _, bind in binders):
+        return None
+    return lambda values: kind(*[part if bind is None else bind(values) for part, bind in binders])
+
+
+_PARTS: dict[type, tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind))
+    for kind in (Add, Both, Call, Compare, Delete, Either, IfNotExists, In, ListAppend, Not, SetTo, Sum)
+}
+"""What the nodes that may hold values are made of."""

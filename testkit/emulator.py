@@ -1,0 +1,128 @@
+"""Starts the AWS emulator as a process of its own, for tests, and stops it.
+
+The emulator pins its own botocore, so it lives in an environment of its own. `EMULATOR_PYTHON` names that
+environment's interpreter; without it, it is where `make setup` puts it (`VENVS`, by default `.venvs`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# It is ready in about half a second; the rest is for a machine that is busy with other tests.
+READY_SECONDS_MAX = 30.0
+STOP_SECONDS_MAX = 15.0
+
+READY_LINE = re.compile(r"Running on http://")
+
+
+class EmulatorFailedError(RuntimeError):
+    """The emulator did not become ready; the message ends with what it printed."""
+
+
+def emulator_python() -> Path:
+    """The interpreter to start the emulator with.
+
+    A promise that is not looked at is not kept, so where it is missing the test fails.
+    """
+    venvs = REPOSITORY / (os.environ.get("VENVS") or ".venvs")
+    python = Path(os.environ.get("EMULATOR_PYTHON") or venvs / "emulator" / "bin" / "python")
+    assert python.exists(), f"{python} is missing: run `make setup`, or name another by EMULATOR_PYTHON"
+    return python
+
+
+@contextmanager
+def running_emulator(python: Path, work_dir: Path, **settings: str) -> Iterator[str]:
+    """Start the emulator on a free port of 127.0.0.1 and yield its URL; stop it with SIGTERM afterwards.
+
+    Args:
+        python: the interpreter of the emulator's environment.
+        work_dir: an existing folder for its temporary files.
+        settings: further environment variables, such as `PERSIST_STATE="1"`.
+
+    Raises:
+        EmulatorFailedError: it ended or said nothing within 30 seconds.
+    """
+    port = _free_port()
+    environment = {
+        **os.environ,
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(work_dir),
+        "PYTHONUNBUFFERED": "1",
+        **settings,
+    }
+    # PYTHONPATH of the tests would shadow what the emulator pins.
+    environment.pop("PYTHONPATH", None)
+    process = subprocess.Popen(  # noqa: S603 - the interpreter is named by the developer
+        [str(python), "-m", "ministack"],
+        cwd=work_dir,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    output = _Output(process)
+    try:
+        output.wait_until_ready()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        output.close()
+
+
+class _Output:
+    """Reads what the emulator prints, so that its pipe never fills, and notices that it is ready."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None
+        self._stream: IO[str] = process.stdout
+        self._lines: list[str] = []
+        self._ready = False
+        self._told = threading.Event()
+        self._thread = threading.Thread(target=self._read, name="emulator-output", daemon=True)
+        self._thread.start()
+
+    def wait_until_ready(self) -> None:
+        self._told.wait(READY_SECONDS_MAX)
+        if not self._ready:
+            raise EmulatorFailedError("the emulator did not start:\n" + "".join(self._lines[-20:]))
+
+    def close(self) -> None:
+        self._thread.join(STOP_SECONDS_MAX)
+        self._stream.close()
+
+    def _read(self) -> None:
+        for line in self._stream:
+            self._lines.append(line)
+            if READY_LINE.search(line):
+                self._ready = True
+                self._told.set()
+        self._told.set()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,1 @@
+"""Small fleet documents, and a world that synchronizes them."""

@@ -1,0 +1,155 @@
+"""A region of the world for the sync: an inventory in memory, a feed, and tenants who claim and release."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.database import Committed, Database
+from gpu_capacity.dynamodb.fleet_store import FleetStore
+from gpu_capacity.dynamodb.writes import Update
+from gpu_capacity.errors import FeedRefusal, FeedRefused
+from gpu_capacity.fleet.acceptance import DropLimits
+from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
+from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits, SyncReport, sync_inventory
+from testkit.doubles import FakeClock, RecordedEvents
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.fleet import documents
+
+if TYPE_CHECKING:
+    from gpu_capacity.ports import FleetFeed
+    from gpu_capacity.topology.merge import StoredPod
+    from gpu_capacity.topology.model import Domain
+
+TABLE = "inventory"
+HOLDER = b"\xa1" * 16
+
+_KEY = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+_TYPES = [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}]
+WRITES = ("put_item", "update_item", "delete_item", "transact_write_items", "batch_write_item")
+
+
+class MemoryFeed:
+    """A feed that answers with what it was given."""
+
+    def __init__(self, content: bytes | None, bytes_max: int = DOCUMENT_BYTES_MAX) -> None:
+        self.content = content
+        self._bytes_max = bytes_max
+
+    def read(self) -> bytes:
+        if self.content is None:
+            raise FeedRefused(FeedRefusal.UNREACHABLE, "nothing is published")
+        if len(self.content) > self._bytes_max:
+            raise FeedRefused(FeedRefusal.TOO_LARGE, "more than the limit")
+        return self.content
+
+
+class RecordingTelemetry:
+    """Remembers what was told."""
+
+    def __init__(self) -> None:
+        self.metrics: Counter[str] = Counter()
+        self.dimensions: list[tuple[str, dict[str, str]]] = []
+        self.audited: list[tuple[str, str, str]] = []
+        self.details: dict[str, dict[str, object]] = {}
+        self.warnings: list[tuple[str, dict[str, object]]] = []
+
+    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
+        self.metrics[metric] += value
+        self.dimensions.append((metric, dimensions))
+
+    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
+        self.audited.append((action, target, outcome))
+        self.details[target] = details
+
+    def info(self, message: str, **details: object) -> None:
+        self.details[message] = details
+
+    def warning(self, message: str, **details: object) -> None:
+        self.warnings.append((message, details))
+
+
+class CountingPause:
+    """Waits for nothing."""
+
+    def __init__(self) -> None:
+        self.attempts: list[int] = []
+
+    def __call__(self, attempt: int) -> None:
+        self.attempts.append(attempt)
+
+
+@dataclass
+class World:
+    """Everything a test of the sync needs, in memory."""
+
+    db: MemoryDynamoDB
+    store: FleetStore
+    telemetry: RecordingTelemetry
+    pause: CountingPause
+    events: RecordedEvents = field(default_factory=RecordedEvents)
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def sync(self, content: dict[str, Any], **limits: Any) -> SyncReport:
+        return self.sync_from(MemoryFeed(documents.raw(content)), **limits)
+
+    def sync_from(self, feed: FleetFeed, **limits: Any) -> SyncReport:
+        self.telemetry = RecordingTelemetry()
+        drops = DropLimits(limits.pop("max_drop_share", 0.2), limits.pop("max_drop_hosts", 0))
+        bounds = SyncLimits(drops, **limits)
+        return sync_inventory(
+            FleetSync(feed, self.store, self.events, self.telemetry, self.pause, self.clock, bounds)
+        )
+
+    def hold(self, pod_id: str, *positions: int, region_id: str = "r1", version: int | None = None) -> bool:
+        """Claim domains as a tenant does: all of them or none, on the version that was read."""
+        read_version = self.pod(pod_id, region_id).pod.version if version is None else version
+        names = [keys.domain_attribute(p) for p in positions]
+        return self._claims(
+            pod_id,
+            region_id,
+            "SET " + ", ".join(f"{name} = :holder" for name in names),
+            " AND ".join(["#v = :v", *(f"attribute_not_exists({name})" for name in names)]),
+            {":holder": {"B": HOLDER}, ":v": {"N": str(read_version)}},
+        )
+
+    def release(self, pod_id: str, *positions: int, region_id: str = "r1") -> None:
+        names = ", ".join(keys.domain_attribute(p) for p in positions)
+        assert self._claims(pod_id, region_id, f"REMOVE {names}", "attribute_exists(#v)", {})
+
+    def _claims(
+        self, pod_id: str, region_id: str, update: str, condition: str, values: dict[str, Any]
+    ) -> bool:
+        key = keys.claims(region_id, "flavor-a", pod_id)
+        write = Update("claim", TABLE, key, update, condition, {"#v": "v"}, values)
+        return isinstance(Database(self.db).commit(write), Committed)
+
+    def pod(self, pod_id: str, region_id: str = "r1") -> StoredPod:
+        stored = self.store.read_pod(region_id, pod_id)
+        assert stored is not None
+        return stored
+
+    def domain(self, pod_id: str, position: int) -> Domain:
+        (domain,) = self.pod(pod_id).pod.between(position, 1)
+        return domain
+
+    def positions(self, pod_id: str, region_id: str = "r1") -> list[int]:
+        return [d.position for d in self.pod(pod_id, region_id).pod.domains]
+
+    def all_hosts(self) -> list[str]:
+        """Ids of all hosts, once for each place."""
+        stored = self.store.read(["r1"])
+        return [h.id for p in stored.pods.values() for d in p.pod.domains for h in d.hosts]
+
+    def writes(self) -> int:
+        return sum(self.db.requests[operation] for operation in WRITES)
+
+
+def new_world() -> World:
+    db = MemoryDynamoDB()
+    db.create_table(
+        TableName=TABLE, KeySchema=_KEY, AttributeDefinitions=_TYPES, BillingMode="PAY_PER_REQUEST"
+    )
+    return World(db, FleetStore(Database(db), TABLE), RecordingTelemetry(), CountingPause())

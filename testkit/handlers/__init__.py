@@ -1,0 +1,1 @@
+"""The whole service behind its real handlers, with AWS replaced."""

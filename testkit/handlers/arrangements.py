@@ -1,0 +1,264 @@
+"""What has happened before an event arrives. Each step goes through the handlers, like everything else."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.runtime import composition
+from testkit.handlers import sample_events
+from testkit.handlers.sample_events import SAMPLE_ID
+from testkit.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_RESERVATIONS, sample_fleet
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
+
+if TYPE_CHECKING:
+    from testkit.handlers.stage import Stage
+
+SMALL_REGIONS: Final = ("uk-lon-1", "us-chi-1")
+STEP: Final[dict[str, Any]] = {"organization": ORGANIZATION, "reservation": SAMPLE_ID}
+
+
+def publish(stage: Stage, sequence: int = 1, regions: tuple[str, ...] = SMALL_REGIONS) -> dict[str, Any]:
+    """Publish the sample fleet without its large region; returns the document."""
+    document = sample_fleet(sequence)
+    document["regions"] = [region for region in document["regions"] if region["id"] in regions]
+    stage.bucket.content = json.dumps(document).encode()
+    return document
+
+
+def inventory(stage: Stage) -> None:
+    """The sample fleet is known, and nothing is reserved."""
+    publish(stage)
+    stage.run_event("sync_inventory", "scheduled")
+
+
+def wish(metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
+    """The event of an ordinary request, with other fields; a field that is ``None`` is left out."""
+    event = sample_events.read("create_reservation", "accepted")
+    body = sample_events.body_of(event)
+    for part, changes in (("metadata", metadata or {}), ("spec", spec)):
+        changed = body[part] | changes
+        body[part] = {name: value for name, value in changed.items() if value is not None}
+    return sample_events.with_body(event, body)
+
+
+def sample(stage: Stage) -> None:
+    """The sample fleet and the sample tenant's reservations: 4 free units in London, 3 of them in a row."""
+    inventory(stage)
+    for reservation in SAMPLE_RESERVATIONS:
+        event = wish(
+            organizationId=reservation.organization,
+            projectId=reservation.project,
+            regionId=reservation.region,
+            count=reservation.units,
+        )
+        token = stage.authority.token(
+            sub="sample-tenant", organizations=[reservation.organization], projects=[reservation.project]
+        )
+        wanted = sample_events.with_headers(event, authorization=f"Bearer {token}")
+        assert stage.request("create_reservation", wanted).status == 202
+
+
+def reserved(stage: Stage) -> None:
+    """The reservation that the events name is pending."""
+    sample(stage)
+    assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
+
+
+def begun(stage: Stage) -> None:
+    """Its provisioning has begun."""
+    reserved(stage)
+    assert stage.run("begin_provisioning", dict(STEP))["outcome"] == "proceed"
+
+
+def pinned(stage: Stage) -> None:
+    """Its servers are starting."""
+    begun(stage)
+    for position in positions():
+        assert stage.run("pin_unit_servers", STEP | {"position": position})["outcome"] == "pinned"
+
+
+def up(stage: Stage) -> None:
+    """Its servers are up, and nobody has looked yet."""
+    pinned(stage)
+    stage.clock.advance(30)
+
+
+def provisioned(stage: Stage) -> None:
+    """It is provisioned."""
+    up(stage)
+    assert stage.run("complete_provisioning", dict(STEP))["outcome"] == "provisioned"
+
+
+def abandoned(stage: Stage) -> None:
+    """Its provisioning is being undone; servers are still there."""
+    pinned(stage)
+    assert stage.run_event("abandon_provisioning", "server_failed")["outcome"] == "undo"
+
+
+def abandoned_and_swept(stage: Stage) -> None:
+    """The same, and the servers are gone."""
+    abandoned(stage)
+    sweep(stage)
+
+
+def failed(stage: Stage) -> None:
+    """It has ended in error."""
+    abandoned_and_swept(stage)
+    assert stage.run("fail_provisioning", dict(STEP))["outcome"] == "failed"
+
+
+def deleted(stage: Stage) -> None:
+    """It was provisioned, and its deletion was accepted."""
+    provisioned(stage)
+    assert stage.request_event("delete_reservation", "accepted").status == 202
+
+
+def deleted_at_once(stage: Stage) -> None:
+    """Its deletion was accepted before anything was provisioned."""
+    reserved(stage)
+    assert stage.request_event("delete_reservation", "accepted").status == 202
+
+
+def deleted_and_swept(stage: Stage) -> None:
+    """Its deletion was accepted, and the servers are gone."""
+    deleted(stage)
+    sweep(stage)
+
+
+def gone(stage: Stage) -> None:
+    """It is gone; its tombstone is left."""
+    deleted_and_swept(stage)
+    assert stage.run("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
+
+
+def quota(stage: Stage, limit: int = 8, used: int = 0) -> None:
+    """The organization has a limit."""
+    item = keys.quota(ORGANIZATION, "GB300") | encode({"limit": limit, "used": used})
+    stage.db.put_item(TableName=HOLDERS, Item=item)
+
+
+def sample_with_quota_of_one(stage: Stage) -> None:
+    """The sample, and an organization that may own one unit."""
+    sample(stage)
+    quota(stage, limit=1)
+
+
+def hide_chicago(stage: Stage) -> None:
+    """From now on only the sample tenant may know that us-chi-1 exists."""
+    document = publish(stage, sequence=2)
+    for region in document["regions"]:
+        if region["id"] == "us-chi-1":
+            region["organizations"] = [SAMPLE_ORGANIZATION]
+    stage.bucket.content = json.dumps(document).encode()
+    assert stage.run_event("sync_inventory", "scheduled")["refused"] is None
+    # Catalogue entries are believed for a minute.
+    stage.clock.advance(61)
+
+
+def left_alone(stage: Stage) -> None:
+    """Reserved long ago, and no execution was ever started."""
+    stage.step_functions.down = True
+    reserved(stage)
+    stage.step_functions.down = False
+    stage.clock.advance(600)
+
+
+def crashed(stage: Stage) -> None:
+    """Reserved long ago, and every execution has died."""
+    reserved(stage)
+    stage.step_functions.end_all()
+    stage.clock.advance(600)
+
+
+def running(stage: Stage) -> None:
+    """Reserved long ago, and the executions still run."""
+    reserved(stage)
+    stage.clock.advance(600)
+
+
+def published(stage: Stage) -> None:
+    """The fleet manager has published its first document."""
+    publish(stage)
+
+
+def published_again(stage: Stage) -> None:
+    """The fleet manager has published the very document that is in use."""
+    inventory(stage)
+    publish(stage)
+
+
+def published_half_empty(stage: Stage) -> None:
+    """The fleet manager has lost a region."""
+    inventory(stage)
+    publish(stage, sequence=2, regions=("uk-lon-1",))
+
+
+def published_without_a_region(stage: Stage) -> None:
+    """A region has left the fleet, and the sync has withdrawn it."""
+    inventory(stage)
+    stage.settings["FLEET_MAX_DROP_SHARE"] = "1"
+    publish(stage, sequence=2, regions=("uk-lon-1",))
+    stage.run_event("sync_inventory", "scheduled")
+
+
+def published_late(stage: Stage) -> None:
+    """The fleet manager shows an old document."""
+    publish(stage, sequence=2)
+    stage.run_event("sync_inventory", "scheduled")
+    publish(stage, sequence=1)
+
+
+def unpublished(stage: Stage) -> None:
+    """The fleet manager has published nothing."""
+    stage.bucket.content = None
+
+
+def positions() -> list[int]:
+    """The positions that the reservation of the events owns."""
+    found = composition.services().reservations.get(ORGANIZATION, SAMPLE_ID)
+    assert found is not None
+    assert found.placement is not None
+    return list(found.placement.positions)
+
+
+def sweep(stage: Stage) -> None:
+    """Servers are deleted, as the workflow does it."""
+    while stage.run("sweep_servers", dict(STEP))["outcome"] != "clear":
+        stage.clock.advance(5)
+
+
+def with_a_leak(stage: Stage) -> None:
+    """Next to reservations as they should be, a domain whose owner nobody knows."""
+    reserved(stage)
+    pods = [item for item in stage.db.dump()[INVENTORY] if item["pk"]["S"].startswith("CLAIMS#")]
+    free = next(pod for pod in pods if "d0" not in pod)
+    stage.db.update_item(
+        TableName=INVENTORY,
+        Key={"pk": free["pk"], "sk": free["sk"]},
+        UpdateExpression="SET d0 = :tag",
+        ExpressionAttributeValues={":tag": {"B": b"nobody's"}},
+    )
+
+
+def with_a_server_of_nobody(stage: Stage) -> None:
+    """A server that outlived whoever it was for."""
+    pinned(stage)
+    stage.db.put_item(
+        TableName=SERVERS, Item={"pk": {"S": "HOLDER#nobody-1"}, "sk": {"S": "HOST#uk-lon-1-nowhere"}}
+    )
+
+
+def with_a_lost_claim(stage: Stage) -> None:
+    """A reservation whose pod shows none of its domains."""
+    reserved(stage)
+    for item in stage.db.dump()[INVENTORY]:
+        owned = [name for name in item if name[0] == "d" and name[1:].isdigit()]
+        if item["pk"]["S"].startswith("CLAIMS#") and owned:
+            stage.db.update_item(
+                TableName=INVENTORY,
+                Key={"pk": item["pk"], "sk": item["sk"]},
+                UpdateExpression="REMOVE " + ", ".join(owned),
+            )

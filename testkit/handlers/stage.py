@@ -1,0 +1,212 @@
+"""The whole service behind its handlers, in memory: real composition, real handlers, AWS replaced.
+
+    stage = Stage(monkeypatch)
+    answer = stage.run_event("create_reservation", "accepted")
+
+Only what reaches outside is replaced: clients, clock, pauses and entropy. Settings come from a dictionary
+in place of the process's environment, and go through the same composition root as deployed.
+"""
+
+from __future__ import annotations
+
+import base64
+import importlib.util
+import io
+import json
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.runtime import composition
+from gpu_capacity.runtime.settings import Environment
+from testkit.doubles import CountingIds, FakeClock, RecordedPause
+from testkit.dynamodb import MemoryDynamoDB
+from testkit.handlers import sample_events
+from testkit.handlers.authority import AUDIENCE, ISSUER, Authority
+from testkit.handlers.aws import MACHINES, MemoryBucket, MemoryLambda, MemoryStepFunctions, Recorder
+from testkit.world import HOLDERS, INVENTORY, SERVERS, create_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pytest
+
+BUCKET: Final = "fleet"
+STACK_NAME: Final = "stack-of-tests"
+
+
+@dataclass(frozen=True)
+class Context:
+    """The context object of Lambda."""
+
+    function_name: str
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id: str = "7f9d1c5e-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the gateway would send; header names in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+    @property
+    def json(self) -> Any:
+        """The body."""
+        return json.loads(self.text)
+
+
+class Stage:
+    """Tables, clients, tokens and handlers around one composition root."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+        self.clock = FakeClock()
+        self.pause = RecordedPause()
+        self._environments = 0
+        self.recorder = Recorder()
+        self.db = MemoryDynamoDB(now=self.clock.now)
+        create_tables(self.db)
+        self.db.before("*", self.recorder.note_dynamodb, times=None)
+        self.step_functions = MemoryStepFunctions(self.recorder)
+        self.bucket = MemoryBucket(self.recorder)
+        self.functions = MemoryLambda(self.recorder)
+        self.authority = Authority()
+        self.settings = default_settings(self.authority) | settings
+        self._log = io.StringIO()
+        self._handlers: dict[str, Callable[[Any, Any], Any]] = {}
+        self._replace(monkeypatch)
+
+    def _replace(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        clients = {
+            "dynamodb": self.db,
+            "stepfunctions": self.step_functions,
+            "s3": self.bucket,
+            "lambda": self.functions,
+        }
+        monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
+        monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", STACK_NAME)
+        monkeypatch.setattr(composition, "environment", lambda: Environment(self.settings))
+        monkeypatch.setattr(composition, "client", clients.__getitem__)
+        monkeypatch.setattr(composition, "SystemClock", lambda: self.clock)
+        monkeypatch.setattr(composition, "SystemIds", self._ids)
+        monkeypatch.setattr(composition, "JitteredPause", lambda _deadline: self.pause)
+        self.restart()
+        self._attach_log(monkeypatch)
+
+    def _attach_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Loggers are known to the whole process by name, so what is added to one goes with the test."""
+        logger = composition.observability().logger
+        handler = logging.StreamHandler(self._log)
+        handler.setFormatter(logger.registered_formatter)
+        underlying = logging.getLogger(logger.name or logger.service)
+        monkeypatch.setattr(underlying, "handlers", [*underlying.handlers, handler])
+
+    def _ids(self) -> CountingIds:
+        self._environments += 1
+        return CountingIds(f"environment-{self._environments}")
+
+    def restart(self) -> None:
+        """A new execution environment: nothing is remembered but what the tables hold."""
+        for built_once in (
+            composition.edges,
+            composition.services,
+            composition.verifier,
+            composition.credentials,
+            composition.observability,
+            composition.capacity_events,
+        ):
+            built_once.cache_clear()
+        self._handlers.clear()
+
+    def run(self, function: str, event: dict[str, Any]) -> Any:
+        """Invoke a function; what it answers must be JSON, as Lambda demands.
+
+        An execution environment serves one request at a time: whoever is invoked while another function
+        runs, as a rival is, gets handlers of its own.
+        """
+        interrupted, handlers = self.recorder.function, self._handlers
+        if interrupted is not None:
+            self._handlers = {}
+        handler = self._handlers.get(function)
+        if handler is None:
+            handler = self._handlers[function] = load_handler(function)
+        self.recorder.function = function
+        try:
+            result = handler(event, Context(function))
+        finally:
+            self.recorder.function, self._handlers = interrupted, handlers
+        return json.loads(json.dumps(result))
+
+    def request(self, function: str, event: dict[str, Any], profile: str | None = None) -> Answer:
+        """Invoke an API function; ``profile`` puts a token of that profile in."""
+        if profile is not None:
+            event = sample_events.with_headers(event, authorization=f"Bearer {self.authority.token(profile)}")
+        return answer_of(self.run(function, sample_events.with_tokens(event, self.authority.token)))
+
+    def run_event(self, function: str, case: str) -> Any:
+        """Invoke a function with one of the files in ``events/``."""
+        return self.run(
+            function, sample_events.with_tokens(sample_events.read(function, case), self.authority.token)
+        )
+
+    def request_event(self, function: str, case: str) -> Answer:
+        """Invoke an API function with one of the files in ``events/``."""
+        return self.request(function, sample_events.read(function, case))
+
+    @property
+    def log(self) -> str:
+        """Everything that was logged."""
+        return self._log.getvalue()
+
+    @property
+    def log_lines(self) -> list[dict[str, Any]]:
+        """What was logged, line by line."""
+        return [json.loads(line) for line in self.log.splitlines()]
+
+
+def load_handler(function: str) -> Callable[[Any, Any], Any]:
+    """Import a handler anew, by its path, as Lambda does."""
+    path = sample_events.FUNCTIONS / function / "handler.py"
+    spec = importlib.util.spec_from_file_location(f"handler_of_{function}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    handler: Callable[[Any, Any], Any] = module.lambda_handler
+    return handler
+
+
+def default_settings(authority: Authority) -> dict[str, str]:
+    """Settings as the template makes them, with a static key set."""
+    return {
+        "INVENTORY_TABLE": INVENTORY,
+        "HOLDERS_TABLE": HOLDERS,
+        "SERVERS_TABLE": SERVERS,
+        "AUTH_ISSUER": ISSUER,
+        "AUTH_AUDIENCE": AUDIENCE,
+        "AUTH_JWKS": json.dumps(authority.key_set),
+        "FLEET_SOURCE": f"s3://{BUCKET}/fleet.json",
+        "PROVISION_STATE_MACHINE_ARN": MACHINES["provision"],
+        "DEPROVISION_STATE_MACHINE_ARN": MACHINES["deprovision"],
+        "SETTLE_CLAIM_STATE_MACHINE_ARN": MACHINES["settle_claim"],
+        "START_VM_STATE_MACHINE_ARN": MACHINES["start_vm"],
+        "STOP_VM_STATE_MACHINE_ARN": MACHINES["stop_vm"],
+        "FILL_FUNCTION": "gpu-capacity-fill-capacity-claims",
+        "SIMULATED_READY_SECONDS": "20",
+        "SIMULATED_DELETE_SECONDS": "5",
+    }
+
+
+def answer_of(result: dict[str, Any]) -> Answer:
+    """What the gateway makes of a function's result."""
+    text = result["body"]
+    if result.get("isBase64Encoded"):
+        text = base64.b64decode(text).decode()
+    headers = {name.lower(): value for name, value in result["headers"].items()}
+    return Answer(result["statusCode"], headers, text)

@@ -1,0 +1,143 @@
+"""The VM API behind its handlers, as in ``tests.functional``, with the sample fleet's VM nodes.
+
+stage = Stage(monkeypatch)
+answer = stage.send("create_vm", "on_demand")
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.access import Scope
+from gpu_capacity.dynamodb.account_store import AccountStore
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.holders.account import Account
+from gpu_capacity.services.api_keys import ApiKeyBook
+from testkit.doubles import CountingIds, RecordedTelemetry
+from testkit.handlers import arrangements, sample_events
+from testkit.handlers.authority import EVERYTHING, SUBJECT, Authority
+from testkit.handlers.sample_events import EVENTS, read
+from testkit.handlers.stage import Answer
+from testkit.handlers.stage import Stage as FunctionalStage
+from testkit.world import HOLDERS, ORGANIZATION
+
+if TYPE_CHECKING:
+    import pytest
+
+__all__ = [
+    "EVENTS",
+    "SAMPLE_API_KEY",
+    "SAMPLE_KEY",
+    "SAMPLE_VM",
+    "SUBJECT",
+    "Answer",
+    "Stage",
+    "read",
+    "with_header",
+]
+
+SAMPLE_VM: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
+SAMPLE_KEY: Final = "beef7c1a-5b2e-4d19-9a70-3f1c2d4e5b6a"
+SAMPLE_API_KEY: Final = "8f8e738d20348604"  # pragma: allowlist secret
+"""The id of the key that is made of the bytes of the two ids above."""
+
+# The profiles also have rights of another API, so that nothing here rests on their absence.
+RENTER: Final = [*EVERYTHING, "vms:read", "vms:write", "billing:read", "apikeys:write"]
+PERMISSIONS: Final[dict[str, list[str]]] = {
+    "member": RENTER,
+    "stranger": RENTER,
+    "expired": RENTER,
+    "reader": ["reservations:read", "vms:read"],
+}
+
+
+class VmAuthority(Authority):
+    """Gives each profile the permissions on VMs that belong to it."""
+
+    def token(self, profile: str = "member", **changes: Any) -> str:
+        rights = {"permissions": PERMISSIONS[profile]} if profile in PERMISSIONS else {}
+        return super().token(profile, **(rights | changes))
+
+
+class ChosenIds(CountingIds):
+    """Ids that tests choose first; then well spread ones."""
+
+    def __init__(self) -> None:
+        super().__init__("stage")
+        self.chosen: list[str] = []
+
+    def random_bytes(self) -> bytes:
+        """The bytes of which ``holder_id`` makes the id chosen: it draws the first digit from a to f."""
+        if not self.chosen:
+            return super().random_bytes()
+        digits = self.chosen.pop(0).replace("-", "")
+        return bytes.fromhex(f"{int(digits[0], 16) - 0xA:x}{digits[1:]}")
+
+
+class Stage(FunctionalStage):
+    """A stage whose customers may rent VMs; the nodes are in the inventory."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
+        self.ids = ChosenIds()
+        self.telemetry = RecordedTelemetry()
+        self._key_ids = CountingIds("keys")
+        super().__init__(monkeypatch, **settings)
+        self.authority = VmAuthority(private_key=self.authority.private_key)
+        arrangements.publish(self, regions=("eu-ams-1",))
+        self.run_event("sync_inventory", "scheduled")
+
+    def _ids(self) -> CountingIds:
+        return self.ids
+
+    def send(
+        self,
+        function: str,
+        case: str = "",
+        *,
+        event: dict[str, Any] | None = None,
+        authorization: str | None = None,
+        **changes: Any,
+    ) -> Answer:
+        """Send one of the files in ``events/``, or an event; ``changes`` go into its JSON body."""
+        event = event or read(function, case)
+        if changes:
+            event = sample_events.with_body(event, sample_events.body_of(event) | changes)
+        if authorization is not None:
+            event = with_header(event, "Authorization", authorization)
+        return self.request(function, event)
+
+    def api_keys(self) -> ApiKeyBook:
+        """What the operator's command works with."""
+        accounts = AccountStore(Database(self.db), HOLDERS)
+        return ApiKeyBook(accounts, self.clock, self._key_ids, self.telemetry, "operator:test")
+
+    def api_key(self, scope: Scope = Scope.READ_WRITE, subject: str = SUBJECT) -> str:
+        """A key of the member's organization."""
+        return self.api_keys().create(Account(ORGANIZATION, subject), [scope])[0]
+
+    def with_ssh_key(self) -> Stage:
+        """The member's account has one key, of a known id."""
+        self.ids.chosen = [SAMPLE_KEY]
+        assert self.send("create_ssh_key", "ed25519").status == 201
+        return self
+
+    def with_api_key(self) -> Stage:
+        """The member's account has made an API key, of a known id."""
+        self.ids.chosen = [SAMPLE_VM, SAMPLE_KEY]
+        assert self.send("create_api_key", "read_only").status == 201
+        return self
+
+    def with_vm(self) -> Stage:
+        """The member rents a VM of a known id."""
+        self.with_ssh_key().ids.chosen = [SAMPLE_VM]
+        assert self.send("create_vm", "on_demand").status == 201
+        return self
+
+
+def with_header(event: dict[str, Any], name: str, value: str) -> dict[str, Any]:
+    """The event with one header changed, whatever characters it has."""
+    varied = copy.deepcopy(event)
+    varied["headers"][name] = value
+    varied["multiValueHeaders"][name] = [value]
+    return varied

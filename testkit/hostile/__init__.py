@@ -1,0 +1,1 @@
+"""Bad input and strangers: requests, forged tokens, and services that have something to hide."""

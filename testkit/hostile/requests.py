@@ -1,0 +1,78 @@
+"""Every operation on racks and hosts as a request, and what each person is answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from testkit.hostile.forgeries import FORGERIES
+from testkit.hostile.service import (
+    CLAIMS,
+    RESERVATIONS,
+    UNITS,
+    VERSION,
+    Ask,
+    claim_body,
+    reservation_body,
+)
+from testkit.world import ORGANIZATION
+
+IN_ORGANIZATION: Final = (("organizationID", ORGANIZATION),)
+FOR_ORGANIZATION: Final = (("x-organization-id", ORGANIZATION),)
+
+# A path names the owner's reservation or claim by these words.
+ASKS: Final[dict[str, Ask]] = {
+    "create_reservation": Ask("POST", RESERVATIONS, json.dumps(reservation_body())),
+    "create_reservation (dry run)": Ask(
+        "POST", RESERVATIONS, json.dumps(reservation_body()), (("dryRun", "true"),)
+    ),
+    "list_reservations": Ask("GET", RESERVATIONS),
+    "get_reservation": Ask("GET", f"{RESERVATIONS}/reservation of owner"),
+    "get_reservation (organization named)": Ask(
+        "GET", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
+    ),
+    "delete_reservation": Ask("DELETE", f"{RESERVATIONS}/reservation of owner"),
+    "delete_reservation (organization named)": Ask(
+        "DELETE", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
+    ),
+    "list_reservation_units": Ask("GET", UNITS),
+    "list_reservation_quotas": Ask("GET", "/api/v2/quotas"),
+    "get_version": Ask("GET", VERSION),
+    "create_capacity_claim": Ask("POST", CLAIMS, json.dumps(claim_body())),
+    "create_capacity_claim (organization named)": Ask(
+        "POST", CLAIMS, json.dumps(claim_body()), headers=FOR_ORGANIZATION
+    ),
+    "list_capacity_claims": Ask("GET", CLAIMS),
+    "list_capacity_claim_parameters": Ask("GET", f"{CLAIMS}/parameters"),
+    "list_capacity_claim_quotas": Ask("GET", f"{CLAIMS}/quotas"),
+    "get_capacity_claim": Ask("GET", f"{CLAIMS}/claim of owner"),
+    "update_capacity_claim": Ask(
+        "PATCH", f"{CLAIMS}/claim of owner", json.dumps(claim_body(instanceCount=2))
+    ),
+    "delete_capacity_claim": Ask("DELETE", f"{CLAIMS}/claim of owner"),
+}
+
+# owner, other project, other organization, reader, operator
+EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
+    "create_reservation": (202, 403, 403, 403, 403),
+    "create_reservation (dry run)": (200, 403, 403, 403, 403),
+    "list_reservations": (200, 200, 200, 200, 200),
+    "get_reservation": (200, 404, 404, 200, 404),
+    "get_reservation (organization named)": (200, 404, 404, 200, 200),
+    "delete_reservation": (202, 404, 404, 403, 404),
+    "delete_reservation (organization named)": (202, 404, 404, 403, 202),
+    "list_reservation_units": (200, 200, 200, 200, 200),
+    "list_reservation_quotas": (200, 200, 200, 200, 200),
+    "get_version": (200, 200, 200, 200, 200),
+    # Claims belong to organizations and know no projects; without a name it is the token's organization.
+    "create_capacity_claim": (200, 200, 200, 403, 403),
+    "create_capacity_claim (organization named)": (200, 200, 403, 403, 403),
+    "list_capacity_claims": (200, 200, 200, 200, 200),
+    "list_capacity_claim_parameters": (200, 200, 200, 200, 200),
+    "list_capacity_claim_quotas": (200, 200, 200, 200, 200),
+    "get_capacity_claim": (200, 200, 404, 200, 404),
+    "update_capacity_claim": (200, 200, 404, 403, 403),
+    "delete_capacity_claim": (200, 200, 404, 403, 403),
+}
+PUBLIC: Final = {"get_version"}
+STRANGERS: Final = ("expired", *FORGERIES, "none")

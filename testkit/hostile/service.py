@@ -1,0 +1,209 @@
+"""Both APIs behind their real handlers, with things of three owners in the tables, and a gateway in front."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.http.operations import OPERATIONS, Operation
+from gpu_capacity.topology.model import Region
+from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
+from testkit.handlers.stage import Stage, answer_of
+from testkit.world import (
+    GB300,
+    INSTANCE_TYPE,
+    ORGANIZATION,
+    PROJECT,
+    REGION,
+    World,
+    offering,
+    pod,
+)
+
+if TYPE_CHECKING:
+    import pytest
+
+    from testkit.handlers.stage import Answer
+
+RESERVATIONS: Final = "/api/v2/reservations"
+UNITS: Final = "/api/v2/reservation-units"
+VERSION: Final = "/api/version"
+CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
+HIDDEN: Final = "us-hid-1"
+OTHER_PROJECT: Final = "0f9e8d7c-6b5a-4c3d-9e2f-1a0b9c8d7e6f"
+TRACE_ID: Final = "6a17b9000123456789abcdef01234567"
+TRACE: Final = "Root=1-6a17b900-0123456789abcdef01234567"
+ABSENT: Final = "a64f9269-36e0-4312-b8d1-52d93d569b7b"
+
+ALL: Final = (
+    "reservations:create",
+    "reservations:read",
+    "reservations:delete",
+    "capacityclaims:read",
+    "capacityclaims:write",
+)
+PEOPLE: Final[dict[str, dict[str, Any]]] = {
+    "owner": {"permissions": list(ALL)},
+    "other project": {
+        "sub": "colleague@example.com",
+        "projects": [OTHER_PROJECT],
+        "permissions": list(ALL),
+    },
+    "other organization": {
+        "sub": "stranger@example.com",
+        "organizations": [STRANGERS_ORGANIZATION],
+        "projects": [STRANGERS_PROJECT],
+        "permissions": list(ALL),
+    },
+    "reader": {"permissions": ["reservations:read", "capacityclaims:read"]},
+    "operator": {
+        "sub": "operator@example.com",
+        "organizations": ["the-operators"],
+        "projects": ["*"],
+        "permissions": ["operator"],
+    },
+}
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A request as a client sends it. Header names in lower case; ``body`` is text, bytes as base64."""
+
+    method: str
+    path: str
+    body: str | None = None
+    query: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    base64: bool = False
+
+    def to(self, path: str) -> Ask:
+        """The same to another path."""
+        return replace(self, path=path)
+
+
+@dataclass
+class Service:
+    """Things by whose they are: reservations and claims of the owner, of another project, of strangers."""
+
+    stage: Stage
+    ids: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def db(self) -> Any:
+        return self.stage.db
+
+    def token(self, person: str, **changes: Any) -> str:
+        return self.stage.authority.token(**(PEOPLE[person] | changes))
+
+    def send(self, ask: Ask, authorization: str | None) -> Answer:
+        """Through the gateway's routes to the handler; ``authorization`` is the header as it is sent."""
+        headers = {"content-type": "application/json", "x-amzn-trace-id": TRACE} | dict(ask.headers)
+        if authorization is not None:
+            headers["authorization"] = authorization
+        several: dict[str, list[str]] = {}
+        for name, value in ask.query:
+            several.setdefault(name, []).append(value)
+        operation, parameters = _route(ask.method, ask.path)
+        event = {
+            "resource": operation.path if operation else "/{proxy+}",
+            "path": ask.path,
+            "httpMethod": ask.method,
+            "headers": headers,
+            "multiValueHeaders": {name: [value] for name, value in headers.items()},
+            "queryStringParameters": {n: v[-1] for n, v in several.items()} or None,
+            "multiValueQueryStringParameters": several or None,
+            "pathParameters": (parameters or None) if operation else {"proxy": ask.path.removeprefix("/")},
+            "stageVariables": None,
+            "requestContext": {
+                "httpMethod": ask.method,
+                "path": f"/live{ask.path}",
+                "stage": "live",
+                "requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+                "identity": {"sourceIp": "198.51.100.7"},
+            },
+            "body": ask.body,
+            "isBase64Encoded": ask.base64,
+        }
+        return answer_of(self.stage.run(operation.name if operation else "reject_unknown_route", event))
+
+    def sent_by(self, ask: Ask, person: str) -> Answer:
+        return self.send(ask, f"Bearer {self.token(person)}")
+
+
+def _route(method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
+    """As the gateway chooses: a literal path wins over one with a parameter."""
+    candidates = [o for o in OPERATIONS.values() if o.method == method]
+    for operation in candidates:
+        if operation.path == path:
+            return operation, {}
+    parts = path.split("/")
+    for operation in candidates:
+        places = operation.path.split("/")
+        if len(places) == len(parts) and path not in LITERALS:
+            given = {p[1:-1]: part for p, part in zip(places, parts, strict=True) if p != part}
+            if all(part and "{" + name + "}" in places for name, part in given.items()):
+                return operation, given
+    return None, {}
+
+
+LITERALS: Final = frozenset(o.path for o in OPERATIONS.values() if "{" not in o.path)
+
+
+def reservation_body(**changes: Any) -> dict[str, Any]:
+    """An ordinary request; ``spec`` fields by keyword, ``metadata`` as a whole."""
+    metadata = changes.pop("metadata", {"name": "training"})
+    spec = {
+        "organizationId": ORGANIZATION,
+        "projectId": PROJECT,
+        "regionId": REGION,
+        "accelerator": "GB300",
+        "unit": "NVL72",
+        "count": 1,
+    }
+    return {"metadata": metadata, "spec": spec | changes}
+
+
+def claim_body(**changes: Any) -> dict[str, Any]:
+    """An ordinary claim; fields of the resources by keyword, ``id`` and ``name`` beside them."""
+    top: dict[str, Any] = {name: changes.pop(name) for name in ("id", "name") if name in changes}
+    resources = {
+        "instanceId": INSTANCE_TYPE,
+        "instanceCount": 1,
+        "zones": [REGION],
+        "capacityType": "CAPACITY_TYPE_CUSTOMER",
+    }
+    return {"resources": resources | changes} | top
+
+
+def build(monkeypatch: pytest.MonkeyPatch) -> Service:
+    """A service with room left, a hidden region, and something of everybody."""
+    hidden = Region(
+        HIDDEN,
+        frozenset({"nobody-at-all"}),
+        (offering(HIDDEN),),
+        observed_at=1_779_999_000,
+        instance_types=((INSTANCE_TYPE, GB300.id),),
+    )
+    world = World(pods=(pod("pod1", 8), pod("pod2", 4), pod("pod9", 4, region_id=HIDDEN)))
+    world.load((), (*world.regions, hidden))
+    stage = Stage(monkeypatch)
+    for table, items in world.db.dump().items():
+        for item in items:
+            stage.db.put_item(TableName=table, Item=item)
+    service = Service(stage)
+    for person, organization, project in (
+        ("owner", ORGANIZATION, PROJECT),
+        ("other project", ORGANIZATION, OTHER_PROJECT),
+        ("other organization", STRANGERS_ORGANIZATION, STRANGERS_PROJECT),
+    ):
+        body = reservation_body(organizationId=organization, projectId=project)
+        answer = service.sent_by(Ask("POST", RESERVATIONS, json.dumps(body)), person)
+        assert answer.status == 202, answer
+        service.ids[f"reservation of {person}"] = answer.json["metadata"]["id"]
+    for person in ("owner", "other organization"):
+        body = claim_body(name="mine")
+        answer = service.sent_by(Ask("POST", CLAIMS, json.dumps(body)), person)
+        assert answer.status == 200, answer
+        service.ids[f"claim of {person}"] = answer.json["capacityClaim"]["spec"]["id"]
+    return service

@@ -1,0 +1,121 @@
+"""Runs the two state machines as they are deployed, point by point, with the steps of the real handlers.
+
+An execution that waits stands until the clock has been moved far enough, so that time, requests, schedules
+and other executions come in between as a test wants them to.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.errors import CapacityError
+from testkit.state_machine import Execution, TaskError
+from testkit.workflow.definitions import definition, step
+from testkit.workflow.faults import Disturbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testkit.world import World
+
+POINTS_MAX = 2000
+
+
+class Engine(Disturbed):
+    """All executions that a world's use cases have started.
+
+    Args:
+        world: its services run the steps.
+        twice: every step is delivered twice.
+    """
+
+    def __init__(self, world: World, *, twice: bool = False) -> None:
+        super().__init__()
+        self.world = world
+        self.twice = twice
+        self.executions: dict[str, Execution] = {}
+        self.ended: dict[str, Execution] = {}
+        self.points = 0
+        self._at_work: set[str] = set()
+        self.watch: Callable[[], None] = lambda: None
+        """Called before and after each step."""
+
+    def awake(self) -> list[str]:
+        """Executions that can go on now, in the order in which they were started."""
+        now = self.world.clock.now()
+        return [n for n, e in self._standing().items() if e.wakes_at is None or e.wakes_at <= now]
+
+    def _standing(self) -> dict[str, Execution]:
+        """All but one whose step calls this: rivals run in the middle of steps."""
+        self._pick_up()
+        return {n: e for n, e in self.executions.items() if n not in self._at_work}
+
+    def step(self, name: str) -> None:
+        """One execution goes on to its next point: before a task, or into a wait."""
+        self.points += 1
+        assert self.points < POINTS_MAX, f"executions spin: {sorted(self.executions)}"
+        execution = self.executions[name]
+        self._at_work.add(name)
+        try:
+            execution.advance()
+        finally:
+            self._at_work.discard(name)
+        if not execution.runs and name in self.executions:
+            self._end(name)
+
+    def run(self) -> None:
+        """Until every execution waits."""
+        while awake := self.awake():
+            self.step(awake[0])
+
+    def go_on(self, *, newest_first: bool = False) -> bool:
+        """One execution goes on, and the clock as far as that takes; false when none runs."""
+        standing = self._standing()
+        if not standing:
+            return False
+        if not self.awake():
+            wakes = min(execution.wakes_at or 0 for execution in standing.values())
+            self.world.clock.advance(wakes - self.world.clock.now())
+        self.step(self.awake()[-1 if newest_first else 0])
+        return True
+
+    def settle(self, *, newest_first: bool = False) -> None:
+        """Until every execution has ended, moving the clock as far as that takes."""
+        while self.go_on(newest_first=newest_first):
+            pass
+
+    def kill(self, name: str) -> None:
+        """The execution dies where it stands."""
+        self._pick_up()
+        self.executions[name].stop()
+        self._end(name)
+
+    def invoke(self, function: str, payload: dict[str, Any]) -> Any:
+        """Run the step behind a task, as disturbed as it is."""
+        self.watch()
+
+        def run() -> Any:
+            if self.twice:
+                step(function)(self.world.services, payload)
+            return step(function)(self.world.services, payload)
+
+        try:
+            return self.call(function, payload, run)
+        except CapacityError as error:
+            raise TaskError(type(error).__name__, str(error)) from error
+        finally:
+            self.watch()
+
+    def _end(self, name: str) -> None:
+        self.ended[name] = self.executions.pop(name)
+        self.world.workflows.end(name)
+
+    def _pick_up(self) -> None:
+        for name, payload in self.world.workflows.executions.items():
+            if name in self.executions or name in self.ended:
+                continue
+            given = {key: value for key, value in payload.items() if key != "machine"}
+            machine = definition(str(payload["machine"]))
+            execution = Execution(machine, given, self.invoke, self.world.clock, wait=None)
+            execution.advance()
+            self.executions[name] = execution

@@ -1,0 +1,108 @@
+"""The state machines as the template deploys them, and the steps behind their tasks."""
+
+from __future__ import annotations
+
+import importlib.util
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+from unittest.mock import patch
+
+import yaml
+
+from testkit.state_machine import parse, substitute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gpu_capacity.services.context import Services
+
+    Step: TypeAlias = Callable[[Services, dict[str, Any]], Any]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+MACHINES = {
+    "provision": "ProvisionReservationStateMachine",
+    "deprovision": "DeprovisionReservationStateMachine",
+    "settle_claim": "SettleCapacityClaimStateMachine",
+    "start_vm": "StartVmStateMachine",
+    "stop_vm": "StopVmStateMachine",
+}
+
+
+class _TemplateLoader(yaml.SafeLoader):
+    """Reads short forms of intrinsic functions as ``{"Ref": ..}`` and ``{"Fn::..": ..}``."""
+
+
+def _intrinsic(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
+    name = suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}"
+    if isinstance(node, yaml.ScalarNode):
+        return {name: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {name: loader.construct_sequence(node, deep=True)}
+    assert isinstance(node, yaml.MappingNode)
+    return {name: loader.construct_mapping(node, deep=True)}
+
+
+_TemplateLoader.add_multi_constructor("!", _intrinsic)
+
+
+@cache
+def template() -> dict[str, Any]:
+    """``template.yaml``."""
+    text = (REPOSITORY / "template.yaml").read_text()
+    loaded: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - a subclass of SafeLoader
+    return loaded
+
+
+def substitutions(machine: str, **parameters: str) -> dict[str, str]:
+    """What the template fills in: a parameter's default, and a function's folder in place of its ARN."""
+    given = template()["Resources"][MACHINES[machine]]["Properties"]["DefinitionSubstitutions"]
+    return {name: _resolved(value, parameters) for name, value in given.items()}
+
+
+def _resolved(value: dict[str, str], parameters: dict[str, str]) -> str:
+    if "Ref" in value:
+        name = value["Ref"]
+        return parameters.get(name, str(template()["Parameters"][name]["Default"]))
+    logical_id, attribute = value["Fn::GetAtt"].split(".")
+    assert attribute == "Arn"
+    folder: str = template()["Resources"][logical_id]["Properties"]["CodeUri"]
+    return Path(folder).name
+
+
+def source(machine: str) -> str:
+    """The definition's text as it stands in the repository."""
+    uri = template()["Resources"][MACHINES[machine]]["Properties"]["DefinitionUri"]
+    return (REPOSITORY / str(uri)).read_text()
+
+
+@cache
+def definition(machine: str) -> dict[str, Any]:
+    """The definition as it is deployed."""
+    return parse(substitute(source(machine), substitutions(machine)))
+
+
+def all_states(level: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any] | None]]:
+    """(name, state, the map it stands in) of a definition, maps' own states included."""
+    for name, state in level["States"].items():
+        yield name, state, None
+        if state["Type"] == "Map":
+            for inner, inner_state, _ in all_states(state["ItemProcessor"]):
+                yield inner, inner_state, state
+
+
+@cache
+def step(function: str) -> Step:
+    """What the handler in ``functions/<function>`` does with its event, without the Lambda around it."""
+    steps: dict[str, Step] = {}
+
+    def catch(name: str, found: Step) -> None:
+        steps[name] = found
+
+    path = REPOSITORY / "functions" / function / "handler.py"
+    spec = importlib.util.spec_from_file_location(f"handler_of_{function}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    with patch("gpu_capacity.runtime.functions.task_function", catch):
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return steps[function]

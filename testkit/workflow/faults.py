@@ -1,0 +1,80 @@
+"""Steps that go wrong: which, when, how often, and how."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from testkit.state_machine import TaskError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Run: TypeAlias = Callable[[], Any]
+    Disturbance: TypeAlias = Callable[[Run], Any]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One invocation of a task's function."""
+
+    function: str
+    payload: dict[str, Any]
+
+
+class Disturbed:
+    """Whatever runs steps: it remembers their calls, and lets some of them go wrong."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._counts: Counter[str] = Counter()
+        self._disturbed: list[tuple[str, int, int | None, Disturbance]] = []
+
+    def disturb(self, function: str, how: Disturbance, *, first: int = 1, times: int | None = 1) -> None:
+        """Let the ``first`` call of a function (counted from 1, retries included) go wrong, and the next."""
+        last = None if times is None else first + times - 1
+        self._disturbed.append((function, first, last, how))
+
+    def forget_calls(self) -> None:
+        """Count calls anew."""
+        self.calls.clear()
+        self._counts.clear()
+
+    def heal(self) -> None:
+        """No step goes wrong any more."""
+        self._disturbed.clear()
+
+    def call(self, function: str, payload: dict[str, Any], run: Run) -> Any:
+        """Run a step, as disturbed as it is."""
+        self._counts[function] += 1
+        self.calls.append(Call(function, payload))
+        number = self._counts[function]
+        for name, first, last, how in self._disturbed:
+            if name == function and first <= number and (last is None or number <= last):
+                return how(run)
+        return run()
+
+
+def fails(_run: Run) -> Any:
+    """Nothing happens but an error."""
+    raise TaskError("Lambda.Unknown", "killed before it began")
+
+
+def dies_after(run: Run) -> Any:
+    """Everything happens, and the answer is lost."""
+    run()
+    raise TaskError("Sandbox.Timedout", "killed before it answered")
+
+
+def runs_twice(run: Run) -> Any:
+    """Delivered twice; the second answer counts."""
+    run()
+    return run()
+
+
+def answers_first_of_two(run: Run) -> Any:
+    """Delivered twice; the first answer counts."""
+    answer = run()
+    run()
+    return answer

@@ -1,0 +1,264 @@
+"""A whole service whose workflows run: real definitions, real steps, real stores, a clock that is moved."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.errors import CapacityError
+from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.reservation import Reservation, Status
+from gpu_capacity.ports import WorkflowState
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.services.reconcile import reconcile
+from testkit.doubles import RecordedWorkflows
+from testkit.state_machine import Execution, TaskError
+from testkit.workflow.definitions import definition, step
+from testkit.workflow.faults import Disturbed
+from testkit.world import (
+    GB300,
+    INVENTORY,
+    ORGANIZATION,
+    REGION,
+    SERVERS,
+    World,
+    caller,
+    pod,
+    request,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from gpu_capacity.ports import HostProvider
+    from gpu_capacity.services.reconcile import ReconcileReport
+    from testkit.provider import StubbornRegion
+
+    Arrange: TypeAlias = Callable[[Sequence[int]], Iterable[int]]
+
+QUOTA_UNITS = 8
+SCHEDULE_SECONDS = 60
+SETTLE_ROUNDS_MAX = 120
+"""Two hours of the schedule: longer than the longest backoff of reconcile."""
+
+
+class RunningWorkflows(RecordedWorkflows):
+    """Executions that a stage runs, where the other one only remembers them."""
+
+    def __init__(self, create: Callable[[str, dict[str, object]], Execution]) -> None:
+        super().__init__()
+        self.running: dict[str, Execution] = {}
+        self._create = create
+
+    def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
+        """As Step Functions does it: the name of a running execution is answered as if it had been free."""
+        if super().start(machine, name, payload):
+            self.running[name] = self._create(machine, payload)
+            return True
+        return self.running[name].runs
+
+    def state(self, machine: str, name: str) -> WorkflowState:
+        if super().state(machine, name) is WorkflowState.ABSENT:
+            return WorkflowState.ABSENT
+        return WorkflowState.RUNNING if self.running[name].runs else WorkflowState.ENDED
+
+    def stop(self, machine: str, name: str, cause: str) -> None:
+        super().stop(machine, name, cause)
+        if name in self.running:
+            self.running[name].stop()
+
+
+class Stage(Disturbed):
+    """The service, its executions, and faults in its steps.
+
+    Args:
+        world: by default one pod of four racks of two hosts, with a quota.
+        provider: makes the host provider of a world; by default the world's own.
+        arrange: the order in which maps work on their items.
+        quota: whether the organization has a limit from the start.
+    """
+
+    def __init__(
+        self,
+        world: World | None = None,
+        provider: Callable[[World], StubbornRegion] | None = None,
+        arrange: Arrange = iter,
+        *,
+        quota: bool = True,
+    ) -> None:
+        super().__init__()
+        self.world = world or World(pods=(pod("pod1", 4),))
+        self.clock = self.world.clock
+        self.workflows = RunningWorkflows(self._execution)
+        self.world.workflows = self.workflows
+        self.stubborn = provider(self.world) if provider else None
+        self.services = self.world.environment()
+        if self.stubborn is not None:
+            self.services = replace(self.services, provider=self.stubborn)
+        # By id the latest; an idempotency key may have had several lives.
+        self.made: dict[str, Reservation] = {}
+        self._owners: dict[str, str] = {}
+        self.arrange = arrange
+        if quota:
+            self.world.set_quota(QUOTA_UNITS)
+
+    # What customers and schedules do.
+
+    @property
+    def provider(self) -> HostProvider:
+        return self.services.provider
+
+    def reserve(self, count: int = 2, *, key: str | None = None) -> str:
+        """Reserve; the execution stands before its first step."""
+        observed = create_reservation(self.services, caller(), request(count), idempotency_key=key)
+        self.made[observed.reservation.id] = observed.reservation
+        self._owners[observed.reservation.server_owner] = observed.reservation.id
+        return observed.reservation.id
+
+    def delete(self, reservation_id: str) -> None:
+        delete_reservation(self.services, caller(), reservation_id, frozenset())
+
+    def reconcile(self, *, after_seconds: int = 0) -> ReconcileReport:
+        self.clock.advance(after_seconds)
+        return reconcile(self.services)
+
+    # Running.
+
+    def execution(self, machine: str, reservation_id: str, attempt: int = 0) -> Execution:
+        """The latest life's execution of that attempt."""
+        made = self.made[reservation_id]
+        return self.workflows.running[f"{machine}-{reservation_id}-{made.created_at}-{attempt}"]
+
+    def running(self) -> list[Execution]:
+        return [execution for execution in self.workflows.running.values() if execution.runs]
+
+    def advance(self, *, newest_first: bool = False) -> bool:
+        """Take one of the running executions to its next point; false when none runs."""
+        running = self.running()
+        if not running:
+            return False
+        running[-1 if newest_first else 0].advance()
+        return True
+
+    def run_all(self, *, newest_first: bool = False) -> None:
+        """Run every execution to its end, one after the other."""
+        while self.advance(newest_first=newest_first):
+            pass
+
+    def run_in_turns(self) -> None:
+        """Run every execution to its end, one point each in turn."""
+        while running := self.running():
+            for execution in running:
+                execution.advance()
+
+    def settle(self, reservation_id: str) -> int:
+        """Run, and let the schedule restart what ended too early; how many restarts that took."""
+        restarted = 0
+        self.run_all()
+        for _ in range(SETTLE_ROUNDS_MAX):
+            if (found := self.record(reservation_id)) is None or found.workflow is None:
+                return restarted
+            restarted += self.reconcile(after_seconds=SCHEDULE_SECONDS).restarted
+            self.run_all()
+        raise AssertionError(f"not settled: {self.record(reservation_id)}")
+
+    def _execution(self, machine: str, payload: dict[str, object]) -> Execution:
+        execution = Execution(
+            definition(machine), payload, self.invoke, self.clock, self.clock.advance, self.arrange
+        )
+        execution.advance()
+        return execution
+
+    # Faults.
+
+    def invoke(self, function: str, payload: dict[str, Any]) -> Any:
+        """Run the step behind a task, as disturbed as it is."""
+        self.check_safety()
+
+        def run() -> Any:
+            return step(function)(self.services, payload)
+
+        try:
+            return self.call(function, payload, run)
+        except CapacityError as error:
+            raise TaskError(type(error).__name__, str(error)) from error
+        finally:
+            self.check_safety()
+
+    # What must hold.
+
+    def record(self, reservation_id: str) -> Reservation | None:
+        return self.services.reservations.get(ORGANIZATION, reservation_id)
+
+    def status(self, reservation_id: str) -> Status | None:
+        found = self.record(reservation_id)
+        return None if found is None else found.status
+
+    def live_servers(self) -> set[tuple[str, str]]:
+        """(server owner, host id) of every server there is, straight from where they are kept."""
+        if self.stubborn is not None:
+            return self.stubborn.live()
+        servers = set()
+        for item in map(decode, self.world.db.table(SERVERS).items()):
+            holder = item["pk"].removeprefix(keys.servers_partition(""))
+            if holder != item["pk"] and item["sk"].startswith(keys.HOST_PREFIX):
+                gone = "gone_at" in item and self.clock.now() >= item["gone_at"]
+                if not gone:
+                    servers.add((holder, item["sk"].removeprefix(keys.HOST_PREFIX)))
+        return servers
+
+    def owners(self, pod_id: str) -> dict[int, bytes]:
+        """Owned positions of a pod, read past the client, so that faults of it hit the product alone."""
+        key = keys.claims(REGION, GB300.id, pod_id)
+        item = self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
+        return {int(name[1:]): value["B"] for name, value in item.items() if name[0] == "d"}
+
+    def take_over(self, pod_id: str, position: int, owner: bytes) -> None:
+        """Write somebody else's tag over a claim, as no code does."""
+        self.world.db.update_item(
+            TableName=INVENTORY,
+            Key=keys.claims(REGION, GB300.id, pod_id),
+            UpdateExpression=f"SET {keys.domain_attribute(position)} = :tag",
+            ExpressionAttributeValues={":tag": {"B": owner}},
+        )
+
+    def check_safety(self) -> None:
+        """At any time: a server of ours stands only on hardware that its reservation owns."""
+        owners = {pod_id: self.owners(pod_id) for pod_id in {p.id for p in self.world.pods}}
+        for owner, host_id in self.live_servers():
+            if owner in self._owners:
+                pod_id, position = self._hosts()[host_id]
+                assert owners[pod_id].get(position) == claim_tag(self._owners[owner]), (
+                    f"{host_id} is not {owner}'s"
+                )
+
+    def check_settled(self) -> None:
+        """When all is done: servers, claims and quota are what the records say, and nothing else is left."""
+        records = [r for made in self.made if (r := self.record(made)) is not None]
+        assert {r.status for r in records} <= {Status.PROVISIONED, Status.ERROR}
+        claims, servers, counted = set(), set(), 0
+        for r in records:
+            counted += r.count if r.counted else 0
+            positions = r.placement.positions if r.placement else ()
+            assert bool(positions) == (r.status is Status.PROVISIONED), f"{r.status} with {positions}"
+            for host_id, (pod_id, position) in self._hosts().items():
+                if r.placement and pod_id == r.placement.pod_id and position in positions:
+                    claims.add((pod_id, position, claim_tag(r.id)))
+                    servers.add((r.server_owner, host_id))
+        found = {(p.id, n, tag) for p in self.world.pods for n, tag in self.owners(p.id).items()}
+        assert found == claims
+        assert {server for server in self.live_servers() if server[0] in self._owners} == servers
+        assert self.world.quota_used() == counted == len(claims)
+        assert list(self.services.reservations.unsettled(until=self.clock.now())) == []
+        assert self.running() == []
+
+    def _hosts(self) -> dict[str, tuple[str, int]]:
+        return {
+            host.id: (p.id, domain.position)
+            for p in self.world.pods
+            for domain in p.domains
+            for host in domain.hosts
+        }

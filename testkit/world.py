@@ -1,0 +1,239 @@
+"""A whole service in memory: real use cases, stores and simulated region over the in-memory DynamoDB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gpu_capacity.access import Caller, Permission
+from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.adapters.simulated_vms import SimulatedVms
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
+from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
+from gpu_capacity.services.context import Limits, Services
+from gpu_capacity.services.create_reservation import ReservationRequest
+from gpu_capacity.topology.model import Domain, Flavor, Gpu, GpuVendor, Host, HostState, Offering, Pod, Region
+from gpu_capacity.topology.units import shape_of
+from testkit.doubles import (
+    CountingIds,
+    FakeClock,
+    RecordedEvents,
+    RecordedPause,
+    RecordedTelemetry,
+    RecordedWorkflows,
+)
+from testkit.dynamodb import MemoryDynamoDB
+
+INVENTORY, HOLDERS, SERVERS = "inventory", "holders", "servers"
+TABLES = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
+"""The settings that name them."""
+ORGANIZATION = "161b9d5a-701d-4fea-848d-0e345edf16e9"
+PROJECT = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
+REGION = "uk-lon-1"
+INSTANCE_TYPE = "gb300-4x"
+EVERY_PERMISSION = frozenset(
+    {
+        Permission.CREATE_RESERVATIONS,
+        Permission.READ_RESERVATIONS,
+        Permission.DELETE_RESERVATIONS,
+        Permission.READ_CAPACITY_CLAIMS,
+        Permission.WRITE_CAPACITY_CLAIMS,
+        Permission.READ_VMS,
+        Permission.WRITE_VMS,
+        Permission.READ_BILLING,
+    }
+)
+
+GB300 = Flavor(
+    id="g.72.gb300.pinned",
+    cpus=144,
+    memory_gib=960,
+    disk_gb=0,
+    gpu=Gpu(GpuVendor.NVIDIA, "GB300", physical_count=4, logical_count=4, memory_gib=288),
+    instance_type=INSTANCE_TYPE,
+)
+
+
+def create_tables(client: Any) -> None:
+    """The three tables of the template, on any DynamoDB."""
+    key_schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
+    attributes = [
+        {"AttributeName": "pk", "AttributeType": "S"},
+        {"AttributeName": "sk", "AttributeType": "S"},
+    ]
+    for table in (INVENTORY, SERVERS):
+        client.create_table(
+            TableName=table,
+            KeySchema=key_schema,
+            AttributeDefinitions=attributes,
+            BillingMode="PAY_PER_REQUEST",
+        )
+    client.create_table(
+        TableName=HOLDERS,
+        KeySchema=key_schema,
+        AttributeDefinitions=[
+            *attributes,
+            {"AttributeName": "unsettled", "AttributeType": "S"},
+            {"AttributeName": "unsettled_since", "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": keys.UNSETTLED_INDEX,
+                "KeySchema": [
+                    {"AttributeName": "unsettled", "KeyType": "HASH"},
+                    {"AttributeName": "unsettled_since", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+def offering(region_id: str = REGION, hosts_per_unit: int = 2) -> Offering:
+    """GB300 racks; two hosts a rack keep small worlds small."""
+    return Offering(region_id, "GB300", "NVL72", GB300, "GB300_HOST", hosts_per_unit)
+
+
+def rack(
+    pod_id: str, position: int, *, hosts: int = 2, states: dict[int, HostState] | None = None, **changes: Any
+) -> Domain:
+    """A complete rack, or one with some hosts in another state."""
+    domain = Domain(
+        position=position,
+        id=f"{pod_id}-rack{position:02}",
+        name=f"{pod_id} rack {position:02}",
+        cordoned=False,
+        hosts=tuple(
+            Host(
+                slot=slot,
+                id=f"{pod_id}-rack{position:02}-tray{slot:02}",
+                name=f"{pod_id}-rack{position:02}-tray{slot:02}",
+                resource_class="GB300_HOST",
+                state=(states or {}).get(slot, HostState.IN_SERVICE),
+            )
+            for slot in range(hosts)
+        ),
+    )
+    return replace(domain, **changes)
+
+
+def pod(pod_id: str, racks: int, *, region_id: str = REGION, hosts: int = 2, version: int = 1) -> Pod:
+    """A pod of complete racks."""
+    domains = tuple(rack(pod_id, position, hosts=hosts) for position in range(racks))
+    return Pod(region_id, pod_id, GB300.id, version, domains)
+
+
+def request(count: int = 1, **changes: Any) -> ReservationRequest:
+    """An ordinary request."""
+    base = ReservationRequest(
+        organization_id=ORGANIZATION,
+        project_id=PROJECT,
+        region_id=REGION,
+        accelerator="GB300",
+        unit="NVL72",
+        count=count,
+        name="training",
+    )
+    return replace(base, **changes)
+
+
+def caller(**changes: Any) -> Caller:
+    """A member of the organization and project with every customer permission."""
+    base = Caller(
+        subject="user-1",
+        name="john.doe@example.com",
+        organizations=frozenset({ORGANIZATION}),
+        projects=frozenset({PROJECT}),
+        permissions=EVERY_PERMISSION,
+    )
+    return replace(base, **changes)
+
+
+@dataclass
+class World:
+    """The service, with everything around it in reach.
+
+    Another ``World.environment()`` is another execution environment on the same tables.
+    """
+
+    pods: tuple[Pod, ...] = ()
+    regions: tuple[Region, ...] = ()
+    behaviour: SimulatedBehaviour = field(default_factory=lambda: SimulatedBehaviour(ready_seconds=20))
+    limits: Limits = field(default_factory=Limits)
+    trusting: bool = False
+    """Whether the tables take parameters unchecked, for runs of millions of calls."""
+
+    def __post_init__(self) -> None:
+        self.clock = FakeClock()
+        self.db = MemoryDynamoDB(now=self.clock.now, trusting=self.trusting)
+        create_tables(self.db)
+        self.workflows = RecordedWorkflows()
+        self.events = RecordedEvents()
+        self.telemetry = RecordedTelemetry()
+        self.pause = RecordedPause()
+        self._environments = 0
+        hosts = max((len(d.hosts) for p in self.pods for d in p.domains), default=2)
+        self.load(self.pods, self.regions or (self._region(hosts),))
+        self.services = self.environment()
+
+    def environment(self) -> Services:
+        """Fresh collaborators, as a new execution environment has them."""
+        self._environments += 1
+        edges = Edges(
+            self.db, self.clock, CountingIds(f"environment-{self._environments}"), self.pause, self.telemetry
+        )
+        database = Database(self.db, self.pause, self.clock)
+        neighbours = Neighbours(
+            workflows=self.workflows,
+            events=self.events,
+            provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
+            vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
+        )
+        return replace(services_of(Environment(TABLES), edges, neighbours), limits=self.limits)
+
+    def load(self, pods: tuple[Pod, ...], regions: tuple[Region, ...] = ()) -> None:
+        """Write topology the way the sync does; ownership of known pods stays."""
+        offerings = {(r.id, o.flavor.id): o for r in (*self.regions, *regions) for o in r.offerings}
+        for region in regions:
+            self.db.put_item(TableName=INVENTORY, Item=encode_region(region))
+        for p in pods:
+            shape = shape_of(p, offerings.get((p.region_id, p.flavor_id)))
+            self.db.put_item(TableName=INVENTORY, Item=encode_pod(p))
+            self.db.put_item(TableName=INVENTORY, Item=encode_shape(shape))
+            self.db.update_item(
+                TableName=INVENTORY,
+                Key=keys.claims(p.region_id, p.flavor_id, p.id),
+                UpdateExpression="SET v = :v",
+                ExpressionAttributeValues=encode({":v": p.version}),
+            )
+        if regions:
+            self.regions = regions
+
+    def _region(self, hosts_per_unit: int) -> Region:
+        return Region(
+            id=REGION,
+            organizations=frozenset(),
+            offerings=(offering(hosts_per_unit=hosts_per_unit),),
+            observed_at=1_779_999_000,
+            instance_types=((INSTANCE_TYPE, GB300.id),),
+        )
+
+    def owners(self, pod_id: str, region_id: str = REGION, flavor_id: str = GB300.id) -> dict[int, bytes]:
+        """Owned positions of a pod, straight from the table."""
+        item = self.db.get_item(TableName=INVENTORY, Key=keys.claims(region_id, flavor_id, pod_id))["Item"]
+        return {int(name[1:]): value["B"] for name, value in item.items() if name[0] == "d"}
+
+    def set_quota(self, limit: int, used: int = 0) -> None:
+        """Limit the organization's GB300 units."""
+        item = keys.quota(ORGANIZATION, "GB300") | encode({"limit": limit, "used": used})
+        self.db.put_item(TableName=HOLDERS, Item=item)
+
+    def quota_used(self) -> int:
+        """What is counted of the organization's GB300 units."""
+        item = self.db.get_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "GB300"))["Item"]
+        return int(item["used"]["N"])

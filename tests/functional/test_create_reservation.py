@@ -237,6 +237,18 @@ def test_all_projects_means_every_project_of_the_own_organizations(sample: Stage
     assert _create(sample, foreign).status == 403
 
 
+@pytest.mark.parametrize("project", ["", "x" * 256, "ü" * 128, "a\nb", "\x1b[2J", "a\x00"])
+def test_a_project_that_no_token_can_name_is_invalid(sample: Stage, project: str) -> None:
+    """Also for who may create in all projects: a record of 60 KB would be read with every list."""
+    token = sample.authority.token(projects=["*"])
+    event = with_headers(wish(projectId=project), authorization=f"Bearer {token}")
+    before = sample.db.dump()
+    answer = _create(sample, event)
+    assert answer.status == 400
+    assert [problem["field"] for problem in answer.json["errors"]] == ["spec.projectId"]
+    assert sample.db.dump() == before
+
+
 def test_an_operator_creates_for_nobody(sample: Stage) -> None:
     answer = sample.request("create_reservation", wish(), profile="operator")
     assert answer.status == 403

@@ -47,7 +47,7 @@ EARLY = "the access token is not valid yet"
 OTHER_ISSUER = "the access token is of another issuer"
 OTHER_AUDIENCE = "the access token is for another audience"
 CLAIMS = "a claim of the access token is missing or malformed"
-TOO_LONG = "a subject, organization or project of the token has more than 255 bytes"
+TOO_LONG = "a subject, organization or project of the token has more than 255 bytes or does not print"
 API_KEY = "only the VM API takes API keys: send an access token"
 
 

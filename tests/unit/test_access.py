@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.access import ALL_PROJECTS, Caller, Permission
-from gpu_capacity.errors import Forbidden
+from gpu_capacity.access import ALL_PROJECTS, ORGANIZATIONS_MAX, Caller, Permission
+from gpu_capacity.errors import Forbidden, InvalidRequest
 from testkit.world import ORGANIZATION, PROJECT, caller
 
 OPERATOR = frozenset({Permission.OPERATE})
@@ -77,3 +77,18 @@ def test_a_customer_searches_its_organizations_narrowed_to_those_named() -> None
 def test_an_operator_searches_whatever_it_names_and_otherwise_its_own() -> None:
     assert _operator().organizations_to_search(frozenset({"x", "a"})) == ["a", "x"]
     assert _operator().organizations_to_search(frozenset()) == []
+
+
+def test_an_operator_looks_into_so_many_organizations_at_once_and_no_more() -> None:
+    """Each of them is a read: with as many as an address can name the answer would not come in time."""
+    named = [f"org-{n:02}" for n in range(ORGANIZATIONS_MAX + 1)]
+
+    assert _operator().organizations_to_search(frozenset(named[1:])) == named[1:]
+    with pytest.raises(InvalidRequest, match="query organizationID: at most 50 of them"):
+        _operator().organizations_to_search(frozenset(named))
+
+
+def test_a_customer_may_name_any_number_of_organizations_it_looks_into_its_own() -> None:
+    named = frozenset(f"org-{n}" for n in range(ORGANIZATIONS_MAX + 1)) | {ORGANIZATION}
+
+    assert caller().organizations_to_search(named) == [ORGANIZATION]

@@ -50,16 +50,20 @@ _IMPLIED_BY_OPERATE: Final = frozenset(
 )
 
 
+ORGANIZATIONS_MAX: Final = 50
+"""Of a token, and those that an operator's request names: each of them is a read."""
+
 IDENTITY_BYTES_MAX: Final = 255
 """Of a subject, an organization or a project, in UTF-8: they become parts of keys, which DynamoDB bounds."""
 
 
 def is_identity(text: str) -> bool:
-    """Whether a text can stand for a subject, an organization or a project."""
-    try:
-        return 0 < len(text.encode()) <= IDENTITY_BYTES_MAX
-    except UnicodeEncodeError:
-        return False
+    """Whether a text can stand for a subject, an organization or a project.
+
+    Not one that would not stay where it is shown: operators' commands print them, and people read by them
+    who did what. A lone surrogate cannot be printed either.
+    """
+    return text.isprintable() and 0 < len(text.encode()) <= IDENTITY_BYTES_MAX
 
 
 def permissions_of(scopes: Iterable[Scope]) -> frozenset[str]:
@@ -123,7 +127,13 @@ class Caller:
         return self.is_operator or self.owns(organization_id, project_id)
 
     def organizations_to_search(self, named: frozenset[str]) -> list[str]:
-        """Where to look, in order, when the request names these organizations (none: the caller's own)."""
+        """Where to look, in order, when the request names these organizations (none: the caller's own).
+
+        Raises:
+            InvalidRequest: an operator names more of them than one request can look into.
+        """
         if self.is_operator and named:
+            if len(named) > ORGANIZATIONS_MAX:
+                raise InvalidRequest("query organizationID", f"at most {ORGANIZATIONS_MAX} of them")
             return sorted(named)
         return sorted(self.organizations & named if named else self.organizations)

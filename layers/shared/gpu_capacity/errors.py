@@ -40,6 +40,10 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.model import Unplaceable
 
 
+PROBLEMS_TOLD_MAX: Final = 50
+"""Of thousands of faults in one request the first are told: an answer must not outgrow what it answers."""
+
+
 class CapacityError(Exception):
     """Root of the tree above."""
 
@@ -69,7 +73,7 @@ class InvalidRequest(RequestRefused):
     @classmethod
     def of(cls, problems: Sequence[tuple[str, str]]) -> InvalidRequest:
         """Of at least one place, each with what is wrong there."""
-        (field, problem), *more = problems
+        (field, problem), *more = problems[:PROBLEMS_TOLD_MAX]
         return cls(field, problem, *more)
 
 
@@ -157,7 +161,9 @@ _FAULT_TEXTS: Final = {
     CredentialFault.ISSUER: "the access token is of another issuer",
     CredentialFault.AUDIENCE: "the access token is for another audience",
     CredentialFault.CLAIMS: "a claim of the access token is missing or malformed",
-    CredentialFault.IDENTITY: "a subject, organization or project of the token has more than 255 bytes",
+    CredentialFault.IDENTITY: (
+        "a subject, organization or project of the token has more than 255 bytes or does not print"
+    ),
     CredentialFault.API_KEY_NOT_TAKEN: "only the VM API takes API keys: send an access token",
     CredentialFault.API_KEY_MALFORMED: "the API key is malformed",
     CredentialFault.API_KEY_UNKNOWN: "the API key is not known",

@@ -55,9 +55,14 @@ def test_a_key_of_the_longest_parts_is_one_that_can_exist(name: str) -> None:
         (IDENTITY + "a", False),
         ("", False),
         ("\ud800", False),
+        ("jo\nadmin", False),
+        ("\x1b[2J", False),
+        ("jo\N{RIGHT-TO-LEFT OVERRIDE}nimda", False),
+        ("jo\x00", False),
+        ("Jo Ü. 用户", True),
     ],
 )
-def test_identities_are_bounded_in_bytes(text: str, *, can_be: bool) -> None:
+def test_identities_are_bounded_in_bytes_and_can_be_printed(text: str, *, can_be: bool) -> None:
     assert is_identity(text) is can_be
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from gpu_capacity.errors import InvalidRequest
+from gpu_capacity.errors import PROBLEMS_TOLD_MAX, InvalidRequest
 from gpu_capacity.http.call import (
     BODY_BYTES_MAX,
     BodyInvalid,
@@ -15,6 +15,10 @@ from gpu_capacity.http.call import (
     MalformedBody,
     UnsupportedMediaType,
 )
+from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.vm_errors import QueryInvalid
+from gpu_capacity.http.vm_models import VmPage
+from gpu_capacity.http.vm_replies import query_of
 from testkit.world import World, caller
 
 
@@ -168,3 +172,20 @@ def test_an_idempotency_key_must_be_visible_ascii_of_sensible_length(world: Worl
     with pytest.raises(InvalidRequest) as caught:
         call.idempotency_key()
     assert caught.value.field == "header Idempotency-Key"
+
+
+def test_of_many_unknown_parameters_the_first_are_told() -> None:
+    """Each is told with what there is, twenty times its own length: anybody may send thousands."""
+    many = {f"x{n}": ["1"] for n in range(2 * PROBLEMS_TOLD_MAX)}
+
+    with pytest.raises(InvalidRequest) as caught:
+        OPERATIONS["search_offers"].check_query(many)
+
+    assert [field for field, _ in caught.value.problems] == [f"query x{n}" for n in range(PROBLEMS_TOLD_MAX)]
+
+
+def test_of_many_wrong_values_the_first_are_told() -> None:
+    with pytest.raises(QueryInvalid) as caught:
+        query_of({"status": [f"x{n}" for n in range(2 * PROBLEMS_TOLD_MAX)]}, VmPage)
+
+    assert len(caught.value.problems) == PROBLEMS_TOLD_MAX

@@ -10,10 +10,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from gpu_capacity.access import IDENTITY_BYTES_MAX
+from gpu_capacity.access import IDENTITY_BYTES_MAX, ORGANIZATIONS_MAX
 from gpu_capacity.errors import Unauthenticated
 from gpu_capacity.http.key_sets import StaticKeys
-from gpu_capacity.http.tokens import ORGANIZATIONS_MAX, TokenRules, TokenVerifier
+from gpu_capacity.http.tokens import TokenRules, TokenVerifier
 
 ISSUER, AUDIENCE = "https://issuer.example", "gpu-capacity"
 RULES = TokenRules(
@@ -232,6 +232,22 @@ def test_a_token_with_an_identity_that_is_too_long_is_refused_with_a_text_that_s
 
     with pytest.raises(Unauthenticated, match="more than 255 bytes"):
         verifier.verify(f"Bearer {_token(_claims(**changed))}")
+
+
+@pytest.mark.parametrize("claim", ["sub", "organizations", "projects"])
+def test_a_token_with_an_identity_that_does_not_print_is_refused(verifier: TokenVerifier, claim: str) -> None:
+    """An operator's terminal would obey it."""
+    changed: dict[str, Any] = {claim: "a\x1b[2Jb"}
+
+    with pytest.raises(Unauthenticated, match="does not print"):
+        verifier.verify(f"Bearer {_token(_claims(**changed))}")
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1b[31mb", "\N{RIGHT-TO-LEFT OVERRIDE}ab"])
+def test_a_name_that_does_not_print_gives_way_to_the_subject(verifier: TokenVerifier, name: str) -> None:
+    caller = verifier.verify(f"Bearer {_token(_claims(email=name))}")
+
+    assert caller.name == caller.subject
 
 
 def test_a_name_that_is_too_long_gives_way_to_the_subject(verifier: TokenVerifier) -> None:

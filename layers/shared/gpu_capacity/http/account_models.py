@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictStr
-from pydantic_core import PydanticCustomError
 
 from gpu_capacity.access import Scope
 from gpu_capacity.holders.api_keys import NAME_DEFAULT, NAME_LENGTH_MAX
 from gpu_capacity.holders.ssh_keys import LABEL_LENGTH_MAX
 from gpu_capacity.http.rendering import Timestamp, timestamp
+from gpu_capacity.http.text_sizes import printable
 from gpu_capacity.http.vm_models import VmBody, as_json
 
 if TYPE_CHECKING:
@@ -22,15 +22,8 @@ SCOPES_MAX: Final = 16
 """More than there are, because a repeated one does no harm."""
 
 
-def _printable(value: str) -> str:
-    """A line break or another control character would not stay where the text is shown or logged."""
-    if not value.isprintable():
-        raise PydanticCustomError("string_not_printable", "must have printable characters only")
-    return value
-
-
-Label = Annotated[StrictStr, Field(max_length=LABEL_LENGTH_MAX), AfterValidator(_printable)]
-KeyName = Annotated[StrictStr, Field(max_length=NAME_LENGTH_MAX), AfterValidator(_printable)]
+Label = Annotated[StrictStr, Field(max_length=LABEL_LENGTH_MAX), AfterValidator(printable)]
+KeyName = Annotated[StrictStr, Field(max_length=NAME_LENGTH_MAX), AfterValidator(printable)]
 
 
 class SshKeyCreate(VmBody):

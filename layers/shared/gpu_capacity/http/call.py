@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gpu_capacity import strict_json
-from gpu_capacity.errors import CapacityError, InvalidRequest
+from gpu_capacity.errors import PROBLEMS_TOLD_MAX, CapacityError, InvalidRequest
 from gpu_capacity.http.whole_numbers import plainly_written
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 BODY_BYTES_MAX: Final = 64 * 1024
 """Far above any sensible request; the gateway itself would let 10 MB through."""
-
-PROBLEMS_TOLD_MAX: Final = 50
 
 UNKNOWN: Final = "-"
 """In log lines, for what is not known."""
@@ -122,7 +120,7 @@ class Call:
         try:
             return model.model_validate_json(octets)
         except ValidationError as error:
-            problems = _problems(error)
+            problems = problems_of(error)
         if any(problem["type"] == "json_invalid" for problem in problems):
             raise MalformedBody("the request body is not valid JSON")
         # Only now: most bodies write their numbers plainly, and need not be read twice.
@@ -131,7 +129,7 @@ class Call:
             try:
                 return model.model_validate_json(plain)
             except ValidationError as error:
-                problems = _problems(error)
+                problems = problems_of(error)
         raise BodyInvalid(problems)
 
     def values(self, name: str) -> frozenset[str]:
@@ -187,7 +185,7 @@ def _check_json(octets: bytes) -> None:
         raise MalformedBody("the request body is not valid JSON") from None
 
 
-def _problems(error: ValidationError) -> list[dict[str, Any]]:
+def problems_of(error: ValidationError) -> list[dict[str, Any]]:
     """What is wrong and where, without what was sent; of thousands of faults only the first."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [dict(problem) for problem in found[:PROBLEMS_TOLD_MAX]]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
 from pydantic.alias_generators import to_camel
 
+from gpu_capacity.access import IDENTITY_BYTES_MAX
 from gpu_capacity.holders.reservation import (
     DESCRIPTION_BYTES_MAX,
     TAG_NAME_BYTES_MAX,
@@ -15,7 +16,7 @@ from gpu_capacity.holders.reservation import (
     Tag,
 )
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
-from gpu_capacity.http.text_sizes import AtMostBytes
+from gpu_capacity.http.text_sizes import AtMostBytes, printable
 from gpu_capacity.services.create_reservation import ReservationRequest
 from gpu_capacity.topology.model import GpuVendor
 from gpu_capacity.topology.units import Health
@@ -39,6 +40,10 @@ Label = Annotated[
         description="A valid Kubernetes label value.",
         json_schema_extra={"pattern": LABEL_PATTERN},
     ),
+]
+# A token that allows every project says nothing of how one may be spelled.
+Project = Annotated[
+    StrictStr, Field(min_length=1), AtMostBytes(IDENTITY_BYTES_MAX), AfterValidator(printable)
 ]
 Count = Annotated[StrictInt, Field(ge=1, le=COUNT_MAX)]
 
@@ -90,7 +95,7 @@ class ReservationCreateSpec(ReservationSpec):
     model_config = ConfigDict(title="reservationV2CreateSpec")
 
     organization_id: StrictStr = Field(description="The organization to provision the reservation in.")
-    project_id: StrictStr = Field(description="The project to provision the reservation in.")
+    project_id: Project = Field(description="The project to provision the reservation in.")
 
 
 class ReservationCreate(_Body):

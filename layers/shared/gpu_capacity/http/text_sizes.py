@@ -1,4 +1,4 @@
-"""The greatest size of a text, counted as it is stored: in bytes of UTF-8."""
+"""Which texts are taken: how large, counted as they are stored in bytes of UTF-8, and of which characters."""
 
 from __future__ import annotations
 
@@ -35,3 +35,10 @@ class AtMostBytes:
                 "text_too_long", "must have at most {bytes_max} bytes in UTF-8", {"bytes_max": self.bytes_max}
             )
         return text
+
+
+def printable(text: str) -> str:
+    """Refuse a text that would not stay where it is shown, logged or read by a machine, as a line break."""
+    if not text.isprintable():
+        raise PydanticCustomError("string_not_printable", "must have printable characters only")
+    return text

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
-from gpu_capacity.access import Caller, is_identity
+from gpu_capacity.access import ORGANIZATIONS_MAX, Caller, is_identity
 from gpu_capacity.errors import CredentialFault, Unauthenticated
 from gpu_capacity.holders.api_keys import PREFIX
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from gpu_capacity.http.key_sets import KeySource, VerificationKey
 
-ORGANIZATIONS_MAX: Final = 50
 _LEEWAY_SECONDS: Final = 10
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
 """Of access tokens (RFC 9068), and of those that name no use. An identity token or a receipt is none."""

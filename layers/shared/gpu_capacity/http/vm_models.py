@@ -25,6 +25,7 @@ from gpu_capacity.holders.account import SAFE_INTEGER_BITS
 from gpu_capacity.holders.prices import rates_of
 from gpu_capacity.holders.vm import STORAGE_GB_MIN, RentalType, VmStatus
 from gpu_capacity.http.rendering import Timestamp, timestamp
+from gpu_capacity.http.text_sizes import printable
 from gpu_capacity.plain_numbers import whole
 
 if TYPE_CHECKING:
@@ -119,8 +120,8 @@ class VmCreate(VmBody):
     @classmethod
     def _password_if_chosen(cls, value: str | None, info: ValidationInfo) -> str | None:
         # A line break or a NUL would end the password early wherever a machine reads it.
-        if value is not None and not value.isprintable():
-            raise PydanticCustomError("string_not_printable", "must have printable characters only")
+        if value is not None:
+            printable(value)
         return _if_and_only_if(value, info, "auth_method", "password")
 
 

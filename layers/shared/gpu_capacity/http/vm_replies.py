@@ -14,7 +14,7 @@ from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
-from gpu_capacity.http.call import Reply
+from gpu_capacity.http.call import Reply, problems_of
 from gpu_capacity.http.pages import CURSOR, LIMIT, cursor_of, next_link, position_in
 from gpu_capacity.http.rendering import NO_CACHE
 from gpu_capacity.http.vm_errors import QueryInvalid
@@ -198,5 +198,4 @@ def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
             {name: values if name in repeated else values[0] for name, values in given.items()}
         )
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        raise QueryInvalid([dict(problem) for problem in problems]) from None
+        raise QueryInvalid(problems_of(error)) from None

@@ -364,6 +364,23 @@ def test_a_zone_that_is_not_there_or_hidden_or_lacks_the_type_is_named(
     assert claim_records(world.db) == []
 
 
+def test_as_much_is_read_for_a_hidden_zone_as_for_one_that_is_not_there() -> None:
+    """Also right after its own organization has asked for it: the time of the answer must not tell."""
+    world = world_of(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS))
+    hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
+    world.load((), (zone(LONDON), hidden))
+    member = caller(organizations=frozenset({"somebody"}))
+    create_capacity_claim(world.services, member, wish(1, TEXAS))
+
+    def read_for(zone_id: str) -> list[str]:
+        before = world.db.requests.copy()
+        with pytest.raises(InvalidRequest, match="no such zone"):
+            create_capacity_claim(world.services, caller(), wish(1, zone_id))
+        return sorted((world.db.requests - before).elements())
+
+    assert read_for(TEXAS) == read_for("nowhere") == ["get_item", "query"]
+
+
 def test_a_claim_may_keep_a_zone_that_is_hidden_by_now_and_take_no_new_one_there() -> None:
     world = world_of(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS))
     here, elsewhere = claim(world, 1, TEXAS), claim(world, 1, LONDON)

@@ -223,6 +223,13 @@ def test_a_damaged_package_is_malformed(packed: bytes) -> None:
     assert refusal(packed).code is FeedRefusal.MALFORMED
 
 
+def test_a_package_of_many_empty_members_is_read_once() -> None:
+    """What is left was copied for each of them: with 16 MB of them no sync would ever have ended."""
+    members = gzip.compress(b"") * (4_000_000 // len(gzip.compress(b"")))
+
+    assert refusal(members).code is FeedRefusal.MALFORMED
+
+
 def test_a_document_is_not_unpacked_beyond_its_bound() -> None:
     bomb = gzip.compress(bytes(UNPACKED_BYTES_MAX + 1))
 

@@ -192,6 +192,16 @@ def test_rights_may_be_one_text_of_words(verifier: TokenVerifier) -> None:
     assert caller.permissions == {"reservations:read", "operator"}
 
 
+@pytest.mark.parametrize("blank", ["\t", "\n", "\u00a0", "\u2028", "\u3000", "\x1f"])
+def test_only_a_space_separates_words(verifier: TokenVerifier, blank: str) -> None:
+    """Else an organization that calls itself so would be two, one of them another tenant's."""
+    organizations = _token(_claims(organizations=f"mine{blank}theirs"))
+    permissions = _token(_claims(permissions=f"vms:read{blank}operator"))
+
+    _refused(verifier, f"Bearer {organizations}")
+    assert not verifier.verify(f"Bearer {permissions}").is_operator
+
+
 @pytest.mark.parametrize("claim", [None, 7, {"a": 1}, [7, None, "", ["x"]], True])
 def test_rights_in_any_other_form_are_no_rights(verifier: TokenVerifier, claim: Any) -> None:
     caller = verifier.verify(f"Bearer {_token(_claims(organizations=claim, permissions=claim))}")

@@ -108,10 +108,12 @@ class InventoryStore:
 
     def region(self, region_id: str) -> Region | None:
         """A region as it was at most a minute ago; read afresh when it is not known."""
+        return self.known_region(region_id) or self.fresh_region(region_id)
+
+    def known_region(self, region_id: str) -> Region | None:
+        """A region as it was read at most a minute ago, without a call of the database."""
         read_at, region = self._regions.get(region_id, (0, None))
-        if region is not None and self._clock.now() - read_at < CATALOG_SECONDS_MAX:
-            return region
-        return self.fresh_region(region_id)
+        return region if self._clock.now() - read_at < CATALOG_SECONDS_MAX else None
 
     def fresh_region(self, region_id: str) -> Region | None:
         """A region as it is now."""

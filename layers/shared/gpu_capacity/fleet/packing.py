@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import zlib
 from typing import Final
 
@@ -9,8 +11,6 @@ from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import UNPACKED_BYTES_MAX
 
 _GZIP: Final = b"\x1f\x8b"
-_GZIP_HEADER: Final = 16 + zlib.MAX_WBITS
-"""How zlib is told to expect the header and the checksum of gzip."""
 
 
 def unpacked(raw: bytes, bytes_max: int = UNPACKED_BYTES_MAX) -> bytes:
@@ -23,21 +23,13 @@ def unpacked(raw: bytes, bytes_max: int = UNPACKED_BYTES_MAX) -> bytes:
     """
     if not raw.startswith(_GZIP):
         return raw
-    parts: list[bytes] = []
-    left, room = raw, bytes_max
     try:
-        while left:
-            member = zlib.decompressobj(wbits=_GZIP_HEADER)
-            part = member.decompress(left, room + 1)
-            room -= len(part)
-            if room < 0:
-                raise FeedRefused(
-                    FeedRefusal.TOO_LARGE, f"the unpacked document has more than {bytes_max} bytes"
-                )
-            if not member.eof:
-                raise FeedRefused(FeedRefusal.MALFORMED, "document: the gzip data is cut off")
-            parts.append(part)
-            left = member.unused_data
-    except zlib.error:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as package:
+            plain = package.read(bytes_max + 1)
+    except EOFError:
+        raise FeedRefused(FeedRefusal.MALFORMED, "document: the gzip data is cut off") from None
+    except (gzip.BadGzipFile, zlib.error):
         raise FeedRefused(FeedRefusal.MALFORMED, "document: the gzip data is damaged") from None
-    return b"".join(parts)
+    if len(plain) > bytes_max:
+        raise FeedRefused(FeedRefusal.TOO_LARGE, f"the unpacked document has more than {bytes_max} bytes")
+    return plain

@@ -150,9 +150,13 @@ def _is_time(claim: Any) -> bool:
 
 
 def _words(claim: Any) -> frozenset[str]:
-    """A claim that is a list of texts, or one text of words as OAuth's ``scope`` is."""
+    """A claim that is a list of texts, or one text of words as OAuth's ``scope`` is.
+
+    Only a space separates them. Python would split at many other characters too, and with a name of the
+    tenant's own choice that is one word to its issuer a token could name somebody else's organization.
+    """
     if isinstance(claim, str):
-        return frozenset(claim.split())
+        return frozenset(word for word in claim.split(" ") if word)
     if isinstance(claim, list):
         return frozenset(word for word in claim if isinstance(word, str) and word)
     return frozenset()

@@ -107,8 +107,13 @@ def sees(caller: Caller, region: Region) -> bool:
 
 
 def _region(services: Services, caller: Caller, sent: str, field: str) -> Region:
-    """The region of a zone: the one of exactly this id, or the one that differs from it in case alone."""
-    region = services.inventory.region(sent)
+    """The region of a zone: the one of exactly this id, or the one that differs from it in case alone.
+
+    Where it is not there, and also where it is only hidden, the same is read: the time must not tell.
+    """
+    region = services.inventory.known_region(sent)
+    if region is None or not sees(caller, region):
+        region = services.inventory.fresh_region(sent)
     if region is not None and sees(caller, region):
         return region
     alike = _alike(services.inventory.regions(), caller, sent)

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gpu_capacity.access import Caller
+from gpu_capacity.access import IDENTITY_BYTES_MAX, Caller
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.fleet.document import OFFERINGS_PER_REGION_MAX, REGIONS_MAX
 from gpu_capacity.holders.capacity_claim import ZONES_MAX, CapacityClaim, ClaimStatus, conditions_of
@@ -178,6 +178,24 @@ def test_a_cursor_with_a_right_digest_and_anything_in_it_is_refused(words: str) 
 
     with pytest.raises(InvalidRequest, match="query cursor: is none that this list gave out"):
         page_of(call(limit="1", cursor=made_up.decode().rstrip("=")), "things", [ORGANIZATION])
+
+
+def test_the_header_that_leads_on_is_one_that_a_gateway_passes_on() -> None:
+    """A query may be three times as long when it is encoded."""
+    with pytest.raises(InvalidRequest, match="query limit: not taken with so long a query"):
+        page_of(call(limit="1", tag=":" * 2_700), "things", [ORGANIZATION])
+
+    page = page_of(call(limit="1", tag=":" * 2_600), "things", [ORGANIZATION])
+    longest = Thing("i" * IDENTITY_BYTES_MAX, "o" * IDENTITY_BYTES_MAX)
+    _, link = cut(page, [longest, Thing("j", "o")], view)
+    assert 7_800 < len(link["Link"]) < 9_000
+    assert page_of(call(tag=":" * 8_000), "things", [ORGANIZATION])
+
+
+def test_a_lone_surrogate_in_a_query_does_not_keep_from_the_next_page() -> None:
+    page = page_of(call(limit="1", tag="\ud800"), "things", [ORGANIZATION])
+    _, link = cut(page, [Thing("a", "o"), Thing("b", "o")], view)
+    assert "tag=%ED%A0%80" in link["Link"]
 
 
 def test_a_cursor_without_a_limit_is_refused() -> None:

@@ -29,6 +29,9 @@ ANSWER_BYTES_MAX: Final = 5_500_000
 """Entries of one answer, as the function hands them to the platform, which takes 6 MB (6,291,556 bytes) with
 headers and all."""
 
+QUERY_BYTES_MAX: Final = 8_000
+"""Of a list in pages, encoded: it stands in the ``Link`` header, and a gateway passes on 10 KB of headers."""
+
 LIMIT: Final = "limit"
 CURSOR: Final = "cursor"
 
@@ -64,7 +67,8 @@ def page_of(call: Call, name: str, organizations: Sequence[str], place: str = "q
     """The page of the list ``name`` that a request wants.
 
     Raises:
-        InvalidRequest: ``limit`` or ``cursor`` is malformed, or the cursor is of another list.
+        InvalidRequest: ``limit`` or ``cursor`` is malformed, the cursor is of another list, or the query is
+            too long to be repeated.
     """
     others = tuple(
         (key, value) for key in call.query for value in call.query[key] if key not in (LIMIT, CURSOR)
@@ -73,6 +77,8 @@ def page_of(call: Call, name: str, organizations: Sequence[str], place: str = "q
     limit = call.single(LIMIT)
     if limit is not None and (not _LIMIT.fullmatch(limit) or int(limit) > PAGE_ENTRIES_MAX):
         raise InvalidRequest(f"{place}{LIMIT}", f"must be a whole number from 1 to {PAGE_ENTRIES_MAX}")
+    if limit is not None and len(_encoded(others)) > QUERY_BYTES_MAX:
+        raise InvalidRequest(f"{place}{LIMIT}", "not taken with so long a query: ask for less at once")
     cursor = call.single(CURSOR)
     if cursor is not None and limit is None:
         raise InvalidRequest(f"{place}{CURSOR}", f"goes with {LIMIT}")
@@ -114,7 +120,12 @@ def cut(
 
 def next_link(query: Sequence[tuple[str, str]]) -> dict[str, str]:
     """The header that leads to the next page: an address relative to that of the request."""
-    return {"Link": f'<?{urlencode(query)}>; rel="next"'}
+    return {"Link": f'<?{_encoded(query)}>; rel="next"'}
+
+
+def _encoded(query: Sequence[tuple[str, str]]) -> str:
+    # A lone surrogate is no reason to fail: nothing that is listed has one.
+    return urlencode(query, errors="surrogatepass")
 
 
 def answer_bytes(view: dict[str, Any]) -> int:

@@ -223,6 +223,13 @@ def test_a_region_that_the_caller_cannot_see_is_refused_as_if_it_did_not_exist(w
     assert str(hidden.value) == str(absent.value)
 
 
+def test_a_region_that_left_the_fleet_is_not_found_though_holders_go_on_there(world: World) -> None:
+    world.load((), (replace(world.regions[0], withdrawn=True),))
+
+    with pytest.raises(NotFound, match="the region does not exist"):
+        reserve(world)
+
+
 def test_a_region_may_be_visible_to_some(world: World) -> None:
     world.load((), (replace(world.regions[0], organizations=frozenset({"other", ORGANIZATION})),))
 

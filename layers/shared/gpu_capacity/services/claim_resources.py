@@ -102,8 +102,8 @@ def check_unchanged(claim: CapacityClaim, resources: Resources, name: str | None
 
 
 def sees(caller: Caller, region: Region) -> bool:
-    """Whether the region exists as far as this caller can tell."""
-    return caller.is_operator or region.is_visible_to(caller.organizations)
+    """Whether the region exists as far as this caller can tell; one that left the fleet does for nobody."""
+    return not region.withdrawn and (caller.is_operator or region.is_visible_to(caller.organizations))
 
 
 def _region(services: Services, caller: Caller, sent: str, field: str) -> Region:

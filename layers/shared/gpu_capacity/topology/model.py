@@ -97,7 +97,9 @@ class Region:
     withdrawn: bool = False
 
     def is_visible_to(self, organizations: frozenset[str]) -> bool:
-        """Whether a caller of these organizations may know that the region exists."""
+        """Whether the region exists for a caller of these organizations who wants something new there."""
+        if self.withdrawn:
+            return False
         return not self.organizations or not self.organizations.isdisjoint(organizations)
 
     @property

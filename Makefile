@@ -67,7 +67,7 @@ token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJE
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
 	  --subject "$(SUBJECT)" --ttl "$(TTL)" --state "$(STATE)"
 
-sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=; exits 1 if refused, 3 if parts are deferred)
+sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=; Error 1 if refused, Error 3 if parts are deferred)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.sync --sequence "$(SEQUENCE)" --stack "$(STACK)" --state "$(STATE)"
 
 fleet-check: setup-dev ## what a fleet document would change and whom it would touch: make fleet-check FILE= (STACK= STATE=)

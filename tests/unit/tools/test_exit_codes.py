@@ -14,7 +14,9 @@ import pytest
 ROOT = Path(__file__).parents[3]
 INTERPRETER = ".venvs/dev/bin/python"
 DOCUMENTED = re.findall(
-    rf"^(PYTHONPATH=\S+) {re.escape(INTERPRETER)} (-m tools\.\w+) .*$", (ROOT / "README.md").read_text(), re.M
+    rf"^(PYTHONPATH=\S+) {re.escape(INTERPRETER)} (-m tools\.\w+) .*$",
+    (ROOT / "README.md").read_text(),
+    re.MULTILINE,
 )
 NOWHERE = {"tools.sync": 1, "tools.fleet_check": 2, "tools.audit": 2}
 """With neither a stack nor, where one is asked for, a document."""
@@ -30,13 +32,11 @@ def test_every_command_with_exit_codes_is_documented() -> None:
 
 
 @pytest.mark.parametrize(("setting", "arguments"), DOCUMENTED)
-def test_the_documented_command_ends_with_its_own_code(
-    setting: str, arguments: str, tmp_path: Path
-) -> None:
+def test_the_documented_command_ends_with_its_own_code(setting: str, arguments: str, tmp_path: Path) -> None:
     wanted = [*shlex.split(arguments), "--state", str(tmp_path)]
     if "fleet_check" in arguments:
         wanted += ["--file", str(tmp_path / "none.json")]
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own command
         [sys.executable, *wanted], cwd=ROOT, env=_environment(setting), capture_output=True, check=False
     )
     assert done.returncode == NOWHERE[arguments.split()[1]]
@@ -47,8 +47,8 @@ def test_make_ends_with_2_and_prints_the_code(tmp_path: Path) -> None:
     recipe = tmp_path / "Makefile"
     (line,) = [line for line in target.read_text().splitlines() if "-m tools.sync" in line]
     recipe.write_text(f"DEV := {Path(sys.executable).parent}\nsync:\n{line}\n")
-    done = subprocess.run(
-        ["make", "-f", str(recipe), "sync", f"STATE={tmp_path}"],
+    done = subprocess.run(  # noqa: S603 - our own recipe
+        ["make", "-f", str(recipe), "sync", f"STATE={tmp_path}"],  # noqa: S607 - the make of the machine
         cwd=ROOT,
         capture_output=True,
         text=True,

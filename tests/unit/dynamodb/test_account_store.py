@@ -92,6 +92,7 @@ def test_an_api_key_and_its_listing(store: AccountStore, db: MemoryDynamoDB) -> 
         "created_at": 7,
         "name": "dashboards",
         "last_four": "OW2o",
+        "number": 0,
     }
     organization = f"ORG#{ORGANIZATION}"
     listing = {"pk": organization, "sk": "APIKEY#" + "d" * 64, "created_at": 7, "subject": "user-1"}
@@ -114,6 +115,22 @@ def test_a_key_of_an_earlier_version_has_one_scope_and_reads_with_the_name_that_
     assert store.api_key("d" * 64) == expected
     assert store.api_keys(ORGANIZATION, "user-1") == [expected]
     assert store.api_keys(ORGANIZATION, "user-2") == []
+
+
+def test_keys_of_one_second_are_listed_in_the_order_in_which_they_were_made(store: AccountStore) -> None:
+    made = [replace(KEY, digest=digit * 64, number=number) for number, digit in enumerate("fd0e", 1)]
+    for revision, key in enumerate(made):
+        assert store.add_api_key(key, revision)
+
+    assert store.api_keys(ORGANIZATION, "user-1") == made
+
+
+def test_a_name_that_is_empty_stays_empty(store: AccountStore) -> None:
+    store.add_api_key(replace(KEY, name=""), 0)
+
+    found = store.api_key(KEY.digest)
+    assert found is not None
+    assert found.name == ""
 
 
 def test_the_keys_of_one_subject_are_listed_alone(store: AccountStore, db: MemoryDynamoDB) -> None:

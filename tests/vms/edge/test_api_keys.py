@@ -107,6 +107,20 @@ def test_two_keys_of_an_account_are_two_keys(stage: Stage) -> None:
     assert stage.send("list_vms", "all", authorization=second[0]).status == 200
 
 
+def test_keys_that_are_made_within_a_second_are_listed_as_they_were_made(stage: Stage) -> None:
+    names = [f"key {number}" for number in range(8)]
+    for name in names:
+        assert stage.send("create_api_key", "minimal", name=name).status == 201
+
+    assert [key["name"] for key in stage.send("list_api_keys", "all").json] == names
+
+
+def test_a_name_is_shown_as_it_was_sent_also_the_empty_one(stage: Stage) -> None:
+    stage.send("create_api_key", "minimal", name="")
+
+    assert [key["name"] for key in stage.send("list_api_keys", "all").json] == [""]
+
+
 def test_a_revoked_key_is_gone_and_every_change_is_audited_once(stage: Stage) -> None:
     book = stage.api_keys()
     _, record = book.create(ME, [Scope.READ_ONLY])

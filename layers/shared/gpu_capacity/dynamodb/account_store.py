@@ -126,7 +126,7 @@ class AccountStore:
         wanted = [keys.api_key(entry["sk"].removeprefix(keys.API_KEY_PREFIX)) for entry in candidates]
         found = self._database.readable(self._database.get_many(self._table, wanted), decode_api_key)
         own = [key for key in found if subject in (None, key.subject)]
-        return sorted(own, key=lambda key: (key.created_at, key.digest))
+        return sorted(own, key=lambda key: (key.created_at, key.number, key.digest))
 
     def count_request(self, caller: tuple[str, ...], kind: str, minute: int, limit: int) -> bool:
         """Count a request of a caller in a minute since the epoch; false when ``limit`` were counted before.
@@ -177,6 +177,7 @@ def encode_api_key(key: ApiKey) -> Item:
             "created_at": key.created_at,
             "name": key.name,
             "last_four": key.last_four,
+            "number": key.number,
         }
     )
 
@@ -203,7 +204,9 @@ def decode_api_key(item: Mapping[str, Any]) -> ApiKey:
         subject=text(item, "subject"),
         scopes=tuple(Scope(word) for word in words),
         created_at=second(item, "created_at"),
-        name=text_or_none(item, "name") or NAME_DEFAULT,
+        # The empty name is one that somebody chose.
+        name=text(item, "name") if "name" in item else NAME_DEFAULT,
         last_four=text_or_none(item, "last_four"),
+        number=whole(item, "number") if "number" in item else 0,
         revoked_at=second_or_none(item, "revoked_at"),
     )

@@ -24,8 +24,10 @@ _ENDING_LENGTH: Final = 4
 class ApiKey:
     """What is kept of a key. ``digest`` is the SHA-256 of the key in hex; times are in seconds.
 
-    ``last_four`` are the last characters of the key, by which people tell theirs apart. Keys are deleted
-    when they are revoked; earlier versions marked them with ``revoked_at`` instead.
+    ``last_four`` are the last characters of the key, by which people tell theirs apart. ``number`` counts the
+    keys that were ever made for the account, so that those of one second have an order; it is 0 for keys of
+    earlier versions. Keys are deleted when they are revoked; earlier versions marked them with ``revoked_at``
+    instead.
 
     Not salted and not slow, because a key is 256 random bits: there is nothing to guess, and it must be
     found by what is sent.
@@ -38,6 +40,7 @@ class ApiKey:
     created_at: int
     name: str = NAME_DEFAULT
     last_four: str | None = None
+    number: int = 0
     revoked_at: int | None = None
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission, permissions_of
@@ -63,9 +63,10 @@ class ApiKeyBook:
                 raise ActionRefused(
                     f"the account has {KEYS_PER_ACCOUNT_MAX} API keys, which is all it may have"
                 )
-            if self.accounts.add_api_key(record, revision):
-                self._audit("create_api_key", record)
-                return key, record
+            numbered = replace(record, number=revision + 1)
+            if self.accounts.add_api_key(numbered, revision):
+                self._audit("create_api_key", numbered)
+                return key, numbered
         raise RaceLost("other requests made keys for the account every time")
 
     def of_organization(self, organization_id: str) -> list[ApiKey]:

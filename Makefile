@@ -6,18 +6,20 @@ PORT ?= 3000
 DEV := $(VENVS)/dev/bin
 BENCH := $(VENVS)/bench/bin
 SAM := $(VENVS)/sam/bin/sam
+HAVE_PYTHON = command -v $(PYTHON) >/dev/null || \
+  { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
 
 export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help run test search lint lint-python lint-template lint-security format build deploy bench mutate prove fuzz load security \
-  token sync fleet-check quota api-key audit openapi setup setup-dev lock clean
+  token sync fleet-check quota api-key audit openapi setup setup-stack setup-dev lock clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: setup ## the whole application on this machine, on http://127.0.0.1:3000 (PORT= STATE= ARGS=)
+run: setup-stack ## the whole application on this machine, on http://127.0.0.1:3000 (PORT= STATE= ARGS=)
 	@exec $(DEV)/python -m tools.run --port "$(PORT)" --state "$(STATE)" --venvs "$(VENVS)" $(ARGS)
 
 test: setup ## every test; the end-to-end story beside all others (ARGS= for pytest)
@@ -33,7 +35,7 @@ lint-python: setup-dev
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
 
-lint-template: setup
+lint-template: setup-stack
 	$(DEV)/cfn-lint template.yaml
 	$(SAM) validate --lint --region us-east-1
 
@@ -45,14 +47,14 @@ format: setup-dev ## rewrite the Python code as `make lint` wants it
 	$(DEV)/ruff check --fix-only .
 	$(DEV)/ruff format .
 
-build: setup ## sam build into .aws-sam (RUNTIME=python3.12 where python3.13 is missing)
+build: setup-stack ## sam build into .aws-sam (RUNTIME=python3.12 where python3.13 is missing, ARGS=)
 	@$(DEV)/python -m tools.build --sam $(SAM) --runtime "$(RUNTIME)" -- $(ARGS)
 
-deploy: setup ## sam build and sam deploy to your AWS account, as samconfig.toml says (RUNTIME= ARGS=)
+deploy: setup-stack ## sam build and sam deploy to your AWS account, as samconfig.toml says (RUNTIME= ARGS=)
 	@$(DEV)/python -m tools.build --deploy --sam $(SAM) --runtime "$(RUNTIME)" -- $(ARGS)
 
 bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE= for a real trace, ARGS=--quick; peers: sh benchmarks/peers/slurm.sh, placement.sh)
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
+	@$(HAVE_PYTHON)
 	@$(PYTHON) tools/set_up.py bench
 	@PYTHONPATH=layers/shared $(BENCH)/python -m benchmarks --nodes "$(NODES)" --trace "$(TRACE)" $(ARGS)
 
@@ -63,7 +65,7 @@ prove: setup-dev ## check the promises with faults, for an hour, and go on next 
 	@PYTHONPATH=layers/shared $(DEV)/python -m proof --quick "$(QUICK)" --minutes "$(MINUTES)" --jobs "$(JOBS)" \
 	  --seed "$(SEED)" --history "$(HISTORY)" --replay "$(REPLAY)" --report "$(REPORT)"
 
-token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL=]
+token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL= STATE=]
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
 	  --subject "$(SUBJECT)" --ttl "$(TTL)" --state "$(STATE)"
 
@@ -73,7 +75,7 @@ sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=
 fleet-check: setup-dev ## what a fleet document would change and whom it would touch: make fleet-check FILE= (STACK= STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fleet_check --file "$(FILE)" --stack "$(STACK)" --state "$(STATE)"
 
-quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack)
+quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack, STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.quota --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --limit "$(LIMIT)" --stack "$(STACK)" --state "$(STATE)"
 
@@ -81,18 +83,18 @@ api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCO
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --scope "$(SCOPE)" --name "$(NAME)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
 
-audit: setup-dev ## whether holders and pods agree: make audit [STACK=] (ARGS=--json, ARGS=--fix)
+audit: setup-dev ## whether holders and pods agree: make audit [STACK= STATE=] (ARGS=--json, ARGS=--fix)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
 
-fuzz: setup ## schema-driven requests, good and bad, at a stack of its own (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
+fuzz: setup-stack ## schema-driven requests, good and bad, at a stack of its own (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
 	@$(PYTHON) tools/set_up.py fuzz
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fuzz --examples "$(EXAMPLES)" --seed "$(SEED)" \
 	  --document "$(DOCUMENT)" $(ARGS)
 
-load: setup ## 64 clients that create and delete, at a stack of its own (CLIENTS= DURATION= ARGS=--report)
+load: setup-stack ## 64 clients that create and delete, at a stack of its own (CLIENTS= DURATION= ARGS=--report)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.load --clients "$(CLIENTS)" --seconds "$(DURATION)" $(ARGS)
 
-security: setup-dev ## bandit, detect-secrets, checkov and, where it reaches a database, pip-audit
+security: setup-dev ## bandit, detect-secrets, checkov and, where it reaches a database, pip-audit (ARGS=--quick)
 	@$(PYTHON) tools/set_up.py security checkov
 	@$(DEV)/python -m tools.security $(ARGS)
 
@@ -100,11 +102,15 @@ openapi: setup-dev ## write the project's OpenAPI document into docs/ from the m
 	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi
 
 setup: ## the virtual environments in .venvs (every command does this by itself)
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
+	@$(HAVE_PYTHON)
 	@$(PYTHON) tools/set_up.py dev sam emulator bench
 
+setup-stack:
+	@$(HAVE_PYTHON)
+	@$(PYTHON) tools/set_up.py dev sam emulator
+
 setup-dev:
-	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not on the PATH: install Python 3.11 or later, or choose one with PYTHON=" >&2; exit 1; }
+	@$(HAVE_PYTHON)
 	@$(PYTHON) tools/set_up.py dev
 
 # Versions change only here. The layer comes first: what tests and tools import is constrained to its versions.
@@ -120,5 +126,6 @@ lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=-
 	$(COMPILE) $(ARGS) requirements/security.in -o requirements/security.txt
 	$(COMPILE) $(ARGS) requirements/checkov.in -o requirements/checkov.txt
 
-clean: ## forget the local stack's state, builds and caches (.venvs stay)
+clean: ## forget the local stack's state in .local, builds and caches (.venvs stay)
+	@$(HAVE_PYTHON)
 	@$(PYTHON) -m tools.clean

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import signal
 import sys
 import time
 import traceback
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks import results
 from benchmarks.options import RESULTS, ROOT, Options
 from benchmarks.parts import PARTS, Part, named
+from tools.interrupts import heed_interrupts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -97,6 +97,5 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 if __name__ == "__main__":
-    # Where it was started with SIGINT ignored, nothing else would let an interrupt end it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_interrupts()
     sys.exit(main())

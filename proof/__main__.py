@@ -10,7 +10,6 @@ python -m proof --report           only writes docs/proof.md
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import time
 from pathlib import Path
@@ -20,13 +19,18 @@ from proof import full, quick
 from proof.replay import UnknownReplayError, replay
 from proof.simulation import digest, simulate
 from proof.turns import Crew
+from tools.interrupts import heed_interrupts
+from tools.local_stack.errors import LaunchError
 from tools.reporting import page as report
 from tools.reporting.results import all_sections, code_version, service_version
+from tools.whole_numbers import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-MINUTES = 60.0
+MINUTES = 60
+MINUTES_MAX = 10_000
+JOBS_MAX = 256
 
 
 def main(arguments: list[str]) -> int:
@@ -42,9 +46,15 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--minutes", default="", help="how long the full form may take")
     parser.add_argument("--jobs", default="", help="processes")
     given = parser.parse_args(arguments)
-    jobs = int(given.jobs or 2)
-    if given.seed:
-        return replay_seed(int(given.seed), given.history)
+    try:
+        jobs = whole("JOBS", given.jobs or "2", 1, JOBS_MAX)
+        seed = whole("SEED", given.seed, 0, 2**64) if given.seed else None
+        minutes = whole("MINUTES", given.minutes or str(MINUTES), 1, MINUTES_MAX)
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if seed is not None:
+        return replay_seed(seed, given.history)
     if given.replay:
         return replay_words(given.replay)
     if given.report:
@@ -55,7 +65,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if given.quick:
         return quick.run(jobs)
-    return full.run(jobs, time.monotonic() + 60 * float(given.minutes or MINUTES))
+    return full.run(jobs, time.monotonic() + 60 * minutes)
 
 
 def replay_words(words: str) -> int:
@@ -90,6 +100,5 @@ def replay_seed(seed: int, path: str) -> int:
 
 
 if __name__ == "__main__":
-    # Where it was started with SIGINT ignored, nothing else would let an interrupt end it.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    heed_interrupts()
     sys.exit(main(sys.argv[1:]))

@@ -45,6 +45,18 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def check(options: argparse.Namespace) -> None:
+    """LaunchError where the options are incomplete or contradict each other.
+
+    A scope or a name without a subject makes no key: only to list them would hide that.
+    """
+    makes = bool(options.scope or options.name)
+    if not options.org or (options.revoke and (options.subject or makes)):
+        raise LaunchError(_USAGE)
+    if makes and not options.subject:
+        raise LaunchError(f"SUBJECT= is missing: whose key it will be\n{_USAGE}")
+
+
 def answer(options: argparse.Namespace, book: ApiKeyBook) -> str:
     """Do what the options ask for; the lines to print.
 
@@ -52,8 +64,7 @@ def answer(options: argparse.Namespace, book: ApiKeyBook) -> str:
         LaunchError: the options are incomplete or contradict each other.
         NotFound: there is no key of that id.
     """
-    if not options.org or (options.subject and options.revoke):
-        raise LaunchError(_USAGE)
+    check(options)
     if options.revoke:
         return f"revoked: {_line(book.revoke(options.org, options.revoke))}"
     if not options.subject:
@@ -71,6 +82,7 @@ def main() -> int:
     """Print the answer, or one line on stderr."""
     options = parse(sys.argv[1:])
     try:
+        check(options)
         client, outputs = stack_of(options.stack, options.state)
         book = ApiKeyBook(
             accounts=AccountStore(Database(client), outputs["HoldersTableName"]),

@@ -11,40 +11,45 @@ import shlex
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-import yaml
-
+from tools import template_parameters
 from tools.interrupts import heed_interrupts
 from tools.local_stack.build import fingerprint
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.state import ROOT
 
 
-class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short intrinsics (`!Ref`) as plain text: only parameters are looked at here."""
-
-
-_Loader.add_multi_constructor("!", lambda _loader, _suffix, node: str(node.value))
-
-
 def default_runtime(template: Path) -> str:
     """Return the runtime that the template names by default, such as `python3.13`."""
-    content = yaml.load(template.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
-    runtime: str = content["Parameters"]["PythonRuntime"]["Default"]
+    runtime: str = template_parameters.parameters(template)["PythonRuntime"]["Default"]
     return runtime
 
 
-def configured_overrides(samconfig: Path, command: str) -> dict[str, str]:
-    """Return the template parameters that samconfig.toml sets for `sam build` or `sam deploy`.
+def environment_of(more: Sequence[str]) -> str:
+    """Return which section of samconfig.toml the options for `sam` ask for (`--config-env`)."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config-env", default="default")
+    found: str = parser.parse_known_args(more)[0].config_env
+    return found
+
+
+def configured_overrides(samconfig: Path, command: str, section: str = "default") -> dict[str, str]:
+    """Return the template parameters that a section of samconfig.toml sets for `sam build` or `sam deploy`.
 
     `--parameter-overrides` on the command line replaces them all, so they have to be repeated there.
+
+    Raises:
+        LaunchError: there is no such section.
     """
-    sections = tomllib.loads(samconfig.read_text(encoding="utf-8")).get("default", {})
+    content = tomllib.loads(samconfig.read_text(encoding="utf-8"))
+    if section not in content:
+        raise LaunchError(f"samconfig.toml has no section {section}")
+    sections = content[section]
     found: list[str] | str = []
-    for section in ("global", command):
-        found = sections.get(section, {}).get("parameters", {}).get("parameter_overrides", found)
+    for part in ("global", command):
+        found = sections.get(part, {}).get("parameters", {}).get("parameter_overrides", found)
     words = shlex.split(found) if isinstance(found, str) else found
     return dict(word.split("=", 1) for word in words)
 
@@ -134,9 +139,13 @@ def main() -> int:
     parser.add_argument("--deploy", action="store_true", help="deploy afterwards, as samconfig.toml says")
     parser.add_argument("more", nargs="*", help="further options of the last command (ARGS=)")
     options = parser.parse_args()
-    overrides = {name: configured_overrides(ROOT / "samconfig.toml", name) for name in ("build", "deploy")}
-    wanted = options.runtime or overrides["deploy"].get("PythonRuntime", "")
     try:
+        section = environment_of(options.more)
+        samconfig = ROOT / "samconfig.toml"
+        overrides = {name: configured_overrides(samconfig, name, section) for name in ("build", "deploy")}
+        for given in overrides.values():
+            template_parameters.check_names(given, ROOT / "template.yaml")
+        wanted = options.runtime or overrides["deploy"].get("PythonRuntime", "")
         runtime = choose(ROOT / "template.yaml", wanted, fall_back=not options.deploy)
     except LaunchError as error:
         print(error, file=sys.stderr)

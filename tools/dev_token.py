@@ -9,6 +9,7 @@ from tools.interrupts import heed_interrupts
 from tools.local_stack import issuer
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.state import DEFAULT_STATE, State
+from tools.whole_numbers import whole
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -32,17 +33,22 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def token(options: argparse.Namespace) -> str:
     """Sign what the options ask for; LaunchError where they are incomplete or there is no key yet."""
     if not options.org or not options.project:
-        raise LaunchError("usage: make -s token ORG=<organization id> PROJECT=<project id> [PERMISSIONS=…]")
-    if options.ttl and not options.ttl.isdecimal():
-        raise LaunchError("TTL is a whole number of seconds")
+        raise LaunchError(
+            "usage: make -s token ORG=<organization id> PROJECT=<project id> "
+            "[PERMISSIONS= SUBJECT= TTL= STATE=]"
+        )
+    ttl = options.ttl or str(issuer.LIFETIME_SECONDS_DEFAULT)
     permissions = [word for word in re.split(r"[,\s]+", options.permissions) if word]
+    known = (*issuer.CUSTOMER_PERMISSIONS, issuer.OPERATOR_PERMISSION)
+    if unknown := [word for word in permissions if word not in known]:
+        raise LaunchError(f"PERMISSIONS: there is no {unknown[0]!r}: they are {', '.join(known)}")
     return issuer.mint(
         State(Path(options.state or DEFAULT_STATE)).issuer_key,
         organization=options.org,
         project=options.project,
         permissions=permissions or issuer.CUSTOMER_PERMISSIONS,
         subject=options.subject or "developer@example.com",
-        lifetime_seconds=int(options.ttl or issuer.LIFETIME_SECONDS_DEFAULT),
+        lifetime_seconds=whole("TTL", ttl, 1, issuer.LIFETIME_SECONDS_MAX),
     )
 
 

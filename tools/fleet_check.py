@@ -48,6 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             client, outputs = connect(options.stack, options.state)
         except LaunchError as error:
+            if options.stack:
+                print(error, file=sys.stderr)
+                return UNKNOWN
             check_acceptable(None, fleet, now)
             print(f"only validated: {error}", file=sys.stderr)
             return APPLIED
@@ -55,7 +58,10 @@ def main(arguments: list[str] | None = None) -> int:
     except FeedRefused as refusal:
         print(f"refused, {refusal.code.value}: {refusal}")
         return REFUSED
-    except (OSError, CapacityError, ClientError, BotoCoreError) as error:
+    except OSError as error:
+        print(f"{options.file} cannot be read: {error.strerror}", file=sys.stderr)
+        return UNKNOWN
+    except (CapacityError, ClientError, BotoCoreError) as error:
         print(f"the document could not be checked: {error}", file=sys.stderr)
         return UNKNOWN
 

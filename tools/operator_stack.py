@@ -3,16 +3,21 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import NoCredentialsError, NoRegionError
 
+from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.state import DEFAULT_STATE, State
 
 SYNC_SECONDS_MAX = 130
 """A little more than the sync's own timeout."""
+
+_OUTPUTS: Final = {"InventoryTableName", "HoldersTableName", "ServersTableName", "SyncInventoryFunctionName"}
+"""What the commands look for."""
 
 
 class Stderr:
@@ -38,7 +43,8 @@ def stack_of(stack: str, state: str) -> tuple[Any, dict[str, str]]:
     """A DynamoDB client and the outputs of a deployed stack, or without its name those of the local one.
 
     Raises:
-        LaunchError: no local stack is running on that state folder.
+        LaunchError: no local stack is running on that state folder; no region or credentials are set; the
+            deployed stack is another service's.
     """
     client, outputs = connect(stack, state)
     return client("dynamodb"), outputs
@@ -55,8 +61,19 @@ def _local(state: str) -> tuple[Callable[[str], Any], dict[str, str]]:
 
 
 def _deployed(stack: str) -> tuple[Callable[[str], Any], dict[str, str]]:
-    described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    try:
+        described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
+    except NoRegionError:
+        raise LaunchError(
+            "no AWS region is set: AWS_DEFAULT_REGION, or AWS_PROFILE with one that has a region"
+        ) from None
+    except NoCredentialsError:
+        raise LaunchError(
+            "no AWS credentials are found: log in, or choose a profile with AWS_PROFILE"
+        ) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
+    if missing := _OUTPUTS - outputs.keys():
+        raise LaunchError(f"{stack} is no stack of this service: it has no output {min(missing)}")
     # The sync may take longer than a client waits by default, and must not be invoked twice unseen.
     patient = Config(read_timeout=SYNC_SECONDS_MAX, retries={"total_max_attempts": 1})
     return lambda service: boto3.client(service, config=patient if service == "lambda" else None), outputs

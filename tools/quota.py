@@ -24,9 +24,13 @@ from gpu_capacity.services.quotas import QuotaBook, check_subject
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
+from tools.whole_numbers import whole
 
 _SETTLED_SECONDS = QUOTA_ABSENCE_SECONDS_MAX + 5
 """When no environment believes any more that there is no limit, and what it sent has arrived."""
+
+LIMIT_MAX = 10**9
+"""More than any fleet has: as good as none."""
 
 
 def main() -> int:
@@ -47,8 +51,11 @@ def main() -> int:
 
 
 def _run(options: argparse.Namespace) -> str:
-    if not options.org or not options.subject or (options.limit and not options.limit.isdecimal()):
-        raise LaunchError("usage: make quota ORG=<organization id> SUBJECT=<accelerator|instances> [LIMIT=]")
+    if not options.org or not options.subject:
+        raise LaunchError(
+            "usage: make quota ORG=<organization id> SUBJECT=<accelerator|instances> [LIMIT= STACK= STATE=]"
+        )
+    limit = whole("LIMIT", options.limit, 0, LIMIT_MAX) if options.limit else None
     client, outputs = stack_of(options.stack, options.state)
     database, pause = Database(client), JitteredPause()
     inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]
@@ -63,17 +70,17 @@ def _run(options: argparse.Namespace) -> str:
     if known is None:
         # One that is there may be of an accelerator that has left the catalogue since.
         check_subject(InventoryStore(database, inventory, SystemClock()).regions(), options.subject)
-    if not options.limit:
+    if limit is None:
         return _describe(known)
-    change = book.set(options.org, options.subject, int(options.limit))
+    change = book.set(options.org, options.subject, limit)
     counted_in = change.counted_in
     if known is None:
         # Some environments may still believe that there is none: what they accept is counted in afterwards.
         print(f"the first limit: counting once more in {_SETTLED_SECONDS} s", file=sys.stderr)
         time.sleep(_SETTLED_SECONDS)
-        change = book.set(options.org, options.subject, int(options.limit))
+        change = book.set(options.org, options.subject, limit)
         counted_in += change.counted_in
-    return f"{_describe(change.quota)}; {counted_in} earlier ones counted in"
+    return f"{_describe(change.quota)}; earlier ones counted in: {counted_in}"
 
 
 def _describe(quota: Quota | None) -> str:

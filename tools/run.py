@@ -10,6 +10,8 @@ from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import Options, run
 from tools.local_stack.state import DEFAULT_STATE, ROOT
+from tools.template_parameters import check_names
+from tools.whole_numbers import whole
 
 PORT_MAX = 65535
 
@@ -33,16 +35,15 @@ def parse(arguments: list[str]) -> Options:
     )
     parser.add_argument("--no-seed", action="store_true", help="leave the inventory empty")
     found = parser.parse_args(arguments)
-    port = found.port or "3000"
-    if not port.isdecimal() or int(port) > PORT_MAX:
-        raise LaunchError(f"PORT is a number from 0 to {PORT_MAX}")
     if any("=" not in text for text in found.parameter):
         raise LaunchError("--parameter takes NAME=VALUE")
+    parameters = dict(text.split("=", 1) for text in found.parameter)
+    check_names(parameters, ROOT / "template.yaml")
     return Options(
-        port=int(port),
+        port=whole("PORT", found.port or "3000", 0, PORT_MAX),
         state=Path(found.state or DEFAULT_STATE),
         venvs=Path(found.venvs or ROOT / ".venvs"),
-        parameters=dict(text.split("=", 1) for text in found.parameter),
+        parameters=parameters,
         seed=not found.no_seed,
     )
 

@@ -107,6 +107,10 @@ def main(names: list[str]) -> int:
     except SetUpError as refusal:
         print(refusal, file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        # What was half made has no stamp, and is made anew.
+        print("interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     return 0
 
 

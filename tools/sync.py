@@ -18,10 +18,12 @@ from gpu_capacity.adapters.system import JitteredPause
 from gpu_capacity.dynamodb.database import Committed, Database
 from gpu_capacity.dynamodb.fleet_store import FleetStore
 from gpu_capacity.errors import CapacityError
+from gpu_capacity.fleet.document import SEQUENCE_MAX
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.sample_data import sync
 from tools.operator_stack import Stderr, connect
+from tools.whole_numbers import whole
 
 APPLIED, FAILED, DEFERRED = 0, 1, 3
 
@@ -33,13 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args(arguments)
-    if options.sequence and not (options.sequence.isascii() and options.sequence.isdecimal()):
-        parser.error("SEQUENCE is a whole number")
     try:
+        # One beyond what documents may have would shut out all of them.
+        sequence = whole("SEQUENCE", options.sequence, 1, SEQUENCE_MAX) if options.sequence else None
         client, outputs = connect(options.stack, options.state)
-        if options.sequence:
+        if sequence is not None:
             store = FleetStore(Database(client("dynamodb"), JitteredPause()), outputs["InventoryTableName"])
-            print(set_sequence(store, int(options.sequence)))
+            print(set_sequence(store, sequence))
             return APPLIED
         answer = sync(client("lambda"), outputs["SyncInventoryFunctionName"])
     except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +13,7 @@ from testkit.handlers import arrangements
 from testkit.handlers.stage import STACK_NAME, Stage
 from testkit.world import HOLDERS
 from tests.template import source
-from tests.template.loading import functions, logical_id, resources, routes, template
+from tests.template.loading import ROOT, functions, logical_id, resources, routes, template
 from tests.vms.core import given as vms_given
 
 if TYPE_CHECKING:
@@ -285,3 +286,12 @@ def test_a_scheduled_function_ends_before_it_is_started_again_too_often() -> Non
         assert functions()[name]["Timeout"] <= 300
     # It reads everything, once a day.
     assert functions()[logical_id("audit_holders")]["Timeout"] == 900
+
+
+def test_the_cost_of_being_watched_is_told_by_what_is_watched() -> None:
+    """Each metric that an alarm looks at is billed."""
+    looked_at = sum(sum("MetricStat" in m for m in a.get("Metrics", [])) or 1 for a in ALARMS.values())
+    told = re.search(r"alarms look at (\d+) metrics", (ROOT / "docs" / "deploying.md").read_text())
+    assert told
+
+    assert int(told[1]) == looked_at

@@ -24,6 +24,7 @@ from tools.local_stack.launch import clients
 from tools.local_stack.state import ROOT
 from tools.local_stack.temporary import untouched_stack
 from tools.reporting.results import save
+from tools.whole_numbers import whole
 
 if TYPE_CHECKING:
     from tools.local_stack.state import State
@@ -38,6 +39,8 @@ QUICK = {
 }
 """What makes workflows quick, and lets more requests of one minute through to the API than a customer's."""
 
+EXAMPLES_MAX = 1_000_000
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run every document and say what came of it."""
@@ -50,7 +53,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
     parser.add_argument("--folder", default="", help="keep logs and reports there")
     options = parser.parse_args(arguments)
-    effort = Effort(int(options.examples or 100), int(options.seed or random.randrange(2**32)))  # noqa: S311 - no secret
+    if options.document and not Path(options.document).is_file():
+        print(f"DOCUMENT: there is no file {options.document}", file=sys.stderr)
+        return 1
+    try:
+        examples = whole("EXAMPLES", options.examples or "100", 1, EXAMPLES_MAX)
+        seed = whole("SEED", options.seed or str(random.randrange(2**32)), 0, 2**64)  # noqa: S311 - no secret
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
+    effort = Effort(examples, seed)
     documents = [Path(options.document).resolve()] if options.document else [OWN, *PUBLISHED]
     venvs = (ROOT / os.environ.get("VENVS", ".venvs")).resolve()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as scratch:

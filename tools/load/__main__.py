@@ -32,6 +32,7 @@ from tools.local_stack.temporary import untouched_stack
 from tools.local_stack.turns import PROCESSES_MAX
 from tools.reporting.page import write
 from tools.reporting.results import save
+from tools.whole_numbers import whole
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,6 +51,8 @@ PARAMETERS: Final = {
 ALONE_SECONDS: Final = 10.0
 WARM_UP_SECONDS: Final = 5.0
 FILL_SECONDS_MAX: Final = 240.0
+CLIENTS_MAX: Final = 10_000
+SECONDS_MAX: Final = 86_400
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -60,6 +63,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seed", default="1", help="what they do follows from it")
     parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
     options = parser.parse_args(arguments)
+    try:
+        clients_wanted = whole("CLIENTS", options.clients or "64", 1, CLIENTS_MAX)
+        seconds = whole("DURATION", options.seconds or "60", 1, SECONDS_MAX)
+    except LaunchError as error:
+        print(error, file=sys.stderr)
+        return 1
     # Whoever ends this run ends its stack too: SystemExit leaves through the blocks that stop things.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     began = time.monotonic()
@@ -69,9 +78,9 @@ def main(arguments: list[str] | None = None) -> int:
             with untouched_stack(Path(folder), venvs, PARAMETERS) as (url, state):
                 customers = [
                     Customer(Client(url, state.issuer_key, number), random.Random(f"{options.seed}/{number}"))  # noqa: S311 - no secret
-                    for number in range(int(options.clients or 64))
+                    for number in range(clients_wanted)
                 ]
-                figures = load(customers, state, float(options.seconds or 60))
+                figures = load(customers, state, seconds)
                 # Before the stack stops: whatever goes wrong there loses no figures.
                 figures["total_seconds"] = round(time.monotonic() - began)
                 print(json.dumps(figures, indent=2), flush=True)

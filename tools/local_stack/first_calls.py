@@ -5,7 +5,7 @@ import shlex
 from typing import Any, Final
 
 from tools.local_stack import issuer
-from tools.local_stack.state import State
+from tools.local_stack.state import DEFAULT_STATE, State
 
 # The tenant of the printed token and calls.
 DEVELOPER_ORGANIZATION = "a1b2c3d4-0000-4000-8000-000000000001"
@@ -45,7 +45,7 @@ def how_to_use(state: State, url: str) -> str:
     return "\n".join(
         (
             "",
-            "# a token (12 hours; `make -s token` makes others)",
+            f"# a token (12 hours; `make -s token ORG= PROJECT={_naming(state)}` makes others)",
             f"TOKEN={token}",
             "",
             "# reservations: what each region offers",
@@ -62,7 +62,7 @@ def how_to_use(state: State, url: str) -> str:
             f"curl -s '{url}/search?gpu_type={_VM['gpu_type']}'",
             "# what their disks can be cloned from",
             f"{_CURL} {url}/templates",
-            "# an API key, which opens VMs as the token does; it is shown this once",
+            "# an API key, which reads VMs as the token does; it is shown this once",
             f"{_sending(_API_KEY)} {url}/auth/api-key",
             "# put an SSH key on the account, a new one here",
             "KEY=$(mktemp -d)/key && ssh-keygen -q -t ed25519 -N '' -C first -f $KEY",
@@ -75,9 +75,22 @@ def how_to_use(state: State, url: str) -> str:
             f"{_CURL} -X POST {url}/vms/$VM/start",
             f"{_CURL} -X DELETE {url}/vms/$VM",
             "",
-            "Ctrl-C stops the stack; its state is kept (make clean forgets it).",
+            f"Ctrl-C stops the stack; its state is kept ({_forgetting(state)} forgets it).",
         )
     )
+
+
+def _naming(state: State) -> str:
+    """What a command needs to find this stack: nothing where it is the usual one."""
+    return "" if _is_usual(state) else f" STATE={shlex.quote(str(state.folder))}"
+
+
+def _forgetting(state: State) -> str:
+    return "make clean" if _is_usual(state) else f"rm -r {shlex.quote(str(state.folder))}"
+
+
+def _is_usual(state: State) -> bool:
+    return state.folder == DEFAULT_STATE
 
 
 def _sending(body: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from tools.local_stack.errors import LaunchError
+from tools.local_stack.state import shown
 
 # A name that can never resolve (RFC 2606): nobody can put another key set behind this issuer.
 ISSUER = "https://development-issuer.invalid"
@@ -59,9 +60,10 @@ def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Return the issuer's key; LaunchError when no local stack was started on this folder yet."""
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise LaunchError(
-            "there is no development issuer yet: start the local stack with `make run`"
+            f"no local stack was started on {shown(path.parent)}: "
+            "start one with `make run`, or name the folder of another with STATE="
         ) from None
     key = serialization.load_pem_private_key(text, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):

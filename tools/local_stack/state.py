@@ -94,15 +94,24 @@ class State:
         """Return what `running` holds; LaunchError when no stack runs on this folder."""
         running = read_json(self.running)
         if not running or not is_locked(self.folder):
-            raise LaunchError("no local stack is running: start one with `make run`")
+            raise LaunchError(
+                f"no local stack is running on {shown(self.folder)}: "
+                "start one with `make run`, or name the folder of another with STATE="
+            )
         return running
+
+
+def shown(folder: Path) -> str:
+    """A folder as people write it: relative where it lies below the current one."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file of ours, or an empty one where there is no such file."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     return found
 
@@ -120,8 +129,14 @@ def exclusive(folder: Path) -> Iterator[State]:
 
     The lock belongs to the open file, so the operating system takes it back from processes that were killed.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as held:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("w")
+    except OSError as error:
+        raise LaunchError(
+            f"{folder} cannot be the state folder: {error.strerror}: choose another with STATE=<folder>"
+        ) from None
+    with lock as held:
         if not try_lock(held.fileno()):
             raise LaunchError(
                 f"a local stack is already running on {folder}: stop it first, or use STATE=<folder>"
@@ -133,7 +148,7 @@ def is_locked(folder: Path) -> bool:
     """Tell whether a launcher owns the folder now."""
     try:
         held = (folder / "lock").open("r")
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return False
     with held:
         return not try_lock(held.fileno())

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tools import set_up
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -45,3 +48,39 @@ def test_every_command_sets_its_handler_of_interrupts_before_it_does_anything(mo
     )
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "True\n", "")
+
+
+@pytest.mark.parametrize("error", ["KeyboardInterrupt", "ValueError('a defect')"])
+def test_an_interrupt_is_one_word_and_a_defect_its_traceback(error: str) -> None:
+    program = f"from tools.interrupts import heed_interrupts\nheed_interrupts()\nraise {error}\n"
+    done = subprocess.run(  # noqa: S603 - this interpreter, this repository's files
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode != 0
+    if error == "KeyboardInterrupt":
+        assert done.stderr == "interrupted\n"
+    else:
+        assert done.stderr.startswith("Traceback")
+        assert done.stderr.endswith("ValueError: a defect\n")
+
+
+@pytest.mark.parametrize("module", [name for name in commands() if name != "tools.set_up"])
+def test_every_command_ends_so(module: str) -> None:
+    path = ROOT / module.replace(".", "/")
+    source = (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
+
+    assert source.count("    heed_interrupts()\n") == 1
+
+
+def test_setting_up_is_interrupted_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("VENVS", str(tmp_path))
+    monkeypatch.setattr(set_up, "build", interrupted)
+
+    assert set_up.main(["dev"]) == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "interrupted\n"

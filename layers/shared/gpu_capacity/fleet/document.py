@@ -31,7 +31,7 @@ OFFERINGS_PER_REGION_MAX: Final = 64
 ORGANIZATIONS_PER_REGION_MAX: Final = 1000
 PODS_PER_REGION_MAX: Final = 4096
 
-_SEQUENCE_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+SEQUENCE_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
 _COUNT_MAX: Final = 2**31 - 1
 OBSERVED_AT_MIN: Final = int(parse_rfc3339("2000-01-01T00:00:00Z"))
 """An earlier time is a clock that was never set."""
@@ -166,7 +166,7 @@ class FleetDocument(_Part):
     """The whole fleet at one moment. ``sequence`` rises with every published document."""
 
     schema_version: Annotated[Literal[1], BeforeValidator(_whole)]
-    sequence: Annotated[StrictInt, Field(ge=1, le=_SEQUENCE_MAX)]
+    sequence: Annotated[StrictInt, Field(ge=1, le=SEQUENCE_MAX)]
     observed_at: Instant
     flavors: Annotated[list[FlavorPart], Field(max_length=FLAVORS_MAX)]
     regions: Annotated[list[RegionPart], Field(max_length=REGIONS_MAX)]

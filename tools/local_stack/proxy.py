@@ -6,6 +6,7 @@ answer says in `Server-Timing` how long this one waited for its turn.
 """
 
 import http.client
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,8 @@ HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "upgrade")
 )
 BODY_FRAMING = frozenset(("transfer-encoding", "content-length", "expect"))
+# Python would also read a sign, and a negative size as one that has no end.
+CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
 # Every printable ASCII character: those pass as they came, also percent signs and reserved characters.
 UNTOUCHED = "".join(map(chr, range(0x21, 0x7F)))
 
@@ -137,10 +140,10 @@ class Handler(BaseHTTPRequestHandler):
         """Yield the chunks of a body (RFC 9112, 7.1) and skip its trailers."""
         total = 0
         while True:
-            try:
-                size = int(self.rfile.readline(1024).split(b";")[0], 16)
-            except ValueError:
-                raise BodyRefusedError(HTTPStatus.BAD_REQUEST) from None
+            digits = self.rfile.readline(1024).split(b";")[0].strip()
+            if not CHUNK_SIZE.fullmatch(digits):
+                raise BodyRefusedError(HTTPStatus.BAD_REQUEST)
+            size = int(digits, 16)
             total += size
             if total > BODY_BYTES_MAX:
                 raise BodyRefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

@@ -1,0 +1,48 @@
+"""The address that the user sees: what it takes for a request body."""
+
+from __future__ import annotations
+
+import socket
+from http.client import HTTPResponse
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tools.local_stack.emulator import LOOPBACK
+from tools.local_stack.proxy import Server, Upstream
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECONDS_MAX = 30
+NOBODY = "http://127.0.0.1:1"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    made = Server(0)
+    with made.serving(Upstream(NOBODY, lambda method, _path: method)):
+        yield made
+    made.server_close()
+
+
+def answered(server: Server, body: bytes) -> int:
+    request = (
+        b"POST /vms HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body
+    )
+    with socket.create_connection((LOOPBACK, server.server_port), timeout=SECONDS_MAX) as connection:
+        connection.sendall(request)
+        answer = HTTPResponse(connection)
+        answer.begin()
+        answer.read()
+        return answer.status
+
+
+@pytest.mark.parametrize("size", [b"-5", b"+2", b"0x2", b"0_2", b"", b"two", b"2 2", b"1" * 17])
+def test_a_chunk_whose_size_is_no_number_is_refused(server: Server, size: bytes) -> None:
+    assert answered(server, size + b"\r\n{}\r\n0\r\n\r\n") == 400
+
+
+@pytest.mark.parametrize("size", [b"2", b"02", b"2;name=value", b"2 "])
+def test_a_chunk_whose_size_is_one_is_sent_on(server: Server, size: bytes) -> None:
+    assert answered(server, size + b"\r\n{}\r\n0\r\n\r\n") == 502

@@ -1,8 +1,8 @@
 """The address that the user sees: forwards every request to the deployed REST API inside the emulator.
 
 It plays the part of API Gateway's own front: method, path, query and body pass as they came; the client's
-address is added as X-Forwarded-For, as there. What is not as there: calls of one function take turns, and the
-answer says in `Server-Timing` how long this one waited for its turn.
+address goes along as X-Forwarded-For, and none that the client sent. What is not as there: calls of one
+function take turns, and the answer says in `Server-Timing` how long this one waited for its turn.
 """
 
 import http.client
@@ -117,8 +117,9 @@ class Handler(BaseHTTPRequestHandler):
         # The emulator picks services by host name, so the client's is handed on beside it.
         yield "Host", host
         yield "X-Forwarded-Host", self.headers.get("Host", "")
-        before = self.headers.get_all("X-Forwarded-For", [])
-        yield "X-Forwarded-For", ", ".join([*before, self.client_address[0]])
+        # The emulator tells the functions the first address in it; the gateway, whose the connection is.
+        # So what the client says of itself stays behind.
+        yield "X-Forwarded-For", self.client_address[0]
         if length or self.command in {"POST", "PUT", "PATCH"}:
             yield "Content-Length", str(length)
         for name, value in self.headers.items():

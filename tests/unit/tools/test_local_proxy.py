@@ -1,9 +1,12 @@
-"""The address that the user sees: what it takes for a request body."""
+"""The address that the user sees: what it takes for a request body, and what it hands on."""
 
 from __future__ import annotations
 
+import http.client
 import socket
+import threading
 from http.client import HTTPResponse
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -46,3 +49,31 @@ def test_a_chunk_whose_size_is_no_number_is_refused(server: Server, size: bytes)
 @pytest.mark.parametrize("size", [b"2", b"02", b"2;name=value", b"2 "])
 def test_a_chunk_whose_size_is_one_is_sent_on(server: Server, size: bytes) -> None:
     assert answered(server, size + b"\r\n{}\r\n0\r\n\r\n") == 502
+
+
+def test_nobody_chooses_the_address_that_the_functions_are_told() -> None:
+    """Requests without a token are limited by it."""
+    told: list[list[str]] = []
+
+    class Emulator(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            told.append(self.headers.get_all("X-Forwarded-For", []))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_arguments: object) -> None:
+            """Say nothing."""
+
+    emulator, front = HTTPServer((LOOPBACK, 0), Emulator), Server(0)
+    thread = threading.Thread(target=emulator.handle_request)
+    thread.start()
+    upstream = Upstream(f"http://{LOOPBACK}:{emulator.server_port}", lambda method, _path: method)
+    with front.serving(upstream):
+        connection = http.client.HTTPConnection(LOOPBACK, front.server_port, timeout=SECONDS_MAX)
+        connection.request("GET", "/search", headers={"X-Forwarded-For": "198.51.100.7"})
+        assert connection.getresponse().status == 204
+        connection.close()
+    thread.join()
+    emulator.server_close()
+    front.server_close()
+    assert told == [[LOOPBACK]]

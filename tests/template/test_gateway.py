@@ -7,8 +7,9 @@ import re
 from typing import Any, Final
 
 import pytest
+from jsonschema import Draft202012Validator
 
-from tests.template.loading import chosen, resources, template
+from tests.template.loading import ROOT, chosen, resources, template
 
 (API,) = resources("AWS::Serverless::Api").values()
 ALL_OFF: Final = dict.fromkeys(("LogsGateway", "HasConsole", "HasBasePath"), False)
@@ -48,15 +49,42 @@ def test_a_line_of_the_gateways_log_is_json_and_holds_no_secret() -> None:
     assert line["requestId"] == "$context.requestId"
 
 
+def _own_replies(*, has_console: bool) -> dict[str, Any]:
+    replies = API["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
+    told: dict[str, Any] = chosen(replies, HasConsole=has_console)
+    return told
+
+
 def test_refusals_of_the_gateway_itself_may_be_read_by_the_console_and_by_no_other() -> None:
-    replies = "x-amazon-apigateway-gateway-responses"
-    assert replies not in chosen(API["DefinitionBody"], **ALL_OFF)
-    told = chosen(API["DefinitionBody"][replies], HasConsole=True)
-    assert set(told) == {"DEFAULT_4XX", "DEFAULT_5XX"}
+    allowed = "gatewayresponse.header.Access-Control-Allow-Origin"
+    for reply in _own_replies(has_console=True).values():
+        assert reply["responseParameters"][allowed] == {"Fn::Sub": "'${CorsOrigin}'"}
+    for reply in _own_replies(has_console=False).values():
+        assert allowed not in reply["responseParameters"]
+
+
+@pytest.mark.parametrize("schema", ["error", "RpcStatus", "Error"])
+def test_refusals_of_the_gateway_itself_have_the_shape_of_every_api(schema: str) -> None:
+    document = json.loads((ROOT / "docs" / "openapi.json").read_text())
+    wanted = {"$ref": f"#/components/schemas/{schema}"} | {"components": document["components"]}
+    told = _own_replies(has_console=False)
+    assert set(told) == {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"}
+    for name, reply in told.items():
+        body = json.loads(reply["responseTemplates"]["application/json"])
+        problems = [e.message for e in Draft202012Validator(wanted).iter_errors(body)]
+        # The gateway knows no trace id of ours, and the contract asks for none.
+        assert problems in ([], ["'trace_id' is a required property"]), name
+        assert body["error_description"] == body["message"] == body["detail"]
+
+
+def test_refusals_of_the_gateway_itself_are_not_kept_and_say_when_to_come_back() -> None:
+    told = _own_replies(has_console=False)
     for reply in told.values():
-        assert reply["responseParameters"] == {
-            "gatewayresponse.header.Access-Control-Allow-Origin": {"Fn::Sub": "'${CorsOrigin}'"}
-        }
+        assert reply["responseParameters"]["gatewayresponse.header.Cache-Control"] == "'no-cache'"
+    waits = [
+        name for name, r in told.items() if "gatewayresponse.header.Retry-After" in r["responseParameters"]
+    ]
+    assert waits == ["THROTTLED"]
 
 
 def test_a_parameter_of_the_gateway_counts_from_the_deployment_on() -> None:

@@ -237,6 +237,7 @@ def _flavor(flavor: Flavor) -> Document:
         "cpus": flavor.cpus,
         "memoryGib": flavor.memory_gib,
         "diskGb": flavor.disk_gb,
+        "architecture": flavor.architecture.value,
         "instanceType": flavor.instance_type,
         "gpu": {
             "vendor": gpu.vendor.value,

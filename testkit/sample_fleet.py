@@ -89,6 +89,7 @@ def sample_fleet(sequence: int = 1) -> dict[str, Any]:
                 "cpus": 192,
                 "memoryGib": 2048,
                 "diskGb": 30720,
+                "architecture": "x86_64",
                 "instanceType": "h200-8x",
                 "gpu": _gpu("H200", count=8, memory_gib=141),
             },
@@ -104,6 +105,7 @@ def _gb300(flavor_id: str) -> dict[str, Any]:
         "cpus": 144,
         "memoryGib": 960,
         "diskGb": 0,
+        "architecture": "aarch64",
         "instanceType": "gb300-4x",
         "gpu": _gpu("GB300", count=4, memory_gib=288),
     }
@@ -115,6 +117,7 @@ def _node_flavor(kind: _NodeKind) -> dict[str, Any]:
         "cpus": kind.cpus,
         "memoryGib": kind.memory_gib,
         "diskGb": 15360,
+        "architecture": "x86_64",
         "instanceType": f"{kind.gpu_type}-{kind.gpus}x",
         "gpu": _gpu(kind.model, count=kind.gpus, memory_gib=kind.gpu_memory_gib),
         "vm": {

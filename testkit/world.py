@@ -16,7 +16,18 @@ from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
 from gpu_capacity.services.context import Limits, Services
 from gpu_capacity.services.create_reservation import ReservationRequest
-from gpu_capacity.topology.model import Domain, Flavor, Gpu, GpuVendor, Host, HostState, Offering, Pod, Region
+from gpu_capacity.topology.model import (
+    Architecture,
+    Domain,
+    Flavor,
+    Gpu,
+    GpuVendor,
+    Host,
+    HostState,
+    Offering,
+    Pod,
+    Region,
+)
 from gpu_capacity.topology.units import shape_of
 from testkit.doubles import (
     CountingIds,
@@ -55,6 +66,7 @@ GB300 = Flavor(
     disk_gb=0,
     gpu=Gpu(GpuVendor.NVIDIA, "GB300", physical_count=4, logical_count=4, memory_gib=288),
     instance_type=INSTANCE_TYPE,
+    architecture=Architecture.AARCH64,
 )
 
 

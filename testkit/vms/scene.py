@@ -10,6 +10,7 @@ from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm, VmStatus
 from gpu_capacity.services.vms import VmRequest, create_vm
 from gpu_capacity.topology.model import (
+    Architecture,
     Domain,
     Flavor,
     Gpu,
@@ -35,6 +36,7 @@ GPU5090 = Flavor(
     gpu=Gpu(GpuVendor.NVIDIA, "RTX 5090", physical_count=8, logical_count=8, memory_gib=32),
     instance_type="5090-8x",
     vm=VmShape("5090", 32_768, "EPYC 9554", "5.0"),
+    architecture=Architecture.X86_64,
 )
 NODE_OFFERING = Offering(REGION, "5090", "NODE", GPU5090, "5090_HOST", 1)
 SITE = Region(

@@ -119,8 +119,14 @@ GPU: Final[dict[str, Any]] = {
 
 HOST: Final[dict[str, Any]] = {
     "type": "object",
-    "required": ["cpus", "memory", "disk", "gpu"],
-    "properties": {"cpus": _AMOUNT, "memory": _AMOUNT, "disk": _AMOUNT, "gpu": GPU},
+    "required": ["cpus", "memory", "disk", "gpu", "architecture"],
+    "properties": {
+        "cpus": _AMOUNT,
+        "memory": _AMOUNT,
+        "disk": _AMOUNT,
+        "gpu": GPU,
+        "architecture": {"type": "string", "enum": ["UNKNOWN", "x86_64", "aarch64"]},
+    },
 }
 
 UNIT: Final[dict[str, Any]] = {

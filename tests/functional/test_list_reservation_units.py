@@ -33,6 +33,7 @@ _GB300 = {
             "logicalCount": 4,
             "memory": 288,
         },
+        "architecture": "aarch64",
     },
 }
 LONDON = _GB300 | {

@@ -221,6 +221,7 @@ _UNIT: Final[Json] = {
             "logicalCount": 4,
             "memory": 288,
         },
+        "architecture": "aarch64",
     },
     "availableUnitCount": 4,
     "largestContiguousUnitCount": 3,
@@ -243,7 +244,11 @@ RESERVATIONS: Final = ApiText(
     },
     parameters=_PARAMETERS,
     errors=_ERRORS,
-    schema_names={"Health": "resourceHealthStatus", "GpuVendor": "gpuVendorV2"},
+    schema_names={
+        "Architecture": "hostArchitectureV2",
+        "GpuVendor": "gpuVendorV2",
+        "Health": "resourceHealthStatus",
+    },
     operations={
         "create_reservation": OperationText(
             tag=_RESERVATIONS,

@@ -25,7 +25,7 @@ from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
 from gpu_capacity.holders.capacity_claim import Allocation, Condition
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Status, Tag
-from gpu_capacity.topology.model import Region
+from gpu_capacity.topology.model import Architecture, Region
 from gpu_capacity.topology.units import identity_of, shape_of
 from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
 from tests.claims.test_claim_rules import record
@@ -268,6 +268,7 @@ def test_a_region() -> None:
                     "cpus": 144,
                     "memory_gib": 960,
                     "disk_gb": 0,
+                    "architecture": "aarch64",
                     "instance_type": "gb300-4x",
                     "gpu": {
                         "vendor": "NVIDIA",
@@ -283,6 +284,15 @@ def test_a_region() -> None:
         "instance_types": [["gb300-4x", GB300.id]],
     }
     assert decode_region(item) == region
+
+
+def test_a_flavor_of_an_earlier_version_has_no_architecture_that_is_known() -> None:
+    region = Region(REGION, frozenset(), (offering(),), 1)
+    item = decode(encode_region(region))
+    del item["offerings"][0]["flavor"]["architecture"]
+
+    (old,) = decode_region(item).offerings
+    assert old.flavor == replace(GB300, architecture=Architecture.UNKNOWN)
 
 
 def test_a_region_that_everybody_may_see_and_that_sells_no_single_hosts() -> None:

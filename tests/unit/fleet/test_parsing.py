@@ -10,7 +10,7 @@ import pytest
 from gpu_capacity.errors import FeedRefusal, FeedRefused
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, UNPACKED_BYTES_MAX
 from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.topology.model import HostState
+from gpu_capacity.topology.model import Architecture, HostState
 from testkit.fleet.documents import FLAVOR, document, offering, pod, rack, raw, region
 
 if TYPE_CHECKING:
@@ -47,6 +47,16 @@ def test_a_name_that_is_not_given_is_the_id() -> None:
     domains = parse(raw(content)).regions["r1"].pods["p1"].domains
 
     assert (domains[0].name, domains[1].name) == ("p1-r0", "Hall 2, row 4")
+
+
+def test_an_architecture_that_is_not_given_is_unknown() -> None:
+    known = FLAVOR | {"id": "flavor-b", "architecture": "aarch64"}
+    content = document(regions=[region("r1") | {"offerings": [offering(), offering("flavor-b", unit="b")]}])
+    content["flavors"].append(known)
+
+    told = {o.flavor.id: o.flavor.architecture for o in parse(raw(content)).regions["r1"].region.offerings}
+
+    assert told == {"flavor-a": Architecture.UNKNOWN, "flavor-b": Architecture.AARCH64}
 
 
 def test_a_region_without_organizations_is_for_everyone() -> None:

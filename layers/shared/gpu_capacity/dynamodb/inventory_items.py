@@ -23,6 +23,7 @@ from gpu_capacity.dynamodb.decoding import (
     whole_number,
 )
 from gpu_capacity.topology.model import (
+    Architecture,
     Domain,
     DomainShape,
     Flavor,
@@ -195,6 +196,7 @@ def _encode_flavor(flavor: Flavor) -> dict[str, Any]:
         "cpus": flavor.cpus,
         "memory_gib": flavor.memory_gib,
         "disk_gb": flavor.disk_gb,
+        "architecture": flavor.architecture.value,
         "instance_type": flavor.instance_type,
         "gpu": {
             "vendor": gpu.vendor.value,
@@ -246,6 +248,8 @@ def _decode_flavor(item: Mapping[str, Any]) -> Flavor:
         cpus=whole(item, "cpus"),
         memory_gib=whole(item, "memory_gib"),
         disk_gb=whole(item, "disk_gb"),
+        # Earlier versions wrote none.
+        architecture=Architecture(text(item, "architecture") if "architecture" in item else "UNKNOWN"),
         instance_type=_text_or_null(item, "instance_type"),
         gpu=Gpu(
             vendor=GpuVendor(text(gpu, "vendor")),

@@ -15,7 +15,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, 
 from pydantic.alias_generators import to_camel
 
 from gpu_capacity.times import LAST_SECOND, parse_rfc3339
-from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX, HOSTS_PER_DOMAIN_MAX, GpuVendor
+from gpu_capacity.topology.model import (
+    DOMAINS_PER_POD_MAX,
+    HOSTS_PER_DOMAIN_MAX,
+    Architecture,
+    GpuVendor,
+)
 
 SCHEMA_VERSION: Final = 1
 
@@ -106,6 +111,8 @@ class FlavorPart(_Part):
     memory_gib: Count
     disk_gb: Count
     gpu: GpuPart
+    architecture: Architecture = Architecture.UNKNOWN
+    """Of the processors; absent where it is not known."""
     instance_type: Identifier | None = None
     """Public name under which single hosts are sold; absent where they are not."""
     vm: VmPart | None = None

@@ -220,6 +220,7 @@ def _flavor(part: FlavorPart) -> Flavor:
         memory_gib=part.memory_gib,
         disk_gb=part.disk_gb,
         gpu=gpu,
+        architecture=part.architecture,
         instance_type=part.instance_type,
         vm=None
         if part.vm is None

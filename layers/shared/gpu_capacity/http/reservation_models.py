@@ -18,7 +18,7 @@ from gpu_capacity.holders.reservation import (
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.http.text_sizes import AtMostBytes, printable
 from gpu_capacity.services.create_reservation import ReservationRequest
-from gpu_capacity.topology.model import GpuVendor
+from gpu_capacity.topology.model import Architecture, GpuVendor
 from gpu_capacity.topology.units import Health
 
 if TYPE_CHECKING:
@@ -181,6 +181,7 @@ class HostRead(_Body):
     memory: int = Field(ge=0)
     disk: int = Field(ge=0)
     gpu: GpuRead
+    architecture: Architecture
 
 
 class ReservationUnitRead(_Body):
@@ -369,6 +370,7 @@ def unit_view(offering: Offering, counts: UnitCounts) -> dict[str, Any]:
                     logical_count=flavor.gpu.logical_count,
                     memory=flavor.gpu.memory_gib,
                 ),
+                architecture=flavor.architecture,
             ),
             available_unit_count=counts.available,
             largest_contiguous_unit_count=counts.largest_run,

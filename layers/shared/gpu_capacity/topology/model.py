@@ -16,6 +16,14 @@ HOSTS_PER_DOMAIN_MAX = 64
 """NVL72 has 18, the widest published NVLink domains have fewer than 64 hosts."""
 
 
+class Architecture(StrEnum):
+    """Processor architectures as the reservations API names them."""
+
+    UNKNOWN = "UNKNOWN"
+    X86_64 = "x86_64"
+    AARCH64 = "aarch64"
+
+
 class GpuVendor(StrEnum):
     """Vendors as the reservations API names them."""
 
@@ -63,6 +71,7 @@ class Flavor:
     gpu: Gpu
     instance_type: str | None = None
     vm: VmShape | None = None
+    architecture: Architecture = Architecture.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

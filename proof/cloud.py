@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.adapters.patient_client import PatientClient
 from gpu_capacity.deadline import Deadline
+from gpu_capacity.dynamodb.audit_facts import Kind as Finding
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.runtime.settings import Environment as Variables
 from gpu_capacity.runtime.wiring import (
@@ -278,10 +279,16 @@ class Cloud:
     def audit(self) -> list[str]:
         """The audit by schedule; what it reports."""
         report: AuditReport = self.invoke(
-            "audit", Work("audit_holders"), lambda e: audit_holders(audit_of(self.settings, e.edges))
+            "audit",
+            Work("audit_holders"),
+            lambda e: audit_holders(
+                audit_of(self.settings, e.edges, (e.services.provider, e.services.vm_provider))
+            ),
         )
         return [
-            f"{one.finding.kind}: {one.finding.subject}: {one.finding.message}" for one in report.reported
+            f"{one.finding.kind}: {one.finding.subject}: {one.finding.message}"
+            for one in report.reported
+            if self._is_calm or one.finding.kind is not Finding.PROVIDER_SILENT
         ]
 
     @property

@@ -1,26 +1,30 @@
 """Look for disagreements between holders and pods: `make audit [ARGS="--fix --json"] [STACK=…] [STATE=…]`.
 
-Reads all tables and reports what certainly disagrees. With --fix it repairs what is provably safe. With
-STACK the deployed stack of that name is meant, in the account and region of the usual AWS settings; without
-it the running local stack. Ends with 0 when nothing disagrees (any more), 1 when something does, 2 when that
-could not be told.
+Asks the providers, reads all tables and reports what certainly disagrees. With --fix it repairs what is
+provably safe. With STACK the deployed stack of that name is meant, in the account and region of the usual AWS
+settings; without it the running local stack. Ends with 0 when nothing disagrees (any more), 1 when something
+does, 2 when that could not be told.
 """
 
 import argparse
 import getpass
 import json
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gpu_capacity.adapters.system import JitteredPause, SystemClock
-from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
+from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
+from gpu_capacity.dynamodb.audit_store import Tables
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.services.audit import ADVICE, Audit, AuditReport, audit_holders
+from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.runtime.wiring import Edges, audit_of, simulated_providers
+from gpu_capacity.services.audit import ADVICE, AuditReport, audit_holders
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
-from tools.operator_stack import Stderr, stack_of
+from tools.operator_stack import Stderr, connect
 
 CLEAN, FOUND, FAILED = 0, 1, 2
 
@@ -29,13 +33,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the report and tell by the exit code what it says."""
     parser = argparse.ArgumentParser(prog="make audit", description=__doc__)
     parser.add_argument("--fix", action="store_true", help="repair what is provably safe")
+    parser.add_argument(
+        "--take-away",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="with --fix: delete what this owner or VM, of whom no record is left, has at a provider",
+    )
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args(arguments)
     try:
-        client, outputs = stack_of(options.stack, options.state)
-        report = run(client, tables_of(outputs), fix=options.fix)
+        client, outputs = connect(options.stack, options.state)
+        report = run(client, outputs, fix=options.fix, taken_away=options.take_away)
     except (LaunchError, CapacityError, ClientError, BotoCoreError) as error:
         print(f"the audit could not be made: {error}", file=sys.stderr)
         return FAILED
@@ -43,12 +54,17 @@ def main(arguments: list[str] | None = None) -> int:
     return CLEAN if report.is_clean else FOUND
 
 
-def run(client: Any, tables: Tables, *, fix: bool) -> AuditReport:
-    """One audit over a DynamoDB client."""
-    pause = JitteredPause()
-    store = AuditStore(AuditDatabase(client), tables, pause)
+def run(
+    client: Callable[[str], Any], outputs: Mapping[str, str], *, fix: bool, taken_away: Sequence[str] = ()
+) -> AuditReport:
+    """One audit with the settings of the stack's own, so that it asks the same providers."""
+    functions, name = client("lambda"), outputs["AuditHoldersFunctionName"]
+    settings = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    edges = Edges(client("dynamodb"), SystemClock(), SystemIds(), JitteredPause(), Stderr())
+    env = Environment(settings)
+    audit = audit_of(env, edges, simulated_providers(env, edges))
     actor = f"operator:{getpass.getuser()}"
-    return audit_holders(Audit(store, Stderr(), SystemClock(), pause, actor), fix=fix)
+    return audit_holders(replace(audit, actor=actor, taken_away=frozenset(taken_away)), fix=fix)
 
 
 def describe(report: AuditReport) -> str:
@@ -57,7 +73,7 @@ def describe(report: AuditReport) -> str:
     for one in report.reported:
         finding = one.finding
         lines.append(f"{finding.kind} ({one.result}): {finding.subject}")
-        lines.append(f"    {finding.message}; {ADVICE[finding.kind]}")
+        lines.append(f"    {finding.message}; {one.why or ADVICE[finding.kind]}")
     lines += [f"note: {finding.subject}: {finding.message}" for finding in report.notices]
     lines += [f"not judged, run again: {finding.kind}: {finding.subject}" for finding in report.unjudged]
     left = len(report.reported)
@@ -69,9 +85,9 @@ def _outcome(report: AuditReport) -> str:
     return "all repaired" if report.is_clean else "docs/audit.md tells what to do"
 
 
-def tables_of(outputs: dict[str, str]) -> Tables:
+def tables_of(outputs: Mapping[str, str]) -> Tables:
     """The tables of a stack by its outputs."""
-    return Tables(outputs["InventoryTableName"], outputs["HoldersTableName"], outputs["ServersTableName"])
+    return Tables(outputs["InventoryTableName"], outputs["HoldersTableName"])
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from gpu_capacity.fleet.acceptance import DropLimits, check_acceptable
 from gpu_capacity.fleet.model import Fleet, PodKey
 from gpu_capacity.fleet.parsing import parse
 from gpu_capacity.fleet.preview import Preview, preview
-from gpu_capacity.services.audit_rules import listings
+from gpu_capacity.services.audit_ownership import listings
 from tools.audit import tables_of
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError

@@ -244,11 +244,15 @@ def with_a_leak(stage: Stage) -> None:
 
 
 def with_a_server_of_nobody(stage: Stage) -> None:
-    """A server that outlived whoever it was for."""
+    """A server, a VM's and its disk that outlived whoever they were for."""
     pinned(stage)
-    stage.db.put_item(
-        TableName=SERVERS, Item={"pk": {"S": "HOLDER#nobody-1"}, "sk": {"S": "HOST#uk-lon-1-nowhere"}}
-    )
+    times = {"started_at": 1, "ready_at": 1}
+    for key, more in (
+        (keys.server("nobody-1", "uk-lon-1-nowhere"), times),
+        (keys.vm_server("nobody-1"), times | {"host": "nowhere", "gpus": 1}),
+        (keys.vm_disk("nobody"), {"storage_gb": 50}),
+    ):
+        stage.db.put_item(TableName=SERVERS, Item=key | encode(more))
 
 
 def with_a_lost_claim(stage: Stage) -> None:

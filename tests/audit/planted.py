@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
-from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS
-from tests.audit.scene import CLAIM_ID, STRANGER, Scene, pod_key, tag
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION
+from tests.audit.scene import CLAIM_ID, STRANGER, Scene, leave_server, pod_key, tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
 
 
 @dataclass(frozen=True)
@@ -38,11 +41,6 @@ def _claim_record(claim_id: str = CLAIM_ID) -> Any:
 def _entry(scene: Scene) -> Any:
     claim = scene.claim(scene.waiting)
     return keys.queued(REGION, INSTANCE_TYPE, claim.created_ms, (ORGANIZATION, claim.id))
-
-
-def _host_of(scene: Scene) -> str:
-    servers = scene.world.services.provider.servers(scene.reservation().server_owner)
-    return servers[0].host_id
 
 
 # Owned twice
@@ -109,8 +107,12 @@ def a_live_claim_owns_more_than_it_lists(scene: Scene) -> None:
 
 def a_domain_with_a_server_on_it_leaks(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
-    scene.put(SERVERS, keys.server("somebody-1", "pod3-rack01-tray01"), region=REGION)
-    scene.put(SERVERS, keys.occupied_host("pod3-rack01-tray01"), holder="somebody-1")
+    leave_server(scene, "somebody-1", "pod3-rack01-tray01")
+
+
+def a_domain_whose_owner_has_a_server_elsewhere_leaks(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d1=tag(NOBODY))
+    leave_server(scene, f"{NOBODY}-1780000000", "pod3-rack00-tray00")
 
 
 def a_domain_that_the_topology_does_not_know_leaks(scene: Scene) -> None:
@@ -255,17 +257,21 @@ def two_claims_have_one_name(scene: Scene) -> None:
 
 
 def a_server_outlives_its_holder(scene: Scene) -> None:
-    owner = "aaaaaaaa-2222-4333-8444-555555555555-1780000000"
-    scene.put(SERVERS, keys.server(owner, "pod3-rack00-tray00"), region=REGION)
-    scene.put(SERVERS, keys.occupied_host("pod3-rack00-tray00"), holder=owner)
+    leave_server(scene, f"{NOBODY}-1780000000", "pod3-rack00-tray00")
 
 
-def a_host_is_not_occupied_by_its_server(scene: Scene) -> None:
-    scene.delete(SERVERS, keys.occupied_host(_host_of(scene)))
+def a_server_of_an_earlier_life(scene: Scene) -> None:
+    leave_server(scene, f"{scene.provisioned}-1", "pod3-rack00-tray00")
 
 
-def a_host_is_occupied_by_no_server(scene: Scene) -> None:
-    scene.put(SERVERS, keys.occupied_host("pod3-rack00-tray00"), holder="nobody-1")
+def a_server_of_a_holder_that_left_a_tombstone(scene: Scene) -> None:
+    scene.put(HOLDERS, _record(NOBODY), status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
+    leave_server(scene, f"{NOBODY}-1780000000", "pod3-rack00-tray00")
+
+
+def two_servers_have_a_host(scene: Scene) -> None:
+    leave_server(scene, scene.reservation().server_owner, "pod3-rack00-tray00")
+    leave_server(scene, scene.reservation(scene.pending).server_owner, "pod3-rack00-tray00")
 
 
 def a_pending_reservation_is_not_in_the_index(scene: Scene) -> None:
@@ -310,6 +316,12 @@ PLANTED: Final = (
     Planted(
         "a leak with a server",
         a_domain_with_a_server_on_it_leaks,
+        ("leaked", "server_leaked"),
+        repaired=False,
+    ),
+    Planted(
+        "a leak with a server elsewhere",
+        a_domain_whose_owner_has_a_server_elsewhere_leaks,
         ("leaked", "server_leaked"),
         repaired=False,
     ),
@@ -366,13 +378,14 @@ PLANTED: Final = (
     Planted("a missing name", a_claim_has_no_name, ("name_missing",), repaired=True),
     Planted("a name of two", two_claims_have_one_name, ("name_missing", "name_stale"), repaired=False),
     Planted("a server of nobody", a_server_outlives_its_holder, ("server_leaked",), repaired=False),
+    Planted("a server of an earlier life", a_server_of_an_earlier_life, ("server_leaked",), repaired=True),
     Planted(
-        "a host that is not occupied",
-        a_host_is_not_occupied_by_its_server,
-        ("server_disagrees",),
-        repaired=False,
+        "a server after a tombstone",
+        a_server_of_a_holder_that_left_a_tombstone,
+        ("server_leaked",),
+        repaired=True,
     ),
-    Planted("a host of no server", a_host_is_occupied_by_no_server, ("server_disagrees",), repaired=False),
+    Planted("two servers on a host", two_servers_have_a_host, ("server_disagrees",), repaired=False),
     Planted(
         "not in the index", a_pending_reservation_is_not_in_the_index, ("unsettled_missing",), repaired=True
     ),

@@ -10,6 +10,7 @@ from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
 from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.services.audit import Audit, audit_holders
+from gpu_capacity.services.audit_providers import Providers
 from gpu_capacity.services.capacity_claims import create_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 
 CLAIM_ID: Final = "11111111-2222-4333-8444-555555555555"
 STRANGER: Final = bytes.fromhex("c0ffee00c0ffee00")
-TABLES: Final = Tables(INVENTORY, HOLDERS, SERVERS)
+TABLES: Final = Tables(INVENTORY, HOLDERS)
 
 
 class Scene:
@@ -130,10 +131,26 @@ class Scene:
         return AuditStore(AuditDatabase(self.db), TABLES, self.world.pause, page_items)
 
     def auditor(self, page_items: int | None = None) -> Audit:
-        return Audit(self.store(page_items), self.world.telemetry, self.world.clock, self.world.pause)
+        return auditor_of(self.world, page_items)
 
-    def audit(self, *, fix: bool = False, page_items: int | None = None) -> AuditReport:
-        return audit_holders(self.auditor(page_items), fix=fix)
+    def audit(
+        self, *, fix: bool = False, page_items: int | None = None, taken_away: Iterable[str] = ()
+    ) -> AuditReport:
+        auditor = replace(self.auditor(page_items), taken_away=frozenset(taken_away))
+        return audit_holders(auditor, fix=fix)
+
+
+def auditor_of(world: World, page_items: int | None = None) -> Audit:
+    """An audit of a world, which asks the providers that the world has now."""
+    store = AuditStore(AuditDatabase(world.db), TABLES, world.pause, page_items)
+    providers = Providers(world.services.provider, world.services.vm_provider, world.pause)
+    return Audit(store, providers, world.telemetry, world.clock, world.pause)
+
+
+def leave_server(scene: Scene, owner: str, host_id: str) -> None:
+    """A server that no request asked for, or that a teardown forgot."""
+    scene.put(SERVERS, keys.server(owner, host_id), region=REGION, started_at=1, ready_at=1)
+    scene.put(SERVERS, keys.occupied_host(host_id), holder=owner)
 
 
 def pod_key(pod_id: str) -> Key:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
-from gpu_capacity.services.audit import Audit
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
-from tests.audit.scene import STRANGER, TABLES, pod_key
+from tests.audit.scene import STRANGER, auditor_of, pod_key
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
+    from gpu_capacity.services.audit import Audit
 
 
 class Small:
@@ -26,9 +25,7 @@ class Small:
         self.owned: list[str] = []
 
     def auditor(self, page_items: int | None = None) -> Audit:
-        world = self.world
-        store = AuditStore(AuditDatabase(world.db), TABLES, world.pause, page_items)
-        return Audit(store, world.telemetry, world.clock, world.pause)
+        return auditor_of(self.world, page_items)
 
     def leak(self, pod_id: str = "pod1") -> None:
         """Have nobody own the first free domain."""

@@ -24,14 +24,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
-OUTPUTS = {"InventoryTableName": INVENTORY, "HoldersTableName": HOLDERS, "ServersTableName": SERVERS}
+SETTINGS = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
+
+
+class Functions:
+    """The function of the schedule, whose settings the command takes over."""
+
+    def get_function_configuration(self, **request: str) -> dict[str, Any]:
+        assert request == {"FunctionName": "the-audit"}
+        return {"Environment": {"Variables": SETTINGS}}
 
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     """The command meets this one as its local stack."""
     made = Scene()
-    monkeypatch.setattr(audit, "stack_of", lambda _stack, _state: (made.db, OUTPUTS))
+    clients = {"dynamodb": made.db, "lambda": Functions()}
+    outputs = {"AuditHoldersFunctionName": "the-audit"}
+    monkeypatch.setattr(audit, "connect", lambda _stack, _state: (clients.__getitem__, outputs))
+    monkeypatch.setattr(audit, "SystemClock", lambda: made.world.clock)
     monkeypatch.setattr(audit, "JitteredPause", lambda: made.world.pause)
     return made
 
@@ -64,7 +75,7 @@ def test_all_repaired_ends_with_0_and_tells_who_did_it(
 
 def test_what_is_left_after_repairs_ends_with_1(scene: Scene) -> None:
     planted.a_name_is_left_of_a_claim(scene)
-    planted.a_host_is_occupied_by_no_server(scene)
+    planted.a_server_outlives_its_holder(scene)
     assert audit.main(["--fix"]) == 1
 
 
@@ -92,7 +103,7 @@ def test_without_a_stack_it_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None
     def nothing_runs(_stack: str, _state: str) -> Any:
         raise LaunchError("no local stack is running")
 
-    monkeypatch.setattr(audit, "stack_of", nothing_runs)
+    monkeypatch.setattr(audit, "connect", nothing_runs)
     assert audit.main([]) == 2
 
 
@@ -108,9 +119,8 @@ def test_every_kind_has_advice_and_a_place_in_the_guide() -> None:
 @pytest.fixture
 def deployed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
     """The same tables behind the composition root."""
-    settings = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
-    monkeypatch.setattr(composition, "environment", lambda: Environment(settings))
+    monkeypatch.setattr(composition, "environment", lambda: Environment(SETTINGS))
     monkeypatch.setattr(composition, "client", {"dynamodb": scene.db}.__getitem__)
     for built_once in (composition.observability, composition.edges):
         built_once.cache_clear()

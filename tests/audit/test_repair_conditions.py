@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, SERVERS
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION
 from tests.audit import planted
 from tests.audit.scene import Scene, pod_key, results
 
@@ -86,18 +86,6 @@ def test_nothing_is_marked_in_a_pod_that_is_not_there_any_more(scene: Scene) -> 
     planted.a_listed_domain_is_free(scene)
 
     assert _repair_against(scene, _pod_is_removed) == {"refused"}
-
-
-@pytest.mark.parametrize(("seconds", "result"), [(0, "repaired"), (1, "refused")])
-def test_a_domain_is_freed_from_the_second_in_which_the_last_server_on_it_is_gone(
-    scene: Scene, seconds: int, result: str
-) -> None:
-    planted.a_domain_of_nobody_is_owned(scene)
-    gone_at = scene.world.clock.now() + seconds
-    scene.put(SERVERS, keys.occupied_host("pod3-rack01-tray00"), holder="somebody-1", gone_at=gone_at)
-    scene.put(SERVERS, keys.server("somebody-1", "pod3-rack01-tray00"), region=REGION, gone_at=gone_at)
-
-    assert result in results(scene.audit(fix=True))
 
 
 def _deleted_after_it_failed(scene: Scene) -> None:

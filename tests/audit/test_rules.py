@@ -7,13 +7,24 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind, ReleasePart, Side, Table
+from gpu_capacity.dynamodb.audit_facts import (
+    Asked,
+    Facts,
+    Finding,
+    Kind,
+    Question,
+    ReleasePart,
+    Side,
+    Table,
+    TakeAway,
+)
 from gpu_capacity.dynamodb.inventory_items import PodClaims
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.placement.model import Placement
+from gpu_capacity.ports import Server, ServerState
 from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.topology.units import topology_hash
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, pod
@@ -191,25 +202,84 @@ def test_a_part_without_hosts_leaks_the_whole_domain() -> None:
     assert _leak(_owning({0: {"00" * 8: 0}, 1: TAG, 2: TAG})).repair is not None
 
 
+# Servers
+
+
+def _server(owner: str, host: str = "tray", state: ServerState = ServerState.READY) -> Server:
+    return Server(owner, host, state)
+
+
+OWNER = RESERVATION.server_owner
+EARLIER = f"{ID}-1"
+UNKNOWN = "aaaaaaaa-2222-4333-8444-555555555555-1780000000"
+
+
 @pytest.mark.parametrize(
-    ("occupation", "kinds"),
+    ("facts", "owner", "needs_word"),
     [
-        ((RESERVATION.server_owner, False), []),
-        ((RESERVATION.server_owner, True), [Kind.SERVER_DISAGREES]),
-        (("somebody-1", False), [Kind.SERVER_DISAGREES, Kind.SERVER_DISAGREES]),
-        (None, [Kind.SERVER_DISAGREES]),
+        (WELL, OWNER, None),
+        (_holding(status=Status.ERROR, placement=None, counted=False), OWNER, False),
+        (_holding(status=Status.ERROR), OWNER, True),
+        (WELL, EARLIER, False),
+        (replace(WELL, holders={RECORD: Tombstone("f")}), OWNER, False),
+        (WELL, UNKNOWN, True),
+        (WELL, "somebody", True),
     ],
+    ids=["live", "failed", "contradictory", "earlier life", "tombstone", "no record", "no name of ours"],
 )
-def test_a_server_and_the_occupation_of_its_host_agree(
-    occupation: tuple[str, bool] | None, kinds: list[Kind]
+def test_a_server_is_taken_away_only_where_a_record_says_that_its_holder_is_over(
+    facts: Facts, owner: str, *, needs_word: bool | None
 ) -> None:
-    server = Side.of(Table.SERVERS, keys.server(RESERVATION.server_owner, "tray"))
-    host = Side.of(Table.SERVERS, keys.occupied_host("tray"))
-    facts = replace(WELL, servers={server: False}, occupied={host: occupation} if occupation else {})
-    assert _kinds(facts) == kinds
+    found = findings_of(replace(facts, servers=(_server(owner),)))
+    found = [finding for finding in found if finding.kind is Kind.SERVER_LEAKED]
+    if needs_word is None:
+        assert found == []
+        return
+    (finding,) = found
+    assert finding.repair == TakeAway(Question(Asked.SERVERS, owner), "tray", needs_word)
+    assert finding.questions == (Question(Asked.SERVERS, owner),)
+
+
+def test_a_server_that_is_left_behind_is_told_with_its_age_where_that_is_known() -> None:
+    old = replace(_server(UNKNOWN), started_at=1_780_000_000)
+    told = [f.message for f in findings_of(replace(WELL, servers=(old, _server(UNKNOWN, "other"))))]
+    assert sorted("started at 2026-05-28T" in message for message in told) == [False, True]
 
 
 def test_a_server_that_is_going_away_is_well_whoever_had_it() -> None:
-    server = Side.of(Table.SERVERS, keys.server("somebody-1", "tray"))
-    host = Side.of(Table.SERVERS, keys.occupied_host("tray"))
-    assert findings_of(replace(WELL, servers={server: True}, occupied={host: ("somebody-1", True)})) == []
+    going = _server(UNKNOWN, state=ServerState.DELETING)
+    assert findings_of(replace(WELL, servers=(going, _server(OWNER)))) == []
+
+
+def test_while_a_record_is_not_understood_the_server_of_nobody_is_not_judged() -> None:
+    unknown = Side(Table.HOLDERS, keys.organization_partition(ORGANIZATION), "RENTAL#1")
+    mine = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, UNKNOWN.rpartition("-")[0]))
+    for unread, kinds in ((unknown, [Kind.SERVER_LEAKED, Kind.UNREADABLE]), (mine, [Kind.UNREADABLE])):
+        facts = replace(WELL, servers=(_server(UNKNOWN),), unreadable=frozenset({unread}))
+        assert _kinds(facts) == kinds
+
+
+def test_two_servers_of_one_host_are_told_and_those_of_two_hosts_are_not() -> None:
+    both = (_server(OWNER), _server(OWNER, "tray2"))
+    assert findings_of(replace(WELL, servers=both)) == []
+    other = replace(RESERVATION, id="e" + ID[1:], placement=None, status=Status.DEPROVISIONING, counted=False)
+    side = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, other.id))
+    facts = replace(
+        WELL,
+        holders={RECORD: RESERVATION, side: other},
+        tags={RECORD: TAG.hex(), side: claim_tag(other.id).hex()},
+        shards={side: "0"},
+        servers=(*both, _server(other.server_owner)),
+    )
+    (finding,) = findings_of(facts)
+    assert (finding.kind, finding.repair) == (Kind.SERVER_DISAGREES, None)
+    assert {question.name for question in finding.questions} == {OWNER, other.server_owner}
+
+
+def test_a_domain_whose_owner_has_a_server_anywhere_is_not_freed() -> None:
+    tag = claim_tag(UNKNOWN.rpartition("-")[0])
+    facts = _owning({0: tag, 1: TAG, 2: TAG}, servers=(_server(UNKNOWN, "far-away"),))
+    leaked = next(f for f in findings_of(facts) if f.kind is Kind.LEAKED)
+    assert leaked.repair is None
+    assert UNKNOWN in leaked.message
+    assert leaked.questions == (Question(Asked.SERVERS, UNKNOWN),)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from hypothesis.stateful import invariant
 
-from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
-from gpu_capacity.services.audit_upkeep import findings_of
+from gpu_capacity.services.audit import audit_holders
 from testkit.searching import examples
-from tests.audit.scene import TABLES
+from tests.audit.scene import auditor_of
 from tests.vms.core.test_vm_machine import Vms
 
 
@@ -16,9 +15,9 @@ class AuditedVms(Vms):
     def an_audit_suspects_nothing(self) -> None:
         world = self.scene.world
         self.looking = True
-        facts = AuditStore(AuditDatabase(world.db), TABLES, world.pause).read_all()
+        report = audit_holders(auditor_of(world))
         self.looking = False
-        assert findings_of(facts) == []
+        assert (report.reported, report.unjudged) == ((), ())
 
 
 TestAuditedVms = AuditedVms.TestCase

@@ -13,9 +13,9 @@ from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
 from testkit.vms.scene import ACCOUNT
-from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS, caller
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, caller
 from tests.audit import planted_vms
-from tests.audit.planted_vms import NOBODY, record
+from tests.audit.planted_vms import record
 from tests.audit.scene import STRANGER, found, results
 from tests.audit.vm_scene import NODE_POD, VmScene
 
@@ -58,10 +58,6 @@ def _take_node(scene: VmScene) -> None:
     scene.set(INVENTORY, NODE_POD, d2=STRANGER)
 
 
-def _occupy_gpu(scene: VmScene) -> None:
-    scene.put(SERVERS, keys.occupied_gpu("host-vm07", 1), owner=f"{NOBODY}-1")
-
-
 def _revive(scene: VmScene) -> None:
     scene.set(HOLDERS, record(scene.destroyed), status="running", revision=99)
 
@@ -85,8 +81,6 @@ def _make_key(scene: VmScene) -> None:
 
 RIVALS: list[tuple[Callable[[VmScene], None], Callable[[VmScene], object]]] = [
     (planted_vms.gpus_of_nobody_are_owned, _rent_the_rest),
-    (planted_vms.gpus_of_nobody_are_owned, _occupy_gpu),
-    (planted_vms.a_node_of_nobody_is_owned, _occupy_gpu),
     (planted_vms.a_destroyed_vm_owns_a_gpu, _revive),
     (planted_vms.half_of_the_gpus_of_a_vm_are_free, _start_kept),
     (planted_vms.the_node_of_a_vm_is_free, _stop_newcomer),

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind, ReleasePart, Side, Table, VmServerItem
+from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind, ReleasePart, Side, Table, TakeAway
 from gpu_capacity.dynamodb.inventory_items import PodClaims
 from gpu_capacity.dynamodb.vm_items import roster_entry
 from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
+from gpu_capacity.ports import Server, ServerState, VmServer
 from gpu_capacity.services.audit_upkeep import findings_of
 from testkit.vms.scene import GPU5090, POD, REGION, nodes
 from testkit.world import ORGANIZATION
@@ -45,7 +46,7 @@ VM = Vm(
 )
 CLAIMS = Side.of(Table.INVENTORY, keys.claims(REGION, GPU5090.id, POD))
 RECORD = Side.of(Table.HOLDERS, keys.vm(*VM.key))
-SERVER = Side.of(Table.SERVERS, keys.vm_server(VM.server_owner))
+SERVER = VmServer(VM.server_owner, "host-vm01", 0b1100, ServerState.READY)
 
 
 def _facts(vm: Vm = VM, owners: dict[str, int] | None = None, **changes: Any) -> Facts:
@@ -270,23 +271,72 @@ def test_gpus_beside_each_other_are_not_double() -> None:
     ],
 )
 def test_a_server_is_well_until_the_teardown_of_its_run_is_over(vm: Vm, *, live: bool) -> None:
-    server = VmServerItem("host-vm01", 0b1100, going=False)
-    occupied = {
-        Side.of(Table.SERVERS, keys.occupied_gpu("host-vm01", gpu)): (VM.server_owner, False)
-        for gpu in (2, 3)
-    }
-    facts = _facts(vm, vm_servers={SERVER: server}, occupied_gpus=occupied)
+    facts = _facts(vm, vm_servers=(SERVER,))
     assert _kinds(facts) == ([] if live else [Kind.SERVER_LEAKED])
-    going = replace(facts, vm_servers={SERVER: replace(server, going=True)}, occupied_gpus={})
-    assert findings_of(going) == []
+    going = replace(SERVER, state=ServerState.DELETING)
+    assert findings_of(replace(facts, vm_servers=(going,))) == []
+
+
+@pytest.mark.parametrize(
+    ("vm", "needs_word"),
+    [
+        (_vm("stopped", 0), False),
+        (_vm("running", runs=2), False),
+        (_vm("offline", 0, offline_from=None), True),
+        (None, True),
+    ],
+)
+def test_a_server_is_taken_away_only_where_a_record_says_that_its_run_is_over(
+    vm: Vm | None, *, needs_word: bool
+) -> None:
+    facts = _facts(vm) if vm else Facts()
+    found = findings_of(replace(facts, vm_servers=(SERVER,)))
+    (repair,) = (f.repair for f in found if f.kind is Kind.SERVER_LEAKED)
+    assert isinstance(repair, TakeAway)
+    assert repair.needs_word is needs_word
+
+
+@pytest.mark.parametrize("server", [replace(SERVER, gpus=0b0100), replace(SERVER, host_id="host-vm02")])
+def test_a_server_is_where_its_record_says(server: VmServer) -> None:
+    assert _kinds(_facts(vm_servers=(SERVER,))) == []
+    assert _kinds(_facts(vm_servers=(server,))) == [Kind.SERVER_DISAGREES]
+
+
+@pytest.mark.parametrize(("gpus", "kinds"), [(0b0011, []), (0b0110, [Kind.SERVER_DISAGREES])])
+def test_a_gpu_has_one_server(gpus: int, kinds: list[Kind]) -> None:
+    other = VmServer(f"{OTHER[1]}-1", "host-vm01", gpus, ServerState.STARTING)
+    found = _kinds(_facts(vm_servers=(SERVER, other)))
+    assert [kind for kind in found if kind is not Kind.SERVER_LEAKED] == kinds
+
+
+def test_a_host_that_has_a_server_of_its_own_has_no_vms() -> None:
+    whole = Server("somebody-1", "host-vm01", ServerState.READY)
+    assert Kind.SERVER_DISAGREES in _kinds(_facts(vm_servers=(SERVER,), servers=(whole,)))
 
 
 def test_a_server_whose_name_is_no_run_belongs_to_nobody() -> None:
-    server = Side.of(Table.SERVERS, keys.vm_server("odd"))
-    assert _kinds(_facts(vm_servers={server: VmServerItem("host", 0, going=False)})) == [Kind.SERVER_LEAKED]
+    odd = VmServer("odd", "host", 1, ServerState.READY)
+    assert _kinds(_facts(vm_servers=(odd,))) == [Kind.SERVER_LEAKED]
 
 
 def test_the_server_of_a_vm_that_cannot_be_read_is_not_judged() -> None:
-    server = VmServerItem("host-vm01", 0, going=False)
-    facts = Facts(vm_servers={SERVER: server}, unreadable=frozenset({RECORD}))
+    facts = Facts(vm_servers=(SERVER,), disks=frozenset({VM.id}), unreadable=frozenset({RECORD}))
     assert _kinds(facts) == [Kind.UNREADABLE]
+
+
+@pytest.mark.parametrize(
+    ("vm", "needs_word"),
+    [
+        (_vm("running"), None),
+        (_vm("destroyed", **WORK), None),
+        (_vm("failed", 0), None),
+        (_vm("destroyed", 0), False),
+        (None, True),
+    ],
+)
+def test_a_disk_outlives_its_vm_no_longer_than_its_server(vm: Vm | None, *, needs_word: bool | None) -> None:
+    facts = replace(_facts(vm) if vm else Facts(), disks=frozenset({VM.id}))
+    found = [f.repair for f in findings_of(facts) if f.kind is Kind.DISK_LEAKED]
+    assert [repair.needs_word for repair in found if isinstance(repair, TakeAway)] == (
+        [] if needs_word is None else [needs_word]
+    )

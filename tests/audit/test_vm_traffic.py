@@ -10,10 +10,9 @@ import pytest
 from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_facts import Facts
-from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
 from gpu_capacity.services import vm_lifecycle as steps
 from gpu_capacity.services.api_keys import ApiKeyBook
-from gpu_capacity.services.audit import Audit, AuditReport, audit_holders
+from gpu_capacity.services.audit import AuditReport, audit_holders
 from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
@@ -22,12 +21,13 @@ from testkit import lifecycle
 from testkit.interleaving import Schedule, every_interleaving
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, POD, REGION, RESERVED, Scene
 from testkit.world import INVENTORY, ORGANIZATION, caller, request
-from tests.audit.scene import STRANGER, TABLES
+from tests.audit.scene import STRANGER, auditor_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_capacity.holders.vm import RentalType, Vm
+    from gpu_capacity.services.audit import Audit
 
     Rival = Callable[[Scene], Callable[[], object]]
 
@@ -37,9 +37,7 @@ ON_DEMAND_4 = 4
 
 
 def auditor(scene: Scene, page_items: int = PAGE) -> Audit:
-    world = scene.world
-    store = AuditStore(AuditDatabase(world.db), TABLES, world.pause, page_items)
-    return Audit(store, world.telemetry, world.clock, world.pause)
+    return auditor_of(scene.world, page_items)
 
 
 def _up(scene: Scene, count: int = 8, rental: RentalType | None = None) -> Vm:

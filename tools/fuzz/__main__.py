@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.audit import describe, run, tables_of
+from tools.audit import describe, run
 from tools.fuzz.campaign import OWN, PUBLISHED, Effort, fuzz, served
 from tools.fuzz.report import section
 from tools.interrupts import heed_interrupts
@@ -89,7 +89,7 @@ def campaign(
         print(f"fuzzing by {document.name}, seed {effort.seed} …", file=sys.stderr, flush=True)
         outcomes.append(fuzz(document, url, state, effort, folder, venvs))
     running = state.read_running()
-    report = run(clients(running["emulatorUrl"])("dynamodb"), tables_of(running["outputs"]), fix=False)
+    report = run(clients(running["emulatorUrl"]), running["outputs"], fix=False)
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         "seed": effort.seed,

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from tools.audit import run, tables_of
+from tools.audit import run
 from tools.interrupts import heed_interrupts
 from tools.load.client import INSUFFICIENT, Client
 from tools.load.figures import Machine, cores, descendants, latencies, waited_share
@@ -195,7 +195,7 @@ def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
 
 def _findings(state: State) -> int:
     running = state.read_running()
-    report = run(clients(running["emulatorUrl"])("dynamodb"), tables_of(running["outputs"]), fix=False)
+    report = run(clients(running["emulatorUrl"]), running["outputs"], fix=False)
     return len(report.reported)
 
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from gpu_capacity.access import Scope
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.account_store import AccountStore
-from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table, VmServerItem
+from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
@@ -29,7 +29,6 @@ from testkit.world import (
     INVENTORY,
     ORGANIZATION,
     REGION,
-    SERVERS,
     offering,
     pod,
 )
@@ -63,7 +62,7 @@ def _read(client: Any) -> Any:
 
 
 def _store(client: Any, pause: RecordedPause, page_items: int | None = None) -> AuditStore:
-    return AuditStore(AuditDatabase(client), Tables(INVENTORY, HOLDERS, SERVERS), pause, page_items)
+    return AuditStore(AuditDatabase(client), Tables(INVENTORY, HOLDERS), pause, page_items)
 
 
 @pytest.mark.parametrize(
@@ -164,21 +163,6 @@ def test_an_inventory_item_that_cannot_be_understood_is_named(
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.INVENTORY, key)}
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        {"pk": {"S": "HOLDER#one"}, "sk": {"S": "OTHER"}},
-        {"pk": {"S": "SOMETHING#else"}, "sk": {"S": "FENCE"}},
-    ],
-    ids=lambda key: key["pk"]["S"],
-)
-def test_a_server_item_of_no_known_kind_is_named(db: MemoryDynamoDB, pause: RecordedPause, key: Any) -> None:
-    db.put_item(TableName=SERVERS, Item=key)
-    db.put_item(TableName=SERVERS, Item=keys.fence("one"))
-
-    assert _store(db, pause).read_all().unreadable == {Side.of(Table.SERVERS, key)}
-
-
 def test_items_that_are_well_formed_are_all_understood(db: MemoryDynamoDB, pause: RecordedPause) -> None:
     hardware = pod("pod1", 2)
     region = Region(REGION, frozenset(), (offering(),), 1)
@@ -233,56 +217,6 @@ def test_a_record_stands_in_the_index_when_it_has_both_of_its_keys(
 )
 def test_only_records_that_are_not_understood_leave_a_holder_unknown(side: Side, *, known: bool) -> None:
     assert Facts(unreadable=frozenset({side})).knows_every_holder is known
-
-
-def test_facts_of_servers_say_who_is_on_the_way_out(db: MemoryDynamoDB, pause: RecordedPause) -> None:
-    going = {"gone_at": 1_780_000_000}
-    for item in (
-        keys.server("one", "host1"),
-        keys.server("one", "host2") | encode(going),
-        keys.occupied_host("host1") | encode({"holder": "one"}),
-        keys.occupied_host("host2") | encode({"holder": "one"} | going),
-    ):
-        db.put_item(TableName=SERVERS, Item=item)
-
-    facts = _store(db, pause).read_all()
-
-    assert {side.sk: leaving for side, leaving in facts.servers.items()} == {
-        "HOST#host1": False,
-        "HOST#host2": True,
-    }
-    assert {side.pk: found for side, found in facts.occupied.items()} == {
-        "HOST#host1": ("one", False),
-        "HOST#host2": ("one", True),
-    }
-
-
-def test_facts_of_vm_servers_say_where_they_stand_and_who_is_on_the_way_out(
-    db: MemoryDynamoDB, pause: RecordedPause
-) -> None:
-    going = {"gone_at": 1_780_000_000}
-    for item in (
-        keys.vm_server("vm-1") | encode({"host": "host1", "gpus": 3}),
-        keys.vm_server("vm-2") | encode({"host": "host2", "gpus": 8} | going),
-        keys.vm_fence("vm-1"),
-        keys.occupied_gpu("host1", 0) | encode({"owner": "vm-1"}),
-        keys.occupied_gpu("host2", 3) | encode({"owner": "vm-2"} | going),
-        keys.vm_disk("vm"),
-    ):
-        db.put_item(TableName=SERVERS, Item=item)
-
-    facts = _store(db, pause).read_all()
-
-    assert facts.unreadable == frozenset()
-    assert {side.pk: found for side, found in facts.vm_servers.items()} == {
-        "VMRUN#vm-1": VmServerItem("host1", 3, going=False),
-        "VMRUN#vm-2": VmServerItem("host2", 8, going=True),
-    }
-    assert {(side.pk, side.sk): found for side, found in facts.occupied_gpus.items()} == {
-        ("HOST#host1", "GPU#0"): ("vm-1", False),
-        ("HOST#host2", "GPU#3"): ("vm-2", True),
-    }
-    assert facts.disks == {Side.of(Table.SERVERS, keys.vm_disk("vm"))}
 
 
 def test_a_counter_of_requests_is_understood_and_one_that_counts_nothing_is_named(
@@ -350,5 +284,5 @@ def test_an_item_is_told_by_its_key() -> None:
 
 
 def test_tables_are_named_by_what_they_are_for() -> None:
-    assert [table.value for table in Table] == ["inventory", "holders", "servers"]
-    assert [Tables("i", "h", "s").named(table) for table in Table] == ["i", "h", "s"]
+    assert [table.value for table in Table] == ["inventory", "holders"]
+    assert [Tables("i", "h").named(table) for table in Table] == ["i", "h"]

@@ -17,7 +17,6 @@ from gpu_capacity.dynamodb.audit_facts import (
     MarkPart,
     Register,
     ReleasePart,
-    Repair,
     SetEntry,
     SetHash,
     SetUsed,
@@ -25,6 +24,7 @@ from gpu_capacity.dynamodb.audit_facts import (
     Table,
     TakeNoticeBack,
     UnlistKey,
+    Write,
 )
 from gpu_capacity.dynamodb.audit_store import Tables
 from gpu_capacity.dynamodb.audit_writes import actions_for
@@ -44,7 +44,6 @@ from testkit.world import (
     INVENTORY,
     ORGANIZATION,
     REGION,
-    SERVERS,
     create_tables,
 )
 from tests.audit.test_vm_rules import OTHER, VM
@@ -56,7 +55,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.client import Item
 
 NOW = 1_780_000_000
-TABLES = Tables(INVENTORY, HOLDERS, SERVERS)
+TABLES = Tables(INVENTORY, HOLDERS)
 CLAIM, RESERVED = record(3), reservation(status=Status.PROVISIONED, unsettled_since=None)
 ERROR = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
 COUNTED = replace(CLAIM, counted=True)
@@ -89,10 +88,9 @@ def _holders(key: keys.Key) -> Side:
 class Repaired(NamedTuple):
     """A repair, and what it meets: items by table."""
 
-    repair: Repair
+    repair: Write
     inventory: list[Item]
     holders: list[Item]
-    servers: list[Item]
 
 
 def repairs() -> dict[str, Repaired]:
@@ -110,66 +108,56 @@ def repairs() -> dict[str, Repaired]:
     )
     mark = MarkPart(_inventory(POD), 2, TAG, {STRANGER: 2}, 4, _holders(CLAIM_KEY), CLAIM)
     return {
-        "release a part": Repaired(release, [pod], [], []),
+        "release a part": Repaired(release, [pod], []),
         "release all": Repaired(
             replace(release, owner=b"12345678", record=_holders(RESERVATION_KEY), holder=over),
             [POD | encode({"v": 3, "d2": b"12345678"})],
             [RESERVATION_KEY | tombstone],
-            [],
         ),
-        "release GPUs": Repaired(free_gpus, [node], [], []),
-        "mark a part": Repaired(mark, [POD | encode({"v": 3, "d2": {STRANGER: 2}})], [claim], []),
+        "release GPUs": Repaired(free_gpus, [node], []),
+        "mark a part": Repaired(mark, [POD | encode({"v": 3, "d2": {STRANGER: 2}})], [claim]),
         "mark all": Repaired(
             replace(mark, owner=None, mask=None, record=_holders(RESERVATION_KEY), holder=RESERVED),
             [POD | encode({"v": 3})],
             [encode_reservation(RESERVED)],
-            [],
         ),
         "set a hash": Repaired(
             SetHash(_holders(RESERVATION_KEY), RESERVED, _inventory(HARDWARE), 3, "sha256:1"),
             [HARDWARE | encode({"v": 3})],
             [encode_reservation(RESERVED)],
-            [],
         ),
         "set used": Repaired(
             SetUsed(_holders(QUOTA), 9, 3, ((_holders(CLAIM_KEY), COUNTED),)),
             [],
             [QUOTA | encode({"limit": 10, "used": 9}), encode_claim(COUNTED)],
-            [],
         ),
         "drop a name": Repaired(
             DropItem(_holders(NAME), _holders(CLAIM_KEY), CLAIM, "another"),
             [],
             [NAME | encode({"claim": "another"}), claim],
-            [],
         ),
-        "enqueue": Repaired(Enqueue(_holders(ENTRY), _holders(CLAIM_KEY), CLAIM, LONDON), [], [claim], []),
-        "register": Repaired(Register(_holders(NAME), _holders(CLAIM_KEY), CLAIM), [], [claim], []),
-        "index a VM": Repaired(Index(_holders(VM_KEY), VM, "5"), [], [vm], []),
+        "enqueue": Repaired(Enqueue(_holders(ENTRY), _holders(CLAIM_KEY), CLAIM, LONDON), [], [claim]),
+        "register": Repaired(Register(_holders(NAME), _holders(CLAIM_KEY), CLAIM), [], [claim]),
+        "index a VM": Repaired(Index(_holders(VM_KEY), VM, "5"), [], [vm]),
         "index what holds nothing": Repaired(
-            Index(_holders(RESERVATION_KEY), ERROR, "5"), [], [encode_reservation(ERROR)], []
+            Index(_holders(RESERVATION_KEY), ERROR, "5"), [], [encode_reservation(ERROR)]
         ),
-        "add an entry": Repaired(
-            SetEntry(_holders(ON_ROSTER), None, entry, _holders(VM_KEY), VM), [], [vm], []
-        ),
+        "add an entry": Repaired(SetEntry(_holders(ON_ROSTER), None, entry, _holders(VM_KEY), VM), [], [vm]),
         "remove an entry": Repaired(
             SetEntry(_holders(ON_ROSTER), entry, None, _holders(VM_KEY), None),
             [],
             [encode_entry(entry)] if entry else [],
-            [],
         ),
         "take a notice back": Repaired(
             TakeNoticeBack(_holders(VM_KEY), told, _holders(NEWCOMER_KEY), NEWCOMER),
             [],
             [encode_vm(told), encode_vm(NEWCOMER)],
-            [],
         ),
-        "list a key": Repaired(ListKey(_holders(LISTING), _holders(API_KEY), KEY), [], [API_KEY_ITEM], []),
+        "list a key": Repaired(ListKey(_holders(LISTING), _holders(API_KEY), KEY), [], [API_KEY_ITEM]),
         "unlist a key": Repaired(
             UnlistKey(_holders(LISTING), _holders(API_KEY), None),
             [],
             [LISTING | encode({"created_at": 7})],
-            [],
         ),
     }
 
@@ -177,7 +165,7 @@ def repairs() -> dict[str, Repaired]:
 def database_of(case: Repaired) -> MemoryDynamoDB:
     db = MemoryDynamoDB()
     create_tables(db)
-    for table, items in ((INVENTORY, case.inventory), (HOLDERS, case.holders), (SERVERS, case.servers)):
+    for table, items in ((INVENTORY, case.inventory), (HOLDERS, case.holders)):
         for item in items:
             db.put_item(TableName=table, Item=item)
     return db
@@ -212,20 +200,6 @@ REPEATABLE = {
 
 RIVALS: dict[str, tuple[str, str, keys.Key, dict[str, Any], str]] = {
     "somebody takes a part": ("release a part", INVENTORY, POD, {"d2": {TAG: 1}}, "repaired"),
-    "a server comes up": (
-        "release a part",
-        SERVERS,
-        keys.occupied_host("host-1"),
-        {"holder": "x"},
-        "host:host-1",
-    ),
-    "a server leaves in a second": (
-        "release a part",
-        SERVERS,
-        keys.occupied_host("host-0"),
-        {"gone_at": NOW + 1},
-        "host:host-0",
-    ),
     "a whole domain changes hands": ("release all", INVENTORY, POD, {"d2": b"87654321"}, "repaired"),
     "the tombstone becomes a record": (
         "release all",
@@ -234,20 +208,7 @@ RIVALS: dict[str, tuple[str, str, keys.Key, dict[str, Any], str]] = {
         {"status": "pending"},
         "record",
     ),
-    "a VM's server comes up on the first GPU": (
-        "release GPUs",
-        SERVERS,
-        keys.occupied_gpu("host", 0),
-        {"owner": "x"},
-        "gpu:0",
-    ),
-    "a VM's server comes up on the last GPU": (
-        "release GPUs",
-        SERVERS,
-        keys.occupied_gpu("host", 2),
-        {"owner": "x"},
-        "gpu:2",
-    ),
+    "somebody takes a GPU": ("release GPUs", INVENTORY, NODE_POD, {"d0": {VM.tag: 1}}, "repaired"),
     "somebody takes the part to be marked": (
         "mark a part",
         INVENTORY,
@@ -343,20 +304,3 @@ def test_a_repair_is_refused_where_one_thing_is_not_as_it_was_read(rival: str) -
 
 def test_every_repair_has_rivals() -> None:
     assert {name for name, *_ in RIVALS.values()} == set(NAMES)
-
-
-@pytest.mark.parametrize("seconds", [0, -1])
-def test_a_server_that_is_gone_by_now_is_in_nobodys_way(seconds: int) -> None:
-    case = repairs()["release a part"]
-    db = database_of(case)
-    _set(db, SERVERS, keys.occupied_host("host-0"), gone_at=NOW + seconds)
-
-    assert Database(db).commit(*actions_for(case.repair, TABLES, NOW)) == Committed()
-
-
-def test_a_server_beside_what_is_released_is_in_nobodys_way() -> None:
-    case = repairs()["release GPUs"]
-    db = database_of(case)
-    _set(db, SERVERS, keys.occupied_gpu("host", 1), owner="x")
-
-    assert Database(db).commit(*actions_for(case.repair, TABLES, NOW)) == Committed()

@@ -201,12 +201,17 @@ class SimulatedRegion:
 def page_of(
     database: Database, table: str, after: str | None, entry: Callable[[dict[str, Any]], Entry | None]
 ) -> Page[Entry]:
-    """A page of the table as a page of what some of its items tell."""
+    """A page of the table as a page of what some of its items tell.
+
+    An item that was edited by hand and cannot be read is not left out: a list without it would be a lie.
+    """
     try:
         items, last = database.scan_page(table, json.loads(after) if after is not None else None)
+        found = tuple(told for item in items if (told := entry(item)) is not None)
     except StorageUnavailable as error:
         raise ProviderUnavailable("the simulated region does not answer") from error
-    found = tuple(told for item in items if (told := entry(item)) is not None)
+    except (LookupError, TypeError, ValueError) as error:
+        raise ProviderUnavailable("the simulated region has an item that cannot be read") from error
     return Page(found, json.dumps(last) if last is not None else None)
 
 

@@ -1,7 +1,8 @@
 """What an audit looks at, and what it may find and repair. Plain values: nothing here reads or writes.
 
 Everything is named by the item that tells it (its ``Side``), so that a finding can say which items it rests
-on, and these can be read again together before it is believed.
+on, and these can be read again together before it is believed. What providers have is no item: a finding that
+rests on it says what to ask them again (its ``Question``).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.holders.vm import Vm
+    from gpu_capacity.ports import Server, VmServer
     from gpu_capacity.topology.model import Pod
 
 
@@ -32,7 +34,6 @@ class Table(StrEnum):
 
     INVENTORY = "inventory"
     HOLDERS = "holders"
-    SERVERS = "servers"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -57,23 +58,33 @@ class Side:
         return f"{self.pk} {self.sk}"
 
 
+class Asked(StrEnum):
+    """What a provider can be asked about."""
+
+    SERVERS = "servers of"
+    VM_SERVER = "VM server of"
+    DISK = "disk of"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Question:
+    """What to ask a provider: the servers of an owner, the server of a run, the disk of a VM."""
+
+    about: Asked
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.about} {self.name}"
+
+
 Record: TypeAlias = "Reservation | CapacityClaim | Vm"
 Holder: TypeAlias = "Record | Tombstone"
 Owner: TypeAlias = "bytes | dict[str, int]"
 
 
 @dataclass(frozen=True, slots=True)
-class VmServerItem:
-    """The server of one run of a VM: its host, its GPUs as a mask, and whether it is on its way out."""
-
-    host_id: str
-    gpus: int
-    going: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
-    """The tables, or as much of them as was read.
+    """The tables and what providers list, or as much of both as was read.
 
     Attributes:
         owners: who owns what, by claims item.
@@ -85,12 +96,10 @@ class Facts:
         names: the id of the claim that has a name, by name item.
         entries: the record of the claim that stands in a queue, by queue entry.
         quotas: limits and what is counted, by quota item.
-        servers: whether a server is on its way out, by server item.
-        occupied: whose server occupies a host and whether it is on its way out, by occupation item.
+        servers: the servers that the host provider lists.
+        vm_servers: those that the VM provider lists.
+        disks: the ids of the VMs whose disks it lists.
         roster: what schedules know of a VM, by roster entry.
-        vm_servers: the servers of VMs, by server item.
-        occupied_gpus: the same as ``occupied`` of single GPUs.
-        disks: the disks of VMs.
         api_keys: API keys, by the item that a request finds.
         key_listings: the items by which organizations list their API keys.
         vm_listings: the items by which organizations list VMs that are not over.
@@ -105,12 +114,10 @@ class Facts:
     names: Mapping[Side, str] = field(default_factory=dict)
     entries: Mapping[Side, Side] = field(default_factory=dict)
     quotas: Mapping[Side, Quota] = field(default_factory=dict)
-    servers: Mapping[Side, bool] = field(default_factory=dict)
-    occupied: Mapping[Side, tuple[str, bool]] = field(default_factory=dict)
+    servers: tuple[Server, ...] = ()
+    vm_servers: tuple[VmServer, ...] = ()
+    disks: frozenset[str] = frozenset()
     roster: Mapping[Side, RosterEntry] = field(default_factory=dict)
-    vm_servers: Mapping[Side, VmServerItem] = field(default_factory=dict)
-    occupied_gpus: Mapping[Side, tuple[str, bool]] = field(default_factory=dict)
-    disks: frozenset[Side] = frozenset()
     api_keys: Mapping[Side, ApiKey] = field(default_factory=dict)
     key_listings: frozenset[Side] = frozenset()
     vm_listings: frozenset[Side] = frozenset()
@@ -152,14 +159,15 @@ class Kind(StrEnum):
     HOST_TWICE = "host_twice"
     LISTING_STALE = "listing_stale"
     LISTING_MISSING = "listing_missing"
+    PROVIDER_SILENT = "provider_silent"
 
 
 @dataclass(frozen=True, slots=True)
 class ReleasePart:
-    """Free what a tag owns in a domain: nobody lists it, and no server is on its hosts.
+    """Free what a tag owns in a domain: nobody lists it, and the providers say that nothing is left on it.
 
     ``owner`` is the whole attribute as read, ``hosts`` are the ids of the domain's hosts, ``gpus`` is a mask
-    of GPUs of its only host that no VM's server may occupy. ``record`` and ``holder`` are what is left of the
+    of GPUs of its only host that no VM's server may have. ``record`` and ``holder`` are what is left of the
     holder, where anything is.
     """
 
@@ -304,7 +312,19 @@ class UnlistKey:
     key: ApiKey | None
 
 
-Repair: TypeAlias = (
+@dataclass(frozen=True, slots=True)
+class TakeAway:
+    """Fence an owner at its provider and have what it has there deleted: a server on ``host_id``, or a disk.
+
+    ``needs_word`` says that nothing is left to tell that the owner is gone; an operator has to name it then.
+    """
+
+    thing: Question
+    host_id: str
+    needs_word: bool
+
+
+Write: TypeAlias = (
     ReleasePart
     | MarkPart
     | SetHash
@@ -319,6 +339,9 @@ Repair: TypeAlias = (
     | ListKey
     | UnlistKey
 )
+"""A repair that is one write."""
+
+Repair: TypeAlias = Write | TakeAway
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +353,7 @@ class Finding:
         subject: where; together with the kind it says which finding this is.
         message: how it disagrees, for people.
         sides: the items that it rests on. Read together, they must show it again.
+        questions: what it rests on at the providers. Asked again, they must show it as well.
         repair: what would put it right beyond doubt, if anything would.
         certain: false for what an operator may want to know and no rule forbids.
     """
@@ -340,6 +364,7 @@ class Finding:
     sides: tuple[Side, ...]
     repair: Repair | None = None
     certain: bool = True
+    questions: tuple[Question, ...] = ()
 
     @property
     def identity(self) -> tuple[Kind, str, bool]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.account_store import decode_api_key, decode_key_ring
-from gpu_capacity.dynamodb.audit_facts import Facts, Holder, Side, Table, VmServerItem
+from gpu_capacity.dynamodb.audit_facts import Facts, Holder, Side, Table
 from gpu_capacity.dynamodb.claim_items import decode_claim
 from gpu_capacity.dynamodb.fleet_store import decode_feed
 from gpu_capacity.dynamodb.inventory_items import (
@@ -52,12 +52,7 @@ class Reading:
     names: dict[Side, str] = field(default_factory=dict)
     entries: dict[Side, Side] = field(default_factory=dict)
     quotas: dict[Side, Quota] = field(default_factory=dict)
-    servers: dict[Side, bool] = field(default_factory=dict)
-    occupied: dict[Side, tuple[str, bool]] = field(default_factory=dict)
     roster: dict[Side, RosterEntry] = field(default_factory=dict)
-    vm_servers: dict[Side, VmServerItem] = field(default_factory=dict)
-    occupied_gpus: dict[Side, tuple[str, bool]] = field(default_factory=dict)
-    disks: set[Side] = field(default_factory=set)
     api_keys: dict[Side, ApiKey] = field(default_factory=dict)
     key_listings: set[Side] = field(default_factory=set)
     vm_listings: set[Side] = field(default_factory=set)
@@ -74,12 +69,7 @@ class Reading:
             names=self.names,
             entries=self.entries,
             quotas=self.quotas,
-            servers=self.servers,
-            occupied=self.occupied,
             roster=self.roster,
-            vm_servers=self.vm_servers,
-            occupied_gpus=self.occupied_gpus,
-            disks=frozenset(self.disks),
             api_keys=self.api_keys,
             key_listings=frozenset(self.key_listings),
             vm_listings=frozenset(self.vm_listings),
@@ -89,11 +79,7 @@ class Reading:
     def add(self, table: Table, item: dict[str, Any]) -> None:
         """One more item, decoded to plain values."""
         side = Side(table, item["pk"], item["sk"])
-        add = {
-            Table.INVENTORY: self._add_inventory,
-            Table.HOLDERS: self._add_holders,
-            Table.SERVERS: self._add_server,
-        }[table]
+        add = self._add_inventory if table is Table.INVENTORY else self._add_holders
         try:
             add(side, item)
         except _UNDECODABLE:
@@ -170,24 +156,6 @@ class Reading:
         self.holders[side] = decode_record(item)
         if "unsettled" in item and "unsettled_since" in item:
             self.shards[side] = str(item["unsettled"])
-
-    def _add_server(self, side: Side, item: dict[str, Any]) -> None:
-        going = "gone_at" in item
-        match side.pk.partition("#")[0], side.sk.partition("#")[0]:
-            case "HOST", "HOST":
-                self.occupied[side] = (str(item["holder"]), going)
-            case "HOST", "GPU":
-                self.occupied_gpus[side] = (str(item["owner"]), going)
-            case "HOLDER", "HOST":
-                self.servers[side] = going
-            case "VMRUN", "SERVER":
-                self.vm_servers[side] = VmServerItem(str(item["host"]), int(item["gpus"]), going)
-            case "VMDISK", "DISK":
-                self.disks.add(side)
-            case (("HOLDER" | "VMRUN"), "FENCE"):
-                pass
-            case _:
-                self.unreadable.add(side)
 
 
 def _checked(claims: PodClaims) -> PodClaims:

@@ -35,15 +35,10 @@ class Tables:
 
     inventory: str
     holders: str
-    servers: str
 
     def named(self, table: Table) -> str:
         """The name of a table."""
-        return {
-            Table.INVENTORY: self.inventory,
-            Table.HOLDERS: self.holders,
-            Table.SERVERS: self.servers,
-        }[table]
+        return self.inventory if table is Table.INVENTORY else self.holders
 
 
 class AuditDatabase(Database):
@@ -99,21 +94,23 @@ class AuditStore:
 
         Holders come last. Owning and being listed begin and end in one transaction; so if at first a pod
         shows an owner, and later no record of it exists, it has given up what it owned or it leaks. A second
-        look at the pod alone tells which. The same goes for servers, which end before their record does.
+        look at the pod alone tells which.
         """
         reading = Reading()
-        for table in (Table.INVENTORY, Table.SERVERS, Table.HOLDERS):
+        for table in (Table.INVENTORY, Table.HOLDERS):
             for item in self._database.scan(self.tables.named(table), self._page_items):
                 reading.add(table, item)
         return reading.facts()
 
     def read_together(self, sides: Sequence[Side]) -> Facts:
-        """A few items as they were at one moment.
+        """A few items as they were at one moment; of none, nothing.
 
         Raises:
             StorageUnavailable: rivals kept writing to them.
         """
         wanted = [(self.tables.named(side.table), side.key) for side in sides]
+        if not wanted:
+            return Facts()
         for attempt in range(_CONFLICTS_MAX):
             found = self._database.get_together(wanted)
             if found is not None:

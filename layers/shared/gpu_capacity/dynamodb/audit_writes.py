@@ -18,7 +18,6 @@ from gpu_capacity.dynamodb.audit_facts import (
     MarkPart,
     Register,
     ReleasePart,
-    Repair,
     SetEntry,
     SetHash,
     SetListing,
@@ -26,6 +25,7 @@ from gpu_capacity.dynamodb.audit_facts import (
     Side,
     TakeNoticeBack,
     UnlistKey,
+    Write,
 )
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.host_writes import with_hosts
@@ -47,11 +47,11 @@ _REPAIRED: Final = "repaired"
 _STATUS: Final = {"#status": "status"}
 
 
-def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # noqa: C901, PLR0911, PLR0912 - one a kind
+def actions_for(repair: Write, tables: Tables, now: int) -> list[Action]:  # noqa: C901, PLR0911, PLR0912 - one a kind
     """The one transaction of a repair. ``now`` is in seconds since the epoch."""
     match repair:
         case ReleasePart():
-            return _release(repair, tables, now)
+            return _release(repair, tables)
         case MarkPart():
             return _mark(repair, tables)
         case SetHash():
@@ -78,8 +78,8 @@ def actions_for(repair: Repair, tables: Tables, now: int) -> list[Action]:  # no
             return _unlist_key(repair, tables)
 
 
-def _release(repair: ReleasePart, tables: Tables, now: int) -> list[Action]:
-    """Exactly that tag, while the domain is as it was read and no server occupies any of its hosts.
+def _release(repair: ReleasePart, tables: Tables) -> list[Action]:
+    """Exactly that tag, while the domain is as it was read. That nothing is left on it, the providers said.
 
     A record of the holder cannot appear meanwhile: its id is random, or stands under a tombstone for a day.
     A VM that is destroyed or has failed never has GPUs again.
@@ -93,25 +93,8 @@ def _release(repair: ReleasePart, tables: Tables, now: int) -> list[Action]:
         values[":left"] = encode_value(left)
     update = f"SET {domain} = :left" if left else f"REMOVE {domain}"
     free = Update(_REPAIRED, tables.inventory, repair.pod.key, update, f"{domain} = :owner", {}, values)
-    occupations = [(f"host:{host_id}", keys.occupied_host(host_id)) for host_id in repair.hosts]
-    occupations += [
-        (f"gpu:{gpu}", keys.occupied_gpu(repair.hosts[0], gpu))
-        for gpu in range(repair.gpus.bit_length())
-        if repair.gpus >> gpu & 1
-    ]
-    empty = [
-        Check(
-            label,
-            tables.servers,
-            key,
-            "attribute_not_exists(pk) OR gone_at <= :now",
-            {},
-            {":now": encode_value(now)},
-        )
-        for label, key in occupations
-    ]
     over = [_unchanged(repair.record, repair.holder, tables)] if repair.record else []
-    return [free, *empty, *over]
+    return [free, *over]
 
 
 def _mark(repair: MarkPart, tables: Tables) -> list[Action]:

@@ -54,6 +54,19 @@ def claim_tag(holder: str) -> bytes:
     return UUID(holder).bytes[:CLAIM_TAG_BYTES]
 
 
+def id_of_owner(owner: str) -> str:
+    """The id in the name by which a provider knows a holder: before the last ``-`` of it."""
+    return owner.rpartition("-")[0]
+
+
+def tag_of_owner(owner: str) -> str | None:
+    """The claim tag, in hex, of the holder that a provider knows by this name; ``None`` if it names none."""
+    try:
+        return claim_tag(id_of_owner(owner)).hex()
+    except ValueError:
+        return None
+
+
 def seed_of(holder: str) -> int:
     """The seed of a holder's placement: derived from the id, so that a replay decides alike."""
     return UUID(holder).int & ((1 << 64) - 1)

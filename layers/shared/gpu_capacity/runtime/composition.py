@@ -130,7 +130,8 @@ def audit() -> AuditReport:
     """One run of the audit, without repairs. Imported late: nothing else reads whole tables."""
     from gpu_capacity.services.audit import audit_holders  # noqa: PLC0415 - see above
 
-    return audit_holders(audit_of(environment(), edges()))
+    env = environment()
+    return audit_holders(audit_of(env, edges(), simulated_providers(env, edges())))
 
 
 @cache

@@ -129,7 +129,7 @@ def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: Capac
     )
 
 
-def audit_of(env: Environment, edges: Edges) -> Audit:
+def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmProvider]) -> Audit:
     """What the audit works with. Imported late: nothing else reads whole tables."""
     from gpu_capacity.dynamodb.audit_store import (  # noqa: PLC0415 - see above
         AuditDatabase,
@@ -137,11 +137,13 @@ def audit_of(env: Environment, edges: Edges) -> Audit:
         Tables,
     )
     from gpu_capacity.services.audit import Audit  # noqa: PLC0415 - see above
+    from gpu_capacity.services.audit_providers import Providers  # noqa: PLC0415 - see above
 
     names = TableNames.read(env)
-    tables = Tables(names.inventory, names.holders, names.servers)
+    tables = Tables(names.inventory, names.holders)
     store = AuditStore(AuditDatabase(edges.dynamodb, edges.pause, edges.clock), tables, edges.pause)
-    return Audit(store, edges.telemetry, edges.clock, edges.pause)
+    asked = Providers(*providers, edges.pause)
+    return Audit(store, asked, edges.telemetry, edges.clock, edges.pause)
 
 
 def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion, SimulatedVms]:

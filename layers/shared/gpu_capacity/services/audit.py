@@ -1,6 +1,7 @@
 """Look for every disagreement between holders and pods, and between all that is kept about them.
 
-    read all tables → rules → of each finding, read its few items again in one moment → the same rules
+    ask providers for all they have, read all tables → rules
+    → of each finding, read its few items again in one moment, ask again about its owners → the same rules
 
 Whole tables are read over some time, and traffic goes on meanwhile, so what they seem to show is only a
 suspicion. What the items of a finding show in one moment, too, is true. Nothing else is reported.
@@ -14,19 +15,21 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind
+from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.services.repair import Result, repair
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.audit_store import AuditStore
     from gpu_capacity.ports import Clock, Pause, Telemetry
+    from gpu_capacity.services.audit_providers import Providers
 
 RECOUNTS_MAX: Final = 8
 """Looks at an organization that never keeps still before its quota is left unjudged."""
 
 ADVICE: Final[dict[Kind, str]] = {
     Kind.DOUBLE: "decide which customer keeps the hardware; the other one's holder has to give it up",
-    Kind.LEAKED: "free it once no server is left on it: --fix does where the holder is gone",
+    Kind.LEAKED: "free it once no server is left on it: --fix does where the holder is gone and has none",
     Kind.ORPHANED: "before anything else is sold there, mark it as the holder's, or delete the holder",
     Kind.CONTRADICTORY: "the record contradicts itself: restore it, or delete the holder",
     Kind.WRONG_HASH: "run with --fix, or write the hash of the hardware as it is now",
@@ -35,7 +38,7 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.QUEUE_MISSING: "run with --fix: the claim is never served",
     Kind.NAME_STALE: "run with --fix: nobody can use the name",
     Kind.NAME_MISSING: "run with --fix, or, where another claim has the name, delete one of the two",
-    Kind.SERVER_LEAKED: "delete the server at the provider",
+    Kind.SERVER_LEAKED: "run with --fix where a record says that its holder is over; else ask whose it is",
     Kind.SERVER_DISAGREES: "ask the provider what runs on the host, and delete what should not",
     Kind.UNSETTLED_MISSING: "run with --fix: no schedule finds the record",
     Kind.UNREADABLE: "restore the item; until then nothing that rests on it is judged",
@@ -45,9 +48,10 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.LISTING_MISSING: "run with --fix: the VM is in no list",
     Kind.NOTICE_STALE: "run with --fix: the VM shows a notice that never ends, and cannot be preempted",
     Kind.NOTICE_MISSING: "destroy the VM that waits: it never gets its GPUs",
-    Kind.DISK_LEAKED: "delete the disk at the provider",
+    Kind.DISK_LEAKED: "run with --fix where a record says that its VM is destroyed; else ask whose it is",
     Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if nobody's",  # pragma: allowlist secret
     Kind.API_KEY_MISSING: "run with --fix: the key opens nothing",  # pragma: allowlist secret
+    Kind.PROVIDER_SILENT: "nothing of what it has was judged, and nothing is freed that it has to speak for",
     Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
 }
 """What an operator should do, by kind; ``docs/audit.md`` tells how."""
@@ -55,21 +59,28 @@ ADVICE: Final[dict[Kind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit works with. ``actor`` goes into the audit line of each repair."""
+    """What an audit works with.
+
+    ``actor`` goes into the audit line of each repair. ``taken_away`` are names of owners and VMs of which no
+    record is left: an operator's word that what they have at a provider is nobody's.
+    """
 
     store: AuditStore
+    providers: Providers
     telemetry: Telemetry
     clock: Clock
     pause: Pause
     actor: str = "schedule:audit"
+    taken_away: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A finding, and what became of it."""
+    """A finding, what became of it, and why not more."""
 
     finding: Finding
     result: Result
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +108,10 @@ class AuditReport:
         """The report as plain values."""
         return {
             "clean": self.is_clean,
-            "findings": [_plain(one.finding) | {"result": one.result.value} for one in self.reported],
+            "findings": [
+                _plain(one.finding) | {"result": one.result.value} | ({"why": one.why} if one.why else {})
+                for one in self.reported
+            ],
             "notices": [_plain(finding) for finding in self.notices],
             "unjudged": [_plain(finding) for finding in self.unjudged],
             "read": self.read,
@@ -110,35 +124,40 @@ def audit_holders(audit: Audit, *, fix: bool = False) -> AuditReport:
     Raises:
         StorageUnavailable: the database did not answer; nothing can be said.
     """
-    facts = audit.store.read_all()
-    certain: list[Finding] = []
-    notices: list[Finding] = []
-    unjudged: list[Finding] = []
+    # Servers first: one begins after its record and ends before it.
+    listed, silent = audit.providers.everything()
+    facts = _with_answers(audit.store.read_all(), listed)
+    certain, notices, unjudged = list(silent), list[Finding](), list[Finding]()
     for suspicion in findings_of(facts):
         confirmed = _confirmed(audit, suspicion)
         if isinstance(confirmed, Finding):
             (certain if confirmed.certain else notices).append(confirmed)
         elif confirmed is _Doubt.UNCLEAR:
             unjudged.append(suspicion)
-    reported = []
-    for finding in certain:
-        result = Result.REPORTED if finding.repair is None else Result.REPAIRABLE
-        if fix and finding.repair is not None:
-            result = _repaired(audit, finding)
-        reported.append(Reported(finding, result))
+    reported = [_reported(audit, finding, fix=fix) for finding in certain]
     report = AuditReport(tuple(reported), tuple(notices), tuple(unjudged), _sizes(facts))
     _tell(audit.telemetry, report)
     return report
 
 
-def _repaired(audit: Audit, finding: Finding) -> Result:
-    """Look once more, as an earlier repair may have changed what this one would; then write."""
-    fresh = _confirmed(audit, finding)
-    if fresh is _Doubt.DISMISSED:
-        return Result.VANISHED
-    if not isinstance(fresh, Finding):
-        return Result.REFUSED
-    return repair(audit.store, audit.telemetry, audit.actor, fresh, audit.clock.now())
+def _reported(audit: Audit, finding: Finding, *, fix: bool) -> Reported:
+    """What becomes of a finding.
+
+    Before a repair it is looked at once more, as an earlier repair may have changed what this one would.
+    """
+    if finding.repair is None or not fix:
+        return Reported(finding, Result.REPORTED if finding.repair is None else Result.REPAIRABLE)
+    match _confirmed(audit, finding):
+        case _Doubt.DISMISSED:
+            return Reported(finding, Result.VANISHED)
+        case Finding() as fresh:
+            return Reported(finding, *repair(audit, fresh))
+        case _:
+            return Reported(finding, Result.REFUSED, "it could not be looked at again: run again")
+
+
+def _with_answers(facts: Facts, answers: Facts) -> Facts:
+    return replace(facts, servers=answers.servers, vm_servers=answers.vm_servers, disks=answers.disks)
 
 
 class _Doubt(Enum):
@@ -152,7 +171,13 @@ def _confirmed(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
     """The finding as it stands now."""
     if suspicion.kind is Kind.QUOTA_DRIFT:
         return _recounted(audit, suspicion)
-    return _judged(suspicion, audit.store.read_together(suspicion.sides))
+    facts = audit.store.read_together(suspicion.sides)
+    if not suspicion.questions:
+        return _judged(suspicion, facts)
+    try:
+        return _judged(suspicion, _with_answers(facts, audit.providers.answers(suspicion.questions)))
+    except ProviderUnavailable:
+        return _Doubt.UNCLEAR
 
 
 def _recounted(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
@@ -204,6 +229,7 @@ def _plain(finding: Finding) -> dict[str, object]:
         "message": finding.message,
         "advice": ADVICE[finding.kind],
         "items": [f"{side.table}: {side}" for side in finding.sides],
+        "asked": [str(question) for question in finding.questions],
     }
 
 
@@ -226,5 +252,6 @@ def _tell(telemetry: Telemetry, report: AuditReport) -> None:
             subject=one.finding.subject,
             reason=one.finding.message,
             result=one.result.value,
+            why=one.why,
         )
     telemetry.info("audit done", clean=report.is_clean, findings=len(report.reported), **report.read)

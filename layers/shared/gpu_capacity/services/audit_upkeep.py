@@ -1,6 +1,7 @@
-"""What has to agree besides capacity: quotas, queues, names, servers and the index. Pure.
+"""What has to agree besides capacity: quotas, queues, names and the index. Pure.
 
-See `audit_rules` for how rules are run, and `audit_vms` for what is kept about VMs.
+See `audit_rules` for how rules are run, `audit_vms` for what is kept about VMs, and `audit_servers` for what
+providers have.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from gpu_capacity.dynamodb.audit_facts import (
 )
 from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
 from gpu_capacity.holders.quota import INSTANCES
-from gpu_capacity.holders.reservation import UNSETTLED, Reservation, Status
+from gpu_capacity.holders.reservation import UNSETTLED, Reservation
 from gpu_capacity.holders.vm import Vm
 from gpu_capacity.services.audit_rules import capacity_findings
+from gpu_capacity.services.audit_servers import server_findings
 from gpu_capacity.services.audit_vms import has_work, vm_findings
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ def findings_of(facts: Facts) -> list[Finding]:
         *_quotas(facts),
         *_queues(facts),
         *_names(facts),
-        *_servers(facts),
+        *server_findings(facts),
         *_index(facts),
         *(Finding(Kind.UNREADABLE, str(side), "cannot be understood", (side,)) for side in facts.unreadable),
     ]
@@ -149,46 +151,6 @@ def _drop(item: Side, record: Side, holder: Holder | None) -> DropItem | None:
     if isinstance(holder, (Reservation, Vm)):
         return None
     return DropItem(item, record, holder, record.sk.removeprefix(keys.CLAIM_PREFIX))
-
-
-def _servers(facts: Facts) -> Iterator[Finding]:
-    """Servers of holders that are gone or have given up, and hosts that are not occupied by theirs."""
-    owners = {
-        holder.server_owner: record
-        for record, holder in facts.holders.items()
-        if isinstance(holder, Reservation)
-    }
-    for server, going in sorted(facts.servers.items()):
-        owner = server.pk.removeprefix(keys.servers_partition(""))
-        host = server.sk.removeprefix(keys.HOST_PREFIX)
-        if going:
-            continue
-        record = owners.get(owner)
-        holder = facts.holders.get(record) if record else None
-        # Teardown asks the provider for servers and takes whatever it finds, so until its end all is well.
-        live = isinstance(holder, Reservation) and holder.status is not Status.ERROR
-        if not live and (record or _may_be_gone(facts, owner)):
-            sides = (server, record) if record else (server,)
-            yield Finding(Kind.SERVER_LEAKED, str(server), "the server's holder does not live", sides)
-        occupation = Side.of(Table.SERVERS, keys.occupied_host(host))
-        if facts.occupied.get(occupation) != (owner, False) and occupation not in facts.unreadable:
-            yield Finding(
-                Kind.SERVER_DISAGREES, str(server), "its host is not occupied by it", (server, occupation)
-            )
-    for occupation, (owner, going) in sorted(facts.occupied.items()):
-        host = occupation.pk.removeprefix(keys.HOST_PREFIX)
-        server = Side.of(Table.SERVERS, keys.server(owner, host))
-        if not going and server not in facts.servers and server not in facts.unreadable:
-            yield Finding(
-                Kind.SERVER_DISAGREES, str(occupation), "no server occupies it", (occupation, server)
-            )
-
-
-def _may_be_gone(facts: Facts, owner: str) -> bool:
-    """Whether no record of the id in a server's name was left unread."""
-    return facts.knows_every_holder or not any(
-        owner.startswith(side.sk.removeprefix(keys.RESERVATION_PREFIX)) for side in facts.unreadable
-    )
 
 
 def _index(facts: Facts) -> Iterator[Finding]:

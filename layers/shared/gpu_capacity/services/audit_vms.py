@@ -1,6 +1,6 @@
-"""What has to agree about VMs: statuses, notices, the roster, servers, API keys. Pure.
+"""What has to agree about VMs: statuses, notices, the roster, API keys. Pure.
 
-See `audit_rules` for who owns which GPUs, and for how rules are run.
+See `audit_rules` for who owns which GPUs, and for how rules are run, and `audit_servers` for their servers.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from gpu_capacity.dynamodb.audit_facts import (
     Table,
     TakeNoticeBack,
     UnlistKey,
-    VmServerItem,
 )
 from gpu_capacity.dynamodb.vm_items import roster_entry
 from gpu_capacity.holders.vm import RentalType, Vm, VmStatus
@@ -32,24 +31,16 @@ if TYPE_CHECKING:
 
 _BEING_STARTED: Final = (VmStatus.CREATING, VmStatus.STARTING)
 _WITHOUT_WORK: Final = (VmStatus.RUNNING, VmStatus.STOPPED, VmStatus.FAILED, VmStatus.OFFLINE)
-_SERVED: Final = (VmStatus.STARTING, VmStatus.RUNNING, VmStatus.STOPPING)
 
 
 def vm_findings(facts: Facts) -> Iterator[Finding]:
     """Everything that disagrees about VMs, and about the API keys of those who rent them."""
     vms = {record: holder for record, holder in facts.holders.items() if isinstance(holder, Vm)}
     for record, vm in vms.items():
-        problem = _problem(vm)
-        if problem:
-            yield Finding(Kind.CONTRADICTORY, str(record), problem, (record,))
         yield from _notice(facts, record, vm)
         yield from _waiting(facts, record, vm)
     yield from _roster(facts, vms)
     yield from _listings(facts, vms)
-    by_id = {vm.id: (record, vm) for record, vm in vms.items()}
-    yield from _servers(facts, by_id)
-    yield from _gpus(facts)
-    yield from _disks(facts, by_id)
     yield from _api_keys(facts)
 
 
@@ -63,7 +54,7 @@ def has_work(vm: Vm) -> bool:
 # Records
 
 
-def _problem(vm: Vm) -> str | None:
+def vm_contradiction(vm: Vm) -> str | None:
     """What a VM's status does not go with, in words."""
     if vm.status in _WITHOUT_WORK and vm.unsettled_since is not None:
         return f"{vm.status}, and has work for a workflow"
@@ -202,91 +193,6 @@ def _listings(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
             repair = SetListing(side, vm, record, vm)
             message = f"{vm.status}, and not in the list of its organization"
             yield Finding(Kind.LISTING_MISSING, str(record), message, (record, side), repair)
-
-
-# What the provider has
-
-
-def _servers(facts: Facts, by_id: Mapping[str, tuple[Side, Vm]]) -> Iterator[Finding]:
-    """Servers of runs that are over, and servers that are not where their VM's GPUs are."""
-    for server, item in sorted(facts.vm_servers.items()):
-        if item.going:
-            continue
-        vm_id, _, run = _owner(server).rpartition("-")
-        record, vm = by_id.get(vm_id, (None, None))
-        if record and vm and str(vm.runs) == run and _may_have_server(vm):
-            problem = _misplaced(vm, item)
-            if problem:
-                yield Finding(Kind.SERVER_DISAGREES, f"{server}: record", problem, (server, record))
-        elif record or _may_be_gone(facts, vm_id):
-            sides = (server, record) if record else (server,)
-            yield Finding(Kind.SERVER_LEAKED, str(server), "the server's run is over", sides)
-        for gpu in _numbers(item.gpus):
-            occupation = Side.of(Table.SERVERS, keys.occupied_gpu(item.host_id, gpu))
-            taken = facts.occupied_gpus.get(occupation)
-            if taken != (_owner(server), False) and occupation not in facts.unreadable:
-                subject = f"{server}: GPU {gpu}"
-                message = "a GPU of it is not occupied by it"
-                yield Finding(Kind.SERVER_DISAGREES, subject, message, (server, occupation))
-
-
-def _may_have_server(vm: Vm) -> bool:
-    """Whether a server of the VM's latest run may be up.
-
-    Teardown asks the provider and takes away whatever it finds, so until its end all is well.
-    """
-    status = vm.offline_from if vm.status is VmStatus.OFFLINE else vm.status
-    return status is VmStatus.RUNNING or has_work(vm)
-
-
-def _misplaced(vm: Vm, server: VmServerItem) -> str | None:
-    """How a server does not stand where the record says; one that is leaving may have lost its GPUs."""
-    status = vm.offline_from if vm.status is VmStatus.OFFLINE else vm.status
-    if status not in _SERVED:
-        return None
-    return None if (server.host_id, server.gpus) == (vm.host_id, vm.gpus) else "its record lists other GPUs"
-
-
-def _gpus(facts: Facts) -> Iterator[Finding]:
-    """GPUs that are occupied by a server which does not have them, or beside a server of the whole host."""
-    for occupation, (owner, going) in sorted(facts.occupied_gpus.items()):
-        server = Side.of(Table.SERVERS, keys.vm_server(owner))
-        if going or server in facts.unreadable:
-            continue
-        host, gpu = occupation.pk.removeprefix(keys.HOST_PREFIX), occupation.sk.rpartition("#")[2]
-        item = facts.vm_servers.get(server)
-        has = item is not None and not item.going and item.host_id == host
-        if item is None or not has or int(gpu) not in _numbers(item.gpus):
-            message = "no server occupies it"
-            yield Finding(Kind.SERVER_DISAGREES, str(occupation), message, (occupation, server))
-        whole = Side.of(Table.SERVERS, keys.occupied_host(host))
-        if whole in facts.occupied and not facts.occupied[whole][1]:
-            message = "its host is occupied whole, too"
-            yield Finding(Kind.SERVER_DISAGREES, f"{occupation}: host", message, (occupation, whole))
-
-
-def _disks(facts: Facts, by_id: Mapping[str, tuple[Side, Vm]]) -> Iterator[Finding]:
-    """Disks of VMs that are gone: a VM that is destroyed has its disk until its server is gone."""
-    for disk in sorted(facts.disks):
-        vm_id = disk.pk.partition("#")[2]
-        record, vm = by_id.get(vm_id, (None, None))
-        over = vm is not None and vm.status is VmStatus.DESTROYED and not has_work(vm)
-        if over or (record is None and _may_be_gone(facts, vm_id)):
-            sides = (disk, record) if record else (disk,)
-            yield Finding(Kind.DISK_LEAKED, str(disk), "the disk's VM is gone", sides)
-
-
-def _owner(server: Side) -> str:
-    return server.pk.partition("#")[2]
-
-
-def _numbers(gpus: int) -> list[int]:
-    return [gpu for gpu in range(gpus.bit_length()) if gpus >> gpu & 1]
-
-
-def _may_be_gone(facts: Facts, vm_id: str) -> bool:
-    """Whether no record of the id was left unread."""
-    return facts.knows_every_holder or not any(side.sk == keys.VM_PREFIX + vm_id for side in facts.unreadable)
 
 
 # API keys

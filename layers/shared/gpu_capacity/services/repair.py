@@ -1,16 +1,17 @@
-"""Put right what an audit found: one conditional write and one audit line each."""
+"""Put right what an audit found: a conditional write or a request to a provider, and an audit line each."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from gpu_capacity.dynamodb.audit_facts import ReleasePart, TakeAway
 from gpu_capacity.dynamodb.audit_writes import actions_for
+from gpu_capacity.errors import ProviderUnavailable
 
 if TYPE_CHECKING:
-    from gpu_capacity.dynamodb.audit_facts import Finding
-    from gpu_capacity.dynamodb.audit_store import AuditStore
-    from gpu_capacity.ports import Telemetry
+    from gpu_capacity.dynamodb.audit_facts import Finding, Write
+    from gpu_capacity.services.audit import Audit
 
 
 class Result(StrEnum):
@@ -27,17 +28,41 @@ class Result(StrEnum):
     VANISHED = "vanished"
 
 
-def repair(store: AuditStore, telemetry: Telemetry, actor: str, finding: Finding, now: int) -> Result:
-    """Write the repair of a finding, if everything it was decided on is still so.
+def repair(audit: Audit, finding: Finding) -> tuple[Result, str]:
+    """Repair a finding if everything that the repair was decided on is still so; else tell why not.
 
     Raises:
         StorageUnavailable: whether it stands is not known; the next audit tells.
     """
-    if finding.repair is None:
-        return Result.REPORTED
-    stands = store.commit(actions_for(finding.repair, store.tables, now))
-    result = Result.REPAIRED if stands else Result.REFUSED
-    telemetry.audit(
-        actor, f"repair_{finding.kind}", finding.subject, result.value, repair=type(finding.repair).__name__
+    match finding.repair:
+        case None:
+            return Result.REPORTED, ""
+        case TakeAway(needs_word=True) if finding.repair.thing.name not in audit.taken_away:
+            return Result.REPORTED, "no record says that its holder is over: --take-away names it"
+        case TakeAway() | ReleasePart():
+            result, why = _at_provider(audit, finding.repair)
+        case _:
+            result, why = _written(audit, finding.repair)
+    name = type(finding.repair).__name__
+    audit.telemetry.audit(
+        audit.actor, f"repair_{finding.kind}", finding.subject, result.value, repair=name, why=why
     )
-    return result
+    return result, why
+
+
+def _at_provider(audit: Audit, wanted: TakeAway | ReleasePart) -> tuple[Result, str]:
+    try:
+        if isinstance(wanted, TakeAway):
+            audit.providers.take_away(wanted)
+            return Result.REPAIRED, ""
+        if why := audit.providers.why_not_free(wanted):
+            return Result.REFUSED, why
+    except ProviderUnavailable as error:
+        return Result.REFUSED, f"its provider does not answer: {error}"
+    return _written(audit, wanted)
+
+
+def _written(audit: Audit, wanted: Write) -> tuple[Result, str]:
+    if audit.store.commit(actions_for(wanted, audit.store.tables, audit.clock.now())):
+        return Result.REPAIRED, ""
+    return Result.REFUSED, "something moved on meanwhile: run again"

@@ -65,7 +65,7 @@ def _deployed(stack: str) -> tuple[Callable[[str], Any], dict[str, str]]:
         described = boto3.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     except NoRegionError:
         raise LaunchError(
-            "no AWS region is set: AWS_DEFAULT_REGION, or AWS_PROFILE with one that has a region"
+            "no AWS region is set: set AWS_DEFAULT_REGION, or AWS_PROFILE to a profile that has a region"
         ) from None
     except NoCredentialsError:
         raise LaunchError(

@@ -156,7 +156,7 @@ class CloudFormation:
 
 OTHERS = [{"OutputKey": "WebsiteUrl", "OutputValue": "https://example.com"}]
 REFUSED = [
-    (NoRegionError(), "no AWS region is set: AWS_DEFAULT_REGION"),
+    (NoRegionError(), "no AWS region is set: set AWS_DEFAULT_REGION"),
     (NoCredentialsError(), "no AWS credentials"),
     (OTHERS, "site is no stack of this service: it has no output HoldersTableName"),
 ]

@@ -11,6 +11,7 @@ vm_rules.py       what has to hold of VMs after every write
 vm_provider.py    the provider of VMs' servers, with trouble
 pods.py, linear.py, visible.py   is there an order in which clients could have seen all this?
 simulation.py     one seed, from an empty world to a clean slate
+lost_records.py   records that are lost, and an audit that repairs what is left of them
 interleavings.py  all orders of the calls of two or three operations
 vm_stage.py       the nodes for interleavings, and what is done there
 crashes.py        every side effect as the last one, and every two of them

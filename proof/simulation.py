@@ -23,6 +23,7 @@ from proof.faults import CALM, Kind
 from proof.fleet import REGIONS, Fleet
 from proof.founding import founded
 from proof.ledger import Ledger, plain
+from proof.lost_records import after_losses
 from proof.reservations import Reservations
 from proof.temper import draw_temper
 from proof.tenants import ORGANIZATIONS, SUBJECTS, Book, Office, Tenant
@@ -48,8 +49,8 @@ TIMES_MAX: Final = 8
 PATIENCE_MS, PATIENCE_ROUNDS_MAX = 200_000, 100
 """How long everybody may go on before schedules come round, and how often they do."""
 
-UNREADABLE_SHARE, AUDITED_SHARE, DAY_LATER_SHARE = 0.25, 0.3, 0.15
-"""Of the runs, how many have a record that cannot be read, an audit under way, a look at keys in the end."""
+UNREADABLE_SHARE, AUDITED_SHARE, DAY_LATER_SHARE, LOST_SHARE = 0.25, 0.3, 0.15, 0.3
+"""Of the runs, how many have an unreadable record, an audit under way, a look at keys in the end, losses."""
 
 UNSETTLED: Final = frozenset({"pending", "provisioning", "deprovisioning", "STATUS_DELETING"})
 
@@ -114,6 +115,7 @@ class Simulation:
         self._settle()
         self._look()
         self._check("after everything settled")
+        self._lose_records()
         self._end()
         self._settle()
         self._check("in the end")
@@ -247,6 +249,13 @@ class Simulation:
         """The product's own audit finds nothing where nothing is wrong, whatever goes on meanwhile."""
         for finding in self.cloud.audit():
             self.tell(f"the audit reports {finding}")
+
+    def _lose_records(self) -> None:
+        """Some records are gone in a copy of all this, and an audit repairs; nothing here is changed."""
+        draw = random.Random(f"lost-{self.cloud.seed}")
+        if self._is_readable and draw.random() < LOST_SHARE:
+            for problem in after_losses(self.cloud, draw):
+                self.tell(f"after records were lost, {problem}")
 
     def _change_limit(self) -> None:
         subject = self.draw.choice(("GB300", "instances"))

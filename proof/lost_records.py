@@ -1,0 +1,96 @@
+"""Records that somebody deletes by hand, or that a restore takes away, and an audit that repairs.
+
+It plays on a copy of the tables, when all has settled. Who lost a record works on: as long as a provider has
+a server of his, he keeps that server and his hardware. Once an operator has named him, all of it is free.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.runtime.wiring import Edges, audit_of, simulated_providers
+from gpu_capacity.services.audit import audit_holders
+from proof.items import GONE, owners_of, record_of
+from proof.surroundings import Silence
+from testkit.doubles import CountingIds, FakeClock
+from testkit.world import HOLDERS, INVENTORY, SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from random import Random
+
+    from proof.cloud import Cloud
+    from proof.items import Domain, Record
+    from testkit.dynamodb import MemoryDynamoDB
+
+ALL_LOST_SHARE: Final = 0.2
+"""How often all records are lost, and not some."""
+
+_SECONDS_UNTIL_GONE: Final = 60
+
+
+def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
+    """What an audit that repairs does wrong when records are lost, as sentences."""
+    clock = FakeClock(cloud.clock.now())
+    db = cloud.db.copy(clock.now)
+    lost = _lose(db, draw)
+    edges = Edges(db, clock, CountingIds("lost"), lambda _attempt: None, Silence())
+    audit = audit_of(cloud.settings, edges, simulated_providers(cloud.settings, edges))
+    before = _servers(db)
+    audit_holders(audit, fix=True)
+    after, owners = _servers(db), _owners(db)
+    if before != after:
+        yield f"a repair took servers away: {sorted(before - after)}"
+    served = {owner for owner, _ in before}
+    for record in lost:
+        if record.server_owner in served:
+            for domain, mask in record.holds.items():
+                if owners.get(domain, {}).get(record.tag) != mask:
+                    yield f"a repair freed {domain} under the servers of {record.server_owner}"
+    names = {record.server_owner for record in lost} | {record.key[1].partition("#")[2] for record in lost}
+    audit_holders(replace(audit, taken_away=frozenset(names)), fix=True)
+    clock.advance(_SECONDS_UNTIL_GONE)
+    audit_holders(replace(audit, taken_away=frozenset(names)), fix=True)
+    gone = {server for server in before if server[0] in names}
+    if _servers(db) != before - gone:
+        yield "what was named is not gone, or something else is"
+    for one in audit_holders(audit).reported:
+        yield f"after all repairs the audit reports {one.finding.kind}: {one.finding.subject}"
+
+
+def _lose(db: MemoryDynamoDB, draw: Random) -> list[Record]:
+    """Delete some records, and tell which they were."""
+    records = [
+        record
+        for item in db.table(HOLDERS).items()
+        if (record := record_of((item["pk"]["S"], item["sk"]["S"]), item)) and record.status != GONE
+    ]
+    records.sort(key=lambda record: record.key)
+    lost = [record for record in records if draw.random() < 1 / 2]
+    if draw.random() < ALL_LOST_SHARE:
+        lost = records
+    for record in lost:
+        pk, sk = record.key
+        db.delete_item(TableName=HOLDERS, Key={"pk": {"S": pk}, "sk": {"S": sk}})
+    return lost
+
+
+def _owners(db: MemoryDynamoDB) -> dict[Domain, dict[str, int]]:
+    """Who owns what, by the pods."""
+    return {
+        (item["pk"]["S"].split("#")[1], item["sk"]["S"].partition("#")[2], position): owners
+        for item in db.table(INVENTORY).items()
+        if item["pk"]["S"].startswith("CLAIMS#")
+        for position, owners in owners_of(item).items()
+    }
+
+
+def _servers(db: MemoryDynamoDB) -> set[tuple[str, str]]:
+    """Owner, and host or nothing, of every server that nobody has told to go."""
+    found = set()
+    for item in db.table(SERVERS).items():
+        kind, _, owner = item["pk"]["S"].partition("#")
+        if kind in ("HOLDER", "VMRUN") and item["sk"]["S"] != "FENCE" and "gone_at" not in item:
+            found.add((owner, item["sk"]["S"].partition("#")[2]))
+    return found

@@ -61,7 +61,7 @@ only swap calls that touch nothing in common, it plays one of them
 | The sync never frees, moves or forgets held hardware | after every write of hardware |
 | What the sync applied is what the inventory says | after every run that applied a document |
 | The audit reports nothing where nothing is wrong | under traffic, and when all has settled |
-| Repairs take nothing from those whose records were lost while they have servers | on a copy, when all has settled |
+| Repairs take nothing from whoever lost a record and has servers | on a copy, when all has settled |
 | Servers run only on hardware that their holder owns | at every pin, at every release |
 | Clients see one order of events | a linearizability checker over what they saw, pod by pod |
 

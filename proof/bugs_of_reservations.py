@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters import simulated_region
 from gpu_capacity.dynamodb import inventory_store
 from gpu_capacity.dynamodb.database import Committed
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
@@ -13,6 +12,7 @@ from gpu_capacity.dynamodb.reservation_store import Accepted, DomainsTaken, Rese
 from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
 from gpu_capacity.dynamodb.writes import Check
 from gpu_capacity.placement import choose
+from gpu_capacity.providers.simulated import region as simulated_region
 from gpu_capacity.services import create_reservation, deprovisioning, provisioning
 from proof.planting import Bug, under, without
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters import simulated_vms
 from gpu_capacity.dynamodb import vm_store
 from gpu_capacity.dynamodb.writes import Check, Put
 from gpu_capacity.holders.vm import RentalType, Vm, VmStatus
 from gpu_capacity.placement import slices
+from gpu_capacity.providers.simulated import vms as simulated_vms
 from gpu_capacity.services import vm_gpus, vm_lifecycle, vm_preemption, vm_schedule, vms
 from proof.planting import Bug, under, without
 

@@ -14,8 +14,8 @@ from testkit.workflow.definitions import MACHINES, definition, step
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gpu_capacity.adapters.simulated_region import SimulatedRegion
     from gpu_capacity.ports import Server
+    from gpu_capacity.providers.simulated.region import SimulatedRegion
     from proof.cloud import Cloud
     from testkit.doubles import FakeClock
 

@@ -11,8 +11,8 @@ from proof.surroundings import Troubled
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gpu_capacity.adapters.simulated_vms import SimulatedVms
     from gpu_capacity.ports import Usage, VmOrder, VmServer
+    from gpu_capacity.providers.simulated.vms import SimulatedVms
     from proof.cloud import Cloud
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gpu_capacity.access import Caller, Permission
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
-from gpu_capacity.adapters.simulated_vms import SimulatedVms
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
+from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.providers.simulated.vms import SimulatedVms
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
 from gpu_capacity.services.context import Limits, Services

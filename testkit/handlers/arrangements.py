@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.runtime import composition
 from testkit.handlers import sample_events
 from testkit.handlers.sample_events import SAMPLE_ID
@@ -248,9 +249,9 @@ def with_a_server_of_nobody(stage: Stage) -> None:
     pinned(stage)
     times = {"started_at": 1, "ready_at": 1}
     for key, more in (
-        (keys.server("nobody-1", "uk-lon-1-nowhere"), times),
-        (keys.vm_server("nobody-1"), times | {"host": "nowhere", "gpus": 1}),
-        (keys.vm_disk("nobody"), {"storage_gb": 50}),
+        (server_keys.server("nobody-1", "uk-lon-1-nowhere"), times),
+        (server_keys.vm_server("nobody-1"), times | {"host": "nowhere", "gpus": 1}),
+        (server_keys.vm_disk("nobody"), {"storage_gb": 50}),
     ):
         stage.db.put_item(TableName=SERVERS, Item=key | encode(more))
 

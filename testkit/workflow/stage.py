@@ -11,6 +11,7 @@ from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.ports import WorkflowState
+from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.reconcile import reconcile
@@ -203,11 +204,11 @@ class Stage(Disturbed):
             return self.stubborn.live()
         servers = set()
         for item in map(decode, self.world.db.table(SERVERS).items()):
-            holder = item["pk"].removeprefix(keys.servers_partition(""))
-            if holder != item["pk"] and item["sk"].startswith(keys.HOST_PREFIX):
+            holder = item["pk"].removeprefix(server_keys.servers_partition(""))
+            if holder != item["pk"] and item["sk"].startswith(server_keys.HOST_PREFIX):
                 gone = "gone_at" in item and self.clock.now() >= item["gone_at"]
                 if not gone:
-                    servers.add((holder, item["sk"].removeprefix(keys.HOST_PREFIX)))
+                    servers.add((holder, item["sk"].removeprefix(server_keys.HOST_PREFIX)))
         return servers
 
     def owners(self, pod_id: str) -> dict[int, bytes]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.vm_items import encode_entry
+from gpu_capacity.providers.simulated import keys as server_keys
 from testkit.vms import scene as nodes
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
 from tests.audit.planted import Planted
@@ -45,8 +46,8 @@ def _entry(scene: VmScene, vm: Vm) -> RosterEntry:
 
 def put_server(scene: VmScene, owner: str, host: str, gpu: int) -> None:
     """A server of one GPU that no request asked for."""
-    scene.put(SERVERS, keys.vm_server(owner), host=host, gpus=1 << gpu, started_at=1, ready_at=1)
-    scene.put(SERVERS, keys.occupied_gpu(host, gpu), owner=owner)
+    scene.put(SERVERS, server_keys.vm_server(owner), host=host, gpus=1 << gpu, started_at=1, ready_at=1)
+    scene.put(SERVERS, server_keys.occupied_gpu(host, gpu), owner=owner)
 
 
 # Owned twice
@@ -232,7 +233,7 @@ def a_server_of_a_stopped_vm(scene: VmScene) -> None:
 
 
 def a_server_has_other_gpus_than_its_vm(scene: VmScene) -> None:
-    scene.set(SERVERS, keys.vm_server(scene.vm(scene.running).server_owner), gpus=1)
+    scene.set(SERVERS, server_keys.vm_server(scene.vm(scene.running).server_owner), gpus=1)
 
 
 def a_host_with_a_vms_server_is_occupied_whole(scene: VmScene) -> None:
@@ -245,11 +246,11 @@ def two_vms_servers_have_a_gpu(scene: VmScene) -> None:
 
 
 def a_disk_of_no_vm(scene: VmScene) -> None:
-    scene.put(SERVERS, keys.vm_disk(NOBODY), storage_gb=50, template=1, host="host-vm07")
+    scene.put(SERVERS, server_keys.vm_disk(NOBODY), storage_gb=50, template=1, host="host-vm07")
 
 
 def a_disk_of_a_destroyed_vm(scene: VmScene) -> None:
-    scene.put(SERVERS, keys.vm_disk(scene.destroyed.id), storage_gb=50, template=1, host="host-vm01")
+    scene.put(SERVERS, server_keys.vm_disk(scene.destroyed.id), storage_gb=50, template=1, host="host-vm01")
 
 
 # The list of the organization
@@ -405,7 +406,7 @@ PLANTED_VMS: Final = (
     case("an unreadable counter", _unreadable(_rate_counter, used="many"), "unreadable"),
     case(
         "an unreadable server",
-        _unreadable(lambda s: keys.vm_server(s.vm(s.running).server_owner), SERVERS, gpus="all"),
+        _unreadable(lambda s: server_keys.vm_server(s.vm(s.running).server_owner), SERVERS, gpus="all"),
         "provider_silent",
     ),
     case("a part that is no tag", a_part_is_no_tag, "unreadable"),

@@ -9,6 +9,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
 from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.services.audit import Audit, audit_holders
 from gpu_capacity.services.audit_providers import Providers
 from gpu_capacity.services.capacity_claims import create_capacity_claim
@@ -149,8 +150,8 @@ def auditor_of(world: World, page_items: int | None = None) -> Audit:
 
 def leave_server(scene: Scene, owner: str, host_id: str) -> None:
     """A server that no request asked for, or that a teardown forgot."""
-    scene.put(SERVERS, keys.server(owner, host_id), region=REGION, started_at=1, ready_at=1)
-    scene.put(SERVERS, keys.occupied_host(host_id), holder=owner)
+    scene.put(SERVERS, server_keys.server(owner, host_id), region=REGION, started_at=1, ready_at=1)
+    scene.put(SERVERS, server_keys.occupied_host(host_id), holder=owner)
 
 
 def pod_key(pod_id: str) -> Key:

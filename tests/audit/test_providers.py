@@ -10,6 +10,7 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.ports import PinOutcome, ServerState
+from gpu_capacity.providers.simulated import keys as server_keys
 from testkit.provider import StubbornRegion
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, REGION
 from tests.audit import planted, planted_vms
@@ -260,7 +261,9 @@ def test_two_owners_that_followed_each_other_on_a_host_did_not_share_it(scene: A
     """They are listed on two pages, and the first was gone before the second came."""
     planted.two_servers_have_a_host(scene)
     owner = scene.reservation().server_owner
-    scene.hosts.before["servers"] = lambda: scene.delete("servers", keys.server(owner, "pod3-rack00-tray00"))
+    scene.hosts.before["servers"] = lambda: scene.delete(
+        "servers", server_keys.server(owner, "pod3-rack00-tray00")
+    )
     assert scene.audit().is_clean
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 from gpu_capacity.holders.vm import VmStatus
+from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 from gpu_capacity.services.api_keys import ApiKeyBook
 from gpu_capacity.services.rate_limit import Kind, admit
 from gpu_capacity.services.vm_schedule import watch_vm_nodes

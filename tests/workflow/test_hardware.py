@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
 from gpu_capacity.holders.reservation import Status
+from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 from gpu_capacity.services.context import Limits
 from gpu_capacity.topology.model import HostState
 from testkit.provider import StubbornRegion

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.vm_items import decode_vm
 from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus
+from gpu_capacity.providers.simulated import keys as server_keys
+from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
@@ -146,17 +147,17 @@ class VmStage(Scene):
 
     def live_servers(self) -> dict[str, int]:
         """GPUs of every server there is, by its owner, straight from where they are kept."""
-        prefix = keys.vm_server("")["pk"]["S"]
+        prefix = server_keys.vm_server("")["pk"]["S"]
         return {
             item["pk"].removeprefix(prefix): int(item["gpus"])
             for item in map(decode, self.world.db.table(SERVERS).items())
             if item["pk"].startswith(prefix)
-            and item["sk"] == keys.vm_server("")["sk"]["S"]
+            and item["sk"] == server_keys.vm_server("")["sk"]["S"]
             and not ("gone_at" in item and self.world.clock.now() >= item["gone_at"])
         }
 
     def disks(self) -> set[str]:
-        prefix = keys.vm_disk("")["pk"]["S"]
+        prefix = server_keys.vm_disk("")["pk"]["S"]
         items = map(decode, self.world.db.table(SERVERS).items())
         return {item["pk"].removeprefix(prefix) for item in items if item["pk"].startswith(prefix)}
 

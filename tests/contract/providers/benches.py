@@ -11,10 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
-from gpu_capacity.adapters.simulated_vms import SimulatedVms
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.providers.simulated.vms import SimulatedVms
 from testkit.doubles import FakeClock, RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
 

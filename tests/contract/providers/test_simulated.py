@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.adapters.simulated_region import FENCE_SECONDS, SimulatedBehaviour, SimulatedRegion
-from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.ports import PinOutcome, ServerState
+from gpu_capacity.providers.simulated import keys as server_keys
+from gpu_capacity.providers.simulated.region import FENCE_SECONDS, SimulatedBehaviour, SimulatedRegion
 from testkit.doubles import FakeClock, RecordedPause
 from testkit.dynamodb import (
     MemoryDynamoDB,
@@ -223,5 +223,5 @@ def test_a_host_that_is_occupied_by_what_is_not_known_is_not_taken_for_empty() -
     bench = memory_bench()
     region = bench.hosts()
     region.pin("mine", "uk-lon-1", "host-1")
-    bench.client.delete_item(TableName=bench.table, Key=keys.server("mine", "host-1"))
+    bench.client.delete_item(TableName=bench.table, Key=server_keys.server("mine", "host-1"))
     assert [(s.holder_id, s.state) for s in region.servers_on(["host-1"])] == [("mine", ServerState.FAILED)]

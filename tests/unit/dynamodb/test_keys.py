@@ -32,12 +32,6 @@ def test_every_kind_of_item_of_the_holders_table_has_keys_of_its_own() -> None:
     assert _plain(keys.reservation("x", "x")) != _plain(keys.quota("x", "x"))
 
 
-def test_every_kind_of_item_of_the_servers_table_has_keys_of_its_own() -> None:
-    kinds = [keys.server("x", "x"), keys.fence("x"), keys.occupied_host("x")]
-
-    assert len({_plain(key) for key in kinds}) == len(kinds)
-
-
 @pytest.mark.parametrize(
     ("one", "other"),
     [
@@ -47,8 +41,6 @@ def test_every_kind_of_item_of_the_servers_table_has_keys_of_its_own() -> None:
         (keys.hosts("a", "b"), keys.hosts("b", "a")),
         (keys.reservation("a", "b"), keys.reservation("b", "a")),
         (keys.quota("a", "b"), keys.quota("b", "a")),
-        (keys.server("a", "b"), keys.server("b", "a")),
-        (keys.server("a", "FENCE"), keys.fence("a")),
     ],
 )
 def test_names_that_trade_places_make_another_key(one: keys.Key, other: keys.Key) -> None:
@@ -64,10 +56,6 @@ def test_pods_of_one_region_and_flavor_share_a_partition() -> None:
 def test_a_query_for_reservations_does_not_meet_quotas() -> None:
     assert _plain(keys.reservation("o", ID))[1].startswith(keys.RESERVATION_PREFIX)
     assert not _plain(keys.quota("o", "GB300"))[1].startswith(keys.RESERVATION_PREFIX)
-
-
-def test_a_query_for_servers_does_not_meet_the_fence() -> None:
-    assert not _plain(keys.fence("h"))[1].startswith(keys.HOST_PREFIX)
 
 
 def test_domain_attributes_are_short_and_distinct() -> None:

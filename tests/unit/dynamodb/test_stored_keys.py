@@ -24,9 +24,6 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
     (keys.quota, ("o", "s"), "ORG#o", "QUOTA#s"),
     (keys.queued, ("z", "t", 1_780_000_000_123, ("o", "i")), "QUEUE#z#t", "001780000000123#o#i"),
     (keys.queue_returns, ("z", "t"), "QUEUE#z#t", "!"),
-    (keys.server, ("h", "n"), "HOLDER#h", "HOST#n"),
-    (keys.fence, ("h",), "HOLDER#h", "FENCE"),
-    (keys.occupied_host, ("n",), "HOST#n", "HOST"),
     (keys.vm, ("o", "i"), "ORG#o", "VM#i"),
     (partial(keys.vm_listing, ended=False), ("o", "a#i"), "ORG#o", "VMLIVE#a#i"),
     (partial(keys.vm_listing, ended=True), ("o", "a#i"), "ORG#o", "VMENDED#a#i"),
@@ -41,10 +38,6 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
         "create#29666666",
     ),
     (keys.on_roster, ("vm01", "i"), "VMS", "vm01#i"),
-    (keys.occupied_gpu, ("n", 3), "HOST#n", "GPU#3"),
-    (keys.vm_server, ("i-1",), "VMRUN#i-1", "SERVER"),
-    (keys.vm_fence, ("i-1",), "VMRUN#i-1", "FENCE"),
-    (keys.vm_disk, ("i",), "VMDISK#i", "DISK"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Keys of every item, in one place.
+"""Keys of every item of the tables of the service. A provider's own table is the provider's business.
 
 ==========  =====================  =================  =============================================
 table       pk                     sk                 item
@@ -23,13 +23,6 @@ holders     ORG#organization       APIKEYS#subject    how often an API key was m
 holders     APIKEY#digest          KEY                an API key: whose it is, and what it may do
 holders     RATE#caller            kind#minute        how many requests a caller sent in a minute
 holders     VMS                    node#id            the roster: what schedules need of each VM, by node
-servers     HOLDER#id              HOST#host          a pinned server (simulated region)
-servers     HOLDER#id              FENCE              no server may be pinned for this holder any more
-servers     HOST#host              HOST               whose server occupies the host
-servers     HOST#host              GPU#number         whose VM server occupies the GPU
-servers     VMRUN#owner            SERVER             the server of one run of a VM
-servers     VMRUN#owner            FENCE              no server may be started for this run any more
-servers     VMDISK#id              DISK               the disk of a VM
 ==========  =====================  =================  =============================================
 
 Pods of one region and flavor share a partition key, so that a snapshot is one strongly consistent query
@@ -53,7 +46,6 @@ VM_ENDED_PREFIX: Final = "VMENDED#"
 API_KEY_PREFIX: Final = "APIKEY#"
 QUOTA_PREFIX: Final = "QUOTA#"
 REGION_PREFIX: Final = "REGION#"
-HOST_PREFIX: Final = "HOST#"
 
 GPU_TAG_PREFIX: Final = "g"
 """What tells a holder of GPUs from one of hosts in a domain's parts: no hex digit, so no tag begins so."""
@@ -233,46 +225,6 @@ def unsettled_shard(holder_id: str) -> str:
     return str(int(holder_id[-4:], 16) % UNSETTLED_SHARDS)
 
 
-def servers_partition(holder_id: str) -> str:
-    """All servers of a holder in the simulated region."""
-    return f"HOLDER#{holder_id}"
-
-
-def server(holder_id: str, host_id: str) -> Key:
-    """A pinned server."""
-    return _key(servers_partition(holder_id), HOST_PREFIX + host_id)
-
-
 def _digest(*words: str) -> str:
     """A short name of texts that customers chose. The separator cannot be part of a word's JSON."""
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]
-
-
-def fence(holder_id: str) -> Key:
-    """Present when no server may be pinned for the holder any more."""
-    return _key(servers_partition(holder_id), "FENCE")
-
-
-def occupied_host(host_id: str) -> Key:
-    """Whose server occupies a host."""
-    return _key(HOST_PREFIX + host_id, "HOST")
-
-
-def occupied_gpu(host_id: str, gpu: int) -> Key:
-    """Whose VM server occupies a GPU."""
-    return _key(HOST_PREFIX + host_id, f"GPU#{gpu}")
-
-
-def vm_server(owner: str) -> Key:
-    """The server of one run of a VM."""
-    return _key(f"VMRUN#{owner}", "SERVER")
-
-
-def vm_fence(owner: str) -> Key:
-    """Present when no server may be started for the run any more."""
-    return _key(f"VMRUN#{owner}", "FENCE")
-
-
-def vm_disk(vm_id: str) -> Key:
-    """The disk of a VM."""
-    return _key(f"VMDISK#{vm_id}", "DISK")

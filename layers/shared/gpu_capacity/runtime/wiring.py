@@ -18,8 +18,6 @@ from gpu_capacity.services.context import Limits, Services
 from gpu_capacity.services.records import report_unreadable
 
 if TYPE_CHECKING:
-    from gpu_capacity.adapters.simulated_region import SimulatedBehaviour, SimulatedRegion
-    from gpu_capacity.adapters.simulated_vms import SimulatedVms
     from gpu_capacity.dynamodb.account_store import AccountStore
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.client import DynamoDBClient
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
         VmProvider,
         Workflows,
     )
+    from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
+    from gpu_capacity.providers.simulated.vms import SimulatedVms
     from gpu_capacity.runtime.settings import Environment
     from gpu_capacity.services.audit import Audit
     from gpu_capacity.services.sync_inventory import FleetSync
@@ -163,7 +163,7 @@ def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion
     }
 
     def behaviour() -> SimulatedBehaviour:
-        from gpu_capacity.adapters.simulated_region import SimulatedBehaviour  # noqa: PLC0415 - see below
+        from gpu_capacity.providers.simulated.region import SimulatedBehaviour  # noqa: PLC0415 - see below
 
         return SimulatedBehaviour(**settings)  # type: ignore[arg-type]
 
@@ -226,7 +226,7 @@ def _template_list(env: Environment) -> TemplateList:
 def _simulated_region(
     database: Database, tables: TableNames, edges: Edges, behaviour: SimulatedBehaviour
 ) -> SimulatedRegion:
-    from gpu_capacity.adapters.simulated_region import SimulatedRegion  # noqa: PLC0415 - see above
+    from gpu_capacity.providers.simulated.region import SimulatedRegion  # noqa: PLC0415 - see above
 
     return SimulatedRegion(database, tables.servers, edges.clock, edges.pause, behaviour)
 
@@ -234,6 +234,6 @@ def _simulated_region(
 def _simulated_vms(
     database: Database, tables: TableNames, edges: Edges, behaviour: SimulatedBehaviour
 ) -> SimulatedVms:
-    from gpu_capacity.adapters.simulated_vms import SimulatedVms  # noqa: PLC0415 - see above
+    from gpu_capacity.providers.simulated.vms import SimulatedVms  # noqa: PLC0415 - see above
 
     return SimulatedVms(database, tables.servers, edges.clock, edges.pause, behaviour)

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.ports import Page, PinOutcome, Server, ServerState
+from gpu_capacity.providers.simulated import keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,23 +10,23 @@ import hashlib
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters.simulated_region import FENCE_SECONDS, page_of
-from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.ports import PinOutcome, ServerState, Usage, VmServer
+from gpu_capacity.providers.simulated import keys
+from gpu_capacity.providers.simulated.region import FENCE_SECONDS, page_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gpu_capacity.adapters.simulated_region import SimulatedBehaviour
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.ports import Clock, Page, Pause, VmOrder
+    from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 
 _CONFLICTS_MAX: Final = 8
 _SERVER, _FENCE = "server", "fence"

@@ -1,0 +1,67 @@
+"""Keys of every item of the servers table.
+
+=====================  =================  =============================================
+pk                     sk                 item
+=====================  =================  =============================================
+HOLDER#id              HOST#host          a pinned server
+HOLDER#id              FENCE              no server may be pinned for this holder any more
+HOST#host              HOST               whose server occupies the host
+HOST#host              GPU#number         whose VM server occupies the GPU
+VMRUN#owner            SERVER             the server of one run of a VM
+VMRUN#owner            FENCE              no server may be started for this run any more
+VMDISK#id              DISK               the disk of a VM
+=====================  =================  =============================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.keys import Key
+
+HOST_PREFIX: Final = "HOST#"
+
+
+def servers_partition(holder_id: str) -> str:
+    """All servers of a holder."""
+    return f"HOLDER#{holder_id}"
+
+
+def server(holder_id: str, host_id: str) -> Key:
+    """A pinned server."""
+    return _key(servers_partition(holder_id), HOST_PREFIX + host_id)
+
+
+def fence(holder_id: str) -> Key:
+    """Present when no server may be pinned for the holder any more."""
+    return _key(servers_partition(holder_id), "FENCE")
+
+
+def occupied_host(host_id: str) -> Key:
+    """Whose server occupies a host."""
+    return _key(HOST_PREFIX + host_id, "HOST")
+
+
+def occupied_gpu(host_id: str, gpu: int) -> Key:
+    """Whose VM server occupies a GPU."""
+    return _key(HOST_PREFIX + host_id, f"GPU#{gpu}")
+
+
+def vm_server(owner: str) -> Key:
+    """The server of one run of a VM."""
+    return _key(f"VMRUN#{owner}", "SERVER")
+
+
+def vm_fence(owner: str) -> Key:
+    """Present when no server may be started for the run any more."""
+    return _key(f"VMRUN#{owner}", "FENCE")
+
+
+def vm_disk(vm_id: str) -> Key:
+    """The disk of a VM."""
+    return _key(f"VMDISK#{vm_id}", "DISK")
+
+
+def _key(pk: str, sk: str) -> Key:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}

@@ -1,0 +1,55 @@
+"""Keys of the servers table: as they stand in tables that exist, and no two items under the same one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.providers.simulated import keys
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.dynamodb.keys import Key
+
+STORED: list[tuple[Callable[..., Key], tuple[Any, ...], str, str]] = [
+    (keys.server, ("h", "n"), "HOLDER#h", "HOST#n"),
+    (keys.fence, ("h",), "HOLDER#h", "FENCE"),
+    (keys.occupied_host, ("n",), "HOST#n", "HOST"),
+    (keys.occupied_gpu, ("n", 3), "HOST#n", "GPU#3"),
+    (keys.vm_server, ("i-1",), "VMRUN#i-1", "SERVER"),
+    (keys.vm_fence, ("i-1",), "VMRUN#i-1", "FENCE"),
+    (keys.vm_disk, ("i",), "VMDISK#i", "DISK"),
+]
+
+
+@pytest.mark.parametrize(("key", "names", "pk", "sk"), STORED, ids=[f"{pk} {sk}" for *_, pk, sk in STORED])
+def test_an_item_is_found_where_it_was_put(
+    key: Callable[..., Key], names: tuple[Any, ...], pk: str, sk: str
+) -> None:
+    assert key(*names) == {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def test_every_kind_of_item_has_keys_of_its_own() -> None:
+    """Even where holder, host and VM all have the same name."""
+    kinds = [
+        keys.server("x", "x"),
+        keys.fence("x"),
+        keys.occupied_host("x"),
+        keys.occupied_gpu("x", 0),
+        keys.vm_server("x"),
+        keys.vm_fence("x"),
+        keys.vm_disk("x"),
+    ]
+
+    assert len({(key["pk"]["S"], key["sk"]["S"]) for key in kinds}) == len(kinds)
+
+
+def test_names_that_trade_places_make_another_key() -> None:
+    assert keys.server("a", "b") != keys.server("b", "a")
+    assert keys.server("a", "FENCE") != keys.fence("a")
+
+
+def test_a_query_for_servers_does_not_meet_the_fence() -> None:
+    assert not keys.fence("h")["sk"]["S"].startswith(keys.HOST_PREFIX)

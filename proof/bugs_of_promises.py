@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import database, quotas
+from gpu_capacity.dynamodb import database
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.quotas import QuotaStore
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.fleet import changes
 from gpu_capacity.holders.capacity_claim import CapacityClaim
-from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 from gpu_capacity.ports import ServerState
 from gpu_capacity.services import (
     capacity_claims,
@@ -26,11 +26,13 @@ from gpu_capacity.services import (
     vm_schedule,
     vms,
 )
-from gpu_capacity.services.quotas import QuotaBook
+from gpu_capacity.services.set_quota import QuotaBook
 from proof import cloud
 from proof.planting import Bug
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from proof.planting import Patches
 
 
@@ -44,27 +46,30 @@ class _Silent:
 # Limits.
 
 
-def _read_no_limit(patches: Patches) -> None:
-    patches.replace(QuotaStore, "expected", lambda _self, _organization, _accelerator: None)
+def _read_no_limit_of(*subjects: str) -> Callable[[Patches], None]:
+    def plant(patches: Patches) -> None:
+        def wrapper(read: Any) -> Any:
+            def read_others(self: Any, organization: str, wanted: Any) -> Any:
+                found = read(self, organization, wanted)
+                return {subject: quota for subject, quota in found.items() if subject not in subjects}
+
+            return read_others
+
+        patches.wrap(QuotaStore, "read_many", wrapper)
+
+    return plant
 
 
-def _read_no_limit_of_claims(patches: Patches) -> None:
-    def wrapper(read: Any) -> Any:
-        def none_of_instances(self: Any, organization: str, subject: str) -> Any:
-            return None if subject == INSTANCES else read(self, organization, subject)
+def _limit_before_counting(patches: Patches) -> None:
+    def set_it(self: Any, organization: str, subject: str, limit: int) -> None:
+        self.quotas.set_limit(organization, subject, limit)
+        sum(self._counted_in(organization, subject))
 
-        return none_of_instances
-
-    patches.wrap(QuotaStore, "read", wrapper)
-
-
-def _remember_absence_for_ever(patches: Patches) -> None:
-    patches.replace(quotas, "QUOTA_ABSENCE_SECONDS_MAX", 1 << 40)
+    patches.replace(QuotaBook, "set", set_it)
 
 
 def _count_in_none(patches: Patches) -> None:
-    for name in ("_count_claims", "_count_reservations"):
-        patches.replace(QuotaBook, name, lambda _self, *_more: 0)
+    patches.replace(QuotaBook, "_counted_in", lambda _self, *_more: [])
 
 
 # Turns, and those who wait.
@@ -275,12 +280,17 @@ def _remember_what_has_ended(patches: Patches) -> None:
 
 
 BUGS: Final = (
-    Bug("read-no-limit", "a reservation is decided as if there were no limit", _read_no_limit),
-    Bug("read-no-limit-of-claims", "a claim is decided as if there were no limit", _read_no_limit_of_claims),
+    Bug("read-no-limit", "a reservation is decided as if there were no limit", _read_no_limit_of("GB300")),
     Bug(
-        "remember-absence-for-ever",
-        "an environment that once saw no limit never looks again",
-        _remember_absence_for_ever,
+        "read-no-limit-of-claims",
+        "a claim is decided as if there were no limit",
+        _read_no_limit_of(INSTANCES),
+    ),
+    Bug("read-no-limit-of-vms", "a VM is decided as if there were no limit", _read_no_limit_of(VMS, VM_GPUS)),
+    Bug(
+        "limit-before-counting",
+        "a first limit is written before those are counted who are there",
+        _limit_before_counting,
     ),
     Bug("count-in-none", "a first limit counts none of those who are there", _count_in_none),
     Bug("keep-no-turn", "a round does not demand that its claim is still the first", _keep_no_turn),

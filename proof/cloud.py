@@ -22,8 +22,8 @@ from gpu_capacity.runtime.wiring import (
     simulated_providers,
 )
 from gpu_capacity.services.audit import audit_holders
-from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.services.set_quota import QuotaBook
 from gpu_capacity.services.settle_claim import fill_zones
 from gpu_capacity.services.sync_inventory import sync_inventory
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes

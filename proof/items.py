@@ -31,7 +31,7 @@ WHOLE = -1
 GPUS_PER_HOST = 8
 """Bits of a mask for the host in each slot. A holder of hosts has all of them, one of GPUs those of his."""
 
-GONE, DESTROYED = "gone", "destroyed"
+GONE, DESTROYED, FAILED = "gone", "destroyed", "failed"
 RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
 
 
@@ -39,9 +39,9 @@ RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
 class Record:
     """A holder as its item tells it.
 
-    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``size`` is what it has in its quota, and
-    ``counted`` whether it says that it is counted there. ``tag`` is what stands for it in a pod. ``ended``
-    is true of a tombstone.
+    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``uses`` is what it has in quotas, by
+    quota, and ``counted`` those in which it says that it is counted. ``tag`` is what stands for it in a pod.
+    ``ended`` is true of a tombstone.
     """
 
     key: RecordKey
@@ -49,9 +49,8 @@ class Record:
     status: str
     tag: str
     holds: Mapping[Domain, int]
-    quota: RecordKey
-    size: int
-    counted: bool
+    uses: Mapping[RecordKey, int]
+    counted: frozenset[RecordKey]
     revision: int
     server_owner: str
     unsettled: bool
@@ -76,6 +75,7 @@ def record_of(key: RecordKey, item: Item) -> Record | None:
 def _reservation(key: RecordKey, item: Item) -> Record:
     identity = key[1].removeprefix(RESERVATION)
     status = item["status"]["S"]
+    quota = (key[0], f"QUOTA#{item['accelerator']['S']}" if "accelerator" in item else "")
     holds: dict[Domain, int] = {}
     if "pod" in item:
         start, count = int(item["start"]["N"]), int(item["units"]["N"])
@@ -86,9 +86,9 @@ def _reservation(key: RecordKey, item: Item) -> Record:
         status=status,
         tag=identity.replace("-", "")[:16],
         holds=holds,
-        quota=(key[0], f"QUOTA#{item['accelerator']['S']}" if "accelerator" in item else ""),
-        size=int(item["units"]["N"]) if "units" in item else 0,
-        counted="counted" in item,
+        # Nothing once it has given back all that it had.
+        uses={quota: int(item["units"]["N"])} if holds else {},
+        counted=frozenset({quota}) if "counted" in item else frozenset(),
         revision=0,
         server_owner=f"{identity}-{item['created_at']['N']}" if "created_at" in item else "",
         unsettled="unsettled" in item,
@@ -97,6 +97,7 @@ def _reservation(key: RecordKey, item: Item) -> Record:
 
 def _claim(key: RecordKey, item: Item) -> Record:
     identity, organization = key[1].removeprefix(CLAIM), key[0].removeprefix("ORG#")
+    quota = (key[0], "QUOTA#instances")
     holds: dict[Domain, int] = {}
     if "allocations" in item:
         for zone, _, pods in json.loads(item["allocations"]["S"]):
@@ -109,9 +110,8 @@ def _claim(key: RecordKey, item: Item) -> Record:
         status=item["status"]["S"],
         tag=hashlib.sha256(f"{organization}#{identity}".encode()).hexdigest()[:16],
         holds=holds,
-        quota=(key[0], "QUOTA#instances"),
-        size=int(item["instance_count"]["N"]) if "instance_count" in item else 0,
-        counted="counted" in item,
+        uses={quota: int(item["instance_count"]["N"])} if "instance_count" in item else {},
+        counted=frozenset({quota}) if "counted" in item else frozenset(),
         revision=int(item["revision"]["N"]) if "revision" in item else 0,
         server_owner="",
         unsettled="unsettled" in item,
@@ -121,15 +121,18 @@ def _claim(key: RecordKey, item: Item) -> Record:
 def _vm(key: RecordKey, item: Item) -> Record:
     identity, gpus = key[1].removeprefix(VM), int(item["gpus"]["N"])
     domain = (item["region_id"]["S"], item["pod_id"]["S"], int(item["position"]["N"]))
+    is_over = not gpus and item["status"]["S"] in (DESTROYED, FAILED)
     return Record(
         key=key,
         kind=VM,
         status=item["status"]["S"],
         tag="g" + identity.replace("-", "")[:16],
         holds={domain: gpus} if gpus else {},
-        quota=(key[0], ""),
-        size=0,
-        counted=False,
+        # Stopped or not, as long as it could run again.
+        uses={}
+        if is_over
+        else {(key[0], "QUOTA#vms"): 1, (key[0], "QUOTA#vm_gpus"): int(item["gpu_count"]["N"])},
+        counted=frozenset((key[0], f"QUOTA#{word['S']}") for word in item.get("counted", {"L": []})["L"]),
         revision=int(item["revision"]["N"]),
         server_owner=f"{identity}-{item['runs']['N']}",
         unsettled="unsettled" in item,

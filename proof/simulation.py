@@ -258,7 +258,7 @@ class Simulation:
                 self.tell(f"after records were lost, {problem}")
 
     def _change_limit(self) -> None:
-        subject = self.draw.choice(("GB300", "instances"))
+        subject = self.draw.choice(("GB300", "instances", "vms", "vm_gpus"))
         organization = self.draw.choice(ORGANIZATIONS)
         self._limit(organization, subject, self.draw.randrange(1, 12))
 

@@ -69,7 +69,6 @@ class Office:
         key: Key | None = None,
     ) -> Work:
         """One operation, under an idempotency key. ``read`` notes in the work what the answer tells."""
-        self.ledger.quotas.served.update(f"ORG#{organization}" for organization in ORGANIZATIONS)
         work = Work(name, client, request, self.cloud.tick())
         self.works.append(work)
         if key is not None:
@@ -126,6 +125,7 @@ class Office:
 
     def acknowledged(self, book: Book, holder: RecordKey) -> None:
         """An answer told of a holder: it has to be there, or to have ended."""
+        self.ledger.quotas.acknowledged.add(holder)
         if holder not in self.ledger.existed:
             self._tell(f"{holder} was acknowledged and never recorded")
         book.known.setdefault(holder)

@@ -35,7 +35,7 @@ def audit_tables(tables: Mapping[str, list[dict[str, Any]]], *, now: int | None 
     records = [item for item in tables["holders"] if item["sk"]["S"].startswith("RESERVATION#")]
     live = [record for record in records if record["status"]["S"] != "gone"]
     findings = [*_claims_against_records(claimed, live), *_indexed_as_unsettled(records)]
-    findings += _quotas(tables["holders"], live)
+    findings += _quotas(tables["holders"])
     if now is not None:
         findings += _servers(tables["servers"], live, now)
     return sorted(findings)
@@ -100,19 +100,33 @@ def _indexed_as_unsettled(records: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{_identity(record)} is {record['status']['S']} and indexed: {indexed}"
 
 
-def _quotas(holders: list[dict[str, Any]], live: list[dict[str, Any]]) -> Iterator[str]:
+def _quotas(holders: list[dict[str, Any]]) -> Iterator[str]:
+    """Of holders of all kinds."""
     counted: Counter[tuple[str, str]] = Counter()
-    for record in live:
+    for record in holders:
         if "counted" in record:
-            counted[record["pk"]["S"], record["accelerator"]["S"]] += int(record["units"]["N"])
+            for subject, amount in _counted(record):
+                counted[record["pk"]["S"], subject] += amount
     quotas = {
         (item["pk"]["S"], item["sk"]["S"].removeprefix("QUOTA#")): int(item["used"]["N"])
         for item in holders
         if item["sk"]["S"].startswith("QUOTA#")
     }
-    for subject in counted.keys() | quotas.keys():
-        if counted[subject] != quotas.get(subject):
-            yield f"quota of {subject} says {quotas.get(subject)}, records say {counted[subject]}"
+    for quota in counted.keys() | quotas.keys():
+        if counted[quota] != quotas.get(quota):
+            yield f"quota of {quota} says {quotas.get(quota)}, records say {counted[quota]}"
+
+
+def _counted(record: dict[str, Any]) -> list[tuple[str, int]]:
+    """What a record says that it is counted under."""
+    match record["sk"]["S"].partition("#")[0]:
+        case "RESERVATION":
+            return [(record["accelerator"]["S"], int(record["units"]["N"]))]
+        case "CLAIM":
+            return [("instances", int(record["instance_count"]["N"]))]
+        case _:
+            amounts = {"vms": 1, "vm_gpus": int(record["gpu_count"]["N"])}
+            return [(word["S"], amounts[word["S"]]) for word in record["counted"]["L"]]
 
 
 def _servers(servers: list[dict[str, Any]], live: list[dict[str, Any]], now: int) -> Iterator[str]:

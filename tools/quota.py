@@ -1,14 +1,14 @@
 """Show or set an organization's quota: `make quota ORG=… SUBJECT=… [LIMIT=…] [STACK=…]`.
 
-SUBJECT is an accelerator (its units are counted) or `instances` (those of capacity claims are). Without
-LIMIT the quota is shown. With STACK the deployed stack of that name is meant, in the account and region of
-the usual AWS settings; without it the running local stack.
+SUBJECT is an accelerator (its units are counted), `instances` (those of capacity claims are), `vms` or
+`vm_gpus` (VMs are, or their GPUs). Without LIMIT the quota is shown; LIMIT=none takes it away, so that the
+default holds, if there is one. With STACK the deployed stack of that name is meant, in the account and
+region of the usual AWS settings; without it the running local stack.
 """
 
 import argparse
 import getpass
 import sys
-import time
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -16,18 +16,19 @@ from gpu_capacity.adapters.system import JitteredPause, SystemClock
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.quotas import QUOTA_ABSENCE_SECONDS_MAX, QuotaStore
+from gpu_capacity.dynamodb.quotas import QuotaStore
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.dynamodb.vm_store import VmStore
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.quota import Quota
-from gpu_capacity.services.quotas import QuotaBook, check_subject
+from gpu_capacity.services.set_quota import QuotaBook, check_subject
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of
 from tools.whole_numbers import whole
 
-_SETTLED_SECONDS = QUOTA_ABSENCE_SECONDS_MAX + 5
-"""When no environment believes any more that there is no limit, and what it sent has arrived."""
+_NONE = "none"
+_USAGE = "usage: make quota ORG=<organization id> SUBJECT=<accelerator|instances|vms|vm_gpus> [LIMIT=]"
 
 LIMIT_MAX = 10**9
 """More than any fleet has: as good as none."""
@@ -38,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make quota", description=__doc__)
     parser.add_argument("--org", default="", help="organization id (ORG=)")
     parser.add_argument("--subject", default="", help="an accelerator, or instances (SUBJECT=)")
-    parser.add_argument("--limit", default="", help="how many the organization may own in all (LIMIT=)")
+    parser.add_argument("--limit", default="", help="how many it may own in all, or none (LIMIT=)")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args()
@@ -52,10 +53,10 @@ def main() -> int:
 
 def _run(options: argparse.Namespace) -> str:
     if not options.org or not options.subject:
-        raise LaunchError(
-            "usage: make quota ORG=<organization id> SUBJECT=<accelerator|instances> [LIMIT= STACK= STATE=]"
-        )
-    limit = whole("LIMIT", options.limit, 0, LIMIT_MAX) if options.limit else None
+        raise LaunchError(_USAGE)
+    limit = None
+    if options.limit not in ("", _NONE):
+        limit = whole("LIMIT", options.limit, 0, LIMIT_MAX)
     client, outputs = stack_of(options.stack, options.state)
     database, pause = Database(client), JitteredPause()
     inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]
@@ -63,6 +64,7 @@ def _run(options: argparse.Namespace) -> str:
         quotas=QuotaStore(database, holders),
         reservations=ReservationStore(database, inventory, holders, pause),
         claims=ClaimStore(database, holders, pause),
+        vms=VmStore(database, holders, pause),
         telemetry=Stderr(),
         actor=f"operator:{getpass.getuser()}",
     )
@@ -70,22 +72,17 @@ def _run(options: argparse.Namespace) -> str:
     if known is None:
         # One that is there may be of an accelerator that has left the catalogue since.
         check_subject(InventoryStore(database, inventory, SystemClock()).regions(), options.subject)
-    if limit is None:
+    if not options.limit:
         return _describe(known)
     change = book.set(options.org, options.subject, limit)
-    counted_in = change.counted_in
-    if known is None:
-        # Some environments may still believe that there is none: what they accept is counted in afterwards.
-        print(f"the first limit: counting once more in {_SETTLED_SECONDS} s", file=sys.stderr)
-        time.sleep(_SETTLED_SECONDS)
-        change = book.set(options.org, options.subject, limit)
-        counted_in += change.counted_in
-    return f"{_describe(change.quota)}; earlier ones counted in: {counted_in}"
+    return f"{_describe(change.quota)}; earlier ones counted in: {change.counted_in}"
 
 
 def _describe(quota: Quota | None) -> str:
     if quota is None:
-        return "no quota: the organization may own any number"
+        return "no quota of its own"
+    if quota.limit is None:
+        return f"{quota.subject}: {quota.used} in use, no quota of its own"
     return f"{quota.subject}: {quota.used} of {quota.limit} in use"
 
 

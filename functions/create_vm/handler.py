@@ -8,8 +8,17 @@ from gpu_capacity.services.vms import create_vm
 
 
 def handle(call: Call) -> Reply:
-    """Rent a slice of a node."""
-    return vm_created(call, create_vm(call.services, call.caller, vm_request(call), account_for(call)))
+    """Rent a slice of a node, or say what would be rented."""
+    dry_run = call.flag("dryRun")
+    vm = create_vm(
+        call.services,
+        call.caller,
+        vm_request(call),
+        account_for(call),
+        idempotency_key=call.idempotency_key(),
+        dry_run=dry_run,
+    )
+    return vm_created(call, vm, dry_run=dry_run)
 
 
 lambda_handler = vm_function("create_vm", Kind.WRITE, handle)

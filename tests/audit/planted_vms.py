@@ -315,8 +315,10 @@ def _api_key(scene: VmScene) -> Key:
 
 
 def _rate_counter(scene: VmScene) -> Key:
-    (item,) = (i for i in scene.db.dump()[HOLDERS] if i["pk"]["S"].startswith("RATE#"))
-    return {"pk": item["pk"], "sk": item["sk"]}
+    """As earlier versions wrote them."""
+    key: Key = {"pk": {"S": "RATE#d1"}, "sk": {"S": "read#29666666"}}
+    scene.db.put_item(TableName=HOLDERS, Item=key)
+    return key
 
 
 def a_part_is_no_tag(scene: VmScene) -> None:

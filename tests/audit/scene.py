@@ -15,7 +15,7 @@ from gpu_capacity.services.audit_providers import Providers
 from gpu_capacity.services.capacity_claims import create_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.quotas import QuotaBook
+from gpu_capacity.services.set_quota import QuotaBook
 from testkit import lifecycle
 from testkit.world import (
     GB300,

@@ -10,7 +10,6 @@ from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 from gpu_capacity.services.api_keys import ApiKeyBook
-from gpu_capacity.services.rate_limit import Kind, admit
 from gpu_capacity.services.vm_schedule import watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, stop_vm
 from testkit.vms import scene as nodes
@@ -90,7 +89,6 @@ class VmScene(Scene):
         book.revoke(ORGANIZATION, self.revoked.id)
         key = SshKey("key-1", "laptop", "ssh-ed25519 AAAA", "SHA256:x", 1)
         services.accounts.change_key_ring(ACCOUNT, KeyRing(), KeyRing().with_key(key))
-        admit(services, (ORGANIZATION, "user-1"), Kind.READ)
 
     def _world(self) -> World:
         small = super()._world()

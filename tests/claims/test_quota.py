@@ -6,7 +6,7 @@ import pytest
 
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
-from gpu_capacity.services.quotas import QuotaBook
+from gpu_capacity.services.set_quota import QuotaBook
 from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
 from testkit.claim_auditor import claim_records
 from testkit.dynamodb import throttled, timeout_after
@@ -229,14 +229,19 @@ def test_an_answer_that_is_lost_counts_once() -> None:
     check(world)
 
 
-def test_a_claim_that_stands_is_answered_even_where_it_cannot_be_counted_at_once() -> None:
+def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_counted() -> None:
     world = world_of(pod("lon1", 3))
-    # Every read of the quota after the record fails.
+    # The read of the quota after the record fails, and meanwhile an operator sets a limit.
     world.db.after(
         "transact_write_items",
         lambda *_: world.db.before("get_item", throttled(), times=1),
     )
-    assert now(world, claim(world, 2)).allocated == 2
+    with pytest.raises(StorageUnavailable):
+        claim(world, 2, claim_id=ID)
+    limit(world, 3)
+
+    assert now(world, claim(world, 2, claim_id=ID)).allocated == 2
+    assert used(world) == 2
     check(world)
 
 

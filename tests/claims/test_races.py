@@ -182,8 +182,8 @@ def test_a_rack_goes_to_the_reservation_or_to_the_claim_and_never_to_both() -> N
             assert any(isinstance(r, InsufficientCapacity) for r in results) == (trays == 1)
             winners.add((client is take_rack, reservation))
             met.settled()
-    # The last call of the reservation is the one that counts, so a rival before it always is the first.
-    assert winners == {(True, 0), (False, 0), (False, 1)}
+    # After the call that counts the reservation looks at its quota once more: a rival there is the second.
+    assert winners == {(True, 0), (True, 1), (False, 0), (False, 1)}
 
 
 def test_the_same_holds_under_every_order_of_their_calls_once_both_have_read() -> None:

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.holders.quota import VM_GPUS, VMS
 from gpu_capacity.holders.vm import RentalType
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage
+from testkit.world import HOLDERS, ORGANIZATION
 from tests.vms.core import given
 from tests.vms.core.test_tasks import CASES
 
@@ -22,9 +26,17 @@ def record() -> Iterator[dict[str, set[Access]]]:
     for life in (*(_task(case) for case in CASES), *LIVES):
         with pytest.MonkeyPatch.context() as monkeypatch:
             stage = Stage(monkeypatch)
+            limited(stage)
             life(stage)
             yield stage.recorder.used
             stage.restart()
+
+
+def limited(stage: Stage) -> None:
+    """The organization has quotas, which every create and every end counts in."""
+    for subject in (VMS, VM_GPUS):
+        item = keys.quota(ORGANIZATION, subject) | encode({"limit": 100, "used": 0})
+        stage.db.put_item(TableName=HOLDERS, Item=item)
 
 
 def _task(case: tuple[str, str, Callable[[Stage], None], str | int]) -> Callable[[Stage], None]:

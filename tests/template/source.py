@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PACKAGE: Final = ROOT / "layers" / "shared" / "gpu_capacity"
-_READERS: Final = {"text", "optional", "whole", "share", "words", "key_set", "https_url"}
+_READERS: Final = {"text", "optional", "whole", "share", "words", "amounts", "key_set", "https_url"}
 
 
 def settings_read() -> set[str]:

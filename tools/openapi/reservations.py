@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gpu_capacity.http import reservation_models as models
-from tools.openapi import paging
+from tools.openapi import creating, paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _RESERVATIONS: Final = "Reservations"
@@ -61,20 +61,7 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "example": ["workload=training"],
     },
     **paging.PARAMETERS,
-    "dryRunParameter": {
-        "name": "dryRun",
-        "in": "query",
-        "description": "With true everything is checked and placed, and nothing is written.",
-        "schema": {"type": "boolean", "default": False},
-    },
-    "idempotencyKeyParameter": {
-        "name": "Idempotency-Key",
-        "in": "header",
-        "description": "Makes a repeated request safe: with the same body it gets the reservation that the "
-        "first one made, with another body it is a conflict. Without it every request is a new reservation. "
-        "Remembered while the reservation exists and for a day after it is gone.",
-        "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
-    },
+    **creating.PARAMETERS,
 }
 
 
@@ -255,7 +242,7 @@ RESERVATIONS: Final = ApiText(
             summary="Create reservation",
             description="Claims contiguous units at once and provisions them afterwards: poll the "
             "reservation until it is provisioned or error.",
-            parameters=("dryRunParameter", "idempotencyKeyParameter"),
+            parameters=creating.NAMES,
             request=models.ReservationCreate,
             request_example=_REQUEST,
             answers={

@@ -6,6 +6,8 @@ from typing import Final
 
 from gpu_capacity.http import account_models as accounts
 from gpu_capacity.http import vm_models as models
+from gpu_capacity.http.vm_error_models import DetailRead
+from tools.openapi import creating
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _VMS: Final = "VMs"
@@ -15,6 +17,7 @@ _PRICES: Final = "Prices"
 _ID: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
 
 _PARAMETERS: Final[dict[str, Json]] = {
+    **creating.PARAMETERS,
     "idParameter": {
         "name": "id",
         "in": "path",
@@ -71,7 +74,7 @@ _PARAMETERS: Final[dict[str, Json]] = {
 
 
 def _error(description: str, detail: object, *headers: str) -> Answer:
-    return Answer(description, models.DetailRead, example={"detail": detail}, headers=headers)
+    return Answer(description, DetailRead, example={"detail": detail}, headers=headers)
 
 
 _ERRORS: Final = {
@@ -93,13 +96,21 @@ _ERRORS: Final = {
     403: (
         "vmForbidden",
         _error(
-            "The credential lacks the permission that this needs, or is not of the organization named.",
+            "The credential lacks the permission that this needs, or is not of the organization named; or "
+            "the organization's quota is reached, and then `quota` has the figures.",
             "permission denied: this needs the permission vms:write",
         ),
     ),
     404: (
         "vmNotFound",
         _error("There is no such thing as far as this caller can tell.", "the VM does not exist"),
+    ),
+    409: (
+        "vmConflict",
+        _error(
+            "The idempotency key stands for another request.",
+            f"the idempotency key was used with another request, which made {_ID}",
+        ),
     ),
     422: (
         "vmInvalid",
@@ -216,11 +227,14 @@ VMS: Final = ApiText(
             summary="Create VM",
             description="Rents 1, 2, 4 or 8 GPUs of one node. On-demand and reserved VMs preempt "
             "interruptible ones where the node is full.",
-            parameters=_ORGANIZATION,
+            parameters=(*creating.NAMES, *_ORGANIZATION),
             request=models.VmCreate,
             request_example=_REQUEST,
-            answers={201: Answer("VM creation started.", models.VmRead, example=_VM, links=_NEXT)},
-            errors=(400, 401, 403, 422, 429, 500),
+            answers={
+                200: Answer("Only with dryRun: the VM as it would be.", models.VmRead, example=_VM),
+                201: Answer("VM creation started.", models.VmRead, example=_VM, links=_NEXT),
+            },
+            errors=(400, 401, 403, 409, 422, 429, 500),
         ),
         "list_vms": OperationText(
             tag=_VMS,

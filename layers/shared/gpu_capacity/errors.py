@@ -6,6 +6,7 @@
     │   ├── NotFound                 absent, or hidden from the caller: the same answer
     │   ├── Conflict                 an idempotency key was used for something else
     │   │   └── AlreadyExists        an id or a name is taken                  (names the resource)
+    │   │       └── KeyReused        an idempotency key stands for another request
     │   ├── FailedPrecondition       the thing is not in a state that allows this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
     │   │   └── NodeCannotGive       the node has no such slice                    (carries GPUs)
@@ -99,6 +100,17 @@ class AlreadyExists(Conflict):
         super().__init__(message)
         self.resource_type = resource_type
         self.resource_name = resource_name
+
+
+class KeyReused(AlreadyExists):
+    """An idempotency key stands for another request, which made the named resource."""
+
+    def __init__(self, resource_type: str, resource_name: str) -> None:
+        super().__init__(
+            resource_type,
+            resource_name,
+            f"the idempotency key was used with another request, which made {resource_name}",
+        )
 
 
 class FailedPrecondition(RequestRefused):

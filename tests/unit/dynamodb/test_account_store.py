@@ -184,26 +184,6 @@ def test_keys_of_an_organization_come_oldest_first_and_by_digest_where_they_are_
     assert [key.digest[0] for key in store.api_keys(ORGANIZATION)] == ["d", "b", "c", "a"]
 
 
-# Counters.
-
-
-def test_as_many_requests_as_the_limit_are_admitted_in_a_minute(store: AccountStore) -> None:
-    admitted = [store.count_request(CALLER, "create", MINUTE, 3) for _ in range(5)]
-
-    assert admitted == [True, True, True, False, False]
-    assert store.count_request(CALLER, "create", MINUTE + 1, 3)
-    assert store.count_request(CALLER, "read", MINUTE, 3)
-    assert store.count_request(("organization", "another"), "create", MINUTE, 3)
-
-
-def test_a_counter_goes_an_hour_after_its_minute(store: AccountStore, db: MemoryDynamoDB) -> None:
-    store.count_request(CALLER, "create", MINUTE, 3)
-    store.count_request(CALLER, "create", MINUTE, 3)
-
-    [item] = map(decode, db.table(HOLDERS).items())
-    assert (item["used"], item["ttl_sweep_at"]) == (2, MINUTE * 60 + 3600)
-
-
 # Rivals.
 
 
@@ -212,7 +192,6 @@ def test_a_write_in_conflict_is_sent_again(store: AccountStore, db: MemoryDynamo
     db.before("update_item", item_conflict(), times=SENDS - 1)
 
     assert store.add_api_key(KEY, 0)
-    assert store.count_request(CALLER, "create", MINUTE, 3)
 
 
 def test_conflicts_that_do_not_end_are_given_up(store: AccountStore, db: MemoryDynamoDB) -> None:

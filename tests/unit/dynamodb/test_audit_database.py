@@ -222,7 +222,7 @@ def test_only_records_that_are_not_understood_leave_a_holder_unknown(side: Side,
 def test_a_counter_of_requests_is_understood_and_one_that_counts_nothing_is_named(
     db: MemoryDynamoDB, pause: RecordedPause
 ) -> None:
-    good, bad = keys.rate(("o", "s"), "create", 1), keys.rate(("o", "s"), "create", 2)
+    good, bad = ({"pk": {"S": "RATE#d1"}, "sk": {"S": f"create#{n}"}} for n in (1, 2))
     db.put_item(TableName=HOLDERS, Item=good | encode({"used": 1}))
     db.put_item(TableName=HOLDERS, Item=bad)
 

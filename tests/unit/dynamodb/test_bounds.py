@@ -9,7 +9,6 @@ import pytest
 from gpu_capacity.dynamodb import (
     database,
     inventory_store,
-    quotas,
     tombstones,
     writes,
 )
@@ -32,10 +31,6 @@ def test_the_limits_of_dynamodb_are_those_that_it_publishes() -> None:
 def test_a_tombstone_lasts_a_day_and_a_catalogue_entry_a_minute() -> None:
     assert tombstones.TOMBSTONE_SECONDS == 86_400
     assert inventory_store.CATALOG_SECONDS_MAX == 60
-
-
-def test_that_there_is_no_limit_is_believed_for_half_a_minute() -> None:
-    assert quotas.QUOTA_ABSENCE_SECONDS_MAX == 30
 
 
 def test_a_pod_may_be_as_large_as_an_item_less_ten_kilobytes() -> None:

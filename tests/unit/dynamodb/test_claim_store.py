@@ -188,7 +188,7 @@ def test_counting_in_goes_beyond_the_limit_and_marks_the_record(
     claim = _waiting(12)
     store.create(claim, None)
 
-    assert store.count_in(claim, LIMIT).stands
+    assert store.count_in(claim)
     found = store.get(ORGANIZATION, ID)
     assert found == replace(claim, counted=True, revision=claim.revision + 1)
     assert _used(db) == 12
@@ -199,7 +199,7 @@ def test_counting_in_without_a_quota_is_refused(store: ClaimStore, db: MemoryDyn
     store.create(claim, None)
     db.delete_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "instances"))
 
-    assert store.count_in(claim, LIMIT).refused == {QUOTA: None}
+    assert not store.count_in(claim)
     assert store.get(ORGANIZATION, ID) == claim
 
 

@@ -31,12 +31,6 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
     (keys.api_key, ("d",), "APIKEY#d", "KEY"),
     (keys.api_key_of, ("o", "d"), "ORG#o", "APIKEY#d"),
     (keys.api_keys_revision, ("o", "s"), "ORG#o", "APIKEYS#db5bda0c50d94c1eff85bf6c03e67086"),
-    (
-        keys.rate,
-        (("o", "s"), "create", 29_666_666),
-        "RATE#1a58883013e3919b0b5b15751f002134",
-        "create#29666666",
-    ),
     (keys.on_roster, ("vm01", "i"), "VMS", "vm01#i"),
 ]
 

@@ -134,7 +134,7 @@ def test_gpus_and_record_change_together_or_neither_does(store: VmStore, db: Mem
 
 
 def _sent(before: Vm | None, after: Vm) -> list[str]:
-    writes = create_writes(HOLDERS, after) if before is None else change_writes(HOLDERS, before, after)
+    writes = create_writes(HOLDERS, after, {}) if before is None else change_writes(HOLDERS, before, after)
     return [f"{type(write).__name__} {write.label}" for write in writes]
 
 

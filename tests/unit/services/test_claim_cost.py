@@ -79,14 +79,14 @@ def test_a_quota_adds_two_units() -> None:
     assert counted["pod"] == without["pod"]
 
 
-def test_a_claim_by_a_warm_environment_is_one_request() -> None:
+def test_a_claim_by_a_warm_environment_is_one_write_between_two_looks_at_the_quota() -> None:
     world = World(pods=(pod("pod1", 72, hosts=18),))
     create_reservation(world.services, caller(), request(1))
     before = world.db.requests.copy()
 
     create_reservation(world.services, caller(), request(4))
 
-    assert world.db.requests - before == {"transact_write_items": 1}
+    assert world.db.requests - before == {"transact_write_items": 1, "get_item": 2}
 
 
 def test_a_claim_under_a_quota_reads_the_quota_every_time() -> None:

@@ -96,9 +96,7 @@ def test_a_refusal_for_capacity(world: World) -> None:
         with pytest.raises(InsufficientCapacity):
             create_reservation(services, caller(), request(9))
 
-    read, write = documented("… refused for capacity (507), `dryRun`")
-    found = units(world, refused)
-    assert found == (read - 1, write), "the quota's absence is known already"
+    assert units(world, refused) == documented("… refused for capacity (507), `dryRun`")
 
 
 def test_get(world: World) -> None:

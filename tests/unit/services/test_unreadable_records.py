@@ -12,7 +12,6 @@ from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.services.capacity_claims import get_capacity_claim, list_capacity_claims
-from gpu_capacity.services.quotas import QuotaBook
 from gpu_capacity.services.read_reservations import (
     ReservationFilter,
     UnitFilter,
@@ -21,6 +20,7 @@ from gpu_capacity.services.read_reservations import (
     list_reservations,
 )
 from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.services.set_quota import QuotaBook
 from gpu_capacity.services.settle_claim import fill_zones
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, free_offers, get_vm, list_vms

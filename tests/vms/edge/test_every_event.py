@@ -10,6 +10,7 @@ from gpu_capacity.http import account_models
 from gpu_capacity.http import vm_models as models
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.shapes import VM_PREFIXES
+from gpu_capacity.http.vm_error_models import DetailRead
 from testkit.handlers.vm_stage import EVENTS, SAMPLE_KEY, SAMPLE_VM, Stage
 
 if TYPE_CHECKING:
@@ -180,7 +181,7 @@ def test_an_event_is_answered_as_the_contract_says(stage: Stage, function: str, 
 
 
 def _assert_is_an_error(body: Any, status: int) -> None:
-    models.DetailRead.model_validate(body)
+    DetailRead.model_validate(body)
     assert set(body) == {"detail"}
     assert isinstance(body["detail"], list) == (status == 422)
 

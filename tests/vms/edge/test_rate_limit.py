@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.dynamodb.account_store import COUNTER_SECONDS
 from testkit.handlers.vm_stage import Stage, read
-from testkit.world import HOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,8 +96,12 @@ def test_the_address_is_the_gateways_and_not_what_the_caller_writes(strict: Stag
     assert answer.status == 429
 
 
-def test_counters_vanish_by_themselves(strict: Stage) -> None:
-    reads(strict, 1)
-    (counter,) = [i for i in strict.db.dump()[HOLDERS] if i["pk"]["S"].startswith("RATE#")]
-    assert int(counter["ttl_sweep_at"]["N"]) == strict.clock.now() + COUNTER_SECONDS
-    assert "developer" not in counter["pk"]["S"]
+def test_counting_requests_writes_nothing_and_reads_nothing(strict: Stage) -> None:
+    strict.send("list_vms", "all")
+    stored, sent = strict.db.dump(), strict.db.requests.copy()
+    assert reads(strict, 2) == [200, 200]
+    once = strict.db.requests - sent
+
+    assert strict.db.dump() == stored
+    # The key of the next minute costs as much as that of the first: one look at the list.
+    assert set(once) == {"query"}

@@ -1,4 +1,4 @@
-"""What belongs to accounts of the VM API: SSH keys, API keys and the counters of their requests."""
+"""What belongs to accounts of the VM API: SSH keys and API keys."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from gpu_capacity.dynamodb.decoding import (
     texts,
     whole,
 )
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.errors import AlreadyExists, StorageUnavailable
 from gpu_capacity.holders.api_keys import NAME_DEFAULT, ApiKey
@@ -35,10 +34,6 @@ if TYPE_CHECKING:
 RECORD: Final = "record"
 LISTING: Final = "listing"
 REVISION: Final = "revision"
-COUNTER: Final = "counter"
-
-COUNTER_SECONDS: Final = 3600
-"""A counter is of no use after its minute; the database removes it some time after this."""
 
 _CONFLICTS_MAX: Final = 8
 
@@ -127,27 +122,6 @@ class AccountStore:
         found = self._database.readable(self._database.get_many(self._table, wanted), decode_api_key)
         own = [key for key in found if subject in (None, key.subject)]
         return sorted(own, key=lambda key: (key.created_at, key.number, key.digest))
-
-    def count_request(self, caller: tuple[str, ...], kind: str, minute: int, limit: int) -> bool:
-        """Count a request of a caller in a minute since the epoch; false when ``limit`` were counted before.
-
-        Only admitted requests are counted, so a caller who never pauses still gets its limit every minute.
-        """
-        count = Update(
-            COUNTER,
-            self._table,
-            keys.rate(caller, kind, minute),
-            f"SET used = if_not_exists(used, :none) + :one, {SWEEP_ATTRIBUTE} = :expiry",
-            "attribute_not_exists(used) OR used < :limit",
-            {},
-            {
-                ":none": encode_value(0),
-                ":one": encode_value(1),
-                ":limit": encode_value(limit),
-                ":expiry": encode_value(minute * 60 + COUNTER_SECONDS),
-            },
-        )
-        return isinstance(self._send(count), Committed)
 
     def _send(self, *actions: Action) -> Outcome:
         for attempt in range(_CONFLICTS_MAX):

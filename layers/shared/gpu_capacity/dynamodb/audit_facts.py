@@ -215,7 +215,7 @@ class SetUsed:
     quota: Side
     used: int
     recount: int
-    counted: tuple[tuple[Side, Reservation | CapacityClaim], ...]
+    counted: tuple[tuple[Side, Record], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,6 +115,7 @@ class Reading:
             case "APIKEY":
                 self.api_keys[side] = decode_api_key(item)
             case "RATE":
+                # Of earlier versions, as long as the database has not removed them.
                 # Nothing rests on a counter; it only has to be one.
                 int(item["used"])
             case _:

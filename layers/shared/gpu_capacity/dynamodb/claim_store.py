@@ -26,7 +26,7 @@ from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from gpu_capacity.dynamodb.claim_items import HolderKey
     from gpu_capacity.dynamodb.database import Database
@@ -204,11 +204,11 @@ class ClaimStore:
             actions.append(quotas.count(self._table, quota, more))
         return self._send(actions)
 
-    def count_in(self, claim: CapacityClaim, quota: Quota) -> HolderOutcome:
-        """Count a claim that was made before its organization had a limit, even beyond the limit."""
+    def count_in(self, claim: CapacityClaim, _subjects: Collection[str] = ()) -> bool:
+        """Count a claim that was made before its organization was counted, even beyond the limit."""
         counted = replace(claim, counted=True, revision=claim.revision + 1)
-        count = quotas.count_in(self._table, quota.organization_id, quota.subject, claim.instance_count)
-        return self._send([self._revised(encode_claim(counted), claim), count])
+        count = quotas.count_in(self._table, claim.organization_id, INSTANCES, claim.instance_count)
+        return self._send([self._revised(encode_claim(counted), claim), count]).stands
 
     def remove(self, claim: CapacityClaim, now: int) -> HolderOutcome:
         """Remove a claim that owns nothing any more, its name and its count."""

@@ -21,7 +21,6 @@ holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account
 holders     ORG#organization       APIKEY#digest      that the organization has an API key of that digest
 holders     ORG#organization       APIKEYS#subject    how often an API key was made for an account
 holders     APIKEY#digest          KEY                an API key: whose it is, and what it may do
-holders     RATE#caller            kind#minute        how many requests a caller sent in a minute
 holders     VMS                    node#id            the roster: what schedules need of each VM, by node
 ==========  =====================  =================  =============================================
 
@@ -158,11 +157,6 @@ def api_key_of(organization_id: str, digest: str) -> Key:
 def api_keys_revision(organization_id: str, subject: str) -> Key:
     """Counts the API keys that were ever made for an account, so that two requests cannot pass its limit."""
     return _key(organization_partition(organization_id), f"APIKEYS#{_digest(subject)}")
-
-
-def rate(caller: tuple[str, ...], kind: str, minute: int) -> Key:
-    """How many requests of a kind a caller sent in a minute since the epoch."""
-    return _key(f"RATE#{_digest(*caller)}", f"{kind}#{minute}")
 
 
 ROSTER_PARTITION: Final = "VMS"

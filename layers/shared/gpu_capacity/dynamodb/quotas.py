@@ -3,67 +3,78 @@
 A quota stands in its organization's partition under its subject. What it says is used is the sum over the
 holders that are marked as counted: each of these writes goes into the transaction that marks the record, ends
 it, or changes how much it is.
+
+An item without a limit counts all the same. Nothing is counted where there is neither an item nor a default;
+whoever records a holder uncounted has to look again once the record stands, see ``services/quotas.py``.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.database import Committed
-from gpu_capacity.dynamodb.decoding import decoder, whole
+from gpu_capacity.dynamodb.decoding import decoder, whole, whole_or_none
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.quota import Quota
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
 
     from gpu_capacity.dynamodb.database import Database
-    from gpu_capacity.ports import Clock
 
 QUOTA: Final = "quota"
-"""The label of every write of a quota."""
+"""The label of every write of a quota, or what it begins with."""
 
-QUOTA_ABSENCE_SECONDS_MAX: Final = 30
-"""How long an environment believes that an organization has no limit. Most have none, and then a warm
-request is one call to the database. For as long after a limit is first set some claims go uncounted; setting
-it again counts them in."""
-
-_ABSENCES_MAX: Final = 10_000
 _CONFLICTS_MAX: Final = 12
 _LIMIT_NAME: Final = {"#limit": "limit"}
+_ZERO: Final = {":zero": encode_value(0)}
 
 
 @decoder
 def decode_quota(item: Mapping[str, Any]) -> Quota:
-    """An organization's quota on one subject."""
+    """An organization's quota on one subject, as it is stored: without the default."""
     return Quota(
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
         subject=item["sk"].removeprefix(keys.QUOTA_PREFIX),
-        limit=whole(item, "limit"),
+        limit=whole_or_none(item, "limit"),
         used=whole(item, "used"),
     )
 
 
-def count(table: str, quota: Quota, more: int) -> Update:
+def count(table: str, quota: Quota, more: int, label: str = QUOTA) -> Update:
     """Count ``more``, if the limit is still the one that was read and leaves room; less always fits."""
-    demand, values = "#limit = :limit", {":limit": encode_value(quota.limit), ":amount": encode_value(more)}
-    if more > 0:
-        demand += " AND used <= :room"
-        values[":room"] = encode_value(quota.limit - more)
     key = keys.quota(quota.organization_id, quota.subject)
-    return Update(QUOTA, table, key, "SET used = used + :amount", demand, _LIMIT_NAME, values)
+    values = {":amount": encode_value(more)}
+    room = ""
+    if more > 0 and quota.limit is not None:
+        room = "used <= :room"
+        values[":room"] = encode_value(quota.limit - more)
+    if quota.is_default:
+        # The first holder of an organization brings the item into being.
+        demand = "attribute_not_exists(#limit)" + (
+            f" AND (attribute_not_exists(used) OR {room})" if room else ""
+        )
+        change = "SET used = if_not_exists(used, :zero) + :amount"
+        return Update(label, table, key, change, demand, _LIMIT_NAME, values | _ZERO)
+    if quota.limit is None:
+        demand = "attribute_not_exists(#limit) AND attribute_exists(used)"
+    else:
+        demand = "#limit = :limit" + (f" AND {room}" if room else "")
+        values[":limit"] = encode_value(quota.limit)
+    return Update(label, table, key, "SET used = used + :amount", demand, _LIMIT_NAME, values)
 
 
-def count_in(table: str, organization_id: str, subject: str, amount: int) -> Update:
-    """Count what was made before its organization had a limit, even beyond the limit.
+def count_in(table: str, organization_id: str, subject: str, amount: int, label: str = QUOTA) -> Update:
+    """Count what was made before its organization was counted, even beyond the limit.
 
     A limit stops new holders and takes nothing away.
     """
     return Update(
-        QUOTA,
+        label,
         table,
         keys.quota(organization_id, subject),
         "SET used = used + :amount",
@@ -73,10 +84,10 @@ def count_in(table: str, organization_id: str, subject: str, amount: int) -> Upd
     )
 
 
-def uncount(table: str, organization_id: str, subject: str, amount: int) -> Update:
+def uncount(table: str, organization_id: str, subject: str, amount: int, label: str = QUOTA) -> Update:
     """Take back what was counted."""
     return Update(
-        QUOTA,
+        label,
         table,
         keys.quota(organization_id, subject),
         "SET used = used - :amount",
@@ -92,54 +103,69 @@ class QuotaStore:
     Args:
         database: where to read and write.
         holders_table: name of the table.
-        clock: for the age of quotas known to be absent; without it none are remembered.
+        defaults: by subject, the limit of every organization that has none of its own.
     """
 
-    def __init__(self, database: Database, holders_table: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, database: Database, holders_table: str, defaults: Mapping[str, int] | None = None
+    ) -> None:
         self._database = database
         self._table = holders_table
-        self._clock = clock
-        self._absent: dict[tuple[str, str], int] = {}
+        self._defaults = defaults or {}
 
     def read(self, organization_id: str, subject: str) -> Quota | None:
-        """The organization's limit on a subject as it is now, ``None`` where it has none."""
-        item = self._database.get(self._table, keys.quota(organization_id, subject))
-        return None if item is None else decode_quota(item)
+        """The organization's quota on a subject as it is now, ``None`` where nothing is counted."""
+        return self.read_many(organization_id, [subject]).get(subject)
 
-    def expected(self, organization_id: str, subject: str) -> Quota | None:
-        """The same, or ``None`` where there was none ``QUOTA_ABSENCE_SECONDS_MAX`` ago or less.
+    def read_many(self, organization_id: str, subjects: Iterable[str]) -> dict[str, Quota]:
+        """Several at once, by subject; strongly consistent."""
+        wanted = list(subjects)
+        if len(wanted) == 1:
+            item = self._database.get(self._table, keys.quota(organization_id, wanted[0]))
+            items = [] if item is None else [item]
+        else:
+            items = self._database.get_many(self._table, [keys.quota(organization_id, s) for s in wanted])
+        stored = {quota.subject: quota for quota in map(decode_quota, items)}
+        found = {
+            subject: self._effective(organization_id, subject, stored.get(subject)) for subject in wanted
+        }
+        return {subject: quota for subject, quota in found.items() if quota is not None}
 
-        A limit that is there is read every time, because its count moves.
-        """
-        pair = (organization_id, subject)
-        if self._clock is not None and pair in self._absent:
-            if self._clock.now() - self._absent[pair] < QUOTA_ABSENCE_SECONDS_MAX:
-                return None
-            del self._absent[pair]
-        quota = self.read(organization_id, subject)
-        if quota is None and self._clock is not None:
-            if len(self._absent) >= _ABSENCES_MAX:
-                self._absent.clear()
-            self._absent[pair] = self._clock.now()
-        return quota
-
-    def of_organization(self, organization_id: str) -> Iterator[Quota]:
-        """Every limit of an organization, by subject."""
+    def limits(self, organization_id: str) -> list[Quota]:
+        """Every limit that holds for an organization, by subject."""
         partition = keys.organization_partition(organization_id)
         items = self._database.query(self._table, partition, keys.QUOTA_PREFIX)
-        return self._database.readable(items, decode_quota)
-
-    def set_limit(self, organization_id: str, subject: str, limit: int) -> None:
-        """Set an organization's limit; what is used of it stays as counted."""
-        write = Update(
-            QUOTA,
-            self._table,
-            keys.quota(organization_id, subject),
-            "SET #limit = :limit, used = if_not_exists(used, :zero)",
-            None,
-            _LIMIT_NAME,
-            {":limit": encode_value(limit), ":zero": encode_value(0)},
+        stored = {quota.subject: quota for quota in self._database.readable(items, decode_quota)}
+        found = (
+            self._effective(organization_id, subject, stored.get(subject))
+            for subject in sorted(stored.keys() | self._defaults.keys())
         )
+        return [quota for quota in found if quota is not None and quota.limit is not None]
+
+    def begin(self, organization_id: str, subject: str) -> None:
+        """From now on whoever reads the quota is counted; what is counted already stays."""
+        self._set(organization_id, subject, "SET used = if_not_exists(used, :zero)", {}, _ZERO)
+
+    def set_limit(self, organization_id: str, subject: str, limit: int | None) -> None:
+        """Set an organization's own limit, or with ``None`` take it away; what is counted stays."""
+        counting = "SET used = if_not_exists(used, :zero)"
+        if limit is None:
+            self._set(organization_id, subject, f"{counting} REMOVE #limit", _LIMIT_NAME, _ZERO)
+        else:
+            values = {":limit": encode_value(limit)} | _ZERO
+            self._set(organization_id, subject, f"{counting}, #limit = :limit", _LIMIT_NAME, values)
+
+    def _effective(self, organization_id: str, subject: str, stored: Quota | None) -> Quota | None:
+        default = self._defaults.get(subject)
+        if default is None or (stored is not None and stored.limit is not None):
+            return stored
+        return replace(stored or Quota(organization_id, subject, None, 0), limit=default, is_default=True)
+
+    def _set(
+        self, organization_id: str, subject: str, change: str, names: dict[str, str], values: dict[str, Any]
+    ) -> None:
+        key = keys.quota(organization_id, subject)
+        write = Update(QUOTA, self._table, key, change, None, names, values)
         for attempt in range(_CONFLICTS_MAX):
             if isinstance(self._database.commit(write), Committed):
                 return

@@ -16,7 +16,7 @@ from gpu_capacity.holders.reservation import Reservation
 from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
@@ -160,8 +160,8 @@ class ReservationStore:
         """Take the right to start the next execution; false when somebody else did."""
         return self._commit(self._writes.next_attempt(reservation, now))
 
-    def count_in(self, reservation: Reservation) -> bool:
-        """Count a reservation that was made before its organization had a limit. Safe to repeat."""
+    def count_in(self, reservation: Reservation, _subjects: Collection[str] = ()) -> bool:
+        """Count a reservation that was made before its organization was counted. Safe to repeat."""
         return self._commit(*self._writes.count_in(reservation))
 
     def _commit(self, *actions: Action) -> bool:

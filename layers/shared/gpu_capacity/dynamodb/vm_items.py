@@ -60,6 +60,7 @@ _TEXTS_OR_NONE = (
     "password_hash",
     "failure",
     "ip_address",
+    "fingerprint",
 )
 _NUMBERS_OR_NONE = ("reservation_months",)
 _SECONDS_OR_NONE = (
@@ -105,6 +106,7 @@ def encode_vm(vm: Vm) -> Item:
             "auth_method": vm.auth_method.value,
             "status": vm.status.value,
             "auto_restart": vm.auto_restart,
+            "counted": list(vm.counted) or None,
             "waits_for": [list(key) for key in vm.waits_for] or None,
             "preempted_by": list(vm.preempted_by) if vm.preempted_by else None,
             "offline_from": vm.offline_from.value if vm.offline_from else None,
@@ -132,6 +134,7 @@ def decode_vm(item: Mapping[str, Any]) -> Vm:
         auto_restart=flag(item, "auto_restart") if "auto_restart" in item else None,
         waits_for=tuple((key[0], key[1]) for key in rows(item.get("waits_for", ()), str, str)),
         preempted_by=_key_or_none(item, "preempted_by"),
+        counted=texts(item["counted"]) if "counted" in item else (),
         offline_from=VmStatus(text(item, "offline_from")) if "offline_from" in item else None,
         expires_at=second_or_none(item, SWEEP_ATTRIBUTE),
         **plain,

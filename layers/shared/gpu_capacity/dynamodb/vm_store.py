@@ -12,17 +12,20 @@ from gpu_capacity.dynamodb.database import Committed, Refused
 from gpu_capacity.dynamodb.outcomes import HolderOutcome
 from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
-from gpu_capacity.dynamodb.vm_writes import change_writes, create_writes
+from gpu_capacity.dynamodb.vm_writes import change_writes, count_in_writes, create_writes, successor
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.vm import VmStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.writes import Action, Update
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.vm import Vm, VmKey
     from gpu_capacity.ports import Pause
+
+NO_QUOTAS: Final[Mapping[str, Quota]] = {}
 
 _SENDS_MAX: Final = 12
 """How often one transaction is sent while rivals are in flight or nothing is answered."""
@@ -142,21 +145,45 @@ class VmStore:
                 organization = entry["pk"].removeprefix(keys.organization_partition(""))
                 yield organization, entry["sk"].removeprefix(keys.VM_PREFIX)
 
-    def create(self, vm: Vm, others: Sequence[tuple[Vm, Vm]], pod: Update | None) -> HolderOutcome:
-        """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none."""
-        actions = [*create_writes(self._table, vm), *self._changes(others)]
-        # Nobody else knows the id: a record under it is this one, whatever others have made of it since.
-        return self._send(actions if pod is None else [pod, *actions], lambda: self.get(vm.key) is not None)
+    def create(
+        self,
+        vm: Vm,
+        others: Sequence[tuple[Vm, Vm]],
+        pod: Update | None,
+        counted_in: Mapping[str, Quota] = NO_QUOTAS,
+    ) -> HolderOutcome:
+        """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none.
+
+        It is counted in the quotas that its record names; ``counted_in`` has them as they were read.
+        """
+        actions = [*create_writes(self._table, vm, counted_in), *self._changes(others)]
+
+        def is_written() -> bool:
+            # Nobody else knows the id: a record under it is this one, whatever others have made of it since.
+            # But an id that stands for an idempotency key is also that of every repeat.
+            return vm.fingerprint is None and self.get(vm.key) is not None
+
+        return self._send(actions if pod is None else [pod, *actions], is_written)
 
     def change(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> HolderOutcome:
         """Write what VMs have become (pairs of before and after, without new revisions), all or none."""
         actions = self._changes(changes)
         before, after = changes[0]
-        first = replace(after, revision=before.revision + 1)
+        first = successor(before, after)
         return self._send(actions if pod is None else [pod, *actions], lambda: self.get(first.key) == first)
 
+    def count_in(self, vm: Vm, subjects: Collection[str]) -> bool:
+        """Count a VM that was made before its organization was counted; false when it has changed."""
+        actions = list(count_in_writes(self._table, vm, subjects))
+        counted = replace(vm, revision=vm.revision + 1, counted=(*vm.counted, *subjects))
+        return self._send(actions, lambda: self.get(vm.key) == counted).stands
+
     def _changes(self, changes: Sequence[tuple[Vm, Vm]]) -> list[Action]:
-        return [action for before, after in changes for action in change_writes(self._table, before, after)]
+        return [
+            action
+            for before, after in changes
+            for action in change_writes(self._table, before, successor(before, after))
+        ]
 
     def _send(self, actions: Sequence[Action], is_written: Callable[[], bool]) -> HolderOutcome:
         """Send until it is decided. ``is_written`` looks whether what was sent unseen was committed."""

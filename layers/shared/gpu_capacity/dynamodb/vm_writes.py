@@ -10,50 +10,72 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb import keys, quotas
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.host_writes import change_parts
+from gpu_capacity.dynamodb.quotas import QUOTA
+from gpu_capacity.dynamodb.tombstones import IS_FREE, free_at
 from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, listing_item, roster_entry
 from gpu_capacity.dynamodb.writes import Delete, Put
 from gpu_capacity.holders.vm import allows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
     from gpu_capacity.dynamodb.writes import Action, Update
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.vm import Vm
 
 VM_LABEL: Final = "vm:"
 
 
-def create_writes(table: str, vm: Vm) -> Iterator[Action]:
-    """A new record, its place on the roster and in the organization's list."""
-    yield Put(VM_LABEL + vm.id, table, encode_vm(vm), "attribute_not_exists(pk)")
+def create_writes(table: str, vm: Vm, counted_in: Mapping[str, Quota]) -> Iterator[Action]:
+    """A new record, its place on the roster and in the organization's list, and its counts.
+
+    ``counted_in`` are the quotas by subject, which the record has to name.
+    """
+    yield Put(VM_LABEL + vm.id, table, encode_vm(vm), IS_FREE, {}, free_at(vm.created_at))
     yield from _roster_writes(table, None, vm)
     yield Put(f"listing:{vm.id}", table, listing_item(vm))
+    for subject in vm.counted:
+        yield quotas.count(table, counted_in[subject], vm.uses[subject], f"{QUOTA}:{subject}")
 
 
 def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
     """What a record has become, under the next revision.
+
+    ``after`` is as ``successor`` makes it.
 
     Raises:
         ValueError: the table of statuses does not have this move.
     """
     if not allows(before.status, after.status):
         raise ValueError(f"a VM never goes from {before.status} to {after.status}")
-    yield Put(
-        VM_LABEL + before.id,
-        table,
-        encode_vm(replace(after, revision=before.revision + 1)),
-        "revision = :revision AND #status = :status",
-        {"#status": "status"},
-        {":revision": encode_value(before.revision), ":status": {"S": before.status.value}},
-    )
+    yield _revised(table, before, after)
     yield from _roster_writes(table, before, after)
     if before.expires_at is None and after.expires_at is not None:
         live = keys.vm_listing(before.organization_id, before.age, ended=False)
         yield Delete(f"live:{before.id}", table, live)
         yield Put(f"listing:{before.id}", table, listing_item(after))
+    for subject in set(before.counted).difference(after.counted):
+        yield quotas.uncount(
+            table, before.organization_id, subject, before.uses[subject], f"{QUOTA}:{subject}"
+        )
+
+
+def successor(before: Vm, after: Vm) -> Vm:
+    """A record as it is written after another: under the next revision, counted only as long as it counts."""
+    return replace(
+        after, revision=before.revision + 1, counted=tuple(s for s in before.counted if s in after.uses)
+    )
+
+
+def count_in_writes(table: str, vm: Vm, subjects: Collection[str]) -> Iterator[Action]:
+    """Count a VM under subjects that it was recorded without, even beyond the limits."""
+    counted = replace(vm, revision=vm.revision + 1, counted=(*vm.counted, *subjects))
+    yield _revised(table, vm, counted)
+    for subject in subjects:
+        yield quotas.count_in(table, vm.organization_id, subject, vm.uses[subject], f"{QUOTA}:{subject}")
 
 
 def change_gpus(
@@ -72,6 +94,18 @@ def change_gpus(
     """
     pod, position = place
     return change_parts(table, pod, {position: parts}, version)
+
+
+def _revised(table: str, before: Vm, after: Vm) -> Put:
+    """The record whole, if it still has the status and the revision that it leaves."""
+    return Put(
+        VM_LABEL + before.id,
+        table,
+        encode_vm(after),
+        "revision = :revision AND #status = :status",
+        {"#status": "status"},
+        {":revision": encode_value(before.revision), ":status": {"S": before.status.value}},
+    )
 
 
 def _roster_writes(table: str, before: Vm | None, after: Vm) -> Iterator[Action]:

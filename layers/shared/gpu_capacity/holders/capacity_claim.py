@@ -19,6 +19,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.holders.ids import CLAIM_TAG_BYTES
+from gpu_capacity.holders.quota import INSTANCES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -186,6 +187,16 @@ class CapacityClaim:
     def allocated(self) -> int:
         """Instances the customer has: in the zones that are asked for, and no more than are asked for."""
         return min(sum(a.count for a in self.allocations if a.zone in self.zones), self.instance_count)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What is counted of it, by subject of a quota."""
+        return {INSTANCES: self.instance_count} if self.counted else {}
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """What it uses by subject of a quota, as far as that is not counted."""
+        return {} if self.counted else {INSTANCES: self.instance_count}
 
     @property
     def pending(self) -> int:

@@ -23,10 +23,13 @@ def holder_id(entropy: bytes) -> str:
     return str(UUID(bytes=bytes(octets), version=4))
 
 
-def keyed_holder_id(organization_id: str, subject: str, key: str) -> str:
-    """The id that an idempotency key stands for; the same three words always give the same id."""
+def keyed_holder_id(organization_id: str, subject: str, key: str, *kind: str) -> str:
+    """The id that an idempotency key stands for; the same words always give the same id.
+
+    A key stands for one holder of each ``kind``: tags are made of ids, so no two holders may share one.
+    """
     digest = hashlib.sha256()
-    for part in (organization_id, subject, key):
+    for part in (organization_id, subject, key, *kind):
         encoded = part.encode()
         # The length keeps ("ab", "c") apart from ("a", "bc").
         digest.update(len(encoded).to_bytes(8, "big") + encoded)

@@ -116,6 +116,16 @@ class Reservation:
         return self.placement.count if self.placement else 0
 
     @property
+    def counts(self) -> dict[str, int]:
+        """What is counted of it, by subject of a quota."""
+        return {self.accelerator: self.count} if self.counted else {}
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """What it uses by subject of a quota, as far as that is not counted: nothing once it owns nothing."""
+        return {self.accelerator: self.count} if self.placement and not self.counted else {}
+
+    @property
     def hosts_expected(self) -> int:
         """How many hosts the claim covers."""
         return self.claimed_units * self.hosts_per_unit

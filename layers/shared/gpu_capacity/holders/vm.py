@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from gpu_capacity.holders.account import number_of
 from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.quota import VM_GPUS, VMS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +98,8 @@ class Vm:
 
     Attributes:
         gpus: GPUs held now; 0 when none.
+        counted: the subjects of quotas that it is counted under.
+        fingerprint: of the request, where its id stands for an idempotency key.
         wants: the whole slice it will hold once the VMs of ``waits_for`` have left; 0 when it waits for none.
         waits_for: the VMs that are being preempted for it.
         preempt_at: when its notice ends, ``None`` while it has none; ``preempted_by`` is for whom.
@@ -135,6 +138,8 @@ class Vm:
     created_at: int
     instance_label: str
     gpus: int = 0
+    counted: tuple[str, ...] = ()
+    fingerprint: str | None = None
     wants: int = 0
     waits_for: tuple[VmKey, ...] = ()
     reservation_id: str | None = None
@@ -229,6 +234,21 @@ class Vm:
     def is_listed(self) -> bool:
         """Whether the node's roster has it: as long as it holds GPUs or could come back."""
         return bool(self.gpus) or self.status not in (VmStatus.DESTROYED, VmStatus.FAILED)
+
+    @property
+    def uses(self) -> dict[str, int]:
+        """What it uses by subject of a quota: as long as it is listed, stopped or not."""
+        return {VMS: 1, VM_GPUS: self.gpu_count} if self.is_listed else {}
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What is counted of it, by subject of a quota."""
+        return {subject: amount for subject, amount in self.uses.items() if subject in self.counted}
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """The same, as far as it is not counted."""
+        return {subject: amount for subject, amount in self.uses.items() if subject not in self.counted}
 
 
 def allows(before: VmStatus, after: VmStatus) -> bool:

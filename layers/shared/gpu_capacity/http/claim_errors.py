@@ -15,6 +15,7 @@ from gpu_capacity.errors import (
     InvalidRequest,
     NotFound,
     QuotaExceeded,
+    RateLimited,
     TryAgain,
     Unauthenticated,
 )
@@ -50,6 +51,7 @@ _CODES: Final[dict[type[CapacityError], _Code]] = {
     AlreadyExists: _Code(409, 6),
     Forbidden: _Code(403, 7),
     QuotaExceeded: _Code(429, 8),
+    RateLimited: _Code(429, 8),
     FailedPrecondition: _Code(400, 9),
     Unauthenticated: _Code(401, 16),
 }
@@ -99,6 +101,12 @@ def _reply(
 
 def _details(error: CapacityError) -> list[dict[str, Any]]:
     """The typed detail that belongs to the code. Names fields and resources, never echoes values."""
+    if isinstance(error, RateLimited):
+        return [{"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{error.retry_after_seconds}s"}]
+    return _typed(error)
+
+
+def _typed(error: CapacityError) -> list[dict[str, Any]]:
     match error:
         case BodyInvalid():
             violations = [
@@ -160,4 +168,6 @@ def _quota_violation(error: QuotaExceeded) -> dict[str, Any]:
 def _headers(error: CapacityError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": error.challenge}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_seconds)}
     return {}

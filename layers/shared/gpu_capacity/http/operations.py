@@ -132,7 +132,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
         Operation(
             "delete_capacity_claim", "DELETE", f"{CLAIMS}/{{claimID}}", Permission.WRITE_CAPACITY_CLAIMS
         ),
-        Operation("create_vm", "POST", "/vms", Permission.WRITE_VMS),
+        Operation("create_vm", "POST", "/vms", Permission.WRITE_VMS, once=("dryRun",)),
         Operation(
             "list_vms",
             "GET",

@@ -18,6 +18,7 @@ from gpu_capacity.errors import (
     InvalidRequest,
     NotFound,
     QuotaExceeded,
+    RateLimited,
     TryAgain,
     Unauthenticated,
 )
@@ -39,6 +40,7 @@ _ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
     BodyTooLarge: (413, "request_entity_too_large"),
+    RateLimited: (429, "server_error"),
     UnsupportedMediaType: (415, "unsupported_media_type"),
     InsufficientCapacity: (507, "server_error"),
 }
@@ -133,4 +135,6 @@ def _figures(error: CapacityError) -> dict[str, Any]:
 def _headers(error: CapacityError) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"WWW-Authenticate": error.challenge}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_seconds)}
     return {}

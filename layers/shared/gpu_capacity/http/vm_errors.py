@@ -17,8 +17,10 @@ from gpu_capacity.errors import (
     FailedPrecondition,
     Forbidden,
     InvalidRequest,
+    KeyReused,
     NodeCannotGive,
     NotFound,
+    QuotaExceeded,
     RateLimited,
     TryAgain,
     Unauthenticated,
@@ -35,6 +37,7 @@ Detail: TypeAlias = "str | list[dict[str, Any]]"
 _STATUSES: Final[dict[type[CapacityError], int]] = {
     ActionRefused: 400,
     Conflict: 400,
+    KeyReused: 409,
     DoesNotFit: 400,
     FailedPrecondition: 400,
     Unauthenticated: 401,
@@ -110,17 +113,25 @@ def _detail(error: CapacityError) -> Detail:
 
 
 def _figures(error: CapacityError) -> dict[str, Any]:
-    """What a node could give, as fields: an addition to the contract."""
+    """What a node could give, or a quota has room for, as fields: additions to the contract."""
+    if isinstance(error, QuotaExceeded):
+        figures = {
+            "subject": error.subject,
+            "requested": error.requested,
+            "limit": error.limit,
+            "used": error.used,
+        }
+        return {"quota": figures}
     if not isinstance(error, NodeCannotGive):
         return {}
-    figures: dict[str, Any] = {
+    capacity: dict[str, Any] = {
         "requested_gpu_count": error.requested,
         "node_gpu_count": error.most,
         "can_ever_fit": error.requested <= error.most,
     }
     if error.largest is not None:
-        figures["largest_available_gpu_count"] = error.largest
-    return {"capacity": figures}
+        capacity["largest_available_gpu_count"] = error.largest
+    return {"capacity": capacity}
 
 
 def _problems(place: str, problems: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

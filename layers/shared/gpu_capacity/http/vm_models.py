@@ -261,36 +261,6 @@ class OfferFilter(VmBody):
     gpu_count: Annotated[int, Field(ge=1, le=8), BeforeValidator(_written)] | None = None
 
 
-class ProblemRead(BaseModel):
-    """What is wrong with one field."""
-
-    model_config = ConfigDict(title="Problem", defer_build=True)
-
-    loc: list[str | int]
-    msg: str
-    type: str
-
-
-class NodeCapacityRead(VmBody):
-    """What a node could give; an addition to the contract."""
-
-    model_config = ConfigDict(title="NodeCapacity")
-
-    requested_gpu_count: int
-    node_gpu_count: int
-    can_ever_fit: bool
-    largest_available_gpu_count: int | None = None
-
-
-class DetailRead(BaseModel):
-    """An error."""
-
-    model_config = ConfigDict(title="Error", defer_build=True)
-
-    detail: str | list[ProblemRead]
-    capacity: NodeCapacityRead | None = Field(None, description="With 400 where the node cannot give this.")
-
-
 def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
     """A VM as JSON. What is not known is null; a VM that does not run uses nothing."""
     rates = rates_of(prices, vm.gpu_type, vm.gpu_count, vm.storage_gb, vm.rental_type, vm.reservation_months)

@@ -29,7 +29,7 @@ from gpu_capacity.http.vm_models import (
     template_views,
     vm_view,
 )
-from gpu_capacity.services.ssh_keys import login_with_key, login_with_password
+from gpu_capacity.services.ssh_keys import LoginWish
 from gpu_capacity.services.vms import VmRequest, usage_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.prices import PriceList
-    from gpu_capacity.holders.vm import Login, Vm, VmStatus
+    from gpu_capacity.holders.vm import Vm, VmStatus
     from gpu_capacity.http.call import Call, OpenCall
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.vms import NodeOffer
@@ -52,9 +52,9 @@ def vm_reply(call: Call, vm: Vm) -> Reply:
     return Reply(HTTPStatus.OK, _views(call, [vm])[0], NO_CACHE)
 
 
-def vm_created(call: Call, vm: Vm) -> Reply:
-    """201 with the VM that is being made."""
-    return Reply(HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
+def vm_created(call: Call, vm: Vm, *, dry_run: bool) -> Reply:
+    """201 with the VM that is being made; 200 where nothing is."""
+    return Reply(HTTPStatus.OK if dry_run else HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
 
 
 def vm_page(call: Call) -> PageOfVms:
@@ -145,7 +145,7 @@ def account_for(call: Call) -> Account:
 
 
 def vm_request(call: Call) -> VmRequest:
-    """What the body asks for, with the login resolved. From here on the password is only a hash."""
+    """What the body asks for."""
     body = call.body(VmCreate)
     if body.gpu_type not in call.services.prices.gpu_hourly:
         raise _not_rented(call.services.prices)
@@ -161,14 +161,8 @@ def vm_request(call: Call) -> VmRequest:
         template_vmid=body.template_vmid,
         rental_type=RentalType(body.rental_type),
         reservation_months=body.reservation_months,
-        login=_login(call, body),
+        login=LoginWish(body.ssh_key_id, body.password),
     )
-
-
-def _login(call: Call, body: VmCreate) -> Login:
-    if body.password is not None:
-        return login_with_password(call.services, body.password)
-    return login_with_key(call.services, account_for(call), body.ssh_key_id)
 
 
 def id_of(call: Call) -> str:

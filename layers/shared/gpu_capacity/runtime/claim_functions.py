@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import gpu_capacity.dynamodb.claim_store  # noqa: F401
 from gpu_capacity.http.claim_errors import ClaimErrors
 from gpu_capacity.runtime.functions import api_function
+from gpu_capacity.runtime.limited import limited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,4 +19,4 @@ if TYPE_CHECKING:
 
 def claim_function(name: str, handle: Callable[[Call], Reply]) -> LambdaHandler:
     """A handler of the operation ``name`` for callers with a verified token."""
-    return api_function(name, ClaimErrors(), handle)
+    return api_function(name, ClaimErrors(), limited(name, handle))

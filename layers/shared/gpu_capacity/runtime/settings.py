@@ -60,6 +60,20 @@ class Environment:
         """Words separated by commas."""
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
 
+    def amounts(self, name: str) -> dict[str, int]:
+        """Whole numbers by word, as ``word=number`` with commas between; none where it is not set."""
+        found: dict[str, int] = {}
+        for entry in (self.optional(name) or "").split(","):
+            word, equals, number = entry.strip().rpartition("=")
+            try:
+                if entry.strip():
+                    found[word.strip()] = whole(number.strip())
+            except ValueError:
+                equals = ""
+            if entry.strip() and (not equals or not word.strip() or found.get(word.strip(), 0) < 0):
+                raise Misconfigured(f"{name} must be words with whole numbers, as in instances=100,vms=20")
+        return found
+
     def key_set(self, name: str) -> dict[str, Any] | None:
         """A JWKS, as JSON or as base64url of it (which survives every shell)."""
         text = self.optional(name)

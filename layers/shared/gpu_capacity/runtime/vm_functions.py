@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from gpu_capacity.http.call import Call, OpenCall, Reply
     from gpu_capacity.runtime.functions import Verifier
     from gpu_capacity.runtime.observability import LambdaHandler
+    from gpu_capacity.services.context import Services
 
 
 def vm_function(name: str, kind: Kind, handle: Callable[[Call], Reply]) -> LambdaHandler:
@@ -27,7 +28,7 @@ def vm_function(name: str, kind: Kind, handle: Callable[[Call], Reply]) -> Lambd
 
     def admitted(call: Call) -> Reply:
         account = account_for(call)
-        admit(call.services, (account.organization_id, account.subject), kind)
+        _admit(call.services, (account.organization_id, account.subject), kind)
         return handle(call)
 
     return api_function(name, VmErrors(), admitted, _credentials)
@@ -37,10 +38,16 @@ def open_vm_function(name: str, handle: Callable[[OpenCall], Reply]) -> LambdaHa
     """A handler of the operation ``name`` for anybody; who calls too often is told by the address."""
 
     def admitted(call: OpenCall) -> Reply:
-        admit(call.services, (call.address,), Kind.READ)
+        _admit(call.services, (call.address,), Kind.READ)
         return handle(call)
 
     return open_function(name, VmErrors(), admitted)
+
+
+def _admit(services: Services, caller: tuple[str, ...], kind: Kind) -> None:
+    limits = services.limits
+    limit = limits.vm_reads_per_minute if kind is Kind.READ else limits.vm_writes_per_minute
+    admit(services, caller, kind, limit)
 
 
 def _credentials() -> Verifier:

@@ -15,9 +15,12 @@ from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.runtime.late import late
 from gpu_capacity.runtime.settings import TableNames
 from gpu_capacity.services.context import Limits, Services
+from gpu_capacity.services.rate_limit import RequestCounts
 from gpu_capacity.services.records import report_unreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gpu_capacity.dynamodb.account_store import AccountStore
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.client import DynamoDBClient
@@ -78,6 +81,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         Misconfigured: a setting is missing or malformed.
     """
     tables, database = TableNames.read(env), _database(edges)
+    defaults = env.amounts("DEFAULT_QUOTAS")
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
         claims=late(lambda: _claim_store(database, tables, edges)),
@@ -86,7 +90,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         templates=late(lambda: _template_list(env)),
         reservations=late(lambda: _reservation_store(database, tables, edges)),
         vms=late(lambda: _vm_store(database, tables, edges)),
-        quotas=late(lambda: _quota_store(database, tables, edges)),
+        quotas=late(lambda: _quota_store(database, tables, defaults)),
         provider=neighbours.provider,
         vm_provider=neighbours.vm_provider,
         workflows=neighbours.workflows,
@@ -104,7 +108,10 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
             destroyed_vm_seconds=env.whole("DESTROYED_VM_DAYS", 30, least=1) * SECONDS_A_DAY,
             vm_reads_per_minute=env.whole("VM_READS_PER_MINUTE", 120, least=1),
             vm_writes_per_minute=env.whole("VM_WRITES_PER_MINUTE", 30, least=1),
+            reads_per_minute=env.whole("READS_PER_MINUTE", 0),
+            writes_per_minute=env.whole("WRITES_PER_MINUTE", 0),
         ),
+        requests=RequestCounts(),
     )
 
 
@@ -199,10 +206,10 @@ def _vm_store(database: Database, tables: TableNames, edges: Edges) -> VmStore:
     return VmStore(database, tables.holders, edges.pause)
 
 
-def _quota_store(database: Database, tables: TableNames, edges: Edges) -> QuotaStore:
+def _quota_store(database: Database, tables: TableNames, defaults: Mapping[str, int]) -> QuotaStore:
     from gpu_capacity.dynamodb.quotas import QuotaStore  # noqa: PLC0415 - see above
 
-    return QuotaStore(database, tables.holders, edges.clock)
+    return QuotaStore(database, tables.holders, defaults)
 
 
 def _account_store(database: Database, tables: TableNames) -> AccountStore:

@@ -22,8 +22,8 @@ from gpu_capacity.dynamodb.audit_facts import (
     Side,
     Table,
 )
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
-from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.reservation import UNSETTLED, Reservation
 from gpu_capacity.holders.vm import Vm
 from gpu_capacity.services.audit_rules import capacity_findings
@@ -33,7 +33,7 @@ from gpu_capacity.services.audit_vms import has_work, vm_findings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_capacity.dynamodb.audit_facts import Holder
+    from gpu_capacity.dynamodb.audit_facts import Holder, Record
 
 _COUNTED_MAX = 99
 """A transaction takes 100 actions: the quota and these."""
@@ -55,20 +55,22 @@ def findings_of(facts: Facts) -> list[Finding]:
 
 
 def _quotas(facts: Facts) -> Iterator[Finding]:
-    """A count that is not the sum over the holders that are marked as counted. VMs have no quota."""
-    counted: dict[Side, list[tuple[Side, Reservation | CapacityClaim]]] = defaultdict(list)
+    """A count that is not the sum over the holders that are marked as counted."""
+    counted: dict[Side, list[tuple[Side, Record]]] = defaultdict(list)
+    amounts: dict[Side, int] = defaultdict(int)
     for record, holder in sorted(facts.holders.items()):
-        if isinstance(holder, (Reservation, CapacityClaim)) and holder.counted:
-            subject = holder.accelerator if isinstance(holder, Reservation) else INSTANCES
-            counted[Side.of(Table.HOLDERS, keys.quota(holder.organization_id, subject))].append(
-                (record, holder)
-            )
+        if isinstance(holder, Tombstone):
+            continue
+        for subject, amount in holder.counts.items():
+            side = Side.of(Table.HOLDERS, keys.quota(holder.organization_id, subject))
+            counted[side].append((record, holder))
+            amounts[side] += amount
     # One record that cannot be read may be what is missing from the sum.
     unclear = {side.pk for side in facts.unreadable}
     for side in sorted(counted.keys() | facts.quotas.keys()):
         holders = counted.get(side, [])
         quota = facts.quotas.get(side)
-        recount = sum(_amount(holder) for _, holder in holders)
+        recount = amounts.get(side, 0)
         if side.pk in unclear or (quota is not None and quota.used == recount):
             continue
         repair = None
@@ -78,10 +80,6 @@ def _quotas(facts: Facts) -> Iterator[Finding]:
         yield Finding(
             Kind.QUOTA_DRIFT, str(side), f"{used}, the holders add up to {recount}", (side,), repair
         )
-
-
-def _amount(holder: Reservation | CapacityClaim) -> int:
-    return holder.count if isinstance(holder, Reservation) else holder.instance_count
 
 
 def _queues(facts: Facts) -> Iterator[Finding]:

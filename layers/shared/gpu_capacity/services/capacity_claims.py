@@ -7,17 +7,14 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.claim_store import NAME, RECORD
-from gpu_capacity.dynamodb.quotas import QUOTA, decode_quota
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     AlreadyExists,
     FailedPrecondition,
     NotFound,
-    QuotaExceeded,
     RaceLost,
     StorageUnavailable,
-    TryAgain,
     WorkflowUnavailable,
 )
 from gpu_capacity.holders.capacity_claim import (
@@ -31,13 +28,12 @@ from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.services.claim_resources import catalogued, check_unchanged, sees
-from gpu_capacity.services.quotas import count_in
+from gpu_capacity.services.quotas import check, confirm_claim, count_in_claim
 from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, wake_next
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.outcomes import HolderOutcome
-    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.services.claim_resources import Resources
     from gpu_capacity.services.context import Services
 
@@ -172,11 +168,11 @@ def update_capacity_claim(
             return _proceed(services, claim) if claim.pending or claim.surplus else claim
         quota = services.quotas.read(claim.organization_id, INSTANCES)
         if quota is not None and not claim.counted:
-            count_in(services.quotas, services.claims, claim.organization_id, claim.id)
+            count_in_claim(services.quotas, services.claims, claim)
             continue
         more = after.instance_count - claim.instance_count
         if more > 0:
-            _check_quota(quota, more)
+            check(quota, more)
         if services.claims.change(claim, after, (), quota).stands:
             _audit(services, caller, "update_capacity_claim", after)
             return _proceed(services, after, left=claim.waits_in - after.waits_in)
@@ -226,7 +222,7 @@ def _record(services: Services, claim: CapacityClaim, tries: Tries) -> CapacityC
     quota = services.quotas.read(claim.organization_id, INSTANCES)
     unseen: StorageUnavailable | None = None
     for attempt in range(ATTEMPTS_MAX):
-        _check_quota(quota, claim.instance_count)
+        check(quota, claim.instance_count)
         try:
             outcome = services.claims.create(replace(claim, counted=quota is not None), quota)
         except StorageUnavailable as error:
@@ -241,14 +237,14 @@ def _record(services: Services, claim: CapacityClaim, tries: Tries) -> CapacityC
             continue
         if outcome.stands:
             if quota is None:
-                _count_late(services, claim)
+                confirm_claim(services, claim)
             return None
         if RECORD in outcome.refused or NAME in outcome.refused:
             if (found := _standing(services, claim, outcome)) is not None:
                 return _of_unseen(found, claim) if unseen else found
             # What was there is gone without a trace since.
             continue
-        quota = _moved_quota(outcome)
+        quota = services.quotas.read(claim.organization_id, INSTANCES)
     raise unseen or RaceLost("the quota changed every time")
 
 
@@ -264,15 +260,6 @@ def _standing(
     if RECORD in outcome.refused:
         return services.claims.find(claim.organization_id, claim.id)
     return services.claims.named(claim.organization_id, claim.name)
-
-
-def _count_late(services: Services, claim: CapacityClaim) -> None:
-    """Count a claim whose organization got its limit while the claim was recorded."""
-    try:
-        count_in(services.quotas, services.claims, claim.organization_id, claim.id)
-    except TryAgain:
-        # The claim stands all the same; it is counted with its next change, or when the limit is set again.
-        services.telemetry.warning("claim not counted", claim=claim.id)
 
 
 def _proceed(services: Services, claim: CapacityClaim, left: frozenset[str] = frozenset()) -> CapacityClaim:
@@ -308,16 +295,6 @@ def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources
         attempt=claim.attempt + 1,
     )
     return replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
-
-
-def _check_quota(quota: Quota | None, more: int) -> None:
-    if quota is not None and not quota.allows(more):
-        raise QuotaExceeded(INSTANCES, INSTANCES, requested=more, limit=quota.limit, used=quota.used)
-
-
-def _moved_quota(outcome: HolderOutcome) -> Quota | None:
-    item = outcome.refused.get(QUOTA)
-    return decode_quota(item) if item is not None else None
 
 
 def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
@@ -364,6 +341,7 @@ def _answer_by_name(services: Services, found: CapacityClaim, fingerprint: str) 
 
 def _gone_on(services: Services, found: CapacityClaim) -> CapacityClaim:
     """A claim that is there, with the round done that its first request may have left undone."""
+    confirm_claim(services, found)
     if found.pending and found.status is not ClaimStatus.DELETING:
         return _proceed(services, found)
     return found

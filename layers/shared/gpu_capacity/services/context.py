@@ -24,11 +24,12 @@ if TYPE_CHECKING:
         VmProvider,
         Workflows,
     )
+    from gpu_capacity.services.rate_limit import RequestCounts
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Durations in seconds and rates, from the settings."""
+    """Durations in seconds and rates, from the settings. Of what is 0 there is no limit."""
 
     provisioning_seconds_max: int = 1500
     teardown_seconds_max: int = 900
@@ -38,6 +39,8 @@ class Limits:
     destroyed_vm_seconds: int = 30 * 86_400
     vm_reads_per_minute: int = 120
     vm_writes_per_minute: int = 30
+    reads_per_minute: int = 0
+    writes_per_minute: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,3 +64,4 @@ class Services:
     ids: Ids
     pause: Pause
     limits: Limits
+    requests: RequestCounts

@@ -28,7 +28,6 @@ from gpu_capacity.errors import (
     InsufficientCapacity,
     InvalidRequest,
     NotFound,
-    QuotaExceeded,
     RaceLost,
     StorageUnavailable,
 )
@@ -37,6 +36,7 @@ from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Reservat
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from gpu_capacity.services.observation import observe, observe_all
+from gpu_capacity.services.quotas import check, confirm_reservation
 from gpu_capacity.services.workflows import start_workflow
 from gpu_capacity.topology.units import hardware_digest, identity_of, topology_hash
 
@@ -144,9 +144,9 @@ def create_reservation(
         counted=False,
     )
     draft = replace(draft, unsettled_since=draft.created_at)
-    quota = services.quotas.expected(draft.organization_id, draft.accelerator)
+    quota = services.quotas.read(draft.organization_id, draft.accelerator)
     if dry_run:
-        _check_quota(draft, quota)
+        check(quota, draft.count)
         planned, pod, _ = _plan(services, draft, 0, fresh=True)
         return observe(planned, pod, region.observed_at)
     with Tries() as tries:
@@ -155,6 +155,7 @@ def create_reservation(
             _audit(services, caller, draft, "already accepted")
             return _answer_again(services, outcome.found, request)
     reservation, pod = outcome
+    confirm_reservation(services, reservation)
     services.telemetry.count("ReservationsAccepted")
     _audit(services, caller, draft, "accepted")
     start_workflow(services, reservation)
@@ -214,7 +215,7 @@ def _accept(
     failure: StorageUnavailable | None = None
     unseen: tuple[Reservation, Pod] | None = None
     for attempt in range(ATTEMPTS_MAX):
-        _check_quota(draft, quota)
+        check(quota, draft.count)
         planned, pod, version = _plan(services, draft, attempt, fresh=fresh)
         planned = replace(planned, counted=quota is not None)
         placement = planned.placement
@@ -241,7 +242,7 @@ def _accept(
             case AlreadyThere():
                 return _already(outcome.found, unseen)
             case QuotaMoved():
-                quota = outcome.quota
+                quota = services.quotas.read(draft.organization_id, draft.accelerator)
             case DomainsTaken():
                 failure = None
                 services.telemetry.count("ClaimRacesLost")
@@ -321,17 +322,6 @@ def _placed(draft: Reservation, placement: Placement, pod: Pod) -> Reservation:
     )
 
 
-def _check_quota(draft: Reservation, quota: Quota | None) -> None:
-    if quota is not None and not quota.allows(draft.count):
-        raise QuotaExceeded(
-            draft.accelerator,
-            f"{draft.accelerator} units",
-            requested=draft.count,
-            limit=quota.limit,
-            used=quota.used,
-        )
-
-
 def _answer_again(
     services: Services, found: Reservation | Tombstone, request: ReservationRequest
 ) -> Observed:
@@ -340,6 +330,7 @@ def _answer_again(
         raise Conflict("the idempotency key was used with another request")
     if isinstance(found, Tombstone):
         raise Conflict("the reservation made under this idempotency key was deleted")
+    confirm_reservation(services, found)
     if found.status is Status.PENDING:
         # The first try may have died between its commit and its start; the name makes this harmless.
         start_workflow(services, found)

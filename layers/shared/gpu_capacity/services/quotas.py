@@ -1,107 +1,154 @@
-"""Limits on what an organization may own. Set by operators; customers only ever meet the refusal."""
+"""Hold what is created to its organization's quotas, exactly and without a write where there is none.
+
+Whoever creates a holder reads the quotas first. Where there is one, the record and its count are written in
+one transaction, under the limit as it was read. Where there is none, the record is written uncounted; then
+the quotas are read once more, and only when there still is none is the holder acknowledged.
+
+An operator does it the other way round: first the quota begins to count, then every record of the
+organization is read and what is uncounted is counted in, and only then is the limit set. Of the two, who
+writes and then reads, at least one sees what the other wrote: no holder that was acknowledged escapes the
+count, and from the moment that the limit is written nothing is accepted beyond it. No clock is involved.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
-from gpu_capacity.errors import InvalidRequest, RaceLost
-from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.errors import QuotaExceeded, RaceLost, StorageUnavailable, TryAgain
+from gpu_capacity.holders.quota import noun_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.quotas import QuotaStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
+    from gpu_capacity.dynamodb.vm_store import VmStore
+    from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.ports import Telemetry
+    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.holders.vm import Vm
     from gpu_capacity.services.context import Services
-    from gpu_capacity.topology.model import Region
 
 ATTEMPTS_MAX: Final = 16
-"""Times that a claim may change under one attempt to count it; a round takes far longer than a count."""
+"""Times that a holder may change under one attempt to count it; a change takes far longer than a count."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaChange:
-    """The quota as it is now, and how many holders were counted that had not been before."""
+class Countable(Protocol):
+    """A holder of any kind."""
 
-    quota: Quota | None
-    counted_in: int
+    @property
+    def organization_id(self) -> str:
+        """Whose it is."""
 
-
-def check_subject(regions: Iterable[Region], subject: str) -> None:
-    """Refuse what no holder is ever counted under: such a limit would stop nothing.
-
-    Raises:
-        InvalidRequest: neither ``instances`` nor an accelerator of the catalogue, in exactly this spelling.
-    """
-    accelerators = {offering.accelerator for region in regions for offering in region.offerings}
-    known = [*sorted(accelerators), INSTANCES]
-    if subject not in known:
-        raise InvalidRequest("subject", f"would limit nothing: it is one of {', '.join(known)}")
+    @property
+    def uncounted(self) -> Mapping[str, int]:
+        """What it uses by subject, as far as that is not counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class QuotaBook:
-    """What quotas are set with. ``actor`` goes into the audit line."""
-
-    quotas: QuotaStore
-    reservations: ReservationStore
-    claims: ClaimStore
-    telemetry: Telemetry
-    actor: str
-
-    @classmethod
-    def of(cls, services: Services, actor: str) -> QuotaBook:
-        """With the stores of the use cases."""
-        return cls(services.quotas, services.reservations, services.claims, services.telemetry, actor)
-
-    def set(self, organization_id: str, subject: str, limit: int) -> QuotaChange:
-        """Limit an organization to ``limit`` in all: units of an accelerator, or ``instances``.
-
-        From the moment the limit is written every new holder is counted, save by environments that have
-        just seen that there was none: run it again when ``QUOTA_ABSENCE_SECONDS_MAX`` have passed. Those
-        made before are counted in one by one, each in a transaction that marks it as counted: so it may be
-        cut short and run again.
-        What is owned beyond the limit stays owned; the limit only stops more.
-        """
-        self.quotas.set_limit(organization_id, subject, limit)
-        counted_in = (
-            self._count_claims(organization_id)
-            if subject == INSTANCES
-            else self._count_reservations(organization_id, subject)
-        )
-        target = f"{organization_id}/{subject}"
-        self.telemetry.audit(self.actor, "set_quota", target, "set", limit=limit, counted_in=counted_in)
-        return QuotaChange(self.quotas.read(organization_id, subject), counted_in)
-
-    def _count_reservations(self, organization_id: str, accelerator: str) -> int:
-        return sum(
-            self.reservations.count_in(reservation)
-            for reservation in self.reservations.of_organization(organization_id)
-            if reservation.accelerator == accelerator and not reservation.counted and reservation.placement
-        )
-
-    def _count_claims(self, organization_id: str) -> int:
-        return sum(
-            count_in(self.quotas, self.claims, organization_id, claim.id)
-            for claim in self.claims.of_organization(organization_id)
-            if not claim.counted
-        )
+Holder = TypeVar("Holder", bound=Countable)
 
 
-def count_in(quotas: QuotaStore, claims: ClaimStore, organization_id: str, claim_id: str) -> bool:
-    """Count a claim that was recorded before its organization had a limit; true when this call did it.
+def allowed(services: Services, organization_id: str, uses: Mapping[str, int]) -> dict[str, Quota]:
+    """The quotas that a new holder has to be counted in, by subject.
 
     Raises:
-        RaceLost: the claim changed every time.
+        QuotaExceeded: the organization would own more than its limit.
     """
+    found = services.quotas.read_many(organization_id, uses)
+    for subject, quota in found.items():
+        check(quota, uses[subject])
+    return found
+
+
+def check(quota: Quota | None, more: int) -> None:
+    """Refuse what a quota has no room for.
+
+    Raises:
+        QuotaExceeded: it has not.
+    """
+    if quota is not None and quota.limit is not None and not quota.allows(more):
+        raise QuotaExceeded(
+            quota.subject, noun_of(quota.subject), requested=more, limit=quota.limit, used=quota.used
+        )
+
+
+def confirm_reservation(services: Services, reservation: Reservation) -> None:
+    """Count a new reservation whose organization came to be counted while it was recorded.
+
+    Raises:
+        StorageUnavailable: that cannot be told, so the reservation, which stands, must not be acknowledged.
+    """
+    with _standing():
+        if _came(services.quotas, reservation):
+            count_in_reservation(services.quotas, services.reservations, reservation)
+
+
+def confirm_claim(services: Services, claim: CapacityClaim) -> None:
+    """The same of a capacity claim."""
+    with _standing():
+        if _came(services.quotas, claim):
+            count_in_claim(services.quotas, services.claims, claim)
+
+
+def confirm_vm(services: Services, vm: Vm) -> None:
+    """The same of a VM."""
+    with _standing():
+        if _came(services.quotas, vm):
+            count_in_vm(services.quotas, services.vms, vm)
+
+
+def count_in_reservation(quotas: QuotaStore, store: ReservationStore, reservation: Reservation) -> bool:
+    """Count a reservation that was recorded before its organization was counted; true when this call did it.
+
+    Raises:
+        RaceLost: it changed every time.
+    """
+    key = (reservation.organization_id, reservation.id)
+    return _count_in(quotas, lambda: store.get(*key), store.count_in)
+
+
+def count_in_claim(quotas: QuotaStore, store: ClaimStore, claim: CapacityClaim) -> bool:
+    """The same of a capacity claim."""
+    key = (claim.organization_id, claim.id)
+    return _count_in(quotas, lambda: store.get(*key), store.count_in)
+
+
+def count_in_vm(quotas: QuotaStore, store: VmStore, vm: Vm) -> bool:
+    """The same of a VM."""
+    return _count_in(quotas, lambda: store.get(vm.key), store.count_in)
+
+
+@contextmanager
+def _standing() -> Iterator[None]:
+    """Whatever fails now, the record stands: whoever is told to try again must not think that it does not."""
+    try:
+        yield
+    except TryAgain as error:
+        raise StorageUnavailable(str(error), outcome_unknown=True) from error
+
+
+def _came(quotas: QuotaStore, holder: Countable) -> bool:
+    """Whether there is a quota by now that a holder, whose record stands, is not counted in."""
+    return bool(holder.uncounted and quotas.read_many(holder.organization_id, holder.uncounted))
+
+
+def _count_in(
+    quotas: QuotaStore,
+    look: Callable[[], Holder | None],
+    write: Callable[[Holder, Collection[str]], bool],
+) -> bool:
     for _ in range(ATTEMPTS_MAX):
-        quota, claim = quotas.read(organization_id, INSTANCES), claims.get(organization_id, claim_id)
-        if quota is None or claim is None or claim.counted:
+        holder = look()
+        if holder is None or not holder.uncounted:
             return False
-        if claims.count_in(claim, quota).stands:
+        found = quotas.read_many(holder.organization_id, holder.uncounted)
+        if not found:
+            return False
+        for quota in found.values():
+            if quota.is_default:
+                quotas.begin(quota.organization_id, quota.subject)
+        if write(holder, sorted(found)):
             return True
-    raise RaceLost("the capacity claim changed every time")
+    raise RaceLost("the holder changed every time")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
-from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -25,8 +25,8 @@ def list_reservation_quotas(services: Services, caller: Caller, organizations: f
     return [
         quota
         for organization_id in caller.organizations_to_search(organizations)
-        for quota in services.quotas.of_organization(organization_id)
-        if quota.subject != INSTANCES
+        for quota in services.quotas.limits(organization_id)
+        if quota.subject not in (INSTANCES, VMS, VM_GPUS)
     ]
 
 
@@ -38,4 +38,4 @@ def list_capacity_claim_quotas(services: Services, caller: Caller) -> list[Quota
     """
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     found = (services.quotas.read(o, INSTANCES) for o in caller.organizations_to_search(frozenset()))
-    return [quota for quota in found if quota is not None]
+    return [quota for quota in found if quota is not None and quota.limit is not None]

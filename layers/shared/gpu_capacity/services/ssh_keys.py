@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
@@ -94,6 +95,31 @@ def login_with_key(services: Services, account: Account, key_id: str | None) -> 
 def login_with_password(services: Services, password: str) -> Login:
     """Log in with a password; only its hash is known from here on."""
     return Login(AuthMethod.PASSWORD, password_hash=hash_password(password, services.ids.random_bytes()))
+
+
+@dataclass(frozen=True, slots=True)
+class LoginWish:
+    """How people want to log in to a new VM: with a key of the account, or with a password in clear."""
+
+    ssh_key_id: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    def words(self, salt: bytes) -> list[str | None]:
+        """Equal for equal wishes. A password is a slow hash there, so that it cannot be guessed from it."""
+        return [self.ssh_key_id, None if self.password is None else hash_password(self.password, salt)]
+
+
+def login_of(services: Services, account: Account, wish: LoginWish | Login) -> Login:
+    """What a wish comes to; from here on a password is only a hash. What is resolved already stays.
+
+    Raises:
+        ActionRefused: the account has no such key, or none at all.
+    """
+    if isinstance(wish, Login):
+        return wish
+    if wish.password is not None:
+        return login_with_password(services, wish.password)
+    return login_with_key(services, account, wish.ssh_key_id)
 
 
 def _audit(services: Services, caller: Caller, action: str, account: Account, key: SshKey) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from gpu_capacity.dynamodb.vm_store import NO_QUOTAS
 from gpu_capacity.errors import ActionRefused, NodeCannotGive, StorageUnavailable
 from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.placement.preemption import Candidate, choose_victims
@@ -22,6 +23,9 @@ from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mas
 from gpu_capacity.services.vm_gpus import hand, read_gpus, unmarked, without_gpus
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.services.context import Services
     from gpu_capacity.services.vm_gpus import NodeGpus
@@ -38,7 +42,23 @@ class Seat:
     victims: tuple[Vm, ...]
 
 
-def take_slice(services: Services, before: Vm | None, wanted: Vm, count: int) -> Vm | None:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A VM with its slice, on its node as it was read, and those who have to leave for it by then."""
+
+    vm: Vm
+    node: NodeGpus
+    victims: tuple[Vm, ...]
+    preempt_at: int
+
+
+def take_slice(
+    services: Services,
+    before: Vm | None,
+    wanted: Vm,
+    count: int,
+    counted_in: Mapping[str, Quota] = NO_QUOTAS,
+) -> Vm | None:
     """Write a VM with a slice of its node; ``None`` when rivals were faster and it is to be planned anew.
 
     Args:
@@ -46,6 +66,36 @@ def take_slice(services: Services, before: Vm | None, wanted: Vm, count: int) ->
         before: its record as it was read, ``None`` for a new VM.
         wanted: the record as it is to be, but for its slice.
         count: how many GPUs the node has.
+        counted_in: the quotas that a new VM is counted in, by subject.
+
+    Raises:
+        ActionRefused: the node cannot give the slice, on a strongly consistent read.
+    """
+    seat = plan_slice(services, wanted, count)
+    after, preempt_at = seat.vm, seat.preempt_at
+    marks = [(v, replace(v, preempt_at=preempt_at, preempted_by=after.key)) for v in seat.victims]
+    pod = hand(services, after, seat.node, seat.node.with_gpus(after.tag, after.gpus))
+    if before is None:
+        outcome = services.vms.create(after, marks, pod, counted_in)
+    else:
+        outcome = services.vms.change([(before, after), *marks], pod)
+    if not outcome.stands:
+        services.telemetry.count("VmRacesLost")
+        return None
+    for victim in seat.victims:
+        services.telemetry.audit(
+            ACTOR,
+            "give_notice",
+            victim.id,
+            "told",
+            organization=victim.organization_id,
+            preempt_at=preempt_at,
+        )
+    return after
+
+
+def plan_slice(services: Services, wanted: Vm, count: int) -> Planned:
+    """What a VM would get of its node now; nothing is written.
 
     Raises:
         ActionRefused: the node cannot give the slice, on a strongly consistent read.
@@ -63,25 +113,7 @@ def take_slice(services: Services, before: Vm | None, wanted: Vm, count: int) ->
         waits_for=tuple(victim.key for victim in seat.victims),
         deadline=now + notice + services.limits.vm_start_seconds_max,
     )
-    marks = [(v, replace(v, preempt_at=now + notice, preempted_by=after.key)) for v in seat.victims]
-    pod = hand(services, after, node, node.with_gpus(after.tag, after.gpus))
-    if before is None:
-        outcome = services.vms.create(after, marks, pod)
-    else:
-        outcome = services.vms.change([(before, after), *marks], pod)
-    if not outcome.stands:
-        services.telemetry.count("VmRacesLost")
-        return None
-    for victim in seat.victims:
-        services.telemetry.audit(
-            ACTOR,
-            "give_notice",
-            victim.id,
-            "told",
-            organization=victim.organization_id,
-            preempt_at=now + notice,
-        )
-    return after
+    return Planned(after, node, seat.victims, now + notice)
 
 
 def evict(services: Services, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:

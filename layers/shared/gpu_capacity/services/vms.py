@@ -6,17 +6,22 @@ the owners of the node's GPUs, and the status of every VM that has to leave. A l
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
+from uuid import UUID
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import ActionRefused, NodeCannotGive, NotFound, RaceLost
-from gpu_capacity.holders.ids import holder_id
-from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus, months_later
+from gpu_capacity.errors import ActionRefused, KeyReused, NodeCannotGive, NotFound, RaceLost
+from gpu_capacity.holders.ids import holder_id, keyed_holder_id
+from gpu_capacity.holders.vm import TRANSITIONS, Login, RentalType, Vm, VmStatus, months_later
 from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
+from gpu_capacity.services.quotas import allowed, confirm_vm
+from gpu_capacity.services.ssh_keys import LoginWish, login_of
 from gpu_capacity.services.vm_gpus import gpus_in
-from gpu_capacity.services.vm_lifecycle import start_vm_workflow
-from gpu_capacity.services.vm_preemption import marks_taken_back, start_deadline, take_slice
+from gpu_capacity.services.vm_lifecycle import START, start_vm_workflow
+from gpu_capacity.services.vm_preemption import marks_taken_back, plan_slice, start_deadline, take_slice
 from gpu_capacity.services.vm_schedule import begun_again
 
 if TYPE_CHECKING:
@@ -26,7 +31,6 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.inventory_store import NodePlace
     from gpu_capacity.dynamodb.vm_store import PageOfVms
     from gpu_capacity.holders.account import Account
-    from gpu_capacity.holders.vm import Login
     from gpu_capacity.placement.snapshot import Snapshot
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.context import Services
@@ -49,7 +53,22 @@ class VmRequest:
     template_vmid: int
     rental_type: RentalType
     reservation_months: int | None
-    login: Login
+    login: LoginWish | Login
+
+    def fingerprint(self, identity: str) -> str:
+        """Equal for equal requests under one id: tells a repeat from another request under the same key."""
+        login = self.login
+        parts = [
+            self.node,
+            self.gpu_type,
+            self.gpu_count,
+            self.storage_gb,
+            self.template_vmid,
+            self.rental_type,
+            self.reservation_months,
+            login.words(UUID(identity).bytes) if isinstance(login, LoginWish) else login.ssh_key_id,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +86,47 @@ class NodeOffer:
     slices: Mapping[int, int]
 
 
-def create_vm(services: Services, caller: Caller, request: VmRequest, account: Account) -> Vm:
+def create_vm(
+    services: Services,
+    caller: Caller,
+    request: VmRequest,
+    account: Account,
+    *,
+    idempotency_key: str | None = None,
+    dry_run: bool = False,
+) -> Vm:
     """Rent a VM: take its slice, tell those who have to leave, and start the workflow.
 
+    A repeat under the same key answers with the VM that the first request made, as it is by now. With
+    ``dry_run`` everything is checked and placed and nothing is written.
+
     Raises:
-        Forbidden: the token may not write VMs.
+        Forbidden: the token may not write VMs; ``QuotaExceeded``.
+        KeyReused: the idempotency key stands for another request.
         ActionRefused: no such node, another GPU type there, or no room.
         RaceLost: other requests changed the node every time.
     """
     caller.require(Permission.WRITE_VMS)
+    identity, fingerprint = _identity(services, account, request, idempotency_key)
+    # Looked up first, so that a repeat gets its answer even when the node is full by now.
+    if fingerprint is not None and (found := services.vms.get((account.organization_id, identity))):
+        return _answer_again(services, found, fingerprint)
     place = _node(services, caller, request)
-    wanted = _new_vm(services, request, account, place)
+    login = login_of(services, account, request.login)
+    wanted = replace(_new_vm(services, request, login, account, place, identity), fingerprint=fingerprint)
+    if dry_run:
+        allowed(services, wanted.organization_id, wanted.uses)
+        return plan_slice(services, wanted, place.gpus).vm
     for attempt in range(ATTEMPTS_MAX):
-        vm = take_slice(services, None, wanted, place.gpus)
+        quotas = allowed(services, wanted.organization_id, wanted.uses)
+        vm = take_slice(services, None, replace(wanted, counted=tuple(sorted(quotas))), place.gpus, quotas)
         if vm is not None:
+            confirm_vm(services, vm)
             services.telemetry.count("VmsCreated")
             return _proceed(services, caller, "create_vm", vm)
         services.pause(attempt)
+        if fingerprint is not None and (found := services.vms.get(wanted.key)):
+            return _answer_again(services, found, fingerprint)
     raise RaceLost("other requests changed the node every time")
 
 
@@ -216,9 +259,31 @@ def usage_of(services: Services, vms: Sequence[Vm]) -> Mapping[str, Usage]:
     return {owners[owner]: usage for owner, usage in known.items()}
 
 
-def _new_vm(services: Services, request: VmRequest, account: Account, place: NodePlace) -> Vm:
+def _identity(
+    services: Services, account: Account, request: VmRequest, key: str | None
+) -> tuple[str, str | None]:
+    """The id of a new VM, and the fingerprint of its request where the id stands for a key."""
+    if key is None:
+        return holder_id(services.ids.random_bytes()), None
+    identity = keyed_holder_id(account.organization_id, account.subject, key, "vm")
+    return identity, request.fingerprint(identity)
+
+
+def _answer_again(services: Services, found: Vm, fingerprint: str) -> Vm:
+    """The answer to a repeated request: the VM that the first one made, destroyed or not."""
+    if found.fingerprint != fingerprint:
+        raise KeyReused("VM", found.id)
+    confirm_vm(services, found)
+    if found.workflow == START:
+        # The first try may have died between its commit and its start; the name makes this harmless.
+        start_vm_workflow(services, found)
+    return found
+
+
+def _new_vm(
+    services: Services, request: VmRequest, login: Login, account: Account, place: NodePlace, identity: str
+) -> Vm:
     now = services.clock.now()
-    identity = holder_id(services.ids.random_bytes())
     shape, months = place.flavor.vm, request.reservation_months
     assert shape is not None, "a node's flavor is one that is rented in slices"  # noqa: S101 - for the types
     return Vm(
@@ -243,10 +308,10 @@ def _new_vm(services: Services, request: VmRequest, account: Account, place: Nod
         reservation_id=holder_id(services.ids.random_bytes()) if months else None,
         reservation_months=months,
         term_ends_at=months_later(now, months) if months else None,
-        auth_method=request.login.method,
-        ssh_key_id=request.login.ssh_key_id,
-        ssh_public_key=request.login.ssh_public_key,
-        password_hash=request.login.password_hash,
+        auth_method=login.method,
+        ssh_key_id=login.ssh_key_id,
+        ssh_public_key=login.ssh_public_key,
+        password_hash=login.password_hash,
         auto_restart=True if request.rental_type is RentalType.INTERRUPTIBLE else None,
         status=VmStatus.CREATING,
         created_at=now,

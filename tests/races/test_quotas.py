@@ -1,0 +1,159 @@
+"""A limit that is set while its organization goes on creating, under every order of their calls.
+
+Nobody who was acknowledged escapes the count; whoever begins when the limit is written is held to it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.errors import QuotaExceeded
+from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
+from gpu_capacity.services import quotas
+from gpu_capacity.services.capacity_claims import create_capacity_claim
+from gpu_capacity.services.claim_resources import Resources
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.set_quota import QuotaBook
+from gpu_capacity.services.vms import create_vm, destroy_vm, stop_vm
+from testkit.interleaving import every_interleaving
+from testkit.vms.scene import ACCOUNT, REGION, Scene
+from testkit.world import HOLDERS, ORGANIZATION, caller, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.services.context import Services
+
+    Create = Callable[[Scene, Services], object]
+
+INTERRUPTIONS_MAX = 2
+"""Of one by the other: each goes on between any two calls of the other, up to any call of its own."""
+
+ACCELERATOR = "5090"
+SORTS = (keys.RESERVATION_PREFIX, keys.CLAIM_PREFIX, keys.VM_PREFIX)
+
+
+def reserve(_scene: Scene, services: Services) -> object:
+    return create_reservation(
+        services, caller(), request(1, region_id=REGION, accelerator=ACCELERATOR, unit="NODE")
+    )
+
+
+def claim(_scene: Scene, services: Services) -> object:
+    return create_capacity_claim(
+        services, caller(), Resources("5090-8x", 1, (REGION,), "CAPACITY_TYPE_CUSTOMER")
+    )
+
+
+def rent(scene: Scene, services: Services) -> object:
+    return create_vm(services, caller(), scene.request(1), ACCOUNT)
+
+
+CREATES: dict[str, Create] = {ACCELERATOR: reserve, INSTANCES: claim, VMS: rent, VM_GPUS: rent}
+
+
+def counted(scene: Scene, subject: str) -> tuple[int, int]:
+    """What the quota says is used, and how many holders there are: each uses one."""
+    item = scene.world.db.get_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, subject))["Item"]
+    records = [i for i in scene.world.db.table(HOLDERS).items() if i["sk"]["S"].startswith(SORTS)]
+    return decode(item)["used"], len(records)
+
+
+def run_all(subject: str, *, limit: int, after: int) -> list[tuple[int, int, str]]:
+    """One create beside the operator, then ``after`` more: what is counted, what there is, how it ended."""
+    found = []
+    for schedule in every_interleaving(INTERRUPTIONS_MAX):
+        scene = Scene(count=4)
+        CREATES[subject](scene, scene.world.environment())
+        first, operator = scene.world.environment(), QuotaBook.of(scene.world.environment(), "operator")
+        results = schedule.run(
+            scene.world.db,
+            [
+                lambda scene=scene, first=first: CREATES[subject](scene, first),  # type: ignore[misc]
+                lambda operator=operator: operator.set(ORGANIZATION, subject, limit),  # type: ignore[misc]
+            ],
+        )
+        assert not isinstance(results[1], Exception), results
+        ended = type(results[0]).__name__
+        for _ in range(after):
+            try:
+                CREATES[subject](scene, scene.world.environment())
+            except QuotaExceeded:
+                ended += " then refused"
+        found.append((*counted(scene, subject), ended))
+    return found
+
+
+@pytest.mark.parametrize("subject", CREATES)
+def test_whoever_is_acknowledged_is_counted_and_whoever_comes_later_is_held_to_the_limit(
+    subject: str,
+) -> None:
+    found = run_all(subject, limit=2, after=1)
+
+    assert len(found) > 20
+    # The first is there before, the second comes beside the operator, the third when all is written.
+    assert {(used, held) for used, held, _ in found} == {(2, 2)}
+    assert {ended.partition(" ")[2] for *_, ended in found} == {"then refused"}
+
+
+@pytest.mark.parametrize("subject", CREATES)
+def test_a_limit_that_is_used_up_already_holds_from_the_moment_it_is_written(subject: str) -> None:
+    found = run_all(subject, limit=1, after=1)
+
+    assert all(used == held for used, held, _ in found)
+    # Who came before the limit stands beyond it, and who came after was refused.
+    assert {held for _, held, _ in found} == {1, 2}
+    assert all("QuotaExceeded" in ended or held == 2 for _, held, ended in found)
+
+
+@pytest.mark.parametrize("subject", CREATES)
+def test_without_the_second_look_somebody_escapes_the_count(
+    subject: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The test sees what it is for."""
+    monkeypatch.setattr(quotas, "_came", lambda *_: False)
+
+    assert any(used < held for used, held, _ in run_all(subject, limit=9, after=0))
+
+
+@pytest.mark.parametrize("subject", CREATES)
+def test_a_create_that_begins_when_the_limit_has_just_been_written_meets_all_of_the_count(
+    subject: str,
+) -> None:
+    """Before the operator is told anything, and before anybody else could have counted what was there."""
+    scene = Scene(count=4)
+    CREATES[subject](scene, scene.world.environment())
+    refused: list[bool] = []
+
+    def create(*_: object) -> None:
+        with pytest.raises(QuotaExceeded):
+            CREATES[subject](scene, scene.world.environment())
+        refused.append(True)
+
+    scene.world.db.after("update_item", create, only=lambda sent: ":limit" in str(sent))
+    QuotaBook.of(scene.services, "operator").set(ORGANIZATION, subject, 1)
+
+    assert refused == [True]
+    assert counted(scene, subject) == (1, 1)
+
+
+def test_a_stopped_vm_counts_and_a_destroyed_one_does_not() -> None:
+    scene = Scene()
+    QuotaBook.of(scene.services, "operator").set(ORGANIZATION, VM_GPUS, 4)
+    vm = scene.running(4)
+    stop_vm(scene.services, caller(), vm.id, ACCOUNT)
+    scene.engine.settle()
+    assert scene.status(vm) == "stopped"
+    with pytest.raises(QuotaExceeded) as caught:
+        scene.create(1)
+    refusal = caught.value
+    assert (refusal.subject, refusal.requested, refusal.limit, refusal.used) == (VM_GPUS, 1, 4, 4)
+
+    destroy_vm(scene.services, caller(), vm.id, ACCOUNT)
+    scene.engine.settle()
+    assert scene.create(4).counted == (VM_GPUS,)
+    assert counted(scene, VM_GPUS)[0] == 4

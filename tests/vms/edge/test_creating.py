@@ -1,0 +1,161 @@
+"""What a customer can ask of a create: that it is repeated safely, or only tried; and limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from testkit.dynamodb import timeout_after
+from testkit.handlers.sample_events import read
+from testkit.handlers.vm_stage import SAMPLE_VM, Stage, with_header
+from testkit.world import HOLDERS, ORGANIZATION
+
+if TYPE_CHECKING:
+    from testkit.handlers.stage import Answer
+
+KEY = "order-0815"
+
+
+def create(stage: Stage, case: str = "on_demand", key: str | None = KEY, **changes: Any) -> Answer:
+    event = read("create_vm", case)
+    return stage.send(
+        "create_vm", event=event if key is None else with_header(event, "Idempotency-Key", key), **changes
+    )
+
+
+def dry(case: str = "on_demand", value: str = "true", name: str = "dryRun") -> dict[str, Any]:
+    event = read("create_vm", case)
+    event["queryStringParameters"] = {name: value}
+    event["multiValueQueryStringParameters"] = {name: [value]}
+    return event
+
+
+def limit(stage: Stage, subject: str, most: int) -> None:
+    item = keys.quota(ORGANIZATION, subject) | encode({"limit": most, "used": 0})
+    stage.db.put_item(TableName=HOLDERS, Item=item)
+
+
+def listed(stage: Stage) -> list[str]:
+    return [vm["id"] for vm in stage.send("list_vms", "all").json]
+
+
+def test_a_repeat_under_the_same_key_answers_with_the_vm_that_the_first_one_made(stage: Stage) -> None:
+    stage.with_ssh_key()
+    first, again = create(stage), create(stage)
+
+    assert (first.status, again.status) == (201, 201)
+    assert again.json == first.json
+    assert listed(stage) == [first.json["id"]]
+    # Without the key, or under another one, it is another VM.
+    assert (
+        len({create(stage, key=None).json["id"], create(stage, key="other").json["id"], first.json["id"]})
+        == 3
+    )
+
+
+def test_a_repeat_is_answered_where_the_key_and_the_room_are_gone_since(stage: Stage) -> None:
+    stage.with_ssh_key()
+    first = create(stage, gpu_count=8)
+    stage.send("delete_ssh_key", "found")
+    assert create(stage, key=None, gpu_count=8).status == 400
+
+    assert create(stage, gpu_count=8).json["id"] == first.json["id"]
+
+
+def test_another_body_under_the_same_key_is_a_conflict_that_names_the_vm(stage: Stage) -> None:
+    stage.with_ssh_key()
+    first = create(stage)
+    refused = create(stage, gpu_count=1)
+
+    assert refused.status == 409
+    made = first.json["id"]
+    assert refused.json == {"detail": f"the idempotency key was used with another request, which made {made}"}
+
+
+def test_another_password_is_another_body_and_stands_nowhere(stage: Stage) -> None:
+    first = create(stage, "with_password")
+    assert first.status == 201
+
+    assert create(stage, "with_password").json["id"] == first.json["id"]
+    assert create(stage, "with_password", password="another password").status == 409
+    assert "another password" not in str(stage.db.dump())
+
+
+def test_a_vm_that_was_destroyed_still_answers_a_repeat(stage: Stage) -> None:
+    stage.with_ssh_key()
+    made = create(stage).json["id"]
+    event = read("destroy_vm", "found")
+    event["pathParameters"] = {"id": made}
+    event["path"] = f"/vms/{made}"
+    assert stage.send("destroy_vm", event=event).status == 200
+
+    again = create(stage)
+    assert (again.status, again.json["id"], again.json["status"]) == (201, made, "destroyed")
+    assert len(listed(stage)) == 1
+
+
+def test_once_the_record_has_ended_the_key_is_free_though_the_database_still_has_it(stage: Stage) -> None:
+    stage.with_ssh_key()
+    made = create(stage).json["id"]
+    record = stage.db.get_item(TableName=HOLDERS, Key=keys.vm(ORGANIZATION, made))["Item"]
+    ended = {"status": {"S": "destroyed"}, "ttl_sweep_at": {"N": str(stage.clock.now())}}
+    stage.db.put_item(TableName=HOLDERS, Item=record | ended)
+
+    again = create(stage, gpu_count=1)
+    assert (again.status, again.json["id"], again.json["gpu_count"]) == (201, made, 1)
+
+
+def test_an_answer_that_is_lost_makes_no_second_vm(stage: Stage) -> None:
+    stage.with_ssh_key()
+    stage.db.after("transact_write_items", timeout_after())
+    assert create(stage).status == 201
+
+    assert len(listed(stage)) == 1
+    assert create(stage).json["id"] == listed(stage)[0]
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "with space", "with\ttab"])
+def test_a_malformed_key_is_refused(stage: Stage, key: str) -> None:
+    assert create(stage.with_ssh_key(), key=key).status == 422
+
+
+def test_a_dry_run_shows_the_vm_and_writes_nothing(stage: Stage) -> None:
+    stage.with_ssh_key().ids.chosen = [SAMPLE_VM]
+    before = stage.db.dump()
+    shown = stage.send("create_vm", event=dry())
+
+    assert (shown.status, shown.json["status"], shown.json["gpu_count"]) == (200, "creating", 2)
+    assert stage.db.dump() == before
+    stage.ids.chosen = [SAMPLE_VM]
+    assert create(stage, key=None).json == shown.json
+
+
+def test_a_dry_run_is_refused_what_the_request_would_be(stage: Stage) -> None:
+    stage.with_ssh_key()
+    limit(stage, "vm_gpus", 1)
+    assert stage.send("create_vm", event=dry()).status == 403
+    assert stage.send("create_vm", event=dry("node_unknown")).status == 400
+    assert stage.send("create_vm", event=dry(value="yes")).status == 422
+    assert stage.send("create_vm", event=dry(name="dryrun")).status == 422
+    assert listed(stage) == []
+
+
+@pytest.mark.parametrize(("subject", "most", "requested"), [("vm_gpus", 3, 2), ("vms", 1, 1)])
+def test_a_vm_beyond_the_limit_is_refused_with_figures(
+    stage: Stage, subject: str, most: int, requested: int
+) -> None:
+    stage.with_ssh_key()
+    limit(stage, subject, most)
+    assert create(stage, key=None).status == 201
+
+    refused = create(stage, key=None)
+    assert refused.status == 403
+    used = requested
+    noun = {"vms": "VMs", "vm_gpus": "GPUs of VMs"}[subject]
+    assert refused.json == {
+        "detail": f"quota exceeded: {requested} {noun} requested, {used} of {most} in use",
+        "quota": {"subject": subject, "requested": requested, "limit": most, "used": used},
+    }

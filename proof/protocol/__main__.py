@@ -5,26 +5,45 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
+import time
 
+from proof.protocol.report import section as explored
+from proof.protocol.rules import NOT_NEEDED, RULES
 from proof.protocol.scenarios import SCENARIOS
-from proof.protocol.writes import RULES
+from tools.reporting import page
+from tools.reporting.results import save
 
 
 def main() -> int:
     """Print what each scenario comes to; 1 where something is wrong."""
     parser = argparse.ArgumentParser(prog="python -m proof.protocol", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
-    parser.add_argument("--drop", action="append", default=[], choices=RULES, help="leave a rule out")
-    parser.add_argument("--states", type=int, default=2_000_000, help="end after so many states")
+    parser.add_argument(
+        "--drop", action="append", default=[], choices=[*RULES, *NOT_NEEDED], help="leave a rule out"
+    )
+    parser.add_argument("--states", type=int, default=10_000_000, help="end after so many states")
+    parser.add_argument("--report", action="store_true", help="explore all of it, and write docs/proof.md")
+    parser.add_argument("--jobs", type=int, default=2, help="processes of --report")
     asked = parser.parse_args()
+    if asked.report:
+        return report(asked.jobs)
     wrong = 0
     for name in asked.scenarios or SCENARIOS:
+        began = time.monotonic()
         found = SCENARIOS[name].run(frozenset(asked.drop), asked.states)
         ending = found.problem or ("nothing is wrong" if found.complete else "not finished")
-        print(f"{name}: {found.states:,} states, {ending}", flush=True)
+        print(f"{name}: {found.states:,} states, {time.monotonic() - began:.1f} s, {ending}", flush=True)
         print("".join(f"  {step}\n" for step in found.trace), end="")
         wrong += found.problem is not None
     return 1 if wrong else 0
+
+
+def report(jobs: int) -> int:
+    """Write the section down, and the page; 1 where a scenario goes wrong."""
+    section = explored(jobs)
+    save("protocol", section)
+    page.write()
+    return int(any(row[-1] != "nothing" for row in section.tables[0]["rows"]))
 
 
 if __name__ == "__main__":

@@ -1,115 +1,148 @@
-"""What happens beside the holder: rivals, a sync, an audit that repairs, a holder of a part."""
+"""What happens beside the holder.
+
+sync (S)        withdraws a domain from the fleet, and brings it back
+audit (A)       frees what is owned and what no record names
+part (V)        owns a part of the shared domain, gives it back, and again: each time another holder
+old (O)         the same with the whole shared domain in the old form: eight bytes, and no booking
+asker (Q)       asks for room, and is refused or told to try again
+rival           owns a free run, gives it back
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from proof.protocol.state import NEVER, SHARED, Booking, Naming
-from proof.protocol.writes import apply, send
+from proof.protocol.state import SHARED, Booking, Naming
+from proof.protocol.steps import Steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from collections.abc import Set as AbstractSet
 
-    from proof.protocol.state import Process, Record, State
-
-    Step = tuple[str, State]
-
-
-def others(rules: AbstractSet[str], state: State) -> Iterator[Step]:
-    """What a rival of whole runs does, and a sync."""
-    budget = state.budget
-    if budget.rival:
-        for number in state.free_runs():
-            drawn, tag = state.draw()
-            stamps = tuple(
-                tag if domain in state.runs[number] else stamp
-                for domain, stamp in enumerate(drawn.pod.stamps)
-            )
-            pod = drawn.pod._replace(
-                stamps=stamps, bookings=drawn.pod.bookings | {Booking(tag, number, is_rival=True)}
-            )
-            yield (
-                f"rival owns run {number}",
-                drawn._replace(pod=pod, budget=budget._replace(rival=budget.rival - 1)),
-            )
-    for booking in state.pod.bookings:
-        if booking.is_rival:
-            pod = state.pod._replace(bookings=state.pod.bookings - {booking})
-            yield "rival gives back", state._replace(pod=pod)
-    if budget.syncs:
-        # There and back again where versions may come back.
-        raised = state.pod.version + 1 if "version-rises" in rules else 3 - state.pod.version
-        pod = state.pod._replace(version=raised)
-        yield (
-            "sync writes the pod",
-            state._replace(pod=pod, budget=budget._replace(syncs=budget.syncs - 1)),
-        )
+    from proof.protocol.state import Process, Record, Runs, State
+    from proof.protocol.steps import Step
 
 
-def audit(rules: AbstractSet[str], state: State, index: int, me: Process) -> Iterator[Step]:
-    """Frees what is owned and what no record names."""
-    ours = frozenset(booking for booking in state.pod.bookings if not booking.is_rival)
-    record = state.record
-    if me.at == "idle" and "audit-reads-pod-first" in rules:
-        if ours:
-            yield "reads the pod", state.with_process(index, at="record", found=ours)
-    elif me.at == "idle":
-        yield "reads the record", state.with_process(index, at="pod", todo=_spared(rules, record))
-    elif me.at == "pod":
-        orphans = frozenset(one for one in ours if one.tag not in {naming.tag for naming in me.todo})
-        yield "reads the pod", state.with_process(index, at="free", found=orphans)
-    elif me.at == "record":
-        spared = {naming.tag for naming in _spared(rules, record)}
-        orphans = frozenset(one for one in me.found if one.tag not in spared)
-        yield "reads the record", state.with_process(index, at="free", found=orphans)
-    else:
-        after = state
-        for booking in me.found:
-            after, _ = apply(rules, after, ("unbook", Naming(booking.tag, booking.run, (), 0)))
-        yield "frees what it found", after.ended(index, "done")
+class Bystanders(Steps):
+    """The steps of those who work on the pod beside the holder."""
 
+    def __init__(self, rules: AbstractSet[str], runs: Runs) -> None:
+        super().__init__(rules, runs)
+        self._kinds: dict[str, Callable[[State, int, Process], Iterator[Step]]] = {
+            "S": self._sync,
+            "A": self._audit,
+            "V": self._part,
+            "O": self._part,
+            "Q": self._asker,
+        }
 
-def parts(rules: AbstractSet[str], state: State, index: int, me: Process) -> Iterator[Step]:
-    """Takes a part of the shared domain and gives it back, each in one transaction with its record."""
-    if me.at == "idle":
-        if state.budget.parts and not state.pod.part:
-            fewer = state._replace(budget=state.budget._replace(parts=state.budget.parts - 1))
-            if not any(SHARED in state.runs[booking.run] for booking in state.pod.bookings):
-                seen = state.pod.stamps[SHARED]
+    def of(self, state: State, index: int, me: Process) -> Iterator[Step]:
+        """What one of them may do."""
+        return self._kinds[me.kind](state, index, me)
+
+    def rival(self, state: State) -> Iterator[Step]:
+        """What another holder of whole runs does."""
+        for number, domains in enumerate(self.runs):
+            if self.database.is_free(state.pod, number):
+                drawn, tag = state.draw()
+                old = drawn.pod
+                stamps = tuple([tag if at in domains else stamp for at, stamp in enumerate(old.stamps)])
+                booked = old.bookings | {Booking(tag, number, is_rival=True)}
                 yield (
-                    "plans",
-                    fewer.with_process(index, at="take", life=seen, revision=state.part_revision),
+                    f"rival owns run {number}",
+                    drawn._replace(pod=old._replace(stamps=stamps, bookings=booked)),
                 )
-    elif me.at == "take":
-        yield from send(
-            rules,
-            state,
-            "takes a part",
-            ("take part", me.life, me.revision),
-            lambda after, _: (
-                after.ended(index)
-                if not after.pod.part
-                else after.with_process(index, at="give", revision=after.part_revision)
-            ),
-            lambda after: after,
-        )
-    else:
-        drawn, fresh = state.draw()
-        left = fresh if "parts-leave-stamp" in rules else NEVER
-        yield from send(
-            rules,
-            drawn,
-            "gives its part back",
-            ("give part", left, me.revision),
-            lambda after, _: after.ended(index),
-            lambda after: after,
-        )
+        for booking in state.pod.bookings:
+            if booking.is_rival:
+                pod = state.pod._replace(bookings=state.pod.bookings - {booking})
+                yield f"rival gives run {booking.run} back", state._replace(pod=pod)
+
+    def _sync(self, state: State, index: int, me: Process) -> Iterator[Step]:
+        pod = state.pod
+        if me.at == "withdraw":
+            yield from self.sends(
+                state, index, f"withdraws domain {SHARED}", lambda done, _: self.end(done, index)
+            )
+        elif pod.withdrawn:
+            write = ("restore", pod.version)
+            yield from self.reads_and_sends(
+                state, f"brings domain {SHARED} back", write, lambda done, _: done
+            )
+        elif not self.database.booked(pod, SHARED) and not isinstance(pod.stamps[SHARED], frozenset):
+            known = {"found": pod.stamps[SHARED], "revision": pod.version}
+            yield "reads the pod", self.go(state, index, at="withdraw", **known)
+
+    def _audit(self, state: State, index: int, me: Process) -> Iterator[Step]:
+        ours = frozenset(booking for booking in state.pod.bookings if not booking.is_rival)
+        if me.at == "idle" and "audit-reads-pod-first" in self.rules:
+            yield "reads the pod", self.go(state, index, at="look", found=ours)
+        elif me.at == "idle":
+            yield "reads the record", self.go(state, index, at="look", todo=self._spared(state.record))
+        elif me.at == "look" and me.found is None:
+            yield "reads the pod", self._frees(state, index, ours, me.todo)
+        elif me.at == "look":
+            record = state.record
+            lacking = tuple(n for n in record.names if n.tag not in _tags(me.found)) if record else ()
+            if lacking and "audit-marks-nothing" not in self.rules:
+                yield "reads the record", self.go(state, index, at="mark", todo=lacking, found=None)
+            else:
+                yield "reads the record", self._frees(state, index, me.found, self._spared(record))
+        elif me.at == "mark":
+            yield from self.sends(state, index, "books what is named", lambda done, _: self.end(done, index))
+        else:
+            yield from self.fences(state, index, me)
+
+    def _frees(
+        self, state: State, index: int, found: frozenset[Booking], spared: tuple[Naming, ...]
+    ) -> State:
+        kept = {naming.tag for naming in spared}
+        nobodys = tuple(Naming(one.tag, one.run, (), 0) for one in sorted(found) if one.tag not in kept)
+        return self.begins_fences(state, index, nobodys, "idle", found=None)
+
+    def _spared(self, record: Record | None) -> tuple[Naming, ...]:
+        if record is None:
+            return ()
+        if "audit-spares-names" in self.rules:
+            return record.names
+        return (record.placement,) if record.status == "settled" and record.placement else ()
+
+    def _part(self, state: State, index: int, me: Process) -> Iterator[Step]:
+        pod, mine = state.pod, state.others[index]
+        value = pod.stamps[SHARED]
+        is_map = isinstance(value, frozenset)
+        if me.at != "idle":
+            what = "takes" if me.at == "take part" else "gives back"
+            yield from self.sends(state, index, what, lambda done, _: self.end(done, index))
+        elif mine.life:
+            drawn, fresh = state.draw()
+            known = {"found": value, "fresh": fresh, "life": mine.life, "revision": mine.revision}
+            if is_map and index in value:
+                yield "ends", self.go(drawn, index, at="give part", **known)
+        elif self._has_room(state, index):
+            drawn, life = state.draw()
+            yield "plans", self.go(drawn, index, at="take part", life=life, found=value)
+
+    def _has_room(self, state: State, index: int) -> bool:
+        pod, kinds = state.pod, [process.kind for process in state.processes]
+        value = pod.stamps[SHARED]
+        if isinstance(value, frozenset):
+            return kinds[index] == "V" and all(kinds[who] == "V" for who in value)
+        return not pod.withdrawn and not self.database.booked(pod, SHARED)
+
+    def _asker(self, state: State, index: int, me: Process) -> Iterator[Step]:
+        if me.at == "idle":
+            if not any(self.database.is_free(state.pod, run) for run in range(len(self.runs))):
+                yield "finds no room", self.go(state, index, at="look", found=state.pod.bookings)
+            return
+        record = state.record
+        settled = {record.placement.tag} if record is not None and record.placement else set()
+        explained = all(one.is_rival or one.tag in settled for one in me.found)
+        if "no-by-settled" in self.rules and not explained:
+            yield "says: try again", self.end(state, index)
+        else:
+            wrong = "" if explained else "a refusal that no settled holder explains"
+            yield "says: no", self.end(state, index)._replace(wrong=state.wrong or wrong)
 
 
-def _spared(rules: AbstractSet[str], record: Record | None) -> tuple[Naming, ...]:
-    if record is None:
-        return ()
-    if "audit-spares-names" in rules:
-        return record.names
-    return (record.placement,) if record.status == "settled" and record.placement else ()
+def _tags(found: frozenset[Booking]) -> set[int]:
+    return {booking.tag for booking in found}

@@ -1,53 +1,68 @@
-"""What is explored, and which rule is left out to show what."""
+"""What is explored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from proof.protocol.explore import explore
-from proof.protocol.processes import Moves
-from proof.protocol.state import APART, OVERLAPPING, Budget, start
-from proof.protocol.writes import RULES
+from proof.protocol.explore import Moves, explore
+from proof.protocol.keys import Keys
+from proof.protocol.rules import NOT_NEEDED, RULES
+from proof.protocol.state import start
 
 if TYPE_CHECKING:
     from proof.protocol.explore import Found
+    from proof.protocol.state import Runs
+
+OVERLAPPING: Final = ((0, 1), (1, 2))
+"""Two runs of a pod of three domains."""
+
+APART: Final = ((0,), (1,))
+"""Two runs of a pod of two domains, so that a holder can own one while it leaves the other."""
+
+ONE: Final = ((0, 1),)
+"""One run, of two domains."""
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """Processes (a letter each, see ``processes.py``) and how often what is rare happens."""
+    """Processes: a letter each, see ``processes.py`` and ``bystanders.py``."""
 
     processes: str
     about: str
-    unanswered: int = 1
-    deaths: int = 1
-    rival: int = 0
-    moves: int = 0
-    syncs: int = 0
-    parts: int = 0
+    runs: Runs = OVERLAPPING
     adopts: bool = False
-    runs: tuple[tuple[int, ...], ...] = OVERLAPPING
+    rival: bool = False
 
-    def run(self, dropped: frozenset[str] = frozenset(), states_max: int = 2_000_000) -> Found:
+    def run(self, dropped: frozenset[str] = frozenset(), states_max: int = 10_000_000) -> Found:
         """Explore it without some rules."""
-        budget = Budget(self.unanswered, self.deaths, self.rival, self.moves, self.syncs, self.parts)
-        moves = Moves(frozenset(RULES) - dropped, adopts=self.adopts)
-        return explore(start(self.processes, budget, self.runs), moves, states_max)
+        rules = frozenset(RULES) | frozenset(NOT_NEEDED)
+        moves = Moves(rules - dropped, self.runs, adopts=self.adopts, rival=self.rival)
+        return explore(start(self.processes, self.runs), moves, Keys(dropped, self.runs), states_max)
 
 
 SCENARIOS: Final = {
-    "create": Scenario("WR", "a create, a rival, a reconcile", rival=1),
-    "create-2-lost": Scenario("WR", "the same with two lost answers", rival=1, unanswered=2),
-    "sync": Scenario("WR", "a create while a sync writes the pod", syncs=2, unanswered=1),
-    "delete": Scenario("WRD", "a create that is deleted at once", unanswered=2, deaths=0),
-    "delete-rival": Scenario("WRD", "a create that is deleted, and a rival", rival=1),
-    "two-lives": Scenario("WWR", "a record that is removed, and made again", deaths=1),
-    "adopt": Scenario("WWR", "a retry goes on in the record of the first try", adopts=True, deaths=0),
-    "adopt-rival": Scenario("WWR", "the same with a rival", adopts=True, deaths=0, rival=1),
-    "two-reconciles": Scenario("WRR", "two reconciles", deaths=1),
-    "move": Scenario("WHR", "a move, and back", moves=2, runs=APART, deaths=1),
-    "move-delete": Scenario("WHRD", "a move while the holder is deleted", moves=1, runs=APART, deaths=0),
-    "audit": Scenario("WRA", "an audit that repairs beside a create", deaths=1),
-    "parts": Scenario("WVR", "a holder of a part beside it", parts=2, deaths=0, runs=((0, 1),)),
+    "create": Scenario("WR", "a create over overlapping runs, its retries, a reconcile"),
+    "rival": Scenario("WR", "the same beside a rival", rival=True),
+    "delete": Scenario("WRD", "a create, and a customer who deletes", ONE),
+    "delete-rival": Scenario("WRD", "the same over overlapping runs beside a rival", rival=True),
+    "two-creates": Scenario("WWRD", "two requests under one key", ONE),
+    "adopt": Scenario("WWRD", "a retry goes on in the record of another request", ONE, adopts=True),
+    "adopt-rival": Scenario("WWRD", "the same over overlapping runs beside a rival", adopts=True, rival=True),
+    "two-reconciles": Scenario("WWRRD", "two requests and two reconciles", ONE, adopts=True),
+    "all-rival": Scenario("WWRRD", "the same over overlapping runs beside a rival", adopts=True, rival=True),
+    "move": Scenario("WRH", "moves there and back", APART),
+    "move-delete": Scenario("WRHD", "moves of what is deleted, beside a rival", APART, rival=True),
+    "two-moves": Scenario("WRHH", "two movers", APART),
+    "move-all": Scenario("WRRHHD", "two movers, two reconciles, and a delete", APART),
+    "fail": Scenario("WRDF", "a workflow that fails", ONE),
+    "fail-move": Scenario("WRDFH", "a workflow that fails beside moves", APART),
+    "audit": Scenario("WRDA", "an audit that repairs", ONE),
+    "audit-move": Scenario("WRDHA", "an audit that repairs beside moves", APART),
+    "sync": Scenario("WRDS", "a domain is withdrawn and comes back", ONE),
+    "sync-rival": Scenario("WRDS", "the same over overlapping runs beside a rival", rival=True),
+    "part": Scenario("WRV", "holders of a part beside it, one after the other", ONE),
+    "parts": Scenario("WRDVV", "holders of parts beside it, two at a time", ONE),
+    "upgrade": Scenario("WRDO", "an owner of the old form beside it", ONE),
+    "answers": Scenario("WRDQ", "a refusal for lack of room", ONE, rival=True),
 }

@@ -1,198 +1,233 @@
-"""What the database makes of each write: the state after it, and whether its condition held.
-
-A rule that is left out shows what it is for: see ``RULES`` and the scenarios.
-"""
+"""What the database makes of each write: the state after it, and whether its condition held."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
-from proof.protocol.state import PARTS, SHARED, Booking, Record
+from proof.protocol.state import NEVER, SHARED, Booking, Holder, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from collections.abc import Set as AbstractSet
 
-    from proof.protocol.state import Naming, Pod, State
+    from proof.protocol.state import Naming, Pod, Runs, State, Write
 
-RULES: Final = {
-    "stamp-condition": "an own demands every stamp of its run as the plan saw it",
-    "stamps-stay": "a release leaves the stamps (dropped: it puts the earlier ones back)",
-    "fence": "a run whose own was not answered is fenced by a fresh stamp (dropped: its booking is removed)",
-    "fence-definite": "a fence or a release is sent again until it is answered",
-    "put-definite": "the record stands before the first own is sent",
-    "name-first": "another run stands in the record before its own is sent",
-    "name-definite": "a naming is sent again until it is answered, before its own is sent",
-    "life": "every condition on a record names its life (dropped: the revision alone)",
-    "revision": "every condition on a record names its revision (dropped: the life alone)",
-    "look-before-undo": "a settle that is refused reads what stands before it undoes anything",
-    "undo": "a settle that is refused releases what it booked",
-    "take-over-first": "a record is taken over before its runs are fenced",
-    "bump-first": "a record's revision is raised before names beside its placement are fenced",
-    "teardown-by-names": "a teardown fences every run that the record names (dropped: its placement alone)",
-    "move-keeps-names": "a move settles with the old run still named (dropped: it forgets it first)",
-    "one-move": "a record that names more than its placement begins no move",
-    "look-at-names": "a record that names more than its placement is looked at again, whatever its status",
-    "audit-spares-names": "the audit frees nothing that a record names, settled or not",
-    "audit-reads-pod-first": "the audit reads the pod before the record that might name what is there",
-    "tombstone": "a removal leaves the life behind: a late put of it is refused",
-    "tag-per-naming": "every naming draws a tag of its own (dropped: one tag for a life)",
-    "version-rises": "a topology version never comes back (dropped: a sync puts the earlier one back)",
-    "parts-leave-stamp": "the last part of a domain leaves a fresh stamp (dropped: it leaves nothing)",
-    "part-with-record": "a write of a part carries its record's revision (dropped: the map's value alone)",
-}
-
-Write = tuple[Any, ...]
-Then: TypeAlias = "Callable[[State, bool], State]"
+    Done = tuple[State, bool]
 
 
-def apply(rules: AbstractSet[str], state: State, write: Write) -> tuple[State, bool]:
-    """The state after a write, and whether its condition held."""
-    kind = write[0]
-    if kind in _POD_WRITES:
-        done: tuple[State, bool] = _POD_WRITES[kind](rules, state, *write[1:])
-        return done
-    return _record_write(rules, state, *write)
+class Database:
+    """Judges writes under the rules that are followed."""
 
+    def __init__(self, rules: AbstractSet[str], runs: Runs) -> None:
+        self.rules = rules
+        self.runs = runs
+        self._kinds: dict[str, Callable[..., Done]] = {
+            "own": self._own,
+            "unbook": self._unbook,
+            "stamp": self._stamp,
+            "mark": self._mark,
+            "take part": self._take_part,
+            "give part": self._give_part,
+            "withdraw": self._withdraw,
+            "restore": self._restore,
+            "put": self._put,
+        }
 
-def _own(rules: AbstractSet[str], state: State, naming: Naming) -> tuple[State, bool]:
-    pod = state.pod
-    if state.has(naming.tag):
-        return state, True
-    run = state.runs[naming.run]
-    if pod.version != naming.version:
-        return state, False
-    if "stamp-condition" in rules:
-        if tuple(pod.stamps[domain] for domain in run) != naming.seen:
+    def apply(self, state: State, write: Write) -> Done:
+        """The state after a write, and whether its condition held."""
+        judge = self._kinds.get(write[0])
+        return judge(state, *write[1:]) if judge else self._change(state, *write)
+
+    def is_free(self, pod: Pod, run: int) -> bool:
+        """Whether nothing of a run is owned, as the pod's item tells."""
+        domains = self.runs[run]
+        if pod.withdrawn and SHARED in domains:
+            return False
+        if any(isinstance(pod.stamps[domain], frozenset) for domain in domains):
+            return False
+        return not any(self._meet(booking.run, run) for booking in pod.bookings)
+
+    def booked(self, pod: Pod, domain: int) -> bool:
+        """Whether a booking lies on a domain."""
+        return any(domain in self.runs[booking.run] for booking in pod.bookings)
+
+    def _meet(self, run: int, other: int) -> bool:
+        return not set(self.runs[run]).isdisjoint(self.runs[other])
+
+    # Whole domains.
+
+    def _own(self, state: State, naming: Naming) -> Done:
+        pod, domains = state.pod, self.runs[naming.run]
+        if "resend-by-booking" in self.rules:
+            again = state.is_booked(naming.tag)
+        else:
+            again = pod.stamps[domains[0]] == naming.tag
+        if not again and not self._may_own(pod, naming):
             return state, False
-    elif naming.run not in state.free_runs():
-        return state, False
-    wrong = "" if naming.run in state.free_runs() else "a domain is owned twice"
-    stamps = tuple(naming.tag if domain in run else stamp for domain, stamp in enumerate(pod.stamps))
-    booked = pod.bookings | {_booking(naming)}
-    return state._replace(pod=pod._replace(stamps=stamps, bookings=booked), wrong=state.wrong or wrong), True
+        others = frozenset(booking for booking in pod.bookings if booking.tag != naming.tag)
+        rest = pod._replace(bookings=others)
+        wrong = "" if self.is_free(rest, naming.run) else "a domain is owned twice"
+        return _wrong(state, wrong)._replace(pod=self._with_booking(rest, naming)), True
 
+    def _may_own(self, pod: Pod, naming: Naming) -> bool:
+        if pod.version != naming.version:
+            return False
+        if "stamp-condition" not in self.rules:
+            return self.is_free(pod, naming.run)
+        return tuple([pod.stamps[domain] for domain in self.runs[naming.run]]) == naming.seen
 
-def _unbook(rules: AbstractSet[str], state: State, naming: Naming) -> tuple[State, bool]:
-    pod = state.pod
-    found = {booking for booking in pod.bookings if booking.tag == naming.tag}
-    if not found:
-        return state, False
-    stamps = pod.stamps
-    if "stamps-stay" not in rules:
-        earlier = dict(zip(state.runs[naming.run], naming.seen, strict=True))
-        stamps = tuple(earlier.get(domain, stamp) for domain, stamp in enumerate(stamps))
-    record = state.record
-    placed = record.placement if record is not None and record.status == "settled" else None
-    settled = placed is not None and _booking(placed) in found
-    wrong = "what a settled record owns is released" if settled else ""
-    released = pod._replace(stamps=stamps, bookings=pod.bookings - found)
-    return state._replace(pod=released, wrong=state.wrong or wrong), True
+    def _with_booking(self, pod: Pod, naming: Naming) -> Pod:
+        domains = self.runs[naming.run]
+        stamps = tuple([naming.tag if at in domains else stamp for at, stamp in enumerate(pod.stamps)])
+        booked = pod.bookings | {Booking(naming.tag, naming.run, is_rival=False)}
+        return pod._replace(stamps=stamps, bookings=booked)
 
-
-def _booking(naming: Naming) -> Booking:
-    return Booking(naming.tag, naming.run, is_rival=False)
-
-
-def _stamp(_rules: AbstractSet[str], state: State, naming: Naming, fresh: int) -> tuple[State, bool]:
-    pod, first = state.pod, state.runs[naming.run][0]
-    if pod.stamps[first] != naming.seen[0] or state.has(naming.tag):
-        return state, False
-    stamps = tuple(fresh if domain == first else stamp for domain, stamp in enumerate(pod.stamps))
-    return state._replace(pod=pod._replace(stamps=stamps)), True
-
-
-def _take_part(rules: AbstractSet[str], state: State, seen: int, revision: int) -> tuple[State, bool]:
-    pod = state.pod
-    if pod.stamps[SHARED] != seen or ("part-with-record" in rules and revision != state.part_revision):
-        return state, False
-    booked = any(SHARED in state.runs[booking.run] for booking in pod.bookings)
-    wrong = "a part of a domain that is owned whole is sold" if booked or pod.part else ""
-    owned = pod._replace(stamps=_shared(pod, PARTS), part=True)
-    return state._replace(pod=owned, part_revision=revision + 1, wrong=state.wrong or wrong), True
-
-
-def _give_part(rules: AbstractSet[str], state: State, left: int, revision: int) -> tuple[State, bool]:
-    pod = state.pod
-    if pod.stamps[SHARED] != PARTS or ("part-with-record" in rules and revision != state.part_revision):
-        return state, False
-    return state._replace(
-        pod=pod._replace(stamps=_shared(pod, left), part=False), part_revision=revision + 1
-    ), True
-
-
-def _shared(pod: Pod, value: int) -> tuple[int, ...]:
-    return tuple(value if domain == SHARED else stamp for domain, stamp in enumerate(pod.stamps))
-
-
-_POD_WRITES: Final[dict[str, Any]] = {
-    "own": _own,
-    "unbook": _unbook,
-    "stamp": _stamp,
-    "take part": _take_part,
-    "give part": _give_part,
-}
-
-
-def _record_write(
-    rules: AbstractSet[str], state: State, kind: str, life: int, *rest: Any
-) -> tuple[State, bool]:
-    record = state.record
-    if kind == "put":
-        if record is not None or life in state.gone:
+    def _unbook(self, state: State, naming: Naming) -> Done:
+        pod = state.pod
+        found = frozenset(booking for booking in pod.bookings if booking.tag == naming.tag)
+        if not found:
             return state, False
-        return state._replace(record=Record("claiming", life, 1, (rest[0],), None)), True
-    revision, further = rest[0], rest[1:]
-    if (
-        record is None
-        or ("life" in rules and record.life != life)
-        or ("revision" in rules and record.revision != revision)
-    ):
-        return state, False
-    if kind == "drop" and record.status in ("claiming", "going"):
-        gone = state.gone | {record.life} if "tombstone" in rules else state.gone
-        return state._replace(record=None, gone=gone), True
-    after = _changed(rules, record, kind, *further)
-    if after is None:
-        return state, False
-    deleted = state.deleted or kind == "delete"
-    return state._replace(record=after._replace(revision=record.revision + 1), deleted=deleted), True
+        stamps = pod.stamps
+        if "stamps-stay" not in self.rules:
+            earlier = dict(zip(self.runs[naming.run], naming.seen, strict=True))
+            stamps = tuple(earlier.get(domain, stamp) for domain, stamp in enumerate(stamps))
+        record = state.record
+        settled = record is not None and record.status == "settled" and record.placement
+        held = settled and any((one.tag, one.run) == (settled.tag, settled.run) for one in found)
+        wrong = "what a settled record owns is released" if held else ""
+        released = pod._replace(stamps=stamps, bookings=pod.bookings - found)
+        return _wrong(state, wrong)._replace(pod=released), True
+
+    def _stamp(self, state: State, naming: Naming, fresh: int) -> Done:
+        pod, first = state.pod, self.runs[naming.run][0]
+        if pod.stamps[first] != naming.seen[0] or state.is_booked(naming.tag):
+            return state, False
+        return state._replace(pod=_stamped(pod, first, fresh)), True
+
+    def _mark(self, state: State, naming: Naming) -> Done:
+        if not self.is_free(state.pod, naming.run):
+            return state, False
+        return state._replace(pod=self._with_booking(state.pod, naming)), True
+
+    # Parts of a domain, and owners of the old form: each in one transaction with its record.
+
+    def _take_part(self, state: State, who: int, life: int, seen: Any) -> Done:
+        pod, mine = state.pod, state.others[who]
+        stands = not mine.life and life not in state.gone
+        if pod.stamps[SHARED] != seen or ("part-with-record" in self.rules and not stands):
+            return state, False
+        wrong = "a part of a domain that is owned whole is sold" if self.booked(pod, SHARED) else ""
+        taken = (seen if isinstance(seen, frozenset) else frozenset()) | {who}
+        done = _wrong(state, wrong)._replace(pod=_stamped(pod, SHARED, taken))
+        return (_with_other(done, who, Holder(life, 1)) if stands else done), True
+
+    def _give_part(self, state: State, who: int, seen: Any, fresh: int, *expected: int) -> Done:
+        pod, mine = state.pod, state.others[who]
+        stands = mine == Holder(*expected)
+        if pod.stamps[SHARED] != seen or ("part-with-record" in self.rules and not stands):
+            return state, False
+        old = state.processes[who].kind == "O"
+        stays = ("old-leaves-stamp" if old else "parts-leave-stamp") in self.rules
+        left = seen - {who} or (fresh if stays else NEVER)
+        done = state._replace(pod=_stamped(pod, SHARED, left))
+        if not stands:
+            return done, True
+        gone = self._with_tombstone(state, mine.life)
+        return _with_other(done, who, Holder())._replace(gone=gone), True
+
+    # The fleet.
+
+    def _withdraw(self, state: State, seen: Any, version: int) -> Done:
+        pod = state.pod
+        demanded = "sync-demands-stamp" in self.rules
+        if pod.version != version or (demanded and pod.stamps[SHARED] != seen):
+            return state, False
+        held = self.booked(pod, SHARED) or isinstance(pod.stamps[SHARED], frozenset)
+        wrong = "the sync withdraws what is owned" if held else ""
+        return _wrong(state, wrong)._replace(pod=self._next(pod)._replace(withdrawn=True)), True
+
+    def _restore(self, state: State, version: int) -> Done:
+        if state.pod.version != version or not state.pod.withdrawn:
+            return state, False
+        return state._replace(pod=self._next(state.pod)._replace(withdrawn=False)), True
+
+    def _next(self, pod: Pod) -> Pod:
+        return pod._replace(version=pod.version + 1 if "version-rises" in self.rules else 3 - pod.version)
+
+    # The record.
+
+    def _put(self, state: State, life: int, naming: Naming) -> Done:
+        if state.record is not None or life in state.gone:
+            return state, False
+        gone = state.gone if "tombstones-add-up" in self.rules else frozenset()
+        return state._replace(record=Record("claiming", life, 1, (naming,), None), gone=gone), True
+
+    def _change(self, state: State, kind: str, life: int, revision: int, *rest: Any) -> Done:
+        record = state.record
+        if (
+            record is None
+            or ("life" in self.rules and record.life != life)
+            or ("revision" in self.rules and record.revision != revision)
+        ):
+            return state, False
+        if kind == "drop":
+            if record.status not in ("claiming", "going"):
+                return state, False
+            return state._replace(record=None, gone=self._with_tombstone(state, record.life)), True
+        after = self._changed(record, kind, *rest)
+        if after is None:
+            return state, False
+        told = 0 if kind == "delete" else state.acknowledged
+        return state._replace(record=after._replace(revision=record.revision + 1), acknowledged=told), True
+
+    def _changed(  # noqa: PLR0911 - one kind a line
+        self, record: Record, kind: str, *rest: Any
+    ) -> Record | None:
+        """The record after a write that keeps it, None where its status does not allow it."""
+        kept = (record.placement,) if record.placement else ()
+        match kind, record.status:
+            case "name", "claiming":
+                # What it named before was refused, for good, or was fenced by who took it over.
+                return record._replace(names=(rest[0],))
+            case "move", "settled":
+                return record._replace(names=(*record.names, rest[0]))
+            case "settle", "claiming":
+                return record._replace(status="settled", placement=rest[0], names=(rest[0],))
+            case "settle move", "settled":
+                names = record.names if "move-keeps-names" in self.rules else (rest[0],)
+                return record._replace(placement=rest[0], names=names)
+            case "take over", "claiming":
+                return record
+            case "raise", "settled" | "error":
+                return record
+            case "fail", "settled":
+                names = record.names if "error-keeps-names" in self.rules else ()
+                return record._replace(status="error", placement=None, names=names)
+            case "delete", "settled" | "error":
+                return record._replace(status="going")
+            case "clean", "settled" | "error":
+                return record._replace(names=kept)
+        return None
+
+    def _with_tombstone(self, state: State, life: int) -> frozenset[int]:
+        return state.gone | {life} if "tombstone" in self.rules else state.gone
 
 
-def _changed(rules: AbstractSet[str], record: Record, kind: str, *rest: Any) -> Record | None:
-    """The record after a write that keeps it, None where its status does not allow it."""
-    match kind, record.status:
-        case ("name", "claiming") | ("move", "settled"):
-            return record._replace(names=(*record.names, rest[0]))
-        case ("settle", "claiming") | ("settle move", "settled"):
-            placed: Naming = rest[0]
-            names = record.names if kind == "settle" or "move-keeps-names" in rules else (placed,)
-            # Of the other names each was refused for good, or was fenced by who took the record over.
-            names = (placed,) if kind == "settle" else names
-            return record._replace(status="settled", placement=placed, names=names)
-        case ("take over", "claiming") | ("raise", "settled"):
-            return record
-        case ("delete", "settled"):
-            return record._replace(status="going")
-        case ("clean", "settled"):
-            return record._replace(names=(record.placement,) if record.placement else ())
-    return None
+RECORD_WRITES: Final = frozenset(
+    ("name", "move", "settle", "settle move", "take over", "raise", "fail", "delete", "clean", "drop")
+)
+"""Kinds of writes of a record that stands: a life and a revision follow."""
 
 
-def send(
-    rules: AbstractSet[str],
-    state: State,
-    what: str,
-    write: Write,
-    then: Then,
-    unanswered: Callable[[State], State],
-) -> Iterator[tuple[str, State]]:
-    """A write that is answered, or applied without an answer, or under way without one."""
-    done, holds = apply(rules, state, write)
-    yield f"{what}: {'ok' if holds else 'refused'}", then(done, holds)
-    if state.budget.unanswered:
-        fewer = state.budget._replace(unanswered=state.budget.unanswered - 1)
-        if holds:
-            yield f"{what}: applied, unanswered", unanswered(done._replace(budget=fewer))
-        pending = state._replace(budget=fewer, under_way=state.under_way | {write})
-        yield f"{what}: under way, unanswered", unanswered(pending)
+def _wrong(state: State, problem: str) -> State:
+    return state._replace(wrong=state.wrong or problem) if problem else state
+
+
+def _stamped(pod: Pod, domain: int, value: Any) -> Pod:
+    return pod._replace(stamps=tuple([value if at == domain else one for at, one in enumerate(pod.stamps)]))
+
+
+def _with_other(state: State, who: int, holder: Holder) -> State:
+    others = list(state.others)
+    others[who] = holder
+    return state._replace(others=tuple(others))

@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import pytest
 
+from proof.protocol.holes import TRACES
+from proof.protocol.rules import NOT_NEEDED, RULES
 from proof.protocol.scenarios import SCENARIOS
 
-DOUBLE = "what a settled record owns is released"
-LEAK = "a run is owned that no record names"
-EMPTY = "a settled record owns nothing"
+SMALL = ("create", "rival", "delete", "two-creates", "move", "fail", "audit", "part", "upgrade", "answers")
 
 
-@pytest.mark.parametrize("name", ["delete", "audit"])
+@pytest.mark.parametrize("name", SMALL)
 def test_a_scenario_with_all_rules_never_goes_wrong(name: str) -> None:
     found = SCENARIOS[name].run()
 
     assert (found.problem, found.trace, found.complete) == (None, (), True)
 
 
-@pytest.mark.parametrize(
-    ("rule", "name", "problem"),
-    [
-        ("stamp-condition", "delete", LEAK),
-        ("stamps-stay", "delete", LEAK),
-        ("fence", "delete", LEAK),
-        ("fence-definite", "delete", LEAK),
-        ("put-definite", "delete", LEAK),
-        ("name-first", "delete", LEAK),
-        ("name-definite", "delete", LEAK),
-        ("revision", "delete", DOUBLE),
-        ("look-before-undo", "delete", DOUBLE),
-        ("take-over-first", "delete", DOUBLE),
-        ("tombstone", "delete", EMPTY),
-        ("bump-first", "move", DOUBLE),
-        ("move-keeps-names", "move", LEAK),
-        ("parts-leave-stamp", "parts", LEAK),
-        ("audit-spares-names", "audit", DOUBLE),
-        ("audit-reads-pod-first", "audit", DOUBLE),
-    ],
-)
-def test_without_a_rule_there_is_a_way_to_go_wrong(rule: str, name: str, problem: str) -> None:
-    found = SCENARIOS[name].run(frozenset({rule}))
+def test_each_rule_has_a_trace() -> None:
+    assert TRACES.keys() == RULES.keys()
 
-    assert found.problem == problem
-    assert found.trace
+
+@pytest.mark.parametrize("rule", RULES)
+def test_without_a_rule_there_is_a_way_to_go_wrong(rule: str) -> None:
+    shown = TRACES[rule]
+
+    found = SCENARIOS[shown.scenario].run(frozenset({rule}))
+
+    assert (found.problem, len(found.trace)) == (shown.problem, shown.steps)
+
+
+@pytest.mark.parametrize("name", ["delete", "two-creates", "move"])
+@pytest.mark.parametrize("step", NOT_NEEDED)
+def test_what_is_not_needed_may_be_left_out(step: str, name: str) -> None:
+    found = SCENARIOS[name].run(frozenset({step}))
+
+    assert (found.problem, found.complete) == (None, True)
+
+
+def test_an_exploration_that_is_cut_short_says_so() -> None:
+    found = SCENARIOS["rival"].run(states_max=100)
+
+    assert (found.problem, found.complete) == (None, False)

@@ -1,0 +1,116 @@
+"""What the explorations come to, as a section of ``docs/proof.md``."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from proof.protocol.holes import HOLES, TRACES
+from proof.protocol.rules import NOT_NEEDED, RULES
+from proof.protocol.scenarios import SCENARIOS
+from tools.reporting.results import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from proof.protocol.explore import Found
+
+_TEXT: Final = (
+    """\
+A model of how a holder is written: record first, then own, then settle, each by single conditional
+writes. It explores every order of the steps of the processes of a scenario, in memory, in seconds:
+`python -m proof.protocol`, one scenario by its name, `--drop RULE` to leave a rule out, `--report` for
+this page. `make test` explores the small scenarios, and every rule left out.""",
+    """\
+Nothing is bounded but the number of processes at a time and the size of the pod. A process may die at
+any step and begin again; any write may be answered, or be applied without an answer, or land at any
+later time, or once more; there are lives of an id, moves, withdrawals and holders of parts without end.
+No time is trusted: a take-over, a reconcile, a retry may come at any moment. That the states are few is
+due to the protocol: a stamp that was overwritten never comes back, nor a revision, nor a life, so it
+only matters what still stands. That states taken for one behave as one, and that all is reached which
+is reached when everything is looked at, is tested (`tests/proof/test_protocol_keys.py`). A request
+whose put lands late is a worker that is slow, so two workers stand for any number of which one is at
+work and one is late.""",
+    """\
+Wrong is, in every state: a settled record that owns nothing; what was acknowledged and not deleted is
+gone; a run is owned that no record names; a domain is owned twice; a part is not what its record says;
+a withdrawn domain is owned. And where nobody has anything left to do: a record that claims or goes, or
+that names or owns more than its placement.""",
+    """\
+How short tags may be. A tag clashes where the same value is drawn twice for one pod. (a) For a booking
+that stands: the plan sees every booking and stamp of the pod and draws again, so only plans under way
+at the same time for the same pod can meet; and the clause for a resend demands the same booking
+(`b<tag> = :booking`), not only that there is one, so the two would have to be of the same run. With 100
+plans under way on a pod that is below 100 of 2^48 in each: at 1,000 owns a second, without a pause,
+0.011 a year for 6 bytes and 2 in ten million for 8, and then a resend is taken for done only if runs
+are equal as well. (b) For a late write: an own that is late lands only if every stamp of its run comes
+back to what was seen, a late release only hits a booking of its own tag. With a million late writes a
+year, a thousand stamps drawn for the same pod while each is late: 4 in a million a year for 6 bytes, 5
+in a hundred billion for 8. So 6 bytes do where a plan draws again and the resend compares the booking;
+without those two, 8 bytes (128 bookings that stand, 1,000 owns a second: 0.014 a year for 6 bytes, 2 in
+ten million for 8). A stamp must not have 8 bytes: that is the form of an old owner. A life clashes only
+with another of the same id: 8 bytes.""",
+)
+
+_OPEN: Final = """\
+Not needed: {steps}. What the model does not have: quotas as counts, queues of waiting claims, GPUs of a
+host, and pods that are removed and made again (a topology version must not begin anew there)."""
+
+
+def section(jobs: int) -> Section:
+    """Explore everything."""
+    tasks = [(name, "") for name in SCENARIOS] + [(TRACES[rule].scenario, rule) for rule in RULES]
+    with ProcessPoolExecutor(jobs) as pool:
+        results = dict(zip(tasks, pool.map(_explore, tasks), strict=True))
+    scenarios = [[f"`{name}`", SCENARIOS[name].about, *_told(*results[name, ""])] for name in SCENARIOS]
+    traces = [_trace(rule, results[TRACES[rule].scenario, rule][0]) for rule in RULES]
+    steps = "; ".join(NOT_NEEDED.values())
+    return Section(
+        "The protocol of holders, as a model",
+        5,
+        text=[*_TEXT, _OPEN.format(steps=steps)],
+        tables=[
+            {"header": ["scenario", "what", "states", "seconds", "wrong"], "rows": scenarios},
+            {"header": ["rule", "what", "left out in", "steps", "goes wrong"], "rows": traces},
+            {"header": ["hole", "what", "closed by"], "rows": list(holes())},
+        ],
+        version=version(),
+    )
+
+
+def holes() -> Iterator[list[Any]]:
+    """Each hole and what closes it."""
+    for name, hole in HOLES.items():
+        shown = ", ".join(f"`{rule}` ({TRACES[rule].steps} steps)" for rule in hole.rules)
+        yield [name, hole.about, "; ".join(part for part in (shown, hole.why) if part)]
+
+
+def version() -> str:
+    """Twelve hex digits that change with the model."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _explore(task: tuple[str, str]) -> tuple[Found, float]:
+    name, dropped = task
+    began = time.process_time()
+    found = SCENARIOS[name].run(frozenset({dropped} if dropped else ()))
+    return found, time.process_time() - began
+
+
+def _told(found: Found, seconds: float) -> list[Any]:
+    return [
+        found.states,
+        f"{seconds:.1f}",
+        found.problem or ("nothing" if found.complete else "not finished"),
+    ]
+
+
+def _trace(rule: str, found: Found) -> list[Any]:
+    shown = TRACES[rule]
+    return [f"`{rule}`", RULES[rule], f"`{shown.scenario}`", len(found.trace), found.problem or "nothing"]

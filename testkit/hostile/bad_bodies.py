@@ -6,6 +6,7 @@ import base64
 import json
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.access import is_identity
 from testkit.hostile.bad import (
     CLAIM,
     RESERVATION,
@@ -228,8 +229,14 @@ def _texts() -> Iterator[Bad]:
         yield reservation(f"region: {name}", put(RESERVATION, "spec.regionId", text), 404, *_echo(text))
         for field in ("accelerator", "unit"):
             yield reservation(f"{field}: {name}", put(RESERVATION, f"spec.{field}", text), 400, *_echo(text))
-        for field in ("organizationId", "projectId"):
-            yield reservation(f"{field}: {name}", put(RESERVATION, f"spec.{field}", text), 403, *_echo(text))
+        yield reservation(
+            f"organizationId: {name}", put(RESERVATION, "spec.organizationId", text), 403, *_echo(text)
+        )
+        # What no token can name is wrong for everybody, also for who may create in every project.
+        status = 403 if is_identity(text) else 400
+        yield reservation(
+            f"projectId: {name}", put(RESERVATION, "spec.projectId", text), status, *_echo(text)
+        )
         yield claim(f"instance: {name}", put(CLAIM, "resources.instanceId", text), 400, *_echo(text))
         yield claim(f"capacity type: {name}", put(CLAIM, "resources.capacityType", text), 400, *_echo(text))
         if text != REGION.upper():  # zones compare without case

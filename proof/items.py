@@ -12,6 +12,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from testkit.pods import owned_in_part, owned_whole
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -202,14 +204,10 @@ def hardware_of(item: Item, sold: Mapping[str, tuple[int, str]]) -> Hardware:
 
 def owners_of(item: Item) -> dict[int, dict[str, int]]:
     """A claims item: by position the masks of owners by tag, ``WHOLE`` for one that owns all of it."""
-    owners: dict[int, dict[str, int]] = {}
-    for name, value in item.items():
-        if name[0] == "d" and name[1:].isdigit():
-            if "B" in value:
-                owners[int(name[1:])] = {value["B"].hex(): WHOLE}
-            else:
-                owners[int(name[1:])] = {
-                    tag: int(mask["N"]) if tag.startswith("g") else gpus_of(int(mask["N"]))
-                    for tag, mask in value["M"].items()
-                }
+    owners: dict[int, dict[str, int]] = {
+        position: {tag: mask if tag.startswith("g") else gpus_of(mask) for tag, mask in parts.items()}
+        for position, parts in owned_in_part(item).items()
+    }
+    for position, tag in owned_whole(item).items():
+        owners.setdefault(position, {})[tag.hex()] = WHOLE
     return owners

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any
 
+from testkit.pods import owned_whole
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -50,10 +52,9 @@ def _claimed(inventory: list[dict[str, Any]]) -> dict[Place, bytes]:
     """Domains that are owned whole; parts of domains are another holder's business."""
     claims = (item for item in inventory if item["pk"]["S"].startswith("CLAIMS#"))
     return {
-        (item["pk"]["S"], item["sk"]["S"], int(name[1:])): value["B"]
+        (item["pk"]["S"], item["sk"]["S"], position): tag
         for item in claims
-        for name, value in item.items()
-        if name[0] == "d" and "B" in value
+        for position, tag in owned_whole(item).items()
     }
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from testkit.auditor import audit_tables
+from testkit.pods import owned_in_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -130,10 +131,8 @@ def _record(item: Item) -> Record:
 def _parts(inventory: list[Item]) -> Iterator[tuple[Domain, dict[str, int]]]:
     for item in inventory:
         if item["pk"]["S"].startswith("CLAIMS#"):
-            for name, value in item.items():
-                if name[0] == "d" and "M" in value:
-                    owners = {tag: int(mask["N"]) for tag, mask in value["M"].items()}
-                    yield (item["pk"]["S"], item["sk"]["S"], int(name[1:])), owners
+            for position, owners in owned_in_part(item).items():
+                yield (item["pk"]["S"], item["sk"]["S"], position), owners
 
 
 def _pods(inventory: list[Item], records: list[Record]) -> Iterator[str]:

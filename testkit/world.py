@@ -38,6 +38,7 @@ from testkit.doubles import (
     RecordedWorkflows,
 )
 from testkit.dynamodb import MemoryDynamoDB
+from testkit.pods import owned_whole
 
 INVENTORY, HOLDERS, SERVERS = "inventory", "holders", "servers"
 TABLES = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
@@ -238,7 +239,7 @@ class World:
     def owners(self, pod_id: str, region_id: str = REGION, flavor_id: str = GB300.id) -> dict[int, bytes]:
         """Owned positions of a pod, straight from the table."""
         item = self.db.get_item(TableName=INVENTORY, Key=keys.claims(region_id, flavor_id, pod_id))["Item"]
-        return {int(name[1:]): value["B"] for name, value in item.items() if name[0] == "d"}
+        return owned_whole(item)
 
     def set_quota(self, limit: int, used: int = 0) -> None:
         """Limit the organization's GB300 units."""

@@ -22,7 +22,7 @@ from gpu_capacity.services.create_reservation import create_reservation
 from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
     from gpu_capacity.dynamodb.inventory_items import PodClaims
@@ -111,9 +111,15 @@ class RecordApart(ReservationStore):
         self._own_database = database
         self._own_writes = writes
 
-    def accept(self, reservation: Reservation, version: int, quota: Quota | None) -> AcceptOutcome:
+    def accept(
+        self,
+        reservation: Reservation,
+        version: int,
+        quota: Quota | None,
+        stamps: Sequence[bytes | None] = (),
+    ) -> AcceptOutcome:
         """The same expressions, one by one."""
-        claim, record = self._own_writes.accept(reservation, version, quota)
+        claim, record = self._own_writes.accept(reservation, version, quota, stamps)
         outcome = self._own_database.commit(claim)
         if isinstance(outcome, Refused):
             return DomainsTaken(outcome.items[POD])

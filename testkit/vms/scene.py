@@ -22,6 +22,7 @@ from gpu_capacity.topology.model import (
     Region,
     VmShape,
 )
+from testkit.pods import owned_in_part
 from testkit.vms.machine import Engine
 from testkit.world import INVENTORY, ORGANIZATION, World, caller
 
@@ -116,7 +117,7 @@ class Scene:
         """Who owns which GPUs of a node, straight from the table."""
         key = keys.claims(REGION, GPU5090.id, POD)
         item = self.world.db.get_item(TableName=INVENTORY, Key=key)["Item"]
-        return {tag: int(mask["N"]) for tag, mask in item.get(f"d{position}", {"M": {}})["M"].items()}
+        return owned_in_part(item).get(position, {})
 
     def vms(self) -> list[Vm]:
         return self.services.vms.of_organization(ORGANIZATION)

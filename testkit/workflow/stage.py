@@ -16,6 +16,7 @@ from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.reconcile import reconcile
 from testkit.doubles import RecordedWorkflows
+from testkit.pods import owned_whole
 from testkit.state_machine import Execution, TaskError
 from testkit.workflow.definitions import definition, step
 from testkit.workflow.faults import Disturbed
@@ -215,7 +216,7 @@ class Stage(Disturbed):
         """Owned positions of a pod, read past the client, so that faults of it hit the product alone."""
         key = keys.claims(REGION, GB300.id, pod_id)
         item = self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
-        return {int(name[1:]): value["B"] for name, value in item.items() if name[0] == "d"}
+        return owned_whole(item)
 
     def take_over(self, pod_id: str, position: int, owner: bytes) -> None:
         """Write somebody else's tag over a claim, as no code does."""

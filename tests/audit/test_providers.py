@@ -89,7 +89,11 @@ def test_a_provider_that_keeps_its_servers_elsewhere_is_asked(scene: Any) -> Non
     assert _result(scene.audit(fix=True), "leaked") == ("repaired", "")
 
 
-@pytest.mark.parametrize("down", [EVERY_CALL, {"servers_on"}, {"is_vacant"}, {"fence"}], ids=str)
+@pytest.mark.parametrize(
+    "down",
+    [EVERY_CALL, {"servers_on"}, {"is_vacant"}, {"fence"}],
+    ids=["every call", "servers_on", "is_vacant", "fence"],
+)
 def test_a_provider_that_does_not_answer_frees_nothing(vm_scene: Any, down: set[str]) -> None:
     planted_vms.a_failed_vm_owns_its_node(vm_scene)
     before = vm_scene.db.table(INVENTORY).items()

@@ -19,6 +19,7 @@ from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
 from gpu_capacity.topology.model import HostState
 from testkit.auditor import units_held
 from testkit.claim_auditor import claim_records, instances_held
+from testkit.pods import owned_in_part, owned_whole
 from testkit.searching import examples
 from testkit.world import GB300, ORGANIZATION, caller, pod
 from tests.claims.golden_requests import queue_entries
@@ -80,14 +81,12 @@ class Zones:
 
     def owned(self, zone: str) -> dict[tuple[str, int], int]:
         """By pod and position: a mask of owned hosts, straight from the table."""
-        found = {}
+        found: dict[tuple[str, int], int] = {}
         for item in self.world.db.table("inventory").items():
             if item["pk"]["S"] == f"CLAIMS#{zone}#{GB300.id}":
-                for name, value in item.items():
-                    if name[0] == "d":
-                        masks = value["M"].values() if "M" in value else [{"N": "3"}]
-                        key = (item["sk"]["S"].removeprefix("POD#"), int(name[1:]))
-                        found[key] = sum(int(mask["N"]) for mask in masks)
+                pod_id = item["sk"]["S"].removeprefix("POD#")
+                found |= {(pod_id, position): 0b11 for position in owned_whole(item)}
+                found |= {(pod_id, at): sum(masks.values()) for at, masks in owned_in_part(item).items()}
         return found
 
     def free(self, zone: str) -> int:

@@ -25,6 +25,7 @@ from gpu_capacity.services.vms import create_vm, destroy_vm, free_offers
 from testkit.auditor import audit
 from testkit.interleaving import every_interleaving
 from testkit.lifecycle import provision
+from testkit.pods import owned_in_part, owned_whole
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene
 from testkit.world import INVENTORY, ORGANIZATION, caller, request
 from tests.workflow.vm_stage import VmStage
@@ -74,12 +75,10 @@ SELLERS = {
 def owners(scene: Scene) -> list[str]:
     """How the first node is owned, past all code: ``whole``, or in parts (``hosts``, ``gpus``), or not."""
     items = [i for i in scene.world.db.dump()[INVENTORY] if i["pk"]["S"].startswith(f"CLAIMS#{REGION}")]
-    owner = items[0].get("d0")
-    if owner is None:
-        return []
-    if "B" in owner:
+    if 0 in owned_whole(items[0]):
         return ["whole"]
-    return sorted({"gpus" if tag.startswith("g") else "hosts" for tag in owner["M"]})
+    parts = owned_in_part(items[0]).get(0, {})
+    return sorted({"gpus" if tag.startswith("g") else "hosts" for tag in parts})
 
 
 def got(result: object) -> bool:

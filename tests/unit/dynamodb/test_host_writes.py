@@ -16,8 +16,11 @@ POD = ("r", "f", "p")
 Parts: TypeAlias = dict[str, int]
 
 
-def _change(changes: dict[int, tuple[Parts | None, Parts]], version: int | None = 7) -> Update:
-    return change_parts("inventory", POD, changes, version)
+STAMP = b"fresh!"
+
+
+def _change(changes: dict[int, tuple[Parts | bytes | None, Parts]], version: int | None = 7) -> Update:
+    return change_parts("inventory", POD, changes, version, STAMP)
 
 
 def test_hosts_of_a_free_domain_are_taken_while_it_is_free_in_the_version_that_was_seen() -> None:
@@ -34,7 +37,14 @@ def test_hosts_of_a_free_domain_are_taken_while_it_is_free_in_the_version_that_w
     }
 
 
-def test_domains_are_changed_in_order_and_emptied_ones_are_removed() -> None:
+def test_hosts_of_an_emptied_domain_are_taken_while_its_stamp_is_the_one_that_was_seen() -> None:
+    update = _change({3: (b"before", {"ab": 5})})
+
+    assert (update.update, update.condition) == ("SET d3 = :n3", "v = :version AND d3 = :o3")
+    assert update.values[":o3"] == {"B": b"before"}
+
+
+def test_domains_are_changed_in_order_and_a_fresh_stamp_stays_of_emptied_ones() -> None:
     update = _change(
         {
             9: ({"ab": 1}, {}),
@@ -44,18 +54,18 @@ def test_domains_are_changed_in_order_and_emptied_ones_are_removed() -> None:
         }
     )
 
-    assert update.update == "SET d2 = :n2, d4 = :n4 REMOVE d9, d11"
+    assert update.update == "SET d2 = :n2, d4 = :n4, d9 = :stamp, d11 = :stamp"
     assert update.condition == (
         "v = :version AND d2 = :o2 AND attribute_not_exists(d4) AND d9 = :o9 AND d11 = :o11"
     )
-    assert set(update.values) == {":version", ":o2", ":n2", ":n4", ":o9", ":o11"}
+    assert set(update.values) == {":version", ":o2", ":n2", ":n4", ":o9", ":o11", ":stamp"}
 
 
 def test_giving_back_demands_no_version() -> None:
     update = _change({2: ({"ab": 1}, {})}, version=None)
 
-    assert (update.update, update.condition) == ("REMOVE d2", "d2 = :o2")
-    assert update.values == {":o2": {"M": {"ab": {"N": "1"}}}}
+    assert (update.update, update.condition) == ("SET d2 = :stamp", "d2 = :o2")
+    assert update.values == {":o2": {"M": {"ab": {"N": "1"}}}, ":stamp": {"B": STAMP}}
 
 
 @pytest.mark.parametrize(

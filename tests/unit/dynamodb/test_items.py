@@ -12,6 +12,7 @@ from gpu_capacity.dynamodb.inventory_items import (
     decode_pod,
     decode_region,
     decode_shape,
+    encode_booking,
     encode_pod,
     encode_region,
     encode_shape,
@@ -23,6 +24,8 @@ from gpu_capacity.dynamodb.reservation_items import (
     encode_reservation,
 )
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, encode_tombstone, is_tombstone
+from gpu_capacity.errors import UnreadableItem
+from gpu_capacity.holders.bookings import Booking
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Reservation, Status, Tag
 from gpu_capacity.topology.model import HostState, Region
@@ -138,6 +141,49 @@ def test_claims_tell_who_owns_which_position() -> None:
 
     assert (claims.pod_id, claims.version) == ("pod1", 5)
     assert claims.owners == {0: b"one", 119: b"two"}
+
+
+def test_a_booking_owns_its_run_whatever_stamps_stand_there() -> None:
+    booking = Booking(b"tag-01", first=3, count=2, since=1_780_000_000)
+    name = keys.booking_attribute(booking.tag)
+    claims = decode_claims(
+        _claims(**{name: encode_booking(booking)}, d3=b"tag-01", d4=b"other!", d5=b"other!")
+    )
+
+    assert claims.bookings == (booking,)
+    assert claims.owners == {3: b"tag-01", 4: b"tag-01"}
+    assert claims.stamps == {3: b"tag-01", 4: b"other!", 5: b"other!"}
+
+
+def test_a_stamp_alone_owns_nothing() -> None:
+    owned = ownership_of(decode_claims(_claims(d3=b"stamp1", d4=b"8 bytes.")))
+
+    assert owned.claimed == 0b10000
+    assert owned.stamps == {3: b"stamp1"}
+
+
+@pytest.mark.parametrize("until", [None, 1_790_000_000])
+def test_a_booking_is_read_as_it_was_written(until: int | None) -> None:
+    booking = Booking(bytes(range(250, 256)), first=1000, count=128, since=1_780_000_000, until=until)
+
+    assert decode_claims(
+        _claims(**{keys.booking_attribute(booking.tag): encode_booking(booking)})
+    ).bookings == (booking,)
+
+
+def test_a_snapshot_after_a_booking_is_the_one_that_a_reading_gives() -> None:
+    booking = Booking(b"tag-01", first=3, count=2, since=1_780_000_000)
+    name = keys.booking_attribute(booking.tag)
+    before = decode_claims(_claims(d2={"a61b9d5a701d4fea": 1}, d4=b"stamp1"))
+    after = _claims(d2={"a61b9d5a701d4fea": 1}, d3=b"tag-01", d4=b"tag-01", **{name: encode_booking(booking)})
+
+    assert before.booked(booking) == decode_claims(after)
+
+
+@pytest.mark.parametrize("value", [b"", b"123456", b"12345678", b"x" * 12, "text", 7])
+def test_a_booking_of_another_form_is_unreadable(value: object) -> None:
+    with pytest.raises(UnreadableItem):
+        decode_claims(_claims(bdGFnLTAx=value))
 
 
 def test_a_domain_owned_in_part_is_not_free_for_a_unit() -> None:

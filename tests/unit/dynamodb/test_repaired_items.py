@@ -7,6 +7,7 @@ from typing import Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_writes import actions_for
 from gpu_capacity.dynamodb.database import Database
+from testkit.pods import STAMP_BYTES, without_stamps
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION
 from tests.claims.worlds import LONDON
 from tests.unit.dynamodb.test_audit_writes import (
@@ -39,8 +40,13 @@ def _after(name: str, table: str, key: keys.Key) -> dict[str, Any]:
 
 def test_a_release_leaves_what_others_own() -> None:
     assert _after("release a part", INVENTORY, POD)["d2"] == {"M": {STRANGER: {"N": "2"}}}
-    assert "d2" not in _after("release all", INVENTORY, POD)
-    assert "d0" not in _after("release GPUs", INVENTORY, NODE_POD)
+    assert "d2" not in without_stamps(_after("release all", INVENTORY, POD))
+    assert "d0" not in without_stamps(_after("release GPUs", INVENTORY, NODE_POD))
+
+
+def test_a_release_leaves_a_stamp_where_nobody_owns_anything_any_more() -> None:
+    assert len(_after("release all", INVENTORY, POD)["d2"]["B"]) == STAMP_BYTES
+    assert len(_after("release GPUs", INVENTORY, NODE_POD)["d0"]["B"]) == STAMP_BYTES
 
 
 def test_a_mark_is_added_to_what_others_own() -> None:

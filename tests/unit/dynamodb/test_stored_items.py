@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim
 from gpu_capacity.dynamodb.client import decode
@@ -22,9 +24,11 @@ from gpu_capacity.dynamodb.reservation_items import (
     encode_reservation,
 )
 from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
+from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.capacity_claim import Allocation, Condition
 from gpu_capacity.holders.quota import Quota
-from gpu_capacity.holders.reservation import Status, Tag
+from gpu_capacity.holders.reservation import Run, Status, Tag
+from gpu_capacity.placement.model import Placement
 from gpu_capacity.topology.model import Architecture, Region
 from gpu_capacity.topology.units import identity_of, shape_of
 from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
@@ -60,6 +64,14 @@ RESERVATION = {
     "deleted_at": 1_780_000_100,
     "unsettled": "1",
     "unsettled_since": 1_780_000_200,
+    "schema": 1,
+    "life": b"lifetime",
+    "revision": 7,
+    "tag": b"tag-01",
+    "named_pod": "pod2",
+    "named_start": 5,
+    "named_tag": b"tag-02",
+    "claiming_until": 1_780_000_030,
 }
 
 
@@ -76,6 +88,11 @@ def test_a_reservation_with_all_that_it_can_have() -> None:
         failure="a host is occupied",
         deleted_at=1_780_000_100,
         unsettled_since=1_780_000_200,
+        life=b"lifetime",
+        revision=7,
+        tag=b"tag-01",
+        named=Run(Placement("pod2", 5, 3), b"tag-02"),
+        claiming_until=1_780_000_030,
     )
 
     assert decode(encode_reservation(full)) == RESERVATION | {"unsettled": str(0x16E9 % 8)}
@@ -88,6 +105,7 @@ def test_a_reservation_without_what_is_optional() -> None:
     optional = {
         *("description", "tags", "pod", "start", "topology_hash", "keyed", "counted", "provision_attempt"),
         *("deadline", "failure", "deleted_at", "unsettled", "unsettled_since"),
+        *("life", "revision", "tag", "named_pod", "named_start", "named_tag", "claiming_until"),
     }
 
     assert set(item) == set(RESERVATION) - optional
@@ -99,6 +117,18 @@ def test_a_record_is_in_the_index_exactly_while_its_status_is_unsettled() -> Non
 
     assert "unsettled" not in settled
     assert "unsettled_since" not in settled
+
+
+def test_a_record_that_earlier_versions_wrote_is_read() -> None:
+    item = decode(encode_reservation(reservation()))
+    del item["schema"]
+
+    assert decode_reservation(item) == reservation()
+
+
+def test_a_record_of_a_later_version_is_unreadable() -> None:
+    with pytest.raises(UnreadableItem):
+        decode_reservation(RESERVATION | {"schema": 2})
 
 
 def test_a_placement_at_the_first_position_is_kept() -> None:

@@ -7,6 +7,8 @@ from gpu_capacity.holders.reservation import TRANSITIONS, UNSETTLED, Status, Tag
 from tests.unit.holders.reservations import reservation
 
 MOVES = {
+    ("claiming", "pending"),
+    ("claiming", "gone"),
     ("pending", "provisioning"),
     ("pending", "deprovisioning"),
     ("provisioning", "provisioned"),
@@ -33,7 +35,7 @@ def test_sources_are_the_table_read_backwards() -> None:
 
 
 def test_everything_that_is_alive_can_be_deleted() -> None:
-    alive = set(Status) - {Status.DEPROVISIONING, Status.GONE}
+    alive = set(Status) - {Status.CLAIMING, Status.DEPROVISIONING, Status.GONE}
 
     assert set(sources_of(Status.DEPROVISIONING)) == alive
 

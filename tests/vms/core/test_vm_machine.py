@@ -17,6 +17,7 @@ from gpu_capacity.http.vm_models import vm_view
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from testkit.pods import owned_in_part
 from testkit.searching import examples
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, POD, REGION, RESERVED, Scene
 from testkit.world import HOLDERS, INVENTORY, SERVERS
@@ -48,12 +49,12 @@ class Vms(RuleBasedStateMachine):
     def owners(self, node: str) -> dict[int, str]:
         """VM ids by GPU; a GPU with two owners is found out here."""
         key = keys.claims(REGION, GPU5090.id, POD)
-        item = decode(self.scene.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {})
+        item = self.scene.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
         by_tag = {vm.tag: vm.id for vm in self.records().values()}
         found: dict[int, str] = {}
-        for tag, mask in item.get(f"d{NODES.index(node)}", {}).items():
+        for tag, mask in owned_in_part(item).get(NODES.index(node), {}).items():
             for gpu in range(GPUS):
-                if int(mask) >> gpu & 1:
+                if mask >> gpu & 1:
                     assert gpu not in found, f"GPU {gpu} of {node} has two holders"
                     found[gpu] = by_tag[tag]
         return found

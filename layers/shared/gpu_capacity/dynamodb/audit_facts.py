@@ -185,13 +185,14 @@ class ReleasePart:
 class MarkPart:
     """Mark as the holder's what its record lists and the pod shows as free.
 
-    ``owner`` is the whole attribute as read, ``mask`` the hosts or GPUs that are listed, ``None`` for all.
+    ``owner`` is the whole attribute as read, a map of parts or a stamp; ``mask`` the hosts or GPUs that are
+    listed, ``None`` for all.
     """
 
     pod: Side
     position: int
     tag: str
-    owner: dict[str, int] | None
+    owner: Owner | None
     mask: int | None
     record: Side
     holder: Record

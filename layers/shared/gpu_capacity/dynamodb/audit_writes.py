@@ -6,6 +6,7 @@ moment: what has moved on refuses it, and the next audit looks again.
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
@@ -32,6 +33,7 @@ from gpu_capacity.dynamodb.host_writes import with_hosts
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.vm_items import encode_entry, listing_item
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
+from gpu_capacity.holders.bookings import new_tag
 from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.holders.vm import Vm
@@ -51,7 +53,7 @@ def actions_for(repair: Write, tables: Tables, now: int) -> list[Action]:  # noq
     """The one transaction of a repair. ``now`` is in seconds since the epoch."""
     match repair:
         case ReleasePart():
-            return _release(repair, tables)
+            return _release(repair, tables, now)
         case MarkPart():
             return _mark(repair, tables)
         case SetHash():
@@ -78,8 +80,10 @@ def actions_for(repair: Write, tables: Tables, now: int) -> list[Action]:  # noq
             return _unlist_key(repair, tables)
 
 
-def _release(repair: ReleasePart, tables: Tables) -> list[Action]:
+def _release(repair: ReleasePart, tables: Tables, now: int) -> list[Action]:
     """Exactly that tag, while the domain is as it was read. That nothing is left on it, the providers said.
+
+    A domain that is emptied gets a stamp which was never there: the time is part of what it is made of.
 
     A record of the holder cannot appear meanwhile: its id is random, or stands under a tombstone for a day.
     A VM that is destroyed or has failed never has GPUs again.
@@ -89,9 +93,9 @@ def _release(repair: ReleasePart, tables: Tables) -> list[Action]:
     left = (
         {t: m for t, m in repair.owner.items() if t != repair.tag} if isinstance(repair.owner, dict) else {}
     )
-    if left:
-        values[":left"] = encode_value(left)
-    update = f"SET {domain} = :left" if left else f"REMOVE {domain}"
+    stamp = new_tag(hashlib.sha256(f"{repair.pod} {repair.position} {repair.tag} {now}".encode()).digest())
+    values[":left"] = encode_value(left or stamp)
+    update = f"SET {domain} = :left"
     free = Update(_REPAIRED, tables.inventory, repair.pod.key, update, f"{domain} = :owner", {}, values)
     over = [_unchanged(repair.record, repair.holder, tables)] if repair.record else []
     return [free, *over]
@@ -107,7 +111,8 @@ def _mark(repair: MarkPart, tables: Tables) -> list[Action]:
     if repair.mask is None:
         values[":tag"] = {"B": bytes.fromhex(repair.tag)}
     else:
-        values[":tag"] = encode_value(with_hosts(repair.owner, repair.tag, repair.mask))
+        parts = repair.owner if isinstance(repair.owner, dict) else None
+        values[":tag"] = encode_value(with_hosts(parts, repair.tag, repair.mask))
     if repair.owner is None:
         demand = f"attribute_exists(v) AND attribute_not_exists({domain})"
     else:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gpu_capacity.dynamodb.database import Database, Outcome
+    from gpu_capacity.dynamodb.inventory_items import PodClaims
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.fleet.model import Fleet, PodKey, ReportedRegion
     from gpu_capacity.topology.merge import PodChange
@@ -87,7 +88,15 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
         conditions, values = ["attribute_not_exists(#v)"], {}
     else:
         conditions, values = ["#v = :old"], {":old": encode_value(before.pod.version)}
-    conditions += [f"attribute_not_exists({keys.domain_attribute(p)})" for p in change.vacated]
+    stamps = before.stamps if before and not moved else {}
+    for position in change.vacated:
+        # What was booked since the pod was read has another stamp there.
+        domain = keys.domain_attribute(position)
+        if position in stamps:
+            conditions.append(f"{domain} = :s{position}")
+            values[f":s{position}"] = encode_value(stamps[position])
+        else:
+            conditions.append(f"attribute_not_exists({domain})")
     claims = Update(
         label=CLAIMS,
         table=table,
@@ -198,11 +207,11 @@ class FleetStore:
             return None
         pod = inventory_items.decode_pod(item)
         shape = self._database.get(self._table, keys.shape(region_id, pod.flavor_id, pod_id))
-        claims = self._database.get(self._table, keys.claims(region_id, pod.flavor_id, pod_id))
-        return StoredPod(
-            pod=pod,
-            shape=next(self._database.readable([shape] if shape else [], inventory_items.decode_shape), None),
-            held=frozenset(inventory_items.decode_claims(claims).owners) if claims else frozenset(),
+        item = self._database.get(self._table, keys.claims(region_id, pod.flavor_id, pod_id))
+        return _stored(
+            pod,
+            next(self._database.readable([shape] if shape else [], inventory_items.decode_shape), None),
+            inventory_items.decode_claims(item) if item else None,
         )
 
     def accept(self, fleet: Fleet) -> Outcome:
@@ -244,24 +253,28 @@ class FleetStore:
         pods = {pod.id: pod for pod in readable(items, decoder(partial(_decode_pod, reported=reported)))}
         unreadable = _pod_ids(items) - pods.keys()
         shapes: dict[tuple[str, str], PodShape] = {}
-        held: dict[tuple[str, str], frozenset[int]] = {}
+        claims: dict[tuple[str, str], PodClaims] = {}
         for flavor_id in sorted({pod.flavor_id for pod in pods.values()}):
             items = list(self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)))
             shapes |= {(s.pod_id, flavor_id): s for s in readable(items, inventory_items.decode_shape)}
             # Ownership last: what is taken here is at least as new as the topology it is merged into.
             items = list(self._database.query(self._table, keys.claims_partition(region_id, flavor_id)))
-            owners = {c.pod_id: frozenset(c.owners) for c in readable(items, inventory_items.decode_claims)}
-            held |= {(pod_id, flavor_id): positions for pod_id, positions in owners.items()}
-            unreadable |= _pod_ids(items) - owners.keys()
+            owned = {c.pod_id: c for c in readable(items, inventory_items.decode_claims)}
+            claims |= {(pod_id, flavor_id): found for pod_id, found in owned.items()}
+            unreadable |= _pod_ids(items) - owned.keys()
         return {
-            (region_id, pod.id): StoredPod(
-                pod=pod,
-                shape=shapes.get((pod.id, pod.flavor_id)),
-                held=held.get((pod.id, pod.flavor_id), frozenset()),
+            (region_id, pod.id): _stored(
+                pod, shapes.get((pod.id, pod.flavor_id)), claims.get((pod.id, pod.flavor_id))
             )
             for pod in pods.values()
             if pod.id not in unreadable
         }, unreadable
+
+
+def _stored(pod: Pod, shape: PodShape | None, claims: PodClaims | None) -> StoredPod:
+    if claims is None:
+        return StoredPod(pod, shape, frozenset())
+    return StoredPod(pod, shape, frozenset(claims.owners), claims.stamps)
 
 
 def _decode_pod(item: Mapping[str, Any], reported: ReportedRegion | None) -> Pod:

@@ -5,7 +5,8 @@ Short attribute names where an item is hot: DynamoDB bills an update by the size
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
@@ -22,6 +23,7 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
     whole_number,
 )
+from gpu_capacity.holders.bookings import TAG_BYTES, Booking
 from gpu_capacity.topology.model import (
     Architecture,
     Domain,
@@ -47,31 +49,81 @@ if TYPE_CHECKING:
 _HOST: Final = (int, str, str, str, str)
 
 
+_BOOKING_BYTES: Final = (7, 11)
+"""First position (2 bytes), how many (1), since when (4), and until when (4) where that is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class PodClaims:
     """Who owns what in a pod.
 
-    ``owners`` maps the position of a claimed domain to the claim tag of its holder, or to the parts that
-    holders own of it: the hosts of each, as a mask over slots, by claim tag in hex. An absent position is
-    free.
+    ``owners`` maps the position of a domain to the tag of its booking, or to the claim tag (8 bytes) of a
+    holder that owns it without one, or to the parts that holders own of it: the hosts of each, as a mask over
+    slots, by claim tag in hex. An absent position is free. ``stamps`` has the stamp of each domain that was
+    booked or emptied before, whoever owns it now.
     """
 
     pod_id: str
     version: int
     owners: Mapping[int, bytes | dict[str, int]]
+    stamps: Mapping[int, bytes] = field(default_factory=dict)
+    bookings: tuple[Booking, ...] = ()
+
+    def booked(self, booking: Booking) -> PodClaims:
+        """The same with one booking more."""
+        mine = dict.fromkeys(booking.positions, booking.tag)
+        return replace(
+            self,
+            owners={**self.owners, **mine},
+            stamps={**self.stamps, **mine},
+            bookings=(*self.bookings, booking),
+        )
 
 
 @decoder
 def decode_claims(item: Mapping[str, Any]) -> PodClaims:
     """The claims item of a pod."""
+    owners: dict[int, bytes | dict[str, int]] = {}
+    stamps: dict[int, bytes] = {}
+    bookings = []
+    for name, value in item.items():
+        if name[0] == "d" and name[1:].isdigit():
+            if not isinstance(value, bytes):
+                owners[int(name[1:])] = _parts(value)
+            elif len(value) == TAG_BYTES:
+                stamps[int(name[1:])] = value
+            else:
+                owners[int(name[1:])] = value
+        elif name[0] == "b":
+            bookings.append(_booking(name, value))
+    for booking in bookings:
+        owners |= dict.fromkeys(booking.positions, booking.tag)
     return PodClaims(
         pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
         version=whole(item, "v"),
-        owners={
-            int(name[1:]): owner if isinstance(owner, bytes) else _parts(owner)
-            for name, owner in item.items()
-            if name[0] == "d" and name[1:].isdigit()
-        },
+        owners=owners,
+        stamps=stamps,
+        bookings=tuple(bookings),
+    )
+
+
+def encode_booking(booking: Booking) -> bytes:
+    """The value of a booking's attribute; ``until`` is left out while it is open."""
+    until = b"" if booking.until is None else booking.until.to_bytes(4, "big")
+    run = booking.first.to_bytes(2, "big") + booking.count.to_bytes(1, "big")
+    return run + booking.since.to_bytes(4, "big") + until
+
+
+def _booking(name: str, value: bytes) -> Booking:
+    if len(value) not in _BOOKING_BYTES:
+        raise ValueError("a booking of another length")
+    first, count, since = value[:2], value[2:3], value[3:7]
+    return Booking(
+        urlsafe_b64decode(name[1:]),
+        int.from_bytes(first, "big"),
+        int.from_bytes(count, "big"),
+        int.from_bytes(since, "big"),
+        int.from_bytes(value[7:], "big") if value[7:] else None,
     )
 
 

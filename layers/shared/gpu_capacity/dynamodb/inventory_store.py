@@ -190,7 +190,8 @@ class InventoryStore:
         if kept is not None:
             before = kept.claims[placement.pod_id]
             owners = {**before.owners, **dict.fromkeys(placement.positions, tag)}
-            self._see(region_id, flavor_id, replace(before, version=version, owners=owners))
+            stamps = {p: stamp for p, stamp in before.stamps.items() if p not in placement.positions}
+            self._see(region_id, flavor_id, replace(before, version=version, owners=owners, stamps=stamps))
 
     def _see(self, region_id: str, flavor_id: str, claims: PodClaims) -> None:
         """Keep one pod's claims as they are now, in the snapshot just as a read would show them."""
@@ -346,6 +347,7 @@ def ownership_of(claims: PodClaims) -> Ownership:
         parts={p: hosts for p, owner in maps.items() if (hosts := _of_level(owner, gpus=False))},
         gpus={p: gpus for p, owner in maps.items() if (gpus := _of_level(owner, gpus=True))},
         borders=borders,
+        stamps=claims.stamps,
     )
 
 

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import urlsafe_b64encode
 from typing import Final, TypeAlias
 
 Key: TypeAlias = dict[str, dict[str, str]]
@@ -202,11 +203,19 @@ def quota(organization_id: str, subject: str) -> Key:
 
 
 def domain_attribute(position: int) -> str:
-    """The attribute of a pod's claims item that tells who owns the domain at that position.
+    """The attribute of a pod's claims item that stands for the domain at that position.
 
     Short, because names are billed and an expression may have 4 KB.
     """
     return f"d{position}"
+
+
+def booking_attribute(tag: bytes) -> str:
+    """The attribute of a pod's claims item that holds the booking of that tag.
+
+    Base64 in the alphabet of URLs: it can have a hyphen, so an expression needs a name for it.
+    """
+    return "b" + urlsafe_b64encode(tag).decode()
 
 
 def unsettled_shards() -> list[str]:

@@ -7,11 +7,12 @@ the sparse index that reconcile reads.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    binary,
     binary_or_none,
     decoder,
     flag,
@@ -23,17 +24,20 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
     whole_or_none,
 )
-from gpu_capacity.holders.reservation import UNSETTLED, Reservation, Status, Tag
+from gpu_capacity.holders.reservation import Reservation, Run, Status, Tag
 from gpu_capacity.placement.model import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+SCHEMA: Final = 1
+"""The form of a record, which a version that reads it has to know. Earlier versions wrote none."""
+
 
 def encode_reservation(reservation: Reservation) -> Item:
     """The whole record, as it is first written."""
-    placement = reservation.placement
-    unsettled = reservation.status in UNSETTLED
+    placement, named = reservation.placement, reservation.named
+    unsettled = reservation.is_unsettled
     return keys.reservation(reservation.organization_id, reservation.id) | encode(
         {
             "status": reservation.status.value,
@@ -63,6 +67,14 @@ def encode_reservation(reservation: Reservation) -> Item:
             "deleted_at": reservation.deleted_at,
             "unsettled": keys.unsettled_shard(reservation.id) if unsettled else None,
             "unsettled_since": reservation.unsettled_since if unsettled else None,
+            "schema": SCHEMA,
+            "life": reservation.life,
+            "revision": reservation.revision or None,
+            "tag": reservation.tag,
+            "named_pod": named.placement.pod_id if named else None,
+            "named_start": named.placement.start if named else None,
+            "named_tag": named.tag if named else None,
+            "claiming_until": reservation.claiming_until,
         }
     )
 
@@ -70,9 +82,14 @@ def encode_reservation(reservation: Reservation) -> Item:
 @decoder
 def decode_reservation(item: Mapping[str, Any]) -> Reservation:
     """The record of a reservation that is not gone."""
-    placement = None
+    if (whole_or_none(item, "schema") or 0) > SCHEMA:
+        raise ValueError("written by a later version")
+    placement = named = None
     if "pod" in item:
         placement = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))
+    if "named_tag" in item:
+        place = Placement(text(item, "named_pod"), whole(item, "named_start"), whole(item, "units"))
+        named = Run(place, binary(item, "named_tag"))
     return Reservation(
         id=item["sk"].removeprefix(keys.RESERVATION_PREFIX),
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
@@ -101,4 +118,9 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         deadline=second_or_none(item, "deadline"),
         failure=text_or_none(item, "failure"),
         deleted_at=second_or_none(item, "deleted_at"),
+        life=binary_or_none(item, "life"),
+        revision=whole_or_none(item, "revision") or 0,
+        tag=binary_or_none(item, "tag"),
+        named=named,
+        claiming_until=second_or_none(item, "claiming_until"),
     )

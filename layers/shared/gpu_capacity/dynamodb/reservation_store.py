@@ -86,15 +86,15 @@ class ReservationStore:
         return None if item is None else _decode(item)
 
     def get(self, organization_id: str, reservation_id: str) -> Reservation | None:
-        """A reservation that is not gone."""
+        """A reservation that customers are told of."""
         found = self.find(organization_id, reservation_id)
-        return found if isinstance(found, Reservation) else None
+        return found if isinstance(found, Reservation) and found.is_shown else None
 
     def get_in(self, organization_ids: Sequence[str], reservation_id: str) -> Reservation | None:
         """A reservation under the first of the organizations that has it."""
         wanted = [keys.reservation(organization_id, reservation_id) for organization_id in organization_ids]
         found = (_decode(item) for item in self._database.get_many(self._table, wanted))
-        return next((r for r in found if isinstance(r, Reservation)), None)
+        return next((r for r in found if isinstance(r, Reservation) and r.is_shown), None)
 
     def of_organization(self, organization_id: str, window: Window = EVERYTHING) -> Iterator[Reservation]:
         """Reservations of an organization that are not gone, in id order, from the window's first id on."""
@@ -103,7 +103,7 @@ class ReservationStore:
             self._table, partition, keys.RESERVATION_PREFIX, first=window.first_id, limit=window.chunk
         )
         for found in self._database.readable(items, _decode):
-            if isinstance(found, Reservation):
+            if isinstance(found, Reservation) and found.is_shown:
                 yield found
 
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
@@ -115,12 +115,18 @@ class ReservationStore:
                 organization = entry["pk"].removeprefix(keys.organization_partition(""))
                 yield organization, entry["sk"].removeprefix(keys.RESERVATION_PREFIX)
 
-    def accept(self, reservation: Reservation, version: int, quota: Quota | None) -> AcceptOutcome:
+    def accept(
+        self,
+        reservation: Reservation,
+        version: int,
+        quota: Quota | None,
+        stamps: Sequence[bytes | None] = (),
+    ) -> AcceptOutcome:
         """Own the domains, record the reservation, count it. One transaction.
 
         A try whose answer got lost is sent again: if it had been committed, it now meets its own record.
         """
-        outcome = self._send(self._writes.accept(reservation, version, quota))
+        outcome = self._send(self._writes.accept(reservation, version, quota, stamps))
         if isinstance(outcome, Committed):
             return Accepted()
         if (record := outcome.items.get(RECORD)) is not None:

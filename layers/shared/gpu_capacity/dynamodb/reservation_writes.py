@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +14,13 @@ from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.tombstones import IS_FREE, encode_tombstone, free_at
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
+from gpu_capacity.holders.bookings import new_tag
 from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.holders.reservation import Status, sources_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action, Write
     from gpu_capacity.holders.quota import Quota
@@ -36,12 +40,18 @@ class ReservationWrites:
     inventory_table: str
     holders_table: str
 
-    def accept(self, reservation: Reservation, version: int, quota: Quota | None) -> list[Action]:
+    def accept(
+        self,
+        reservation: Reservation,
+        version: int,
+        quota: Quota | None,
+        stamps: Sequence[bytes | None] = (),
+    ) -> list[Action]:
         """Own the domains, record the reservation and count it: all or none.
 
         The record is last to be believed and first to be met by a retry: its id stands for the request.
         """
-        actions: list[Action] = [self._claim(reservation, version), self._record(reservation)]
+        actions: list[Action] = [self._claim(reservation, version, stamps), self._record(reservation)]
         if quota is not None:
             actions.append(quotas.count(self.holders_table, quota, reservation.count))
         return actions
@@ -168,26 +178,34 @@ class ReservationWrites:
             },
         )
 
-    def _claim(self, reservation: Reservation, version: int) -> Update:
-        """Own every domain, each only if nobody does, on the topology that placement saw.
+    def _claim(self, reservation: Reservation, version: int, stamps: Sequence[bytes | None]) -> Update:
+        """Own every domain, each only if it is as placement saw it: free, and on that topology.
 
         One condition per domain and not a version of the whole pod: claims of disjoint domains never
         invalidate each other. The topology version keeps an old snapshot off hardware known to be broken.
         """
         placement = _placement(reservation)
         domains = [keys.domain_attribute(position) for position in placement.positions]
+        demands = ["v = :version"]
+        values = {":tag": {"B": claim_tag(reservation.id)}, ":version": encode_value(version)}
+        for domain, stamp in zip(domains, stamps or [None] * len(domains), strict=True):
+            if stamp is None:
+                demands.append(f"attribute_not_exists({domain})")
+            else:
+                demands.append(f"{domain} = :{domain}")
+                values[f":{domain}"] = encode_value(stamp)
         return Update(
             POD,
             self.inventory_table,
             keys.claims(reservation.region_id, reservation.flavor_id, placement.pod_id),
             "SET " + ", ".join(f"{domain} = :tag" for domain in domains),
-            "v = :version AND " + " AND ".join(f"attribute_not_exists({domain})" for domain in domains),
+            " AND ".join(demands),
             {},
-            {":tag": {"B": claim_tag(reservation.id)}, ":version": encode_value(version)},
+            values,
         )
 
     def _release(self, reservation: Reservation, placement: Placement) -> Update:
-        """Free every domain, each only if this holder owns it.
+        """Free every domain, each only if this holder owns it, and leave a stamp that was never there.
 
         The topology version is not demanded: held capacity can be given back whatever became of it.
         """
@@ -196,10 +214,13 @@ class ReservationWrites:
             POD,
             self.inventory_table,
             keys.claims(reservation.region_id, reservation.flavor_id, placement.pod_id),
-            "REMOVE " + ", ".join(domains),
+            "SET " + ", ".join(f"{domain} = :stamp" for domain in domains),
             " AND ".join(f"{domain} = :tag" for domain in domains),
             {},
-            {":tag": {"B": claim_tag(reservation.id)}},
+            {
+                ":tag": {"B": claim_tag(reservation.id)},
+                ":stamp": encode_value(new_tag(hashlib.sha256(reservation.server_owner.encode()).digest())),
+            },
         )
 
     def _record(self, reservation: Reservation) -> Put:

@@ -81,8 +81,9 @@ def count_in_writes(table: str, vm: Vm, subjects: Collection[str]) -> Iterator[A
 def change_gpus(
     table: str,
     place: tuple[tuple[str, str, str], int],
-    parts: tuple[Mapping[str, int] | None, Mapping[str, int]],
+    parts: tuple[Mapping[str, int] | bytes | None, Mapping[str, int]],
     version: int | None,
+    stamp: bytes,
 ) -> Update:
     """Change who owns which GPUs of a node: see ``change_parts``.
 
@@ -91,9 +92,10 @@ def change_gpus(
         place: (region id, flavor id, pod id), and the position of the node's domain.
         parts: who owns which GPUs as it must be now, and as it is to be.
         version: the topology version that must still be in force; ``None`` when only giving back.
+        stamp: a fresh one, for a node that is emptied.
     """
     pod, position = place
-    return change_parts(table, pod, {position: parts}, version)
+    return change_parts(table, pod, {position: parts}, version, stamp)
 
 
 def _revised(table: str, before: Vm, after: Vm) -> Put:

@@ -2,14 +2,15 @@
 
 ::
 
-    pending ──► provisioning ──► provisioned
-       │             │  │             │
-       │             │  └──► error    │          error: servers undone, capacity released
-       ▼             ▼         ▼      ▼
-       └────────────► deprovisioning ◄┘          wins over everything else
-                           │
-                           ▼
-                         gone                    the record is removed; GET answers 404
+    claiming ──► pending ──► provisioning ──► provisioned
+        │           │            │  │             │
+        │           │            │  └──► error    │          error: servers undone, capacity released
+        │           ▼            ▼         ▼      ▼
+        │           └───────────► deprovisioning ◄┘          wins over everything else
+        ▼                              │
+       gone ◄──────────────────────────┘                     the record is removed; GET answers 404
+
+A record that is ``claiming`` is shown to no customer: it names a run that it is about to own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.holders.ids import claim_tag
 
 if TYPE_CHECKING:
     from gpu_capacity.placement.model import Placement
@@ -35,6 +38,7 @@ TAG_VALUE_BYTES_MAX: Final = 256
 class Status(StrEnum):
     """Provisioning status. ``gone`` is only ever seen on a tombstone, never by a customer."""
 
+    CLAIMING = "claiming"
     PENDING = "pending"
     PROVISIONING = "provisioning"
     PROVISIONED = "provisioned"
@@ -44,6 +48,7 @@ class Status(StrEnum):
 
 
 TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
+    Status.CLAIMING: frozenset({Status.PENDING, Status.GONE}),
     Status.PENDING: frozenset({Status.PROVISIONING, Status.DEPROVISIONING}),
     Status.PROVISIONING: frozenset({Status.PROVISIONED, Status.ERROR, Status.DEPROVISIONING}),
     Status.PROVISIONED: frozenset({Status.DEPROVISIONING}),
@@ -52,8 +57,8 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
     Status.GONE: frozenset(),
 }
 
-UNSETTLED: Final = frozenset({Status.PENDING, Status.PROVISIONING, Status.DEPROVISIONING})
-"""Statuses in which a workflow still has to do something."""
+UNSETTLED: Final = frozenset({Status.CLAIMING, Status.PENDING, Status.PROVISIONING, Status.DEPROVISIONING})
+"""Statuses in which something still has to be done: by whoever claims, or by a workflow."""
 
 
 def sources_of(target: Status) -> list[Status]:
@@ -70,6 +75,14 @@ class Tag:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A run of domains under the tag of its booking."""
+
+    placement: Placement
+    tag: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Reservation:
     """The record of a reservation. Times are seconds since the epoch.
 
@@ -78,8 +91,12 @@ class Reservation:
     provisioning has begun to be undone, and stays as the message of status ``error``. ``attempt`` numbers
     the executions of the current workflow, ``provision_attempt`` is the last one of provisioning once that
     is over. ``deadline`` is when provisioning gives up. ``counted`` tells that the units are counted in the
-    organization's quota. ``keyed`` tells that the id stands for an
-    idempotency key.
+    organization's quota. ``keyed`` tells that the id stands for an idempotency key.
+
+    ``life`` tells apart two records that come to have one id; ``revision`` rises with every write. ``tag`` is
+    that of the booking that owns the placement. ``named`` is a run that it may own besides: until
+    ``claiming_until``, while it is claiming, it is about to; in status ``error`` it gives it back. A record
+    of an earlier version has neither life nor tag: it owns its domains by its claim tag.
     """
 
     id: str
@@ -109,6 +126,26 @@ class Reservation:
     failure: str | None = None
     deleted_at: int | None = None
     hardware: bytes | None = None
+    life: bytes | None = None
+    revision: int = 0
+    tag: bytes | None = None
+    named: Run | None = None
+    claiming_until: int | None = None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether something still has to be done for it."""
+        return self.status in UNSETTLED or self.named is not None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether customers are told of it: not before it owns what it is about."""
+        return self.status is not Status.CLAIMING
+
+    @property
+    def owner(self) -> bytes:
+        """What stands for the holder in a pod that it owns domains of."""
+        return self.tag or claim_tag(self.id)
 
     @property
     def claimed_units(self) -> int:
@@ -142,7 +179,7 @@ class Reservation:
     @property
     def workflow(self) -> str | None:
         """The workflow that has to settle the record, if any: ``provision`` or ``deprovision``."""
-        if self.status not in UNSETTLED:
+        if self.status not in UNSETTLED or self.status is Status.CLAIMING:
             return None
         return "deprovision" if self.status is Status.DEPROVISIONING else "provision"
 

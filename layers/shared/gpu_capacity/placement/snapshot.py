@@ -15,6 +15,7 @@ from gpu_capacity.placement.line import Line, PodBits, longest_run
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from gpu_capacity.placement.model import Placement
     from gpu_capacity.topology.model import PodShape
 
 
@@ -25,7 +26,8 @@ class Ownership:
     ``parts`` tells of the positions that are owned in part which hosts each holder has: masks over slots,
     by claim tag. ``gpus`` tells the same of single hosts that are owned in part: masks over their GPUs, by
     ``g`` and claim tag. A claimed position that is in neither is owned whole. ``borders`` are the claimed
-    positions whose owner is another one than that of the position before.
+    positions whose owner is another one than that of the position before. ``stamps`` are what the domains'
+    attributes show where no map of parts does: a write demands that they still do.
     """
 
     pod_id: str
@@ -34,6 +36,7 @@ class Ownership:
     parts: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     gpus: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     borders: int = 0
+    stamps: Mapping[int, bytes] = field(default_factory=dict)
 
     def owned_hosts(self, position: int) -> int:
         """Hosts of a domain that somebody owns; every bit is set where it is owned whole or by GPUs."""
@@ -56,6 +59,17 @@ class Ownership:
         for gpus in self.gpus[position].values():
             owned |= gpus
         return ((1 << count) - 1) & ~owned
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a placement was decided on: the pod's topology version, and the stamp of each of its positions.
+
+    A stamp is ``None`` where the domain never had one.
+    """
+
+    version: int
+    stamps: tuple[bytes | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +131,11 @@ class Snapshot:
     def version_of(self, pod_id: str) -> int:
         """The topology version that a placement in this pod was decided on."""
         return self.owned[pod_id].version
+
+    def basis_of(self, placement: Placement) -> Basis:
+        """What a placement was decided on."""
+        ownership = self.owned[placement.pod_id]
+        return Basis(ownership.version, tuple(map(ownership.stamps.get, placement.positions)))
 
     def host_domains(self) -> list[HostDomain]:
         """Every domain as far as its single hosts go; pods seen in two versions are left out."""

@@ -73,10 +73,13 @@ def owned(facts: Facts) -> Iterator[Part]:
 
 
 def attribute(facts: Facts, place: Place) -> Owner | None:
-    """The attribute in which a pod tells who owns a domain, as it was read: repairs compare with it."""
+    """The attribute in which a pod tells who owns a domain, as it was read: repairs compare with it.
+
+    Where nobody does, it is the stamp that stands there, if any.
+    """
     pod, position = place
     claims = facts.owners.get(pod)
-    return claims.owners.get(position) if claims else None
+    return claims.owners.get(position, claims.stamps.get(position)) if claims else None
 
 
 def listings(facts: Facts) -> Iterator[Listing]:

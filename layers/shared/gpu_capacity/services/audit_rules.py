@@ -139,7 +139,7 @@ def _orphaned(
             listing.pod,
             listing.position,
             listing.tag,
-            owner if isinstance(owner, dict) else None,
+            owner,
             listing.mask,
             listing.record,
             holder,

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.placement.snapshot import Snapshot
+    from gpu_capacity.placement.snapshot import Basis, Snapshot
     from gpu_capacity.services.context import Services
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering, Pod, Region
@@ -216,13 +216,13 @@ def _accept(
     unseen: tuple[Reservation, Pod] | None = None
     for attempt in range(ATTEMPTS_MAX):
         check(quota, draft.count)
-        planned, pod, version = _plan(services, draft, attempt, fresh=fresh)
+        planned, pod, basis = _plan(services, draft, attempt, fresh=fresh)
         planned = replace(planned, counted=quota is not None)
         placement = planned.placement
         assert placement is not None  # noqa: S101 - _plan places or raises
         fresh = False
         try:
-            outcome = services.reservations.accept(planned, version, quota)
+            outcome = services.reservations.accept(planned, basis.version, quota, basis.stamps)
         except StorageUnavailable as error:
             # It may stand all the same, and what it took may have been the last there was: so the record
             # is looked for before anything is decided again.
@@ -236,7 +236,7 @@ def _accept(
         match outcome:
             case Accepted():
                 services.inventory.claimed(
-                    draft.region_id, draft.flavor_id, placement, claim_tag(draft.id), version
+                    draft.region_id, draft.flavor_id, placement, claim_tag(draft.id), basis.version
                 )
                 return planned, pod
             case AlreadyThere():
@@ -280,8 +280,8 @@ def _already(
 
 def _plan(
     services: Services, draft: Reservation, attempt: int, *, fresh: bool
-) -> tuple[Reservation, Pod, int]:
-    """Place the draft: the reservation as it would be, its pod, and the topology version of the decision."""
+) -> tuple[Reservation, Pod, Basis]:
+    """Place the draft: the reservation as it would be, its pod, and what that was decided on."""
     inventory, region_id, flavor_id = services.inventory, draft.region_id, draft.flavor_id
     for _ in range(PLAN_READS_MAX):
         request = Request(draft.count, seed_of(draft.id), attempt)
@@ -289,10 +289,10 @@ def _plan(
         if isinstance(decision, Unplaceable):
             services.telemetry.count("ReservationsRefused")
             raise InsufficientCapacity(decision)
-        version = snapshot.version_of(decision.pod_id)
-        pod = inventory.pod_at(region_id, decision.pod_id, version)
+        basis = snapshot.basis_of(decision)
+        pod = inventory.pod_at(region_id, decision.pod_id, basis.version)
         if pod is not None:
-            return _placed(draft, decision, pod), pod, version
+            return _placed(draft, decision, pod), pod, basis
         # A sync wrote between the two reads: look again.
         fresh = True
     raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)

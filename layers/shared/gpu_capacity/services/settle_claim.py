@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.dynamodb.claim_store import RECORD, RETURNS_LABEL
 from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
 from gpu_capacity.errors import StorageUnavailable, UnreadableItem
+from gpu_capacity.holders.bookings import new_tag
 from gpu_capacity.holders.capacity_claim import (
     DOMAINS_PER_POD_ROUND_MAX,
     DOMAINS_PER_ROUND_MAX,
@@ -199,7 +200,8 @@ def _give_back(services: Services, claim: CapacityClaim) -> Step | None:
             a.position: (parts[a.position], without_hosts(parts[a.position], claim.tag, a.hosts))
             for a in allocations
         }
-        pods.append(change_parts(services.inventory.table, (zone, flavor_id, pod_id), changes, None))
+        place = (zone, flavor_id, pod_id)
+        pods.append(change_parts(services.inventory.table, place, changes, None, _stamp(services)))
     after = _written(services, claim.without_hosts(giving), {})
     if not _change(services, claim, after, pods, {}):
         return None
@@ -302,10 +304,16 @@ def _take(
         ownership = snapshot.owned[pod[2]]
         changes = {}
         for a in allocations:
-            before = ownership.parts.get(a.position)
-            changes[a.position] = (before, with_hosts(before, claim.tag, a.hosts))
-        updates.append(change_parts(services.inventory.table, pod, changes, ownership.version))
+            parts = ownership.parts.get(a.position)
+            shown = parts or ownership.stamps.get(a.position)
+            changes[a.position] = (shown, with_hosts(parts, claim.tag, a.hosts))
+        version, stamp = ownership.version, _stamp(services)
+        updates.append(change_parts(services.inventory.table, pod, changes, version, stamp))
     return updates
+
+
+def _stamp(services: Services) -> bytes:
+    return new_tag(services.ids.random_bytes())
 
 
 def _written(services: Services, claim: CapacityClaim, reasons: dict[str, ZoneReason]) -> CapacityClaim:

@@ -267,7 +267,8 @@ class _Run:
     def _note(self, key: PodKey, before: StoredPod | None, change: PodChange) -> None:
         """Remember what was written, and tell."""
         region_id, pod_id = key
-        self._changes.saw(key, StoredPod(change.pod, change.shape, before.held if before else frozenset()))
+        held, stamps = (before.held, before.stamps) if before else (frozenset(), {})
+        self._changes.saw(key, StoredPod(change.pod, change.shape, held, stamps))
         self.deferred.pop(key, None)
         self._changed[key] = self._changed.get(key, Counts()) + change.counts
         self._audit(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.vm_writes import change_gpus
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.bookings import new_tag
 from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
@@ -29,12 +30,14 @@ class NodeGpus:
 
     Attributes:
         owners: GPUs as masks by tag; ``None`` when nobody owns anything of the node.
+        stamp: what stands there instead, if anything does.
         free: GPUs that nobody owns, as a mask.
         version: the topology version they were read with.
         takes_new: whether the node may be given to somebody new: in service, as expected, not cordoned.
     """
 
     owners: Mapping[str, int] | None
+    stamp: bytes | None
     free: int
     version: int
     takes_new: bool
@@ -71,6 +74,7 @@ def gpus_in(snapshot: Snapshot, pod_id: str, position: int, count: int) -> NodeG
         return None
     return NodeGpus(
         owners=ownership.gpus.get(position),
+        stamp=ownership.stamps.get(position),
         free=ownership.free_gpus(position, count),
         version=ownership.version,
         takes_new=bool(domain.usable) and not domain.cordoned,
@@ -100,8 +104,9 @@ def hand(
     return change_gpus(
         services.inventory.table,
         (vm.pod, vm.position),
-        (node.owners, after),
+        (node.owners or node.stamp, after),
         node.version if taking else None,
+        new_tag(services.ids.random_bytes()),
     )
 
 

@@ -21,7 +21,7 @@ The caller writes the result under conditions and merges again with what it find
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.topology.model import Domain, Host, HostState, Pod, PodShape
@@ -39,11 +39,16 @@ VACATED_MAX: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class StoredPod:
-    """A pod as the inventory has it. ``held`` are the positions that somebody owns, whole or in part."""
+    """A pod as the inventory has it.
+
+    ``held`` are the positions that somebody owns, whole or in part; ``stamps`` is what stands at positions
+    that were owned before.
+    """
 
     pod: Pod
     shape: PodShape | None
     held: frozenset[int]
+    stamps: Mapping[int, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

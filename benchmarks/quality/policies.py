@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 Policy: TypeAlias = Callable[[int, int, int, int], int]
 
 SECONDS_APART: Final = 3
-"""How far requests are apart for an environment that believes what it has read for five seconds: every second
-one is decided on what was kept, without what ended meanwhile."""
+"""How far requests are apart, all of which one environment gets: it believes a snapshot for two seconds."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gpu_capacity.placement.choose import (
-    EDGE,
-    NOW,
+    CHANCES,
     RUNS_COMPARED_MAX,
     UNBROKEN,
+    UNIT,
     explain,
     mix,
     place,
@@ -126,22 +126,38 @@ def _opening(region: dict[str, str], run: tuple[str, int, int], count: int) -> i
     return UNBROKEN * len(_sizes_in_use(region))
 
 
+def _wasted(sizes: set[int], length: int) -> int:
+    return sum(UNIT * (length % size) - size * (length >= size) for size in sizes)
+
+
+def _given_back(picture: str, at: int, step: int, claims: int) -> str:
+    """The pod without the nearest claims in a row that are met from a unit of a run on, in one direction."""
+    while 0 <= at < len(picture) and picture[at] == ".":
+        at += step
+    for claim in _claims(picture):
+        if claims and at in claim:
+            return _given_back(_without(picture, claim), at, step, claims - 1)
+    return picture
+
+
 def _left_behind(region: dict[str, str], run: tuple[str, int, int], start: int, count: int) -> int:
     """What is left behind, as the description has it: of whole pods, with nothing left out that cancels."""
     pod_id, sizes = run[0], _sizes_in_use(region)
 
     def wasted(picture: str) -> int:
-        return sum(length % size for _, _, length in _runs({"": picture}) for size in sizes)
+        return sum(_wasted(sizes, length) for _, _, length in _runs({"": picture}))
 
     before = region[pod_id]
-    after = before[:start] + "-" * count + before[start + count :]
     edges = sum(
         not 0 <= beside < len(before) or before[beside] not in ".cC" for beside in (start - 1, start + count)
     )
-    cost = NOW * (wasted(after) - wasted(before)) - EDGE * edges * len(sizes) + _opening(region, run, count)
-    for claim in _claims(before):
-        cost += wasted(_without(after, claim)) - wasted(after)
-        cost -= wasted(_without(before, claim)) - wasted(before)
+    cost = sum(CHANCES) ** 2 * (_opening(region, run, count) - edges * len(sizes))
+    for claims_before, chance in enumerate(CHANCES):
+        for claims_after, other in enumerate(CHANCES):
+            later = _given_back(before, run[1], -1, claims_before)
+            later = _given_back(later, run[1], 1, claims_after)
+            taken = later[:start] + "-" * count + later[start + count :]
+            cost += chance * other * (wasted(taken) - wasted(later))
     return cost
 
 
@@ -231,8 +247,8 @@ def test_however_many_runs_there_are_none_is_passed_over_that_leaves_less_now(
     decision = place(_line(region), Request(count, seed))
 
     def left_now(run: tuple[str, int, int]) -> int:
-        wasted = sum((run[2] - count) % size - run[2] % size for size in sizes)
-        return NOW * wasted + _opening(region, run, count)
+        more = _wasted(sizes, run[2] - count) - _wasted(sizes, run[2])
+        return more + _opening(region, run, count)
 
     def cost(run: tuple[str, int, int]) -> int:
         return min(_left_behind(region, run, at, count) for at in (run[1], run[1] + run[2] - count))

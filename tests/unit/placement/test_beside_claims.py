@@ -8,6 +8,9 @@ from gpu_capacity.placement.snapshot import Ownership, pod_bits
 from gpu_capacity.topology.model import DomainShape, PodShape
 from tests.unit.placement.lines import crowded, line
 
+LAST = f"p{RUNS_COMPARED_MAX + 2:02}"
+"""The pod behind one with a claim and one more than are compared."""
+
 
 def _choices(*pictures: str, count: int, seeds: int = 12) -> set[tuple[str, int]]:
     """(pod, start) of every choice over many seeds."""
@@ -32,6 +35,15 @@ def test_only_the_claim_right_beside_a_run_counts_and_not_the_row_that_it_stands
     assert _choices("xccc", ".CCc.", count=1) == {("p01", 0)}
 
 
+def test_the_claims_behind_the_next_ones_and_those_of_the_other_side_count_as_well() -> None:
+    """Twos and threes are in use: where both twos may go, the run between them is part of a longer one."""
+    assert _choices(*crowded("ccc", "x..Cc..Ccx"), count=1) == {("p01", 1)}
+
+
+def test_stands_against_the_edge_of_a_pod_among_what_is_alike() -> None:
+    assert _choices("cc....", count=2) == {("p00", 4)}
+
+
 def test_a_pod_is_judged_alike_wherever_it_stands_on_the_line() -> None:
     assert _choices("ccc", "..c.C.", count=1) == {("p01", 0)}
     assert _choices("x" * 140, "ccc", "..c.C.", count=1) == {("p02", 0)}
@@ -43,14 +55,14 @@ def test_the_run_that_leaves_the_least_is_found_behind_more_shorter_ones_than_ar
     """Threes are in use: a two leaves two of four over, of five nothing."""
     many = ["x....x"] * (RUNS_COMPARED_MAX + 1)
 
-    assert _choices(*crowded("ccc", *many, "x.....x"), count=2) == {("p08", 1), ("p08", 4)}
+    assert _choices(*crowded("ccc", *many, "x.....x"), count=2) == {(LAST, 1), (LAST, 4)}
 
 
 def test_the_lengths_of_runs_are_ranked_by_what_is_left_over_now_and_was_before() -> None:
     """Threes are in use: a two leaves one of six over, where nothing was left over before."""
     many = ["x......x"] * (RUNS_COMPARED_MAX + 1)
 
-    assert _choices(*crowded("ccc", *many, "x.....x"), count=2) == {("p08", 1), ("p08", 4)}
+    assert _choices(*crowded("ccc", *many, "x.....x"), count=2) == {(LAST, 1), (LAST, 4)}
 
 
 def test_both_ends_of_a_run_are_taken_equally_often_where_they_are_equally_good() -> None:
@@ -70,8 +82,10 @@ def test_a_run_is_found_however_much_longer_it_is_than_what_is_asked_for() -> No
 
 
 def test_what_is_wasted_is_what_each_size_in_use_leaves_over_of_a_run() -> None:
-    assert wasted(0b1000, 5) == 2
-    assert wasted(0b1_1010, 7) == 7 % 1 + 7 % 3 + 7 % 4
+    """At 20 a unit, less the size itself where there is room for it."""
+    assert wasted(0b1000, 5) == 20 * 2 - 3
+    assert wasted(0b1_1010, 7) == 20 * (7 % 1 + 7 % 3 + 7 % 4) - 1 - 3 - 4
+    assert wasted(0b1000, 2) == 20 * 2
     assert wasted(0, 5) == 0
 
 

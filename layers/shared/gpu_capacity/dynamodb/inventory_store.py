@@ -41,7 +41,7 @@ PODS_KEPT_MAX: Final = 100
 SHOWN_SECONDS_MAX: Final = 5
 """How old an answer may be that decides nothing: anybody may ask for offers, again and again."""
 
-SNAPSHOT_SECONDS_MAX: Final = 5
+SNAPSHOT_SECONDS_MAX: Final = 2
 """How long a snapshot is believed. An environment knows what it has claimed itself; what others claim it
 learns by a refused write, and what they release only by reading."""
 

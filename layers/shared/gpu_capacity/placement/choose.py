@@ -6,14 +6,16 @@ The algorithm, over the line of all pods:
 2. None left: the request is unplaceable; count what was excluded and why.
 3. While the region is *young*, with fewer units claimed than free, keep the shortest only: its claims do not
    tell yet what is asked for, and what the shortest cannot spoil are the longest, whole pods above all. Later
-   rank these runs, all lengths that there are, by the fragmentation that taking ``count`` units of one leaves
-   behind: the units that the sizes in use, those of the region's claims, cannot use. A run that no claim is
-   beside is *unbroken*, as large as can be sold there, and breaking it costs a little more. Of equals the
-   shorter.
+   rank these runs, all lengths that there are, by how much more is *wasted* once ``count`` units of one are
+   taken. A run wastes what it leaves over when it is filled with one size, summed over the sizes in use:
+   those of the region's claims. Of equals the shorter.
 4. Take a few runs in this order, of equals those from a drawn one on.
-5. Of their ends choose the one that leaves the least behind: now, and with less weight once the claim next to
-   the run is given back. An end at the edge of the pod is better than one at a claim, as the rest can then
-   grow. What remains of the run is one run again.
+5. Of their ends choose the one after which the least waste is to be expected if each claim nearby is given
+   back with a chance of one in five. What remains of the run is one run again.
+
+Among what is nearly alike small weights decide. Room for a size is best had in many runs. An end at the edge
+of a pod is better than one at a claim. And a run that no claim is beside is *unbroken*, as large as can be
+sold there, and better not broken.
 
 After a lost race 3 to 5 are left out: pick any run that fits by the seed, and any slot of it that is a
 multiple of ``count`` from one end.
@@ -38,20 +40,23 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.line import Line
     from gpu_capacity.placement.model import Request
 
-RUNS_COMPARED_MAX: Final = 6
+RUNS_COMPARED_MAX: Final = 8
 """Runs whose surroundings are looked at; more gain nothing that can be measured."""
 
 SEEN_MAX: Final = 128
 """How far around a run claims and gaps are looked at, in units; the largest claim has as many."""
 
-NOW: Final = 10
-"""What is left behind now weighs this many times what the end of a neighbouring claim would leave behind."""
+UNIT: Final = 20
+"""What a wasted unit costs; room for a size, and the edge of a pod, are worth 1."""
 
-EDGE: Final = 2
-"""What the edge of a pod is worth, for each size in use: a fifth of a unit left behind now."""
+UNBROKEN: Final = 2
+"""What breaking an unbroken run costs, for each size in use: a tenth of a unit."""
 
-UNBROKEN: Final = 4
-"""What breaking an unbroken run costs, for each size in use: as much as standing at both edges of a pod."""
+CHANCES: Final = (20, 4, 1)
+"""Of 25: that none, one, and two of the claims in a row on one side are given back, at one in five each."""
+
+_REST: Final = tuple(sum(CHANCES[seen:]) for seen in range(len(CHANCES)))
+_ALL: Final = _REST[0] ** 2
 
 _WORD = (1 << 64) - 1
 
@@ -85,20 +90,20 @@ def _best(line: Line, starts: int, count: int, draw: int) -> int:
         left, right = _costs_of_ends(line, first, length, count)
         # Equally good ends: either, by the seed.
         at_right = right < left or (right == left and draw >> 63)
-        cost = opening + (right if at_right else left)
+        cost = _ALL * opening + (right if at_right else left)
         if best is None or cost < best:
             best, chosen = cost, first + (length - count if at_right else 0)
     return chosen
 
 
 def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple[int, int, int]]:
-    """(first unit, length, cost of breaking it) of the runs to compare, the least left behind first."""
+    """(first unit, length, cost of breaking it) of the runs to compare, the least wasted first."""
     sizes, claimed = line.sizes, line.claimed
     young = claimed.bit_count() < line.free.bit_count()
     no_claim_before = starts & ~(claimed << 1)
     ranked = []
     for length, exact in _by_length(line.free, starts, count):
-        waste = NOW * (wasted(sizes, length - count) - wasted(sizes, length))
+        waste = wasted(sizes, length - count) - wasted(sizes, length)
         unbroken = exact & no_claim_before
         if unbroken and length > count and (unbroken := unbroken & ~(claimed >> length)):
             opening = UNBROKEN * sizes.bit_count()
@@ -155,7 +160,7 @@ def _shortest(ladder: list[int], starts: int, length: int) -> int:
 
 
 def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int, int]:
-    """What taking the left and the right end of a run costs; only differences mean something."""
+    """How much more waste is to be expected when the left and when the right end of a run is taken."""
     begin = max(first - SEEN_MAX, 0)
     seen = (1 << (first - begin + length + SEEN_MAX)) - 1
     free, claimed, begins = (
@@ -164,41 +169,68 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
         line.begins >> begin & seen,
     )
     first -= begin
-    sizes, end, rest = line.sizes, first + length, length - count
-    whole, left_over = wasted(sizes, length), wasted(sizes, length - count)
-    left = right = NOW * (left_over - whole)
-    edge = EDGE * sizes.bit_count()
-    if first and claimed >> (first - 1) & 1:
-        # The claim before the run and what is free before that: one run with this one when the claim is gone.
-        owner = (begins & ((1 << first) - 1)).bit_length() - 1
-        gap = first - (~free & ((1 << max(owner, 0)) - 1)).bit_length()
-        joined = wasted(sizes, gap + length) - whole
-        left += wasted(sizes, gap) - joined
-        right += wasted(sizes, gap + rest) - left_over - joined
-    else:
+    sizes, rest = line.sizes, length - count
+    before = _room_before(free, claimed, begins, first)
+    after = _room_after(free, claimed, begins, first + length)
+    now = left = right = 0
+    for chance, room in before:
+        left += chance * wasted(sizes, room)
+        right += chance * wasted(sizes, room + rest)
+        for other, more in after:
+            now += chance * other * wasted(sizes, room + length + more)
+    for chance, room in after:
+        left += chance * wasted(sizes, rest + room)
+        right += chance * wasted(sizes, room)
+    left, right = _REST[0] * left - now, _REST[0] * right - now
+    edge = _ALL * sizes.bit_count()
+    if not first or not claimed >> (first - 1) & 1:
         left -= edge
         # Without a rest both ends are taken, and the right one counts for both.
         right -= 0 if rest else edge
-    if claimed >> end & 1:
-        after = (begins | ~claimed) >> (end + 1)
-        gap = (after & -after).bit_length()
-        gap += _run_length(free, end + gap)
-        joined = wasted(sizes, gap + length) - whole
-        left += wasted(sizes, gap + rest) - left_over - joined
-        right += wasted(sizes, gap) - joined
-    else:
+    if not claimed >> (first + length) & 1:
         right -= edge
+        left -= 0 if rest else edge
     return left, right
+
+
+def _room_before(free: int, claimed: int, begins: int, first: int) -> list[tuple[int, int]]:
+    """(chance, units by which a run is longer towards lower positions), as claims there are given back."""
+    at, rooms = first, []
+    for chance in CHANCES[:-1]:
+        if not at or not claimed >> (at - 1) & 1:
+            break
+        rooms.append((chance, first - at))
+        owner = max((begins & ((1 << at) - 1)).bit_length() - 1, 0)
+        at = (~free & ((1 << owner) - 1)).bit_length()
+    rooms.append((_REST[len(rooms)], first - at))
+    return rooms
+
+
+def _room_after(free: int, claimed: int, begins: int, end: int) -> list[tuple[int, int]]:
+    """The same towards higher positions."""
+    at, rooms = end, []
+    for chance in CHANCES[:-1]:
+        if not claimed >> at & 1:
+            break
+        rooms.append((chance, at - end))
+        ends = (begins | ~claimed) >> (at + 1)
+        at += (ends & -ends).bit_length()
+        at += _run_length(free, at)
+    rooms.append((_REST[len(rooms)], at - end))
+    return rooms
 
 
 @lru_cache(maxsize=1 << 14)
 def wasted(sizes: int, length: int) -> int:
-    """How many units of a run its best filling with one size leaves over, summed over the sizes in use."""
+    """What a run leaves over when it is filled with one size, summed over the sizes in use, at ``UNIT`` each.
+
+    Where it has room for a size that size is taken off once: so room in two runs counts more than in one.
+    """
     total, size = 0, 0
     while sizes := sizes >> 1:
         size += 1
         if sizes & 1:
-            total += length % size
+            total += UNIT * (length % size) - (size if length >= size else 0)
     return total
 
 

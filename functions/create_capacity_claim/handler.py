@@ -8,7 +8,8 @@ from gpu_capacity.services.capacity_claims import create_capacity_claim
 
 
 def handle(call: Call) -> Reply:
-    """Claim instances over zones in order of preference."""
+    """Claim instances over zones in order of preference, or say what would be claimed."""
+    dry_run = call.flag("dryRun")
     body = call.body(ClaimCreate)
     claim = create_capacity_claim(
         call.services,
@@ -17,6 +18,8 @@ def handle(call: Call) -> Reply:
         claim_id=body.id,
         name=body.name,
         organization=call.headers.get("x-organization-id"),
+        idempotency_key=call.idempotency_key(),
+        dry_run=dry_run,
     )
     return one_claim(claim)
 

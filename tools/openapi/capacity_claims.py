@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from gpu_capacity.http import claim_models as models
-from tools.openapi import paging
+from tools.openapi import creating, paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _CLAIMS: Final = "Capacity Claims"
@@ -16,6 +16,7 @@ _ID: Final = "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f"
 
 _PARAMETERS: Final[dict[str, Json]] = {
     **paging.PARAMETERS,
+    **creating.PARAMETERS,
     "claimIDParameter": {
         "name": "claimID",
         "in": "path",
@@ -199,10 +200,12 @@ CAPACITY_CLAIMS: Final = ApiText(
             tag=_CLAIMS,
             summary="Create capacity claim",
             description="Claims instances in the order of the zones. What does not fit stays pending and is "
-            "filled as capacity appears, oldest claim first. Without an id, a request that the same "
-            "caller sends again with the same name and resources within three minutes is answered with the "
-            "claim that the first one made. Zones and instance types compare without case.",
-            parameters=("organizationIdHeader",),
+            "filled as capacity appears, oldest claim first. With dryRun the answer shows the claim as its "
+            "first round would make it. Beside an id an idempotency key says nothing. Without both, a "
+            "request that the same caller sends again with the same name and resources within three minutes "
+            "is answered with the claim that the first one made. Zones and instance types compare without "
+            "case.",
+            parameters=(*creating.NAMES, "organizationIdHeader"),
             request=models.ClaimCreate,
             request_example={"resources": _RESOURCES, "id": _ID, "name": "inference"},
             answers={200: _MADE},

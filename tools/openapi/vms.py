@@ -316,6 +316,22 @@ VMS: Final = ApiText(
             },
             errors=(422, 429, 500),
         ),
+        "list_vm_quotas": OperationText(
+            tag=_VMS,
+            summary="List quotas",
+            description="Lists the limits of the organization on VMs and on their GPUs, and what is used of "
+            "them. What has no limit is left out.",
+            parameters=_ORGANIZATION,
+            answers={
+                200: Answer(
+                    "Quotas.",
+                    accounts.VmQuotaRead,
+                    many=True,
+                    example=[{"subject": "vm_gpus", "limit": 40, "used": 12}],
+                )
+            },
+            errors=(401, 403, 422, 429, 500),
+        ),
         "list_templates": OperationText(
             tag=_VMS,
             summary="List templates",

@@ -8,6 +8,10 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.errors import Misconfigured
+from gpu_capacity.runtime import composition
+from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.services.set_quota import QuotaBook
 from testkit.dynamodb import timeout_after
 from testkit.handlers.sample_events import read
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage, with_header
@@ -159,3 +163,37 @@ def test_a_vm_beyond_the_limit_is_refused_with_figures(
         "detail": f"quota exceeded: {requested} {noun} requested, {used} of {most} in use",
         "quota": {"subject": subject, "requested": requested, "limit": most, "used": used},
     }
+
+
+def test_members_read_their_limits_and_what_is_used_of_them(stage: Stage) -> None:
+    stage.with_ssh_key()
+    limit(stage, "vm_gpus", 3)
+    assert create(stage, key=None).status == 201
+
+    shown = stage.send("list_vm_quotas", "all")
+    assert (shown.status, shown.json) == (200, [{"subject": "vm_gpus", "limit": 3, "used": 2}])
+
+
+def test_a_default_holds_for_whoever_has_no_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage(monkeypatch, DEFAULT_QUOTAS="vms=1, vm_gpus=8").with_ssh_key()
+    assert stage.send("list_vm_quotas", "all").json == [
+        {"subject": "vms", "limit": 1, "used": 0},
+        {"subject": "vm_gpus", "limit": 8, "used": 0},
+    ]
+    assert create(stage, key=None).status == 201
+    refused = create(stage, key=None)
+    assert (refused.status, refused.json["quota"]["limit"], refused.json["quota"]["used"]) == (403, 1, 1)
+
+    # Its own limit is another one, and counts what the default has counted.
+    QuotaBook.of(composition.services(), "operator").set(ORGANIZATION, "vms", 2)
+    assert create(stage, key=None).status == 201
+    assert create(stage, key=None).json["quota"] == {"subject": "vms", "requested": 1, "limit": 2, "used": 2}
+    QuotaBook.of(composition.services(), "operator").set(ORGANIZATION, "vms", None)
+    assert create(stage, key=None).json["quota"]["limit"] == 1
+    stage.restart()
+
+
+@pytest.mark.parametrize("text", ["vms", "vms=", "=3", "vms=-1", "vms=x", "vms=1.5"])
+def test_a_malformed_default_is_told_by_name(text: str) -> None:
+    with pytest.raises(Misconfigured, match="DEFAULT_QUOTAS"):
+        Environment({"DEFAULT_QUOTAS": text}).amounts("DEFAULT_QUOTAS")

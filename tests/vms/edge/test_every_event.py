@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
 
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.http import account_models
 from gpu_capacity.http import vm_models as models
 from gpu_capacity.http.operations import OPERATIONS
 from gpu_capacity.http.shapes import VM_PREFIXES
 from gpu_capacity.http.vm_error_models import DetailRead
 from testkit.handlers.vm_stage import EVENTS, SAMPLE_KEY, SAMPLE_VM, Stage
+from testkit.world import HOLDERS, ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +27,13 @@ NO_TOKEN: Final = 'Bearer realm="gpu-capacity"'
 
 def nothing(stage: Stage) -> None:
     """No account has anything."""
+
+
+def limited(stage: Stage) -> None:
+    """The organization has a limit on GPUs, and a VM."""
+    item = keys.quota(ORGANIZATION, "vm_gpus") | encode({"limit": 40, "used": 0})
+    stage.db.put_item(TableName=HOLDERS, Item=item)
+    stage.with_vm()
 
 
 def a_key(stage: Stage) -> None:
@@ -108,6 +118,11 @@ CASES: Final[dict[str, dict[str, Case]]] = {
         "count_malformed": (422, None, nothing),
     },
     "get_pricing": {"answered": (200, models.PricingRead, nothing)},
+    "list_vm_quotas": {
+        "all": (200, account_models.VmQuotaRead, limited),
+        "token_missing": (401, None, nothing),
+        "permission_missing": (403, None, nothing),
+    },
     "list_templates": {
         "all": (200, models.TemplateRead, nothing),
         "token_missing": (401, None, nothing),

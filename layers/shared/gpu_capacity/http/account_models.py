@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictStr
 
@@ -15,6 +15,7 @@ from gpu_capacity.http.vm_models import VmBody, as_json
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.api_keys import ApiKey
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.ssh_keys import SshKey
 
 PUBLIC_KEY_LENGTH_MAX: Final = 16_000
@@ -114,3 +115,19 @@ def api_key_view(record: ApiKey) -> dict[str, Any]:
             last_four=record.last_four,
         )
     )
+
+
+class VmQuotaRead(VmBody):
+    """How much of a subject the organization may have in all, and how much it has."""
+
+    model_config = ConfigDict(title="VmQuota")
+
+    subject: Literal["vms", "vm_gpus"] = Field(description="VMs that are not destroyed, or their GPUs.")
+    limit: int = Field(ge=0)
+    used: int = Field(ge=0)
+
+
+def quota_view(quota: Quota) -> dict[str, Any]:
+    """A quota as JSON."""
+    view = {"subject": quota.subject, "limit": quota.limit, "used": quota.used}
+    return as_json(VmQuotaRead.model_validate(view))

@@ -113,7 +113,9 @@ OPERATIONS: Final[dict[str, Operation]] = {
             repeated=("organizationID",),
         ),
         Operation("get_version", "GET", "/api/version", None, any_query=True),
-        Operation("create_capacity_claim", "POST", CLAIMS, Permission.WRITE_CAPACITY_CLAIMS),
+        Operation(
+            "create_capacity_claim", "POST", CLAIMS, Permission.WRITE_CAPACITY_CLAIMS, once=("dryRun",)
+        ),
         Operation(
             "list_capacity_claims",
             "GET",
@@ -148,6 +150,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
         Operation("calculate_reservation", "POST", "/reservations/calculate", Permission.READ_BILLING),
         Operation("search_offers", "GET", "/search", None, once=("gpu_type", "gpu_count")),
         Operation("get_pricing", "GET", "/pricing", None),
+        Operation("list_vm_quotas", "GET", "/quotas", Permission.READ_VMS),
         Operation("list_templates", "GET", "/templates", Permission.READ_VMS),
         Operation("create_ssh_key", "POST", "/ssh-keys", Permission.WRITE_VMS),
         Operation("list_ssh_keys", "GET", "/ssh-keys", Permission.READ_VMS),

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.functions import ErrorShape
 
 CLAIMS_PREFIX: Final = "/v1alpha1"
-VM_PREFIXES: Final = ("/vms", "/ssh-keys", "/reservations", "/search", "/pricing", "/templates", "/auth")
+VM_PREFIXES: Final = (
+    "/vms",
+    "/ssh-keys",
+    "/reservations",
+    "/search",
+    "/pricing",
+    "/templates",
+    "/quotas",
+    "/auth",
+)
 
 
 def error_shape(path: str) -> ErrorShape:

@@ -14,6 +14,7 @@ from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.holders.prices import quote_of
 from gpu_capacity.holders.vm import RentalType
+from gpu_capacity.http.account_models import quota_view
 from gpu_capacity.http.call import Reply, problems_of
 from gpu_capacity.http.pages import CURSOR, LIMIT, cursor_of, next_link, position_in
 from gpu_capacity.http.rendering import NO_CACHE
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.prices import PriceList
+    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.vm import Vm, VmStatus
     from gpu_capacity.http.call import Call, OpenCall
     from gpu_capacity.ports import Usage
@@ -137,6 +139,11 @@ def templates_reply(call: Call) -> Reply:
 def pricing(call: OpenCall) -> Reply:
     """200 with the list prices."""
     return Reply(HTTPStatus.OK, pricing_view(call.services.prices), NO_CACHE)
+
+
+def vm_quotas(found: Sequence[Quota]) -> Reply:
+    """200 with the organization's limits."""
+    return Reply(HTTPStatus.OK, [quota_view(quota) for quota in found], NO_CACHE)
 
 
 def account_for(call: Call) -> Account:

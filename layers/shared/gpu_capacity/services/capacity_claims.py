@@ -10,7 +10,6 @@ from gpu_capacity.dynamodb.claim_store import NAME, RECORD
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
-    AlreadyExists,
     FailedPrecondition,
     NotFound,
     RaceLost,
@@ -27,9 +26,10 @@ from gpu_capacity.holders.capacity_claim import (
 from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
+from gpu_capacity.services.claim_repeats import asked_of, by_name, first_of, made_before
 from gpu_capacity.services.claim_resources import catalogued, check_unchanged, sees
 from gpu_capacity.services.quotas import check, confirm_claim, count_in_claim
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim, wake_next
+from gpu_capacity.services.settle_claim import Step, planned, settle_capacity_claim, wake_next
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -40,10 +40,6 @@ if TYPE_CHECKING:
 ATTEMPTS_MAX: Final = 16
 WORKFLOW: Final = "settle_claim"
 
-REPEAT_MS_MAX: Final = 180_000
-"""For so long an equal request of the same caller, name and all, is taken for a repeat. Clients repeat a
-``POST`` that went unanswered for half a minute; what comes later was asked for anew."""
-
 
 def create_capacity_claim(
     services: Services,
@@ -53,29 +49,33 @@ def create_capacity_claim(
     claim_id: str | None = None,
     name: str | None = None,
     organization: str | None = None,
+    idempotency_key: str | None = None,
+    dry_run: bool = False,
 ) -> CapacityClaim:
     """Record a claim and fill it as far as its zones go now.
 
     A repeat answers with the claim that the first request made, as it is by now: one under the same client's
-    id, or, where clients send none, one of the same caller, name and resources within ``REPEAT_MS_MAX``.
+    id or idempotency key, or, where clients send none, one of the same caller, name and resources within
+    ``REPEAT_MS_MAX``. An id makes a request its own already, so a key beside it says nothing.
+
+    With ``dry_run`` everything is checked and placed and nothing is written: the claim is as its first round
+    would make it.
 
     Raises:
         Forbidden: the token may not write claims.
         InvalidRequest: an unknown zone, or an instance type that a zone does not have.
-        AlreadyExists: the id stands for another request, or the name is taken.
+        AlreadyExists: the id stands for another request, or the name is taken; ``KeyReused``.
         QuotaExceeded: the organization's limit on instances.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
     organization_id = caller.acting_organization(organization)
-    fingerprint = resources.fingerprint(name, None if claim_id else caller.subject)
+    asked = asked_of(caller, organization_id, resources, claim_id, name, idempotency_key)
     # Looked up first, so that a repeat gets its answer even when the quota is used up by the first.
-    if claim_id is not None and (found := services.claims.find(organization_id, claim_id)):
-        return _answer_again(services, claim_id, found, fingerprint)
-    if claim_id is None and name is not None and (named := services.claims.named(organization_id, name)):
-        return _answer_by_name(services, named, fingerprint)
+    if (first := first_of(services, organization_id, asked)) is not None:
+        return first if dry_run else _gone_on(services, first)
     catalogue = catalogued(services, caller, resources)
     now, microsecond = divmod(services.clock.now_us(), 1_000_000)
-    identity = claim_id or holder_id(services.ids.random_bytes())
+    identity = asked.identity or holder_id(services.ids.random_bytes())
     claim = CapacityClaim(
         id=identity,
         organization_id=organization_id,
@@ -88,20 +88,23 @@ def create_capacity_claim(
         created_at=now,
         created_by=caller.name,
         updated_at=now,
-        fingerprint=fingerprint,
-        supplied=claim_id is not None,
+        fingerprint=asked.fingerprint,
+        supplied=asked.identity is not None,
         counted=False,
         created_millisecond=microsecond // 1000,
         updated_microsecond=microsecond,
     )
     claim = claim.spelled(resources.instance_id, resources.zones)
     claim = replace(claim, conditions=conditions_of(claim, {}, now))
+    if dry_run:
+        check(services.quotas.read(organization_id, INSTANCES), claim.instance_count)
+        return planned(services, claim)
     with Tries() as tries:
         existing = _record(services, claim, tries)
     if isinstance(existing, CapacityClaim) and existing.id != identity:
-        return _answer_by_name(services, existing, fingerprint)
+        return _gone_on(services, by_name(services, existing, asked))
     if existing is not None:
-        return _answer_again(services, identity, existing, fingerprint)
+        return _gone_on(services, made_before(identity, existing, asked))
     _audit(services, caller, "create_capacity_claim", claim)
     services.telemetry.count("CapacityClaimsCreated")
     return _proceed(services, claim)
@@ -305,38 +308,6 @@ def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim
             resource_name=claim_id,
         )
     return claim
-
-
-def _answer_again(
-    services: Services, claim_id: str, found: CapacityClaim | Tombstone, fingerprint: str
-) -> CapacityClaim:
-    """The answer to a repeated request: the claim that the first one made."""
-    if isinstance(found, Tombstone):
-        raise AlreadyExists(
-            "CapacityClaim", claim_id, f"the capacity claim of id {claim_id} was deleted: choose another id"
-        )
-    if found.fingerprint != fingerprint:
-        raise AlreadyExists(
-            "CapacityClaim",
-            found.id,
-            f"a capacity claim of id {found.id} exists, which was made by another request",
-        )
-    return _gone_on(services, found)
-
-
-def _answer_by_name(services: Services, found: CapacityClaim, fingerprint: str) -> CapacityClaim:
-    """The answer to a request without an id whose name is taken: by its own first try, or by another claim.
-
-    A claim that is being deleted answers no repeat: to say that it is there would be to lose the next one.
-    """
-    is_recent = services.clock.now_ms() - found.created_ms <= REPEAT_MS_MAX
-    is_repeat = not found.supplied and found.fingerprint == fingerprint and is_recent
-    if found.status is ClaimStatus.DELETING or not is_repeat:
-        state = "is being deleted" if found.status is ClaimStatus.DELETING else "exists"
-        raise AlreadyExists(
-            "CapacityClaim", found.name, f"a capacity claim of this name {state}: its id is {found.id}"
-        )
-    return _gone_on(services, found)
 
 
 def _gone_on(services: Services, found: CapacityClaim) -> CapacityClaim:

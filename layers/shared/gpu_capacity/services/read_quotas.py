@@ -9,6 +9,7 @@ from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
+    from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.services.context import Services
 
@@ -28,6 +29,17 @@ def list_reservation_quotas(services: Services, caller: Caller, organizations: f
         for quota in services.quotas.limits(organization_id)
         if quota.subject not in (INSTANCES, VMS, VM_GPUS)
     ]
+
+
+def list_vm_quotas(services: Services, caller: Caller, account: Account) -> list[Quota]:
+    """The limits of the account's organization on VMs and their GPUs; none where there is no limit.
+
+    Raises:
+        Forbidden: the token may not read VMs.
+    """
+    caller.require(Permission.READ_VMS)
+    found = services.quotas.read_many(account.organization_id, (VMS, VM_GPUS))
+    return [quota for quota in found.values() if quota.limit is not None]
 
 
 def list_capacity_claim_quotas(services: Services, caller: Caller) -> list[Quota]:

@@ -236,6 +236,12 @@ def wake_next(services: Services, instance_id: str, zones: Iterable[str | None])
             services.events.freed(zone)
 
 
+def planned(services: Services, claim: CapacityClaim) -> CapacityClaim:
+    """A claim that is not recorded, as its first round would make it; nothing is written."""
+    plan = _plan(services, claim, 0)
+    return _written(services, claim.with_hosts(plan.allocations), plan.reasons)
+
+
 def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
     wanted, room, more = claim.pending, ROOM_OF_A_ROUND, False
     allocations: list[Allocation] = []
@@ -252,7 +258,8 @@ def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
             reasons[zone] = ZoneReason.NOT_OFFERED
             continue
         head = services.claims.head_of_queue(zone, claim.instance_id)
-        if head.holder != (claim.organization_id, claim.id):
+        # Where nobody waits, a claim that is not recorded yet would be the first.
+        if head.holder not in (None, (claim.organization_id, claim.id)):
             reasons[zone] = ZoneReason.BEHIND_OLDER
             continue
         supply = _supply(services, zone, claim.instance_id)

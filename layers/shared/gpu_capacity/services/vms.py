@@ -110,7 +110,7 @@ def create_vm(
     identity, fingerprint = _identity(services, account, request, idempotency_key)
     # Looked up first, so that a repeat gets its answer even when the node is full by now.
     if fingerprint is not None and (found := services.vms.get((account.organization_id, identity))):
-        return _answer_again(services, found, fingerprint)
+        return _answer_again(services, found, fingerprint, dry_run=dry_run)
     place = _node(services, caller, request)
     login = login_of(services, account, request.login)
     wanted = replace(_new_vm(services, request, login, account, place, identity), fingerprint=fingerprint)
@@ -269,10 +269,12 @@ def _identity(
     return identity, request.fingerprint(identity)
 
 
-def _answer_again(services: Services, found: Vm, fingerprint: str) -> Vm:
+def _answer_again(services: Services, found: Vm, fingerprint: str, *, dry_run: bool = False) -> Vm:
     """The answer to a repeated request: the VM that the first one made, destroyed or not."""
     if found.fingerprint != fingerprint:
         raise KeyReused("VM", found.id)
+    if dry_run:
+        return found
     confirm_vm(services, found)
     if found.workflow == START:
         # The first try may have died between its commit and its start; the name makes this harmless.

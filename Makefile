@@ -28,12 +28,13 @@ test: setup ## every test; the end-to-end story beside all others (ARGS= for pyt
 search: setup-dev ## look for counterexamples of the properties with new examples, before a release (SEARCH_TIMES=20 ARGS=)
 	@$(DEV)/pytest tests -m hypothesis --hypothesis-profile=search --timeout=0 -n 2 --dist worksteal $(ARGS)
 
-lint: lint-python lint-template lint-security ## ruff, mypy, cfn-lint, sam validate, bandit, detect-secrets
+lint: lint-python lint-template lint-security ## ruff, mypy, import-linter, cfn-lint, sam validate, bandit, detect-secrets
 
 lint-python: setup-dev
 	$(DEV)/ruff check .
 	$(DEV)/ruff format --check .
 	$(DEV)/mypy
+	PYTHONPATH=layers/shared $(DEV)/lint-imports --no-logo --no-cache
 
 lint-template: setup-stack
 	$(DEV)/cfn-lint template.yaml

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks import results
 from benchmarks.options import RESULTS, ROOT, Options
-from benchmarks.parts import PARTS, Part, named
+from benchmarks.parts import PARTS, TITLES, Part, named
 from tools.interrupts import heed_interrupts
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None, *, folder: Path | None = None) 
     failed = _run(alone, options, processes=1)
     failed += _run(beside, options, processes=SIDE_BY_SIDE)
     failed += _run([part for part in chosen if part.after], options, processes=1)
-    written.write_text(results.written_from(options.plots, PARTS))
+    written.write_text(results.written_from(options.plots, TITLES))
     if not asked.document:
         print("\n".join(_shown(chosen, options)))
     print(f"{written}, plots in {options.plots}; {time.perf_counter() - began:.0f} s", file=sys.stderr)

@@ -76,6 +76,8 @@ PARTS: Final = (
     Part("peers", "benchmarks.peers.part", "Peers on the same trace", alone=True),
     Part("scale", "benchmarks.scale", "Scale on paper", after=("cost", "contention")),
 )
+TITLES: Final = {part.name: part.title for part in PARTS}
+"""Headings of the document, in its order."""
 
 
 def named(name: str) -> Part:

@@ -13,10 +13,8 @@ from typing import TYPE_CHECKING
 from benchmarks.report import Section, document, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from benchmarks.parts import Part
 
 PREFACE = """\
 # Benchmarks
@@ -53,19 +51,18 @@ def load(folder: Path, name: str) -> Result | None:
     return Result(Section.of_json(stored), stored["seconds"], stored["date"])
 
 
-def written_from(folder: Path, parts: Sequence[Part]) -> str:
-    """The document, from the saved results of these parts; it says which were never run."""
-    found = {part.name: load(folder, part.name) for part in parts}
+def written_from(folder: Path, titles: Mapping[str, str]) -> str:
+    """The document, from the saved results of these parts, by name; it says which were never run."""
     sections, times = [], []
-    for part in parts:
-        result = found[part.name]
+    for name, title in titles.items():
+        result = load(folder, name)
         if result is None:
-            section = Section(part.title)
-            section.text(f"Not measured yet (`make bench ARGS='--part {part.name}'`).")
+            section = Section(title)
+            section.text(f"Not measured yet (`make bench ARGS='--part {name}'`).")
             sections.append(section)
         else:
             sections.append(result.section)
-            times.append((part.name, result.date, f"{result.seconds:.0f}"))
+            times.append((name, result.date, f"{result.seconds:.0f}"))
     last = Section("When this was run, and how long it took")
     last.text("Parts that measure real time run one after another, the others two at a time.")
     last.blocks.append(table(("part", "run on", "s"), times))

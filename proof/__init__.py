@@ -12,11 +12,13 @@ vm_provider.py    the provider of VMs' servers, with trouble
 pods.py, linear.py, visible.py   is there an order in which clients could have seen all this?
 simulation.py     one seed, from an empty world to a clean slate
 lost_records.py   records that are lost, and an audit that repairs what is left of them
+scene.py          a stage for one order of calls, and those who act on it
 interleavings.py  all orders of the calls of two or three operations
 vm_stage.py       the nodes for interleavings, and what is done there
+story.py          a run that tells a story, with faults at chosen side effects
 crashes.py        every side effect as the last one, and every two of them
 bugs.py           planted bugs, each of which has to be found
 replay.py         one of these again, by the words in which a violation names it
 campaign.py       many of these, over processes, added up
-report.py         writes docs/proof.md from what was added up
+sections.py       what was added up, as sections of docs/proof.md; `tools.reporting` keeps and writes them
 """

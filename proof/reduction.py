@@ -23,12 +23,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.interleavings import OPERATIONS, Block, Scene
+from proof.interleavings import OPERATIONS, Block
+from proof.scene import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from proof.interleavings import Start
+    from proof.scene import Start
     from proof.stage import Stage
     from proof.turns import Crew
 

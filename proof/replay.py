@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from proof.crashes import STORIES, Mode, play
+from proof.crashes import STORIES, play
 from proof.interleavings import ALL_TRIPLES, LONG_TRIPLES, PAIRS, TRIPLES, Block
+from proof.story import Mode
 
 if TYPE_CHECKING:
     from proof.turns import Crew

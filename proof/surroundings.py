@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
 from gpu_capacity.ports import Page, PinOutcome, ServerState, WorkflowState
@@ -13,10 +13,12 @@ from testkit.workflow.definitions import MACHINES, definition, step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from random import Random
 
     from gpu_capacity.ports import Server
     from gpu_capacity.providers.simulated.region import SimulatedRegion
-    from proof.cloud import Cloud
+    from proof.faults import Weather
+    from proof.turns import Turns
     from testkit.doubles import FakeClock
 
 _CALLS: Final = (
@@ -32,6 +34,27 @@ TROUBLE_SECONDS_MAX: Final = 400
 """Longer than the provisioning may take, so that some of it is given up."""
 
 _TROUBLES: Final = ("hangs", "fails", "stays")
+
+
+class Platform(Protocol):
+    """What these ports need of the run that they are a part of; a ``Cloud`` has it."""
+
+    clock: FakeClock
+    draw: Random
+    executions: Executions
+    pinned: set[tuple[str, str]]
+    troubles: dict[str, tuple[str, int]]
+    turns: Turns
+    vm_hosts: dict[str, str]
+    weather: Weather
+
+    def note(self, operation: str, target: str, fault: str) -> None: ...
+
+    def freed(self, zone: str) -> None: ...
+
+    def invoke(self, group: str, work: Work, run: Callable[[Any], Any]) -> Any: ...
+
+    def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None: ...
 
 
 class SkewedClock:
@@ -73,7 +96,7 @@ class Troubled:
     A server in trouble ``hangs`` on its way up, ``fails``, or ``stays`` when it is told to go.
     """
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Platform) -> None:
         self._clock = cloud.clock
         self._turns = cloud.turns
         self._weather = cloud.weather
@@ -107,7 +130,7 @@ class Troubled:
 class Provider(Troubled):
     """The simulated region, with calls that are done in part and hosts that are in trouble."""
 
-    def __init__(self, region: SimulatedRegion, cloud: Cloud) -> None:
+    def __init__(self, region: SimulatedRegion, cloud: Platform) -> None:
         super().__init__(cloud)
         self._region = region
         self._pinned = cloud.pinned
@@ -157,7 +180,7 @@ class Provider(Troubled):
 class _Faulty:
     """What the calls to other services have in common."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Platform) -> None:
         self._turns = cloud.turns
         self._weather = cloud.weather
         self._note = cloud.note
@@ -184,7 +207,7 @@ class _Faulty:
 class Workflows(_Faulty):
     """Step Functions as an environment reaches it."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Platform) -> None:
         super().__init__(cloud)
         self._executions = cloud.executions
 
@@ -214,7 +237,7 @@ class Workflows(_Faulty):
 class Events(_Faulty):
     """Asynchronous invocations as an environment sends them. Never raises; what is lost is lost."""
 
-    def __init__(self, cloud: Cloud) -> None:
+    def __init__(self, cloud: Platform) -> None:
         super().__init__(cloud)
         self._send = cloud.freed
 
@@ -229,7 +252,7 @@ class Events(_Faulty):
 class Executions:
     """Step Functions: runs the definitions, one actor an execution; with ``still`` none goes on."""
 
-    def __init__(self, cloud: Cloud, *, still: bool = False) -> None:
+    def __init__(self, cloud: Platform, *, still: bool = False) -> None:
         self._cloud = cloud
         self._still = still
         self.down = False

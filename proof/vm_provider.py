@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     from gpu_capacity.ports import Usage, VmOrder, VmServer
     from gpu_capacity.providers.simulated.vms import SimulatedVms
-    from proof.cloud import Cloud
+    from proof.surroundings import Platform
 
 
 class VmProvider(Troubled):
     """The simulated VMs; a server is in trouble by its owner, or because its host is."""
 
-    def __init__(self, vms: SimulatedVms, cloud: Cloud) -> None:
+    def __init__(self, vms: SimulatedVms, cloud: Platform) -> None:
         super().__init__(cloud)
         self._vms = vms
         # Which host a server was started on: troubles may be those of hosts.

@@ -38,8 +38,8 @@ from testkit.world import ORGANIZATION, caller, request
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services
     from proof.fleet import Shape
-    from proof.interleavings import Scene, Start
     from proof.items import RecordKey
+    from proof.scene import Scene, Start
 
 NODES: Final[Shape] = {LONDON: {"lon9": 3}}
 FREE, TAKEN, FULL = (f"lon9-node{position:02}" for position in range(3))

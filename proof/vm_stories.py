@@ -13,9 +13,9 @@ from proof.vms import Vms
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proof.crashes import Story
     from proof.fleet import Shape
     from proof.items import RecordKey
+    from proof.story import Story
 
 NODES: Final[Shape] = {LONDON: {"lon9": 1}}
 NODE, BOARD = "lon9-node00", "lon9-node00-board"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, NotFound
 from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm, VmStatus
+from gpu_capacity.holders.vm import AuthMethod, Login, PageOfVms, RentalType, Vm, VmStatus
 from gpu_capacity.services.vms import (
     VmRequest,
     create_vm,

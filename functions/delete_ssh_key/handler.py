@@ -4,7 +4,7 @@ from gpu_capacity.http.account_replies import ssh_key_reply
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.http.vm_replies import account_for, id_of
 from gpu_capacity.runtime.vm_functions import vm_function
-from gpu_capacity.services.rate_limit import Kind
+from gpu_capacity.services.request_counts import Kind
 from gpu_capacity.services.ssh_keys import delete_ssh_key
 
 

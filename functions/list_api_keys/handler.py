@@ -5,7 +5,7 @@ from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.http.vm_replies import account_for
 from gpu_capacity.runtime.vm_functions import vm_function
 from gpu_capacity.services.api_keys import list_api_keys
-from gpu_capacity.services.rate_limit import Kind
+from gpu_capacity.services.request_counts import Kind
 
 
 def handle(call: Call) -> Reply:

@@ -10,7 +10,8 @@ from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
 from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.providers.simulated import keys as server_keys
-from gpu_capacity.services.audit import Audit, audit_holders
+from gpu_capacity.services.audit import audit_holders
+from gpu_capacity.services.audit_means import Audit
 from gpu_capacity.services.audit_providers import Providers
 from gpu_capacity.services.capacity_claims import create_capacity_claim
 from gpu_capacity.services.claim_resources import Resources

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_capacity.holders.vm import RentalType, Vm
-    from gpu_capacity.services.audit import Audit
+    from gpu_capacity.services.audit_means import Audit
 
     Rival = Callable[[Scene], Callable[[], object]]
 

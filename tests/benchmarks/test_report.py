@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import results
-from benchmarks.parts import PARTS, Part
+from benchmarks.parts import PARTS, TITLES, Part
 from benchmarks.report import Figure, Section, document, table
 from benchmarks.results import Result
 
@@ -55,11 +55,11 @@ def test_a_section_survives_being_saved(tmp_path: Path) -> None:
 
 def test_what_never_ran_has_no_results(tmp_path: Path) -> None:
     assert results.load(tmp_path, "cost") is None
-    assert "Not measured yet (`make bench ARGS='--part cost'`)." in results.written_from(tmp_path, PARTS)
+    assert "Not measured yet (`make bench ARGS='--part cost'`)." in results.written_from(tmp_path, TITLES)
 
 
 def test_the_document_has_a_section_for_every_part(tmp_path: Path) -> None:
-    text = results.written_from(tmp_path, PARTS)
+    text = results.written_from(tmp_path, TITLES)
 
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")][:-1] == [p.title for p in PARTS]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample
-from tests.claims import claim_stage as given
 from tests.claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, QUOTAS, STATUS
 
 if TYPE_CHECKING:

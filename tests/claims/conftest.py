@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.claims.claim_stage import ClaimStage
+from testkit.handlers.claim_stage import ClaimStage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from tests.claims.claim_cases import CLAIM_CASES, CLAIM_TASKS, ClaimCase, ClaimT
 from tests.claims.claim_contract import assert_is
 
 if TYPE_CHECKING:
-    from tests.claims.claim_stage import ClaimStage
+    from testkit.handlers.claim_stage import ClaimStage
 
 
 @pytest.mark.parametrize("case", CLAIM_CASES, ids=str)

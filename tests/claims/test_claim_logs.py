@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from testkit.handlers import claim_stage as given
 from testkit.handlers import sample_events
 from testkit.handlers.arrangements import gone as reservation_gone
 from testkit.handlers.arrangements import publish, sample
-from tests.claims import claim_stage as given
+from testkit.handlers.claim_stage import CLAIM_ID, varied
 from tests.claims.claim_cases import CLAIM_CASES, ClaimCase
-from tests.claims.claim_stage import CLAIM_ID, varied
 
 if TYPE_CHECKING:
-    from tests.claims.claim_stage import ClaimStage
+    from testkit.handlers.claim_stage import ClaimStage
 
 CANARY = "canary-7d1f"
 

@@ -9,18 +9,18 @@ import pytest
 
 from testkit.claim_auditor import claim_records
 from testkit.dynamodb import throttled
+from testkit.handlers import claim_stage as given
 from testkit.handlers import sample_events
 from testkit.handlers.arrangements import sample
 from testkit.handlers.authority import STRANGERS_ORGANIZATION
+from testkit.handlers.claim_stage import CLAIM_ID, CLAIMS, WRITER, varied
 from testkit.handlers.sample_events import TRACE_ID
 from testkit.world import ORGANIZATION
-from tests.claims import claim_stage as given
 from tests.claims.claim_contract import STATUS, assert_is
-from tests.claims.claim_stage import CLAIM_ID, CLAIMS, WRITER, varied
 
 if TYPE_CHECKING:
+    from testkit.handlers.claim_stage import ClaimStage
     from testkit.handlers.stage import Answer
-    from tests.claims.claim_stage import ClaimStage
 
 UPPER = CLAIM_ID.upper()
 

@@ -11,10 +11,10 @@ from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.settle_claim import fill_zone
+from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample
+from testkit.handlers.claim_stage import CLAIM_ID, varied
 from testkit.world import INSTANCE_TYPE, World, caller, pod
-from tests.claims import claim_stage as given
-from tests.claims.claim_stage import CLAIM_ID, varied
 from tests.claims.worlds import (
     CHICAGO,
     CUSTOMER,
@@ -31,8 +31,8 @@ from tests.claims.worlds import (
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from testkit.handlers.claim_stage import ClaimStage
     from testkit.handlers.stage import Answer
-    from tests.claims.claim_stage import ClaimStage
 
 TYPE = INSTANCE_TYPE.upper()
 

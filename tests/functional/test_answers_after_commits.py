@@ -12,13 +12,12 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from testkit.handlers import arrangements as given
-from testkit.handlers import vm_stage
+from testkit.handlers import claim_stage, vm_stage
+from testkit.handlers.claim_stage import CLAIM_ID, ClaimStage
 from testkit.handlers.sample_events import SAMPLE_ID
 from testkit.handlers.stage import Stage
 from testkit.handlers.vm_stage import SAMPLE_VM
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION
-from tests.claims import claim_stage
-from tests.claims.claim_stage import CLAIM_ID, ClaimStage
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from proof.bugs import BUGS
-from proof.interleavings import ALL_TRIPLES, OPERATIONS, PAIRS, Block, Scene
+from proof.interleavings import ALL_TRIPLES, OPERATIONS, PAIRS, Block
 from proof.planting import planted
 from proof.quick import run_classes
 from proof.reduction import Turn, alike, classes
+from proof.scene import Scene
 
 if TYPE_CHECKING:
     from proof.planting import Bug

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import proof.replay
-from proof.crashes import Ending, Mode, spell
+from proof.crashes import Ending, spell
 from proof.interleavings import PAIRS, Block
 from proof.replay import UnknownReplayError, replay
 from proof.simulation import digest, simulate
+from proof.story import Mode
 from tools.reporting.results import ROOT
 
 if TYPE_CHECKING:

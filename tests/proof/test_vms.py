@@ -11,10 +11,10 @@ import pytest
 
 from proof import vm_stories
 from proof.bugs import BUGS
-from proof.crashes import Story
 from proof.ledger import Ledger
 from proof.sensitivity import detect
 from proof.simulation import digest, simulate
+from proof.story import Story
 from proof.vm_stage import prepared_nodes
 from testkit.world import HOLDERS, SERVERS
 from tools.reporting.results import ROOT
@@ -149,7 +149,7 @@ STATUSES = {
 
 @pytest.mark.parametrize("name", STATUSES)
 def test_a_story_goes_as_it_says(name: str, crew: Crew) -> None:
-    story = Story(crew, vm_stories.STORIES[name], {})
+    story = Story(crew, vm_stories.STORIES[name], {}, vm_stories.NODES)
     seen: dict[Any, list[str]] = {}
 
     def follow(changes: Any) -> None:

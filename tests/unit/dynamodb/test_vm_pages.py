@@ -11,8 +11,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.vm_items import encode_vm, listing_item
-from gpu_capacity.dynamodb.vm_store import PageOfVms, VmStore
-from gpu_capacity.holders.vm import VmStatus
+from gpu_capacity.dynamodb.vm_store import VmStore
+from gpu_capacity.holders.vm import PageOfVms, VmStatus
 from testkit.doubles import FakeClock
 from testkit.world import HOLDERS, ORGANIZATION
 from tests.audit.test_vm_rules import VM

@@ -14,9 +14,9 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.http.key_sets import RemoteKeys
+from gpu_capacity.redirects import OnlyToHttps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
-from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.vm import PageOfVms
 from gpu_capacity.services.capacity_claims import get_capacity_claim, list_capacity_claims
 from gpu_capacity.services.read_reservations import (
     ReservationFilter,

@@ -5,10 +5,9 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, Forbidden, NotFound
 from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.vm import VmStatus, months_later
+from gpu_capacity.holders.vm import PageOfVms, VmStatus, months_later
 from gpu_capacity.ports import PinOutcome, VmOrder
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.services.vms import destroy_vm, free_offers, get_vm, list_vms, start_vm, stop_vm, usage_of

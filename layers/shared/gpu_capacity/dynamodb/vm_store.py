@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from heapq import merge
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.dynamodb.vm_writes import change_writes, count_in_writes, create_writes, successor
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.vm import VmStatus
+from gpu_capacity.holders.vm import PageOfVms, VmStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -29,23 +29,6 @@ NO_QUOTAS: Final[Mapping[str, Quota]] = {}
 
 _SENDS_MAX: Final = 12
 """How often one transaction is sent while rivals are in flight or nothing is answered."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageOfVms:
-    """Which VMs of an organization: ``limit`` of those that follow ``after`` (an age), ``offset`` left out.
-
-    ``statuses`` are those that are shown; ``None`` for all.
-    """
-
-    limit: int
-    offset: int = 0
-    after: str | None = None
-    statuses: frozenset[VmStatus] | None = None
-
-    def shows(self, vm: Vm) -> bool:
-        """Whether it is one of them by its status."""
-        return self.statuses is None or vm.status in self.statuses
 
 
 class VmStore:

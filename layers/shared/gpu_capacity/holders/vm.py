@@ -251,6 +251,23 @@ class Vm:
         return {subject: amount for subject, amount in self.uses.items() if subject not in self.counted}
 
 
+@dataclass(frozen=True, slots=True)
+class PageOfVms:
+    """Which VMs of an organization: ``limit`` of those that follow ``after`` (an age), ``offset`` left out.
+
+    ``statuses`` are those that are shown; ``None`` for all.
+    """
+
+    limit: int
+    offset: int = 0
+    after: str | None = None
+    statuses: frozenset[VmStatus] | None = None
+
+    def shows(self, vm: Vm) -> bool:
+        """Whether it is one of them by its status."""
+        return self.statuses is None or vm.status in self.statuses
+
+
 def allows(before: VmStatus, after: VmStatus) -> bool:
     """Whether the table has this move; staying is always allowed."""
     return before is after or after in TRANSITIONS[before]

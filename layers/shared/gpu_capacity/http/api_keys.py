@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gpu_capacity.access import Caller, permissions_of
 from gpu_capacity.errors import CredentialFault, Unauthenticated
 from gpu_capacity.holders.api_keys import PREFIX, digest_of, is_key
 
 if TYPE_CHECKING:
-    from gpu_capacity.dynamodb.account_store import AccountStore
+    from gpu_capacity.holders.api_keys import ApiKey
     from gpu_capacity.http.tokens import TokenVerifier
+
+
+class KnownKeys(Protocol):
+    """Whoever knows the API keys."""
+
+    def api_key(self, digest: str) -> ApiKey | None:
+        """The key whose text has this digest, revoked ones too; read strongly consistent."""
 
 
 class CredentialVerifier:
     """Turns an ``Authorization`` header into a caller. Only the VM API accepts API keys."""
 
-    def __init__(self, tokens: TokenVerifier, accounts: AccountStore) -> None:
+    def __init__(self, tokens: TokenVerifier, keys: KnownKeys) -> None:
         self._tokens = tokens
-        self._accounts = accounts
+        self._keys = keys
 
     def verify(self, authorization: str | None) -> Caller:
         """Who calls. An API key comes as ``Bearer nv_…`` or bare.
@@ -35,7 +42,7 @@ class CredentialVerifier:
     def _of_key(self, key: str) -> Caller:
         if not is_key(key):
             raise Unauthenticated(CredentialFault.API_KEY_MALFORMED)
-        record = self._accounts.api_key(digest_of(key))
+        record = self._keys.api_key(digest_of(key))
         if record is None:
             raise Unauthenticated(CredentialFault.API_KEY_UNKNOWN)
         if record.revoked_at is not None:

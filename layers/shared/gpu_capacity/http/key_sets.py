@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, SECP384R1, E
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.redirects import OnlyToHttps
 from gpu_capacity.strict_json import loads
 
 if TYPE_CHECKING:

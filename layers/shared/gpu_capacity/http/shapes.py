@@ -1,15 +1,18 @@
-"""Which API's error shape an unknown path gets."""
+"""How an API tells its errors, and which API's way an unknown path gets."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gpu_capacity.http.claim_errors import ClaimErrors
 from gpu_capacity.http.reservation_errors import ReservationErrors
 from gpu_capacity.http.vm_errors import VmErrors
 
 if TYPE_CHECKING:
-    from gpu_capacity.runtime.functions import ErrorShape
+    from collections.abc import Sequence
+
+    from gpu_capacity.errors import CapacityError
+    from gpu_capacity.http.call import Reply
 
 CLAIMS_PREFIX: Final = "/v1alpha1"
 VM_PREFIXES: Final = (
@@ -22,6 +25,22 @@ VM_PREFIXES: Final = (
     "/quotas",
     "/auth",
 )
+
+
+class ErrorShape(Protocol):
+    """How one API tells its errors."""
+
+    def refuse(self, error: CapacityError, trace_id: str, /) -> Reply:
+        """An error that was raised on purpose."""
+
+    def unexpected(self, trace_id: str, /) -> Reply:
+        """A defect."""
+
+    def unknown_route(self, trace_id: str, /) -> Reply:
+        """No operation has this path."""
+
+    def wrong_method(self, allowed: Sequence[str], trace_id: str, /) -> Reply:
+        """Operations have this path, under other methods."""
 
 
 def error_shape(path: str) -> ErrorShape:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-from gpu_capacity.dynamodb.vm_store import PageOfVms
 from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, ProviderUnavailable
 from gpu_capacity.holders.account import account_of
 from gpu_capacity.holders.ids import canonical_uuid
 from gpu_capacity.holders.prices import quote_of
-from gpu_capacity.holders.vm import RentalType
+from gpu_capacity.holders.vm import PageOfVms, RentalType
 from gpu_capacity.http.account_models import quota_view
 from gpu_capacity.http.call import Reply, problems_of
 from gpu_capacity.http.pages import CURSOR, LIMIT, cursor_of, next_link, position_in

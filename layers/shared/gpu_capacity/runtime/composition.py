@@ -118,7 +118,7 @@ def credentials() -> CredentialVerifier:
 
 def synchronize() -> SyncReport:
     """One run of the inventory sync. Imported late: nothing else reads fleet documents."""
-    from gpu_capacity.fleet.feeds import feed_at  # noqa: PLC0415 - see above
+    from gpu_capacity.adapters.feeds import feed_at  # noqa: PLC0415 - see above
     from gpu_capacity.services.sync_inventory import sync_inventory  # noqa: PLC0415 - see above
 
     env = environment()

@@ -22,10 +22,11 @@ from gpu_capacity.http.tracing import trace_id_of
 from gpu_capacity.runtime import composition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from gpu_capacity.access import Caller
     from gpu_capacity.http.call import Reply
+    from gpu_capacity.http.shapes import ErrorShape
     from gpu_capacity.runtime.observability import LambdaHandler
     from gpu_capacity.services.context import Services
 
@@ -36,22 +37,6 @@ ANSWER_SECONDS: Final = 1.0
 
 _ORGANIZATION: Final = "organizationID"
 """The query parameter that names organizations."""
-
-
-class ErrorShape(Protocol):
-    """How one API tells its errors."""
-
-    def refuse(self, error: CapacityError, trace_id: str, /) -> Reply:
-        """An error that was raised on purpose."""
-
-    def unexpected(self, trace_id: str, /) -> Reply:
-        """A defect."""
-
-    def unknown_route(self, trace_id: str, /) -> Reply:
-        """No operation has this path."""
-
-    def wrong_method(self, allowed: Sequence[str], trace_id: str, /) -> Reply:
-        """Operations have this path, under other methods."""
 
 
 class Verifier(Protocol):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_capacity.http.operations import OPERATIONS
-from gpu_capacity.services.rate_limit import Kind, admit
+from gpu_capacity.services.rate_limit import admit
+from gpu_capacity.services.request_counts import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

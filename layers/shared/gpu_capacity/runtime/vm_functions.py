@@ -12,7 +12,8 @@ from gpu_capacity.http.vm_errors import VmErrors
 from gpu_capacity.http.vm_replies import account_for
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.functions import api_function, open_function
-from gpu_capacity.services.rate_limit import Kind, admit
+from gpu_capacity.services.rate_limit import admit
+from gpu_capacity.services.request_counts import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,8 +15,8 @@ from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.runtime.late import late
 from gpu_capacity.runtime.settings import TableNames
 from gpu_capacity.services.context import Limits, Services
-from gpu_capacity.services.rate_limit import RequestCounts
 from gpu_capacity.services.records import report_unreadable
+from gpu_capacity.services.request_counts import RequestCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
     from gpu_capacity.providers.simulated.vms import SimulatedVms
     from gpu_capacity.runtime.settings import Environment
-    from gpu_capacity.services.audit import Audit
+    from gpu_capacity.services.audit_means import Audit
     from gpu_capacity.services.sync_inventory import FleetSync
 
 
@@ -143,7 +143,7 @@ def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmPr
         AuditStore,
         Tables,
     )
-    from gpu_capacity.services.audit import Audit  # noqa: PLC0415 - see above
+    from gpu_capacity.services.audit_means import Audit  # noqa: PLC0415 - see above
     from gpu_capacity.services.audit_providers import Providers  # noqa: PLC0415 - see above
 
     names = TableNames.read(env)

@@ -20,9 +20,8 @@ from gpu_capacity.services.audit_upkeep import findings_of
 from gpu_capacity.services.repair import Result, repair
 
 if TYPE_CHECKING:
-    from gpu_capacity.dynamodb.audit_store import AuditStore
-    from gpu_capacity.ports import Clock, Pause, Telemetry
-    from gpu_capacity.services.audit_providers import Providers
+    from gpu_capacity.ports import Telemetry
+    from gpu_capacity.services.audit_means import Audit
 
 RECOUNTS_MAX: Final = 8
 """Looks at an organization that never keeps still before its quota is left unjudged."""
@@ -55,23 +54,6 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
 }
 """What an operator should do, by kind; ``docs/audit.md`` tells how."""
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What an audit works with.
-
-    ``actor`` goes into the audit line of each repair. ``taken_away`` are names of owners and VMs of which no
-    record is left: an operator's word that what they have at a provider is nobody's.
-    """
-
-    store: AuditStore
-    providers: Providers
-    telemetry: Telemetry
-    clock: Clock
-    pause: Pause
-    actor: str = "schedule:audit"
-    taken_away: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         VmProvider,
         Workflows,
     )
-    from gpu_capacity.services.rate_limit import RequestCounts
+    from gpu_capacity.services.request_counts import RequestCounts
 
 
 @dataclass(frozen=True, slots=True)

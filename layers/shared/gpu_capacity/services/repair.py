@@ -11,7 +11,7 @@ from gpu_capacity.errors import ProviderUnavailable
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.audit_facts import Finding, Write
-    from gpu_capacity.services.audit import Audit
+    from gpu_capacity.services.audit_means import Audit
 
 
 class Result(StrEnum):

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.inventory_store import NodePlace
-    from gpu_capacity.dynamodb.vm_store import PageOfVms
     from gpu_capacity.holders.account import Account
+    from gpu_capacity.holders.vm import Login, PageOfVms
     from gpu_capacity.placement.snapshot import Snapshot
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.context import Services

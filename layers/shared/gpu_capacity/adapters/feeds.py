@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 from botocore.exceptions import ClientError
 
 from gpu_capacity.adapters.aws_failures import AWS_ERRORS, error_code
-from gpu_capacity.adapters.redirects import OnlyToHttps
 from gpu_capacity.errors import FeedRefusal, FeedRefused, Misconfigured
 from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
+from gpu_capacity.redirects import OnlyToHttps
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,0 +1,40 @@
+"""How many requests callers sent in the current minute.
+
+Each execution environment counts what it serves, in memory: a request costs nothing, and nothing has to be
+written for one that only reads. Environments do not know of each other, so while several serve one caller at
+once, as many times its limit gets through. That bounds what one caller takes from the others, which is what
+the limit is for; what an organization may own is a matter of quotas, and those are exact.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+from typing import TypeAlias
+
+Caller: TypeAlias = tuple[str, ...]
+
+
+class Kind(StrEnum):
+    """What is counted apart from each other."""
+
+    READ = "read"
+    WRITE = "write"
+
+
+class RequestCounts:
+    """The admitted requests of the current minute. It forgets them with the minute, and so stays small."""
+
+    def __init__(self) -> None:
+        self._minute = 0
+        self._admitted: Counter[tuple[Caller, Kind]] = Counter()
+
+    def admit(self, caller: Caller, kind: Kind, minute: int, limit: int) -> bool:
+        """Count a request; false when ``limit`` were admitted in this minute before."""
+        if minute != self._minute:
+            self._minute = minute
+            self._admitted.clear()
+        if self._admitted[caller, kind] >= limit:
+            return False
+        self._admitted[caller, kind] += 1
+        return True

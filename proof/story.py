@@ -1,0 +1,106 @@
+"""A run that tells a story, with faults at chosen side effects; see ``crashes``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import StrEnum
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from proof.faults import Fault, Kind, Weather
+from proof.fleet import LONDON
+from proof.simulation import Simulation
+from proof.stage import CALM_TEMPER
+from proof.tenants import Tenant
+from testkit.world import ORGANIZATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from random import Random
+
+    from proof.faults import Work
+    from proof.fleet import Shape
+    from proof.items import RecordKey
+    from proof.turns import Crew
+
+    Tell = Callable[["Story"], None]
+
+
+class Mode(StrEnum):
+    """What goes wrong at a side effect."""
+
+    BEFORE = "killed before"
+    UNACKNOWLEDGED = "committed and killed"
+    TWICE = "done twice"
+
+
+_FAULTS: Final = {
+    Mode.BEFORE: Fault(Kind.KILLED),
+    Mode.UNACKNOWLEDGED: Fault(Kind.KILLED, after=True),
+    Mode.TWICE: Fault(Kind.SENT_TWICE),
+}
+
+
+class Plan(Weather):
+    """Weather that strikes at chosen side effects, counted from 1, and nowhere else."""
+
+    def __init__(self, draw: Random, strikes: Mapping[int, Mode]) -> None:
+        super().__init__(draw, 0.0)
+        self._strikes = strikes
+        self.effects: list[str] = []
+        self.counting = False
+
+    def strike(self, kinds: Sequence[Kind], work: Work | None, *, effect: bool = False) -> Fault | None:
+        if not effect or not self.counting:
+            return None
+        self.effects.append(work.name if work else "")
+        mode = self._strikes.get(len(self.effects))
+        return None if mode is None else _FAULTS[mode]
+
+
+class Story(Simulation):
+    """A run in which nothing is left to chance: what the story does, and faults where they are planned."""
+
+    shape: ClassVar[dict[str, dict[str, int]]] = {LONDON: {"lon1": 3}}
+
+    def __init__(self, crew: Crew, tell_story: Tell, strikes: Mapping[int, Mode], nodes: Shape) -> None:
+        super().__init__(0, crew, replace(CALM_TEMPER, shape=self.shape, nodes=nodes, ready_seconds=4))
+        self.plan = Plan(self.cloud.draw, strikes)
+        self.cloud.weather = self.plan
+        self._story = tell_story
+        self.who = Tenant("client", self.office, self.books[ORGANIZATION], self.draw)
+
+    def chaos(self) -> None:
+        for subject, limit in (("GB300", 8), ("instances", 12)):
+            self.cloud.limit(ORGANIZATION, subject, limit)
+        self.plan.counting = True
+        self._story(self)
+        self.plan.counting = False
+
+    def asks(self, run: Callable[[], object]) -> None:
+        """A customer does something, and everything that follows from it is done."""
+        self.cloud.turns.spawn("client", run)
+        self.go_on()
+
+    def comes_round(self, run: Callable[[], object]) -> None:
+        """A schedule, a little later; when it dies it comes round again."""
+        self.cloud.clock.advance(120)
+        for _ in range(2):
+            ended: list[bool] = []
+            self.cloud.turns.spawn("schedule", partial(self._note_end, ended, run))
+            self.go_on()
+            if ended == [True]:
+                return
+
+    def _note_end(self, ended: list[bool], run: Callable[[], object]) -> None:
+        ended.append(self.cloud.endure(run))
+
+    def syncs(self) -> None:
+        """The fleet manager publishes what there is, and the sync comes round."""
+        document = self.fleet.publish()
+        self.comes_round(lambda: self.cloud.synchronize(document))
+
+    def known(self, kind: str) -> RecordKey:
+        """The latest holder of a kind, by what stands in the tables."""
+        found = [key for key, record in self.ledger.records.items() if key[1].startswith(kind)]
+        return found[-1] if found else (f"ORG#{ORGANIZATION}", kind)

@@ -62,9 +62,9 @@ bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE=
 mutate: setup-dev ## whether tests notice wrong code: placement and stores (ARGS='--sample 300')
 	@$(DEV)/python -m tools.mutation $(ARGS)
 
-prove: setup-dev ## check the promises with faults, for an hour, and go on next time (QUICK=1 MINUTES= JOBS= SEED= HISTORY= REPLAY= REPORT=1)
+prove: setup-dev ## check the promises with faults, for an hour, and go on next time (QUICK=1 MINUTES= JOBS= SEED= HISTORY= REPLAY= MODEL=1 REPORT=1)
 	@PYTHONPATH=layers/shared $(DEV)/python -m proof --quick "$(QUICK)" --minutes "$(MINUTES)" --jobs "$(JOBS)" \
-	  --seed "$(SEED)" --history "$(HISTORY)" --replay "$(REPLAY)" --report "$(REPORT)"
+	  --seed "$(SEED)" --history "$(HISTORY)" --replay "$(REPLAY)" --model "$(MODEL)" --report "$(REPORT)"
 
 token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL= STATE=]
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \

@@ -4,6 +4,7 @@ python -m proof                    the full form: goes on where it stopped
 python -m proof --quick            the quick form: nothing is written down
 python -m proof --seed 17          one seed again
 python -m proof --replay "…"        a schedule or a crash again, as a violation names it
+python -m proof --model            explores the model of the protocol: each scenario, and each rule left out
 python -m proof --report           only writes docs/proof.md
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proof import full, quick
+from proof.protocol import report as protocol
 from proof.replay import UnknownReplayError, replay
 from proof.simulation import digest, simulate
 from proof.turns import Crew
@@ -42,6 +44,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", default="", help="replay this seed")
     parser.add_argument("--history", default="", help="with --seed: write down everything that happened")
     parser.add_argument("--replay", default="", help="play this schedule, or this story with its faults")
+    parser.add_argument("--model", default="", help="anything: explore the model of the protocol")
     parser.add_argument("--report", default="", help="anything: only write docs/proof.md")
     parser.add_argument("--minutes", default="", help="how long the full form may take")
     parser.add_argument("--jobs", default="", help="processes")
@@ -57,15 +60,16 @@ def main(arguments: list[str]) -> int:
         return replay_seed(seed, given.history)
     if given.replay:
         return replay_words(given.replay)
+    if given.model:
+        return protocol.report(jobs)
     if given.report:
         report.write()
+        known = {code_version(), service_version(), protocol.version()}
         for section in all_sections():
-            current = section.version in {code_version(), service_version()}
+            current = section.version in known
             print(f"{section.title}: {'of this' if current else 'of another'} version of the code")
         return 0
-    if given.quick:
-        return quick.run(jobs)
-    return full.run(jobs, time.monotonic() + 60 * minutes)
+    return quick.run(jobs) if given.quick else full.run(jobs, time.monotonic() + 60 * minutes)
 
 
 def replay_words(words: str) -> int:

@@ -7,11 +7,9 @@ import signal
 import sys
 import time
 
-from proof.protocol.report import section as explored
+from proof.protocol.report import report
 from proof.protocol.rules import NOT_NEEDED, RULES
 from proof.protocol.scenarios import SCENARIOS
-from tools.reporting import page
-from tools.reporting.results import save
 
 
 def main() -> int:
@@ -36,14 +34,6 @@ def main() -> int:
         print("".join(f"  {step}\n" for step in found.trace), end="")
         wrong += found.problem is not None
     return 1 if wrong else 0
-
-
-def report(jobs: int) -> int:
-    """Write the section down, and the page; 1 where a scenario goes wrong."""
-    section = explored(jobs)
-    save("protocol", section)
-    page.write()
-    return int(any(row[-1] != "nothing" for row in section.tables[0]["rows"]))
 
 
 if __name__ == "__main__":

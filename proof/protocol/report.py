@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from proof.protocol.holes import HOLES, TRACES
 from proof.protocol.rules import NOT_NEEDED, RULES
 from proof.protocol.scenarios import SCENARIOS
-from tools.reporting.results import Section
+from tools.reporting import page
+from tools.reporting.results import Section, save
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,16 @@ with another of the same id: 8 bytes.""",
 _OPEN: Final = """\
 Not needed: {steps}. What the model does not have: quotas as counts, queues of waiting claims, GPUs of a
 host, and pods that are removed and made again (a topology version must not begin anew there)."""
+
+
+def report(jobs: int) -> int:
+    """Explore everything, write it down, and the page; 1 where a scenario goes wrong."""
+    explored = section(jobs)
+    save("protocol", explored)
+    page.write()
+    wrong = [row for row in explored.tables[0]["rows"] if row[-1] != "nothing"]
+    print(*[" ".join(map(str, row)) for row in explored.tables[0]["rows"]], sep="\n")
+    return int(bool(wrong))
 
 
 def section(jobs: int) -> Section:

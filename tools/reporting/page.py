@@ -32,6 +32,7 @@ of them.
 | `make prove QUICK=1` | the quick form, which `make test` runs as well |
 | `make prove SEED=17` | one seed again; `HISTORY=file` writes down all that happened in it |
 | `make prove REPLAY='…'` | one schedule or crash again, in the words in which a violation names it |
+| `make prove MODEL=1` | the model of the protocol: every scenario, and every rule left out |
 | `make prove REPORT=1` | only writes this page |
 
 The quick form is a thousand seeds, every single crash, every planted bug, and the interleavings of every two

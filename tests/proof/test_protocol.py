@@ -8,7 +8,13 @@ from proof.protocol.holes import TRACES
 from proof.protocol.rules import NOT_NEEDED, RULES
 from proof.protocol.scenarios import SCENARIOS
 
-SMALL = ("create", "rival", "delete", "two-creates", "move", "fail", "audit", "part", "upgrade", "answers")
+LARGE = {
+    *("adopt-rival", "two-reconciles", "all-rival", "parts"),
+    *("move-all", "fail-move", "audit-move"),
+}
+"""Scenarios that take more than two seconds: `make prove MODEL=1`."""
+
+SMALL = [name for name in SCENARIOS if name not in LARGE]
 
 
 @pytest.mark.parametrize("name", SMALL)
@@ -31,7 +37,7 @@ def test_without_a_rule_there_is_a_way_to_go_wrong(rule: str) -> None:
     assert (found.problem, len(found.trace)) == (shown.problem, shown.steps)
 
 
-@pytest.mark.parametrize("name", ["delete", "two-creates", "move"])
+@pytest.mark.parametrize("name", ["delete", "adopt", "two-moves", "move-delete"])
 @pytest.mark.parametrize("step", NOT_NEEDED)
 def test_what_is_not_needed_may_be_left_out(step: str, name: str) -> None:
     found = SCENARIOS[name].run(frozenset({step}))

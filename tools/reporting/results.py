@@ -33,7 +33,7 @@ _NOT_RUN: Final = ROOT / "layers/shared/gpu_capacity/http"
 _JUDGES: Final = (
     *("proof", "testkit/dynamodb", "testkit/vms", "testkit/workflow/definitions.py"),
     *("testkit/workflow/faults.py", "testkit/state_machine.py", "testkit/world.py", "testkit/doubles.py"),
-    *("testkit/auditor.py", "testkit/claim_auditor.py"),
+    *("testkit/auditor.py", "testkit/claim_auditor.py", "testkit/pods.py"),
 )
 """Folders and files of what the simulation runs beside the product."""
 

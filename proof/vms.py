@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.errors import ActionRefused, NotFound
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, PageOfVms, RentalType, Vm, VmStatus
+from gpu_capacity.services.vm_request import VmRequest
 from gpu_capacity.services.vms import (
-    VmRequest,
     create_vm,
     destroy_vm,
     free_offers,

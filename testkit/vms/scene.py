@@ -8,7 +8,8 @@ from typing import Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm, VmStatus
-from gpu_capacity.services.vms import VmRequest, create_vm
+from gpu_capacity.services.vm_request import VmRequest
+from gpu_capacity.services.vms import create_vm
 from gpu_capacity.topology.model import (
     Architecture,
     Domain,

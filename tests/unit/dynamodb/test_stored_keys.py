@@ -31,6 +31,7 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
     (keys.api_key, ("d",), "APIKEY#d", "KEY"),
     (keys.api_key_of, ("o", "d"), "ORG#o", "APIKEY#d"),
     (keys.api_keys_revision, ("o", "s"), "ORG#o", "APIKEYS#db5bda0c50d94c1eff85bf6c03e67086"),
+    (keys.recent_request, ("o", "d"), "ORG#o", "REPEAT#d"),
     (keys.on_roster, ("vm01", "i"), "VMS", "vm01#i"),
 ]
 

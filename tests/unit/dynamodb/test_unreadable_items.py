@@ -26,6 +26,7 @@ from gpu_capacity.dynamodb.inventory_items import (
     encode_shape,
 )
 from gpu_capacity.dynamodb.quotas import decode_quota
+from gpu_capacity.dynamodb.repeats import decode_recent
 from gpu_capacity.dynamodb.reservation_items import decode_reservation, encode_reservation
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, encode_tombstone
 from gpu_capacity.dynamodb.vm_items import decode_entry, decode_vm, encode_entry, encode_vm, roster_entry
@@ -132,6 +133,9 @@ def _kinds() -> dict[str, Kind]:
         ),
         "tombstone": Kind(
             encode_tombstone(keys.reservation(ORGANIZATION, "id"), "f", 5), decode_tombstone, lives=False
+        ),
+        "recent request": Kind(
+            keys.recent_request(ORGANIZATION, "d") | encode({"holder": "h"}), decode_recent
         ),
         "quota": Kind(keys.quota(ORGANIZATION, "GB300") | encode({"limit": 8, "used": 3}), decode_quota),
         "capacity claim": Kind(encode_claim(claim), decode_claim),

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm
 from gpu_capacity.runtime import composition
-from gpu_capacity.services.vms import VmRequest, create_vm, destroy_vm, start_vm, stop_vm
+from gpu_capacity.services.vm_request import VmRequest
+from gpu_capacity.services.vms import create_vm, destroy_vm, start_vm, stop_vm
 from testkit.handlers import arrangements
 from testkit.handlers.vm_stage import SAMPLE_VM, ChosenIds
 from testkit.world import ORGANIZATION, caller

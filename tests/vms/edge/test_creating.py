@@ -18,16 +18,24 @@ from testkit.handlers.vm_stage import SAMPLE_VM, Stage, with_header
 from testkit.world import HOLDERS, ORGANIZATION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from testkit.handlers.stage import Answer
 
 KEY = "order-0815"
 
 
-def create(stage: Stage, case: str = "on_demand", key: str | None = KEY, **changes: Any) -> Answer:
+def create(
+    stage: Stage,
+    case: str = "on_demand",
+    key: str | None = KEY,
+    authorization: str | None = None,
+    **changes: Any,
+) -> Answer:
     event = read("create_vm", case)
-    return stage.send(
-        "create_vm", event=event if key is None else with_header(event, "Idempotency-Key", key), **changes
-    )
+    if key is not None:
+        event = with_header(event, "Idempotency-Key", key)
+    return stage.send("create_vm", event=event, authorization=authorization, **changes)
 
 
 def dry(case: str = "on_demand", value: str = "true", name: str = "dryRun") -> dict[str, Any]:
@@ -197,3 +205,52 @@ def test_a_default_holds_for_whoever_has_no_limit_of_its_own(monkeypatch: pytest
 def test_a_malformed_default_is_told_by_name(text: str) -> None:
     with pytest.raises(Misconfigured, match="DEFAULT_QUOTAS"):
         Environment({"DEFAULT_QUOTAS": text}).amounts("DEFAULT_QUOTAS")
+
+
+@pytest.fixture
+def forgiving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """Equal requests within a minute are one."""
+    stage = Stage(monkeypatch, REPEAT_SECONDS="60").with_ssh_key()
+    yield stage
+    stage.restart()
+
+
+def test_an_equal_request_without_a_key_is_a_repeat_for_as_long_as_is_set(forgiving: Stage) -> None:
+    first = create(forgiving, "with_password", None, gpu_count=1).json["id"]
+    forgiving.clock.advance(59)
+    assert create(forgiving, "with_password", None, gpu_count=1).json["id"] == first
+    # Another body, another caller, or a key is another wish.
+    other = f"Bearer {forgiving.authority.token(sub='another@example.com')}"
+    made = {
+        create(forgiving, "with_password", None, gpu_count=2).json["id"],
+        create(forgiving, "with_password", None, other, gpu_count=1).json["id"],
+        create(forgiving, "with_password", KEY, gpu_count=1).json["id"],
+    }
+    assert len(made | {first}) == 4
+
+    forgiving.clock.advance(1)
+    assert create(forgiving, "with_password", None, gpu_count=1).json["id"] not in made | {first}
+
+
+def test_a_vm_that_was_destroyed_answers_no_repeat_without_a_key(forgiving: Stage) -> None:
+    forgiving.ids.chosen = [SAMPLE_VM]
+    assert create(forgiving, key=None).json["id"] == SAMPLE_VM
+    assert forgiving.send("destroy_vm", "found").status == 200
+
+    again = create(forgiving, key=None)
+    assert again.json["id"] != SAMPLE_VM
+    assert create(forgiving, key=None).json["id"] == again.json["id"]
+
+
+def test_of_two_equal_requests_at_once_one_makes_the_vm(forgiving: Stage) -> None:
+    made: list[str] = []
+    forgiving.db.before(
+        "transact_write_items", lambda *_: made.append(create(forgiving, key=None).json["id"])
+    )
+    assert create(forgiving, key=None).json["id"] == made[0]
+    assert listed(forgiving) == made
+
+
+def test_without_the_parameter_equal_requests_are_two(stage: Stage) -> None:
+    stage.with_ssh_key()
+    assert create(stage, key=None).json["id"] != create(stage, key=None).json["id"]

@@ -23,6 +23,7 @@ from gpu_capacity.dynamodb.inventory_items import (
     decode_shape,
 )
 from gpu_capacity.dynamodb.quotas import decode_quota
+from gpu_capacity.dynamodb.repeats import decode_recent
 from gpu_capacity.dynamodb.reservation_items import decode_reservation
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
@@ -143,8 +144,9 @@ class Reading:
                 self.names[side] = str(item["claim"])
             case "QUOTA":
                 self.quotas[side] = decode_quota(item)
-            case "SSHKEYS":
-                decode_key_ring(item)
+            case "SSHKEYS" | "REPEAT":
+                # No other item rests on these; each only has to be one.
+                (decode_key_ring if kind == "SSHKEYS" else decode_recent)(item)
             case "APIKEY":
                 self.key_listings.add(side)
             case _:

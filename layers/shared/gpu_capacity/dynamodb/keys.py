@@ -20,6 +20,7 @@ holders     ORG#organization       VMENDED#age#id     the same of one that is de
 holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account (of a digest of the subject)
 holders     ORG#organization       APIKEY#digest      that the organization has an API key of that digest
 holders     ORG#organization       APIKEYS#subject    how often an API key was made for an account
+holders     ORG#organization       REPEAT#digest      which holder an equal request has just made
 holders     APIKEY#digest          KEY                an API key: whose it is, and what it may do
 holders     VMS                    node#id            the roster: what schedules need of each VM, by node
 ==========  =====================  =================  =============================================
@@ -45,6 +46,7 @@ VM_LIVE_PREFIX: Final = "VMLIVE#"
 VM_ENDED_PREFIX: Final = "VMENDED#"
 API_KEY_PREFIX: Final = "APIKEY#"
 QUOTA_PREFIX: Final = "QUOTA#"
+REPEAT_PREFIX: Final = "REPEAT#"
 REGION_PREFIX: Final = "REGION#"
 
 GPU_TAG_PREFIX: Final = "g"
@@ -200,6 +202,11 @@ def queue_returns(zone: str, instance_id: str) -> Key:
 def quota(organization_id: str, subject: str) -> Key:
     """An organization's limit on one subject, e.g. an accelerator."""
     return _key(organization_partition(organization_id), QUOTA_PREFIX + subject)
+
+
+def recent_request(organization_id: str, digest: str) -> Key:
+    """Which holder an equal request has just made."""
+    return _key(organization_partition(organization_id), REPEAT_PREFIX + digest)
 
 
 def domain_attribute(position: int) -> str:

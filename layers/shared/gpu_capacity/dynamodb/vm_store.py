@@ -134,12 +134,14 @@ class VmStore:
         others: Sequence[tuple[Vm, Vm]],
         pod: Update | None,
         counted_in: Mapping[str, Quota] = NO_QUOTAS,
+        more: Sequence[Action] = (),
     ) -> HolderOutcome:
         """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none.
 
         It is counted in the quotas that its record names; ``counted_in`` has them as they were read.
+        ``more`` is written with it.
         """
-        actions = [*create_writes(self._table, vm, counted_in), *self._changes(others)]
+        actions = [*create_writes(self._table, vm, counted_in), *self._changes(others), *more]
 
         def is_written() -> bool:
             # Nobody else knows the id: a record under it is this one, whatever others have made of it since.

@@ -30,7 +30,8 @@ from gpu_capacity.http.vm_models import (
     vm_view,
 )
 from gpu_capacity.services.ssh_keys import LoginWish
-from gpu_capacity.services.vms import VmRequest, usage_of
+from gpu_capacity.services.vm_request import VmRequest
+from gpu_capacity.services.vms import usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

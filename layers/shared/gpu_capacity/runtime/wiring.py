@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.client import DynamoDBClient
     from gpu_capacity.dynamodb.quotas import QuotaStore
+    from gpu_capacity.dynamodb.repeats import RepeatStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
@@ -91,6 +92,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         reservations=late(lambda: _reservation_store(database, tables, edges)),
         vms=late(lambda: _vm_store(database, tables, edges)),
         quotas=late(lambda: _quota_store(database, tables, defaults)),
+        repeats=late(lambda: _repeat_store(database, tables)),
         provider=neighbours.provider,
         vm_provider=neighbours.vm_provider,
         workflows=neighbours.workflows,
@@ -110,6 +112,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
             vm_writes_per_minute=env.whole("VM_WRITES_PER_MINUTE", 30, least=1),
             reads_per_minute=env.whole("READS_PER_MINUTE", 0),
             writes_per_minute=env.whole("WRITES_PER_MINUTE", 0),
+            repeat_seconds=env.whole("REPEAT_SECONDS", 0),
         ),
         requests=RequestCounts(),
     )
@@ -210,6 +213,12 @@ def _quota_store(database: Database, tables: TableNames, defaults: Mapping[str, 
     from gpu_capacity.dynamodb.quotas import QuotaStore  # noqa: PLC0415 - see above
 
     return QuotaStore(database, tables.holders, defaults)
+
+
+def _repeat_store(database: Database, tables: TableNames) -> RepeatStore:
+    from gpu_capacity.dynamodb.repeats import RepeatStore  # noqa: PLC0415 - see above
+
+    return RepeatStore(database, tables.holders)
 
 
 def _account_store(database: Database, tables: TableNames) -> AccountStore:

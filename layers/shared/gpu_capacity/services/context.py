@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.dynamodb.quotas import QuotaStore
+    from gpu_capacity.dynamodb.repeats import RepeatStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
@@ -41,6 +42,7 @@ class Limits:
     vm_writes_per_minute: int = 30
     reads_per_minute: int = 0
     writes_per_minute: int = 0
+    repeat_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class Services:
     claims: ClaimStore
     vms: VmStore
     quotas: QuotaStore
+    repeats: RepeatStore
     accounts: AccountStore
     prices: PriceList
     templates: TemplateList

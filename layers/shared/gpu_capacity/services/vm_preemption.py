@@ -23,8 +23,9 @@ from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mas
 from gpu_capacity.services.vm_gpus import hand, read_gpus, unmarked, without_gpus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.services.context import Services
@@ -58,6 +59,7 @@ def take_slice(
     wanted: Vm,
     count: int,
     counted_in: Mapping[str, Quota] = NO_QUOTAS,
+    more: Sequence[Action] = (),
 ) -> Vm | None:
     """Write a VM with a slice of its node; ``None`` when rivals were faster and it is to be planned anew.
 
@@ -67,6 +69,7 @@ def take_slice(
         wanted: the record as it is to be, but for its slice.
         count: how many GPUs the node has.
         counted_in: the quotas that a new VM is counted in, by subject.
+        more: what is written with a new VM.
 
     Raises:
         ActionRefused: the node cannot give the slice, on a strongly consistent read.
@@ -76,7 +79,7 @@ def take_slice(
     marks = [(v, replace(v, preempt_at=preempt_at, preempted_by=after.key)) for v in seat.victims]
     pod = hand(services, after, seat.node, seat.node.with_gpus(after.tag, after.gpus))
     if before is None:
-        outcome = services.vms.create(after, marks, pod, counted_in)
+        outcome = services.vms.create(after, marks, pod, counted_in, more)
     else:
         outcome = services.vms.change([(before, after), *marks], pod)
     if not outcome.stands:

@@ -6,22 +6,27 @@ the owners of the node's GPUs, and the status of every VM that has to leave. A l
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
-from uuid import UUID
 
 from gpu_capacity.access import Permission
-from gpu_capacity.errors import ActionRefused, KeyReused, NodeCannotGive, NotFound, RaceLost
-from gpu_capacity.holders.ids import holder_id, keyed_holder_id
+from gpu_capacity.errors import ActionRefused, NodeCannotGive, NotFound, RaceLost
+from gpu_capacity.holders.ids import holder_id
 from gpu_capacity.holders.vm import TRANSITIONS, Login, RentalType, Vm, VmStatus, months_later
 from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
 from gpu_capacity.services.quotas import allowed, confirm_vm
-from gpu_capacity.services.ssh_keys import LoginWish, login_of
+from gpu_capacity.services.repeats import remembered
+from gpu_capacity.services.ssh_keys import login_of
 from gpu_capacity.services.vm_gpus import gpus_in
-from gpu_capacity.services.vm_lifecycle import START, start_vm_workflow
+from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.vm_preemption import marks_taken_back, plan_slice, start_deadline, take_slice
+from gpu_capacity.services.vm_repeats import (
+    answer_again,
+    gone_on,
+    identity_of,
+    recent_vm_request,
+    still_there,
+)
 from gpu_capacity.services.vm_schedule import begun_again
 
 if TYPE_CHECKING:
@@ -34,41 +39,13 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.snapshot import Snapshot
     from gpu_capacity.ports import Usage
     from gpu_capacity.services.context import Services
+    from gpu_capacity.services.vm_request import VmRequest
     from gpu_capacity.topology.model import Flavor
 
 ATTEMPTS_MAX: Final = 16
 """Lost races before a request is answered "try again": all rivals are at the same node."""
 
 _LABEL_DIGITS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class VmRequest:
-    """What is asked for, validated in form: counts of ``GPU_COUNTS``, months if and only if reserved."""
-
-    node: str
-    gpu_type: str
-    gpu_count: int
-    storage_gb: int
-    template_vmid: int
-    rental_type: RentalType
-    reservation_months: int | None
-    login: LoginWish | Login
-
-    def fingerprint(self, identity: str) -> str:
-        """Equal for equal requests under one id: tells a repeat from another request under the same key."""
-        login = self.login
-        parts = [
-            self.node,
-            self.gpu_type,
-            self.gpu_count,
-            self.storage_gb,
-            self.template_vmid,
-            self.rental_type,
-            self.reservation_months,
-            login.words(UUID(identity).bytes) if isinstance(login, LoginWish) else login.ssh_key_id,
-        ]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +74,9 @@ def create_vm(
 ) -> Vm:
     """Rent a VM: take its slice, tell those who have to leave, and start the workflow.
 
-    A repeat under the same key answers with the VM that the first request made, as it is by now. With
-    ``dry_run`` everything is checked and placed and nothing is written.
+    A repeat under the same key answers with the VM that the first request made, as it is by now; so does one
+    without a key, where a time is set for that, as long as the VM is not destroyed. With ``dry_run``
+    everything is checked and placed and nothing is written.
 
     Raises:
         Forbidden: the token may not write VMs; ``QuotaExceeded``.
@@ -107,10 +85,13 @@ def create_vm(
         RaceLost: other requests changed the node every time.
     """
     caller.require(Permission.WRITE_VMS)
-    identity, fingerprint = _identity(services, account, request, idempotency_key)
+    identity, fingerprint = identity_of(services, account, request, idempotency_key)
     # Looked up first, so that a repeat gets its answer even when the node is full by now.
     if fingerprint is not None and (found := services.vms.get((account.organization_id, identity))):
-        return _answer_again(services, found, fingerprint, dry_run=dry_run)
+        return answer_again(services, found, fingerprint, dry_run=dry_run)
+    recent = None if fingerprint is not None else recent_vm_request(services, account, request)
+    if recent is not None and (found := still_there(services, recent)):
+        return found if dry_run else gone_on(services, found)
     place = _node(services, caller, request)
     login = login_of(services, account, request.login)
     wanted = replace(_new_vm(services, request, login, account, place, identity), fingerprint=fingerprint)
@@ -119,14 +100,20 @@ def create_vm(
         return plan_slice(services, wanted, place.gpus).vm
     for attempt in range(ATTEMPTS_MAX):
         quotas = allowed(services, wanted.organization_id, wanted.uses)
-        vm = take_slice(services, None, replace(wanted, counted=tuple(sorted(quotas))), place.gpus, quotas)
+        counted = replace(wanted, counted=tuple(sorted(quotas)))
+        more = remembered(services, recent, wanted.id)
+        vm = take_slice(services, None, counted, place.gpus, quotas, more)
         if vm is not None:
             confirm_vm(services, vm)
             services.telemetry.count("VmsCreated")
             return _proceed(services, caller, "create_vm", vm)
         services.pause(attempt)
         if fingerprint is not None and (found := services.vms.get(wanted.key)):
-            return _answer_again(services, found, fingerprint)
+            return answer_again(services, found, fingerprint)
+        if recent is not None:
+            recent = recent_vm_request(services, account, request)
+            if recent is not None and (found := still_there(services, recent)):
+                return gone_on(services, found)
     raise RaceLost("other requests changed the node every time")
 
 
@@ -257,29 +244,6 @@ def usage_of(services: Services, vms: Sequence[Vm]) -> Mapping[str, Usage]:
     owners = {vm.server_owner: vm.id for vm in vms if vm.status is VmStatus.RUNNING}
     known = services.vm_provider.usage(sorted(owners)) if owners else {}
     return {owners[owner]: usage for owner, usage in known.items()}
-
-
-def _identity(
-    services: Services, account: Account, request: VmRequest, key: str | None
-) -> tuple[str, str | None]:
-    """The id of a new VM, and the fingerprint of its request where the id stands for a key."""
-    if key is None:
-        return holder_id(services.ids.random_bytes()), None
-    identity = keyed_holder_id(account.organization_id, account.subject, key, "vm")
-    return identity, request.fingerprint(identity)
-
-
-def _answer_again(services: Services, found: Vm, fingerprint: str, *, dry_run: bool = False) -> Vm:
-    """The answer to a repeated request: the VM that the first one made, destroyed or not."""
-    if found.fingerprint != fingerprint:
-        raise KeyReused("VM", found.id)
-    if dry_run:
-        return found
-    confirm_vm(services, found)
-    if found.workflow == START:
-        # The first try may have died between its commit and its start; the name makes this harmless.
-        start_vm_workflow(services, found)
-    return found
 
 
 def _new_vm(

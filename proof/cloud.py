@@ -18,8 +18,8 @@ from gpu_capacity.runtime.wiring import (
     Neighbours,
     audit_of,
     fleet_sync_of,
+    providers_of,
     services_of,
-    simulated_providers,
 )
 from gpu_capacity.services.audit import audit_holders
 from gpu_capacity.services.reconcile import reconcile
@@ -78,7 +78,7 @@ class Environment:
             telemetry=Silence(),
         )
         # The region's time is its own, whatever the functions take for the time.
-        region, vms = simulated_providers(cloud.settings, replace(self.edges, clock=cloud.clock))
+        region, vms = providers_of(cloud.settings, replace(self.edges, clock=cloud.clock))
         self.events = Events(cloud)
         neighbours = Neighbours(
             workflows=Workflows(cloud),

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.runtime.wiring import Edges, audit_of, simulated_providers
+from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
 from gpu_capacity.services.audit import audit_holders
 from proof.items import GONE, owners_of, record_of
 from proof.surroundings import Silence
@@ -36,7 +36,7 @@ def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
     db = cloud.db.copy(clock.now)
     lost = _lose(db, draw)
     edges = Edges(db, clock, CountingIds("lost"), lambda _attempt: None, Silence())
-    audit = audit_of(cloud.settings, edges, simulated_providers(cloud.settings, edges))
+    audit = audit_of(cloud.settings, edges, providers_of(cloud.settings, edges))
     before = _servers(db)
     audit_holders(audit, fix=True)
     after, owners = _servers(db), _owners(db)

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
-    from gpu_capacity.ports import Server
-    from gpu_capacity.providers.simulated.region import SimulatedRegion
+    from gpu_capacity.ports import HostProvider, Server
     from proof.faults import Weather
     from proof.turns import Turns
     from testkit.doubles import FakeClock
@@ -130,7 +129,7 @@ class Troubled:
 class Provider(Troubled):
     """The simulated region, with calls that are done in part and hosts that are in trouble."""
 
-    def __init__(self, region: SimulatedRegion, cloud: Platform) -> None:
+    def __init__(self, region: HostProvider, cloud: Platform) -> None:
         super().__init__(cloud)
         self._region = region
         self._pinned = cloud.pinned

@@ -11,15 +11,15 @@ from proof.surroundings import Troubled
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from gpu_capacity import ports
     from gpu_capacity.ports import Usage, VmOrder, VmServer
-    from gpu_capacity.providers.simulated.vms import SimulatedVms
     from proof.surroundings import Platform
 
 
 class VmProvider(Troubled):
     """The simulated VMs; a server is in trouble by its owner, or because its host is."""
 
-    def __init__(self, vms: SimulatedVms, cloud: Platform) -> None:
+    def __init__(self, vms: ports.VmProvider, cloud: Platform) -> None:
         super().__init__(cloud)
         self._vms = vms
         # Which host a server was started on: troubles may be those of hosts.

@@ -20,7 +20,7 @@ from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
 from gpu_capacity.dynamodb.audit_store import Tables
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.runtime.settings import Environment
-from gpu_capacity.runtime.wiring import Edges, audit_of, simulated_providers
+from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
 from gpu_capacity.services.audit import ADVICE, AuditReport, audit_holders
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
@@ -62,7 +62,7 @@ def run(
     settings = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     edges = Edges(client("dynamodb"), SystemClock(), SystemIds(), JitteredPause(), Stderr())
     env = Environment(settings)
-    audit = audit_of(env, edges, simulated_providers(env, edges))
+    audit = audit_of(env, edges, providers_of(env, edges))
     actor = f"operator:{getpass.getuser()}"
     return audit_holders(replace(audit, actor=actor, taken_away=frozenset(taken_away)), fix=fix)
 

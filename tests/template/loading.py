@@ -116,9 +116,13 @@ def _called(operation: dict[str, Any]) -> str:
     return found[1]
 
 
-def statements(properties: dict[str, Any]) -> list[dict[str, Any]]:
-    """All policy statements of a function or state machine."""
-    policies = properties.get("Policies", [])
+SIMULATED: Final = {"SimulatesHosts": True, "SimulatesVms": True, "SimulatesAny": True}
+"""The conditions of a stack as it is by default: both providers are the simulated one."""
+
+
+def statements(properties: dict[str, Any], **conditions: bool) -> list[dict[str, Any]]:
+    """All policy statements of a function or state machine, of a stack of these conditions."""
+    policies = chosen(properties.get("Policies", []), **SIMULATED | conditions)
     return [statement for policy in policies for statement in policy["Statement"]]
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from testkit.emulator import emulator_python
 from testkit.handlers.aws import Access
-from tests.template.loading import listed, logical_id, resource_name, template
+from tests.template.loading import SIMULATED, chosen, listed, logical_id, resource_name, template
 
 # The translator lives in the emulator's environment, which expands the template with it as well.
 _TRANSLATE: Final = """
@@ -69,7 +69,8 @@ def role_of(resource: str) -> dict[str, Any]:
 
 def inline(role: dict[str, Any]) -> list[dict[str, Any]]:
     """The statements that a role carries itself."""
-    return [s for policy in role.get("Policies", []) for s in listed(policy["PolicyDocument"]["Statement"])]
+    policies = chosen(role.get("Policies", []), **SIMULATED)
+    return [s for policy in policies for s in listed(policy["PolicyDocument"]["Statement"])]
 
 
 def granted(function: str) -> set[Access]:

@@ -114,15 +114,15 @@ def test_any_other_address_is_named(value: str) -> None:
         environment.https_url("NAME")
 
 
-def test_all_three_tables_are_named_by_the_environment() -> None:
-    variables = {"INVENTORY_TABLE": "i", "HOLDERS_TABLE": "h", "SERVERS_TABLE": "s"}
+def test_both_tables_are_named_by_the_environment() -> None:
+    variables = {"INVENTORY_TABLE": "i", "HOLDERS_TABLE": "h"}
 
-    assert TableNames.read(Environment(variables)) == TableNames("i", "h", "s")
+    assert TableNames.read(Environment(variables)) == TableNames("i", "h")
 
 
-@pytest.mark.parametrize("missing", ["INVENTORY_TABLE", "HOLDERS_TABLE", "SERVERS_TABLE"])
+@pytest.mark.parametrize("missing", ["INVENTORY_TABLE", "HOLDERS_TABLE"])
 def test_a_missing_table_name_is_named(missing: str) -> None:
-    names = {"INVENTORY_TABLE", "HOLDERS_TABLE", "SERVERS_TABLE"} - {missing}
+    names = {"INVENTORY_TABLE", "HOLDERS_TABLE"} - {missing}
     environment = Environment(dict.fromkeys(names, "x"))
 
     with pytest.raises(Misconfigured, match=missing):

@@ -25,8 +25,8 @@ from gpu_capacity.runtime.wiring import (
     Neighbours,
     audit_of,
     fleet_sync_of,
+    providers_of,
     services_of,
-    simulated_providers,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def edges() -> Edges:
 def services() -> Services:
     """The collaborators of the use cases, see ``wiring.services_of``."""
     env = environment()
-    provider, vm_provider = simulated_providers(env, edges())
+    provider, vm_provider = providers_of(env, edges())
     workflows = StepFunctionsWorkflows(
         cast("Any", client("stepfunctions")),
         {
@@ -131,7 +131,7 @@ def audit() -> AuditReport:
     from gpu_capacity.services.audit import audit_holders  # noqa: PLC0415 - see above
 
     env = environment()
-    return audit_holders(audit_of(env, edges(), simulated_providers(env, edges())))
+    return audit_holders(audit_of(env, edges(), providers_of(env, edges())))
 
 
 @cache

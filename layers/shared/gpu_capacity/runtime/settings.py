@@ -103,17 +103,15 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class TableNames:
-    """The three tables."""
+    """The tables of this service. A provider's are its own business."""
 
     inventory: str
     holders: str
-    servers: str
 
     @classmethod
     def read(cls, environment: Environment) -> TableNames:
-        """From ``INVENTORY_TABLE``, ``HOLDERS_TABLE`` and ``SERVERS_TABLE``."""
+        """From ``INVENTORY_TABLE`` and ``HOLDERS_TABLE``."""
         return cls(
             inventory=environment.text("INVENTORY_TABLE"),
             holders=environment.text("HOLDERS_TABLE"),
-            servers=environment.text("SERVERS_TABLE"),
         )

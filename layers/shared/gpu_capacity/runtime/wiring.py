@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
+from gpu_capacity.providers import registry
+from gpu_capacity.providers.registry import Site
 from gpu_capacity.runtime.late import late
 from gpu_capacity.runtime.settings import TableNames
 from gpu_capacity.services.context import Limits, Services
@@ -41,8 +43,6 @@ if TYPE_CHECKING:
         VmProvider,
         Workflows,
     )
-    from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
-    from gpu_capacity.providers.simulated.vms import SimulatedVms
     from gpu_capacity.runtime.settings import Environment
     from gpu_capacity.services.audit_means import Audit
     from gpu_capacity.services.sync_inventory import FleetSync
@@ -156,31 +156,14 @@ def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmPr
     return Audit(store, asked, edges.telemetry, edges.clock, edges.pause)
 
 
-def simulated_providers(env: Environment, edges: Edges) -> tuple[SimulatedRegion, SimulatedVms]:
-    """The simulated region and its VMs, made when they are first used.
+def providers_of(env: Environment, edges: Edges) -> tuple[HostProvider, VmProvider]:
+    """The providers that the settings choose, made when they are first used.
 
     Raises:
-        Misconfigured: a setting is malformed.
+        Misconfigured: there is none of that name, or a setting of it is malformed.
     """
-    tables, database = TableNames.read(env), _database(edges)
-    settings = {
-        "ready_seconds": env.whole("SIMULATED_READY_SECONDS", 2),
-        "delete_seconds": env.whole("SIMULATED_DELETE_SECONDS", 1),
-        "failure_share": env.share("SIMULATED_FAILURE_SHARE", 0.0),
-        "stuck_share": env.share("SIMULATED_STUCK_SHARE", 0.0),
-        "failing_hosts": frozenset(env.words("SIMULATED_FAILING_HOSTS")),
-        "stuck_hosts": frozenset(env.words("SIMULATED_STUCK_HOSTS")),
-    }
-
-    def behaviour() -> SimulatedBehaviour:
-        from gpu_capacity.providers.simulated.region import SimulatedBehaviour  # noqa: PLC0415 - see below
-
-        return SimulatedBehaviour(**settings)  # type: ignore[arg-type]
-
-    return (
-        late(lambda: _simulated_region(database, tables, edges, behaviour())),
-        late(lambda: _simulated_vms(database, tables, edges, behaviour())),
-    )
+    site = Site(env, edges.dynamodb, edges.clock, edges.pause, edges.telemetry)
+    return late(registry.host_provider(site)), late(registry.vm_provider(site))
 
 
 def _database(edges: Edges) -> Database:
@@ -237,19 +220,3 @@ def _template_list(env: Environment) -> TemplateList:
     from gpu_capacity.runtime.vm_settings import template_list  # noqa: PLC0415 - see above
 
     return template_list(env)
-
-
-def _simulated_region(
-    database: Database, tables: TableNames, edges: Edges, behaviour: SimulatedBehaviour
-) -> SimulatedRegion:
-    from gpu_capacity.providers.simulated.region import SimulatedRegion  # noqa: PLC0415 - see above
-
-    return SimulatedRegion(database, tables.servers, edges.clock, edges.pause, behaviour)
-
-
-def _simulated_vms(
-    database: Database, tables: TableNames, edges: Edges, behaviour: SimulatedBehaviour
-) -> SimulatedVms:
-    from gpu_capacity.providers.simulated.vms import SimulatedVms  # noqa: PLC0415 - see above
-
-    return SimulatedVms(database, tables.servers, edges.clock, edges.pause, behaviour)

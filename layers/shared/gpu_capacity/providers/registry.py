@@ -1,0 +1,89 @@
+"""Which providers there are: each is a folder beside this file, and its name is what a setting chooses it by.
+
+The package of a folder has ``host_provider(site)``, ``vm_provider(site)``, or both. They read their settings
+at once, so that a wrong one is told by the first request whatever that asks for, and return what makes the
+provider when it is first used. ``docs/providers.md`` tells how to write one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from gpu_capacity import providers
+from gpu_capacity.errors import Misconfigured
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.dynamodb.client import DynamoDBClient
+    from gpu_capacity.ports import Clock, HostProvider, Pause, Telemetry, VmProvider
+
+DEFAULT: Final = "simulated"
+
+
+class Settings(Protocol):
+    """The settings of the stack. Each raises ``Misconfigured`` where one is absent or malformed."""
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text."""
+
+    def whole(self, name: str, default: int, *, least: int = 0) -> int:
+        """A whole number of at least ``least``."""
+
+    def share(self, name: str, default: float) -> float:
+        """A number between 0 and 1."""
+
+    def words(self, name: str, default: str = "") -> list[str]:
+        """Words separated by commas."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a provider is made of."""
+
+    settings: Settings
+    dynamodb: DynamoDBClient
+    clock: Clock
+    pause: Pause
+    telemetry: Telemetry
+
+
+def host_provider(site: Site) -> Callable[[], HostProvider]:
+    """What makes the host provider that ``HOST_PROVIDER`` names.
+
+    Raises:
+        Misconfigured: there is none of that name, or a setting of it is missing or malformed.
+    """
+    name = site.settings.text("HOST_PROVIDER", DEFAULT)
+    make: Callable[[], HostProvider] = _made(site, "host_provider", name)
+    return make
+
+
+def vm_provider(site: Site) -> Callable[[], VmProvider]:
+    """What makes the VM provider that ``VM_PROVIDER`` names; see ``host_provider``."""
+    name = site.settings.text("VM_PROVIDER", DEFAULT)
+    make: Callable[[], VmProvider] = _made(site, "vm_provider", name)
+    return make
+
+
+def names(factory: str) -> list[str]:
+    """The folders that have this factory."""
+    return [name for name in _folders() if hasattr(_package(name), factory)]
+
+
+def _made(site: Site, factory: str, name: str) -> Any:
+    make = getattr(_package(name), factory, None) if name in _folders() else None
+    if make is None:
+        raise Misconfigured(f"{factory.upper()} must be one of: {', '.join(names(factory))}")
+    return make(site)
+
+
+def _folders() -> list[str]:
+    return sorted(module.name for module in iter_modules(providers.__path__) if module.ispkg)
+
+
+def _package(name: str) -> Any:
+    return import_module(f"{providers.__name__}.{name}")

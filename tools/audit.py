@@ -22,6 +22,7 @@ from gpu_capacity.errors import CapacityError
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
 from gpu_capacity.services.audit import ADVICE, AuditReport, audit_holders
+from gpu_capacity.services.repair import Result
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, connect
@@ -73,7 +74,8 @@ def describe(report: AuditReport) -> str:
     for one in report.reported:
         finding = one.finding
         lines.append(f"{finding.kind} ({one.result}): {finding.subject}")
-        lines.append(f"    {finding.message}; {one.why or ADVICE[finding.kind]}")
+        advice = "" if one.result in (Result.REPAIRED, Result.VANISHED) else one.why or ADVICE[finding.kind]
+        lines.append(f"    {finding.message}" + (f"; {advice}" if advice else ""))
     lines += [f"note: {finding.subject}: {finding.message}" for finding in report.notices]
     lines += [f"not judged, run again: {finding.kind}: {finding.subject}" for finding in report.unjudged]
     left = len(report.reported)

@@ -69,6 +69,7 @@ def test_all_repaired_ends_with_0_and_tells_who_did_it(
     assert audit.main(["--fix"]) == 0
     captured = capsys.readouterr()
     assert "name_stale (repaired)" in captured.out
+    assert ADVICE[Kind.NAME_STALE] not in captured.out
     assert captured.err.startswith("audit: operator:")
     assert audit.main([]) == 0
 

@@ -134,5 +134,5 @@ def test_an_operation_that_nobody_called_is_shown(rows: dict[str, list[Any]]) ->
     assert {api: apis.count(api) for api in apis} == {
         "reservations": 7,
         "capacity claims": 7,
-        "VM rental": 16,
+        "VM rental": 17,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import database, fleet_store
+from gpu_capacity.dynamodb import database, fleet_store, quotas
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Busy, Committed, Database
 from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
@@ -96,8 +96,7 @@ def _remove_what_owns(patches: Patches) -> None:
 
 
 def _count_beyond_the_limit(patches: Patches) -> None:
-    patches.wrap(ReservationWrites, "_count", under(without("used <=")))
-    patches.wrap(ClaimStore, "_count", under(without("used <=")))
+    patches.wrap(quotas, "count", under(without("used <=")))
 
 
 def _never_uncount(patches: Patches) -> None:

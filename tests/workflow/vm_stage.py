@@ -13,6 +13,7 @@ from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from testkit.pods import owned_in_part
 from testkit.vms.scene import ACCOUNT, GPU5090, ON_DEMAND, POD, REGION, Scene
 from testkit.world import HOLDERS, INVENTORY, SERVERS
 
@@ -142,8 +143,8 @@ class VmStage(Scene):
     def owned(self) -> dict[str, int]:
         """Who owns which GPUs of the node, by the node."""
         key = keys.claims(REGION, GPU5090.id, POD)
-        item = decode(self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {})
-        return {tag: int(mask) for tag, mask in item.get("d0", {}).items()}
+        item = self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
+        return owned_in_part(item).get(0, {})
 
     def live_servers(self) -> dict[str, int]:
         """GPUs of every server there is, by its owner, straight from where they are kept."""

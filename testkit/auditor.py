@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from testkit.dynamodb import MemoryDynamoDB
 
 HOLDING = {"pending", "provisioning", "provisioned", "deprovisioning"}
-UNSETTLED = {"pending", "provisioning", "deprovisioning"}
+UNSETTLED = {"claiming", "pending", "provisioning", "deprovisioning"}
 
 Place = tuple[str, str, int]
 """Claims partition, pod, position."""
@@ -59,6 +59,10 @@ def _claimed(inventory: list[dict[str, Any]]) -> dict[Place, bytes]:
 
 
 def _tag(record: dict[str, Any]) -> bytes:
+    """What stands for a reservation in a pod: its booking's tag, or without one the beginning of its id."""
+    if "tag" in record:
+        tag: bytes = record["tag"]["B"]
+        return tag
     return bytes.fromhex(_identity(record).replace("-", ""))[:8]
 
 
@@ -75,6 +79,16 @@ def _places(record: dict[str, Any]) -> list[Place]:
     return [(partition, f"POD#{record['pod']['S']}", start + offset) for offset in range(count)]
 
 
+def _may_bear(record: dict[str, Any]) -> dict[Place, bytes]:
+    """What a record names besides: it may own that, and it may not."""
+    if "named_tag" not in record:
+        return {}
+    partition = f"CLAIMS#{record['region']['S']}#{record['flavor']['S']}"
+    start, count = int(record["named_start"]["N"]), int(record["units"]["N"])
+    pod, tag = f"POD#{record['named_pod']['S']}", record["named_tag"]["B"]
+    return {(partition, pod, start + offset): tag for offset in range(count)}
+
+
 def _claims_against_records(claimed: dict[Place, bytes], live: list[dict[str, Any]]) -> Iterator[str]:
     listed: dict[Place, list[str]] = defaultdict(list)
     for record in live:
@@ -87,8 +101,9 @@ def _claims_against_records(claimed: dict[Place, bytes], live: list[dict[str, An
             listed[place].append(_identity(record))
             if claimed.get(place) != _tag(record):
                 yield f"{place} is listed by {_identity(record)} and not its own"
+    named = {(place, tag) for record in live for place, tag in _may_bear(record).items()}
     for place, tag in claimed.items():
-        if not listed[place]:
+        if not listed[place] and (place, tag) not in named:
             yield f"{place} is owned by {tag.hex()} and listed by nobody"
         if len(listed[place]) > 1:
             yield f"{place} is listed by {listed[place]}"
@@ -97,7 +112,7 @@ def _claims_against_records(claimed: dict[Place, bytes], live: list[dict[str, An
 def _indexed_as_unsettled(records: list[dict[str, Any]]) -> Iterator[str]:
     for record in records:
         indexed = "unsettled" in record and "unsettled_since" in record
-        if indexed != (record["status"]["S"] in UNSETTLED):
+        if indexed != (record["status"]["S"] in UNSETTLED or "named_tag" in record):
             yield f"{_identity(record)} is {record['status']['S']} and indexed: {indexed}"
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.providers.simulated import keys as server_keys
@@ -102,7 +101,7 @@ class Stage(Disturbed):
             self.services = replace(self.services, provider=self.stubborn)
         # By id the latest; an idempotency key may have had several lives.
         self.made: dict[str, Reservation] = {}
-        self._owners: dict[str, str] = {}
+        self._owners: dict[str, bytes] = {}
         self.arrange = arrange
         if quota:
             self.world.set_quota(QUOTA_UNITS)
@@ -117,7 +116,7 @@ class Stage(Disturbed):
         """Reserve; the execution stands before its first step."""
         observed = create_reservation(self.services, caller(), request(count), idempotency_key=key)
         self.made[observed.reservation.id] = observed.reservation
-        self._owners[observed.reservation.server_owner] = observed.reservation.id
+        self._owners[observed.reservation.server_owner] = observed.reservation.owner
         return observed.reservation.id
 
     def delete(self, reservation_id: str) -> None:
@@ -233,7 +232,7 @@ class Stage(Disturbed):
         for owner, host_id in self.live_servers():
             if owner in self._owners:
                 pod_id, position = self._hosts()[host_id]
-                assert owners[pod_id].get(position) == claim_tag(self._owners[owner]), (
+                assert owners[pod_id].get(position) == self._owners[owner], (
                     f"{host_id} is not {owner}'s"
                 )
 
@@ -248,7 +247,7 @@ class Stage(Disturbed):
             assert bool(positions) == (r.status is Status.PROVISIONED), f"{r.status} with {positions}"
             for host_id, (pod_id, position) in self._hosts().items():
                 if r.placement and pod_id == r.placement.pod_id and position in positions:
-                    claims.add((pod_id, position, claim_tag(r.id)))
+                    claims.add((pod_id, position, r.owner))
                     servers.add((r.server_owner, host_id))
         found = {(p.id, n, tag) for p in self.world.pods for n, tag in self.owners(p.id).items()}
         assert found == claims

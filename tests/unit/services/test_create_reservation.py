@@ -13,7 +13,7 @@ from gpu_capacity.errors import (
     NotFound,
     StorageUnavailable,
 )
-from gpu_capacity.holders.ids import claim_tag, is_holder_id
+from gpu_capacity.holders.ids import is_holder_id
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Status, Tag
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.topology.model import HostState
@@ -41,8 +41,8 @@ def test_an_accepted_request_owns_its_units_and_tells_everything_at_once(world: 
     assert observed.observed_at == 1_779_999_000
     assert is_holder_id(reservation.id)
     assert world.owners("pod2") in (
-        dict.fromkeys((0, 1, 2), claim_tag(reservation.id)),
-        dict.fromkeys((1, 2, 3), claim_tag(reservation.id)),
+        dict.fromkeys((0, 1, 2), reservation.tag),
+        dict.fromkeys((1, 2, 3), reservation.tag),
     )
     assert audit(world.db) == []
 

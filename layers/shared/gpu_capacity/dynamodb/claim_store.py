@@ -108,7 +108,7 @@ class ClaimStore:
     def unsettled(self, until: int) -> Iterator[tuple[str, str]]:
         """(organization id, claim id) of claims with work to do since ``until`` or before."""
         shards = ("unsettled", keys.unsettled_shards())
-        since = ("unsettled_since", until)
+        since = ("unsettled_since", 0, until)
         for entry in self._database.query_index(self._table, keys.UNSETTLED_INDEX, shards, since):
             if entry["sk"].startswith(keys.CLAIM_PREFIX):
                 organization = entry["pk"].removeprefix(keys.organization_partition(""))

@@ -171,9 +171,9 @@ class Database:
         yield from (item for item in found if below is None or item["sk"] != prefix + below)
 
     def query_index(
-        self, table: str, index: str, partitions: tuple[str, Sequence[str]], until: tuple[str, int]
+        self, table: str, index: str, partitions: tuple[str, Sequence[str]], times: tuple[str, int, int]
     ) -> Iterator[dict[str, Any]]:
-        """Entries of several index partitions whose sort attribute is at most ``until``.
+        """Entries of several index partitions whose sort attribute lies between two numbers, both included.
 
         Eventually consistent. The partitions take turns, so that a full one cannot starve the others of a
         reader that stops early.
@@ -183,9 +183,13 @@ class Database:
             self._pages(
                 TableName=table,
                 IndexName=index,
-                KeyConditionExpression="#partition = :partition AND #until <= :until",
-                ExpressionAttributeNames={"#partition": attribute, "#until": until[0]},
-                ExpressionAttributeValues={":partition": {"S": name}, ":until": {"N": str(until[1])}},
+                KeyConditionExpression="#partition = :partition AND #time BETWEEN :since AND :until",
+                ExpressionAttributeNames={"#partition": attribute, "#time": times[0]},
+                ExpressionAttributeValues={
+                    ":partition": {"S": name},
+                    ":since": {"N": str(times[1])},
+                    ":until": {"N": str(times[2])},
+                },
             )
             for name in names
         ]

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from gpu_capacity.dynamodb.database import Database
-    from gpu_capacity.placement.model import Placement
+    from gpu_capacity.holders.bookings import Booking
     from gpu_capacity.ports import Clock
     from gpu_capacity.topology.model import Flavor, Host, Pod, Region
 
@@ -184,14 +184,22 @@ class InventoryStore:
         else:
             self._see(region_id, flavor_id, claims)
 
-    def claimed(self, region_id: str, flavor_id: str, placement: Placement, tag: bytes, version: int) -> None:
-        """Keep what a write has just claimed, on the topology version that it was decided on."""
+    def booked(self, place: tuple[str, str, str], booking: Booking, version: int) -> None:
+        """Keep a booking that was just made, on the topology version that it was decided on.
+
+        ``place`` is region id, flavor id and pod id.
+        """
+        region_id, flavor_id, pod_id = place
         kept = self._kept.get((region_id, flavor_id))
-        if kept is not None:
-            before = kept.claims[placement.pod_id]
-            owners = {**before.owners, **dict.fromkeys(placement.positions, tag)}
-            stamps = {p: stamp for p, stamp in before.stamps.items() if p not in placement.positions}
-            self._see(region_id, flavor_id, replace(before, version=version, owners=owners, stamps=stamps))
+        if kept is not None and pod_id in kept.claims:
+            after = replace(kept.claims[pod_id].booked(booking), version=version)
+            self._see(region_id, flavor_id, after)
+
+    def bookings(self, region_id: str, flavor_id: str) -> list[tuple[str, Booking]]:
+        """Every booking of a region and flavor with its pod's id, as the snapshot that is kept has them."""
+        kept = self._kept.get((region_id, flavor_id))
+        claims = kept.claims.values() if kept else ()
+        return [(pod.pod_id, booking) for pod in claims for booking in pod.bookings]
 
     def _see(self, region_id: str, flavor_id: str, claims: PodClaims) -> None:
         """Keep one pod's claims as they are now, in the snapshot just as a read would show them."""

@@ -121,6 +121,11 @@ def organization_partition(organization_id: str) -> str:
     return f"ORG#{organization_id}"
 
 
+def holder(prefix: str, organization_id: str, holder_id: str) -> Key:
+    """The record of a holder; the prefix tells of which kind."""
+    return _key(organization_partition(organization_id), prefix + holder_id)
+
+
 def reservation(organization_id: str, reservation_id: str) -> Key:
     """A reservation."""
     return _key(organization_partition(organization_id), RESERVATION_PREFIX + reservation_id)

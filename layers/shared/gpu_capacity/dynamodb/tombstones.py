@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.client import Item, encode, encode_value
-from gpu_capacity.dynamodb.decoding import decoder, text
+from gpu_capacity.dynamodb.decoding import binary_or_none, decoder, flag, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,22 +33,38 @@ IS_FREE: Final = f"attribute_not_exists(pk) OR {SWEEP_ATTRIBUTE} <= :now"
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What is left of a holder that is gone and whose id stands for a request."""
+    """What is left of a holder that is gone: no late write may raise its life from the dead.
+
+    Where its id stands for a request, it answers a retry. A holder that was not ``finished`` never came to
+    be, so a retry may make it: over the tombstone of exactly that ``life``.
+    """
 
     fingerprint: str
+    life: bytes | None = None
+    finished: bool = True
 
 
-def encode_tombstone(key: Key, fingerprint: str, now: int) -> Item:
+def encode_tombstone(
+    key: Key, fingerprint: str, now: int, life: bytes | None = None, *, finished: bool = True
+) -> Item:
     """What stays of a holder: a retry of its request that comes late must not take anything again."""
     return key | encode(
-        {"status": GONE, "fingerprint": fingerprint, SWEEP_ATTRIBUTE: now + TOMBSTONE_SECONDS}
+        {
+            "status": GONE,
+            "fingerprint": fingerprint,
+            "life": life,
+            "unfinished": None if finished else True,
+            SWEEP_ATTRIBUTE: now + TOMBSTONE_SECONDS,
+        }
     )
 
 
 @decoder
 def decode_tombstone(item: Mapping[str, Any]) -> Tombstone:
     """The tombstone of any holder."""
-    return Tombstone(text(item, "fingerprint"))
+    return Tombstone(
+        text(item, "fingerprint"), binary_or_none(item, "life"), finished=not flag(item, "unfinished")
+    )
 
 
 def is_tombstone(item: Mapping[str, Any]) -> bool:

@@ -122,7 +122,7 @@ class VmStore:
     def unsettled(self, until: int) -> Iterator[VmKey]:
         """VMs that a workflow has had something to do for since ``until`` or before."""
         shards = ("unsettled", keys.unsettled_shards())
-        since = ("unsettled_since", until)
+        since = ("unsettled_since", 0, until)
         for entry in self._database.query_index(self._table, keys.UNSETTLED_INDEX, shards, since):
             if entry["sk"].startswith(keys.VM_PREFIX):
                 organization = entry["pk"].removeprefix(keys.organization_partition(""))

@@ -61,6 +61,11 @@ UNSETTLED: Final = frozenset({Status.CLAIMING, Status.PENDING, Status.PROVISIONI
 """Statuses in which something still has to be done: by whoever claims, or by a workflow."""
 
 
+def allows(source: Status, target: Status) -> bool:
+    """Whether a record may be written with a status after the other."""
+    return source is target or target in TRANSITIONS[source]
+
+
 def sources_of(target: Status) -> list[Status]:
     """The statuses that may turn into ``target``, in the order of the table."""
     return [status for status, targets in TRANSITIONS.items() if target in targets]
@@ -159,8 +164,12 @@ class Reservation:
 
     @property
     def uncounted(self) -> dict[str, int]:
-        """What it uses by subject of a quota, as far as that is not counted: nothing once it owns nothing."""
-        return {self.accelerator: self.count} if self.placement and not self.counted else {}
+        """What it uses by subject of a quota, as far as that is not counted: nothing once it owns nothing.
+
+        One that is claiming uses what it is about to own.
+        """
+        uses = self.placement is not None or self.status is Status.CLAIMING
+        return {self.accelerator: self.count} if uses and not self.counted else {}
 
     @property
     def hosts_expected(self) -> int:

@@ -128,10 +128,6 @@ class Snapshot:
         line = self.line.with_claims(ownership.pod_id, ownership.claimed, ownership.borders)
         return Snapshot(self.shapes, owned, line)
 
-    def version_of(self, pod_id: str) -> int:
-        """The topology version that a placement in this pod was decided on."""
-        return self.owned[pod_id].version
-
     def basis_of(self, placement: Placement) -> Basis:
         """What a placement was decided on."""
         ownership = self.owned[placement.pod_id]

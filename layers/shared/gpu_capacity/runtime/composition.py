@@ -72,6 +72,7 @@ def edges() -> Edges:
         ids=SystemIds(),
         pause=JitteredPause(deadline()),
         telemetry=observability(),
+        deadline=deadline(),
     )
 
 

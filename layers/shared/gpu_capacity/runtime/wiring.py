@@ -6,10 +6,11 @@ differ in ``Edges`` and ``Neighbours`` alone. Opens no client and reads no proce
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.deadline import Deadline
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.providers import registry
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.quotas import QuotaStore
     from gpu_capacity.dynamodb.repeats import RepeatStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
+    from gpu_capacity.dynamodb.runs import Runs
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
     from gpu_capacity.holders.templates import TemplateList
@@ -60,6 +62,7 @@ class Edges:
     ids: Ids
     pause: Pause
     telemetry: Telemetry
+    deadline: Deadline = field(default_factory=Deadline.none)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +92,8 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         accounts=late(lambda: _account_store(database, tables)),
         prices=late(lambda: _price_list(env)),
         templates=late(lambda: _template_list(env)),
-        reservations=late(lambda: _reservation_store(database, tables, edges)),
+        reservations=late(lambda: _reservation_store(database, tables)),
+        runs=late(lambda: _runs(database, tables)),
         vms=late(lambda: _vm_store(database, tables, edges)),
         quotas=late(lambda: _quota_store(database, tables, defaults)),
         repeats=late(lambda: _repeat_store(database, tables)),
@@ -101,6 +105,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         clock=edges.clock,
         ids=edges.ids,
         pause=edges.pause,
+        deadline=edges.deadline,
         limits=Limits(
             provisioning_seconds_max=env.whole("PROVISIONING_SECONDS_MAX", 1500, least=1),
             teardown_seconds_max=env.whole("TEARDOWN_SECONDS_MAX", 900, least=1),
@@ -174,10 +179,16 @@ def _database(edges: Edges) -> Database:
 # Imported late: a function imports the stores of the API it serves, and not those of the others.
 
 
-def _reservation_store(database: Database, tables: TableNames, edges: Edges) -> ReservationStore:
+def _runs(database: Database, tables: TableNames) -> Runs:
+    from gpu_capacity.dynamodb.runs import Runs  # noqa: PLC0415 - see above
+
+    return Runs(database, tables.inventory)
+
+
+def _reservation_store(database: Database, tables: TableNames) -> ReservationStore:
     from gpu_capacity.dynamodb.reservation_store import ReservationStore  # noqa: PLC0415 - see above
 
-    return ReservationStore(database, tables.inventory, tables.holders, edges.pause)
+    return ReservationStore(database, tables.holders)
 
 
 def _claim_store(database: Database, tables: TableNames, edges: Edges) -> ClaimStore:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gpu_capacity.deadline import Deadline
     from gpu_capacity.dynamodb.account_store import AccountStore
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.dynamodb.quotas import QuotaStore
     from gpu_capacity.dynamodb.repeats import RepeatStore
     from gpu_capacity.dynamodb.reservation_store import ReservationStore
+    from gpu_capacity.dynamodb.runs import Runs
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.prices import PriceList
     from gpu_capacity.holders.templates import TemplateList
@@ -50,6 +52,7 @@ class Services:
     """The collaborators of every use case."""
 
     inventory: InventoryStore
+    runs: Runs
     reservations: ReservationStore
     claims: ClaimStore
     vms: VmStore
@@ -66,5 +69,6 @@ class Services:
     clock: Clock
     ids: Ids
     pause: Pause
+    deadline: Deadline
     limits: Limits
     requests: RequestCounts

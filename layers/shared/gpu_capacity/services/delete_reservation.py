@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import NotFound
 from gpu_capacity.holders.reservation import Status
+from gpu_capacity.services.advance import advance
 from gpu_capacity.services.read_reservations import visible_reservation
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
+    from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.services.context import Services
 
 
@@ -29,9 +31,11 @@ def delete_reservation(
     reservation = visible_reservation(services, caller, reservation_id, organizations)
     if reservation.status is Status.DEPROVISIONING:
         return
-    if not services.reservations.mark_deleted(reservation, services.clock.now()):
+    key = (reservation.organization_id, reservation.id)
+    deleted = advance(services.reservations, key, lambda r: _deleted(r, services.clock.now()), services.pause)
+    if deleted is None:
         # Somebody else deleted it in between: either it is still on its way out, or it is gone.
-        if services.reservations.get(reservation.organization_id, reservation.id) is None:
+        if services.reservations.get(*key) is None:
             raise NotFound("the reservation does not exist")
         return
     services.telemetry.count("ReservationsDeleted")
@@ -42,4 +46,22 @@ def delete_reservation(
         "accepted",
         organization=reservation.organization_id,
     )
-    start_workflow(services, replace(reservation, status=Status.DEPROVISIONING, attempt=0))
+    start_workflow(services, deleted)
+
+
+def _deleted(reservation: Reservation, now: int) -> Reservation | None:
+    """A reservation on its way out, which wins over whatever a workflow is about to write.
+
+    The attempts of the new workflow are numbered afresh; the last one of provisioning is kept, because that
+    execution has to be stopped.
+    """
+    if reservation.status is Status.DEPROVISIONING:
+        return None
+    return replace(
+        reservation,
+        status=Status.DEPROVISIONING,
+        deleted_at=now,
+        unsettled_since=now,
+        provision_attempt=reservation.attempt,
+        attempt=0,
+    )

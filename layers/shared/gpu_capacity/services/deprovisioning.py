@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.holders.reservation import Status, execution_name
 from gpu_capacity.ports import ServerState
+from gpu_capacity.services.claiming import give_back, refund
 from gpu_capacity.services.provisioning import SUPERSEDED, claimed_domain
 
 if TYPE_CHECKING:
@@ -78,7 +79,10 @@ def complete_deprovisioning(services: Services, organization_id: str, reservatio
         return SUPERSEDED
     if services.provider.servers(reservation.server_owner):
         return {"outcome": "waiting"}
-    if services.reservations.remove(reservation, services.clock.now()):
+    # Definite before the record goes: what it names is all that tells what has to be given back.
+    give_back(services, reservation)
+    back = refund(services, reservation)
+    if services.reservations.remove(reservation, services.clock.now(), *back) is None:
         services.events.freed(reservation.region_id)
         services.telemetry.count("ReservationsRemoved")
         services.telemetry.audit(
@@ -89,7 +93,7 @@ def complete_deprovisioning(services: Services, organization_id: str, reservatio
             organization=reservation.organization_id,
         )
         return {"outcome": "gone"}
-    # A replay, or the units were counted in a quota since the record was read: look again.
+    # A replay, or the record changed since it was read: look again.
     found = services.reservations.get(organization_id, reservation_id)
     return {"outcome": "gone"} if found is None else {"outcome": "waiting"}
 

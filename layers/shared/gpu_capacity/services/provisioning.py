@@ -17,15 +17,21 @@ the record is no longer this workflow's business: it was deleted, or settled by 
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.holders.reservation import Status
+from gpu_capacity.holders.reservation import Run, Status
 from gpu_capacity.ports import PinOutcome, ServerState
+from gpu_capacity.services.advance import advance
+from gpu_capacity.services.claiming import give_back, refund
 from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gpu_capacity.dynamodb.holder_store import HolderKey
+    from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Domain
@@ -37,12 +43,19 @@ SUPERSEDED: dict[str, Any] = {"outcome": "superseded", "units": [], "message": "
 
 def begin_provisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """``pending`` to ``provisioning``, and the units to work on: ``proceed``, ``undo`` or ``superseded``."""
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is not None and reservation.status is Status.PENDING:
-        deadline = services.clock.now() + services.limits.provisioning_seconds_max
-        if services.reservations.begin(reservation, deadline):
-            _audit(services, reservation, "begin_provisioning", "provisioning")
-        reservation = services.reservations.get(organization_id, reservation_id)
+    key = (organization_id, reservation_id)
+    deadline = services.clock.now() + services.limits.provisioning_seconds_max
+    begun = advance(
+        services.reservations,
+        key,
+        lambda r: (
+            replace(r, status=Status.PROVISIONING, deadline=deadline) if r.status is Status.PENDING else None
+        ),
+        services.pause,
+    )
+    if begun is not None:
+        _audit(services, begun, "begin_provisioning", "provisioning")
+    reservation = begun or services.reservations.get(*key)
     if reservation is None or reservation.status is not Status.PROVISIONING:
         return SUPERSEDED
     if reservation.failure is not None:
@@ -95,49 +108,106 @@ def check_servers(services: Services, organization_id: str, reservation_id: str)
 
 
 def complete_provisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """``provisioning`` to ``provisioned``: ``provisioned`` or ``superseded``."""
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is None:
-        return SUPERSEDED
-    if services.reservations.complete(reservation):
+    """``provisioning`` to ``provisioned``: ``provisioned`` or ``superseded``. Not once the undo has begun."""
+    key = (organization_id, reservation_id)
+    provisioned = advance(
+        services.reservations,
+        key,
+        lambda r: (
+            replace(r, status=Status.PROVISIONED, unsettled_since=None) if _is_provisioning(r) else None
+        ),
+        services.pause,
+    )
+    if provisioned is not None:
         services.telemetry.count("ReservationsProvisioned")
-        _audit(services, reservation, "complete_provisioning", "provisioned")
+        _audit(services, provisioned, "complete_provisioning", "provisioned")
         return {"outcome": "provisioned"}
+    found = services.reservations.get(*key)
     # A replay of a step that had succeeded, or a delete that came first.
-    return {"outcome": "provisioned"} if reservation.status is Status.PROVISIONED else SUPERSEDED
+    replayed = found is not None and found.status is Status.PROVISIONED
+    return {"outcome": "provisioned"} if replayed else SUPERSEDED
 
 
 def abandon_provisioning(
     services: Services, organization_id: str, reservation_id: str, message: str
 ) -> dict[str, Any]:
     """Note why, close the provider to late pins, and go back: ``undo`` or ``superseded``."""
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is None or not services.reservations.abandon(reservation, message):
+    abandoned = advance(
+        services.reservations,
+        (organization_id, reservation_id),
+        lambda r: replace(r, failure=r.failure or message) if r.status is Status.PROVISIONING else None,
+        services.pause,
+    )
+    if abandoned is None:
         return SUPERSEDED
-    services.provider.fence(reservation.server_owner)
-    _audit(services, reservation, "abandon_provisioning", "undoing")
-    return {"outcome": "undo", "units": _units(reservation)}
+    services.provider.fence(abandoned.server_owner)
+    _audit(services, abandoned, "abandon_provisioning", "undoing")
+    return {"outcome": "undo", "units": _units(abandoned)}
 
 
 def fail_provisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Release the capacity and show ``error``: ``failed``, ``waiting`` or ``superseded``.
+    """Show ``error`` and release the capacity: ``failed``, ``waiting`` or ``superseded``.
 
-    Capacity is only given back when no server is left on it.
+    Capacity is only given back when no server is left on it. The record lists nothing from the moment it
+    shows the error; what it still has to give back it names, and stays unsettled until that is done.
     """
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is None or reservation.status is not Status.PROVISIONING:
+    key = (organization_id, reservation_id)
+    reservation = services.reservations.get(*key)
+    if reservation is None or not _is_failing(reservation):
         return SUPERSEDED
     if services.provider.servers(reservation.server_owner):
         return {"outcome": "waiting"}
-    if not services.reservations.fail(reservation):
-        # A delete came first; or the units were counted in a quota since the record was read: look again.
-        found = services.reservations.get(organization_id, reservation_id)
-        undoing = found is not None and found.status is Status.PROVISIONING
-        return {"outcome": "waiting"} if undoing else SUPERSEDED
-    services.events.freed(reservation.region_id)
-    services.telemetry.count("ReservationsFailed")
-    _audit(services, reservation, "fail_provisioning", "error")
-    return {"outcome": "failed"}
+    failed = advance(
+        services.reservations, key, _failed_record, services.pause, partial(_uncounted, services)
+    )
+    if failed is not None:
+        services.telemetry.count("ReservationsFailed")
+        _audit(services, failed, "fail_provisioning", "error")
+    return {"outcome": "failed"} if give_back_failed(services, key) else SUPERSEDED
+
+
+def give_back_failed(services: Services, key: HolderKey) -> bool:
+    """Give back what a reservation in error still names; false when it was deleted meanwhile."""
+    failed = services.reservations.get(*key)
+    if failed is None or failed.status is not Status.ERROR:
+        return False
+    if failed.named is None:
+        return True
+    give_back(services, failed)
+    settled = advance(
+        services.reservations,
+        key,
+        lambda r: replace(r, named=None, unsettled_since=None) if r.status is Status.ERROR else None,
+        services.pause,
+    )
+    services.events.freed(failed.region_id)
+    return settled is not None
+
+
+def _failed_record(reservation: Reservation) -> Reservation | None:
+    """A reservation in error: it names what it listed, and is counted no more."""
+    if reservation.status is not Status.PROVISIONING or reservation.placement is None:
+        return None
+    return replace(
+        reservation,
+        status=Status.ERROR,
+        named=Run(reservation.placement, reservation.owner),
+        placement=None,
+        tag=None,
+        topology_hash=None,
+        hardware=None,
+        counted=False,
+        deadline=None,
+    )
+
+
+def _uncounted(services: Services, reservation: Reservation) -> Sequence[Action]:
+    return refund(services, reservation)
+
+
+def _is_failing(reservation: Reservation) -> bool:
+    undoing = reservation.status is Status.PROVISIONING and reservation.failure is not None
+    return undoing or (reservation.status is Status.ERROR and reservation.named is not None)
 
 
 def claimed_domain(services: Services, reservation: Reservation, position: int) -> Domain | None:

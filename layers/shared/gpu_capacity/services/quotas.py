@@ -74,19 +74,12 @@ def check(quota: Quota | None, more: int) -> None:
         )
 
 
-def confirm_reservation(services: Services, reservation: Reservation) -> None:
-    """Count a new reservation whose organization came to be counted while it was recorded.
+def confirm_claim(services: Services, claim: CapacityClaim) -> None:
+    """Count a new capacity claim whose organization came to be counted while it was recorded.
 
     Raises:
-        StorageUnavailable: that cannot be told, so the reservation, which stands, must not be acknowledged.
+        StorageUnavailable: that cannot be told, so the claim, which stands, must not be acknowledged.
     """
-    with _standing():
-        if _came(services.quotas, reservation):
-            count_in_reservation(services.quotas, services.reservations, reservation)
-
-
-def confirm_claim(services: Services, claim: CapacityClaim) -> None:
-    """The same of a capacity claim."""
     with _standing():
         if _came(services.quotas, claim):
             count_in_claim(services.quotas, services.claims, claim)
@@ -106,7 +99,7 @@ def count_in_reservation(quotas: QuotaStore, store: ReservationStore, reservatio
         RaceLost: it changed every time.
     """
     key = (reservation.organization_id, reservation.id)
-    return _count_in(quotas, lambda: store.get(*key), store.count_in)
+    return _count_in(quotas, lambda: store.present(*key), store.count_in)
 
 
 def count_in_claim(quotas: QuotaStore, store: ClaimStore, claim: CapacityClaim) -> bool:

@@ -12,12 +12,16 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable, WorkflowUnavailable
 from gpu_capacity.holders.capacity_claim import execution_name as execution_name_of_claim
 from gpu_capacity.holders.reservation import Status, execution_name
 from gpu_capacity.holders.vm import execution_name as execution_name_of_vm
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.services.capacity_claims import WORKFLOW, start_settling
+from gpu_capacity.services.claiming import take_over, withdraw
+from gpu_capacity.services.provisioning import give_back_failed
 from gpu_capacity.services.records import CANNOT_BE_LOOKED_AT, left_out
 from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.workflows import start_workflow
@@ -123,14 +127,38 @@ def _each(services: Services, holders: Iterable[HolderKey], look: _Look) -> list
 def _look_at_reservation(
     services: Services, now: int, organization_id: str, reservation_id: str
 ) -> _Looked | None:
-    reservation = services.reservations.get(organization_id, reservation_id)
-    if reservation is None or reservation.workflow is None:
+    reservation = services.reservations.find(organization_id, reservation_id)
+    if reservation is None or isinstance(reservation, Tombstone):
+        return None
+    if reservation.status is Status.CLAIMING:
+        return _look_at_claiming(services, now, reservation)
+    if reservation.status is Status.ERROR and reservation.named is not None:
+        return _Looked(restarted=give_back_failed(services, (organization_id, reservation_id)))
+    if reservation.workflow is None:
         return None
     overdue = _is_overdue(services, reservation, now)
     restarted = _is_due(services, reservation, now) and _examined(
         services, reservation.id, lambda: _restart(services, reservation, now)
     )
     return _Looked(restarted, overdue)
+
+
+def _look_at_claiming(services: Services, now: int, reservation: Reservation) -> _Looked:
+    """Remove the record of a claimant that died. A retry of the request begins anew."""
+    if reservation.claiming_until is not None and now <= reservation.claiming_until:
+        return _Looked()
+    taken = take_over(services, reservation)
+    if taken is None or not withdraw(services, taken):
+        return _Looked()
+    services.telemetry.audit(
+        "schedule:reconcile",
+        "remove_claiming",
+        reservation.id,
+        "gone",
+        organization=reservation.organization_id,
+    )
+    services.events.freed(reservation.region_id)
+    return _Looked(restarted=True)
 
 
 def _look_at_claim(services: Services, now: int, organization_id: str, claim_id: str) -> _Looked | None:
@@ -183,9 +211,11 @@ def _restart(services: Services, reservation: Reservation, now: int) -> bool:
         return False
     if state is WorkflowState.ENDED:
         # A name is used once; whoever raises the number starts the next execution.
-        if not services.reservations.next_attempt(reservation, now):
+        numbered = replace(reservation, attempt=reservation.attempt + 1, unsettled_since=now)
+        changed = services.reservations.change(reservation, numbered)
+        if isinstance(changed, Refused):
             return False
-        reservation = replace(reservation, attempt=reservation.attempt + 1)
+        reservation = changed
     started = start_workflow(services, reservation)
     services.telemetry.audit(
         "schedule:reconcile",

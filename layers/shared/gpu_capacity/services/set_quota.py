@@ -83,7 +83,7 @@ class QuotaBook:
             for vm in self.vms.of_organization(organization_id):
                 yield subject in vm.uncounted and count_in_vm(self.quotas, self.vms, vm)
         else:
-            for found in self.reservations.of_organization(organization_id):
+            for found in self.reservations.every(organization_id):
                 yield subject in found.uncounted and count_in_reservation(
                     self.quotas, self.reservations, found
                 )

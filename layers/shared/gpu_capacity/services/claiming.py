@@ -1,0 +1,270 @@
+"""Owning a run for a reservation: record first, then own, then settle.
+
+1. **Record**: the reservation as ``claiming``, with the run and the tag that it is about to own by. With a
+   quota it is counted in the same transaction. The plan comes first, so a refusal for lack of capacity writes
+   nothing.
+2. **Own**: one conditional write of the pod. Refused, it can never land any more: another run is named in the
+   record, and that is owned.
+3. **Settle**: the record becomes ``pending``, with what it owns.
+
+Whatever dies in between leaves a record that names what it may own. When ``claiming_until`` has passed, a
+retry of the same request goes on in it, or reconcile removes it; either takes the record over first, and then
+fences the run that it names: see ``holders.bookings``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.holder_store import RECORD
+from gpu_capacity.dynamodb.quotas import count, uncount
+from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.errors import CapacityError, QuotaExceeded, RaceLost, StorageUnavailable
+from gpu_capacity.holders.bookings import Booking, new_tag
+from gpu_capacity.holders.reservation import Reservation, Run, Status
+from gpu_capacity.services.planning import plan_run
+from gpu_capacity.services.quotas import check
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.runs import Place
+    from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.planning import Plan
+    from gpu_capacity.topology.model import Pod
+
+ATTEMPTS_MAX: Final = 16
+"""Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
+region; sixteen losses in a row need more rivals at that instant than the API's throttle lets in."""
+
+CLAIMING_SECONDS_MAX: Final = 60
+"""How long a claim may take where nothing bounds the work, as in a command."""
+
+CLOCK_SKEW_SECONDS: Final = 2
+"""What the clocks of two functions may differ by."""
+
+LIFE_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A reservation that owns its run, and the pod that the run is in."""
+
+    reservation: Reservation
+    pod: Pod
+
+
+def claim_run(
+    services: Services, draft: Reservation, earlier: Reservation | Tombstone | None
+) -> Claimed | Reservation | Tombstone:
+    """Own a run for a reservation that is about to be made.
+
+    Args:
+        services: collaborators.
+        draft: the reservation, without a run.
+        earlier: what stands under the id and may be replaced: a tombstone that was not finished, or a record
+            whose claimant has died.
+
+    Returns:
+        The reservation; or what stands under its id instead.
+
+    Raises:
+        QuotaExceeded, InsufficientCapacity: nothing of it is left.
+        RaceLost, StorageUnavailable: send the request again.
+    """
+    if isinstance(earlier, Reservation):
+        return _go_on(services, earlier)
+    plan = plan_run(services, draft, 0, fresh=False)
+    run = Run(plan.placement, plan.tag)
+    begun = _begin(services, replace(draft, status=Status.CLAIMING, named=run), earlier)
+    if isinstance(begun, Tombstone) or begun.named != run:
+        return begun
+    return _own_and_settle(services, begun, plan)
+
+
+def claiming_until(services: Services) -> int:
+    """When whoever claims now has ended, one way or another: by the deadline of its own invocation."""
+    seconds = min(services.deadline.remaining_seconds(), CLAIMING_SECONDS_MAX)
+    return services.clock.now() + math.ceil(seconds) + CLOCK_SKEW_SECONDS
+
+
+def take_over(services: Services, dead: Reservation) -> Reservation | None:
+    """Make a record one's own whose claimant has had its time, and fence the run that it names.
+
+    After this nothing is owned under the record and nothing can come to be; ``None`` when others were faster.
+    """
+    taken = services.reservations.change(dead, replace(dead, claiming_until=claiming_until(services)))
+    if isinstance(taken, Refused):
+        return None
+    if taken.named is not None:
+        place = _place(taken, taken.named)
+        services.runs.fence(place, taken.named, new_tag(services.ids.random_bytes()))
+    return taken
+
+
+def withdraw(services: Services, claiming: Reservation) -> bool:
+    """Remove a record that names nothing that it could own; false when others were faster."""
+    back = refund(services, claiming)
+    gone = services.reservations.remove(claiming, services.clock.now(), *back, finished=False)
+    return gone is None
+
+
+def give_back(services: Services, reservation: Reservation) -> None:
+    """Give back every run that a record says it owns or may own. Harmless if repeated or late.
+
+    Raises:
+        StorageUnavailable: not decided.
+    """
+    runs = [reservation.named] if reservation.named else []
+    if reservation.placement is not None:
+        runs.append(Run(reservation.placement, reservation.owner))
+    for run in runs:
+        stamp = new_tag(services.ids.random_bytes())
+        services.runs.release(_place(reservation, run), run.tag, run.placement.positions, stamp)
+
+
+def refund(services: Services, reservation: Reservation) -> list[Action]:
+    """The write that takes a reservation out of its organization's count, if it is in."""
+    if not reservation.counted:
+        return []
+    table = services.reservations.table
+    return [uncount(table, reservation.organization_id, reservation.accelerator, reservation.count)]
+
+
+def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tombstone:
+    """Adopt the record of a claimant that died."""
+    record = take_over(services, dead)
+    if record is None:
+        raise RaceLost("another try of the same request is under way")
+    try:
+        plan = plan_run(services, record, 0, fresh=True)
+    except CapacityError:
+        _withdraw_quietly(services, record)
+        raise
+    return _own_and_settle(services, _named(services, record, Run(plan.placement, plan.tag)), plan)
+
+
+def _begin(services: Services, draft: Reservation, over: Tombstone | None) -> Reservation | Tombstone:
+    """Record who is claiming, counted where there is a quota.
+
+    A record that was not counted is only gone on with when there still is no quota: whoever sets one counts
+    in what is recorded by then, and one of the two sees what the other wrote.
+
+    Returns:
+        The record; or what stands under its id instead.
+    """
+    subject = (draft.organization_id, draft.accelerator)
+    quota = services.quotas.read(*subject)
+    draft = replace(draft, revision=1, claiming_until=claiming_until(services))
+    for _ in range(ATTEMPTS_MAX):
+        check_quota(services, draft, quota)
+        draft = replace(draft, counted=quota is not None)
+        counted = [count(services.reservations.table, quota, draft.count)] if quota else []
+        refused = services.reservations.create(draft, draft.created_at, *counted, over=over)
+        if refused is not None and (found := refused.items.get(RECORD)) is not None:
+            return services.reservations.read(found)
+        if refused is not None or quota is None:
+            quota = services.quotas.read(*subject)
+        if refused is None and (draft.counted or quota is None):
+            return draft
+        if refused is None:
+            over = Tombstone(draft.fingerprint, draft.life, finished=False)
+            if not withdraw(services, draft):
+                break
+            draft = replace(draft, life=services.ids.random_bytes()[:LIFE_BYTES])
+    raise RaceLost("the quota changed with every attempt")
+
+
+def _own_and_settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
+    for attempt in range(ATTEMPTS_MAX):
+        place = (record.region_id, record.flavor_id, plan.placement.pod_id)
+        booking = Booking(plan.tag, plan.placement.start, plan.placement.count, services.clock.now())
+        refused = services.runs.own(place, booking, plan.basis)
+        if refused is None:
+            services.inventory.booked(place, booking, plan.basis.version)
+            return _settle(services, record, plan)
+        services.telemetry.count("ClaimRacesLost")
+        _learn(services, record, refused)
+        services.pause(attempt)
+        try:
+            # Where one rival was there are others: the refused write tells of one pod only, and a read of
+            # all of them costs less than the next lost race.
+            plan = plan_run(services, record, attempt + 1, fresh=True)
+        except CapacityError:
+            _withdraw_quietly(services, record)
+            raise
+        record = _named(services, record, Run(plan.placement, plan.tag))
+    _withdraw_quietly(services, record)
+    raise RaceLost("other requests won every attempt")
+
+
+def _settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
+    """The record as ``pending`` with what it owns.
+
+    A refusal is looked at: if the record has this run, it was settled by a try whose answer got lost.
+    """
+    settled = replace(plan.applied_to(record), status=Status.PENDING, named=None, claiming_until=None)
+    outcome = services.reservations.change(record, settled)
+    if not isinstance(outcome, Refused):
+        return Claimed(outcome, plan.pod)
+    item = outcome.items[RECORD]
+    found = services.reservations.read(item) if item is not None else None
+    if isinstance(found, Reservation) and found.tag == plan.tag:
+        return Claimed(found, plan.pod)
+    place = (record.region_id, record.flavor_id, plan.placement.pod_id)
+    services.runs.release(place, plan.tag, (), b"")
+    if found is None:
+        raise RaceLost("another try of the same request is under way")
+    return found
+
+
+def _named(services: Services, record: Reservation, run: Run) -> Reservation:
+    """The record with the run that it is about to own; what it named before is certain not to be."""
+    named = services.reservations.change(record, replace(record, named=run))
+    if isinstance(named, Refused):
+        raise RaceLost("another try of the same request is under way")
+    return named
+
+
+def _learn(services: Services, record: Reservation, refused: Refused) -> None:
+    """See what the database showed with a refusal."""
+    [item] = refused.items.values()
+    if item is None:
+        services.inventory.forget_snapshot(record.region_id, record.flavor_id)
+    else:
+        services.inventory.saw_claims(record.region_id, record.flavor_id, item)
+
+
+def _withdraw_quietly(services: Services, record: Reservation) -> None:
+    """Remove a record that could not own anything; what stays of it, reconcile removes."""
+    try:
+        withdraw(services, record)
+    except StorageUnavailable as error:
+        services.telemetry.warning("claim not withdrawn; reconcile will", holder=record.id, reason=str(error))
+
+
+def check_quota(services: Services, draft: Reservation, quota: Quota | None) -> None:
+    """Refuse what the organization's limit leaves no room for.
+
+    Raises:
+        QuotaExceeded: it leaves none.
+        RaceLost: it would, as soon as others of the organization who are claiming have given up.
+    """
+    try:
+        check(quota, draft.count)
+    except QuotaExceeded:
+        claiming = sum(
+            r.count
+            for r in services.reservations.every(draft.organization_id)
+            if r.status is Status.CLAIMING and r.counted and r.accelerator == draft.accelerator
+        )
+        if quota is None or not replace(quota, used=quota.used - claiming).allows(draft.count):
+            raise
+        raise RaceLost("what is left of the quota is being claimed") from None
+
+
+def _place(reservation: Reservation, run: Run) -> Place:
+    return reservation.region_id, reservation.flavor_id, run.placement.pod_id

@@ -1,0 +1,97 @@
+"""Which run a reservation would get now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.errors import InsufficientCapacity, RaceLost, StorageUnavailable
+from gpu_capacity.holders.bookings import new_tag
+from gpu_capacity.holders.ids import seed_of
+from gpu_capacity.placement.choose import place
+from gpu_capacity.placement.model import Placement, Request, Unplaceable
+from gpu_capacity.services.under_claim import fits_without_claims_under_way
+from gpu_capacity.topology.units import hardware_digest, identity_of, topology_hash
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.inventory_store import InventoryStore
+    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.placement.snapshot import Basis, Snapshot
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.topology.model import Pod
+
+PLAN_READS_MAX: Final = 4
+"""Readings of snapshot and topology for one plan; a sync writes a pod once in minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run, the tag to own it by, what the choice was decided on, and what a customer is told of the run."""
+
+    placement: Placement
+    tag: bytes
+    basis: Basis
+    pod: Pod
+    topology_hash: str
+    hardware: bytes
+
+    def applied_to(self, draft: Reservation) -> Reservation:
+        """The reservation as it is once it owns the run."""
+        return replace(
+            draft,
+            placement=self.placement,
+            tag=self.tag,
+            topology_hash=self.topology_hash,
+            hardware=self.hardware,
+        )
+
+
+def plan_run(services: Services, draft: Reservation, attempt: int, *, fresh: bool) -> Plan:
+    """Place a reservation; with ``fresh`` on what is read now.
+
+    Raises:
+        InsufficientCapacity: no run is long enough, even by a strongly consistent read.
+        RaceLost: one might be, as soon as others who are claiming have given up.
+        StorageUnavailable: the topology kept changing.
+    """
+    inventory, region_id, flavor_id = services.inventory, draft.region_id, draft.flavor_id
+    request = Request(draft.count, seed_of(draft.id), attempt)
+    for _ in range(PLAN_READS_MAX):
+        snapshot, decision = decide(inventory, region_id, flavor_id, request, fresh=fresh)
+        if isinstance(decision, Unplaceable):
+            if fits_without_claims_under_way(services, (region_id, flavor_id), snapshot, request):
+                raise RaceLost("what is left is being claimed by others")
+            services.telemetry.count("ReservationsRefused")
+            raise InsufficientCapacity(decision)
+        basis = snapshot.basis_of(decision)
+        pod = inventory.pod_at(region_id, decision.pod_id, basis.version)
+        if pod is not None:
+            return _plan(services, draft, decision, basis, pod)
+        # A sync wrote between the two reads: look again.
+        fresh = True
+    raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
+
+
+def decide(
+    inventory: InventoryStore, region_id: str, flavor_id: str, request: Request, *, fresh: bool
+) -> tuple[Snapshot, Placement | Unplaceable]:
+    """Place on what is kept, or with ``fresh`` on what is read now; nothing is refused on what was kept."""
+    if not fresh:
+        snapshot, fresh = inventory.snapshot(region_id, flavor_id)
+        decision = place(snapshot.line, request)
+        if fresh or isinstance(decision, Placement):
+            return snapshot, decision
+    snapshot = inventory.fresh_snapshot(region_id, flavor_id)
+    return snapshot, place(snapshot.line, request)
+
+
+def _plan(services: Services, draft: Reservation, placement: Placement, basis: Basis, pod: Pod) -> Plan:
+    domains = pod.between(placement.start, placement.count)
+    return Plan(
+        placement,
+        new_tag(services.ids.random_bytes()),
+        basis,
+        pod,
+        topology_hash((draft.region_id, draft.accelerator, draft.unit), pod.id, domains),
+        hardware_digest(map(identity_of, domains)),
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
+
 from benchmarks.contention.claimants import Crowd
 from benchmarks.contention.runs import run_with_seeds
 from benchmarks.lifecycle import Life, customer_polls, reservation_life
@@ -13,7 +15,6 @@ from benchmarks.prices import Consumption, Prices
 from benchmarks.report import Section
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Committed, Database
-from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
 from gpu_capacity.services.create_reservation import create_reservation
 from testkit.world import HOLDERS, INVENTORY, World, caller, pod, request
 

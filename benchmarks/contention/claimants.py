@@ -9,24 +9,25 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.chance import stream
 from benchmarks.contention.service import SimulatedService
 from benchmarks.contention.simulation import Simulation
+from benchmarks.contention.transaction import reserve_in_one_transaction
 from gpu_capacity.adapters.system import _PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MAX
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
-from gpu_capacity.dynamodb.database import Committed, Database, Refused
+from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_items import decode_claims
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.reservation_store import Accepted, AcceptOutcome, DomainsTaken, ReservationStore
-from gpu_capacity.dynamodb.reservation_writes import POD, ReservationWrites
+from gpu_capacity.dynamodb.quotas import QuotaStore
+from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.dynamodb.runs import Runs
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.services.create_reservation import create_reservation
 from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
     from gpu_capacity.dynamodb.inventory_items import PodClaims
-    from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.services.context import Services
     from gpu_capacity.topology.model import Pod
@@ -59,8 +60,10 @@ class SharedDecoding(Database):
     The simulated tables answer the stored items themselves, each of which is another object after a write.
     """
 
-    def __init__(self, client: DynamoDBClient, known: dict[str, tuple[Item, dict[str, Any]]]) -> None:
-        super().__init__(client)
+    def __init__(
+        self, client: DynamoDBClient, pause: SimulatedPause, known: dict[str, tuple[Item, dict[str, Any]]]
+    ) -> None:
+        super().__init__(client, pause)
         self._known = known
 
     def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
@@ -97,35 +100,6 @@ class WarmInventory(InventoryStore):
         """From memory."""
         del region_id, version
         return self.hardware_of[pod_id]
-
-
-class RecordApart(ReservationStore):
-    """Takes the domains by one conditional update and writes the record afterwards, in a write of its own.
-
-    What it gives up: after a crash in between, the domains are owned by an id that no record explains, and
-    a sweep has to find them.
-    """
-
-    def __init__(self, database: Database, writes: ReservationWrites, pause: SimulatedPause) -> None:
-        super().__init__(database, writes.inventory_table, writes.holders_table, pause)
-        self._own_database = database
-        self._own_writes = writes
-
-    def accept(
-        self,
-        reservation: Reservation,
-        version: int,
-        quota: Quota | None,
-        stamps: Sequence[bytes | None] = (),
-    ) -> AcceptOutcome:
-        """The same expressions, one by one."""
-        claim, record = self._own_writes.accept(reservation, version, quota, stamps)
-        outcome = self._own_database.commit(claim)
-        if isinstance(outcome, Refused):
-            return DomainsTaken(outcome.items[POD])
-        assert isinstance(outcome, Committed)
-        assert isinstance(self._own_database.commit(record), Committed)
-        return Accepted()
 
 
 @dataclass
@@ -241,13 +215,12 @@ class _Claimant:
         self._crowd = crowd
         self._simulation = service.simulation
         self._tally = tally
-        self._releases = Database(service)
+        self._releases = Runs(Database(service, SimulatedPause(service.simulation, -number - 1)), INVENTORY)
         self._organization = f"{number:08}-701d-4fea-848d-0e345edf16e9"
         self._chance = stream("claimant", crowd.seed, number)
         self._pause = SimulatedPause(self._simulation, number)
-        self._writes = ReservationWrites(INVENTORY, HOLDERS)
         self._counting = _CountingClient(service)
-        self._database = SharedDecoding(self._counting, shared.items)
+        self._database = SharedDecoding(self._counting, self._pause, shared.items)
         self._services = self._environment(world, hardware, empty)
         self._held: list[Reservation] = []
 
@@ -272,12 +245,12 @@ class _Claimant:
     def _claim(self, units: int) -> Reservation | None:
         who = caller(organizations=frozenset({self._organization}))
         try:
-            observed = create_reservation(
-                self._services, who, request(units, organization_id=self._organization)
-            )
+            wish = request(units, organization_id=self._organization)
+            if self._crowd.transaction:
+                return reserve_in_one_transaction(self._services, self._database, wish)
+            return create_reservation(self._services, who, wish).reservation
         except CapacityError:
             return None
-        return observed.reservation
 
     def _note(self, began: float, sent: int, reservation: Reservation | None) -> None:
         tally = self._tally
@@ -288,24 +261,25 @@ class _Claimant:
             tally.latencies.append(self._simulation.now - began)
 
     def _give_back(self, reservation: Reservation) -> None:
-        """Free the domains, by the product's own expressions."""
-        release = self._writes.remove(reservation, 0)[0]
-        attempt = 0
-        while not isinstance(self._releases.commit(release), Committed):
-            self._pause(attempt)
-            attempt += 1
+        """Free the domains, as the workflow does."""
+        assert reservation.placement is not None
+        assert reservation.tag is not None
+        place = (reservation.region_id, reservation.flavor_id, reservation.placement.pod_id)
+        self._releases.release(place, reservation.tag, (), b"")
 
     def _environment(self, world: World, hardware: tuple[Pod, ...], empty: InventoryStore) -> Services:
         inventory = WarmInventory(self._database, INVENTORY, world.clock)
         inventory.known = self._shared.ownership
         inventory.hardware_of = {p.id: p for p in hardware}
         inventory.start_from(empty)
-        store = (
-            ReservationStore(self._database, INVENTORY, HOLDERS, self._pause)
-            if self._crowd.transaction
-            else RecordApart(self._database, self._writes, self._pause)
+        return replace(
+            world.environment(),
+            inventory=inventory,
+            reservations=ReservationStore(self._database, HOLDERS),
+            runs=Runs(self._database, INVENTORY),
+            quotas=QuotaStore(self._database, HOLDERS),
+            pause=self._pause,
         )
-        return replace(world.environment(), inventory=inventory, reservations=store, pause=self._pause)
 
 
 @dataclass

@@ -10,7 +10,8 @@ from benchmarks.contention.claimants import RACKS_PER_POD, Crowd, Tally
 from benchmarks.contention.runs import Runs, run_with_seeds
 from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, SimulatedService
 from benchmarks.contention.simulation import Simulation
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.inventory_items import decode_claims
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.world import HOLDERS, INVENTORY, create_tables
 
@@ -147,20 +148,24 @@ def test_the_same_crowd_does_the_same_every_time(*, transaction: bool) -> None:
     assert first.attempts == again.attempts
 
 
-def test_every_rack_that_a_crowd_owns_belongs_to_a_recorded_reservation() -> None:
-    tally, service = Crowd(8, 1, transaction=True, seconds=0.3).run()
-    owned = [name for item in pods_of(service) for name in item if name[0] == "d"]
-    records = service.tables.dump()[HOLDERS]
-    tags = {claim_tag(record["sk"]["S"].removeprefix("RESERVATION#")) for record in records}
+@pytest.mark.parametrize("transaction", [True, False])
+def test_every_rack_that_a_crowd_owns_is_owned_once_and_by_a_recorded_reservation(
+    *, transaction: bool
+) -> None:
+    tally, service = Crowd(8, 1, transaction, seconds=0.3).run()
+    records = [decode(item) for item in service.tables.dump()[HOLDERS]]
+    listed = {(r["tag"], r["start"], r["units"]) for r in records if r["status"] == "pending"}
+    (claims,) = (decode_claims(decode(item)) for item in pods_of(service))
 
     assert tally.latencies
-    assert 0 < len(owned) <= RACKS_PER_POD
-    assert {item[name]["B"] for item in pods_of(service) for name in item if name[0] == "d"} <= tags
+    assert claims.bookings
+    assert {(b.tag, b.first, b.count) for b in claims.bookings} <= listed
+    assert sum(b.count for b in claims.bookings) == len(claims.owners) <= RACKS_PER_POD
 
 
 def test_some_racks_may_belong_to_others_all_the_time() -> None:
     tally, service = Crowd(4, 3, transaction=True, seconds=0.2, occupied=0.5).run()
-    owned = [sum(name[0] == "d" for name in item) for item in pods_of(service)]
+    owned = [len(decode_claims(decode(item)).owners) for item in pods_of(service)]
 
     assert tally.latencies
     assert all(count >= 0.5 * RACKS_PER_POD for count in owned)

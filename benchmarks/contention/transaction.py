@@ -1,0 +1,102 @@
+"""What the product did before: the run and its record in one transaction. For comparison only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.dynamodb.database import Busy, Committed, Refused
+from gpu_capacity.dynamodb.holder_store import RECORD
+from gpu_capacity.dynamodb.reservation_items import encode_reservation
+from gpu_capacity.dynamodb.runs import POD, own_write
+from gpu_capacity.dynamodb.tombstones import IS_FREE, free_at
+from gpu_capacity.dynamodb.writes import Put
+from gpu_capacity.errors import RaceLost
+from gpu_capacity.holders.bookings import Booking
+from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.reservation import Reservation, Status
+from gpu_capacity.services.claiming import ATTEMPTS_MAX, LIFE_BYTES
+from gpu_capacity.services.planning import plan_run
+from testkit.world import GB300
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.create_reservation import ReservationRequest
+    from gpu_capacity.services.planning import Plan
+
+
+def reserve_in_one_transaction(
+    services: Services, database: Database, request: ReservationRequest
+) -> Reservation:
+    """Plan and commit until the transaction stands, with the product's chooser, conditions and pauses.
+
+    A conflict with another transaction in flight sends the same again; only a refusal plans anew.
+
+    Raises:
+        InsufficientCapacity: no run is long enough.
+        RaceLost: rivals won every attempt.
+    """
+    draft = _draft(services, request)
+    plan = plan_run(services, draft, 0, fresh=False)
+    for attempt in range(ATTEMPTS_MAX):
+        reservation = plan.applied_to(draft)
+        match _accept(services, database, reservation, plan):
+            case Committed():
+                place = (draft.region_id, draft.flavor_id, plan.placement.pod_id)
+                services.inventory.booked(place, _booking(reservation, plan), plan.basis.version)
+                return reservation
+            case Refused(items):
+                item = items[POD]
+                assert item is not None
+                services.inventory.saw_claims(draft.region_id, draft.flavor_id, item)
+        services.pause(attempt)
+        plan = plan_run(services, draft, attempt + 1, fresh=True)
+    raise RaceLost("other requests won every attempt")
+
+
+def _accept(
+    services: Services, database: Database, reservation: Reservation, plan: Plan
+) -> Committed | Refused:
+    place = (reservation.region_id, reservation.flavor_id, plan.placement.pod_id)
+    table = services.inventory.table
+    claim = own_write(table, place, _booking(reservation, plan), plan.basis)
+    item, values = encode_reservation(reservation), free_at(reservation.created_at)
+    record = Put(RECORD, services.reservations.table, item, IS_FREE, {}, values)
+    attempt = 0
+    while isinstance(outcome := database.commit(claim, record), Busy):
+        services.pause(attempt)
+        attempt += 1
+    return outcome
+
+
+def _booking(reservation: Reservation, plan: Plan) -> Booking:
+    return Booking(plan.tag, plan.placement.start, plan.placement.count, reservation.created_at)
+
+
+def _draft(services: Services, request: ReservationRequest) -> Reservation:
+    now = services.clock.now()
+    return Reservation(
+        id=holder_id(services.ids.random_bytes()),
+        organization_id=request.organization_id,
+        project_id=request.project_id,
+        name=request.name,
+        description=request.description,
+        tags=request.tags,
+        region_id=request.region_id,
+        accelerator=request.accelerator,
+        unit=request.unit,
+        count=request.count,
+        flavor_id=GB300.id,
+        hosts_per_unit=1,
+        placement=None,
+        topology_hash=None,
+        status=Status.PENDING,
+        created_at=now,
+        created_by="john.doe@example.com",
+        fingerprint=request.fingerprint(),
+        keyed=False,
+        counted=False,
+        unsettled_since=now,
+        life=services.ids.random_bytes()[:LIFE_BYTES],
+        revision=1,
+    )

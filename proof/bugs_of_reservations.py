@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
+
 from gpu_capacity.dynamodb import inventory_store
 from gpu_capacity.dynamodb.database import Committed
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.reservation_store import Accepted, DomainsTaken, ReservationStore
-from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
 from gpu_capacity.dynamodb.writes import Check
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gpu_capacity.holders.reservation import Reservation, Status
+from gpu_capacity.services.claiming import give_back
 from gpu_capacity.services.deprovisioning import (
     begin_deprovisioning,
     complete_deprovisioning,
@@ -21,7 +24,7 @@ from gpu_capacity.services.provisioning import (
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.services.context import Services
     from testkit.world import World
 
 
@@ -61,3 +64,12 @@ def tear_down(world: World, reservation_id: str) -> dict[str, Any]:
     sweep_servers(world.services, ORGANIZATION, reservation_id)
     world.clock.advance(world.behaviour.delete_seconds)
     return complete_deprovisioning(world.services, ORGANIZATION, reservation_id)
+
+
+def end(services: Services, reservation: Reservation) -> None:
+    """Give a reservation's capacity back and remove its record, past its servers and its workflow."""
+    give_back(services, reservation)
+    going = replace(reservation, status=Status.DEPROVISIONING)
+    changed = services.reservations.change(reservation, going)
+    assert isinstance(changed, Reservation)
+    assert services.reservations.remove(changed, services.clock.now()) is None

@@ -232,9 +232,7 @@ class Stage(Disturbed):
         for owner, host_id in self.live_servers():
             if owner in self._owners:
                 pod_id, position = self._hosts()[host_id]
-                assert owners[pod_id].get(position) == self._owners[owner], (
-                    f"{host_id} is not {owner}'s"
-                )
+                assert owners[pod_id].get(position) == self._owners[owner], f"{host_id} is not {owner}'s"
 
     def check_settled(self) -> None:
         """When all is done: servers, claims and quota are what the records say, and nothing else is left."""

@@ -31,7 +31,8 @@ from gpu_capacity.holders.ids import seed_of
 from gpu_capacity.placement.choose import mix
 from gpu_capacity.placement.line import longest_run
 from gpu_capacity.services.create_reservation import create_reservation
-from testkit.world import ORGANIZATION, World, caller, pod, request
+from testkit.lifecycle import end
+from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -204,11 +205,7 @@ def test_this_chooser_decides_as_the_service_does(seconds_apart: int) -> None:
 
 
 def _end(world: World, ended: Reservation) -> None:
-    reservations = world.environment().reservations
-    reservations.mark_deleted(ended, world.clock.now())
-    going = reservations.get(ORGANIZATION, ended.id)
-    assert going is not None
-    assert reservations.remove(going, world.clock.now())
+    end(world.environment(), ended)
 
 
 # Young regions.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.services.reconcile import ReconcileReport, reconcile
 from testkit.state_machine import ExecutionStatus
@@ -171,7 +173,8 @@ def test_a_reconcile_that_died_after_it_took_the_number_is_made_good_by_the_next
     assert found is not None
     stage.clock.advance(GRACE)
     # Took the right to start attempt 1, and then was gone.
-    assert stage.services.reservations.next_attempt(found, stage.clock.now())
+    numbered = replace(found, attempt=found.attempt + 1, unsettled_since=stage.clock.now())
+    assert not isinstance(stage.services.reservations.change(found, numbered), Refused)
     assert stage.reconcile(after_seconds=2 * GRACE).restarted == 1
     assert stage.execution("provision", reservation, attempt=1).runs
     assert len(_names(stage)) == 2

@@ -19,7 +19,6 @@ from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB, transaction_conflict
 from testkit.world import HOLDERS, World, create_tables, pod
 from tests.claims.test_claim_rules import record
-from tests.unit.holders.reservations import reservation
 
 
 def test_the_limits_of_dynamodb_are_those_that_it_publishes() -> None:
@@ -70,20 +69,11 @@ def test_keys_of_a_batch_are_asked_for_eight_times_with_growing_pauses() -> None
         Database(NeverWhole(8), pause).get_many(HOLDERS, wanted)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("store", ["reservations", "claims"])
-def test_a_store_sends_a_transaction_twelve_times_at_most(store: str) -> None:
+def test_a_store_sends_a_transaction_twelve_times_at_most() -> None:
     world = World(pods=(pod("pod1", 4),))
-    actions = 2 if store == "reservations" else 4
-    world.db.before("transact_write_items", transaction_conflict(actions, 0), times=None)
+    world.db.before("transact_write_items", transaction_conflict(4, 0), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
-        _send(world, store)
+        world.services.claims.create(record(1), None)
     assert not caught.value.outcome_unknown
     assert world.pause.attempts == list(range(12))
-
-
-def _send(world: World, store: str) -> None:
-    if store == "reservations":
-        world.services.reservations.accept(reservation(), 1, None)
-    else:
-        world.services.claims.create(record(1), None)

@@ -11,7 +11,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX, SNAPSHOT_SECONDS_MAX
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.placement.model import Placement
+from gpu_capacity.holders.bookings import Booking
 from gpu_capacity.placement.snapshot import Ownership
 from testkit.world import GB300, INVENTORY, REGION, World, pod
 
@@ -99,7 +99,7 @@ def test_a_topology_that_changes_between_the_two_reads_is_read_again(world: Worl
 
     snapshot = world.services.inventory.fresh_snapshot(REGION, GB300.id)
 
-    assert snapshot.version_of("pod1") == 2
+    assert snapshot.owned["pod1"].version == 2
     assert snapshot.counts().total == 10
     assert not snapshot.stale_pods
 
@@ -123,10 +123,10 @@ def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
     inventory.fresh_snapshot(REGION, GB300.id)
     reads = world.db.read_units
 
-    inventory.claimed(REGION, GB300.id, Placement("pod1", 1, 2), b"a-holder", 1)
+    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 1, 2, since=1), 1)
 
     assert inventory.snapshot(REGION, GB300.id)[0].owned["pod1"] == Ownership(
-        "pod1", 1, 0b0110, borders=0b0010
+        "pod1", 1, 0b0110, borders=0b0010, stamps={1: b"tag-01", 2: b"tag-01"}
     )
     assert world.db.read_units == reads
 
@@ -137,7 +137,7 @@ def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: Wor
     inventory.fresh_snapshot(REGION, GB300.id)
     world.clock.advance(SNAPSHOT_SECONDS_MAX - 1)
     assert inventory.snapshot(REGION, GB300.id)[1] is False
-    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 1), b"a-holder", 1)
+    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 1, since=1), 1)
     inventory.saw_claims(REGION, GB300.id, {"pk": "any", "sk": "POD#pod2", "v": 1})
 
     world.clock.advance(1)
@@ -148,25 +148,24 @@ def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: Wor
     assert inventory.snapshot(REGION, GB300.id)[1] is False
 
 
-def test_a_claim_beside_one_with_the_same_tag_is_kept_as_it_would_be_read(world: World) -> None:
-    """Tags are digests: two holders may have the same one, and no reading tells them apart."""
+def test_bookings_side_by_side_are_kept_as_they_would_be_read(world: World) -> None:
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
-
-    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 1), b"a-holder", 1)
-    inventory.claimed(REGION, GB300.id, Placement("pod1", 1, 1), b"a-holder", 1)
-    inventory.claimed(REGION, GB300.id, Placement("pod1", 2, 1), b"b-holder", 1)
+    bookings = [Booking(b"tag-01", 0, 2, since=1), Booking(b"tag-02", 2, 1, since=2)]
+    for booking in bookings:
+        inventory.booked((REGION, GB300.id, "pod1"), booking, 1)
 
     kept = inventory.snapshot(REGION, GB300.id)[0]
-    assert kept.owned["pod1"] == Ownership("pod1", 1, 0b0111, borders=0b0101)
+    assert kept.owned["pod1"].borders == 0b0101
     assert kept.line.sizes == 0b110
+    assert inventory.bookings(REGION, GB300.id) == [("pod1", booking) for booking in bookings]
 
 
 def test_a_write_that_showed_another_version_makes_the_next_request_read(world: World) -> None:
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
 
-    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 1), b"a-holder", 2)
+    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 1, since=1), 2)
 
     assert inventory.snapshot(REGION, GB300.id)[1] is True
 
@@ -174,7 +173,7 @@ def test_a_write_that_showed_another_version_makes_the_next_request_read(world: 
 def test_what_a_write_showed_of_a_region_that_is_not_kept_is_let_go(world: World) -> None:
     inventory = world.services.inventory
 
-    inventory.claimed(REGION, GB300.id, Placement("pod1", 0, 4), b"a-holder", 1)
+    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 4, since=1), 1)
 
     assert inventory.snapshot(REGION, GB300.id)[0].counts().available == 6
 

@@ -12,8 +12,7 @@ from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import StorageUnavailable
 from testkit.dynamodb import MemoryDynamoDB
-from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, create_tables, pod
-from tests.unit.holders.reservations import reservation
+from testkit.world import GB300, HOLDERS, REGION, World, create_tables, pod
 
 
 @pytest.fixture
@@ -107,20 +106,3 @@ def test_claims_that_came_back_with_a_refusal_are_seen(world: World) -> None:
     assert snapshot.owned["pod1"].claimed == 0b101
     assert snapshot.owned["pod1"].parts == {2: {"ab": 1}}
     assert snapshot.counts().available == 4
-
-
-def test_a_move_that_comes_too_late_says_no(world: World) -> None:
-    assert world.services.reservations.begin(reservation(), 5) is False
-
-
-def test_a_record_and_a_pod_that_disagree_are_named_and_nothing_was_written(world: World) -> None:
-    store = world.services.reservations
-    store.accept(reservation(), 1, None)
-    store.mark_deleted(reservation(), 5)
-    going = store.get(reservation().organization_id, reservation().id)
-    assert going is not None
-    world.db.delete_item(TableName=INVENTORY, Key=keys.claims(REGION, GB300.id, "pod1"))
-
-    with pytest.raises(StorageUnavailable, match="the record and the pod disagree") as caught:
-        store.remove(going, 6)
-    assert not caught.value.outcome_unknown

@@ -3,37 +3,43 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Committed, Database
-from gpu_capacity.dynamodb.writes import ACTIONS_MAX, EXPRESSION_BYTES_MAX, Action, Put, Update
-from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Status
-from gpu_capacity.placement.model import Placement
+from gpu_capacity.dynamodb.reservation_items import encode_reservation
+from gpu_capacity.dynamodb.runs import Runs, own_write
+from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX
+from gpu_capacity.holders.bookings import Booking
+from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX
+from gpu_capacity.placement.snapshot import Basis
 from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX
 from testkit.dynamodb import MemoryDynamoDB
-from testkit.pods import without_stamps
-from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables
-from tests.unit.dynamodb.golden_cases import NOW, QUOTA, WRITES
+from testkit.pods import owned_whole, without_stamps
+from testkit.world import INVENTORY, create_tables
 from tests.unit.holders.reservations import reservation
+
+if TYPE_CHECKING:
+    from gpu_capacity.dynamodb.writes import Update
 
 OPERATORS_MAX = 300
 START = DOMAINS_PER_POD_MAX - UNITS_PER_RESERVATION_MAX
-LARGEST = reservation(
-    count=UNITS_PER_RESERVATION_MAX, placement=Placement("pod1", START, UNITS_PER_RESERVATION_MAX)
-)
-GOING = reservation(
-    count=UNITS_PER_RESERVATION_MAX,
-    placement=LARGEST.placement,
-    status=Status.DEPROVISIONING,
-    deleted_at=NOW,
-    counted=True,
-)
+PLACE = ("r", "f", "pod1")
+LARGEST = Booking(b"tag-01", START, UNITS_PER_RESERVATION_MAX, since=1_780_000_000)
+OWNER = b"8 bytes."
+SEEN: dict[str, tuple[bytes | None, ...]] = {
+    "nobody was ever there": (None,) * UNITS_PER_RESERVATION_MAX,
+    "one booking was there": (b"before",) * UNITS_PER_RESERVATION_MAX,
+    "another at each position": tuple(n.to_bytes(6, "big") for n in range(UNITS_PER_RESERVATION_MAX)),
+}
+every_past = pytest.mark.parametrize("stamps", SEEN.values(), ids=SEEN)
 
 
-def _expressions(action: Action) -> list[str]:
-    update = [action.update] if isinstance(action, Update) else []
-    return [*update, *([action.condition] if action.condition else [])]
+def _own(stamps: tuple[bytes | None, ...]) -> Update:
+    return own_write(INVENTORY, PLACE, LARGEST, Basis(2**53, stamps))
 
 
 def _operators(expression: str) -> int:
@@ -46,42 +52,44 @@ def test_the_largest_claim_stands_at_three_digit_positions() -> None:
     assert START >= 100
 
 
-def test_claim_and_release_of_the_largest_size_stay_within_one_expression() -> None:
-    for action in [*WRITES.accept(LARGEST, 2**53, QUOTA), *WRITES.remove(GOING, NOW)]:
-        for expression in _expressions(action):
-            assert len(expression.encode()) <= EXPRESSION_BYTES_MAX
-            assert _operators(expression) <= OPERATORS_MAX
+@every_past
+def test_the_largest_claim_stays_within_one_expression(stamps: tuple[bytes | None, ...]) -> None:
+    write = _own(stamps)
+    for expression in (write.update, write.condition or ""):
+        assert len(expression.encode()) <= EXPRESSION_BYTES_MAX
+        assert _operators(expression) <= OPERATORS_MAX
 
 
-def test_the_largest_claim_and_its_release_are_carried_out() -> None:
+@every_past
+def test_the_largest_claim_and_its_end_are_carried_out(stamps: tuple[bytes | None, ...]) -> None:
     db = MemoryDynamoDB()
     create_tables(db)
-    db.put_item(TableName=INVENTORY, Item=keys.claims(REGION, GB300.id, "pod1") | encode({"v": 1}))
-    quota = keys.quota(ORGANIZATION, "GB300") | encode({"limit": 10, "used": 0})
-    db.put_item(TableName=HOLDERS, Item=quota)
-    unused = db.dump()
+    pod = keys.claims(*PLACE) | encode({"v": 2**53})
+    shown = {keys.domain_attribute(p): s for p, s in zip(LARGEST.positions, stamps, strict=True) if s}
+    db.put_item(TableName=INVENTORY, Item=pod | encode(shown))
 
-    claimed = Database(db).commit(*WRITES.accept(LARGEST, 1, None))
-    owned = db.table(INVENTORY).items()[0]
-    Database(db).commit(*WRITES.count_in(LARGEST))
-    Database(db).commit(WRITES.mark_deleted(LARGEST, NOW))
-    released = Database(db).commit(*WRITES.remove(GOING, NOW))
+    assert Database(db).commit(_own(stamps)) == Committed()
+    [owned] = db.dump()[INVENTORY]
+    Runs(Database(db), INVENTORY).release(PLACE, LARGEST.tag, (), b"")
+    [left] = db.dump()[INVENTORY]
 
-    assert (claimed, released) == (Committed(), Committed())
-    assert sum(name[0] == "d" for name in owned) == UNITS_PER_RESERVATION_MAX
-    left = db.dump()
-    left[INVENTORY] = [without_stamps(item) for item in left[INVENTORY]]
-    assert left == unused
+    assert len(owned_whole(owned)) == UNITS_PER_RESERVATION_MAX
+    assert without_stamps(left) == pod
 
 
-def test_no_write_comes_near_the_limit_of_a_transaction() -> None:
-    assert len(WRITES.accept(LARGEST, 1, QUOTA)) < ACTIONS_MAX
+def test_the_largest_holder_without_a_booking_gives_back_in_one_write() -> None:
+    db = MemoryDynamoDB()
+    create_tables(db)
+    owned = {keys.domain_attribute(p): OWNER for p in LARGEST.positions}
+    db.put_item(TableName=INVENTORY, Item=keys.claims(*PLACE) | encode({"v": 1} | owned))
+
+    Runs(Database(db), INVENTORY).release(PLACE, OWNER, LARGEST.positions, b"fresh!")
+
+    assert db.requests["update_item"] == 1
+    assert owned_whole(db.dump()[INVENTORY][0]) == {}
 
 
 def test_the_record_does_not_grow_with_the_claim() -> None:
-    _, small = WRITES.accept(reservation(), 1, None)
-    _, large = WRITES.accept(LARGEST, 1, None)
-    assert isinstance(small, Put)
-    assert isinstance(large, Put)
+    small, large = (encode_reservation(reservation(count=count)) for count in (1, UNITS_PER_RESERVATION_MAX))
 
-    assert small.item.keys() == large.item.keys()
+    assert small.keys() == large.keys()

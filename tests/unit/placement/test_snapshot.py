@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts, pod_bits
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.placement.snapshot import Basis, Ownership, Snapshot, UnitCounts, pod_bits
 from gpu_capacity.topology.model import Pod, PodShape
 from gpu_capacity.topology.units import shape_of
 from testkit.world import GB300, REGION, offering, pod, rack
@@ -92,8 +93,12 @@ def test_a_later_reading_in_another_version_makes_the_pod_stale() -> None:
     assert before.seeing(_free(version=2)).stale_pods == {"a"}
 
 
-def test_tells_the_version_that_a_decision_was_made_on() -> None:
-    assert Snapshot.of([_shape("a", version=7)], [_free(version=7)]).version_of("a") == 7
+def test_tells_what_a_decision_was_made_on() -> None:
+    seen = replace(_free(version=7), stamps={1: b"stamp1", 5: b"stamp5"})
+
+    basis = Snapshot.of([_shape("a", version=7)], [seen]).basis_of(Placement("a", 0, 3))
+
+    assert basis == Basis(7, (None, b"stamp1", None))
 
 
 def test_claims_beyond_the_known_positions_do_not_reach_into_the_next_pod() -> None:

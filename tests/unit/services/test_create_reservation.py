@@ -20,7 +20,7 @@ from gpu_capacity.topology.model import HostState
 from gpu_capacity.topology.units import Health, topology_hash
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import throttled
-from testkit.lifecycle import stored
+from testkit.lifecycle import end, stored
 from testkit.world import ORGANIZATION, PROJECT, REGION, World, caller, pod, rack, request
 from tests.unit.services.ledger import records, reserve
 
@@ -153,10 +153,7 @@ def test_a_shortage_is_never_decided_on_what_is_kept_however_wrong_that_is(world
     rival = world.environment()
     held = create_reservation(world.services, caller(), request(8))
     create_reservation(world.services, caller(), request(4))
-    rival.reservations.mark_deleted(held.reservation, 1)
-    going = rival.reservations.get(ORGANIZATION, held.reservation.id)
-    assert going is not None
-    rival.reservations.remove(going, 2)
+    end(rival, held.reservation)
 
     assert reserve(world, 8).reservation.claimed_units == 8
 

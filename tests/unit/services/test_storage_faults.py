@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import Conflict, InsufficientCapacity, RaceLost, StorageUnavailable
-from gpu_capacity.services.create_reservation import ATTEMPTS_MAX, create_reservation
+from gpu_capacity.services.claiming import ATTEMPTS_MAX
+from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import (

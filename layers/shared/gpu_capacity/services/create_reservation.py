@@ -170,7 +170,8 @@ def _audit(services: Services, caller: Caller, draft: Reservation, outcome: str)
 
 def _offering(services: Services, caller: Caller, request: ReservationRequest) -> tuple[Region, Offering]:
     """What is asked for, as the region offers it; a "no" is decided on a fresh read."""
-    region = services.inventory.region(request.region_id)
+    # Known or not: whether a region is hidden or does not exist, the same is read before the answer.
+    region = services.inventory.known_region(request.region_id)
     offering = region.offering(request.accelerator, request.unit) if region else None
     if offering is None:
         region = services.inventory.fresh_region(request.region_id)

@@ -93,6 +93,10 @@ class MemoryDynamoDB:
         """
         return self._hooks.add(Hook(BEFORE, operation, interceptor, times=times, skip=skip, only=only))
 
+    def calm(self) -> None:
+        """Forget every interceptor."""
+        self._hooks.clear()
+
     def after(
         self,
         operation: str,

@@ -84,6 +84,11 @@ class Hooks:
             self._hooks = [known for known in self._hooks if not known.spent] + [hook]
         return hook
 
+    def clear(self) -> None:
+        """Forget all that is registered."""
+        with self._lock:
+            self._hooks = []
+
     def run(self, when: str, operation: str, parameters: dict[str, Any]) -> None:
         """Run what is registered for this moment of this call. Whatever an interceptor raises is raised."""
         if not self._hooks or getattr(self._running, "inside", False):

@@ -214,8 +214,8 @@ def test_conflicts_are_waited_out_up_to_twelve_times(store: ReservationStore, wo
     assert world.pause.attempts == list(range(12))
 
 
-def test_what_was_throttled_was_not_written(store: ReservationStore, world: World) -> None:
-    world.db.before("put_item", throttled())
+def test_what_was_throttled_to_the_end_was_not_written(store: ReservationStore, world: World) -> None:
+    world.db.before("put_item", throttled(), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
         create(store, world)

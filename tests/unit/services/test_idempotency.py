@@ -190,7 +190,7 @@ def test_a_rival_with_the_same_key_in_the_middle_makes_one_reservation(world: Wo
     def repeat(_operation: str, _parameters: dict[str, Any]) -> None:
         made.append(create_reservation(rival, caller(), request(3), idempotency_key=KEY).reservation.id)
 
-    world.db.before("transact_write_items", repeat)
+    world.db.before("put_item", repeat)
 
     assert reserve(world, 3, key=KEY).reservation.id == made[0]
     assert units_held(world.db) == 3
@@ -200,7 +200,7 @@ def test_a_rival_with_the_same_key_in_the_middle_makes_one_reservation(world: Wo
 def test_a_rival_with_the_same_key_and_another_body_makes_a_conflict(world: World) -> None:
     rival = world.environment()
     world.db.before(
-        "transact_write_items",
+        "put_item",
         lambda *_: create_reservation(rival, caller(), request(2), idempotency_key=KEY),
     )
 

@@ -12,7 +12,7 @@ from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.set_quota import check_subject
 from testkit.auditor import audit, units_held
 from testkit.lifecycle import fail, stored, tear_down
-from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
+from testkit.world import HOLDERS, ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import delete, records, reserve
 
 
@@ -180,32 +180,33 @@ def test_what_was_counted_in_is_taken_off_when_it_is_released(world: World) -> N
     assert world.quota_used() == 0
 
 
-def _is_release(parameters: dict[str, Any]) -> bool:
-    first = parameters["TransactItems"][0]
-    return bool(first.get("Update", {}).get("TableName") == INVENTORY)
-
-
 def test_counting_in_during_the_release_is_taken_off_by_its_repetition(world: World) -> None:
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
     world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
     delete(world, reservation.id)
-    world.db.before("transact_write_items", lambda *_: store.count_in(reservation), only=_is_release)
+    going = stored(world, reservation.id)
+    counted = []
+    world.db.before(
+        "put_item",
+        lambda *_: counted.append(store.count_in(going)),
+        only=lambda parameters: parameters["TableName"] == HOLDERS,
+    )
 
     assert tear_down(world, reservation.id) == {"outcome": "waiting"}
+    assert counted == [True]
     assert tear_down(world, reservation.id) == {"outcome": "gone"}
     assert world.quota_used() == 0
     assert audit(world.db) == []
 
 
 def test_counting_in_during_the_failure_leaves_nothing_counted(world: World) -> None:
-    """The step is superseded as far as it can tell; reconcile repeats it and the second time finds all."""
+    """The record that it read is another by then: it looks again."""
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
     world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
-    world.db.before("transact_write_items", lambda *_: store.count_in(reservation), only=_is_release)
+    world.db.before("put_item", lambda *_: store.count_in(stored(world, reservation.id)), skip=2)
 
-    fail(world, reservation.id)
     fail(world, reservation.id)
 
     assert stored(world, reservation.id).status.value == "error"

@@ -20,7 +20,7 @@ from tests.unit.services.ledger import NOWHERE, reserve
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-WRITE = "transact_write_items"
+WRITE = "update_item"
 
 
 @pytest.fixture

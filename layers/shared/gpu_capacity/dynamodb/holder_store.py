@@ -232,21 +232,21 @@ class HolderStore(Generic[H]):
         is_written: Callable[[dict[str, Any] | None], bool],
     ) -> Refused | None:
         """Send until it is decided. ``is_written`` judges the record that a try after an unseen one met."""
+        failure = StorageUnavailable("rival transactions did not end", outcome_unknown=False)
         with Tries() as tries:
             for attempt in range(_SENDS_MAX):
                 try:
                     outcome = self._database.commit(*actions)
                 except StorageUnavailable as error:
                     tries.note(error)
-                    if not tries.unseen:
-                        raise
+                    failure = error
                 else:
                     if isinstance(outcome, Committed):
                         return None
                     if isinstance(outcome, Refused):
                         return None if tries.unseen and is_written(self._met(outcome, key)) else outcome
                 self._database.pause(attempt)
-            raise StorageUnavailable("the database did not decide in time", outcome_unknown=False)
+            raise failure
 
     def _met(self, refused: Refused, key: keys.Key) -> dict[str, Any] | None:
         """The record as a refused try met it; read where another write refused."""

@@ -5,16 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import database, fleet_store, quotas
+from gpu_capacity.dynamodb import database, fleet_store, quotas, reservation_store
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Busy, Committed, Database
-from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.fleet import changes
 from gpu_capacity.holders.reservation import execution_name
 from gpu_capacity.ports import WorkflowState
-from gpu_capacity.services import capacity_claims, reconcile, settle_claim
+from gpu_capacity.services import (
+    capacity_claims,
+    claiming,
+    deprovisioning,
+    provisioning,
+    reconcile,
+    settle_claim,
+)
 from gpu_capacity.topology import merge
 from proof.planting import Bug, under, without
 
@@ -96,11 +102,13 @@ def _remove_what_owns(patches: Patches) -> None:
 
 
 def _count_beyond_the_limit(patches: Patches) -> None:
-    patches.wrap(quotas, "count", under(without("used <=")))
+    for module in (claiming, quotas):
+        patches.wrap(module, "count", under(without("used <=")))
 
 
 def _never_uncount(patches: Patches) -> None:
-    patches.replace(ReservationWrites, "_uncount", lambda _self, _reservation: [])
+    for module in (claiming, deprovisioning, provisioning):
+        patches.replace(module, "refund", lambda _services, _reservation: [])
 
 
 # The sync.
@@ -183,16 +191,16 @@ def _restart_nothing_that_never_ran(patches: Patches) -> None:
 
 
 def _delete_without_index(patches: Patches) -> None:
-    def wrapper(mark: Any) -> Any:
-        def marked(self: Any, reservation: Any, now: int) -> Any:
-            write = mark(self, reservation, now)
-            update = write.update.replace("unsettled = :shard, unsettled_since = :now, ", "")
-            values = {name: value for name, value in write.values.items() if name != ":shard"}
-            return replace(write, update=update, values=values)
+    def wrapper(kind: Any) -> Any:
+        def encode(reservation: Any) -> Any:
+            item = kind.encode(reservation)
+            if reservation.status.value == "deprovisioning":
+                return {name: value for name, value in item.items() if not name.startswith("unsettled")}
+            return item
 
-        return marked
+        return replace(kind, encode=encode)
 
-    patches.wrap(ReservationWrites, "mark_deleted", wrapper)
+    patches.wrap(reservation_store, "RESERVATIONS", wrapper)
 
 
 BUGS: Final = (

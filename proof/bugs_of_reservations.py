@@ -1,80 +1,42 @@
-"""Bugs to plant in reservations: their writes, their teardown, their answers."""
+"""Bugs to plant in reservations: their teardown, their answers; for their writes see ``bugs_of_bookings``."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb.reservation_writes import ReservationWrites
-
-from gpu_capacity.dynamodb import inventory_store
-from gpu_capacity.dynamodb.database import Committed
+from gpu_capacity.dynamodb import holder_store, inventory_store
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.reservation_store import Accepted, DomainsTaken, ReservationStore
 from gpu_capacity.dynamodb.writes import Check
+from gpu_capacity.holders.reservation import Reservation
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region
-from gpu_capacity.services import create_reservation, deprovisioning, provisioning
-from proof.planting import Bug, under, without
+from gpu_capacity.services import create_reservation, deprovisioning, planning, provisioning
+from proof.planting import Bug
 
 if TYPE_CHECKING:
     from proof.planting import Patches
 
 
-def _claim_what_is_taken(patches: Patches) -> None:
-    patches.wrap(ReservationWrites, "_claim", under(without("attribute_not_exists")))
-
-
-def _claim_on_old_topology(patches: Patches) -> None:
-    patches.wrap(ReservationWrites, "_claim", under(without("v = ")))
-
-
-def _check_then_act(patches: Patches) -> None:
-    def wrapper(accept: Any) -> Any:
-        def checked(self: Any, reservation: Any, version: int, quota: Any) -> Any:
-            key = self._writes._claim(reservation, version).key
-            item = self._database.get(self._writes.inventory_table, key) or {}
-            wanted = {f"d{position}" for position in reservation.placement.positions}
-            if wanted & item.keys() or item.get("v") != version:
-                return DomainsTaken(item)
-            return accept(self, reservation, version, quota)
-
-        return checked
-
-    patches.wrap(ReservationStore, "accept", wrapper)
-    # Not for the time of one call: others go on meanwhile, and would leave each other's patch behind.
-    patches.wrap(ReservationWrites, "_claim", under(lambda _: ""))
-
-
-def _put_over_a_record(patches: Patches) -> None:
-    patches.wrap(ReservationWrites, "_record", under(lambda _: ""))
-
-
-def _accept_in_two_transactions(patches: Patches) -> None:
-    def accept(self: Any, reservation: Any, version: int, quota: Any) -> Any:
-        claim, *rest = self._writes.accept(reservation, version, quota)
-        if not isinstance(first := self._send([claim]), Committed):
-            return DomainsTaken(next(iter(first.items.values())))
-        self._send(rest)
-        return Accepted()
-
-    patches.replace(ReservationStore, "accept", accept)
-
-
-def _release_whoever_owns_it(patches: Patches) -> None:
-    def remove(self: Any, reservation: Any, now: int) -> bool:
-        if reservation.placement is not None:
-            release = self._writes._release(reservation, reservation.placement)
-            self._database.commit(replace(release, condition=None, values={}))
-        return bool(self._commit(*self._writes.remove(replace(reservation, placement=None), now)))
-
-    patches.replace(ReservationStore, "remove", remove)
+def _write_over_revisions(patches: Patches) -> None:
+    patches.replace(holder_store, "as_read", lambda _holder, _item: ("attribute_exists(pk)", {}, {}))
 
 
 def _keep_what_failed(patches: Patches) -> None:
+    """What it listed it does not name either."""
     patches.wrap(
-        ReservationWrites, "fail", lambda fail: lambda self, r, placement: fail(self, r, placement)[1:]
+        provisioning,
+        "_failed_record",
+        lambda failed: lambda reservation: (found := failed(reservation)) and replace(found, named=None),
     )
+
+
+def _show_who_is_claiming(patches: Patches) -> None:
+    patches.replace(Reservation, "is_shown", property(lambda _self: True))
+
+
+def _refuse_what_is_under_claim(patches: Patches) -> None:
+    patches.replace(planning, "fits_without_claims_under_way", lambda *_: False)
 
 
 def _sweep_nothing(patches: Patches) -> None:
@@ -103,10 +65,6 @@ def _release_under_servers(patches: Patches) -> None:
         patches.wrap(module, name, blind)
 
 
-def _complete_what_is_deleted(patches: Patches) -> None:
-    patches.wrap(ReservationWrites, "complete", under(lambda _: "attribute_exists(pk)"))
-
-
 def _pin_through_the_fence(patches: Patches) -> None:
     def wrapper(commit: Any) -> Any:
         return lambda self, *actions: commit(self, *(a for a in actions if not isinstance(a, Check)))
@@ -114,23 +72,15 @@ def _pin_through_the_fence(patches: Patches) -> None:
     patches.wrap(simulated_region.SimulatedRegion, "_commit", wrapper)
 
 
-def _forget_the_key(patches: Patches) -> None:
-    patches.wrap(
-        ReservationWrites,
-        "remove",
-        lambda remove: lambda self, reservation, now: remove(self, replace(reservation, keyed=False), now),
-    )
-
-
 def _answer_any_body(patches: Patches) -> None:
-    def wrapper(answer: Any) -> Any:
+    def wrapper(settled: Any) -> Any:
         def answered(services: Any, found: Any, request: Any) -> Any:
-            match = replace(found, fingerprint=request.fingerprint())
-            return answer(services, match, request)
+            match = found and replace(found, fingerprint=request.fingerprint())
+            return settled(services, match, request)
 
         return answered
 
-    patches.wrap(create_reservation, "_answer_again", wrapper)
+    patches.wrap(create_reservation, "_settled", wrapper)
 
 
 def _refuse_from_memory(patches: Patches) -> None:
@@ -147,30 +97,22 @@ def _see_longer_runs(patches: Patches) -> None:
 
 
 BUGS: Final = (
-    Bug("claim-what-is-taken", "a claim does not demand that its domains are free", _claim_what_is_taken),
     Bug(
-        "claim-on-old-topology",
-        "a claim does not demand the version it was decided on",
-        _claim_on_old_topology,
-        orders="claim x sync",
+        "write-over-records",
+        "a reservation's record is written whatever it has become",
+        _write_over_revisions,
     ),
-    Bug(
-        "check-then-act", "a claim looks first whether its domains are free, and then writes", _check_then_act
-    ),
-    Bug("put-over-a-record", "a record is put whatever stands there", _put_over_a_record),
-    Bug("two-transactions", "pod and record are written one after the other", _accept_in_two_transactions),
-    Bug("release-whoever-owns-it", "a release does not look whose the domains are", _release_whoever_owns_it),
-    Bug("keep-what-failed", "the undo of provisioning forgets to release", _keep_what_failed),
+    Bug("keep-what-failed", "the undo of provisioning forgets what it has to give back", _keep_what_failed),
     Bug("sweep-nothing", "the sweep says that all servers are gone", _sweep_nothing),
     Bug("release-under-servers", "capacity is released while servers run on it", _release_under_servers),
-    Bug(
-        "complete-what-is-deleted",
-        "the end of provisioning does not look at the status",
-        _complete_what_is_deleted,
-    ),
     Bug("pin-through-the-fence", "the provider pins for a holder that is fenced", _pin_through_the_fence),
-    Bug("forget-the-key", "nothing remembers the idempotency key of what is gone", _forget_the_key),
     Bug("answer-any-body", "an idempotency key answers for any request", _answer_any_body),
+    Bug("show-who-is-claiming", "a record that owns nothing yet is shown", _show_who_is_claiming),
     Bug("refuse-from-memory", "a lack of capacity is told from an old snapshot", _refuse_from_memory),
+    Bug(
+        "refuse-what-is-under-claim",
+        "a lack of capacity is told because of what others may give back",
+        _refuse_what_is_under_claim,
+    ),
     Bug("see-longer-runs", "a run is taken for one longer than it is", _see_longer_runs),
 )

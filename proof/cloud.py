@@ -76,6 +76,7 @@ class Environment:
             ids=CountingIds(f"{cloud.seed}-{number}"),
             pause=cloud.pause,
             telemetry=Silence(),
+            deadline=self.deadline,
         )
         # The region's time is its own, whatever the functions take for the time.
         region, vms = providers_of(cloud.settings, replace(self.edges, clock=cloud.clock))

@@ -26,6 +26,7 @@ class Kind(StrEnum):
     SENT_TWICE = "write sent twice by the SDK"
     DUPLICATE = "event, task or request delivered twice"
     LATE = "event, task or write that comes late"
+    STRAY = "write that lands long after its sender heard nothing"
     REORDERED = "events out of order"
     LOST = "event lost"
     KILLED = "function killed at a side effect"
@@ -64,6 +65,7 @@ class Work:
         request: what was asked for, in plain values.
         invoked, answered: ticks of the run's own count; ``answered`` is ``None`` as long as nobody knows.
         faulted: whether anything went wrong in it.
+        misled: whether an index showed it what had been before: who is claiming now may have been hidden.
         began_ms: when it began, in true milliseconds.
         created: the records that it put.
         owes: regions in which it freed capacity, or brought some, and has not had anybody woken since.
@@ -78,6 +80,7 @@ class Work:
     invoked: int = 0
     answered: int | None = None
     faulted: bool = False
+    misled: bool = False
     began_ms: int = 0
     created: list[Any] = field(default_factory=list)
     owes: set[str] = field(default_factory=set)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from base64 import urlsafe_b64decode
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from testkit.pods import owned_in_part, owned_whole
+from testkit.pods import STAMP_BYTES, is_domain, owned_in_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,13 +28,16 @@ Domain: TypeAlias = tuple[str, str, int]
 RecordKey: TypeAlias = tuple[str, str]
 """Partition and sort key of a record."""
 
+Run: TypeAlias = tuple[str, str, int, int]
+"""Region, pod, first position, count."""
+
 WHOLE = -1
 """The mask of somebody who owns a domain whole: every bit is set."""
 
 GPUS_PER_HOST = 8
 """Bits of a mask for the host in each slot. A holder of hosts has all of them, one of GPUs those of his."""
 
-GONE, DESTROYED, FAILED = "gone", "destroyed", "failed"
+GONE, DESTROYED, FAILED, CLAIMING = "gone", "destroyed", "failed", "claiming"
 RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
 
 
@@ -43,7 +47,9 @@ class Record:
 
     ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``uses`` is what it has in quotas, by
     quota, and ``counted`` those in which it says that it is counted. ``tag`` is what stands for it in a pod.
-    ``ended`` is true of a tombstone.
+    ``ended`` is true of a tombstone. What follows has a reservation alone: the ``life`` that tells it from
+    others under its id, the run that it may own besides (``named``) by the tag ``named_tag``, and whether a
+    tombstone stands for one that came to be (``finished``).
     """
 
     key: RecordKey
@@ -56,6 +62,19 @@ class Record:
     revision: int
     server_owner: str
     unsettled: bool
+    life: str = ""
+    named: Run | None = None
+    named_tag: str = ""
+    finished: bool = True
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """By tag the runs that a reservation owns or may own."""
+        found = {self.named_tag: self.named} if self.named else {}
+        if self.holds:
+            region, pod, first = min(self.holds)
+            found[self.tag] = (region, pod, first, len(self.holds))
+        return found
 
     @property
     def ended(self) -> bool:
@@ -78,23 +97,38 @@ def _reservation(key: RecordKey, item: Item) -> Record:
     identity = key[1].removeprefix(RESERVATION)
     status = item["status"]["S"]
     quota = (key[0], f"QUOTA#{item['accelerator']['S']}" if "accelerator" in item else "")
-    holds: dict[Domain, int] = {}
-    if "pod" in item:
-        start, count = int(item["start"]["N"]), int(item["units"]["N"])
-        holds = {(item["region"]["S"], item["pod"]["S"], start + n): WHOLE for n in range(count)}
+    listed = _run(item, "")
     return Record(
         key=key,
         kind=RESERVATION,
         status=status,
-        tag=identity.replace("-", "")[:16],
-        holds=holds,
+        # Before there were bookings the beginning of its id stood for it.
+        tag=item["tag"]["B"].hex() if "tag" in item else identity.replace("-", "")[:16],
+        holds=dict.fromkeys(domains_of(listed), WHOLE) if listed else {},
         # Nothing once it has given back all that it had.
-        uses={quota: int(item["units"]["N"])} if holds else {},
+        uses={quota: int(item["units"]["N"])} if listed or status == CLAIMING else {},
         counted=frozenset({quota}) if "counted" in item else frozenset(),
-        revision=0,
+        revision=int(item["revision"]["N"]) if "revision" in item else 0,
         server_owner=f"{identity}-{item['created_at']['N']}" if "created_at" in item else "",
         unsettled="unsettled" in item,
+        life=item["life"]["B"].hex() if "life" in item else "",
+        named=_run(item, "named_"),
+        named_tag=item["named_tag"]["B"].hex() if "named_tag" in item else "",
+        finished="unfinished" not in item,
     )
+
+
+def _run(item: Item, prefix: str) -> Run | None:
+    if f"{prefix}pod" not in item:
+        return None
+    start, count = int(item[f"{prefix}start"]["N"]), int(item["units"]["N"])
+    return item["region"]["S"], item[f"{prefix}pod"]["S"], start, count
+
+
+def domains_of(run: Run) -> list[Domain]:
+    """Every domain of a run."""
+    region, pod, first, count = run
+    return [(region, pod, first + n) for n in range(count)]
 
 
 def _claim(key: RecordKey, item: Item) -> Record:
@@ -208,6 +242,31 @@ def owners_of(item: Item) -> dict[int, dict[str, int]]:
         position: {tag: mask if tag.startswith("g") else gpus_of(mask) for tag, mask in parts.items()}
         for position, parts in owned_in_part(item).items()
     }
-    for position, tag in owned_whole(item).items():
-        owners.setdefault(position, {})[tag.hex()] = WHOLE
+    for position, value in values_of(item).items():
+        if value and len(value) != 2 * STAMP_BYTES:
+            owners.setdefault(position, {})[value] = WHOLE
+    for tag, (first, count) in bookings_of(item).items():
+        for position in range(first, first + count):
+            owners.setdefault(position, {})[tag] = WHOLE
     return owners
+
+
+def bookings_of(item: Item) -> dict[str, tuple[int, int]]:
+    """A claims item: by tag the first position and how many."""
+    return {
+        urlsafe_b64decode(name[1:]).hex(): (int.from_bytes(value["B"][:2], "big"), value["B"][2])
+        for name, value in item.items()
+        if name[0] == "b"
+    }
+
+
+def values_of(item: Item) -> dict[int, str]:
+    """A claims item: by position what stands for the domain, empty where that is a map of parts.
+
+    A stamp, or what a holder of before there were bookings owned by.
+    """
+    return {
+        int(name[1:]): value["B"].hex() if "B" in value else ""
+        for name, value in item.items()
+        if is_domain(name)
+    }

@@ -1,11 +1,12 @@
 """Looks at every write when it is done: is what the tables say now allowed, after what they said before?
 
-What it demands holds at every moment, not only in the end, because holders and pods change in one
-transaction:
+What it demands holds at every moment, not only in the end:
 
-- a pod shows as owned by a holder exactly what that holder's record lists, and no host is listed by two;
+- of a domain that is owned in part a pod shows exactly what records list, as both change in one transaction;
+  of whole ones what their records name: ``booking_rules``; and no host is owned by two;
 - what is newly owned is present, in service, not cordoned, and for a reservation a row of complete domains;
-- a record appears once, moves only along its lifecycle, and disappears only after somebody asked for that;
+- a record appears once, moves only along its lifecycle, and disappears only after somebody asked for that:
+  ``move_rules``;
 - a quota counts exactly what its holders have, and no write that adds a holder goes beyond the limit:
   ``quota_rules``;
 - nobody takes what an older one waits for: ``queue_rules``;
@@ -24,20 +25,22 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from proof.booking_rules import BookingRules
 from proof.fleet import SOLD
 from proof.items import (
     CLAIM,
-    DESTROYED,
     GONE,
     RESERVATION,
     VM,
     WHOLE,
     Hardware,
     Record,
+    domains_of,
     hardware_of,
     owners_of,
     record_of,
 )
+from proof.move_rules import MoveRules
 from proof.queue_rules import QueueRules
 from proof.quota_rules import QuotaRules
 from proof.servers import Servers
@@ -52,30 +55,6 @@ if TYPE_CHECKING:
     from proof.faults import Work
     from proof.items import Domain, Item, PodKey, RecordKey
     from testkit.dynamodb.storage import Change
-
-BEGINS: Final = {RESERVATION: "pending", CLAIM: "STATUS_CREATING", VM: "creating"}
-MOVES: Final[Mapping[str, frozenset[str]]] = {
-    "pending": frozenset({"provisioning", "deprovisioning"}),
-    "provisioning": frozenset({"provisioned", "error", "deprovisioning"}),
-    "provisioned": frozenset({"deprovisioning"}),
-    "error": frozenset({"deprovisioning"}),
-    "deprovisioning": frozenset({"gone"}),
-    "STATUS_CREATING": frozenset({"STATUS_READY", "STATUS_DELETING"}),
-    "STATUS_READY": frozenset({"STATUS_UPDATING", "STATUS_DELETING"}),
-    "STATUS_UPDATING": frozenset({"STATUS_READY", "STATUS_DELETING"}),
-    "STATUS_DELETING": frozenset({"gone"}),
-    "gone": frozenset(),
-    "creating": frozenset({"starting", "failed", "destroyed"}),
-    "starting": frozenset({"running", "failed", "destroyed"}),
-    "running": frozenset({"stopping", "interrupted", "offline", "destroyed"}),
-    "stopping": frozenset({"stopped", "destroyed"}),
-    "stopped": frozenset({"starting", "offline", "destroyed"}),
-    "interrupted": frozenset({"starting", "offline", "destroyed"}),
-    "offline": frozenset({"starting", "stopped", "interrupted", "destroyed"}),
-    "failed": frozenset({"destroyed"}),
-    "destroyed": frozenset(),
-}
-
 
 _NO_HARDWARE: Final = Hardware(0)
 
@@ -127,17 +106,20 @@ class Ledger:
         self._tell = tell
         self.records: dict[RecordKey, Record] = {}
         self.vms = VmRules(self._now, self._tell_of_vms, in_trouble)
+        self.bookings = BookingRules(tell)
         self.quotas = QuotaRules(now_ms, work, tell)
         self._queues = QueueRules(now_ms, work, tell)
         self._times = TimeRules(now_ms, work, tell, terms)
         self.hardware: dict[PodKey, Hardware] = {}
         self.effects: list[Effect | Observed] = []
-        self.existed: set[RecordKey] = set()
-        self.asked_to_end: set[RecordKey] = set()
+        self._moves = MoveRules(work, tell)
+        self.existed, self.asked_to_end = self._moves.existed, self._moves.asked_to_end
         self.writes = 0
         self._adopts = False
         self._owners: dict[PodKey, dict[int, dict[str, int]]] = {}
         self._listed: defaultdict[Domain, dict[RecordKey, int]] = defaultdict(dict)
+        # What reservations have: what they list, as far as they own it.
+        self._has: dict[RecordKey, dict[Domain, int]] = {}
         self._host_places: dict[str, PodKey] = {}
         self._servers = Servers(self._now, in_trouble)
         # By host: every domain it ever stood in, as one may move under its holder.
@@ -179,6 +161,7 @@ class Ledger:
         self._judge_hands([effect for effect in self.effects[noted:] if isinstance(effect, Effect)])
         for domain in sorted(domains):
             self._judge_domain(domain)
+        self._follow_bookings({key for key, _ in records if key[1].startswith(RESERVATION)})
         self.quotas.judge()
         for table, key, _, after in changes:
             if table == SERVERS:
@@ -215,6 +198,7 @@ class Ledger:
         pod = (region, key[1].removeprefix("POD#"))
         before, now = self._owners.get(pod, {}), owners_of(after)
         self._owners[pod] = now
+        self.bookings.note_pod(pod, after, given=self._adopts)
         for position in before.keys() | now.keys():
             if before.get(position) != now.get(position):
                 yield (*pod, position)
@@ -230,9 +214,9 @@ class Ledger:
             self._note_free(
                 (*pod, position), hardware.usable(position) & ~(before.usable(position) if before else 0)
             )
-        for domain, holders in self._listed.items():
-            if domain[:2] == pod and holders and not hardware.keeps(domain[2], before):
-                self._tell(f"{domain} is held by {sorted(holders)} and lost hosts in the inventory")
+        for position, owners in sorted(self._owners.get(pod, {}).items()):
+            if owners and not hardware.keeps(position, before):
+                self._tell(f"{(*pod, position)} is held by {sorted(owners)} and lost hosts in the inventory")
         for host in hardware.doubles():
             self._tell(f"host {host} stands twice in {pod}")
         for host in [host for host, place in self._host_places.items() if place == pod]:
@@ -253,11 +237,14 @@ class Ledger:
             self.records.pop(key, None)
         else:
             self.records[key] = record
-        self._judge_move(key, before, record)
+        self._moves.note(key, before, record, given=self._adopts)
         self._times.note(key, after, given=self._adopts)
         if not self._adopts:
             self._judge_ready(before, record)
         self.quotas.note_record(before, record, given=self._adopts)
+        if key[1].startswith(RESERVATION):
+            self.bookings.note_record(key, before, record, given=self._adopts)
+            return
         was = before.holds if before else {}
         now = record.holds if record else {}
         gained = {d: m & ~was.get(d, 0) for d, m in now.items() if m & ~was.get(d, 0)}
@@ -288,7 +275,8 @@ class Ledger:
         else:
             return
         record = next((r for r in self.records.values() if r.server_owner == owner), None)
-        held = {d: m for d, m in record.holds.items() if d in self._stood[host]} if record else {}
+        has = self._has.get(record.key, record.holds) if record else {}
+        held = {d: m for d, m in has.items() if d in self._stood[host]}
         is_new = self._servers.note((owner, host), after, held, of_vm=of_vm)
         if is_new and not self._adopts and all(gpus & ~mask for mask in held.values()):
             self._tell(f"a server of {owner} was pinned on {host}, which it does not hold")
@@ -300,16 +288,48 @@ class Ledger:
     # Judging.
 
     def _judge_domain(self, domain: Domain) -> None:
-        """The pod shows exactly what records list, and nothing twice."""
-        owners = self._owners.get(domain[:2], {}).get(domain[2], {})
+        """Of parts the pod shows what records list; what is whole reservations own; nothing twice."""
+        owners = self._owners_of(domain)
         listed = {self.records[key].tag: mask for key, mask in self._listed[domain].items()}
-        if owners != listed or len(listed) != len(self._listed[domain]):
-            self._tell(f"{domain}: the pod shows {owners}, records list {dict(self._listed[domain])}")
+        parts = {tag: mask for tag, mask in owners.items() if mask != WHOLE}
+        if parts != listed or len(listed) != len(self._listed[domain]):
+            self._tell(f"{domain}: the pod shows {parts}, records list {dict(self._listed[domain])}")
+        if strangers := [tag for tag in owners.keys() - parts if self.bookings.bearer(tag) is None]:
+            self._tell(f"{domain}: the pod shows {strangers}, and no record lists or names that")
         taken = 0
         for mask in owners.values():
             if mask & taken or not mask:
                 self._tell(f"{domain}: a host has two owners, {owners}")
             taken |= mask
+
+    def _follow_bookings(self, changed: set[RecordKey]) -> None:
+        """What reservations booked, gave back and have, by the last write."""
+        self.bookings.judge(self._owners_of, given=self._adopts)
+        made, over = self.bookings.take()
+        for tag in made:
+            run = self.bookings.bookings[tag]
+            for domain in domains_of(run) if not self._adopts else ():
+                if not self._hardware_of(domain).is_complete(domain[2]):
+                    self._tell(f"{tag} booked {domain}, which is not for sale")
+        for _, run in over:
+            self._judge_given(dict.fromkeys(domains_of(run), WHOLE))
+        bearers = (self.bookings.bearer(tag) for tag in (*made, *(tag for tag, _ in over)))
+        for key in sorted(changed | {bearer.key for bearer in bearers if bearer}):
+            self._note_has(key)
+
+    def _note_has(self, key: RecordKey) -> None:
+        record, was = self.records.get(key), self._has.get(key, {})
+        listed, tag = (record.holds, record.tag) if record else ({}, "")
+        now = {domain: WHOLE for domain in listed if tag in self._owners_of(domain)}
+        if now == was:
+            return
+        self._has[key] = now
+        gained, lost = dict.fromkeys(now.keys() - was, WHOLE), dict.fromkeys(was.keys() - now, WHOLE)
+        # No revision: it has all at once, and nothing at once.
+        self.effects.append(Effect(self._now_tick, key, 0, gained, lost))
+
+    def _owners_of(self, domain: Domain) -> dict[str, int]:
+        return self._owners.get(domain[:2], {}).get(domain[2], {})
 
     def _judge_hands(self, effects: Sequence[Effect]) -> None:
         """What changed hands with one write: taken only where it may be, given back only when it is empty."""
@@ -322,55 +342,21 @@ class Ledger:
                 taken[domain] |= mask
         for effect in effects if not self._adopts else ():
             self._judge_gain(effect.holder, effect.gained, given)
+        self._judge_given({domain: mask & ~taken[domain] for domain, mask in given.items()})
+
+    def _judge_given(self, given: Mapping[Domain, int]) -> None:
+        """Nothing stands on what is nobody's from now on; those who wait may have it."""
         for domain, mask in given.items():
-            if mask & ~taken[domain]:
-                shared = bool(self._owners.get(domain[:2], {}).get(domain[2]))
-                for owner, host in self._servers.left_on(domain, mask & ~taken[domain], shared=shared):
+            if mask:
+                shared = bool(self._owners_of(domain))
+                for owner, host in self._servers.left_on(domain, mask, shared=shared):
                     self._tell(f"{domain} was given back, and the server of {owner} stays on {host}")
-                self._note_free(domain, mask & ~taken[domain])
+                self._note_free(domain, mask)
 
     def _judge_gain(self, key: RecordKey, gained: Mapping[Domain, int], given: Mapping[Domain, int]) -> None:
-        if gained and key[1].startswith(RESERVATION):
-            pods, positions = {d[:2] for d in gained}, sorted(d[2] for d in gained)
-            if len(pods) != 1 or positions != list(range(positions[0], positions[0] + len(positions))):
-                self._tell(f"{key} owns {sorted(gained)}, which is no row of one pod")
         for domain, mask in gained.items():
-            hardware = self._hardware_of(domain)
-            if mask == WHOLE:
-                if not hardware.is_complete(domain[2]):
-                    self._tell(f"{key} got {domain}, which is not for sale")
-            elif mask & ~hardware.usable(domain[2]) & ~given.get(domain, 0):
+            if mask & ~self._hardware_of(domain).usable(domain[2]) & ~given.get(domain, 0):
                 self._tell(f"{key} got hosts of {domain} that are not for sale")
-
-    def _judge_move(self, key: RecordKey, before: Record | None, record: Record | None) -> None:
-        if self._adopts:
-            self.existed.add(key)
-            return
-        if before is None:
-            assert record is not None
-            if key in self.existed:
-                self._tell(f"{key} was there before, and appears again")
-            self.existed.add(key)
-            if work := self._work():
-                work.created.append(key)
-                if len(work.created) > 1:
-                    self._tell(f"one {work.name} made {work.created}")
-            if record.status != BEGINS[record.kind]:
-                self._tell(f"{key} begins as {record.status}")
-            return
-        after = record.status if record else "gone"
-        if after != before.status and after not in MOVES[before.status]:
-            self._tell(f"{key} went from {before.status} to {after}")
-        ends = record is None or record.ended or record.status == DESTROYED
-        if ends and not before.ended and key not in self.asked_to_end:
-            self._tell(f"{key} is gone, and nobody asked for that")
-        if (
-            record is not None
-            and before.revision >= record.revision
-            and record.kind in (CLAIM, VM)
-            and not record.ended
-        ):
-            self._tell(f"{key}: revision {before.revision} became {record.revision}")
 
     def _judge_ready(self, before: Record | None, record: Record | None) -> None:
         """A reservation that becomes provisioned has servers on all of its hosts."""

@@ -13,6 +13,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from proof.items import CLAIMING, GONE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -101,10 +103,12 @@ class QuotaRules:
             if had is not None:
                 self._changed.setdefault(quota, 0)
             return
-        is_new = before is None and not given
+        # What is claiming is not there yet: whether it has to count is decided when it is settled.
+        is_made = before is None or before.status in (CLAIMING, GONE)
+        is_new = is_made and record.status != CLAIMING and not given
         if had is not None or quota in record.counted or (is_new and self._must_count(quota)):
             self._counting[quota][key] = size
-            is_late = had is None and not is_new
+            is_late = had is None and not is_made
             more = 0 if given or is_late else max(0, size - (had or 0))
             self._changed[quota] = self._changed.get(quota, 0) + more
         else:

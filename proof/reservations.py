@@ -18,7 +18,7 @@ from gpu_capacity.services.read_reservations import (
 )
 from proof.faults import Kind
 from proof.fleet import REGIONS
-from proof.items import RESERVATION
+from proof.items import CLAIMING, GONE, RESERVATION
 from proof.visible import Offered, Refused, Seen
 from testkit.vms.scene import GPU5090, NODE_OFFERING
 from testkit.world import GB300, PROJECT, request
@@ -197,7 +197,11 @@ class Reservations:
     def _saw(self, who: Tenant, observed: Observed, work: Work) -> RecordKey:
         reservation = observed.reservation
         holder = (f"ORG#{reservation.organization_id}", RESERVATION + reservation.id)
-        work.seen.append(Seen(holder, holds=reservation.placement is not None))
+        status = reservation.status.value
+        if status in (CLAIMING, GONE):
+            who.office.tell(f"{holder} is shown as {status}")
+        holds = None if status == "deprovisioning" else reservation.placement is not None
+        work.seen.append(Seen(holder, holds=holds))
         return holder
 
 

@@ -52,7 +52,7 @@ PATIENCE_MS, PATIENCE_ROUNDS_MAX = 200_000, 100
 UNREADABLE_SHARE, AUDITED_SHARE, DAY_LATER_SHARE, LOST_SHARE = 0.25, 0.3, 0.15, 0.3
 """Of the runs, how many have an unreadable record, an audit under way, a look at keys in the end, losses."""
 
-UNSETTLED: Final = frozenset({"pending", "provisioning", "deprovisioning", "STATUS_DELETING"})
+UNSETTLED: Final = frozenset({"claiming", "pending", "provisioning", "deprovisioning", "STATUS_DELETING"})
 
 
 @dataclass

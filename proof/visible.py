@@ -4,6 +4,9 @@ What a holder took and gave is known from the writes; *when* is only taken from 
 change happened after the last answer that shows the holder without it had been asked for, at the earliest
 when somebody asked for the holder (or for its end), and before the first answer that shows it was given.
 Nobody is asked when the fleet manager looks at hardware: that happens at the tick of its write.
+
+What is merely under claim nobody has: whoever owns it may have to give it back, and then it never was his. So
+it explains no refusal, and a holder that never came to be takes no part here.
 """
 
 from __future__ import annotations
@@ -33,11 +36,12 @@ if TYPE_CHECKING:
 class Seen:
     """What an answer tells of a holder: up to which revision it is known, and whether it holds anything.
 
-    Reservations have no revisions: they take everything at once, and give it back at once.
+    Reservations have no revisions: they take everything at once, and give it back at once. One that is on its
+    way out is shown until its record goes, a moment after it has given back: that tells nothing (``None``).
     """
 
     holder: RecordKey
-    holds: bool
+    holds: bool | None
     revision: int = 0
 
 
@@ -104,6 +108,9 @@ def operations_by_pod(ledger: Ledger, works: Sequence[Work]) -> dict[PodKey, Ope
     for work in works:
         until = inf if work.answered is None else work.answered
         for told in work.seen:
+            if work.misled and isinstance(told, Refused | NoSlice):
+                # What is under claim explains no refusal; but who is claiming is looked up in an index.
+                continue
             for pod, read in _reads(told, known):
                 by_pod[pod].append(Operation(read, work.invoked, until, work.invoked))
     return dict(by_pod)
@@ -150,6 +157,8 @@ def _shows(seen: Seen, effect: Effect) -> bool | None:
 
     Nobody knows a holder before it is there; so one that is not there is no more there.
     """
+    if seen.holds is None:
+        return None
     if effect.revision:
         return not seen.holds or seen.revision >= effect.revision
     if effect.gained:

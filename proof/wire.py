@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from botocore.exceptions import ClientError
+
 from proof.faults import Fault, Killed, Kind
+from proof.items import RESERVATION
 from testkit.dynamodb import (
     connection_reset,
     internal_error,
@@ -42,6 +46,7 @@ _WRITES: Final = (
     Kind.KILLED,
     Kind.KILLED,
 )
+_WRITES_OF_RESERVATIONS: Final = (*_WRITES, Kind.STRAY, Kind.STRAY)
 _KINDS: Final = {
     **dict.fromkeys(("get_item", "batch_get_item", "query", "scan", "transact_get_items"), _READS),
     **dict.fromkeys(("put_item", "update_item", "delete_item", TRANSACTION), _WRITES),
@@ -50,6 +55,8 @@ WRITES: Final = frozenset({"put_item", "update_item", "delete_item", TRANSACTION
 LAG_WRITES_MAX: Final = 12
 DELAYS_MS: Final = (200, 1_000, 5_000, 20_000, 60_000)
 """How late a write may arrive: so long that everything else has gone on meanwhile."""
+STRAY_MS: Final = (20, 100, *DELAYS_MS, 190_000)
+"""The same for one that nobody waits for: after its sender has sent it again, has gone on, or is dead."""
 
 
 class Wire:
@@ -84,6 +91,8 @@ class Wire:
         actor = self._turns.current
         work = actor.operation if actor else None
         kinds = _INDEX_READS if "IndexName" in parameters else _KINDS[operation]
+        if operation in WRITES and is_of_reservations(operation, parameters):
+            kinds = _WRITES_OF_RESERVATIONS
         fault = self._weather.strike(kinds, work, effect=operation in WRITES)
         if self._weather.storms(work):
             fault = Fault(Kind.THROTTLED)
@@ -91,6 +100,8 @@ class Wire:
         if fault is None:
             return self._serve(operation, parameters)
         self._weather.count(fault.kind, work)
+        if work is not None and fault.kind is Kind.STALE_READ:
+            work.misled = True
         return self._go_wrong(fault, operation, parameters)
 
     def _serve(self, operation: str, parameters: dict[str, Any]) -> Response:
@@ -110,6 +121,10 @@ class Wire:
                 return self._serve(operation, parameters)
             case Kind.SENT_TWICE:
                 return self._twice(operation, parameters)
+            case Kind.STRAY:
+                self._send_on_its_way(operation, parameters)
+                if self._weather.draw.random() < 1 / 3:
+                    raise Killed
         if fault.after:
             self._serve(operation, parameters)
         if fault.kind is Kind.KILLED:
@@ -125,6 +140,17 @@ class Wire:
         self._turns.point()
         return self._serve(operation, parameters)
 
+    def _send_on_its_way(self, operation: str, parameters: dict[str, Any]) -> None:
+        """It lands some time, if it still can; its sender never hears of that."""
+        sender = self._turns.current
+
+        def land() -> None:
+            with suppress(ClientError):
+                self._serve(operation, parameters)
+
+        stray = self._turns.spawn(f"stray {operation}", land, self._weather.draw.choice(STRAY_MS))
+        stray.operation = sender.operation if sender else None
+
     def _raise(self, kind: Kind, operation: str, parameters: dict[str, Any]) -> None:
         actions = len(parameters.get("TransactItems", ()))
         at = self._weather.draw.randrange(actions) if actions else 0
@@ -139,12 +165,24 @@ class Wire:
                 internal_error()(operation, parameters)
             case Kind.TIMEOUT_BEFORE:
                 timeout_before()(operation, parameters)
-            case Kind.TIMEOUT_AFTER:
+            case Kind.TIMEOUT_AFTER | Kind.STRAY:
                 timeout_after()(operation, parameters)
             case Kind.RESET:
                 connection_reset()(operation, parameters)
             case _:
                 pass
+
+
+def is_of_reservations(operation: str, parameters: dict[str, Any]) -> bool:
+    """Whether a write is one of a reservation's record, or of what reservations own of a pod.
+
+    A single write of a pod that sets no version is: all others write it together with a record, or are the
+    sync's.
+    """
+    is_of_pod = operation == "update_item" and parameters["Key"]["pk"]["S"].startswith("CLAIMS#")
+    if is_of_pod:
+        return "#v" not in parameters["UpdateExpression"]
+    return RESERVATION in target_of(parameters)
 
 
 def target_of(parameters: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import urlsafe_b64encode
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from testkit.dynamodb import MemoryDynamoDB
 
 CLAIMS = {"pk": {"S": f"CLAIMS#{LONDON}#{GB300.id}"}, "sk": {"S": f"POD#{POD}"}}
+TAG, OTHER_TAG = b"\x01" * 6, b"\x02" * 6
 HOSTS = {"pk": {"S": f"HOSTS#{LONDON}"}, "sk": {"S": f"POD#{POD}"}}
 
 
@@ -53,17 +55,23 @@ class Bench:
         self.put(table, merged)
 
 
+def booking(bench: Bench, name: str) -> str:
+    """The attribute of a reservation's booking."""
+    return "b" + urlsafe_b64encode(bench.record(name)["tag"]["B"]).decode()
+
+
 def owned_whole(bench: Bench) -> str:
-    return next(name for name, value in bench.item(INVENTORY, CLAIMS).items() if "B" in value)
+    """The domain of the reservation that stays."""
+    return f"d{bench.record('stays')['start']['N']}"
 
 
 def owned_in_part(bench: Bench) -> str:
     return next(name for name, value in bench.item(INVENTORY, CLAIMS).items() if "M" in value)
 
 
-def free_rack(bench: Bench) -> str:
-    owned = bench.item(INVENTORY, CLAIMS)
-    return next(f"d{position}" for position in range(5) if f"d{position}" not in owned)
+def free_rack(bench: Bench) -> int:
+    owned = {domain[2] for domain in bench.ledger.owned()}
+    return next(position for position in range(5) if position not in owned)
 
 
 def test_the_stage_is_sound() -> None:
@@ -74,16 +82,110 @@ def test_the_stage_is_sound() -> None:
     assert {len(owners) for owners in bench.ledger.owned().values()} == {1}
 
 
-def _leaks(bench: Bench) -> None:
-    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{free_rack(bench): {"B": b"\x01" * 8}})
+def _book(bench: Bench, position: int, tag: bytes, count: int = 1) -> None:
+    """Book a run as the protocol does, whoever names it."""
+    name = "b" + urlsafe_b64encode(tag).decode()
+    stamps = {f"d{position + n}": {"B": tag} for n in range(count)}
+    made = {name: {"B": bytes([0, position, count, 0, 0, 0, 0])}}
+    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **stamps, **made)
+
+
+def _books_for_nobody(bench: Bench) -> None:
+    _book(bench, free_rack(bench), TAG)
+
+
+def _books_over_another(bench: Bench) -> None:
+    _book(bench, int(owned_whole(bench)[1:]), TAG)
+
+
+def _books_without_a_stamp(bench: Bench) -> None:
+    name = "b" + urlsafe_b64encode(TAG).decode()
+    made = {name: {"B": bytes([0, free_rack(bench), 1, 0, 0, 0, 0])}}
+    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **made)
+
+
+def _owns_as_before_bookings(bench: Bench) -> None:
+    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{f"d{free_rack(bench)}": {"B": b"\x01" * 8}})
 
 
 def _frees_what_is_held(bench: Bench) -> None:
-    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{owned_whole(bench): None})
+    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{booking(bench, "stays"): None})
 
 
-def _gives_to_another(bench: Bench) -> None:
-    bench.change(INVENTORY, bench.item(INVENTORY, CLAIMS), **{owned_whole(bench): {"B": b"\x01" * 8}})
+def _books_again(bench: Bench) -> None:
+    """A teardown has released, and a late write books under the same tag."""
+    name = booking(bench, "leaving")
+    claims = bench.item(INVENTORY, CLAIMS)
+    bench.change(INVENTORY, claims, **{name: None})
+    bench.change(INVENTORY, claims)
+
+
+def _removes_a_stamp(bench: Bench) -> None:
+    claims, position = bench.item(INVENTORY, CLAIMS), bench.record("leaving")["start"]["N"]
+    bench.change(INVENTORY, claims, **{booking(bench, "leaving"): None, f"d{position}": None})
+
+
+def _brings_a_stamp_back(bench: Bench) -> None:
+    claims, name = bench.item(INVENTORY, CLAIMS), f"d{free_rack(bench)}"
+    bench.change(INVENTORY, claims, **{name: {"B": TAG}})
+    bench.change(INVENTORY, claims, **{name: {"B": OTHER_TAG}})
+    bench.change(INVENTORY, claims, **{name: {"B": TAG}})
+
+
+def _claiming(bench: Bench, **more: Any) -> dict[str, Any]:
+    """A record that is claiming the free rack."""
+    item = bench.record("stays") | {
+        "sk": {"S": "RESERVATION#a1b2c3d4-0000-4000-8000-000000000001"},
+        "status": {"S": "claiming"},
+        "life": {"B": b"\x07" * 8},
+        "revision": {"N": "1"},
+        "named_pod": {"S": POD},
+        "named_start": {"N": str(free_rack(bench))},
+        "named_tag": {"B": TAG},
+    }
+    gone = ("pod", "start", "tag", "counted", "topology_hash", "hardware")
+    return {name: value for name, value in item.items() if name not in gone} | more
+
+
+def _names_a_tag_twice(bench: Bench) -> None:
+    record = _claiming(bench)
+    bench.put(HOLDERS, record)
+    bench.put(HOLDERS, record | {"named_tag": {"B": OTHER_TAG}, "revision": {"N": "2"}})
+    bench.put(HOLDERS, record | {"revision": {"N": "3"}})
+
+
+def _books_what_was_named(bench: Bench) -> None:
+    record = _claiming(bench)
+    bench.put(HOLDERS, record)
+    bench.put(HOLDERS, record | {"named_tag": {"B": OTHER_TAG}, "revision": {"N": "2"}})
+    _book(bench, free_rack(bench), TAG)
+
+
+def _settles_without_owning(bench: Bench) -> None:
+    record = _claiming(bench)
+    bench.put(HOLDERS, record)
+    place = {"pod": {"S": POD}, "start": record["named_start"], "tag": {"B": TAG}}
+    bench.change(
+        HOLDERS, record, status={"S": "pending"}, revision={"N": "2"}, named_pod=None, named_tag=None, **place
+    )
+
+
+def _tombstone(record: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: record[name] for name in ("pk", "sk", "life", "fingerprint")}
+    return kept | {"status": {"S": "gone"}, "unfinished": {"BOOL": True}}
+
+
+def _rises_from_the_dead(bench: Bench) -> None:
+    record = _claiming(bench)
+    bench.put(HOLDERS, record)
+    bench.put(HOLDERS, _tombstone(record))
+    bench.put(HOLDERS, record | {"named_tag": {"B": OTHER_TAG}})
+
+
+def _takes_the_place_of_another(bench: Bench) -> None:
+    record = _claiming(bench)
+    bench.put(HOLDERS, record)
+    bench.put(HOLDERS, record | {"life": {"B": b"\x08" * 8}, "revision": {"N": "2"}})
 
 
 def _shares_a_host(bench: Bench) -> None:
@@ -110,9 +212,7 @@ def _goes_back(bench: Bench) -> None:
 
 
 def _begins_in_the_middle(bench: Bench) -> None:
-    record = bench.record("stays")
-    new = record | {"sk": {"S": "RESERVATION#a1b2c3d4-0000-4000-8000-000000000001"}}
-    bench.change(HOLDERS, new, status={"S": "provisioned"}, pod=None, start=None, counted=None)
+    bench.put(HOLDERS, _claiming(bench, status={"S": "provisioned"}))
 
 
 def _keeps_its_revision(bench: Bench) -> None:
@@ -147,7 +247,7 @@ def _swaps_a_held_host(bench: Bench) -> None:
 
 
 def _shows_a_host_twice(bench: Bench) -> None:
-    free = 3 if owned_whole(bench) != "d3" else 2
+    free = free_rack(bench)
     _hardware(bench, lambda domains: domains[free][4][0].__setitem__(1, domains[free][4][1][1]))
 
 
@@ -171,8 +271,7 @@ def _pins_for_a_stranger(bench: Bench) -> None:
 
 def _accepts_without_counting(bench: Bench) -> None:
     """Whatever the record says of it, the limit stands."""
-    new = bench.record("stays") | {"sk": {"S": "RESERVATION#a1b2c3d4-0000-4000-8000-000000000001"}}
-    bench.change(HOLDERS, new, status={"S": "pending"}, counted=None)
+    _settles_without_owning(bench)
 
 
 def _stops_counting(bench: Bench) -> None:
@@ -206,12 +305,22 @@ CONTRADICTIONS: dict[Callable[[Bench], None], str] = {
     _is_provisioned_without_servers: "is provisioned with 0 of 2 servers",
     _changes_without_telling: "no later than the last",
     _changes_ahead_of_time: "us from now",
-    _leaks: "the pod shows",
-    _frees_what_is_held: "the pod shows",
-    _gives_to_another: "the pod shows",
+    _books_for_nobody: "no record names that",
+    _books_over_another: "a host has two owners",
+    _books_without_a_stamp: "have other stamps",
+    _owns_as_before_bookings: "no record lists or names that",
+    _frees_what_is_held: "and its booking",
+    _books_again: "which was a booking's before",
+    _removes_a_stamp: "nothing stands for",
+    _brings_a_stamp_back: "is back",
+    _names_a_tag_twice: "which was used before",
+    _books_what_was_named: "no record names that",
+    _settles_without_owning: "owns 0 of 1 domains",
+    _rises_from_the_dead: "has ended, and goes on",
+    _takes_the_place_of_another: "begins in the middle",
     _shares_a_host: "a host has two owners",
-    _lists_what_another_has: "the pod shows",
-    _lists_a_second_rack: "the pod shows",
+    _lists_what_another_has: "is booked under",
+    _lists_a_second_rack: "owns 1 of 2 domains",
     _vanishes: "nobody asked for that",
     _goes_back: "went from deprovisioning to provisioned",
     _begins_in_the_middle: "begins as provisioned",

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 CLAIMING_LOOKED_AT_MAX: Final = 500
 """Records that are looked at to learn who is claiming; the newest of them are the ones that may be."""
 
+_ANY_LATER: Final = 1 << 40
+"""Seconds since the epoch, for an end that is none."""
+
 RESERVATIONS: Final = Kind(keys.RESERVATION_PREFIX, encode_reservation, decode_reservation, allows)
 
 
@@ -37,6 +40,9 @@ class ReservationStore(HolderStore[Reservation]):
         return not isinstance(written, Refused)
 
     def claiming(self, since: int) -> list[Reservation]:
-        """Records that have been about to own a run since then or later; by a look into the sparse index."""
-        found = islice(self.unsettled(self._database.now(), since), CLAIMING_LOOKED_AT_MAX)
+        """Records that have been about to own a run since then or later; by a look into the sparse index.
+
+        However late the clock of whoever claims makes it: of two clocks one is always ahead.
+        """
+        found = islice(self.unsettled(_ANY_LATER, since), CLAIMING_LOOKED_AT_MAX)
         return [r for r in self.many(found) if r.status is Status.CLAIMING]

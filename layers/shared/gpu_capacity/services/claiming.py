@@ -78,11 +78,11 @@ def claim_run(
     if isinstance(earlier, Reservation):
         return _go_on(services, earlier)
     plan = plan_run(services, draft, 0, fresh=False)
-    run = Run(plan.placement, plan.tag)
-    begun = _begin(services, replace(draft, status=Status.CLAIMING, named=run), earlier)
-    if isinstance(begun, Tombstone) or begun.named != run:
+    draft = replace(draft, status=Status.CLAIMING)
+    begun = _begin(services, draft, plan, earlier)
+    if not isinstance(begun, _Begun):
         return begun
-    return _own_and_settle(services, begun, plan)
+    return _own_and_settle(services, begun.record, begun.plan)
 
 
 def claiming_until(services: Services) -> int:
@@ -139,6 +139,10 @@ def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tom
     record = take_over(services, dead)
     if record is None:
         raise RaceLost("another try of the same request is under way")
+    if not record.counted and services.quotas.read(record.organization_id, record.accelerator) is not None:
+        # Whoever died did not look again; what is accepted from now on is counted from its beginning.
+        _withdraw_quietly(services, record)
+        raise RaceLost("a quota came to count meanwhile")
     try:
         plan = plan_run(services, record, 0, fresh=True)
     except CapacityError:
@@ -147,11 +151,22 @@ def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tom
     return _own_and_settle(services, _named(services, record, Run(plan.placement, plan.tag)), plan)
 
 
-def _begin(services: Services, draft: Reservation, over: Tombstone | None) -> Reservation | Tombstone:
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A record of one's own that is claiming, and the run that it names."""
+
+    record: Reservation
+    plan: Plan
+
+
+def _begin(
+    services: Services, draft: Reservation, plan: Plan, over: Tombstone | None
+) -> _Begun | Reservation | Tombstone:
     """Record who is claiming, counted where there is a quota.
 
     A record that was not counted is only gone on with when there still is no quota: whoever sets one counts
-    in what is recorded by then, and one of the two sees what the other wrote.
+    in what is recorded by then, and one of the two sees what the other wrote. What comes instead of it has
+    another life, and names the run by another tag.
 
     Returns:
         The record; or what stands under its id instead.
@@ -161,7 +176,7 @@ def _begin(services: Services, draft: Reservation, over: Tombstone | None) -> Re
     draft = replace(draft, revision=1, claiming_until=claiming_until(services))
     for _ in range(ATTEMPTS_MAX):
         check_quota(services, draft, quota)
-        draft = replace(draft, counted=quota is not None)
+        draft = replace(draft, counted=quota is not None, named=Run(plan.placement, plan.tag))
         counted = [count(services.reservations.table, quota, draft.count)] if quota else []
         refused = services.reservations.create(draft, draft.created_at, *counted, over=over)
         if refused is not None and (found := refused.items.get(RECORD)) is not None:
@@ -169,12 +184,13 @@ def _begin(services: Services, draft: Reservation, over: Tombstone | None) -> Re
         if refused is not None or quota is None:
             quota = services.quotas.read(*subject)
         if refused is None and (draft.counted or quota is None):
-            return draft
+            return _Begun(draft, plan)
         if refused is None:
             over = Tombstone(draft.fingerprint, draft.life, finished=False)
             if not withdraw(services, draft):
                 break
             draft = replace(draft, life=services.ids.random_bytes()[:LIFE_BYTES])
+            plan = replace(plan, tag=new_tag(services.ids.random_bytes()))
     raise RaceLost("the quota changed with every attempt")
 
 

@@ -35,6 +35,12 @@ def bookings_under_claim(services: Services, flavor: tuple[str, str]) -> list[tu
     return [booked[tag] for tag in sorted(booked.keys() & claiming)]
 
 
+def is_under_claim(services: Services, flavor: tuple[str, str], pod_id: str, position: int) -> bool:
+    """Whether somebody who may still have to give it back owns a domain as a whole."""
+    booked = bookings_under_claim(services, flavor)
+    return any(where == pod_id and position in booking.positions for where, booking in booked)
+
+
 def fits_without_claims_under_way(
     services: Services, flavor: tuple[str, str], snapshot: Snapshot, request: Request
 ) -> bool:

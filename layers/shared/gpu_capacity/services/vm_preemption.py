@@ -16,10 +16,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.vm_store import NO_QUOTAS
-from gpu_capacity.errors import ActionRefused, NodeCannotGive, StorageUnavailable
+from gpu_capacity.errors import ActionRefused, NodeCannotGive, RaceLost, StorageUnavailable
 from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.placement.preemption import Candidate, choose_victims
 from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mask
+from gpu_capacity.services.under_claim import is_under_claim
 from gpu_capacity.services.vm_gpus import hand, read_gpus, unmarked, without_gpus
 
 if TYPE_CHECKING:
@@ -102,11 +103,17 @@ def plan_slice(services: Services, wanted: Vm, count: int) -> Planned:
 
     Raises:
         ActionRefused: the node cannot give the slice, on a strongly consistent read.
+        RaceLost: it might, as soon as a reservation that is claiming it has given up.
     """
     node = read_gpus(services, wanted, count)
     if node is None:
         raise ActionRefused("the node is out of service")
-    seat = _seat(services, wanted, node, count)
+    try:
+        seat = _seat(services, wanted, node, count)
+    except NodeCannotGive:
+        if is_under_claim(services, (wanted.region_id, wanted.flavor_id), wanted.pod_id, wanted.position):
+            raise RaceLost("the node is being claimed by a reservation") from None
+        raise
     now = services.clock.now()
     notice = services.limits.vm_notice_seconds if seat.victims else 0
     after = replace(

@@ -1,0 +1,156 @@
+"""What has to hold of reservations and pods, which do not change in one transaction.
+
+A reservation is recorded with a run and a tag by name, the run is booked under that tag, and then the record
+is settled with it. At every moment:
+
+- a run is only booked under a tag that a live record names at that moment, with that run, and no booking
+  stands that none names; whatever is named may be booked, or not;
+- a settled record owns its whole run until its teardown gives it back, all at once, and never again;
+- a booking ends where its record is on its way out, has failed, or is claiming still, and nowhere else;
+- a tag belongs to one naming of one run of one record, and no other ever has it;
+- what stands for a domain never vanishes and never becomes a stamp that it was before; where a run is booked
+  it is the tag;
+- a life that ended does not come back, and none takes the place of another without an end in between.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+from proof.items import CLAIMING, GONE, bookings_of, values_of
+from testkit.pods import STAMP_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from proof.items import Domain, Item, PodKey, Record, RecordKey, Run
+
+TAG_DIGITS: Final = 2 * STAMP_BYTES
+"""Whoever owns by anything longer is of before there were bookings."""
+
+SETTLED: Final = frozenset({"pending", "provisioning", "provisioned"})
+LEAVING: Final = "deprovisioning"
+GIVES_UP: Final = frozenset({CLAIMING, LEAVING, "error"})
+
+
+class BookingRules:
+    """Follows the bookings of pods and the records that name them; ``tell`` takes each violation."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self.bookings: dict[str, Run] = {}
+        """By tag, in whatever pod."""
+        self.booked: list[str] = []
+        """Tags whose bookings the last write made."""
+        self.ended: list[tuple[str, Run]] = []
+        """Bookings that the last write ended."""
+        self._by_pod: defaultdict[PodKey, dict[str, Run]] = defaultdict(dict)
+        self._values: dict[PodKey, dict[int, str]] = {}
+        self._had: defaultdict[Domain, set[str]] = defaultdict(set)
+        self._named: set[str] = set()
+        self._bearers: dict[str, Record] = {}
+        self._touched: dict[str, None] = {}
+        self._once_booked: set[str] = set()
+        self._over: defaultdict[RecordKey, set[str]] = defaultdict(set)
+
+    def note_pod(self, pod: PodKey, item: Item, *, given: bool) -> None:
+        """A write of who owns what in a pod."""
+        before = self._by_pod[pod]
+        now = {tag: (*pod, first, count) for tag, (first, count) in bookings_of(item).items()}
+        self._by_pod[pod] = now
+        for tag, run in before.items():
+            if tag not in now:
+                self.ended.append((tag, run))
+                del self.bookings[tag]
+            elif now[tag] != run:
+                self._tell(f"the booking {tag} of {run} became one of {now[tag]}")
+        for tag, run in now.items():
+            if tag not in before:
+                self.booked.append(tag)
+                if tag in self._once_booked:
+                    self._tell(f"{run} is booked under {tag}, which was a booking's before")
+                self._once_booked.add(tag)
+            self.bookings[tag] = run
+        self._touched |= dict.fromkeys(before.keys() ^ now.keys())
+        self._note_stamps(pod, values_of(item), given=given)
+        for tag, (_, _, first, count) in now.items():
+            if any(self._values[pod].get(first + n) != tag for n in range(count)):
+                self._tell(f"{pod}: the domains of the booking {tag} have other stamps")
+
+    def _note_stamps(self, pod: PodKey, now: dict[int, str], *, given: bool) -> None:
+        before = self._values.get(pod, {})
+        self._values[pod] = now
+        if gone := before.keys() - now.keys():
+            self._tell(f"{pod}: nothing stands for {sorted(gone)} any more")
+        for position, value in now.items():
+            if value == before.get(position) or len(value) != TAG_DIGITS:
+                continue
+            had = self._had[*pod, position]
+            if value in had and not given:
+                self._tell(f"{(*pod, position)}: the stamp {value} is back")
+            had.add(value)
+
+    def note_record(
+        self, key: RecordKey, before: Record | None, record: Record | None, *, given: bool
+    ) -> None:
+        """A write of a reservation."""
+        was, now = before.runs if before else {}, record.runs if record else {}
+        for tag in was:
+            self._bearers.pop(tag, None)
+        for tag, run in now.items():
+            assert record is not None
+            self._bearers[tag] = record
+            if len(tag) == TAG_DIGITS and tag not in was:
+                if tag in self._named or (tag in self._once_booked and not given):
+                    self._tell(f"{key} names {run} by {tag}, which was used before")
+                self._named.add(tag)
+            elif was.get(tag, run) != run:
+                self._tell(f"{key} names {run} by {tag}, which named {was[tag]}")
+        self._touched |= dict.fromkeys((*was, *now))
+        self._note_life(key, before, record)
+
+    def _note_life(self, key: RecordKey, before: Record | None, record: Record | None) -> None:
+        if before is not None and before.life and (record is None or record.status == GONE):
+            self._over[key].add(before.life)
+        if record is None or record.status == GONE:
+            return
+        if record.life in self._over[key]:
+            self._tell(f"{key}: the life {record.life} has ended, and goes on")
+        if before is not None and before.status != GONE and before.life != record.life:
+            self._tell(f"{key}: the life {record.life} begins in the middle of {before.life}")
+
+    def judge(self, owners: Callable[[Domain], Mapping[str, int]], *, given: bool) -> None:
+        """Judge what one write concerned, when all of it is noted. ``owners`` tells who owns a domain."""
+        for tag, _ in self.ended:
+            bearer = self._bearers.get(tag)
+            if not given and bearer is not None and bearer.status not in GIVES_UP:
+                self._tell(f"{bearer.key} is {bearer.status}, and its booking {tag} was ended")
+        for tag in self._touched:
+            bearer, booked = self._bearers.get(tag), self.bookings.get(tag)
+            if booked is not None and (bearer is None or bearer.runs[tag] != booked):
+                self._tell(f"{booked} is booked under {tag}, and no record names that")
+            if bearer is not None and bearer.holds and tag == bearer.tag:
+                self._judge_owner(bearer, owners)
+        self._touched.clear()
+
+    def _judge_owner(self, record: Record, owners: Callable[[Domain], Mapping[str, int]]) -> None:
+        owned = sum(record.tag in owners(domain) for domain in record.holds)
+        if record.status in SETTLED and owned != len(record.holds):
+            self._tell(f"{record.key} is {record.status}, and owns {owned} of {len(record.holds)} domains")
+        if len(record.tag) == TAG_DIGITS and owned not in (0, len(record.holds)):
+            self._tell(f"{record.key} owns {owned} of {len(record.holds)} domains")
+        if record.status == LEAVING and not owned and record.tag not in self._once_booked:
+            self._tell(f"{record.key} lists what it never owned")
+        if record.status not in SETTLED and record.status != LEAVING:
+            self._tell(f"{record.key} is {record.status} and lists {sorted(record.holds)}")
+
+    def bearer(self, tag: str) -> Record | None:
+        """The record that owns or may own by a tag."""
+        return self._bearers.get(tag)
+
+    def take(self) -> tuple[list[str], list[tuple[str, Run]]]:
+        """What the last write booked, and what it ended."""
+        made, over = self.booked, self.ended
+        self.booked, self.ended = [], []
+        return made, over

@@ -1,0 +1,305 @@
+"""Bugs to plant in how a reservation comes to own a run, and how it gives it back."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import holder_store, keys, runs
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.holder_store import HolderStore
+from gpu_capacity.dynamodb.runs import Runs
+from gpu_capacity.dynamodb.tombstones import IS_FREE
+from gpu_capacity.dynamodb.writes import Delete
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.bookings import TAG_BYTES, new_tag
+from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.services import (
+    claiming,
+    create_reservation,
+    deprovisioning,
+    provisioning,
+    reconcile,
+)
+from proof.planting import Bug, under, without
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proof.planting import Patches
+
+# Record.
+
+
+def _put_over_a_record(patches: Patches) -> None:
+    def wrapper(encode: Any) -> Any:
+        def put(label: str, table: str, item: Any, condition: Any = None, *more: Any) -> Any:
+            if (condition or "").startswith(IS_FREE):
+                return encode(label, table, item)
+            return encode(label, table, item, condition, *more)
+
+        return put
+
+    patches.wrap(holder_store, "Put", wrapper)
+
+
+def _own_before_the_record_is_definite(patches: Patches) -> None:
+    """The put got no answer, and the claimant goes on as if it stood."""
+
+    def wrapper(create: Any) -> Any:
+        def created(self: Any, *more: Any, **rest: Any) -> Any:
+            try:
+                # One try, and none after it.
+                return create(_Once(self), *more, **rest)
+            except StorageUnavailable as error:
+                if error.outcome_unknown:
+                    return None
+                raise
+
+        return created
+
+    patches.wrap(HolderStore, "create", wrapper)
+
+
+class _Once:
+    """A store that sends no write again."""
+
+    def __init__(self, store: Any) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def _send(self, actions: Any, _key: Any, _is_written: Any) -> Any:
+        outcome = self._store._database.commit(*actions)
+        return outcome if isinstance(outcome, Refused) else None
+
+
+def _no_life(patches: Patches) -> None:
+    patches.wrap(
+        create_reservation,
+        "_draft",
+        lambda draft: lambda *more, **rest: replace(draft(*more, **rest), life=None),
+    )
+
+
+def _tag_per_holder(patches: Patches) -> None:
+    def wrapper(plan: Any) -> Any:
+        def planned(services: Any, draft: Any, *more: Any, **rest: Any) -> Any:
+            return replace(plan(services, draft, *more, **rest), tag=new_tag(claim_tag(draft.id)))
+
+        return planned
+
+    for module in (claiming, create_reservation):
+        patches.wrap(module, "plan_run", wrapper)
+
+
+def _name_nothing_new(patches: Patches) -> None:
+    patches.replace(claiming, "_named", lambda _services, record, _run: record)
+
+
+# Own.
+
+
+def _own(change: Callable[[str], str]) -> Callable[[Patches], None]:
+    return lambda patches: patches.wrap(runs, "own_write", under(change))
+
+
+def _of_stamps(condition: str) -> str:
+    """Only the version is demanded."""
+    return condition.partition(" AND ")[0].lstrip("(").rstrip(")") + " OR #b = :booking"
+
+
+def _of_version(condition: str) -> str:
+    demands, _, resent = condition.removeprefix("(").partition(") OR ")
+    kept = " AND ".join(term for term in demands.split(" AND ") if "v = " not in term)
+    return f"({kept}) OR {resent}"
+
+
+def _of_resend(condition: str) -> str:
+    return condition.removesuffix(" OR #b = :booking")
+
+
+def _check_then_act(patches: Patches) -> None:
+    """The claimant looks whether all is as it was, and then writes whatever is there."""
+
+    def wrapper(own: Any) -> Any:
+        def checked(self: Any, place: Any, booking: Any, basis: Any) -> Any:
+            item = self._database.get(self._table, keys.claims(*place)) or {}
+            seen = tuple(item.get(keys.domain_attribute(position)) for position in booking.positions)
+            if seen != basis.stamps or item.get("v") != basis.version:
+                return own(self, place, booking, basis)
+            write = runs.own_write(self._table, place, booking, basis)
+            needed = {":tag", ":booking"}
+            values = {name: value for name, value in write.values.items() if name in needed}
+            return self._definite(replace(write, condition=None, values=values))
+
+        return checked
+
+    patches.wrap(Runs, "own", wrapper)
+
+
+# Settle.
+
+
+def _keep_what_was_not_settled(patches: Patches) -> None:
+    def wrapper(release: Any) -> Any:
+        def released(self: Any, place: Any, owner: bytes, positions: Any, stamp: bytes) -> None:
+            # What is settled tells where it is.
+            if positions or len(owner) != TAG_BYTES:
+                release(self, place, owner, positions, stamp)
+
+        return released
+
+    patches.wrap(Runs, "release", wrapper)
+
+
+def _as_read_without(part: str) -> Callable[[Patches], None]:
+    def plant(patches: Patches) -> None:
+        def wrapper(as_read: Any) -> Any:
+            def read(holder: Any, item: Any) -> Any:
+                condition, names, values = as_read(holder, item)
+                kept = without(part)(condition)
+                return kept, names, {name: value for name, value in values.items() if name in kept}
+
+            return read
+
+        patches.wrap(holder_store, "as_read", wrapper)
+
+    return plant
+
+
+def _release_what_is_settled(patches: Patches) -> None:
+    """A refused settle does not look at what stands."""
+
+    def wrapper(change: Any) -> Any:
+        def changed(self: Any, before: Any, after: Any, *beside: Any) -> Any:
+            outcome = change(self, before, after, *beside)
+            is_settle = before.status.value == "claiming" and after.status.value == "pending"
+            if is_settle and isinstance(outcome, Refused):
+                return Refused({holder_store.RECORD: None})
+            return outcome
+
+        return changed
+
+    patches.wrap(HolderStore, "change", wrapper)
+
+
+# Take over, fence, release.
+
+
+def _fence_before_the_take_over(patches: Patches) -> None:
+    def take_over(services: Any, dead: Any) -> Any:
+        if dead.named is not None:
+            stamp = new_tag(services.ids.random_bytes())
+            services.runs.fence(claiming._place(dead, dead.named), dead.named, stamp)
+        after = replace(dead, claiming_until=claiming.claiming_until(services))
+        taken = services.reservations.change(dead, after)
+        return None if isinstance(taken, Refused) else taken
+
+    for module in (claiming, reconcile):
+        patches.replace(module, "take_over", take_over)
+
+
+def _skip_the_fence(patches: Patches) -> None:
+    patches.replace(Runs, "fence", lambda _self, _place, _run, _stamp: None)
+
+
+def _fence_what_stands_alone(patches: Patches) -> None:
+    """A booking that is there is ended; one that may still come is not kept from coming."""
+
+    def fence(self: Any, place: Any, run: Any, _stamp: bytes) -> None:
+        self._definite(runs.end_write(self._table, place, run.tag))
+
+    patches.replace(Runs, "fence", fence)
+
+
+def _remove_the_stamps(patches: Patches) -> None:
+    def wrapper(release: Any) -> Any:
+        def released(self: Any, place: Any, owner: bytes, positions: Any, stamp: bytes) -> None:
+            domains = [keys.domain_attribute(position) for position in positions]
+            if not domains or len(owner) != TAG_BYTES:
+                release(self, place, owner, positions, stamp)
+                return
+            write = runs.end_write(self._table, place, owner)
+            self._definite(replace(write, update=", ".join((write.update, *domains))))
+
+        return released
+
+    patches.wrap(Runs, "release", wrapper)
+
+
+def _release_once(patches: Patches) -> None:
+    """A release is sent, and whatever comes of it is taken for done."""
+
+    def release(self: Any, place: Any, owner: bytes, *_more: Any) -> None:
+        with suppress(StorageUnavailable):
+            self._database.commit(runs.end_write(self._table, place, owner))
+
+    patches.replace(Runs, "release", release)
+
+
+def _release_the_placement_alone(patches: Patches) -> None:
+    def wrapper(give_back: Any) -> Any:
+        return lambda services, reservation: give_back(services, replace(reservation, named=None))
+
+    for module in (claiming, deprovisioning, provisioning):
+        patches.wrap(module, "give_back", wrapper)
+
+
+def _leave_no_tombstone(patches: Patches) -> None:
+    def remove(self: Any, before: Any, _now: int, *beside: Any, **_how: Any) -> Any:
+        put = self._put({}, before)
+        key = self._key(before.organization_id, before.id)
+        gone = Delete(put.label, self.table, key, put.condition, put.names, put.values)
+        return self._send([*beside, gone], key, lambda item: item is None)
+
+    patches.replace(HolderStore, "remove", remove)
+
+
+BUGS: Final = (
+    Bug("put-over-a-record", "a record is put whatever stands there", _put_over_a_record),
+    Bug(
+        "own-before-the-record-stands",
+        "a claimant goes on though nobody told it that its record stands",
+        _own_before_the_record_is_definite,
+    ),
+    Bug("no-life", "nothing tells apart two records of one id", _no_life),
+    Bug("tag-per-holder", "a holder has one tag for whatever it names", _tag_per_holder),
+    Bug(
+        "name-nothing-new", "after a lost race another run is owned, and not named before", _name_nothing_new
+    ),
+    Bug("own-without-stamps", "a run is owned whatever stamps its domains have", _own(_of_stamps)),
+    Bug(
+        "own-on-old-topology",
+        "a run is owned whatever version the pod has by now",
+        _own(_of_version),
+        orders="claim x sync",
+    ),
+    Bug("own-once", "a resend does not know its own booking", _own(_of_resend)),
+    Bug("check-then-act", "a claimant looks first whether its run is free, and then writes", _check_then_act),
+    Bug("keep-what-was-not-settled", "whoever cannot settle keeps what it owns", _keep_what_was_not_settled),
+    Bug("settle-without-life", "a record is written whatever its life is", _as_read_without("life")),
+    Bug(
+        "settle-without-revision",
+        "a record is written whatever its revision is",
+        _as_read_without("revision"),
+    ),
+    Bug(
+        "release-what-is-settled",
+        "whoever is refused its settle does not look whether it stands",
+        _release_what_is_settled,
+    ),
+    Bug(
+        "fence-before-the-take-over",
+        "a run is fenced first, and then its record taken over",
+        _fence_before_the_take_over,
+    ),
+    Bug("skip-the-fence", "a record is taken over, and its run not fenced", _skip_the_fence),
+    Bug("fence-what-stands-alone", "the fence leaves no stamp", _fence_what_stands_alone),
+    Bug("remove-the-stamps", "a release takes the stamps away", _remove_the_stamps),
+    Bug("release-once", "a release is not sent until it is decided", _release_once),
+    Bug("release-the-placement-alone", "a teardown ignores what is named", _release_the_placement_alone),
+    Bug("leave-no-tombstone", "nothing remembers a record that is gone", _leave_no_tombstone),
+)

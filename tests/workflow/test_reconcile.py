@@ -180,7 +180,7 @@ def test_a_reconcile_that_died_after_it_took_the_number_is_made_good_by_the_next
     assert len(_names(stage)) == 2
 
 
-@pytest.mark.parametrize("operation", ["query", "get_item", "update_item"])
+@pytest.mark.parametrize("operation", ["query", "get_item", "put_item"])
 def test_of_two_reconciles_at_once_one_starts_the_next_execution(operation: str) -> None:
     stage = Stage()
     reservation = _ended(stage)
@@ -200,7 +200,7 @@ def test_a_reconcile_that_meets_a_delete_does_not_start_provisioning_anew() -> N
     stage = Stage()
     reservation = _ended(stage)
     stage.clock.advance(GRACE)
-    stage.world.db.before("update_item", lambda _operation, _parameters: stage.delete(reservation))
+    stage.world.db.before("put_item", lambda _operation, _parameters: stage.delete(reservation))
     assert stage.reconcile().restarted == 0
     stage.run_all()
     assert stage.status(reservation) is None
@@ -216,7 +216,7 @@ def test_a_delete_right_after_reconcile_took_the_number_stops_what_is_started_la
         stage.delete(reservation)
         stage.execution("deprovision", reservation).run()
 
-    stage.world.db.after("update_item", delete_and_tear_down)
+    stage.world.db.after("put_item", delete_and_tear_down)
     assert stage.reconcile().restarted == 1
     stage.run_all()
     assert stage.execution("provision", reservation, attempt=1).visited[-1] == "Superseded"

@@ -231,14 +231,12 @@ def _settled(
         RaceLost: the earlier try is still under way.
     """
     for attempt in range(LOOKS_MAX):
-        if found is None:
-            return None
+        if found is None or (isinstance(found, Tombstone) and not found.finished):
+            return found
         if found.fingerprint != request.fingerprint():
             raise Conflict("the idempotency key was used with another request")
         if isinstance(found, Tombstone):
-            if found.finished:
-                raise Conflict("the reservation made under this idempotency key was deleted")
-            return found
+            raise Conflict("the reservation made under this idempotency key was deleted")
         if found.is_shown or services.clock.now() > (found.claiming_until or 0):
             return found
         services.pause(attempt)

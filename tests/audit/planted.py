@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.inventory_items import encode_booking
+from gpu_capacity.holders.bookings import Booking
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION
 from tests.audit.scene import CLAIM_ID, STRANGER, Scene, leave_server, pod_key, tag
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gpu_capacity.placement.model import Placement
 
+
+TAG: Final = b"nobody"
 NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
 
 
@@ -34,6 +39,12 @@ def _record(reservation_id: str) -> Any:
     return keys.reservation(ORGANIZATION, reservation_id)
 
 
+def _placement(scene: Scene) -> Placement:
+    placement = scene.reservation().placement
+    assert placement is not None
+    return placement
+
+
 def _claim_record(claim_id: str = CLAIM_ID) -> Any:
     return keys.capacity_claim(ORGANIZATION, claim_id)
 
@@ -47,8 +58,7 @@ def _entry(scene: Scene) -> Any:
 
 
 def two_records_list_a_domain(scene: Scene) -> None:
-    placement = scene.reservation().placement
-    assert placement is not None
+    placement = _placement(scene)
     scene.set(HOLDERS, _record(scene.pending), pod=placement.pod_id, start=placement.start)
 
 
@@ -82,7 +92,47 @@ def a_host_stands_twice_in_a_pod(scene: Scene) -> None:
     _stands_also(scene, "pod3-rack00-tray00", "pod3-rack01-tray00")
 
 
+def _book(scene: Scene, pod_id: str, first: int, count: int) -> None:
+    booking = Booking(TAG, first, count, 1)
+    attribute = keys.booking_attribute(TAG)
+    scene.set(INVENTORY, pod_key(pod_id), **{attribute: encode_booking(booking)})
+
+
+def two_bookings_have_a_domain(scene: Scene) -> None:
+    placement = _placement(scene)
+    _book(scene, placement.pod_id, placement.start, 1)
+
+
+def a_booking_lies_over_an_owner_without_one(scene: Scene) -> None:
+    key, domain = scene.first_domain()
+    scene.set(INVENTORY, key, **{domain: STRANGER})
+
+
+def a_booking_lies_over_the_hosts_of_a_claim(scene: Scene) -> None:
+    _book(scene, scene.claim().allocations[0].pod_id, scene.claim().allocations[0].position, 1)
+
+
 # Leaked
+
+
+def a_booking_is_of_nobody(scene: Scene) -> None:
+    _book(scene, "pod3", 0, 2)
+
+
+def a_booking_of_nobody_has_a_server(scene: Scene) -> None:
+    _book(scene, "pod3", 0, 2)
+    leave_server(scene, "somebody-1", "pod3-rack01-tray01")
+
+
+def a_booking_of_nobody_reaches_past_the_topology(scene: Scene) -> None:
+    _book(scene, "pod3", 1, 2)
+
+
+def a_booking_lies_beside_the_run(scene: Scene) -> None:
+    reservation = scene.reservation(scene.pending)
+    key = keys.claims(REGION, reservation.flavor_id, "pod3")
+    attribute = keys.booking_attribute(reservation.owner)
+    scene.set(INVENTORY, key, **{attribute: encode_booking(Booking(reservation.owner, 0, 1, 1))})
 
 
 def a_domain_of_nobody_is_owned(scene: Scene) -> None:
@@ -122,9 +172,15 @@ def a_domain_that_the_topology_does_not_know_leaks(scene: Scene) -> None:
 # Orphaned
 
 
-def a_listed_domain_is_free(scene: Scene) -> None:
-    key, domain = scene.first_domain()
-    scene.set(INVENTORY, key, **{domain: None})
+def a_listed_run_is_free(scene: Scene) -> None:
+    key, booking = scene.booking()
+    scene.set(INVENTORY, key, **{booking: None})
+
+
+def a_booking_is_shorter_than_the_run(scene: Scene) -> None:
+    key, attribute = scene.booking()
+    shorter = Booking(scene.reservation().owner, _placement(scene).start, 1, 1)
+    scene.set(INVENTORY, key, **{attribute: encode_booking(shorter)})
 
 
 def a_listed_host_is_free(scene: Scene) -> None:
@@ -139,6 +195,7 @@ def all_hosts_of_a_listed_domain_are_free(scene: Scene) -> None:
 
 
 def a_listed_domain_is_somebody_elses(scene: Scene) -> None:
+    a_listed_run_is_free(scene)
     key, domain = scene.first_domain()
     scene.set(INVENTORY, key, **{domain: STRANGER})
 
@@ -177,6 +234,19 @@ def a_pod_cannot_be_read(scene: Scene) -> None:
 
 def an_owner_is_no_tag(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=b"short")
+
+
+def a_booking_is_under_no_tag(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), **{keys.booking_attribute(b"tag"): bytes(7)})
+
+
+def a_claiming_reservation_lists_capacity(scene: Scene) -> None:
+    scene.set(HOLDERS, _record(scene.pending), status="claiming")
+
+
+def a_reservation_gives_back_and_is_not_in_the_index(scene: Scene) -> None:
+    named = {"named_pod": "pod3", "named_start": 0, "named_tag": TAG}
+    scene.set(HOLDERS, _record(scene.provisioned), **named)
 
 
 # Hashes
@@ -297,6 +367,38 @@ PLANTED: Final = (
     Planted(
         "the pod has a host twice", the_pod_has_a_host_twice, ("double", "leaked", "leaked"), repaired=False
     ),
+    Planted("two bookings", two_bookings_have_a_domain, ("double", "leaked"), repaired=False),
+    Planted(
+        "a booking over an owner",
+        a_booking_lies_over_an_owner_without_one,
+        ("double", "leaked"),
+        repaired=False,
+    ),
+    Planted(
+        "a booking over hosts", a_booking_lies_over_the_hosts_of_a_claim, ("double", "leaked"), repaired=False
+    ),
+    Planted("a booking of nobody", a_booking_is_of_nobody, ("leaked",), repaired=True),
+    Planted(
+        "a booking of nobody with a server",
+        a_booking_of_nobody_has_a_server,
+        ("leaked", "server_leaked"),
+        repaired=False,
+    ),
+    Planted(
+        "a booking of the unknown", a_booking_of_nobody_reaches_past_the_topology, ("leaked",), repaired=False
+    ),
+    Planted("a second booking", a_booking_lies_beside_the_run, ("leaked",), repaired=False),
+    Planted("half a booking", a_booking_is_shorter_than_the_run, ("orphaned",), repaired=False),
+    Planted("a booking under no tag", a_booking_is_under_no_tag, ("unreadable",), repaired=False),
+    Planted(
+        "claiming, with capacity", a_claiming_reservation_lists_capacity, ("contradictory",), repaired=False
+    ),
+    Planted(
+        "giving back, unseen",
+        a_reservation_gives_back_and_is_not_in_the_index,
+        ("unsettled_missing",),
+        repaired=True,
+    ),
     Planted(
         "a host that is owned stands elsewhere too",
         a_host_that_is_owned_stands_elsewhere_too,
@@ -328,7 +430,7 @@ PLANTED: Final = (
     Planted(
         "a leak of the unknown", a_domain_that_the_topology_does_not_know_leaks, ("leaked",), repaired=False
     ),
-    Planted("a listed domain is free", a_listed_domain_is_free, ("orphaned",), repaired=True),
+    Planted("a listed run is free", a_listed_run_is_free, ("orphaned",), repaired=True),
     Planted("a listed host is free", a_listed_host_is_free, ("orphaned",), repaired=True),
     Planted("all hosts are free", all_hosts_of_a_listed_domain_are_free, ("orphaned",), repaired=True),
     Planted(
@@ -337,7 +439,7 @@ PLANTED: Final = (
         ("leaked", "orphaned"),
         repaired=False,
     ),
-    Planted("a pod is gone", a_pod_with_claims_is_gone, ("orphaned", "orphaned", "orphaned"), repaired=False),
+    Planted("a pod is gone", a_pod_with_claims_is_gone, ("orphaned", "orphaned"), repaired=False),
     Planted(
         "failed, with capacity",
         a_failed_reservation_lists_capacity,
@@ -347,7 +449,7 @@ PLANTED: Final = (
     Planted(
         "provisioned, with none",
         a_provisioned_reservation_lists_nothing,
-        ("contradictory", "leaked", "leaked"),
+        ("contradictory", "leaked"),
         repaired=False,
     ),
     Planted("ready, and waiting", a_waiting_claim_says_that_it_is_ready, ("contradictory",), repaired=False),

@@ -98,6 +98,11 @@ class Scene:
         assert placement is not None
         return pod_key(placement.pod_id), keys.domain_attribute(placement.start)
 
+    def booking(self) -> tuple[Key, str]:
+        """The pod and the attribute of the provisioned reservation's booking."""
+        reservation = self.reservation()
+        return self.first_domain()[0], keys.booking_attribute(reservation.owner)
+
     def claimed_domain(self) -> tuple[Key, str]:
         """The same of the small claim."""
         allocation = self.claim().allocations[0]

@@ -50,19 +50,19 @@ def _pod_is_removed(scene: Scene) -> None:
 
 
 def _another_reservation_stands_under_the_id(scene: Scene) -> None:
-    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), created_at=1)
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), created_at=1, life=b"another!")
 
 
 def _reservation_lists_another_start(scene: Scene) -> None:
-    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), start=7)
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), start=7, revision=99)
 
 
 def _reservation_lists_another_pod(scene: Scene) -> None:
-    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), pod="pod9")
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), pod="pod9", revision=99)
 
 
 def _reservation_is_counted_no_more(scene: Scene) -> None:
-    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), counted=None)
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), counted=None, revision=99)
 
 
 @pytest.mark.parametrize(
@@ -83,14 +83,14 @@ def test_a_hash_is_only_set_on_the_very_record_that_was_read(
 
 
 def test_nothing_is_marked_in_a_pod_that_is_not_there_any_more(scene: Scene) -> None:
-    planted.a_listed_domain_is_free(scene)
+    planted.a_listed_run_is_free(scene)
 
     assert _repair_against(scene, _pod_is_removed) == {"refused"}
 
 
 def _deleted_after_it_failed(scene: Scene) -> None:
     """Deprovisioning with nothing left to give back, and out of sight of those who finish it."""
-    placement = scene.reservation(scene.pending).placement
+    placement, tag = scene.reservation(scene.pending).placement, scene.reservation(scene.pending).owner
     assert placement is not None
     scene.set(
         HOLDERS,
@@ -99,8 +99,8 @@ def _deleted_after_it_failed(scene: Scene) -> None:
         counted=None,
         **dict.fromkeys(("pod", "start", "topology_hash", "unsettled", "unsettled_since")),
     )
-    freed = {keys.domain_attribute(position): None for position in placement.positions}
-    scene.set(INVENTORY, pod_key(placement.pod_id), **freed)
+    booking = keys.booking_attribute(tag)
+    scene.set(INVENTORY, pod_key(placement.pod_id), **{booking: None})
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
 
 
@@ -115,7 +115,9 @@ def test_a_record_that_lists_something_by_now_is_left_for_the_next_look(scene: S
     _deleted_after_it_failed(scene)
     record = keys.reservation(ORGANIZATION, scene.pending)
 
-    assert _repair_against(scene, lambda s: s.set(HOLDERS, record, pod="pod2", start=0)) == {"refused"}
+    assert _repair_against(scene, lambda s: s.set(HOLDERS, record, pod="pod2", start=0, revision=99)) == {
+        "refused"
+    }
 
 
 def test_an_entry_of_a_claim_that_left_a_tombstone_is_dropped(scene: Scene) -> None:

@@ -9,6 +9,7 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_reading import _tag_of_claim
 from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.ids import claim_tag
 from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.delete_reservation import delete_reservation
@@ -40,6 +41,7 @@ RESTORED = [
         "a missing queue entry",
         "a deleted newcomer",
         "a server after a tombstone",
+        "giving back, unseen",
     }
 ]
 
@@ -135,9 +137,22 @@ def _give_name_to_another(scene: Scene) -> None:
     scene.set(HOLDERS, keys.claim_name(ORGANIZATION, "old"), claim=CLAIM_ID)
 
 
+def _end_booking(scene: Scene) -> None:
+    pending = scene.reservation(scene.pending)
+    assert pending.placement is not None
+    booking = keys.booking_attribute(pending.owner)
+    scene.set(INVENTORY, pod_key(pending.placement.pod_id), **{booking: None})
+
+
+def _end_booking_of_nobody(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), **{keys.booking_attribute(planted.TAG): None})
+
+
 def a_domain_outlives_its_record(scene: Scene) -> None:
     """The record is a tombstone, as an idempotency key leaves it; nothing is counted of it."""
     key = keys.reservation(ORGANIZATION, scene.pending)
+    scene.set(INVENTORY, pod_key("pod3"), d1=claim_tag(scene.pending))
+    _end_booking(scene)
     scene.put(HOLDERS, key, status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
 
@@ -155,9 +170,10 @@ def _revive(scene: Scene) -> None:
 RIVALS: list[tuple[Callable[[Scene], None], Callable[[Scene], None]]] = [
     (planted.a_domain_of_nobody_is_owned, _release),
     (planted.a_domain_of_nobody_is_owned, _take_over),
+    (planted.a_booking_is_of_nobody, _end_booking_of_nobody),
     (a_domain_outlives_its_record, _revive),
-    (planted.a_listed_domain_is_free, _delete),
-    (planted.a_listed_domain_is_free, _take_domain),
+    (planted.a_listed_run_is_free, _delete),
+    (planted.a_listed_run_is_free, _take_domain),
     (planted.all_hosts_of_a_listed_domain_are_free, _resize),
     (planted.a_hash_is_missing, _delete),
     (planted.a_hash_is_missing, _change_hardware),
@@ -227,11 +243,11 @@ def test_an_answer_that_got_lost_is_told_by_the_next_audit(scene: Scene) -> None
 def test_what_two_holders_list_is_nobodys_to_give(scene: Scene) -> None:
     """Both list it and the pod shows it as free: marking it would decide who keeps it."""
     planted.two_records_list_a_domain(scene)
-    key, domain = scene.first_domain()
-    scene.set(INVENTORY, key, **{domain: None})
+    key, booking = scene.booking()
+    scene.set(INVENTORY, key, **{booking: None})
     report = scene.audit(fix=True)
     assert found(report).count("orphaned") == 2
-    assert domain not in scene.item(INVENTORY, key)
+    assert booking not in scene.item(INVENTORY, key)
 
 
 def test_a_hash_that_an_old_pod_cannot_prove_is_a_note_and_no_finding(scene: Scene) -> None:

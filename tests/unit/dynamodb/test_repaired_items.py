@@ -74,7 +74,7 @@ def test_a_claim_that_is_enqueued_is_counted_as_one_that_came_back() -> None:
     assert _after("enqueue", HOLDERS, returns)["comebacks"] == {"N": "1"}
 
 
-def test_a_vm_that_is_repaired_gets_a_new_revision_and_a_reservation_has_none() -> None:
+def test_a_record_that_is_repaired_gets_a_new_revision() -> None:
     indexed = _after("index a VM", HOLDERS, VM_KEY)
     stays = _after("take a notice back", HOLDERS, VM_KEY)
     error = _after("index what holds nothing", HOLDERS, RESERVATION_KEY)
@@ -83,4 +83,5 @@ def test_a_vm_that_is_repaired_gets_a_new_revision_and_a_reservation_has_none() 
     assert indexed["revision"] == stays["revision"] == {"N": "1"}
     assert not {"preempt_at", "preempted_by"} & stays.keys()
     assert (error["unsettled"], error["unsettled_since"]) == ({"S": "5"}, {"N": str(NOW)})
-    assert "revision" not in error
+    assert error["revision"] == {"N": "1"}
+    assert _after("set a hash", HOLDERS, RESERVATION_KEY)["revision"] == {"N": "1"}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.tombstones import Tombstone
     from gpu_capacity.dynamodb.vm_items import RosterEntry
     from gpu_capacity.holders.api_keys import ApiKey
+    from gpu_capacity.holders.bookings import Booking
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.holders.reservation import Reservation
@@ -87,11 +88,11 @@ class Facts:
     """The tables and what providers list, or as much of both as was read.
 
     Attributes:
-        owners: who owns what, by claims item.
+        owners: who owns what, by claims item; bookings are apart from the ``owners`` that domains show.
         pods: full topology, by the *claims* item of the same pod.
         holders: reservations, capacity claims and VMs and what is left of those that are gone, by record.
-        tags: what stands for each record in a map of parts: its claim tag as 16 hex digits, of a VM with
-            ``g`` before them; also of records that cannot be read.
+        tags: what stands for each record in pods, in hex: the tag of its booking or its claim tag, of a VM
+            with ``g`` before it; of a record that cannot be read, the claim tag.
         shards: the partition of the sparse index that a record stands in, by record; absent for none.
         names: the id of the claim that has a name, by name item.
         entries: the record of the claim that stands in a queue, by queue entry.
@@ -167,8 +168,7 @@ class ReleasePart:
     """Free what a tag owns in a domain: nobody lists it, and the providers say that nothing is left on it.
 
     ``owner`` is the whole attribute as read, ``hosts`` are the ids of the domain's hosts, ``gpus`` is a mask
-    of GPUs of its only host that no VM's server may have. ``record`` and ``holder`` are what is left of the
-    holder, where anything is.
+    of GPUs of its only host that no VM's server may have. ``record`` and ``holder`` are what is left of it.
     """
 
     pod: Side
@@ -179,6 +179,32 @@ class ReleasePart:
     gpus: int
     record: Side | None
     holder: Tombstone | Vm | None
+
+    @property
+    def slices(self) -> tuple[tuple[str, int], ...]:
+        """Hosts, and the GPUs of each that no VM's server may have."""
+        return ((self.hosts[0], self.gpus),) if self.gpus else ()
+
+
+@dataclass(frozen=True, slots=True)
+class EndBooking:
+    """End a booking that no record lists or names; ``hosts`` and ``slices`` are those of all its domains."""
+
+    pod: Side
+    booking: Booking
+    hosts: tuple[str, ...]
+    slices: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkRun:
+    """Book again the run that a record lists; ``stamps`` are what its domains show, which are all free."""
+
+    pod: Side
+    booking: Booking
+    stamps: tuple[bytes | None, ...]
+    record: Side
+    holder: Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +353,9 @@ class TakeAway:
 
 Write: TypeAlias = (
     ReleasePart
+    | EndBooking
     | MarkPart
+    | MarkRun
     | SetHash
     | SetUsed
     | DropItem
@@ -340,7 +368,6 @@ Write: TypeAlias = (
     | ListKey
     | UnlistKey
 )
-"""A repair that is one write."""
 
 Repair: TypeAlias = Write | TakeAway
 

@@ -7,7 +7,7 @@ so that nothing is concluded from not having understood it.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
@@ -28,7 +28,9 @@ from gpu_capacity.dynamodb.reservation_items import decode_reservation
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, is_tombstone
 from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
 from gpu_capacity.errors import UnreadableItem
+from gpu_capacity.holders.bookings import TAG_BYTES
 from gpu_capacity.holders.ids import CLAIM_TAG_BYTES, claim_tag
+from gpu_capacity.holders.reservation import Reservation
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +91,10 @@ class Reading:
     def _add_inventory(self, side: Side, item: dict[str, Any]) -> None:
         match side.pk.partition("#")[0]:
             case "CLAIMS":
-                self.owners[side] = _checked(decode_claims(item))
+                # Apart, so that what a booking lies over is seen as well.
+                marks = {name: value for name, value in item.items() if name[0] != "b"}
+                booked = decode_claims(item).bookings
+                self.owners[side] = _checked(replace(decode_claims(marks), bookings=booked))
             case "HOSTS":
                 pod = decode_pod(item)
                 claims = keys.claims(pod.region_id, pod.flavor_id, pod.id)
@@ -156,7 +161,9 @@ class Reading:
         if is_tombstone(item):
             self.holders[side] = decode_tombstone(item)
             return
-        self.holders[side] = decode_record(item)
+        self.holders[side] = holder = decode_record(item)
+        if isinstance(holder, Reservation):
+            self.tags[side] = holder.owner.hex()
         if "unsettled" in item and "unsettled_since" in item:
             self.shards[side] = str(item["unsettled"])
 
@@ -170,6 +177,8 @@ def _checked(claims: PodClaims) -> PodClaims:
     ]
     if any(len(bytes.fromhex(tag.removeprefix(keys.GPU_TAG_PREFIX))) != CLAIM_TAG_BYTES for tag in tags):
         raise ValueError("an owner that is no claim tag")
+    if any(len(booking.tag) != TAG_BYTES for booking in claims.bookings):
+        raise ValueError("a booking under no tag")
     return claims
 
 

@@ -92,9 +92,9 @@ class AuditStore:
     def read_all(self) -> Facts:
         """All tables. Each page is consistent, the whole is not: it is read over some time.
 
-        Holders come last. Owning and being listed begin and end in one transaction; so if at first a pod
-        shows an owner, and later no record of it exists, it has given up what it owned or it leaks. A second
-        look at the pod alone tells which.
+        Holders come last. A record tells of what it is about to own before it does, and until it has given
+        that up; so if at first a pod shows an owner, and later no record of it exists, it has given up what
+        it owned or it leaks. A second look at the pod alone tells which.
         """
         reading = Reading()
         for table in (Table.INVENTORY, Table.HOLDERS):

@@ -13,10 +13,12 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.account_store import encode_listing
 from gpu_capacity.dynamodb.audit_facts import (
     DropItem,
+    EndBooking,
     Enqueue,
     Index,
     ListKey,
     MarkPart,
+    MarkRun,
     Register,
     ReleasePart,
     SetEntry,
@@ -29,13 +31,15 @@ from gpu_capacity.dynamodb.audit_facts import (
     Write,
 )
 from gpu_capacity.dynamodb.client import encode, encode_value
+from gpu_capacity.dynamodb.holder_store import as_read
 from gpu_capacity.dynamodb.host_writes import with_hosts
+from gpu_capacity.dynamodb.inventory_items import encode_booking
+from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.dynamodb.vm_items import encode_entry, listing_item
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.holders.bookings import new_tag
-from gpu_capacity.holders.capacity_claim import CapacityClaim
-from gpu_capacity.holders.reservation import Status
+from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.holders.vm import Vm
 
 if TYPE_CHECKING:
@@ -54,8 +58,12 @@ def actions_for(repair: Write, tables: Tables, now: int) -> list[Action]:  # noq
     match repair:
         case ReleasePart():
             return _release(repair, tables, now)
+        case EndBooking():
+            return _end_booking(repair, tables)
         case MarkPart():
             return _mark(repair, tables)
+        case MarkRun():
+            return _mark_run(repair, tables)
         case SetHash():
             return _set_hash(repair, tables)
         case SetUsed():
@@ -122,6 +130,39 @@ def _mark(repair: MarkPart, tables: Tables) -> list[Action]:
     return [mark, _unchanged(repair.record, repair.holder, tables)]
 
 
+def _end_booking(repair: EndBooking, tables: Tables) -> list[Action]:
+    """Exactly that booking. That nothing is left on it, the providers said.
+
+    No record of it can appear meanwhile: a booking is made after its record, and its tag is never used again.
+    """
+    demand = "#b = :booking"
+    names = {"#b": keys.booking_attribute(repair.booking.tag)}
+    values = {":booking": encode_value(encode_booking(repair.booking))}
+    return [Update(_REPAIRED, tables.inventory, repair.pod.key, "REMOVE #b", demand, names, values)]
+
+
+def _mark_run(repair: MarkRun, tables: Tables) -> list[Action]:
+    """The booking that the record lists, while it still lists it and every domain is free as it was read.
+
+    A domain that somebody came to own has another stamp, or none.
+    """
+    booking = repair.booking
+    demands, names = ["attribute_exists(v)"], {"#b": keys.booking_attribute(booking.tag)}
+    demands.append("attribute_not_exists(#b)")
+    values = {":tag": encode_value(booking.tag), ":booking": encode_value(encode_booking(booking))}
+    domains = [keys.domain_attribute(position) for position in booking.positions]
+    for domain, stamp in zip(domains, repair.stamps, strict=True):
+        if stamp is None:
+            demands.append(f"attribute_not_exists({domain})")
+        else:
+            values[f":{domain}"] = encode_value(stamp)
+            demands.append(f"{domain} = :{domain}")
+    update = "SET " + "".join(f"{domain} = :tag, " for domain in domains) + "#b = :booking"
+    demand = " AND ".join(demands)
+    mark = Update(_REPAIRED, tables.inventory, repair.pod.key, update, demand, names, values)
+    return [mark, _unchanged(repair.record, repair.holder, tables)]
+
+
 def _set_hash(repair: SetHash, tables: Tables) -> list[Action]:
     """The hash of the hardware, while that is the version that was read and the claim is the same."""
     demand, names, values = _same(repair.holder)
@@ -130,10 +171,11 @@ def _set_hash(repair: SetHash, tables: Tables) -> list[Action]:
             _REPAIRED,
             tables.holders,
             repair.record.key,
-            "SET topology_hash = :hash",
+            "SET topology_hash = :hash, revision = :next",
             demand,
             names,
-            values | {":hash": {"S": repair.topology_hash}},
+            values
+            | {":hash": {"S": repair.topology_hash}, ":next": encode_value(repair.holder.revision + 1)},
         ),
         Check(
             "hardware",
@@ -209,7 +251,7 @@ def _index(repair: Index, tables: Tables, now: int) -> Update:
     demand, names, values = _same(repair.holder)
     change = "SET unsettled = :shard, unsettled_since = :now"
     values |= {":shard": {"S": repair.shard}, ":now": encode_value(now)}
-    if isinstance(repair.holder, Vm):
+    if isinstance(repair.holder, (Reservation, Vm)):
         # Others put the record whole: without a new revision one who read it before would undo this.
         change += ", revision = :next"
         values[":next"] = encode_value(repair.holder.revision + 1)
@@ -312,21 +354,7 @@ def _unchanged(record: Side, holder: Holder | None, tables: Tables) -> Check:
 
 
 def _same(holder: Record) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
-    """The condition that a record says of its capacity what it said when it was read.
-
-    A claim and a VM are locked by their revision. What a reservation lists, once given up, never comes back;
-    so its creation time and what it lists now are enough.
-    """
-    if isinstance(holder, (CapacityClaim, Vm)):
-        return "revision = :revision", {}, {":revision": encode_value(holder.revision)}
-    counted = "attribute_exists" if holder.counted else "attribute_not_exists"
-    demand = f"#status = :status AND created_at = :created AND {counted}(counted)"
-    values: dict[str, AttributeValue] = {
-        ":status": {"S": holder.status.value},
-        ":created": encode_value(holder.created_at),
-    }
-    if holder.placement is None:
-        return f"{demand} AND attribute_not_exists(pod)", _STATUS, values
-    values |= {":pod": {"S": holder.placement.pod_id}, ":start": encode_value(holder.placement.start)}
-    names = _STATUS | {"#start": "start"}
-    return f"{demand} AND pod = :pod AND #start = :start", names, values
+    """The condition that a record is as it was read: every write of one raises its revision."""
+    if isinstance(holder, Reservation):
+        return as_read(holder, encode_reservation(holder))
+    return "revision = :revision", {}, {":revision": encode_value(holder.revision)}

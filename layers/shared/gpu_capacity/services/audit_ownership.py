@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_facts import Side, Table
 from gpu_capacity.holders.capacity_claim import CapacityClaim
-from gpu_capacity.holders.reservation import Reservation
+from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.reservation import Reservation, Run, Status
 from gpu_capacity.holders.vm import Vm
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gpu_capacity.dynamodb.audit_facts import Facts, Owner
+    from gpu_capacity.holders.bookings import Booking
 
 Place: TypeAlias = "tuple[Side, int]"
 """A claims item and a position: one domain."""
@@ -70,6 +72,14 @@ def owned(facts: Facts) -> Iterator[Part]:
             else:
                 for tag, mask in sorted(owner.items()):
                     yield Part(pod, position, tag, mask)
+        for booking in claims.bookings:
+            yield from run_of(pod, booking)
+
+
+def run_of(pod: Side, booking: Booking) -> Iterator[Part]:
+    """The domains of a booking."""
+    for position in booking.positions:
+        yield Part(pod, position, booking.tag.hex(), None)
 
 
 def attribute(facts: Facts, place: Place) -> Owner | None:
@@ -83,14 +93,12 @@ def attribute(facts: Facts, place: Place) -> Owner | None:
 
 
 def listings(facts: Facts) -> Iterator[Listing]:
-    """Everything that records list."""
+    """Everything that records list as certainly their holders'."""
     for record, holder in facts.holders.items():
         tag = facts.tags[record]
         match holder:
-            case Reservation() if holder.placement is not None:
-                pod = claims_of(holder.region_id, holder.flavor_id, holder.placement.pod_id)
-                for position in holder.placement.positions:
-                    yield Listing(pod, position, tag, None, record)
+            case Reservation() if holder.placement is not None and not _gives_back(holder):
+                yield from _run(record, holder, Run(holder.placement, holder.owner))
             case CapacityClaim():
                 for a in holder.allocations:
                     pod = claims_of(a.zone, a.flavor_id, a.pod_id)
@@ -99,6 +107,42 @@ def listings(facts: Facts) -> Iterator[Listing]:
                 yield Listing(claims_of(*holder.pod), holder.position, tag, holder.gpus, record)
             case _:
                 pass
+
+
+def borne(facts: Facts) -> Iterator[Listing]:
+    """What records name that their holders may own: what is being claimed, and what is being given back.
+
+    Whoever finds it in a pod finds it with its owner; but its owner need not be there (yet, or any more).
+    """
+    for record, holder in facts.holders.items():
+        if isinstance(holder, Reservation):
+            if holder.named is not None:
+                yield from _run(record, holder, holder.named)
+            if holder.placement is not None and _gives_back(holder):
+                yield from _run(record, holder, Run(holder.placement, holder.owner))
+
+
+def _gives_back(holder: Reservation) -> bool:
+    return holder.status is Status.DEPROVISIONING
+
+
+def _run(record: Side, holder: Reservation, run: Run) -> Iterator[Listing]:
+    pod = claims_of(holder.region_id, holder.flavor_id, run.placement.pod_id)
+    for position in run.placement.positions:
+        yield Listing(pod, position, run.tag.hex(), None, record)
+
+
+def record_of(facts: Facts, tag: str) -> Side | None:
+    """The record that a tag stands for; a reservation is also known by what it names and by its claim tag."""
+    for record, own in facts.tags.items():
+        holder = facts.holders.get(record)
+        tags = [own]
+        if isinstance(holder, Reservation):
+            tags.append(claim_tag(holder.id).hex())
+            tags += [holder.named.tag.hex()] if holder.named else []
+        if tag in tags:
+            return record
+    return None
 
 
 AnyPart = TypeVar("AnyPart", bound=Part)

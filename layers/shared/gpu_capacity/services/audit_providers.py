@@ -10,19 +10,23 @@ does not answer has not said so.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from gpu_capacity.dynamodb.audit_facts import Asked, Facts, Finding, Kind
+from gpu_capacity.dynamodb.audit_facts import Asked, EndBooking, Facts, Finding, Kind, ReleasePart
 from gpu_capacity.errors import ProviderUnavailable
 from gpu_capacity.holders.vm import Vm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from gpu_capacity.dynamodb.audit_facts import Question, ReleasePart, TakeAway
+    from gpu_capacity.dynamodb.audit_facts import Question, TakeAway
     from gpu_capacity.ports import HostProvider, Page, Pause, VmProvider
 
 _ATTEMPTS_MAX: Final = 3
+
+Freeing: TypeAlias = ReleasePart | EndBooking
+"""Repairs after which hardware is sold again."""
 
 Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
@@ -79,22 +83,23 @@ class Providers:
             case Asked.DISK:
                 self.vms.delete_disk(repair.thing.name)
 
-    def why_not_free(self, part: ReleasePart) -> str | None:
+    def why_not_free(self, part: Freeing) -> str | None:
         """Why a part must not be freed; ``None`` when nothing is left on it, and nothing comes any more."""
         if left := ", ".join(self._left_on(part)):
             return f"servers are left: {left}"
-        if isinstance(part.holder, Vm):
+        if isinstance(part, ReleasePart) and isinstance(part.holder, Vm):
             self.vms.fence(part.holder.server_owner)
         left = ", ".join(self._left_on(part))
         return f"servers came meanwhile: {left}" if left else None
 
-    def _left_on(self, part: ReleasePart) -> Iterator[str]:
+    def _left_on(self, part: Freeing) -> Iterator[str]:
         """Servers on the hardware of a part, and that of the holder, wherever it is."""
         for server in self._patiently(lambda: self.hosts.servers_on(part.hosts)):
             yield f"of {server.holder_id} on {server.host_id}"
-        if part.gpus and not self._patiently(lambda: self.vms.is_vacant(part.hosts[0], part.gpus)):
-            yield f"of VMs on {part.hosts[0]}"
-        if isinstance(part.holder, Vm):
+        for host_id, gpus in part.slices:
+            if not self._patiently(partial(self.vms.is_vacant, host_id, gpus)):
+                yield f"of VMs on {host_id}"
+        if isinstance(part, ReleasePart) and isinstance(part.holder, Vm):
             owner = part.holder.server_owner
             if (vm_server := self._patiently(lambda: self.vms.server(owner))) is not None:
                 yield f"of {owner} on {vm_server.host_id}"

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.audit_facts import (
     Asked,
+    EndBooking,
     Facts,
     Finding,
     Kind,
     MarkPart,
+    MarkRun,
     Question,
     ReleasePart,
     SetHash,
@@ -28,6 +30,7 @@ from gpu_capacity.dynamodb.audit_facts import (
     Table,
 )
 from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.holders.bookings import TAG_BYTES, Booking
 from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
 from gpu_capacity.holders.ids import tag_of_owner
 from gpu_capacity.holders.reservation import Reservation, Status
@@ -36,12 +39,15 @@ from gpu_capacity.placement.slices import GPUS_PER_NODE_MAX, slice_mask
 from gpu_capacity.services.audit_ownership import (
     Part,
     attribute,
+    borne,
     by_place,
     claims_of,
     is_of_gpus,
     listings,
     missing,
     owned,
+    record_of,
+    run_of,
 )
 from gpu_capacity.services.audit_vms import vm_contradiction
 from gpu_capacity.topology.units import topology_hash
@@ -63,11 +69,16 @@ def capacity_findings(facts: Facts) -> Iterator[Finding]:
     for place, parts in sorted(listed.items()):
         yield from _double(place, parts)
         for listing in parts:
-            yield from _orphaned(facts, listing, shown.get(place, ()), contested=place in contested)
+            if not _is_booked(listing.tag):
+                yield from _orphaned(facts, listing, shown.get(place, ()), contested=place in contested)
+    accounted = by_place([*listings(facts), *borne(facts)])
     for place, owners in shown.items():
         yield from _owned_twice(place, owners)
         for part in owners:
-            yield from _leaked(facts, part, listed.get(place, ()))
+            if not _is_booked(part.tag):
+                yield from _leaked(facts, part, accounted.get(place, ()))
+    yield from _bookings_leaked(facts, accounted)
+    yield from _runs_orphaned(facts, shown, contested)
     yield from _hosts_twice(facts, shown)
     for record, holder in facts.holders.items():
         if problem := contradiction(holder):
@@ -158,7 +169,7 @@ def _leaked(facts: Facts, part: Part, listed: Sequence[Listing]) -> Iterator[Fin
     """What is owned in a pod and listed by no record of that owner."""
     if part.mask != 0 and missing(part, listed) is None:
         return
-    record = next((record for record, tag in facts.tags.items() if tag == part.tag), None)
+    record = record_of(facts, part.tag)
     if record in facts.unreadable or (record is None and not facts.knows_every_holder):
         return
     sides = tuple(s for s in (part.pod, _hardware(facts, part.pod), record) if s)
@@ -174,6 +185,88 @@ def _leaked(facts: Facts, part: Part, listed: Sequence[Listing]) -> Iterator[Fin
     repair = None if left else _release(facts, part, record)
     questions = tuple(Question(Asked.SERVERS, owner) for owner in left)
     yield Finding(Kind.LEAKED, subject, message, sides, repair, questions=questions)
+
+
+def _is_booked(tag: str) -> bool:
+    """Whether a tag is that of a booking, which is owned whole or not at all."""
+    return len(tag) == 2 * TAG_BYTES
+
+
+def _bookings_leaked(facts: Facts, accounted: Mapping[Place, Sequence[Listing]]) -> Iterator[Finding]:
+    """Bookings that no record lists or names, each once.
+
+    Pods are read before records, and a booking is made after its record and ends before it. So one that no
+    record knew then is nobody's for good, if it still stands.
+    """
+    for pod, claims in facts.owners.items():
+        for booking in claims.bookings:
+            parts = run_of(pod, booking)
+            if any(missing(part, accounted.get(part.place, ())) for part in parts):
+                yield from _booking_leaked(facts, pod, booking)
+
+
+def _booking_leaked(facts: Facts, pod: Side, booking: Booking) -> Iterator[Finding]:
+    tag = booking.tag.hex()
+    record = record_of(facts, tag)
+    if record is None and not facts.knows_every_holder:
+        return
+    sides = tuple(s for s in (pod, _hardware(facts, pod), record) if s)
+    subject = f"{_where_of_run(pod, booking)}: tag {tag}"
+    if record is not None:
+        message = f"owned by {record}, which does not list it"
+        yield Finding(Kind.LEAKED, subject, message, sides)
+        return
+    repair = _end(facts, pod, booking)
+    hosts = repair.hosts if repair else ()
+    left = sorted({server.holder_id for server in facts.servers if server.host_id in hosts})
+    message = "booked for no reservation that there is"
+    if left:
+        message += f", and its hosts have servers: {', '.join(left)}"
+    questions = tuple(Question(Asked.SERVERS, owner) for owner in left)
+    yield Finding(Kind.LEAKED, subject, message, sides, None if left else repair, questions=questions)
+
+
+def _end(facts: Facts, pod: Side, booking: Booking) -> EndBooking | None:
+    """Only where the topology tells which hosts those are, of every domain."""
+    known = facts.pods.get(pod)
+    domains = known.between(booking.first, booking.count) if known else ()
+    if len(domains) < booking.count:
+        return None
+    hosts = tuple(host.id for domain in domains for host in domain.hosts)
+    whole = slice_mask(0, GPUS_PER_NODE_MAX)
+    slices = tuple((d.hosts[0].id, whole) for d in domains if len(d.hosts) == 1)
+    return EndBooking(pod, booking, hosts, slices)
+
+
+def _runs_orphaned(
+    facts: Facts, shown: Mapping[Place, Sequence[Part]], contested: Collection[Place]
+) -> Iterator[Finding]:
+    """Reservations whose pod does not show their whole run under the tag of their booking, each once."""
+    runs: dict[Side, list[Listing]] = {}
+    for listing in listings(facts):
+        if _is_booked(listing.tag) and listing.pod not in facts.unreadable:
+            runs.setdefault(listing.record, []).append(listing)
+    for record, run in sorted(runs.items()):
+        if any(missing(part, shown.get(part.place, ())) for part in run):
+            places = [part.place for part in run]
+            free = not any(shown.get(place) for place in places)
+            repair = None
+            if free and not any(place in contested for place in places):
+                repair = _mark_run(facts, record, run)
+            message = f"the record lists what the pod shows {'as free' if free else 'as other than its own'}"
+            subject = f"{_where(places[0])}: {record}"
+            yield Finding(Kind.ORPHANED, subject, message, (run[0].pod, record), repair)
+
+
+def _mark_run(facts: Facts, record: Side, run: Sequence[Listing]) -> MarkRun | None:
+    holder, pod = facts.holders[record], run[0].pod
+    claims = facts.owners.get(pod)
+    tag = bytes.fromhex(run[0].tag)
+    if claims is None or not isinstance(holder, Reservation) or tag in {b.tag for b in claims.bookings}:
+        return None
+    booking = Booking(tag, run[0].position, len(run), holder.created_at)
+    stamps = tuple(claims.stamps.get(position) for position in booking.positions)
+    return MarkRun(pod, booking, stamps, record, holder)
 
 
 def _is_over(holder: Holder | None) -> bool:
@@ -212,6 +305,8 @@ def contradiction(holder: Holder) -> str | None:
     match holder:
         case Reservation(status=Status.ERROR) if holder.placement is not None:
             return "in error, and still lists capacity"
+        case Reservation(status=Status.CLAIMING) if holder.placement is not None:
+            return "claiming, and lists capacity already"
         case Reservation(status=Status.PENDING | Status.PROVISIONING | Status.PROVISIONED):
             return None if holder.placement is not None else f"{holder.status}, and lists no capacity"
         case CapacityClaim(status=ClaimStatus.READY) if holder.pending or holder.surplus:
@@ -273,6 +368,11 @@ def _hardware(facts: Facts, claims: Side) -> Side | None:
     """The topology item of the pod that a claims item belongs to."""
     pod = facts.pods.get(claims)
     return Side.of(Table.INVENTORY, keys.hosts(pod.region_id, pod.id)) if pod else None
+
+
+def _where_of_run(pod: Side, booking: Booking) -> str:
+    last = f"-{booking.positions[-1]}" if booking.count > 1 else ""
+    return _where((pod, booking.first)) + last
 
 
 def _where(domain: Place) -> str:

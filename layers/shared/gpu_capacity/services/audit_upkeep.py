@@ -24,7 +24,7 @@ from gpu_capacity.dynamodb.audit_facts import (
 )
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.capacity_claim import CapacityClaim, ClaimStatus
-from gpu_capacity.holders.reservation import UNSETTLED, Reservation
+from gpu_capacity.holders.reservation import Reservation
 from gpu_capacity.holders.vm import Vm
 from gpu_capacity.services.audit_rules import capacity_findings
 from gpu_capacity.services.audit_servers import server_findings
@@ -155,7 +155,7 @@ def _index(facts: Facts) -> Iterator[Finding]:
     """Records with work to do that the sparse index does not show: no schedule would ever find them."""
     for record, holder in facts.holders.items():
         match holder:
-            case Reservation() if holder.status in UNSETTLED:
+            case Reservation() if holder.is_unsettled:
                 shard = keys.unsettled_shard(holder.id)
             case CapacityClaim() if holder.status is ClaimStatus.DELETING or holder.surplus:
                 shard = str(int(holder.tag, 16) % keys.UNSETTLED_SHARDS)

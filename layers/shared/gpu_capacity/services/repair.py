@@ -5,13 +5,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from gpu_capacity.dynamodb.audit_facts import ReleasePart, TakeAway
+from gpu_capacity.dynamodb.audit_facts import EndBooking, ReleasePart, TakeAway
 from gpu_capacity.dynamodb.audit_writes import actions_for
 from gpu_capacity.errors import ProviderUnavailable
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.audit_facts import Finding, Write
     from gpu_capacity.services.audit_means import Audit
+    from gpu_capacity.services.audit_providers import Freeing
 
 
 class Result(StrEnum):
@@ -39,7 +40,7 @@ def repair(audit: Audit, finding: Finding) -> tuple[Result, str]:
             return Result.REPORTED, ""
         case TakeAway(needs_word=True) if finding.repair.thing.name not in audit.taken_away:
             return Result.REPORTED, "no record says that its holder is over: --take-away names it"
-        case TakeAway() | ReleasePart():
+        case TakeAway() | ReleasePart() | EndBooking():
             result, why = _at_provider(audit, finding.repair)
         case _:
             result, why = _written(audit, finding.repair)
@@ -50,7 +51,7 @@ def repair(audit: Audit, finding: Finding) -> tuple[Result, str]:
     return result, why
 
 
-def _at_provider(audit: Audit, wanted: TakeAway | ReleasePart) -> tuple[Result, str]:
+def _at_provider(audit: Audit, wanted: TakeAway | Freeing) -> tuple[Result, str]:
     try:
         if isinstance(wanted, TakeAway):
             audit.providers.take_away(wanted)

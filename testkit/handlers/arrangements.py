@@ -260,10 +260,11 @@ def with_a_lost_claim(stage: Stage) -> None:
     """A reservation whose pod shows none of its domains."""
     reserved(stage)
     for item in stage.db.dump()[INVENTORY]:
-        owned = [name for name in item if name[0] == "d" and name[1:].isdigit()]
+        owned = {f"#b{n}": name for n, name in enumerate(item) if name[0] == "b"}
         if item["pk"]["S"].startswith("CLAIMS#") and owned:
             stage.db.update_item(
                 TableName=INVENTORY,
                 Key={"pk": item["pk"], "sk": item["sk"]},
                 UpdateExpression="REMOVE " + ", ".join(owned),
+                ExpressionAttributeNames=owned,
             )

@@ -11,7 +11,7 @@ from gpu_capacity.dynamodb.writes import Check
 from gpu_capacity.holders.reservation import Reservation
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region
-from gpu_capacity.services import create_reservation, deprovisioning, planning, provisioning
+from gpu_capacity.services import create_reservation, deprovisioning, planning, provisioning, under_claim
 from proof.planting import Bug
 
 if TYPE_CHECKING:
@@ -36,7 +36,19 @@ def _show_who_is_claiming(patches: Patches) -> None:
 
 
 def _refuse_what_is_under_claim(patches: Patches) -> None:
-    patches.replace(planning, "fits_without_claims_under_way", lambda *_: False)
+    patches.replace(planning, "decide_again", lambda _services, _flavor, seen, _request: seen)
+
+
+def _refuse_what_was_under_claim(patches: Patches) -> None:
+    """What was read before it was looked up who is claiming is not read again."""
+    patches.replace(under_claim, "_look_again", _look_once)
+
+
+def _look_once(services: Any, flavor: Any) -> Any:
+    before = services.inventory.bookings(*flavor)
+    named = {r.named.tag for r in services.reservations.claiming(0)}
+    snapshot = services.inventory.snapshot(*flavor)[0]
+    return under_claim._Found(snapshot, [(pod, b) for pod, b in before if b.tag in named])
 
 
 def _sweep_nothing(patches: Patches) -> None:
@@ -113,6 +125,12 @@ BUGS: Final = (
         "refuse-what-is-under-claim",
         "a lack of capacity is told because of what others may give back",
         _refuse_what_is_under_claim,
+    ),
+    Bug(
+        "refuse-what-was-under-claim",
+        "a lack of capacity is told because of what was given back meanwhile",
+        _refuse_what_was_under_claim,
+        orders="reconcile x claim x late settle",
     ),
     Bug("see-longer-runs", "a run is taken for one longer than it is", _see_longer_runs),
 )

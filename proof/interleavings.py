@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.services.deprovisioning import complete_deprovisioning
 from gpu_capacity.services.settle_claim import settle_capacity_claim
-from proof import vm_stage
+from proof import claimant_stage, vm_stage
 from proof.claims import Claims
 from proof.faults import Work
 from proof.fleet import LONDON
@@ -75,6 +75,7 @@ OPERATIONS: Final[dict[str, Start]] = {
     "delete": delete,
     "sync": sync,
     "fill": fill,
+    **claimant_stage.OPERATIONS,
     **vm_stage.OPERATIONS,
 }
 
@@ -135,8 +136,10 @@ _OF_RACKS: Final = ("claim", "release", "delete", "sync", "fill")
 PAIRS: Final = (
     *(Block(names, 5) for names in combinations_with_replacement(_OF_RACKS, 2)),
     *(Block(names, 5, vm_stage.prepared_nodes) for names in vm_stage.PAIRS),
+    *(Block(names, 5, stage) for names, stage in claimant_stage.PAIRS),
 )
-"""Every two operations on racks, also two of a kind, and chosen ones on nodes: 25 times 252 schedules."""
+"""Every two operations on racks, also two of a kind, chosen ones on nodes, and those after a claimant died:
+38 times 252 schedules."""
 
 _OF_NODES: Final = tuple(Block(names, 3, vm_stage.prepared_nodes) for names in vm_stage.TRIPLES)
 TRIPLES: Final = (*(Block(("claim", "fill", name), 3) for name in _OF_RACKS), *_OF_NODES)
@@ -145,8 +148,9 @@ TRIPLES: Final = (*(Block(("claim", "fill", name), 3) for name in _OF_RACKS), *_
 ALL_TRIPLES: Final = (
     *(Block(names, 3) for names in combinations_with_replacement(_OF_RACKS, 3)),
     *_OF_NODES,
+    *(Block(names, 3, stage) for names, stage in claimant_stage.TRIPLES),
 )
-"""Every three operations on racks, and those on nodes: 39 times 1,680 schedules."""
+"""Every three operations on racks, those on nodes, and after a claimant died: 45 times 1,680 schedules."""
 
 LONG_TRIPLES: Final = tuple(Block(("claim", "fill", name), 4) for name in _OF_RACKS)
 """5 times 34,650 schedules."""

@@ -56,7 +56,8 @@ class MoveRules:
     def note(self, key: RecordKey, before: Record | None, record: Record | None, *, given: bool) -> None:
         """A write of a record; ``given`` is what was there before anybody looked."""
         if given:
-            self.existed.add(key)
+            if record is not None and record.finished and record.status != CLAIMING:
+                self.existed.add(key)
         elif before is None or not before.finished:
             self._judge_beginning(key, record)
         else:

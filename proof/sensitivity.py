@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from proof.founding import found_all
-from proof.interleavings import PAIRS
+from proof.interleavings import ALL_TRIPLES, PAIRS
 from proof.planting import Bug, planted
 from proof.simulation import simulate
 
@@ -50,7 +50,7 @@ def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
 
 
 def _detect_in_orders(bug: Bug, crew: Crew) -> Detection:
-    block = next(block for block in PAIRS if block.title == bug.orders)
+    block = next(block for block in (*PAIRS, *ALL_TRIPLES) if block.title == bug.orders)
     schedules = list(block.schedules())
     # What blocks keep from one run to the next is prepared by the product as it is.
     block.play(schedules[0], crew)

@@ -96,6 +96,7 @@ class InventoryStore:
         self._clock = clock
         self._regions: dict[str, tuple[int, Region]] = {}
         self._kept: dict[tuple[str, str], _Kept] = {}
+        self._read: dict[tuple[str, str], Mapping[str, PodClaims]] = {}
         self._pods: dict[tuple[str, str], Pod] = {}
         self._shut: dict[tuple[str, str], int] = {}
         self._nodes: tuple[int, dict[str, NodePlace]] = (0, {})
@@ -168,6 +169,7 @@ class InventoryStore:
             snapshot = Snapshot.of((shapes | closed).values(), owned)
             if snapshot.stale_pods:
                 continue
+            self._read[region_id, flavor_id] = claims
             if closed:
                 # Not kept: as soon as the pod can be read again, it is sold again.
                 self._kept.pop((region_id, flavor_id), None)
@@ -196,10 +198,10 @@ class InventoryStore:
             self._see(region_id, flavor_id, after)
 
     def bookings(self, region_id: str, flavor_id: str) -> list[tuple[str, Booking]]:
-        """Every booking of a region and flavor with its pod's id, as the snapshot that is kept has them."""
+        """Every booking of a region and flavor with its pod's id, as they are kept, or were read last."""
         kept = self._kept.get((region_id, flavor_id))
-        claims = kept.claims.values() if kept else ()
-        return [(pod.pod_id, booking) for pod in claims for booking in pod.bookings]
+        pods = kept.claims if kept else self._read.get((region_id, flavor_id), {})
+        return [(pod.pod_id, booking) for pod in pods.values() for booking in pod.bookings]
 
     def _see(self, region_id: str, flavor_id: str, claims: PodClaims) -> None:
         """Keep one pod's claims as they are now, in the snapshot just as a read would show them."""

@@ -40,9 +40,9 @@ class ReservationStore(HolderStore[Reservation]):
         return not isinstance(written, Refused)
 
     def claiming(self, since: int) -> list[Reservation]:
-        """Records that have been about to own a run since then or later; by a look into the sparse index.
+        """Records that are claiming, or name a run to give back, since then or later; by the sparse index.
 
         However late the clock of whoever claims makes it: of two clocks one is always ahead.
         """
         found = islice(self.unsettled(_ANY_LATER, since), CLAIMING_LOOKED_AT_MAX)
-        return [r for r in self.many(found) if r.status is Status.CLAIMING]
+        return [r for r in self.many(found) if r.status is Status.CLAIMING or r.named is not None]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.errors import InsufficientCapacity, RaceLost, StorageUnavailable
+from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable
 from gpu_capacity.holders.bookings import new_tag
 from gpu_capacity.holders.ids import seed_of
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
-from gpu_capacity.services.under_claim import fits_without_claims_under_way
+from gpu_capacity.services.under_claim import decide_again
 from gpu_capacity.topology.units import hardware_digest, identity_of, topology_hash
 
 if TYPE_CHECKING:
@@ -59,8 +59,9 @@ def plan_run(services: Services, draft: Reservation, attempt: int, *, fresh: boo
     for _ in range(PLAN_READS_MAX):
         snapshot, decision = decide(inventory, region_id, flavor_id, request, fresh=fresh)
         if isinstance(decision, Unplaceable):
-            if fits_without_claims_under_way(services, (region_id, flavor_id), snapshot, request):
-                raise RaceLost("what is left is being claimed by others")
+            seen = (snapshot, decision)
+            snapshot, decision = decide_again(services, (region_id, flavor_id), seen, request)
+        if isinstance(decision, Unplaceable):
             services.telemetry.count("ReservationsRefused")
             raise InsufficientCapacity(decision)
         basis = snapshot.basis_of(decision)

@@ -1,0 +1,164 @@
+"""Stages on which a claimant of a reservation has died, and what it sent that may still land.
+
+Its retry, reconcile and its rivals act there, and its last write lands in between: the one that nobody had an
+answer to. What it had sent before is definite, or it would not have gone on.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+from gpu_capacity.services.create_reservation import create_reservation
+from proof.cloud import Cloud
+from proof.faults import Work
+from proof.fleet import LONDON
+from proof.items import RESERVATION
+from proof.reservations import Reservations
+from proof.stage import CALM_TEMPER, prepared
+from proof.turns import Crew
+from proof.wire import WRITES
+from testkit.world import HOLDERS, ORGANIZATION, caller, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proof.scene import Scene, Start
+    from proof.stage import Stage
+    from testkit.dynamodb import MemoryDynamoDB
+
+    Sent = tuple[str, dict[str, Any]]
+
+KEY: Final = "key-dead"
+WANTED: Final = request(1, region_id=LONDON)
+PUT, OWN, SETTLE = range(3)
+"""What a claimant sends, in this order."""
+
+_SEED: Final = 20_001
+_SECONDS: Final = 200
+"""Until nobody waits any more for whoever claims."""
+
+
+@cache
+def _sent() -> tuple[Sent, ...]:
+    """The writes of a claimant that nobody disturbs, on the stage of all operations."""
+    stage, sent = prepared(), []
+    cloud = _cloud(stage.db, stage.seconds)
+
+    def note(operation: str, parameters: dict[str, Any]) -> None:
+        if operation in WRITES:
+            sent.append((operation, parameters))
+
+    cloud.db.before("*", note, times=None)
+    create_reservation(cloud.environment().services, caller(), WANTED, idempotency_key=KEY)
+    return tuple(sent[: SETTLE + 1])
+
+
+def _cloud(db: MemoryDynamoDB, seconds: int) -> Cloud:
+    cloud = Cloud(_SEED, Crew(), CALM_TEMPER, still=True, db=db)
+    cloud.clock.advance(seconds)
+    return cloud
+
+
+def _after(landed: int, *, removed: bool = False) -> Stage:
+    """The stage when so many of the claimant's writes have landed, or its record was removed since."""
+    stage = prepared()
+    cloud = _cloud(stage.db, stage.seconds)
+    for operation, parameters in _sent()[:landed]:
+        getattr(cloud.db, operation)(**parameters)
+    cloud.clock.advance(_SECONDS)
+    if removed:
+        cloud.reconcile()
+    known = {("ORG#" + ORGANIZATION, item["sk"]["S"]) for item in cloud.db.table(HOLDERS).items()}
+    dead = [key for key in sorted(known - set(stage.holders.values())) if key[1].startswith(RESERVATION)]
+    holders = stage.holders | ({"dead": dead[0]} if len(dead) == 1 else {})
+    return replace(stage, db=cloud.db, seconds=stage.seconds + _SECONDS, holders=holders)
+
+
+@cache
+def unrecorded() -> Stage:
+    """The claimant's record may still land."""
+    return _after(PUT)
+
+
+@cache
+def recorded() -> Stage:
+    """Its record stands; that it owns its run may still land."""
+    return _after(OWN)
+
+
+@cache
+def booked() -> Stage:
+    """It owns its run; that it settles may still land."""
+    return _after(SETTLE)
+
+
+@cache
+def removed() -> Stage:
+    """Its record stood, and reconcile removed it."""
+    return _after(OWN, removed=True)
+
+
+@cache
+def given_back() -> Stage:
+    """It owned its run, and reconcile gave that back and removed its record."""
+    return _after(SETTLE, removed=True)
+
+
+def _late(which: int) -> Start:
+    def land(scene: Scene, _number: int) -> None:
+        operation, parameters = _sent()[which]
+        with suppress(ClientError):
+            scene.cloud.invoke(
+                "late",
+                Work("create_reservation"),
+                lambda e: getattr(e.edges.dynamodb, operation)(**parameters),
+            )
+
+    return land
+
+
+def _retry(scene: Scene, _number: int) -> None:
+    Reservations().create(scene.who, WANTED, KEY)
+
+
+def _reconcile(scene: Scene, _number: int) -> None:
+    scene.cloud.reconcile()
+
+
+OPERATIONS: Final[dict[str, Start]] = {
+    "retry": _retry,
+    "try anew": _retry,
+    "reconcile": _reconcile,
+    "late record": _late(PUT),
+    "late own": _late(OWN),
+    "late settle": _late(SETTLE),
+}
+
+PAIRS: Final[tuple[tuple[tuple[str, str], Callable[[], Stage]], ...]] = (
+    (("retry", "late record"), unrecorded),
+    (("retry", "retry"), recorded),
+    (("retry", "reconcile"), recorded),
+    (("reconcile", "reconcile"), recorded),
+    (("retry", "late own"), recorded),
+    (("reconcile", "late own"), recorded),
+    (("claim", "late own"), recorded),
+    (("fill", "late own"), recorded),
+    (("sync", "late own"), recorded),
+    (("retry", "late settle"), booked),
+    (("reconcile", "late settle"), booked),
+    (("try anew", "late own"), removed),
+    (("try anew", "late settle"), given_back),
+)
+TRIPLES: Final[tuple[tuple[tuple[str, str, str], Callable[[], Stage]], ...]] = (
+    (("retry", "reconcile", "late own"), recorded),
+    (("retry", "claim", "late own"), recorded),
+    (("reconcile", "claim", "late own"), recorded),
+    (("reconcile", "fill", "late own"), recorded),
+    (("retry", "reconcile", "late settle"), booked),
+    (("reconcile", "claim", "late settle"), booked),
+)

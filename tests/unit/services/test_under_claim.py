@@ -17,7 +17,6 @@ from tests.unit.services.ledger import records, reserve
 
 if TYPE_CHECKING:
     from gpu_capacity.services.context import Services
-    from gpu_capacity.services import claiming
 from gpu_capacity.services.create_reservation import ReservationRequest
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
@@ -86,9 +85,10 @@ def test_what_is_booked_while_it_is_looked_up_who_is_claiming_may_be_given_back(
 
     def change_hands(*_: object) -> None:
         reconcile(rival)
-        with monkeypatch.context() as patches, pytest.raises(Died):
+        with monkeypatch.context() as patches:
             patches.setattr(claiming, "_settle", _die)
-            create_reservation(rival, caller(), request(4))
+            with pytest.raises(Died):
+                create_reservation(rival, caller(), request(4))
 
     shards = 8
     world.db.after("query", change_hands, only=lambda query: "IndexName" in query, skip=shards - 1)

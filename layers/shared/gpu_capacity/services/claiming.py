@@ -102,6 +102,7 @@ def take_over(services: Services, dead: Reservation) -> Reservation | None:
     if taken.named is not None:
         place = _place(taken, taken.named)
         services.runs.fence(place, taken.named, new_tag(services.ids.random_bytes()))
+        services.events.freed(taken.region_id)
     return taken
 
 
@@ -232,6 +233,7 @@ def _settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Re
         return Claimed(found, plan.pod)
     place = (record.region_id, record.flavor_id, plan.placement.pod_id)
     services.runs.release(place, plan.tag, (), b"")
+    services.events.freed(record.region_id)
     if found is None:
         raise RaceLost("another try of the same request is under way")
     return found

@@ -82,8 +82,10 @@ def complete_deprovisioning(services: Services, organization_id: str, reservatio
     # Definite before the record goes: what it names is all that tells what has to be given back.
     give_back(services, reservation)
     back = refund(services, reservation)
-    if services.reservations.remove(reservation, services.clock.now(), *back) is None:
-        services.events.freed(reservation.region_id)
+    refused = services.reservations.remove(reservation, services.clock.now(), *back)
+    # Whoever comes to remove the record: from now on others may have what was given back.
+    services.events.freed(reservation.region_id)
+    if refused is None:
         services.telemetry.count("ReservationsRemoved")
         services.telemetry.audit(
             ACTOR,

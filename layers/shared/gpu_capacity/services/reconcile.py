@@ -157,7 +157,6 @@ def _look_at_claiming(services: Services, now: int, reservation: Reservation) ->
         "gone",
         organization=reservation.organization_id,
     )
-    services.events.freed(reservation.region_id)
     return _Looked(restarted=True)
 
 

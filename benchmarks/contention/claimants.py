@@ -279,6 +279,7 @@ class _Claimant:
             runs=Runs(self._database, INVENTORY),
             quotas=QuotaStore(self._database, HOLDERS),
             pause=self._pause,
+            beside=self._simulation.beside,
         )
 
 

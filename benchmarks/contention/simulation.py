@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import heapq
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+Value = TypeVar("Value")
 
 _STACK_BYTES = 512 * 1024
 
@@ -50,14 +52,29 @@ class Simulation:
     def sleep(self, seconds: float) -> None:
         """Called by the running actor: others go on until its time has come."""
         if self._waiting and self._waiting[0][0] <= self.now + seconds:
-            turn = self._wait_for(seconds)
-            self._hand_over()
-            turn.acquire()
-            if self._failure is not None:
-                raise SimulationEnded
+            self._give_way(self._wait_for(seconds))
         else:
             # Nobody is due before this actor.
             self.now += seconds
+
+    def beside(self, work: Callable[[], Value]) -> Callable[[], Value]:
+        """Let an actor do some work while the running one goes on; whoever calls the answer waits for it."""
+        done: list[Value] = []
+        waiting: list[threading.Semaphore] = []
+
+        def run() -> None:
+            done.append(work())
+            for turn in waiting:
+                self._is_due(turn, 0.0)
+
+        def wait() -> Value:
+            if not done:
+                waiting.append(threading.Semaphore(0))
+                self._give_way(waiting[0])
+            return done[0]
+
+        self.spawn(run)
+        return wait
 
     def run(self) -> None:
         """Until every actor has ended; raises what the first one to fail raised."""
@@ -70,9 +87,19 @@ class Simulation:
 
     def _wait_for(self, seconds: float) -> threading.Semaphore:
         turn = threading.Semaphore(0)
+        self._is_due(turn, seconds)
+        return turn
+
+    def _is_due(self, turn: threading.Semaphore, seconds: float) -> None:
         self._order += 1
         heapq.heappush(self._waiting, (self.now + seconds, self._order, turn))
-        return turn
+
+    def _give_way(self, turn: threading.Semaphore) -> None:
+        """Go on when it is the running actor's turn again."""
+        self._hand_over()
+        turn.acquire()
+        if self._failure is not None:
+            raise SimulationEnded
 
     def _hand_over(self) -> None:
         if not self._waiting:

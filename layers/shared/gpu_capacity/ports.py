@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+Value = TypeVar("Value")
 
 
 class Clock(Protocol):
@@ -28,6 +30,16 @@ class Pause(Protocol):
 
     def __call__(self, attempt: int) -> None:
         """Wait a jittered while that grows with ``attempt`` (from 0)."""
+
+
+class Beside(Protocol):
+    """Doing one thing beside another."""
+
+    def __call__(self, work: Callable[[], Value]) -> Callable[[], Value]:
+        """Begin some work, which changes nothing; whoever calls the answer waits for what comes of it.
+
+        What the work raises is raised here or there.
+        """
 
 
 class Ids(Protocol):

@@ -1,113 +1,130 @@
-"""What an acceptance costs, read from the ConsumedCapacity of its transaction."""
+"""What an acceptance costs: write units by table and index, requests, and how many of them wait for another."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
+from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
-from testkit.world import HOLDERS, INVENTORY, World, caller, pod, request
+from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
-    from testkit.dynamodb import MemoryDynamoDB
+    from collections import Counter
+    from collections.abc import Callable
 
 
-class Metered:
-    """A client that asks every transaction what it consumed."""
-
-    def __init__(self, db: MemoryDynamoDB) -> None:
-        self._db = db
-        self.consumed: list[dict[str, Any]] = []
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._db, name)
-
-    def transact_write_items(self, **parameters: Any) -> dict[str, Any]:
-        answer = self._db.transact_write_items(**parameters, ReturnConsumedCapacity="INDEXES")
-        self.consumed.append({entry["TableName"]: entry for entry in answer["ConsumedCapacity"]})
-        return answer
+@pytest.fixture
+def world() -> World:
+    """A warm environment over a pod of 72 racks and a small one."""
+    world = World(pods=(pod("pod1", 72, hosts=18), pod("pod2", 1, hosts=18)))
+    for each in world.pods:
+        world.services.inventory.pod_at(each.region_id, each.id, each.version)
+    create_reservation(world.services, caller(), request(1))
+    return world
 
 
-def _claim(world: World, count: int) -> dict[str, float]:
-    """Write units of accepting ``count`` units, by table and index."""
-    metered = Metered(world.db)
-    store = ReservationStore(Database(metered), INVENTORY, HOLDERS, world.pause)
-    services = replace(world.environment(), reservations=store)
-    create_reservation(services, caller(), request(count))
-    (consumed,) = metered.consumed
-    index = consumed[HOLDERS].get("GlobalSecondaryIndexes", {})
-    return {
-        "pod": consumed[INVENTORY]["Table"]["CapacityUnits"],
-        "record": consumed[HOLDERS]["Table"]["CapacityUnits"],
-        "index entry": index.get("unsettled", {"CapacityUnits": 0.0})["CapacityUnits"],
-    }
+def reserve(world: World, count: int = 1) -> None:
+    create_reservation(world.services, caller(), request(count))
+
+
+def spent(world: World, act: Callable[[], object]) -> tuple[float, float, Counter[str]]:
+    """Read units, write units and requests."""
+    read, write, requests = world.db.read_units, world.db.write_units, world.db.requests.copy()
+    act()
+    return world.db.read_units - read, world.db.write_units - write, world.db.requests - requests
 
 
 @pytest.mark.parametrize("count", [1, 4, 18, 72])
-def test_a_claim_costs_four_units_and_its_index_entry_whatever_its_size(
-    count: int, record_property: Any, capsys: pytest.CaptureFixture[str]
-) -> None:
-    units = _claim(World(pods=(pod("pod1", 72, hosts=18),)), count)
+def test_a_claim_costs_four_units_whatever_its_size(world: World, count: int) -> None:
+    """The record, its index entry, the pod, and the record again."""
+    _, written, requests = spent(world, lambda: reserve(world, count))
 
-    record_property("write_units", units)
-    with capsys.disabled():
-        print(f"\n  claim of {count:2}: {units}", end=" ")  # noqa: T201 - the figure is to be seen
-    assert (units["pod"], units["record"]) == (2.0, 2.0)
-    assert units["index entry"] <= 2.0
+    assert written == 4.0
+    assert requests == {"put_item": 2, "update_item": 1, "get_item": 1}
 
 
-def test_the_last_claim_of_a_full_pod_costs_no_more_than_the_first() -> None:
+def test_the_last_claim_of_a_full_pod_costs_at_most_one_unit_more_than_the_first() -> None:
+    """72 bookings and stamps pass 1 KB."""
     world = World(pods=(pod("pod1", 72, hosts=18),))
 
-    costs = [_claim(world, 1) for _ in range(72)]
+    costs = [spent(world, lambda: reserve(world))[1] for _ in range(72)]
 
-    assert all(cost == costs[0] for cost in costs)
-
-
-def test_a_quota_adds_two_units() -> None:
-    world = World(pods=(pod("pod1", 8, hosts=18),))
-    without = _claim(world, 2)
-    world.set_quota(8)
-
-    counted = _claim(world, 2)
-
-    assert counted["record"] == without["record"] + 2.0
-    assert counted["pod"] == without["pod"]
+    assert set(costs) == {4.0, 5.0}
+    assert costs == sorted(costs)
 
 
-def test_a_claim_by_a_warm_environment_is_one_write_between_two_looks_at_the_quota() -> None:
-    world = World(pods=(pod("pod1", 72, hosts=18),))
-    create_reservation(world.services, caller(), request(1))
-    before = world.db.requests.copy()
+def test_where_no_quota_was_seen_it_is_read_once_and_beside_the_second_write(world: World) -> None:
+    """So three answers are waited for, one after the other."""
+    order: list[str] = []
 
-    create_reservation(world.services, caller(), request(4))
+    def beside(work: Callable[[], object]) -> Callable[[], object]:
+        order.append("begins to read")
+        answer = work()
 
-    assert world.db.requests - before == {"transact_write_items": 1, "get_item": 2}
+        def wait() -> object:
+            order.append("waits")
+            return answer
+
+        return wait
+
+    object.__setattr__(world.services, "beside", beside)
+    world.db.after("*", lambda operation, _: order.append(operation), times=None)
+    reserve(world, 4)
+
+    assert order == ["put_item", "begins to read", "get_item", "update_item", "waits", "put_item"]
 
 
-def test_a_claim_under_a_quota_reads_the_quota_every_time() -> None:
-    world = World(pods=(pod("pod1", 72, hosts=18),))
+def test_a_quota_adds_three_units_and_takes_no_read_once_it_was_seen(world: World) -> None:
+    """Record and count are one transaction, at two units each: 2 more and 1 more."""
     world.set_quota(72)
-    create_reservation(world.services, caller(), request(1))
-    before = world.db.requests.copy()
+    world.services.quotas.read(request().organization_id, "GB300")
 
-    create_reservation(world.services, caller(), request(4))
+    read, written, requests = spent(world, lambda: reserve(world, 4))
 
-    assert world.db.requests - before == {"get_item": 1, "transact_write_items": 1}
+    assert (read, written) == (0.0, 7.0)
+    assert requests == {"transact_write_items": 1, "update_item": 1, "put_item": 1}
 
 
-def test_a_refused_claim_costs_what_an_accepted_one_does_and_no_more() -> None:
-    world = World(pods=(pod("pod1", 8),))
+def test_a_refusal_for_lack_of_capacity_writes_nothing(world: World) -> None:
+    def refused() -> None:
+        with pytest.raises(InsufficientCapacity):
+            reserve(world, 73)
+
+    _, written, requests = spent(world, refused)
+
+    assert written == 0.0
+    assert requests == {"query": 1}
+
+
+def test_a_refusal_by_a_quota_that_was_seen_writes_nothing_and_reads_it_first(world: World) -> None:
+    world.set_quota(72, used=72)
+    world.services.quotas.read(request().organization_id, "GB300")
+
+    def refused() -> None:
+        with pytest.raises(QuotaExceeded):
+            reserve(world)
+
+    _, written, requests = spent(world, refused)
+
+    assert written == 0.0
+    assert requests["get_item"] == 1
+
+
+def test_a_lost_race_costs_the_refused_write_and_another_name_and_reads_nothing(world: World) -> None:
     rival = world.environment()
-    create_reservation(world.services, caller(), request(1))
-    world.db.before("transact_write_items", lambda *_: create_reservation(rival, caller(), request(3)))
-    before = world.db.write_units
+    rival.inventory.fresh_snapshot("uk-lon-1", "g.72.gb300.pinned")
+    rivals: list[float] = []
 
-    create_reservation(world.services, caller(), request(3))
+    def claims_first(*_: object) -> None:
+        before = world.db.write_units
+        # A rival that goes for all of what is left of the pod but the last racks, which remain to be had.
+        create_reservation(rival, caller(), request(60))
+        rivals.append(world.db.write_units - before)
 
-    rivals, own, refused = 5.0, 5.0, 5.0
-    assert world.db.write_units - before <= rivals + own + refused
+    world.db.before("update_item", claims_first)
+    read, written, requests = spent(world, lambda: reserve(world, 2))
+
+    assert len(rivals) == 1
+    assert written - rivals[0] in (4.0, 6.0), "undisturbed, or a refused pod and a name more"

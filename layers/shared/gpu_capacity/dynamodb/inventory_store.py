@@ -45,6 +45,9 @@ SNAPSHOT_SECONDS_MAX: Final = 2
 """How long a snapshot is believed. An environment knows what it has claimed itself; what others claim it
 learns by a refused write, and what they release only by reading."""
 
+RIVALS_SECONDS: Final = 2
+"""How long rivals are expected where a race was lost: some requests long, and gone when the rush is over."""
+
 _SNAPSHOT_READS_MAX: Final = 4
 
 
@@ -99,6 +102,7 @@ class InventoryStore:
         self._read: dict[tuple[str, str], Mapping[str, PodClaims]] = {}
         self._pods: dict[tuple[str, str], Pod] = {}
         self._shut: dict[tuple[str, str], int] = {}
+        self._lost_at: dict[tuple[str, str], int] = {}
         self._nodes: tuple[int, dict[str, NodePlace]] = (0, {})
         self._shown: dict[str, tuple[int, Any]] = {}
 
@@ -146,6 +150,11 @@ class InventoryStore:
         if kept is not None and self._clock.now() - kept.read_at < SNAPSHOT_SECONDS_MAX:
             return kept.snapshot, False
         return self.fresh_snapshot(region_id, flavor_id), True
+
+    def kept_snapshot(self, region_id: str, flavor_id: str) -> Snapshot | None:
+        """What is known of the pods without a call of the database, however old."""
+        kept = self._kept.get((region_id, flavor_id))
+        return kept.snapshot if kept else None
 
     def fresh_snapshot(self, region_id: str, flavor_id: str) -> Snapshot:
         """The pods of a region and flavor by strongly consistent reads.
@@ -216,6 +225,15 @@ class InventoryStore:
             self._kept[region_id, flavor_id] = _Kept(
                 kept.read_at, {**kept.claims, claims.pod_id: claims}, later
             )
+
+    def lost_race(self, region_id: str, flavor_id: str) -> None:
+        """A write was refused because a rival was faster."""
+        self._lost_at[region_id, flavor_id] = self._clock.now()
+
+    def has_rivals(self, region_id: str, flavor_id: str) -> bool:
+        """Whether a race was lost a moment ago, so that what is kept is old and what is best is contested."""
+        lost_at = self._lost_at.get((region_id, flavor_id))
+        return lost_at is not None and self._clock.now() - lost_at < RIVALS_SECONDS
 
     def forget_snapshot(self, region_id: str, flavor_id: str) -> None:
         """Read afresh next time."""

@@ -79,6 +79,11 @@ class Line:
         index = bisect_left(self.pods, pod_id, key=lambda pod: pod.pod_id)
         return index if index < len(self.pods) and self.pods[index].pod_id == pod_id else None
 
+    def only(self, pod_id: str) -> Line | None:
+        """A line of one of the pods, ``None`` where it is not among them."""
+        index = self.find(pod_id)
+        return None if index is None else Line.of([self.pods[index]])
+
     def with_claims(self, pod_id: str, claimed: int, borders: int = 0) -> Line:
         """The line with other positions of one pod claimed. Claims beyond its positions are left out.
 

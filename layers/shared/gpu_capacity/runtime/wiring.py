@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.adapters.beside import in_turn
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.prices import PriceList
     from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.ports import (
+        Beside,
         CapacityEvents,
         Clock,
         FleetFeed,
@@ -63,6 +65,7 @@ class Edges:
     pause: Pause
     telemetry: Telemetry
     deadline: Deadline = field(default_factory=Deadline.none)
+    beside: Beside = in_turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +108,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         clock=edges.clock,
         ids=edges.ids,
         pause=edges.pause,
+        beside=edges.beside,
         deadline=edges.deadline,
         limits=Limits(
             provisioning_seconds_max=env.whole("PROVISIONING_SECONDS_MAX", 1500, least=1),

@@ -4,7 +4,7 @@
    quota it is counted in the same transaction. The plan comes first, so a refusal for lack of capacity writes
    nothing.
 2. **Own**: one conditional write of the pod. Refused, it can never land any more: another run is named in the
-   record, and that is owned.
+   record, and that is owned. Beside the first of these writes the quota of an uncounted record is read.
 3. **Settle**: the record becomes ``pending``, with what it owns.
 
 Whatever dies in between leaves a record that names what it may own. When ``claiming_until`` has passed, a
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Refused
@@ -25,10 +26,12 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import CapacityError, QuotaExceeded, RaceLost, StorageUnavailable
 from gpu_capacity.holders.bookings import Booking, new_tag
 from gpu_capacity.holders.reservation import Reservation, Run, Status
-from gpu_capacity.services.planning import plan_run
+from gpu_capacity.services.planning import plan_in_pod, plan_run
 from gpu_capacity.services.quotas import check
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gpu_capacity.dynamodb.runs import Place
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.quota import Quota
@@ -40,6 +43,9 @@ ATTEMPTS_MAX: Final = 16
 """Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
 region; sixteen losses in a row need more rivals at that instant than the API's throttle lets in."""
 
+LOSSES_IN_ONE_POD_MAX: Final = 2
+"""Lost races after which the choice stays in the pod: with more a crowd follows itself into full pods."""
+
 CLAIMING_SECONDS_MAX: Final = 60
 """How long a claim may take where nothing bounds the work, as in a command."""
 
@@ -47,6 +53,8 @@ CLOCK_SKEW_SECONDS: Final = 2
 """What the clocks of two functions may differ by."""
 
 LIFE_BYTES: Final = 8
+
+UNDER_WAY: Final = "another try of the same request is under way"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,14 @@ def claim_run(
     """
     if isinstance(earlier, Reservation):
         return _go_on(services, earlier)
-    plan = plan_run(services, draft, 0, fresh=False)
-    draft = replace(draft, status=Status.CLAIMING)
-    begun = _begin(services, draft, plan, earlier)
-    if not isinstance(begun, _Begun):
+    # Among rivals the next race would be lost as well: what the loser does, its next request begins with.
+    crowded = services.inventory.has_rivals(draft.region_id, draft.flavor_id)
+    plan = plan_run(services, draft, int(crowded), fresh=crowded)
+    run = Run(plan.placement, plan.tag)
+    begun = _begin(services, replace(draft, status=Status.CLAIMING, named=run), earlier)
+    if isinstance(begun, Tombstone) or begun.named != run:
         return begun
-    return _own_and_settle(services, begun.record, begun.plan)
+    return _own_and_settle(services, begun, plan)
 
 
 def claiming_until(services: Services) -> int:
@@ -139,11 +149,7 @@ def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tom
     """Adopt the record of a claimant that died."""
     record = take_over(services, dead)
     if record is None:
-        raise RaceLost("another try of the same request is under way")
-    if not record.counted and services.quotas.read(record.organization_id, record.accelerator) is not None:
-        # Whoever died did not look again; what is accepted from now on is counted from its beginning.
-        _withdraw_quietly(services, record)
-        raise RaceLost("a quota came to count meanwhile")
+        raise RaceLost(UNDER_WAY)
     try:
         plan = plan_run(services, record, 0, fresh=True)
     except CapacityError:
@@ -152,64 +158,48 @@ def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tom
     return _own_and_settle(services, _named(services, record, Run(plan.placement, plan.tag)), plan)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
-    """A record of one's own that is claiming, and the run that it names."""
-
-    record: Reservation
-    plan: Plan
-
-
-def _begin(
-    services: Services, draft: Reservation, plan: Plan, over: Tombstone | None
-) -> _Begun | Reservation | Tombstone:
+def _begin(services: Services, draft: Reservation, over: Tombstone | None) -> Reservation | Tombstone:
     """Record who is claiming, counted where there is a quota.
 
-    A record that was not counted is only gone on with when there still is no quota: whoever sets one counts
-    in what is recorded by then, and one of the two sees what the other wrote. What comes instead of it has
-    another life, and names the run by another tag.
+    It goes by the quota that was seen last: a write that counts demands the limit as it was seen, and after
+    one that does not the quota is read. Nothing is refused on what was seen.
 
     Returns:
         The record; or what stands under its id instead.
     """
     subject = (draft.organization_id, draft.accelerator)
-    quota = services.quotas.read(*subject)
+    quota = services.quotas.seen(*subject)
     draft = replace(draft, revision=1, claiming_until=claiming_until(services))
     for _ in range(ATTEMPTS_MAX):
-        check_quota(services, draft, quota)
-        draft = replace(draft, counted=quota is not None, named=Run(plan.placement, plan.tag))
+        if quota is not None and not quota.allows(draft.count):
+            quota = services.quotas.read(*subject)
+            check_quota(services, draft, quota)
+        draft = replace(draft, counted=quota is not None)
         counted = [count(services.reservations.table, quota, draft.count)] if quota else []
         refused = services.reservations.create(draft, draft.created_at, *counted, over=over)
-        if refused is not None and (found := refused.items.get(RECORD)) is not None:
-            return services.reservations.read(found)
-        if refused is not None or quota is None:
-            quota = services.quotas.read(*subject)
-        if refused is None and (draft.counted or quota is None):
-            return _Begun(draft, plan)
         if refused is None:
-            over = Tombstone(draft.fingerprint, draft.life, finished=False)
-            if not withdraw(services, draft):
-                break
-            draft = replace(draft, life=services.ids.random_bytes()[:LIFE_BYTES])
-            plan = replace(plan, tag=new_tag(services.ids.random_bytes()))
+            return draft
+        if (found := refused.items.get(RECORD)) is not None:
+            return services.reservations.read(found)
+        quota = services.quotas.read(*subject)
     raise RaceLost("the quota changed with every attempt")
 
 
 def _own_and_settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
+    look = None if record.counted else services.beside(partial(_quota_now, services, record))
     for attempt in range(ATTEMPTS_MAX):
         place = (record.region_id, record.flavor_id, plan.placement.pod_id)
         booking = Booking(plan.tag, plan.placement.start, plan.placement.count, services.clock.now())
         refused = services.runs.own(place, booking, plan.basis)
+        if look is not None:
+            record, look = _counted(services, record, look), None
         if refused is None:
             services.inventory.booked(place, booking, plan.basis.version)
             return _settle(services, record, plan)
         services.telemetry.count("ClaimRacesLost")
         _learn(services, record, refused)
-        services.pause(attempt)
         try:
-            # Where one rival was there are others: the refused write tells of one pod only, and a read of
-            # all of them costs less than the next lost race.
-            plan = plan_run(services, record, attempt + 1, fresh=True)
+            plan = _plan_again(services, record, plan, attempt)
         except CapacityError:
             _withdraw_quietly(services, record)
             raise
@@ -218,13 +208,59 @@ def _own_and_settle(services: Services, record: Reservation, plan: Plan) -> Clai
     raise RaceLost("other requests won every attempt")
 
 
+def _plan_again(services: Services, record: Reservation, lost: Plan, losses: int) -> Plan:
+    """Another choice after a lost race.
+
+    At first in the pod that the refused write has just shown, which costs no read and no time. Who loses even
+    so is in a crowd that goes for the same pod: after a while it looks at all of them.
+    """
+    if losses < LOSSES_IN_ONE_POD_MAX:
+        plan = plan_in_pod(services, record, lost.placement.pod_id, lost.attempt + 1)
+        if plan is not None:
+            return plan
+    else:
+        services.pause(losses - LOSSES_IN_ONE_POD_MAX)
+    return plan_run(services, record, lost.attempt + 1, fresh=True)
+
+
+def _quota_now(services: Services, record: Reservation) -> Quota | None:
+    return services.quotas.read(record.organization_id, record.accelerator)
+
+
+def _counted(services: Services, record: Reservation, look: Callable[[], Quota | None]) -> Reservation:
+    """A record that was not counted, counted if there is a quota by now: see ``services.quotas``.
+
+    Raises:
+        QuotaExceeded, RaceLost, StorageUnavailable: it may not go on; what it owns is given back.
+    """
+    try:
+        quota = look()
+        for _ in range(ATTEMPTS_MAX):
+            if quota is None:
+                return record
+            counted = count(services.reservations.table, quota, record.count)
+            outcome = services.reservations.change(record, replace(record, counted=True), counted)
+            if not isinstance(outcome, Refused):
+                return outcome
+            if RECORD in outcome.items:
+                if found := _found_counted_in(services, record, outcome):
+                    return found
+                raise RaceLost(UNDER_WAY)
+            quota = _quota_now(services, record)
+            check_quota(services, record, quota)
+        raise RaceLost("the quota changed with every attempt")
+    except CapacityError:
+        _withdraw_quietly(services, record)
+        raise
+
+
 def _settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
     """The record as ``pending`` with what it owns.
 
     A refusal is looked at: if the record has this run, it was settled by a try whose answer got lost.
     """
     settled = replace(plan.applied_to(record), status=Status.PENDING, named=None, claiming_until=None)
-    outcome = services.reservations.change(record, settled)
+    outcome = _change(services, record, settled)
     if not isinstance(outcome, Refused):
         return Claimed(outcome, plan.pod)
     item = outcome.items[RECORD]
@@ -235,20 +271,41 @@ def _settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Re
     services.runs.release(place, plan.tag, (), b"")
     services.events.freed(record.region_id)
     if found is None:
-        raise RaceLost("another try of the same request is under way")
+        raise RaceLost(UNDER_WAY)
     return found
 
 
 def _named(services: Services, record: Reservation, run: Run) -> Reservation:
     """The record with the run that it is about to own; what it named before is certain not to be."""
-    named = services.reservations.change(record, replace(record, named=run))
+    named = _change(services, record, replace(record, named=run))
     if isinstance(named, Refused):
-        raise RaceLost("another try of the same request is under way")
+        raise RaceLost(UNDER_WAY)
     return named
+
+
+def _change(services: Services, record: Reservation, after: Reservation) -> Reservation | Refused:
+    """Write what a record has become, also where an operator has counted it in meanwhile."""
+    outcome = services.reservations.change(record, after)
+    if isinstance(outcome, Refused) and (found := _found_counted_in(services, record, outcome)):
+        return services.reservations.change(found, replace(after, counted=True))
+    return outcome
+
+
+def _found_counted_in(services: Services, record: Reservation, refused: Refused) -> Reservation | None:
+    """The record as a refused write met it, if an operator counted it in and nobody did anything else.
+
+    Whoever takes a record over gives it another time to claim until.
+    """
+    item = refused.items.get(RECORD)
+    found = services.reservations.read(item) if item is not None else None
+    if isinstance(found, Reservation) and found == replace(record, counted=True, revision=found.revision):
+        return found
+    return None
 
 
 def _learn(services: Services, record: Reservation, refused: Refused) -> None:
     """See what the database showed with a refusal."""
+    services.inventory.lost_race(record.region_id, record.flavor_id)
     [item] = refused.items.values()
     if item is None:
         services.inventory.forget_snapshot(record.region_id, record.flavor_id)
@@ -257,8 +314,9 @@ def _learn(services: Services, record: Reservation, refused: Refused) -> None:
 
 
 def _withdraw_quietly(services: Services, record: Reservation) -> None:
-    """Remove a record that could not own anything; what stays of it, reconcile removes."""
+    """Give back what a record may own, and remove it; what stays of it, reconcile removes."""
     try:
+        give_back(services, record)
         withdraw(services, record)
     except StorageUnavailable as error:
         services.telemetry.warning("claim not withdrawn; reconcile will", holder=record.id, reason=str(error))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.prices import PriceList
     from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.ports import (
+        Beside,
         CapacityEvents,
         Clock,
         HostProvider,
@@ -69,6 +70,7 @@ class Services:
     clock: Clock
     ids: Ids
     pause: Pause
+    beside: Beside
     deadline: Deadline
     limits: Limits
     requests: RequestCounts

@@ -26,9 +26,13 @@ PLAN_READS_MAX: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run, the tag to own it by, what the choice was decided on, and what a customer is told of the run."""
+    """A run, the tag to own it by, what the choice was decided on, and what a customer is told of the run.
+
+    ``attempt`` numbers the choices: each is another one.
+    """
 
     placement: Placement
+    attempt: int
     tag: bytes
     basis: Basis
     pod: Pod
@@ -67,10 +71,24 @@ def plan_run(services: Services, draft: Reservation, attempt: int, *, fresh: boo
         basis = snapshot.basis_of(decision)
         pod = inventory.pod_at(region_id, decision.pod_id, basis.version)
         if pod is not None:
-            return _plan(services, draft, decision, basis, pod)
+            return _plan(services, draft, (decision, attempt), basis, pod)
         # A sync wrote between the two reads: look again.
         fresh = True
     raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
+
+
+def plan_in_pod(services: Services, draft: Reservation, pod_id: str, attempt: int) -> Plan | None:
+    """Place a reservation in one pod, on what is kept of it; ``None`` where that cannot be."""
+    kept = services.inventory.kept_snapshot(draft.region_id, draft.flavor_id)
+    line = kept.line.only(pod_id) if kept else None
+    if kept is None or line is None:
+        return None
+    decision = place(line, Request(draft.count, seed_of(draft.id), attempt))
+    if isinstance(decision, Unplaceable):
+        return None
+    basis = kept.basis_of(decision)
+    pod = services.inventory.pod_at(draft.region_id, pod_id, basis.version)
+    return None if pod is None else _plan(services, draft, (decision, attempt), basis, pod)
 
 
 def decide(
@@ -86,10 +104,14 @@ def decide(
     return snapshot, place(snapshot.line, request)
 
 
-def _plan(services: Services, draft: Reservation, placement: Placement, basis: Basis, pod: Pod) -> Plan:
+def _plan(
+    services: Services, draft: Reservation, choice: tuple[Placement, int], basis: Basis, pod: Pod
+) -> Plan:
+    placement, attempt = choice
     domains = pod.between(placement.start, placement.count)
     return Plan(
         placement,
+        attempt,
         new_tag(services.ids.random_bytes()),
         basis,
         pod,

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from gpu_capacity.adapters.beside import Thread, in_turn
+
+if TYPE_CHECKING:
+    from gpu_capacity.ports import Beside
+
+BOTH = pytest.mark.parametrize("beside", [in_turn, Thread()], ids=["in turn", "thread"])
+
+
+@BOTH
+def test_what_comes_of_the_work_is_answered_as_often_as_it_is_asked_for(beside: Beside) -> None:
+    answer = beside(lambda: "done")
+
+    assert (answer(), answer()) == ("done", "done")
+
+
+@BOTH
+def test_several_works_have_an_answer_each(beside: Beside) -> None:
+    answers = [beside(lambda number=number: number) for number in range(3)]
+
+    assert [answer() for answer in answers] == [0, 1, 2]
+
+
+@BOTH
+def test_what_the_work_raises_is_raised(beside: Beside) -> None:
+    def fail() -> NoReturn:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        beside(fail)()
+
+
+def test_a_thread_works_while_its_caller_goes_on() -> None:
+    goes_on = threading.Event()
+
+    answer = Thread()(lambda: goes_on.wait(timeout=60))
+    goes_on.set()
+
+    assert answer(), "the work waited for what came after it"

@@ -11,6 +11,7 @@ from proof.audits import findings
 from proof.fleet import LONDON
 from proof.ledger import Ledger
 from proof.stage import POD, prepared
+from testkit import pods
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, SERVERS
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Bench:
 
 
 def owned_whole(bench: Bench) -> str:
-    return next(name for name, value in bench.item(INVENTORY, CLAIMS).items() if "B" in value)
+    return next(f"d{position}" for position in pods.owned_whole(bench.item(INVENTORY, CLAIMS)))
 
 
 def owned_in_part(bench: Bench) -> str:
@@ -62,7 +63,7 @@ def owned_in_part(bench: Bench) -> str:
 
 
 def free_rack(bench: Bench) -> str:
-    owned = bench.item(INVENTORY, CLAIMS)
+    owned = pods.without_stamps(bench.item(INVENTORY, CLAIMS))
     return next(f"d{position}" for position in range(5) if f"d{position}" not in owned)
 
 

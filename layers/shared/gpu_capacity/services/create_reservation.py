@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -41,6 +42,8 @@ from gpu_capacity.services.workflows import start_workflow
 from gpu_capacity.topology.units import hardware_digest, identity_of, topology_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.holders.quota import Quota
@@ -147,9 +150,10 @@ def create_reservation(
     quota = services.quotas.read(draft.organization_id, draft.accelerator)
     if dry_run:
         check(quota, draft.count)
-        planned, pod, _ = _plan(services, draft, 0, fresh=True)
+        with _offered_now(services, caller, request):
+            planned, pod, _ = _plan(services, draft, 0, fresh=True)
         return observe(planned, pod, region.observed_at)
-    with Tries() as tries:
+    with _offered_now(services, caller, request), Tries() as tries:
         outcome = _accept(services, draft, quota, tries)
         if isinstance(outcome, AlreadyThere):
             _audit(services, caller, draft, "already accepted")
@@ -176,11 +180,16 @@ def _audit(services: Services, caller: Caller, draft: Reservation, outcome: str)
 
 def _offering(services: Services, caller: Caller, request: ReservationRequest) -> tuple[Region, Offering]:
     """What is asked for, as the region offers it; a "no" is decided on a fresh read."""
-    region = services.inventory.region(request.region_id)
-    offering = region.offering(request.accelerator, request.unit) if region else None
-    if offering is None:
+    # Known or not: whether a region is hidden or does not exist, the same is read before the answer.
+    region = services.inventory.known_region(request.region_id)
+    if region is None or region.offering(request.accelerator, request.unit) is None:
         region = services.inventory.fresh_region(request.region_id)
-    if region is None or not (caller.is_operator or region.is_visible_to(caller.organizations)):
+    return _offered(caller, request, region)
+
+
+def _offered(caller: Caller, request: ReservationRequest, region: Region | None) -> tuple[Region, Offering]:
+    visible = region is not None and (caller.is_operator or region.is_visible_to(caller.organizations))
+    if region is None or region.withdrawn or not visible:
         raise NotFound("the region does not exist")
     offering = region.offering(request.accelerator, request.unit)
     if offering is None:
@@ -188,12 +197,22 @@ def _offering(services: Services, caller: Caller, request: ReservationRequest) -
     return region, offering
 
 
+@contextmanager
+def _offered_now(services: Services, caller: Caller, request: ReservationRequest) -> Iterator[None]:
+    """Before capacity is refused, whether the region still offers it: what is known of that may be old."""
+    try:
+        yield
+    except InsufficientCapacity:
+        _offered(caller, request, services.inventory.fresh_region(request.region_id))
+        raise
+
+
 def _not_offered(region: Region, request: ReservationRequest) -> InvalidRequest:
     """Which of the two words the region does not offer, and what it does."""
-    accelerators = {offering.accelerator for offering in region.offerings}
+    accelerators = {offering.accelerator for offering in region.offered}
     units = {
         offering.unit
-        for offering in region.offerings
+        for offering in region.offered
         if offering.accelerator == request.accelerator or request.accelerator not in accelerators
     }
     problems = [

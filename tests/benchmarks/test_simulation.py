@@ -12,6 +12,7 @@ from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, S
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.holders.ids import claim_tag
 from testkit.dynamodb import MemoryDynamoDB
+from testkit.pods import owned_whole
 from testkit.world import HOLDERS, INVENTORY, create_tables
 
 if TYPE_CHECKING:
@@ -149,18 +150,18 @@ def test_the_same_crowd_does_the_same_every_time(*, transaction: bool) -> None:
 
 def test_every_rack_that_a_crowd_owns_belongs_to_a_recorded_reservation() -> None:
     tally, service = Crowd(8, 1, transaction=True, seconds=0.3).run()
-    owned = [name for item in pods_of(service) for name in item if name[0] == "d"]
+    owned = [tag for item in pods_of(service) for tag in owned_whole(item).values()]
     records = service.tables.dump()[HOLDERS]
     tags = {claim_tag(record["sk"]["S"].removeprefix("RESERVATION#")) for record in records}
 
     assert tally.latencies
     assert 0 < len(owned) <= RACKS_PER_POD
-    assert {item[name]["B"] for item in pods_of(service) for name in item if name[0] == "d"} <= tags
+    assert set(owned) <= tags
 
 
 def test_some_racks_may_belong_to_others_all_the_time() -> None:
     tally, service = Crowd(4, 3, transaction=True, seconds=0.2, occupied=0.5).run()
-    owned = [sum(name[0] == "d" for name in item) for item in pods_of(service)]
+    owned = [len(owned_whole(item)) for item in pods_of(service)]
 
     assert tally.latencies
     assert all(count >= 0.5 * RACKS_PER_POD for count in owned)

@@ -13,7 +13,7 @@ export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test search lint lint-python lint-template lint-security format build deploy bench mutate prove fuzz load security \
+.PHONY: help run test search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
   token sync fleet-check quota api-key audit openapi setup setup-stack setup-dev lock clean
 
 help: ## this list
@@ -58,9 +58,6 @@ bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE=
 	@$(HAVE_PYTHON)
 	@$(PYTHON) tools/set_up.py bench
 	@PYTHONPATH=layers/shared $(BENCH)/python -m benchmarks --nodes "$(NODES)" --trace "$(TRACE)" $(ARGS)
-
-mutate: setup-dev ## whether tests notice wrong code: placement and stores (ARGS='--sample 300')
-	@$(DEV)/python -m tools.mutation $(ARGS)
 
 prove: setup-dev ## check the promises with faults, for an hour, and go on next time (QUICK=1 MINUTES= JOBS= SEED= HISTORY= REPLAY= MODEL=1 REPORT=1)
 	@PYTHONPATH=layers/shared $(DEV)/python -m proof --quick "$(QUICK)" --minutes "$(MINUTES)" --jobs "$(JOBS)" \

@@ -155,7 +155,9 @@ def _alone(units: int) -> float:
     release, *_ = writes.remove(reservation, 0)
     assert isinstance(database.commit(release), Committed)
     meter = WriteMeter(world.db)
-    claim, *_ = writes.accept(reservation, 1, None)
+    snapshot = world.environment().inventory.fresh_snapshot(reservation.region_id, reservation.flavor_id)
+    assert reservation.placement is not None
+    claim, *_ = writes.accept(reservation, 1, None, snapshot.basis_of(reservation.placement).stamps)
     assert isinstance(database.commit(claim), Committed)
     return meter.total()
 

@@ -141,7 +141,8 @@ class SimulatedService:
 
     def _count_claim(self, request: dict[str, Any], units: float) -> None:
         """Releases remove attributes; everything else that is written here belongs to a claim."""
-        if not request.get("UpdateExpression", "").startswith("REMOVE"):
+        # What gives back leaves a stamp.
+        if ":stamp" not in request.get("ExpressionAttributeValues", {}):
             self.claim_units += units
 
     def _is_locked(self, place: Place) -> bool:

@@ -62,7 +62,8 @@ def measure(options: Options) -> Section:
     ]
     section.text(
         f"{PODS} pods of {LENGTH} domains; Poisson arrivals, lognormal holding times (sigma 1); "
-        f"{jobs:,} jobs a trace, {len(seeds)} seeds, none of which the chooser's weights were tuned on. "
+        f"{jobs:,} jobs a trace, {len(seeds)} seeds. The chooser's weights were tuned on other seeds; "
+        "between weights that are equal within the error, these chose. "
         "Sizes are equally likely: "
         + "; ".join(f"{name} {', '.join(map(str, mix))}" for name, mix in MIXES.items())
         + ". Load is the work offered over the capacity. The bound is a linear program that knows the whole "

@@ -78,8 +78,14 @@ def life() -> tuple[World, dict[str, list[Request]]]:
 
 
 def as_json(requests: list[Request]) -> str:
-    """What is sent, readable."""
-    return json.dumps(requests, indent=1, sort_keys=True) + "\n"
+    """What is sent, readable: binary values in hexadecimal digits."""
+    return json.dumps(requests, indent=1, sort_keys=True, default=_hexadecimal) + "\n"
+
+
+def _hexadecimal(value: object) -> str:
+    if not isinstance(value, bytes):
+        raise TypeError(f"{type(value)} in a request")
+    return value.hex()
 
 
 def conditions(request: Request) -> list[str]:

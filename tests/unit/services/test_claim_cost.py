@@ -124,7 +124,7 @@ def test_a_lost_race_costs_the_refused_write_and_another_name_and_reads_nothing(
         rivals.append(world.db.write_units - before)
 
     world.db.before("update_item", claims_first)
-    read, written, requests = spent(world, lambda: reserve(world, 2))
+    _read, written, _requests = spent(world, lambda: reserve(world, 2))
 
     assert len(rivals) == 1
     assert written - rivals[0] in (4.0, 6.0), "undisturbed, or a refused pod and a name more"

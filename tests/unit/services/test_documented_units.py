@@ -96,7 +96,15 @@ def test_a_refusal_for_capacity(world: World) -> None:
         with pytest.raises(InsufficientCapacity):
             create_reservation(services, caller(), request(9))
 
-    assert units(world, refused) == documented("… refused for capacity (507), `dryRun`")
+    assert units(world, refused) == documented("… refused for capacity (507)")
+
+
+def test_a_dry_run(world: World) -> None:
+    services = warm(world)
+
+    assert units(
+        world, lambda: create_reservation(services, caller(), request(2), dry_run=True)
+    ) == documented("… with `dryRun`")
 
 
 def test_get(world: World) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable
+from gpu_capacity.errors import InsufficientCapacity, NotFound, StorageUnavailable
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.read_reservations import UnitFilter, get_reservation, list_reservation_units
 from gpu_capacity.topology.model import HostState, Pod
@@ -220,3 +221,23 @@ def test_the_time_of_observation_is_the_regions_latest(world: World) -> None:
     shown = get_reservation(world.services, caller(), reservation_id, NOWHERE)
 
     assert shown.observed_at == 1_780_009_999
+
+
+def test_a_region_that_left_since_it_was_known_is_not_found_rather_than_full(world: World) -> None:
+    reserve(world)
+    [region] = world.regions
+    world.load((), (replace(region, withdrawn=True),))
+    world.load((replace(pod("pod1", 0), version=9),))
+
+    for dry_run in (False, True):
+        with pytest.raises(NotFound):
+            create_reservation(world.services, caller(), request(1), dry_run=dry_run)
+
+
+def test_a_region_that_left_does_not_exist_for_operators_who_want_something_new_there(world: World) -> None:
+    [region] = world.regions
+    world.load((), (replace(region, withdrawn=True),))
+    operator = caller(permissions=caller().permissions | {Permission.OPERATE})
+
+    with pytest.raises(NotFound):
+        create_reservation(world.services, operator, request(1))

@@ -55,8 +55,8 @@ UNBROKEN: Final = 2
 CHANCES: Final = (20, 4, 1)
 """Of 25: that none, one, and two of the claims in a row on one side are given back, at one in five each."""
 
-_REST: Final = tuple(sum(CHANCES[seen:]) for seen in range(len(CHANCES)))
-_ALL: Final = _REST[0] ** 2
+_CASES: Final = sum(CHANCES)
+_ALL: Final = _CASES**2
 
 _WORD = (1 << 64) - 1
 
@@ -170,18 +170,16 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
     )
     first -= begin
     sizes, rest = line.sizes, length - count
-    before = _room_before(free, claimed, begins, first)
-    after = _room_after(free, claimed, begins, first + length)
-    now = left = right = 0
-    for chance, room in before:
-        left += chance * wasted(sizes, room)
-        right += chance * wasted(sizes, room + rest)
-        for other, more in after:
-            now += chance * other * wasted(sizes, room + length + more)
-    for chance, room in after:
-        left += chance * wasted(sizes, rest + room)
-        right += chance * wasted(sizes, room)
-    left, right = _REST[0] * left - now, _REST[0] * right - now
+    before, beyond = _room_before(free, claimed, begins, first)
+    after, further = _room_after(free, claimed, begins, first + length)
+    now = _expected(sizes, length, after, further) * CHANCES[0]
+    now += _expected(sizes, before + length, after, further) * CHANCES[1]
+    now += _expected(sizes, beyond + length, after, further) * CHANCES[2]
+    left = _expected(sizes, 0, before, beyond) + _expected(sizes, rest, after, further)
+    right = left
+    if rest:
+        right = _expected(sizes, rest, before, beyond) + _expected(sizes, 0, after, further)
+    left, right = _CASES * left - now, _CASES * right - now
     edge = _ALL * sizes.bit_count()
     if not first or not claimed >> (first - 1) & 1:
         left -= edge
@@ -193,30 +191,36 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
     return left, right
 
 
-def _room_before(free: int, claimed: int, begins: int, first: int) -> list[tuple[int, int]]:
-    """(chance, units by which a run is longer towards lower positions), as claims there are given back."""
+def _expected(sizes: int, length: int, one_back: int, two_back: int) -> int:
+    """The waste of a run to be expected that is longer when one, and when two claims are given back."""
+    none, one, two = CHANCES
+    return (
+        none * wasted(sizes, length)
+        + one * wasted(sizes, length + one_back)
+        + two * wasted(sizes, length + two_back)
+    )
+
+
+def _room_before(free: int, claimed: int, begins: int, first: int) -> list[int]:
+    """How much longer a run is towards lower positions when one, and when two claims there are given back."""
     at, rooms = first, []
-    for chance in CHANCES[:-1]:
-        if not at or not claimed >> (at - 1) & 1:
-            break
-        rooms.append((chance, first - at))
-        owner = max((begins & ((1 << at) - 1)).bit_length() - 1, 0)
-        at = (~free & ((1 << owner) - 1)).bit_length()
-    rooms.append((_REST[len(rooms)], first - at))
+    for _ in CHANCES[1:]:
+        if at and claimed >> (at - 1) & 1:
+            owner = max((begins & ((1 << at) - 1)).bit_length() - 1, 0)
+            at = (~free & ((1 << owner) - 1)).bit_length()
+        rooms.append(first - at)
     return rooms
 
 
-def _room_after(free: int, claimed: int, begins: int, end: int) -> list[tuple[int, int]]:
+def _room_after(free: int, claimed: int, begins: int, end: int) -> list[int]:
     """The same towards higher positions."""
     at, rooms = end, []
-    for chance in CHANCES[:-1]:
-        if not claimed >> at & 1:
-            break
-        rooms.append((chance, at - end))
-        ends = (begins | ~claimed) >> (at + 1)
-        at += (ends & -ends).bit_length()
-        at += _run_length(free, at)
-    rooms.append((_REST[len(rooms)], at - end))
+    for _ in CHANCES[1:]:
+        if claimed >> at & 1:
+            ends = (begins | ~claimed) >> (at + 1)
+            at += (ends & -ends).bit_length()
+            at += _run_length(free, at)
+        rooms.append(at - end)
     return rooms
 
 

@@ -1,4 +1,4 @@
-"""What an acceptance costs: write units by table and index, requests, and how many of them wait for another."""
+"""What an acceptance costs: write units by table and index, requests, and how many are sent beside another."""
 
 from __future__ import annotations
 

@@ -17,7 +17,6 @@ def handle(call: Call) -> Reply:
         body.resources.resources(),
         claim_id=body.id,
         name=body.name,
-        organization=call.headers.get("x-organization-id"),
         idempotency_key=call.idempotency_key(),
         dry_run=dry_run,
     )

@@ -280,6 +280,48 @@ def test_a_token_of_several_organizations_must_say_for_whom_it_claims(stage: Cla
 
 
 @pytest.mark.parametrize(
+    ("function", "case"),
+    [
+        ("get_capacity_claim", "found"),
+        ("update_capacity_claim", "grown"),
+        ("delete_capacity_claim", "accepted"),
+    ],
+)
+def test_a_request_is_about_the_organization_it_names_and_no_other(
+    stage: ClaimStage, function: str, case: str
+) -> None:
+    given.claimed(stage)
+    before = claim_records(stage.db)
+    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION], "permissions": WRITER}
+    event = sample_events.with_headers(
+        sample_events.read(function, case), authorization=f"Bearer {stage.authority.token('member', **both)}"
+    )
+
+    def asked(organization: str) -> int:
+        named = sample_events.with_headers(event, x_organization_id=organization)
+        return stage.request(function, named).status
+
+    assert (asked(STRANGERS_ORGANIZATION), asked("someone-elses")) == (404, 403)
+    assert claim_records(stage.db) == before
+    assert asked(ORGANIZATION) == 200
+
+
+def test_the_list_shows_the_claims_of_the_organization_it_names(stage: ClaimStage) -> None:
+    given.claimed(stage)
+    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION], "permissions": WRITER}
+    event = sample_events.with_headers(
+        sample_events.read("list_capacity_claims", "all"),
+        authorization=f"Bearer {stage.authority.token('member', **both)}",
+    )
+
+    def listed(organization: str) -> int:
+        named = sample_events.with_headers(event, x_organization_id=organization)
+        return len(stage.request("list_capacity_claims", named).json["capacityClaims"])
+
+    assert (listed(ORGANIZATION), listed(STRANGERS_ORGANIZATION)) == (1, 0)
+
+
+@pytest.mark.parametrize(
     "function", ["create_capacity_claim", "update_capacity_claim", "delete_capacity_claim"]
 )
 @pytest.mark.parametrize("permissions", [["capacityclaims:read"], ["operator"], ["reservations:create"], []])

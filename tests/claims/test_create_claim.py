@@ -321,10 +321,10 @@ def test_a_token_of_several_organizations_has_to_say_for_which_one_it_claims(wor
     with pytest.raises(InvalidRequest) as refused:
         create_capacity_claim(world.services, several, wish(1))
     assert refused.value.field == "header X-Organization-Id"
-    made = create_capacity_claim(world.services, several, wish(1), organization=OTHER_ORGANIZATION)
+    made = create_capacity_claim(world.services, several.within(OTHER_ORGANIZATION), wish(1))
     assert made.organization_id == OTHER_ORGANIZATION
     with pytest.raises(Forbidden):
-        create_capacity_claim(world.services, caller(), wish(1), organization=OTHER_ORGANIZATION)
+        caller().within(OTHER_ORGANIZATION)
 
 
 def test_of_two_claims_under_one_id_a_caller_of_both_organizations_always_sees_the_same(

@@ -143,7 +143,7 @@ def fill(
     if memory.read().get("sampleReservations"):
         return
     with progress.step("reserving for the sample tenant") as note:
-        note(f"{sample_data.reserve(state, upstream, SAMPLE_RESERVATIONS)} reservations")
+        note(sample_data.reserve(state, upstream, SAMPLE_RESERVATIONS))
         memory.remember(sampleReservations=True)
 
 

@@ -56,19 +56,26 @@ def sync(functions: "LambdaClient", name: str) -> str:
     return text
 
 
-def reserve(state: State, base_url: str, wanted: Sequence[SampleReservation]) -> int:
-    """Make the sample tenant's reservations through the API and wait until they are provisioned.
+def reserve(state: State, base_url: str, wanted: Sequence[SampleReservation]) -> str:
+    """Make the sample tenant's reservations through the API, wait for them, and say what came of it.
 
-    Each has its own idempotency key, so that a repeat after a crash makes none twice. Returns their number.
-
-    Raises:
-        LaunchError: the API refused one, or one did not become provisioned.
+    Each has its own idempotency key, so that a repeat after a crash makes none twice. One that is refused or
+    not provisioned is told and left as it is: the stack serves without it, on this start and on later ones.
     """
-    made = [create(state, base_url, number, entry) for number, entry in enumerate(wanted)]
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
-    for entry, reservation_id in zip(wanted, made, strict=True):
-        wait_until_provisioned(state, base_url, entry, reservation_id, deadline)
-    return len(made)
+    problems = []
+    made = []
+    for number, entry in enumerate(wanted):
+        try:
+            made.append((entry, create(state, base_url, number, entry)))
+        except LaunchError as error:
+            problems.append(str(error))
+    for entry, reservation_id in made:
+        try:
+            wait_until_provisioned(state, base_url, entry, reservation_id, deadline)
+        except LaunchError as error:
+            problems.append(str(error))
+    return "; ".join([f"{len(wanted) - len(problems)} of {len(wanted)} reservations", *problems])
 
 
 def create(state: State, base_url: str, number: int, entry: SampleReservation) -> str:
@@ -105,16 +112,14 @@ def wait_until_provisioned(
 ) -> None:
     """Poll one reservation; LaunchError when it fails or is not done by the deadline (monotonic seconds)."""
     path = f"/api/v2/reservations/{reservation_id}"
-    answer = ""
-    while time.monotonic() < deadline:
+    phase = None
+    while time.monotonic() < deadline and phase != "error":
         _, answer = call(state, base_url, entry, "GET", path)
         phase = json.loads(answer).get("metadata", {}).get("provisioningStatus")
         if phase == "provisioned":
             return
-        if phase == "error":
-            break
         time.sleep(POLL_SECONDS)
-    raise LaunchError(f"a sample reservation in {entry.region} was not provisioned: {answer[:1000]}")
+    raise LaunchError(f"reservation {reservation_id} in {entry.region} is not provisioned but {phase}")
 
 
 def call(

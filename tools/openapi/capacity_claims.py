@@ -33,7 +33,7 @@ _PARAMETERS: Final[dict[str, Json]] = {
     "organizationIdHeader": {
         "name": "X-Organization-Id",
         "in": "header",
-        "description": "For whom; needed where the token names several organizations.",
+        "description": "For whom; a new claim needs it where the token names several organizations.",
         "schema": {"type": "string"},
     },
 }
@@ -215,7 +215,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             tag=_CLAIMS,
             summary="List capacity claims",
             description="Lists the claims of the caller's organizations in id order.",
-            parameters=("updatedAfterParameter", *paging.NAMES),
+            parameters=("updatedAfterParameter", *paging.NAMES, "organizationIdHeader"),
             answers={
                 200: Answer(
                     "Capacity claims.",
@@ -230,6 +230,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             tag=_CLAIMS,
             summary="List capacity claim parameters",
             description="Lists the instance types of each zone that the caller may know of.",
+            parameters=("organizationIdHeader",),
             answers={
                 200: Answer(
                     "Instance types by zone.",
@@ -244,6 +245,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             summary="List quotas of capacity claims",
             description="Lists the limits of the caller's organizations on instances, and what is used of "
             "them, pending instances included. What has no limit is left out.",
+            parameters=("organizationIdHeader",),
             answers={
                 200: Answer(
                     "Quotas.",
@@ -266,7 +268,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             tag=_CLAIMS,
             summary="Get capacity claim",
             description="Shows one claim.",
-            parameters=("claimIDParameter",),
+            parameters=("claimIDParameter", "organizationIdHeader"),
             answers={200: _ONE},
             errors=(400, 401, 403, 404, 500),
         ),
@@ -276,7 +278,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             description="Changes the count and the zones; the whole resources block is sent. Shrinking gives "
             "pending instances back first, then those of the least preferred zone. Another name, instance "
             "type or capacity type is refused.",
-            parameters=("claimIDParameter",),
+            parameters=("claimIDParameter", "organizationIdHeader"),
             request=models.ClaimUpdate,
             request_example={"id": _ID, "resources": {**_RESOURCES, "instanceCount": 36}},
             answers={200: _ONE},
@@ -287,7 +289,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             summary="Delete capacity claim",
             description="Begins to drain a claim and answers with its state at that moment; afterwards it is "
             "shown as being deleted, and then it is not there.",
-            parameters=("claimIDParameter",),
+            parameters=("claimIDParameter", "organizationIdHeader"),
             answers={200: _ONE},
             errors=(400, 401, 403, 404, 500),
         ),

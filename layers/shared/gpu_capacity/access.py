@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -100,17 +100,24 @@ class Caller:
         if permission not in self.permissions and not implied:
             raise Forbidden(f"permission denied: this needs the permission {permission.value}")
 
-    def acting_organization(self, named: str | None) -> str:
-        """For whom the caller acts: its only organization, or the one that the request names.
+    def within(self, named: str | None) -> Caller:
+        """The same caller in the organization that the request names; in all of its own where it names none.
 
         Raises:
             Forbidden: the caller is no member of the organization named.
-            InvalidRequest: none is named, and the caller has none or several.
         """
-        if named is not None:
-            if named not in self.organizations:
-                raise Forbidden("permission denied: the credential is not of this organization")
-            return named
+        if named is None:
+            return self
+        if named not in self.organizations:
+            raise Forbidden("permission denied: the credential is not of this organization")
+        return replace(self, organizations=frozenset({named}))
+
+    def acting_organization(self) -> str:
+        """For whom the caller acts: its only organization.
+
+        Raises:
+            InvalidRequest: it has none or several.
+        """
         if len(self.organizations) != 1:
             problem = "required where a credential is not of exactly one organization"
             raise InvalidRequest("header X-Organization-Id", problem)

@@ -22,8 +22,12 @@ class Account:
 
 
 def account_of(caller: Caller, organization: str | None) -> Account:
-    """The account a call is made for: see ``Caller.acting_organization``, also for what it raises."""
-    return Account(caller.acting_organization(organization), caller.subject)
+    """The account a call is made for.
+
+    Raises:
+        Forbidden, InvalidRequest: as ``Caller.within`` and ``Caller.acting_organization``.
+    """
+    return Account(caller.within(organization).acting_organization(), caller.subject)
 
 
 def number_of(text: str) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 # Every function of this API uses it: while a function starts it has more of a processor than in a request.
 import gpu_capacity.dynamodb.claim_store  # noqa: F401
@@ -16,7 +17,17 @@ if TYPE_CHECKING:
     from gpu_capacity.http.call import Call, Reply
     from gpu_capacity.runtime.observability import LambdaHandler
 
+_ORGANIZATION: Final = "x-organization-id"
+
 
 def claim_function(name: str, handle: Callable[[Call], Reply]) -> LambdaHandler:
-    """A handler of the operation ``name`` for callers with a verified token."""
-    return api_function(name, ClaimErrors(), limited(name, handle))
+    """A handler of the operation ``name`` for callers with a verified token.
+
+    An organization that the request names is the only one that it is about.
+    """
+    admitted = limited(name, handle)
+
+    def in_organization(call: Call) -> Reply:
+        return admitted(replace(call, caller=call.caller.within(call.headers.get(_ORGANIZATION))))
+
+    return api_function(name, ClaimErrors(), in_organization)

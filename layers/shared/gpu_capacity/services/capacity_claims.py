@@ -48,7 +48,6 @@ def create_capacity_claim(
     *,
     claim_id: str | None = None,
     name: str | None = None,
-    organization: str | None = None,
     idempotency_key: str | None = None,
     dry_run: bool = False,
 ) -> CapacityClaim:
@@ -68,7 +67,7 @@ def create_capacity_claim(
         QuotaExceeded: the organization's limit on instances.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
-    organization_id = caller.acting_organization(organization)
+    organization_id = caller.acting_organization()
     asked = asked_of(caller, organization_id, resources, claim_id, name, idempotency_key)
     # Looked up first, so that a repeat gets its answer even when the quota is used up by the first.
     if (first := first_of(services, organization_id, asked)) is not None:

@@ -58,7 +58,7 @@ def _take_errors_for_done(patches: Patches) -> None:
 
 
 def _write_over_revisions(patches: Patches) -> None:
-    patches.wrap(ClaimStore, "_revised", under(lambda _: ""))
+    patches.wrap(ClaimStore, "_put", under(lambda _: ""))
 
 
 def _set_without_comparing(patches: Patches) -> None:
@@ -78,7 +78,7 @@ def _forget_claims_ids(patches: Patches) -> None:
     patches.wrap(
         ClaimStore,
         "remove",
-        lambda remove: lambda self, claim, now: remove(self, replace(claim, supplied=False), now),
+        lambda remove: lambda self, claim, now, *beside: remove(self, claim, now, *beside, finished=False),
     )
 
 

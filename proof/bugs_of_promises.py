@@ -84,7 +84,7 @@ def _keep_no_turn(patches: Patches) -> None:
 
         return changed
 
-    patches.wrap(ClaimStore, "change", wrapper)
+    patches.wrap(ClaimStore, "update", wrapper)
 
 
 def _serve_anybody(patches: Patches) -> None:

@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace) -> str:
     book = QuotaBook(
         quotas=QuotaStore(database, holders),
         reservations=ReservationStore(database, inventory, holders, pause),
-        claims=ClaimStore(database, holders, pause),
+        claims=ClaimStore(database, holders),
         vms=VmStore(database, holders, pause),
         telemetry=Stderr(),
         actor=f"operator:{getpass.getuser()}",

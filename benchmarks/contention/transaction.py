@@ -12,9 +12,9 @@ from gpu_capacity.dynamodb.tombstones import IS_FREE, free_at
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import RaceLost
 from gpu_capacity.holders.bookings import Booking
-from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.ids import holder_id, new_life
 from gpu_capacity.holders.reservation import Reservation, Status
-from gpu_capacity.services.claiming import ATTEMPTS_MAX, LIFE_BYTES
+from gpu_capacity.services.claiming import ATTEMPTS_MAX
 from gpu_capacity.services.planning import plan_run
 from testkit.world import GB300
 
@@ -97,6 +97,6 @@ def _draft(services: Services, request: ReservationRequest) -> Reservation:
         keyed=False,
         counted=False,
         unsettled_since=now,
-        life=services.ids.random_bytes()[:LIFE_BYTES],
+        life=new_life(services.ids.random_bytes()),
         revision=1,
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
 import pytest
+from botocore.exceptions import ClientError
 
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.services.set_quota import QuotaBook
 from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
 from testkit.claim_auditor import claim_records
-from testkit.dynamodb import throttled, timeout_after
+from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
 from tests.claims.golden_requests import limit
 from tests.claims.worlds import (
@@ -27,6 +31,9 @@ from tests.claims.worlds import (
     stranger,
     world_of,
 )
+
+if TYPE_CHECKING:
+    from gpu_capacity.holders.capacity_claim import CapacityClaim
 
 
 def book(world: World) -> QuotaBook:
@@ -222,11 +229,49 @@ def test_an_answer_that_is_lost_counts_once() -> None:
     assert claim(world, 3, claim_id=ID).id == made.id
     assert used(world) == 3
     world.db.after("transact_write_items", timeout_after())
-    with pytest.raises(StorageUnavailable):
-        resize(world, made, 1)
     assert figures(resize(world, made, 1)) == ("READY", 1, 0)
     assert used(world) == 1
     check(world)
+
+
+def test_who_is_told_that_a_quota_is_used_up_finds_no_claim_later() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 3)
+    in_flight: list[dict[str, Any]] = []
+    rivals: list[CapacityClaim] = []
+
+    def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
+        in_flight.append(deepcopy(parameters))
+        rivals.append(claim(world, 2))
+        timeout_before()(operation, parameters)
+
+    world.db.before("transact_write_items", lose_sight)
+    with pytest.raises(QuotaExceeded):
+        claim(world, 2, claim_id=ID)
+    drop(world, rivals[0])
+    calm(world)
+
+    with pytest.raises(ClientError):
+        world.db.transact_write_items(**in_flight[0])
+    assert used(world) == 0
+    # A claim that never came to be does not use its id up.
+    assert figures(claim(world, 2, claim_id=ID)) == ("READY", 2, 0)
+    check(world)
+
+
+def test_what_cannot_be_told_is_not_said() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 3)
+
+    def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
+        claim(world, 2)
+        world.db.before("put_item", throttled(), times=None)
+        timeout_before()(operation, parameters)
+
+    world.db.before("transact_write_items", lose_sight)
+    with pytest.raises(StorageUnavailable) as refused:
+        claim(world, 2, claim_id=ID)
+    assert refused.value.outcome_unknown
 
 
 def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_counted() -> None:

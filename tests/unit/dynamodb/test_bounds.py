@@ -13,6 +13,7 @@ from gpu_capacity.dynamodb import (
     writes,
 )
 from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.topology import text
 from testkit.doubles import RecordedPause
@@ -74,6 +75,6 @@ def test_a_store_sends_a_transaction_twelve_times_at_most() -> None:
     world.db.before("transact_write_items", transaction_conflict(4, 0), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
-        world.services.claims.create(record(1), None)
+        world.services.claims.add(record(1), None, Tries())
     assert not caught.value.outcome_unknown
     assert world.pause.attempts == list(range(12))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.claim_store import NAME, RECORD, ClaimStore, QueueHead
+from gpu_capacity.dynamodb.claim_store import NAME, ClaimStore, QueueHead
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.database import Database, Refused
+from gpu_capacity.dynamodb.holder_store import RECORD
 from gpu_capacity.dynamodb.quotas import QUOTA
+from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.holders.quota import Quota
 from testkit.doubles import RecordedPause
 from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION
@@ -36,7 +38,12 @@ def db(db: MemoryDynamoDB) -> MemoryDynamoDB:
 
 @pytest.fixture
 def store(db: MemoryDynamoDB) -> ClaimStore:
-    return ClaimStore(Database(db), HOLDERS, RecordedPause())
+    return ClaimStore(Database(db, pause=RecordedPause()), HOLDERS)
+
+
+def labels(outcome: CapacityClaim | Refused | None) -> set[str]:
+    """What refused, by the labels of the writes."""
+    return set(outcome.items) if isinstance(outcome, Refused) else set()
 
 
 def _used(db: MemoryDynamoDB) -> int:
@@ -58,7 +65,7 @@ def _waiting(count: int = 3, *, zones: tuple[str, ...] = (LONDON,), **changes: o
 def test_a_claim_that_is_created_is_found_first_in_its_queues(store: ClaimStore) -> None:
     claim = _waiting(zones=(LONDON, CHICAGO))
 
-    assert store.create(claim, None).stands
+    assert not labels(store.add(claim, None, Tries()))
     assert store.get(ORGANIZATION, ID) == claim
     for zone in (LONDON, CHICAGO):
         assert store.head_of_queue(zone, INSTANCE_TYPE) == QueueHead(HOLDER, returns=0)
@@ -66,57 +73,57 @@ def test_a_claim_that_is_created_is_found_first_in_its_queues(store: ClaimStore)
 
 def test_a_new_claim_is_no_comeback(store: ClaimStore, db: MemoryDynamoDB) -> None:
     actions = _sent(db)
-    store.create(_waiting(), None)
+    store.add(_waiting(), None, Tries())
 
     assert [next(iter(action)) for action in actions] == ["Put", "Put", "Put"]
 
 
 def test_an_id_and_a_name_that_are_taken_are_told_by_their_labels(store: ClaimStore) -> None:
-    store.create(_waiting(), None)
+    store.add(_waiting(), None, Tries())
 
-    assert store.create(_waiting(), None).refused.keys() == {RECORD, NAME} == {"record", "name"}
+    assert labels(store.add(_waiting(), None, Tries())) == {RECORD, NAME} == {"record", "name"}
     other = _waiting(id="1" + ID[1:])
-    assert store.create(other, None).refused.keys() == {NAME}
+    assert labels(store.add(other, None, Tries())) == {NAME}
 
 
 def test_a_claim_that_comes_back_into_its_queue_is_counted_there(store: ClaimStore) -> None:
     full = _waiting(1, zones=(LONDON,), allocations=(owned(LONDON, "a", 0, 1),))
-    store.create(full, None)
+    store.add(full, None, Tries())
     assert store.head_of_queue(LONDON, INSTANCE_TYPE) == QueueHead(None, returns=0)
 
     grown = replace(full, instance_count=2)
-    assert store.change(full, grown).stands
+    assert not labels(store.update(full, grown))
 
     assert store.head_of_queue(LONDON, INSTANCE_TYPE) == QueueHead(HOLDER, returns=1)
 
 
 def test_a_claim_that_waits_no_more_leaves_its_queue(store: ClaimStore) -> None:
     claim = _waiting(1)
-    store.create(claim, None)
+    store.add(claim, None, Tries())
 
-    assert store.change(claim, replace(claim, allocations=(owned(LONDON, "a", 0, 1),))).stands
+    assert not labels(store.update(claim, replace(claim, allocations=(owned(LONDON, "a", 0, 1),))))
     assert store.head_of_queue(LONDON, INSTANCE_TYPE) == QueueHead(None, returns=0)
 
 
 def test_a_turn_is_lost_when_somebody_came_back(store: ClaimStore, db: MemoryDynamoDB) -> None:
     claim = _waiting(2)
-    store.create(claim, None)
+    store.add(claim, None, Tries())
     returns = keys.queue_returns(LONDON, INSTANCE_TYPE)
     filled = replace(claim, allocations=(owned(LONDON, "a", 0, 1),))
 
     db.put_item(TableName=HOLDERS, Item=returns | encode({"comebacks": 3}))
     for seen in (0, 2, 4):
-        assert store.change(claim, filled, turns={LONDON: seen}).refused.keys() == {f"returns:{LONDON}"}
-    assert store.change(claim, filled, turns={LONDON: 3}).stands
+        assert labels(store.update(claim, filled, turns={LONDON: seen})) == {f"returns:{LONDON}"}
+    assert not labels(store.update(claim, filled, turns={LONDON: 3}))
 
 
 def test_only_the_revision_that_was_read_is_changed(store: ClaimStore) -> None:
     claim = _waiting()
-    store.create(claim, None)
-    assert store.change(claim, claim).stands
+    store.add(claim, None, Tries())
+    assert not labels(store.update(claim, claim))
 
     for stale in (claim, replace(claim, revision=claim.revision + 2)):
-        assert store.change(stale, stale).refused.keys() == {RECORD}
+        assert labels(store.update(stale, stale)) == {RECORD}
     found = store.get(ORGANIZATION, ID)
     assert found is not None
     assert found.revision == claim.revision + 1
@@ -125,11 +132,11 @@ def test_only_the_revision_that_was_read_is_changed(store: ClaimStore) -> None:
 @pytest.mark.parametrize("supplied", [True, False])
 def test_only_the_revision_that_was_read_is_removed(store: ClaimStore, *, supplied: bool) -> None:
     claim = _waiting(supplied=supplied)
-    store.create(claim, None)
-    store.change(claim, claim)
+    store.add(claim, None, Tries())
+    store.update(claim, claim)
 
-    assert store.remove(claim, 0).refused.keys() == {RECORD}
-    assert store.remove(replace(claim, revision=claim.revision + 1), 0).stands
+    assert labels(store.end(claim, 0)) == {RECORD}
+    assert not labels(store.end(replace(claim, revision=claim.revision + 1), 0))
     assert store.get(ORGANIZATION, ID) is None
 
 
@@ -137,35 +144,35 @@ def test_only_the_revision_that_was_read_is_removed(store: ClaimStore, *, suppli
 
 
 def test_what_a_claim_asks_for_is_counted_up_to_the_limit(store: ClaimStore, db: MemoryDynamoDB) -> None:
-    assert store.create(_waiting(11), LIMIT).refused.keys() == {QUOTA} == {"quota"}
-    assert store.create(_waiting(10), LIMIT).stands
+    assert labels(store.add(_waiting(11), LIMIT, Tries())) == {QUOTA} == {"quota"}
+    assert not labels(store.add(_waiting(10), LIMIT, Tries()))
     assert _used(db) == 10
 
 
 def test_a_limit_that_moved_refuses(store: ClaimStore) -> None:
-    assert store.create(_waiting(1), replace(LIMIT, limit=11)).refused.keys() == {QUOTA}
+    assert labels(store.add(_waiting(1), replace(LIMIT, limit=11), Tries())) == {QUOTA}
 
 
 def test_only_a_change_of_the_number_is_counted(store: ClaimStore, db: MemoryDynamoDB) -> None:
     claim = _waiting(4, counted=True)
-    store.create(claim, LIMIT)
+    store.add(claim, LIMIT, Tries())
     actions = _sent(db)
 
-    store.change(claim, replace(claim, attempt=1), quota=LIMIT)
+    store.update(claim, replace(claim, attempt=1), quota=LIMIT)
     # The record alone, which needs no transaction.
     assert actions == []
     claim = replace(claim, revision=claim.revision + 1)
-    store.change(claim, replace(claim, instance_count=9), quota=LIMIT)
+    store.update(claim, replace(claim, instance_count=9), quota=LIMIT)
     assert _used(db) == 9
 
 
 def test_asking_for_less_is_counted_even_beyond_the_limit(store: ClaimStore, db: MemoryDynamoDB) -> None:
     claim = _waiting(4, counted=True)
-    store.create(claim, None)
+    store.add(claim, None, Tries())
     item = keys.quota(ORGANIZATION, "instances") | encode({"limit": 1, "used": 20})
     db.put_item(TableName=HOLDERS, Item=item)
 
-    assert store.change(claim, replace(claim, instance_count=3), quota=replace(LIMIT, limit=1)).stands
+    assert not labels(store.update(claim, replace(claim, instance_count=3), quota=replace(LIMIT, limit=1)))
     assert _used(db) == 19
 
 
@@ -173,12 +180,12 @@ def test_a_claim_that_goes_takes_its_count_along_and_never_more_than_there_is(
     store: ClaimStore, db: MemoryDynamoDB
 ) -> None:
     claim = _waiting(4, counted=True)
-    store.create(claim, None)
+    store.add(claim, None, Tries())
 
-    assert store.remove(claim, 0).refused.keys() == {QUOTA}
+    assert labels(store.end(claim, 0)) == {QUOTA}
     item = keys.quota(ORGANIZATION, "instances") | encode({"limit": 10, "used": 4})
     db.put_item(TableName=HOLDERS, Item=item)
-    assert store.remove(claim, 0).stands
+    assert not labels(store.end(claim, 0))
     assert _used(db) == 0
 
 
@@ -186,7 +193,7 @@ def test_counting_in_goes_beyond_the_limit_and_marks_the_record(
     store: ClaimStore, db: MemoryDynamoDB
 ) -> None:
     claim = _waiting(12)
-    store.create(claim, None)
+    store.add(claim, None, Tries())
 
     assert store.count_in(claim)
     found = store.get(ORGANIZATION, ID)
@@ -196,7 +203,7 @@ def test_counting_in_goes_beyond_the_limit_and_marks_the_record(
 
 def test_counting_in_without_a_quota_is_refused(store: ClaimStore, db: MemoryDynamoDB) -> None:
     claim = _waiting(12)
-    store.create(claim, None)
+    store.add(claim, None, Tries())
     db.delete_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "instances"))
 
     assert not store.count_in(claim)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    binary_or_none,
     decoder,
     flag,
     json_list,
@@ -32,8 +33,7 @@ from gpu_capacity.holders.capacity_claim import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-HolderKey: TypeAlias = tuple[str, str]
-"""(organization id, claim id)"""
+    from gpu_capacity.dynamodb.holder_store import HolderKey
 
 _CONDITION: Final = (str, str, str, str, str, int)
 
@@ -71,6 +71,7 @@ def encode_claim(claim: CapacityClaim) -> Item:
             "unsettled_since": claim.unsettled_since,
             "instance_id_sent": claim.instance_id_sent,
             "zones_sent": None if claim.zones_sent is None else list(claim.zones_sent),
+            "life": claim.life,
         }
     )
 
@@ -106,6 +107,7 @@ def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
         unsettled_since=second_or_none(item, "unsettled_since"),
         instance_id_sent=text_or_none(item, "instance_id_sent"),
         zones_sent=zones_sent,
+        life=binary_or_none(item, "life"),
     )
 
 

@@ -7,6 +7,7 @@ sent again until the database has decided, and knows its own record when it meet
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
@@ -23,7 +24,7 @@ from gpu_capacity.dynamodb.tombstones import (
 )
 from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.dynamodb.writes import Put
-from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.errors import CapacityError, StorageUnavailable
 from gpu_capacity.holders.windows import EVERYTHING
 
 if TYPE_CHECKING:
@@ -73,8 +74,8 @@ class Holder(Protocol):
         """Where it is in its lifecycle."""
 
     @property
-    def fingerprint(self) -> str:
-        """Of the request that made it."""
+    def fingerprint(self) -> str | None:
+        """Of the request that made it; ``None`` where its id stands for none."""
 
     @property
     def is_shown(self) -> bool:
@@ -160,10 +161,36 @@ class HolderStore(Generic[H]):
                 organization = entry["pk"].removeprefix(keys.organization_partition(""))
                 yield organization, entry["sk"].removeprefix(self._kind.prefix)
 
-    def create(self, holder: H, now: int, *beside: Action, over: Tombstone | None = None) -> Refused | None:
+    @contextmanager
+    def creating(self, holder: H, now: int) -> Iterator[Tries]:
+        """The tries to create a holder that nobody is told of otherwise, to be passed to ``create``.
+
+        Whoever is told that nothing was made must not find it later: should a try have gone unseen, it is
+        made certain that it never stands before an error goes on.
+
+        Raises:
+            StorageUnavailable: that is not certain, or it stands.
+        """
+        tries = Tries()
+        try:
+            yield tries
+        except CapacityError as error:
+            if tries.unseen and not self._forestalled(holder, now):
+                raise StorageUnavailable(str(error), outcome_unknown=True) from error
+            raise
+
+    def create(
+        self,
+        holder: H,
+        now: int,
+        *beside: Action,
+        over: Tombstone | None = None,
+        tries: Tries | None = None,
+    ) -> Refused | None:
         """Record a new holder, with what is written beside it.
 
         ``over`` is a tombstone that was found under the id and that stands for nothing: see ``Tombstone``.
+        ``tries`` are those of ``creating``.
 
         Returns:
             ``None`` when it stands, else what refused.
@@ -179,6 +206,7 @@ class HolderStore(Generic[H]):
             [*beside, record],
             self._key(holder.organization_id, holder.id),
             lambda item: item is not None and item.get("life") == holder.life,
+            tries,
         )
 
     def change(self, before: H, after: H, *beside: Action) -> H | Refused:
@@ -206,13 +234,27 @@ class HolderStore(Generic[H]):
 
         ``finished`` tells that the holder existed: a holder that never came to be stands for no request.
         """
-        key = self._key(before.organization_id, before.id)
-        tombstone = encode_tombstone(key, before.fingerprint, now, before.life, finished=finished)
         return self._send(
-            [*beside, self._put(tombstone, before)],
-            key,
+            [*beside, self._put(self._tombstone(before, now, finished=finished), before)],
+            self._key(before.organization_id, before.id),
             lambda item: item is None or (is_tombstone(item) and item.get("life") == before.life),
         )
+
+    def _forestalled(self, holder: H, now: int) -> bool:
+        """Make certain that a write of a new holder never lands, however late; false when it is not."""
+        key = self._key(holder.organization_id, holder.id)
+        tombstone = self._tombstone(holder, now, finished=False)
+        write = Put(RECORD, self.table, tombstone, IS_FREE, {}, free_at(now))
+        try:
+            refused = self._send([write], key, lambda item: item is not None and is_tombstone(item))
+        except StorageUnavailable:
+            return False
+        met = None if refused is None else refused.items[RECORD]
+        return met is None or met.get("life") != holder.life
+
+    def _tombstone(self, holder: H, now: int, *, finished: bool) -> Item:
+        key = self._key(holder.organization_id, holder.id)
+        return encode_tombstone(key, holder.fingerprint or "", now, holder.life, finished=finished)
 
     def read(self, item: Mapping[str, Any]) -> H | Tombstone:
         """An item of this kind."""
@@ -230,6 +272,7 @@ class HolderStore(Generic[H]):
         actions: Sequence[Action],
         key: keys.Key,
         is_written: Callable[[dict[str, Any] | None], bool],
+        all_tries: Tries | None = None,
     ) -> Refused | None:
         """Send until it is decided. ``is_written`` judges the record that a try after an unseen one met."""
         failure = StorageUnavailable("rival transactions did not end", outcome_unknown=False)
@@ -239,6 +282,8 @@ class HolderStore(Generic[H]):
                     outcome = self._database.commit(*actions)
                 except StorageUnavailable as error:
                     tries.note(error)
+                    if all_tries is not None:
+                        all_tries.note(error)
                     failure = error
                 else:
                     if isinstance(outcome, Committed):
@@ -266,13 +311,8 @@ def as_read(
     """
     demands, names = ["#status = :status"], {"#status": "status"}
     values: dict[str, AttributeValue] = {":status": {"S": holder.status.value}}
-    for name, value in (("life", holder.life), ("revision", holder.revision or None)):
-        if value is None:
-            demands.append(f"attribute_not_exists({name})")
-        else:
-            demands.append(f"{name} = :{name}")
-            values[f":{name}"] = encode_value(value)
-    for name in _UNREVISED if holder.life is None and not holder.revision else ():
+    unrevised = _UNREVISED if holder.life is None and not holder.revision else ()
+    for name in ("life", "revision", *unrevised):
         if name in item:
             demands.append(f"{name} = :{name}")
             values[f":{name}"] = item[name]

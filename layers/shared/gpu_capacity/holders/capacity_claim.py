@@ -54,6 +54,15 @@ class ClaimStatus(StrEnum):
     GONE = "gone"
 
 
+TRANSITIONS: Final = {
+    ClaimStatus.CREATING: (ClaimStatus.READY, ClaimStatus.DELETING),
+    ClaimStatus.READY: (ClaimStatus.UPDATING, ClaimStatus.DELETING),
+    ClaimStatus.UPDATING: (ClaimStatus.READY, ClaimStatus.DELETING),
+    ClaimStatus.DELETING: (),
+}
+"""Where each status may lead; ``DELETING`` only to the end of the record."""
+
+
 class ZoneReason(StrEnum):
     """Why a zone gave what it gave."""
 
@@ -116,6 +125,7 @@ class CapacityClaim:
 
     ``created_millisecond`` (0 to 999) goes with ``created_at``: two claims of one second have an order, too.
     ``updated_microsecond`` (0 to 999,999) goes with ``updated_at`` in the same way.
+    ``life`` tells apart two records that come to have one id, ``None`` where an earlier version wrote it.
     ``revision`` rises with every write: it is the lock of the record. ``supplied`` tells that the client
     chose the id. ``attempt`` numbers the executions of the workflow.
 
@@ -146,6 +156,12 @@ class CapacityClaim:
     instance_id_sent: str | None = None
     zones_sent: tuple[str, ...] | None = None
     updated_microsecond: int = 0
+    life: bytes | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether customers are told of it: from its first moment."""
+        return True
 
     def updated(self, now_us: int) -> CapacityClaim:
         """The claim as changed now, in microseconds since the epoch; later than its last change in any case.
@@ -234,6 +250,11 @@ class CapacityClaim:
     def without_hosts(self, fewer: Iterable[Allocation]) -> CapacityClaim:
         """The claim no longer owning these hosts."""
         return replace(self, allocations=_merged(self.allocations, fewer, lambda a, b: a & ~b))
+
+
+def allows(before: ClaimStatus, after: ClaimStatus) -> bool:
+    """Whether the table has this move; staying is always allowed."""
+    return before is after or after in TRANSITIONS[before]
 
 
 def execution_name(claim: CapacityClaim) -> str:

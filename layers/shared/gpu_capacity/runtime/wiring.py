@@ -91,7 +91,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
     defaults = env.amounts("DEFAULT_QUOTAS")
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
-        claims=late(lambda: _claim_store(database, tables, edges)),
+        claims=late(lambda: _claim_store(database, tables)),
         accounts=late(lambda: _account_store(database, tables)),
         prices=late(lambda: _price_list(env)),
         templates=late(lambda: _template_list(env)),
@@ -195,10 +195,10 @@ def _reservation_store(database: Database, tables: TableNames) -> ReservationSto
     return ReservationStore(database, tables.holders)
 
 
-def _claim_store(database: Database, tables: TableNames, edges: Edges) -> ClaimStore:
+def _claim_store(database: Database, tables: TableNames) -> ClaimStore:
     from gpu_capacity.dynamodb.claim_store import ClaimStore  # noqa: PLC0415 - see above
 
-    return ClaimStore(database, tables.holders, edges.pause)
+    return ClaimStore(database, tables.holders)
 
 
 def _vm_store(database: Database, tables: TableNames, edges: Edges) -> VmStore:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
-from gpu_capacity.dynamodb.claim_store import NAME, RECORD
+from gpu_capacity.dynamodb.claim_store import NAME
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.holder_store import RECORD
 from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import (
     FailedPrecondition,
     NotFound,
@@ -23,7 +24,7 @@ from gpu_capacity.holders.capacity_claim import (
     execution_name,
     settled_status,
 )
-from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.ids import holder_id, new_life
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.services.claim_repeats import asked_of, by_name, first_of, made_before
@@ -33,7 +34,6 @@ from gpu_capacity.services.settle_claim import Step, planned, settle_capacity_cl
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
-    from gpu_capacity.dynamodb.outcomes import HolderOutcome
     from gpu_capacity.services.claim_resources import Resources
     from gpu_capacity.services.context import Services
 
@@ -92,14 +92,15 @@ def create_capacity_claim(
         counted=False,
         created_millisecond=microsecond // 1000,
         updated_microsecond=microsecond,
+        revision=1,
+        life=new_life(services.ids.random_bytes()),
     )
     claim = claim.spelled(resources.instance_id, resources.zones)
     claim = replace(claim, conditions=conditions_of(claim, {}, now))
     if dry_run:
         check(services.quotas.read(organization_id, INSTANCES), claim.instance_count)
         return planned(services, claim)
-    with Tries() as tries:
-        existing = _record(services, claim, tries)
+    existing = _record(services, claim)
     if isinstance(existing, CapacityClaim) and existing.id != identity:
         return _gone_on(services, by_name(services, existing, asked))
     if existing is not None:
@@ -175,7 +176,7 @@ def update_capacity_claim(
         more = after.instance_count - claim.instance_count
         if more > 0:
             check(quota, more)
-        if services.claims.change(claim, after, (), quota).stands:
+        if not isinstance(services.claims.update(claim, after, (), quota), Refused):
             _audit(services, caller, "update_capacity_claim", after)
             return _proceed(services, after, left=claim.waits_in - after.waits_in)
         services.pause(0)
@@ -196,7 +197,7 @@ def delete_capacity_claim(services: Services, caller: Caller, claim_id: str) -> 
         now = services.clock.now()
         after = replace(claim, status=ClaimStatus.DELETING, unsettled_since=now, attempt=claim.attempt + 1)
         after = replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
-        if services.claims.change(claim, after).stands:
+        if not isinstance(services.claims.update(claim, after), Refused):
             _audit(services, caller, "delete_capacity_claim", after)
             start_settling(services, after)
             return after
@@ -215,51 +216,34 @@ def start_settling(services: Services, claim: CapacityClaim) -> bool:
         return False
 
 
-def _record(services: Services, claim: CapacityClaim, tries: Tries) -> CapacityClaim | Tombstone | None:
-    """Write a new claim; what stands under its id or its name, if something does.
-
-    After a try that went unseen the tombstone of an equal claim is what became of that try: it stood, and
-    others of the organization ended it before it could be acknowledged.
-    """
+def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
+    """Write a new claim; what stands under its id or its name instead, if something does."""
     quota = services.quotas.read(claim.organization_id, INSTANCES)
-    unseen: StorageUnavailable | None = None
-    for attempt in range(ATTEMPTS_MAX):
-        check(quota, claim.instance_count)
-        try:
-            outcome = services.claims.create(replace(claim, counted=quota is not None), quota)
-        except StorageUnavailable as error:
-            tries.note(error)
-            unseen = error if error.outcome_unknown else unseen
-            if unseen is None:
-                raise
-            # One of the tries may stand: looked for while there is time, before the same is sent again.
-            services.pause(attempt)
-            if (found := services.claims.find(claim.organization_id, claim.id)) is not None:
-                return _of_unseen(found, claim)
-            continue
-        if outcome.stands:
-            if quota is None:
-                confirm_claim(services, claim)
-            return None
-        if RECORD in outcome.refused or NAME in outcome.refused:
-            if (found := _standing(services, claim, outcome)) is not None:
-                return _of_unseen(found, claim) if unseen else found
-            # What was there is gone without a trace since.
-            continue
-        quota = services.quotas.read(claim.organization_id, INSTANCES)
-    raise unseen or RaceLost("the quota changed every time")
+    over = None
+    with services.claims.creating(claim, claim.created_at) as tries:
+        for attempt in range(ATTEMPTS_MAX):
+            check(quota, claim.instance_count)
+            counted = replace(claim, counted=quota is not None)
+            refused = services.claims.add(counted, quota, tries, over)
+            if refused is None:
+                if quota is None:
+                    confirm_claim(services, claim)
+                return None
+            if RECORD in refused.items or NAME in refused.items:
+                found = _standing(services, claim, refused)
+                over = found if isinstance(found, Tombstone) and not found.finished else None
+                if found is not None and over is None:
+                    return found
+                # What was there is gone without a trace since.
+                services.pause(attempt)
+                continue
+            quota = services.quotas.read(claim.organization_id, INSTANCES)
+        raise RaceLost("the quota changed every time")
 
 
-def _of_unseen(found: CapacityClaim | Tombstone, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
-    """What stands under the id of a claim of which a try went unseen."""
-    return None if found == Tombstone(claim.fingerprint) else found
-
-
-def _standing(
-    services: Services, claim: CapacityClaim, outcome: HolderOutcome
-) -> CapacityClaim | Tombstone | None:
+def _standing(services: Services, claim: CapacityClaim, refused: Refused) -> CapacityClaim | Tombstone | None:
     """What has the id of a new claim, or its name."""
-    if RECORD in outcome.refused:
+    if RECORD in refused.items:
         return services.claims.find(claim.organization_id, claim.id)
     return services.claims.named(claim.organization_id, claim.name)
 

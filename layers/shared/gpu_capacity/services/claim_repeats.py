@@ -55,7 +55,7 @@ def first_of(services: Services, organization_id: str, asked: Asked) -> Capacity
     """The claim that the first request of this kind made; ``None`` where this is the first."""
     if asked.identity is not None:
         found = services.claims.find(organization_id, asked.identity)
-        if found is not None:
+        if found is not None and not (isinstance(found, Tombstone) and not found.finished):
             return made_before(asked.identity, found, asked)
     elif asked.name is not None:
         named = services.claims.named(organization_id, asked.name)

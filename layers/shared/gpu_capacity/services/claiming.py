@@ -52,8 +52,6 @@ CLAIMING_SECONDS_MAX: Final = 60
 CLOCK_SKEW_SECONDS: Final = 2
 """What the clocks of two functions may differ by."""
 
-LIFE_BYTES: Final = 8
-
 UNDER_WAY: Final = "another try of the same request is under way"
 
 

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import Conflict, Forbidden, InsufficientCapacity, InvalidRequest, NotFound, RaceLost
-from gpu_capacity.holders.ids import holder_id, keyed_holder_id
+from gpu_capacity.holders.ids import holder_id, keyed_holder_id, new_life
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Reservation, Status, Tag
-from gpu_capacity.services.claiming import LIFE_BYTES, Claimed, check_quota, claim_run
+from gpu_capacity.services.claiming import Claimed, check_quota, claim_run
 from gpu_capacity.services.observation import observe, observe_all
 from gpu_capacity.services.planning import plan_run
 from gpu_capacity.services.workflows import start_workflow
@@ -152,7 +152,7 @@ def _draft(
         keyed=keyed,
         counted=False,
         unsettled_since=now,
-        life=services.ids.random_bytes()[:LIFE_BYTES],
+        life=new_life(services.ids.random_bytes()),
     )
 
 

@@ -237,9 +237,10 @@ def _restart_claim(services: Services, claim: CapacityClaim) -> bool:
         return False
     if state is WorkflowState.ENDED:
         numbered = replace(claim, attempt=claim.attempt + 1)
-        if not services.claims.change(claim, numbered).stands:
+        changed = services.claims.update(claim, numbered)
+        if isinstance(changed, Refused):
             return False
-        claim = numbered
+        claim = changed
     started = start_settling(services, claim)
     services.telemetry.audit(
         "schedule:reconcile",

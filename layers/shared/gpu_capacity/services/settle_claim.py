@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.dynamodb.claim_store import RECORD, RETURNS_LABEL
+from gpu_capacity.dynamodb.claim_store import RETURNS_LABEL
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.holder_store import RECORD
 from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
 from gpu_capacity.errors import StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.bookings import new_tag
@@ -37,7 +39,6 @@ from gpu_capacity.services.records import left_out, report_unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gpu_capacity.dynamodb.outcomes import HolderOutcome
     from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.placement.hosts import HostDomain
     from gpu_capacity.placement.snapshot import Snapshot
@@ -174,8 +175,7 @@ def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
 
 
 def _remove(services: Services, claim: CapacityClaim) -> Step | None:
-    outcome = services.claims.remove(claim, services.clock.now())
-    if not _stands(services, outcome):
+    if not _stands(services, services.claims.end(claim, services.clock.now())):
         return None
     _audit(services, claim, "gone")
     services.telemetry.count("CapacityClaimsRemoved")
@@ -341,19 +341,19 @@ def _change(
 ) -> bool:
     """Write a round; false when somebody else was faster: at a pod, at the record, or in a queue."""
     after = after.updated(services.clock.now_us())
-    return _stands(services, services.claims.change(before, after, pods, turns=turns))
+    return _stands(services, services.claims.update(before, after, pods, turns=turns))
 
 
-def _stands(services: Services, outcome: HolderOutcome) -> bool:
+def _stands(services: Services, outcome: CapacityClaim | Refused | None) -> bool:
     """Whether a round was written; false when it lost a race.
 
     Raises:
         StorageUnavailable: what no race explains.
     """
-    if outcome.stands:
+    if not isinstance(outcome, Refused):
         return True
     races = (RECORD, POD_LABEL, RETURNS_LABEL)
-    if RECORD not in outcome.refused and (odd := [x for x in outcome.refused if not x.startswith(races)]):
+    if RECORD not in outcome.items and (odd := [x for x in outcome.items if not x.startswith(races)]):
         raise StorageUnavailable(f"the record and {odd[0]} disagree", outcome_unknown=False)
     services.telemetry.count("ClaimRacesLost")
     return False

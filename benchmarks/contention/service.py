@@ -140,9 +140,8 @@ class SimulatedService:
                 self._busy_until[place] = free_at + units / len(places) / ITEM_UNITS_PER_SECOND
 
     def _count_claim(self, request: dict[str, Any], units: float) -> None:
-        """Releases remove attributes; everything else that is written here belongs to a claim."""
-        # What gives back leaves a stamp.
-        if ":stamp" not in request.get("ExpressionAttributeValues", {}):
+        """Releases remove bookings; everything else that is written here belongs to a claim."""
+        if not request.get("UpdateExpression", "").startswith("REMOVE"):
             self.claim_units += units
 
     def _is_locked(self, place: Place) -> bool:

@@ -1,4 +1,4 @@
-"""What an acceptance costs: write units by table and index, requests, and how many are sent beside another."""
+"""What an acceptance costs: write units by table and index, requests, and what is sent beside what."""
 
 from __future__ import annotations
 

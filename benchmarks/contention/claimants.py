@@ -191,6 +191,19 @@ def _occupy(world: World, share: float) -> None:
         )
 
 
+def over(world: World, database: Database, simulation: Simulation, pause: SimulatedPause) -> Services:
+    """A new environment whose reservations wait for this database, in virtual time."""
+    return replace(
+        world.environment(),
+        inventory=InventoryStore(database, INVENTORY, world.clock),
+        reservations=ReservationStore(database, HOLDERS),
+        runs=Runs(database, INVENTORY),
+        quotas=QuotaStore(database, HOLDERS),
+        pause=pause,
+        beside=simulation.beside,
+    )
+
+
 @dataclass
 class Shared:
     """What claimants need not work out again because another one has: see ``SharedDecoding``."""
@@ -272,15 +285,7 @@ class _Claimant:
         inventory.known = self._shared.ownership
         inventory.hardware_of = {p.id: p for p in hardware}
         inventory.start_from(empty)
-        return replace(
-            world.environment(),
-            inventory=inventory,
-            reservations=ReservationStore(self._database, HOLDERS),
-            runs=Runs(self._database, INVENTORY),
-            quotas=QuotaStore(self._database, HOLDERS),
-            pause=self._pause,
-            beside=self._simulation.beside,
-        )
+        return replace(over(world, self._database, self._simulation, self._pause), inventory=inventory)
 
 
 @dataclass

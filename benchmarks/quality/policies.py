@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.inventory_items import encode_booking
+from gpu_capacity.holders.bookings import TAG_BYTES, Booking
 from gpu_capacity.placement.line import Line, PodBits, at_least, longest_run, nth_bit, starts_of_runs
 from gpu_capacity.placement.model import Placement, Request
-from gpu_capacity.services.create_reservation import decide
+from gpu_capacity.services.planning import decide
 from testkit.world import GB300, INVENTORY, REGION, World, pod
 
 if TYPE_CHECKING:
@@ -69,7 +71,9 @@ def this_chooser(layout: Layout, *, seconds_apart: int = SECONDS_APART) -> Polic
         if not isinstance(decision, Placement):
             return 0
         first = layout.offsets[decision.pod_id] + decision.start
-        inventory.claimed(REGION, GB300.id, decision, _tag(first), snapshot.version_of(decision.pod_id))
+        booking = Booking(_tag(first), decision.start, size, clock.now())
+        place = (REGION, GB300.id, decision.pod_id)
+        inventory.booked(place, booking, snapshot.basis_of(decision).version)
         return _block(first, size)
 
     return choose
@@ -91,22 +95,25 @@ class _Tables:
             now = free >> offset & whole, begins >> offset & whole
             if self._shown[pod_id] != now:
                 self._shown[pod_id] = now
-                item = keys.claims(REGION, GB300.id, pod_id) | encode({"v": 1} | self._owners(offset, *now))
+                item = keys.claims(REGION, GB300.id, pod_id) | encode({"v": 1} | self._bookings(offset, *now))
                 self.world.db.put_item(TableName=INVENTORY, Item=item)
 
-    def _owners(self, offset: int, free: int, begins: int) -> dict[str, bytes]:
-        owners, tag = {}, b""
-        for position in range(self._layout.length):
-            if begins >> position & 1:
-                tag = _tag(offset + position)
-            if not free >> position & 1:
-                owners[f"d{position}"] = tag
-        return owners
+    def _bookings(self, offset: int, free: int, begins: int) -> dict[str, bytes]:
+        """One for each claim: from its first unit to the next one that is free or another claim's first."""
+        found, now = {}, self.world.clock.now()
+        for first in range(self._layout.length):
+            if begins >> first & 1:
+                end = first + 1
+                while end < self._layout.length and not (free | begins) >> end & 1:
+                    end += 1
+                tag = _tag(offset + first)
+                found[keys.booking_attribute(tag)] = encode_booking(Booking(tag, first, end - first, now))
+        return found
 
 
 def _tag(first: int) -> bytes:
-    """A claim tag; no two claims begin at the same unit."""
-    return first.to_bytes(8, "big")
+    """The tag of a booking; no two claims at a time begin at the same unit."""
+    return first.to_bytes(TAG_BYTES, "big")
 
 
 def first_fit(_layout: Layout) -> Policy:

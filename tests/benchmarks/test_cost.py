@@ -4,7 +4,9 @@ from collections import Counter
 
 import pytest
 
-from benchmarks.cost import SIZES, claim_cost, contended_cost, one_item_per_unit
+from benchmarks.claim_cost import claim_cost, contended_cost
+from benchmarks.contention import alone
+from benchmarks.cost import SIZES, one_item_per_unit
 from benchmarks.lifecycle import customer_polls, reservation_life
 from benchmarks.metering import REFUSED, WriteMeter
 from benchmarks.options import Options
@@ -69,10 +71,28 @@ def test_the_price_list_has_a_date_and_the_published_prices() -> None:
 def test_a_claim_costs_the_same_whatever_its_size(units: int) -> None:
     cost = claim_cost(units)
 
-    assert (cost.alone, cost.transaction, cost.index_entry) == (1, 4, 1)
-    assert (cost.with_quota, cost.refused) == (6, 4)
-    # The quota, before and after.
-    assert cost.reads_warm == 2
+    assert (cost.own, cost.record, cost.index_entry) == (1, 2, 1)
+    assert cost.accepted == 4
+    assert (cost.with_quota, cost.lost_race) == (7, 2)
+    assert (cost.release, cost.release_with_quota) == (3, 6)
+    # The quota.
+    assert cost.reads_warm == 1
+    assert (cost.round_trips, cost.round_trips_with_quota) == (3, 3)
+
+
+def test_what_is_waited_for_is_a_transaction_for_the_quota_and_single_writes() -> None:
+    single, transaction = alone.PUBLISHED_MEDIANS
+
+    assert alone.published_seconds(4) == pytest.approx(3 * single)
+    assert alone.published_seconds(4, quota=True) == pytest.approx(transaction + 2 * single)
+
+
+def test_a_refusal_writes_nothing_and_looks_up_who_is_claiming_only_where_it_matters() -> None:
+    at_once, looked_up = alone.refusal(since_seconds=alone.SINCE_LONG), alone.refusal(since_seconds=0)
+
+    assert at_once.write_units == looked_up.write_units == 0
+    assert at_once.round_trips == 2 < looked_up.round_trips
+    assert at_once.read_units < looked_up.read_units
 
 
 def test_one_item_per_unit_costs_two_units_for_each_and_two_for_the_record() -> None:
@@ -82,10 +102,10 @@ def test_one_item_per_unit_costs_two_units_for_each_and_two_for_the_record() -> 
 def test_lost_races_are_billed_to_the_claims_that_stood() -> None:
     contended = contended_cost(4, Options(quick=True))
 
-    assert contended.write_units >= 5
+    assert contended.write_units >= 4
     assert contended.sent >= 1
     assert contended.read_units > 0
-    assert 4 <= contended.write_units_of_one_sent <= 5
+    assert 2 < contended.write_units_of_one_sent <= 4
 
 
 def test_the_meter_agrees_with_the_service_and_keeps_refused_writes_apart() -> None:
@@ -99,7 +119,7 @@ def test_the_meter_agrees_with_the_service_and_keeps_refused_writes_apart() -> N
     with pytest.raises(Exception, match="insufficient"):
         create_reservation(stale, caller(), request(1))
 
-    assert accepted == {INVENTORY: 2, HOLDERS: 2, keys.UNSETTLED_INDEX: 1}
+    assert accepted == {INVENTORY: 1, HOLDERS: 2, keys.UNSETTLED_INDEX: 1}
     assert meter.units[REFUSED] > 0
     assert meter.total() == world.db.write_units - before
 
@@ -109,7 +129,7 @@ def test_a_life_is_the_sum_of_its_stages_however_it_is_counted() -> None:
 
     assert list(life.stages) == ["reserve (POST)", "provision", "delete (DELETE)", "deprovision"]
     assert sum(life.units.values()) == life.whole().write_units
-    assert life.units[INVENTORY] == 4, "claimed once and released once, two units each"
+    assert life.units[INVENTORY] == 2, "claimed once and released once, a unit each"
     assert life.executions == 2
 
 

@@ -1,4 +1,4 @@
-"""What an acceptance costs: write units by table and index, requests, and how many are sent beside another."""
+"""What an acceptance costs: write units by table and index, requests, and what is sent beside what."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 
 from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
 from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.under_claim import CLAIM_SECONDS_MAX
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -87,15 +88,33 @@ def test_a_quota_adds_three_units_and_takes_no_read_once_it_was_seen(world: Worl
     assert requests == {"transact_write_items": 1, "update_item": 1, "put_item": 1}
 
 
-def test_a_refusal_for_lack_of_capacity_writes_nothing(world: World) -> None:
-    def refused() -> None:
+def refused(world: World, count: int) -> tuple[float, float, Counter[str]]:
+    def refuse() -> None:
         with pytest.raises(InsufficientCapacity):
-            reserve(world, 73)
+            reserve(world, count)
 
-    _, written, requests = spent(world, refused)
+    return spent(world, refuse)
+
+
+def test_a_refusal_for_lack_of_capacity_writes_nothing_and_reads_pods_and_region(world: World) -> None:
+    """Nor does it ask who is claiming, where it makes no difference."""
+    _, written, requests = refused(world, 73)
 
     assert written == 0.0
-    assert requests == {"query": 1}
+    assert requests == {"query": 1, "get_item": 1}
+
+
+def test_a_refusal_asks_who_is_claiming_if_there_were_room_without_the_latest_bookings(world: World) -> None:
+    """Eight shards of the index, the records, and the pods once more; after a while none of it."""
+    reserve(world, 72)
+
+    _, written, requests = refused(world, 2)
+    assert written == 0.0
+    assert requests == {"query": 10, "batch_get_item": 1, "get_item": 1}
+
+    world.clock.advance(CLAIM_SECONDS_MAX + 1)
+    _, _, requests = refused(world, 2)
+    assert requests["query"] == 1
 
 
 def test_a_refusal_by_a_quota_that_was_seen_writes_nothing_and_reads_it_first(world: World) -> None:

@@ -7,6 +7,7 @@ was looked up who is claiming, and are there still: a record that does not claim
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -41,22 +42,23 @@ def decide_again(
     Raises:
         RaceLost: it might fit, as soon as others who are claiming have given up.
     """
-    found = _look_again(services, flavor)
-    if found is None:
+    if not _fits_without(seen[0], _young(services, flavor), request):
         return seen
+    found = _look_again(services, flavor)
     decision = place(found.snapshot.line, request)
-    if isinstance(decision, Unplaceable) and _fits_without(found, request):
+    if isinstance(decision, Unplaceable) and _fits_without(found.snapshot, found.unsure, request):
         raise RaceLost("what is left is being claimed by others")
     return found.snapshot, decision
 
 
 def is_under_claim(services: Services, flavor: Flavor, pod_id: str, position: int) -> bool:
     """Whether a domain was booked, as it was just read, by somebody who may have given it back by now."""
-    by = _booked_by(services, flavor, pod_id, position)
-    found = _look_again(services, flavor) if by is not None else None
-    if found is None:
+    by = _tag_at(_young(services, flavor), pod_id, position)
+    if by is None:
         return False
-    return by != _booked_by(services, flavor, pod_id, position) or any(b.tag == by for _, b in found.unsure)
+    found = _look_again(services, flavor)
+    now = _tag_at(services.inventory.bookings(*flavor), pod_id, position)
+    return by != now or any(b.tag == by for _, b in found.unsure)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,34 +69,39 @@ class _Found:
     unsure: list[tuple[str, Booking]]
 
 
-def _look_again(services: Services, flavor: Flavor) -> _Found | None:
-    """Who is claiming, and what is booked after that; ``None`` where nothing is young enough to be claimed.
+def _young(services: Services, flavor: Flavor) -> list[tuple[str, Booking]]:
+    """What may be under claim of what was just read: of older bookings no claimant is left."""
+    since = services.clock.now() - CLAIM_SECONDS_MAX
+    return [(pod, b) for pod, b in services.inventory.bookings(*flavor) if b.since >= since]
+
+
+def _look_again(services: Services, flavor: Flavor) -> _Found:
+    """Who is claiming, and what is booked after that.
 
     Looked up in the sparse index, which shows a record some milliseconds after it was written; the booking
     itself comes a round trip later.
     """
-    since = services.clock.now() - CLAIM_SECONDS_MAX
-    before = {booking.tag: booking for _, booking in services.inventory.bookings(*flavor)}
-    if all(booking.since < since for booking in before.values()):
-        return None
-    named = {r.named.tag for r in services.reservations.claiming(since) if r.named}
+    before = {booking.tag for _, booking in services.inventory.bookings(*flavor)}
+    claiming = services.reservations.claiming(services.clock.now() - CLAIM_SECONDS_MAX)
+    named = {r.named.tag for r in claiming if r.named}
     snapshot = services.inventory.fresh_snapshot(*flavor)
     booked = services.inventory.bookings(*flavor)
     return _Found(snapshot, [(pod, b) for pod, b in booked if b.tag in named or b.tag not in before])
 
 
-def _booked_by(services: Services, flavor: Flavor, pod_id: str, position: int) -> bytes | None:
-    booked = services.inventory.bookings(*flavor)
+def _tag_at(booked: list[tuple[str, Booking]], pod_id: str, position: int) -> bytes | None:
     return next((b.tag for pod, b in booked if pod == pod_id and position in b.positions), None)
 
 
-def _fits_without(found: _Found, request: Request) -> bool:
-    """Whether a request would fit if all that is unsure were given back."""
-    line = found.snapshot.line
-    for pod_id, booking in found.unsure:
+def _fits_without(snapshot: Snapshot, booked: list[tuple[str, Booking]], request: Request) -> bool:
+    """Whether a request would fit if all of these bookings were given back."""
+    back: defaultdict[str, int] = defaultdict(int)
+    for pod_id, booking in booked:
+        back[pod_id] |= sum(1 << position for position in booking.positions)
+    line = snapshot.line
+    for pod_id, mask in back.items():
         index = line.find(pod_id)
         if index is not None:
             pod = line.pods[index]
-            mask = sum(1 << position for position in booking.positions)
             line = line.with_claims(pod_id, pod.claimed & ~mask, pod.borders & ~mask)
-    return line is not found.snapshot.line and isinstance(place(line, request), Placement)
+    return line is not snapshot.line and isinstance(place(line, request), Placement)

@@ -1,0 +1,176 @@
+"""Measures what an accepted claim costs: alone on a pod, and in a crowd."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from benchmarks.contention import alone
+from benchmarks.contention.claimants import Crowd
+from benchmarks.contention.runs import run_with_seeds
+from benchmarks.metering import WriteMeter
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.services.deprovisioning import complete_deprovisioning
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
+
+if TYPE_CHECKING:
+    from benchmarks.options import Options
+
+RACKS: Final = 72
+CROWD: Final = (20, 80)
+"""Claimants and pods of the contended measurement: enough room for the largest size, and still rivals."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimCost:
+    """Write units (and read units where it says so) of accepting ``units`` units.
+
+    Args:
+        own: the conditional update of the pod.
+        record: the record, before and after that; its index entry not counted.
+        index_entry: that entry.
+        with_quota: all of it, where the organization has a quota.
+        lost_race: what each race that is lost adds.
+        release: of the pod and of the record with its index entry, when the servers are gone.
+        release_with_quota: the same where the reservation was counted.
+        reads_warm: read units of an environment that has served a request before.
+        reads_cold: read units of a new environment.
+        round_trips: answers that a warm environment waits for, one after another.
+        round_trips_with_quota: the same where the organization has a quota.
+    """
+
+    units: int
+    own: float
+    record: float
+    index_entry: float
+    with_quota: float
+    lost_race: float
+    release: float
+    release_with_quota: float
+    reads_warm: float
+    reads_cold: float
+    round_trips: float
+    round_trips_with_quota: float
+
+    @property
+    def accepted(self) -> float:
+        """All that is written for an accepted claim that nobody disturbs."""
+        return self.own + self.record + self.index_entry
+
+
+@dataclass(frozen=True, slots=True)
+class Contended:
+    """Means over the accepted claims of a crowd, lost races and conflicts counted in.
+
+    Args:
+        write_units: of an accepted claim, the index entry included.
+        read_units: likewise.
+        sent: claims sent for one that stood, itself included.
+        snapshots: read for one that stood.
+        snapshot_units: read units of one snapshot of all pods.
+    """
+
+    write_units: float
+    read_units: float
+    sent: float
+    snapshots: float
+    snapshot_units: float
+
+    @property
+    def write_units_of_one_sent(self) -> float:
+        """Accepted, refused and conflicting ones alike."""
+        return self.write_units / self.sent
+
+
+def claim_cost(units: int) -> ClaimCost:
+    """Measured on a pod of 72 racks."""
+    written, cold = _accepted(units, quota=False)
+    counted, _ = _accepted(units, quota=True)
+    return ClaimCost(
+        units,
+        own=written.units[INVENTORY],
+        record=written.units[HOLDERS],
+        index_entry=written.units[keys.UNSETTLED_INDEX],
+        with_quota=counted.total(),
+        lost_race=_lost_race(units),
+        release=_release(units, quota=False),
+        release_with_quota=_release(units, quota=True),
+        reads_warm=_warm_reads(units),
+        reads_cold=cold,
+        round_trips=alone.round_trips(units),
+        round_trips_with_quota=alone.round_trips(units, quota=True),
+    )
+
+
+def contended_cost(units: int, options: Options) -> Contended:
+    """Every size under the same crowd, in virtual time."""
+    claimants, pods = options.sized(CROWD, (4, 16))
+    seconds, seeds = options.sized((1.0, 2), (0.2, 1))
+    crowd = Crowd(claimants, pods, transaction=False, seconds=seconds, sizes=(units,), held=1)
+    found = run_with_seeds(crowd, seeds)
+    return Contended(
+        write_units=found.mean(lambda run: run.claim_units),
+        read_units=found.mean(lambda run: run.read_units),
+        sent=found.mean(lambda run: run.sent),
+        snapshots=found.mean(lambda run: run.snapshots),
+        snapshot_units=found.mean(lambda run: run.snapshot_units),
+    )
+
+
+def _pod_of_racks() -> World:
+    return World(pods=(pod("pod1", RACKS, hosts=1),))
+
+
+def _accepted(units: int, *, quota: bool) -> tuple[WriteMeter, float]:
+    """(write units by table, read units) of a new environment's first claim."""
+    world = _pod_of_racks()
+    if quota:
+        world.set_quota(RACKS)
+    meter, reads = WriteMeter(world.db), world.db.read_units
+    create_reservation(world.environment(), caller(), request(units))
+    return meter, world.db.read_units - reads
+
+
+def _warm_reads(units: int) -> float:
+    world = World(pods=(pod("pod1", RACKS + 1, hosts=1),))
+    create_reservation(world.services, caller(), request(1))
+    reads = world.db.read_units
+    create_reservation(world.services, caller(), request(units))
+    return world.db.read_units - reads
+
+
+def _lost_race(units: int) -> float:
+    """What one adds: a rival had all domains, and has given them back."""
+    world = _pod_of_racks()
+    rivals: list[float] = []
+
+    def a_rival(_operation: str, parameters: dict[str, Any]) -> None:
+        domains = map(keys.domain_attribute, range(RACKS))
+        before = world.db.write_units
+        world.db.update_item(
+            TableName=INVENTORY,
+            Key=parameters["Key"],
+            UpdateExpression="SET " + ", ".join(f"{domain} = :stamp" for domain in domains),
+            ExpressionAttributeValues={":stamp": encode_value(b"rival!")},
+        )
+        rivals.append(world.db.write_units - before)
+
+    undisturbed, before = _accepted(units, quota=False)[0].total(), world.db.write_units
+    world.db.before("update_item", a_rival)
+    create_reservation(world.services, caller(), request(units))
+    return world.db.write_units - before - sum(rivals) - undisturbed
+
+
+def _release(units: int, *, quota: bool) -> float:
+    """The end of a deletion, when no server is left."""
+    world = _pod_of_racks()
+    if quota:
+        world.set_quota(RACKS)
+    made = create_reservation(world.services, caller(), request(units)).reservation
+    delete_reservation(world.services, caller(), made.id, frozenset())
+    meter = WriteMeter(world.db)
+    assert complete_deprovisioning(world.services, ORGANIZATION, made.id) == {"outcome": "gone"}
+    return meter.total()

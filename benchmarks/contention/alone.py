@@ -1,0 +1,103 @@
+"""One reservation that nobody disturbs, in virtual time: how long it waits for the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from benchmarks.contention.claimants import RACKS_PER_POD, SimulatedPause, over
+from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, SimulatedService
+from benchmarks.contention.simulation import Simulation
+from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.errors import InsufficientCapacity
+from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.under_claim import CLAIM_SECONDS_MAX
+from testkit.world import REGION, World, caller, pod, request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EVERY_ANSWER_A_SECOND: Final = (1.0, 1.0)
+"""Seconds for a single request and for a transaction: so a round trip is a second."""
+
+PUBLISHED_MEDIANS: Final = (SINGLE_SECONDS[0], TRANSACTION_SECONDS[0])
+
+SINCE_LONG: Final = CLAIM_SECONDS_MAX + 1
+"""Nothing that was booked so many seconds ago is under claim any more."""
+
+
+def round_trips(units: int, *, quota: bool = False) -> float:
+    """Answers that a reservation waits for, one after another."""
+    return _accepted(units, EVERY_ANSWER_A_SECOND, quota=quota)
+
+
+def published_seconds(units: int, *, quota: bool = False) -> float:
+    """The same with the published median of each answer."""
+    return _accepted(units, PUBLISHED_MEDIANS, quota=quota)
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What one used."""
+
+    round_trips: float
+    read_units: float
+    write_units: float
+
+
+def refusal(*, since_seconds: int) -> Refusal:
+    """Of a request that finds everything booked, since so many seconds."""
+    stage = _Stage(EVERY_ANSWER_A_SECOND, racks=RACKS_PER_POD)
+    stage.lasts(lambda: stage.reserve(RACKS_PER_POD))
+    stage.world.clock.advance(since_seconds)
+    # However late it is, the environment is warm.
+    stage.lasts(lambda: stage.services.inventory.fresh_region(REGION))
+    db = stage.world.db
+    read, written = db.read_units, db.write_units
+    trips = stage.lasts(lambda: stage.refuse(1))
+    return Refusal(trips, db.read_units - read, db.write_units - written)
+
+
+def _accepted(units: int, answers: tuple[float, float], *, quota: bool) -> float:
+    stage = _Stage(answers, racks=RACKS_PER_POD + 1)
+    if quota:
+        stage.world.set_quota(2 * RACKS_PER_POD)
+    stage.lasts(lambda: stage.reserve(1))
+    return stage.lasts(lambda: stage.reserve(units))
+
+
+class _Stage:
+    """A pod, and an environment of its own."""
+
+    def __init__(self, answers: tuple[float, float], racks: int) -> None:
+        single, transaction = answers
+        self._simulation = Simulation()
+        self.world = World(pods=(pod("pod1", racks, hosts=1),))
+        exact = (single, single), (transaction, transaction)
+        service = SimulatedService(self._simulation, self.world.db, 0, *exact)
+        pause = SimulatedPause(self._simulation, 0)
+        database = Database(service, pause)
+        self.services = over(self.world, database, self._simulation, pause)
+
+    def reserve(self, units: int) -> None:
+        create_reservation(self.services, caller(), request(units))
+
+    def refuse(self, units: int) -> None:
+        try:
+            create_reservation(self.services, caller(), request(units))
+        except InsufficientCapacity:
+            return
+        raise AssertionError("more racks were accepted than there are")
+
+    def lasts(self, act: Callable[[], object]) -> float:
+        """How many virtual seconds pass meanwhile."""
+        passed: list[float] = []
+
+        def run() -> None:
+            began = self._simulation.now
+            act()
+            passed.append(self._simulation.now - began)
+
+        self._simulation.spawn(run)
+        self._simulation.run()
+        return passed[0]

@@ -244,7 +244,7 @@ def _interrupt_within_the_notice(patches: Patches) -> None:
 
 def _evicted(services: Any, vm: Any) -> Any:
     """As the end of ``_await_notice``, without waiting."""
-    if any(v.status.value != "running" for v in services.vms.many(vm.waits_for).values()):
+    if any(v.status.value != "running" for v in services.vms.by_key(vm.waits_for).values()):
         return None
     evicted = vm_preemption.evict(services, vm, vm_lifecycle._gpus_of_node(services, vm))
     if evicted is None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import vm_store
+from gpu_capacity.dynamodb import vm_store, vm_writes
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.writes import Check, Put
 from gpu_capacity.holders.vm import RentalType, Vm, VmStatus
 from gpu_capacity.placement import slices
@@ -22,17 +23,8 @@ def _set_gpus_without_comparing(patches: Patches) -> None:
 
 
 def _write_vms_over_revisions(patches: Patches) -> None:
-    def wrapper(change: Any) -> Any:
-        def changed(table: str, before: Any, after: Any) -> Any:
-            for action in change(table, before, after):
-                if isinstance(action, Put) and action.condition:
-                    yield replace(action, condition=None, names={}, values={})
-                else:
-                    yield action
-
-        return changed
-
-    patches.wrap(vm_store, "change_writes", wrapper)
+    patches.wrap(vm_store.VmStore, "_put", under(lambda _: ""))
+    patches.replace(vm_writes, "as_read", lambda *_: ("attribute_exists(pk)", {}, {}))
 
 
 def _start_on_occupied_gpus(patches: Patches) -> None:
@@ -64,10 +56,10 @@ def _leave_victims_records(patches: Patches) -> None:
                 def __getattr__(self, name: str) -> Any:
                     return getattr(services.vms, name)
 
-                def change(self, changes: Any, pod: Any = None) -> Any:
-                    outcome = services.vms.change(changes[:1], pod)
-                    if outcome.stands:
-                        services.vms.change(changes[1:])
+                def update(self, changes: Any, pod: Any = None) -> Any:
+                    outcome = services.vms.update(changes[:1], pod)
+                    if not isinstance(outcome, Refused):
+                        services.vms.update(changes[1:])
                     return outcome
 
             return evict(replace(services, vms=Store()), vm, count)
@@ -84,7 +76,8 @@ def _forget_marks(patches: Patches) -> None:
 
 def _keep_gpus_at_the_end(patches: Patches) -> None:
     def settle(services: Any, vm: Any, settled: Any) -> bool:
-        return bool(services.vms.change([(vm, vm_gpus.unmarked(replace(settled, gpus=vm.gpus)))]).stands)
+        after = vm_gpus.unmarked(replace(settled, gpus=vm.gpus))
+        return not isinstance(services.vms.update([(vm, after)]), Refused)
 
     patches.replace(vm_lifecycle, "_settle", settle)
 
@@ -107,7 +100,7 @@ def _end_terms_under_servers(patches: Patches) -> None:
         after = replace(vm, rental_type=RentalType.ON_DEMAND, reservation_id=None)
         freed = vm_gpus.release(services, vm)
         changes = [(vm, vm_gpus.without_gpus(after)), *freed.others]
-        return services.vms.change(changes, freed.pod).stands or None
+        return not isinstance(services.vms.update(changes, freed.pod), Refused) or None
 
     patches.replace(vm_schedule, "_end_term", end)
 

@@ -102,7 +102,7 @@ class Scene:
         return vm
 
     def now(self, vm: Vm) -> Vm:
-        found = self.services.vms.get(vm.key)
+        found = self.services.vms.get(*vm.key)
         assert found is not None
         return found
 
@@ -121,7 +121,8 @@ class Scene:
         return owned_in_part(item).get(position, {})
 
     def vms(self) -> list[Vm]:
-        return self.services.vms.of_organization(ORGANIZATION)
+        found = self.services.vms.of_organization(ORGANIZATION)
+        return sorted(found, key=lambda vm: vm.age, reverse=True)
 
     def audit(self) -> list[str]:
         """What is wrong: GPUs with two owners, and records that a node does not agree with."""

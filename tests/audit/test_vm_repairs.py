@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX
 from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.services.reconcile import reconcile
@@ -161,7 +162,7 @@ def test_who_read_a_vm_before_its_repair_writes_nothing_over_it(scene: VmScene) 
     planted_vms.a_vm_was_told_to_leave_for_one_that_runs(scene)
     before = scene.vm(scene.newcomer)
     scene.audit(fix=True)
-    assert not scene.world.services.vms.change([(before, before)]).stands
+    assert isinstance(scene.world.services.vms.update([(before, before)]), Refused)
 
 
 def test_other_vms_of_a_node_keep_what_they_have(scene: VmScene) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.dynamodb.database import Database, Refused
 from gpu_capacity.dynamodb.vm_items import encode_vm, listing_item
 from gpu_capacity.dynamodb.vm_store import VmStore
 from gpu_capacity.holders.vm import PageOfVms, VmStatus
@@ -33,7 +33,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 def store(db: MemoryDynamoDB, pause: RecordedPause, clock: FakeClock) -> VmStore:
-    return VmStore(Database(db, clock=clock), HOLDERS, pause)
+    return VmStore(Database(db, clock=clock, pause=pause), HOLDERS)
 
 
 def numbered(number: int, **changes: Any) -> Vm:
@@ -103,8 +103,8 @@ def test_what_is_kept_no_longer_counts_as_absent_before_the_database_removes_it(
     clock.advance(9)
     assert shown(store, 9) == [3, 2, 1]
     clock.advance(1)
-    assert store.get(gone.key) is None
-    assert store.many([gone.key]) == {}
+    assert store.get(*gone.key) is None
+    assert store.by_key([gone.key]) == {}
     for limit in (1, 2, 9):
         assert shown(store, limit) == [3, 1][:limit]
         assert shown(store, limit, statuses=DESTROYED) == []
@@ -137,14 +137,14 @@ def test_a_vm_that_ends_while_the_list_is_read_is_in_it(
 ) -> None:
     keep(db, *(numbered(n) for n in range(1, 5)))
     leaving = numbered(3, status=VmStatus.DESTROYED, gpus=0)
-    assert store.change([(numbered(3), leaving)]).stands
+    assert not isinstance(store.update([(numbered(3), leaving)]), Refused)
     leaving = replace(leaving, revision=1)
     over = replace(leaving, expires_at=clock.now() + 1000)
     queries = iter(range(9))
 
     def rival(_operation: str, _parameters: dict[str, Any]) -> None:
         if next(queries) == 1:
-            assert store.change([(leaving, over)]).stands
+            assert not isinstance(store.update([(leaving, over)]), Refused)
 
     db.before("query", rival, times=2)
     assert shown(store, 3) == [4, 3, 2]

@@ -196,5 +196,5 @@ def test_a_start_that_takes_too_long_is_reported() -> None:
 def test_a_status_that_the_table_does_not_have_cannot_be_written() -> None:
     scene = Scene()
     vm = scene.running()
-    with pytest.raises(ValueError, match="never goes from running to creating"):
-        scene.services.vms.change([(vm, replace(vm, status=VmStatus.CREATING))])
+    with pytest.raises(ValueError, match="never from running to creating"):
+        scene.services.vms.update([(vm, replace(vm, status=VmStatus.CREATING))])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    binary_or_none,
     decoder,
     flag,
     rows,
@@ -112,6 +113,7 @@ def encode_vm(vm: Vm) -> Item:
             "offline_from": vm.offline_from.value if vm.offline_from else None,
             "unsettled": None if vm.unsettled_since is None else keys.unsettled_shard(vm.id),
             SWEEP_ATTRIBUTE: vm.expires_at,
+            "life": vm.life,
         }
     )
 
@@ -137,6 +139,7 @@ def decode_vm(item: Mapping[str, Any]) -> Vm:
         counted=texts(item["counted"]) if "counted" in item else (),
         offline_from=VmStatus(text(item, "offline_from")) if "offline_from" in item else None,
         expires_at=second_or_none(item, SWEEP_ATTRIBUTE),
+        life=binary_or_none(item, "life"),
         **plain,
     )
 

@@ -5,56 +5,48 @@ from __future__ import annotations
 from dataclasses import replace
 from heapq import merge
 from itertools import groupby, islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.database import Committed, Refused
-from gpu_capacity.dynamodb.outcomes import HolderOutcome
-from gpu_capacity.dynamodb.unseen import Tries
-from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm
-from gpu_capacity.dynamodb.vm_writes import change_writes, count_in_writes, create_writes, successor
-from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.vm import PageOfVms, VmStatus
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.holder_store import HolderStore, Kind
+from gpu_capacity.dynamodb.vm_items import RosterEntry, decode_entry, decode_vm, encode_vm
+from gpu_capacity.dynamodb.vm_writes import (
+    beside_change,
+    beside_new,
+    change_writes,
+    count_in_writes,
+    successor,
+)
+from gpu_capacity.holders.vm import PageOfVms, Vm, VmStatus, allows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.tombstones import Tombstone
+    from gpu_capacity.dynamodb.unseen import Tries
     from gpu_capacity.dynamodb.writes import Action, Update
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.holders.vm import Vm, VmKey
-    from gpu_capacity.ports import Pause
+    from gpu_capacity.holders.vm import VmKey
 
 NO_QUOTAS: Final[Mapping[str, Quota]] = {}
 
-_SENDS_MAX: Final = 12
-"""How often one transaction is sent while rivals are in flight or nothing is answered."""
+_AGE: Final = attrgetter("age")
+
+VMS: Final = Kind(keys.VM_PREFIX, encode_vm, decode_vm, allows)
 
 
-class VmStore:
-    """The holders table, as far as VMs go."""
+class VmStore(HolderStore[Vm]):
+    """The holders table, as far as VMs go; those that are destroyed stay for a while, and are shown."""
 
-    def __init__(self, database: Database, holders_table: str, pause: Pause) -> None:
-        self._database = database
-        self._table = holders_table
-        self._pause = pause
+    def __init__(self, database: Database, table: str) -> None:
+        super().__init__(database, table, VMS)
 
-    def get(self, key: VmKey) -> Vm | None:
-        """A VM as it is now, destroyed or not."""
-        item = self._database.get(self._table, keys.vm(*key))
-        return None if item is None else decode_vm(item)
-
-    def many(self, wanted: Iterable[VmKey]) -> dict[VmKey, Vm]:
+    def by_key(self, wanted: Iterable[VmKey]) -> dict[VmKey, Vm]:
         """Those of the VMs that exist."""
-        items = self._database.get_many(self._table, [keys.vm(*key) for key in sorted(set(wanted))])
-        return {vm.key: vm for vm in self._database.readable(items, decode_vm)}
-
-    def of_organization(self, organization_id: str) -> list[Vm]:
-        """Every VM of an organization, destroyed ones included, newest first; reads all of them."""
-        partition = keys.organization_partition(organization_id)
-        items = self._database.query(self._table, partition, keys.VM_PREFIX)
-        found = self._database.readable(items, decode_vm)
-        return sorted(found, key=lambda vm: vm.age, reverse=True)
+        return {vm.key: vm for vm in self.many(wanted)}
 
     def page(self, organization_id: str, asked: PageOfVms) -> list[Vm]:
         """Some VMs of an organization, newest first; reads little more than it answers.
@@ -67,7 +59,7 @@ class VmStore:
         ages = self._newest(organization_id, needed + 1, asked.after)
         if asked.after is None and len(ages) <= needed:
             every = (vm for vm in self.of_organization(organization_id) if asked.shows(vm))
-            return list(islice(every, asked.offset, needed))
+            return sorted(every, key=_AGE, reverse=True)[asked.offset : needed]
         if asked.statuses is None:
             return self._records(organization_id, ages[asked.offset : needed])
         found = (vm for vm in self._each(organization_id, asked) if asked.shows(vm))
@@ -97,18 +89,18 @@ class VmStore:
     def _ages(self, organization_id: str, prefix: str, asked: PageOfVms) -> Iterator[str]:
         partition = keys.organization_partition(organization_id)
         entries = self._database.query_backwards(
-            self._table, partition, prefix, below=asked.after, limit=asked.limit
+            self.table, partition, prefix, below=asked.after, limit=asked.limit
         )
         return (entry["sk"].removeprefix(prefix) for entry in entries)
 
     def _records(self, organization_id: str, ages: Sequence[str]) -> list[Vm]:
         found = self.many((organization_id, age.partition("#")[2]) for age in ages)
-        return sorted(found.values(), key=lambda vm: vm.age, reverse=True)
+        return sorted(found, key=_AGE, reverse=True)
 
     def roster(self, node: str | None = None) -> list[RosterEntry]:
         """The VMs of a node, or of all, oldest first."""
         prefix = "" if node is None else keys.roster_prefix(node)
-        items = self._database.query(self._table, keys.ROSTER_PARTITION, prefix)
+        items = self._database.query(self.table, keys.ROSTER_PARTITION, prefix)
         entries = [
             entry for entry in self._database.readable(items, decode_entry) if node in (None, entry.node)
         ]
@@ -116,78 +108,50 @@ class VmStore:
 
     def of_node(self, node: str) -> list[Vm]:
         """The records of the VMs of a node, oldest first."""
-        found = self.many(entry.key for entry in self.roster(node))
-        return sorted(found.values(), key=lambda vm: (vm.created_at, vm.id))
+        return sorted(self.many(entry.key for entry in self.roster(node)), key=_AGE)
 
-    def unsettled(self, until: int) -> Iterator[VmKey]:
-        """VMs that a workflow has had something to do for since ``until`` or before."""
-        shards = ("unsettled", keys.unsettled_shards())
-        since = ("unsettled_since", 0, until)
-        for entry in self._database.query_index(self._table, keys.UNSETTLED_INDEX, shards, since):
-            if entry["sk"].startswith(keys.VM_PREFIX):
-                organization = entry["pk"].removeprefix(keys.organization_partition(""))
-                yield organization, entry["sk"].removeprefix(keys.VM_PREFIX)
-
-    def create(
+    def add(
         self,
         vm: Vm,
         others: Sequence[tuple[Vm, Vm]],
         pod: Update | None,
+        *,
         counted_in: Mapping[str, Quota] = NO_QUOTAS,
         more: Sequence[Action] = (),
-    ) -> HolderOutcome:
+        over: Tombstone | None = None,
+        tries: Tries | None = None,
+    ) -> Refused | None:
         """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none.
 
         It is counted in the quotas that its record names; ``counted_in`` has them as they were read.
-        ``more`` is written with it.
+        ``more`` is written with it. ``over`` and ``tries`` are as in ``create``.
+
+        Returns:
+            ``None`` when it stands, else what refused.
         """
-        actions = [*create_writes(self._table, vm, counted_in), *self._changes(others), *more]
+        beside = [*beside_new(self.table, vm, counted_in), *self._with(others), *more]
+        return self.create(vm, vm.created_at, *([pod] if pod else []), *beside, over=over, tries=tries)
 
-        def is_written() -> bool:
-            # Nobody else knows the id: a record under it is this one, whatever others have made of it since.
-            # But an id that stands for an idempotency key is also that of every repeat.
-            return vm.fingerprint is None and self.get(vm.key) is not None
+    def update(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> Vm | Refused:
+        """Write what VMs have become (pairs of before and after, without new revisions), all or none.
 
-        return self._send(actions if pod is None else [pod, *actions], is_written)
-
-    def change(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> HolderOutcome:
-        """Write what VMs have become (pairs of before and after, without new revisions), all or none."""
-        actions = self._changes(changes)
-        before, after = changes[0]
-        first = successor(before, after)
-        return self._send(actions if pod is None else [pod, *actions], lambda: self.get(first.key) == first)
+        Returns:
+            The first of them as it stands now, or what refused.
+        """
+        (before, after), *others = changes
+        after = successor(before, after)
+        beside = [*beside_change(self.table, before, after), *self._with(others)]
+        return self.change(before, after, *([pod] if pod else []), *beside)
 
     def count_in(self, vm: Vm, subjects: Collection[str]) -> bool:
         """Count a VM that was made before its organization was counted; false when it has changed."""
-        actions = list(count_in_writes(self._table, vm, subjects))
-        counted = replace(vm, revision=vm.revision + 1, counted=(*vm.counted, *subjects))
-        return self._send(actions, lambda: self.get(vm.key) == counted).stands
+        counted = replace(vm, counted=(*vm.counted, *subjects))
+        written = self.change(vm, counted, *count_in_writes(self.table, vm, subjects))
+        return not isinstance(written, Refused)
 
-    def _changes(self, changes: Sequence[tuple[Vm, Vm]]) -> list[Action]:
+    def _with(self, changes: Sequence[tuple[Vm, Vm]]) -> list[Action]:
         return [
             action
             for before, after in changes
-            for action in change_writes(self._table, before, successor(before, after))
+            for action in change_writes(self.table, before, successor(before, after))
         ]
-
-    def _send(self, actions: Sequence[Action], is_written: Callable[[], bool]) -> HolderOutcome:
-        """Send until it is decided. ``is_written`` looks whether what was sent unseen was committed."""
-        with Tries() as tries:
-            for attempt in range(_SENDS_MAX):
-                try:
-                    outcome = self._database.commit(*actions)
-                except StorageUnavailable as error:
-                    tries.note(error)
-                    if not error.outcome_unknown:
-                        if tries.unseen and is_written():
-                            return HolderOutcome(stands=True, refused={})
-                        raise
-                else:
-                    if isinstance(outcome, Committed):
-                        return HolderOutcome(stands=True, refused={})
-                    if isinstance(outcome, Refused):
-                        if tries.unseen and is_written():
-                            return HolderOutcome(stands=True, refused={})
-                        return HolderOutcome(stands=False, refused=outcome.items)
-                self._pause(attempt)
-            raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)

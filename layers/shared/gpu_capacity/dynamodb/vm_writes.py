@@ -1,8 +1,7 @@
 """Writes of VMs as values.
 
-A record is put whole, on the condition that it still has the status and the revision that it leaves; the
-roster and the organization's list follow it in the same transaction. A move that the table of statuses does
-not have cannot be built.
+A record is put whole, on the condition that it is as it was read; the roster and the organization's list
+follow it in the same transaction. A move that the table of statuses does not have cannot be built.
 """
 
 from __future__ import annotations
@@ -11,10 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys, quotas
-from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.dynamodb.holder_store import as_read
 from gpu_capacity.dynamodb.host_writes import change_parts
 from gpu_capacity.dynamodb.quotas import QUOTA
-from gpu_capacity.dynamodb.tombstones import IS_FREE, free_at
 from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, listing_item, roster_entry
 from gpu_capacity.dynamodb.writes import Delete, Put
 from gpu_capacity.holders.vm import allows
@@ -29,29 +27,19 @@ if TYPE_CHECKING:
 VM_LABEL: Final = "vm:"
 
 
-def create_writes(table: str, vm: Vm, counted_in: Mapping[str, Quota]) -> Iterator[Action]:
-    """A new record, its place on the roster and in the organization's list, and its counts.
+def beside_new(table: str, vm: Vm, counted_in: Mapping[str, Quota]) -> Iterator[Action]:
+    """What stands beside a new record: its place on the roster and in the organization's list, its counts.
 
     ``counted_in`` are the quotas by subject, which the record has to name.
     """
-    yield Put(VM_LABEL + vm.id, table, encode_vm(vm), IS_FREE, {}, free_at(vm.created_at))
     yield from _roster_writes(table, None, vm)
     yield Put(f"listing:{vm.id}", table, listing_item(vm))
     for subject in vm.counted:
         yield quotas.count(table, counted_in[subject], vm.uses[subject], f"{QUOTA}:{subject}")
 
 
-def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
-    """What a record has become, under the next revision.
-
-    ``after`` is as ``successor`` makes it.
-
-    Raises:
-        ValueError: the table of statuses does not have this move.
-    """
-    if not allows(before.status, after.status):
-        raise ValueError(f"a VM never goes from {before.status} to {after.status}")
-    yield _revised(table, before, after)
+def beside_change(table: str, before: Vm, after: Vm) -> Iterator[Action]:
+    """What changes beside a record; ``after`` is as ``successor`` makes it."""
     yield from _roster_writes(table, before, after)
     if before.expires_at is None and after.expires_at is not None:
         live = keys.vm_listing(before.organization_id, before.age, ended=False)
@@ -63,6 +51,19 @@ def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
         )
 
 
+def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
+    """A record that changes with another one's, and what changes beside it.
+
+    Raises:
+        ValueError: the table of statuses does not have this move.
+    """
+    if not allows(before.status, after.status):
+        raise ValueError(f"a VM never goes from {before.status} to {after.status}")
+    condition, names, values = as_read(before, encode_vm(before))
+    yield Put(VM_LABEL + before.id, table, encode_vm(after), condition, names, values)
+    yield from beside_change(table, before, after)
+
+
 def successor(before: Vm, after: Vm) -> Vm:
     """A record as it is written after another: under the next revision, counted only as long as it counts."""
     return replace(
@@ -72,8 +73,6 @@ def successor(before: Vm, after: Vm) -> Vm:
 
 def count_in_writes(table: str, vm: Vm, subjects: Collection[str]) -> Iterator[Action]:
     """Count a VM under subjects that it was recorded without, even beyond the limits."""
-    counted = replace(vm, revision=vm.revision + 1, counted=(*vm.counted, *subjects))
-    yield _revised(table, vm, counted)
     for subject in subjects:
         yield quotas.count_in(table, vm.organization_id, subject, vm.uses[subject], f"{QUOTA}:{subject}")
 
@@ -96,18 +95,6 @@ def change_gpus(
     """
     pod, position = place
     return change_parts(table, pod, {position: parts}, version, stamp)
-
-
-def _revised(table: str, before: Vm, after: Vm) -> Put:
-    """The record whole, if it still has the status and the revision that it leaves."""
-    return Put(
-        VM_LABEL + before.id,
-        table,
-        encode_vm(after),
-        "revision = :revision AND #status = :status",
-        {"#status": "status"},
-        {":revision": encode_value(before.revision), ":status": {"S": before.status.value}},
-    )
 
 
 def _roster_writes(table: str, before: Vm | None, after: Vm) -> Iterator[Action]:

@@ -108,6 +108,7 @@ class Vm:
         offline_from: the status that it had when its node was lost.
         runs: how often it was started; a server belongs to one run.
         revision: rises with every write: the lock of the record.
+        life: tells apart two records that come to have one id; ``None`` where an earlier version wrote it.
         attempt: numbers the executions of the workflows.
         unsettled_since: since when a workflow has something to do for it; ``None`` when it has not.
         deadline: when starting it is given up.
@@ -162,6 +163,12 @@ class Vm:
     unsettled_since: int | None = None
     deadline: int | None = None
     expires_at: int | None = None
+    life: bytes | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether customers are told of it: from its first moment, and as long as the record is kept."""
+        return True
 
     @property
     def key(self) -> VmKey:

@@ -97,7 +97,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         templates=late(lambda: _template_list(env)),
         reservations=late(lambda: _reservation_store(database, tables)),
         runs=late(lambda: _runs(database, tables)),
-        vms=late(lambda: _vm_store(database, tables, edges)),
+        vms=late(lambda: _vm_store(database, tables)),
         quotas=late(lambda: _quota_store(database, tables, defaults)),
         repeats=late(lambda: _repeat_store(database, tables)),
         provider=neighbours.provider,
@@ -201,10 +201,10 @@ def _claim_store(database: Database, tables: TableNames) -> ClaimStore:
     return ClaimStore(database, tables.holders)
 
 
-def _vm_store(database: Database, tables: TableNames, edges: Edges) -> VmStore:
+def _vm_store(database: Database, tables: TableNames) -> VmStore:
     from gpu_capacity.dynamodb.vm_store import VmStore  # noqa: PLC0415 - see above
 
-    return VmStore(database, tables.holders, edges.pause)
+    return VmStore(database, tables.holders)
 
 
 def _quota_store(database: Database, tables: TableNames, defaults: Mapping[str, int]) -> QuotaStore:

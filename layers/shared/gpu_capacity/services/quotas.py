@@ -110,7 +110,7 @@ def count_in_claim(quotas: QuotaStore, store: ClaimStore, claim: CapacityClaim) 
 
 def count_in_vm(quotas: QuotaStore, store: VmStore, vm: Vm) -> bool:
     """The same of a VM."""
-    return _count_in(quotas, lambda: store.get(vm.key), store.count_in)
+    return _count_in(quotas, lambda: store.get(*vm.key), store.count_in)
 
 
 @contextmanager

@@ -169,7 +169,7 @@ def _look_at_claim(services: Services, now: int, organization_id: str, claim_id:
 
 
 def _look_at_vm(services: Services, now: int, organization_id: str, vm_id: str) -> _Looked | None:
-    vm = services.vms.get((organization_id, vm_id))
+    vm = services.vms.get(organization_id, vm_id)
     if vm is None or vm.unsettled_since is None:
         return None
     due = vm.deadline if vm.deadline is not None else vm.unsettled_since
@@ -194,7 +194,7 @@ def _restart_vm(services: Services, vm: Vm) -> bool:
         return False
     if state is WorkflowState.ENDED:
         numbered = replace(vm, attempt=vm.attempt + 1)
-        if not services.vms.change([(vm, numbered)]).stands:
+        if isinstance(services.vms.update([(vm, numbered)]), Refused):
             return False
         vm = numbered
     return start_vm_workflow(services, vm)

@@ -137,7 +137,7 @@ def release(services: Services, vm: Vm) -> Release:
     owners = node.with_gpus(vm.tag, 0)
     others: tuple[tuple[Vm, Vm], ...] = ()
     # One that cannot be read gets nothing: what leaves for it must not be kept up by that.
-    heir = services.vms.many([vm.preempted_by]).get(vm.preempted_by) if vm.preempted_by else None
+    heir = services.vms.by_key([vm.preempted_by]).get(vm.preempted_by) if vm.preempted_by else None
     if heir is not None and vm.key in heir.waits_for:
         heard = heir_with(heir, vm)
         owners[heard.tag] = heard.gpus

@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import WorkflowUnavailable
 from gpu_capacity.holders.vm import RentalType, VmStatus, execution_name
 from gpu_capacity.ports import PinOutcome, ServerState, VmOrder
@@ -65,7 +66,7 @@ def start_vm_server(services: Services, organization_id: str, vm_id: str) -> dic
 
     The login is handed over once: when the provider has it, the record forgets it.
     """
-    vm = services.vms.get((organization_id, vm_id))
+    vm = services.vms.get(organization_id, vm_id)
     if vm is None or not _is_starting(vm):
         return SUPERSEDED
     order = VmOrder(
@@ -91,7 +92,7 @@ def start_vm_server(services: Services, organization_id: str, vm_id: str) -> dic
 def complete_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
     """``starting`` to ``running`` when the server is up: ``running``, ``waiting`` or ``failed``."""
     for attempt in range(ATTEMPTS_MAX):
-        vm = services.vms.get((organization_id, vm_id))
+        vm = services.vms.get(organization_id, vm_id)
         if vm is not None and vm.status is VmStatus.RUNNING:
             # A replay of a step that had succeeded.
             return _outcome("running")
@@ -109,7 +110,7 @@ def complete_vm_start(services: Services, organization_id: str, vm_id: str) -> d
             deadline=None,
             unsettled_since=None,
         )
-        if services.vms.change([(vm, running)]).stands:
+        if not isinstance(services.vms.update([(vm, running)]), Refused):
             services.telemetry.count("VmsStarted")
             _audit(services, running, "complete_vm_start", "running")
             return _outcome("running")
@@ -129,7 +130,7 @@ def abandon_vm_start(services: Services, organization_id: str, vm_id: str, messa
         given_up = replace(
             vm, failure=message, waits_for=(), wants=0, ssh_public_key=None, password_hash=None
         )
-        if services.vms.change([(vm, given_up), *marks_taken_back(services, vm)]).stands:
+        if not isinstance(services.vms.update([(vm, given_up), *marks_taken_back(services, vm)]), Refused):
             _audit(services, given_up, "abandon_vm_start", "undoing", reason=message)
         services.pause(attempt)
     return _outcome("again")
@@ -137,7 +138,7 @@ def abandon_vm_start(services: Services, organization_id: str, vm_id: str, messa
 
 def sweep_vm_server(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
     """Fence the run and take its server away: ``gone``, ``waiting`` or ``superseded``."""
-    vm = services.vms.get((organization_id, vm_id))
+    vm = services.vms.get(organization_id, vm_id)
     if vm is None or vm.workflow is None or (vm.workflow == START and vm.failure is None):
         return SUPERSEDED
     services.vm_provider.fence(vm.server_owner)
@@ -150,7 +151,7 @@ def sweep_vm_server(services: Services, organization_id: str, vm_id: str) -> dic
 def fail_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
     """Give the GPUs back and show ``failed``: ``failed``, ``waiting`` while a server is left on them."""
     for attempt in range(ATTEMPTS_MAX):
-        vm = services.vms.get((organization_id, vm_id))
+        vm = services.vms.get(organization_id, vm_id)
         if vm is not None and vm.status is VmStatus.FAILED:
             # A replay of a step that had succeeded.
             return _outcome("failed")
@@ -180,7 +181,7 @@ def settle_vm_stop(services: Services, organization_id: str, vm_id: str) -> dict
     settles the record may be one that took the server away when the VM was not destroyed yet.
     """
     for attempt in range(ATTEMPTS_MAX):
-        vm = services.vms.get((organization_id, vm_id))
+        vm = services.vms.get(organization_id, vm_id)
         if vm is not None and vm.unsettled_since is None and vm.status in _LEFT:
             # A replay of a step that had succeeded.
             return _outcome("settled")
@@ -198,7 +199,7 @@ def settle_vm_stop(services: Services, organization_id: str, vm_id: str) -> dict
                 settled, status=VmStatus.STOPPED, ip_address=None, stopped_at=services.clock.now()
             )
         if vm.status is VmStatus.STOPPING and vm.rental_type is RentalType.RESERVED:
-            stands = services.vms.change([(vm, settled)]).stands
+            stands = not isinstance(services.vms.update([(vm, settled)]), Refused)
         else:
             stands = _settle(services, vm, without_gpus(settled))
         if stands:
@@ -227,7 +228,7 @@ def _begin(services: Services, vm: Vm) -> dict[str, Any] | None:
     if vm.status is VmStatus.STARTING:
         return _outcome("proceed")
     begun = replace(vm, status=VmStatus.STARTING, deadline=start_deadline(services))
-    if not services.vms.change([(vm, begun)]).stands:
+    if isinstance(services.vms.update([(vm, begun)]), Refused):
         return None
     _audit(services, begun, "begin_vm_start", "starting")
     return _outcome("proceed")
@@ -236,7 +237,7 @@ def _begin(services: Services, vm: Vm) -> dict[str, Any] | None:
 def _await_notice(services: Services, vm: Vm) -> dict[str, Any] | None:
     """Wait for those that were told to leave, then interrupt them; ``None`` when to look again."""
     now = services.clock.now()
-    told = services.vms.many(vm.waits_for)
+    told = services.vms.by_key(vm.waits_for)
     notice_ends = max((v.preempt_at or now for v in told.values()), default=now)
     if now < notice_ends:
         return _outcome("waiting", seconds=notice_ends - now)
@@ -261,7 +262,7 @@ def _gpus_of_node(services: Services, vm: Vm) -> int:
 def _forget_login(services: Services, vm: Vm) -> dict[str, Any]:
     if vm.password_hash is not None or vm.ssh_public_key is not None:
         forgetful = replace(vm, password_hash=None, ssh_public_key=None)
-        if not services.vms.change([(vm, forgetful)]).stands:
+        if isinstance(services.vms.update([(vm, forgetful)]), Refused):
             # Whatever came in between, the next step finds; and this one is repeated where it still stands.
             return _outcome("waiting")
     return _outcome("started")
@@ -287,7 +288,7 @@ def _late(services: Services, vm: Vm) -> dict[str, Any] | None:
 def _settle(services: Services, vm: Vm, settled: Vm) -> bool:
     """Write a VM that gives back its GPUs, with whoever gets them."""
     freed = release(services, vm)
-    if not services.vms.change([(vm, unmarked(settled)), *freed.others], freed.pod).stands:
+    if isinstance(services.vms.update([(vm, unmarked(settled)), *freed.others], freed.pod), Refused):
         return False
     if freed.node_is_free:
         services.events.freed(vm.region_id)
@@ -295,7 +296,7 @@ def _settle(services: Services, vm: Vm, settled: Vm) -> bool:
 
 
 def _to_start(services: Services, organization_id: str, vm_id: str) -> Vm | None:
-    vm = services.vms.get((organization_id, vm_id))
+    vm = services.vms.get(organization_id, vm_id)
     return vm if vm is not None and vm.workflow == START else None
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from gpu_capacity.dynamodb.vm_store import NO_QUOTAS
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import ActionRefused, NodeCannotGive, RaceLost, StorageUnavailable
 from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.placement.preemption import Candidate, choose_victims
@@ -24,13 +24,14 @@ from gpu_capacity.services.under_claim import is_under_claim
 from gpu_capacity.services.vm_gpus import hand, read_gpus, unmarked, without_gpus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
-    from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.services.context import Services
     from gpu_capacity.services.vm_gpus import NodeGpus
+
+    Write = Callable[[Vm, Sequence[tuple[Vm, Vm]], Update | None], Vm | Refused | None]
 
 ACTOR = "vm-preemption"
 
@@ -54,23 +55,14 @@ class Planned:
     preempt_at: int
 
 
-def take_slice(
-    services: Services,
-    before: Vm | None,
-    wanted: Vm,
-    count: int,
-    counted_in: Mapping[str, Quota] = NO_QUOTAS,
-    more: Sequence[Action] = (),
-) -> Vm | None:
+def take_slice(services: Services, wanted: Vm, count: int, write: Write) -> Vm | None:
     """Write a VM with a slice of its node; ``None`` when rivals were faster and it is to be planned anew.
 
     Args:
         services: the collaborators.
-        before: its record as it was read, ``None`` for a new VM.
         wanted: the record as it is to be, but for its slice.
         count: how many GPUs the node has.
-        counted_in: the quotas that a new VM is counted in, by subject.
-        more: what is written with a new VM.
+        write: writes the record with its slice, what becomes of those who have to leave, and the node.
 
     Raises:
         ActionRefused: the node cannot give the slice, on a strongly consistent read.
@@ -79,11 +71,7 @@ def take_slice(
     after, preempt_at = seat.vm, seat.preempt_at
     marks = [(v, replace(v, preempt_at=preempt_at, preempted_by=after.key)) for v in seat.victims]
     pod = hand(services, after, seat.node, seat.node.with_gpus(after.tag, after.gpus))
-    if before is None:
-        outcome = services.vms.create(after, marks, pod, counted_in, more)
-    else:
-        outcome = services.vms.change([(before, after), *marks], pod)
-    if not outcome.stands:
+    if isinstance(write(after, marks, pod), Refused):
         services.telemetry.count("VmRacesLost")
         return None
     for victim in seat.victims:
@@ -96,6 +84,11 @@ def take_slice(
             preempt_at=preempt_at,
         )
     return after
+
+
+def written_over(services: Services, before: Vm) -> Write:
+    """How ``take_slice`` writes a VM that has a record already, as it was read."""
+    return lambda after, marks, pod: services.vms.update([(before, after), *marks], pod)
 
 
 def plan_slice(services: Services, wanted: Vm, count: int) -> Planned:
@@ -134,7 +127,7 @@ def evict(services: Services, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     Returns:
         The VM, and those that are interrupted now: their servers are still to be taken away.
     """
-    victims = services.vms.many(vm.waits_for)
+    victims = services.vms.by_key(vm.waits_for)
     leaving = [victims[key] for key in vm.waits_for if key in victims]
     if any(v.status is not VmStatus.RUNNING or v.preempted_by != vm.key for v in leaving):
         return None
@@ -150,7 +143,7 @@ def evict(services: Services, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     interrupted = [(victim, interrupted_at(victim, now)) for victim in leaving]
     owners = node.with_gpus(vm.tag, after.gpus, frozenset(victim.tag for victim in leaving))
     pod = hand(services, vm, node, owners)
-    if not services.vms.change([(vm, after), *interrupted], pod).stands:
+    if isinstance(services.vms.update([(vm, after), *interrupted], pod), Refused):
         services.telemetry.count("VmRacesLost")
         return None
     for victim in leaving:
@@ -163,7 +156,7 @@ def evict(services: Services, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
 
 def marks_taken_back(services: Services, vm: Vm) -> list[tuple[Vm, Vm]]:
     """What becomes of those that were told to leave for a VM that goes away itself."""
-    told = services.vms.many(vm.waits_for).values()
+    told = services.vms.by_key(vm.waits_for).values()
     return [(victim, unmarked(victim)) for victim in told if victim.preempted_by == vm.key]
 
 

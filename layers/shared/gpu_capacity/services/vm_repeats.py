@@ -47,7 +47,7 @@ def recent_vm_request(services: Services, account: Account, request: VmRequest) 
 
 def still_there(services: Services, recent: RecentRequest) -> Vm | None:
     """The VM that an equal request made. One that is destroyed answers no repeat: it is asked for anew."""
-    vm = services.vms.get((recent.organization_id, recent.holder)) if recent.holder else None
+    vm = services.vms.get(recent.organization_id, recent.holder) if recent.holder else None
     return None if vm is None or vm.status in (VmStatus.DESTROYED, VmStatus.FAILED) else vm
 
 

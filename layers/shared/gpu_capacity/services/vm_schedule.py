@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import ActionRefused
 from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.services.records import CANNOT_BE_LOOKED_AT, left_out
 from gpu_capacity.services.vm_gpus import release, without_gpus
 from gpu_capacity.services.vm_lifecycle import start_vm_workflow
-from gpu_capacity.services.vm_preemption import start_deadline, take_slice
+from gpu_capacity.services.vm_preemption import start_deadline, take_slice, written_over
 from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def restart_vms(services: Services, node: str | None = None) -> int:
 
 def restart_vms_beside(services: Services, organization_id: str, vm_id: str) -> int:
     """The same for the node of a VM that has just left it."""
-    vm = services.vms.get((organization_id, vm_id))
+    vm = services.vms.get(organization_id, vm_id)
     return restart_vms(services, vm.node) if vm is not None else 0
 
 
@@ -70,7 +71,7 @@ def _each(services: Services, keys: Iterable[VmKey], change: Callable[[Services,
     for key in keys:
         try:
             for attempt in range(_ATTEMPTS_MAX):
-                vm = services.vms.get(key)
+                vm = services.vms.get(*key)
                 changed = vm is not None and change(services, vm)
                 if changed is not None:
                     done += changed
@@ -89,7 +90,7 @@ def _restart(services: Services, vm: Vm) -> bool | None:
     if place is None or place.host.id != vm.host_id:
         return False
     try:
-        begun = take_slice(services, vm, begun_again(services, vm), place.gpus)
+        begun = take_slice(services, begun_again(services, vm), place.gpus, written_over(services, vm))
     except ActionRefused:
         return False
     if begun is None:
@@ -107,12 +108,12 @@ def _end_term(services: Services, vm: Vm) -> bool | None:
     if VmStatus.STOPPED in (vm.status, vm.offline_from):
         # Only the term let it keep its GPUs while it did not run.
         freed = release(services, vm)
-        stands = services.vms.change([(vm, without_gpus(after)), *freed.others], freed.pod).stands
-        if stands and freed.node_is_free:
+        written = services.vms.update([(vm, without_gpus(after)), *freed.others], freed.pod)
+        if freed.node_is_free and not isinstance(written, Refused):
             services.events.freed(vm.region_id)
     else:
-        stands = services.vms.change([(vm, after)]).stands
-    if not stands:
+        written = services.vms.update([(vm, after)])
+    if isinstance(written, Refused):
         return None
     _audit(services, after, "end_vm_term", "on_demand")
     services.telemetry.count("VmTermsEnded")
@@ -128,7 +129,7 @@ def _follow_node(services: Services, vm: Vm, place: NodePlace | None) -> bool | 
         after = _back(services, vm) if vm.status is VmStatus.OFFLINE else None
     if after is None:
         return False
-    if not services.vms.change([(vm, after)]).stands:
+    if isinstance(services.vms.update([(vm, after)]), Refused):
         return None
     _audit(services, after, "follow_node", after.status.value)
     start_vm_workflow(services, after)

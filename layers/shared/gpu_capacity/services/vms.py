@@ -7,11 +7,14 @@ the owners of the node's GPUs, and the status of every VM that has to leave. A l
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import ActionRefused, NodeCannotGive, NotFound, RaceLost
-from gpu_capacity.holders.ids import holder_id
+from gpu_capacity.holders.ids import holder_id, new_life
 from gpu_capacity.holders.vm import TRANSITIONS, Login, RentalType, Vm, VmStatus, months_later
 from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
 from gpu_capacity.services.quotas import allowed, confirm_vm
@@ -19,7 +22,13 @@ from gpu_capacity.services.repeats import remembered
 from gpu_capacity.services.ssh_keys import login_of
 from gpu_capacity.services.vm_gpus import gpus_in
 from gpu_capacity.services.vm_lifecycle import start_vm_workflow
-from gpu_capacity.services.vm_preemption import marks_taken_back, plan_slice, start_deadline, take_slice
+from gpu_capacity.services.vm_preemption import (
+    marks_taken_back,
+    plan_slice,
+    start_deadline,
+    take_slice,
+    written_over,
+)
 from gpu_capacity.services.vm_repeats import (
     answer_again,
     gone_on,
@@ -34,6 +43,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.inventory_store import NodePlace
+    from gpu_capacity.dynamodb.unseen import Tries
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.vm import Login, PageOfVms
     from gpu_capacity.placement.snapshot import Snapshot
@@ -87,8 +97,9 @@ def create_vm(
     caller.require(Permission.WRITE_VMS)
     identity, fingerprint = identity_of(services, account, request, idempotency_key)
     # Looked up first, so that a repeat gets its answer even when the node is full by now.
-    if fingerprint is not None and (found := services.vms.get((account.organization_id, identity))):
-        return answer_again(services, found, fingerprint, dry_run=dry_run)
+    earlier = None if fingerprint is None else services.vms.find(account.organization_id, identity)
+    if fingerprint is not None and isinstance(earlier, Vm):
+        return answer_again(services, earlier, fingerprint, dry_run=dry_run)
     recent = None if fingerprint is not None else recent_vm_request(services, account, request)
     if recent is not None and (found := still_there(services, recent)):
         return found if dry_run else gone_on(services, found)
@@ -98,23 +109,38 @@ def create_vm(
     if dry_run:
         allowed(services, wanted.organization_id, wanted.uses)
         return plan_slice(services, wanted, place.gpus).vm
-    for attempt in range(ATTEMPTS_MAX):
-        quotas = allowed(services, wanted.organization_id, wanted.uses)
-        counted = replace(wanted, counted=tuple(sorted(quotas)))
-        more = remembered(services, recent, wanted.id)
-        vm = take_slice(services, None, counted, place.gpus, quotas, more)
-        if vm is not None:
-            confirm_vm(services, vm)
-            services.telemetry.count("VmsCreated")
-            return _proceed(services, caller, "create_vm", vm)
-        services.pause(attempt)
-        if fingerprint is not None and (found := services.vms.get(wanted.key)):
-            return answer_again(services, found, fingerprint)
-        if recent is not None:
-            recent = recent_vm_request(services, account, request)
-            if recent is not None and (found := still_there(services, recent)):
-                return gone_on(services, found)
-    raise RaceLost("other requests changed the node every time")
+    with services.vms.creating(wanted, wanted.created_at) as tries:
+        for attempt in range(ATTEMPTS_MAX):
+            quotas = allowed(services, wanted.organization_id, wanted.uses)
+            counted = replace(wanted, counted=tuple(sorted(quotas)))
+            more = remembered(services, recent, wanted.id)
+            add = partial(
+                services.vms.add,
+                counted_in=quotas,
+                more=more,
+                over=earlier if isinstance(earlier, Tombstone) else None,
+                tries=tries,
+            )
+            vm = take_slice(services, counted, place.gpus, add) or _own(services, wanted, tries)
+            if vm is not None:
+                confirm_vm(services, vm)
+                services.telemetry.count("VmsCreated")
+                return _proceed(services, caller, "create_vm", vm)
+            services.pause(attempt)
+            earlier = None if fingerprint is None else services.vms.find(*wanted.key)
+            if fingerprint is not None and isinstance(earlier, Vm):
+                return answer_again(services, earlier, fingerprint)
+            if recent is not None:
+                recent = recent_vm_request(services, account, request)
+                if recent is not None and (found := still_there(services, recent)):
+                    return gone_on(services, found)
+        raise RaceLost("other requests changed the node every time")
+
+
+def _own(services: Services, wanted: Vm, tries: Tries) -> Vm | None:
+    """The VM, where a try that went unseen has made it."""
+    found = services.vms.get(*wanted.key) if tries.unseen else None
+    return found if found is not None and found.life == wanted.life else None
 
 
 def get_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
@@ -178,7 +204,7 @@ def stop_vm(services: Services, caller: Caller, vm_id: str, account: Account) ->
             status=VmStatus.STOPPING,
             auto_restart=None if vm.auto_restart is None else False,
         )
-        if services.vms.change([(vm, stopping)]).stands:
+        if not isinstance(services.vms.update([(vm, stopping)]), Refused):
             return _proceed(services, caller, "stop_vm", stopping)
         services.pause(attempt)
     raise RaceLost("other requests changed the VM every time")
@@ -207,7 +233,7 @@ def destroy_vm(services: Services, caller: Caller, vm_id: str, account: Account)
             deadline=None,
             stopped_at=vm.stopped_at or services.clock.now(),
         )
-        if services.vms.change([(vm, destroyed), *marks_taken_back(services, vm)]).stands:
+        if not isinstance(services.vms.update([(vm, destroyed), *marks_taken_back(services, vm)]), Refused):
             return _proceed(services, caller, "destroy_vm", destroyed)
         services.pause(attempt)
     raise RaceLost("other requests changed the VM every time")
@@ -283,7 +309,9 @@ def _new_vm(
         created_at=now,
         instance_label=f"{place.host.name}-{identity[:_LABEL_DIGITS]}",
         runs=1,
+        revision=1,
         unsettled_since=now,
+        life=new_life(services.ids.random_bytes()),
     )
 
 
@@ -324,8 +352,8 @@ def _begin(services: Services, vm: Vm) -> Vm | None:
         begun = replace(begun, auto_restart=True)
     if vm.gpus:
         begun = replace(begun, deadline=start_deadline(services))
-        return begun if services.vms.change([(vm, begun)]).stands else None
-    return take_slice(services, vm, begun, place.gpus)
+        return begun if not isinstance(services.vms.update([(vm, begun)]), Refused) else None
+    return take_slice(services, begun, place.gpus, written_over(services, vm))
 
 
 def _unsettled(services: Services, vm: Vm) -> Vm:
@@ -334,7 +362,7 @@ def _unsettled(services: Services, vm: Vm) -> Vm:
 
 
 def _of(services: Services, account: Account, vm_id: str) -> Vm:
-    vm = services.vms.get((account.organization_id, vm_id))
+    vm = services.vms.get(account.organization_id, vm_id)
     if vm is None:
         raise NotFound("the VM does not exist")
     return vm

@@ -11,7 +11,6 @@ from gpu_capacity.dynamodb.database import Busy, Committed, Database
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.fleet import changes
-from gpu_capacity.holders.reservation import execution_name
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.services import (
     capacity_claims,
@@ -179,15 +178,14 @@ def _sync_without_versions(patches: Patches) -> None:
 
 def _restart_nothing_that_never_ran(patches: Patches) -> None:
     def wrapper(restart: Any) -> Any:
-        def restarted(services: Any, reservation: Any, now: int) -> Any:
-            name = execution_name(reservation.workflow, reservation, reservation.attempt)
-            if services.workflows.state(reservation.workflow, name) is WorkflowState.ABSENT:
+        def restarted(services: Any, store: Any, holder: Any, **changes: Any) -> Any:
+            if services.workflows.state(holder.workflow, holder.execution) is WorkflowState.ABSENT:
                 return False
-            return restart(services, reservation, now)
+            return restart(services, store, holder, **changes)
 
         return restarted
 
-    patches.wrap(reconcile, "_restart", wrapper)
+    patches.wrap(reconcile, "restart_workflow", wrapper)
 
 
 def _delete_without_index(patches: Patches) -> None:

@@ -25,6 +25,7 @@ from gpu_capacity.services import (
     vm_preemption,
     vm_schedule,
     vms,
+    workflows,
 )
 from gpu_capacity.services.set_quota import QuotaBook
 from proof import cloud
@@ -250,7 +251,7 @@ def _evicted(services: Any, vm: Any) -> Any:
     if evicted is None:
         return None
     for left in evicted[1]:
-        vm_lifecycle.start_vm_workflow(services, left)
+        workflows.start_workflow(services, left)
     return vm_lifecycle._outcome("proceed")
 
 

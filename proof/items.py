@@ -47,9 +47,9 @@ class Record:
 
     ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``uses`` is what it has in quotas, by
     quota, and ``counted`` those in which it says that it is counted. ``tag`` is what stands for it in a pod.
-    ``ended`` is true of a tombstone. What follows has a reservation alone: the ``life`` that tells it from
-    others under its id, the run that it may own besides (``named``) by the tag ``named_tag``, and whether a
-    tombstone stands for one that came to be (``finished``).
+    ``ended`` is true of a tombstone, ``finished`` of one that stands for a holder that came to be. ``life``
+    tells it from others under its id. What follows has a reservation alone: the run that it may own besides
+    (``named``) by the tag ``named_tag``.
     """
 
     key: RecordKey
@@ -151,10 +151,14 @@ def _claim(key: RecordKey, item: Item) -> Record:
         revision=int(item["revision"]["N"]) if "revision" in item else 0,
         server_owner="",
         unsettled="unsettled" in item,
+        life=item["life"]["B"].hex() if "life" in item else "",
+        finished="unfinished" not in item,
     )
 
 
 def _vm(key: RecordKey, item: Item) -> Record:
+    if item["status"]["S"] == GONE:
+        return _forestalled(key, item)
     identity, gpus = key[1].removeprefix(VM), int(item["gpus"]["N"])
     domain = (item["region_id"]["S"], item["pod_id"]["S"], int(item["position"]["N"]))
     is_over = not gpus and item["status"]["S"] in (DESTROYED, FAILED)
@@ -172,6 +176,26 @@ def _vm(key: RecordKey, item: Item) -> Record:
         revision=int(item["revision"]["N"]),
         server_owner=f"{identity}-{item['runs']['N']}",
         unsettled="unsettled" in item,
+        life=item["life"]["B"].hex() if "life" in item else "",
+    )
+
+
+def _forestalled(key: RecordKey, item: Item) -> Record:
+    """What tells that a VM will never come to be."""
+    identity = key[1].removeprefix(VM)
+    return Record(
+        key=key,
+        kind=VM,
+        status=GONE,
+        tag="g" + identity.replace("-", "")[:16],
+        holds={},
+        uses={},
+        counted=frozenset(),
+        revision=0,
+        server_owner="",
+        unsettled=False,
+        life=item["life"]["B"].hex(),
+        finished="unfinished" not in item,
     )
 
 

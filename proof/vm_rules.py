@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.items import GPUS_PER_HOST, VM
+from proof.items import GONE, GPUS_PER_HOST, VM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -94,8 +94,9 @@ class VmRules:
         for key, after in records:
             if not key[1].startswith(VM):
                 continue
-            if after is None:
-                self._tell(f"{key}: the record of a VM vanished")
+            if after is None or after["status"]["S"] == GONE:
+                if after is None or key in self.rentals:
+                    self._tell(f"{key}: the record of a VM vanished")
                 continue
             changed.append((self.rentals.get(key), rental := _rental(key, after)))
             self.rentals[key] = rental

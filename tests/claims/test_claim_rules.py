@@ -9,16 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_capacity.holders.capacity_claim import (
-    DOMAINS_PER_POD_ROUND_MAX,
-    DOMAINS_PER_ROUND_MAX,
-    PODS_PER_ROUND_MAX,
     Allocation,
     CapacityClaim,
     ClaimStatus,
     ZoneReason,
     conditions_of,
-    execution_name,
     settled_status,
+)
+from gpu_capacity.holders.claim_rounds import (
+    DOMAINS_PER_POD_ROUND_MAX,
+    DOMAINS_PER_ROUND_MAX,
+    PODS_PER_ROUND_MAX,
     to_give_back,
 )
 from testkit.searching import examples
@@ -234,6 +235,6 @@ def test_what_stands_in_a_pod_is_of_one_tenant_even_where_two_choose_the_same_id
     mine, theirs = record(1), record(1, organization_id="other")
     assert mine.tag != theirs.tag
     assert len(bytes.fromhex(mine.tag)) == 8
-    assert execution_name(mine) != execution_name(theirs)
-    assert execution_name(mine) != execution_name(replace(mine, attempt=1))
-    assert len(execution_name(replace(mine, attempt=10**6))) <= 80
+    assert mine.execution != theirs.execution
+    assert mine.execution != replace(mine, attempt=1).execution
+    assert len(replace(mine, attempt=10**6).execution) <= 80

@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.holders.capacity_claim import PODS_PER_ROUND_MAX
+from gpu_capacity.holders.claim_rounds import PODS_PER_ROUND_MAX
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import Step
 from testkit.claim_auditor import claim_records

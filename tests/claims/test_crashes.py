@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import CapacityError, NotFound
-from gpu_capacity.services.capacity_claims import WORKFLOW
+from gpu_capacity.holders.capacity_claim import WORKFLOW
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
 from testkit.claim_auditor import claim_records, instances_held

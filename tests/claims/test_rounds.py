@@ -9,7 +9,8 @@ import pytest
 
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX
 from gpu_capacity.errors import FailedPrecondition, InvalidRequest, NotFound
-from gpu_capacity.holders.capacity_claim import DOMAINS_PER_POD_ROUND_MAX, PODS_PER_ROUND_MAX, ClaimStatus
+from gpu_capacity.holders.capacity_claim import ClaimStatus
+from gpu_capacity.holders.claim_rounds import DOMAINS_PER_POD_ROUND_MAX, PODS_PER_ROUND_MAX
 from gpu_capacity.services.capacity_claims import (
     create_capacity_claim,
     get_capacity_claim,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gpu_capacity.holders.capacity_claim import WORKFLOW
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.services.capacity_claims import (
-    WORKFLOW,
     create_capacity_claim,
     delete_capacity_claim,
     update_capacity_claim,

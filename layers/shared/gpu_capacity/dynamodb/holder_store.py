@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
@@ -53,6 +53,9 @@ _UNREVISED: Final = ("attempt", "failure", "counted", "pod")
 class Holder(Protocol):
     """What every record of a holder has."""
 
+    NOUN: ClassVar[str]
+    """What workflows call it in their input."""
+
     @property
     def id(self) -> str:
         """Its own id within the organization."""
@@ -80,6 +83,18 @@ class Holder(Protocol):
     @property
     def is_shown(self) -> bool:
         """Whether customers are told of it."""
+
+    @property
+    def attempt(self) -> int:
+        """Numbers the executions of its workflows."""
+
+    @property
+    def workflow(self) -> str | None:
+        """What has to run for it, ``None`` while nothing has."""
+
+    @property
+    def execution(self) -> str:
+        """The name of that execution: the same for whoever starts it, so it starts once."""
 
 
 H = TypeVar("H", bound=Holder)

@@ -13,10 +13,9 @@ has no servers to start; owning a host is all there is to it.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from gpu_capacity.holders.ids import CLAIM_TAG_BYTES
 from gpu_capacity.holders.quota import INSTANCES
@@ -27,19 +26,10 @@ if TYPE_CHECKING:
     Combine = Callable[[int, int], int]
 
 ZONES_MAX: Final = 20
-PODS_PER_ROUND_MAX: Final = 59
-"""A transaction takes 100 actions: these, for each zone its queue entry and the check of its queue, and the
-record."""
-
-DOMAINS_PER_POD_ROUND_MAX: Final = 128
-"""Domains of one pod that one round touches: one condition each, in an expression of at most 4 KB and 300
-operators."""
-
-DOMAINS_PER_ROUND_MAX: Final = 300
-"""Domains that one round touches, over all pods: bounds the size of a transaction."""
-
 INSTANCES_MAX: Final = 4000
 """Even one instance a pod, under ids of the greatest length, has to fit into a record of 400 KB."""
+
+WORKFLOW: Final = "settle_claim"
 
 _MICROSECONDS: Final = 1_000_000
 
@@ -132,6 +122,8 @@ class CapacityClaim:
     ``instance_id`` and ``zones`` are spelled as the catalogue spells them: pods, queues and allocations go by
     them. ``instance_id_sent`` and ``zones_sent`` are the customer's spelling, ``None`` where it is the same.
     """
+
+    NOUN: ClassVar[str] = "claim"
 
     id: str
     organization_id: str
@@ -231,6 +223,16 @@ class CapacityClaim:
         return frozenset(self.zones) if waiting else frozenset()
 
     @property
+    def workflow(self) -> str:
+        """What does its rounds."""
+        return WORKFLOW
+
+    @property
+    def execution(self) -> str:
+        """The name of the workflow's execution; made of the tag, as two tenants may choose the same id."""
+        return f"settle-{self.tag}-{self.created_at}-{self.attempt}"
+
+    @property
     def tag(self) -> str:
         """What stands in a pod for hosts of this claim, as 16 hex digits.
 
@@ -255,35 +257,6 @@ class CapacityClaim:
 def allows(before: ClaimStatus, after: ClaimStatus) -> bool:
     """Whether the table has this move; staying is always allowed."""
     return before is after or after in TRANSITIONS[before]
-
-
-def execution_name(claim: CapacityClaim) -> str:
-    """The name of the claim's workflow execution; made of the tag, as two tenants may choose the same id."""
-    return f"settle-{claim.tag}-{claim.created_at}-{claim.attempt}"
-
-
-def to_give_back(claim: CapacityClaim) -> tuple[Allocation, ...]:
-    """The hosts that the next round gives back, within the bounds of one transaction.
-
-    Everything when the claim is being deleted; else what stands in zones that are no longer asked for, and
-    then the surplus, from the least preferred zone first. There the smallest holdings go first, so that
-    whole domains become free.
-    """
-    if claim.status is ClaimStatus.DELETING:
-        return _one_round(claim.allocations)
-    strays = [a for a in claim.allocations if a.zone not in claim.zones]
-    if strays:
-        return _one_round(strays)
-    rank = {zone: index for index, zone in enumerate(claim.zones)}
-    surplus = claim.surplus
-    chosen: list[Allocation] = []
-    for allocation in sorted(claim.allocations, key=lambda a: (-rank[a.zone], a.count, a.pod_id, a.position)):
-        if surplus <= 0:
-            break
-        hosts = _highest(allocation.hosts, surplus)
-        chosen.append(replace(allocation, hosts=hosts))
-        surplus -= hosts.bit_count()
-    return _one_round(chosen)
 
 
 def conditions_of(claim: CapacityClaim, reasons: dict[str, ZoneReason], now: int) -> tuple[Condition, ...]:
@@ -353,23 +326,6 @@ def _truth(value: bool) -> str:  # noqa: FBT001 - a word for a truth
     return "True" if value else "False"
 
 
-def _one_round(allocations: Iterable[Allocation]) -> tuple[Allocation, ...]:
-    """As many of them, in their order, as one transaction can give back."""
-    chosen: list[Allocation] = []
-    # By pod, how many of its domains are chosen.
-    pods: Counter[tuple[str, str]] = Counter()
-    for allocation in allocations:
-        pod = (allocation.zone, allocation.pod_id)
-        is_new = pod not in pods
-        if pods[pod] == DOMAINS_PER_POD_ROUND_MAX or (is_new and len(pods) == PODS_PER_ROUND_MAX):
-            continue
-        pods[pod] += 1
-        chosen.append(allocation)
-        if len(chosen) == DOMAINS_PER_ROUND_MAX:
-            break
-    return tuple(chosen)
-
-
 def _merged(
     held: Iterable[Allocation], change: Iterable[Allocation], combine: Combine
 ) -> tuple[Allocation, ...]:
@@ -378,14 +334,3 @@ def _merged(
         known = by_domain.get(allocation.domain) or replace(allocation, hosts=0)
         by_domain[allocation.domain] = replace(known, hosts=combine(known.hosts, allocation.hosts))
     return tuple(sorted((a for a in by_domain.values() if a.hosts), key=lambda a: a.domain))
-
-
-def _highest(mask: int, count: int) -> int:
-    """The ``count`` highest set bits of a mask, or all of them."""
-    taken = 0
-    while mask and count:
-        highest = 1 << (mask.bit_length() - 1)
-        taken |= highest
-        mask ^= highest
-        count -= 1
-    return taken

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from gpu_capacity.holders.ids import claim_tag
 
@@ -103,6 +103,8 @@ class Reservation:
     ``claiming_until``, while it is claiming, it is about to; in status ``error`` it gives it back. A record
     of an earlier version has neither life nor tag: it owns its domains by its claim tag.
     """
+
+    NOUN: ClassVar[str] = "reservation"
 
     id: str
     organization_id: str
@@ -191,6 +193,11 @@ class Reservation:
         if self.status not in UNSETTLED or self.status is Status.CLAIMING:
             return None
         return "deprovision" if self.status is Status.DEPROVISIONING else "provision"
+
+    @property
+    def execution(self) -> str:
+        """The name of the execution that the record's attempt stands for."""
+        return execution_name(self.workflow or "", self, self.attempt)
 
     def has_tags(self, wanted: tuple[str, ...]) -> bool:
         """Whether every wanted tag, written ``name=value``, is among the reservation's.

@@ -18,7 +18,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from gpu_capacity.holders.account import number_of
 from gpu_capacity.holders.ids import claim_tag
@@ -115,6 +115,8 @@ class Vm:
         expires_at: until when the record of a destroyed VM is kept; ``None`` of any other, and as long as a
             workflow has something to do for it.
     """
+
+    NOUN: ClassVar[str] = "vm"
 
     id: str
     organization_id: str
@@ -213,6 +215,11 @@ class Vm:
         return "start_vm" if self.status in (VmStatus.CREATING, VmStatus.STARTING) else "stop_vm"
 
     @property
+    def execution(self) -> str:
+        """The name of the execution that the record's attempt stands for."""
+        return f"{self.id}-{self.attempt}"
+
+    @property
     def interruption_at(self) -> int | None:
         """When its notice ends, ``None`` while it has none; one that leaves by itself is not interrupted."""
         return self.preempt_at if self.status is VmStatus.RUNNING else None
@@ -278,11 +285,6 @@ class PageOfVms:
 def allows(before: VmStatus, after: VmStatus) -> bool:
     """Whether the table has this move; staying is always allowed."""
     return before is after or after in TRANSITIONS[before]
-
-
-def execution_name(vm: Vm) -> str:
-    """The name of the execution that the record's attempt stands for."""
-    return f"{vm.id}-{vm.attempt}"
 
 
 def months_later(start: int, months: int) -> int:

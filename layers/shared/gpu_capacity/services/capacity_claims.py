@@ -15,13 +15,11 @@ from gpu_capacity.errors import (
     NotFound,
     RaceLost,
     StorageUnavailable,
-    WorkflowUnavailable,
 )
 from gpu_capacity.holders.capacity_claim import (
     CapacityClaim,
     ClaimStatus,
     conditions_of,
-    execution_name,
     settled_status,
 )
 from gpu_capacity.holders.ids import holder_id, new_life
@@ -31,6 +29,7 @@ from gpu_capacity.services.claim_repeats import asked_of, by_name, first_of, mad
 from gpu_capacity.services.claim_resources import catalogued, check_unchanged, sees
 from gpu_capacity.services.quotas import check, confirm_claim, count_in_claim
 from gpu_capacity.services.settle_claim import Step, planned, settle_capacity_claim, wake_next
+from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from gpu_capacity.services.context import Services
 
 ATTEMPTS_MAX: Final = 16
-WORKFLOW: Final = "settle_claim"
 
 
 def create_capacity_claim(
@@ -199,21 +197,10 @@ def delete_capacity_claim(services: Services, caller: Caller, claim_id: str) -> 
         after = replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
         if not isinstance(services.claims.update(claim, after), Refused):
             _audit(services, caller, "delete_capacity_claim", after)
-            start_settling(services, after)
+            start_workflow(services, after)
             return after
         services.pause(0)
     raise RaceLost("other requests changed the claim every time")
-
-
-def start_settling(services: Services, claim: CapacityClaim) -> bool:
-    """Start the workflow that does the remaining rounds; reconcile does where this fails."""
-    payload: dict[str, object] = {"organization": claim.organization_id, "claim": claim.id}
-    try:
-        return services.workflows.start(WORKFLOW, execution_name(claim), payload)
-    except WorkflowUnavailable:
-        services.telemetry.count("WorkflowStartsFailed")
-        services.telemetry.warning("workflow not started; reconcile will", claim=claim.id)
-        return False
 
 
 def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
@@ -262,7 +249,7 @@ def _proceed(services: Services, claim: CapacityClaim, left: frozenset[str] = fr
         services.telemetry.warning("round not finished", claim=claim.id, reason=str(error))
         step, found = Step.AGAIN, None
     if step is Step.AGAIN:
-        start_settling(services, claim)
+        start_workflow(services, claim)
     return found or claim
 
 

@@ -7,34 +7,26 @@ idempotent, so it may run twice, or at the same time as a handler.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable, WorkflowUnavailable
-from gpu_capacity.holders.capacity_claim import execution_name as execution_name_of_claim
-from gpu_capacity.holders.reservation import Status, execution_name
-from gpu_capacity.holders.vm import execution_name as execution_name_of_vm
-from gpu_capacity.ports import WorkflowState
-from gpu_capacity.services.capacity_claims import WORKFLOW, start_settling
+from gpu_capacity.holders.reservation import Status
 from gpu_capacity.services.claiming import take_over, withdraw
 from gpu_capacity.services.provisioning import give_back_failed
 from gpu_capacity.services.records import CANNOT_BE_LOOKED_AT, left_out
-from gpu_capacity.services.vm_lifecycle import start_vm_workflow
-from gpu_capacity.services.workflows import start_workflow
+from gpu_capacity.services.workflows import restart_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.dynamodb.holder_store import H, HolderKey, HolderStore
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.holders.vm import Vm
     from gpu_capacity.services.context import Services
 
-    HolderKey: TypeAlias = tuple[str, str]
     _Look: TypeAlias = Callable[[str, str], "_Looked | None"]
     _Kind: TypeAlias = tuple[Iterator[HolderKey], _Look]
 
@@ -137,8 +129,8 @@ def _look_at_reservation(
     if reservation.workflow is None:
         return None
     overdue = _is_overdue(services, reservation, now)
-    restarted = _is_due(services, reservation, now) and _examined(
-        services, reservation.id, lambda: _restart(services, reservation, now)
+    restarted = _is_due(services, reservation, now) and _restarted(
+        services, services.reservations, reservation, unsettled_since=now
     )
     return _Looked(restarted, overdue)
 
@@ -165,7 +157,7 @@ def _look_at_claim(services: Services, now: int, organization_id: str, claim_id:
     if claim is None or claim.unsettled_since is None:
         return None
     late = now - claim.unsettled_since > services.limits.teardown_seconds_max
-    return _Looked(_examined(services, claim.id, lambda: _restart_claim(services, claim)), late)
+    return _Looked(_restarted(services, services.claims, claim), late)
 
 
 def _look_at_vm(services: Services, now: int, organization_id: str, vm_id: str) -> _Looked | None:
@@ -175,82 +167,16 @@ def _look_at_vm(services: Services, now: int, organization_id: str, vm_id: str) 
     due = vm.deadline if vm.deadline is not None else vm.unsettled_since
     limits = services.limits
     late = now > due + limits.teardown_seconds_max + limits.reconcile_grace_seconds
-    return _Looked(_examined(services, vm.id, lambda: _restart_vm(services, vm)), late)
+    return _Looked(_restarted(services, services.vms, vm), late)
 
 
-def _examined(services: Services, holder_id: str, restart: Callable[[], bool]) -> bool:
+def _restarted(services: Services, store: HolderStore[H], holder: H, **changes: int) -> bool:
     """Whether an execution was started; one whose state is not told is looked at in the next run."""
     try:
-        return restart()
+        return restart_workflow(services, store, holder, **changes)
     except WorkflowUnavailable as error:
-        services.telemetry.warning("execution not examined", holder=holder_id, reason=str(error))
+        services.telemetry.warning("execution not examined", holder=holder.id, reason=str(error))
         return False
-
-
-def _restart_vm(services: Services, vm: Vm) -> bool:
-    """Start the VM's workflow if it does not run; under the next number where an execution has ended."""
-    state = services.workflows.state(vm.workflow or "", execution_name_of_vm(vm))
-    if state is WorkflowState.RUNNING:
-        return False
-    if state is WorkflowState.ENDED:
-        numbered = replace(vm, attempt=vm.attempt + 1)
-        if isinstance(services.vms.update([(vm, numbered)]), Refused):
-            return False
-        vm = numbered
-    return start_vm_workflow(services, vm)
-
-
-def _restart(services: Services, reservation: Reservation, now: int) -> bool:
-    """Start the execution that should be running, if it is not."""
-    workflow = reservation.workflow
-    if workflow is None:
-        return False
-    state = services.workflows.state(workflow, execution_name(workflow, reservation, reservation.attempt))
-    if state is WorkflowState.RUNNING:
-        return False
-    if state is WorkflowState.ENDED:
-        # A name is used once; whoever raises the number starts the next execution.
-        numbered = replace(reservation, attempt=reservation.attempt + 1, unsettled_since=now)
-        changed = services.reservations.change(reservation, numbered)
-        if isinstance(changed, Refused):
-            return False
-        reservation = changed
-    started = start_workflow(services, reservation)
-    services.telemetry.audit(
-        "schedule:reconcile",
-        f"restart_{workflow}",
-        reservation.id,
-        "started" if started else "not started",
-        organization=reservation.organization_id,
-        attempt=reservation.attempt,
-    )
-    return started
-
-
-def _restart_claim(services: Services, claim: CapacityClaim) -> bool:
-    """Start the claim's workflow if it does not run.
-
-    A name is used once, so after an execution that ended the record takes the next number first.
-    """
-    state = services.workflows.state(WORKFLOW, execution_name_of_claim(claim))
-    if state is WorkflowState.RUNNING:
-        return False
-    if state is WorkflowState.ENDED:
-        numbered = replace(claim, attempt=claim.attempt + 1)
-        changed = services.claims.update(claim, numbered)
-        if isinstance(changed, Refused):
-            return False
-        claim = changed
-    started = start_settling(services, claim)
-    services.telemetry.audit(
-        "schedule:reconcile",
-        f"restart_{WORKFLOW}",
-        claim.id,
-        "started" if started else "not started",
-        organization=claim.organization_id,
-        attempt=claim.attempt,
-    )
-    return started
 
 
 def _is_due(services: Services, reservation: Reservation, now: int) -> bool:

@@ -22,15 +22,17 @@ from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_host
 from gpu_capacity.errors import StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.bookings import new_tag
 from gpu_capacity.holders.capacity_claim import (
-    DOMAINS_PER_POD_ROUND_MAX,
-    DOMAINS_PER_ROUND_MAX,
-    PODS_PER_ROUND_MAX,
     Allocation,
     CapacityClaim,
     ClaimStatus,
     ZoneReason,
     conditions_of,
     settled_status,
+)
+from gpu_capacity.holders.claim_rounds import (
+    DOMAINS_PER_POD_ROUND_MAX,
+    DOMAINS_PER_ROUND_MAX,
+    PODS_PER_ROUND_MAX,
     to_give_back,
 )
 from gpu_capacity.placement.hosts import HostRequest, Room, free_hosts, place_hosts

@@ -17,11 +17,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.errors import WorkflowUnavailable
-from gpu_capacity.holders.vm import RentalType, VmStatus, execution_name
+from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.ports import PinOutcome, ServerState, VmOrder
 from gpu_capacity.services.vm_gpus import host_of, release, unmarked, without_gpus
 from gpu_capacity.services.vm_preemption import evict, marks_taken_back, start_deadline
+from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.vm import Vm
@@ -209,20 +209,6 @@ def settle_vm_stop(services: Services, organization_id: str, vm_id: str) -> dict
     return _outcome("waiting")
 
 
-def start_vm_workflow(services: Services, vm: Vm) -> bool:
-    """Start what the record's status calls for; reconcile does where this fails."""
-    workflow = vm.workflow
-    if workflow is None:
-        return False
-    payload: dict[str, object] = {"organization": vm.organization_id, "vm": vm.id}
-    try:
-        return services.workflows.start(workflow, execution_name(vm), payload)
-    except WorkflowUnavailable:
-        services.telemetry.count("WorkflowStartsFailed")
-        services.telemetry.warning("workflow not started; reconcile will", vm=vm.id)
-        return False
-
-
 def _begin(services: Services, vm: Vm) -> dict[str, Any] | None:
     """``creating`` to ``starting``; ``None`` when to look again."""
     if vm.status is VmStatus.STARTING:
@@ -250,7 +236,7 @@ def _await_notice(services: Services, vm: Vm) -> dict[str, Any] | None:
     taken, interrupted = evicted
     _audit(services, taken, "begin_vm_start", "starting", interrupted=len(interrupted))
     for left in interrupted:
-        start_vm_workflow(services, left)
+        start_workflow(services, left)
     return _outcome("proceed")
 
 

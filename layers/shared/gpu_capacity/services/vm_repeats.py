@@ -9,7 +9,8 @@ from gpu_capacity.holders.ids import holder_id, keyed_holder_id
 from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.services.quotas import confirm_vm
 from gpu_capacity.services.repeats import recent_request
-from gpu_capacity.services.vm_lifecycle import START, start_vm_workflow
+from gpu_capacity.services.vm_lifecycle import START
+from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.repeats import RecentRequest
@@ -56,5 +57,5 @@ def gone_on(services: Services, found: Vm) -> Vm:
     confirm_vm(services, found)
     if found.workflow == START:
         # The first try may have died between its commit and its start; the name makes this harmless.
-        start_vm_workflow(services, found)
+        start_workflow(services, found)
     return found

@@ -15,8 +15,8 @@ from gpu_capacity.errors import ActionRefused
 from gpu_capacity.holders.vm import RentalType, VmStatus
 from gpu_capacity.services.records import CANNOT_BE_LOOKED_AT, left_out
 from gpu_capacity.services.vm_gpus import release, without_gpus
-from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.vm_preemption import start_deadline, take_slice, written_over
+from gpu_capacity.services.workflows import start_workflow
 from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _restart(services: Services, vm: Vm) -> bool | None:
     if begun is None:
         return None
     _audit(services, begun, "restart_vm", "starting")
-    start_vm_workflow(services, begun)
+    start_workflow(services, begun)
     return True
 
 
@@ -132,7 +132,7 @@ def _follow_node(services: Services, vm: Vm, place: NodePlace | None) -> bool | 
     if isinstance(services.vms.update([(vm, after)]), Refused):
         return None
     _audit(services, after, "follow_node", after.status.value)
-    start_vm_workflow(services, after)
+    start_workflow(services, after)
     return True
 
 

@@ -21,7 +21,6 @@ from gpu_capacity.services.quotas import allowed, confirm_vm
 from gpu_capacity.services.repeats import remembered
 from gpu_capacity.services.ssh_keys import login_of
 from gpu_capacity.services.vm_gpus import gpus_in
-from gpu_capacity.services.vm_lifecycle import start_vm_workflow
 from gpu_capacity.services.vm_preemption import (
     marks_taken_back,
     plan_slice,
@@ -37,6 +36,7 @@ from gpu_capacity.services.vm_repeats import (
     still_there,
 )
 from gpu_capacity.services.vm_schedule import begun_again
+from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -372,5 +372,5 @@ def _proceed(services: Services, caller: Caller, action: str, vm: Vm) -> Vm:
     services.telemetry.audit(
         caller.subject, action, vm.id, "accepted", organization=vm.organization_id, node=vm.node
     )
-    start_vm_workflow(services, vm)
+    start_workflow(services, vm)
     return vm

@@ -51,7 +51,7 @@ def measure(options: Options) -> Section:
     _dollars(section, costs[0], contended[LIFE_RACKS], life)
     whole = life.whole()
     section.values |= {
-        "claim": costs[0].accepted,
+        "claim.record": costs[0].record + costs[0].index_entry,
         "life.inventory": life.units[INVENTORY],
         "life.holders": life.units[HOLDERS],
         "life.index": life.units[keys.UNSETTLED_INDEX],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import results
-from benchmarks.contention.claimants import RACKS_PER_POD, Crowd
+from benchmarks.contention.claimants import RACKS_PER_POD, SIZES, Crowd
 from benchmarks.contention.service import TRANSACTION_SECONDS
 from benchmarks.cost import POLLS_BY_CUSTOMER
 from benchmarks.prices import Consumption, Prices
@@ -58,27 +59,37 @@ class Load:
     """What each accepted claim costs, at the rate and occupancy of this page.
 
     Args:
-        claim_units: write units of the claim's transactions, lost ones included.
+        pod_units: write units of pods, those of lost races included.
+        record_units: likewise of its record with the index entry.
+        release_units: of the pod when it is given back.
         rereads: snapshots read because a race was lost.
         accepted_per_second: the rate at which that was measured.
         wasted: claims sent and refused for one that stood.
     """
 
-    claim_units: float
+    pod_units: float
+    record_units: float
+    release_units: float
     rereads: float
     accepted_per_second: float
     wasted: float
+
+    def lost_units(self, cost: Mapping[str, float]) -> float:
+        """Of the record, for each claim that stood: what lost races add to it."""
+        return self.record_units - cost["claim.record"]
 
 
 def load_at_rate(options: Options) -> Load:
     """Measured in virtual time, over as many pods, most of whose racks others own."""
     claimants, pods = options.sized((CROWD, PODS), (5, 14))
     seconds = options.sized(1.0, 0.2)
-    crowd = Crowd(claimants, pods, transaction=True, seconds=seconds, held=2, occupied=OCCUPIED)
+    crowd = Crowd(claimants, pods, transaction=False, seconds=seconds, held=2, occupied=OCCUPIED)
     tally, service = crowd.run()
     first_snapshots = 1  # of the world itself, before the crowd starts
     return Load(
-        service.claim_units / tally.accepted_in_all,
+        service.claim_units[INVENTORY] / tally.accepted_in_all,
+        service.claim_units[HOLDERS] / tally.accepted_in_all,
+        service.release_units / service.releases,
         (service.tables.requests["query"] - 2 * first_snapshots) / tally.accepted_in_all,
         tally.accepted_per_second,
         tally.wasted_per_accepted,
@@ -99,9 +110,15 @@ class Sizes:
 
 
 def sizes() -> Sizes:
-    """Of a record, and of the items of a pod whose racks are all owned."""
+    """Of a record, and of the items of a pod whose racks are all owned, in runs of 1, 2 and 4."""
     world = World(pods=(pod("pod1", RACKS_PER_POD, hosts=18),))
-    made = create_reservation(world.services, caller(), request(RACKS_PER_POD)).reservation
+    free, made = RACKS_PER_POD, None
+    for size in itertools.cycle(SIZES):
+        if not free:
+            break
+        made = create_reservation(world.services, caller(), request(min(size, free))).reservation
+        free -= made.count
+    assert made is not None
 
     def stored(table: str, key: keys.Key) -> int:
         return item_bytes(world.db.get_item(TableName=table, Key=key)["Item"])
@@ -118,10 +135,8 @@ def dynamodb_limits(
 ) -> list[Limit]:
     """Every limit of DynamoDB that grows with claims, the first to be met first."""
     partition, reads = (published[f"partition_{kind}_units_per_second"] for kind in ("write", "read"))
-    lost = load.claim_units - cost["claim"]
-    # A transaction writes the pod and the record alike, so of what is lost each bears a half.
-    pods_units = cost["life.inventory"] + lost / 2
-    record_units = cost["life.holders"] + lost / 2
+    pods_units = load.pod_units + load.release_units
+    record_units = cost["life.holders"] + load.lost_units(cost)
     snapshot = load.rereads * size.snapshot_read_units(PODS)
     held_seconds = TRANSACTION_SECONDS[0] / 2
     shards = keys.UNSETTLED_SHARDS
@@ -134,18 +149,12 @@ def dynamodb_limits(
             "hot by sort key",
         ),
         Limit(
-            "read units of the same partition (a snapshot after each lost race)",
+            "read units of the same partition (snapshots, where races are lost)",
             snapshot,
             reads,
             "the same shard: a claim that lost reads only the shard it then tries",
         ),
         Limit("write units of one pod", pods_units / PODS, partition, "smaller pods"),
-        Limit(
-            "transactions on one pod, claims and releases, which exclude each other for half their time",
-            (2 + load.wasted) * held_seconds / PODS,
-            1.0,
-            "smaller pods, or the record written apart",
-        ),
         Limit(
             f"write units of a shard of the index of unsettled records ({shards} shards)",
             cost["life.index"] / shards,
@@ -227,14 +236,15 @@ def measure(options: Options) -> Section:
         "Units and transitions are those of the part on cost. Lost races are measured in virtual "
         f"time over as many pods, {options.sized(CROWD, 5)} claimants without a pause: "
         f"{load.accepted_per_second:,.0f} claims/s, {load.wasted:.2f} sent in vain for each that stood, "
-        f"{load.claim_units:.1f} write units a claim."
+        f"{load.pod_units + load.record_units:.1f} write units a claim; a pod that full has bookings of more "
+        f"than 1 KB, so a write of it costs up to 2 units, and a release {load.release_units:.1f}."
     )
     database = dynamodb_limits(cost, load, size, published)
     _figures(section, database, load)
     section.text("DynamoDB, the limit that is met first on top:")
     section.table(*_table(database))
     section.text(
-        f"The first is met at {database[0].met_at:,.0f} claims/s. {_after_the_change(cost, load, published)} "
+        f"The first is met at {database[0].met_at:,.0f} claims/s. {_after_the_change(load, published)} "
         "Default quotas of other services are met about as soon, and all of them are raised on request "
         f"(`benchmarks/limits.json`, {published['date']}):"
     )
@@ -251,8 +261,8 @@ def _figures(section: Section, database: Sequence[Limit], load: Load) -> None:
     section.figure("claims sent in vain for one that stood, at that scale", f"{load.wasted:.2f}")
 
 
-def _after_the_change(cost: Mapping[str, float], load: Load, published: Mapping[str, Any]) -> str:
-    units = cost["life.inventory"] + (load.claim_units - cost["claim"]) / 2
+def _after_the_change(load: Load, published: Mapping[str, Any]) -> str:
+    units = load.pod_units + load.release_units
     needed = units * CLAIMS_PER_SECOND / published["partition_write_units_per_second"]
     shards = 2 ** math.ceil(math.log2(2 * needed))
     return (
@@ -263,7 +273,7 @@ def _after_the_change(cost: Mapping[str, float], load: Load, published: Mapping[
 
 
 def _one_organization(cost: Mapping[str, float], load: Load, published: Mapping[str, Any]) -> str:
-    records = cost["life.holders"] + (load.claim_units - cost["claim"]) / 2
+    records = cost["life.holders"] + load.lost_units(cost)
     partition = published["partition_write_units_per_second"]
     return (
         f"An organization's records stand in one partition, so it alone may make {partition / records:,.0f} "
@@ -296,8 +306,8 @@ def _bill(
     polls = POLLS_BY_CUSTOMER
     used = {
         "DynamoDB, claims that stood and their later writes": Consumption(write_units=writes),
-        "DynamoDB, lost races": Consumption(
-            write_units=load.claim_units - cost["claim"],
+        "DynamoDB, lost races and pods of more than 1 KB": Consumption(
+            write_units=load.pod_units + load.release_units - cost["life.inventory"] + load.lost_units(cost),
             read_units=load.rereads * size.snapshot_read_units(PODS),
         ),
         "DynamoDB, other reads of the life": Consumption(read_units=cost["life.reads"]),

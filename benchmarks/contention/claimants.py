@@ -14,12 +14,13 @@ from gpu_capacity.adapters.system import _PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MA
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.inventory_items import decode_claims
+from gpu_capacity.dynamodb.inventory_items import decode_claims, encode_booking
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.quotas import QuotaStore
 from gpu_capacity.dynamodb.reservation_store import ReservationStore
 from gpu_capacity.dynamodb.runs import Runs
 from gpu_capacity.errors import CapacityError
+from gpu_capacity.holders.bookings import TAG_BYTES, Booking, new_tag
 from gpu_capacity.services.create_reservation import create_reservation
 from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
 
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 SIZES: Final = (1, 2, 4)
 HELD_PER_CLAIMANT: Final = 4
 RACKS_PER_POD: Final = 72
-SOMEBODY: Final = b"somebody"
-"""A claim tag: eight bytes."""
 
 
 @dataclass
@@ -179,16 +178,19 @@ def _occupy(world: World, share: float) -> None:
     """Give runs of every pod to somebody who keeps them."""
     chance = stream("occupied", share)
     for each in world.pods:
+        item: dict[str, Any] = {"v": each.version}
         taken: set[int] = set()
         while len(taken) < share * RACKS_PER_POD:
             size = chance.choice(SIZES)
             start = size * chance.randrange(RACKS_PER_POD // size)
-            taken.update(range(start, start + size))
-        world.db.put_item(
-            TableName=INVENTORY,
-            Item=keys.claims(REGION, GB300.id, each.id)
-            | encode({"v": each.version} | {keys.domain_attribute(at): SOMEBODY for at in sorted(taken)}),
-        )
+            run = range(start, start + size)
+            if taken.isdisjoint(run):
+                taken.update(run)
+                booking = Booking(new_tag(chance.randbytes(TAG_BYTES)), start, size, world.clock.now())
+                item[keys.booking_attribute(booking.tag)] = encode_booking(booking)
+                item |= {keys.domain_attribute(position): booking.tag for position in run}
+        place = keys.claims(REGION, GB300.id, each.id)
+        world.db.put_item(TableName=INVENTORY, Item=place | encode(item))
 
 
 def over(world: World, database: Database, simulation: Simulation, pause: SimulatedPause) -> Services:

@@ -69,7 +69,7 @@ def _run(crowd: Crowd) -> Run:
     others = tables.requests["get_item"]
     return Run(
         tally,
-        service.claim_units / claims,
+        sum(service.claim_units.values()) / claims,
         tables.read_units / claims,
         service.conflicts / claims,
         tally.sent_in_all / claims,

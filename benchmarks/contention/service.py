@@ -12,6 +12,7 @@ A transaction's writes are seen by reads from its prepare on, some 12 ms early.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,7 +40,8 @@ class SimulatedService:
     """The client that the stores get.
 
     ``conflicts`` counts writes that met a transaction in flight, ``claim_units`` the write units of all
-    claims with their records, those of refused ones and conflicts included. ``single`` and ``transaction``
+    claims with their records by table, those of refused ones and conflicts included, ``releases`` and
+    ``release_units`` the same of what was given back. ``single`` and ``transaction``
     are the median and the 99th percentile of what each takes.
     """
 
@@ -49,7 +51,9 @@ class SimulatedService:
     single: tuple[float, float] = SINGLE_SECONDS
     transaction: tuple[float, float] = TRANSACTION_SECONDS
     conflicts: int = 0
-    claim_units: float = 0.0
+    claim_units: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    releases: int = 0
+    release_units: float = 0.0
     _locked_until: dict[Place, float] = field(default_factory=dict)
     _busy_until: dict[Place, float] = field(default_factory=dict)
 
@@ -93,7 +97,7 @@ class SimulatedService:
             if any(locked):
                 self.conflicts += 1
                 # Billed like a refusal: two units an item, as all items here are below 1 KB.
-                self._count_claim(request, 2.0 * len(places))
+                self._count(places, request, 2.0 * len(places))
                 codes = ["TransactionConflict" if is_locked else "None" for is_locked in locked]
                 raise to_client_error("transact_write_items", cancelled([{"Code": code} for code in codes]))
             answer = self._metered(places, self.tables.transact_write_items, request)
@@ -117,7 +121,7 @@ class SimulatedService:
         try:
             if self._is_locked(place):
                 self.conflicts += 1
-                self._count_claim(request, 1.0)
+                self._count([place], request, 1.0)
                 raise to_client_error(operation, RefusedError("TransactionConflictException", "in flight"))
             return self._metered([place], getattr(self.tables, operation), request)
         finally:
@@ -137,15 +141,19 @@ class SimulatedService:
             return call(**request)
         finally:
             units = self.tables.write_units - before
-            self._count_claim(request, units)
+            self._count(places, request, units)
             for place in places:
                 free_at = max(self._busy_until.get(place, 0.0), self.simulation.now)
                 self._busy_until[place] = free_at + units / len(places) / ITEM_UNITS_PER_SECOND
 
-    def _count_claim(self, request: dict[str, Any], units: float) -> None:
+    def _count(self, places: list[Place], request: dict[str, Any], units: float) -> None:
         """Releases remove bookings; everything else that is written here belongs to a claim."""
-        if not request.get("UpdateExpression", "").startswith("REMOVE"):
-            self.claim_units += units
+        if request.get("UpdateExpression", "").startswith("REMOVE"):
+            self.releases += 1
+            self.release_units += units
+            return
+        for table, _, _ in places:
+            self.claim_units[table] += units / len(places)
 
     def _is_locked(self, place: Place) -> bool:
         return self._locked_until.get(place, 0.0) > self.simulation.now

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
     from benchmarks.options import Options
 
 COST = {
-    "claim": 5.0,
-    "life.inventory": 4.0,
-    "life.holders": 7.0,
+    "claim.record": 3.0,
+    "life.inventory": 2.0,
+    "life.holders": 6.0,
     "life.index": 4.0,
     "life.reads": 46.0,
     "life.transitions": 41.0,
@@ -28,7 +29,9 @@ COST = {
 }
 SIZE = Sizes(record=500, full_pod=4096, shape=1000)
 PUBLISHED = json.loads(PATH.read_text())
-UNCONTENDED = Load(claim_units=5.0, rereads=0.0, accepted_per_second=1000.0, wasted=0.0)
+UNCONTENDED = Load(
+    pod_units=1.0, record_units=3.0, release_units=1.0, rereads=0.0, accepted_per_second=1000.0, wasted=0.0
+)
 
 
 def test_a_limit_is_met_where_the_demand_reaches_it() -> None:
@@ -40,19 +43,22 @@ def test_the_limit_that_is_met_first_comes_first() -> None:
     limits = dynamodb_limits(COST, UNCONTENDED, SIZE, PUBLISHED)
 
     assert [each.met_at for each in limits] == sorted(each.met_at for each in limits)
-    assert limits[0].name.startswith("write units of the partition with all pods")
-    assert limits[0].met_at == 1000 / COST["life.inventory"]
+    assert limits[0].name.startswith("write units of a holders table that is new")
+    assert limits[0].met_at == 4000 / (COST["life.holders"] + COST["life.index"])
+    assert limits[1].name.startswith("write units of the partition with all pods")
+    assert limits[1].met_at == 1000 / COST["life.inventory"]
 
 
 def test_lost_races_bring_every_limit_nearer_and_none_further() -> None:
-    contended = Load(claim_units=9.0, rereads=0.5, accepted_per_second=1000.0, wasted=1.0)
+    contended = replace(UNCONTENDED, pod_units=3.0, record_units=5.0, rereads=0.5, wasted=2.0)
     before = {each.name: each.met_at for each in dynamodb_limits(COST, UNCONTENDED, SIZE, PUBLISHED)}
     after = {each.name: each.met_at for each in dynamodb_limits(COST, contended, SIZE, PUBLISHED)}
 
     assert before.keys() == after.keys()
     assert all(after[name] <= before[name] for name in before)
-    # Half of what four more units write lands on the pods, the other half on the records.
     assert after["write units of one pod"] == pytest.approx(PODS * 1000 / (COST["life.inventory"] + 2))
+    of_records = "write units of the holders table, with its index"
+    assert after[of_records] == pytest.approx(40_000 / (COST["life.holders"] + COST["life.index"] + 2))
 
 
 def test_a_snapshot_bills_the_sum_of_all_pods() -> None:
@@ -67,8 +73,8 @@ def test_other_services_have_limits_too() -> None:
     assert len(limits) == 4
 
 
-def test_a_full_pod_of_racks_stays_below_what_a_single_unit_writes() -> None:
-    assert scale.sizes().full_pod < 1024
+def test_a_full_pod_of_racks_stays_below_what_two_units_write() -> None:
+    assert 1024 < scale.sizes().full_pod < 2048
 
 
 def test_it_is_computed_from_the_results_of_the_part_on_cost(quick: Options) -> None:

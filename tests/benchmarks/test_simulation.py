@@ -125,7 +125,7 @@ def test_a_transaction_in_flight_on_an_item_refuses_another(
 
     assert codes == ["TransactionConflict", "TransactionConflict"]
     assert service.conflicts == 1
-    assert service.claim_units == 8, "what met a conflict is billed like what stood"
+    assert service.claim_units == {HOLDERS: 8}, "what met a conflict is billed like what stood"
 
 
 def test_a_single_write_never_meets_another_single_write(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim
 from gpu_capacity.dynamodb.client import decode
@@ -24,7 +22,6 @@ from gpu_capacity.dynamodb.reservation_items import (
     encode_reservation,
 )
 from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
-from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.capacity_claim import Allocation, Condition
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.reservation import Run, Status, Tag
@@ -117,18 +114,6 @@ def test_a_record_is_in_the_index_exactly_while_its_status_is_unsettled() -> Non
 
     assert "unsettled" not in settled
     assert "unsettled_since" not in settled
-
-
-def test_a_record_that_earlier_versions_wrote_is_read() -> None:
-    item = decode(encode_reservation(reservation()))
-    del item["schema"]
-
-    assert decode_reservation(item) == reservation()
-
-
-def test_a_record_of_a_later_version_is_unreadable() -> None:
-    with pytest.raises(UnreadableItem):
-        decode_reservation(RESERVATION | {"schema": 2})
 
 
 def test_a_placement_at_the_first_position_is_kept() -> None:

@@ -49,6 +49,7 @@ BARE = {
     "revision": 0,
     "attempt": 0,
     "waits_for": None,
+    "schema": 1,
 }
 OPTIONAL = {
     "rental_type": "reserved",

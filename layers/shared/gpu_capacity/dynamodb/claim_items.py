@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    SCHEMA,
     binary_or_none,
     decoder,
     flag,
@@ -71,6 +72,7 @@ def encode_claim(claim: CapacityClaim) -> Item:
             "unsettled_since": claim.unsettled_since,
             "instance_id_sent": claim.instance_id_sent,
             "zones_sent": None if claim.zones_sent is None else list(claim.zones_sent),
+            "schema": SCHEMA,
             "life": claim.life,
         }
     )

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Value = TypeVar("Value")
 
+SCHEMA: Final = 1
+"""The form of a holder's record, which a version that reads it has to know. Earlier versions wrote none."""
+
 _UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _WHOLE_MAX: Final = 2**126 - 1
 """DynamoDB keeps 38 digits of a number; a mask over hosts has a bit for each."""
@@ -29,6 +32,8 @@ def decoder(decode: Callable[[Any], Value]) -> Callable[[Mapping[str, Any]], Val
     @wraps(decode)
     def strict(item: Mapping[str, Any]) -> Value:
         try:
+            if (whole_or_none(item, "schema") or 0) > SCHEMA:
+                raise ValueError("written by a later version")
             return decode(item)
         except _UNDECODABLE as error:
             raise UnreadableItem(str(item.get("pk")), str(item.get("sk"))) from error

@@ -7,11 +7,12 @@ the sparse index that reconcile reads.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    SCHEMA,
     binary,
     binary_or_none,
     decoder,
@@ -29,9 +30,6 @@ from gpu_capacity.placement.model import Placement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-SCHEMA: Final = 1
-"""The form of a record, which a version that reads it has to know. Earlier versions wrote none."""
 
 
 def encode_reservation(reservation: Reservation) -> Item:
@@ -82,8 +80,6 @@ def encode_reservation(reservation: Reservation) -> Item:
 @decoder
 def decode_reservation(item: Mapping[str, Any]) -> Reservation:
     """The record of a reservation that is not gone."""
-    if (whole_or_none(item, "schema") or 0) > SCHEMA:
-        raise ValueError("written by a later version")
     placement = named = None
     if "pod" in item:
         placement = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
 from gpu_capacity.dynamodb.decoding import (
+    SCHEMA,
     binary_or_none,
     decoder,
     flag,
@@ -113,6 +114,7 @@ def encode_vm(vm: Vm) -> Item:
             "offline_from": vm.offline_from.value if vm.offline_from else None,
             "unsettled": None if vm.unsettled_since is None else keys.unsettled_shard(vm.id),
             SWEEP_ATTRIBUTE: vm.expires_at,
+            "schema": SCHEMA,
             "life": vm.life,
         }
     )

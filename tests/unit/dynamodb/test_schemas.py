@@ -21,7 +21,11 @@ from tests.unit.holders.reservations import reservation
 if TYPE_CHECKING:
     from testkit.dynamodb import MemoryDynamoDB
 
-KINDS = {"reservation": (RESERVATIONS, reservation()), "claim": (CLAIMS, record(1)), "vm": (VMS, VM)}
+KINDS: dict[str, tuple[Kind[Any], Any]] = {
+    "reservation": (RESERVATIONS, reservation()),
+    "claim": (CLAIMS, record(1)),
+    "vm": (VMS, VM),
+}
 
 
 @pytest.fixture(params=KINDS)

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.holder_store import RECORD
 from gpu_capacity.dynamodb.quotas import count, uncount
+from gpu_capacity.dynamodb.repeats import REPEAT, decode_recent
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import CapacityError, QuotaExceeded, RaceLost, StorageUnavailable
 from gpu_capacity.holders.bookings import Booking, new_tag
@@ -30,7 +31,7 @@ from gpu_capacity.services.planning import plan_in_pod, plan_run
 from gpu_capacity.services.quotas import check
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gpu_capacity.dynamodb.runs import Place
     from gpu_capacity.dynamodb.writes import Action
@@ -64,7 +65,10 @@ class Claimed:
 
 
 def claim_run(
-    services: Services, draft: Reservation, earlier: Reservation | Tombstone | None
+    services: Services,
+    draft: Reservation,
+    earlier: Reservation | Tombstone | None,
+    beside: Sequence[Action] = (),
 ) -> Claimed | Reservation | Tombstone:
     """Own a run for a reservation that is about to be made.
 
@@ -73,6 +77,7 @@ def claim_run(
         draft: the reservation, without a run.
         earlier: what stands under the id and may be replaced: a tombstone that was not finished, or a record
             whose claimant has died.
+        beside: what is written with the record.
 
     Returns:
         The reservation; or what stands under its id instead.
@@ -87,7 +92,7 @@ def claim_run(
     crowded = services.inventory.has_rivals(draft.region_id, draft.flavor_id)
     plan = plan_run(services, draft, int(crowded), fresh=crowded)
     run = Run(plan.placement, plan.tag)
-    begun = _begin(services, replace(draft, status=Status.CLAIMING, named=run), earlier)
+    begun = _begin(services, replace(draft, status=Status.CLAIMING, named=run), earlier, beside)
     if isinstance(begun, Tombstone) or begun.named != run:
         return begun
     return _own_and_settle(services, begun, plan)
@@ -156,7 +161,9 @@ def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tom
     return _own_and_settle(services, _named(services, record, Run(plan.placement, plan.tag)), plan)
 
 
-def _begin(services: Services, draft: Reservation, over: Tombstone | None) -> Reservation | Tombstone:
+def _begin(
+    services: Services, draft: Reservation, over: Tombstone | None, beside: Sequence[Action]
+) -> Reservation | Tombstone:
     """Record who is claiming, counted where there is a quota.
 
     It goes by the quota that was seen last: a write that counts demands the limit as it was seen, and after
@@ -174,11 +181,17 @@ def _begin(services: Services, draft: Reservation, over: Tombstone | None) -> Re
             check_quota(services, draft, quota)
         draft = replace(draft, counted=quota is not None)
         counted = [count(services.reservations.table, quota, draft.count)] if quota else []
-        refused = services.reservations.create(draft, draft.created_at, *counted, over=over)
+        refused = services.reservations.create(draft, draft.created_at, *beside, *counted, over=over)
         if refused is None:
             return draft
         if (found := refused.items.get(RECORD)) is not None:
             return services.reservations.read(found)
+        if (other := refused.items.get(REPEAT)) is not None:
+            # An equal request was faster.
+            made = services.reservations.find(draft.organization_id, decode_recent(other))
+            if made is None:
+                raise RaceLost(UNDER_WAY)
+            return made
         quota = services.quotas.read(*subject)
     raise RaceLost("the quota changed with every attempt")
 

@@ -12,16 +12,17 @@ import hashlib
 import json
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
-from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.errors import Conflict, Forbidden, InsufficientCapacity, InvalidRequest, NotFound, RaceLost
-from gpu_capacity.holders.ids import holder_id, keyed_holder_id, new_life
+from gpu_capacity.errors import Forbidden, InsufficientCapacity, InvalidRequest, NotFound
+from gpu_capacity.holders.ids import new_life
 from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Reservation, Status, Tag
 from gpu_capacity.services.claiming import Claimed, check_quota, claim_run
-from gpu_capacity.services.observation import observe, observe_all
+from gpu_capacity.services.observation import observe
 from gpu_capacity.services.planning import plan_run
+from gpu_capacity.services.repeats import remembered
+from gpu_capacity.services.reservation_repeats import answer_again, first_try, made_meanwhile
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from gpu_capacity.services.context import Services
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering, Region
-
-LOOKS_MAX: Final = 4
-"""Looks at a record that another try of the request is claiming for, before the client has to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,9 @@ def create_reservation(
 ) -> Observed:
     """Reserve, record and start provisioning.
 
-    With ``dry_run`` everything is checked and placed and nothing is written.
+    A repeat answers with the reservation that the first request made, as it is by now: one under the same
+    idempotency key, or, where a time is set for that, an equal one of the same caller without a key. With
+    ``dry_run`` everything is checked and placed and nothing is written.
 
     Raises:
         Forbidden: the token does not allow creating in that organization and project; ``QuotaExceeded``.
@@ -92,27 +92,22 @@ def create_reservation(
         raise Forbidden("permission denied: the credential is not of this organization and project")
     if request.count > UNITS_PER_RESERVATION_MAX:
         raise InvalidRequest("spec.count", f"one claim has at most {UNITS_PER_RESERVATION_MAX} units")
-    earlier = None
-    if idempotency_key is None:
-        identity = holder_id(services.ids.random_bytes())
-    else:
-        identity = keyed_holder_id(request.organization_id, caller.subject, idempotency_key)
-        # Looked up first, so that a retry gets its answer even when the region is full by now.
-        earlier = _settled(services, services.reservations.find(request.organization_id, identity), request)
-        if isinstance(earlier, Reservation) and earlier.is_shown:
-            return _again(services, earlier)
+    # Looked up first, so that a repeat gets its answer even when the region is full by now.
+    first = first_try(services, caller, request, idempotency_key)
+    if isinstance(first.earlier, Reservation) and first.earlier.is_shown:
+        return answer_again(services, first.earlier)
     region, offering = _offering(services, caller, request)
-    draft = _draft(services, caller, request, offering, identity, keyed=idempotency_key is not None)
+    draft = _draft(services, caller, request, offering, first.identity, keyed=idempotency_key is not None)
     if dry_run:
         check_quota(services, draft, services.quotas.read(draft.organization_id, draft.accelerator))
         with _offered_now(services, caller, request):
             plan = plan_run(services, draft, 0, fresh=True)
         return observe(plan.applied_to(draft), plan.pod, region.observed_at)
     with _offered_now(services, caller, request):
-        claimed = claim_run(services, draft, earlier)
+        claimed = claim_run(services, draft, first.earlier, remembered(services, first.recent, draft.id))
     if not isinstance(claimed, Claimed):
         _audit(services, caller, draft, "already accepted")
-        return _made_meanwhile(services, claimed, request)
+        return made_meanwhile(services, claimed, request.fingerprint())
     services.telemetry.count("ReservationsAccepted")
     _audit(services, caller, draft, "accepted")
     start_workflow(services, claimed.reservation)
@@ -215,48 +210,3 @@ def _not_offered(region: Region, request: ReservationRequest) -> InvalidRequest:
         if wanted not in offered
     ]
     return InvalidRequest.of(problems)
-
-
-def _settled(
-    services: Services, found: Reservation | Tombstone | None, request: ReservationRequest
-) -> Reservation | Tombstone | None:
-    """What an earlier try of the request has come to.
-
-    Returns:
-        The reservation; or what may be replaced: a record whose claimant has died, a tombstone of one that
-        never came to be, or nothing.
-
-    Raises:
-        Conflict: the key stands for another request, or for a reservation that is gone.
-        RaceLost: the earlier try is still under way.
-    """
-    for attempt in range(LOOKS_MAX):
-        if found is None or (isinstance(found, Tombstone) and not found.finished):
-            return found
-        if found.fingerprint != request.fingerprint():
-            raise Conflict("the idempotency key was used with another request")
-        if isinstance(found, Tombstone):
-            raise Conflict("the reservation made under this idempotency key was deleted")
-        if found.is_shown or services.clock.now() > (found.claiming_until or 0):
-            return found
-        services.pause(attempt)
-        found = services.reservations.find(found.organization_id, found.id)
-    raise RaceLost("the same request is under way")
-
-
-def _made_meanwhile(
-    services: Services, found: Reservation | Tombstone, request: ReservationRequest
-) -> Observed:
-    """The answer where another try of the same request was faster."""
-    settled = _settled(services, found, request)
-    if isinstance(settled, Reservation) and settled.is_shown:
-        return _again(services, settled)
-    raise RaceLost("the same request is under way")
-
-
-def _again(services: Services, found: Reservation) -> Observed:
-    """The answer to a repeated request: the reservation that the first one made."""
-    if found.status is Status.PENDING:
-        # The first try may have died between its last write and its start; the name makes this harmless.
-        start_workflow(services, found)
-    return observe_all(services, [found])[0]

@@ -92,7 +92,7 @@ def test_reconcile_in_the_middle_of_a_step_leaves_a_running_execution_alone(scen
 def test_two_deletes_at_once_start_one_teardown() -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
     stage.run_all()
-    hook = stage.world.db.before("update_item", lambda _operation, _parameters: stage.delete(reservation))
+    hook = stage.world.db.before("put_item", lambda _operation, _parameters: stage.delete(reservation))
     stage.delete(reservation)
     assert hook.fired == 1
     assert len([name for name in stage.workflows.executions if name.startswith("deprovision")]) == 1
@@ -103,15 +103,13 @@ def test_two_deletes_at_once_start_one_teardown() -> None:
 
 def test_a_delete_between_the_last_check_and_its_completion_is_not_overwritten() -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
-    stage.world.db.before(
-        "update_item",
+    hook = stage.world.db.before(
+        "put_item",
         lambda _operation, _parameters: stage.delete(reservation),
-        only=lambda parameters: (
-            ":to" in parameters["ExpressionAttributeValues"]
-            and parameters["ExpressionAttributeValues"][":to"] == {"S": Status.PROVISIONED.value}
-        ),
+        only=lambda parameters: parameters["Item"].get("status") == {"S": Status.PROVISIONED.value},
     )
     stage.execution("provision", reservation).run()
+    assert hook.fired == 1
     assert stage.status(reservation) is Status.DEPROVISIONING
     stage.run_all()
     stage.check_settled()

@@ -12,7 +12,7 @@ import sys
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gpu_capacity.adapters.system import SystemClock
+from gpu_capacity.adapters.system import JitteredPause, SystemClock
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.inventory_store import InventoryStore
@@ -58,7 +58,7 @@ def _run(options: argparse.Namespace) -> str:
     if options.limit not in ("", _NONE):
         limit = whole("LIMIT", options.limit, 0, LIMIT_MAX)
     client, outputs = stack_of(options.stack, options.state)
-    database = Database(client)
+    database = Database(client, JitteredPause())
     inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]
     book = QuotaBook(
         quotas=QuotaStore(database, holders),

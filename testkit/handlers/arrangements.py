@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
@@ -145,6 +146,24 @@ def sample_with_quota_of_one(stage: Stage) -> None:
     """The sample, and an organization that may own one unit."""
     sample(stage)
     quota(stage, limit=1)
+
+
+class DiedError(BaseException):
+    """The execution environment is gone: nothing catches this."""
+
+
+def claimant_died(stage: Stage) -> None:
+    """The claimant of the reservation that the events name owned its run, and then its time was over."""
+    inventory(stage)
+    quota(stage)
+
+    def die(*_: object) -> None:
+        raise DiedError
+
+    stage.db.before("put_item", die, only=lambda put: put["Item"].get("status") == {"S": "pending"})
+    with suppress(DiedError):
+        stage.request_event("create_reservation", "accepted_with_idempotency_key")
+    stage.clock.advance(120)
 
 
 def hide_chicago(stage: Stage) -> None:

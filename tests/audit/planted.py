@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.inventory_items import encode_booking
-from gpu_capacity.holders.bookings import Booking
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION
 from tests.audit.scene import CLAIM_ID, STRANGER, Scene, leave_server, pod_key, tag
 
@@ -17,7 +15,6 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.model import Placement
 
 
-TAG: Final = b"nobody"
 NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
 
 
@@ -35,11 +32,13 @@ class Planted:
         return self.name
 
 
-def _record(reservation_id: str) -> Any:
+def record(reservation_id: str) -> Any:
+    """The key of a reservation."""
     return keys.reservation(ORGANIZATION, reservation_id)
 
 
-def _placement(scene: Scene) -> Placement:
+def run_of(scene: Scene) -> Placement:
+    """Where the provisioned reservation is."""
     placement = scene.reservation().placement
     assert placement is not None
     return placement
@@ -58,8 +57,8 @@ def _entry(scene: Scene) -> Any:
 
 
 def two_records_list_a_domain(scene: Scene) -> None:
-    placement = _placement(scene)
-    scene.set(HOLDERS, _record(scene.pending), pod=placement.pod_id, start=placement.start)
+    placement = run_of(scene)
+    scene.set(HOLDERS, record(scene.pending), pod=placement.pod_id, start=placement.start)
 
 
 def two_claims_list_a_host(scene: Scene) -> None:
@@ -92,47 +91,7 @@ def a_host_stands_twice_in_a_pod(scene: Scene) -> None:
     _stands_also(scene, "pod3-rack00-tray00", "pod3-rack01-tray00")
 
 
-def _book(scene: Scene, pod_id: str, first: int, count: int) -> None:
-    booking = Booking(TAG, first, count, 1)
-    attribute = keys.booking_attribute(TAG)
-    scene.set(INVENTORY, pod_key(pod_id), **{attribute: encode_booking(booking)})
-
-
-def two_bookings_have_a_domain(scene: Scene) -> None:
-    placement = _placement(scene)
-    _book(scene, placement.pod_id, placement.start, 1)
-
-
-def a_booking_lies_over_an_owner_without_one(scene: Scene) -> None:
-    key, domain = scene.first_domain()
-    scene.set(INVENTORY, key, **{domain: STRANGER})
-
-
-def a_booking_lies_over_the_hosts_of_a_claim(scene: Scene) -> None:
-    _book(scene, scene.claim().allocations[0].pod_id, scene.claim().allocations[0].position, 1)
-
-
 # Leaked
-
-
-def a_booking_is_of_nobody(scene: Scene) -> None:
-    _book(scene, "pod3", 0, 2)
-
-
-def a_booking_of_nobody_has_a_server(scene: Scene) -> None:
-    _book(scene, "pod3", 0, 2)
-    leave_server(scene, "somebody-1", "pod3-rack01-tray01")
-
-
-def a_booking_of_nobody_reaches_past_the_topology(scene: Scene) -> None:
-    _book(scene, "pod3", 1, 2)
-
-
-def a_booking_lies_beside_the_run(scene: Scene) -> None:
-    reservation = scene.reservation(scene.pending)
-    key = keys.claims(REGION, reservation.flavor_id, "pod3")
-    attribute = keys.booking_attribute(reservation.owner)
-    scene.set(INVENTORY, key, **{attribute: encode_booking(Booking(reservation.owner, 0, 1, 1))})
 
 
 def a_domain_of_nobody_is_owned(scene: Scene) -> None:
@@ -140,7 +99,7 @@ def a_domain_of_nobody_is_owned(scene: Scene) -> None:
 
 
 def a_record_was_deleted_by_hand(scene: Scene) -> None:
-    scene.delete(HOLDERS, _record(scene.pending))
+    scene.delete(HOLDERS, record(scene.pending))
 
 
 def a_host_of_nobody_is_owned(scene: Scene) -> None:
@@ -177,12 +136,6 @@ def a_listed_run_is_free(scene: Scene) -> None:
     scene.set(INVENTORY, key, **{booking: None})
 
 
-def a_booking_is_shorter_than_the_run(scene: Scene) -> None:
-    key, attribute = scene.booking()
-    shorter = Booking(scene.reservation().owner, _placement(scene).start, 1, 1)
-    scene.set(INVENTORY, key, **{attribute: encode_booking(shorter)})
-
-
 def a_listed_host_is_free(scene: Scene) -> None:
     key, domain = scene.claimed_domain()
     owner = scene.item(INVENTORY, key)[domain]
@@ -208,11 +161,11 @@ def a_pod_with_claims_is_gone(scene: Scene) -> None:
 
 
 def a_failed_reservation_lists_capacity(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.provisioned), status="error")
+    scene.set(HOLDERS, record(scene.provisioned), status="error")
 
 
 def a_provisioned_reservation_lists_nothing(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.provisioned), pod=None, start=None)
+    scene.set(HOLDERS, record(scene.provisioned), pod=None, start=None)
 
 
 def a_waiting_claim_says_that_it_is_ready(scene: Scene) -> None:
@@ -220,7 +173,7 @@ def a_waiting_claim_says_that_it_is_ready(scene: Scene) -> None:
 
 
 def a_record_cannot_be_read(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.provisioned), status="lost")
+    scene.set(HOLDERS, record(scene.provisioned), status="lost")
 
 
 def a_record_is_of_an_unknown_kind(scene: Scene) -> None:
@@ -236,32 +189,19 @@ def an_owner_is_no_tag(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=b"short")
 
 
-def a_booking_is_under_no_tag(scene: Scene) -> None:
-    scene.set(INVENTORY, pod_key("pod3"), **{keys.booking_attribute(b"tag"): bytes(7)})
-
-
-def a_claiming_reservation_lists_capacity(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.pending), status="claiming")
-
-
-def a_reservation_gives_back_and_is_not_in_the_index(scene: Scene) -> None:
-    named = {"named_pod": "pod3", "named_start": 0, "named_tag": TAG}
-    scene.set(HOLDERS, _record(scene.provisioned), **named)
-
-
 # Hashes
 
 
 def a_hash_is_missing(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.provisioned), topology_hash=None)
+    scene.set(HOLDERS, record(scene.provisioned), topology_hash=None)
 
 
 def a_hash_is_none(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.provisioned), topology_hash="sha256:abc")
+    scene.set(HOLDERS, record(scene.provisioned), topology_hash="sha256:abc")
 
 
 def a_hash_is_of_other_hardware(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.provisioned), topology_hash=f"sha256:{'0' * 64}")
+    scene.set(HOLDERS, record(scene.provisioned), topology_hash=f"sha256:{'0' * 64}")
 
 
 # Quotas
@@ -323,33 +263,15 @@ def two_claims_have_one_name(scene: Scene) -> None:
     scene.set(HOLDERS, _claim_record(), name="waiting")
 
 
-# Servers and the index
-
-
-def a_server_outlives_its_holder(scene: Scene) -> None:
-    leave_server(scene, f"{NOBODY}-1780000000", "pod3-rack00-tray00")
-
-
-def a_server_of_an_earlier_life(scene: Scene) -> None:
-    leave_server(scene, f"{scene.provisioned}-1", "pod3-rack00-tray00")
-
-
-def a_server_of_a_holder_that_left_a_tombstone(scene: Scene) -> None:
-    scene.put(HOLDERS, _record(NOBODY), status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
-    leave_server(scene, f"{NOBODY}-1780000000", "pod3-rack00-tray00")
-
-
-def two_servers_have_a_host(scene: Scene) -> None:
-    leave_server(scene, scene.reservation().server_owner, "pod3-rack00-tray00")
-    leave_server(scene, scene.reservation(scene.pending).server_owner, "pod3-rack00-tray00")
+# The index
 
 
 def a_pending_reservation_is_not_in_the_index(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.pending), unsettled=None)
+    scene.set(HOLDERS, record(scene.pending), unsettled=None)
 
 
 def a_pending_reservation_is_where_nobody_looks(scene: Scene) -> None:
-    scene.set(HOLDERS, _record(scene.pending), unsettled="99")
+    scene.set(HOLDERS, record(scene.pending), unsettled="99")
 
 
 def a_deleted_claim_is_not_in_the_index(scene: Scene) -> None:
@@ -366,38 +288,6 @@ PLANTED: Final = (
     Planted("two claims list a host", two_claims_list_a_host, ("double", "orphaned"), repaired=False),
     Planted(
         "the pod has a host twice", the_pod_has_a_host_twice, ("double", "leaked", "leaked"), repaired=False
-    ),
-    Planted("two bookings", two_bookings_have_a_domain, ("double", "leaked"), repaired=False),
-    Planted(
-        "a booking over an owner",
-        a_booking_lies_over_an_owner_without_one,
-        ("double", "leaked"),
-        repaired=False,
-    ),
-    Planted(
-        "a booking over hosts", a_booking_lies_over_the_hosts_of_a_claim, ("double", "leaked"), repaired=False
-    ),
-    Planted("a booking of nobody", a_booking_is_of_nobody, ("leaked",), repaired=True),
-    Planted(
-        "a booking of nobody with a server",
-        a_booking_of_nobody_has_a_server,
-        ("leaked", "server_leaked"),
-        repaired=False,
-    ),
-    Planted(
-        "a booking of the unknown", a_booking_of_nobody_reaches_past_the_topology, ("leaked",), repaired=False
-    ),
-    Planted("a second booking", a_booking_lies_beside_the_run, ("leaked",), repaired=False),
-    Planted("half a booking", a_booking_is_shorter_than_the_run, ("orphaned",), repaired=False),
-    Planted("a booking under no tag", a_booking_is_under_no_tag, ("unreadable",), repaired=False),
-    Planted(
-        "claiming, with capacity", a_claiming_reservation_lists_capacity, ("contradictory",), repaired=False
-    ),
-    Planted(
-        "giving back, unseen",
-        a_reservation_gives_back_and_is_not_in_the_index,
-        ("unsettled_missing",),
-        repaired=True,
     ),
     Planted(
         "a host that is owned stands elsewhere too",
@@ -479,15 +369,6 @@ PLANTED: Final = (
     Planted("a second name", a_claim_has_two_names, ("name_stale",), repaired=True),
     Planted("a missing name", a_claim_has_no_name, ("name_missing",), repaired=True),
     Planted("a name of two", two_claims_have_one_name, ("name_missing", "name_stale"), repaired=False),
-    Planted("a server of nobody", a_server_outlives_its_holder, ("server_leaked",), repaired=False),
-    Planted("a server of an earlier life", a_server_of_an_earlier_life, ("server_leaked",), repaired=True),
-    Planted(
-        "a server after a tombstone",
-        a_server_of_a_holder_that_left_a_tombstone,
-        ("server_leaked",),
-        repaired=True,
-    ),
-    Planted("two servers on a host", two_servers_have_a_host, ("server_disagrees",), repaired=False),
     Planted(
         "not in the index", a_pending_reservation_is_not_in_the_index, ("unsettled_missing",), repaired=True
     ),

@@ -15,7 +15,7 @@ from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.services.audit import ADVICE
 from testkit.dynamodb import throttled, unreachable
 from testkit.world import HOLDERS, INVENTORY, SERVERS
-from tests.audit import planted
+from tests.audit import planted, planted_servers
 from tests.audit.scene import Scene
 from tools import audit
 from tools.local_stack.errors import LaunchError
@@ -76,7 +76,7 @@ def test_all_repaired_ends_with_0_and_tells_who_did_it(
 
 def test_what_is_left_after_repairs_ends_with_1(scene: Scene) -> None:
     planted.a_name_is_left_of_a_claim(scene)
-    planted.a_server_outlives_its_holder(scene)
+    planted_servers.a_server_outlives_its_holder(scene)
     assert audit.main(["--fix"]) == 1
 
 

@@ -9,6 +9,8 @@ import pytest
 from gpu_capacity.dynamodb.audit_facts import Kind
 from tests.audit import planted
 from tests.audit.planted import PLANTED, Planted
+from tests.audit.planted_bookings import PLANTED_BOOKINGS
+from tests.audit.planted_servers import PLANTED_SERVERS
 from tests.audit.planted_vms import PLANTED_VMS
 from tests.audit.scene import Scene, found, results
 from tests.audit.vm_scene import VmScene
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-ALL = (*PLANTED, *PLANTED_VMS)
+ALL = (*PLANTED, *PLANTED_BOOKINGS, *PLANTED_SERVERS, *PLANTED_VMS)
 
 
 @pytest.fixture

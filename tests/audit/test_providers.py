@@ -13,7 +13,7 @@ from gpu_capacity.ports import PinOutcome, ServerState
 from gpu_capacity.providers.simulated import keys as server_keys
 from testkit.provider import StubbornRegion
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, REGION
-from tests.audit import planted, planted_vms
+from tests.audit import planted, planted_servers, planted_vms
 from tests.audit.planted import NOBODY
 from tests.audit.scene import STRANGER, Scene, found, leave_server, pod_key, results
 from tests.audit.vm_scene import VmScene
@@ -175,7 +175,7 @@ def test_after_a_restore_to_an_earlier_moment_no_customer_loses_a_server(scene: 
 
 
 def test_a_server_is_fenced_before_it_is_deleted_and_its_host_is_sold_again(scene: Any) -> None:
-    planted.a_server_of_an_earlier_life(scene)
+    planted_servers.a_server_of_an_earlier_life(scene)
     scene.hosts.calls.clear()
     scene.world.telemetry.audits.clear()
     assert _result(scene.audit(fix=True), "server_leaked") == ("repaired", "")
@@ -189,7 +189,7 @@ def test_a_server_is_fenced_before_it_is_deleted_and_its_host_is_sold_again(scen
 
 
 def test_what_is_being_taken_away_already_is_found_no_more(scene: Any) -> None:
-    planted.a_server_of_an_earlier_life(scene)
+    planted_servers.a_server_of_an_earlier_life(scene)
     scene.audit(fix=True)
     assert scene.audit().is_clean
 
@@ -209,7 +209,7 @@ def test_without_a_record_an_operator_has_to_name_the_owner(scene: Any) -> None:
 
 
 def test_the_word_of_an_operator_changes_nothing_without_fix(scene: Any) -> None:
-    planted.a_server_outlives_its_holder(scene)
+    planted_servers.a_server_outlives_its_holder(scene)
     before = scene.db.dump()
     assert results(scene.audit(taken_away=[OWNER])) == {"repairable"}
     assert scene.db.dump() == before
@@ -231,7 +231,7 @@ def test_a_disk_is_deleted_where_its_record_says_that_the_vm_is_destroyed(vm_sce
 
 
 def test_a_provider_that_goes_away_while_it_takes_away_refuses(scene: Any) -> None:
-    planted.a_server_of_an_earlier_life(scene)
+    planted_servers.a_server_of_an_earlier_life(scene)
     scene.hosts.down = frozenset({"delete"})
     result, why = _result(scene.audit(fix=True), "server_leaked")
     assert result == "refused"
@@ -242,7 +242,7 @@ def test_a_provider_that_goes_away_while_it_takes_away_refuses(scene: Any) -> No
 
 
 def test_a_server_that_is_gone_at_the_second_look_was_never_left_behind(scene: Any) -> None:
-    planted.a_server_outlives_its_holder(scene)
+    planted_servers.a_server_outlives_its_holder(scene)
     provider, clock = scene.hosts.provider, scene.world.clock
 
     def goes() -> None:
@@ -254,7 +254,7 @@ def test_a_server_that_is_gone_at_the_second_look_was_never_left_behind(scene: A
 
 
 def test_a_provider_that_goes_away_before_the_second_look_leaves_the_finding_unjudged(scene: Any) -> None:
-    planted.a_server_outlives_its_holder(scene)
+    planted_servers.a_server_outlives_its_holder(scene)
     scene.hosts.down = frozenset({"servers"})
     report = scene.audit()
     assert report.reported == ()
@@ -263,7 +263,7 @@ def test_a_provider_that_goes_away_before_the_second_look_leaves_the_finding_unj
 
 def test_two_owners_that_followed_each_other_on_a_host_did_not_share_it(scene: Any) -> None:
     """They are listed on two pages, and the first was gone before the second came."""
-    planted.two_servers_have_a_host(scene)
+    planted_servers.two_servers_have_a_host(scene)
     owner = scene.reservation().server_owner
     scene.hosts.before["servers"] = lambda: scene.delete(
         "servers", server_keys.server(owner, "pod3-rack00-tray00")

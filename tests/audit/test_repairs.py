@@ -16,8 +16,10 @@ from gpu_capacity.services.delete_reservation import delete_reservation
 from testkit.dynamodb import item_conflict, timeout_after
 from testkit.pods import without_stamps
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, caller
-from tests.audit import planted
+from tests.audit import planted, planted_bookings
 from tests.audit.planted import PLANTED, Planted
+from tests.audit.planted_bookings import PLANTED_BOOKINGS
+from tests.audit.planted_servers import PLANTED_SERVERS
 from tests.audit.planted_vms import PLANTED_VMS
 from tests.audit.scene import CLAIM_ID, STRANGER, Scene, found, pod_key, results
 
@@ -32,7 +34,7 @@ def scene() -> Scene:
 
 RESTORED = [
     case
-    for case in (*PLANTED, *PLANTED_VMS)
+    for case in (*PLANTED, *PLANTED_BOOKINGS, *PLANTED_SERVERS, *PLANTED_VMS)
     if case.repaired
     and case.name
     not in {
@@ -145,7 +147,7 @@ def _end_booking(scene: Scene) -> None:
 
 
 def _end_booking_of_nobody(scene: Scene) -> None:
-    scene.set(INVENTORY, pod_key("pod3"), **{keys.booking_attribute(planted.TAG): None})
+    scene.set(INVENTORY, pod_key("pod3"), **{keys.booking_attribute(planted_bookings.TAG): None})
 
 
 def a_domain_outlives_its_record(scene: Scene) -> None:
@@ -170,7 +172,7 @@ def _revive(scene: Scene) -> None:
 RIVALS: list[tuple[Callable[[Scene], None], Callable[[Scene], None]]] = [
     (planted.a_domain_of_nobody_is_owned, _release),
     (planted.a_domain_of_nobody_is_owned, _take_over),
-    (planted.a_booking_is_of_nobody, _end_booking_of_nobody),
+    (planted_bookings.a_booking_is_of_nobody, _end_booking_of_nobody),
     (a_domain_outlives_its_record, _revive),
     (planted.a_listed_run_is_free, _delete),
     (planted.a_listed_run_is_free, _take_domain),

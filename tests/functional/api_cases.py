@@ -58,6 +58,7 @@ API_CASES: Final = (
     _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.reserved),
     _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.deleted),
+    _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.claimant_died),
     _no(_CREATE, "accepted_with_idempotency_key", 409, "conflict", after=given.gone),
     _ok(_CREATE, "dry_run", contract.RESERVATION, 200, after=given.sample),
     _no(_CREATE, "dry_run_malformed", 400, "invalid_request"),

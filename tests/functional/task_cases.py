@@ -105,6 +105,7 @@ _SCHEDULES: Final = (
     _reconciled(given.left_alone, unsettled=3, restarted=3),
     _reconciled(given.crashed, unsettled=3, restarted=3),
     _reconciled(given.running, unsettled=3, restarted=0),
+    _reconciled(given.claimant_died, unsettled=1, restarted=1),
 )
 
 TASK_CASES: Final = (*_PROVISIONING, *_DEPROVISIONING, *_SCHEDULES)

@@ -64,7 +64,7 @@ def test_not_even_of_a_request_that_met_a_defect(sample: Stage) -> None:
     def surprise(*_: object) -> None:
         raise RuntimeError("boom")
 
-    sample.db.before("transact_write_items", surprise)
+    sample.db.before("put_item", surprise)
     loud = {"name": CANARY, "description": CANARY, "tags": [{"name": CANARY, "value": CANARY}]}
     assert sample.request("create_reservation", wish(loud)).status == 500
     assert "boom" in sample.log

@@ -112,7 +112,7 @@ def check(scene: Scene) -> None:
 def test_of_two_who_want_a_node_at_once_one_api_sells_it(names: tuple[str, str]) -> None:
     for schedule in every_interleaving(interruptions_max=2):
         scene = Scene(count=1)
-        results = schedule.run(scene.world.db, meet(scene, names))
+        results = schedule.run_to_an_answer(scene.world.db, meet(scene, names))
         check(scene)
         sold = [SELLERS[name] for name, result in zip(names, results, strict=True) if got(result)]
         assert sold
@@ -126,7 +126,7 @@ def test_of_two_who_want_a_node_at_once_one_api_sells_it(names: tuple[str, str])
 def test_of_three_who_want_a_node_at_once_one_gets_it(part: str) -> None:
     for schedule in every_interleaving(interruptions_max=1):
         scene = Scene(count=1)
-        results = schedule.run(scene.world.db, meet(scene, (part, "reserves", "claims")))
+        results = schedule.run_to_an_answer(scene.world.db, meet(scene, (part, "reserves", "claims")))
         check(scene)
         assert [got(result) for result in results].count(True) == 1
 

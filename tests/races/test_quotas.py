@@ -11,6 +11,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.tombstones import is_tombstone
 from gpu_capacity.errors import QuotaExceeded
 from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 from gpu_capacity.services import claiming, quotas
@@ -59,8 +60,8 @@ CREATES: dict[str, Create] = {ACCELERATOR: reserve, INSTANCES: claim, VMS: rent,
 def counted(scene: Scene, subject: str) -> tuple[int, int]:
     """What the quota says is used, and how many holders there are: each uses one."""
     item = scene.world.db.get_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, subject))["Item"]
-    records = [i for i in scene.world.db.table(HOLDERS).items() if i["sk"]["S"].startswith(SORTS)]
-    return decode(item)["used"], len(records)
+    items = [decode(i) for i in scene.world.db.table(HOLDERS).items() if i["sk"]["S"].startswith(SORTS)]
+    return decode(item)["used"], sum(not is_tombstone(item) for item in items)
 
 
 def run_all(subject: str, *, limit: int, after: int) -> list[tuple[int, int, str]]:

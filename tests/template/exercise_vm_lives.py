@@ -10,6 +10,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.holders.quota import VM_GPUS, VMS
 from gpu_capacity.holders.vm import RentalType
+from testkit.handlers import arrangements
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage
 from testkit.world import HOLDERS, ORGANIZATION
 from tests.vms.core import given
@@ -99,11 +100,39 @@ def _restarted_by_reconcile(stage: Stage) -> None:
     assert stage.run_event("reconcile_holders", "scheduled")["restarted"] == 1
 
 
+def _reserved_whole(stage: Stage) -> None:
+    """Every node of the VM's kind was reserved a moment ago."""
+    event = arrangements.wish(regionId=given.NODES_REGION, accelerator="5090", unit="NODE", count=4)
+    assert stage.request("create_reservation", event).status == 202
+
+
+def _not_created_on_a_reserved_node(stage: Stage) -> None:
+    _reserved_whole(stage)
+    stage.with_ssh_key()
+    assert stage.send("create_vm", "on_demand").status == 400
+
+
+def _not_started_on_a_reserved_node(stage: Stage) -> None:
+    _stopped(stage)
+    _reserved_whole(stage)
+    assert stage.send("start_vm", "found").status == 400
+
+
+def _not_restarted_on_a_reserved_node(stage: Stage) -> None:
+    given.left(stage)
+    _reserved_whole(stage)
+    assert stage.run_event("restart_vms", "scheduled") == {"restarted": 0}
+    assert stage.run_event("restart_vms_beside", "vm") == {"restarted": 0}
+
+
 LIVES: tuple[Callable[[Stage], None], ...] = (
     _stopped_and_started,
     _destroyed_while_it_holds_nothing,
     _preempted_by_a_request,
     _preempted_by_a_start,
     _restarted_by_reconcile,
+    _not_created_on_a_reserved_node,
+    _not_started_on_a_reserved_node,
+    _not_restarted_on_a_reserved_node,
     given.failed,
 )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -22,7 +23,7 @@ def test_what_comes_of_the_work_is_answered_as_often_as_it_is_asked_for(beside: 
 
 @BOTH
 def test_several_works_have_an_answer_each(beside: Beside) -> None:
-    answers = [beside(lambda number=number: number) for number in range(3)]
+    answers = [beside(partial(abs, number)) for number in range(3)]
 
     assert [answer() for answer in answers] == [0, 1, 2]
 

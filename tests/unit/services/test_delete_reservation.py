@@ -63,7 +63,7 @@ def test_a_second_delete_changes_and_starts_nothing(world: World) -> None:
 def test_of_two_deletes_at_once_both_succeed_and_one_starts_the_teardown(world: World) -> None:
     reservation_id = reserve(world).reservation.id
     rival = world.environment()
-    world.db.before("update_item", lambda *_: delete_reservation(rival, caller(), reservation_id, NOWHERE))
+    world.db.before("put_item", lambda *_: delete_reservation(rival, caller(), reservation_id, NOWHERE))
 
     delete(world, reservation_id)
 

@@ -300,6 +300,9 @@ class HolderStore(Generic[H]):
                     if all_tries is not None:
                         all_tries.note(error)
                     failure = error
+                    # Perhaps no try is sent any more: the time may be over, but for one look.
+                    if tries.unseen and not error.outcome_unknown and self._shows(key, is_written):
+                        return None
                 else:
                     if isinstance(outcome, Committed):
                         return None
@@ -307,6 +310,13 @@ class HolderStore(Generic[H]):
                         return None if tries.unseen and is_written(self._met(outcome, key)) else outcome
                 self._database.pause(attempt)
             raise failure
+
+    def _shows(self, key: keys.Key, is_written: Callable[[dict[str, Any] | None], bool]) -> bool:
+        """Whether a look tells that a write stands; false where it cannot be told."""
+        try:
+            return is_written(self._database.get(self.table, key))
+        except StorageUnavailable:
+            return False
 
     def _met(self, refused: Refused, key: keys.Key) -> dict[str, Any] | None:
         """The record as a refused try met it; read where another write refused."""

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.services.quotas import count_in_claim
+from gpu_capacity.services.quotas import count_in
 from gpu_capacity.services.settle_claim import fill_zone, settle_capacity_claim
 from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION, World, pod
 from tests.claims.worlds import (
@@ -63,7 +63,7 @@ def life() -> tuple[World, dict[str, list[Request]]]:
     made = claim(world, 2, LONDON, CHICAGO, claim_id=ID, name="inference")
     limit(world, 100)
     requests["count_in"] = recorded(
-        world.db, lambda: count_in_claim(world.services.quotas, world.services.claims, made)
+        world.db, lambda: count_in(world.services.quotas, world.services.claims, made)
     )
     requests["create"] = recorded(world.db, lambda: claim(world, 1, LONDON, name="other"))
     # Pod and record go together; so do record, queue and quota.

@@ -27,7 +27,7 @@ from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.services.claim_repeats import asked_of, by_name, first_of, made_before
 from gpu_capacity.services.claim_resources import catalogued, check_unchanged, sees
-from gpu_capacity.services.quotas import check, confirm_claim, count_in_claim
+from gpu_capacity.services.quotas import check, confirm, count_in
 from gpu_capacity.services.settle_claim import Step, planned, settle_capacity_claim, wake_next
 from gpu_capacity.services.workflows import start_workflow
 
@@ -169,7 +169,7 @@ def update_capacity_claim(
             return _proceed(services, claim) if claim.pending or claim.surplus else claim
         quota = services.quotas.read(claim.organization_id, INSTANCES)
         if quota is not None and not claim.counted:
-            count_in_claim(services.quotas, services.claims, claim)
+            count_in(services.quotas, services.claims, claim)
             continue
         more = after.instance_count - claim.instance_count
         if more > 0:
@@ -214,7 +214,7 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
             refused = services.claims.add(counted, quota, tries, over)
             if refused is None:
                 if quota is None:
-                    confirm_claim(services, claim)
+                    confirm(services.quotas, services.claims, claim)
                 return None
             if RECORD in refused.items or NAME in refused.items:
                 found = _standing(services, claim, refused)
@@ -282,7 +282,7 @@ def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim
 
 def _gone_on(services: Services, found: CapacityClaim) -> CapacityClaim:
     """A claim that is there, with the round done that its first request may have left undone."""
-    confirm_claim(services, found)
+    confirm(services.quotas, services.claims, found)
     if found.pending and found.status is not ClaimStatus.DELETING:
         return _proceed(services, found)
     return found

@@ -19,17 +19,10 @@ from gpu_capacity.errors import QuotaExceeded, RaceLost, StorageUnavailable, Try
 from gpu_capacity.holders.quota import noun_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
 
-    from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.quotas import QuotaStore
-    from gpu_capacity.dynamodb.reservation_store import ReservationStore
-    from gpu_capacity.dynamodb.vm_store import VmStore
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.holders.vm import Vm
-    from gpu_capacity.services.context import Services
 
 ATTEMPTS_MAX: Final = 16
 """Times that a holder may change under one attempt to count it; a change takes far longer than a count."""
@@ -37,6 +30,10 @@ ATTEMPTS_MAX: Final = 16
 
 class Countable(Protocol):
     """A holder of any kind."""
+
+    @property
+    def id(self) -> str:
+        """Its own id within the organization."""
 
     @property
     def organization_id(self) -> str:
@@ -50,13 +47,23 @@ class Countable(Protocol):
 Holder = TypeVar("Holder", bound=Countable)
 
 
-def allowed(services: Services, organization_id: str, uses: Mapping[str, int]) -> dict[str, Quota]:
+class CountingStore(Protocol[Holder]):
+    """Where holders of a kind are."""
+
+    def present(self, organization_id: str, holder_id: str, /) -> Holder | None:
+        """A holder that is not gone."""
+
+    def count_in(self, holder: Holder, subjects: Collection[str], /) -> bool:
+        """Count it under subjects of quotas, even beyond the limits; false when it has changed."""
+
+
+def allowed(quotas: QuotaStore, organization_id: str, uses: Mapping[str, int]) -> dict[str, Quota]:
     """The quotas that a new holder has to be counted in, by subject.
 
     Raises:
         QuotaExceeded: the organization would own more than its limit.
     """
-    found = services.quotas.read_many(organization_id, uses)
+    found = quotas.read_many(organization_id, uses)
     for subject, quota in found.items():
         check(quota, uses[subject])
     return found
@@ -74,43 +81,36 @@ def check(quota: Quota | None, more: int) -> None:
         )
 
 
-def confirm_claim(services: Services, claim: CapacityClaim) -> None:
-    """Count a new capacity claim whose organization came to be counted while it was recorded.
+def confirm(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -> None:
+    """Count a new holder whose organization came to be counted while it was recorded.
 
     Raises:
-        StorageUnavailable: that cannot be told, so the claim, which stands, must not be acknowledged.
+        StorageUnavailable: that cannot be told, so the holder, which stands, must not be acknowledged.
     """
     with _standing():
-        if _came(services.quotas, claim):
-            count_in_claim(services.quotas, services.claims, claim)
+        if holder.uncounted and quotas.read_many(holder.organization_id, holder.uncounted):
+            count_in(quotas, store, holder)
 
 
-def confirm_vm(services: Services, vm: Vm) -> None:
-    """The same of a VM."""
-    with _standing():
-        if _came(services.quotas, vm):
-            count_in_vm(services.quotas, services.vms, vm)
-
-
-def count_in_reservation(quotas: QuotaStore, store: ReservationStore, reservation: Reservation) -> bool:
-    """Count a reservation that was recorded before its organization was counted; true when this call did it.
+def count_in(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -> bool:
+    """Count a holder that was recorded before its organization was counted; true when this call did it.
 
     Raises:
         RaceLost: it changed every time.
     """
-    key = (reservation.organization_id, reservation.id)
-    return _count_in(quotas, lambda: store.present(*key), store.count_in)
-
-
-def count_in_claim(quotas: QuotaStore, store: ClaimStore, claim: CapacityClaim) -> bool:
-    """The same of a capacity claim."""
-    key = (claim.organization_id, claim.id)
-    return _count_in(quotas, lambda: store.get(*key), store.count_in)
-
-
-def count_in_vm(quotas: QuotaStore, store: VmStore, vm: Vm) -> bool:
-    """The same of a VM."""
-    return _count_in(quotas, lambda: store.get(*vm.key), store.count_in)
+    for _ in range(ATTEMPTS_MAX):
+        found = store.present(holder.organization_id, holder.id)
+        if found is None or not found.uncounted:
+            return False
+        counted = quotas.read_many(found.organization_id, found.uncounted)
+        if not counted:
+            return False
+        for quota in counted.values():
+            if quota.is_default:
+                quotas.begin(quota.organization_id, quota.subject)
+        if store.count_in(found, sorted(counted)):
+            return True
+    raise RaceLost("the holder changed every time")
 
 
 @contextmanager
@@ -120,28 +120,3 @@ def _standing() -> Iterator[None]:
         yield
     except TryAgain as error:
         raise StorageUnavailable(str(error), outcome_unknown=True) from error
-
-
-def _came(quotas: QuotaStore, holder: Countable) -> bool:
-    """Whether there is a quota by now that a holder, whose record stands, is not counted in."""
-    return bool(holder.uncounted and quotas.read_many(holder.organization_id, holder.uncounted))
-
-
-def _count_in(
-    quotas: QuotaStore,
-    look: Callable[[], Holder | None],
-    write: Callable[[Holder, Collection[str]], bool],
-) -> bool:
-    for _ in range(ATTEMPTS_MAX):
-        holder = look()
-        if holder is None or not holder.uncounted:
-            return False
-        found = quotas.read_many(holder.organization_id, holder.uncounted)
-        if not found:
-            return False
-        for quota in found.values():
-            if quota.is_default:
-                quotas.begin(quota.organization_id, quota.subject)
-        if write(holder, sorted(found)):
-            return True
-    raise RaceLost("the holder changed every time")

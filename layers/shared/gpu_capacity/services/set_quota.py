@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
-from gpu_capacity.services.quotas import count_in_claim, count_in_reservation, count_in_vm
+from gpu_capacity.services.quotas import count_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -78,12 +78,10 @@ class QuotaBook:
     def _counted_in(self, organization_id: str, subject: str) -> Iterator[bool]:
         if subject == INSTANCES:
             for claim in self.claims.of_organization(organization_id):
-                yield subject in claim.uncounted and count_in_claim(self.quotas, self.claims, claim)
+                yield subject in claim.uncounted and count_in(self.quotas, self.claims, claim)
         elif subject in (VMS, VM_GPUS):
             for vm in self.vms.of_organization(organization_id):
-                yield subject in vm.uncounted and count_in_vm(self.quotas, self.vms, vm)
+                yield subject in vm.uncounted and count_in(self.quotas, self.vms, vm)
         else:
             for found in self.reservations.every(organization_id):
-                yield subject in found.uncounted and count_in_reservation(
-                    self.quotas, self.reservations, found
-                )
+                yield subject in found.uncounted and count_in(self.quotas, self.reservations, found)

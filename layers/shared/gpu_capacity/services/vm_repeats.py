@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.errors import KeyReused
 from gpu_capacity.holders.ids import holder_id, keyed_holder_id
 from gpu_capacity.holders.vm import VmStatus
-from gpu_capacity.services.quotas import confirm_vm
+from gpu_capacity.services.quotas import confirm
 from gpu_capacity.services.repeats import recent_request
 from gpu_capacity.services.vm_lifecycle import START
 from gpu_capacity.services.workflows import start_workflow
@@ -54,7 +54,7 @@ def still_there(services: Services, recent: RecentRequest) -> Vm | None:
 
 def gone_on(services: Services, found: Vm) -> Vm:
     """A VM that is there, with what its first request may have left undone."""
-    confirm_vm(services, found)
+    confirm(services.quotas, services.vms, found)
     if found.workflow == START:
         # The first try may have died between its commit and its start; the name makes this harmless.
         start_workflow(services, found)

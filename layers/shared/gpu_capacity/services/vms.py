@@ -17,7 +17,7 @@ from gpu_capacity.errors import ActionRefused, NodeCannotGive, NotFound, RaceLos
 from gpu_capacity.holders.ids import holder_id, new_life
 from gpu_capacity.holders.vm import TRANSITIONS, Login, RentalType, Vm, VmStatus, months_later
 from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
-from gpu_capacity.services.quotas import allowed, confirm_vm
+from gpu_capacity.services.quotas import allowed, confirm
 from gpu_capacity.services.repeats import remembered
 from gpu_capacity.services.ssh_keys import login_of
 from gpu_capacity.services.vm_gpus import gpus_in
@@ -107,11 +107,11 @@ def create_vm(
     login = login_of(services, account, request.login)
     wanted = replace(_new_vm(services, request, login, account, place, identity), fingerprint=fingerprint)
     if dry_run:
-        allowed(services, wanted.organization_id, wanted.uses)
+        allowed(services.quotas, wanted.organization_id, wanted.uses)
         return plan_slice(services, wanted, place.gpus).vm
     with services.vms.creating(wanted, wanted.created_at) as tries:
         for attempt in range(ATTEMPTS_MAX):
-            quotas = allowed(services, wanted.organization_id, wanted.uses)
+            quotas = allowed(services.quotas, wanted.organization_id, wanted.uses)
             counted = replace(wanted, counted=tuple(sorted(quotas)))
             more = remembered(services, recent, wanted.id)
             add = partial(
@@ -123,7 +123,7 @@ def create_vm(
             )
             vm = take_slice(services, counted, place.gpus, add) or _own(services, wanted, tries)
             if vm is not None:
-                confirm_vm(services, vm)
+                confirm(services.quotas, services.vms, vm)
                 services.telemetry.count("VmsCreated")
                 return _proceed(services, caller, "create_vm", vm)
             services.pause(attempt)

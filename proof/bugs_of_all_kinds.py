@@ -16,6 +16,7 @@ from gpu_capacity.services import (
     capacity_claims,
     claiming,
     deprovisioning,
+    fill_queues,
     provisioning,
     reconcile,
     settle_claim,
@@ -93,7 +94,7 @@ def _remove_what_owns(patches: Patches) -> None:
 
         return settled
 
-    for module in (settle_claim, capacity_claims):
+    for module in (settle_claim, capacity_claims, fill_queues):
         patches.wrap(module, "settle_capacity_claim", wrapper)
 
 

@@ -17,6 +17,7 @@ from gpu_capacity.services import (
     capacity_claims,
     create_reservation,
     deprovisioning,
+    fill_queues,
     provisioning,
     reconcile,
     settle_claim,
@@ -105,7 +106,7 @@ def _serve_anybody(patches: Patches) -> None:
 
         return settled
 
-    patches.wrap(settle_claim, "settle_capacity_claim", wrapper)
+    patches.wrap(fill_queues, "settle_capacity_claim", wrapper)
 
 
 def _sync_wakes_none(patches: Patches) -> None:

@@ -26,7 +26,7 @@ from testkit.world import INSTANCE_TYPE
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from proof.faults import Work
     from proof.items import RecordKey
     from proof.tenants import Tenant

@@ -22,9 +22,9 @@ from gpu_capacity.runtime.wiring import (
     services_of,
 )
 from gpu_capacity.services.audit import audit_holders
+from gpu_capacity.services.fill_queues import fill_zones
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.settle_claim import fill_zones
 from gpu_capacity.services.sync_inventory import sync_inventory
 from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from proof.faults import CALM, Killed, Kind, Weather, Work
@@ -41,8 +41,8 @@ from testkit.world import INVENTORY, TABLES, create_tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gpu_capacity.runtime.services import Services
     from gpu_capacity.services.audit import AuditReport
-    from gpu_capacity.services.context import Services
     from gpu_capacity.services.sync_inventory import SyncReport
     from proof.temper import Temper
     from proof.turns import Actor, Crew

@@ -24,7 +24,7 @@ from testkit.vms.scene import GPU5090, NODE_OFFERING
 from testkit.world import GB300, PROJECT, request
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.create_reservation import ReservationRequest
+    from gpu_capacity.services.reservation_request import ReservationRequest
     from proof.faults import Work
     from proof.items import RecordKey
     from proof.tenants import Tenant

@@ -24,7 +24,7 @@ from proof.turns import Crew
 from testkit.world import INSTANCE_TYPE, ORGANIZATION, caller, request
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from proof.items import RecordKey
     from testkit.dynamodb import MemoryDynamoDB
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from proof.cloud import Cloud
     from proof.items import RecordKey
     from proof.ledger import Ledger

@@ -36,7 +36,7 @@ from testkit.vms.scene import GPU5090
 from testkit.world import ORGANIZATION, caller, request
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from proof.fleet import Shape
     from proof.items import RecordKey
     from proof.scene import Scene, Start

@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.errors import ActionRefused, NotFound
 from gpu_capacity.holders.account import Account
 from gpu_capacity.holders.vm import AuthMethod, Login, PageOfVms, RentalType, Vm, VmStatus
+from gpu_capacity.services.offers import free_offers
 from gpu_capacity.services.vm_request import VmRequest
-from gpu_capacity.services.vms import (
-    create_vm,
-    destroy_vm,
-    free_offers,
-    get_vm,
-    list_vms,
-    start_vm,
-    stop_vm,
-)
+from gpu_capacity.services.vms import create_vm, destroy_vm, get_vm, list_vms, start_vm, stop_vm
 from proof.fleet import node_places
 from proof.items import VM
 from proof.visible import NoSlice, Seen
@@ -25,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from proof.faults import Work
     from proof.fleet import Shape
     from proof.items import Domain, RecordKey

@@ -24,7 +24,7 @@ from gpu_capacity.services.provisioning import (
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from testkit.world import World
 
 

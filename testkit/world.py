@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.access import Caller, Permission
 from gpu_capacity.dynamodb import keys
@@ -14,8 +14,8 @@ from gpu_capacity.providers.simulated.region import SimulatedBehaviour, Simulate
 from gpu_capacity.providers.simulated.vms import SimulatedVms
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
-from gpu_capacity.services.context import Limits, Services
-from gpu_capacity.services.create_reservation import ReservationRequest
+from gpu_capacity.services.limits import Limits
+from gpu_capacity.services.reservation_request import ReservationRequest
 from gpu_capacity.topology.model import (
     Architecture,
     Domain,
@@ -39,6 +39,9 @@ from testkit.doubles import (
 )
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.pods import owned_whole
+
+if TYPE_CHECKING:
+    from gpu_capacity.runtime.services import Services
 
 INVENTORY, HOLDERS, SERVERS = "inventory", "holders", "servers"
 TABLES = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
     from gpu_capacity.dynamodb.inventory_items import PodClaims
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from gpu_capacity.topology.model import Pod
 
 SIZES: Final = (1, 2, 4)

@@ -20,9 +20,9 @@ from testkit.world import GB300
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
-    from gpu_capacity.services.context import Services
-    from gpu_capacity.services.create_reservation import ReservationRequest
+    from gpu_capacity.runtime.services import Services
     from gpu_capacity.services.planning import Plan
+    from gpu_capacity.services.reservation_request import ReservationRequest
 
 
 def reserve_in_one_transaction(

@@ -3,7 +3,7 @@
 from gpu_capacity.http.call import OpenCall, Reply
 from gpu_capacity.http.vm_replies import offered
 from gpu_capacity.runtime.vm_functions import open_vm_function
-from gpu_capacity.services.vms import offers_shown
+from gpu_capacity.services.offers import offers_shown
 
 
 def handle(call: OpenCall) -> Reply:

@@ -15,7 +15,7 @@ from testkit.state_machine import parse, substitute
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
     Step: TypeAlias = Callable[[Services, dict[str, Any]], Any]
 

@@ -13,9 +13,10 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
 from gpu_capacity.holders.capacity_claim import ClaimStatus
+from gpu_capacity.services.fill_queues import fill_zones
 from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
+from gpu_capacity.services.settle_claim import settle_capacity_claim
 from gpu_capacity.topology.model import HostState
 from testkit.auditor import units_held
 from testkit.claim_auditor import claim_records, instances_held

@@ -10,8 +10,9 @@ import pytest
 
 from gpu_capacity.errors import CapacityError, NotFound
 from gpu_capacity.holders.capacity_claim import WORKFLOW
+from gpu_capacity.services.fill_queues import fill_zones
 from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
+from gpu_capacity.services.settle_claim import settle_capacity_claim
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from testkit.dynamodb.hooks import Interceptor
 
 

@@ -13,7 +13,8 @@ from gpu_capacity.dynamodb.inventory_items import encode_region
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.capacity_claim import ClaimStatus, conditions_of
 from gpu_capacity.services.capacity_claims import create_capacity_claim
-from gpu_capacity.services.settle_claim import fill_zone, fill_zones, settle_capacity_claim
+from gpu_capacity.services.fill_queues import fill_zone, fill_zones
+from gpu_capacity.services.settle_claim import settle_capacity_claim
 from gpu_capacity.topology.model import HostState, Pod
 from testkit.dynamodb import throttled
 from testkit.lifecycle import fail

@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError
 
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.services.fill_queues import fill_zones
 from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
+from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
 from testkit.claim_auditor import claim_records
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod

@@ -19,8 +19,9 @@ from gpu_capacity.errors import (
 )
 from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.services.fill_queues import fill_zones
 from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
+from gpu_capacity.services.settle_claim import settle_capacity_claim
 from testkit.auditor import units_held
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.interleaving import every_interleaving
@@ -44,7 +45,7 @@ from tests.claims.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
     Act = Callable[["Scene", Services], object]
 

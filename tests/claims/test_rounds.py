@@ -16,8 +16,9 @@ from gpu_capacity.services.capacity_claims import (
     get_capacity_claim,
     instance_types_by_zone,
 )
+from gpu_capacity.services.fill_queues import fill_zones
 from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
+from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
 from gpu_capacity.topology.model import HostState, Pod, Region
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.world import (

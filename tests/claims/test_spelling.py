@@ -10,7 +10,7 @@ import pytest
 from gpu_capacity.errors import InvalidRequest
 from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
 from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.settle_claim import fill_zone
+from gpu_capacity.services.fill_queues import fill_zone
 from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample
 from testkit.handlers.claim_stage import CLAIM_ID, varied

@@ -14,7 +14,8 @@ from gpu_capacity.services.capacity_claims import (
 from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.settle_claim import Step, fill_zones, settle_capacity_claim
+from gpu_capacity.services.fill_queues import fill_zones
+from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
 from gpu_capacity.topology.model import Region
 from testkit.claim_auditor import audit_claims
 from testkit.lifecycle import tear_down
@@ -23,7 +24,7 @@ from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, off
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from gpu_capacity.topology.model import Pod
 
 LONDON, CHICAGO, TEXAS = "uk-lon-1", "us-chi-1", "us-tex-1"

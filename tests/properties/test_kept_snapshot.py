@@ -19,7 +19,7 @@ from tests.claims.worlds import LONDON, claim, drop, release, world_of
 from tests.claims.worlds import reserve as reserve_in
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
 SIZES = st.integers(1, 5)
 

@@ -38,7 +38,7 @@ from testkit.searching import examples
 from testkit.world import GB300, ORGANIZATION, REGION, World, caller, pod, rack, request
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
 RACKS = {"pod1": 5, "pod2": 3}
 NOWHERE: frozenset[str] = frozenset()

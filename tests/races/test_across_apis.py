@@ -17,11 +17,13 @@ from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.deprovisioning import complete_deprovisioning
+from gpu_capacity.services.fill_queues import fill_zones
 from gpu_capacity.services.observation import Observed
+from gpu_capacity.services.offers import free_offers
 from gpu_capacity.services.read_reservations import UnitFilter, list_reservation_units
-from gpu_capacity.services.settle_claim import fill_zones, settle_capacity_claim
+from gpu_capacity.services.settle_claim import settle_capacity_claim
 from gpu_capacity.services.vm_lifecycle import settle_vm_stop
-from gpu_capacity.services.vms import create_vm, destroy_vm, free_offers
+from gpu_capacity.services.vms import create_vm, destroy_vm
 from testkit.auditor import audit
 from testkit.interleaving import every_interleaving
 from testkit.lifecycle import provision
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_capacity.holders.vm import RentalType
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
     Client = Callable[[], object]
     Buyer = Callable[[Scene, Services], object]

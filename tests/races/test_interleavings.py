@@ -27,7 +27,7 @@ from testkit.world import GB300, ORGANIZATION, REGION, World, caller, pod, reque
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
     Client = Callable[[], object]
 

@@ -27,7 +27,7 @@ from testkit.world import HOLDERS, ORGANIZATION, caller, request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
     Create = Callable[[Scene, Services], object]
 

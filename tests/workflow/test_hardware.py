@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.holders.reservation import Status
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
-from gpu_capacity.services.context import Limits
+from gpu_capacity.services.limits import Limits
 from gpu_capacity.topology.model import HostState
 from testkit.provider import StubbornRegion
 from testkit.state_machine import ExecutionStatus, TaskError

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gpu_capacity.holders.windows import Window
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
 PLATFORM_BYTES_MAX = 6_291_556
 WORST = "\x01"

@@ -16,7 +16,7 @@ from gpu_capacity.services.read_reservations import get_reservation
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
 DOCUMENT: Final = Path(__file__).parents[3] / "docs" / "access-patterns.md"
 UNITS: Final = re.compile(r"\d+")

@@ -20,7 +20,7 @@ from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World
 from tests.unit.services.ledger import NOWHERE, reserve
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Domain, Pod
 

@@ -15,7 +15,7 @@ from testkit.world import World, caller, pod, request
 from tests.unit.services.ledger import NOWHERE
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
 SECONDS = 60
 

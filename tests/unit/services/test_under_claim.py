@@ -16,8 +16,8 @@ from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, 
 from tests.unit.services.ledger import records, reserve
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
-    from gpu_capacity.services.create_reservation import ReservationRequest
+    from gpu_capacity.runtime.services import Services
+    from gpu_capacity.services.reservation_request import ReservationRequest
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 

@@ -16,7 +16,7 @@ from testkit.handlers.vm_stage import SAMPLE_VM, ChosenIds
 from testkit.world import ORGANIZATION, caller
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
     from testkit.handlers.stage import Stage
 
 ACCOUNT: Final = Account(ORGANIZATION, "user-1")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import Parts
 
 BODY_BYTES_MAX: Final = 64 * 1024
 """Far above any sensible request; the gateway itself would let 10 MB through."""
@@ -83,7 +83,7 @@ class Involved:
 class OpenCall:
     """A request of anybody; ``address`` is where the gateway says it came from."""
 
-    services: Services
+    services: Parts
     query: Mapping[str, list[str]]
     address: str
 
@@ -95,7 +95,7 @@ class Call:
     ``involved`` is for the request's log line; the organization that a body names is noted there.
     """
 
-    services: Services
+    services: Parts
     caller: Caller
     headers: Mapping[str, str]
     query: Mapping[str, list[str]]

@@ -17,7 +17,7 @@ from gpu_capacity.holders.reservation import (
 )
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.http.text_sizes import AtMostBytes, printable
-from gpu_capacity.services.create_reservation import ReservationRequest
+from gpu_capacity.services.reservation_request import ReservationRequest
 from gpu_capacity.topology.model import Architecture, GpuVendor
 from gpu_capacity.topology.units import Health
 

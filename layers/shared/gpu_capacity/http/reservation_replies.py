@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.http.call import Call
     from gpu_capacity.placement.snapshot import UnitCounts
-    from gpu_capacity.services.create_reservation import ReservationRequest
     from gpu_capacity.services.observation import Observed
+    from gpu_capacity.services.reservation_request import ReservationRequest
     from gpu_capacity.topology.model import Offering
 
 

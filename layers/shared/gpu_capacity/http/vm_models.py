@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.ports import Usage
-    from gpu_capacity.services.vms import NodeOffer
+    from gpu_capacity.services.offers import NodeOffer
 
 STORAGE_GB_MAX: Final = 65_536
 PASSWORD_LENGTH_MIN: Final = 12

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.vm import Vm, VmStatus
     from gpu_capacity.http.call import Call, OpenCall
     from gpu_capacity.ports import Usage
-    from gpu_capacity.services.vms import NodeOffer
+    from gpu_capacity.services.offers import NodeOffer
 
 _AGE: Final = re.compile(r"[0-9]{12}#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from gpu_capacity.http.api_keys import CredentialVerifier
     from gpu_capacity.http.tokens import TokenVerifier
     from gpu_capacity.ports import CapacityEvents
+    from gpu_capacity.runtime.services import Services
     from gpu_capacity.services.audit import AuditReport
-    from gpu_capacity.services.context import Services
     from gpu_capacity.services.sync_inventory import SyncReport
 
 # One attempt: the next one is decided on by ``PatientClient``, which knows how much time is left.

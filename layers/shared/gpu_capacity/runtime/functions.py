@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from gpu_capacity.http.call import Reply
     from gpu_capacity.http.shapes import ErrorShape
     from gpu_capacity.runtime.observability import LambdaHandler
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.runtime.services import Services
 
 GARBAGE_THRESHOLD: Final = 10_000
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gpu_capacity.http.call import Call, OpenCall, Reply
     from gpu_capacity.runtime.functions import Verifier
     from gpu_capacity.runtime.observability import LambdaHandler
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import Parts
 
 
 def vm_function(name: str, kind: Kind, handle: Callable[[Call], Reply]) -> LambdaHandler:
@@ -45,7 +45,7 @@ def open_vm_function(name: str, handle: Callable[[OpenCall], Reply]) -> LambdaHa
     return open_function(name, VmErrors(), admitted)
 
 
-def _admit(services: Services, caller: tuple[str, ...], kind: Kind) -> None:
+def _admit(services: Parts, caller: tuple[str, ...], kind: Kind) -> None:
     limits = services.limits
     limit = limits.vm_reads_per_minute if kind is Kind.READ else limits.vm_writes_per_minute
     admit(services, caller, kind, limit)

@@ -17,8 +17,9 @@ from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.providers import registry
 from gpu_capacity.providers.registry import Site
 from gpu_capacity.runtime.late import late
+from gpu_capacity.runtime.services import Services
 from gpu_capacity.runtime.settings import TableNames
-from gpu_capacity.services.context import Limits, Services
+from gpu_capacity.services.limits import Limits
 from gpu_capacity.services.records import report_unreadable
 from gpu_capacity.services.request_counts import RequestCounts
 

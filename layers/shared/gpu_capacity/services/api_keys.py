@@ -18,12 +18,17 @@ from gpu_capacity.holders.api_keys import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from gpu_capacity.access import Caller, Scope
     from gpu_capacity.dynamodb.account_store import AccountStore
     from gpu_capacity.holders.account import Account
     from gpu_capacity.ports import Clock, Ids, Telemetry
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasAccounts, HasClock, HasIds, HasTelemetry
+
+    class Needs(HasAccounts, HasClock, HasIds, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
 
 ATTEMPTS_MAX: Final = 8
 
@@ -113,7 +118,7 @@ class ApiKeyBook:
 
 
 def create_api_key(
-    services: Services, caller: Caller, account: Account, scopes: Sequence[Scope], name: str
+    services: Needs, caller: Caller, account: Account, scopes: Sequence[Scope], name: str
 ) -> tuple[str, ApiKey]:
     """Make a key for the caller's own account: the key itself, and what is kept of it.
 
@@ -128,7 +133,7 @@ def create_api_key(
     return _book(services, caller).create(account, scopes, name)
 
 
-def list_api_keys(services: Services, caller: Caller, account: Account) -> list[ApiKey]:
+def list_api_keys(services: Needs, caller: Caller, account: Account) -> list[ApiKey]:
     """The keys of the caller's account, oldest first.
 
     Raises:
@@ -138,7 +143,7 @@ def list_api_keys(services: Services, caller: Caller, account: Account) -> list[
     return _book(services, caller).of_account(account)
 
 
-def delete_api_key(services: Services, caller: Caller, account: Account, key_id: str) -> ApiKey:
+def delete_api_key(services: Needs, caller: Caller, account: Account, key_id: str) -> ApiKey:
     """Take back a key of the caller's account: the key that was.
 
     Raises:
@@ -149,5 +154,5 @@ def delete_api_key(services: Services, caller: Caller, account: Account, key_id:
     return _book(services, caller).revoke_own(account, key_id)
 
 
-def _book(services: Services, caller: Caller) -> ApiKeyBook:
+def _book(services: Needs, caller: Caller) -> ApiKeyBook:
     return ApiKeyBook(services.accounts, services.clock, services.ids, services.telemetry, caller.subject)

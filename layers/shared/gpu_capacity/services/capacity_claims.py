@@ -32,15 +32,42 @@ from gpu_capacity.services.settle_claim import Step, planned, settle_capacity_cl
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.access import Caller
     from gpu_capacity.services.claim_resources import Resources
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasClaims,
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasPause,
+        HasQuotas,
+        HasTelemetry,
+        HasWorkflows,
+    )
+
+    class Needs(
+        HasClaims,
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasPause,
+        HasQuotas,
+        HasTelemetry,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 ATTEMPTS_MAX: Final = 16
 
 
 def create_capacity_claim(
-    services: Services,
+    services: Needs,
     caller: Caller,
     resources: Resources,
     *,
@@ -108,7 +135,7 @@ def create_capacity_claim(
     return _proceed(services, claim)
 
 
-def get_capacity_claim(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
+def get_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
     """One claim.
 
     Raises:
@@ -120,7 +147,7 @@ def get_capacity_claim(services: Services, caller: Caller, claim_id: str) -> Cap
 
 
 def list_capacity_claims(
-    services: Services, caller: Caller, updated_after: float | None, window: Window = EVERYTHING
+    services: Needs, caller: Caller, updated_after: float | None, window: Window = EVERYTHING
 ) -> list[CapacityClaim]:
     """The claims of the caller's organizations in id order, those updated strictly after a time if given."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
@@ -133,7 +160,7 @@ def list_capacity_claims(
     )
 
 
-def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list[str]]:
+def instance_types_by_zone(services: Needs, caller: Caller) -> dict[str, list[str]]:
     """The instance types of each zone that the caller may see, as of at most ``SHOWN_SECONDS_MAX`` ago."""
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return {
@@ -144,7 +171,7 @@ def instance_types_by_zone(services: Services, caller: Caller) -> dict[str, list
 
 
 def update_capacity_claim(
-    services: Services, caller: Caller, claim_id: str, resources: Resources, name: str | None = None
+    services: Needs, caller: Caller, claim_id: str, resources: Resources, name: str | None = None
 ) -> CapacityClaim:
     """Change the count and the zones of a claim.
 
@@ -181,7 +208,7 @@ def update_capacity_claim(
     raise RaceLost("other requests changed the claim every time")
 
 
-def delete_capacity_claim(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
+def delete_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
     """Begin to drain a claim; repeated while that goes on, it changes and starts nothing.
 
     Raises:
@@ -203,7 +230,7 @@ def delete_capacity_claim(services: Services, caller: Caller, claim_id: str) -> 
     raise RaceLost("other requests changed the claim every time")
 
 
-def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
+def _record(services: Needs, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
     """Write a new claim; what stands under its id or its name instead, if something does."""
     quota = services.quotas.read(claim.organization_id, INSTANCES)
     over = None
@@ -228,14 +255,14 @@ def _record(services: Services, claim: CapacityClaim) -> CapacityClaim | Tombsto
         raise RaceLost("the quota changed every time")
 
 
-def _standing(services: Services, claim: CapacityClaim, refused: Refused) -> CapacityClaim | Tombstone | None:
+def _standing(services: Needs, claim: CapacityClaim, refused: Refused) -> CapacityClaim | Tombstone | None:
     """What has the id of a new claim, or its name."""
     if RECORD in refused.items:
         return services.claims.find(claim.organization_id, claim.id)
     return services.claims.named(claim.organization_id, claim.name)
 
 
-def _proceed(services: Services, claim: CapacityClaim, left: frozenset[str] = frozenset()) -> CapacityClaim:
+def _proceed(services: Needs, claim: CapacityClaim, left: frozenset[str] = frozenset()) -> CapacityClaim:
     """Do the first round at once, so that the answer tells what there is; leave the rest to the workflow.
 
     The record stands already, so nothing that goes wrong here fails the request. ``left`` names the zones
@@ -253,7 +280,7 @@ def _proceed(services: Services, claim: CapacityClaim, left: frozenset[str] = fr
     return found or claim
 
 
-def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources: Resources) -> CapacityClaim:
+def _resized(services: Needs, caller: Caller, claim: CapacityClaim, resources: Resources) -> CapacityClaim:
     now = services.clock.now()
     zones = catalogued(services, caller, resources, claim).zones
     after = replace(claim, instance_count=resources.instance_count, zones=zones)
@@ -270,7 +297,7 @@ def _resized(services: Services, caller: Caller, claim: CapacityClaim, resources
     return replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
 
 
-def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim:
+def _visible(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
     claim = services.claims.get_in(caller.organizations_to_search(frozenset()), claim_id)
     if claim is None:
         raise NotFound(
@@ -280,7 +307,7 @@ def _visible(services: Services, caller: Caller, claim_id: str) -> CapacityClaim
     return claim
 
 
-def _gone_on(services: Services, found: CapacityClaim) -> CapacityClaim:
+def _gone_on(services: Needs, found: CapacityClaim) -> CapacityClaim:
     """A claim that is there, with the round done that its first request may have left undone."""
     confirm(services.quotas, services.claims, found)
     if found.pending and found.status is not ClaimStatus.DELETING:
@@ -288,7 +315,7 @@ def _gone_on(services: Services, found: CapacityClaim) -> CapacityClaim:
     return found
 
 
-def _audit(services: Services, caller: Caller, action: str, claim: CapacityClaim) -> None:
+def _audit(services: Needs, caller: Caller, action: str, claim: CapacityClaim) -> None:
     services.telemetry.audit(
         caller.subject,
         action,

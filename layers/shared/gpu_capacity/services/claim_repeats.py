@@ -11,10 +11,16 @@ from gpu_capacity.holders.capacity_claim import ClaimStatus
 from gpu_capacity.holders.ids import keyed_holder_id
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.capacity_claim import CapacityClaim
     from gpu_capacity.services.claim_resources import Resources
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasClaims, HasClock
+
+    class Needs(HasClaims, HasClock, Protocol):
+        """What the functions of this module work with."""
+
 
 REPEAT_MS_MAX: Final = 180_000
 """For so long an equal request of the same caller, name and all, is taken for a repeat. Clients repeat a
@@ -51,7 +57,7 @@ def asked_of(
     return Asked(identity, fingerprint, name, keyed=claim_id is None and key is not None)
 
 
-def first_of(services: Services, organization_id: str, asked: Asked) -> CapacityClaim | None:
+def first_of(services: Needs, organization_id: str, asked: Asked) -> CapacityClaim | None:
     """The claim that the first request of this kind made; ``None`` where this is the first."""
     if asked.identity is not None:
         found = services.claims.find(organization_id, asked.identity)
@@ -86,7 +92,7 @@ def made_before(claim_id: str, found: CapacityClaim | Tombstone, asked: Asked) -
     return found
 
 
-def by_name(services: Services, found: CapacityClaim, asked: Asked) -> CapacityClaim:
+def by_name(services: Needs, found: CapacityClaim, asked: Asked) -> CapacityClaim:
     """The claim that has the name of a request without an id, if it is what its own first try made.
 
     A claim that is being deleted answers no repeat: to say that it is there would be to lose the next one.

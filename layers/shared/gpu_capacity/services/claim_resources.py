@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasInventory
     from gpu_capacity.topology.model import Region
 
 
@@ -44,7 +44,7 @@ class Catalogued:
 
 
 def catalogued(
-    services: Services, caller: Caller, resources: Resources, claim: CapacityClaim | None = None
+    services: HasInventory, caller: Caller, resources: Resources, claim: CapacityClaim | None = None
 ) -> Catalogued:
     """Find zones and instance type in the catalogue.
 
@@ -106,7 +106,7 @@ def sees(caller: Caller, region: Region) -> bool:
     return not region.withdrawn and (caller.is_operator or region.is_visible_to(caller.organizations))
 
 
-def _region(services: Services, caller: Caller, sent: str, field: str) -> Region:
+def _region(services: HasInventory, caller: Caller, sent: str, field: str) -> Region:
     """The region of a zone: the one of exactly this id, or the one that differs from it in case alone.
 
     Where it is not there, and also where it is only hidden, the same is read: the time must not tell.

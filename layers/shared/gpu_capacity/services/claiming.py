@@ -32,13 +32,43 @@ from gpu_capacity.services.quotas import check
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.runs import Place
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasPause,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+    )
     from gpu_capacity.services.planning import Plan
     from gpu_capacity.topology.model import Pod
+
+    class Needs(
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasPause,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 ATTEMPTS_MAX: Final = 16
 """Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
@@ -65,7 +95,7 @@ class Claimed:
 
 
 def claim_run(
-    services: Services,
+    services: Needs,
     draft: Reservation,
     earlier: Reservation | Tombstone | None,
     beside: Sequence[Action] = (),
@@ -98,13 +128,13 @@ def claim_run(
     return _own_and_settle(services, begun, plan)
 
 
-def claiming_until(services: Services) -> int:
+def claiming_until(services: Needs) -> int:
     """When whoever claims now has ended, one way or another: by the deadline of its own invocation."""
     seconds = min(services.deadline.remaining_seconds(), CLAIMING_SECONDS_MAX)
     return services.clock.now() + math.ceil(seconds) + CLOCK_SKEW_SECONDS
 
 
-def take_over(services: Services, dead: Reservation) -> Reservation | None:
+def take_over(services: Needs, dead: Reservation) -> Reservation | None:
     """Make a record one's own whose claimant has had its time, and fence the run that it names.
 
     After this nothing is owned under the record and nothing can come to be; ``None`` when others were faster.
@@ -119,14 +149,14 @@ def take_over(services: Services, dead: Reservation) -> Reservation | None:
     return taken
 
 
-def withdraw(services: Services, claiming: Reservation) -> bool:
+def withdraw(services: Needs, claiming: Reservation) -> bool:
     """Remove a record that names nothing that it could own; false when others were faster."""
     back = refund(services, claiming)
     gone = services.reservations.remove(claiming, services.clock.now(), *back, finished=False)
     return gone is None
 
 
-def give_back(services: Services, reservation: Reservation) -> None:
+def give_back(services: Needs, reservation: Reservation) -> None:
     """Give back every run that a record says it owns or may own. Harmless if repeated or late.
 
     Raises:
@@ -140,7 +170,7 @@ def give_back(services: Services, reservation: Reservation) -> None:
         services.runs.release(_place(reservation, run), run.tag, run.placement.positions, stamp)
 
 
-def refund(services: Services, reservation: Reservation) -> list[Action]:
+def refund(services: Needs, reservation: Reservation) -> list[Action]:
     """The write that takes a reservation out of its organization's count, if it is in."""
     if not reservation.counted:
         return []
@@ -148,7 +178,7 @@ def refund(services: Services, reservation: Reservation) -> list[Action]:
     return [uncount(table, reservation.organization_id, reservation.accelerator, reservation.count)]
 
 
-def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tombstone:
+def _go_on(services: Needs, dead: Reservation) -> Claimed | Reservation | Tombstone:
     """Adopt the record of a claimant that died."""
     record = take_over(services, dead)
     if record is None:
@@ -162,7 +192,7 @@ def _go_on(services: Services, dead: Reservation) -> Claimed | Reservation | Tom
 
 
 def _begin(
-    services: Services, draft: Reservation, over: Tombstone | None, beside: Sequence[Action]
+    services: Needs, draft: Reservation, over: Tombstone | None, beside: Sequence[Action]
 ) -> Reservation | Tombstone:
     """Record who is claiming, counted where there is a quota.
 
@@ -196,7 +226,7 @@ def _begin(
     raise RaceLost("the quota changed with every attempt")
 
 
-def _own_and_settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
+def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
     look = None if record.counted else services.beside(partial(_quota_now, services, record))
     for attempt in range(ATTEMPTS_MAX):
         place = (record.region_id, record.flavor_id, plan.placement.pod_id)
@@ -219,7 +249,7 @@ def _own_and_settle(services: Services, record: Reservation, plan: Plan) -> Clai
     raise RaceLost("other requests won every attempt")
 
 
-def _plan_again(services: Services, record: Reservation, lost: Plan, losses: int) -> Plan:
+def _plan_again(services: Needs, record: Reservation, lost: Plan, losses: int) -> Plan:
     """Another choice after a lost race.
 
     At first in the pod that the refused write has just shown, which costs no read and no time. Who loses even
@@ -234,11 +264,11 @@ def _plan_again(services: Services, record: Reservation, lost: Plan, losses: int
     return plan_run(services, record, lost.attempt + 1, fresh=True)
 
 
-def _quota_now(services: Services, record: Reservation) -> Quota | None:
+def _quota_now(services: Needs, record: Reservation) -> Quota | None:
     return services.quotas.read(record.organization_id, record.accelerator)
 
 
-def _counted(services: Services, record: Reservation, look: Callable[[], Quota | None]) -> Reservation:
+def _counted(services: Needs, record: Reservation, look: Callable[[], Quota | None]) -> Reservation:
     """A record that was not counted, counted if there is a quota by now: see ``services.quotas``.
 
     Raises:
@@ -265,7 +295,7 @@ def _counted(services: Services, record: Reservation, look: Callable[[], Quota |
         raise
 
 
-def _settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
+def _settle(services: Needs, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
     """The record as ``pending`` with what it owns.
 
     A refusal is looked at: if the record has this run, it was settled by a try whose answer got lost.
@@ -286,7 +316,7 @@ def _settle(services: Services, record: Reservation, plan: Plan) -> Claimed | Re
     return found
 
 
-def _named(services: Services, record: Reservation, run: Run) -> Reservation:
+def _named(services: Needs, record: Reservation, run: Run) -> Reservation:
     """The record with the run that it is about to own; what it named before is certain not to be."""
     named = _change(services, record, replace(record, named=run))
     if isinstance(named, Refused):
@@ -294,7 +324,7 @@ def _named(services: Services, record: Reservation, run: Run) -> Reservation:
     return named
 
 
-def _change(services: Services, record: Reservation, after: Reservation) -> Reservation | Refused:
+def _change(services: Needs, record: Reservation, after: Reservation) -> Reservation | Refused:
     """Write what a record has become, also where an operator has counted it in meanwhile."""
     outcome = services.reservations.change(record, after)
     if isinstance(outcome, Refused) and (found := _found_counted_in(services, record, outcome)):
@@ -302,7 +332,7 @@ def _change(services: Services, record: Reservation, after: Reservation) -> Rese
     return outcome
 
 
-def _found_counted_in(services: Services, record: Reservation, refused: Refused) -> Reservation | None:
+def _found_counted_in(services: Needs, record: Reservation, refused: Refused) -> Reservation | None:
     """The record as a refused write met it, if an operator counted it in and nobody did anything else.
 
     Whoever takes a record over gives it another time to claim until.
@@ -314,7 +344,7 @@ def _found_counted_in(services: Services, record: Reservation, refused: Refused)
     return None
 
 
-def _learn(services: Services, record: Reservation, refused: Refused) -> None:
+def _learn(services: Needs, record: Reservation, refused: Refused) -> None:
     """See what the database showed with a refusal."""
     services.inventory.lost_race(record.region_id, record.flavor_id)
     [item] = refused.items.values()
@@ -324,7 +354,7 @@ def _learn(services: Services, record: Reservation, refused: Refused) -> None:
         services.inventory.saw_claims(record.region_id, record.flavor_id, item)
 
 
-def _withdraw_quietly(services: Services, record: Reservation) -> None:
+def _withdraw_quietly(services: Needs, record: Reservation) -> None:
     """Give back what a record may own, and remove it; what stays of it, reconcile removes."""
     try:
         give_back(services, record)
@@ -333,7 +363,7 @@ def _withdraw_quietly(services: Services, record: Reservation) -> None:
         services.telemetry.warning("claim not withdrawn; reconcile will", holder=record.id, reason=str(error))
 
 
-def check_quota(services: Services, draft: Reservation, quota: Quota | None) -> None:
+def check_quota(services: Needs, draft: Reservation, quota: Quota | None) -> None:
     """Refuse what the organization's limit leaves no room for.
 
     Raises:

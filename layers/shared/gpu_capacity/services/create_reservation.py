@@ -8,16 +8,13 @@ that it was decided on. A refusal for lack of capacity is only given after a str
 
 from __future__ import annotations
 
-import hashlib
-import json
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import Forbidden, InsufficientCapacity, InvalidRequest, NotFound
 from gpu_capacity.holders.ids import new_life
-from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Reservation, Status, Tag
+from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX, Reservation, Status
 from gpu_capacity.services.claiming import Claimed, check_quota, claim_run
 from gpu_capacity.services.observation import observe
 from gpu_capacity.services.planning import plan_run
@@ -27,46 +24,51 @@ from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Protocol
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.services.context import Services
     from gpu_capacity.services.observation import Observed
+    from gpu_capacity.services.parts import (
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasQuotas,
+        HasRepeats,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        HasWorkflows,
+    )
+    from gpu_capacity.services.reservation_request import ReservationRequest
     from gpu_capacity.topology.model import Offering, Region
 
-
-@dataclass(frozen=True, slots=True)
-class ReservationRequest:
-    """What the customer asks for, validated in form."""
-
-    organization_id: str
-    project_id: str
-    region_id: str
-    accelerator: str
-    unit: str
-    count: int
-    name: str
-    description: str | None = None
-    tags: tuple[Tag, ...] = ()
-
-    def fingerprint(self) -> str:
-        """Equal for equal requests: tells a retry from another request under the same idempotency key."""
-        parts = [
-            self.organization_id,
-            self.project_id,
-            self.region_id,
-            self.accelerator,
-            self.unit,
-            self.count,
-            self.name,
-            # None was written as the empty text before the two were told apart: retries must still match.
-            {None: "", "": None}.get(self.description, self.description),
-            [[tag.name, tag.value] for tag in self.tags],
-        ]
-        return hashlib.sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()[:32]
+    class Needs(
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasQuotas,
+        HasRepeats,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
 
 
 def create_reservation(
-    services: Services,
+    services: Needs,
     caller: Caller,
     request: ReservationRequest,
     *,
@@ -115,7 +117,7 @@ def create_reservation(
 
 
 def _draft(
-    services: Services,
+    services: Needs,
     caller: Caller,
     request: ReservationRequest,
     offering: Offering,
@@ -151,7 +153,7 @@ def _draft(
     )
 
 
-def _audit(services: Services, caller: Caller, draft: Reservation, outcome: str) -> None:
+def _audit(services: Needs, caller: Caller, draft: Reservation, outcome: str) -> None:
     services.telemetry.audit(
         caller.subject,
         "create_reservation",
@@ -163,7 +165,7 @@ def _audit(services: Services, caller: Caller, draft: Reservation, outcome: str)
     )
 
 
-def _offering(services: Services, caller: Caller, request: ReservationRequest) -> tuple[Region, Offering]:
+def _offering(services: Needs, caller: Caller, request: ReservationRequest) -> tuple[Region, Offering]:
     """What is asked for, as the region offers it; a "no" is decided on a fresh read."""
     # Known or not: whether a region is hidden or does not exist, the same is read before the answer.
     region = services.inventory.known_region(request.region_id)
@@ -184,7 +186,7 @@ def _offered(caller: Caller, request: ReservationRequest, region: Region | None)
 
 
 @contextmanager
-def _offered_now(services: Services, caller: Caller, request: ReservationRequest) -> Iterator[None]:
+def _offered_now(services: Needs, caller: Caller, request: ReservationRequest) -> Iterator[None]:
     """Before capacity is refused, whether the region still offers it: what is known of that may be old."""
     try:
         yield

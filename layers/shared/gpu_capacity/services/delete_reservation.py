@@ -13,13 +13,25 @@ from gpu_capacity.services.read_reservations import visible_reservation
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasClock,
+        HasInventory,
+        HasPause,
+        HasReservations,
+        HasTelemetry,
+        HasWorkflows,
+    )
+
+    class Needs(HasClock, HasInventory, HasPause, HasReservations, HasTelemetry, HasWorkflows, Protocol):
+        """What the functions of this module work with."""
 
 
 def delete_reservation(
-    services: Services, caller: Caller, reservation_id: str, organizations: frozenset[str]
+    services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
 ) -> None:
     """Begin to tear down. Repeated while that goes on, it changes and starts nothing.
 

@@ -15,13 +15,50 @@ from gpu_capacity.services.claiming import give_back, refund
 from gpu_capacity.services.provisioning import SUPERSEDED, claimed_domain
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasProvider,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        HasWorkflows,
+    )
+
+    class Needs(
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasProvider,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 ACTOR = "workflow:deprovision"
 
 
-def begin_deprovisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def begin_deprovisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """Fence, stop the provisioning, and tell the units: ``proceed`` or ``superseded``."""
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or reservation.status is not Status.DEPROVISIONING:
@@ -34,7 +71,7 @@ def begin_deprovisioning(services: Services, organization_id: str, reservation_i
 
 
 def delete_unit_servers(
-    services: Services, organization_id: str, reservation_id: str, position: int
+    services: Needs, organization_id: str, reservation_id: str, position: int
 ) -> dict[str, Any]:
     """Begin to delete the servers of one claimed domain: ``deleting`` or ``superseded``."""
     reservation = services.reservations.get(organization_id, reservation_id)
@@ -46,7 +83,7 @@ def delete_unit_servers(
     return {"outcome": "deleting"}
 
 
-def sweep_servers(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def sweep_servers(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """Delete whatever server is left, wherever it is: ``clear``, ``waiting``, ``overdue`` or ``superseded``.
 
     It asks the provider and not the topology, so a server on a host that was replaced since is found too.
@@ -67,7 +104,7 @@ def sweep_servers(services: Services, organization_id: str, reservation_id: str)
     return {"outcome": "waiting"}
 
 
-def complete_deprovisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def complete_deprovisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """Release the capacity and remove the record: ``gone``, ``waiting`` or ``superseded``.
 
     Capacity is only given back when no server is left on it.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.placement.model import Placement
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasInventory
     from gpu_capacity.topology.model import Pod, PodShape
 
 
@@ -63,7 +63,7 @@ def observe(reservation: Reservation, pod: Pod | None, observed_at: int | None) 
     )
 
 
-def observe_all(services: Services, reservations: Sequence[Reservation]) -> list[Observed]:
+def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> list[Observed]:
     """Judge several reservations with one batch of small reads.
 
     Full topology is only read where hardware was replaced or added under a reservation since it was accepted,

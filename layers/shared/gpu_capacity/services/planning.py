@@ -14,11 +14,17 @@ from gpu_capacity.services.under_claim import decide_again
 from gpu_capacity.topology.units import hardware_digest, identity_of, topology_hash
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.placement.snapshot import Basis, Snapshot
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasClock, HasIds, HasInventory, HasReservations, HasTelemetry
     from gpu_capacity.topology.model import Pod
+
+    class Needs(HasClock, HasIds, HasInventory, HasReservations, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
 
 PLAN_READS_MAX: Final = 4
 """Readings of snapshot and topology for one plan; a sync writes a pod once in minutes."""
@@ -50,7 +56,7 @@ class Plan:
         )
 
 
-def plan_run(services: Services, draft: Reservation, attempt: int, *, fresh: bool) -> Plan:
+def plan_run(services: Needs, draft: Reservation, attempt: int, *, fresh: bool) -> Plan:
     """Place a reservation; with ``fresh`` on what is read now.
 
     Raises:
@@ -77,7 +83,7 @@ def plan_run(services: Services, draft: Reservation, attempt: int, *, fresh: boo
     raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
 
-def plan_in_pod(services: Services, draft: Reservation, pod_id: str, attempt: int) -> Plan | None:
+def plan_in_pod(services: Needs, draft: Reservation, pod_id: str, attempt: int) -> Plan | None:
     """Place a reservation in one pod, on what is kept of it; ``None`` where that cannot be."""
     kept = services.inventory.kept_snapshot(draft.region_id, draft.flavor_id)
     line = kept.line.only(pod_id) if kept else None
@@ -104,9 +110,7 @@ def decide(
     return snapshot, place(snapshot.line, request)
 
 
-def _plan(
-    services: Services, draft: Reservation, choice: tuple[Placement, int], basis: Basis, pod: Pod
-) -> Plan:
+def _plan(services: Needs, draft: Reservation, choice: tuple[Placement, int], basis: Basis, pod: Pod) -> Plan:
     placement, attempt = choice
     domains = pod.between(placement.start, placement.count)
     return Plan(

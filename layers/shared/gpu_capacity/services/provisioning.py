@@ -29,19 +29,53 @@ from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.holder_store import HolderKey
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasProvider,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+    )
     from gpu_capacity.topology.model import Domain
+
+    class Needs(
+        HasBeside,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasProvider,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 ACTOR = "workflow:provision"
 # Always with every field that an expression of the state machine reads: an absent one is an error there.
 SUPERSEDED: dict[str, Any] = {"outcome": "superseded", "units": [], "message": ""}
 
 
-def begin_provisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def begin_provisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """``pending`` to ``provisioning``, and the units to work on: ``proceed``, ``undo`` or ``superseded``."""
     key = (organization_id, reservation_id)
     deadline = services.clock.now() + services.limits.provisioning_seconds_max
@@ -65,7 +99,7 @@ def begin_provisioning(services: Services, organization_id: str, reservation_id:
 
 
 def pin_unit_servers(
-    services: Services, organization_id: str, reservation_id: str, position: int
+    services: Needs, organization_id: str, reservation_id: str, position: int
 ) -> dict[str, Any]:
     """Pin one server on every host of one claimed domain: ``pinned``, ``failed`` or ``fenced``.
 
@@ -91,7 +125,7 @@ def pin_unit_servers(
     return {"outcome": "pinned", "message": ""}
 
 
-def check_servers(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def check_servers(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """Whether all servers are up: ``ready``, ``waiting``, ``failed`` or ``superseded``."""
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_provisioning(reservation):
@@ -107,7 +141,7 @@ def check_servers(services: Services, organization_id: str, reservation_id: str)
     return {"outcome": "waiting", "message": ""}
 
 
-def complete_provisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def complete_provisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """``provisioning`` to ``provisioned``: ``provisioned`` or ``superseded``. Not once the undo has begun."""
     key = (organization_id, reservation_id)
     provisioned = advance(
@@ -129,7 +163,7 @@ def complete_provisioning(services: Services, organization_id: str, reservation_
 
 
 def abandon_provisioning(
-    services: Services, organization_id: str, reservation_id: str, message: str
+    services: Needs, organization_id: str, reservation_id: str, message: str
 ) -> dict[str, Any]:
     """Note why, close the provider to late pins, and go back: ``undo`` or ``superseded``."""
     abandoned = advance(
@@ -145,7 +179,7 @@ def abandon_provisioning(
     return {"outcome": "undo", "units": _units(abandoned)}
 
 
-def fail_provisioning(services: Services, organization_id: str, reservation_id: str) -> dict[str, Any]:
+def fail_provisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
     """Show ``error`` and release the capacity: ``failed``, ``waiting`` or ``superseded``.
 
     Capacity is only given back when no server is left on it. The record lists nothing from the moment it
@@ -166,7 +200,7 @@ def fail_provisioning(services: Services, organization_id: str, reservation_id: 
     return {"outcome": "failed"} if give_back_failed(services, key) else SUPERSEDED
 
 
-def give_back_failed(services: Services, key: HolderKey) -> bool:
+def give_back_failed(services: Needs, key: HolderKey) -> bool:
     """Give back what a reservation in error still names; false when it was deleted meanwhile."""
     failed = services.reservations.get(*key)
     if failed is None or failed.status is not Status.ERROR:
@@ -201,7 +235,7 @@ def _failed_record(reservation: Reservation) -> Reservation | None:
     )
 
 
-def _uncounted(services: Services, reservation: Reservation) -> Sequence[Action]:
+def _uncounted(services: Needs, reservation: Reservation) -> Sequence[Action]:
     return refund(services, reservation)
 
 
@@ -210,7 +244,7 @@ def _is_failing(reservation: Reservation) -> bool:
     return undoing or (reservation.status is Status.ERROR and reservation.named is not None)
 
 
-def claimed_domain(services: Services, reservation: Reservation, position: int) -> Domain | None:
+def claimed_domain(services: Needs, reservation: Reservation, position: int) -> Domain | None:
     """The domain at a claimed position, as the inventory knows it now."""
     placement = reservation.placement
     if placement is None or position not in placement.positions:
@@ -232,5 +266,5 @@ def _failed(message: str) -> dict[str, Any]:
     return {"outcome": "failed", "message": message}
 
 
-def _audit(services: Services, reservation: Reservation, action: str, outcome: str) -> None:
+def _audit(services: Needs, reservation: Reservation, action: str, outcome: str) -> None:
     services.telemetry.audit(ACTOR, action, reservation.id, outcome, organization=reservation.organization_id)

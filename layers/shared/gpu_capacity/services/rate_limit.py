@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.errors import RateLimited
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.context import Services
+    from typing import Protocol
+
+    from gpu_capacity.services.parts import HasClock, HasRequests, HasTelemetry
     from gpu_capacity.services.request_counts import Caller, Kind
+
+    class Needs(HasClock, HasRequests, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
 
 WINDOW_SECONDS: Final = 60
 
 
-def admit(services: Services, caller: Caller, kind: Kind, limit: int) -> None:
+def admit(services: Needs, caller: Caller, kind: Kind, limit: int) -> None:
     """Count one request.
 
     Args:

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasQuotas
 
 
-def list_reservation_quotas(services: Services, caller: Caller, organizations: frozenset[str]) -> list[Quota]:
+def list_reservation_quotas(
+    services: HasQuotas, caller: Caller, organizations: frozenset[str]
+) -> list[Quota]:
     """Limits on units of accelerators, by organization and accelerator; none where there is no limit.
 
     ``organizations`` narrows where to look, and lets an operator look anywhere.
@@ -31,7 +33,7 @@ def list_reservation_quotas(services: Services, caller: Caller, organizations: f
     ]
 
 
-def list_vm_quotas(services: Services, caller: Caller, account: Account) -> list[Quota]:
+def list_vm_quotas(services: HasQuotas, caller: Caller, account: Account) -> list[Quota]:
     """The limits of the account's organization on VMs and their GPUs; none where there is no limit.
 
     Raises:
@@ -42,7 +44,7 @@ def list_vm_quotas(services: Services, caller: Caller, account: Account) -> list
     return [quota for quota in found.values() if quota.limit is not None]
 
 
-def list_capacity_claim_quotas(services: Services, caller: Caller) -> list[Quota]:
+def list_capacity_claim_quotas(services: HasQuotas, caller: Caller) -> list[Quota]:
     """Limits on instances, by organization; none where there is no limit.
 
     Raises:

@@ -12,12 +12,17 @@ from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
 from gpu_capacity.services.observation import observe_all
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.placement.snapshot import UnitCounts
-    from gpu_capacity.services.context import Services
     from gpu_capacity.services.observation import Observed
+    from gpu_capacity.services.parts import HasInventory, HasReservations
     from gpu_capacity.topology.model import Offering
+
+    class Needs(HasInventory, HasReservations, Protocol):
+        """What the functions of this module work with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class UnitFilter:
 
 
 def list_reservations(
-    services: Services, caller: Caller, wanted: ReservationFilter, window: Window = EVERYTHING
+    services: Needs, caller: Caller, wanted: ReservationFilter, window: Window = EVERYTHING
 ) -> list[Observed]:
     """What the caller may see of what it asks for, in id order, as far as the window goes.
 
@@ -77,7 +82,7 @@ def list_reservations(
 
 
 def get_reservation(
-    services: Services, caller: Caller, reservation_id: str, organizations: frozenset[str]
+    services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
 ) -> Observed:
     """One reservation. ``organizations`` narrows where to look, and lets an operator look anywhere.
 
@@ -91,7 +96,7 @@ def get_reservation(
 
 
 def visible_reservation(
-    services: Services, caller: Caller, reservation_id: str, organizations: frozenset[str]
+    services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
 ) -> Reservation:
     """The record under an id, as far as the caller can tell that it exists.
 
@@ -109,7 +114,7 @@ def visible_reservation(
 
 
 def list_reservation_units(
-    services: Services, caller: Caller, wanted: UnitFilter
+    services: Needs, caller: Caller, wanted: UnitFilter
 ) -> list[tuple[Offering, UnitCounts]]:
     """Offerings with their capacity as it is now, by region, accelerator and unit.
 

@@ -25,10 +25,51 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.holder_store import H, HolderKey, HolderStore
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.context import Services
 
     _Look: TypeAlias = Callable[[str, str], "_Looked | None"]
     _Kind: TypeAlias = tuple[Iterator[HolderKey], _Look]
+    from typing import Protocol
+
+    from gpu_capacity.services.parts import (
+        HasBeside,
+        HasClaims,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasProvider,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        HasVms,
+        HasWorkflows,
+    )
+
+    class Needs(
+        HasBeside,
+        HasClaims,
+        HasClock,
+        HasDeadline,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasProvider,
+        HasQuotas,
+        HasReservations,
+        HasRuns,
+        HasTelemetry,
+        HasVms,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 HOLDERS_PER_RUN_MAX: Final = 2000
 """What one run looks at, of each kind of holder; the oldest come first, the rest waits for the next run."""
@@ -46,7 +87,7 @@ class ReconcileReport:
     left_out: int = 0
 
 
-def reconcile(services: Services) -> ReconcileReport:
+def reconcile(services: Needs) -> ReconcileReport:
     """Start what is missing; report what takes too long.
 
     Each record is looked at by itself: one that cannot be read does not keep the others waiting.
@@ -91,7 +132,7 @@ class _Looked:
 
 
 def _listed(
-    services: Services, holders: Iterator[HolderKey]
+    services: Needs, holders: Iterator[HolderKey]
 ) -> tuple[list[HolderKey], StorageUnavailable | None]:
     """Holders of a kind within the bounds of a run, and what kept the list from being whole."""
     found: list[HolderKey] = []
@@ -103,7 +144,7 @@ def _listed(
     return found, None
 
 
-def _each(services: Services, holders: Iterable[HolderKey], look: _Look) -> list[_Looked]:
+def _each(services: Needs, holders: Iterable[HolderKey], look: _Look) -> list[_Looked]:
     found: list[_Looked] = []
     for organization_id, holder_id in holders:
         try:
@@ -117,7 +158,7 @@ def _each(services: Services, holders: Iterable[HolderKey], look: _Look) -> list
 
 
 def _look_at_reservation(
-    services: Services, now: int, organization_id: str, reservation_id: str
+    services: Needs, now: int, organization_id: str, reservation_id: str
 ) -> _Looked | None:
     reservation = services.reservations.find(organization_id, reservation_id)
     if reservation is None or isinstance(reservation, Tombstone):
@@ -135,7 +176,7 @@ def _look_at_reservation(
     return _Looked(restarted, overdue)
 
 
-def _look_at_claiming(services: Services, now: int, reservation: Reservation) -> _Looked:
+def _look_at_claiming(services: Needs, now: int, reservation: Reservation) -> _Looked:
     """Remove the record of a claimant that died. A retry of the request begins anew."""
     if reservation.claiming_until is not None and now <= reservation.claiming_until:
         return _Looked()
@@ -152,7 +193,7 @@ def _look_at_claiming(services: Services, now: int, reservation: Reservation) ->
     return _Looked(restarted=True)
 
 
-def _look_at_claim(services: Services, now: int, organization_id: str, claim_id: str) -> _Looked | None:
+def _look_at_claim(services: Needs, now: int, organization_id: str, claim_id: str) -> _Looked | None:
     claim = services.claims.get(organization_id, claim_id)
     if claim is None or claim.unsettled_since is None:
         return None
@@ -160,7 +201,7 @@ def _look_at_claim(services: Services, now: int, organization_id: str, claim_id:
     return _Looked(_restarted(services, services.claims, claim), late)
 
 
-def _look_at_vm(services: Services, now: int, organization_id: str, vm_id: str) -> _Looked | None:
+def _look_at_vm(services: Needs, now: int, organization_id: str, vm_id: str) -> _Looked | None:
     vm = services.vms.get(organization_id, vm_id)
     if vm is None or vm.unsettled_since is None:
         return None
@@ -170,7 +211,7 @@ def _look_at_vm(services: Services, now: int, organization_id: str, vm_id: str) 
     return _Looked(_restarted(services, services.vms, vm), late)
 
 
-def _restarted(services: Services, store: HolderStore[H], holder: H, **changes: int) -> bool:
+def _restarted(services: Needs, store: HolderStore[H], holder: H, **changes: int) -> bool:
     """Whether an execution was started; one whose state is not told is looked at in the next run."""
     try:
         return restart_workflow(services, store, holder, **changes)
@@ -179,14 +220,14 @@ def _restarted(services: Services, store: HolderStore[H], holder: H, **changes: 
         return False
 
 
-def _is_due(services: Services, reservation: Reservation, now: int) -> bool:
+def _is_due(services: Needs, reservation: Reservation, now: int) -> bool:
     """Whether enough time has passed since the last start; twice as much after each failed execution."""
     since = reservation.unsettled_since or reservation.created_at
     exponent = min(reservation.attempt, _BACKOFF_EXPONENT_MAX)
     return now >= since + services.limits.reconcile_grace_seconds * (1 << exponent)
 
 
-def _is_overdue(services: Services, reservation: Reservation, now: int) -> bool:
+def _is_overdue(services: Needs, reservation: Reservation, now: int) -> bool:
     """Whether the workflow has had more time than it is allowed, and somebody should look."""
     limits = services.limits
     if reservation.status is Status.DEPROVISIONING:

@@ -11,13 +11,18 @@ import json
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.dynamodb.repeats import RecentRequest
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasClock, HasLimits, HasRepeats
+
+    class Needs(HasClock, HasLimits, HasRepeats, Protocol):
+        """What the functions of this module work with."""
 
 
 def recent_request(
-    services: Services, organization_id: str, subject: str, kind: str, fingerprint: str
+    services: Needs, organization_id: str, subject: str, kind: str, fingerprint: str
 ) -> RecentRequest | None:
     """An equal request of the same caller, and what it has made; ``None`` where none is remembered at all."""
     if not services.limits.repeat_seconds:
@@ -26,7 +31,7 @@ def recent_request(
     return services.repeats.look(organization_id, hashlib.sha256(words.encode()).hexdigest()[:32])
 
 
-def remembered(services: Services, recent: RecentRequest | None, holder_id: str) -> list[Action]:
+def remembered(services: Needs, recent: RecentRequest | None, holder_id: str) -> list[Action]:
     """What is written with a new holder, so that an equal request finds it."""
     if recent is None:
         return []

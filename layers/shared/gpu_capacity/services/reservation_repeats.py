@@ -15,11 +15,38 @@ from gpu_capacity.services.repeats import recent_request
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.repeats import RecentRequest
-    from gpu_capacity.services.context import Services
-    from gpu_capacity.services.create_reservation import ReservationRequest
     from gpu_capacity.services.observation import Observed
+    from gpu_capacity.services.parts import (
+        HasClock,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasRepeats,
+        HasReservations,
+        HasTelemetry,
+        HasWorkflows,
+    )
+    from gpu_capacity.services.reservation_request import ReservationRequest
+
+    class Needs(
+        HasClock,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasRepeats,
+        HasReservations,
+        HasTelemetry,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 LOOKS_MAX: Final = 4
 """Looks at a record that another try of the request is claiming for, before the client has to wait."""
@@ -38,7 +65,7 @@ class FirstTry:
     recent: RecentRequest | None
 
 
-def first_try(services: Services, caller: Caller, request: ReservationRequest, key: str | None) -> FirstTry:
+def first_try(services: Needs, caller: Caller, request: ReservationRequest, key: str | None) -> FirstTry:
     """What stands of an earlier try.
 
     Raises:
@@ -63,7 +90,7 @@ def first_try(services: Services, caller: Caller, request: ReservationRequest, k
 
 
 def _settled(
-    services: Services, found: Reservation | Tombstone | None, fingerprint: str
+    services: Needs, found: Reservation | Tombstone | None, fingerprint: str
 ) -> Reservation | Tombstone | None:
     """What an earlier try of the request has come to.
 
@@ -89,7 +116,7 @@ def _settled(
     raise RaceLost("the same request is under way")
 
 
-def made_meanwhile(services: Services, found: Reservation | Tombstone, fingerprint: str) -> Observed:
+def made_meanwhile(services: Needs, found: Reservation | Tombstone, fingerprint: str) -> Observed:
     """The answer where another try of the same request was faster."""
     settled = _settled(services, found, fingerprint)
     if isinstance(settled, Reservation) and settled.is_shown:
@@ -97,7 +124,7 @@ def made_meanwhile(services: Services, found: Reservation | Tombstone, fingerpri
     raise RaceLost("the same request is under way")
 
 
-def answer_again(services: Services, found: Reservation) -> Observed:
+def answer_again(services: Needs, found: Reservation) -> Observed:
     """The answer to a repeated request: the reservation that the first one made."""
     if found.status is Status.PENDING:
         # The first try may have died between its last write and its start; the name makes this harmless.

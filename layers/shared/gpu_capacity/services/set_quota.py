@@ -11,6 +11,7 @@ from gpu_capacity.services.quotas import count_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.claim_store import ClaimStore
     from gpu_capacity.dynamodb.quotas import QuotaStore
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.vm_store import VmStore
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.ports import Telemetry
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasClaims, HasQuotas, HasReservations, HasTelemetry, HasVms
     from gpu_capacity.topology.model import Region
+
+    class Needs(HasClaims, HasQuotas, HasReservations, HasTelemetry, HasVms, Protocol):
+        """What the functions of this module work with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class QuotaBook:
     actor: str
 
     @classmethod
-    def of(cls, services: Services, actor: str) -> QuotaBook:
+    def of(cls, services: Needs, actor: str) -> QuotaBook:
         """With the stores of the use cases."""
         return cls(
             services.quotas, services.reservations, services.claims, services.vms, services.telemetry, actor

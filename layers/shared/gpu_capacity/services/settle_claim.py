@@ -19,7 +19,7 @@ from gpu_capacity.dynamodb.claim_store import RETURNS_LABEL
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.holder_store import RECORD
 from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
-from gpu_capacity.errors import StorageUnavailable, UnreadableItem
+from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.bookings import new_tag
 from gpu_capacity.holders.capacity_claim import (
     Allocation,
@@ -36,21 +36,31 @@ from gpu_capacity.holders.claim_rounds import (
     to_give_back,
 )
 from gpu_capacity.placement.hosts import HostRequest, Room, free_hosts, place_hosts
-from gpu_capacity.services.records import left_out, report_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.placement.hosts import HostDomain
     from gpu_capacity.placement.snapshot import Snapshot
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasClaims,
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasPause,
+        HasTelemetry,
+    )
+
+    class Needs(HasClaims, HasClock, HasEvents, HasIds, HasInventory, HasPause, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
 
 ATTEMPTS_MAX: Final = 16
 """Rounds lost to rivals before this run gives up; the workflow or the schedule goes on."""
 
-ROUNDS_MAX: Final = 200
-"""Rounds for one queue in one run; the schedule goes on."""
 
 ROOM_OF_A_ROUND: Final = Room(PODS_PER_ROUND_MAX, DOMAINS_PER_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX)
 
@@ -91,7 +101,7 @@ class _Supply:
 
 
 def settle_capacity_claim(
-    services: Services, organization_id: str, claim_id: str, *, serving: str | None = None
+    services: Needs, organization_id: str, claim_id: str, *, serving: str | None = None
 ) -> Step:
     """Do the next round of a claim. Idempotent: repeated, it finds less to do.
 
@@ -115,68 +125,7 @@ def settle_capacity_claim(
     return Step.AGAIN
 
 
-def fill_zone(services: Services, zone: str, instance_id: str) -> int:
-    """Serve those who wait for an instance type in a zone, oldest first; how many rounds were done.
-
-    Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use. A
-    claim whose record cannot be read loses its turn until it can be: those behind it must not wait for that.
-    """
-    for done in range(ROUNDS_MAX):
-        head = services.claims.head_of_queue(zone, instance_id).holder
-        if head is None:
-            return done
-        try:
-            step = settle_capacity_claim(services, *head, serving=zone)
-        except UnreadableItem as error:
-            if not services.claims.pass_over(head, error):
-                raise
-            report_unreadable(services.telemetry, error)
-            continue
-        if step is Step.GONE:
-            services.claims.leave_queue(zone, instance_id, head)
-        elif step is not Step.AGAIN and services.claims.head_of_queue(zone, instance_id).holder == head:
-            return done + 1
-    return ROUNDS_MAX
-
-
-def tell_all(services: Services, zone: str, instance_id: str) -> int:
-    """Tell all who wait in a zone that is withdrawn; how many rounds were done. They keep their places.
-
-    What they wait for in other zones they still get, and here as well should the zone come back.
-    """
-    # Rounds believe what is kept of a region that offers something, and what is kept may be a minute old.
-    services.inventory.fresh_region(zone)
-    holders = services.claims.queue(zone, instance_id)
-    for holder in holders:
-        settle_capacity_claim(services, *holder, serving=zone)
-    return len(holders)
-
-
-def fill_zones(services: Services, zones: Iterable[str] | None = None) -> int:
-    """Serve every queue of the zones (of all, if none are named); how many rounds were done.
-
-    Raises:
-        StorageUnavailable, UnreadableItem: some queue could not be served; the others were.
-    """
-    wanted = None if zones is None else set(zones)
-    done = 0
-    failure: StorageUnavailable | UnreadableItem | None = None
-    for region in services.inventory.regions():
-        if wanted is not None and region.id not in wanted:
-            continue
-        serve = tell_all if region.withdrawn else fill_zone
-        for instance_id in sorted({name for name, _ in region.instance_types}):
-            try:
-                done += serve(services, region.id, instance_id)
-            except (StorageUnavailable, UnreadableItem) as error:
-                failure = error
-                left_out(services.telemetry, error, f"queue of {region.id}")
-    if failure is not None:
-        raise failure
-    return done
-
-
-def _remove(services: Services, claim: CapacityClaim) -> Step | None:
+def _remove(services: Needs, claim: CapacityClaim) -> Step | None:
     if not _stands(services, services.claims.end(claim, services.clock.now())):
         return None
     _audit(services, claim, "gone")
@@ -186,7 +135,7 @@ def _remove(services: Services, claim: CapacityClaim) -> Step | None:
     return Step.GONE
 
 
-def _give_back(services: Services, claim: CapacityClaim) -> Step | None:
+def _give_back(services: Needs, claim: CapacityClaim) -> Step | None:
     """One round of giving back, each domain only as its holder knows it."""
     giving = to_give_back(claim)
     snapshots = _snapshots(services, giving)
@@ -213,7 +162,7 @@ def _give_back(services: Services, claim: CapacityClaim) -> Step | None:
     return _next(after)
 
 
-def _fill(services: Services, claim: CapacityClaim, attempt: int, serving: str | None) -> Step | None:
+def _fill(services: Needs, claim: CapacityClaim, attempt: int, serving: str | None) -> Step | None:
     """One round of filling, zone by zone in the order of preference."""
     plan = _plan(services, claim, attempt)
     after = _written(services, claim.with_hosts(plan.allocations), plan.reasons)
@@ -231,20 +180,20 @@ def _fill(services: Services, claim: CapacityClaim, attempt: int, serving: str |
     return Step.AGAIN if plan.more else Step.WAITING
 
 
-def wake_next(services: Services, instance_id: str, zones: Iterable[str | None]) -> None:
+def wake_next(services: Needs, instance_id: str, zones: Iterable[str | None]) -> None:
     """Have those served who wait in queues that a claim has just left: it may have left capacity, too."""
     for zone in sorted(zone for zone in zones if zone is not None):
         if services.claims.head_of_queue(zone, instance_id).holder is not None:
             services.events.freed(zone)
 
 
-def planned(services: Services, claim: CapacityClaim) -> CapacityClaim:
+def planned(services: Needs, claim: CapacityClaim) -> CapacityClaim:
     """A claim that is not recorded, as its first round would make it; nothing is written."""
     plan = _plan(services, claim, 0)
     return _written(services, claim.with_hosts(plan.allocations), plan.reasons)
 
 
-def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
+def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
     wanted, room, more = claim.pending, ROOM_OF_A_ROUND, False
     allocations: list[Allocation] = []
     pods: list[Update] = []
@@ -285,7 +234,7 @@ def _plan(services: Services, claim: CapacityClaim, attempt: int) -> _Plan:
     return _Plan(tuple(allocations), tuple(pods), turns, reasons, more)
 
 
-def _is_offered(services: Services, zone: str, instance_id: str) -> bool:
+def _is_offered(services: Needs, zone: str, instance_id: str) -> bool:
     """Whether the zone has the instance type; a "no" is decided on a fresh read."""
     region = services.inventory.region(zone)
     if region is None or not region.flavors_of(instance_id):
@@ -293,7 +242,7 @@ def _is_offered(services: Services, zone: str, instance_id: str) -> bool:
     return region is not None and bool(region.flavors_of(instance_id))
 
 
-def _supply(services: Services, zone: str, instance_id: str) -> _Supply:
+def _supply(services: Needs, zone: str, instance_id: str) -> _Supply:
     region = services.inventory.fresh_region(zone)
     domains: list[HostDomain] = []
     snapshots: dict[str, tuple[str, Snapshot]] = {}
@@ -305,7 +254,7 @@ def _supply(services: Services, zone: str, instance_id: str) -> _Supply:
 
 
 def _take(
-    services: Services, claim: CapacityClaim, found: Iterable[Allocation], supply: _Supply
+    services: Needs, claim: CapacityClaim, found: Iterable[Allocation], supply: _Supply
 ) -> list[Update]:
     updates = []
     for pod, allocations in _by_pod(found).items():
@@ -321,11 +270,11 @@ def _take(
     return updates
 
 
-def _stamp(services: Services) -> bytes:
+def _stamp(services: Needs) -> bytes:
     return new_tag(services.ids.random_bytes())
 
 
-def _written(services: Services, claim: CapacityClaim, reasons: dict[str, ZoneReason]) -> CapacityClaim:
+def _written(services: Needs, claim: CapacityClaim, reasons: dict[str, ZoneReason]) -> CapacityClaim:
     """The claim with its status and conditions brought up to date; ``updated_at`` moves with any change."""
     now = services.clock.now()
     claim = replace(claim, status=settled_status(claim))
@@ -335,7 +284,7 @@ def _written(services: Services, claim: CapacityClaim, reasons: dict[str, ZoneRe
 
 
 def _change(
-    services: Services,
+    services: Needs,
     before: CapacityClaim,
     after: CapacityClaim,
     pods: Iterable[Update],
@@ -346,7 +295,7 @@ def _change(
     return _stands(services, services.claims.update(before, after, pods, turns=turns))
 
 
-def _stands(services: Services, outcome: CapacityClaim | Refused | None) -> bool:
+def _stands(services: Needs, outcome: CapacityClaim | Refused | None) -> bool:
     """Whether a round was written; false when it lost a race.
 
     Raises:
@@ -361,7 +310,7 @@ def _stands(services: Services, outcome: CapacityClaim | Refused | None) -> bool
     return False
 
 
-def _demand_moved_on(services: Services, claim: CapacityClaim) -> None:
+def _demand_moved_on(services: Needs, claim: CapacityClaim) -> None:
     """Another round explains a pod that does not show what the record said; nothing else does."""
     found = services.claims.get(claim.organization_id, claim.id)
     if found is not None and found.revision == claim.revision:
@@ -374,7 +323,7 @@ def _next(claim: CapacityClaim) -> Step:
     return Step.SETTLED
 
 
-def _snapshots(services: Services, allocations: Iterable[Allocation]) -> dict[tuple[str, str], Snapshot]:
+def _snapshots(services: Needs, allocations: Iterable[Allocation]) -> dict[tuple[str, str], Snapshot]:
     wanted = sorted({(a.zone, a.flavor_id) for a in allocations})
     return {pair: services.inventory.fresh_snapshot(*pair) for pair in wanted}
 
@@ -386,7 +335,7 @@ def _by_pod(allocations: Iterable[Allocation]) -> dict[tuple[str, str, str], lis
     return pods
 
 
-def _audit(services: Services, claim: CapacityClaim, outcome: str, **details: object) -> None:
+def _audit(services: Needs, claim: CapacityClaim, outcome: str, **details: object) -> None:
     services.telemetry.audit(
         ACTOR, "settle_capacity_claim", claim.id, outcome, organization=claim.organization_id, **details
     )

@@ -13,17 +13,21 @@ from gpu_capacity.holders.vm import AuthMethod, Login
 from gpu_capacity.services.passwords import hash_password
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.access import Caller
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.ssh_keys import PublicKey
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasAccounts, HasClock, HasIds, HasPause, HasTelemetry
+
+    class Needs(HasAccounts, HasClock, HasIds, HasPause, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
 
 ATTEMPTS_MAX: Final = 8
 
 
-def add_ssh_key(
-    services: Services, caller: Caller, account: Account, label: str, public: PublicKey
-) -> SshKey:
+def add_ssh_key(services: Needs, caller: Caller, account: Account, label: str, public: PublicKey) -> SshKey:
     """Put a public key on an account.
 
     Raises:
@@ -51,13 +55,13 @@ def add_ssh_key(
     raise RaceLost("other requests changed the keys every time")
 
 
-def list_ssh_keys(services: Services, caller: Caller, account: Account) -> tuple[SshKey, ...]:
+def list_ssh_keys(services: Needs, caller: Caller, account: Account) -> tuple[SshKey, ...]:
     """The keys of an account, oldest first."""
     caller.require(Permission.READ_VMS)
     return services.accounts.key_ring(account).keys
 
 
-def delete_ssh_key(services: Services, caller: Caller, account: Account, key_id: str) -> SshKey:
+def delete_ssh_key(services: Needs, caller: Caller, account: Account, key_id: str) -> SshKey:
     """Take a key off an account. VMs that were made with it keep it: it is on their disks.
 
     Raises:
@@ -77,7 +81,7 @@ def delete_ssh_key(services: Services, caller: Caller, account: Account, key_id:
     raise RaceLost("other requests changed the keys every time")
 
 
-def login_with_key(services: Services, account: Account, key_id: str | None) -> Login:
+def login_with_key(services: Needs, account: Account, key_id: str | None) -> Login:
     """Log in with a key of the account, the oldest where none is named.
 
     Raises:
@@ -92,7 +96,7 @@ def login_with_key(services: Services, account: Account, key_id: str | None) -> 
     return Login(AuthMethod.SSH_KEY, ssh_key_id=key.id, ssh_public_key=key.public_key)
 
 
-def login_with_password(services: Services, password: str) -> Login:
+def login_with_password(services: Needs, password: str) -> Login:
     """Log in with a password; only its hash is known from here on."""
     return Login(AuthMethod.PASSWORD, password_hash=hash_password(password, services.ids.random_bytes()))
 
@@ -109,7 +113,7 @@ class LoginWish:
         return [self.ssh_key_id, None if self.password is None else hash_password(self.password, salt)]
 
 
-def login_of(services: Services, account: Account, wish: LoginWish | Login) -> Login:
+def login_of(services: Needs, account: Account, wish: LoginWish | Login) -> Login:
     """What a wish comes to; from here on a password is only a hash. What is resolved already stays.
 
     Raises:
@@ -122,7 +126,7 @@ def login_of(services: Services, account: Account, wish: LoginWish | Login) -> L
     return login_with_key(services, account, wish.ssh_key_id)
 
 
-def _audit(services: Services, caller: Caller, action: str, account: Account, key: SshKey) -> None:
+def _audit(services: Needs, caller: Caller, action: str, account: Account, key: SshKey) -> None:
     services.telemetry.audit(
         caller.subject,
         action,

@@ -22,14 +22,19 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.bookings import Booking
     from gpu_capacity.placement.model import Request
     from gpu_capacity.placement.snapshot import Snapshot
-    from gpu_capacity.services.context import Services
 
     Flavor = tuple[str, str]
     """Region id and flavor id."""
+    from typing import Protocol
+
+    from gpu_capacity.services.parts import HasClock, HasInventory, HasReservations
+
+    class Needs(HasClock, HasInventory, HasReservations, Protocol):
+        """What the functions of this module work with."""
 
 
 def decide_again(
-    services: Services, flavor: Flavor, seen: tuple[Snapshot, Unplaceable], request: Request
+    services: Needs, flavor: Flavor, seen: tuple[Snapshot, Unplaceable], request: Request
 ) -> tuple[Snapshot, Placement | Unplaceable]:
     """Place what does not fit once more, unless it does not whoever gives up what he is claiming.
 
@@ -51,7 +56,7 @@ def decide_again(
     return found.snapshot, decision
 
 
-def is_under_claim(services: Services, flavor: Flavor, pod_id: str, position: int) -> bool:
+def is_under_claim(services: Needs, flavor: Flavor, pod_id: str, position: int) -> bool:
     """Whether a domain was booked, as it was just read, by somebody who may have given it back by now."""
     by = _tag_at(_young(services, flavor), pod_id, position)
     if by is None:
@@ -69,13 +74,13 @@ class _Found:
     unsure: list[tuple[str, Booking]]
 
 
-def _young(services: Services, flavor: Flavor) -> list[tuple[str, Booking]]:
+def _young(services: Needs, flavor: Flavor) -> list[tuple[str, Booking]]:
     """What may be under claim of what was just read: of older bookings no claimant is left."""
     since = services.clock.now() - CLAIM_SECONDS_MAX
     return [(pod, b) for pod, b in services.inventory.bookings(*flavor) if b.since >= since]
 
 
-def _look_again(services: Services, flavor: Flavor) -> _Found:
+def _look_again(services: Needs, flavor: Flavor) -> _Found:
     """Who is claiming, and what is booked after that.
 
     Looked up in the sparse index, which shows a record some milliseconds after it was written; the booking

@@ -16,12 +16,16 @@ from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.placement.snapshot import Snapshot
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasIds, HasInventory, HasVms
     from gpu_capacity.topology.model import Host
+
+    class Needs(HasIds, HasInventory, HasVms, Protocol):
+        """What the functions of this module work with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,13 +85,13 @@ def gpus_in(snapshot: Snapshot, pod_id: str, position: int, count: int) -> NodeG
     )
 
 
-def read_gpus(services: Services, vm: Vm, count: int) -> NodeGpus | None:
+def read_gpus(services: Needs, vm: Vm, count: int) -> NodeGpus | None:
     """A VM's node by a strongly consistent read."""
     snapshot = services.inventory.fresh_snapshot(vm.region_id, vm.flavor_id)
     return gpus_in(snapshot, vm.pod_id, vm.position, count)
 
 
-def host_of(services: Services, vm: Vm) -> Host | None:
+def host_of(services: Needs, vm: Vm) -> Host | None:
     """The host that the VM's disk is on, ``None`` when the inventory has lost it."""
     pod = services.inventory.pods({(vm.region_id, vm.pod_id)}).get((vm.region_id, vm.pod_id))
     found = (h for d in (pod.domains if pod else ()) if d.position == vm.position for h in d.hosts)
@@ -96,7 +100,7 @@ def host_of(services: Services, vm: Vm) -> Host | None:
 
 
 def hand(
-    services: Services, vm: Vm, node: NodeGpus, after: dict[str, int], *, taking: bool = True
+    services: Needs, vm: Vm, node: NodeGpus, after: dict[str, int], *, taking: bool = True
 ) -> Update | None:
     """The write that makes ``after`` of the node's owners; ``None`` when nothing changes."""
     if after == (node.owners or {}):
@@ -119,7 +123,7 @@ class Release:
     node_is_free: bool
 
 
-def release(services: Services, vm: Vm) -> Release:
+def release(services: Needs, vm: Vm) -> Release:
     """Give back whatever a VM holds: to the VM that it is preempted for as far as that wants it.
 
     What nobody waits for becomes free. The caller writes it in one transaction with the VM's record.

@@ -24,9 +24,40 @@ from gpu_capacity.services.vm_preemption import evict, marks_taken_back, start_d
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.ports import VmServer
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasReservations,
+        HasTelemetry,
+        HasVmProvider,
+        HasVms,
+        HasWorkflows,
+    )
+
+    class Needs(
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasReservations,
+        HasTelemetry,
+        HasVmProvider,
+        HasVms,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 ATTEMPTS_MAX: Final = 16
 """Writes lost to rivals before a step gives up; the workflow repeats it."""
@@ -39,7 +70,7 @@ _LEFT: Final = frozenset({VmStatus.STOPPED, VmStatus.INTERRUPTED, VmStatus.DESTR
 SUPERSEDED: Final[dict[str, Any]] = {"outcome": "superseded", "message": "", "seconds": 0}
 
 
-def begin_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
+def begin_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
     """Get all GPUs of the slice.
 
     Returns:
@@ -61,7 +92,7 @@ def begin_vm_start(services: Services, organization_id: str, vm_id: str) -> dict
     return _outcome("waiting")
 
 
-def start_vm_server(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
+def start_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
     """Start the run's server: ``started``, ``waiting`` while its GPUs are being vacated, or ``failed``.
 
     The login is handed over once: when the provider has it, the record forgets it.
@@ -89,7 +120,7 @@ def start_vm_server(services: Services, organization_id: str, vm_id: str) -> dic
             return _forget_login(services, vm)
 
 
-def complete_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
+def complete_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
     """``starting`` to ``running`` when the server is up: ``running``, ``waiting`` or ``failed``."""
     for attempt in range(ATTEMPTS_MAX):
         vm = services.vms.get(organization_id, vm_id)
@@ -118,7 +149,7 @@ def complete_vm_start(services: Services, organization_id: str, vm_id: str) -> d
     return _outcome("waiting")
 
 
-def abandon_vm_start(services: Services, organization_id: str, vm_id: str, message: str) -> dict[str, Any]:
+def abandon_vm_start(services: Needs, organization_id: str, vm_id: str, message: str) -> dict[str, Any]:
     """Note why, take marks back, and close the provider to late starts: ``undo`` or ``superseded``."""
     for attempt in range(ATTEMPTS_MAX):
         vm = _to_start(services, organization_id, vm_id)
@@ -136,7 +167,7 @@ def abandon_vm_start(services: Services, organization_id: str, vm_id: str, messa
     return _outcome("again")
 
 
-def sweep_vm_server(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
+def sweep_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
     """Fence the run and take its server away: ``gone``, ``waiting`` or ``superseded``."""
     vm = services.vms.get(organization_id, vm_id)
     if vm is None or vm.workflow is None or (vm.workflow == START and vm.failure is None):
@@ -148,7 +179,7 @@ def sweep_vm_server(services: Services, organization_id: str, vm_id: str) -> dic
     return _outcome("gone")
 
 
-def fail_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
+def fail_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
     """Give the GPUs back and show ``failed``: ``failed``, ``waiting`` while a server is left on them."""
     for attempt in range(ATTEMPTS_MAX):
         vm = services.vms.get(organization_id, vm_id)
@@ -174,7 +205,7 @@ def fail_vm_start(services: Services, organization_id: str, vm_id: str) -> dict[
     return _outcome("waiting")
 
 
-def settle_vm_stop(services: Services, organization_id: str, vm_id: str) -> dict[str, Any]:
+def settle_vm_stop(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
     """Settle a VM whose server is gone: ``settled``, ``waiting`` while it is not, or ``superseded``.
 
     Of a VM that is destroyed the disk goes first. It goes here and not with the server: the execution that
@@ -209,7 +240,7 @@ def settle_vm_stop(services: Services, organization_id: str, vm_id: str) -> dict
     return _outcome("waiting")
 
 
-def _begin(services: Services, vm: Vm) -> dict[str, Any] | None:
+def _begin(services: Needs, vm: Vm) -> dict[str, Any] | None:
     """``creating`` to ``starting``; ``None`` when to look again."""
     if vm.status is VmStatus.STARTING:
         return _outcome("proceed")
@@ -220,7 +251,7 @@ def _begin(services: Services, vm: Vm) -> dict[str, Any] | None:
     return _outcome("proceed")
 
 
-def _await_notice(services: Services, vm: Vm) -> dict[str, Any] | None:
+def _await_notice(services: Needs, vm: Vm) -> dict[str, Any] | None:
     """Wait for those that were told to leave, then interrupt them; ``None`` when to look again."""
     now = services.clock.now()
     told = services.vms.by_key(vm.waits_for)
@@ -240,12 +271,12 @@ def _await_notice(services: Services, vm: Vm) -> dict[str, Any] | None:
     return _outcome("proceed")
 
 
-def _gpus_of_node(services: Services, vm: Vm) -> int:
+def _gpus_of_node(services: Needs, vm: Vm) -> int:
     place = services.inventory.node(vm.node)
     return place.gpus if place is not None else vm.wants.bit_length()
 
 
-def _forget_login(services: Services, vm: Vm) -> dict[str, Any]:
+def _forget_login(services: Needs, vm: Vm) -> dict[str, Any]:
     if vm.password_hash is not None or vm.ssh_public_key is not None:
         forgetful = replace(vm, password_hash=None, ssh_public_key=None)
         if isinstance(services.vms.update([(vm, forgetful)]), Refused):
@@ -254,7 +285,7 @@ def _forget_login(services: Services, vm: Vm) -> dict[str, Any]:
     return _outcome("started")
 
 
-def _has_left(services: Services, vm: Vm) -> bool:
+def _has_left(services: Needs, vm: Vm) -> bool:
     """Whether no server is left, neither the VM's own nor, on GPUs it took over, that of an interrupted one.
 
     The latter may still be going when its heir goes, too. Whoever gets the GPUs next may be a reservation or
@@ -265,13 +296,13 @@ def _has_left(services: Services, vm: Vm) -> bool:
     return services.vm_provider.is_vacant(vm.host_id, vm.gpus)
 
 
-def _late(services: Services, vm: Vm) -> dict[str, Any] | None:
+def _late(services: Needs, vm: Vm) -> dict[str, Any] | None:
     if vm.deadline is not None and services.clock.now() >= vm.deadline:
         return _outcome("failed", "the VM was not up when the time was over")
     return None
 
 
-def _settle(services: Services, vm: Vm, settled: Vm) -> bool:
+def _settle(services: Needs, vm: Vm, settled: Vm) -> bool:
     """Write a VM that gives back its GPUs, with whoever gets them."""
     freed = release(services, vm)
     if isinstance(services.vms.update([(vm, unmarked(settled)), *freed.others], freed.pod), Refused):
@@ -281,7 +312,7 @@ def _settle(services: Services, vm: Vm, settled: Vm) -> bool:
     return True
 
 
-def _to_start(services: Services, organization_id: str, vm_id: str) -> Vm | None:
+def _to_start(services: Needs, organization_id: str, vm_id: str) -> Vm | None:
     vm = services.vms.get(organization_id, vm_id)
     return vm if vm is not None and vm.workflow == START else None
 
@@ -291,7 +322,7 @@ def _is_starting(vm: Vm) -> bool:
     return vm.workflow == START and vm.status is VmStatus.STARTING and not vm.waits_for and vm.failure is None
 
 
-def _not_up(services: Services, vm: Vm, server: VmServer | None) -> dict[str, Any]:
+def _not_up(services: Needs, vm: Vm, server: VmServer | None) -> dict[str, Any]:
     """What it means that the server is not up: something failed, or it takes its time."""
     if server is None:
         return _outcome("failed", "the server is gone")
@@ -306,5 +337,5 @@ def _outcome(outcome: str, message: str = "", seconds: int = 0) -> dict[str, Any
     return {"outcome": outcome, "message": message, "seconds": seconds}
 
 
-def _audit(services: Services, vm: Vm, action: str, outcome: str, **details: object) -> None:
+def _audit(services: Needs, vm: Vm, action: str, outcome: str, **details: object) -> None:
     services.telemetry.audit(ACTOR, action, vm.id, outcome, organization=vm.organization_id, **details)

@@ -28,10 +28,24 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.holders.vm import Vm
-    from gpu_capacity.services.context import Services
     from gpu_capacity.services.vm_gpus import NodeGpus
 
     Write = Callable[[Vm, Sequence[tuple[Vm, Vm]], Update | None], Vm | Refused | None]
+    from typing import Protocol
+
+    from gpu_capacity.services.parts import (
+        HasClock,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasReservations,
+        HasTelemetry,
+        HasVms,
+    )
+
+    class Needs(HasClock, HasIds, HasInventory, HasLimits, HasReservations, HasTelemetry, HasVms, Protocol):
+        """What the functions of this module work with."""
+
 
 ACTOR = "vm-preemption"
 
@@ -55,7 +69,7 @@ class Planned:
     preempt_at: int
 
 
-def take_slice(services: Services, wanted: Vm, count: int, write: Write) -> Vm | None:
+def take_slice(services: Needs, wanted: Vm, count: int, write: Write) -> Vm | None:
     """Write a VM with a slice of its node; ``None`` when rivals were faster and it is to be planned anew.
 
     Args:
@@ -86,12 +100,12 @@ def take_slice(services: Services, wanted: Vm, count: int, write: Write) -> Vm |
     return after
 
 
-def written_over(services: Services, before: Vm) -> Write:
+def written_over(services: Needs, before: Vm) -> Write:
     """How ``take_slice`` writes a VM that has a record already, as it was read."""
     return lambda after, marks, pod: services.vms.update([(before, after), *marks], pod)
 
 
-def plan_slice(services: Services, wanted: Vm, count: int) -> Planned:
+def plan_slice(services: Needs, wanted: Vm, count: int) -> Planned:
     """What a VM would get of its node now; nothing is written.
 
     Raises:
@@ -119,7 +133,7 @@ def plan_slice(services: Services, wanted: Vm, count: int) -> Planned:
     return Planned(after, node, seat.victims, now + notice)
 
 
-def evict(services: Services, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
+def evict(services: Needs, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     """Interrupt all that a VM waits for and give it the rest of its slice; ``None`` after a lost race.
 
     The caller has seen that the notice is over. What is read here is what the write insists on.
@@ -154,7 +168,7 @@ def evict(services: Services, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     return after, [victim for _, victim in interrupted]
 
 
-def marks_taken_back(services: Services, vm: Vm) -> list[tuple[Vm, Vm]]:
+def marks_taken_back(services: Needs, vm: Vm) -> list[tuple[Vm, Vm]]:
     """What becomes of those that were told to leave for a VM that goes away itself."""
     told = services.vms.by_key(vm.waits_for).values()
     return [(victim, unmarked(victim)) for victim in told if victim.preempted_by == vm.key]
@@ -172,12 +186,12 @@ def interrupted_at(vm: Vm, now: int) -> Vm:
     )
 
 
-def start_deadline(services: Services) -> int:
+def start_deadline(services: Needs) -> int:
     """When a start that begins now is given up."""
     return services.clock.now() + services.limits.vm_start_seconds_max
 
 
-def _seat(services: Services, wanted: Vm, node: NodeGpus, count: int) -> Seat:
+def _seat(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> Seat:
     if not node.takes_new:
         raise ActionRefused("the node takes no new VMs at the moment")
     start = choose_slice(node.open, wanted.gpu_count)

@@ -13,15 +13,31 @@ from gpu_capacity.services.vm_lifecycle import START
 from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.dynamodb.repeats import RecentRequest
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.vm import Vm
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasClock,
+        HasIds,
+        HasLimits,
+        HasQuotas,
+        HasRepeats,
+        HasTelemetry,
+        HasVms,
+        HasWorkflows,
+    )
     from gpu_capacity.services.vm_request import VmRequest
+
+    class Needs(
+        HasClock, HasIds, HasLimits, HasQuotas, HasRepeats, HasTelemetry, HasVms, HasWorkflows, Protocol
+    ):
+        """What the functions of this module work with."""
 
 
 def identity_of(
-    services: Services, account: Account, request: VmRequest, key: str | None
+    services: Needs, account: Account, request: VmRequest, key: str | None
 ) -> tuple[str, str | None]:
     """The id of a new VM, and the fingerprint of its request where the id stands for a key."""
     if key is None:
@@ -30,14 +46,14 @@ def identity_of(
     return identity, request.fingerprint(identity)
 
 
-def answer_again(services: Services, found: Vm, fingerprint: str, *, dry_run: bool = False) -> Vm:
+def answer_again(services: Needs, found: Vm, fingerprint: str, *, dry_run: bool = False) -> Vm:
     """The answer to a repeated request: the VM that the first one made, destroyed or not."""
     if found.fingerprint != fingerprint:
         raise KeyReused("VM", found.id)
     return found if dry_run else gone_on(services, found)
 
 
-def recent_vm_request(services: Services, account: Account, request: VmRequest) -> RecentRequest | None:
+def recent_vm_request(services: Needs, account: Account, request: VmRequest) -> RecentRequest | None:
     """What an equal request of the account has made a moment ago."""
     if not services.limits.repeat_seconds:
         return None
@@ -46,13 +62,13 @@ def recent_vm_request(services: Services, account: Account, request: VmRequest) 
     return recent_request(services, account.organization_id, account.subject, "vm", fingerprint)
 
 
-def still_there(services: Services, recent: RecentRequest) -> Vm | None:
+def still_there(services: Needs, recent: RecentRequest) -> Vm | None:
     """The VM that an equal request made. One that is destroyed answers no repeat: it is asked for anew."""
     vm = services.vms.get(recent.organization_id, recent.holder) if recent.holder else None
     return None if vm is None or vm.status in (VmStatus.DESTROYED, VmStatus.FAILED) else vm
 
 
-def gone_on(services: Services, found: Vm) -> Vm:
+def gone_on(services: Needs, found: Vm) -> Vm:
     """A VM that is there, with what its first request may have left undone."""
     confirm(services.quotas, services.vms, found)
     if found.workflow == START:

@@ -21,17 +21,45 @@ from gpu_capacity.topology.model import HostState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.inventory_store import NodePlace
     from gpu_capacity.holders.vm import Vm, VmKey
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasReservations,
+        HasTelemetry,
+        HasVms,
+        HasWorkflows,
+    )
+
+    class Needs(
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasReservations,
+        HasTelemetry,
+        HasVms,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 ACTOR: Final = "schedule:vms"
 _ATTEMPTS_MAX: Final = 4
 _GOES_OFFLINE: Final = frozenset({VmStatus.RUNNING, VmStatus.STOPPED, VmStatus.INTERRUPTED})
 
 
-def restart_vms(services: Services, node: str | None = None) -> int:
+def restart_vms(services: Needs, node: str | None = None) -> int:
     """Start interrupted VMs again that their nodes (or this one) have room for, oldest first; how many.
 
     One for which there is no room does not keep younger, smaller ones waiting.
@@ -40,20 +68,20 @@ def restart_vms(services: Services, node: str | None = None) -> int:
     return _each(services, waiting, _restart)
 
 
-def restart_vms_beside(services: Services, organization_id: str, vm_id: str) -> int:
+def restart_vms_beside(services: Needs, organization_id: str, vm_id: str) -> int:
     """The same for the node of a VM that has just left it."""
     vm = services.vms.get(organization_id, vm_id)
     return restart_vms(services, vm.node) if vm is not None else 0
 
 
-def end_vm_terms(services: Services) -> int:
+def end_vm_terms(services: Needs) -> int:
     """Turn reserved VMs whose terms are over into on-demand ones; how many."""
     now = services.clock.now()
     due = [e.key for e in services.vms.roster() if e.term_ends_at is not None and e.term_ends_at <= now]
     return _each(services, due, _end_term)
 
 
-def watch_vm_nodes(services: Services) -> int:
+def watch_vm_nodes(services: Needs) -> int:
     """Show VMs ``offline`` whose nodes the inventory has lost, and bring back those whose nodes are back."""
     nodes = services.inventory.nodes()
     concerned = [
@@ -65,7 +93,7 @@ def watch_vm_nodes(services: Services) -> int:
     return _each(services, concerned, lambda s, vm: _follow_node(s, vm, nodes.get(vm.node)))
 
 
-def _each(services: Services, keys: Iterable[VmKey], change: Callable[[Services, Vm], bool | None]) -> int:
+def _each(services: Needs, keys: Iterable[VmKey], change: Callable[[Needs, Vm], bool | None]) -> int:
     """Change what each VM calls for; a change answers ``None`` when it lost a race and is to look again."""
     done = 0
     for key in keys:
@@ -82,7 +110,7 @@ def _each(services: Services, keys: Iterable[VmKey], change: Callable[[Services,
     return done
 
 
-def _restart(services: Services, vm: Vm) -> bool | None:
+def _restart(services: Needs, vm: Vm) -> bool | None:
     settled = vm.unsettled_since is None
     if vm.status is not VmStatus.INTERRUPTED or not vm.auto_restart or not settled:
         return False
@@ -100,7 +128,7 @@ def _restart(services: Services, vm: Vm) -> bool | None:
     return True
 
 
-def _end_term(services: Services, vm: Vm) -> bool | None:
+def _end_term(services: Needs, vm: Vm) -> bool | None:
     over = vm.term_ends_at is not None and vm.term_ends_at <= services.clock.now()
     if vm.rental_type is not RentalType.RESERVED or not over:
         return False
@@ -120,7 +148,7 @@ def _end_term(services: Services, vm: Vm) -> bool | None:
     return True
 
 
-def _follow_node(services: Services, vm: Vm, place: NodePlace | None) -> bool | None:
+def _follow_node(services: Needs, vm: Vm, place: NodePlace | None) -> bool | None:
     lost = _is_lost(place, vm.host_id)
     after: Vm | None = None
     if lost and vm.status in _GOES_OFFLINE and vm.unsettled_since is None:
@@ -136,7 +164,7 @@ def _follow_node(services: Services, vm: Vm, place: NodePlace | None) -> bool | 
     return True
 
 
-def _back(services: Services, vm: Vm) -> Vm:
+def _back(services: Needs, vm: Vm) -> Vm:
     """What a VM becomes when its node is back; one that ran has its server brought up, if need be."""
     if vm.offline_from is not VmStatus.RUNNING:
         return replace(vm, status=vm.offline_from or VmStatus.STOPPED, offline_from=None)
@@ -150,7 +178,7 @@ def _back(services: Services, vm: Vm) -> Vm:
     )
 
 
-def begun_again(services: Services, vm: Vm) -> Vm:
+def begun_again(services: Needs, vm: Vm) -> Vm:
     """A VM that is being started again, but for its slice: a new run with a server of its own."""
     return replace(
         vm,
@@ -167,5 +195,5 @@ def _is_lost(place: NodePlace | None, host_id: str) -> bool:
     return place is None or place.host.id != host_id or place.host.state is HostState.MISSING
 
 
-def _audit(services: Services, vm: Vm, action: str, outcome: str) -> None:
+def _audit(services: Needs, vm: Vm, action: str, outcome: str) -> None:
     services.telemetry.audit(ACTOR, action, vm.id, outcome, organization=vm.organization_id)

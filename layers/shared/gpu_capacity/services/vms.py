@@ -6,7 +6,7 @@ the owners of the node's GPUs, and the status of every VM that has to leave. A l
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,11 +16,9 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import ActionRefused, NodeCannotGive, NotFound, RaceLost
 from gpu_capacity.holders.ids import holder_id, new_life
 from gpu_capacity.holders.vm import TRANSITIONS, Login, RentalType, Vm, VmStatus, months_later
-from gpu_capacity.placement.slices import SLICE_SIZES, free_slices
 from gpu_capacity.services.quotas import allowed, confirm
 from gpu_capacity.services.repeats import remembered
 from gpu_capacity.services.ssh_keys import login_of
-from gpu_capacity.services.vm_gpus import gpus_in
 from gpu_capacity.services.vm_preemption import (
     marks_taken_back,
     plan_slice,
@@ -40,17 +38,51 @@ from gpu_capacity.services.workflows import start_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Protocol
 
     from gpu_capacity.access import Caller
     from gpu_capacity.dynamodb.inventory_store import NodePlace
     from gpu_capacity.dynamodb.unseen import Tries
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.vm import Login, PageOfVms
-    from gpu_capacity.placement.snapshot import Snapshot
     from gpu_capacity.ports import Usage
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import (
+        HasAccounts,
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasQuotas,
+        HasRepeats,
+        HasReservations,
+        HasTelemetry,
+        HasVmProvider,
+        HasVms,
+        HasWorkflows,
+    )
     from gpu_capacity.services.vm_request import VmRequest
-    from gpu_capacity.topology.model import Flavor
+
+    class Needs(
+        HasAccounts,
+        HasClock,
+        HasEvents,
+        HasIds,
+        HasInventory,
+        HasLimits,
+        HasPause,
+        HasQuotas,
+        HasRepeats,
+        HasReservations,
+        HasTelemetry,
+        HasVmProvider,
+        HasVms,
+        HasWorkflows,
+        Protocol,
+    ):
+        """What the functions of this module work with."""
+
 
 ATTEMPTS_MAX: Final = 16
 """Lost races before a request is answered "try again": all rivals are at the same node."""
@@ -58,23 +90,8 @@ ATTEMPTS_MAX: Final = 16
 _LABEL_DIGITS: Final = 8
 
 
-@dataclass(frozen=True, slots=True)
-class NodeOffer:
-    """What a node could give now.
-
-    ``free`` is a mask over its GPUs; ``slices`` maps 1, 2, 4 and 8, up to how many GPUs the node has, to how
-    many slices of that size are free.
-    """
-
-    node: str
-    region_id: str
-    flavor: Flavor
-    free: int
-    slices: Mapping[int, int]
-
-
 def create_vm(
-    services: Services,
+    services: Needs,
     caller: Caller,
     request: VmRequest,
     account: Account,
@@ -137,13 +154,13 @@ def create_vm(
         raise RaceLost("other requests changed the node every time")
 
 
-def _own(services: Services, wanted: Vm, tries: Tries) -> Vm | None:
+def _own(services: Needs, wanted: Vm, tries: Tries) -> Vm | None:
     """The VM, where a try that went unseen has made it."""
     found = services.vms.get(*wanted.key) if tries.unseen else None
     return found if found is not None and found.life == wanted.life else None
 
 
-def get_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+def get_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
     """One VM of the account's organization, destroyed or not.
 
     Raises:
@@ -154,7 +171,7 @@ def get_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> 
     return _of(services, account, vm_id)
 
 
-def list_vms(services: Services, caller: Caller, account: Account, asked: PageOfVms) -> list[Vm]:
+def list_vms(services: Needs, caller: Caller, account: Account, asked: PageOfVms) -> list[Vm]:
     """Some of the organization's VMs, destroyed ones included as long as they are kept, newest first.
 
     Raises:
@@ -164,7 +181,7 @@ def list_vms(services: Services, caller: Caller, account: Account, asked: PageOf
     return services.vms.page(account.organization_id, asked)
 
 
-def start_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+def start_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
     """Start a stopped or interrupted VM: it takes a slice again, unless its term let it keep its own.
 
     Raises:
@@ -186,7 +203,7 @@ def start_vm(services: Services, caller: Caller, vm_id: str, account: Account) -
     raise RaceLost("other requests changed the VM or the node every time")
 
 
-def stop_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+def stop_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
     """Stop a running VM; it will not be started again by itself.
 
     Raises:
@@ -210,7 +227,7 @@ def stop_vm(services: Services, caller: Caller, vm_id: str, account: Account) ->
     raise RaceLost("other requests changed the VM every time")
 
 
-def destroy_vm(services: Services, caller: Caller, vm_id: str, account: Account) -> Vm:
+def destroy_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
     """Destroy a VM for good; repeated, it changes nothing. Those told to leave for it may stay.
 
     Raises:
@@ -239,29 +256,7 @@ def destroy_vm(services: Services, caller: Caller, vm_id: str, account: Account)
     raise RaceLost("other requests changed the VM every time")
 
 
-def free_offers(services: Services) -> list[NodeOffer]:
-    """What every node could give now that anybody may see, in region and node order."""
-    snapshots: dict[tuple[str, str], Snapshot] = {}
-    offers = []
-    for name, place in services.inventory.nodes().items():
-        if place.region.organizations:
-            continue
-        pair = (place.region.id, place.flavor.id)
-        if pair not in snapshots:
-            snapshots[pair] = services.inventory.fresh_snapshot(*pair)
-        node = gpus_in(snapshots[pair], place.pod_id, place.position, place.gpus)
-        free = node.open if node is not None else 0
-        slices = {size: len(free_slices(free, size)) for size in SLICE_SIZES if size <= place.gpus}
-        offers.append(NodeOffer(name, place.region.id, place.flavor, free, slices))
-    return sorted(offers, key=lambda offer: (offer.region_id, offer.node))
-
-
-def offers_shown(services: Services) -> list[NodeOffer]:
-    """The same as it was at most ``SHOWN_SECONDS_MAX`` ago: a rental is decided on a fresh reading."""
-    return services.inventory.shown("offers", lambda: free_offers(services))
-
-
-def usage_of(services: Services, vms: Sequence[Vm]) -> Mapping[str, Usage]:
+def usage_of(services: Needs, vms: Sequence[Vm]) -> Mapping[str, Usage]:
     """How busy the VMs are that run, by VM id, in one call of the provider.
 
     Raises:
@@ -273,7 +268,7 @@ def usage_of(services: Services, vms: Sequence[Vm]) -> Mapping[str, Usage]:
 
 
 def _new_vm(
-    services: Services, request: VmRequest, login: Login, account: Account, place: NodePlace, identity: str
+    services: Needs, request: VmRequest, login: Login, account: Account, place: NodePlace, identity: str
 ) -> Vm:
     now = services.clock.now()
     shape, months = place.flavor.vm, request.reservation_months
@@ -315,7 +310,7 @@ def _new_vm(
     )
 
 
-def _node(services: Services, caller: Caller, request: VmRequest) -> NodePlace:
+def _node(services: Needs, caller: Caller, request: VmRequest) -> NodePlace:
     """The node that is asked for, as far as the caller may know of it; a "no" is said on a fresh reading.
 
     On one, whether the node is unknown or only hidden: the time of the answer must not tell.
@@ -342,7 +337,7 @@ def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> Ac
     return None
 
 
-def _begin(services: Services, vm: Vm) -> Vm | None:
+def _begin(services: Needs, vm: Vm) -> Vm | None:
     """Write a VM that is being started by its user; ``None`` after a lost race."""
     place = services.inventory.node(vm.node)
     if place is None or place.host.id != vm.host_id:
@@ -356,19 +351,19 @@ def _begin(services: Services, vm: Vm) -> Vm | None:
     return take_slice(services, begun, place.gpus, written_over(services, vm))
 
 
-def _unsettled(services: Services, vm: Vm) -> Vm:
+def _unsettled(services: Needs, vm: Vm) -> Vm:
     """With work for the next execution of a workflow."""
     return replace(vm, unsettled_since=services.clock.now(), attempt=vm.attempt + 1)
 
 
-def _of(services: Services, account: Account, vm_id: str) -> Vm:
+def _of(services: Needs, account: Account, vm_id: str) -> Vm:
     vm = services.vms.get(account.organization_id, vm_id)
     if vm is None:
         raise NotFound("the VM does not exist")
     return vm
 
 
-def _proceed(services: Services, caller: Caller, action: str, vm: Vm) -> Vm:
+def _proceed(services: Needs, caller: Caller, action: str, vm: Vm) -> Vm:
     services.telemetry.audit(
         caller.subject, action, vm.id, "accepted", organization=vm.organization_id, node=vm.node
     )

@@ -10,11 +10,16 @@ from gpu_capacity.errors import WorkflowUnavailable
 from gpu_capacity.ports import WorkflowState
 
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.dynamodb.holder_store import H, Holder, HolderStore
-    from gpu_capacity.services.context import Services
+    from gpu_capacity.services.parts import HasTelemetry, HasWorkflows
+
+    class Needs(HasTelemetry, HasWorkflows, Protocol):
+        """What the functions of this module work with."""
 
 
-def start_workflow(services: Services, holder: Holder) -> bool:
+def start_workflow(services: Needs, holder: Holder) -> bool:
     """Start what the record's status calls for; true when a new execution runs.
 
     The record is its own intent: when the start fails, the record still stands in the index of unsettled
@@ -32,7 +37,7 @@ def start_workflow(services: Services, holder: Holder) -> bool:
         return False
 
 
-def restart_workflow(services: Services, store: HolderStore[H], holder: H, **changes: Any) -> bool:
+def restart_workflow(services: Needs, store: HolderStore[H], holder: H, **changes: Any) -> bool:
     """Start the execution that should be running, if it is not; true when a new one runs.
 
     A name is used once. So after an execution that has ended the record takes the next number first, with

@@ -1,4 +1,4 @@
-"""What the use cases work with, built once per execution environment by the composition root."""
+"""The collaborators of all use cases, as the composition root builds them: see ``services.parts``."""
 
 from __future__ import annotations
 
@@ -28,29 +28,13 @@ if TYPE_CHECKING:
         VmProvider,
         Workflows,
     )
+    from gpu_capacity.services.limits import Limits
     from gpu_capacity.services.request_counts import RequestCounts
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """Durations in seconds and rates, from the settings. Of what is 0 there is no limit."""
-
-    provisioning_seconds_max: int = 1500
-    teardown_seconds_max: int = 900
-    reconcile_grace_seconds: int = 60
-    vm_notice_seconds: int = 120
-    vm_start_seconds_max: int = 900
-    destroyed_vm_seconds: int = 30 * 86_400
-    vm_reads_per_minute: int = 120
-    vm_writes_per_minute: int = 30
-    reads_per_minute: int = 0
-    writes_per_minute: int = 0
-    repeat_seconds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Services:
-    """The collaborators of every use case."""
+    """Every role, filled."""
 
     inventory: InventoryStore
     runs: Runs

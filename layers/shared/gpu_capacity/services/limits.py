@@ -1,0 +1,22 @@
+"""Durations and rates that an operator sets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Durations in seconds and rates, from the settings. Of what is 0 there is no limit."""
+
+    provisioning_seconds_max: int = 1500
+    teardown_seconds_max: int = 900
+    reconcile_grace_seconds: int = 60
+    vm_notice_seconds: int = 120
+    vm_start_seconds_max: int = 900
+    destroyed_vm_seconds: int = 30 * 86_400
+    vm_reads_per_minute: int = 120
+    vm_writes_per_minute: int = 30
+    reads_per_minute: int = 0
+    writes_per_minute: int = 0
+    repeat_seconds: int = 0

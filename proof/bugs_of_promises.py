@@ -294,7 +294,12 @@ BUGS: Final = (
         _limit_before_counting,
     ),
     Bug("count-in-none", "a first limit counts none of those who are there", _count_in_none),
-    Bug("keep-no-turn", "a round does not demand that its claim is still the first", _keep_no_turn),
+    Bug(
+        "keep-no-turn",
+        "a round does not demand that its claim is still the first",
+        _keep_no_turn,
+        orders="fill x grow",
+    ),
     Bug("serve-anybody", "a round takes what it finds, out of turn", _serve_anybody),
     Bug("sync-wakes-none", "the sync brings capacity and wakes none who wait", _sync_wakes_none),
     Bug("free-without-waking", "a teardown frees capacity and wakes none who wait", _free_without_waking),

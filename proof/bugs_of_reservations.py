@@ -105,7 +105,7 @@ def _refuse_from_memory(patches: Patches) -> None:
 
 
 def _see_longer_runs(patches: Patches) -> None:
-    patches.wrap(choose, "_run_length", lambda length: lambda free, first: length(free, first) + 1)
+    patches.wrap(choose, "at_least", lambda at_least: lambda free, count: at_least(free, max(1, count - 1)))
 
 
 BUGS: Final = (
@@ -115,12 +115,27 @@ BUGS: Final = (
         _write_over_revisions,
     ),
     Bug("keep-what-failed", "the undo of provisioning forgets what it has to give back", _keep_what_failed),
-    Bug("sweep-nothing", "the sweep says that all servers are gone", _sweep_nothing),
+    Bug(
+        "sweep-nothing",
+        "the sweep says that all servers are gone",
+        _sweep_nothing,
+        story="stubborn servers",
+    ),
     Bug("release-under-servers", "capacity is released while servers run on it", _release_under_servers),
-    Bug("pin-through-the-fence", "the provider pins for a holder that is fenced", _pin_through_the_fence),
+    Bug(
+        "pin-through-the-fence",
+        "the provider pins for a holder that is fenced",
+        _pin_through_the_fence,
+        orders="tear down x pin",
+    ),
     Bug("answer-any-body", "an idempotency key answers for any request", _answer_any_body),
     Bug("show-who-is-claiming", "a record that owns nothing yet is shown", _show_who_is_claiming),
-    Bug("refuse-from-memory", "a lack of capacity is told from an old snapshot", _refuse_from_memory),
+    Bug(
+        "refuse-from-memory",
+        "a lack of capacity is told from an old snapshot",
+        _refuse_from_memory,
+        orders="release x ask again",
+    ),
     Bug(
         "refuse-what-is-under-claim",
         "a lack of capacity is told because of what others may give back",

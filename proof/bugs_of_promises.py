@@ -15,10 +15,10 @@ from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 from gpu_capacity.ports import ServerState
 from gpu_capacity.services import (
     capacity_claims,
-    create_reservation,
     deprovisioning,
     provisioning,
     reconcile,
+    reservation_repeats,
     settle_claim,
     sync_inventory,
     vm_lifecycle,
@@ -165,7 +165,7 @@ def _end_all_terms(services: Any) -> int:
 
 def _share_keys(patches: Patches) -> None:
     patches.wrap(
-        create_reservation,
+        reservation_repeats,
         "keyed_holder_id",
         lambda real: lambda organization, _subject, key: real(organization, "", key),
     )

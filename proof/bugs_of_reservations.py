@@ -11,7 +11,13 @@ from gpu_capacity.dynamodb.writes import Check
 from gpu_capacity.holders.reservation import Reservation
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region
-from gpu_capacity.services import create_reservation, deprovisioning, planning, provisioning, under_claim
+from gpu_capacity.services import (
+    deprovisioning,
+    planning,
+    provisioning,
+    reservation_repeats,
+    under_claim,
+)
 from proof.planting import Bug
 
 if TYPE_CHECKING:
@@ -86,13 +92,12 @@ def _pin_through_the_fence(patches: Patches) -> None:
 
 def _answer_any_body(patches: Patches) -> None:
     def wrapper(settled: Any) -> Any:
-        def answered(services: Any, found: Any, request: Any) -> Any:
-            match = found and replace(found, fingerprint=request.fingerprint())
-            return settled(services, match, request)
+        def answered(services: Any, found: Any, fingerprint: str) -> Any:
+            return settled(services, found and replace(found, fingerprint=fingerprint), fingerprint)
 
         return answered
 
-    patches.wrap(create_reservation, "_settled", wrapper)
+    patches.wrap(reservation_repeats, "_settled", wrapper)
 
 
 def _refuse_from_memory(patches: Patches) -> None:

@@ -216,6 +216,7 @@ BUGS: Final = (
         "count-beyond-the-limit",
         "the count does not demand that the limit leaves room",
         _count_beyond_the_limit,
+        orders="claim the last x claim the last",
     ),
     Bug("never-uncount", "the end of a reservation is not counted back", _never_uncount),
     Bug("sync-over-owners", "the sync writes the pod's owners", _sync_over_owners),

@@ -143,18 +143,6 @@ def _check_then_act(patches: Patches) -> None:
 # Settle.
 
 
-def _keep_what_was_not_settled(patches: Patches) -> None:
-    def wrapper(release: Any) -> Any:
-        def released(self: Any, place: Any, owner: bytes, positions: Any, stamp: bytes) -> None:
-            # What is settled tells where it is.
-            if positions or len(owner) != TAG_BYTES:
-                release(self, place, owner, positions, stamp)
-
-        return released
-
-    patches.wrap(Runs, "release", wrapper)
-
-
 def _as_read_without(part: str) -> Callable[[Patches], None]:
     def plant(patches: Patches) -> None:
         def wrapper(as_read: Any) -> Any:
@@ -196,6 +184,7 @@ def _fence_before_the_take_over(patches: Patches) -> None:
             services.runs.fence(claiming._place(dead, dead.named), dead.named, stamp)
         after = replace(dead, claiming_until=claiming.claiming_until(services))
         taken = services.reservations.change(dead, after)
+        services.events.freed(dead.region_id)
         return None if isinstance(taken, Refused) else taken
 
     for module in (claiming, reconcile):
@@ -265,7 +254,7 @@ BUGS: Final = (
         "a claimant goes on though nobody told it that its record stands",
         _own_before_the_record_is_definite,
     ),
-    Bug("no-life", "nothing tells apart two records of one id", _no_life),
+    Bug("no-life", "nothing tells apart two records of one id", _no_life, orders="try anew x late settle"),
     Bug("tag-per-holder", "a holder has one tag for whatever it names", _tag_per_holder),
     Bug(
         "name-nothing-new", "after a lost race another run is owned, and not named before", _name_nothing_new
@@ -279,12 +268,17 @@ BUGS: Final = (
     ),
     Bug("own-once", "a resend does not know its own booking", _own(_of_resend)),
     Bug("check-then-act", "a claimant looks first whether its run is free, and then writes", _check_then_act),
-    Bug("keep-what-was-not-settled", "whoever cannot settle keeps what it owns", _keep_what_was_not_settled),
-    Bug("settle-without-life", "a record is written whatever its life is", _as_read_without("life")),
+    Bug(
+        "settle-without-life",
+        "a record is written whatever its life is",
+        _as_read_without("life"),
+        orders="try anew x late settle",
+    ),
     Bug(
         "settle-without-revision",
         "a record is written whatever its revision is",
         _as_read_without("revision"),
+        orders="retry begins x late settle",
     ),
     Bug(
         "release-what-is-settled",
@@ -295,11 +289,22 @@ BUGS: Final = (
         "fence-before-the-take-over",
         "a run is fenced first, and then its record taken over",
         _fence_before_the_take_over,
+        orders="reconcile x late settle",
     ),
     Bug("skip-the-fence", "a record is taken over, and its run not fenced", _skip_the_fence),
-    Bug("fence-what-stands-alone", "the fence leaves no stamp", _fence_what_stands_alone),
+    Bug(
+        "fence-what-stands-alone",
+        "the fence leaves no stamp",
+        _fence_what_stands_alone,
+        orders="reconcile x late own",
+    ),
     Bug("remove-the-stamps", "a release takes the stamps away", _remove_the_stamps),
     Bug("release-once", "a release is not sent until it is decided", _release_once),
     Bug("release-the-placement-alone", "a teardown ignores what is named", _release_the_placement_alone),
-    Bug("leave-no-tombstone", "nothing remembers a record that is gone", _leave_no_tombstone),
+    Bug(
+        "leave-no-tombstone",
+        "nothing remembers a record that is gone",
+        _leave_no_tombstone,
+        orders="reconcile x late record",
+    ),
 )

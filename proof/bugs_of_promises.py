@@ -15,11 +15,11 @@ from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 from gpu_capacity.ports import ServerState
 from gpu_capacity.services import (
     capacity_claims,
-    create_reservation,
     deprovisioning,
     fill_queues,
     provisioning,
     reconcile,
+    reservation_repeats,
     settle_claim,
     sync_inventory,
     vm_lifecycle,
@@ -166,7 +166,7 @@ def _end_all_terms(services: Any) -> int:
 
 def _share_keys(patches: Patches) -> None:
     patches.wrap(
-        create_reservation,
+        reservation_repeats,
         "keyed_holder_id",
         lambda real: lambda organization, _subject, key: real(organization, "", key),
     )
@@ -295,7 +295,12 @@ BUGS: Final = (
         _limit_before_counting,
     ),
     Bug("count-in-none", "a first limit counts none of those who are there", _count_in_none),
-    Bug("keep-no-turn", "a round does not demand that its claim is still the first", _keep_no_turn),
+    Bug(
+        "keep-no-turn",
+        "a round does not demand that its claim is still the first",
+        _keep_no_turn,
+        orders="fill x grow",
+    ),
     Bug("serve-anybody", "a round takes what it finds, out of turn", _serve_anybody),
     Bug("sync-wakes-none", "the sync brings capacity and wakes none who wait", _sync_wakes_none),
     Bug("free-without-waking", "a teardown frees capacity and wakes none who wait", _free_without_waking),

@@ -11,7 +11,13 @@ from gpu_capacity.dynamodb.writes import Check
 from gpu_capacity.holders.reservation import Reservation
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region
-from gpu_capacity.services import create_reservation, deprovisioning, planning, provisioning, under_claim
+from gpu_capacity.services import (
+    deprovisioning,
+    planning,
+    provisioning,
+    reservation_repeats,
+    under_claim,
+)
 from proof.planting import Bug
 
 if TYPE_CHECKING:
@@ -86,13 +92,12 @@ def _pin_through_the_fence(patches: Patches) -> None:
 
 def _answer_any_body(patches: Patches) -> None:
     def wrapper(settled: Any) -> Any:
-        def answered(services: Any, found: Any, request: Any) -> Any:
-            match = found and replace(found, fingerprint=request.fingerprint())
-            return settled(services, match, request)
+        def answered(services: Any, found: Any, fingerprint: str) -> Any:
+            return settled(services, found and replace(found, fingerprint=fingerprint), fingerprint)
 
         return answered
 
-    patches.wrap(create_reservation, "_settled", wrapper)
+    patches.wrap(reservation_repeats, "_settled", wrapper)
 
 
 def _refuse_from_memory(patches: Patches) -> None:
@@ -105,7 +110,7 @@ def _refuse_from_memory(patches: Patches) -> None:
 
 
 def _see_longer_runs(patches: Patches) -> None:
-    patches.wrap(choose, "_run_length", lambda length: lambda free, first: length(free, first) + 1)
+    patches.wrap(choose, "at_least", lambda at_least: lambda free, count: at_least(free, max(1, count - 1)))
 
 
 BUGS: Final = (
@@ -115,12 +120,27 @@ BUGS: Final = (
         _write_over_revisions,
     ),
     Bug("keep-what-failed", "the undo of provisioning forgets what it has to give back", _keep_what_failed),
-    Bug("sweep-nothing", "the sweep says that all servers are gone", _sweep_nothing),
+    Bug(
+        "sweep-nothing",
+        "the sweep says that all servers are gone",
+        _sweep_nothing,
+        story="stubborn servers",
+    ),
     Bug("release-under-servers", "capacity is released while servers run on it", _release_under_servers),
-    Bug("pin-through-the-fence", "the provider pins for a holder that is fenced", _pin_through_the_fence),
+    Bug(
+        "pin-through-the-fence",
+        "the provider pins for a holder that is fenced",
+        _pin_through_the_fence,
+        orders="tear down x pin",
+    ),
     Bug("answer-any-body", "an idempotency key answers for any request", _answer_any_body),
     Bug("show-who-is-claiming", "a record that owns nothing yet is shown", _show_who_is_claiming),
-    Bug("refuse-from-memory", "a lack of capacity is told from an old snapshot", _refuse_from_memory),
+    Bug(
+        "refuse-from-memory",
+        "a lack of capacity is told from an old snapshot",
+        _refuse_from_memory,
+        orders="release x ask again",
+    ),
     Bug(
         "refuse-what-is-under-claim",
         "a lack of capacity is told because of what others may give back",

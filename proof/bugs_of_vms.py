@@ -179,11 +179,17 @@ BUGS: Final = (
         "restart-beside-a-server",
         "an interrupted VM is started again beside its last server",
         _restart_beside_a_server,
+        story="stubborn guest",
     ),
     Bug(
         "start-what-is-destroyed", "the start of a server ignores that the VM ends", _start_what_is_destroyed
     ),
     Bug("take-any-gpus", "a slice is put on other GPUs than were found free", _take_any_gpus),
     Bug("interrupt-anybody", "any VM that runs is told to leave", _interrupt_anybody),
-    Bug("pass-nothing-on", "what the told give back early is not passed on", _pass_nothing_on),
+    Bug(
+        "pass-nothing-on",
+        "what the told give back early is not passed on",
+        _pass_nothing_on,
+        orders="preempt x guest leaves",
+    ),
 )

@@ -13,16 +13,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from gpu_capacity.holders.ids import keyed_holder_id
 from gpu_capacity.services.create_reservation import create_reservation
 from proof.cloud import Cloud
 from proof.faults import Work
 from proof.fleet import LONDON
 from proof.items import RESERVATION
+from proof.planting import as_planted
 from proof.reservations import Reservations
+from proof.scene import Beginning
 from proof.stage import CALM_TEMPER, prepared
+from proof.tenants import SUBJECTS
 from proof.turns import Crew
 from proof.wire import WRITES
-from testkit.world import HOLDERS, ORGANIZATION, caller, request
+from testkit.world import ORGANIZATION, caller, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,14 +42,21 @@ WANTED: Final = request(1, region_id=LONDON)
 PUT, OWN, SETTLE = range(3)
 """What a claimant sends, in this order."""
 
+_DEAD: Final = (ORGANIZATION, SUBJECTS[0], KEY)
+"""What the claimant's record stands for."""
+
 _SEED: Final = 20_001
 _SECONDS: Final = 200
 """Until nobody waits any more for whoever claims."""
 
 
-@cache
+@as_planted
 def _sent() -> tuple[Sent, ...]:
-    """The writes of a claimant that nobody disturbs, on the stage of all operations."""
+    """The writes of a claimant that nobody disturbs, on the stage of all operations.
+
+    What lands late is written by the product with the bug that is planted, on stages made by the product as
+    it is.
+    """
     stage, sent = prepared(), []
     cloud = _cloud(stage.db, stage.seconds)
 
@@ -54,7 +65,9 @@ def _sent() -> tuple[Sent, ...]:
             sent.append((operation, parameters))
 
     cloud.db.before("*", note, times=None)
-    create_reservation(cloud.environment().services, caller(), WANTED, idempotency_key=KEY)
+    # The subject that tries again: of another one the key would be another.
+    who = caller(subject=SUBJECTS[0])
+    create_reservation(cloud.environment().services, who, WANTED, idempotency_key=KEY)
     return tuple(sent[: SETTLE + 1])
 
 
@@ -73,10 +86,7 @@ def _after(landed: int, *, removed: bool = False) -> Stage:
     cloud.clock.advance(_SECONDS)
     if removed:
         cloud.reconcile()
-    known = {("ORG#" + ORGANIZATION, item["sk"]["S"]) for item in cloud.db.table(HOLDERS).items()}
-    dead = [key for key in sorted(known - set(stage.holders.values())) if key[1].startswith(RESERVATION)]
-    holders = stage.holders | ({"dead": dead[0]} if len(dead) == 1 else {})
-    return replace(stage, db=cloud.db, seconds=stage.seconds + _SECONDS, holders=holders)
+    return replace(stage, db=cloud.db, seconds=stage.seconds + _SECONDS)
 
 
 @cache
@@ -123,6 +133,7 @@ def _late(which: int) -> Start:
 
 
 def _retry(scene: Scene, _number: int) -> None:
+    scene.office.remember(_DEAD, (f"ORG#{ORGANIZATION}", RESERVATION + keyed_holder_id(*_DEAD)))
     Reservations().create(scene.who, WANTED, KEY)
 
 
@@ -132,6 +143,7 @@ def _reconcile(scene: Scene, _number: int) -> None:
 
 OPERATIONS: Final[dict[str, Start]] = {
     "retry": _retry,
+    "retry begins": Beginning(_retry),
     "try anew": _retry,
     "reconcile": _reconcile,
     "late record": _late(PUT),
@@ -144,7 +156,12 @@ PAIRS: Final[tuple[tuple[tuple[str, str], Callable[[], Stage]], ...]] = (
     (("retry", "retry"), recorded),
     (("retry", "reconcile"), recorded),
     (("reconcile", "reconcile"), recorded),
+    (("retry begins", "retry begins"), recorded),
+    (("retry begins", "reconcile"), booked),
+    (("retry begins", "late own"), recorded),
+    (("retry begins", "late settle"), booked),
     (("retry", "late own"), recorded),
+    (("reconcile", "late record"), recorded),
     (("reconcile", "late own"), recorded),
     (("claim", "late own"), recorded),
     (("fill", "late own"), recorded),
@@ -156,6 +173,7 @@ PAIRS: Final[tuple[tuple[tuple[str, str], Callable[[], Stage]], ...]] = (
 )
 TRIPLES: Final[tuple[tuple[tuple[str, str, str], Callable[[], Stage]], ...]] = (
     (("retry", "reconcile", "late own"), recorded),
+    (("retry begins", "reconcile", "late settle"), booked),
     (("retry", "claim", "late own"), recorded),
     (("reconcile", "claim", "late own"), recorded),
     (("reconcile", "fill", "late own"), recorded),

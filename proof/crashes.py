@@ -66,6 +66,14 @@ def failed_provisioning(story: Story) -> None:
     _ends(story, RESERVATION)
 
 
+def stubborn_servers(story: Story) -> None:
+    """Servers stay for a minute when they are told to go."""
+    _reserves(story)
+    until = story.cloud.clock.now() + 60
+    story.cloud.troubles |= {f"lon1-rack{n:02}-tray00": ("stays", until) for n in range(3)}
+    _ends(story, RESERVATION)
+
+
 def early_delete(story: Story) -> None:
     """The customer deletes while servers are being pinned."""
     wanted = request(2, region_id=LONDON)
@@ -122,6 +130,7 @@ def lost_workflows(story: Story) -> None:
 STORIES: Final[dict[str, Tell]] = {
     "life of a reservation": life_of_a_reservation,
     "failed provisioning": failed_provisioning,
+    "stubborn servers": stubborn_servers,
     "early delete": early_delete,
     "life of a claim": life_of_a_claim,
     "waiting claim": waiting_claim,

@@ -3,7 +3,8 @@
 Each operation gets so many turns, a turn is one call, and every order of the turns is a schedule: two
 operations of five turns have 252, three of three 1,680, three of four 34,650. The turns of an operation are
 its last calls up to the one that writes; what it does before happens before the schedule, what it does after
-(and again, when it lost a race) happens after it, one operation after the other.
+(and again, when it lost a race) happens after it, one operation after the other. Of one that "begins" the
+turns are its first calls.
 """
 
 from __future__ import annotations
@@ -12,18 +13,25 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement
 from math import factorial, prod
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.services.deprovisioning import complete_deprovisioning
+from gpu_capacity.services.deprovisioning import (
+    begin_deprovisioning,
+    complete_deprovisioning,
+    delete_unit_servers,
+    sweep_servers,
+)
+from gpu_capacity.services.provisioning import begin_provisioning, pin_unit_servers
 from gpu_capacity.services.settle_claim import settle_capacity_claim
 from proof import claimant_stage, vm_stage
 from proof.claims import Claims
+from proof.cloud import DELETE_SECONDS
 from proof.faults import Work
 from proof.fleet import LONDON
 from proof.items import CLAIM, RESERVATION
 from proof.reservations import Reservations
-from proof.scene import Scene
-from proof.stage import Stage, prepared
+from proof.scene import Beginning, Scene
+from proof.stage import Stage, almost_used_up, full, prepared, wish
 from testkit.world import ORGANIZATION, request
 
 if TYPE_CHECKING:
@@ -40,12 +48,7 @@ def claim(scene: Scene, number: int) -> None:
 
 def release(scene: Scene, _number: int) -> None:
     """The last step of a teardown gives a rack back."""
-    leaving = scene.holders["leaving"][1].removeprefix(RESERVATION)
-    scene.cloud.invoke(
-        "task",
-        Work("complete_deprovisioning"),
-        lambda e: complete_deprovisioning(e.services, ORGANIZATION, leaving),
-    )
+    _step_of_rack(scene, "leaving", complete_deprovisioning)
 
 
 def delete(scene: Scene, _number: int) -> None:
@@ -69,12 +72,55 @@ def fill(scene: Scene, _number: int) -> None:
     scene.cloud.fill([LONDON])
 
 
+def grow(scene: Scene, _number: int) -> None:
+    """A customer wants more than a capacity claim has: it waits again, and is older than who waits."""
+    Claims().update(scene.who, scene.holders["held"], wish(4))
+
+
+def ask_again(scene: Scene, _number: int) -> None:
+    """A customer finds no room, looks whether anybody is gone, and asks the same environment again."""
+    scene.cloud.warm = 1.0
+    scene.who.book.known.setdefault(scene.holders["leaving"])
+    for key in ("key-0", "key-1"):
+        Reservations().create(scene.who, request(1, region_id=LONDON), key)
+        Reservations().look(scene.who)
+
+
+def pin(scene: Scene, _number: int) -> None:
+    """The workflow of a reservation boots the servers of its rack."""
+    for step in (begin_provisioning, pin_unit_servers):
+        _step_of_rack(scene, "stays", step)
+
+
+def tear_down(scene: Scene, _number: int) -> None:
+    """A customer deletes that reservation, and its servers and all of it are taken away."""
+    Reservations().end(scene.who, scene.holders["stays"])
+    for step in (begin_deprovisioning, delete_unit_servers, sweep_servers):
+        _step_of_rack(scene, "stays", step)
+    scene.cloud.clock.advance(DELETE_SECONDS + 1)
+    _step_of_rack(scene, "stays", complete_deprovisioning)
+
+
+def _step_of_rack(scene: Scene, holder: str, step: Callable[..., Any]) -> None:
+    """A task of a reservation's workflow; of one of its units, where it is about one."""
+    identity = scene.holders[holder][1].removeprefix(RESERVATION)
+    of_unit = (scene.racks[holder],) if step in (pin_unit_servers, delete_unit_servers) else ()
+    scene.cloud.invoke(
+        "task", Work(step.__name__), lambda e: step(e.services, ORGANIZATION, identity, *of_unit)
+    )
+
+
 OPERATIONS: Final[dict[str, Start]] = {
     "claim": claim,
     "release": release,
     "delete": delete,
     "sync": sync,
     "fill": fill,
+    "grow": Beginning(grow),
+    "ask again": Beginning(ask_again),
+    "pin": Beginning(pin),
+    "tear down": Beginning(tear_down),
+    "claim the last": claim,
     **claimant_stage.OPERATIONS,
     **vm_stage.OPERATIONS,
 }
@@ -135,6 +181,10 @@ def _orders(left: list[int]) -> Iterator[tuple[int, ...]]:
 _OF_RACKS: Final = ("claim", "release", "delete", "sync", "fill")
 PAIRS: Final = (
     *(Block(names, 5) for names in combinations_with_replacement(_OF_RACKS, 2)),
+    Block(("fill", "grow"), 5),
+    Block(("tear down", "pin"), 5),
+    Block(("release", "ask again"), 5, full),
+    Block(("claim the last", "claim the last"), 5, almost_used_up),
     *(Block(names, 5, vm_stage.prepared_nodes) for names in vm_stage.PAIRS),
     *(Block(names, 5, stage) for names, stage in claimant_stage.PAIRS),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from pkgutil import walk_packages
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from unittest.mock import patch
 
 import gpu_capacity
@@ -15,22 +15,37 @@ from testkit.workflow import definitions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from functools import _lru_cache_wrapper
 
     Plant = Callable[["Patches"], None]
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
 class Bug:
     """A mistake: what it is called, what it does, and how it is made.
 
-    ``orders`` names a block of interleavings in which it is looked for: the window of some mistakes is one
-    call wide, and chance would take thousands of seeds to meet it.
+    ``orders`` names a block of interleavings in which it is looked for, ``story`` a story that is told with
+    and without a crash: the window of some mistakes is one call wide, or takes a long preparation, and chance
+    would take thousands of seeds to meet it.
     """
 
     name: str
     what: str
     plant: Plant
     orders: str = ""
+    story: str = ""
+
+
+_KEPT: list[_lru_cache_wrapper[Any]] = []
+
+
+def as_planted(find: Callable[[], Found]) -> Callable[[], Found]:
+    """Keep what the product does, until a bug is planted in it or taken out again."""
+    kept = cache(find)
+    _KEPT.append(kept)
+    return kept
 
 
 class Patches:
@@ -60,12 +75,18 @@ def planted(bug: Bug | None) -> Iterator[None]:
     try:
         if bug is not None:
             bug.plant(patches)
-        # Handlers hold the steps that they were loaded with.
-        definitions.step.cache_clear()
+        _forget()
         yield
     finally:
         patches.close()
-        definitions.step.cache_clear()
+        _forget()
+
+
+def _forget() -> None:
+    # Handlers hold the steps that they were loaded with.
+    definitions.step.cache_clear()
+    for kept in _KEPT:
+        kept.cache_clear()
 
 
 @cache

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +26,16 @@ if TYPE_CHECKING:
     from proof.turns import Actor
 
     Start = Callable[["Scene", int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """An operation whose turns are its first calls, and not the last up to its last write."""
+
+    start: Start
+
+    def __call__(self, scene: Scene, number: int) -> object:
+        return self.start(scene, number)
 
 
 class Scene:
@@ -52,6 +63,8 @@ class Scene:
         )
         self.ledger.adopt(self.cloud.db.dump())
         self.ledger.asked_to_end.update(stage.holders.values())
+        held = {name: self.ledger.records[key].holds for name, key in stage.holders.items()}
+        self.racks = {name: min(domains)[2] for name, domains in held.items() if domains}
         self.cloud.db.watch(self.ledger)
         self.office = Office(self.cloud, self.ledger, self.violations.append)
         self.who = Tenant("client", self.office, Book(ORGANIZATION), random.Random(0))
@@ -63,12 +76,16 @@ class Scene:
     def play(self, operations: Sequence[Start]) -> list[str]:
         """Let them act in the order of the schedule; what is wrong then."""
         for number, start in enumerate(operations):
-            turns = self._turns
-            self._leads.append(0 if turns is None else max(0, calls_until_write(start, self._stage) - turns))
+            self._leads.append(self._lead_of(start))
             self._actors.append(self.cloud.turns.spawn(str(number), partial(self._act, start, number)))
         self.cloud.turns.run()
         found = findings(self.cloud.db, self.cloud.clock.now())
         return [*self.violations, *self.cloud.turns.defects, *found, *judge(self.ledger, self.office.works)]
+
+    def _lead_of(self, start: Start) -> int:
+        if self._turns is None or isinstance(start, Beginning):
+            return 0
+        return max(0, calls_until_write(start, self._stage) - self._turns)
 
     def _act(self, start: Start, number: int) -> None:
         try:

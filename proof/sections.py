@@ -34,8 +34,9 @@ everything is ended, a clean slate."""
 _PLANTED: Final = """\
 A proof that finds nothing where something is wrong proves nothing. Each of these mistakes is made in the
 product, in memory, and the simulation runs from seed 0 until it notices; where the window is one call wide,
-the orders of two operations are tried instead. Most were planted together with the rule that finds them, so
-they show that rules are awake, and not that there are enough of them."""
+the orders of two operations are tried instead, or a story is told with and without a crash. Most were
+planted together with the rule that finds them, so they show that rules are awake, and not that there are
+enough of them."""
 
 
 SEEDS_GOAL: Final = 100_000
@@ -187,7 +188,7 @@ def planted(detections: list[Detection], seeds_max: int) -> Section:
 def _found_after(found: Detection) -> int | str:
     if found.seeds is None:
         return "not found"
-    return f"{found.seeds} orders of {found.orders}" if found.orders else found.seeds
+    return f"{found.seeds} {found.place}" if found.place else found.seeds
 
 
 def _so_far(raw: dict[str, Any], kind: str, story: str, parts: int) -> int | str:

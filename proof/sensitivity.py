@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from proof.crashes import play, single_crashes
 from proof.founding import found_all
 from proof.interleavings import ALL_TRIPLES, PAIRS
 from proof.planting import Bug, planted
@@ -27,21 +29,24 @@ _KEYS: Final = re.compile(
 class Detection:
     """A bug by its name, after how many seeds it was noticed (``None``: not at all), in which, by what.
 
-    Where it was looked for in a block of interleavings, ``orders`` names it, ``seeds`` counts schedules.
+    Where it was looked for in a block of interleavings or in a story, ``place`` tells, and ``seeds`` counts
+    schedules or crashes.
     """
 
     bug: str
     seeds: int | None
     seed: int | None
     sign: str
-    orders: str = ""
+    place: str = ""
 
 
 def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
-    """Run seeds, or the orders of the bug's block, until one of them shows a violation."""
+    """Run seeds, or the orders of the bug's block, or its story, until one of them shows a violation."""
     if bug.orders:
         return _detect_in_orders(bug, crew)
     found_all()
+    if bug.story:
+        return _detect_in_story(bug, crew)
     with planted(bug):
         for number, seed in enumerate(seeds, 1):
             if problems := simulate(seed, crew).violations:
@@ -51,14 +56,27 @@ def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
 
 def _detect_in_orders(bug: Bug, crew: Crew) -> Detection:
     block = next(block for block in (*PAIRS, *ALL_TRIPLES) if block.title == bug.orders)
+    place = f"orders of {bug.orders}"
     schedules = list(block.schedules())
     # What blocks keep from one run to the next is prepared by the product as it is.
     block.play(schedules[0], crew)
     with planted(bug):
         for number, schedule in enumerate(schedules, 1):
             if problems := block.play(schedule, crew):
-                return Detection(bug.name, number, None, _in_short(problems[0]), bug.orders)
-    return Detection(bug.name, None, None, "", bug.orders)
+                return Detection(bug.name, number, None, _in_short(problems[0]), place)
+    return Detection(bug.name, None, None, "", place)
+
+
+def _detect_in_story(bug: Bug, crew: Crew) -> Detection:
+    place = f"tellings of {bug.story}"
+    with planted(bug):
+        endings = chain(
+            (play(bug.story, crew, {}),), (ending for _, ending in single_crashes(bug.story, crew))
+        )
+        for number, ending in enumerate(endings, 1):
+            if ending.problems:
+                return Detection(bug.name, number, None, _in_short(ending.problems[0]), place)
+    return Detection(bug.name, None, None, "", place)
 
 
 def _in_short(problem: str) -> str:

@@ -7,7 +7,7 @@ that nobody has told of it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +16,7 @@ from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.deprovisioning import complete_deprovisioning
+from gpu_capacity.services.under_claim import CLAIM_SECONDS_MAX
 from proof.cloud import Cloud
 from proof.fleet import LONDON, Fleet
 from proof.items import CLAIM, RESERVATION
@@ -86,20 +87,47 @@ def prepared() -> Stage:
     between = _reserve(services)
     cloud.clock.advance(1)
     holders["waits"] = _claim(services, 2, "waits")
+    free = _position(services, between)
     for leaving in (holders["leaving"], between):
         delete_reservation(services, caller(), leaving[1].removeprefix(RESERVATION), frozenset())
     complete_deprovisioning(services, ORGANIZATION, between[1].removeprefix(RESERVATION))
-    return Stage(cloud.db, cloud.clock.now() - began, holders, _documents(fleet))
+    placed = {name: _position(services, holders[name]) for name in ("leaving", "stays")}
+    return Stage(
+        cloud.db,
+        cloud.clock.now() - began,
+        holders,
+        _documents(fleet, (placed["leaving"], free, placed["stays"])),
+    )
 
 
-def _documents(fleet: Fleet) -> tuple[bytes, ...]:
-    """Each breaks or repairs something that others have or want."""
+@cache
+def almost_used_up() -> Stage:
+    """The same, with a limit that leaves room for one more rack."""
+    stage = prepared()
+    cloud = Cloud(_SEED + 1, Crew(), CALM_TEMPER, still=True, db=stage.db)
+    cloud.clock.advance(stage.seconds)
+    cloud.limit(ORGANIZATION, "GB300", LIMIT_UNITS - 1)
+    return replace(stage, db=cloud.db)
+
+
+@cache
+def full() -> Stage:
+    """The same with the free rack taken, so long ago that nobody may give it up as a claim."""
+    stage = prepared()
+    cloud = Cloud(_SEED + 2, Crew(), CALM_TEMPER, still=True, db=stage.db)
+    cloud.clock.advance(stage.seconds)
+    _reserve(cloud.environment().services)
+    return replace(stage, db=cloud.db, seconds=stage.seconds + CLAIM_SECONDS_MAX + 1)
+
+
+def _documents(fleet: Fleet, broken: tuple[int, ...]) -> tuple[bytes, ...]:
+    """Each breaks or repairs something that others have or want; ``broken`` is the rack that each breaks."""
     racks = fleet.racks(POD)
     documents = []
-    for change in range(3):
+    for change, position in enumerate(broken):
         for rack in racks[:4]:
-            rack["hosts"][1]["state"] = "unhealthy" if rack["position"] == change else "in_service"
-        racks[3]["cordoned"] = change == 1
+            rack["hosts"][1]["state"] = "unhealthy" if rack["position"] == position else "in_service"
+        racks[broken[-1]]["cordoned"] = change == 1
         racks[4]["hosts"][0]["state"] = "in_service"
         documents.append(fleet.publish())
     return tuple(documents)
@@ -108,6 +136,14 @@ def _documents(fleet: Fleet) -> tuple[bytes, ...]:
 def _reserve(services: Services) -> RecordKey:
     reservation = create_reservation(services, caller(), request(1, region_id=LONDON)).reservation
     return f"ORG#{ORGANIZATION}", RESERVATION + reservation.id
+
+
+def _position(services: Services, holder: RecordKey) -> int:
+    """Where the rack of a reservation is."""
+    found = services.reservations.get(ORGANIZATION, holder[1].removeprefix(RESERVATION))
+    assert found is not None
+    assert found.placement is not None
+    return found.placement.start
 
 
 def _claim(services: Services, count: int, name: str) -> RecordKey:

@@ -91,6 +91,10 @@ class Office:
         self.cloud.note(name, work.answer, repr(work.seen))
         return work
 
+    def remember(self, key: Key, made: RecordKey) -> None:
+        """A holder that the same request made under a key before all this."""
+        self._uses.setdefault(key, []).append(Work("create_reservation", created=[made]))
+
     def tell(self, problem: str) -> None:
         """Note a violation."""
         self._tell(problem)
@@ -117,7 +121,7 @@ class Office:
         if len(made) > 1:
             self._tell(f"the key {key} stands for {sorted(made)}")
         if isinstance(answer, Conflict):
-            differs = any(use.request != work.request for use in uses)
+            differs = any(use.request not in ((), work.request) for use in uses)
             if not differs and not made & self.ledger.asked_to_end:
                 self._tell(f"the key {key} was used for nothing else, and the answer is {answer}")
         elif strange := {told.holder for told in work.seen if isinstance(told, Seen)} - made:

@@ -57,6 +57,26 @@ def preemption(story: Story) -> None:
     story.comes_round(story.cloud.restart_vms)
 
 
+def stubborn_guest(story: Story) -> None:
+    """An interrupted VM's server stays for a while; a neighbour leaves, and restarts come round."""
+    cloud = story.cloud
+    _rents(story, 4)
+    _rents(story, 4, RentalType.INTERRUPTIBLE)
+    if (guest := _one(story, 1)) is not None:
+        cloud.troubles[f"{guest[1].removeprefix(VM)}-1"] = ("stays", cloud.clock.now() + 60)
+
+    def rent_and_leave() -> None:
+        Vms(NODES).create(story.who, NODE, 4, RentalType.ON_DEMAND)
+        cloud.turns.sleep(12_000)
+        if (neighbour := _one(story, 0)) is not None:
+            Vms(NODES).end(story.who, neighbour)
+        cloud.turns.sleep(12_000)
+        cloud.endure(cloud.restart_vms)
+
+    story.asks(rent_and_leave)
+    story.comes_round(cloud.restart_vms)
+
+
 def failed_start(story: Story) -> None:
     """The server fails; the GPUs are given back, and the customer destroys what is left."""
     story.cloud.troubles[BOARD] = ("fails", _FOR_EVER)
@@ -100,6 +120,7 @@ def end_of_a_term(story: Story) -> None:
 STORIES: Final = {
     "life of a VM": life_of_a_vm,
     "preemption": preemption,
+    "stubborn guest": stubborn_guest,
     "failed start": failed_start,
     "destroyed during its start": destroyed_during_start,
     "lost node": lost_node,

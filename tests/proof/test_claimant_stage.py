@@ -1,0 +1,90 @@
+"""The stages on which a claimant has died are what they say, or the orders on them would show nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.holders.ids import keyed_holder_id
+from proof.claimant_stage import KEY, booked, given_back, recorded, removed, unrecorded
+from proof.interleavings import OPERATIONS
+from proof.items import RESERVATION
+from proof.scene import Scene
+from proof.tenants import SUBJECTS
+from testkit.world import ORGANIZATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from proof.items import Record
+    from proof.stage import Stage
+    from proof.turns import Crew
+
+DEAD = (f"ORG#{ORGANIZATION}", RESERVATION + keyed_holder_id(ORGANIZATION, SUBJECTS[0], KEY))
+STAGES: dict[Callable[[], Stage], str] = {
+    unrecorded: "nothing",
+    recorded: "claiming",
+    booked: "claiming",
+    removed: "gone",
+    given_back: "gone",
+}
+
+
+def _dead(scene: Scene) -> Record | None:
+    return scene.ledger.records.get(DEAD)
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
+def test_a_retry_goes_on_under_the_id_of_the_dead(stage: Callable[[], Stage], crew: Crew) -> None:
+    scene = Scene(crew, stage())
+    found = _dead(scene)
+    assert ("nothing" if found is None else found.status) == STAGES[stage]
+
+    assert scene.play([OPERATIONS["retry"]]) == []
+
+    made = _dead(scene)
+    assert made is not None
+    assert made.status == "pending"
+
+
+def test_only_what_is_booked_is_owned_before_anybody_acts(crew: Crew) -> None:
+    owners = {stage: len(Scene(crew, stage()).ledger.bookings.bookings) for stage in STAGES}
+
+    assert {stage for stage, count in owners.items() if count > owners[unrecorded]} == {booked}
+
+
+@pytest.mark.parametrize(
+    ("stage", "late", "status"),
+    [
+        (unrecorded, "late record", "claiming"),
+        (booked, "late settle", "pending"),
+        (removed, "late own", "gone"),
+    ],
+)
+def test_a_late_write_of_the_dead_lands_where_nobody_acted(
+    stage: Callable[[], Stage], late: str, status: str, crew: Crew
+) -> None:
+    scene = Scene(crew, stage())
+
+    assert scene.play([OPERATIONS[late]]) == []
+
+    found = _dead(scene)
+    assert found is not None
+    assert found.status == status
+
+
+def test_turns_are_the_last_calls_of_an_operation_or_its_first(crew: Crew) -> None:
+    """Each has one turn before the other acts as a whole."""
+
+    def called(name: str) -> list[str]:
+        scene = Scene(crew, booked(), (0, 1), turns=1)
+        assert scene.play([OPERATIONS[name], OPERATIONS["late settle"]]) == []
+        notes = [
+            (actor, call) for _, actor, call, *_ in scene.cloud.notes if "_item" in call or call == "query"
+        ]
+        late = next(place for place, (actor, _) in enumerate(notes) if actor == "1")
+        return [call for _, call in notes[:late]]
+
+    assert called("retry begins") == ["get_item"]
+    assert len(called("retry")) > 5

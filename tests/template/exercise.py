@@ -87,8 +87,16 @@ def _removed_without_a_key(stage: Stage) -> None:
 
 def _deleted_by_a_rival_meanwhile(stage: Stage) -> None:
     given.reserved(stage)
-    stage.db.before("update_item", lambda *_: stage.request_event("delete_reservation", "accepted"))
+    stage.db.before("put_item", lambda *_: stage.request_event("delete_reservation", "accepted"))
     assert stage.request_event("delete_reservation", "accepted").status == 202
+
+
+def _refused_for_what_was_booked_a_moment_ago(stage: Stage) -> None:
+    given.inventory(stage)
+    status = 202
+    while status == 202:
+        status = stage.request("create_reservation", given.wish(count=3)).status
+    assert status == 507
 
 
 def _teardown_restarted(stage: Stage) -> None:
@@ -128,5 +136,6 @@ _FURTHER = (
     _counted_until_it_failed,
     _removed_without_a_key,
     _deleted_by_a_rival_meanwhile,
+    _refused_for_what_was_booked_a_moment_ago,
     _teardown_restarted,
 )

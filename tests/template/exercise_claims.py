@@ -188,10 +188,12 @@ def _deleted_while_it_was_served(stage: Stage) -> None:
 
 
 def _left_to_the_workflow(stage: Stage) -> None:
-    """The database throttles the first round, after the record was written."""
+    """The database throttles the first round, after the record was written, until it is given up."""
     given.inventory(stage)
-    stage.db.before("transact_write_items", throttled(), skip=1)
-    _settle(stage, _create(stage, 5))
+    throttling = stage.db.before("transact_write_items", throttled(), times=None, skip=1)
+    identity = _create(stage, 5)
+    throttling.cancel()
+    _settle(stage, identity)
 
 
 def _overtaken_by_nobody(stage: Stage) -> None:

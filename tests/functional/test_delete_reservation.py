@@ -71,7 +71,7 @@ def test_a_workflow_that_cannot_be_started_does_not_fail_the_request(reserved: S
 def test_of_two_at_once_one_triggers_the_teardown(reserved: Stage) -> None:
     """The rival deletes between this one's read and its write."""
     rivals: list[int] = []
-    reserved.db.before("update_item", lambda *_: rivals.append(_delete(reserved)))
+    reserved.db.before("put_item", lambda *_: rivals.append(_delete(reserved)))
     assert _delete(reserved) == 202
     assert rivals == [202]
     assert [name.split("-")[0] for name in reserved.step_functions.names()].count("deprovision") == 1
@@ -86,7 +86,7 @@ def test_one_that_finds_it_gone_meanwhile_says_so(stage: Stage) -> None:
         arrangements.sweep(stage)
         stage.run_event("complete_deprovisioning", "reservation")
 
-    stage.db.before("update_item", rival)
+    stage.db.before("put_item", rival)
     assert _delete(stage) == 404
 
 

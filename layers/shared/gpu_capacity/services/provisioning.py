@@ -166,17 +166,20 @@ def abandon_provisioning(
     services: Needs, organization_id: str, reservation_id: str, message: str
 ) -> dict[str, Any]:
     """Note why, close the provider to late pins, and go back: ``undo`` or ``superseded``."""
+    key = (organization_id, reservation_id)
     abandoned = advance(
         services.reservations,
-        (organization_id, reservation_id),
-        lambda r: replace(r, failure=r.failure or message) if r.status is Status.PROVISIONING else None,
+        key,
+        lambda r: replace(r, failure=message) if _is_provisioning(r) else None,
         services.pause,
     )
-    if abandoned is None:
+    if abandoned is not None:
+        _audit(services, abandoned, "abandon_provisioning", "undoing")
+    reservation = abandoned or services.reservations.get(*key)
+    if reservation is None or reservation.status is not Status.PROVISIONING:
         return SUPERSEDED
-    services.provider.fence(abandoned.server_owner)
-    _audit(services, abandoned, "abandon_provisioning", "undoing")
-    return {"outcome": "undo", "units": _units(abandoned)}
+    services.provider.fence(reservation.server_owner)
+    return {"outcome": "undo", "units": _units(reservation)}
 
 
 def fail_provisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:

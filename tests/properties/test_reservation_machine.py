@@ -38,6 +38,8 @@ from testkit.searching import examples
 from testkit.world import GB300, ORGANIZATION, REGION, World, caller, pod, rack, request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gpu_capacity.runtime.services import Services
 
 RACKS = {"pod1": 5, "pod2": 3}
@@ -65,6 +67,23 @@ FAULTS = {
     "conflict": _conflict,
     "throttle": throttled(),
     "timeout before": timeout_before(),
+}
+
+
+def _puts(status: str) -> Callable[[dict[str, Any]], bool]:
+    """Whether a call puts a record of a status, alone or in a transaction."""
+
+    def puts(parameters: dict[str, Any]) -> bool:
+        actions = parameters.get("TransactItems", [{"Put": parameters}])
+        return any(a.get("Put", {}).get("Item", {}).get("status") == {"S": status} for a in actions)
+
+    return puts
+
+
+WRITES: dict[str, Callable[[dict[str, Any]], bool]] = {
+    "record": _puts("claiming"),
+    "own": lambda parameters: "UpdateExpression" in parameters,
+    "settle": _puts("pending"),
 }
 
 
@@ -98,12 +117,13 @@ class Reservations(RuleBasedStateMachine):
         count=st.integers(1, 4),
         who=st.integers(0, 1),
         key=st.none() | st.sampled_from(["a", "b"]),
-        lose_answer=st.booleans(),
+        lost=st.none() | st.sampled_from(sorted(WRITES)),
     )
-    def create(self, count: int, who: int, key: str | None, *, lose_answer: bool) -> object:
+    def create(self, count: int, who: int, key: str | None, lost: str | None) -> object:
+        """The answer of one of its three writes may get lost."""
         held = self._held()
         fits = self._fits(count, held)
-        hook = self.world.db.after("transact_write_items", timeout_after()) if lose_answer else None
+        hook = self.world.db.after("*", timeout_after(), only=WRITES[lost]) if lost else None
         try:
             observed = create_reservation(
                 self.environments[who], caller(), request(count), idempotency_key=key
@@ -163,10 +183,10 @@ class Reservations(RuleBasedStateMachine):
     @rule(
         which=made,
         fault=st.sampled_from(sorted(FAULTS)),
-        operation=st.sampled_from(["transact_write_items", "update_item"]),
+        operation=st.sampled_from(["transact_write_items", "update_item", "put_item"]),
     )
     def step_under_a_fault(self, which: str, fault: str, operation: str) -> None:
-        if fault == "conflict" and operation == "update_item":
+        if fault == "conflict" and operation != "transact_write_items":
             return
         hook = self.world.db.before(operation, FAULTS[fault])
         try:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.errors import InvalidRequest, QuotaExceeded
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.errors import InvalidRequest, QuotaExceeded, StorageUnavailable
 from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.set_quota import check_subject
 from testkit.auditor import audit, units_held
 from testkit.lifecycle import fail, stored, tear_down
 from testkit.world import HOLDERS, ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import delete, records, reserve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -142,6 +147,53 @@ def test_a_failure_takes_back_what_was_counted_and_its_delete_nothing_more(world
     assert tear_down(world, reservation_id) == {"outcome": "gone"}
     assert world.quota_used() == 0
     assert audit(world.db) == []
+
+
+@pytest.mark.parametrize("end", [tear_down, fail])
+def test_a_quota_that_counts_less_than_the_record_is_told_and_nothing_is_hidden(
+    world: World, end: Callable[[World, str], object]
+) -> None:
+    """Somebody edited it by hand; with the right figure again all goes on."""
+    world.set_quota(5)
+    reservation_id = reserve(world, 3).reservation.id
+    if end is tear_down:
+        delete(world, reservation_id)
+    _edit(world, used=2)
+
+    with pytest.raises(StorageUnavailable, match="the record and the quota disagree"):
+        end(world, reservation_id)
+    assert stored(world, reservation_id).counted
+    assert world.quota_used() == 2
+
+    _edit(world, used=3)
+    end(world, reservation_id)
+    assert world.quota_used() == 0
+    assert units_held(world.db) == 0
+    assert audit(world.db) == []
+
+
+def test_a_dead_claimant_that_is_counted_less_is_left_out_of_a_run_of_reconcile(world: World) -> None:
+    world.set_quota(5)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    world.db.before("update_item", die)
+    with pytest.raises(KeyboardInterrupt):
+        reserve(world, 3)
+    world.clock.advance(120)
+    _edit(world, used=2)
+    assert reconcile(world.services).left_out == 1
+
+    _edit(world, used=3)
+    world.clock.advance(120)
+    assert reconcile(world.services).restarted == 1
+    assert (records(world), world.quota_used()) == (["gone"], 0)
+
+
+def _edit(world: World, used: int) -> None:
+    item = keys.quota(ORGANIZATION, "GB300") | encode({"limit": 5, "used": used})
+    world.db.put_item(TableName=HOLDERS, Item=item)
 
 
 def test_a_limit_that_came_later_takes_nothing_off_for_what_it_did_not_count(world: World) -> None:

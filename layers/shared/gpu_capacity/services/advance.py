@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.errors import RaceLost
+from gpu_capacity.dynamodb.holder_store import RECORD
+from gpu_capacity.errors import RaceLost, StorageUnavailable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,14 +40,31 @@ def advance(
 
     Raises:
         RaceLost: others changed it every time.
+        StorageUnavailable: nobody changes it, and what is written with it is refused.
     """
+    met: tuple[H, Refused] | None = None
     for attempt in range(ATTEMPTS_MAX):
         before = store.get(*key)
+        if met is not None:
+            demand_change(before, *met)
         after = None if before is None else step(before)
         if before is None or after is None:
             return None
         written = store.change(before, after, *beside(before))
         if not isinstance(written, Refused):
             return written
+        met = before, written
         pause(attempt)
     raise RaceLost("the record changed every time")
+
+
+def demand_change(found: object, before: object, refused: Refused) -> None:
+    """Insist that a record was refused because somebody changed it.
+
+    Raises:
+        StorageUnavailable: it is as it was, so what was written with it says something else. Edits by hand
+            do that, and nothing makes it good but another one.
+    """
+    if found == before:
+        beside = " and the ".join(sorted(refused.items.keys() - {RECORD}))
+        raise StorageUnavailable(f"the record and the {beside} disagree", outcome_unknown=False)

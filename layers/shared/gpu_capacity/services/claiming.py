@@ -27,6 +27,7 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import CapacityError, QuotaExceeded, RaceLost, StorageUnavailable
 from gpu_capacity.holders.bookings import Booking, new_tag
 from gpu_capacity.holders.reservation import Reservation, Run, Status
+from gpu_capacity.services.advance import demand_change
 from gpu_capacity.services.planning import plan_in_pod, plan_run
 from gpu_capacity.services.quotas import check
 
@@ -150,10 +151,17 @@ def take_over(services: Needs, dead: Reservation) -> Reservation | None:
 
 
 def withdraw(services: Needs, claiming: Reservation) -> bool:
-    """Remove a record that names nothing that it could own; false when others were faster."""
+    """Remove a record that names nothing that it could own; false when others were faster.
+
+    Raises:
+        StorageUnavailable: not decided; or the quota counts less than the record.
+    """
     back = refund(services, claiming)
-    gone = services.reservations.remove(claiming, services.clock.now(), *back, finished=False)
-    return gone is None
+    refused = services.reservations.remove(claiming, services.clock.now(), *back, finished=False)
+    if refused is None:
+        return True
+    demand_change(services.reservations.find(claiming.organization_id, claiming.id), claiming, refused)
+    return False
 
 
 def give_back(services: Needs, reservation: Reservation) -> None:

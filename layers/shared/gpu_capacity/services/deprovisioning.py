@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.holders.reservation import Status, execution_name
 from gpu_capacity.ports import ServerState
+from gpu_capacity.services.advance import demand_change
 from gpu_capacity.services.claiming import give_back, refund
 from gpu_capacity.services.provisioning import SUPERSEDED, claimed_domain
 
@@ -108,6 +109,9 @@ def complete_deprovisioning(services: Needs, organization_id: str, reservation_i
     """Release the capacity and remove the record: ``gone``, ``waiting`` or ``superseded``.
 
     Capacity is only given back when no server is left on it.
+
+    Raises:
+        StorageUnavailable: not decided; or the quota counts less than the record.
     """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None:
@@ -134,6 +138,7 @@ def complete_deprovisioning(services: Needs, organization_id: str, reservation_i
         return {"outcome": "gone"}
     # A replay, or the record changed since it was read: look again.
     found = services.reservations.get(organization_id, reservation_id)
+    demand_change(found, reservation, refused)
     return {"outcome": "gone"} if found is None else {"outcome": "waiting"}
 
 

@@ -71,7 +71,7 @@ class _Once:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def _send(self, actions: Any, _key: Any, _is_written: Any) -> Any:
+    def _send(self, actions: Any, *_more: Any) -> Any:
         outcome = self._store._database.commit(*actions)
         return outcome if isinstance(outcome, Refused) else None
 

@@ -161,11 +161,13 @@ BUGS: Final = (
         "start-on-occupied-gpus",
         "a preempted VM's GPUs are used before its server is gone",
         _start_on_occupied_gpus,
+        story="preemption",
     ),
     Bug(
         "leave-victims-records",
         "the interrupted are not written in the transaction that takes their GPUs",
         _leave_victims_records,
+        story="preemption",
     ),
     Bug("forget-marks", "those told to leave stay told when the newcomer goes away", _forget_marks),
     Bug("keep-gpus-at-the-end", "a VM that ends keeps its GPUs", _keep_gpus_at_the_end),

@@ -2,7 +2,8 @@
 
 Stories go through all that holders can live through, one thing after the other. A side effect is a write,
 or a call to another service that changes something there. At a chosen one the function is killed before the
-effect or after it (committed, and nobody knows), or the effect is done twice. Then everything goes on as it
+effect or after it (committed, and nobody knows), or the effect is done twice, or the function is killed and
+the write lands when others have gone on in its place. Then everything goes on as it
 does on the platform: clients ask again, tasks are retried, schedules come round. In the end all has to be
 settled, and when everything is ended, a clean slate.
 """

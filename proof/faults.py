@@ -100,10 +100,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with a call: before it is served, or ``after``, so that only the answer is lost."""
+    """What goes wrong with a call: before it is served, or ``after``, so that only the answer is lost.
+
+    A stray write lands after ``lands_ms``, and its sender is dead; without that chance decides both.
+    """
 
     kind: Kind
     after: bool = False
+    lands_ms: int | None = None
 
 
 _ALWAYS_AFTER: Final = frozenset({Kind.TIMEOUT_AFTER, Kind.PARTLY_DONE})

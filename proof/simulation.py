@@ -290,9 +290,11 @@ class Simulation:
         """
         turns, clock = self.cloud.turns, self.cloud.clock
         for _ in range(PATIENCE_ROUNDS_MAX):
-            turns.run(clock.now_ms() + PATIENCE_MS)
+            until_ms = clock.now_ms() + PATIENCE_MS
+            turns.run(until_ms)
             if turns.idle or turns.defects or self.violations:
                 break
+            clock.advance_ms(max(0, until_ms - clock.now_ms()))
             # An execution may wait for another one that was never started: schedules go on meanwhile.
             turns.spawn("reconcile", partial(self.cloud.endure, self.cloud.reconcile))
         else:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from proof.faults import Fault, Kind, Weather
 from proof.fleet import LONDON
-from proof.simulation import Simulation
+from proof.simulation import PATIENCE_MS, Simulation
 from proof.stage import CALM_TEMPER
 from proof.tenants import Tenant
 from testkit.world import ORGANIZATION
@@ -32,12 +32,15 @@ class Mode(StrEnum):
     BEFORE = "killed before"
     UNACKNOWLEDGED = "committed and killed"
     TWICE = "done twice"
+    LATE = "killed, and lands late"
 
 
 _FAULTS: Final = {
     Mode.BEFORE: Fault(Kind.KILLED),
     Mode.UNACKNOWLEDGED: Fault(Kind.KILLED, after=True),
     Mode.TWICE: Fault(Kind.SENT_TWICE),
+    # After reconcile has come round, which is when nobody has gone on for ``PATIENCE_MS``.
+    Mode.LATE: Fault(Kind.STRAY, lands_ms=PATIENCE_MS + 100_000),
 }
 
 

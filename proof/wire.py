@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from proof.faults import Fault, Killed, Kind
-from proof.items import RESERVATION
 from testkit.dynamodb import (
     connection_reset,
     internal_error,
@@ -45,8 +44,9 @@ _WRITES: Final = (
     Kind.LATE,
     Kind.KILLED,
     Kind.KILLED,
+    Kind.STRAY,
+    Kind.STRAY,
 )
-_WRITES_OF_RESERVATIONS: Final = (*_WRITES, Kind.STRAY, Kind.STRAY)
 _KINDS: Final = {
     **dict.fromkeys(("get_item", "batch_get_item", "query", "scan", "transact_get_items"), _READS),
     **dict.fromkeys(("put_item", "update_item", "delete_item", TRANSACTION), _WRITES),
@@ -91,8 +91,6 @@ class Wire:
         actor = self._turns.current
         work = actor.operation if actor else None
         kinds = _INDEX_READS if "IndexName" in parameters else _KINDS[operation]
-        if operation in WRITES and is_of_reservations(operation, parameters):
-            kinds = _WRITES_OF_RESERVATIONS
         fault = self._weather.strike(kinds, work, effect=operation in WRITES)
         if self._weather.storms(work):
             fault = Fault(Kind.THROTTLED)
@@ -122,8 +120,9 @@ class Wire:
             case Kind.SENT_TWICE:
                 return self._twice(operation, parameters)
             case Kind.STRAY:
-                self._send_on_its_way(operation, parameters)
-                if self._weather.draw.random() < 1 / 3:
+                after_ms = fault.lands_ms or self._weather.draw.choice(STRAY_MS)
+                self._send_on_its_way(operation, parameters, after_ms)
+                if fault.lands_ms or self._weather.draw.random() < 1 / 3:
                     raise Killed
         if fault.after:
             self._serve(operation, parameters)
@@ -140,7 +139,7 @@ class Wire:
         self._turns.point()
         return self._serve(operation, parameters)
 
-    def _send_on_its_way(self, operation: str, parameters: dict[str, Any]) -> None:
+    def _send_on_its_way(self, operation: str, parameters: dict[str, Any], after_ms: int) -> None:
         """It lands some time, if it still can; its sender never hears of that."""
         sender = self._turns.current
 
@@ -148,7 +147,7 @@ class Wire:
             with suppress(ClientError):
                 self._serve(operation, parameters)
 
-        stray = self._turns.spawn(f"stray {operation}", land, self._weather.draw.choice(STRAY_MS))
+        stray = self._turns.spawn(f"stray {operation}", land, after_ms)
         stray.operation = sender.operation if sender else None
 
     def _raise(self, kind: Kind, operation: str, parameters: dict[str, Any]) -> None:
@@ -171,18 +170,6 @@ class Wire:
                 connection_reset()(operation, parameters)
             case _:
                 pass
-
-
-def is_of_reservations(operation: str, parameters: dict[str, Any]) -> bool:
-    """Whether a write is one of a reservation's record, or of what reservations own of a pod.
-
-    A single write of a pod that sets no version is: all others write it together with a record, or are the
-    sync's.
-    """
-    is_of_pod = operation == "update_item" and parameters["Key"]["pk"]["S"].startswith("CLAIMS#")
-    if is_of_pod:
-        return "#v" not in parameters["UpdateExpression"]
-    return RESERVATION in target_of(parameters)
 
 
 def target_of(parameters: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from gpu_capacity.services.reconcile import reconcile
 from gpu_capacity.services.set_quota import check_subject
 from testkit.auditor import audit, units_held
 from testkit.lifecycle import fail, stored, tear_down
-from testkit.world import HOLDERS, ORGANIZATION, World, caller, pod, request
+from testkit.world import HOLDERS, ORGANIZATION, REGION, World, caller, pod, request
 from tests.unit.services.ledger import delete, records, reserve
 
 if TYPE_CHECKING:
@@ -106,6 +106,16 @@ def test_a_limit_that_is_lowered_meanwhile_holds(world: World) -> None:
     with pytest.raises(QuotaExceeded):
         reserve(world, 3)
     assert units_held(world.db) == 0
+
+
+def test_a_limit_that_comes_after_the_record_gives_the_run_back_and_tells_who_waits(world: World) -> None:
+    world.db.after("put_item", lambda *_: world.set_quota(2))
+
+    with pytest.raises(QuotaExceeded):
+        reserve(world, 3)
+    assert units_held(world.db) == 0
+    assert records(world) == ["gone"]
+    assert world.events.zones == [REGION]
 
 
 def test_a_limit_that_is_raised_meanwhile_is_used(world: World) -> None:

@@ -300,6 +300,7 @@ def _counted(services: Needs, record: Reservation, look: Callable[[], Quota | No
         raise RaceLost("the quota changed with every attempt")
     except CapacityError:
         _withdraw_quietly(services, record)
+        services.events.freed(record.region_id)
         raise
 
 

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.access import Permission
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import Conflict, InsufficientCapacity, NotFound, QuotaExceeded, RaceLost
 from gpu_capacity.holders.reservation import Status
+from gpu_capacity.http.reservation_models import reservation_view
 from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.services.delete_reservation import delete_reservation
 from gpu_capacity.services.read_reservations import (
     ReservationFilter,
     get_reservation,
@@ -63,6 +66,24 @@ def test_nobody_is_shown_what_is_claiming(world: World, after: str) -> None:
     with pytest.raises(NotFound):
         get_reservation(world.services, caller(), record.id, NOWHERE)
     assert list_reservations(world.services, caller(), ReservationFilter()) == []
+
+
+@died
+def test_an_operator_is_shown_what_is_claiming_and_may_not_delete_it(world: World, after: str) -> None:
+    record = left_by_a_death(world, after)
+    operator = caller(
+        organizations=frozenset(), permissions=frozenset({Permission.OPERATE, Permission.DELETE_RESERVATIONS})
+    )
+    named = frozenset({ORGANIZATION})
+
+    one = get_reservation(world.services, operator, record.id, named)
+    assert list_reservations(world.services, operator, ReservationFilter(organizations=named)) == [one]
+    view = reservation_view(one)
+    assert view["metadata"]["provisioningStatus"] == "pending"
+    assert view["status"]["claimedUnitCount"] == 0
+    assert view["status"]["message"].startswith("claiming: ")
+    with pytest.raises(NotFound):
+        delete_reservation(world.services, operator, record.id, named)
 
 
 @died

@@ -140,12 +140,14 @@ class HolderStore(Generic[H]):
         found = self.present(organization_id, holder_id)
         return found if found is not None and found.is_shown else None
 
-    def get_in(self, organization_ids: Sequence[str], holder_id: str) -> H | None:
-        """A holder under the first of the organizations that has it."""
+    def get_in(self, organization_ids: Sequence[str], holder_id: str, *, shown: bool = True) -> H | None:
+        """A holder under the first of the organizations that has it; without ``shown`` whether shown or not."""
         wanted = [self._key(organization_id, holder_id) for organization_id in organization_ids]
         found = map(self.read, self._database.get_many(self.table, wanted))
-        shown = {h.organization_id: h for h in found if not isinstance(h, Tombstone) and h.is_shown}
-        return next((shown[o] for o in organization_ids if o in shown), None)
+        holders = {
+            h.organization_id: h for h in found if not isinstance(h, Tombstone) and (h.is_shown or not shown)
+        }
+        return next((holders[o] for o in organization_ids if o in holders), None)
 
     def many(self, wanted: Iterable[HolderKey]) -> Iterator[H]:
         """Those of the holders that are there and can be read, shown or not, in no particular order."""

@@ -13,6 +13,7 @@ from gpu_capacity.holders.reservation import (
     TAG_NAME_BYTES_MAX,
     TAG_VALUE_BYTES_MAX,
     TAGS_MAX,
+    Status,
     Tag,
 )
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
@@ -23,9 +24,12 @@ from gpu_capacity.topology.units import Health
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.placement.snapshot import UnitCounts
     from gpu_capacity.services.observation import Observed
     from gpu_capacity.topology.model import Offering
+
+_CLAIMING = "claiming: the request that makes it is under way, or has died"
 
 COUNT_MAX = 2_147_483_647
 """The published schema names no maximum; beyond 32 bits no client can mean it."""
@@ -299,6 +303,11 @@ class ErrorRead(_Body):
     quota: QuotaFigures | None = Field(None, description="With 403 over a quota.")
 
 
+def shown_status(reservation: Reservation) -> str:
+    """The status as the API has it: what is claiming, which operators alone see, is ``pending`` there."""
+    return (reservation.status if reservation.is_shown else Status.PENDING).value
+
+
 def reservation_view(observed: Observed) -> dict[str, Any]:
     """A reservation as JSON. No tags are left out, and so is a description that was never sent."""
     reservation = observed.reservation
@@ -314,7 +323,7 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
                 creation_time=timestamp(reservation.created_at),
                 created_by=reservation.created_by,
                 deletion_time=timestamp(reservation.deleted_at),
-                provisioning_status=reservation.status.value,
+                provisioning_status=shown_status(reservation),
                 health_status=observed.health,
             ),
             spec=ReservationSpec.model_construct(
@@ -328,7 +337,7 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
                 claimed_unit_count=reservation.claimed_units,
                 topology_hash=observed.topology_hash,
                 topology_observed_at=timestamp(observed.observed_at),
-                message=reservation.failure,
+                message=reservation.failure if reservation.is_shown else _CLAIMING,
             ),
         )
     )

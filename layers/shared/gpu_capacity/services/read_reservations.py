@@ -68,6 +68,8 @@ def list_reservations(
 ) -> list[Observed]:
     """What the caller may see of what it asks for, in id order, as far as the window goes.
 
+    An operator is shown what is claiming as well.
+
     Raises:
         Forbidden: the token does not allow reading at all.
     """
@@ -75,7 +77,7 @@ def list_reservations(
     found = entries_in(
         window,
         caller.organizations_to_search(wanted.organizations),
-        services.reservations.of_organization,
+        services.reservations.every if caller.is_operator else services.reservations.of_organization,
         lambda r: caller.may_see(r.organization_id, r.project_id) and wanted.admits(r),
     )
     return observe_all(services, found)
@@ -86,19 +88,30 @@ def get_reservation(
 ) -> Observed:
     """One reservation. ``organizations`` narrows where to look, and lets an operator look anywhere.
 
+    An operator is shown one that is claiming as well.
+
     Raises:
         Forbidden: the token does not allow reading at all.
         NotFound: absent, or not for this caller.
     """
     caller.require(Permission.READ_RESERVATIONS)
-    reservation = visible_reservation(services, caller, reservation_id, organizations)
+    reservation = visible_reservation(
+        services, caller, reservation_id, organizations, shown=not caller.is_operator
+    )
     return observe_all(services, [reservation])[0]
 
 
 def visible_reservation(
-    services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
+    services: Needs,
+    caller: Caller,
+    reservation_id: str,
+    organizations: frozenset[str],
+    *,
+    shown: bool = True,
 ) -> Reservation:
     """The record under an id, as far as the caller can tell that it exists.
+
+    Without ``shown`` also one that is claiming.
 
     Raises:
         NotFound: absent, or not for this caller.
@@ -106,7 +119,7 @@ def visible_reservation(
     reservation = None
     if is_holder_id(reservation_id):
         reservation = services.reservations.get_in(
-            caller.organizations_to_search(organizations), reservation_id
+            caller.organizations_to_search(organizations), reservation_id, shown=shown
         )
     if reservation is None or not caller.may_see(reservation.organization_id, reservation.project_id):
         raise NotFound("the reservation does not exist")

@@ -181,6 +181,16 @@ def test_slots_of_a_lost_race_stand_in_line_with_one_of_the_ends() -> None:
     assert _choices(".......", count=3, attempt=1) == {("p00", n) for n in (0, 3, 1, 4)}
 
 
+def test_after_a_lost_race_leaves_long_runs_to_the_largest_claims_while_half_are_shorter() -> None:
+    """A claim of four is in use, and is the largest."""
+    some = ("cccc", "x..x", "x....x")
+    many = (*some, "x.....x")
+
+    assert {pod for pod, _ in _choices(*some, count=2, attempt=1)} == {"p01"}
+    assert {pod for pod, _ in _choices(*some, count=4, attempt=1)} == {"p02"}
+    assert {pod for pod, _ in _choices(*many, count=2, attempt=1)} == {"p01", "p02", "p03"}
+
+
 def test_takes_the_only_run_whatever_the_attempt() -> None:
     assert all(_choices("c..c", count=2, attempt=n) == {("p00", 1)} for n in range(20))
 

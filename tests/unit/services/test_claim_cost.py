@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -147,3 +147,28 @@ def test_a_lost_race_costs_the_refused_write_and_another_name_and_reads_nothing(
 
     assert len(rivals) == 1
     assert written - rivals[0] in (4.0, 6.0), "undisturbed, or a refused pod and a name more"
+
+
+def test_who_loses_looks_in_the_pod_and_anywhere_in_turn_and_pauses_only_after_four_losses() -> None:
+    world = World(pods=tuple(pod(f"pod{n}", 72, hosts=1) for n in range(4)))
+    reserve(world)
+
+    def took_and_gave_back(_operation: str, parameters: dict[str, Any]) -> None:
+        stamps = ", ".join(f"d{position} = :stamp" for position in range(72))
+        world.db.update_item(
+            TableName=parameters["TableName"],
+            Key=parameters["Key"],
+            UpdateExpression=f"SET {stamps}",
+            ExpressionAttributeValues={":stamp": {"B": len(pods).to_bytes(6, "big")}},
+        )
+        pods.append((parameters["Key"]["sk"]["S"], world.db.requests["query"], len(world.pause.attempts)))
+
+    pods: list[tuple[str, int, int]] = []
+    world.db.before("update_item", took_and_gave_back, times=6)
+    reserve(world, 4)
+
+    lost_in, queries, pauses = zip(*pods, strict=True)
+    assert lost_in[0] == lost_in[1]
+    assert lost_in[2] == lost_in[3]
+    assert [now - queries[0] for now in queries] == [0, 0, 1, 1, 2, 3]
+    assert [now - pauses[0] for now in pauses] == [0, 0, 0, 0, 0, 1]

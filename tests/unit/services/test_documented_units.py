@@ -69,7 +69,7 @@ def test_create_with_a_quota(world: World) -> None:
     services = warm(world)
 
     assert units(world, lambda: create_reservation(services, caller(), request(2))) == documented(
-        "… with a quota"
+        "… with a quota that was seen before"
     )
 
 
@@ -97,6 +97,21 @@ def test_a_refusal_for_capacity(world: World) -> None:
             create_reservation(services, caller(), request(9))
 
     assert units(world, refused) == documented("… refused for capacity (507)")
+
+
+def test_a_refusal_that_asks_who_is_claiming(world: World) -> None:
+    services = warm(world)
+    for _ in range(15):
+        create_reservation(services, caller(), request(8))
+    create_reservation(services, caller(), request(6))
+    young, (read, write) = 17, documented("… refused for capacity (507)")
+    more, _ = documented("… which there were without what was booked in the last 10 minutes")
+
+    def refused() -> None:
+        with pytest.raises(InsufficientCapacity):
+            create_reservation(services, caller(), request(1))
+
+    assert units(world, refused) == (read + more + young, write)
 
 
 def test_a_dry_run(world: World) -> None:

@@ -18,12 +18,15 @@ of a pod is better than one at a claim. And a run that no claim is beside is *un
 sold there, and better not broken.
 
 After a lost race 3 to 5 are left out: pick any run that fits by the seed, and any slot of it that is a
-multiple of ``count`` from one end.
+multiple of ``count`` from one end. Runs that a claim of the largest size in use fits in are left to such
+claims, as long as at least half of all that fit are shorter.
 
 Why by the seed among equals: if everyone prefers the same run, all but one lose it, and most of what is
 written is refused. Why any run after a single loss: whoever lost has company, and crowds waste the fewest
-writes that way. Why the result is valid: only free bits are kept in step 1, pods are separated by a bit that
-is never free, and the slot lies inside the run by construction. Why it is found: step 4 always takes a run.
+writes that way. Why not the long ones: there are few, so whoever needs one loses most often, and a small
+claim in one takes it from all of them. Why the result is valid: only free bits are kept in step 1, pods are
+separated by a bit that is never free, and the slot lies inside the run by construction. Why it is found:
+step 4 always takes a run.
 """
 
 from __future__ import annotations
@@ -69,15 +72,19 @@ def place(line: Line, request: Request) -> Placement | Unplaceable:
     if not starts:
         return explain(line, count)
     draw = mix(request.seed, request.attempt)
-    first = _anywhere(line.free, starts, count, draw) if request.attempt else _best(line, starts, count, draw)
+    first = (_anywhere if request.attempt else _best)(line, starts, count, draw)
     pod, position = line.locate(first)
     return Placement(pod.pod_id, position, count)
 
 
-def _anywhere(free: int, starts: int, count: int, draw: int) -> int:
+def _anywhere(line: Line, starts: int, count: int, draw: int) -> int:
     """Any of the runs at ``starts``, all equally likely; in it any multiple of ``count`` from either end."""
+    largest = line.sizes.bit_length() - 1
+    short = starts & ~at_least(line.free, largest)
+    if 2 * short.bit_count() >= starts.bit_count():
+        starts = short
     first = nth_bit(starts, draw % starts.bit_count())
-    slack = _run_length(free, first) - count
+    slack = _run_length(line.free, first) - count
     draw >>= 32
     along = (draw >> 1) % (slack // count + 1) * count
     return first + (slack - along if draw & 1 else along)

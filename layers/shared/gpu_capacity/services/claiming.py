@@ -75,8 +75,9 @@ ATTEMPTS_MAX: Final = 16
 """Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
 region; sixteen losses in a row need more rivals at that instant than the API's throttle lets in."""
 
-LOSSES_IN_ONE_POD_MAX: Final = 2
-"""Lost races after which the choice stays in the pod: with more a crowd follows itself into full pods."""
+LOSSES_IN_HASTE_MAX: Final = 4
+"""Lost races after which the next choice is made at once: hardly anybody loses more, save where a crowd wants
+more than is left, and to such a crowd haste is of no use."""
 
 CLAIMING_SECONDS_MAX: Final = 60
 """How long a claim may take where nothing bounds the work, as in a command."""
@@ -260,15 +261,15 @@ def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed
 def _plan_again(services: Needs, record: Reservation, lost: Plan, losses: int) -> Plan:
     """Another choice after a lost race.
 
-    At first in the pod that the refused write has just shown, which costs no read and no time. Who loses even
-    so is in a crowd that goes for the same pod: after a while it looks at all of them.
+    In turn in the pod that the refused write has just shown, which costs no read and no time, and in all of
+    them: a crowd that stays in one pod follows itself until it is full.
     """
-    if losses < LOSSES_IN_ONE_POD_MAX:
+    if losses >= LOSSES_IN_HASTE_MAX:
+        services.pause(losses - LOSSES_IN_HASTE_MAX)
+    elif losses % 2 == 0:
         plan = plan_in_pod(services, record, lost.placement.pod_id, lost.attempt + 1)
         if plan is not None:
             return plan
-    else:
-        services.pause(losses - LOSSES_IN_ONE_POD_MAX)
     return plan_run(services, record, lost.attempt + 1, fresh=True)
 
 

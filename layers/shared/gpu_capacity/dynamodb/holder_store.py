@@ -141,7 +141,7 @@ class HolderStore(Generic[H]):
         return found if found is not None and found.is_shown else None
 
     def get_in(self, organization_ids: Sequence[str], holder_id: str, *, shown: bool = True) -> H | None:
-        """A holder under the first of the organizations that has it; unless ``shown``, one that is not as well."""
+        """A holder under the first of the organizations that has it, shown or, unless ``shown``, not."""
         wanted = [self._key(organization_id, holder_id) for organization_id in organization_ids]
         found = map(self.read, self._database.get_many(self.table, wanted))
         holders = {

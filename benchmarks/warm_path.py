@@ -169,7 +169,7 @@ def _company() -> str:
         return ""
     return (
         f" Others used the machine at the same time ({load:.0f} wanted one of its {processors} processors), "
-        "so this is more than it takes on one's own."
+        "so alone it takes less."
     )
 
 

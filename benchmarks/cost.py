@@ -10,6 +10,7 @@ from benchmarks.lifecycle import Life, customer_polls, reservation_life
 from benchmarks.prices import Consumption, Prices
 from benchmarks.report import Section
 from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.inventory_store import RIVALS_SECONDS
 from testkit.world import HOLDERS, INVENTORY
 
 if TYPE_CHECKING:
@@ -205,11 +206,12 @@ def _why_reads_grow(contended: Mapping[int, Contended], pods: int) -> str:
     snapshot = contended[large].snapshot_units / contended[small].snapshot_units
     number = contended[large].snapshots / contended[small].snapshots
     return (
-        f"Reads follow the racks that are claimed, not the request: a lost race reads a snapshot, one query "
-        f"that bills the bytes of all {pods} claims items, and a claimed rack has 11 to 12 of these. From "
+        f"Reads follow the racks that are claimed, not the request: whoever lost a race in the last "
+        f"{RIVALS_SECONDS} s begins with a snapshot, one query that bills the bytes of all {pods} claims "
+        "items. A booking has 16 of these, and a rack that was ever booked 8 or 9. From "
         f"N = {small} to {large} a snapshot costs {snapshot:.1f} times as much, because more racks are "
-        f"claimed, and {number:.1f} times as many are read. A region that is as full with small "
-        "claims costs the same. Without a lost race a warm environment reads nothing."
+        f"claimed, and {number:.1f} times as many are read. Where no race was lost a warm environment reads "
+        "nothing but the quota."
     )
 
 

@@ -23,13 +23,14 @@ slate; and what clients saw has an order for every pod."""
 
 _INTERLEAVINGS: Final = """\
 Every order of the storage calls of two or three operations (claim, release, delete, sync, fill) up to the
-write that decides, on one pod where each takes or gives what another wants; and the same for chosen ones of
-VMs (rent, preempt, destroy) with each other, with the other two APIs and with the sync, on nodes."""
+write that decides, on one pod where each takes or gives what another wants; the same for chosen ones of
+VMs (rent, preempt, destroy) with each other, with the other two APIs and with the sync, on nodes; and on the
+pod where a claimant died, its retries, reconcile and rivals with its last write, which lands late."""
 
 _CRASHES: Final = """\
 Every side effect of these stories with the function killed before it, killed after it (committed, and
-nobody knows), and with the effect done twice; and every two of them. Afterwards all is settled, and when
-everything is ended, a clean slate."""
+nobody knows), killed at it while the write lands minutes later, when others have gone on, and with the effect
+done twice; and every two of them. Afterwards all is settled, and when everything is ended, a clean slate."""
 
 _PLANTED: Final = """\
 A proof that finds nothing where something is wrong proves nothing. Each of these mistakes is made in the

@@ -22,9 +22,9 @@ does not run, and of the proof; of the whole product for what was found by calli
 `make load`).
 
 The sections on the simulation, the interleavings and the crash points are of an earlier version, from before
-there were rules for limits that do not trust the records, for turns, waking, times, notices and answers, and
-before the simulation was wired as the service is. The planted bugs are of this one. A full run replaces all
-of them.
+reservations were recorded, then owned, then settled, and before there were rules for limits that do not trust
+the records, for turns, waking, times, notices and answers. Since then the quick form has run, which writes
+nothing here. The planted bugs are of the new version. A full run replaces all of them.
 
 | command | does |
 |---|---|
@@ -36,8 +36,9 @@ of them.
 | `make prove REPORT=1` | only writes this page |
 
 The quick form is a thousand seeds, every single crash, every planted bug, and the interleavings of every two
-and every three operations on racks and of chosen ones on nodes. Where some of these cannot differ, as they
-only swap calls that touch nothing in common, it plays one of them
+and every three operations on racks, of chosen ones on nodes, and of those that follow a claimant that died,
+while its last write may still land. Where some of these cannot differ, as they only swap calls that touch
+nothing in common, it plays one of them
 ([decision 32](decisions/0032-the-quick-form-plays-one-order-of-each-class.md)); the full form plays each.
 
 ## What is promised, and where it is checked
@@ -46,6 +47,8 @@ only swap calls that touch nothing in common, it plays one of them
 |---|---|
 | No domain, host or GPU has two holders | after every write: pods show what records list, no host twice |
 | What was acknowledged is there, or was ended on request | at every answer and write, by lists in the end |
+| A run is booked under a tag that a record names, and under none twice | after every write of pod or record |
+| A write that lands late does nothing that has become wrong | any may land late, also of the dead |
 | No capacity is held by a dead holder, none is leaked | after every write; a clean slate in the end |
 | One idempotency key of a subject, one holder, for a day | at every record and answer, and a day later |
 | Who is told that nothing stands has nothing | at every answer that says so |
@@ -100,7 +103,7 @@ the deployed client does, the others show every fault to the stores.
 - What has no rule. Three plausible mistakes were planted that no rule had been written for
   (`leave-queues-silently`, `forget-cordons`, `end-terms-early`): in a thousand seeds each, none was found.
   The rules that find them now came afterwards, so they say nothing of the next three.
-- Limits on VMs, of which there are none. Messages, metrics and log lines.
+- Messages, metrics and log lines.
 - Anything about the host provider of a real region beyond its contract, about networks and throughput. How
   IAM itself judges the roles: the emulator that enforces them end to end knows no conditions on keys.
 """

@@ -183,10 +183,11 @@ def _occupy(world: World, share: float) -> None:
         while len(taken) < share * RACKS_PER_POD:
             size = chance.choice(SIZES)
             start = size * chance.randrange(RACKS_PER_POD // size)
-            run = range(start, start + size)
-            if taken.isdisjoint(run):
+            run = [position for position in range(start, start + size) if position not in taken]
+            # What is left of it, if that is one run.
+            if run and run[-1] - run[0] == len(run) - 1:
                 taken.update(run)
-                booking = Booking(new_tag(chance.randbytes(TAG_BYTES)), start, size, world.clock.now())
+                booking = Booking(new_tag(chance.randbytes(TAG_BYTES)), run[0], len(run), world.clock.now())
                 item[keys.booking_attribute(booking.tag)] = encode_booking(booking)
                 item |= {keys.domain_attribute(position): booking.tag for position in run}
         place = keys.claims(REGION, GB300.id, each.id)

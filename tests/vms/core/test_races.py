@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity, RaceLost, StorageUnavailable
 from gpu_capacity.holders.vm import TRANSITIONS, VmStatus
@@ -14,13 +16,15 @@ from gpu_capacity.services.claim_resources import Resources
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.vm_schedule import restart_vms
 from gpu_capacity.services.vms import create_vm, destroy_vm, start_vm, stop_vm
-from testkit.dynamodb import timeout_after
+from testkit.dynamodb import timeout_after, timeout_before
 from testkit.pods import owned_in_part, owned_whole
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, REGION, Scene
 from testkit.world import INVENTORY, caller, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from gpu_capacity.holders.vm import Vm
 
     Use = Callable[[Scene], object]
 
@@ -203,3 +207,32 @@ def test_a_create_that_was_answered_with_a_timeout_rents_one_vm() -> None:
     vm = scene.create(2)
     assert scene.owners() == {vm.tag: 0b11}
     assert [found.id for found in scene.vms()] == [vm.id]
+
+
+@pytest.mark.parametrize("key", [None, "key-1"])
+def test_who_is_told_that_the_node_has_no_room_finds_no_vm_later(key: str | None) -> None:
+    scene = Scene()
+    in_flight: list[dict[str, Any]] = []
+
+    def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
+        in_flight.append(deepcopy(parameters))
+        rents(8)(scene)
+        timeout_before()(operation, parameters)
+
+    def rent() -> Vm:
+        wanted = scene.request(8, ON_DEMAND)
+        return create_vm(scene.world.environment(), caller(), wanted, ACCOUNT, idempotency_key=key)
+
+    scene.world.db.before("transact_write_items", lose_sight)
+    with pytest.raises(ActionRefused):
+        rent()
+    (rival,) = scene.vms()
+    destroy_vm(scene.world.environment(), caller(), rival.id, ACCOUNT)
+    scene.engine.settle()
+
+    with pytest.raises(ClientError):
+        scene.world.db.transact_write_items(**in_flight[0])
+    assert [vm.id for vm in scene.vms()] == [rival.id]
+    # What never came to be does not use its key up.
+    assert rent().gpus == 0xFF
+    assert scene.audit() == []

@@ -116,7 +116,7 @@ def test_without_the_second_look_somebody_escapes_the_count(
     subject: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The test sees what it is for."""
-    monkeypatch.setattr(quotas, "_came", lambda *_: False)
+    monkeypatch.setattr(quotas, "count_in", lambda *_: False)
     monkeypatch.setattr(claiming, "_quota_now", lambda *_: None)
 
     assert any(used < held for used, held, _ in run_all(subject, limit=9, after=0))

@@ -174,7 +174,7 @@ def test_a_capacity_claim() -> None:
     assert {name: item[name] for name in CLAIM} == CLAIM
     assert set(item) - set(CLAIM) == {
         *("pk", "sk", "name", "instance_id", "zones", "capacity_type", "created_at", "created_by"),
-        *("updated_at", "fingerprint"),
+        *("updated_at", "fingerprint", "schema"),
     }
     assert decode_claim(item) == claim
 

@@ -74,9 +74,18 @@ def run_schedules(block: interleavings.Block, first: int, count: int) -> Sum:
 
 def run_crashes(story: str, pairs: bool, part: int, parts: int) -> Sum:  # noqa: FBT001 - for a process
     """Every n-th crash of a story, or every n-th pair."""
-    total = Sum()
     wanted = crashes.double_crashes if pairs else crashes.single_crashes
-    for strikes, ending in wanted(story, crew(), part, parts):
+    return _sum_of(story, wanted(story, crew(), part, parts))
+
+
+def run_sampled_crashes(story: str) -> Sum:
+    """A crash at each side effect of a story."""
+    return _sum_of(story, crashes.sampled_crashes(story, crew()))
+
+
+def _sum_of(story: str, found: Iterable[crashes.Crash]) -> Sum:
+    total = Sum()
+    for strikes, ending in found:
         command = f"make prove REPLAY='{crashes.spell(story, strikes)}'"
         problems = [f"{command}: {problem}" for problem in ending.problems]
         total += Sum(1, Counter({story: 1}), problems=problems)

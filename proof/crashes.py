@@ -183,6 +183,14 @@ def single_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iter
                 yield {place: mode}, play(name, crew, {place: mode})
 
 
+def sampled_crashes(name: str, crew: Crew) -> Iterator[Crash]:
+    """The story with each of its side effects gone wrong in one way, the ways in turn."""
+    modes = tuple(Mode)
+    for place in range(1, len(play(name, crew, {}).effects) + 1):
+        mode = modes[place % len(modes)]
+        yield {place: mode}, play(name, crew, {place: mode})
+
+
 def double_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iterator[Crash]:
     """The story with every two of its side effects gone wrong, the second after the first has."""
     for first, ending in single_crashes(name, crew, part, parts):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 SEEDS_MAX: Final = 2_000
 SIGN_CHARACTERS_MAX: Final = 120
 _KEYS: Final = re.compile(
-    r"\{[^{}]*\}|\('ORG#[^)]*\)|'[0-9a-f]{16}'|[0-9a-f]{8}-[0-9a-f-]{27}(-\d+)*|\[[^\]]*\]"
+    r"\{[^{}]*\}|\('ORG#[^)]*\)|'?\b[0-9a-f]{16}\b'?|[0-9a-f]{8}-[0-9a-f-]{27}(-\d+)*|\[[^\]]*\]"
 )
 
 

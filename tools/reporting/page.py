@@ -35,12 +35,13 @@ nothing here. The planted bugs are of the new version. A full run replaces all o
 | `make prove MODEL=1` | the model of the protocol: every scenario, and every rule left out |
 | `make prove REPORT=1` | only writes this page |
 
-The quick form is a sample that fits between two changes of the code: 300 seeds, a crash at every side effect in one
-of its ways, every planted bug, the interleavings of every two operations, and a sixth of those of three. Where some
-interleavings cannot differ, as they only swap calls that touch nothing in common, it plays one of them
-([decision 32](decisions/0032-the-quick-form-plays-one-order-of-each-class.md)). The full form plays each: of every two
-and every three operations on racks, of chosen ones on nodes, and of those that follow a claimant that died, while its
-last write may still land; and every crash in every way, and every two.
+The quick form is a sample that fits between two changes of the code: 300 seeds, a crash at every side
+effect in one of its ways, every planted bug, the interleavings of every two operations, and a sixth of
+those of three. Where some interleavings cannot differ, as they only swap calls that touch nothing in
+common, it plays one of them ([decision
+32](decisions/0032-the-quick-form-plays-one-order-of-each-class.md)). The full form plays each: of every two
+and every three operations on racks, of chosen ones on nodes, and of those that follow a claimant that died,
+while its last write may still land; and every crash in every way, and every two.
 
 ## What is promised, and where it is checked
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, Tombstone
-from gpu_capacity.dynamodb.writes import Update
-from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.dynamodb.writes import Put, Update
+from gpu_capacity.errors import RaceLost, StorageUnavailable
 from gpu_capacity.holders.reservation import Reservation, Status
 from testkit.dynamodb import item_conflict, throttled, timeout_after, timeout_before
 from testkit.world import HOLDERS, ORGANIZATION, World, pod
@@ -239,3 +241,75 @@ def test_a_claiming_record_is_shown_to_nobody(store: ReservationStore, world: Wo
     assert list(store.of_organization(ORGANIZATION)) == []
     assert [r.id for r in store.every(ORGANIZATION)] == [RESERVATION_ID]
     assert [r.id for r in store.claiming(0)] == [RESERVATION_ID]
+
+
+# A refusal after a try that went unseen.
+
+TAKEN = keys.quota(ORGANIZATION, "taken")
+BESIDE = Put("other", HOLDERS, TAKEN, "attribute_not_exists(pk)")
+EARLIER = replace(NEW, life=b"life-old")
+
+
+def refused_unseen(store: ReservationStore, world: World, over: Tombstone | None) -> dict[str, Any]:
+    """A create whose first try is not answered and whose second is refused; the first, which lands late."""
+    in_flight: list[dict[str, Any]] = []
+
+    def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
+        in_flight.append(deepcopy(parameters))
+        world.db.put_item(TableName=HOLDERS, Item=TAKEN)
+        timeout_before()(operation, parameters)
+
+    def give_up() -> None:
+        with store.creating(NEW, world.clock.now()) as tries:
+            refused = store.create(NEW, world.clock.now(), BESIDE, over=over, tries=tries)
+            assert isinstance(refused, Refused)
+            raise RaceLost("the other one is taken")
+
+    world.db.before("transact_write_items", lose_sight)
+    with pytest.raises(RaceLost):
+        give_up()
+    world.db.delete_item(TableName=HOLDERS, Key=TAKEN)
+    return in_flight[0]
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_a_create_that_was_refused_never_lands_though_it_is_under_way(
+    store: ReservationStore, world: World, *, is_over: bool
+) -> None:
+    over = None
+    if is_over:
+        create(store, world, EARLIER)
+        store.remove(EARLIER, world.clock.now(), finished=False)
+        over = Tombstone(EARLIER.fingerprint, EARLIER.life, finished=False)
+
+    late = refused_unseen(store, world, over)
+
+    with pytest.raises(ClientError):
+        world.db.transact_write_items(**late)
+    found = store.find(ORGANIZATION, RESERVATION_ID)
+    assert found == UNFINISHED
+    assert create(store, world, replace(NEW, life=b"life-two"), over=UNFINISHED) is None
+
+
+def test_what_was_refused_while_another_has_the_id_leaves_that_one_alone(
+    store: ReservationStore, world: World
+) -> None:
+    create(store, world, EARLIER)
+    late = refused_unseen(store, world, None)
+
+    with pytest.raises(ClientError):
+        world.db.transact_write_items(**late)
+    assert store.find(ORGANIZATION, RESERVATION_ID) == EARLIER
+
+
+def test_a_refusal_is_not_told_of_what_stands(store: ReservationStore, world: World) -> None:
+    def give_up() -> None:
+        with store.creating(NEW, world.clock.now()) as tries:
+            tries.note(StorageUnavailable("lost", outcome_unknown=True))
+            create(store, world)
+            raise RaceLost("it had no answer")
+
+    with pytest.raises(StorageUnavailable) as told:
+        give_up()
+    assert told.value.outcome_unknown
+    assert store.get(ORGANIZATION, RESERVATION_ID) == NEW

@@ -15,6 +15,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.dynamodb.database import Committed, Refused
 from gpu_capacity.dynamodb.tombstones import (
+    GONE,
     IS_FREE,
     Tombstone,
     decode_tombstone,
@@ -212,15 +213,8 @@ class HolderStore(Generic[H]):
         Returns:
             ``None`` when it stands, else what refused.
         """
-        condition, values = IS_FREE, free_at(now)
-        names: dict[str, str] = {}
-        if over is not None and over.life is not None:
-            condition += " OR (#status = :gone AND life = :over)"
-            names = {"#status": "status"}
-            values = {**values, ":gone": {"S": "gone"}, ":over": encode_value(over.life)}
-        record = Put(RECORD, self.table, self._kind.encode(holder), condition, names, values)
         return self._send(
-            [*beside, record],
+            [*beside, self._first(self._kind.encode(holder), now, over)],
             self._key(holder.organization_id, holder.id),
             lambda item: item is not None and item.get("life") == holder.life,
             tries,
@@ -258,16 +252,38 @@ class HolderStore(Generic[H]):
         )
 
     def _forestalled(self, holder: H, now: int) -> bool:
-        """Make certain that a write of a new holder never lands, however late; false when it is not."""
-        key = self._key(holder.organization_id, holder.id)
+        """Make certain that a write of a new holder never lands, however late; false when it is not.
+
+        What may still be under way is a create over nothing, or over an unfinished tombstone that was there.
+        """
+        key, over = self._key(holder.organization_id, holder.id), None
         tombstone = self._tombstone(holder, now, finished=False)
-        write = Put(RECORD, self.table, tombstone, IS_FREE, {}, free_at(now))
         try:
-            refused = self._send([write], key, lambda item: item is not None and is_tombstone(item))
+            for _ in range(_SENDS_MAX):
+                refused = self._send(
+                    [self._first(tombstone, now, over)],
+                    key,
+                    lambda item: item is not None and is_tombstone(item) and item.get("life") == holder.life,
+                )
+                met = None if refused is None else refused.items[RECORD]
+                if met is None or not is_tombstone(met):
+                    return met is None or met.get("life") != holder.life
+                over = decode_tombstone(met)
+                if over.finished or over.life == holder.life:
+                    return True
         except StorageUnavailable:
-            return False
-        met = None if refused is None else refused.items[RECORD]
-        return met is None or met.get("life") != holder.life
+            pass
+        return False
+
+    def _first(self, item: Item, now: int, over: Tombstone | None) -> Put:
+        """The first write under a key, or one over a tombstone that stands for nothing."""
+        condition, values = IS_FREE, free_at(now)
+        names: dict[str, str] = {}
+        if over is not None and over.life is not None:
+            condition += " OR (#status = :gone AND life = :over)"
+            names = {"#status": "status"}
+            values = {**values, ":gone": {"S": GONE}, ":over": encode_value(over.life)}
+        return Put(RECORD, self.table, item, condition, names, values)
 
     def _tombstone(self, holder: H, now: int, *, finished: bool) -> Item:
         key = self._key(holder.organization_id, holder.id)

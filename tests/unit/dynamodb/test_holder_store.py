@@ -313,3 +313,31 @@ def test_a_refusal_is_not_told_of_what_stands(store: ReservationStore, world: Wo
         give_up()
     assert told.value.outcome_unknown
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW
+
+
+def test_who_is_answered_with_another_holder_does_not_find_his_own_later(
+    store: ReservationStore, world: World
+) -> None:
+    in_flight: list[dict[str, Any]] = []
+
+    def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
+        in_flight.append(deepcopy(parameters))
+        world.db.put_item(TableName=HOLDERS, Item=TAKEN)
+        timeout_before()(operation, parameters)
+
+    world.db.before("transact_write_items", lose_sight)
+    with store.creating(NEW, world.clock.now()) as tries:
+        assert isinstance(store.create(NEW, world.clock.now(), BESIDE, tries=tries), Refused)
+    world.db.delete_item(TableName=HOLDERS, Key=TAKEN)
+
+    with pytest.raises(ClientError):
+        world.db.transact_write_items(**in_flight[0])
+    assert store.find(ORGANIZATION, RESERVATION_ID) == UNFINISHED
+
+
+def test_what_was_made_and_seen_is_left_alone(store: ReservationStore, world: World) -> None:
+    world.db.after("put_item", timeout_after())
+    with store.creating(NEW, world.clock.now()) as tries:
+        assert create(store, world, tries=tries) is None
+    assert tries.unseen
+    assert store.get(ORGANIZATION, RESERVATION_ID) == NEW

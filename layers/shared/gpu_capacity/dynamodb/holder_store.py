@@ -183,11 +183,11 @@ class HolderStore(Generic[H]):
     def creating(self, holder: H, now: int) -> Iterator[Tries]:
         """The tries to create a holder that nobody is told of otherwise, to be passed to ``create``.
 
-        Whoever is told that nothing was made must not find it later: should a try have gone unseen, it is
-        made certain that it never stands before an error goes on.
+        Whoever is told that nothing was made, or is answered with another holder, must not find it later:
+        should a try have gone unseen, it is made certain first that it never stands.
 
         Raises:
-            StorageUnavailable: that is not certain, or it stands.
+            StorageUnavailable: that is not certain; or it stands, while somebody is told that it does not.
         """
         tries = Tries()
         try:
@@ -196,6 +196,8 @@ class HolderStore(Generic[H]):
             if tries.unseen and not self._forestalled(holder, now):
                 raise StorageUnavailable(str(error), outcome_unknown=True) from error
             raise
+        if tries.unseen and not tries.stands:
+            self._forestalled(holder, now)
 
     def create(
         self,
@@ -213,12 +215,15 @@ class HolderStore(Generic[H]):
         Returns:
             ``None`` when it stands, else what refused.
         """
-        return self._send(
+        refused = self._send(
             [*beside, self._first(self._kind.encode(holder), now, over)],
             self._key(holder.organization_id, holder.id),
             lambda item: item is not None and item.get("life") == holder.life,
             tries,
         )
+        if tries is not None:
+            tries.stands = refused is None
+        return refused
 
     def change(self, before: H, after: H, *beside: Action) -> H | Refused:
         """Write what a record has become, under the next revision, with what changes beside it.
@@ -252,27 +257,30 @@ class HolderStore(Generic[H]):
         )
 
     def _forestalled(self, holder: H, now: int) -> bool:
-        """Make certain that a write of a new holder never lands, however late; false when it is not.
+        """Make certain that a write of a new holder never lands, however late; false when it has.
 
         What may still be under way is a create over nothing, or over an unfinished tombstone that was there.
+
+        Raises:
+            StorageUnavailable: it is not certain.
         """
         key, over = self._key(holder.organization_id, holder.id), None
         tombstone = self._tombstone(holder, now, finished=False)
-        try:
-            for _ in range(_SENDS_MAX):
+        for _ in range(_SENDS_MAX):
+            try:
                 refused = self._send(
                     [self._first(tombstone, now, over)],
                     key,
                     lambda item: item is not None and is_tombstone(item) and item.get("life") == holder.life,
                 )
-                met = None if refused is None else refused.items[RECORD]
-                if met is None or not is_tombstone(met):
-                    return met is None or met.get("life") != holder.life
-                over = decode_tombstone(met)
-                if over.finished or over.life == holder.life:
-                    return True
-        except StorageUnavailable:
-            pass
+            except StorageUnavailable as error:
+                raise StorageUnavailable(str(error), outcome_unknown=True) from error
+            met = None if refused is None else refused.items[RECORD]
+            if met is None or not is_tombstone(met):
+                return met is None or met.get("life") != holder.life
+            over = decode_tombstone(met)
+            if over.finished or over.life == holder.life:
+                return True
         return False
 
     def _first(self, item: Item, now: int, over: Tombstone | None) -> Put:

@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 class Tries:
     """The tries of one write: while one of them may stand, no later failure tells that nothing was written.
 
-    ``unseen`` tells that the answer to one of them got lost. As a context this passes every error on; after a
+    ``unseen`` tells that the answer to one of them got lost, ``stands`` that the last of them was seen to
+    stand. As a context this passes every error on; after a
     try that went unseen a ``TryAgain`` becomes a ``StorageUnavailable`` of unknown outcome.
     """
 
     def __init__(self) -> None:
         self.unseen = False
+        self.stands = False
 
     def note(self, error: StorageUnavailable) -> None:
         """A try failed."""

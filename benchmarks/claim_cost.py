@@ -57,7 +57,7 @@ class ClaimCost:
 
     @property
     def accepted(self) -> float:
-        """All that is written for an accepted claim that nobody disturbs."""
+        """All that is written for a claim that stands at its first try."""
         return self.own + self.record + self.index_entry
 
 

@@ -52,7 +52,7 @@ _SECONDS: Final = 200
 
 @as_planted
 def _sent() -> tuple[Sent, ...]:
-    """The writes of a claimant that nobody disturbs, on the stage of all operations.
+    """The writes of a claimant without rivals, on the stage of all operations.
 
     What lands late is written by the product with the bug that is planted, on stages made by the product as
     it is.

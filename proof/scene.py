@@ -111,7 +111,7 @@ class Scene:
 
 @cache
 def calls_until_write(start: Start, stage: Stage) -> int:
-    """How many calls an operation makes up to its last write, when nobody disturbs it."""
+    """How many calls an operation makes up to its last write, when it runs alone."""
     scene = Scene(Crew(), stage)
     scene.play([start])
     calls = [operation for _, actor, operation, *_ in scene.cloud.notes if operation in CALLS]

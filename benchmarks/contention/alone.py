@@ -1,4 +1,4 @@
-"""One reservation that nobody disturbs, in virtual time: how long it waits for the database."""
+"""One reservation without rivals, in virtual time: how long it waits for the database."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ class Simulation:
             self.now += seconds
 
     def beside(self, work: Callable[[], Value]) -> Callable[[], Value]:
-        """Let an actor do some work while the running one goes on; whoever calls the answer waits for it."""
+        """Let another actor work beside the running one. Calling the answer waits for it."""
         done: list[Value] = []
         waiting: list[threading.Semaphore] = []
 

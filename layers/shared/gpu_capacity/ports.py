@@ -36,7 +36,7 @@ class Beside(Protocol):
     """Doing one thing beside another."""
 
     def __call__(self, work: Callable[[], Value]) -> Callable[[], Value]:
-        """Begin some work, which changes nothing; whoever calls the answer waits for what comes of it.
+        """Begin work that changes nothing, beside other work. Calling the answer waits for the result.
 
         What the work raises is raised here or there.
         """

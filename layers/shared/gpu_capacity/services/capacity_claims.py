@@ -36,30 +36,10 @@ if TYPE_CHECKING:
 
     from gpu_capacity.access import Caller
     from gpu_capacity.services.claim_resources import Resources
-    from gpu_capacity.services.parts import (
-        HasClaims,
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasPause,
-        HasQuotas,
-        HasTelemetry,
-        HasWorkflows,
-    )
+    from gpu_capacity.services.parts import HasQuotas, HasWorkflows
+    from gpu_capacity.services.settle_claim import Needs as SettleClaimNeeds
 
-    class Needs(
-        HasClaims,
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasPause,
-        HasQuotas,
-        HasTelemetry,
-        HasWorkflows,
-        Protocol,
-    ):
+    class Needs(SettleClaimNeeds, HasQuotas, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 

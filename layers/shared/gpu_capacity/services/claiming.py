@@ -38,36 +38,12 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.runs import Place
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.services.parts import (
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasPause,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-    )
+    from gpu_capacity.services.parts import HasBeside, HasDeadline, HasEvents, HasPause, HasQuotas, HasRuns
+    from gpu_capacity.services.planning import Needs as PlanningNeeds
     from gpu_capacity.services.planning import Plan
     from gpu_capacity.topology.model import Pod
 
-    class Needs(
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasPause,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        Protocol,
-    ):
+    class Needs(PlanningNeeds, HasBeside, HasDeadline, HasEvents, HasPause, HasQuotas, HasRuns, Protocol):
         """What the functions of this module work with."""
 
 

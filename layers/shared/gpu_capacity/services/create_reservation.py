@@ -27,43 +27,13 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
+    from gpu_capacity.services.claiming import Needs as ClaimingNeeds
     from gpu_capacity.services.observation import Observed
-    from gpu_capacity.services.parts import (
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasQuotas,
-        HasRepeats,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        HasWorkflows,
-    )
+    from gpu_capacity.services.parts import HasLimits, HasRepeats, HasWorkflows
     from gpu_capacity.services.reservation_request import ReservationRequest
     from gpu_capacity.topology.model import Offering, Region
 
-    class Needs(
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasQuotas,
-        HasRepeats,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        HasWorkflows,
-        Protocol,
-    ):
+    class Needs(ClaimingNeeds, HasLimits, HasRepeats, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 

@@ -19,40 +19,10 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.parts import (
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasProvider,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        HasWorkflows,
-    )
+    from gpu_capacity.services.parts import HasWorkflows
+    from gpu_capacity.services.provisioning import Needs as ProvisioningNeeds
 
-    class Needs(
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasProvider,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        HasWorkflows,
-        Protocol,
-    ):
+    class Needs(ProvisioningNeeds, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 

@@ -10,20 +10,8 @@ from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import Protocol
 
-    from gpu_capacity.services.parts import (
-        HasClaims,
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasPause,
-        HasTelemetry,
-    )
-
-    class Needs(HasClaims, HasClock, HasEvents, HasIds, HasInventory, HasPause, HasTelemetry, Protocol):
-        """What the functions of this module work with."""
+    from gpu_capacity.services.settle_claim import Needs
 
 
 ROUNDS_MAX: Final = 200

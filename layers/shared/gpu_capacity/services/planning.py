@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.inventory_store import InventoryStore
     from gpu_capacity.holders.reservation import Reservation
     from gpu_capacity.placement.snapshot import Basis, Snapshot
-    from gpu_capacity.services.parts import HasClock, HasIds, HasInventory, HasReservations, HasTelemetry
+    from gpu_capacity.services.parts import HasIds, HasTelemetry
+    from gpu_capacity.services.under_claim import Needs as UnderClaimNeeds
     from gpu_capacity.topology.model import Pod
 
-    class Needs(HasClock, HasIds, HasInventory, HasReservations, HasTelemetry, Protocol):
+    class Needs(UnderClaimNeeds, HasIds, HasTelemetry, Protocol):
         """What the functions of this module work with."""
 
 

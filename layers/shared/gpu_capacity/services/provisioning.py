@@ -34,39 +34,11 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.holder_store import HolderKey
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.parts import (
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasProvider,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-    )
+    from gpu_capacity.services.claiming import Needs as ClaimingNeeds
+    from gpu_capacity.services.parts import HasLimits, HasProvider
     from gpu_capacity.topology.model import Domain
 
-    class Needs(
-        HasBeside,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasProvider,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        Protocol,
-    ):
+    class Needs(ClaimingNeeds, HasLimits, HasProvider, Protocol):
         """What the functions of this module work with."""
 
 

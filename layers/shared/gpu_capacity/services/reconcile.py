@@ -22,52 +22,17 @@ from gpu_capacity.services.workflows import restart_workflow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.holder_store import H, HolderKey, HolderStore
     from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.services.parts import HasClaims, HasVms, HasWorkflows
+    from gpu_capacity.services.provisioning import Needs as ProvisioningNeeds
 
     _Look: TypeAlias = Callable[[str, str], "_Looked | None"]
     _Kind: TypeAlias = tuple[Iterator[HolderKey], _Look]
-    from typing import Protocol
 
-    from gpu_capacity.services.parts import (
-        HasBeside,
-        HasClaims,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasProvider,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        HasVms,
-        HasWorkflows,
-    )
-
-    class Needs(
-        HasBeside,
-        HasClaims,
-        HasClock,
-        HasDeadline,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasProvider,
-        HasQuotas,
-        HasReservations,
-        HasRuns,
-        HasTelemetry,
-        HasVms,
-        HasWorkflows,
-        Protocol,
-    ):
+    class Needs(ProvisioningNeeds, HasClaims, HasVms, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 

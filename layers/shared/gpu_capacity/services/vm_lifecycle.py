@@ -28,34 +28,10 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.vm import Vm
     from gpu_capacity.ports import VmServer
-    from gpu_capacity.services.parts import (
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasReservations,
-        HasTelemetry,
-        HasVmProvider,
-        HasVms,
-        HasWorkflows,
-    )
+    from gpu_capacity.services.parts import HasEvents, HasPause, HasVmProvider, HasWorkflows
+    from gpu_capacity.services.vm_preemption import Needs as VmPreemptionNeeds
 
-    class Needs(
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasReservations,
-        HasTelemetry,
-        HasVmProvider,
-        HasVms,
-        HasWorkflows,
-        Protocol,
-    ):
+    class Needs(VmPreemptionNeeds, HasEvents, HasPause, HasVmProvider, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 

@@ -25,32 +25,10 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.inventory_store import NodePlace
     from gpu_capacity.holders.vm import Vm, VmKey
-    from gpu_capacity.services.parts import (
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasReservations,
-        HasTelemetry,
-        HasVms,
-        HasWorkflows,
-    )
+    from gpu_capacity.services.parts import HasEvents, HasPause, HasWorkflows
+    from gpu_capacity.services.vm_preemption import Needs as VmPreemptionNeeds
 
-    class Needs(
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasReservations,
-        HasTelemetry,
-        HasVms,
-        HasWorkflows,
-        Protocol,
-    ):
+    class Needs(VmPreemptionNeeds, HasEvents, HasPause, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 

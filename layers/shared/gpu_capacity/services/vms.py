@@ -46,41 +46,11 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.account import Account
     from gpu_capacity.holders.vm import Login, PageOfVms
     from gpu_capacity.ports import Usage
-    from gpu_capacity.services.parts import (
-        HasAccounts,
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasQuotas,
-        HasRepeats,
-        HasReservations,
-        HasTelemetry,
-        HasVmProvider,
-        HasVms,
-        HasWorkflows,
-    )
+    from gpu_capacity.services.parts import HasAccounts, HasQuotas, HasRepeats, HasVmProvider
     from gpu_capacity.services.vm_request import VmRequest
+    from gpu_capacity.services.vm_schedule import Needs as VmScheduleNeeds
 
-    class Needs(
-        HasAccounts,
-        HasClock,
-        HasEvents,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasPause,
-        HasQuotas,
-        HasRepeats,
-        HasReservations,
-        HasTelemetry,
-        HasVmProvider,
-        HasVms,
-        HasWorkflows,
-        Protocol,
-    ):
+    class Needs(VmScheduleNeeds, HasAccounts, HasQuotas, HasRepeats, HasVmProvider, Protocol):
         """What the functions of this module work with."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from gpu_capacity.services.create_reservation import create_reservation
 from gpu_capacity.services.delete_reservation import delete_reservation
 from testkit.auditor import audit, units_held
-from testkit.lifecycle import tear_down
+from testkit.lifecycle import fail, tear_down
 from testkit.world import World, caller, pod, request
 from tests.unit.services.ledger import NOWHERE
 
@@ -71,6 +71,12 @@ def test_a_reservation_that_goes_answers_no_repeat(world: World) -> None:
     assert again != made
     tear_down(world, made)
     assert asked(world) == again
+
+
+def test_a_reservation_that_failed_answers_no_repeat(world: World) -> None:
+    made = asked(world)
+    fail(world, made)
+    assert asked(world) != made
 
 
 def test_of_two_equal_ones_at_once_one_is_made(world: World) -> None:

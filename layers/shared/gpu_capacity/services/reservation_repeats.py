@@ -81,8 +81,8 @@ def first_try(services: Needs, caller: Caller, request: ReservationRequest, key:
     earlier = None
     if recent is not None and recent.holder is not None:
         found = services.reservations.present(organization_id, recent.holder)
-        # One that is going or gone answers no repeat: it is asked for anew.
-        if found is not None and found.status is not Status.DEPROVISIONING:
+        # One that has failed, is going or is gone answers no repeat: it is asked for anew.
+        if found is not None and found.status not in (Status.ERROR, Status.DEPROVISIONING):
             with suppress(Conflict):
                 settled = _settled(services, found, fingerprint)
                 earlier = settled if isinstance(settled, Reservation) else None

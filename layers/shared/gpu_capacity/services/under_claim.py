@@ -15,22 +15,22 @@ from gpu_capacity.errors import RaceLost
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Unplaceable
 
-CLAIM_SECONDS_MAX: Final = 600
-"""How long ago a booking was made that may still be under claim: reconcile has ended all older ones."""
-
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from gpu_capacity.holders.bookings import Booking
     from gpu_capacity.placement.model import Request
     from gpu_capacity.placement.snapshot import Snapshot
-
-    Flavor = tuple[str, str]
-    """Region id and flavor id."""
-    from typing import Protocol
-
     from gpu_capacity.services.parts import HasClock, HasInventory, HasReservations
 
     class Needs(HasClock, HasInventory, HasReservations, Protocol):
         """What the functions of this module work with."""
+
+    Flavor = tuple[str, str]
+    """Region id and flavor id."""
+
+CLAIM_SECONDS_MAX: Final = 600
+"""How long ago a booking was made that may still be under claim: reconcile has ended all older ones."""
 
 
 def decide_again(

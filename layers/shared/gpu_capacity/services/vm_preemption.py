@@ -25,26 +25,18 @@ from gpu_capacity.services.vm_gpus import hand, read_gpus, unmarked, without_gpu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Protocol
 
     from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.holders.vm import Vm
+    from gpu_capacity.services.parts import HasIds, HasLimits, HasTelemetry, HasVms
+    from gpu_capacity.services.under_claim import Needs as UnderClaimNeeds
     from gpu_capacity.services.vm_gpus import NodeGpus
 
-    Write = Callable[[Vm, Sequence[tuple[Vm, Vm]], Update | None], Vm | Refused | None]
-    from typing import Protocol
-
-    from gpu_capacity.services.parts import (
-        HasClock,
-        HasIds,
-        HasInventory,
-        HasLimits,
-        HasReservations,
-        HasTelemetry,
-        HasVms,
-    )
-
-    class Needs(HasClock, HasIds, HasInventory, HasLimits, HasReservations, HasTelemetry, HasVms, Protocol):
+    class Needs(UnderClaimNeeds, HasIds, HasLimits, HasTelemetry, HasVms, Protocol):
         """What the functions of this module work with."""
+
+    Write = Callable[[Vm, Sequence[tuple[Vm, Vm]], Update | None], Vm | Refused | None]
 
 
 ACTOR = "vm-preemption"

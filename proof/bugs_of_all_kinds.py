@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb import database, fleet_store, quotas, reservation_store
 from gpu_capacity.dynamodb.claim_store import ClaimStore
 from gpu_capacity.dynamodb.database import Busy, Committed, Database
+from gpu_capacity.dynamodb.holder_store import HolderStore
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.fleet import changes
@@ -52,6 +53,10 @@ def _take_errors_for_done(patches: Patches) -> None:
         return called
 
     patches.wrap(database.Database, "_call", wrapper)
+
+
+def _forestall_nothing(patches: Patches) -> None:
+    patches.replace(HolderStore, "_forestalled", lambda _self, _holder, _now: True)
 
 
 # Capacity claims.
@@ -205,6 +210,12 @@ def _delete_without_index(patches: Patches) -> None:
 BUGS: Final = (
     Bug("take-conflict-for-done", "a transaction in conflict is taken for written", _take_conflict_for_done),
     Bug("take-errors-for-done", "a write that failed is taken for written", _take_errors_for_done),
+    Bug(
+        "forestall-nothing",
+        "who is refused after an unheard create is not protected from it",
+        _forestall_nothing,
+        story="unheard create",
+    ),
     Bug(
         "write-over-revisions", "a claim's record is written whatever its revision is", _write_over_revisions
     ),

@@ -71,6 +71,7 @@ class Work:
         owes: regions in which it freed capacity, or brought some, and has not had anybody woken since.
         behind: by region, whether anybody who stood behind a claim that left a queue there still does.
         answer: one word for how it ended.
+        denied: whether its answer tells that nothing was made.
         seen: what the answer tells of holders, see ``visible``.
     """
 
@@ -86,6 +87,7 @@ class Work:
     owes: set[str] = field(default_factory=set)
     behind: dict[str, Callable[[], bool]] = field(default_factory=dict)
     answer: str = ""
+    denied: bool = False
     seen: list[Any] = field(default_factory=list)
 
     def woke(self, region: str) -> None:

@@ -92,3 +92,5 @@ class MoveRules:
             work.created.append(key)
             if len(work.created) > 1:
                 self._tell(f"one {work.name} made {work.created}")
+            if work.denied:
+                self._tell(f"{work.name} {work.request} was refused, and {key} came to be later")

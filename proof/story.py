@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from proof.faults import Fault, Kind, Weather
 from proof.fleet import LONDON
@@ -71,6 +74,7 @@ class Story(Simulation):
         self.plan = Plan(self.cloud.draw, strikes)
         self.cloud.weather = self.plan
         self._story = tell_story
+        self._late: list[tuple[str, dict[str, Any], Work | None]] = []
         self.who = Tenant("client", self.office, self.books[ORGANIZATION], self.draw)
 
     def chaos(self) -> None:
@@ -94,6 +98,21 @@ class Story(Simulation):
             self.go_on()
             if ended == [True]:
                 return
+
+    def lands_late(self, operation: str, parameters: dict[str, Any]) -> None:
+        """Whoever goes on now has sent a write that is on its way for long."""
+        self._late.append((operation, parameters, self._work()))
+
+    def late_writes_land(self) -> None:
+        """What is still on its way lands, if it still can; nobody hears of that."""
+        for operation, parameters, work in self._late:
+
+            def land(operation: str = operation, parameters: dict[str, Any] = parameters) -> None:
+                with suppress(ClientError, BotoCoreError):
+                    getattr(self.cloud.db, operation)(**parameters)
+
+            self.cloud.turns.spawn("late", land).operation = work
+        self.go_on()
 
     def _note_end(self, ended: list[bool], run: Callable[[], object]) -> None:
         ended.append(self.cloud.endure(run))

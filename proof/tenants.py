@@ -101,11 +101,10 @@ class Office:
 
     def _judge(self, answer: object, work: Work) -> None:
         """Whoever is told no has nothing, and whoever is told yes has something."""
-        if isinstance(answer, RequestRefused | DoesNotFit) and work.created:
-            self._tell(f"{work.name} {work.request} was refused with {answer} and made {work.created}")
         may_stand = isinstance(answer, StorageUnavailable) and answer.outcome_unknown
-        if isinstance(answer, TryAgain) and work.created and not may_stand:
-            self._tell(f"{work.name} {work.request} was told that nothing stands, and made {work.created}")
+        work.denied = isinstance(answer, RequestRefused | DoesNotFit | TryAgain) and not may_stand
+        if work.denied and work.created:
+            self._tell(f"{work.name} {work.request} was refused with {answer} and made {work.created}")
 
     def forget_keys(self) -> None:
         """A day has passed: what keys stood for is forgotten."""

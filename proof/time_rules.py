@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.items import CLAIM, VM
+from proof.items import CLAIM, GONE, VM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,10 @@ class TimeRules:
         if key[1].startswith(CLAIM) and "updated_at" in after:
             self._judge_change(key, before, after)
         if key[1].startswith(VM):
+            if after["status"]["S"] == GONE:
+                # Of one that never came to be: a VM that was there stays as destroyed.
+                del self._items[key]
+                return
             self._judge_notice(key, before or {}, after)
             self._judge_term(key, before or after, after)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.holders.quota import VMS
 from gpu_capacity.holders.vm import RentalType
 from gpu_capacity.services.vms import start_vm, stop_vm
 from proof.fleet import LONDON
-from proof.items import VM
+from proof.items import GONE, VM
 from proof.vms import Vms
+from proof.wire import TRANSACTION
+from testkit.dynamodb import timeout_before
+from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +32,9 @@ def _rents(story: Story, count: int, rental: RentalType = RentalType.ON_DEMAND) 
 
 def _one(story: Story, number: int) -> RecordKey | None:
     """A VM by the order in which they were made, if it was made."""
-    made = [key for key in story.ledger.records if key[1].startswith(VM)]
+    made = [
+        key for key, record in story.ledger.records.items() if key[1].startswith(VM) and record.status != GONE
+    ]
     return made[number] if number < len(made) else None
 
 
@@ -117,6 +123,33 @@ def end_of_a_term(story: Story) -> None:
     _rents(story, 8)
 
 
+def unheard_create(story: Story) -> None:
+    """A create goes unheard, and is refused when it is sent again: by then there is a limit. It lands later.
+
+    Then the customer rents another one, and destroys it.
+    """
+    cloud = story.cloud
+
+    def lose(operation: str, parameters: dict[str, Any]) -> None:
+        story.lands_late(operation, parameters)
+        cloud.limit(ORGANIZATION, VMS, 0)
+        timeout_before()(operation, parameters)
+
+    story.comes_round(lambda: cloud.limit(ORGANIZATION, VMS, 4))
+    hook = cloud.db.before(TRANSACTION, lose, only=_makes_a_vm)
+    _rents(story, 2)
+    hook.cancel()
+    story.comes_round(lambda: cloud.limit(ORGANIZATION, VMS, 4))
+    story.late_writes_land()
+    _rents(story, 2)
+    _ends(story, 0)
+
+
+def _makes_a_vm(transaction: dict[str, Any]) -> bool:
+    puts = [action["Put"]["Item"] for action in transaction["TransactItems"] if "Put" in action]
+    return any(item["sk"]["S"].startswith(VM) for item in puts)
+
+
 STORIES: Final = {
     "life of a VM": life_of_a_vm,
     "preemption": preemption,
@@ -125,4 +158,5 @@ STORIES: Final = {
     "destroyed during its start": destroyed_during_start,
     "lost node": lost_node,
     "end of a term": end_of_a_term,
+    "unheard create": unheard_create,
 }

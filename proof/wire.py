@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from proof.faults import Fault, Killed, Kind
 from testkit.dynamodb import (
@@ -144,7 +144,7 @@ class Wire:
         sender = self._turns.current
 
         def land() -> None:
-            with suppress(ClientError):
+            with suppress(ClientError, BotoCoreError):
                 self._serve(operation, parameters)
 
         stray = self._turns.spawn(f"stray {operation}", land, after_ms)

@@ -34,7 +34,7 @@ GOALS: Final = {
 WARM_UP_SECONDS: Final = 0.3
 """Each claimant has as many claims as it holds after a good half of it, and its first snapshot is old."""
 
-WINDOWS: Final = {(10, 20): (1.5, 2), (100, 20): (0.6, 2), (400, 100): (0.5, 1)}
+WINDOWS: Final = {(10, 20): (1.5, 2), (100, 20): (0.6, 8), (400, 100): (0.5, 1)}
 """Virtual seconds in which claims that begin are noted, and seeds: the larger the crowd, the more claims."""
 
 QUICK_CROWDS: Final = ((4, 4),)

@@ -96,7 +96,7 @@ security: setup-dev ## bandit, detect-secrets, checkov and, where it reaches a d
 	@$(PYTHON) tools/set_up.py security checkov
 	@$(DEV)/python -m tools.security $(ARGS)
 
-openapi: setup-dev ## write the project's OpenAPI document into docs/ from the models
+openapi: setup-dev ## write docs/openapi.json from the models, and the routes in template.yaml from operations.py
 	PYTHONPATH=layers/shared $(DEV)/python -m tools.openapi
 
 setup: ## the virtual environments in .venvs (every command does this by itself)

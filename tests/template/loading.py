@@ -82,11 +82,6 @@ def functions() -> dict[str, dict[str, Any]]:
     return resources("AWS::Serverless::Function")
 
 
-def logical_id(function: str) -> str:
-    """The resource of a function folder: ``create_reservation`` is ``CreateReservationFunction``."""
-    return "".join(word.capitalize() for word in function.split("_")) + "Function"
-
-
 def routes() -> list[tuple[str, str, str]]:
     """Every route as (path, method, logical id), from the definition of the API."""
     paths = resources("AWS::Serverless::Api")["Api"]["DefinitionBody"]["paths"]

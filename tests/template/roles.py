@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from testkit.emulator import emulator_python
 from testkit.handlers.aws import Access
-from tests.template.loading import SIMULATED, chosen, listed, logical_id, resource_name, template
+from tests.template.loading import SIMULATED, chosen, listed, resource_name, template
+from tools.openapi.routes import logical_id
 
 # The translator lives in the emulator's environment, which expands the template with it as well.
 _TRANSLATE: Final = """

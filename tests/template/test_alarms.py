@@ -13,8 +13,9 @@ from testkit.handlers import arrangements
 from testkit.handlers.stage import STACK_NAME, Stage
 from testkit.world import HOLDERS
 from tests.template import source
-from tests.template.loading import ROOT, functions, logical_id, resources, routes, template
+from tests.template.loading import ROOT, functions, resources, routes, template
 from tests.vms.core import given as vms_given
+from tools.openapi.routes import logical_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -9,8 +9,9 @@ import pytest
 from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import sample_events
 from tests.template import exercise
-from tests.template.loading import functions, listed, logical_id, resources, statements, template
+from tests.template.loading import functions, listed, resources, statements, template
 from tests.template.roles import granted, inline, role_of
+from tools.openapi.routes import logical_id
 
 if TYPE_CHECKING:
     from testkit.handlers.aws import Access

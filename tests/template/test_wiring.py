@@ -12,22 +12,20 @@ from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import sample_events
 from tests.template.loading import (
     ROOT,
-    event_routes,
     functions,
     listed,
-    logical_id,
     resources,
     routes,
     statements,
     template,
 )
 from tools.openapi.document import operation_id
+from tools.openapi.routes import logical_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FOLDERS = sample_events.functions()
-METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def test_every_function_folder_has_its_resource_and_every_resource_its_folder() -> None:
@@ -48,30 +46,6 @@ def test_a_handler_says_its_own_name(folder: str) -> None:
     assert name == folder
 
 
-def test_every_operation_is_a_function_on_its_route() -> None:
-    assert set(OPERATIONS) <= set(FOLDERS)
-    expected = {(o.path, o.method, logical_id(o.name)) for o in OPERATIONS.values()}
-    reject = logical_id("reject_unknown_route")
-    assert {route for route in routes() if route[2] != reject} == expected
-    assert set(event_routes()) == expected
-
-
-def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
-    """The gateway answers 403 to a method that a path does not list, and never falls back to {proxy+}."""
-    reject = logical_id("reject_unknown_route")
-    rejected = {(path, method) for path, method, name in routes() if name == reject}
-    taken = {(operation.path, operation.method) for operation in OPERATIONS.values()}
-    elsewhere = {("/", "ANY"), ("/{proxy+}", "ANY")}
-    assert rejected == {(path, method) for path, _ in taken for method in METHODS} - taken | elsewhere
-
-
-def test_the_gateway_may_call_what_rejects_under_one_statement() -> None:
-    """A statement for each of its routes would outgrow the 20 KB that a function's policy may have."""
-    (permission,) = resources("AWS::Lambda::Permission").values()
-    assert permission["FunctionName"] == {"Ref": f"{logical_id('reject_unknown_route')}.Alias"}
-    assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*")
-
-
 @pytest.mark.parametrize("name", sorted(OPERATIONS))
 def test_an_operation_has_its_tests_and_its_operation_id(name: str) -> None:
     tests = [path for path in (ROOT / "tests").rglob("test_*.py") if "template" not in path.parts]
@@ -81,14 +55,6 @@ def test_an_operation_has_its_tests_and_its_operation_id(name: str) -> None:
     operation = OPERATIONS[name]
     entry = document["paths"][operation.path][operation.method.lower()]
     assert entry["operationId"] == operation_id(name)
-
-
-def test_every_route_belongs_to_the_one_api() -> None:
-    events = [e for f in functions().values() for e in f.get("Events", {}).values() if e["Type"] == "Api"]
-    assert events
-    assert all(event["Properties"]["RestApiId"] == {"Ref": "Api"} for event in events)
-    assert list(resources("AWS::Serverless::Api")) == ["Api"]
-    assert not resources("AWS::Serverless::HttpApi")
 
 
 # What all functions have in common

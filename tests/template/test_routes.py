@@ -1,0 +1,82 @@
+"""The routes in the template are what the table of operations says, and everything else is rejected."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from tests.template.loading import TEMPLATE, event_routes, functions, resources, routes
+from tools.openapi.routes import BEGIN, END, MisshapenTemplateError, logical_id, with_routes
+
+METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+REJECTING = logical_id("reject_unknown_route")
+TEXT = TEMPLATE.read_text(encoding="utf-8")
+
+
+# What is written
+
+
+def test_the_routes_in_the_template_have_not_drifted() -> None:
+    assert with_routes(TEXT) == TEXT, "run `make openapi`"
+
+
+def test_routes_that_somebody_edited_are_written_anew() -> None:
+    edited = TEXT.replace(f"{BEGIN}\n", f'{BEGIN}\n          "/made-up": {{}}\n').replace(
+        'Method: POST, Path: "/vms"', 'Method: PUT, Path: "/vms"'
+    )
+    assert edited.count("\n") == TEXT.count("\n") + 1
+    assert with_routes(edited) == TEXT
+
+
+def test_the_event_of_a_new_operation_is_added_to_its_function() -> None:
+    lines = TEXT.splitlines(keepends=True)
+    without = [line for line in lines if 'Path: "/vms/{id}/start"' not in line]
+    assert len(lines) - len(without) == 1
+    assert with_routes("".join(without)) == TEXT
+
+
+def test_what_is_no_operation_any_more_has_no_event() -> None:
+    (event,) = (line for line in TEXT.splitlines(keepends=True) if 'Path: "/api/version"' in line)
+    old = "  OldFunction:\n    Type: AWS::Serverless::Function\n    Properties:\n"
+    rest = TEXT.replace("Outputs:\n", f"{old}\nOutputs:\n")
+    assert with_routes(rest.replace(old, old + event)) == rest
+
+
+@pytest.mark.parametrize("line", [BEGIN, END, "  CreateVmFunction:"])
+def test_a_template_without_a_place_for_them_is_refused_by_name(line: str) -> None:
+    with pytest.raises(MisshapenTemplateError, match=re.escape(line.strip())):
+        with_routes(TEXT.replace(f"{line}\n", ""))
+
+
+# What is routed
+
+
+def test_every_operation_is_a_function_on_its_route() -> None:
+    expected = {(o.path, o.method, logical_id(o.name)) for o in OPERATIONS.values()}
+    assert {route for route in routes() if route[2] != REJECTING} == expected
+    assert set(event_routes()) == expected
+
+
+def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
+    """The gateway answers 403 to a method that a path does not list, and never falls back to {proxy+}."""
+    rejected = {(path, method) for path, method, name in routes() if name == REJECTING}
+    taken = {(operation.path, operation.method) for operation in OPERATIONS.values()}
+    elsewhere = {("/", "ANY"), ("/{proxy+}", "ANY")}
+    assert rejected == {(path, method) for path, _ in taken for method in METHODS} - taken | elsewhere
+
+
+def test_the_gateway_may_call_what_rejects_under_one_statement() -> None:
+    """A statement for each of its routes would outgrow the 20 KB that a function's policy may have."""
+    (permission,) = resources("AWS::Lambda::Permission").values()
+    assert permission["FunctionName"] == {"Ref": f"{REJECTING}.Alias"}
+    assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*")
+
+
+def test_every_route_belongs_to_the_one_api() -> None:
+    events = [e for f in functions().values() for e in f.get("Events", {}).values() if e["Type"] == "Api"]
+    assert events
+    assert all(event["Properties"]["RestApiId"] == {"Ref": "Api"} for event in events)
+    assert list(resources("AWS::Serverless::Api")) == ["Api"]
+    assert not resources("AWS::Serverless::HttpApi")

@@ -1,0 +1,90 @@
+"""Writes the routes of the API into `template.yaml`, from the table of operations.
+
+The paths of the API stand between two marks. The event of an operation, from which SAM makes the permission
+to call its function, is the last line of that function. All other lines stay as they are.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.http.operations import OPERATIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_capacity.http.operations import Operation
+
+TEMPLATE: Final = Path(__file__).resolve().parents[2] / "template.yaml"
+
+BEGIN: Final = "          # Written by `make openapi` from operations.py, down to the end mark; do not edit."
+END: Final = "          # End of what `make openapi` writes."
+
+_METHODS: Final = ("delete", "get", "head", "options", "patch", "post", "put")
+_ANY: Final = "x-amazon-apigateway-any-method"
+_REJECTING: Final = "reject_unknown_route"
+_BY: Final = "  # by make openapi"
+_EVENT: Final = re.compile(rf"      Events: .*{_BY}")
+
+
+class MisshapenTemplateError(Exception):
+    """The template lacks a place to write to; its text says which."""
+
+
+def logical_id(function: str) -> str:
+    """The resource of a function folder: ``create_reservation`` is ``CreateReservationFunction``."""
+    return "".join(word.capitalize() for word in function.split("_")) + "Function"
+
+
+def with_routes(template: str) -> str:
+    """The template with the routes that the table of operations calls for.
+
+    Raises:
+        MisshapenTemplateError: a mark is missing, or the function of an operation.
+    """
+    lines = [line for line in template.splitlines() if not _EVENT.fullmatch(line)]
+    lines[_line(lines, BEGIN) + 1 : _line(lines, END)] = _paths()
+    for operation in OPERATIONS.values():
+        lines.insert(_end_of(lines, logical_id(operation.name)), _event(operation))
+    return "\n".join(lines) + "\n"
+
+
+def _paths() -> Iterator[str]:
+    for path in dict.fromkeys(operation.path for operation in OPERATIONS.values()):
+        taken = {o.method.lower(): o.name for o in OPERATIONS.values() if o.path == path}
+        yield f'          "{path}":'
+        for method in _METHODS:
+            yield _route(method, taken.get(method, _REJECTING))
+    for path in ("/", "/{proxy+}"):
+        yield f'          "{path}":'
+        yield _route(_ANY, _REJECTING)
+
+
+def _route(method: str, function: str) -> str:
+    uri = (
+        "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+        f"${{{logical_id(function)}.Arn}}:live/invocations"
+    )
+    integration = f'{{type: aws_proxy, httpMethod: POST, uri: !Sub "{uri}"}}'
+    return f"            {method}: {{x-amazon-apigateway-integration: {integration}}}"
+
+
+def _event(operation: Operation) -> str:
+    properties = f'{{RestApiId: !Ref Api, Method: {operation.method}, Path: "{operation.path}"}}'
+    return f"      Events: {{Route: {{Type: Api, Properties: {properties}}}}}{_BY}"
+
+
+def _end_of(lines: list[str], resource: str) -> int:
+    """The line after the last one of a resource."""
+    end = _line(lines, f"  {resource}:") + 1
+    while lines[end].startswith("    "):
+        end += 1
+    return end
+
+
+def _line(lines: list[str], wanted: str) -> int:
+    if wanted not in lines:
+        raise MisshapenTemplateError(f"template.yaml has no line {wanted.strip()!r}")
+    return lines.index(wanted)

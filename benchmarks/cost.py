@@ -10,7 +10,7 @@ from benchmarks.lifecycle import Life, customer_polls, reservation_life
 from benchmarks.prices import Consumption, Prices
 from benchmarks.report import Section
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.inventory_store import RIVALS_SECONDS
+from gpu_capacity.inventory.store import RIVALS_SECONDS
 from testkit.world import HOLDERS, INVENTORY
 
 if TYPE_CHECKING:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.chance import stream
 from benchmarks.plots import Plot, Series
 from benchmarks.report import Section
+from gpu_capacity.inventory.model import DomainShape, PodShape
+from gpu_capacity.inventory.snapshot import Ownership, Snapshot
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.line import Line, PodBits
 from gpu_capacity.placement.model import Placement, Request
-from gpu_capacity.placement.snapshot import Ownership, Snapshot
-from gpu_capacity.topology.model import DomainShape, PodShape
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

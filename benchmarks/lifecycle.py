@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from benchmarks.metering import WriteMeter
 from benchmarks.prices import Consumption
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.read_reservations import get_reservation
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.read import get_reservation
 from testkit.provider import StubbornRegion
 from testkit.world import World, caller, pod, request
 

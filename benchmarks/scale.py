@@ -16,7 +16,7 @@ from benchmarks.cost import POLLS_BY_CUSTOMER
 from benchmarks.prices import Consumption, Prices
 from benchmarks.report import Section
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
 from testkit.dynamodb.sizes import item_bytes
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, request
 

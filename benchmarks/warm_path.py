@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from benchmarks.contention import alone
 from benchmarks.report import Section
 from gpu_capacity.errors import InsufficientCapacity
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:

@@ -5,24 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import database, fleet_store, quotas, reservation_store
-from gpu_capacity.dynamodb.claim_store import ClaimStore
+from gpu_capacity.capacity_claims import fill_queues
+from gpu_capacity.capacity_claims import settle as settle_claim
+from gpu_capacity.capacity_claims import use_cases as capacity_claims
+from gpu_capacity.capacity_claims.store import ClaimStore
+from gpu_capacity.dynamodb import database
 from gpu_capacity.dynamodb.database import Busy, Committed, Database
-from gpu_capacity.dynamodb.holder_store import HolderStore
 from gpu_capacity.dynamodb.writes import Delete, Put, Update
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.fleet import changes
+from gpu_capacity.holders import quota_store as quotas
+from gpu_capacity.holders.store import HolderStore
+from gpu_capacity.inventory import merge
+from gpu_capacity.inventory.fleet import changes
+from gpu_capacity.inventory.fleet import store as fleet_store
 from gpu_capacity.ports import WorkflowState
-from gpu_capacity.services import (
-    capacity_claims,
-    claiming,
-    deprovisioning,
-    fill_queues,
-    provisioning,
-    reconcile,
-    settle_claim,
-)
-from gpu_capacity.topology import merge
+from gpu_capacity.reservations import claiming, deprovisioning, provisioning
+from gpu_capacity.reservations import store as reservation_store
+from gpu_capacity.upkeep import reconcile
 from proof.planting import Bug, under, without
 
 if TYPE_CHECKING:

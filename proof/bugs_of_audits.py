@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.services import audit_rules, audit_servers
-from gpu_capacity.services.audit_providers import Providers
+from gpu_capacity.upkeep.audit import rules as audit_rules
+from gpu_capacity.upkeep.audit import servers as audit_servers
+from gpu_capacity.upkeep.audit.providers import Providers
 from proof.planting import Bug
 
 if TYPE_CHECKING:

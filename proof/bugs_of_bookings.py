@@ -6,22 +6,19 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import holder_store, keys, runs
+from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.dynamodb.holder_store import HolderStore
-from gpu_capacity.dynamodb.runs import Runs
 from gpu_capacity.dynamodb.tombstones import IS_FREE
 from gpu_capacity.dynamodb.writes import Delete
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.bookings import TAG_BYTES, new_tag
+from gpu_capacity.holders import store as holder_store
 from gpu_capacity.holders.ids import claim_tag
-from gpu_capacity.services import (
-    claiming,
-    create_reservation,
-    deprovisioning,
-    provisioning,
-    reconcile,
-)
+from gpu_capacity.holders.store import HolderStore
+from gpu_capacity.inventory.bookings import TAG_BYTES, new_tag
+from gpu_capacity.reservations import claiming, deprovisioning, provisioning, runs
+from gpu_capacity.reservations import create as create_reservation
+from gpu_capacity.reservations.runs import Runs
+from gpu_capacity.upkeep import reconcile
 from proof.planting import Bug, under, without
 
 if TYPE_CHECKING:

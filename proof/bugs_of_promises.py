@@ -5,30 +5,27 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.capacity_claims import fill_queues
+from gpu_capacity.capacity_claims import settle as settle_claim
+from gpu_capacity.capacity_claims import use_cases as capacity_claims
+from gpu_capacity.capacity_claims.record import CapacityClaim
+from gpu_capacity.capacity_claims.store import ClaimStore
 from gpu_capacity.dynamodb import database
-from gpu_capacity.dynamodb.claim_store import ClaimStore
-from gpu_capacity.dynamodb.quotas import QuotaStore
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.fleet import changes
-from gpu_capacity.holders.capacity_claim import CapacityClaim
+from gpu_capacity.holders import workflows
 from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
-from gpu_capacity.ports import ServerState
-from gpu_capacity.services import (
-    capacity_claims,
-    deprovisioning,
-    fill_queues,
-    provisioning,
-    reconcile,
-    reservation_repeats,
-    settle_claim,
-    sync_inventory,
-    vm_lifecycle,
-    vm_preemption,
-    vm_schedule,
-    vms,
-    workflows,
-)
-from gpu_capacity.services.set_quota import QuotaBook
+from gpu_capacity.holders.quota_store import QuotaStore
+from gpu_capacity.inventory.fleet import changes
+from gpu_capacity.inventory.fleet import sync as sync_inventory
+from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.providers.port import ServerState
+from gpu_capacity.reservations import deprovisioning, provisioning
+from gpu_capacity.reservations import repeats as reservation_repeats
+from gpu_capacity.upkeep import reconcile
+from gpu_capacity.vms import lifecycle as vm_lifecycle
+from gpu_capacity.vms import preemption as vm_preemption
+from gpu_capacity.vms import schedule as vm_schedule
+from gpu_capacity.vms import use_cases as vms
 from proof import cloud
 from proof.planting import Bug
 

@@ -5,19 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import holder_store, inventory_store
-from gpu_capacity.dynamodb.inventory_store import InventoryStore
 from gpu_capacity.dynamodb.writes import Check
-from gpu_capacity.holders.reservation import Reservation
+from gpu_capacity.holders import store as holder_store
+from gpu_capacity.holders import under_claim
+from gpu_capacity.inventory import store as inventory_store
+from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.placement import choose
 from gpu_capacity.providers.simulated import region as simulated_region
-from gpu_capacity.services import (
-    deprovisioning,
-    planning,
-    provisioning,
-    reservation_repeats,
-    under_claim,
-)
+from gpu_capacity.reservations import deprovisioning, planning, provisioning
+from gpu_capacity.reservations import repeats as reservation_repeats
+from gpu_capacity.reservations.record import Reservation
 from proof.planting import Bug
 
 if TYPE_CHECKING:

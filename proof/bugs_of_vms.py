@@ -5,13 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import vm_store, vm_writes
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.writes import Check, Put
-from gpu_capacity.holders.vm import RentalType, Vm, VmStatus
 from gpu_capacity.placement import slices
 from gpu_capacity.providers.simulated import vms as simulated_vms
-from gpu_capacity.services import vm_gpus, vm_lifecycle, vm_preemption, vm_schedule, vms
+from gpu_capacity.vms import gpus as vm_gpus
+from gpu_capacity.vms import lifecycle as vm_lifecycle
+from gpu_capacity.vms import preemption as vm_preemption
+from gpu_capacity.vms import schedule as vm_schedule
+from gpu_capacity.vms import store as vm_store
+from gpu_capacity.vms import use_cases as vms
+from gpu_capacity.vms import writes as vm_writes
+from gpu_capacity.vms.record import RentalType, Vm, VmStatus
 from proof.planting import Bug, under, without
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from gpu_capacity.holders.ids import keyed_holder_id
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
 from proof.cloud import Cloud
 from proof.faults import Work
 from proof.fleet import LONDON

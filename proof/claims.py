@@ -6,9 +6,9 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.errors import NotFound
-from gpu_capacity.holders.capacity_claim import CapacityClaim
-from gpu_capacity.services.capacity_claims import (
+from gpu_capacity.capacity_claims.record import CapacityClaim
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.use_cases import (
     create_capacity_claim,
     delete_capacity_claim,
     get_capacity_claim,
@@ -16,7 +16,7 @@ from gpu_capacity.services.capacity_claims import (
     list_capacity_claims,
     update_capacity_claim,
 )
-from gpu_capacity.services.claim_resources import Resources
+from gpu_capacity.errors import NotFound
 from proof.fleet import CHICAGO, LONDON
 from proof.items import CLAIM
 from proof.visible import Seen

@@ -9,9 +9,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.adapters.patient_client import PatientClient
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
 from gpu_capacity.deadline import Deadline
-from gpu_capacity.dynamodb.audit_facts import Kind as Finding
 from gpu_capacity.errors import CapacityError
+from gpu_capacity.inventory.fleet.sync import sync_inventory
+from gpu_capacity.operations.set_quota import QuotaBook
 from gpu_capacity.runtime.settings import Environment as Variables
 from gpu_capacity.runtime.wiring import (
     Edges,
@@ -21,12 +23,10 @@ from gpu_capacity.runtime.wiring import (
     providers_of,
     services_of,
 )
-from gpu_capacity.services.audit import audit_holders
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.sync_inventory import sync_inventory
-from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
+from gpu_capacity.upkeep.audit.facts import Kind as Finding
+from gpu_capacity.upkeep.audit.run import audit_holders
+from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from proof.faults import CALM, Killed, Kind, Weather, Work
 from proof.feed_rules import disagreements
 from proof.fleet import Feed
@@ -41,9 +41,9 @@ from testkit.world import INVENTORY, TABLES, create_tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gpu_capacity.inventory.fleet.sync import SyncReport
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.services.audit import AuditReport
-    from gpu_capacity.services.sync_inventory import SyncReport
+    from gpu_capacity.upkeep.audit.run import AuditReport
     from proof.temper import Temper
     from proof.turns import Actor, Crew
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from gpu_capacity.topology.model import Flavor
+    from gpu_capacity.inventory.model import Flavor
     from proof.items import Domain
 
 LONDON, CHICAGO = "uk-lon-1", "us-chi-1"

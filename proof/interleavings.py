@@ -15,14 +15,14 @@ from itertools import combinations_with_replacement
 from math import factorial, prod
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.services.deprovisioning import (
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
+from gpu_capacity.reservations.deprovisioning import (
     begin_deprovisioning,
     complete_deprovisioning,
     delete_unit_servers,
     sweep_servers,
 )
-from gpu_capacity.services.provisioning import begin_provisioning, pin_unit_servers
-from gpu_capacity.services.settle_claim import settle_capacity_claim
+from gpu_capacity.reservations.provisioning import begin_provisioning, pin_unit_servers
 from proof import claimant_stage, vm_stage
 from proof.claims import Claims
 from proof.cloud import DELETE_SECONDS

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
-from gpu_capacity.services.audit import audit_holders
+from gpu_capacity.upkeep.audit.run import audit_holders
 from proof.items import GONE, owners_of, record_of
 from proof.surroundings import Silence
 from testkit.doubles import CountingIds, FakeClock

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.errors import InsufficientCapacity, NotFound
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.observation import Observed
-from gpu_capacity.services.read_reservations import (
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.observation import Observed
+from gpu_capacity.reservations.read import (
     ReservationFilter,
     UnitFilter,
     get_reservation,
@@ -24,7 +24,7 @@ from testkit.vms.scene import GPU5090, NODE_OFFERING
 from testkit.world import GB300, PROJECT, request
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.reservation_request import ReservationRequest
+    from gpu_capacity.reservations.request import ReservationRequest
     from proof.faults import Work
     from proof.items import RecordKey
     from proof.tenants import Tenant

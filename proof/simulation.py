@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.holders.vm import months_later
-from gpu_capacity.services.vms import stop_vm
+from gpu_capacity.vms.record import months_later
+from gpu_capacity.vms.use_cases import stop_vm
 from proof.audits import findings, findings_about_vms
 from proof.claims import Claims
 from proof.cloud import SKEW_SECONDS_MAX, Cloud

@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.services.capacity_claims import create_capacity_claim
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.deprovisioning import complete_deprovisioning
-from gpu_capacity.services.under_claim import CLAIM_SECONDS_MAX
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
+from gpu_capacity.holders.under_claim import CLAIM_SECONDS_MAX
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
 from proof.cloud import Cloud
 from proof.fleet import LONDON, Fleet
 from proof.items import CLAIM, RESERVATION

@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
-from gpu_capacity.ports import Page, PinOutcome, ServerState, WorkflowState
+from gpu_capacity.ports import WorkflowState
+from gpu_capacity.providers.port import Page, PinOutcome, ServerState
 from proof.faults import Fault, Killed, Kind, Work
 from testkit.state_machine import Execution, TaskError
 from testkit.workflow.definitions import MACHINES, definition, step
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from random import Random
 
-    from gpu_capacity.ports import HostProvider, Server
+    from gpu_capacity.providers.port import HostProvider, Server
     from proof.faults import Weather
     from proof.turns import Turns
     from testkit.doubles import FakeClock

@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gpu_capacity.ports import Page, PinOutcome, ServerState
+from gpu_capacity.providers.port import Page, PinOutcome, ServerState
 from proof.surroundings import Troubled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from gpu_capacity import ports
-    from gpu_capacity.ports import Usage, VmOrder, VmServer
+    from gpu_capacity.providers import port
+    from gpu_capacity.providers.port import Usage, VmOrder, VmServer
     from proof.surroundings import Platform
 
 
 class VmProvider(Troubled):
     """The simulated VMs; a server is in trouble by its owner, or because its host is."""
 
-    def __init__(self, vms: ports.VmProvider, cloud: Platform) -> None:
+    def __init__(self, vms: port.VmProvider, cloud: Platform) -> None:
         super().__init__(cloud)
         self._vms = vms
         # Which host a server was started on: troubles may be those of hosts.

@@ -11,18 +11,18 @@ from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.vm import RentalType
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.settle_claim import settle_capacity_claim
-from gpu_capacity.services.vm_lifecycle import (
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
+from gpu_capacity.vms.lifecycle import (
     begin_vm_start,
     complete_vm_start,
     settle_vm_stop,
     start_vm_server,
     sweep_vm_server,
 )
-from gpu_capacity.services.vms import create_vm
+from gpu_capacity.vms.record import RentalType
+from gpu_capacity.vms.use_cases import create_vm
 from proof.claims import Claims
 from proof.cloud import Cloud
 from proof.faults import Work

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.holders.quota import VMS
-from gpu_capacity.holders.vm import RentalType
-from gpu_capacity.services.vms import start_vm, stop_vm
+from gpu_capacity.vms.record import RentalType
+from gpu_capacity.vms.use_cases import start_vm, stop_vm
 from proof.fleet import LONDON
 from proof.items import GONE, VM
 from proof.vms import Vms

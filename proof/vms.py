@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.accounts.account import Account
 from gpu_capacity.errors import ActionRefused, NotFound
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.vm import AuthMethod, Login, PageOfVms, RentalType, Vm, VmStatus
-from gpu_capacity.services.offers import free_offers
-from gpu_capacity.services.vm_request import VmRequest
-from gpu_capacity.services.vms import create_vm, destroy_vm, get_vm, list_vms, start_vm, stop_vm
+from gpu_capacity.vms.offers import free_offers
+from gpu_capacity.vms.record import AuthMethod, Login, PageOfVms, RentalType, Vm, VmStatus
+from gpu_capacity.vms.request import VmRequest
+from gpu_capacity.vms.use_cases import create_vm, destroy_vm, get_vm, list_vms, start_vm, stop_vm
 from proof.fleet import node_places
 from proof.items import VM
 from proof.visible import NoSlice, Seen

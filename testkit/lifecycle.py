@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.holders.reservation import Reservation, Status
-from gpu_capacity.services.claiming import give_back
-from gpu_capacity.services.deprovisioning import (
+from gpu_capacity.reservations.claiming import give_back
+from gpu_capacity.reservations.deprovisioning import (
     begin_deprovisioning,
     complete_deprovisioning,
     delete_unit_servers,
     sweep_servers,
 )
-from gpu_capacity.services.provisioning import (
+from gpu_capacity.reservations.provisioning import (
     abandon_provisioning,
     begin_provisioning,
     check_servers,
@@ -21,6 +20,7 @@ from gpu_capacity.services.provisioning import (
     fail_provisioning,
     pin_unit_servers,
 )
+from gpu_capacity.reservations.record import Reservation, Status
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:

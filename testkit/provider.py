@@ -13,7 +13,8 @@ from testkit.dynamodb import MemoryDynamoDB
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gpu_capacity.ports import Clock, Page, PinOutcome, Server
+    from gpu_capacity.ports import Clock
+    from gpu_capacity.providers.port import Page, PinOutcome, Server
 
 _TABLE: Final = "servers"
 

@@ -9,14 +9,9 @@ from gpu_capacity.access import Caller, Permission
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
-from gpu_capacity.providers.simulated.vms import SimulatedVms
-from gpu_capacity.runtime.settings import Environment
-from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
-from gpu_capacity.services.limits import Limits
-from gpu_capacity.services.reservation_request import ReservationRequest
-from gpu_capacity.topology.model import (
+from gpu_capacity.holders.limits import Limits
+from gpu_capacity.inventory.items import encode_pod, encode_region, encode_shape
+from gpu_capacity.inventory.model import (
     Architecture,
     Domain,
     Flavor,
@@ -28,7 +23,12 @@ from gpu_capacity.topology.model import (
     Pod,
     Region,
 )
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.inventory.units import shape_of
+from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.providers.simulated.vms import SimulatedVms
+from gpu_capacity.reservations.request import ReservationRequest
+from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
 from testkit.doubles import (
     CountingIds,
     FakeClock,

@@ -14,13 +14,13 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.accounts.api_key import NAME_DEFAULT, NAME_LENGTH_MAX, ApiKey
+from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.adapters.system import SystemClock, SystemIds
-from gpu_capacity.dynamodb.account_store import AccountStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.api_keys import NAME_DEFAULT, NAME_LENGTH_MAX, ApiKey
-from gpu_capacity.services.api_keys import ApiKeyBook
 from gpu_capacity.times import rfc3339
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError

@@ -17,12 +17,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
-from gpu_capacity.dynamodb.audit_store import Tables
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
-from gpu_capacity.services.audit import ADVICE, AuditReport, audit_holders
-from gpu_capacity.services.repair import Result
+from gpu_capacity.upkeep.audit.repair import Result
+from gpu_capacity.upkeep.audit.run import ADVICE, AuditReport, audit_holders
+from gpu_capacity.upkeep.audit.store import Tables
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, connect

@@ -15,15 +15,15 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause, SystemClock
-from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.fleet_store import FleetStore
 from gpu_capacity.errors import CapacityError, FeedRefused
-from gpu_capacity.fleet.acceptance import DropLimits, check_acceptable
-from gpu_capacity.fleet.model import Fleet, PodKey
-from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.fleet.preview import Preview, preview
-from gpu_capacity.services.audit_ownership import listings
+from gpu_capacity.inventory.fleet.acceptance import DropLimits, check_acceptable
+from gpu_capacity.inventory.fleet.model import Fleet, PodKey
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.fleet.preview import Preview, preview
+from gpu_capacity.inventory.fleet.store import FleetStore
+from gpu_capacity.upkeep.audit.ownership import listings
+from gpu_capacity.upkeep.audit.store import AuditDatabase, AuditStore
 from tools.audit import tables_of
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError

@@ -13,15 +13,15 @@ import sys
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause, SystemClock
-from gpu_capacity.dynamodb.claim_store import ClaimStore
+from gpu_capacity.capacity_claims.store import ClaimStore
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.quotas import QuotaStore
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
-from gpu_capacity.dynamodb.vm_store import VmStore
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.quota import Quota
-from gpu_capacity.services.set_quota import QuotaBook, check_subject
+from gpu_capacity.holders.quota_store import QuotaStore
+from gpu_capacity.inventory.store import InventoryStore
+from gpu_capacity.operations.set_quota import QuotaBook, check_subject
+from gpu_capacity.reservations.store import ReservationStore
+from gpu_capacity.vms.store import VmStore
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.operator_stack import Stderr, stack_of

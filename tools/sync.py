@@ -16,9 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gpu_capacity.adapters.system import JitteredPause
 from gpu_capacity.dynamodb.database import Committed, Database
-from gpu_capacity.dynamodb.fleet_store import FleetStore
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.fleet.document import SEQUENCE_MAX
+from gpu_capacity.inventory.fleet.document import SEQUENCE_MAX
+from gpu_capacity.inventory.fleet.store import FleetStore
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.sample_data import sync

@@ -10,8 +10,8 @@ from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, S
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import InsufficientCapacity
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.under_claim import CLAIM_SECONDS_MAX
+from gpu_capacity.holders.under_claim import CLAIM_SECONDS_MAX
+from gpu_capacity.reservations.create import create_reservation
 from testkit.world import REGION, World, caller, pod, request
 
 if TYPE_CHECKING:

@@ -14,24 +14,24 @@ from gpu_capacity.adapters.system import _PAUSE_SECONDS_FIRST, _PAUSE_SECONDS_MA
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.inventory_items import decode_claims, encode_booking
-from gpu_capacity.dynamodb.inventory_store import InventoryStore
-from gpu_capacity.dynamodb.quotas import QuotaStore
-from gpu_capacity.dynamodb.reservation_store import ReservationStore
-from gpu_capacity.dynamodb.runs import Runs
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.holders.bookings import TAG_BYTES, Booking, new_tag
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.holders.quota_store import QuotaStore
+from gpu_capacity.inventory.bookings import TAG_BYTES, Booking, new_tag
+from gpu_capacity.inventory.items import decode_claims, encode_booking
+from gpu_capacity.inventory.store import InventoryStore
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.runs import Runs
+from gpu_capacity.reservations.store import ReservationStore
 from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
-    from gpu_capacity.dynamodb.inventory_items import PodClaims
-    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.inventory.items import PodClaims
+    from gpu_capacity.inventory.model import Pod
+    from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.topology.model import Pod
 
 SIZES: Final = (1, 2, 4)
 HELD_PER_CLAIMANT: Final = 4

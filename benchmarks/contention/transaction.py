@@ -5,24 +5,24 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
-from gpu_capacity.dynamodb.holder_store import RECORD
-from gpu_capacity.dynamodb.reservation_items import encode_reservation
-from gpu_capacity.dynamodb.runs import POD, own_write
 from gpu_capacity.dynamodb.tombstones import IS_FREE, free_at
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import RaceLost
-from gpu_capacity.holders.bookings import Booking
 from gpu_capacity.holders.ids import holder_id, new_life
-from gpu_capacity.holders.reservation import Reservation, Status
-from gpu_capacity.services.claiming import ATTEMPTS_MAX
-from gpu_capacity.services.planning import plan_run
+from gpu_capacity.holders.store import RECORD
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.reservations.claiming import ATTEMPTS_MAX
+from gpu_capacity.reservations.items import encode_reservation
+from gpu_capacity.reservations.planning import plan_run
+from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.reservations.runs import POD, own_write
 from testkit.world import GB300
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.reservations.planning import Plan
+    from gpu_capacity.reservations.request import ReservationRequest
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.services.planning import Plan
-    from gpu_capacity.services.reservation_request import ReservationRequest
 
 
 def reserve_in_one_transaction(

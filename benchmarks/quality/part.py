@@ -15,7 +15,7 @@ from benchmarks.quality.swf import at_load, is_swf, read_workload
 from benchmarks.quality.traces import MIXES, mean_size, poisson_trace
 from benchmarks.quality.young import BEGINNINGS, COMPARED, whole_pods
 from benchmarks.report import Section
-from gpu_capacity.dynamodb.inventory_store import SNAPSHOT_SECONDS_MAX
+from gpu_capacity.inventory.store import SNAPSHOT_SECONDS_MAX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

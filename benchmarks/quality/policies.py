@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.inventory_items import encode_booking
-from gpu_capacity.holders.bookings import TAG_BYTES, Booking
+from gpu_capacity.inventory.bookings import TAG_BYTES, Booking
+from gpu_capacity.inventory.items import encode_booking
 from gpu_capacity.placement.line import Line, PodBits, at_least, longest_run, nth_bit, starts_of_runs
 from gpu_capacity.placement.model import Placement, Request
-from gpu_capacity.services.planning import decide
+from gpu_capacity.reservations.planning import decide
 from testkit.world import GB300, INVENTORY, REGION, World, pod
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Workflow task: begin to undo, and note why."""
 
+from gpu_capacity.reservations.provisioning import abandon_provisioning
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.provisioning import abandon_provisioning
 
 lambda_handler = task_function(
     "abandon_provisioning",

@@ -1,7 +1,7 @@
 """Workflow task: note why a start failed, and turn back."""
 
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.vm_lifecycle import abandon_vm_start
+from gpu_capacity.vms.lifecycle import abandon_vm_start
 
 lambda_handler = task_function(
     "abandon_vm_start",

@@ -1,7 +1,7 @@
 """Workflow task: pending to provisioning."""
 
+from gpu_capacity.reservations.provisioning import begin_provisioning
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.provisioning import begin_provisioning
 
 lambda_handler = task_function(
     "begin_provisioning",

@@ -1,7 +1,7 @@
 """Workflow task: wait out the notice, take the GPUs, creating to starting."""
 
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.vm_lifecycle import begin_vm_start
+from gpu_capacity.vms.lifecycle import begin_vm_start
 
 lambda_handler = task_function(
     "begin_vm_start",

@@ -1,7 +1,7 @@
 """Workflow task: whether all servers are up."""
 
+from gpu_capacity.reservations.provisioning import check_servers
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.provisioning import check_servers
 
 lambda_handler = task_function(
     "check_servers",

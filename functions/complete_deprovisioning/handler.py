@@ -1,7 +1,7 @@
 """Workflow task: release the capacity and remove the record."""
 
+from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.deprovisioning import complete_deprovisioning
 
 lambda_handler = task_function(
     "complete_deprovisioning",

@@ -1,7 +1,7 @@
 """Workflow task: provisioning to provisioned."""
 
+from gpu_capacity.reservations.provisioning import complete_provisioning
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.provisioning import complete_provisioning
 
 lambda_handler = task_function(
     "complete_provisioning",

@@ -1,7 +1,7 @@
 """Workflow task: starting to running when the server is up."""
 
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.vm_lifecycle import complete_vm_start
+from gpu_capacity.vms.lifecycle import complete_vm_start
 
 lambda_handler = task_function(
     "complete_vm_start",

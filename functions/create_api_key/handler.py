@@ -1,15 +1,15 @@
 """POST /auth/api-key."""
 
-from gpu_capacity.http.account_models import ApiKeyCreate
-from gpu_capacity.http.account_replies import api_key_created
+from gpu_capacity.accounts.api.models import ApiKeyCreate
+from gpu_capacity.accounts.api.replies import account_for, api_key_created
+from gpu_capacity.accounts.api_keys import create_api_key
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.vm_replies import account_for
-from gpu_capacity.runtime.vm_functions import vm_function
-from gpu_capacity.services.api_keys import create_api_key
-from gpu_capacity.services.request_counts import Kind
+from gpu_capacity.http.request_counts import Kind
+from gpu_capacity.runtime.apis.vms import vm_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Make an API key for the account."""
     body = call.body(ApiKeyCreate)
     key, record = create_api_key(call.services, call.caller, account_for(call), body.scopes, body.name)

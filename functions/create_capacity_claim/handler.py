@@ -1,13 +1,14 @@
 """POST /v1alpha1/inference/capacityclaims."""
 
+from gpu_capacity.capacity_claims.api.models import ClaimCreate
+from gpu_capacity.capacity_claims.api.replies import one_claim
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_models import ClaimCreate
-from gpu_capacity.http.claim_replies import one_claim
-from gpu_capacity.runtime.claim_functions import claim_function
-from gpu_capacity.services.capacity_claims import create_capacity_claim
+from gpu_capacity.runtime.apis.capacity_claims import claim_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Claim instances over zones in order of preference, or say what would be claimed."""
     dry_run = call.flag("dryRun")
     body = call.body(ClaimCreate)

@@ -1,12 +1,13 @@
 """POST /api/v2/reservations."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_replies import created, reservation_request
-from gpu_capacity.runtime.reservation_functions import reservation_function
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.api.replies import created, reservation_request
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.runtime.apis.reservations import reservation_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Reserve contiguous units, or say what would be reserved."""
     dry_run = call.flag("dryRun")
     observed = create_reservation(

@@ -1,16 +1,16 @@
 """POST /ssh-keys."""
 
-from gpu_capacity.http.account_models import SshKeyCreate
-from gpu_capacity.http.account_replies import ssh_key_created
+from gpu_capacity.accounts.api.models import SshKeyCreate
+from gpu_capacity.accounts.api.public_keys import accepted_public_key
+from gpu_capacity.accounts.api.replies import account_for, ssh_key_created
+from gpu_capacity.accounts.ssh_keys import add_ssh_key
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.public_keys import accepted_public_key
-from gpu_capacity.http.vm_replies import account_for
-from gpu_capacity.runtime.vm_functions import vm_function
-from gpu_capacity.services.request_counts import Kind
-from gpu_capacity.services.ssh_keys import add_ssh_key
+from gpu_capacity.http.request_counts import Kind
+from gpu_capacity.runtime.apis.vms import vm_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Put an SSH key on the account."""
     body = call.body(SshKeyCreate)
     public = accepted_public_key(body.ssh_public_key)

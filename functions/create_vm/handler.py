@@ -1,13 +1,15 @@
 """POST /vms."""
 
+from gpu_capacity.accounts.api.replies import account_for
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.vm_replies import account_for, vm_created, vm_request
-from gpu_capacity.runtime.vm_functions import vm_function
-from gpu_capacity.services.request_counts import Kind
-from gpu_capacity.services.vms import create_vm
+from gpu_capacity.http.request_counts import Kind
+from gpu_capacity.runtime.apis.vms import vm_function
+from gpu_capacity.runtime.services import Services
+from gpu_capacity.vms.api.replies import vm_created, vm_request
+from gpu_capacity.vms.use_cases import create_vm
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Rent a slice of a node, or say what would be rented."""
     dry_run = call.flag("dryRun")
     vm = create_vm(

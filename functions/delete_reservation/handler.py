@@ -1,12 +1,13 @@
 """DELETE /api/v2/reservations/{reservationID}."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_replies import deleting
-from gpu_capacity.runtime.reservation_functions import reservation_function
-from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.reservations.api.replies import deleting
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.runtime.apis.reservations import reservation_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Begin to tear a reservation down."""
     wanted, organizations = call.path_parameters["reservationID"], call.values("organizationID")
     delete_reservation(call.services, call.caller, wanted, organizations)

@@ -1,14 +1,15 @@
 """DELETE /ssh-keys/{id}."""
 
-from gpu_capacity.http.account_replies import ssh_key_reply
+from gpu_capacity.accounts.api.replies import account_for, ssh_key_reply
+from gpu_capacity.accounts.ssh_keys import delete_ssh_key
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.vm_replies import account_for, id_of
-from gpu_capacity.runtime.vm_functions import vm_function
-from gpu_capacity.services.request_counts import Kind
-from gpu_capacity.services.ssh_keys import delete_ssh_key
+from gpu_capacity.http.request_counts import Kind
+from gpu_capacity.runtime.apis.vms import vm_function
+from gpu_capacity.runtime.services import Services
+from gpu_capacity.vms.api.replies import id_of
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Take an SSH key off the account."""
     return ssh_key_reply(delete_ssh_key(call.services, call.caller, account_for(call), id_of(call)))
 

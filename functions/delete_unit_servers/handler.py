@@ -1,7 +1,7 @@
 """Workflow task: delete the servers of one unit."""
 
+from gpu_capacity.reservations.deprovisioning import delete_unit_servers
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.deprovisioning import delete_unit_servers
 
 lambda_handler = task_function(
     "delete_unit_servers",

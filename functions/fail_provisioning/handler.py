@@ -1,7 +1,7 @@
 """Workflow task: release the capacity and show error."""
 
+from gpu_capacity.reservations.provisioning import fail_provisioning
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.provisioning import fail_provisioning
 
 lambda_handler = task_function(
     "fail_provisioning",

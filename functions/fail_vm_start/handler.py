@@ -1,7 +1,7 @@
 """Workflow task: give the GPUs back and show failed."""
 
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.vm_lifecycle import fail_vm_start
+from gpu_capacity.vms.lifecycle import fail_vm_start
 
 lambda_handler = task_function(
     "fail_vm_start",

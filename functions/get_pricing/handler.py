@@ -1,6 +1,6 @@
 """GET /pricing."""
 
-from gpu_capacity.http.vm_replies import pricing
-from gpu_capacity.runtime.vm_functions import open_vm_function
+from gpu_capacity.runtime.apis.vms import open_vm_function
+from gpu_capacity.vms.api.replies import pricing
 
 lambda_handler = open_vm_function("get_pricing", pricing)

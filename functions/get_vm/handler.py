@@ -1,13 +1,15 @@
 """GET /vms/{id}."""
 
+from gpu_capacity.accounts.api.replies import account_for
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.vm_replies import account_for, id_of, vm_reply
-from gpu_capacity.runtime.vm_functions import vm_function
-from gpu_capacity.services.request_counts import Kind
-from gpu_capacity.services.vms import get_vm
+from gpu_capacity.http.request_counts import Kind
+from gpu_capacity.runtime.apis.vms import vm_function
+from gpu_capacity.runtime.services import Services
+from gpu_capacity.vms.api.replies import id_of, vm_reply
+from gpu_capacity.vms.use_cases import get_vm
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """Show one VM."""
     return vm_reply(call, get_vm(call.services, call.caller, id_of(call), account_for(call)))
 

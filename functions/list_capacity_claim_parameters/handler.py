@@ -1,12 +1,13 @@
 """GET /v1alpha1/inference/capacityclaims/parameters."""
 
+from gpu_capacity.capacity_claims.api.replies import parameters
+from gpu_capacity.capacity_claims.use_cases import instance_types_by_zone
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_replies import parameters
-from gpu_capacity.runtime.claim_functions import claim_function
-from gpu_capacity.services.capacity_claims import instance_types_by_zone
+from gpu_capacity.runtime.apis.capacity_claims import claim_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """List the instance types of each zone."""
     return parameters(instance_types_by_zone(call.services, call.caller))
 

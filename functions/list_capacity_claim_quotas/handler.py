@@ -1,12 +1,13 @@
 """GET /v1alpha1/inference/capacityclaims/quotas."""
 
+from gpu_capacity.capacity_claims.api.replies import quotas
+from gpu_capacity.capacity_claims.list_quotas import list_capacity_claim_quotas
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_replies import quotas
-from gpu_capacity.runtime.claim_functions import claim_function
-from gpu_capacity.services.read_quotas import list_capacity_claim_quotas
+from gpu_capacity.runtime.apis.capacity_claims import claim_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """List what the caller's organizations may have."""
     return quotas(list_capacity_claim_quotas(call.services, call.caller))
 

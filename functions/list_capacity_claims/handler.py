@@ -1,12 +1,13 @@
 """GET /v1alpha1/inference/capacityclaims."""
 
+from gpu_capacity.capacity_claims.api.replies import claims_page, many_claims, updated_after
+from gpu_capacity.capacity_claims.use_cases import list_capacity_claims
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_replies import claims_page, many_claims, updated_after
-from gpu_capacity.runtime.claim_functions import claim_function
-from gpu_capacity.services.capacity_claims import list_capacity_claims
+from gpu_capacity.runtime.apis.capacity_claims import claim_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """List the claims of the caller's organizations."""
     page = claims_page(call)
     return many_claims(

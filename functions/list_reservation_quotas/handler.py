@@ -1,12 +1,13 @@
 """GET /api/v2/quotas."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_replies import quotas
-from gpu_capacity.runtime.reservation_functions import reservation_function
-from gpu_capacity.services.read_quotas import list_reservation_quotas
+from gpu_capacity.reservations.api.replies import quotas
+from gpu_capacity.reservations.list_quotas import list_reservation_quotas
+from gpu_capacity.runtime.apis.reservations import reservation_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """List what the caller's organizations may have."""
     return quotas(list_reservation_quotas(call.services, call.caller, call.values("organizationID")))
 

@@ -1,12 +1,13 @@
 """GET /api/v2/reservations."""
 
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.reservation_replies import many, reservation_filter, reservation_page
-from gpu_capacity.runtime.reservation_functions import reservation_function
-from gpu_capacity.services.read_reservations import list_reservations
+from gpu_capacity.reservations.api.replies import many, reservation_filter, reservation_page
+from gpu_capacity.reservations.read import list_reservations
+from gpu_capacity.runtime.apis.reservations import reservation_function
+from gpu_capacity.runtime.services import Services
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """List what the caller may see."""
     wanted = reservation_filter(call)
     page = reservation_page(call, wanted)

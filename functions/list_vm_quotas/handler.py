@@ -1,13 +1,15 @@
 """GET /quotas."""
 
+from gpu_capacity.accounts.api.replies import account_for
 from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.vm_replies import account_for, vm_quotas
-from gpu_capacity.runtime.vm_functions import vm_function
-from gpu_capacity.services.read_quotas import list_vm_quotas
-from gpu_capacity.services.request_counts import Kind
+from gpu_capacity.http.request_counts import Kind
+from gpu_capacity.runtime.apis.vms import vm_function
+from gpu_capacity.runtime.services import Services
+from gpu_capacity.vms.api.replies import vm_quotas
+from gpu_capacity.vms.list_quotas import list_vm_quotas
 
 
-def handle(call: Call) -> Reply:
+def handle(call: Call[Services]) -> Reply:
     """List what the organization may have."""
     return vm_quotas(list_vm_quotas(call.services, call.caller, account_for(call)))
 

@@ -1,7 +1,7 @@
 """Workflow task: one server on every host of one unit."""
 
+from gpu_capacity.reservations.provisioning import pin_unit_servers
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.provisioning import pin_unit_servers
 
 lambda_handler = task_function(
     "pin_unit_servers",

@@ -3,6 +3,6 @@
 from dataclasses import asdict
 
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.upkeep.reconcile import reconcile
 
 lambda_handler = task_function("reconcile_holders", lambda services, _event: asdict(reconcile(services)))

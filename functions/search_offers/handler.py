@@ -1,12 +1,13 @@
 """GET /search."""
 
 from gpu_capacity.http.call import OpenCall, Reply
-from gpu_capacity.http.vm_replies import offered
-from gpu_capacity.runtime.vm_functions import open_vm_function
-from gpu_capacity.services.offers import offers_shown
+from gpu_capacity.runtime.apis.vms import open_vm_function
+from gpu_capacity.runtime.services import Services
+from gpu_capacity.vms.api.replies import offered
+from gpu_capacity.vms.offers import offers_shown
 
 
-def handle(call: OpenCall) -> Reply:
+def handle(call: OpenCall[Services]) -> Reply:
     """List what nodes could give now."""
     return offered(call, offers_shown(call.services))
 

@@ -1,7 +1,7 @@
 """Workflow task: the next round of a capacity claim."""
 
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.settle_claim import settle_capacity_claim
 
 lambda_handler = task_function(
     "settle_capacity_claim",

@@ -1,7 +1,7 @@
 """Workflow task: delete whatever server is left."""
 
+from gpu_capacity.reservations.deprovisioning import sweep_servers
 from gpu_capacity.runtime.functions import task_function
-from gpu_capacity.services.deprovisioning import sweep_servers
 
 lambda_handler = task_function(
     "sweep_servers",

@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Committed, Database
-from gpu_capacity.dynamodb.fleet_store import FleetStore
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.fleet.acceptance import DropLimits
-from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX
-from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits, SyncReport, sync_inventory
+from gpu_capacity.inventory.fleet.acceptance import DropLimits
+from gpu_capacity.inventory.fleet.document import DOCUMENT_BYTES_MAX
+from gpu_capacity.inventory.fleet.store import FleetStore
+from gpu_capacity.inventory.fleet.sync import FleetSync, SyncLimits, SyncReport, sync_inventory
 from testkit.doubles import FakeClock, RecordedEvents
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.fleet import documents
 
 if TYPE_CHECKING:
+    from gpu_capacity.inventory.merge import StoredPod
+    from gpu_capacity.inventory.model import Domain
     from gpu_capacity.ports import FleetFeed
-    from gpu_capacity.topology.merge import StoredPod
-    from gpu_capacity.topology.model import Domain
 
 TABLE = "inventory"
 HOLDER = b"\xa1" * 16

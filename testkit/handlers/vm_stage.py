@@ -10,10 +10,10 @@ import copy
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
-from gpu_capacity.dynamodb.account_store import AccountStore
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.holders.account import Account
-from gpu_capacity.services.api_keys import ApiKeyBook
 from testkit.doubles import CountingIds, RecordedTelemetry
 from testkit.handlers import arrangements, sample_events
 from testkit.handlers.authority import EVERYTHING, SUBJECT, Authority

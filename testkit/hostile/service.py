@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.http.operations import OPERATIONS, Operation
-from gpu_capacity.topology.model import Region
+from gpu_capacity.inventory.model import Region
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
 from testkit.handlers.stage import Stage, answer_of
 from testkit.world import (

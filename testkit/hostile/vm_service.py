@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
-from gpu_capacity.dynamodb.account_store import AccountStore
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.holders.account import Account
-from gpu_capacity.services.api_keys import ApiKeyBook
-from gpu_capacity.topology.model import Pod, Region
+from gpu_capacity.inventory.model import Pod, Region
 from testkit.doubles import CountingIds, RecordedTelemetry
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT, SUBJECT
 from testkit.handlers.stage import Stage

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from gpu_capacity.accounts.account import Account
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.vm import AuthMethod, Login, RentalType, Vm, VmStatus
-from gpu_capacity.services.vm_request import VmRequest
-from gpu_capacity.services.vms import create_vm
-from gpu_capacity.topology.model import (
+from gpu_capacity.inventory.model import (
     Architecture,
     Domain,
     Flavor,
@@ -23,6 +20,9 @@ from gpu_capacity.topology.model import (
     Region,
     VmShape,
 )
+from gpu_capacity.vms.record import AuthMethod, Login, RentalType, Vm, VmStatus
+from gpu_capacity.vms.request import VmRequest
+from gpu_capacity.vms.use_cases import create_vm
 from testkit.pods import owned_in_part
 from testkit.vms.machine import Engine
 from testkit.world import INVENTORY, ORGANIZATION, World, caller

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.providers.simulated import keys as server_keys
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.doubles import RecordedWorkflows
 from testkit.pods import owned_whole
 from testkit.state_machine import Execution, TaskError
@@ -34,8 +34,8 @@ from testkit.world import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from gpu_capacity.ports import HostProvider
-    from gpu_capacity.services.reconcile import ReconcileReport
+    from gpu_capacity.providers.port import HostProvider
+    from gpu_capacity.upkeep.reconcile import ReconcileReport
     from testkit.provider import StubbornRegion
 
     Arrange: TypeAlias = Callable[[Sequence[int]], Iterable[int]]

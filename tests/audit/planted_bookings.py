@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.inventory_items import encode_booking
-from gpu_capacity.holders.bookings import Booking
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.items import encode_booking
 from testkit.world import HOLDERS, INVENTORY, REGION
 from tests.audit.planted import Planted, record, run_of
 from tests.audit.scene import STRANGER, Scene, leave_server, pod_key

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.vm_items import encode_entry
 from gpu_capacity.providers.simulated import keys as server_keys
+from gpu_capacity.vms.items import encode_entry
 from testkit.vms import scene as nodes
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
 from tests.audit.planted import Planted
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_capacity.dynamodb.keys import Key
-    from gpu_capacity.dynamodb.vm_items import RosterEntry
-    from gpu_capacity.holders.vm import Vm
+    from gpu_capacity.vms.items import RosterEntry
+    from gpu_capacity.vms.record import Vm
 
 NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
 NOBODYS_GPUS: Final = "g" + STRANGER.hex()

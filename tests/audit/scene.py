@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
 from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.operations.set_quota import QuotaBook
 from gpu_capacity.providers.simulated import keys as server_keys
-from gpu_capacity.services.audit import audit_holders
-from gpu_capacity.services.audit_means import Audit
-from gpu_capacity.services.audit_providers import Providers
-from gpu_capacity.services.capacity_claims import create_capacity_claim
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.set_quota import QuotaBook
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.upkeep.audit.means import Audit
+from gpu_capacity.upkeep.audit.providers import Providers
+from gpu_capacity.upkeep.audit.run import audit_holders
+from gpu_capacity.upkeep.audit.store import AuditDatabase, AuditStore, Tables
 from testkit import lifecycle
 from testkit.world import (
     GB300,
@@ -36,10 +36,10 @@ from testkit.world import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gpu_capacity.capacity_claims.record import CapacityClaim
     from gpu_capacity.dynamodb.keys import Key
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.services.audit import AuditReport
+    from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.upkeep.audit.run import AuditReport
 
 CLAIM_ID: Final = "11111111-2222-4333-8444-555555555555"
 STRANGER: Final = bytes.fromhex("c0ffee00c0ffee00")

@@ -11,7 +11,7 @@ from tests.audit.scene import STRANGER, auditor_of, pod_key
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
-    from gpu_capacity.services.audit_means import Audit
+    from gpu_capacity.upkeep.audit.means import Audit
 
 
 class Small:

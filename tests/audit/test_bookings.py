@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.dynamodb.audit_facts import EndBooking, Facts, Kind, MarkRun
-from gpu_capacity.dynamodb.inventory_items import PodClaims
-from gpu_capacity.holders.bookings import Booking
-from gpu_capacity.holders.reservation import Run, Status
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.items import PodClaims
 from gpu_capacity.placement.model import Placement
-from gpu_capacity.services.audit_upkeep import findings_of
+from gpu_capacity.reservations.record import Run, Status
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import EndBooking, Facts, Kind, MarkRun
 from tests.audit.test_rules import CLAIMS, RECORD, RESERVATION, WELL
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.reservations.record import Reservation
 
 TAG, OTHER = b"booked", b"others"
 BOOKING = Booking(TAG, 1, 2, 7)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.dynamodb.audit_facts import Kind
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
-from gpu_capacity.services.audit import ADVICE
+from gpu_capacity.upkeep.audit.facts import Kind
+from gpu_capacity.upkeep.audit.run import ADVICE
 from testkit.dynamodb import throttled, unreachable
 from testkit.world import HOLDERS, INVENTORY, SERVERS
 from tests.audit import planted, planted_servers

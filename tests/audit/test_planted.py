@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.dynamodb.audit_facts import Kind
+from gpu_capacity.upkeep.audit.facts import Kind
 from tests.audit import planted
 from tests.audit.planted import PLANTED, Planted
 from tests.audit.planted_bookings import PLANTED_BOOKINGS

@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.ports import PinOutcome, ServerState
+from gpu_capacity.providers.port import PinOutcome, ServerState
 from gpu_capacity.providers.simulated import keys as server_keys
 from testkit.provider import StubbornRegion
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, REGION
@@ -21,7 +21,7 @@ from tests.audit.vm_scene import VmScene
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.services.audit import AuditReport
+    from gpu_capacity.upkeep.audit.run import AuditReport
 
 OWNER = f"{NOBODY}-1780000000"
 

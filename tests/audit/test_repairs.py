@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim, update_capacity_claim
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_reading import _tag_of_claim
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.ids import claim_tag
-from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.upkeep.audit.reading import _tag_of_claim
 from testkit.dynamodb import item_conflict, timeout_after
 from testkit.pods import without_stamps
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, caller

@@ -7,7 +7,16 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_facts import (
+from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.inventory.items import PodClaims
+from gpu_capacity.inventory.units import topology_hash
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.providers.port import Server, ServerState
+from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import (
     Asked,
     Facts,
     Finding,
@@ -18,15 +27,6 @@ from gpu_capacity.dynamodb.audit_facts import (
     Table,
     TakeAway,
 )
-from gpu_capacity.dynamodb.inventory_items import PodClaims
-from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.holders.ids import claim_tag
-from gpu_capacity.holders.quota import Quota
-from gpu_capacity.holders.reservation import Reservation, Status
-from gpu_capacity.placement.model import Placement
-from gpu_capacity.ports import Server, ServerState
-from gpu_capacity.services.audit_upkeep import findings_of
-from gpu_capacity.topology.units import topology_hash
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, pod
 
 ID = "d0d457bf-39a1-490a-8d72-97f0009aee43"

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.dynamodb.audit_facts import Facts
-from gpu_capacity.services.audit import AuditReport, audit_holders
-from gpu_capacity.services.audit_upkeep import findings_of
-from gpu_capacity.services.capacity_claims import (
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
+from gpu_capacity.capacity_claims.use_cases import (
     create_capacity_claim,
     delete_capacity_claim,
     update_capacity_claim,
 )
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import Facts
+from gpu_capacity.upkeep.audit.run import AuditReport, audit_holders
 from testkit import lifecycle
 from testkit.dynamodb import transaction_conflict
 from testkit.interleaving import Schedule, every_interleaving

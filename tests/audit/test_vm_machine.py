@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis.stateful import invariant
 
-from gpu_capacity.services.audit import audit_holders
+from gpu_capacity.upkeep.audit.run import audit_holders
 from testkit.searching import examples
 from tests.audit.scene import auditor_of
 from tests.vms.core.test_vm_machine import Vms

@@ -9,10 +9,10 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX
-from gpu_capacity.holders.vm import VmStatus
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.vm_schedule import restart_vms
-from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.record import VmStatus
+from gpu_capacity.vms.schedule import restart_vms
+from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
 from testkit.vms.scene import ACCOUNT
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, caller
 from tests.audit import planted_vms
@@ -23,7 +23,7 @@ from tests.audit.vm_scene import NODE_POD, VmScene
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.holders.vm import Vm
+    from gpu_capacity.vms.record import Vm
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_facts import Facts, Finding, Kind, ReleasePart, Side, Table, TakeAway
-from gpu_capacity.dynamodb.inventory_items import PodClaims
-from gpu_capacity.dynamodb.vm_items import roster_entry
-from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
-from gpu_capacity.ports import Server, ServerState, VmServer
-from gpu_capacity.services.audit_upkeep import findings_of
+from gpu_capacity.inventory.items import PodClaims
+from gpu_capacity.providers.port import Server, ServerState, VmServer
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import Facts, Finding, Kind, ReleasePart, Side, Table, TakeAway
+from gpu_capacity.vms.items import roster_entry
+from gpu_capacity.vms.record import AuthMethod, RentalType, Vm, VmStatus
 from testkit.vms.scene import GPU5090, POD, REGION, nodes
 from testkit.world import ORGANIZATION
 

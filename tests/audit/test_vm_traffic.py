@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.api_keys import ApiKeyBook
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_facts import Facts
-from gpu_capacity.services import vm_lifecycle as steps
-from gpu_capacity.services.api_keys import ApiKeyBook
-from gpu_capacity.services.audit import AuditReport, audit_holders
-from gpu_capacity.services.audit_upkeep import findings_of
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.services.vms import create_vm, destroy_vm, stop_vm
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import Facts
+from gpu_capacity.upkeep.audit.run import AuditReport, audit_holders
+from gpu_capacity.vms import lifecycle as steps
+from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
+from gpu_capacity.vms.use_cases import create_vm, destroy_vm, stop_vm
 from testkit import lifecycle
 from testkit.interleaving import Schedule, every_interleaving
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, POD, REGION, RESERVED, Scene
@@ -26,8 +26,8 @@ from tests.audit.scene import STRANGER, auditor_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.holders.vm import RentalType, Vm
-    from gpu_capacity.services.audit_means import Audit
+    from gpu_capacity.upkeep.audit.means import Audit
+    from gpu_capacity.vms.record import RentalType, Vm
 
     Rival = Callable[[Scene], Callable[[], object]]
 

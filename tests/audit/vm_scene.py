@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.ssh_key import KeyRing, SshKey
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
-from gpu_capacity.holders.vm import VmStatus
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
-from gpu_capacity.services.api_keys import ApiKeyBook
-from gpu_capacity.services.vm_schedule import watch_vm_nodes
-from gpu_capacity.services.vms import destroy_vm, stop_vm
+from gpu_capacity.vms.record import VmStatus
+from gpu_capacity.vms.schedule import watch_vm_nodes
+from gpu_capacity.vms.use_cases import destroy_vm, stop_vm
 from testkit.vms import scene as nodes
 from testkit.vms.machine import Engine
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED
@@ -19,7 +19,7 @@ from testkit.world import INVENTORY, ORGANIZATION, World, caller
 from tests.audit.scene import Scene
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.vm import RentalType, Vm
+    from gpu_capacity.vms.record import RentalType, Vm
 
 NODES: Final = 7
 LOST: Final = 3

@@ -12,7 +12,7 @@ from benchmarks.metering import REFUSED, WriteMeter
 from benchmarks.options import Options
 from benchmarks.prices import Consumption, Prices
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
 from testkit.world import HOLDERS, INVENTORY, World, caller, pod, request
 
 ONE_OF_EACH = Consumption(1, 1, 1, 1, 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.fleet_sync import document, measure
 from benchmarks.options import Options
-from gpu_capacity.fleet.parsing import parse
+from gpu_capacity.inventory.fleet.parsing import parse
 
 
 def test_the_documents_are_of_the_size_that_is_told() -> None:

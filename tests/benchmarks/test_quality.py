@@ -25,12 +25,12 @@ from benchmarks.quality.replay import replay
 from benchmarks.quality.swf import at_load, read_workload
 from benchmarks.quality.traces import MIXES, Job, offered, poisson_trace
 from benchmarks.quality.young import BEGINNINGS, Beginning, most_whole_pods, whole_pods, whole_pods_after
-from gpu_capacity.dynamodb.inventory_store import SNAPSHOT_SECONDS_MAX
 from gpu_capacity.errors import InsufficientCapacity
 from gpu_capacity.holders.ids import seed_of
+from gpu_capacity.inventory.store import SNAPSHOT_SECONDS_MAX
 from gpu_capacity.placement.choose import mix
 from gpu_capacity.placement.line import longest_run
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
 from testkit.lifecycle import end
 from testkit.world import World, caller, pod, request
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks.quality.policies import Policy
-    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.reservations.record import Reservation
 
 SMALL = Layout.of(2, 8)
 

@@ -11,7 +11,7 @@ from benchmarks.contention.runs import Runs, run_with_seeds
 from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, SimulatedService
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.dynamodb.inventory_items import decode_claims
+from gpu_capacity.inventory.items import decode_claims
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.world import HOLDERS, INVENTORY, create_tables
 

@@ -10,9 +10,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.services.fill_queues import fill_zone
-from gpu_capacity.services.quotas import count_in
-from gpu_capacity.services.settle_claim import settle_capacity_claim
+from gpu_capacity.capacity_claims.fill_queues import fill_zone
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
+from gpu_capacity.holders.quotas import count_in
 from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION, World, pod
 from tests.claims.worlds import (
     CHICAGO,

@@ -7,11 +7,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim
-from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.dynamodb.tombstones import encode_tombstone
-from gpu_capacity.holders.capacity_claim import (
+from gpu_capacity.capacity_claims.items import decode_claim, encode_claim
+from gpu_capacity.capacity_claims.record import (
     INSTANCES_MAX,
     ZONES_MAX,
     Allocation,
@@ -20,6 +17,9 @@ from gpu_capacity.holders.capacity_claim import (
     ZoneReason,
     conditions_of,
 )
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.tombstones import encode_tombstone
 from testkit.dynamodb.sizes import item_bytes
 from testkit.searching import examples
 from tests.claims.test_claim_rules import NOW, claims, owned, record

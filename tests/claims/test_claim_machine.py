@@ -11,13 +11,13 @@ from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.record import ClaimStatus
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
-from gpu_capacity.holders.capacity_claim import ClaimStatus
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.settle_claim import settle_capacity_claim
-from gpu_capacity.topology.model import HostState
+from gpu_capacity.inventory.model import HostState
+from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import units_held
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.pods import owned_in_part, owned_whole
@@ -40,8 +40,8 @@ from tests.claims.worlds import (
 )
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
-    from gpu_capacity.topology.model import Pod
+    from gpu_capacity.capacity_claims.record import CapacityClaim
+    from gpu_capacity.inventory.model import Pod
     from testkit.claim_auditor import Record
 
 ZONES = (LONDON, CHICAGO)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_capacity.holders.capacity_claim import (
+from gpu_capacity.capacity_claims.record import (
     Allocation,
     CapacityClaim,
     ClaimStatus,
@@ -16,7 +16,7 @@ from gpu_capacity.holders.capacity_claim import (
     conditions_of,
     settled_status,
 )
-from gpu_capacity.holders.claim_rounds import (
+from gpu_capacity.capacity_claims.rounds import (
     DOMAINS_PER_POD_ROUND_MAX,
     DOMAINS_PER_ROUND_MAX,
     PODS_PER_ROUND_MAX,

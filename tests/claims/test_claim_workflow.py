@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import pytest
 
+from gpu_capacity.capacity_claims.rounds import PODS_PER_ROUND_MAX
+from gpu_capacity.capacity_claims.settle import Step
 from gpu_capacity.errors import CapacityError
-from gpu_capacity.holders.claim_rounds import PODS_PER_ROUND_MAX
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.settle_claim import Step
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.claim_auditor import claim_records
 from testkit.dynamodb import throttled
 from testkit.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.record import WORKFLOW
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.errors import CapacityError, NotFound
-from gpu_capacity.holders.capacity_claim import WORKFLOW
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.settle_claim import settle_capacity_claim
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
@@ -35,7 +35,7 @@ from tests.claims.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
     from gpu_capacity.runtime.services import Services
     from testkit.dynamodb.hooks import Interceptor
 

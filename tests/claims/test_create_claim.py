@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.access import Permission
+from gpu_capacity.capacity_claims.use_cases import (
+    create_capacity_claim,
+    delete_capacity_claim,
+    get_capacity_claim,
+    list_capacity_claims,
+    update_capacity_claim,
+)
 from gpu_capacity.errors import (
     AlreadyExists,
     Forbidden,
@@ -15,13 +22,6 @@ from gpu_capacity.errors import (
     NotFound,
     RaceLost,
     StorageUnavailable,
-)
-from gpu_capacity.services.capacity_claims import (
-    create_capacity_claim,
-    delete_capacity_claim,
-    get_capacity_claim,
-    list_capacity_claims,
-    update_capacity_claim,
 )
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
 
 OTHER_ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d11"
 

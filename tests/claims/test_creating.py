@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
 from gpu_capacity.errors import AlreadyExists, InvalidRequest, KeyReused, QuotaExceeded
-from gpu_capacity.services.capacity_claims import create_capacity_claim
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.dynamodb import timeout_after
 from testkit.world import World, caller, pod, request
@@ -17,7 +17,7 @@ from tests.claims.golden_requests import limit
 from tests.claims.worlds import CHICAGO, ID, LONDON, calm, check, claim, drop, figures, wish, world_of
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
 
 KEY = "order-0815"
 

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zone, fill_zones
+from gpu_capacity.capacity_claims.record import ClaimStatus, conditions_of
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.dynamodb.inventory_items import encode_region
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.capacity_claim import ClaimStatus, conditions_of
-from gpu_capacity.services.capacity_claims import create_capacity_claim
-from gpu_capacity.services.fill_queues import fill_zone, fill_zones
-from gpu_capacity.services.settle_claim import settle_capacity_claim
-from gpu_capacity.topology.model import HostState, Pod
+from gpu_capacity.inventory.items import encode_region
+from gpu_capacity.inventory.model import HostState, Pod
 from testkit.dynamodb import throttled
 from testkit.lifecycle import fail
 from testkit.world import GB300, INSTANCE_TYPE, INVENTORY, World, caller, pod, rack
@@ -39,7 +39,7 @@ from tests.claims.worlds import (
 )
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
 
 
 def full(*zones: str) -> tuple[World, list[str]]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_capacity.holders.claim_rounds import (
+from gpu_capacity.capacity_claims.rounds import (
     DOMAINS_PER_POD_ROUND_MAX,
     DOMAINS_PER_ROUND_MAX,
     PODS_PER_ROUND_MAX,

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
+from gpu_capacity.operations.set_quota import QuotaBook
 from testkit.claim_auditor import claim_records
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
@@ -34,7 +34,7 @@ from tests.claims.worlds import (
 )
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
 
 
 def book(world: World) -> QuotaBook:

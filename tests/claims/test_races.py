@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.record import CapacityClaim
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.errors import (
     AlreadyExists,
     CapacityError,
@@ -17,11 +20,8 @@ from gpu_capacity.errors import (
     InsufficientCapacity,
     NotFound,
 )
-from gpu_capacity.holders.capacity_claim import CapacityClaim
 from gpu_capacity.holders.quota import INSTANCES
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.settle_claim import settle_capacity_claim
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import units_held
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.interleaving import every_interleaving

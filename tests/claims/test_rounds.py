@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.dynamodb.writes import ACTIONS_MAX
-from gpu_capacity.errors import FailedPrecondition, NotFound
-from gpu_capacity.holders.capacity_claim import ClaimStatus
-from gpu_capacity.holders.claim_rounds import DOMAINS_PER_POD_ROUND_MAX, PODS_PER_ROUND_MAX
-from gpu_capacity.services.capacity_claims import (
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.record import ClaimStatus
+from gpu_capacity.capacity_claims.rounds import DOMAINS_PER_POD_ROUND_MAX, PODS_PER_ROUND_MAX
+from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
+from gpu_capacity.capacity_claims.use_cases import (
     get_capacity_claim,
 )
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
-from gpu_capacity.topology.model import HostState, Pod, Region
+from gpu_capacity.dynamodb.writes import ACTIONS_MAX
+from gpu_capacity.errors import FailedPrecondition, NotFound
+from gpu_capacity.inventory.model import HostState, Pod, Region
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.claim_auditor import instances_held
 from testkit.world import (
     GB300,
@@ -52,7 +52,7 @@ from tests.claims.worlds import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
 
 
 def held_in(made: CapacityClaim) -> dict[str, int]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zone
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim, update_capacity_claim
 from gpu_capacity.errors import InvalidRequest
-from gpu_capacity.services.capacity_claims import create_capacity_claim, update_capacity_claim
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.fill_queues import fill_zone
 from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample
 from testkit.handlers.claim_stage import CLAIM_ID, varied
@@ -30,7 +30,7 @@ from tests.claims.worlds import (
 )
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
     from testkit.handlers.claim_stage import ClaimStage
     from testkit.handlers.stage import Answer
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim, instance_types_by_zone
 from gpu_capacity.errors import InvalidRequest
-from gpu_capacity.services.capacity_claims import create_capacity_claim, instance_types_by_zone
 from testkit.claim_auditor import claim_records
 from testkit.world import World, caller, pod
 from tests.claims.worlds import LONDON, TEXAS, claim, figures, resize, wish, world_of, zone

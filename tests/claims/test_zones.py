@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.errors import InvalidRequest
-from gpu_capacity.services.capacity_claims import (
+from gpu_capacity.capacity_claims.use_cases import (
     create_capacity_claim,
     instance_types_by_zone,
 )
+from gpu_capacity.errors import InvalidRequest
 from testkit.claim_auditor import claim_records
 from testkit.world import (
     INSTANCE_TYPE,

@@ -4,28 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gpu_capacity.holders.capacity_claim import WORKFLOW
-from gpu_capacity.ports import WorkflowState
-from gpu_capacity.services.capacity_claims import (
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.record import WORKFLOW
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
+from gpu_capacity.capacity_claims.use_cases import (
     create_capacity_claim,
     delete_capacity_claim,
     update_capacity_claim,
 )
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.settle_claim import Step, settle_capacity_claim
-from gpu_capacity.topology.model import Region
+from gpu_capacity.inventory.model import Region
+from gpu_capacity.ports import WorkflowState
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
 from testkit.claim_auditor import audit_claims
 from testkit.lifecycle import tear_down
 from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, offering, request
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
+    from gpu_capacity.inventory.model import Pod
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.topology.model import Pod
 
 LONDON, CHICAGO, TEXAS = "uk-lon-1", "us-chi-1", "us-tex-1"
 CUSTOMER = "CAPACITY_TYPE_CUSTOMER"

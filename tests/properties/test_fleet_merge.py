@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from gpu_capacity.errors import FeedRefusal
-from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.topology.merge import StoredPod, merge
-from gpu_capacity.topology.model import Domain, Host, HostState, Pod
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.merge import StoredPod, merge
+from gpu_capacity.inventory.model import Domain, Host, HostState, Pod
+from gpu_capacity.inventory.units import shape_of
 from testkit.fleet.documents import document, host, raw, region
 from testkit.fleet.world import World, new_world
 from testkit.searching import examples

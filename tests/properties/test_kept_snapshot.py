@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
 from testkit.dynamodb import timeout_after
 from testkit.searching import examples
 from testkit.vms.scene import GPU5090, Scene

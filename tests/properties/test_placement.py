@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from gpu_capacity.inventory.snapshot import Ownership, Snapshot
+from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placement.choose import (
     CHANCES,
     RUNS_COMPARED_MAX,
@@ -18,8 +20,6 @@ from gpu_capacity.placement.choose import (
 )
 from gpu_capacity.placement.line import Line, PodBits, longest_run
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
-from gpu_capacity.placement.snapshot import Ownership, Snapshot
-from gpu_capacity.topology.units import shape_of
 from testkit.searching import examples
 from testkit.world import offering, pod
 

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from gpu_capacity.errors import CapacityError, Conflict, InsufficientCapacity, NotFound, QuotaExceeded
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.deprovisioning import (
+from gpu_capacity.inventory.model import HostState, Pod
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.deprovisioning import (
     begin_deprovisioning,
     complete_deprovisioning,
     delete_unit_servers,
     sweep_servers,
 )
-from gpu_capacity.services.provisioning import (
+from gpu_capacity.reservations.provisioning import (
     abandon_provisioning,
     begin_provisioning,
     check_servers,
@@ -30,8 +30,8 @@ from gpu_capacity.services.provisioning import (
     fail_provisioning,
     pin_unit_servers,
 )
-from gpu_capacity.services.read_reservations import UnitFilter, list_reservation_units
-from gpu_capacity.topology.model import HostState, Pod
+from gpu_capacity.reservations.read import UnitFilter, list_reservation_units
+from gpu_capacity.reservations.record import Status
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
 from testkit.searching import examples

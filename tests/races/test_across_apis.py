@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.record import CapacityClaim
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim, delete_capacity_claim
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity
-from gpu_capacity.holders.capacity_claim import CapacityClaim
-from gpu_capacity.holders.vm import Vm, VmStatus
-from gpu_capacity.ports import PinOutcome
-from gpu_capacity.services.capacity_claims import create_capacity_claim, delete_capacity_claim
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.deprovisioning import complete_deprovisioning
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.observation import Observed
-from gpu_capacity.services.offers import free_offers
-from gpu_capacity.services.read_reservations import UnitFilter, list_reservation_units
-from gpu_capacity.services.settle_claim import settle_capacity_claim
-from gpu_capacity.services.vm_lifecycle import settle_vm_stop
-from gpu_capacity.services.vms import create_vm, destroy_vm
+from gpu_capacity.providers.port import PinOutcome
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
+from gpu_capacity.reservations.observation import Observed
+from gpu_capacity.reservations.read import UnitFilter, list_reservation_units
+from gpu_capacity.vms.lifecycle import settle_vm_stop
+from gpu_capacity.vms.offers import free_offers
+from gpu_capacity.vms.record import Vm, VmStatus
+from gpu_capacity.vms.use_cases import create_vm, destroy_vm
 from testkit.auditor import audit
 from testkit.interleaving import every_interleaving
 from testkit.lifecycle import provision
@@ -35,8 +35,8 @@ from tests.workflow.vm_stage import VmStage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.holders.vm import RentalType
     from gpu_capacity.runtime.services import Services
+    from gpu_capacity.vms.record import RentalType
 
     Client = Callable[[], object]
     Buyer = Callable[[Scene, Services], object]

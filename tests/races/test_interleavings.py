@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import InsufficientCapacity, NotFound
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.deprovisioning import complete_deprovisioning
-from gpu_capacity.services.observation import Observed
-from gpu_capacity.services.provisioning import (
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
+from gpu_capacity.reservations.observation import Observed
+from gpu_capacity.reservations.provisioning import (
     abandon_provisioning,
     begin_provisioning,
     complete_provisioning,
     fail_provisioning,
 )
-from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.reservations.record import Status
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.interleaving import every_interleaving
 from testkit.lifecycle import stored, tear_down

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.tombstones import is_tombstone
 from gpu_capacity.errors import QuotaExceeded
+from gpu_capacity.holders import quotas
 from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
-from gpu_capacity.services import claiming, quotas
-from gpu_capacity.services.capacity_claims import create_capacity_claim
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.vms import create_vm, destroy_vm, stop_vm
+from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.reservations import claiming
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.vms.use_cases import create_vm, destroy_vm, stop_vm
 from testkit.interleaving import every_interleaving
 from testkit.vms.scene import ACCOUNT, REGION, Scene
 from testkit.world import HOLDERS, ORGANIZATION, caller, request

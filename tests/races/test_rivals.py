@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import InsufficientCapacity, NotFound, RaceLost, TryAgain
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.provisioning import begin_provisioning, complete_provisioning
-from gpu_capacity.topology.model import HostState
+from gpu_capacity.inventory.model import HostState
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.provisioning import begin_provisioning, complete_provisioning
+from gpu_capacity.reservations.record import Status
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import timeout_after
 from testkit.lifecycle import fail, provision, stored, tear_down

@@ -9,7 +9,7 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.holders.quota import VM_GPUS, VMS
-from gpu_capacity.holders.vm import RentalType
+from gpu_capacity.vms.record import RentalType
 from testkit.handlers import arrangements
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage
 from testkit.world import HOLDERS, ORGANIZATION

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.services.settle_claim import Step
+from gpu_capacity.capacity_claims.settle import Step
 from testkit.doubles import FakeClock
 from testkit.state_machine import Execution
 from testkit.workflow.definitions import definition

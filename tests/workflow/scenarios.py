@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from gpu_capacity.holders.reservation import Status
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
+from gpu_capacity.reservations.record import Status
 from testkit.workflow.stage import Stage
 from testkit.world import World, pod
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.services import deprovisioning, provisioning, vm_lifecycle
-from gpu_capacity.services.settle_claim import Step
+from gpu_capacity.capacity_claims.settle import Step
+from gpu_capacity.reservations import deprovisioning, provisioning
+from gpu_capacity.vms import lifecycle as vm_lifecycle
 from testkit.state_machine import DefinitionError, substitute, ways_out
 from testkit.workflow.definitions import (
     MACHINES,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.holders.reservation import Status
+from gpu_capacity.reservations.record import Status
 from testkit.state_machine import ExecutionStatus
 from testkit.workflow.faults import dies_after
 from testkit.world import ORGANIZATION

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.holders.reservation import Status
+from gpu_capacity.reservations.record import Status
 from testkit.state_machine import ExecutionStatus
 from testkit.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
 from testkit.workflow.stage import Stage

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.holders.reservation import Status
+from gpu_capacity.holders.limits import Limits
+from gpu_capacity.inventory.model import HostState
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
-from gpu_capacity.services.limits import Limits
-from gpu_capacity.topology.model import HostState
+from gpu_capacity.reservations.record import Status
 from testkit.provider import StubbornRegion
 from testkit.state_machine import ExecutionStatus, TaskError
 from testkit.workflow.stage import Stage
 from testkit.world import REGION, World, pod, rack
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.reservation import Reservation
-    from gpu_capacity.topology.model import Pod
+    from gpu_capacity.inventory.model import Pod
+    from gpu_capacity.reservations.record import Reservation
     from testkit.workflow.faults import Run
 
 HOST = "pod1-rack01-tray01"

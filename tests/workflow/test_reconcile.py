@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.services.reconcile import ReconcileReport, reconcile
+from gpu_capacity.reservations.record import Status
+from gpu_capacity.upkeep.reconcile import ReconcileReport, reconcile
 from testkit.state_machine import ExecutionStatus
 from testkit.workflow.faults import fails
 from testkit.workflow.stage import Stage
@@ -240,7 +240,7 @@ def test_what_takes_longer_than_allowed_is_counted_as_overdue() -> None:
 
 
 def test_one_run_looks_at_a_bounded_number_and_the_next_at_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gpu_capacity.services.reconcile.HOLDERS_PER_RUN_MAX", 3)
+    monkeypatch.setattr("gpu_capacity.upkeep.reconcile.HOLDERS_PER_RUN_MAX", 3)
     stage = Stage()
     stage.workflows.down = True
     reservations = [stage.reserve(1) for _ in range(4)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.holders.reservation import Status
+from gpu_capacity.reservations.record import Status
 from tests.workflow.scenarios import EVERY_SCENARIO, SCENARIOS, Scenario
 from tests.workflow.test_lost_calls import calls_of
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.ports import PinOutcome, ServerState
+from gpu_capacity.providers.port import PinOutcome, ServerState
+from gpu_capacity.reservations.record import Status
 from testkit.dynamodb import unreachable
 from testkit.workflow.stage import Stage
 from testkit.world import HOLDERS, ORGANIZATION, REGION

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import ActionRefused
-from gpu_capacity.holders.vm import VmStatus
-from gpu_capacity.services.vm_schedule import watch_vm_nodes
+from gpu_capacity.vms.record import VmStatus
+from gpu_capacity.vms.schedule import watch_vm_nodes
 from testkit.state_machine import ExecutionStatus
 from testkit.workflow.faults import dies_after
 from tests.workflow.vm_scenarios import (

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from gpu_capacity.holders.vm import VmStatus
+from gpu_capacity.vms.record import VmStatus
 from testkit.vms.scene import INTERRUPTIBLE, RESERVED
 from tests.workflow.vm_stage import VmStage
 

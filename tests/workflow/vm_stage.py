@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.dynamodb.vm_items import decode_vm
-from gpu_capacity.holders.vm import TRANSITIONS, RentalType, Vm, VmStatus
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.vm_schedule import restart_vms
-from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.items import decode_vm
+from gpu_capacity.vms.record import TRANSITIONS, RentalType, Vm, VmStatus
+from gpu_capacity.vms.schedule import restart_vms
+from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
 from testkit.pods import owned_in_part
 from testkit.vms.scene import ACCOUNT, GPU5090, ON_DEMAND, POD, REGION, Scene
 from testkit.world import HOLDERS, INVENTORY, SERVERS
@@ -20,7 +20,7 @@ from testkit.world import HOLDERS, INVENTORY, SERVERS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_capacity.services.reconcile import ReconcileReport
+    from gpu_capacity.upkeep.reconcile import ReconcileReport
     from testkit.state_machine import Execution
 
 SCHEDULE_SECONDS = 60

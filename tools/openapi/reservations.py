@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, Final
 
-from gpu_capacity.http import reservation_models as models
+from gpu_capacity.reservations.api import models
 from tools.openapi import creating, paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from gpu_capacity.http import account_models as accounts
-from gpu_capacity.http import vm_models as models
-from gpu_capacity.http.vm_error_models import DetailRead
+from gpu_capacity.accounts.api import models as accounts
+from gpu_capacity.vms.api import models
+from gpu_capacity.vms.api.error_models import DetailRead
 from tools.openapi import creating
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 

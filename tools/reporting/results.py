@@ -27,7 +27,8 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parents[2]
 RESULTS: Final = ROOT / "proof" / "results"
 _JUDGED: Final = ("layers/shared/gpu_capacity", "functions", "statemachines")
-_NOT_RUN: Final = ROOT / "layers/shared/gpu_capacity/http"
+_PACKAGE: Final = ROOT / "layers/shared/gpu_capacity"
+_NOT_RUN: Final = {_PACKAGE / "http", *_PACKAGE.glob("*/api")}
 """How requests become calls of the use cases: clients of the simulation make these calls themselves."""
 
 _JUDGES: Final = (
@@ -64,7 +65,7 @@ def code_version() -> str:
     Results of another version are not added up: a seed means another history when the simulation changes, and
     what was found of other code says nothing of this.
     """
-    return _digest(_JUDGES, {RESULTS, _NOT_RUN})
+    return _digest(_JUDGES, {RESULTS} | _NOT_RUN)
 
 
 @cache

@@ -30,6 +30,10 @@ class Permission(StrEnum):
     OPERATE = "operator"
 
 
+API_KEY_PREFIX: Final = "nv_"
+"""How every API key begins, so that it is told from a token."""
+
+
 class Scope(StrEnum):
     """What an API key may do; the words are published."""
 

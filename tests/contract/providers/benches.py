@@ -21,7 +21,7 @@ from testkit.dynamodb import MemoryDynamoDB
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gpu_capacity.ports import HostProvider, VmProvider
+    from gpu_capacity.providers.port import HostProvider, VmProvider
 
 STUCK_HOST, BROKEN_HOST = "host-that-hangs", "host-that-fails"
 """Machines that every bench has to have: servers never come up on the one, and fail on the other."""

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.ports import PinOutcome, Server, ServerState
+from gpu_capacity.providers.port import PinOutcome, Server, ServerState
 from tests.contract.providers.benches import BROKEN_HOST, STUCK_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.ports import HostProvider
+    from gpu_capacity.providers.port import HostProvider
     from tests.contract.providers.benches import HostBench
 
 REGION = "uk-lon-1"

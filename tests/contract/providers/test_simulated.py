@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.ports import PinOutcome, ServerState
+from gpu_capacity.providers.port import PinOutcome, ServerState
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.providers.simulated.region import FENCE_SECONDS, SimulatedBehaviour, SimulatedRegion
 from testkit.doubles import FakeClock, RecordedPause
@@ -28,7 +28,7 @@ from tests.contract.providers.test_vms import ORDER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.ports import Page
+    from gpu_capacity.providers.port import Page
 
 CALLS: dict[str, Callable[[SimulatedRegion], object]] = {
     "pin": lambda region: region.pin("mine", "uk-lon-1", "host-2"),

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.ports import PinOutcome, ServerState, Usage, VmOrder, VmServer
+from gpu_capacity.providers.port import PinOutcome, ServerState, Usage, VmOrder, VmServer
 from tests.contract.providers.benches import BROKEN_HOST, STUCK_HOST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.ports import VmProvider
+    from gpu_capacity.providers.port import VmProvider
     from tests.contract.providers.benches import VmBench
 
 VM = "6e1d7a52-0000-4000-8000-000000000001"

@@ -11,14 +11,14 @@ import pytest
 from botocore.stub import Stubber
 from moto import mock_aws
 
-from gpu_capacity.adapters.feeds import HttpsFeed, S3Feed, feed_at
 from gpu_capacity.errors import FeedRefusal, FeedRefused, Misconfigured
+from gpu_capacity.inventory.fleet.feeds import HttpsFeed, S3Feed, feed_at
 from testkit.fleet.world import MemoryFeed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from gpu_capacity.adapters.feeds import S3Client
+    from gpu_capacity.inventory.fleet.feeds import S3Client
     from gpu_capacity.ports import FleetFeed
 
 BYTES_MAX = 1000

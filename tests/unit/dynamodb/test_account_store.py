@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.accounts.api_key import ApiKey
+from gpu_capacity.accounts.ssh_key import KeyRing, SshKey
+from gpu_capacity.accounts.store import AccountStore, decode_api_key, decode_key_ring
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.account_store import AccountStore, decode_api_key, decode_key_ring
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import AlreadyExists, StorageUnavailable
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.api_keys import ApiKey
-from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB, item_conflict, transaction_conflict
 from testkit.world import HOLDERS, ORGANIZATION

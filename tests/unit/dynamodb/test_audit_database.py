@@ -8,21 +8,21 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.api_key import ApiKey
+from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.account_store import AccountStore
-from gpu_capacity.dynamodb.audit_facts import Facts, Side, Table
-from gpu_capacity.dynamodb.audit_store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.inventory_items import encode_pod, encode_region, encode_shape
-from gpu_capacity.dynamodb.reservation_items import encode_reservation
-from gpu_capacity.dynamodb.vm_items import encode_vm
 from gpu_capacity.dynamodb.writes import Put
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.api_keys import ApiKey
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.topology.model import Region
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.inventory.items import encode_pod, encode_region, encode_shape
+from gpu_capacity.inventory.model import Region
+from gpu_capacity.inventory.units import shape_of
+from gpu_capacity.reservations.items import encode_reservation
+from gpu_capacity.reservations.record import Status
+from gpu_capacity.upkeep.audit.facts import Facts, Side, Table
+from gpu_capacity.upkeep.audit.store import AuditDatabase, AuditStore, Tables
+from gpu_capacity.vms.items import encode_vm
 from testkit.dynamodb import MemoryDynamoDB, item_conflict
 from testkit.world import (
     HOLDERS,

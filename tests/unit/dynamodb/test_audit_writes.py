@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.api_key import ApiKey
+from gpu_capacity.capacity_claims.items import encode_claim
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_facts import (
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.database import Committed, Database, Refused
+from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.items import encode_booking
+from gpu_capacity.reservations.items import encode_reservation
+from gpu_capacity.reservations.record import Status
+from gpu_capacity.upkeep.audit.facts import (
     DropItem,
     EndBooking,
     Enqueue,
@@ -28,18 +37,9 @@ from gpu_capacity.dynamodb.audit_facts import (
     UnlistKey,
     Write,
 )
-from gpu_capacity.dynamodb.audit_store import Tables
-from gpu_capacity.dynamodb.audit_writes import actions_for
-from gpu_capacity.dynamodb.claim_items import encode_claim
-from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.database import Committed, Database, Refused
-from gpu_capacity.dynamodb.inventory_items import encode_booking
-from gpu_capacity.dynamodb.reservation_items import encode_reservation
-from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.dynamodb.vm_items import encode_entry, encode_vm, roster_entry
-from gpu_capacity.holders.api_keys import ApiKey
-from gpu_capacity.holders.bookings import Booking
-from gpu_capacity.holders.reservation import Status
+from gpu_capacity.upkeep.audit.store import Tables
+from gpu_capacity.upkeep.audit.writes import actions_for
+from gpu_capacity.vms.items import encode_entry, encode_vm, roster_entry
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.world import (
     GB300,

@@ -6,16 +6,12 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.dynamodb import (
-    database,
-    inventory_store,
-    tombstones,
-    writes,
-)
+from gpu_capacity.dynamodb import database, tombstones, writes
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.topology import text
+from gpu_capacity.holders.tries import Tries
+from gpu_capacity.inventory import store as inventory_store
+from gpu_capacity.inventory import text
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB, transaction_conflict
 from testkit.world import HOLDERS, World, create_tables, pod

@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.capacity_claims.store import NAME, ClaimStore, QueueHead
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.claim_store import NAME, ClaimStore, QueueHead
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database, Refused
-from gpu_capacity.dynamodb.holder_store import RECORD
-from gpu_capacity.dynamodb.quotas import QUOTA
-from gpu_capacity.dynamodb.unseen import Tries
 from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.quota_store import QUOTA
+from gpu_capacity.holders.store import RECORD
+from gpu_capacity.holders.tries import Tries
 from testkit.doubles import RecordedPause
 from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION
 from tests.claims.test_claim_rules import owned, record
 from tests.claims.worlds import CHICAGO, ID, LONDON
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.capacity_claim import CapacityClaim
+    from gpu_capacity.capacity_claims.record import CapacityClaim
     from testkit.dynamodb import MemoryDynamoDB
 
 HOLDER = (ORGANIZATION, ID)

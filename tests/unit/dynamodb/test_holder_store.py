@@ -12,17 +12,17 @@ from botocore.exceptions import ClientError
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, Tombstone
 from gpu_capacity.dynamodb.writes import Put, Update
 from gpu_capacity.errors import RaceLost, StorageUnavailable
-from gpu_capacity.holders.reservation import Reservation, Status
+from gpu_capacity.reservations.items import encode_reservation
+from gpu_capacity.reservations.record import Reservation, Status
 from testkit.dynamodb import item_conflict, throttled, timeout_after, timeout_before
 from testkit.world import HOLDERS, ORGANIZATION, World, pod
 from tests.unit.holders.reservations import RESERVATION_ID, reservation
 
 if TYPE_CHECKING:
-    from gpu_capacity.dynamodb.reservation_store import ReservationStore
+    from gpu_capacity.reservations.store import ReservationStore
 
 NEW = reservation(life=b"life-one", revision=1, tag=b"tag-01")
 KEY = keys.reservation(ORGANIZATION, RESERVATION_ID)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from gpu_capacity.dynamodb.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
+from gpu_capacity.holders.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.writes import Update

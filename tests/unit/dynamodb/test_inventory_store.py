@@ -9,10 +9,10 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX, SNAPSHOT_SECONDS_MAX
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.bookings import Booking
-from gpu_capacity.placement.snapshot import Ownership
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.snapshot import Ownership
+from gpu_capacity.inventory.store import CATALOG_SECONDS_MAX, SNAPSHOT_SECONDS_MAX
 from testkit.world import GB300, INVENTORY, REGION, World, pod
 
 

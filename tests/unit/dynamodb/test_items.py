@@ -7,7 +7,12 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
-from gpu_capacity.dynamodb.inventory_items import (
+from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, encode_tombstone, is_tombstone
+from gpu_capacity.errors import UnreadableItem
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.quota_store import decode_quota
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.items import (
     decode_claims,
     decode_pod,
     decode_region,
@@ -17,19 +22,14 @@ from gpu_capacity.dynamodb.inventory_items import (
     encode_region,
     encode_shape,
 )
-from gpu_capacity.dynamodb.inventory_store import ownership_of
-from gpu_capacity.dynamodb.quotas import decode_quota
-from gpu_capacity.dynamodb.reservation_items import (
+from gpu_capacity.inventory.model import HostState, Region
+from gpu_capacity.inventory.store import ownership_of
+from gpu_capacity.inventory.units import shape_of
+from gpu_capacity.reservations.items import (
     decode_reservation,
     encode_reservation,
 )
-from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, encode_tombstone, is_tombstone
-from gpu_capacity.errors import UnreadableItem
-from gpu_capacity.holders.bookings import Booking
-from gpu_capacity.holders.quota import Quota
-from gpu_capacity.holders.reservation import Reservation, Status, Tag
-from gpu_capacity.topology.model import HostState, Region
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.reservations.record import Reservation, Status, Tag
 from testkit.dynamodb.sizes import item_bytes
 from testkit.world import ORGANIZATION, offering, pod, rack
 from tests.unit.holders.reservations import RESERVATION_ID, reservation

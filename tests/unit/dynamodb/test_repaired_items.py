@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.audit_writes import actions_for
 from gpu_capacity.dynamodb.database import Database
+from gpu_capacity.upkeep.audit.writes import actions_for
 from testkit.pods import STAMP_BYTES, without_stamps
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION
 from tests.claims.worlds import LONDON

@@ -9,13 +9,13 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database, Refused
-from gpu_capacity.dynamodb.inventory_items import decode_claims
-from gpu_capacity.dynamodb.runs import Runs, end_write, own_write
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.bookings import Booking
-from gpu_capacity.holders.reservation import Run
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.items import decode_claims
+from gpu_capacity.inventory.snapshot import Basis
 from gpu_capacity.placement.model import Placement
-from gpu_capacity.placement.snapshot import Basis
+from gpu_capacity.reservations.record import Run
+from gpu_capacity.reservations.runs import Runs, end_write, own_write
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB, item_conflict, throttled, timeout_after, timeout_before
 from testkit.pods import owned_whole

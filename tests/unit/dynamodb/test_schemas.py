@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.dynamodb.claim_store import CLAIMS
+from gpu_capacity.capacity_claims.store import CLAIMS
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.holder_store import HolderStore, Kind
-from gpu_capacity.dynamodb.reservation_store import RESERVATIONS
-from gpu_capacity.dynamodb.vm_store import VMS
 from gpu_capacity.errors import UnreadableItem
+from gpu_capacity.holders.store import HolderStore, Kind
+from gpu_capacity.reservations.store import RESERVATIONS
+from gpu_capacity.vms.store import VMS
 from testkit.world import HOLDERS
 from tests.audit.test_vm_rules import VM
 from tests.claims.test_claim_rules import record

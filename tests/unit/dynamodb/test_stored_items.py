@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gpu_capacity.capacity_claims.items import decode_claim, encode_claim
+from gpu_capacity.capacity_claims.record import Allocation, Condition
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.claim_items import decode_claim, encode_claim
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.dynamodb.inventory_items import (
+from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.quota_store import decode_quota
+from gpu_capacity.inventory.items import (
     decode_claims,
     decode_pod,
     decode_region,
@@ -16,18 +20,14 @@ from gpu_capacity.dynamodb.inventory_items import (
     encode_region,
     encode_shape,
 )
-from gpu_capacity.dynamodb.quotas import decode_quota
-from gpu_capacity.dynamodb.reservation_items import (
+from gpu_capacity.inventory.model import Architecture, Region
+from gpu_capacity.inventory.units import identity_of, shape_of
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.reservations.items import (
     decode_reservation,
     encode_reservation,
 )
-from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
-from gpu_capacity.holders.capacity_claim import Allocation, Condition
-from gpu_capacity.holders.quota import Quota
-from gpu_capacity.holders.reservation import Run, Status, Tag
-from gpu_capacity.placement.model import Placement
-from gpu_capacity.topology.model import Architecture, Region
-from gpu_capacity.topology.units import identity_of, shape_of
+from gpu_capacity.reservations.record import Run, Status, Tag
 from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
 from tests.claims.test_claim_rules import record
 from tests.unit.holders.reservations import RESERVATION_ID, reservation

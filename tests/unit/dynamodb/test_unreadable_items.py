@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.accounts.api_key import ApiKey
+from gpu_capacity.accounts.ssh_key import KeyRing, SshKey
+from gpu_capacity.accounts.store import AccountStore, decode_api_key, decode_key_ring, decode_revision
+from gpu_capacity.capacity_claims.items import decode_claim, decode_name, decode_place, encode_claim
+from gpu_capacity.capacity_claims.record import Allocation, Condition
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.account_store import AccountStore, decode_api_key, decode_key_ring, decode_revision
-from gpu_capacity.dynamodb.claim_items import decode_claim, decode_name, decode_place, encode_claim
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.fleet_store import accept_document, decode_feed
-from gpu_capacity.dynamodb.inventory_items import (
+from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, encode_tombstone
+from gpu_capacity.errors import UnreadableItem
+from gpu_capacity.holders.quota_store import decode_quota
+from gpu_capacity.holders.repeat_store import decode_recent
+from gpu_capacity.inventory.fleet.model import Fleet
+from gpu_capacity.inventory.fleet.store import accept_document, decode_feed
+from gpu_capacity.inventory.items import (
     decode_claims,
     decode_pod,
     decode_region,
@@ -25,19 +34,10 @@ from gpu_capacity.dynamodb.inventory_items import (
     encode_region,
     encode_shape,
 )
-from gpu_capacity.dynamodb.quotas import decode_quota
-from gpu_capacity.dynamodb.repeats import decode_recent
-from gpu_capacity.dynamodb.reservation_items import decode_reservation, encode_reservation
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, encode_tombstone
-from gpu_capacity.dynamodb.vm_items import decode_entry, decode_vm, encode_entry, encode_vm, roster_entry
-from gpu_capacity.errors import UnreadableItem
-from gpu_capacity.fleet.model import Fleet
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.api_keys import ApiKey
-from gpu_capacity.holders.capacity_claim import Allocation, Condition
-from gpu_capacity.holders.ssh_keys import KeyRing, SshKey
-from gpu_capacity.topology.model import Region
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.inventory.model import Region
+from gpu_capacity.inventory.units import shape_of
+from gpu_capacity.reservations.items import decode_reservation, encode_reservation
+from gpu_capacity.vms.items import decode_entry, decode_vm, encode_entry, encode_vm, roster_entry
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.vms.scene import GPU5090
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables, offering, pod

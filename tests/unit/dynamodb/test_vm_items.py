@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.dynamodb.vm_items import (
+from gpu_capacity.vms.items import (
     RosterEntry,
     decode_entry,
     decode_vm,
@@ -16,7 +16,7 @@ from gpu_capacity.dynamodb.vm_items import (
     listing_item,
     roster_entry,
 )
-from gpu_capacity.holders.vm import AuthMethod, RentalType, Vm, VmStatus
+from gpu_capacity.vms.record import AuthMethod, RentalType, Vm, VmStatus
 from testkit.world import ORGANIZATION
 from tests.audit.test_vm_rules import OTHER, VM
 

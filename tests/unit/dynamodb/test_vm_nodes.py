@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.dynamodb.inventory_store import CATALOG_SECONDS_MAX
+from gpu_capacity.inventory.store import CATALOG_SECONDS_MAX
 from testkit.vms.scene import GPU5090, NODE_OFFERING, POD, REGION, SITE, node_domain, nodes
 from testkit.world import World, pod
 
 if TYPE_CHECKING:
-    from gpu_capacity.topology.model import Flavor, Region
+    from gpu_capacity.inventory.model import Flavor, Region
 
 NO_VMS = replace(SITE, id="aa-first-1", offerings=(), vm_flavors=())
 LATER = "zz-last-1"

@@ -10,15 +10,15 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database, Refused
-from gpu_capacity.dynamodb.vm_items import encode_vm, listing_item
-from gpu_capacity.dynamodb.vm_store import VmStore
-from gpu_capacity.holders.vm import PageOfVms, VmStatus
+from gpu_capacity.vms.items import encode_vm, listing_item
+from gpu_capacity.vms.record import PageOfVms, VmStatus
+from gpu_capacity.vms.store import VmStore
 from testkit.doubles import FakeClock
 from testkit.world import HOLDERS, ORGANIZATION
 from tests.audit.test_vm_rules import VM
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.vm import Vm
+    from gpu_capacity.vms.record import Vm
     from testkit.doubles import RecordedPause
     from testkit.dynamodb import MemoryDynamoDB
 

@@ -10,12 +10,12 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database, Refused
-from gpu_capacity.dynamodb.holder_store import RECORD
-from gpu_capacity.dynamodb.vm_items import encode_vm
-from gpu_capacity.dynamodb.vm_store import VmStore
-from gpu_capacity.dynamodb.vm_writes import beside_change, beside_new, change_gpus, change_writes
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.vm import Vm, VmStatus
+from gpu_capacity.holders.store import RECORD
+from gpu_capacity.vms.items import encode_vm
+from gpu_capacity.vms.record import Vm, VmStatus
+from gpu_capacity.vms.store import VmStore
+from gpu_capacity.vms.writes import beside_change, beside_new, change_gpus, change_writes
 from testkit.dynamodb import (
     MemoryDynamoDB,
     internal_error,

@@ -10,13 +10,13 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Committed, Database
-from gpu_capacity.dynamodb.reservation_items import encode_reservation
-from gpu_capacity.dynamodb.runs import Runs, own_write
 from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX
-from gpu_capacity.holders.bookings import Booking
-from gpu_capacity.holders.reservation import UNITS_PER_RESERVATION_MAX
-from gpu_capacity.placement.snapshot import Basis
-from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.model import DOMAINS_PER_POD_MAX
+from gpu_capacity.inventory.snapshot import Basis
+from gpu_capacity.reservations.items import encode_reservation
+from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX
+from gpu_capacity.reservations.runs import Runs, own_write
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.pods import owned_whole, without_stamps
 from testkit.world import INVENTORY, create_tables

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.fleet.acceptance import (
+from gpu_capacity.inventory.fleet.acceptance import (
     FIRST_SEQUENCE_MAX,
     SEQUENCE_JUMP_MAX,
     DropLimits,
     check_acceptable,
     regions_that_drop_too_much,
 )
-from gpu_capacity.fleet.model import DIGEST_FORM, FeedState, StoredFleet
-from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.topology.merge import StoredPod
+from gpu_capacity.inventory.fleet.model import DIGEST_FORM, FeedState, StoredFleet
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.merge import StoredPod
 from testkit.fleet.documents import document, pod, raw, region
 
 if TYPE_CHECKING:
-    from gpu_capacity.fleet.model import Fleet
+    from gpu_capacity.inventory.fleet.model import Fleet
 
 
 def inventory(fleet: Fleet) -> StoredFleet:

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_capacity.topology.contradictions import Losses, contradiction, follow_losses
-from gpu_capacity.topology.merge import VACATED_MAX, StoredPod
-from gpu_capacity.topology.model import Domain, Host, HostState, Pod
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.inventory.contradictions import Losses, contradiction, follow_losses
+from gpu_capacity.inventory.merge import VACATED_MAX, StoredPod
+from gpu_capacity.inventory.model import Domain, Host, HostState, Pod
+from gpu_capacity.inventory.units import shape_of
 
 
 def rack(position: int, name: str | None = None) -> Domain:

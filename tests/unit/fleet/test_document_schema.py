@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from gpu_capacity.errors import FeedRefusal
-from gpu_capacity.fleet.document import schema_text
-from gpu_capacity.fleet.parsing import parse
+from gpu_capacity.inventory.fleet.document import schema_text
+from gpu_capacity.inventory.fleet.parsing import parse
 
 PUBLISHED = Path(__file__).parents[3] / "docs" / "fleet-document.schema.json"
 

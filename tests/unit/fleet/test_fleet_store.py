@@ -1,20 +1,20 @@
 from __future__ import annotations
 
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
-from gpu_capacity.dynamodb.fleet_store import (
+from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX, transaction_item
+from gpu_capacity.errors import FeedRefusal
+from gpu_capacity.inventory.fleet.model import FeedState
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.fleet.store import (
     CLAIMS,
     FEED,
     accept_document,
     change_pod,
     change_region,
 )
-from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX, transaction_item
-from gpu_capacity.errors import FeedRefusal
-from gpu_capacity.fleet.model import FeedState
-from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.topology.merge import VACATED_MAX, merge
-from gpu_capacity.topology.model import DOMAINS_PER_POD_MAX, Domain, Host, HostState, Pod
-from gpu_capacity.topology.text import fits_into_an_item
+from gpu_capacity.inventory.merge import VACATED_MAX, merge
+from gpu_capacity.inventory.model import DOMAINS_PER_POD_MAX, Domain, Host, HostState, Pod
+from gpu_capacity.inventory.text import fits_into_an_item
 from testkit.fleet.documents import document, pod, raw, region
 from testkit.fleet.world import TABLE, World
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_capacity.topology.merge import VACATED_MAX, Counts, StoredPod, merge
-from gpu_capacity.topology.model import (
+from gpu_capacity.inventory.merge import VACATED_MAX, Counts, StoredPod, merge
+from gpu_capacity.inventory.model import (
     Domain,
     Flavor,
     Gpu,
@@ -15,7 +15,7 @@ from gpu_capacity.topology.model import (
     Offering,
     Pod,
 )
-from gpu_capacity.topology.units import shape_of
+from gpu_capacity.inventory.units import shape_of
 
 FLAVOR = Flavor("flavor-a", 144, 960, 0, Gpu(GpuVendor.NVIDIA, "GB300", 4, 4, 288))
 OFFERING = Offering("r1", "GB300", "NVL2", FLAVOR, "CLASS_A", 2)

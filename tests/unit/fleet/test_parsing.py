@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused
-from gpu_capacity.fleet.document import DOCUMENT_BYTES_MAX, UNPACKED_BYTES_MAX
-from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.topology.model import Architecture, HostState
+from gpu_capacity.inventory.fleet.document import DOCUMENT_BYTES_MAX, UNPACKED_BYTES_MAX
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.model import Architecture, HostState
 from testkit.fleet.documents import FLAVOR, document, offering, pod, rack, raw, region
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import FeedRefusal
-from gpu_capacity.fleet.acceptance import DropLimits
-from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.fleet.preview import preview
-from gpu_capacity.topology.merge import Counts
+from gpu_capacity.inventory.fleet.acceptance import DropLimits
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.fleet.preview import preview
+from gpu_capacity.inventory.merge import Counts
 from testkit.fleet.documents import document, pod, raw, region, without_rack
 from tools.fleet_check import describe, describe_document
 from tools.sync import exit_code

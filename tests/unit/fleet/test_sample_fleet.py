@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.fleet.model import offering_of
-from gpu_capacity.fleet.parsing import parse
+from gpu_capacity.inventory.fleet.model import offering_of
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.snapshot import Ownership, Snapshot, UnitCounts
+from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request
-from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts
-from gpu_capacity.topology.units import shape_of
 from testkit.fleet.documents import raw
 from testkit.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
 

@@ -7,9 +7,9 @@ import pytest
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import FeedRefusal, StorageUnavailable
-from gpu_capacity.services.sync_inventory import RegionReport
-from gpu_capacity.topology.merge import Counts
-from gpu_capacity.topology.model import HostState
+from gpu_capacity.inventory.fleet.sync import RegionReport
+from gpu_capacity.inventory.merge import Counts
+from gpu_capacity.inventory.model import HostState
 from testkit.dynamodb import (
     internal_error,
     item_conflict,

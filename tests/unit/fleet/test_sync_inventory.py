@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.dynamodb.writes import Update
-from gpu_capacity.services.sync_inventory import RegionReport
-from gpu_capacity.topology.merge import Counts
-from gpu_capacity.topology.model import HostState
+from gpu_capacity.inventory.fleet.sync import RegionReport
+from gpu_capacity.inventory.merge import Counts
+from gpu_capacity.inventory.model import HostState
 from testkit.fleet.documents import document, offering, pod, region, without_rack
 from testkit.fleet.world import TABLE
 

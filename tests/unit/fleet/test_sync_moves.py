@@ -8,7 +8,7 @@ import pytest
 
 from gpu_capacity.dynamodb.database import Committed, Database
 from gpu_capacity.dynamodb.writes import Update
-from gpu_capacity.topology.model import HostState
+from gpu_capacity.inventory.model import HostState
 from testkit.fleet.documents import document, host, pod, region
 from testkit.fleet.world import TABLE
 

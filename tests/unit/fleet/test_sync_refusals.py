@@ -9,7 +9,7 @@ from testkit.fleet.documents import FLAVOR, document, host, pod, rack, region, w
 from testkit.fleet.world import TABLE
 
 if TYPE_CHECKING:
-    from gpu_capacity.topology.model import PodShape
+    from gpu_capacity.inventory.model import PodShape
     from testkit.fleet.world import World
 
 

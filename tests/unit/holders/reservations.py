@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gpu_capacity.holders.reservation import Reservation, Status
 from gpu_capacity.placement.model import Placement
+from gpu_capacity.reservations.record import Reservation, Status
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION
 
 RESERVATION_ID = "a61b9d5a-701d-4fea-848d-0e345edf16e9"

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from gpu_capacity.holders.ids import claim_tag, holder_id, is_holder_id, keyed_holder_id, seed_of
-from gpu_capacity.holders.reservation import execution_name
+from gpu_capacity.reservations.record import execution_name
 from tests.unit.holders.reservations import reservation
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_capacity.holders.quota import Quota
-from gpu_capacity.holders.reservation import TRANSITIONS, UNSETTLED, Status, Tag, sources_of
+from gpu_capacity.reservations.record import TRANSITIONS, UNSETTLED, Status, Tag, sources_of
 from tests.unit.holders.reservations import reservation
 
 MOVES = {

@@ -16,9 +16,9 @@ from gpu_capacity.http.call import (
     UnsupportedMediaType,
 )
 from gpu_capacity.http.operations import OPERATIONS
-from gpu_capacity.http.vm_errors import QueryInvalid
-from gpu_capacity.http.vm_models import VmPage
-from gpu_capacity.http.vm_replies import query_of
+from gpu_capacity.vms.api.errors import QueryInvalid
+from gpu_capacity.vms.api.models import VmPage
+from gpu_capacity.vms.api.replies import query_of
 from testkit.world import World, caller
 
 
@@ -32,7 +32,7 @@ def world() -> World:
     return World()
 
 
-def _call(world: World, raw: str | None = None, *, encoded: bool = False, **changes: Any) -> Call:
+def _call(world: World, raw: str | None = None, *, encoded: bool = False, **changes: Any) -> Call[Any]:
     values: dict[str, Any] = {"headers": {}, "query": {}, "path_parameters": {}} | changes
     return Call(services=world.services, caller=caller(), raw_body=raw, body_is_base64=encoded, **values)
 

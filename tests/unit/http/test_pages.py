@@ -11,27 +11,27 @@ from urllib.parse import parse_qs
 import pytest
 
 from gpu_capacity.access import IDENTITY_BYTES_MAX, Caller
+from gpu_capacity.capacity_claims.api.models import claim_entry
+from gpu_capacity.capacity_claims.record import ZONES_MAX, CapacityClaim, ClaimStatus, conditions_of
 from gpu_capacity.errors import InvalidRequest
-from gpu_capacity.fleet.document import OFFERINGS_PER_REGION_MAX, REGIONS_MAX
-from gpu_capacity.holders.capacity_claim import ZONES_MAX, CapacityClaim, ClaimStatus, conditions_of
-from gpu_capacity.holders.reservation import (
+from gpu_capacity.holders.windows import entries_in
+from gpu_capacity.http import pages
+from gpu_capacity.http.call import Call, Reply
+from gpu_capacity.http.operations import OPERATIONS
+from gpu_capacity.http.pages import PAGE_ENTRIES_MAX, cut, page_of
+from gpu_capacity.http.proxy import proxy_response
+from gpu_capacity.inventory.fleet.document import OFFERINGS_PER_REGION_MAX, REGIONS_MAX
+from gpu_capacity.inventory.snapshot import UnitCounts
+from gpu_capacity.inventory.units import Health
+from gpu_capacity.reservations.api.models import reservation_view, unit_view
+from gpu_capacity.reservations.observation import Observed
+from gpu_capacity.reservations.record import (
     DESCRIPTION_BYTES_MAX,
     TAG_NAME_BYTES_MAX,
     TAG_VALUE_BYTES_MAX,
     TAGS_MAX,
     Tag,
 )
-from gpu_capacity.holders.windows import entries_in
-from gpu_capacity.http import pages
-from gpu_capacity.http.call import Call, Reply
-from gpu_capacity.http.claim_models import claim_entry
-from gpu_capacity.http.operations import OPERATIONS
-from gpu_capacity.http.pages import PAGE_ENTRIES_MAX, cut, page_of
-from gpu_capacity.http.proxy import proxy_response
-from gpu_capacity.http.reservation_models import reservation_view, unit_view
-from gpu_capacity.placement.snapshot import UnitCounts
-from gpu_capacity.services.observation import Observed
-from gpu_capacity.topology.units import Health
 from testkit.world import ORGANIZATION, offering
 from tests.unit.holders.reservations import reservation
 
@@ -52,7 +52,7 @@ class Thing:
     organization_id: str = ORGANIZATION
 
 
-def call(**query: str) -> Call:
+def call(**query: str) -> Call[Any]:
     return Call(
         services=cast("Services", None),
         caller=Caller("s", "s", frozenset({ORGANIZATION}), frozenset(), frozenset()),

@@ -9,9 +9,9 @@ import pytest
 from gpu_capacity import errors
 from gpu_capacity.errors import CapacityError, FeedRefusal
 from gpu_capacity.http.call import BodyInvalid, BodyTooLarge, MalformedBody, UnsupportedMediaType
-from gpu_capacity.http.reservation_errors import ReservationErrors
-from gpu_capacity.http.reservation_models import ErrorRead
 from gpu_capacity.placement.model import Unplaceable
+from gpu_capacity.reservations.api.errors import ReservationErrors
+from gpu_capacity.reservations.api.models import ErrorRead
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SHORTAGE = Unplaceable(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from gpu_capacity.inventory.model import DomainShape, PodShape
+from gpu_capacity.inventory.snapshot import Ownership, pod_bits
 from gpu_capacity.placement.choose import RUNS_COMPARED_MAX, mix, place, wasted
 from gpu_capacity.placement.model import Placement, Request
-from gpu_capacity.placement.snapshot import Ownership, pod_bits
-from gpu_capacity.topology.model import DomainShape, PodShape
 from tests.unit.placement.lines import crowded, line
 
 LAST = f"p{RUNS_COMPARED_MAX + 2:02}"

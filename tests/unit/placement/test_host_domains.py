@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.inventory.snapshot import Ownership, Snapshot, pod_bits
+from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placement.hosts import HostDomain
-from gpu_capacity.placement.snapshot import Ownership, Snapshot, pod_bits
-from gpu_capacity.topology.units import shape_of
 from testkit.world import offering, pod
 
 if TYPE_CHECKING:
-    from gpu_capacity.topology.model import PodShape
+    from gpu_capacity.inventory.model import PodShape
 
 
 def _shape(pod_id: str = "a", racks: int = 2, version: int = 1) -> PodShape:

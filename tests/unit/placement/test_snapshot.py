@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from gpu_capacity.inventory.model import Pod, PodShape
+from gpu_capacity.inventory.snapshot import Basis, Ownership, Snapshot, UnitCounts, pod_bits
+from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placement.model import Placement
-from gpu_capacity.placement.snapshot import Basis, Ownership, Snapshot, UnitCounts, pod_bits
-from gpu_capacity.topology.model import Pod, PodShape
-from gpu_capacity.topology.units import shape_of
 from testkit.world import GB300, REGION, offering, pod, rack
 
 

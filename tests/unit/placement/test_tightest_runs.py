@@ -6,10 +6,10 @@ import random
 
 import pytest
 
+from gpu_capacity.inventory.snapshot import Ownership, Snapshot
+from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request
-from gpu_capacity.placement.snapshot import Ownership, Snapshot
-from gpu_capacity.topology.units import shape_of
 from testkit.world import offering, pod
 from tests.unit.placement.lines import line
 

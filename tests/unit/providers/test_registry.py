@@ -8,8 +8,8 @@ import pytest
 
 from gpu_capacity import providers
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.ports import PinOutcome
 from gpu_capacity.providers import registry
+from gpu_capacity.providers.port import PinOutcome
 from gpu_capacity.providers.registry import Site
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, providers_of

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
 from testkit.world import caller, request
 
 if TYPE_CHECKING:
-    from gpu_capacity.services.observation import Observed
+    from gpu_capacity.reservations.observation import Observed
     from testkit.world import World
 
 NOWHERE: frozenset[str] = frozenset()

@@ -10,22 +10,22 @@ import pytest
 from gpu_capacity.access import Permission
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import Conflict, InsufficientCapacity, NotFound, QuotaExceeded, RaceLost
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.http.reservation_models import reservation_view
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.read_reservations import (
+from gpu_capacity.reservations.api.models import reservation_view
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.read import (
     ReservationFilter,
     get_reservation,
     list_reservations,
 )
-from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.reservations.record import Status
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.world import ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import NOWHERE, records, reserve
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.reservation import Reservation
+    from gpu_capacity.reservations.record import Reservation
 
 KEY = "0b6f2f0e-5b0e-4a52-9f39-2f4f0d7f6a11"
 

@@ -4,9 +4,9 @@ import pytest
 
 from gpu_capacity.access import Permission
 from gpu_capacity.errors import Forbidden, NotFound
-from gpu_capacity.holders.reservation import Status
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.deprovisioning import begin_deprovisioning
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.deprovisioning import begin_deprovisioning
+from gpu_capacity.reservations.record import Status
 from testkit.auditor import audit, units_held
 from testkit.lifecycle import fail, provision, stored, tear_down
 from testkit.world import ORGANIZATION, World, caller, pod

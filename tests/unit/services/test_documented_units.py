@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from gpu_capacity.errors import InsufficientCapacity
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.read_reservations import get_reservation
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.read import get_reservation
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:

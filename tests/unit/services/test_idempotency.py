@@ -9,8 +9,8 @@ import pytest
 
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
 from gpu_capacity.errors import Conflict, InsufficientCapacity
-from gpu_capacity.holders.reservation import Status, Tag
-from gpu_capacity.services.create_reservation import create_reservation
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.record import Status, Tag
 from testkit.auditor import audit, units_held
 from testkit.lifecycle import fail, provision, stored, tear_down
 from testkit.world import ORGANIZATION, PROJECT, World, caller, pod, request

@@ -9,9 +9,9 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import InvalidRequest, QuotaExceeded, StorageUnavailable
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.set_quota import check_subject
+from gpu_capacity.operations.set_quota import check_subject
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.lifecycle import fail, stored, tear_down
 from testkit.world import HOLDERS, ORGANIZATION, REGION, World, caller, pod, request

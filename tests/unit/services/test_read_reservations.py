@@ -7,17 +7,17 @@ import pytest
 
 from gpu_capacity.access import Caller, Permission
 from gpu_capacity.errors import Forbidden, NotFound
-from gpu_capacity.holders.reservation import Tag
-from gpu_capacity.placement.snapshot import UnitCounts
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.read_reservations import (
+from gpu_capacity.inventory.model import HostState, Region
+from gpu_capacity.inventory.snapshot import UnitCounts
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.read import (
     ReservationFilter,
     UnitFilter,
     get_reservation,
     list_reservation_units,
     list_reservations,
 )
-from gpu_capacity.topology.model import HostState, Region
+from gpu_capacity.reservations.record import Tag
 from testkit.lifecycle import tear_down
 from testkit.world import (
     GB300,

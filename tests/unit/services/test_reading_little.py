@@ -8,21 +8,21 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.services.observation import observe
-from gpu_capacity.services.read_reservations import (
+from gpu_capacity.inventory.model import HostState
+from gpu_capacity.inventory.units import Health
+from gpu_capacity.reservations.observation import observe
+from gpu_capacity.reservations.read import (
     ReservationFilter,
     get_reservation,
     list_reservations,
 )
-from gpu_capacity.topology.model import HostState
-from gpu_capacity.topology.units import Health
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, rack
 from tests.unit.services.ledger import NOWHERE, reserve
 
 if TYPE_CHECKING:
+    from gpu_capacity.inventory.model import Domain, Pod
+    from gpu_capacity.reservations.observation import Observed
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.services.observation import Observed
-    from gpu_capacity.topology.model import Domain, Pod
 
 HOSTS = 18
 OBSERVED_AT = 1_779_999_000

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import Conflict, InsufficientCapacity, RaceLost, StorageUnavailable
-from gpu_capacity.services.claiming import ATTEMPTS_MAX
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.delete_reservation import delete_reservation
-from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.reservations.claiming import ATTEMPTS_MAX
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import (
     internal_error,

@@ -10,10 +10,10 @@ import pytest
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import InsufficientCapacity, NotFound, StorageUnavailable
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.read_reservations import UnitFilter, get_reservation, list_reservation_units
-from gpu_capacity.topology.model import HostState, Pod
-from gpu_capacity.topology.units import Health
+from gpu_capacity.inventory.model import HostState, Pod
+from gpu_capacity.inventory.units import Health
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.read import UnitFilter, get_reservation, list_reservation_units
 from testkit.auditor import audit, units_held
 from testkit.world import GB300, REGION, World, caller, pod, rack, request
 from tests.unit.services.ledger import NOWHERE, reserve

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import InsufficientCapacity, RaceLost
-from gpu_capacity.services import claiming
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.reconcile import reconcile
+from gpu_capacity.reservations import claiming
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.vms.scene import NODE_OFFERING, SITE, Scene
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
 from tests.unit.services.ledger import records, reserve
 
 if TYPE_CHECKING:
+    from gpu_capacity.reservations.request import ReservationRequest
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.services.reservation_request import ReservationRequest
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 

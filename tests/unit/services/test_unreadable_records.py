@@ -6,25 +6,25 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.use_cases import get_capacity_claim, list_capacity_claims
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.ids import holder_id
-from gpu_capacity.holders.vm import PageOfVms
-from gpu_capacity.services.capacity_claims import get_capacity_claim, list_capacity_claims
-from gpu_capacity.services.fill_queues import fill_zones
-from gpu_capacity.services.offers import free_offers
-from gpu_capacity.services.read_reservations import (
+from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.reservations.read import (
     ReservationFilter,
     UnitFilter,
     get_reservation,
     list_reservation_units,
     list_reservations,
 )
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.set_quota import QuotaBook
-from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.services.vms import destroy_vm, get_vm, list_vms
+from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.offers import free_offers
+from gpu_capacity.vms.record import PageOfVms
+from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
+from gpu_capacity.vms.use_cases import destroy_vm, get_vm, list_vms
 from testkit.dynamodb import throttled
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod

@@ -8,11 +8,11 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.dynamodb.reservation_items import encode_reservation
 from gpu_capacity.errors import InsufficientCapacity
-from gpu_capacity.holders.reservation import Reservation, Status
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.read_reservations import get_reservation
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.items import encode_reservation
+from gpu_capacity.reservations.read import get_reservation
+from gpu_capacity.reservations.record import Reservation, Status
 from testkit.auditor import audit, units_held
 from testkit.lifecycle import fail, provision, stored, tear_down
 from testkit.pods import owned_whole

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.holders.ssh_keys import LABEL_LENGTH_MAX
-from gpu_capacity.http import account_models, vm_models
+from gpu_capacity.accounts.api import models as account_models
+from gpu_capacity.accounts.api.public_keys import read_public_key
+from gpu_capacity.accounts.ssh_key import LABEL_LENGTH_MAX
 from gpu_capacity.http.operations import OPERATIONS
-from gpu_capacity.http.public_keys import read_public_key
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.vm_settings import template_list
+from gpu_capacity.vms.api import models as vm_models
 from testkit.sample_fleet import sample_fleet
 from tools.fuzz import known, tenants
 from tools.fuzz.known import COLLECTIONS, LISTED, MADE_UP_EVERY, SPARED, Known

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
-from gpu_capacity.fleet.document import SEQUENCE_MAX
+from gpu_capacity.inventory.fleet.document import SEQUENCE_MAX
 from tools import api_key, dev_token, fleet_check, quota
 from tools.local_stack import issuer
 from tools.local_stack.errors import LaunchError

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.topology.model import Domain, HostState
-from gpu_capacity.topology.units import topology_hash
+from gpu_capacity.inventory.model import Domain, HostState
+from gpu_capacity.inventory.units import topology_hash
 from testkit.world import rack
 
 if TYPE_CHECKING:

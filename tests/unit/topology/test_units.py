@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from gpu_capacity.placement.snapshot import Ownership, Snapshot, UnitCounts
-from gpu_capacity.topology.model import Domain, Host, HostState, Offering, Pod
-from gpu_capacity.topology.units import Health, health_of, shape_of
+from gpu_capacity.inventory.model import Domain, Host, HostState, Offering, Pod
+from gpu_capacity.inventory.snapshot import Ownership, Snapshot, UnitCounts
+from gpu_capacity.inventory.units import Health, health_of, shape_of
 from testkit.world import GB300, REGION, offering, pod, rack
 
 OUT_OF_USE = [HostState.UNHEALTHY, HostState.OUT_OF_SERVICE, HostState.MISSING]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.holders.vm import VmStatus
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.record import VmStatus
+from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
 from testkit.dynamodb import timeout_after, unreachable
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
 from testkit.world import SERVERS

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
+from gpu_capacity.accounts.account import Account
 from gpu_capacity.errors import ActionRefused, Forbidden, NotFound
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.vm import PageOfVms, VmStatus, months_later
-from gpu_capacity.ports import PinOutcome, VmOrder
-from gpu_capacity.services.offers import free_offers
-from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.services.vms import destroy_vm, get_vm, list_vms, start_vm, stop_vm, usage_of
+from gpu_capacity.providers.port import PinOutcome, VmOrder
+from gpu_capacity.vms.offers import free_offers
+from gpu_capacity.vms.record import PageOfVms, VmStatus, months_later
+from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
+from gpu_capacity.vms.use_cases import destroy_vm, get_vm, list_vms, start_vm, stop_vm, usage_of
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene, nodes
 from testkit.world import SERVERS, caller
 

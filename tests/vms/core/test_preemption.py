@@ -3,10 +3,10 @@ from __future__ import annotations
 import pytest
 
 from gpu_capacity.errors import ActionRefused
-from gpu_capacity.holders.vm import VmStatus
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.vm_schedule import restart_vms, watch_vm_nodes
-from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.record import VmStatus
+from gpu_capacity.vms.schedule import restart_vms, watch_vm_nodes
+from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED, Scene
 
 

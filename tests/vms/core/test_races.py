@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gpu_capacity.capacity_claims.resources import Resources
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity, RaceLost, StorageUnavailable
-from gpu_capacity.holders.vm import TRANSITIONS, VmStatus
-from gpu_capacity.services.capacity_claims import create_capacity_claim
-from gpu_capacity.services.claim_resources import Resources
-from gpu_capacity.services.create_reservation import create_reservation
-from gpu_capacity.services.vm_schedule import restart_vms
-from gpu_capacity.services.vms import create_vm, destroy_vm, start_vm, stop_vm
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.vms.record import TRANSITIONS, VmStatus
+from gpu_capacity.vms.schedule import restart_vms
+from gpu_capacity.vms.use_cases import create_vm, destroy_vm, start_vm, stop_vm
 from testkit.dynamodb import timeout_after, timeout_before
 from testkit.pods import owned_in_part, owned_whole
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, REGION, Scene
@@ -24,7 +24,7 @@ from testkit.world import INVENTORY, caller, request
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_capacity.holders.vm import Vm
+    from gpu_capacity.vms.record import Vm
 
     Use = Callable[[Scene], object]
 

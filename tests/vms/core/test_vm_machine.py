@@ -9,14 +9,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.dynamodb.vm_items import decode_vm
 from gpu_capacity.errors import ActionRefused
-from gpu_capacity.holders.prices import quote_of
-from gpu_capacity.holders.vm import Vm, VmStatus
-from gpu_capacity.http.vm_models import vm_view
-from gpu_capacity.services.reconcile import reconcile
-from gpu_capacity.services.vm_schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.services.vms import destroy_vm, start_vm, stop_vm
+from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.api.models import vm_view
+from gpu_capacity.vms.items import decode_vm
+from gpu_capacity.vms.prices import quote_of
+from gpu_capacity.vms.record import Vm, VmStatus
+from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
+from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
 from testkit.pods import owned_in_part
 from testkit.searching import examples
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, POD, REGION, RESERVED, Scene
@@ -24,7 +24,7 @@ from testkit.world import HOLDERS, INVENTORY, SERVERS
 from tests.vms.core.vm_model import GPUS, Model, Promise
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.vm import RentalType
+    from gpu_capacity.vms.record import RentalType
 
 NODES = ("vm01", "vm02")
 NUMBERS = st.integers(min_value=0, max_value=999)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from gpu_capacity.access import Scope
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.accounts.api_key import KEYS_PER_ACCOUNT_MAX, digest_of, is_key
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import NotFound
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.api_keys import KEYS_PER_ACCOUNT_MAX, digest_of, is_key
 from testkit.handlers.vm_stage import SAMPLE_API_KEY, SUBJECT, Stage, read, with_header
 from testkit.world import HOLDERS, ORGANIZATION
 from tools.api_key import answer, parse

@@ -9,9 +9,9 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import Misconfigured
+from gpu_capacity.operations.set_quota import QuotaBook
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
-from gpu_capacity.services.set_quota import QuotaBook
 from testkit.dynamodb import timeout_after
 from testkit.handlers.sample_events import read
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage, with_header

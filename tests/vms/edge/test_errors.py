@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity import errors
-from gpu_capacity.http.shapes import error_shape
-from gpu_capacity.http.vm_errors import VmErrors
+from gpu_capacity.runtime.apis.unmatched import error_shape
+from gpu_capacity.vms.api.errors import VmErrors
 
 if TYPE_CHECKING:
     from testkit.handlers.vm_stage import Stage

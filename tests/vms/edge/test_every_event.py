@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import pytest
 
+from gpu_capacity.accounts.api import models as account_models
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.http import account_models
-from gpu_capacity.http import vm_models as models
 from gpu_capacity.http.operations import OPERATIONS
-from gpu_capacity.http.shapes import VM_PREFIXES
-from gpu_capacity.http.vm_error_models import DetailRead
+from gpu_capacity.runtime.apis.unmatched import VM_PREFIXES
+from gpu_capacity.vms.api import models
+from gpu_capacity.vms.api.error_models import DetailRead
 from testkit.handlers.vm_stage import EVENTS, SAMPLE_KEY, SAMPLE_VM, Stage
 from testkit.world import HOLDERS, ORGANIZATION
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.dynamodb.inventory_items import decode_region, encode_region
 from gpu_capacity.errors import FeedRefused
-from gpu_capacity.fleet.parsing import parse
-from gpu_capacity.topology.model import VmShape
+from gpu_capacity.inventory.fleet.parsing import parse
+from gpu_capacity.inventory.items import decode_region, encode_region
+from gpu_capacity.inventory.model import VmShape
 from testkit.sample_fleet import sample_fleet
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.dynamodb.inventory_store import SHOWN_SECONDS_MAX
+from gpu_capacity.inventory.store import SHOWN_SECONDS_MAX
 from testkit.handlers.vm_stage import read
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import re
 
 import pytest
 
-from gpu_capacity.http.vm_models import VmCreate
-from gpu_capacity.services.passwords import hash_password
+from gpu_capacity.vms.api.models import VmCreate
+from gpu_capacity.vms.passwords import hash_password
 from testkit.handlers.vm_stage import Stage, read
 
 PASSWORD = "correct horse battery staple"  # that of the sample event

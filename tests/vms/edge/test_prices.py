@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.holders.prices import PriceList, PriceListInvalid, parse_prices, quote_of, rates_of
-from gpu_capacity.holders.vm import GPU_COUNTS, TERM_MONTHS, RentalType
-from gpu_capacity.http.vm_models import STORAGE_GB_MAX, amount, quote_view, rate
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.vm_settings import price_list
+from gpu_capacity.vms.api.models import STORAGE_GB_MAX, amount, quote_view, rate
+from gpu_capacity.vms.prices import PriceList, PriceListInvalid, parse_prices, quote_of, rates_of
+from gpu_capacity.vms.record import GPU_COUNTS, TERM_MONTHS, RentalType
 
 if TYPE_CHECKING:
     from testkit.handlers.vm_stage import Stage

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
 
-from gpu_capacity.http.public_keys import PublicKeyInvalid, read_public_key
+from gpu_capacity.accounts.api.public_keys import PublicKeyInvalid, read_public_key
 
 
 def line(key: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gpu_capacity.http.call import BODY_BYTES_MAX
-from gpu_capacity.http.vm_models import PASSWORD_LENGTH_MAX, STORAGE_GB_MAX
+from gpu_capacity.vms.api.models import PASSWORD_LENGTH_MAX, STORAGE_GB_MAX
 from testkit.handlers.sample_events import with_query
 from testkit.handlers.vm_stage import Stage, read, with_header
 

@@ -8,13 +8,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.accounts.api.public_keys import read_public_key
+from gpu_capacity.accounts.ssh_key import KEYS_PER_ACCOUNT_MAX, SshKey
+from gpu_capacity.accounts.ssh_keys import ATTEMPTS_MAX, add_ssh_key, delete_ssh_key, list_ssh_keys
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import ActionRefused, NotFound, RaceLost
-from gpu_capacity.holders.account import Account
-from gpu_capacity.holders.ssh_keys import KEYS_PER_ACCOUNT_MAX, SshKey
-from gpu_capacity.http.public_keys import read_public_key
-from gpu_capacity.services.ssh_keys import ATTEMPTS_MAX, add_ssh_key, delete_ssh_key, list_ssh_keys
 from testkit.handlers.vm_stage import SAMPLE_KEY, Stage, read, with_header
 from testkit.world import HOLDERS, ORGANIZATION, World, caller
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.holders.templates import TEMPLATES_MAX, Template, TemplateListInvalid, parse_templates
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.vm_settings import template_list
+from gpu_capacity.vms.templates import TEMPLATES_MAX, Template, TemplateListInvalid, parse_templates
 
 if TYPE_CHECKING:
     from testkit.handlers.vm_stage import Stage

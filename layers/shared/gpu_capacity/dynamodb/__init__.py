@@ -1,1 +1,1 @@
-"""The tables: keys, items, writes as values, stores, and the mapping of failures."""
+"""DynamoDB for every room: client, writes as values, outcomes, keys, tombstones."""

@@ -1,1 +1,1 @@
-"""What owns capacity, and how it lives. Pure: standard library only."""
+"""The kernel that every kind of holder shares: its record, its lives, quotas, repeats and workflows."""

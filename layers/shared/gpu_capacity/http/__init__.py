@@ -1,1 +1,1 @@
-"""From an HTTP request to a use case and back: models, authentication, errors of each API."""
+"""HTTP for every API: requests and replies, tokens, pages, rate limits, the list of operations."""

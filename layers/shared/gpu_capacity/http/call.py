@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.services.parts import Parts
 
 BODY_BYTES_MAX: Final = 64 * 1024
 """Far above any sensible request; the gateway itself would let 10 MB through."""
+
+RETRY_AFTER_SECONDS: Final = 1
+"""When a request may be sent again that lost a race or met a busy database."""
 
 UNKNOWN: Final = "-"
 """In log lines, for what is not known."""
@@ -28,6 +30,9 @@ UNKNOWN: Final = "-"
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 Model = TypeVar("Model", bound=BaseModel)
+
+Services_co = TypeVar("Services_co", covariant=True)
+"""The collaborators that a call brings. Whoever takes a call names the roles that it needs of them."""
 
 
 class UnsupportedMediaType(CapacityError):
@@ -80,22 +85,22 @@ class Involved:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenCall:
+class OpenCall(Generic[Services_co]):
     """A request of anybody; ``address`` is where the gateway says it came from."""
 
-    services: Parts
+    services: Services_co
     query: Mapping[str, list[str]]
     address: str
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Generic[Services_co]):
     """A request. Header names are in lower case; query values keep their order and repetitions.
 
     ``involved`` is for the request's log line; the organization that a body names is noted there.
     """
 
-    services: Parts
+    services: Services_co
     caller: Caller
     headers: Mapping[str, str]
     query: Mapping[str, list[str]]

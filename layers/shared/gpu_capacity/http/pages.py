@@ -63,7 +63,7 @@ class Page:
         return Window(self.after, None if self.limit is None else self.limit + 1)
 
 
-def page_of(call: Call, name: str, organizations: Sequence[str], place: str = "query ") -> Page:
+def page_of(call: Call[object], name: str, organizations: Sequence[str], place: str = "query ") -> Page:
     """The page of the list ``name`` that a request wants.
 
     Raises:

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import jwt
 
-from gpu_capacity.access import ORGANIZATIONS_MAX, Caller, is_identity
+from gpu_capacity.access import API_KEY_PREFIX, ORGANIZATIONS_MAX, Caller, is_identity
 from gpu_capacity.errors import CredentialFault, Unauthenticated
-from gpu_capacity.holders.api_keys import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,7 +63,7 @@ class TokenVerifier:
         token = token.strip()
         if not text or text.lower() == "bearer":
             raise Unauthenticated(CredentialFault.MISSING)
-        if text.startswith(PREFIX) or token.startswith(PREFIX):
+        if text.startswith(API_KEY_PREFIX) or token.startswith(API_KEY_PREFIX):
             raise Unauthenticated(CredentialFault.API_KEY_NOT_TAKEN)
         if scheme.lower() != "bearer":
             raise Unauthenticated(CredentialFault.OTHER_SCHEME)

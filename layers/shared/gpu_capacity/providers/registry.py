@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_capacity.dynamodb.client import DynamoDBClient
-    from gpu_capacity.ports import Clock, HostProvider, Pause, Telemetry, VmProvider
+    from gpu_capacity.ports import Clock, Pause, Telemetry
+    from gpu_capacity.providers.port import HostProvider, VmProvider
 
 DEFAULT: Final = "simulated"
 

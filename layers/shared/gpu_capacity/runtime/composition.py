@@ -31,12 +31,12 @@ from gpu_capacity.runtime.wiring import (
 )
 
 if TYPE_CHECKING:
-    from gpu_capacity.http.api_keys import CredentialVerifier
+    from gpu_capacity.accounts.api.credentials import CredentialVerifier
     from gpu_capacity.http.tokens import TokenVerifier
+    from gpu_capacity.inventory.fleet.sync import SyncReport
     from gpu_capacity.ports import CapacityEvents
     from gpu_capacity.runtime.services import Services
-    from gpu_capacity.services.audit import AuditReport
-    from gpu_capacity.services.sync_inventory import SyncReport
+    from gpu_capacity.upkeep.audit.run import AuditReport
 
 # One attempt: the next one is decided on by ``PatientClient``, which knows how much time is left.
 _CLIENT_CONFIG = {
@@ -114,15 +114,15 @@ def verifier() -> TokenVerifier:
 @cache
 def credentials() -> CredentialVerifier:
     """The verifier of the VM API: access tokens and API keys. Imported late, as the tokens' is."""
-    from gpu_capacity.http.api_keys import CredentialVerifier  # noqa: PLC0415 - see above
+    from gpu_capacity.accounts.api.credentials import CredentialVerifier  # noqa: PLC0415 - see above
 
     return CredentialVerifier(verifier(), services().accounts)
 
 
 def synchronize() -> SyncReport:
     """One run of the inventory sync. Imported late: nothing else reads fleet documents."""
-    from gpu_capacity.adapters.feeds import feed_at  # noqa: PLC0415 - see above
-    from gpu_capacity.services.sync_inventory import sync_inventory  # noqa: PLC0415 - see above
+    from gpu_capacity.inventory.fleet.feeds import feed_at  # noqa: PLC0415 - see above
+    from gpu_capacity.inventory.fleet.sync import sync_inventory  # noqa: PLC0415 - see above
 
     env = environment()
     feed = feed_at(env.text("FLEET_SOURCE"), lambda: client("s3"))
@@ -131,7 +131,7 @@ def synchronize() -> SyncReport:
 
 def audit() -> AuditReport:
     """One run of the audit, without repairs. Imported late: nothing else reads whole tables."""
-    from gpu_capacity.services.audit import audit_holders  # noqa: PLC0415 - see above
+    from gpu_capacity.upkeep.audit.run import audit_holders  # noqa: PLC0415 - see above
 
     env = environment()
     return audit_holders(audit_of(env, edges(), providers_of(env, edges())))

@@ -49,7 +49,7 @@ class Verifier(Protocol):
 def api_function(
     name: str,
     errors: ErrorShape,
-    handle: Callable[[Call], Reply],
+    handle: Callable[[Call[Services]], Reply],
     verifier: Callable[[], Verifier] | None = None,
 ) -> LambdaHandler:
     """A handler of the operation ``name`` for callers with a verified token, or what ``verifier`` accepts.
@@ -89,7 +89,9 @@ def public_function(name: str, errors: ErrorShape, handle: Callable[[], Reply]) 
     return _http_handler(name, errors, lambda _request, _involved: handle())
 
 
-def open_function(name: str, errors: ErrorShape, handle: Callable[[OpenCall], Reply]) -> LambdaHandler:
+def open_function(
+    name: str, errors: ErrorShape, handle: Callable[[OpenCall[Services]], Reply]
+) -> LambdaHandler:
     """A handler of the operation ``name`` for anybody, that looks into the inventory."""
     operation = OPERATIONS[name]
 

@@ -1,4 +1,4 @@
-"""The collaborators of all use cases, as the composition root builds them: see ``services.parts``."""
+"""The collaborators of all use cases, as the composition root builds them: see ``holders.roles``."""
 
 from __future__ import annotations
 
@@ -6,30 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from gpu_capacity.accounts.store import AccountStore
+    from gpu_capacity.capacity_claims.store import ClaimStore
     from gpu_capacity.deadline import Deadline
-    from gpu_capacity.dynamodb.account_store import AccountStore
-    from gpu_capacity.dynamodb.claim_store import ClaimStore
-    from gpu_capacity.dynamodb.inventory_store import InventoryStore
-    from gpu_capacity.dynamodb.quotas import QuotaStore
-    from gpu_capacity.dynamodb.repeats import RepeatStore
-    from gpu_capacity.dynamodb.reservation_store import ReservationStore
-    from gpu_capacity.dynamodb.runs import Runs
-    from gpu_capacity.dynamodb.vm_store import VmStore
-    from gpu_capacity.holders.prices import PriceList
-    from gpu_capacity.holders.templates import TemplateList
-    from gpu_capacity.ports import (
-        Beside,
-        CapacityEvents,
-        Clock,
-        HostProvider,
-        Ids,
-        Pause,
-        Telemetry,
-        VmProvider,
-        Workflows,
-    )
-    from gpu_capacity.services.limits import Limits
-    from gpu_capacity.services.request_counts import RequestCounts
+    from gpu_capacity.holders.limits import Limits
+    from gpu_capacity.holders.quota_store import QuotaStore
+    from gpu_capacity.holders.repeat_store import RepeatStore
+    from gpu_capacity.http.request_counts import RequestCounts
+    from gpu_capacity.inventory.store import InventoryStore
+    from gpu_capacity.ports import Beside, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.providers.port import HostProvider, VmProvider
+    from gpu_capacity.reservations.runs import Runs
+    from gpu_capacity.reservations.store import ReservationStore
+    from gpu_capacity.vms.prices import PriceList
+    from gpu_capacity.vms.store import VmStore
+    from gpu_capacity.vms.templates import TemplateList
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,13 @@ from importlib import resources
 from typing import TYPE_CHECKING
 
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.holders.prices import PriceListInvalid, parse_prices
-from gpu_capacity.holders.templates import TemplateListInvalid, parse_templates
+from gpu_capacity.vms.prices import PriceListInvalid, parse_prices
+from gpu_capacity.vms.templates import TemplateListInvalid, parse_templates
 
 if TYPE_CHECKING:
-    from gpu_capacity.holders.prices import PriceList
-    from gpu_capacity.holders.templates import TemplateList
     from gpu_capacity.runtime.settings import Environment
+    from gpu_capacity.vms.prices import PriceList
+    from gpu_capacity.vms.templates import TemplateList
 
 
 def price_list(env: Environment) -> PriceList:
@@ -40,4 +40,4 @@ def template_list(env: Environment) -> TemplateList:
 
 
 def _packaged(name: str) -> str:
-    return resources.files("gpu_capacity").joinpath(name).read_text(encoding="utf-8")
+    return resources.files("gpu_capacity.vms").joinpath(name).read_text(encoding="utf-8")

@@ -13,44 +13,34 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.adapters.beside import in_turn
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.inventory_store import InventoryStore
+from gpu_capacity.holders.limits import Limits
+from gpu_capacity.holders.records import report_unreadable
+from gpu_capacity.http.request_counts import RequestCounts
+from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.providers import registry
 from gpu_capacity.providers.registry import Site
 from gpu_capacity.runtime.late import late
 from gpu_capacity.runtime.services import Services
 from gpu_capacity.runtime.settings import TableNames
-from gpu_capacity.services.limits import Limits
-from gpu_capacity.services.records import report_unreadable
-from gpu_capacity.services.request_counts import RequestCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gpu_capacity.dynamodb.account_store import AccountStore
-    from gpu_capacity.dynamodb.claim_store import ClaimStore
+    from gpu_capacity.accounts.store import AccountStore
+    from gpu_capacity.capacity_claims.store import ClaimStore
     from gpu_capacity.dynamodb.client import DynamoDBClient
-    from gpu_capacity.dynamodb.quotas import QuotaStore
-    from gpu_capacity.dynamodb.repeats import RepeatStore
-    from gpu_capacity.dynamodb.reservation_store import ReservationStore
-    from gpu_capacity.dynamodb.runs import Runs
-    from gpu_capacity.dynamodb.vm_store import VmStore
-    from gpu_capacity.holders.prices import PriceList
-    from gpu_capacity.holders.templates import TemplateList
-    from gpu_capacity.ports import (
-        Beside,
-        CapacityEvents,
-        Clock,
-        FleetFeed,
-        HostProvider,
-        Ids,
-        Pause,
-        Telemetry,
-        VmProvider,
-        Workflows,
-    )
+    from gpu_capacity.holders.quota_store import QuotaStore
+    from gpu_capacity.holders.repeat_store import RepeatStore
+    from gpu_capacity.inventory.fleet.sync import FleetSync
+    from gpu_capacity.ports import Beside, CapacityEvents, Clock, FleetFeed, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.providers.port import HostProvider, VmProvider
+    from gpu_capacity.reservations.runs import Runs
+    from gpu_capacity.reservations.store import ReservationStore
     from gpu_capacity.runtime.settings import Environment
-    from gpu_capacity.services.audit_means import Audit
-    from gpu_capacity.services.sync_inventory import FleetSync
+    from gpu_capacity.upkeep.audit.means import Audit
+    from gpu_capacity.vms.prices import PriceList
+    from gpu_capacity.vms.store import VmStore
+    from gpu_capacity.vms.templates import TemplateList
 
 
 SECONDS_A_DAY: Final = 86_400
@@ -130,9 +120,9 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
 
 def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: CapacityEvents) -> FleetSync:
     """What the inventory sync works with. Imported late: nothing else validates fleet documents."""
-    from gpu_capacity.dynamodb.fleet_store import FleetStore  # noqa: PLC0415 - see above
-    from gpu_capacity.fleet.acceptance import DropLimits  # noqa: PLC0415 - see above
-    from gpu_capacity.services.sync_inventory import FleetSync, SyncLimits  # noqa: PLC0415 - see above
+    from gpu_capacity.inventory.fleet.acceptance import DropLimits  # noqa: PLC0415 - see above
+    from gpu_capacity.inventory.fleet.store import FleetStore  # noqa: PLC0415 - see above
+    from gpu_capacity.inventory.fleet.sync import FleetSync, SyncLimits  # noqa: PLC0415 - see above
 
     return FleetSync(
         feed=feed,
@@ -151,13 +141,13 @@ def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: Capac
 
 def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmProvider]) -> Audit:
     """What the audit works with. Imported late: nothing else reads whole tables."""
-    from gpu_capacity.dynamodb.audit_store import (  # noqa: PLC0415 - see above
+    from gpu_capacity.upkeep.audit.means import Audit  # noqa: PLC0415 - see above
+    from gpu_capacity.upkeep.audit.providers import Providers  # noqa: PLC0415 - see above
+    from gpu_capacity.upkeep.audit.store import (  # noqa: PLC0415 - see above
         AuditDatabase,
         AuditStore,
         Tables,
     )
-    from gpu_capacity.services.audit_means import Audit  # noqa: PLC0415 - see above
-    from gpu_capacity.services.audit_providers import Providers  # noqa: PLC0415 - see above
 
     names = TableNames.read(env)
     tables = Tables(names.inventory, names.holders)
@@ -185,43 +175,43 @@ def _database(edges: Edges) -> Database:
 
 
 def _runs(database: Database, tables: TableNames) -> Runs:
-    from gpu_capacity.dynamodb.runs import Runs  # noqa: PLC0415 - see above
+    from gpu_capacity.reservations.runs import Runs  # noqa: PLC0415 - see above
 
     return Runs(database, tables.inventory)
 
 
 def _reservation_store(database: Database, tables: TableNames) -> ReservationStore:
-    from gpu_capacity.dynamodb.reservation_store import ReservationStore  # noqa: PLC0415 - see above
+    from gpu_capacity.reservations.store import ReservationStore  # noqa: PLC0415 - see above
 
     return ReservationStore(database, tables.holders)
 
 
 def _claim_store(database: Database, tables: TableNames) -> ClaimStore:
-    from gpu_capacity.dynamodb.claim_store import ClaimStore  # noqa: PLC0415 - see above
+    from gpu_capacity.capacity_claims.store import ClaimStore  # noqa: PLC0415 - see above
 
     return ClaimStore(database, tables.holders)
 
 
 def _vm_store(database: Database, tables: TableNames) -> VmStore:
-    from gpu_capacity.dynamodb.vm_store import VmStore  # noqa: PLC0415 - see above
+    from gpu_capacity.vms.store import VmStore  # noqa: PLC0415 - see above
 
     return VmStore(database, tables.holders)
 
 
 def _quota_store(database: Database, tables: TableNames, defaults: Mapping[str, int]) -> QuotaStore:
-    from gpu_capacity.dynamodb.quotas import QuotaStore  # noqa: PLC0415 - see above
+    from gpu_capacity.holders.quota_store import QuotaStore  # noqa: PLC0415 - see above
 
     return QuotaStore(database, tables.holders, defaults)
 
 
 def _repeat_store(database: Database, tables: TableNames) -> RepeatStore:
-    from gpu_capacity.dynamodb.repeats import RepeatStore  # noqa: PLC0415 - see above
+    from gpu_capacity.holders.repeat_store import RepeatStore  # noqa: PLC0415 - see above
 
     return RepeatStore(database, tables.holders)
 
 
 def _account_store(database: Database, tables: TableNames) -> AccountStore:
-    from gpu_capacity.dynamodb.account_store import AccountStore  # noqa: PLC0415 - see above
+    from gpu_capacity.accounts.store import AccountStore  # noqa: PLC0415 - see above
 
     return AccountStore(database, tables.holders)
 

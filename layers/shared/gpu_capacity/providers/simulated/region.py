@@ -17,7 +17,7 @@ from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
-from gpu_capacity.ports import Page, PinOutcome, Server, ServerState
+from gpu_capacity.providers.port import Page, PinOutcome, Server, ServerState
 from gpu_capacity.providers.simulated import keys
 
 if TYPE_CHECKING:

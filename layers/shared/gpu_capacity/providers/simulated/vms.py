@@ -15,7 +15,7 @@ from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
-from gpu_capacity.ports import PinOutcome, ServerState, Usage, VmServer
+from gpu_capacity.providers.port import PinOutcome, ServerState, Usage, VmServer
 from gpu_capacity.providers.simulated import keys
 from gpu_capacity.providers.simulated.region import FENCE_SECONDS, page_of
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.ports import Clock, Page, Pause, VmOrder
+    from gpu_capacity.ports import Clock, Pause
+    from gpu_capacity.providers.port import Page, VmOrder
     from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 
 _CONFLICTS_MAX: Final = 8

@@ -1,0 +1,1 @@
+"""What the VM API offers about accounts, and the credentials it accepts."""

@@ -1,0 +1,159 @@
+"""Make API keys for accounts, list them and take them back: over HTTP, and with ``make api-key``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.access import Permission, permissions_of
+from gpu_capacity.accounts.api_key import (
+    KEYS_PER_ACCOUNT_MAX,
+    NAME_DEFAULT,
+    ApiKey,
+    digest_of,
+    ending_of,
+    new_key,
+)
+from gpu_capacity.errors import ActionRefused, Forbidden, NotFound, RaceLost
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from gpu_capacity.access import Caller, Scope
+    from gpu_capacity.accounts.account import Account
+    from gpu_capacity.accounts.roles import HasAccounts
+    from gpu_capacity.accounts.store import AccountStore
+    from gpu_capacity.holders.roles import HasClock, HasIds, HasTelemetry
+    from gpu_capacity.ports import Clock, Ids, Telemetry
+
+    class Needs(HasAccounts, HasClock, HasIds, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
+
+ATTEMPTS_MAX: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyBook:
+    """What API keys are given and taken with. ``actor`` goes into the audit line."""
+
+    accounts: AccountStore
+    clock: Clock
+    ids: Ids
+    telemetry: Telemetry
+    actor: str
+
+    def create(
+        self, account: Account, scopes: Sequence[Scope], name: str = NAME_DEFAULT
+    ) -> tuple[str, ApiKey]:
+        """A new key, and what is kept of it. The key itself is in no other place: it can be shown once.
+
+        Raises:
+            ActionRefused: the account has as many as it may have.
+            RaceLost: other requests made keys for the account every time.
+        """
+        key = new_key(self.ids.random_bytes() + self.ids.random_bytes())
+        record = ApiKey(
+            digest=digest_of(key),
+            organization_id=account.organization_id,
+            subject=account.subject,
+            scopes=tuple(sorted(set(scopes))),
+            created_at=self.clock.now(),
+            name=name,
+            last_four=ending_of(key),
+        )
+        for _ in range(ATTEMPTS_MAX):
+            revision = self.accounts.api_keys_revision(account)
+            if len(self.of_account(account)) >= KEYS_PER_ACCOUNT_MAX:
+                raise ActionRefused(
+                    f"the account has {KEYS_PER_ACCOUNT_MAX} API keys, which is all it may have"
+                )
+            numbered = replace(record, number=revision + 1)
+            if self.accounts.add_api_key(numbered, revision):
+                self._audit("create_api_key", numbered)
+                return key, numbered
+        raise RaceLost("other requests made keys for the account every time")
+
+    def of_organization(self, organization_id: str) -> list[ApiKey]:
+        """Every key of an organization, oldest first; also those that earlier versions marked as revoked."""
+        return self.accounts.api_keys(organization_id)
+
+    def of_account(self, account: Account) -> list[ApiKey]:
+        """The keys of an account that open something, oldest first."""
+        found = self.accounts.api_keys(account.organization_id, account.subject)
+        return [key for key in found if key.revoked_at is None]
+
+    def revoke(self, organization_id: str, key_id: str) -> ApiKey:
+        """Take a key back: it is deleted, and opens nothing from then on.
+
+        Raises:
+            NotFound: no key of the organization has this id, or more than one has.
+        """
+        return self._delete([key for key in self.of_organization(organization_id) if key.id == key_id])
+
+    def revoke_own(self, account: Account, key_id: str) -> ApiKey:
+        """Take back a key of an account.
+
+        Raises:
+            NotFound: no key of the account has this id.
+        """
+        return self._delete([key for key in self.of_account(account) if key.id == key_id])
+
+    def _delete(self, found: Sequence[ApiKey]) -> ApiKey:
+        if len(found) != 1 or not self.accounts.delete_api_key(found[0]):
+            raise NotFound("the API key does not exist")
+        self._audit("delete_api_key", found[0])
+        return found[0]
+
+    def _audit(self, action: str, key: ApiKey) -> None:
+        self.telemetry.audit(
+            self.actor,
+            action,
+            key.id,
+            "done",
+            organization=key.organization_id,
+            subject=key.subject,
+            scopes=[scope.value for scope in key.scopes],
+        )
+
+
+def create_api_key(
+    services: Needs, caller: Caller, account: Account, scopes: Sequence[Scope], name: str
+) -> tuple[str, ApiKey]:
+    """Make a key for the caller's own account: the key itself, and what is kept of it.
+
+    Raises:
+        Forbidden: the token may not make keys, or does not allow all that this key would.
+        ActionRefused: the account has as many as it may have.
+    """
+    caller.require(Permission.WRITE_API_KEYS)
+    lacking = sorted(permissions_of(scopes) - caller.permissions)
+    if lacking:
+        raise Forbidden(f"the key would allow more than the access token does: {', '.join(lacking)}")
+    return _book(services, caller).create(account, scopes, name)
+
+
+def list_api_keys(services: Needs, caller: Caller, account: Account) -> list[ApiKey]:
+    """The keys of the caller's account, oldest first.
+
+    Raises:
+        Forbidden: the token may not make keys; then it does not see them either.
+    """
+    caller.require(Permission.WRITE_API_KEYS)
+    return _book(services, caller).of_account(account)
+
+
+def delete_api_key(services: Needs, caller: Caller, account: Account, key_id: str) -> ApiKey:
+    """Take back a key of the caller's account: the key that was.
+
+    Raises:
+        Forbidden: the token may not make keys.
+        NotFound: the account has no such key.
+    """
+    caller.require(Permission.WRITE_API_KEYS)
+    return _book(services, caller).revoke_own(account, key_id)
+
+
+def _book(services: Needs, caller: Caller) -> ApiKeyBook:
+    return ApiKeyBook(services.accounts, services.clock, services.ids, services.telemetry, caller.subject)

@@ -1,0 +1,17 @@
+"""What accounts are kept with: see ``holders.roles``."""
+
+# ruff: noqa: D102 - each class has one property, and tells what it is
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from gpu_capacity.accounts.store import AccountStore
+
+
+class HasAccounts(Protocol):
+    """SSH keys and API keys."""
+
+    @property
+    def accounts(self) -> AccountStore: ...

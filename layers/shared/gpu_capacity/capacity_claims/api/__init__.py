@@ -1,0 +1,1 @@
+"""The capacity claims API: bodies, replies and errors."""

@@ -1,0 +1,111 @@
+"""Tells a repeated request for a capacity claim from a new one: by id, by idempotency key, or by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.capacity_claims.record import ClaimStatus
+from gpu_capacity.dynamodb.tombstones import Tombstone
+from gpu_capacity.errors import AlreadyExists, KeyReused
+from gpu_capacity.holders.ids import keyed_holder_id
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.access import Caller
+    from gpu_capacity.capacity_claims.record import CapacityClaim
+    from gpu_capacity.capacity_claims.resources import Resources
+    from gpu_capacity.capacity_claims.roles import HasClaims
+    from gpu_capacity.holders.roles import HasClock
+
+    class Needs(HasClaims, HasClock, Protocol):
+        """What the functions of this module work with."""
+
+
+REPEAT_MS_MAX: Final = 180_000
+"""For so long an equal request of the same caller, name and all, is taken for a repeat. Clients repeat a
+``POST`` that went unanswered for half a minute; what comes later was asked for anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a repeat of a request is told from another one.
+
+    ``identity`` is the claim's id where the client chose it, itself or (``keyed``) by an idempotency key;
+    ``None`` where it did not.
+    """
+
+    identity: str | None
+    fingerprint: str
+    name: str | None
+    keyed: bool
+
+
+def asked_of(
+    caller: Caller,
+    organization_id: str,
+    resources: Resources,
+    claim_id: str | None,
+    name: str | None,
+    key: str | None,
+) -> Asked:
+    """What a request is told by. An id makes it its own already, so a key beside it says nothing."""
+    identity = claim_id
+    if claim_id is None and key is not None:
+        identity = keyed_holder_id(organization_id, caller.subject, key, "claim")
+    fingerprint = resources.fingerprint(name, caller.subject if identity is None else None)
+    return Asked(identity, fingerprint, name, keyed=claim_id is None and key is not None)
+
+
+def first_of(services: Needs, organization_id: str, asked: Asked) -> CapacityClaim | None:
+    """The claim that the first request of this kind made; ``None`` where this is the first."""
+    if asked.identity is not None:
+        found = services.claims.find(organization_id, asked.identity)
+        if found is not None and not (isinstance(found, Tombstone) and not found.finished):
+            return made_before(asked.identity, found, asked)
+    elif asked.name is not None:
+        named = services.claims.named(organization_id, asked.name)
+        if named is not None:
+            return by_name(services, named, asked)
+    return None
+
+
+def made_before(claim_id: str, found: CapacityClaim | Tombstone, asked: Asked) -> CapacityClaim:
+    """The claim under an id, if it is what the first request made.
+
+    Raises:
+        AlreadyExists: it is of another request, or gone.
+    """
+    if isinstance(found, Tombstone):
+        other = "use another idempotency key" if asked.keyed else "choose another id"
+        raise AlreadyExists(
+            "CapacityClaim", claim_id, f"the capacity claim of id {claim_id} was deleted: {other}"
+        )
+    if found.fingerprint != asked.fingerprint:
+        if asked.keyed:
+            raise KeyReused("CapacityClaim", found.id)
+        raise AlreadyExists(
+            "CapacityClaim",
+            found.id,
+            f"a capacity claim of id {found.id} exists, which was made by another request",
+        )
+    return found
+
+
+def by_name(services: Needs, found: CapacityClaim, asked: Asked) -> CapacityClaim:
+    """The claim that has the name of a request without an id, if it is what its own first try made.
+
+    A claim that is being deleted answers no repeat: to say that it is there would be to lose the next one.
+
+    Raises:
+        AlreadyExists: it is another one.
+    """
+    is_recent = services.clock.now_ms() - found.created_ms <= REPEAT_MS_MAX
+    is_repeat = not found.supplied and found.fingerprint == asked.fingerprint and is_recent
+    if found.status is ClaimStatus.DELETING or not is_repeat:
+        state = "is being deleted" if found.status is ClaimStatus.DELETING else "exists"
+        raise AlreadyExists(
+            "CapacityClaim", found.name, f"a capacity claim of this name {state}: its id is {found.id}"
+        )
+    return found

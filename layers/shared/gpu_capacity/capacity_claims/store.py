@@ -1,0 +1,202 @@
+"""Capacity claims in the holders table, and the queues of those that wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.capacity_claims.items import decode_claim, decode_name, decode_place, encode_claim
+from gpu_capacity.capacity_claims.record import CapacityClaim, allows
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode, encode_value
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.dynamodb.tombstones import GONE
+from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
+from gpu_capacity.holders import quota_store as quotas
+from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.holders.store import RECORD, HolderStore, Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from gpu_capacity.dynamodb.database import Database
+    from gpu_capacity.dynamodb.tombstones import Tombstone
+    from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.errors import UnreadableItem
+    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.holders.store import HolderKey
+    from gpu_capacity.holders.tries import Tries
+
+NAME: Final = "name"
+RETURNS_LABEL: Final = "returns:"
+
+PASSED_OVER_SECONDS: Final = 60
+"""How long a claim whose record could not be read loses its turn: a repaired one comes first again."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHead:
+    """Who is served first, and what a round for them has to demand of the queue.
+
+    ``holder`` is (organization id, claim id) of the oldest claim that waits, ``None`` where nobody does.
+    ``returns`` counts how often a claim came back into the queue: while it stands still, nobody who is older
+    than the first one can have appeared.
+    """
+
+    holder: HolderKey | None
+    returns: int
+
+
+CLAIMS: Final = Kind(keys.CLAIM_PREFIX, encode_claim, decode_claim, allows)
+
+
+class ClaimStore(HolderStore[CapacityClaim]):
+    """The holders table, as far as capacity claims go."""
+
+    def __init__(self, database: Database, table: str) -> None:
+        super().__init__(database, table, CLAIMS)
+        self._passed_over: dict[HolderKey, int] = {}
+
+    def named(self, organization_id: str, name: str) -> CapacityClaim | None:
+        """The claim of the organization that has a name."""
+        item = self._database.get(self.table, keys.claim_name(organization_id, name))
+        return None if item is None else self.get(organization_id, decode_name(item))
+
+    def head_of_queue(self, zone: str, instance_id: str) -> QueueHead:
+        """The oldest claim that waits and is not passed over; strongly consistent."""
+        returns = 0
+        # Two at once: the count of returns stands before the first claim.
+        entries = self._database.query(self.table, keys.queue_partition(zone, instance_id), limit=2)
+        for entry in self._database.readable(entries, decode_place):
+            if isinstance(entry, int):
+                returns = entry
+            elif not self._is_passed_over(entry):
+                return QueueHead(entry, returns)
+        return QueueHead(None, returns)
+
+    def queue(self, zone: str, instance_id: str) -> list[HolderKey]:
+        """All claims that wait, oldest first: organization and id."""
+        entries = self._database.query(self.table, keys.queue_partition(zone, instance_id))
+        places = self._database.readable(entries, decode_place)
+        return [place for place in places if not isinstance(place, int)]
+
+    def pass_over(self, holder: HolderKey, error: UnreadableItem) -> bool:
+        """Leave a claim out of the heads of queues for a while if it is its record that cannot be read."""
+        record = keys.capacity_claim(*holder)
+        if error.key != (record["pk"]["S"], record["sk"]["S"]):
+            return False
+        self._passed_over[holder] = self._database.now() + PASSED_OVER_SECONDS
+        return True
+
+    def _is_passed_over(self, holder: HolderKey) -> bool:
+        return self._passed_over.get(holder, 0) > self._database.now()
+
+    def leave_queue(self, zone: str, instance_id: str, holder: HolderKey) -> None:
+        """Drop the entry of a claim from a queue, if the claim is gone at that moment."""
+        for entry in self._database.query(self.table, keys.queue_partition(zone, instance_id)):
+            if (entry.get("organization"), entry.get("claim")) == holder:
+                gone = Check(
+                    RECORD,
+                    self.table,
+                    keys.capacity_claim(*holder),
+                    "attribute_not_exists(pk) OR #status = :gone",
+                    {"#status": "status"},
+                    {":gone": {"S": GONE}},
+                )
+                key = {"pk": {"S": entry["pk"]}, "sk": {"S": entry["sk"]}}
+                self._database.commit(gone, Delete("entry", self.table, key))
+                return
+
+    def add(
+        self, claim: CapacityClaim, quota: Quota | None, tries: Tries, over: Tombstone | None = None
+    ) -> Refused | None:
+        """Record a new claim with its name, its places in the queues, and its count.
+
+        ``tries`` and ``over`` are as in ``create``.
+
+        Returns:
+            ``None`` when it stands, else what refused.
+        """
+        name = keys.claim_name(claim.organization_id, claim.name) | encode({"claim": claim.id})
+        beside: list[Action] = [
+            Put(NAME, self.table, name, "attribute_not_exists(pk)"),
+            *self._queue_changes(None, claim),
+        ]
+        if quota is not None:
+            beside.append(quotas.count(self.table, quota, claim.instance_count))
+        return self.create(claim, claim.created_at, *beside, over=over, tries=tries)
+
+    def update(
+        self,
+        before: CapacityClaim,
+        after: CapacityClaim,
+        pods: Iterable[Update] = (),
+        quota: Quota | None = None,
+        turns: Mapping[str, int] | None = None,
+    ) -> CapacityClaim | Refused:
+        """Write what a claim has become, with the pods it took from or gave back to, all or none.
+
+        ``quota`` is given when the count changes and the organization has a limit. ``turns`` has for each
+        zone that the claim took from, because it was the first there, the returns of that queue as read.
+
+        Returns:
+            The claim as it stands now, or what refused.
+        """
+        beside: list[Action] = [
+            *pods,
+            *self._queue_changes(before, after),
+            *(
+                self._still_first(zone, after.instance_id, returns)
+                for zone, returns in sorted((turns or {}).items())
+            ),
+        ]
+        if quota is not None and after.instance_count != before.instance_count:
+            more = after.instance_count - before.instance_count
+            beside.append(quotas.count(self.table, quota, more))
+        return self.change(before, after, *beside)
+
+    def count_in(self, claim: CapacityClaim, _subjects: Collection[str] = ()) -> bool:
+        """Count a claim that was made before its organization was counted, even beyond the limit."""
+        count = quotas.count_in(self.table, claim.organization_id, INSTANCES, claim.instance_count)
+        return not isinstance(self.change(claim, replace(claim, counted=True), count), Refused)
+
+    def end(self, claim: CapacityClaim, now: int) -> Refused | None:
+        """Remove a claim that owns nothing any more, its name and its count."""
+        beside: list[Action] = [
+            Delete(NAME, self.table, keys.claim_name(claim.organization_id, claim.name)),
+        ]
+        if claim.counted:
+            beside.append(quotas.uncount(self.table, claim.organization_id, INSTANCES, claim.instance_count))
+        return self.remove(claim, now, *beside)
+
+    def _queue_changes(self, before: CapacityClaim | None, after: CapacityClaim) -> Iterator[Action]:
+        """A claim stands in the queue of each of its zones exactly while something is pending."""
+        was = before.waits_in if before else frozenset()
+        now = after.waits_in
+        holder = (after.organization_id, after.id)
+        for zone in sorted(now - was):
+            key = keys.queued(zone, after.instance_id, after.created_ms, holder)
+            entry = encode({"organization": after.organization_id, "claim": after.id})
+            yield Put(f"queue:{zone}", self.table, key | entry)
+            if before is not None:
+                # It keeps its age, so it may now stand before one that is being served as the first.
+                yield Update(
+                    f"{RETURNS_LABEL}{zone}",
+                    self.table,
+                    keys.queue_returns(zone, after.instance_id),
+                    "ADD comebacks :one",
+                    None,
+                    {},
+                    {":one": encode_value(1)},
+                )
+        for zone in sorted(was - now):
+            key = keys.queued(zone, after.instance_id, after.created_ms, holder)
+            yield Delete(f"queue:{zone}", self.table, key)
+
+    def _still_first(self, zone: str, instance_id: str, returns: int) -> Check:
+        """Nobody came back into the queue since its first claim was read. New claims are always younger."""
+        key = keys.queue_returns(zone, instance_id)
+        label = f"{RETURNS_LABEL}{zone}"
+        if returns == 0:
+            return Check(label, self.table, key, "attribute_not_exists(pk)")
+        return Check(label, self.table, key, "comebacks = :seen", {}, {":seen": encode_value(returns)})

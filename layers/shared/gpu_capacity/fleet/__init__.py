@@ -1,1 +1,0 @@
-"""The fleet document: its schema, where it comes from, and when it must not be applied."""

@@ -1,0 +1,35 @@
+"""A fleet document as it is published: plain, or packed with gzip."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import zlib
+from typing import Final
+
+from gpu_capacity.errors import FeedRefusal, FeedRefused
+from gpu_capacity.inventory.fleet.document import UNPACKED_BYTES_MAX
+
+_GZIP: Final = b"\x1f\x8b"
+
+
+def unpacked(raw: bytes, bytes_max: int = UNPACKED_BYTES_MAX) -> bytes:
+    """The plain document. Told by its first bytes, whatever a server or a file name says.
+
+    Never unpacks more than ``bytes_max`` and a little: what a few bytes can stand for has no end.
+
+    Raises:
+        FeedRefused: ``too_large``, or ``malformed`` where it is cut off or damaged.
+    """
+    if not raw.startswith(_GZIP):
+        return raw
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as package:
+            plain = package.read(bytes_max + 1)
+    except EOFError:
+        raise FeedRefused(FeedRefusal.MALFORMED, "document: the gzip data is cut off") from None
+    except (gzip.BadGzipFile, zlib.error):
+        raise FeedRefused(FeedRefusal.MALFORMED, "document: the gzip data is damaged") from None
+    if len(plain) > bytes_max:
+        raise FeedRefused(FeedRefusal.TOO_LARGE, f"the unpacked document has more than {bytes_max} bytes")
+    return plain

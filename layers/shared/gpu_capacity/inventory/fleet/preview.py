@@ -1,0 +1,87 @@
+"""What a sync of a document would change, without changing anything. Pure.
+
+Decides by ``FleetChanges`` as the sync does, round by round, as if every write were made and no tenant came
+in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_capacity.inventory.fleet.changes import FleetChanges
+from gpu_capacity.inventory.merge import Counts, StoredPod
+
+if TYPE_CHECKING:
+    from gpu_capacity.inventory.fleet.acceptance import Deferral, DropLimits
+    from gpu_capacity.inventory.fleet.model import Fleet, PodKey, StoredFleet
+    from gpu_capacity.inventory.model import Domain, Pod, Region
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What would change.
+
+    Attributes:
+        pods: the counts of each pod that would be written.
+        touched: held positions whose domain would change, by pod.
+        deferred: regions (with ``None`` for the pod) and pods that would not follow, with the reason.
+        waiting: pods of which something waits for a holder.
+        regions: catalogue entries that would be written, ``None`` for those that would be removed.
+    """
+
+    pods: dict[PodKey, Counts]
+    touched: dict[PodKey, tuple[int, ...]]
+    deferred: dict[tuple[str, str | None], Deferral]
+    waiting: tuple[PodKey, ...]
+    regions: dict[str, Region | None]
+
+
+def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: int = 16) -> Preview:
+    """Play a sync of the document."""
+    changes = FleetChanges(fleet, stored, limits)
+    pods: dict[PodKey, Counts] = {}
+    deferred: dict[tuple[str, str | None], Deferral] = {
+        (region_id, None): deferral for region_id, deferral in changes.regions_deferred.items()
+    }
+    pending = changes.keys
+    for _ in range(rounds_max):
+        left = []
+        wrote = False
+        for key in pending:
+            change, deferral = changes.of_pod(key)
+            if deferral is not None and key[0] not in changes.regions_deferred:
+                deferred[key] = deferral
+            if change is None:
+                continue
+            before = changes.stored(key)
+            if change.changed:
+                wrote = True
+                pods[key] = pods.get(key, Counts()) + change.counts
+                held = before.held if before else frozenset()
+                changes.saw(key, StoredPod(change.pod, change.shape, held))
+            if change.waiting:
+                left.append(key)
+        pending = left
+        if not wrote:
+            break
+    return Preview(
+        pods=pods,
+        touched={
+            key: found for key in pods if (found := _touched(stored.pods.get(key), changes.stored(key)))
+        },
+        deferred=deferred,
+        waiting=tuple(pending),
+        regions=dict(changes.of_regions()),
+    )
+
+
+def _touched(before: StoredPod | None, after: StoredPod | None) -> tuple[int, ...]:
+    if before is None or after is None:
+        return ()
+    then, now = _by_position(before.pod), _by_position(after.pod)
+    return tuple(sorted(p for p in before.held if then.get(p) != now.get(p)))
+
+
+def _by_position(pod: Pod) -> dict[int, Domain]:
+    return {domain.position: domain for domain in pod.domains}

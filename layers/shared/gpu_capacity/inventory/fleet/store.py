@@ -1,0 +1,303 @@
+"""The fleet in the inventory table: what the sync reads, and the writes it may make.
+
+Every write of the sync names the document it belongs to and demands that no newer one was accepted, so a
+run that was overtaken can do no harm, however long it was under way. Ownership is never written: a pod's
+claims item gets its version and nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode_value
+from gpu_capacity.dynamodb.decoding import decoder, second, text, texts, whole
+from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
+from gpu_capacity.inventory import items as inventory_items
+from gpu_capacity.inventory.fleet.model import DIGEST_FORM, FeedState, StoredFleet
+from gpu_capacity.inventory.merge import StoredPod
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_capacity.dynamodb.database import Database, Outcome
+    from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.inventory.fleet.model import Fleet, PodKey, ReportedRegion
+    from gpu_capacity.inventory.items import PodClaims
+    from gpu_capacity.inventory.merge import PodChange
+    from gpu_capacity.inventory.model import Pod, PodShape, Region
+
+# Labels of the writes, by which a refusal is told.
+FEED: Final = "feed"
+CLAIMS: Final = "claims"
+SHAPE: Final = "shape"
+HOSTS: Final = "hosts"
+LEFT_CLAIMS: Final = "claims of the old flavor"
+LEFT_SHAPE: Final = "shape of the old flavor"
+REGION: Final = "region"
+
+RESET: Final = "reset"
+"""In the place of a digest: the sequence was set by an operator, and no document stands behind it."""
+
+
+def accept_document(table: str, fleet: Fleet) -> Update:
+    """Make this the document in use, unless a newer one or another of the same sequence is.
+
+    Accepting it again is allowed: that is how a run that was cut short is repeated. A digest of another form
+    tells nothing, so the document is then taken for the same one. Regions are only ever added, so that the
+    pods of every region that was begun are found again.
+    """
+    values: dict[str, Any] = {
+        ":sequence": fleet.sequence,
+        ":digest": fleet.digest,
+        ":observed_at": fleet.observed_at,
+        ":form": DIGEST_FORM,
+    }
+    update = "SET #sequence = :sequence, #digest = :digest, #observed_at = :observed_at"
+    names = {"#sequence": "sequence", "#digest": "digest", "#observed_at": "observed_at"}
+    if fleet.regions:
+        update += " ADD #regions :regions"
+        names["#regions"] = "regions"
+        values[":regions"] = set(fleet.regions)
+    return Update(
+        label=FEED,
+        table=table,
+        key=keys.feed(),
+        update=update,
+        condition=(
+            "attribute_not_exists(#sequence) OR #sequence < :sequence"
+            " OR (#sequence = :sequence AND (#digest = :digest OR NOT begins_with(#digest, :form)))"
+        ),
+        names=names,
+        values={name: encode_value(value) for name, value in values.items()},
+    )
+
+
+def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodChange) -> list[Action]:
+    """The one transaction that brings a pod up to the document of that sequence.
+
+    Claims are conditional on the version, so from here on nobody places on the pod as it was; and what
+    leaves the pod is owned by nobody at this very moment. A pod that changes its flavor is empty, so nothing
+    of it can be owned; what it was under the old flavor goes.
+    """
+    pod, shape = change.pod, change.shape
+    moved = before if before and before.pod.flavor_id != pod.flavor_id else None
+    if before is None or moved:
+        conditions, values = ["attribute_not_exists(#v)"], {}
+    else:
+        conditions, values = ["#v = :old"], {":old": encode_value(before.pod.version)}
+    stamps = before.stamps if before and not moved else {}
+    for position in change.vacated:
+        # What was booked since the pod was read has another stamp there.
+        domain = keys.domain_attribute(position)
+        if position in stamps:
+            conditions.append(f"{domain} = :s{position}")
+            values[f":s{position}"] = encode_value(stamps[position])
+        else:
+            conditions.append(f"attribute_not_exists({domain})")
+    claims = Update(
+        label=CLAIMS,
+        table=table,
+        key=keys.claims(pod.region_id, pod.flavor_id, pod.id),
+        update="SET #v = :new",
+        condition=" AND ".join(conditions),
+        names={"#v": "v"},
+        values={":new": encode_value(pod.version), **values},
+    )
+    return [
+        _still_in_use(table, sequence),
+        claims,
+        Put(SHAPE, table, inventory_items.encode_shape(shape)),
+        Put(HOSTS, table, inventory_items.encode_pod(pod)),
+        *(_leave_flavor(table, moved.pod) if moved else ()),
+    ]
+
+
+def _leave_flavor(table: str, pod: Pod) -> list[Action]:
+    place = (pod.region_id, pod.flavor_id, pod.id)
+    version = {":old": encode_value(pod.version)}
+    return [
+        Delete(LEFT_CLAIMS, table, keys.claims(*place), "#v = :old", {"#v": "v"}, version),
+        Delete(LEFT_SHAPE, table, keys.shape(*place)),
+    ]
+
+
+def change_region(table: str, sequence: int, region: Region) -> list[Action]:
+    """Replace a region's catalogue entry."""
+    return [_still_in_use(table, sequence), Put(REGION, table, inventory_items.encode_region(region))]
+
+
+def remove_region(table: str, sequence: int, region_id: str) -> list[Action]:
+    """Remove a region's catalogue entry."""
+    return [_still_in_use(table, sequence), Delete(REGION, table, keys.region(region_id))]
+
+
+def reset_sequence(table: str, before: FeedState, sequence: int) -> Update:
+    """Have the accepted document count as one of this sequence and of unknown content.
+
+    Runs for the document in use end at their next write.
+    """
+    return Update(
+        label=FEED,
+        table=table,
+        key=keys.feed(),
+        update="SET #sequence = :after, #digest = :reset",
+        condition="#sequence = :before",
+        names={"#sequence": "sequence", "#digest": "digest"},
+        values={
+            name: encode_value(value)
+            for name, value in {":after": sequence, ":before": before.sequence, ":reset": RESET}.items()
+        },
+    )
+
+
+def _still_in_use(table: str, sequence: int) -> Check:
+    return Check(
+        label=FEED,
+        table=table,
+        key=keys.feed(),
+        condition="#sequence = :sequence",
+        names={"#sequence": "sequence"},
+        values={":sequence": encode_value(sequence)},
+    )
+
+
+class FleetStore:
+    """Reads and writes the fleet.
+
+    Args:
+        database: where the inventory is.
+        table: name of the inventory table.
+    """
+
+    def __init__(self, database: Database, table: str) -> None:
+        self._database = database
+        self._table = table
+
+    def read(self, regions: Iterable[str] | Mapping[str, ReportedRegion]) -> StoredFleet:
+        """All that is stored of these regions and of every region that was ever accepted.
+
+        Where it is known what is reported of them, a stored pod of the same text is not decoded but has the
+        reported domains.
+        """
+        feed = self.feed()
+        reported = regions if isinstance(regions, Mapping) else {}
+        region_ids = sorted({*regions, *(feed.regions if feed else ())})
+        catalog = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
+        entries = list(self._database.readable(catalog, inventory_items.decode_region))
+        pods: dict[PodKey, StoredPod] = {}
+        unreadable: set[PodKey] = set()
+        for region_id in region_ids:
+            found, missing = self._pods(region_id, reported.get(region_id))
+            pods |= found
+            unreadable |= {(region_id, pod_id) for pod_id in missing}
+        return StoredFleet(
+            feed=feed,
+            regions={entry.id: entry for entry in entries},
+            pods=pods,
+            unreadable=frozenset(unreadable),
+        )
+
+    def read_pod(self, region_id: str, pod_id: str) -> StoredPod | None:
+        """One pod as it stands now."""
+        item = self._database.get(self._table, keys.hosts(region_id, pod_id))
+        if item is None:
+            return None
+        pod = inventory_items.decode_pod(item)
+        shape = self._database.get(self._table, keys.shape(region_id, pod.flavor_id, pod_id))
+        item = self._database.get(self._table, keys.claims(region_id, pod.flavor_id, pod_id))
+        return _stored(
+            pod,
+            next(self._database.readable([shape] if shape else [], inventory_items.decode_shape), None),
+            inventory_items.decode_claims(item) if item else None,
+        )
+
+    def accept(self, fleet: Fleet) -> Outcome:
+        """Commit ``accept_document``."""
+        return self._database.commit(accept_document(self._table, fleet))
+
+    def write_pod(self, sequence: int, before: StoredPod | None, change: PodChange) -> Outcome:
+        """Commit ``change_pod``."""
+        return self._database.commit(*change_pod(self._table, sequence, before, change))
+
+    def write_region(self, sequence: int, region: Region) -> Outcome:
+        """Commit ``change_region``."""
+        return self._database.commit(*change_region(self._table, sequence, region))
+
+    def remove_region(self, sequence: int, region_id: str) -> Outcome:
+        """Commit ``remove_region``."""
+        return self._database.commit(*remove_region(self._table, sequence, region_id))
+
+    def reset_sequence(self, before: FeedState, sequence: int) -> Outcome:
+        """Commit ``reset_sequence``."""
+        return self._database.commit(reset_sequence(self._table, before, sequence))
+
+    def owners(self, pod: Pod) -> Mapping[int, bytes | dict[str, int]]:
+        """Who owns what of a pod, as ``PodClaims.owners`` has it."""
+        item = self._database.get(self._table, keys.claims(pod.region_id, pod.flavor_id, pod.id))
+        return inventory_items.decode_claims(item).owners if item else {}
+
+    def feed(self) -> FeedState | None:
+        """The accepted document."""
+        item = self._database.get(self._table, keys.feed())
+        return decode_feed(item) if item else None
+
+    def _pods(
+        self, region_id: str, reported: ReportedRegion | None
+    ) -> tuple[dict[PodKey, StoredPod], set[str]]:
+        """Pods that can be read, and the ids of those that cannot. An unreadable shape is written anew."""
+        readable = self._database.readable
+        items = list(self._database.query(self._table, keys.hosts_partition(region_id), keys.POD_PREFIX))
+        pods = {pod.id: pod for pod in readable(items, decoder(partial(_decode_pod, reported=reported)))}
+        unreadable = _pod_ids(items) - pods.keys()
+        shapes: dict[tuple[str, str], PodShape] = {}
+        claims: dict[tuple[str, str], PodClaims] = {}
+        for flavor_id in sorted({pod.flavor_id for pod in pods.values()}):
+            items = list(self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)))
+            shapes |= {(s.pod_id, flavor_id): s for s in readable(items, inventory_items.decode_shape)}
+            # Ownership last: what is taken here is at least as new as the topology it is merged into.
+            items = list(self._database.query(self._table, keys.claims_partition(region_id, flavor_id)))
+            owned = {c.pod_id: c for c in readable(items, inventory_items.decode_claims)}
+            claims |= {(pod_id, flavor_id): found for pod_id, found in owned.items()}
+            unreadable |= _pod_ids(items) - owned.keys()
+        return {
+            (region_id, pod.id): _stored(
+                pod, shapes.get((pod.id, pod.flavor_id)), claims.get((pod.id, pod.flavor_id))
+            )
+            for pod in pods.values()
+            if pod.id not in unreadable
+        }, unreadable
+
+
+def _stored(pod: Pod, shape: PodShape | None, claims: PodClaims | None) -> StoredPod:
+    if claims is None:
+        return StoredPod(pod, shape, frozenset())
+    return StoredPod(pod, shape, frozenset(claims.owners), claims.stamps)
+
+
+def _decode_pod(item: Mapping[str, Any], reported: ReportedRegion | None) -> Pod:
+    """The stored pod; with the domains of the reported one where the two have the same text."""
+    pod_id = item["sk"].removeprefix(keys.POD_PREFIX)
+    digest = reported.digests.get(pod_id) if reported else None
+    stored = item.get("domains")
+    if reported and isinstance(stored, str) and digest == hashlib.sha256(stored.encode()).digest():
+        return inventory_items.pod_of(item, reported.pods[pod_id].domains)
+    return inventory_items.pod_of(item)
+
+
+def _pod_ids(items: Iterable[Mapping[str, Any]]) -> set[str]:
+    return {item["sk"].removeprefix(keys.POD_PREFIX) for item in items}
+
+
+@decoder
+def decode_feed(item: Mapping[str, Any]) -> FeedState:
+    """The item about the last accepted document."""
+    return FeedState(
+        sequence=whole(item, "sequence"),
+        digest=text(item, "digest"),
+        observed_at=second(item, "observed_at"),
+        regions=frozenset(texts(item.get("regions", ()))),
+    )

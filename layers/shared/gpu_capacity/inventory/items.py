@@ -1,0 +1,324 @@
+"""Items of the inventory table to values and back.
+
+Short attribute names where an item is hot: DynamoDB bills an update by the size of the whole item.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.dynamodb.decoding import (
+    binary,
+    decoder,
+    flag,
+    json_list,
+    rows,
+    second,
+    text,
+    texts,
+    whole,
+    whole_number,
+)
+from gpu_capacity.inventory.bookings import TAG_BYTES, Booking
+from gpu_capacity.inventory.model import (
+    Architecture,
+    Domain,
+    DomainShape,
+    Flavor,
+    Gpu,
+    GpuVendor,
+    Host,
+    HostState,
+    Offering,
+    Pod,
+    PodShape,
+    Region,
+    VmShape,
+)
+from gpu_capacity.inventory.text import text_of
+from gpu_capacity.inventory.units import IDENTITY_BYTES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+_HOST: Final = (int, str, str, str, str)
+
+
+_BOOKING_BYTES: Final = (7, 11)
+"""First position (2 bytes), how many (1), since when (4), and until when (4) where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodClaims:
+    """Who owns what in a pod.
+
+    ``owners`` maps the position of a domain to the tag of its booking, or to the claim tag (8 bytes) of a
+    holder that owns it without one, or to the parts that holders own of it: the hosts of each, as a mask over
+    slots, by claim tag in hex. An absent position is free. ``stamps`` has the stamp of each domain that was
+    booked or emptied before, whoever owns it now.
+    """
+
+    pod_id: str
+    version: int
+    owners: Mapping[int, bytes | dict[str, int]]
+    stamps: Mapping[int, bytes] = field(default_factory=dict)
+    bookings: tuple[Booking, ...] = ()
+
+    def booked(self, booking: Booking) -> PodClaims:
+        """The same with one booking more."""
+        mine = dict.fromkeys(booking.positions, booking.tag)
+        return replace(
+            self,
+            owners={**self.owners, **mine},
+            stamps={**self.stamps, **mine},
+            bookings=(*self.bookings, booking),
+        )
+
+
+@decoder
+def decode_claims(item: Mapping[str, Any]) -> PodClaims:
+    """The claims item of a pod."""
+    owners: dict[int, bytes | dict[str, int]] = {}
+    stamps: dict[int, bytes] = {}
+    bookings = []
+    for name, value in item.items():
+        if name[0] == "d" and name[1:].isdigit():
+            if not isinstance(value, bytes):
+                owners[int(name[1:])] = _parts(value)
+            elif len(value) == TAG_BYTES:
+                stamps[int(name[1:])] = value
+            else:
+                owners[int(name[1:])] = value
+        elif name[0] == "b":
+            bookings.append(_booking(name, value))
+    for booking in bookings:
+        owners |= dict.fromkeys(booking.positions, booking.tag)
+    return PodClaims(
+        pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
+        version=whole(item, "v"),
+        owners=owners,
+        stamps=stamps,
+        bookings=tuple(bookings),
+    )
+
+
+def encode_booking(booking: Booking) -> bytes:
+    """The value of a booking's attribute; ``until`` is left out while it is open."""
+    until = b"" if booking.until is None else booking.until.to_bytes(4, "big")
+    run = booking.first.to_bytes(2, "big") + booking.count.to_bytes(1, "big")
+    return run + booking.since.to_bytes(4, "big") + until
+
+
+def _booking(name: str, value: bytes) -> Booking:
+    if len(value) not in _BOOKING_BYTES:
+        raise ValueError("a booking of another length")
+    first, count, since = value[:2], value[2:3], value[3:7]
+    return Booking(
+        urlsafe_b64decode(name[1:]),
+        int.from_bytes(first, "big"),
+        int.from_bytes(count, "big"),
+        int.from_bytes(since, "big"),
+        int.from_bytes(value[7:], "big") if value[7:] else None,
+    )
+
+
+def _parts(owner: Mapping[str, Any]) -> dict[str, int]:
+    return {tag: whole_number(mask) for tag, mask in owner.items()}
+
+
+def encode_shape(shape: PodShape) -> Item:
+    """The shape item of a pod. A domain is a list: position, hosts, usable mask, complete, cordoned.
+
+    In the order of the domains ``serving`` has the hosts in service, and ``identities`` 8 bytes of each.
+    """
+    return keys.shape(shape.region_id, shape.flavor_id, shape.pod_id) | encode(
+        {
+            "v": shape.version,
+            "region": shape.region_id,
+            "flavor": shape.flavor_id,
+            "domains": [[d.position, d.hosts, d.usable, d.complete, d.cordoned] for d in shape.domains],
+            "serving": [d.in_service for d in shape.domains],
+            "identities": b"".join(d.identity for d in shape.domains) or None,
+        }
+    )
+
+
+@decoder
+def decode_shape(item: Mapping[str, Any]) -> PodShape:
+    """The shape item of a pod. Earlier versions wrote neither ``serving`` nor ``identities``."""
+    domains = tuple(DomainShape(*row) for row in rows(item["domains"], int, int, int, bool, bool))
+    if "identities" in item:
+        serving = [whole_number(hosts) for hosts in item["serving"]]
+        identities = binary(item, "identities")
+        domains = tuple(
+            replace(domain, in_service=hosts, identity=identities[at : at + IDENTITY_BYTES])
+            for domain, hosts, at in zip(
+                domains, serving, range(0, len(identities), IDENTITY_BYTES), strict=True
+            )
+        )
+    return PodShape(
+        region_id=text(item, "region"),
+        pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
+        flavor_id=text(item, "flavor"),
+        version=whole(item, "v"),
+        domains=domains,
+    )
+
+
+def encode_pod(pod: Pod) -> Item:
+    """The hosts item of a pod. Domains are kept as JSON text: they are read and written whole."""
+    return keys.hosts(pod.region_id, pod.id) | encode(
+        {
+            "v": pod.version,
+            "region": pod.region_id,
+            "flavor": pod.flavor_id,
+            "domains": text_of(pod.domains),
+        }
+    )
+
+
+@decoder
+def decode_pod(item: Mapping[str, Any]) -> Pod:
+    """The hosts item of a pod."""
+    return pod_of(item)
+
+
+def pod_of(item: Mapping[str, Any], domains: tuple[Domain, ...] | None = None) -> Pod:
+    """The pod of a hosts item, for decoders; with these domains where it is known that they are its own."""
+    return Pod(
+        region_id=text(item, "region"),
+        id=item["sk"].removeprefix(keys.POD_PREFIX),
+        flavor_id=text(item, "flavor"),
+        version=whole(item, "v"),
+        domains=_domains(item) if domains is None else domains,
+    )
+
+
+def _domains(item: Mapping[str, Any]) -> tuple[Domain, ...]:
+    return tuple(
+        Domain(
+            position=position,
+            id=domain_id,
+            name=name,
+            cordoned=cordoned,
+            hosts=tuple(
+                Host(slot, host_id, host_name, resource_class, HostState(state))
+                for slot, host_id, host_name, resource_class, state in rows(hosts, int, str, str, str, str)
+            ),
+        )
+        for position, domain_id, name, cordoned, hosts in rows(
+            json_list(item, "domains"), int, str, str, bool, list
+        )
+    )
+
+
+def encode_region(region: Region) -> Item:
+    """The catalogue entry of a region. Offerings carry their flavor, so one read answers for all."""
+    return keys.region(region.id) | encode(
+        {
+            "organizations": sorted(region.organizations) or None,
+            "observed_at": region.observed_at,
+            "offerings": [_encode_offering(offering) for offering in region.offerings],
+            "instance_types": [list(pair) for pair in region.instance_types] or None,
+            "vm_flavors": [_encode_flavor(flavor) for flavor in region.vm_flavors] or None,
+            "withdrawn": region.withdrawn or None,
+        }
+    )
+
+
+def _encode_offering(offering: Offering) -> dict[str, Any]:
+    return {
+        "accelerator": offering.accelerator,
+        "unit": offering.unit,
+        "device_type_resource_class": offering.device_type_resource_class,
+        "hosts_per_unit": offering.hosts_per_unit,
+        "flavor": _encode_flavor(offering.flavor),
+    }
+
+
+def _encode_flavor(flavor: Flavor) -> dict[str, Any]:
+    gpu, vm = flavor.gpu, flavor.vm
+    return {
+        "id": flavor.id,
+        "cpus": flavor.cpus,
+        "memory_gib": flavor.memory_gib,
+        "disk_gb": flavor.disk_gb,
+        "architecture": flavor.architecture.value,
+        "instance_type": flavor.instance_type,
+        "gpu": {
+            "vendor": gpu.vendor.value,
+            "model": gpu.model,
+            "physical_count": gpu.physical_count,
+            "logical_count": gpu.logical_count,
+            "memory_gib": gpu.memory_gib,
+        },
+        "vm": vm
+        and {
+            "gpu_type": vm.gpu_type,
+            "gpu_ram_mb": vm.gpu_ram_mb,
+            "cpu_model": vm.cpu_model,
+            "pcie_gen": vm.pcie_gen,
+        },
+    }
+
+
+@decoder
+def decode_region(item: Mapping[str, Any]) -> Region:
+    """The catalogue entry of a region."""
+    region_id = item["sk"].removeprefix(keys.REGION_PREFIX)
+    return Region(
+        id=region_id,
+        organizations=frozenset(texts(item.get("organizations", ()))),
+        observed_at=second(item, "observed_at"),
+        offerings=tuple(_decode_offering(region_id, offering) for offering in item["offerings"]),
+        instance_types=tuple((row[0], row[1]) for row in rows(item.get("instance_types", ()), str, str)),
+        vm_flavors=tuple(_decode_flavor(flavor) for flavor in item.get("vm_flavors", ())),
+        withdrawn=flag(item, "withdrawn"),
+    )
+
+
+def _decode_offering(region_id: str, item: Mapping[str, Any]) -> Offering:
+    return Offering(
+        region_id=region_id,
+        accelerator=text(item, "accelerator"),
+        unit=text(item, "unit"),
+        device_type_resource_class=text(item, "device_type_resource_class"),
+        hosts_per_unit=whole(item, "hosts_per_unit"),
+        flavor=_decode_flavor(item["flavor"]),
+    )
+
+
+def _decode_flavor(item: Mapping[str, Any]) -> Flavor:
+    gpu, vm = item["gpu"], item.get("vm")
+    return Flavor(
+        id=text(item, "id"),
+        cpus=whole(item, "cpus"),
+        memory_gib=whole(item, "memory_gib"),
+        disk_gb=whole(item, "disk_gb"),
+        # Earlier versions wrote none.
+        architecture=Architecture(text(item, "architecture") if "architecture" in item else "UNKNOWN"),
+        instance_type=_text_or_null(item, "instance_type"),
+        gpu=Gpu(
+            vendor=GpuVendor(text(gpu, "vendor")),
+            model=text(gpu, "model"),
+            physical_count=whole(gpu, "physical_count"),
+            logical_count=whole(gpu, "logical_count"),
+            memory_gib=whole(gpu, "memory_gib"),
+        ),
+        vm=vm
+        and VmShape(
+            gpu_type=text(vm, "gpu_type"),
+            gpu_ram_mb=whole(vm, "gpu_ram_mb"),
+            cpu_model=text(vm, "cpu_model"),
+            pcie_gen=text(vm, "pcie_gen"),
+        ),
+    )
+
+
+def _text_or_null(item: Mapping[str, Any], name: str) -> str | None:
+    return None if item.get(name) is None else text(item, name)

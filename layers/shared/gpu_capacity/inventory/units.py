@@ -1,0 +1,144 @@
+"""When a domain is a sellable unit, how healthy claimed hardware is, and its fingerprint.
+
+A unit is *complete* when every host of its domain is present, of the expected device type resource class
+and in service. The hash lets a customer prove which hardware was claimed: see ``topology_hash``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.inventory.model import DomainShape, HostState, PodShape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gpu_capacity.inventory.model import Domain, Offering, Pod
+
+
+IDENTITY_BYTES: Final = 8
+
+
+class Health(StrEnum):
+    """Health of claimed hardware, in the words of the reservations API."""
+
+    UNKNOWN = "unknown"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    ERROR = "error"
+
+
+def shape_of(pod: Pod, offering: Offering | None) -> PodShape:
+    """Reduce a pod to what placement needs.
+
+    Without an offering no whole unit can be sold from the pod, so no domain is complete; any resource
+    class is then as expected, because parts of domains are sold by flavor alone.
+    """
+    return PodShape(
+        region_id=pod.region_id,
+        pod_id=pod.id,
+        flavor_id=pod.flavor_id,
+        version=pod.version,
+        domains=tuple(_domain_shape(domain, offering) for domain in pod.domains),
+    )
+
+
+def _domain_shape(domain: Domain, offering: Offering | None) -> DomainShape:
+    expected_class = offering.device_type_resource_class if offering else None
+    usable = 0
+    for host in domain.hosts:
+        if host.state is HostState.IN_SERVICE and expected_class in (None, host.resource_class):
+            usable |= 1 << host.slot
+    complete = (
+        offering is not None
+        and len(domain.hosts) == offering.hosts_per_unit
+        and usable.bit_count() == offering.hosts_per_unit
+    )
+    return DomainShape(
+        position=domain.position,
+        hosts=len(domain.hosts),
+        usable=usable,
+        complete=complete,
+        cordoned=domain.cordoned,
+        in_service=_in_service(domain),
+        identity=identity_of(domain),
+    )
+
+
+def health_of(domains: Sequence[Domain], hosts_expected: int) -> Health:
+    """Judge claimed hardware.
+
+    Args:
+        domains: the claimed domains that the inventory knows.
+        hosts_expected: how many hosts the claim covers; hosts that are gone count as unhealthy.
+
+    Returns:
+        ``unknown`` when the inventory has never seen the hardware, ``error`` when no host is in service,
+        ``degraded`` when some are not, else ``healthy``.
+    """
+    return _judged([_in_service(domain) for domain in domains], hosts_expected)
+
+
+def health_of_shapes(domains: Sequence[DomainShape], hosts_expected: int) -> Health:
+    """The same by the domains' shapes."""
+    return _judged([domain.in_service for domain in domains], hosts_expected)
+
+
+def _judged(in_service: Sequence[int], hosts_expected: int) -> Health:
+    if not in_service or hosts_expected == 0:
+        return Health.UNKNOWN
+    found = sum(in_service)
+    if found == 0:
+        return Health.ERROR
+    return Health.HEALTHY if found >= hosts_expected else Health.DEGRADED
+
+
+def _in_service(domain: Domain) -> int:
+    return sum(host.state is HostState.IN_SERVICE for host in domain.hosts)
+
+
+def identity_of(domain: Domain) -> bytes:
+    """A digest of 8 bytes of what ``topology_hash`` has of a domain: its id, and the ids of its hosts."""
+    parts = [domain.id, sorted(host.id for host in domain.hosts)]
+    return hashlib.sha256(json.dumps(parts).encode()).digest()[:IDENTITY_BYTES]
+
+
+def hardware_digest(identities: Iterable[bytes]) -> bytes:
+    """A digest of 8 bytes of the identities of domains in position order.
+
+    As long as it stays the same so does the topology hash of a reservation of these domains.
+    """
+    return hashlib.sha256(b"".join(identities)).digest()[:IDENTITY_BYTES]
+
+
+def topology_hash(offering: tuple[str, str, str], pod_id: str, domains: Sequence[Domain]) -> str:
+    """Fingerprint of claimed hardware: ``sha256:`` and 64 hex digits.
+
+    The digest is over canonical JSON (UTF-8, keys sorted, no white space)::
+
+        {"accelerator": …, "regionId": …, "unit": …,
+         "units": [{"domainId": …, "hostIds": [sorted], "podId": …}, …]}
+
+    with units in position order. Names, times and health are left out, so it changes when the claimed
+    hardware changes, and only then.
+
+    Args:
+        offering: region id, accelerator and unit of the reservation.
+        pod_id: the pod that holds the claim.
+        domains: the claimed domains, in any order.
+    """
+    region_id, accelerator, unit = offering
+    document = {
+        "regionId": region_id,
+        "accelerator": accelerator,
+        "unit": unit,
+        "units": [
+            {"podId": pod_id, "domainId": domain.id, "hostIds": sorted(host.id for host in domain.hosts)}
+            for domain in sorted(domains, key=lambda d: d.position)
+        ],
+    }
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()

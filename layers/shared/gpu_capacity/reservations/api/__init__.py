@@ -1,0 +1,1 @@
+"""The reservations API: bodies, replies and errors."""

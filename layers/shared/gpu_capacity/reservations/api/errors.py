@@ -1,0 +1,146 @@
+"""Errors in the shape of the reservations API: ``{error, error_description, trace_id}``.
+
+Where fields are wrong, the description tells all of them, and ``errors``, an addition to the contract, one by
+one. The error words are the published enum; it has none for capacity, so a 507 is a ``server_error`` whose
+description tells the figures. ``docs/errors.md`` tells customers what to do on each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.errors import (
+    CapacityError,
+    Conflict,
+    Forbidden,
+    InsufficientCapacity,
+    InvalidRequest,
+    NotFound,
+    QuotaExceeded,
+    RateLimited,
+    TryAgain,
+    Unauthenticated,
+)
+from gpu_capacity.http.call import (
+    RETRY_AFTER_SECONDS,
+    BodyInvalid,
+    BodyTooLarge,
+    MalformedBody,
+    Reply,
+    UnsupportedMediaType,
+)
+from gpu_capacity.strict_json import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+# The most specific class that an error is an instance of decides.
+_ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
+    InvalidRequest: (400, "invalid_request"),
+    MalformedBody: (400, "invalid_request"),
+    BodyInvalid: (400, "invalid_request"),
+    Unauthenticated: (401, "access_denied"),
+    Forbidden: (403, "forbidden"),
+    NotFound: (404, "not_found"),
+    Conflict: (409, "conflict"),
+    BodyTooLarge: (413, "request_entity_too_large"),
+    RateLimited: (429, "server_error"),
+    UnsupportedMediaType: (415, "unsupported_media_type"),
+    InsufficientCapacity: (507, "server_error"),
+}
+
+
+class ReservationErrors:
+    """Maps every error to a reply; the only place that knows this shape."""
+
+    def refuse(self, error: CapacityError, trace_id: str) -> Reply:
+        """An error that was raised on purpose."""
+        for kind in type(error).__mro__:
+            if kind in _ANSWERS:
+                status, word = _ANSWERS[kind]
+                reply = _reply(status, word, _describe(error), trace_id, _headers(error))
+                return replace(reply, body=reply.body | _figures(error))
+        if isinstance(error, TryAgain):
+            headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+            return _reply(500, "server_error", "the request was not decided: try again", trace_id, headers)
+        return self.unexpected(trace_id)
+
+    def unexpected(self, trace_id: str) -> Reply:
+        """A defect: the log has the stack under the trace id, the customer only gets the id."""
+        return _reply(500, "server_error", "an unexpected error occurred", trace_id)
+
+    def unknown_route(self, trace_id: str) -> Reply:
+        """No operation has this path."""
+        return _reply(404, "not_found", "the requested resource does not exist", trace_id)
+
+    def wrong_method(self, allowed: Sequence[str], trace_id: str) -> Reply:
+        """Operations have this path, under other methods."""
+        return _reply(
+            405,
+            "method_not_allowed",
+            "the requested method is not allowed on this resource",
+            trace_id,
+            {"Allow": ", ".join(allowed)},
+        )
+
+
+def _reply(status: int, word: str, text: str, trace_id: str, headers: dict[str, str] | None = None) -> Reply:
+    body = {"error": word, "error_description": text, "trace_id": trace_id}
+    return Reply(status, body, {"Cache-Control": "no-cache", **(headers or {})})
+
+
+def _problems(error: CapacityError) -> list[tuple[str, str]]:
+    """Every failing field and what is wrong with it; never echoes what was sent."""
+    match error:
+        case InvalidRequest():
+            return [*error.problems]
+        case BodyInvalid():
+            return [(dotted(tuple(problem["loc"])), str(problem["msg"])) for problem in error.problems]
+        case _:
+            return []
+
+
+def _describe(error: CapacityError) -> str:
+    problems = [f"{field}: {what}" if field else what for field, what in _problems(error)]
+    return "; ".join(problems) or str(error)
+
+
+def _figures(error: CapacityError) -> dict[str, Any]:
+    """A refusal as fields, additions to the contract: no client has to read them in a text."""
+    match error:
+        case InvalidRequest() | BodyInvalid():
+            return {"errors": [{"field": field, "problem": what} for field, what in _problems(error)]}
+        case InsufficientCapacity(reason=reason):
+            figures = {
+                "requestedUnitCount": reason.requested,
+                "availableUnitCount": reason.available,
+                "largestContiguousUnitCount": reason.largest_run,
+                "largestPossibleUnitCount": reason.largest_possible,
+                "canEverFit": not reason.is_lasting,
+                "excluded": {
+                    "claimed": reason.claimed,
+                    "cordoned": reason.cordoned,
+                    "incomplete": reason.incomplete,
+                },
+            }
+            return {"capacity": figures}
+        case QuotaExceeded():
+            limits = {
+                "subject": error.subject,
+                "requested": error.requested,
+                "limit": error.limit,
+                "used": error.used,
+            }
+            return {"quota": limits}
+        case _:
+            return {}
+
+
+def _headers(error: CapacityError) -> dict[str, str]:
+    if isinstance(error, Unauthenticated):
+        return {"WWW-Authenticate": error.challenge}
+    if isinstance(error, RateLimited):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {}

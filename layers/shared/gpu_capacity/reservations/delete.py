@@ -1,0 +1,73 @@
+"""Deleting a reservation: the record is marked, the workflow does the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import Permission
+from gpu_capacity.errors import NotFound
+from gpu_capacity.holders.advance import advance
+from gpu_capacity.holders.workflows import start_workflow
+from gpu_capacity.reservations.read import visible_reservation
+from gpu_capacity.reservations.record import Status
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.access import Caller
+    from gpu_capacity.holders.roles import HasClock, HasInventory, HasPause, HasTelemetry, HasWorkflows
+    from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.reservations.roles import HasReservations
+
+    class Needs(HasClock, HasInventory, HasPause, HasReservations, HasTelemetry, HasWorkflows, Protocol):
+        """What the functions of this module work with."""
+
+
+def delete_reservation(
+    services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
+) -> None:
+    """Begin to tear down. Repeated while that goes on, it changes and starts nothing.
+
+    Raises:
+        Forbidden: the token does not allow deleting.
+        NotFound: absent, or not for this caller.
+    """
+    caller.require(Permission.DELETE_RESERVATIONS)
+    reservation = visible_reservation(services, caller, reservation_id, organizations)
+    if reservation.status is Status.DEPROVISIONING:
+        return
+    key = (reservation.organization_id, reservation.id)
+    deleted = advance(services.reservations, key, lambda r: _deleted(r, services.clock.now()), services.pause)
+    if deleted is None:
+        # Somebody else deleted it in between: either it is still on its way out, or it is gone.
+        if services.reservations.get(*key) is None:
+            raise NotFound("the reservation does not exist")
+        return
+    services.telemetry.count("ReservationsDeleted")
+    services.telemetry.audit(
+        caller.subject,
+        "delete_reservation",
+        reservation.id,
+        "accepted",
+        organization=reservation.organization_id,
+    )
+    start_workflow(services, deleted)
+
+
+def _deleted(reservation: Reservation, now: int) -> Reservation | None:
+    """A reservation on its way out, which wins over whatever a workflow is about to write.
+
+    The attempts of the new workflow are numbered afresh; the last one of provisioning is kept, because that
+    execution has to be stopped.
+    """
+    if reservation.status is Status.DEPROVISIONING:
+        return None
+    return replace(
+        reservation,
+        status=Status.DEPROVISIONING,
+        deleted_at=now,
+        unsettled_since=now,
+        provision_attempt=reservation.attempt,
+        attempt=0,
+    )

@@ -1,0 +1,122 @@
+"""A reservation's record to an item and back.
+
+Names are short where they can be, so that an ordinary record stays below 1 KB and costs one write unit.
+``unsettled`` and ``unsettled_since`` exist only while a workflow has something to do: they are the keys of
+the sparse index that reconcile reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.dynamodb.decoding import (
+    SCHEMA,
+    binary,
+    binary_or_none,
+    decoder,
+    flag,
+    rows,
+    second,
+    second_or_none,
+    text,
+    text_or_none,
+    whole,
+    whole_or_none,
+)
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.reservations.record import Reservation, Run, Status, Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def encode_reservation(reservation: Reservation) -> Item:
+    """The whole record, as it is first written."""
+    placement, named = reservation.placement, reservation.named
+    unsettled = reservation.is_unsettled
+    return keys.reservation(reservation.organization_id, reservation.id) | encode(
+        {
+            "status": reservation.status.value,
+            "project": reservation.project_id,
+            "name": reservation.name,
+            "description": reservation.description,
+            "tags": [[tag.name, tag.value] for tag in reservation.tags] or None,
+            "region": reservation.region_id,
+            "accelerator": reservation.accelerator,
+            "unit": reservation.unit,
+            "units": reservation.count,
+            "flavor": reservation.flavor_id,
+            "hosts_per_unit": reservation.hosts_per_unit,
+            "pod": placement.pod_id if placement else None,
+            "start": placement.start if placement else None,
+            "topology_hash": reservation.topology_hash,
+            "hardware": reservation.hardware,
+            "created_at": reservation.created_at,
+            "created_by": reservation.created_by,
+            "fingerprint": reservation.fingerprint,
+            "keyed": reservation.keyed or None,
+            "counted": reservation.counted or None,
+            "attempt": reservation.attempt,
+            "provision_attempt": reservation.provision_attempt or None,
+            "deadline": reservation.deadline,
+            "failure": reservation.failure,
+            "deleted_at": reservation.deleted_at,
+            "unsettled": keys.unsettled_shard(reservation.id) if unsettled else None,
+            "unsettled_since": reservation.unsettled_since if unsettled else None,
+            "schema": SCHEMA,
+            "life": reservation.life,
+            "revision": reservation.revision or None,
+            "tag": reservation.tag,
+            "named_pod": named.placement.pod_id if named else None,
+            "named_start": named.placement.start if named else None,
+            "named_tag": named.tag if named else None,
+            "claiming_until": reservation.claiming_until,
+        }
+    )
+
+
+@decoder
+def decode_reservation(item: Mapping[str, Any]) -> Reservation:
+    """The record of a reservation that is not gone."""
+    placement = named = None
+    if "pod" in item:
+        placement = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))
+    if "named_tag" in item:
+        place = Placement(text(item, "named_pod"), whole(item, "named_start"), whole(item, "units"))
+        named = Run(place, binary(item, "named_tag"))
+    return Reservation(
+        id=item["sk"].removeprefix(keys.RESERVATION_PREFIX),
+        organization_id=item["pk"].removeprefix(keys.organization_partition("")),
+        project_id=text(item, "project"),
+        name=text(item, "name"),
+        description=text_or_none(item, "description"),
+        tags=tuple(Tag(name, value) for name, value in rows(item.get("tags", ()), str, str)),
+        region_id=text(item, "region"),
+        accelerator=text(item, "accelerator"),
+        unit=text(item, "unit"),
+        count=whole(item, "units"),
+        flavor_id=text(item, "flavor"),
+        hosts_per_unit=whole(item, "hosts_per_unit"),
+        placement=placement,
+        topology_hash=text_or_none(item, "topology_hash"),
+        hardware=binary_or_none(item, "hardware"),
+        status=Status(text(item, "status")),
+        created_at=second(item, "created_at"),
+        created_by=text(item, "created_by"),
+        fingerprint=text(item, "fingerprint"),
+        keyed=flag(item, "keyed"),
+        counted=flag(item, "counted"),
+        attempt=whole(item, "attempt"),
+        provision_attempt=whole_or_none(item, "provision_attempt") or 0,
+        unsettled_since=second_or_none(item, "unsettled_since"),
+        deadline=second_or_none(item, "deadline"),
+        failure=text_or_none(item, "failure"),
+        deleted_at=second_or_none(item, "deleted_at"),
+        life=binary_or_none(item, "life"),
+        revision=whole_or_none(item, "revision") or 0,
+        tag=binary_or_none(item, "tag"),
+        named=named,
+        claiming_until=second_or_none(item, "claiming_until"),
+    )

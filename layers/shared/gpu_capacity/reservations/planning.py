@@ -1,0 +1,126 @@
+"""Which run a reservation would get now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable
+from gpu_capacity.holders.ids import seed_of
+from gpu_capacity.holders.under_claim import decide_again
+from gpu_capacity.inventory.bookings import new_tag
+from gpu_capacity.inventory.units import hardware_digest, identity_of, topology_hash
+from gpu_capacity.placement.choose import place
+from gpu_capacity.placement.model import Placement, Request, Unplaceable
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.holders.roles import HasIds, HasTelemetry
+    from gpu_capacity.holders.under_claim import Needs as UnderClaimNeeds
+    from gpu_capacity.inventory.model import Pod
+    from gpu_capacity.inventory.snapshot import Basis, Snapshot
+    from gpu_capacity.inventory.store import InventoryStore
+    from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.reservations.roles import HasReservations
+
+    class Needs(HasReservations, UnderClaimNeeds, HasIds, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
+
+PLAN_READS_MAX: Final = 4
+"""Readings of snapshot and topology for one plan; a sync writes a pod once in minutes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run, the tag to own it by, what the choice was decided on, and what a customer is told of the run.
+
+    ``attempt`` numbers the choices: each is another one.
+    """
+
+    placement: Placement
+    attempt: int
+    tag: bytes
+    basis: Basis
+    pod: Pod
+    topology_hash: str
+    hardware: bytes
+
+    def applied_to(self, draft: Reservation) -> Reservation:
+        """The reservation as it is once it owns the run."""
+        return replace(
+            draft,
+            placement=self.placement,
+            tag=self.tag,
+            topology_hash=self.topology_hash,
+            hardware=self.hardware,
+        )
+
+
+def plan_run(services: Needs, draft: Reservation, attempt: int, *, fresh: bool) -> Plan:
+    """Place a reservation; with ``fresh`` on what is read now.
+
+    Raises:
+        InsufficientCapacity: no run is long enough, even by a strongly consistent read.
+        RaceLost: one might be, as soon as others who are claiming have given up.
+        StorageUnavailable: the topology kept changing.
+    """
+    inventory, region_id, flavor_id = services.inventory, draft.region_id, draft.flavor_id
+    request = Request(draft.count, seed_of(draft.id), attempt)
+    for _ in range(PLAN_READS_MAX):
+        snapshot, decision = decide(inventory, region_id, flavor_id, request, fresh=fresh)
+        if isinstance(decision, Unplaceable):
+            seen = (snapshot, decision)
+            snapshot, decision = decide_again(services, (region_id, flavor_id), seen, request)
+        if isinstance(decision, Unplaceable):
+            services.telemetry.count("ReservationsRefused")
+            raise InsufficientCapacity(decision)
+        basis = snapshot.basis_of(decision)
+        pod = inventory.pod_at(region_id, decision.pod_id, basis.version)
+        if pod is not None:
+            return _plan(services, draft, (decision, attempt), basis, pod)
+        # A sync wrote between the two reads: look again.
+        fresh = True
+    raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
+
+
+def plan_in_pod(services: Needs, draft: Reservation, pod_id: str, attempt: int) -> Plan | None:
+    """Place a reservation in one pod, on what is kept of it; ``None`` where that cannot be."""
+    kept = services.inventory.kept_snapshot(draft.region_id, draft.flavor_id)
+    line = kept.line.only(pod_id) if kept else None
+    if kept is None or line is None:
+        return None
+    decision = place(line, Request(draft.count, seed_of(draft.id), attempt))
+    if isinstance(decision, Unplaceable):
+        return None
+    basis = kept.basis_of(decision)
+    pod = services.inventory.pod_at(draft.region_id, pod_id, basis.version)
+    return None if pod is None else _plan(services, draft, (decision, attempt), basis, pod)
+
+
+def decide(
+    inventory: InventoryStore, region_id: str, flavor_id: str, request: Request, *, fresh: bool
+) -> tuple[Snapshot, Placement | Unplaceable]:
+    """Place on what is kept, or with ``fresh`` on what is read now; nothing is refused on what was kept."""
+    if not fresh:
+        snapshot, fresh = inventory.snapshot(region_id, flavor_id)
+        decision = place(snapshot.line, request)
+        if fresh or isinstance(decision, Placement):
+            return snapshot, decision
+    snapshot = inventory.fresh_snapshot(region_id, flavor_id)
+    return snapshot, place(snapshot.line, request)
+
+
+def _plan(services: Needs, draft: Reservation, choice: tuple[Placement, int], basis: Basis, pod: Pod) -> Plan:
+    placement, attempt = choice
+    domains = pod.between(placement.start, placement.count)
+    return Plan(
+        placement,
+        attempt,
+        new_tag(services.ids.random_bytes()),
+        basis,
+        pod,
+        topology_hash((draft.region_id, draft.accelerator, draft.unit), pod.id, domains),
+        hardware_digest(map(identity_of, domains)),
+    )

@@ -1,0 +1,37 @@
+"""Which API's way an unknown path gets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.capacity_claims.api.errors import ClaimErrors
+from gpu_capacity.reservations.api.errors import ReservationErrors
+from gpu_capacity.vms.api.errors import VmErrors
+
+if TYPE_CHECKING:
+    from gpu_capacity.http.shapes import ErrorShape
+
+CLAIMS_PREFIX: Final = "/v1alpha1"
+VM_PREFIXES: Final = (
+    "/vms",
+    "/ssh-keys",
+    "/reservations",
+    "/search",
+    "/pricing",
+    "/templates",
+    "/quotas",
+    "/auth",
+)
+
+
+def error_shape(path: str) -> ErrorShape:
+    """The shape of the API under whose path this falls; the reservations API owns what nobody else does."""
+    if _falls_under(path, CLAIMS_PREFIX):
+        return ClaimErrors()
+    if any(_falls_under(path, prefix) for prefix in VM_PREFIXES):
+        return VmErrors()
+    return ReservationErrors()
+
+
+def _falls_under(path: str, prefix: str) -> bool:
+    return path == prefix or path.startswith(f"{prefix}/")

@@ -1,1 +1,0 @@
-"""Use cases: each one function that a handler calls."""

@@ -1,0 +1,1 @@
+"""The audit: compares all tables with each other and with the providers, and repairs what it can."""

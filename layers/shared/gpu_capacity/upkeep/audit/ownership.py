@@ -1,0 +1,177 @@
+"""Who owns what, as pods and as records tell it. Pure: reads both into the same words, and judges nothing.
+
+A pod tells by its claims item (`decode_claims`), a record by what it lists. Rules compare the two; how an
+item spells its owners is known here and to the repairs that write it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from gpu_capacity.capacity_claims.record import CapacityClaim
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.reservations.record import Reservation, Run, Status
+from gpu_capacity.upkeep.audit.facts import Side, Table
+from gpu_capacity.vms.record import Vm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gpu_capacity.inventory.bookings import Booking
+    from gpu_capacity.upkeep.audit.facts import Facts, Owner
+
+Place: TypeAlias = "tuple[Side, int]"
+"""A claims item and a position: one domain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a tag owns of one domain.
+
+    ``mask`` tells which hosts, or by a tag of GPUs which GPUs of the only host; ``None`` is the whole domain.
+    """
+
+    pod: Side
+    position: int
+    tag: str
+    mask: int | None
+
+    @property
+    def place(self) -> Place:
+        """The domain."""
+        return self.pod, self.position
+
+    def overlaps(self, other: Part) -> bool:
+        """Whether both are about the same hardware of a domain.
+
+        A host is all of its GPUs, so beside a host that is owned as such there are none.
+        """
+        if self.mask is None or other.mask is None:
+            return True
+        if is_of_gpus(self.tag) is not is_of_gpus(other.tag):
+            return bool(self.mask) and bool(other.mask)
+        return bool(self.mask & other.mask)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Part):
+    """What a record says that its holder owns of one domain."""
+
+    record: Side
+
+
+def owned(facts: Facts) -> Iterator[Part]:
+    """Everything that pods show as owned."""
+    for pod, claims in sorted(facts.owners.items()):
+        for position, owner in sorted(claims.owners.items()):
+            if isinstance(owner, bytes):
+                yield Part(pod, position, owner.hex(), None)
+            else:
+                for tag, mask in sorted(owner.items()):
+                    yield Part(pod, position, tag, mask)
+        for booking in claims.bookings:
+            yield from run_of(pod, booking)
+
+
+def run_of(pod: Side, booking: Booking) -> Iterator[Part]:
+    """The domains of a booking."""
+    for position in booking.positions:
+        yield Part(pod, position, booking.tag.hex(), None)
+
+
+def attribute(facts: Facts, place: Place) -> Owner | None:
+    """The attribute in which a pod tells who owns a domain, as it was read: repairs compare with it.
+
+    Where nobody does, it is the stamp that stands there, if any.
+    """
+    pod, position = place
+    claims = facts.owners.get(pod)
+    return claims.owners.get(position, claims.stamps.get(position)) if claims else None
+
+
+def listings(facts: Facts) -> Iterator[Listing]:
+    """Everything that records list as certainly their holders'."""
+    for record, holder in facts.holders.items():
+        tag = facts.tags[record]
+        match holder:
+            case Reservation() if holder.placement is not None and not _gives_back(holder):
+                yield from _run(record, holder, Run(holder.placement, holder.owner))
+            case CapacityClaim():
+                for a in holder.allocations:
+                    pod = claims_of(a.zone, a.flavor_id, a.pod_id)
+                    yield Listing(pod, a.position, tag, a.hosts, record)
+            case Vm() if holder.gpus:
+                yield Listing(claims_of(*holder.pod), holder.position, tag, holder.gpus, record)
+            case _:
+                pass
+
+
+def borne(facts: Facts) -> Iterator[Listing]:
+    """What records name that their holders may own: what is being claimed, and what is being given back.
+
+    Whoever finds it in a pod finds it with its owner; but its owner need not be there (yet, or any more).
+    """
+    for record, holder in facts.holders.items():
+        if isinstance(holder, Reservation):
+            if holder.named is not None:
+                yield from _run(record, holder, holder.named)
+            if holder.placement is not None and _gives_back(holder):
+                yield from _run(record, holder, Run(holder.placement, holder.owner))
+
+
+def _gives_back(holder: Reservation) -> bool:
+    return holder.status is Status.DEPROVISIONING
+
+
+def _run(record: Side, holder: Reservation, run: Run) -> Iterator[Listing]:
+    pod = claims_of(holder.region_id, holder.flavor_id, run.placement.pod_id)
+    for position in run.placement.positions:
+        yield Listing(pod, position, run.tag.hex(), None, record)
+
+
+def record_of(facts: Facts, tag: str) -> Side | None:
+    """The record that a tag stands for; a reservation is also known by what it names and by its claim tag."""
+    for record, own in facts.tags.items():
+        holder = facts.holders.get(record)
+        tags = [own]
+        if isinstance(holder, Reservation):
+            tags.append(claim_tag(holder.id).hex())
+            tags += [holder.named.tag.hex()] if holder.named else []
+        if tag in tags:
+            return record
+    return None
+
+
+AnyPart = TypeVar("AnyPart", bound=Part)
+
+
+def by_place(parts: Iterable[AnyPart]) -> Mapping[Place, Sequence[AnyPart]]:
+    """The same, domain by domain."""
+    found: dict[Place, list[AnyPart]] = defaultdict(list)
+    for part in parts:
+        found[part.place].append(part)
+    return found
+
+
+def missing(part: Part, among: Iterable[Part]) -> Part | None:
+    """What of a part its tag does not have by these of the same domain; ``None`` if it has all of it."""
+    same = [other.mask for other in among if other.tag == part.tag]
+    if part.mask is None:
+        return None if None in same else part
+    left = part.mask
+    for mask in same:
+        left &= ~(mask or 0)
+    return Part(part.pod, part.position, part.tag, left) if left else None
+
+
+def is_of_gpus(tag: str) -> bool:
+    """Whether a tag stands for GPUs and not for hosts."""
+    return tag.startswith(keys.GPU_TAG_PREFIX)
+
+
+def claims_of(region_id: str, flavor_id: str, pod_id: str) -> Side:
+    """The item in which a pod tells who owns what."""
+    return Side.of(Table.INVENTORY, keys.claims(region_id, flavor_id, pod_id))

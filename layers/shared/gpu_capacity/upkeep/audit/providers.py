@@ -1,0 +1,131 @@
+"""What providers say and do in an audit. Nothing here looks into a table of a provider.
+
+    list everything → rules → of each finding, ask again about its owners → the same rules
+
+A domain is freed only when its provider says that nothing is left there, after it was told to let nothing
+more come: ask, fence, ask again. Asking first spares those of whom only the record was lost. A provider that
+does not answer has not said so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+
+from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.upkeep.audit.facts import Asked, EndBooking, Facts, Finding, Kind, ReleasePart
+from gpu_capacity.vms.record import Vm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from gpu_capacity.ports import Pause
+    from gpu_capacity.providers.port import HostProvider, Page, VmProvider
+    from gpu_capacity.upkeep.audit.facts import Question, TakeAway
+
+_ATTEMPTS_MAX: Final = 3
+
+Freeing: TypeAlias = ReleasePart | EndBooking
+"""Repairs after which hardware is sold again."""
+
+Entry = TypeVar("Entry")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The providers of an audit. ``pause`` waits before one that did not answer is asked again."""
+
+    hosts: HostProvider
+    vms: VmProvider
+    pause: Pause
+
+    def everything(self) -> tuple[Facts, list[Finding]]:
+        """All that both list, and a finding for each that does not answer."""
+        listed: dict[str, Any] = {}
+        silent = []
+        for name, take in (("host provider", self._list_hosts), ("VM provider", self._list_vms)):
+            try:
+                listed |= self._patiently(take)
+            except ProviderUnavailable as error:
+                message = f"it does not list what it has: {error}"
+                silent.append(Finding(Kind.PROVIDER_SILENT, name, message, ()))
+        return Facts(**listed), silent
+
+    def answers(self, questions: Sequence[Question]) -> Facts:
+        """What they say now.
+
+        Raises:
+            ProviderUnavailable: one of them does not answer.
+        """
+        names = {about: [q.name for q in questions if q.about is about] for about in Asked}
+        return self._patiently(
+            lambda: Facts(
+                servers=tuple(s for name in names[Asked.SERVERS] for s in self.hosts.servers(name)),
+                vm_servers=tuple(s for name in names[Asked.VM_SERVER] if (s := self.vms.server(name))),
+                disks=frozenset(name for name in names[Asked.DISK] if self.vms.has_disk(name)),
+            )
+        )
+
+    def take_away(self, repair: TakeAway) -> None:
+        """Fence an owner, and have what it has there deleted; the provider takes its time to do so.
+
+        Raises:
+            ProviderUnavailable: it may have begun; the next audit tells.
+        """
+        match repair.thing.about:
+            case Asked.SERVERS:
+                self.hosts.fence(repair.thing.name)
+                self.hosts.delete(repair.thing.name, [repair.host_id])
+            case Asked.VM_SERVER:
+                self.vms.fence(repair.thing.name)
+                self.vms.stop(repair.thing.name)
+            case Asked.DISK:
+                self.vms.delete_disk(repair.thing.name)
+
+    def why_not_free(self, part: Freeing) -> str | None:
+        """Why a part must not be freed; ``None`` when nothing is left on it, and nothing comes any more."""
+        if left := ", ".join(self._left_on(part)):
+            return f"servers are left: {left}"
+        if isinstance(part, ReleasePart) and isinstance(part.holder, Vm):
+            self.vms.fence(part.holder.server_owner)
+        left = ", ".join(self._left_on(part))
+        return f"servers came meanwhile: {left}" if left else None
+
+    def _left_on(self, part: Freeing) -> Iterator[str]:
+        """Servers on the hardware of a part, and that of the holder, wherever it is."""
+        for server in self._patiently(lambda: self.hosts.servers_on(part.hosts)):
+            yield f"of {server.holder_id} on {server.host_id}"
+        for host_id, gpus in part.slices:
+            if not self._patiently(partial(self.vms.is_vacant, host_id, gpus)):
+                yield f"of VMs on {host_id}"
+        if isinstance(part, ReleasePart) and isinstance(part.holder, Vm):
+            owner = part.holder.server_owner
+            if (vm_server := self._patiently(lambda: self.vms.server(owner))) is not None:
+                yield f"of {owner} on {vm_server.host_id}"
+
+    def _list_hosts(self) -> dict[str, Any]:
+        return {"servers": tuple(_every(self.hosts.every_server))}
+
+    def _list_vms(self) -> dict[str, Any]:
+        return {
+            "vm_servers": tuple(_every(self.vms.every_server)),
+            "disks": frozenset(_every(self.vms.every_disk)),
+        }
+
+    def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        for attempt in range(_ATTEMPTS_MAX - 1):
+            try:
+                return ask()
+            except ProviderUnavailable:
+                self.pause(attempt)
+        return ask()
+
+
+def _every(list_page: Callable[[str | None], Page[Entry]]) -> Iterator[Entry]:
+    page = list_page(None)
+    yield from page.entries
+    while page.after is not None:
+        page = list_page(page.after)
+        yield from page.entries

@@ -1,0 +1,188 @@
+"""What the items of all tables say, for an audit.
+
+Items are told by their keys; one that does not decode, or is of no kind known here, is kept as unreadable,
+so that nothing is concluded from not having understood it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.accounts.store import decode_api_key, decode_key_ring
+from gpu_capacity.capacity_claims.items import decode_claim
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, is_tombstone
+from gpu_capacity.errors import UnreadableItem
+from gpu_capacity.holders.ids import CLAIM_TAG_BYTES, claim_tag
+from gpu_capacity.holders.quota_store import decode_quota
+from gpu_capacity.holders.repeat_store import decode_recent
+from gpu_capacity.inventory.bookings import TAG_BYTES
+from gpu_capacity.inventory.fleet.store import decode_feed
+from gpu_capacity.inventory.items import (
+    PodClaims,
+    decode_claims,
+    decode_pod,
+    decode_region,
+    decode_shape,
+)
+from gpu_capacity.reservations.items import decode_reservation
+from gpu_capacity.reservations.record import Reservation
+from gpu_capacity.upkeep.audit.facts import Facts, Holder, Side, Table
+from gpu_capacity.vms.items import RosterEntry, decode_entry, decode_vm
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_capacity.accounts.api_key import ApiKey
+    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.inventory.model import Pod
+
+# Whatever decoding an item that somebody edited by hand may run into.
+_UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnreadableItem)
+
+
+@dataclass
+class Reading:
+    """Facts while they are read, item by item."""
+
+    owners: dict[Side, PodClaims] = field(default_factory=dict)
+    pods: dict[Side, Pod] = field(default_factory=dict)
+    holders: dict[Side, Holder] = field(default_factory=dict)
+    tags: dict[Side, str] = field(default_factory=dict)
+    shards: dict[Side, str] = field(default_factory=dict)
+    names: dict[Side, str] = field(default_factory=dict)
+    entries: dict[Side, Side] = field(default_factory=dict)
+    quotas: dict[Side, Quota] = field(default_factory=dict)
+    roster: dict[Side, RosterEntry] = field(default_factory=dict)
+    api_keys: dict[Side, ApiKey] = field(default_factory=dict)
+    key_listings: set[Side] = field(default_factory=set)
+    vm_listings: set[Side] = field(default_factory=set)
+    unreadable: set[Side] = field(default_factory=set)
+
+    def facts(self) -> Facts:
+        """What was read so far."""
+        return Facts(
+            owners=self.owners,
+            pods=self.pods,
+            holders=self.holders,
+            tags=self.tags,
+            shards=self.shards,
+            names=self.names,
+            entries=self.entries,
+            quotas=self.quotas,
+            roster=self.roster,
+            api_keys=self.api_keys,
+            key_listings=frozenset(self.key_listings),
+            vm_listings=frozenset(self.vm_listings),
+            unreadable=frozenset(self.unreadable),
+        )
+
+    def add(self, table: Table, item: dict[str, Any]) -> None:
+        """One more item, decoded to plain values."""
+        side = Side(table, item["pk"], item["sk"])
+        add = self._add_inventory if table is Table.INVENTORY else self._add_holders
+        try:
+            add(side, item)
+        except _UNDECODABLE:
+            self.unreadable.add(side)
+
+    def _add_inventory(self, side: Side, item: dict[str, Any]) -> None:
+        match side.pk.partition("#")[0]:
+            case "CLAIMS":
+                # Apart, so that what a booking lies over is seen as well.
+                marks = {name: value for name, value in item.items() if name[0] != "b"}
+                booked = decode_claims(item).bookings
+                self.owners[side] = _checked(replace(decode_claims(marks), bookings=booked))
+            case "HOSTS":
+                pod = decode_pod(item)
+                claims = keys.claims(pod.region_id, pod.flavor_id, pod.id)
+                self.pods[Side.of(Table.INVENTORY, claims)] = pod
+            case "SHAPES":
+                decode_shape(item)
+            case "CATALOG":
+                decode_region(item)
+            case "FEED":
+                decode_feed(item)
+            case _:
+                self.unreadable.add(side)
+
+    def _add_holders(self, side: Side, item: dict[str, Any]) -> None:
+        match side.pk.partition("#")[0]:
+            case "ORG":
+                self._add_of_organization(side, item)
+            case "QUEUE":
+                if side.sk != keys.QUEUE_RETURNS_SORT_KEY:
+                    record = keys.capacity_claim(item["organization"], item["claim"])
+                    self.entries[side] = Side.of(Table.HOLDERS, record)
+            case keys.ROSTER_PARTITION:
+                self.roster[side] = decode_entry(item)
+            case "APIKEY":
+                self.api_keys[side] = decode_api_key(item)
+            case "RATE":
+                # Of earlier versions, as long as the database has not removed them.
+                # Nothing rests on a counter; it only has to be one.
+                int(item["used"])
+            case _:
+                self.unreadable.add(side)
+
+    def _add_of_organization(self, side: Side, item: dict[str, Any]) -> None:
+        kind, _, name = side.sk.partition("#")
+        match kind:
+            case "RESERVATION":
+                self.tags[side] = claim_tag(name).hex()
+                self._add_record(side, item, decode_reservation)
+            case "CLAIM":
+                organization = side.pk.removeprefix(keys.organization_partition(""))
+                self.tags[side] = _tag_of_claim(organization, name)
+                self._add_record(side, item, decode_claim)
+            case "VM":
+                self.tags[side] = keys.GPU_TAG_PREFIX + claim_tag(name).hex()
+                self._add_record(side, item, decode_vm)
+            case "VMLIVE":
+                self.vm_listings.add(side)
+            case "APIKEYS" | "VMENDED":
+                # A count, and an entry that goes by itself as its record does: each only has to be one.
+                int(item["revision" if kind == "APIKEYS" else SWEEP_ATTRIBUTE])
+            case "CLAIMNAME":
+                self.names[side] = str(item["claim"])
+            case "QUOTA":
+                self.quotas[side] = decode_quota(item)
+            case "SSHKEYS" | "REPEAT":
+                # No other item rests on these; each only has to be one.
+                (decode_key_ring if kind == "SSHKEYS" else decode_recent)(item)
+            case "APIKEY":
+                self.key_listings.add(side)
+            case _:
+                self.unreadable.add(side)
+
+    def _add_record(self, side: Side, item: dict[str, Any], decode_record: Any) -> None:
+        if is_tombstone(item):
+            self.holders[side] = decode_tombstone(item)
+            return
+        self.holders[side] = holder = decode_record(item)
+        if isinstance(holder, Reservation):
+            self.tags[side] = holder.owner.hex()
+        if "unsettled" in item and "unsettled_since" in item:
+            self.shards[side] = str(item["unsettled"])
+
+
+def _checked(claims: PodClaims) -> PodClaims:
+    """The owners of a pod, if each of them is a tag or a map from tags to masks."""
+    tags: Iterable[str] = [
+        tag
+        for owner in claims.owners.values()
+        for tag in ([owner.hex()] if isinstance(owner, bytes) else owner)
+    ]
+    if any(len(bytes.fromhex(tag.removeprefix(keys.GPU_TAG_PREFIX))) != CLAIM_TAG_BYTES for tag in tags):
+        raise ValueError("an owner that is no claim tag")
+    if any(len(booking.tag) != TAG_BYTES for booking in claims.bookings):
+        raise ValueError("a booking under no tag")
+    return claims
+
+
+def _tag_of_claim(organization_id: str, claim_id: str) -> str:
+    """``CapacityClaim.tag``, also for what is left of one that is gone."""
+    digest = hashlib.sha256(f"{organization_id}#{claim_id}".encode()).digest()
+    return digest[:CLAIM_TAG_BYTES].hex()

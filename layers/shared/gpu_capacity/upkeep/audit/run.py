@@ -1,0 +1,239 @@
+"""Look for every disagreement between holders and pods, and between all that is kept about them.
+
+    ask providers for all they have, read all tables → rules
+    → of each finding, read its few items again in one moment, ask again about its owners → the same rules
+
+Whole tables are read over some time, and traffic goes on meanwhile, so what they seem to show is only a
+suspicion. What the items of a finding show in one moment, too, is true. Nothing else is reported.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import Facts, Finding, Kind
+from gpu_capacity.upkeep.audit.repair import Result, repair
+
+if TYPE_CHECKING:
+    from gpu_capacity.ports import Telemetry
+    from gpu_capacity.upkeep.audit.means import Audit
+
+RECOUNTS_MAX: Final = 8
+"""Looks at an organization that never keeps still before its quota is left unjudged."""
+
+ADVICE: Final[dict[Kind, str]] = {
+    Kind.DOUBLE: "decide which customer keeps the hardware; the other one's holder has to give it up",
+    Kind.LEAKED: "free it once no server is left on it: --fix does where the holder is gone and has none",
+    Kind.ORPHANED: "before anything else is sold there, mark it as the holder's, or delete the holder",
+    Kind.CONTRADICTORY: "the record contradicts itself: restore it, or delete the holder",
+    Kind.WRONG_HASH: "run with --fix, or write the hash of the hardware as it is now",
+    Kind.QUOTA_DRIFT: "run with --fix when little is going on, or set used to the recount",
+    Kind.QUEUE_STALE: "run with --fix: nobody behind this entry is served",
+    Kind.QUEUE_MISSING: "run with --fix: the claim is never served",
+    Kind.NAME_STALE: "run with --fix: nobody can use the name",
+    Kind.NAME_MISSING: "run with --fix, or, where another claim has the name, delete one of the two",
+    Kind.SERVER_LEAKED: "run with --fix where a record says that its holder is over; else ask whose it is",
+    Kind.SERVER_DISAGREES: "ask the provider what runs on the host, and delete what should not",
+    Kind.UNSETTLED_MISSING: "run with --fix: no schedule finds the record",
+    Kind.UNREADABLE: "restore the item; until then nothing that rests on it is judged",
+    Kind.ROSTER_STALE: "run with --fix: schedules and preemption go by what the roster says",
+    Kind.ROSTER_MISSING: "run with --fix: no schedule finds the VM, and nothing preempts it",
+    Kind.LISTING_STALE: "run with --fix: a page of the list is shorter than it should be",
+    Kind.LISTING_MISSING: "run with --fix: the VM is in no list",
+    Kind.NOTICE_STALE: "run with --fix: the VM shows a notice that never ends, and cannot be preempted",
+    Kind.NOTICE_MISSING: "destroy the VM that waits: it never gets its GPUs",
+    Kind.DISK_LEAKED: "run with --fix where a record says that its VM is destroyed; else ask whose it is",
+    Kind.API_KEY_UNLISTED: "run with --fix, then revoke the key if nobody's",  # pragma: allowlist secret
+    Kind.API_KEY_MISSING: "run with --fix: the key opens nothing",  # pragma: allowlist secret
+    Kind.PROVIDER_SILENT: "nothing of what it has was judged, and nothing is freed that it has to speak for",
+    Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
+}
+"""What an operator should do, by kind; ``docs/audit.md`` tells how."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A finding, what became of it, and why not more."""
+
+    finding: Finding
+    result: Result
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What an audit found.
+
+    Attributes:
+        reported: what certainly disagrees.
+        notices: what an operator may want to know; none of it is against a rule.
+        unjudged: suspicions that traffic did not let be confirmed or dismissed; the next audit will.
+        read: how many items of each kind were read.
+    """
+
+    reported: tuple[Reported, ...]
+    notices: tuple[Finding, ...] = ()
+    unjudged: tuple[Finding, ...] = ()
+    read: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing is left that disagrees."""
+        return all(one.result in (Result.REPAIRED, Result.VANISHED) for one in self.reported)
+
+    def as_json(self) -> dict[str, object]:
+        """The report as plain values."""
+        return {
+            "clean": self.is_clean,
+            "findings": [
+                _plain(one.finding) | {"result": one.result.value} | ({"why": one.why} if one.why else {})
+                for one in self.reported
+            ],
+            "notices": [_plain(finding) for finding in self.notices],
+            "unjudged": [_plain(finding) for finding in self.unjudged],
+            "read": self.read,
+        }
+
+
+def audit_holders(audit: Audit, *, fix: bool = False) -> AuditReport:
+    """Read everything, and report what certainly disagrees; with ``fix`` repair what is provably safe.
+
+    Raises:
+        StorageUnavailable: the database did not answer; nothing can be said.
+    """
+    # Servers first: one begins after its record and ends before it.
+    listed, silent = audit.providers.everything()
+    facts = _with_answers(audit.store.read_all(), listed)
+    certain, notices, unjudged = list(silent), list[Finding](), list[Finding]()
+    for suspicion in findings_of(facts):
+        confirmed = _confirmed(audit, suspicion)
+        if isinstance(confirmed, Finding):
+            (certain if confirmed.certain else notices).append(confirmed)
+        elif confirmed is _Doubt.UNCLEAR:
+            unjudged.append(suspicion)
+    reported = [_reported(audit, finding, fix=fix) for finding in certain]
+    report = AuditReport(tuple(reported), tuple(notices), tuple(unjudged), _sizes(facts))
+    _tell(audit.telemetry, report)
+    return report
+
+
+def _reported(audit: Audit, finding: Finding, *, fix: bool) -> Reported:
+    """What becomes of a finding.
+
+    Before a repair it is looked at once more, as an earlier repair may have changed what this one would.
+    """
+    if finding.repair is None or not fix:
+        return Reported(finding, Result.REPORTED if finding.repair is None else Result.REPAIRABLE)
+    match _confirmed(audit, finding):
+        case _Doubt.DISMISSED:
+            return Reported(finding, Result.VANISHED)
+        case Finding() as fresh:
+            return Reported(finding, *repair(audit, fresh))
+        case _:
+            return Reported(finding, Result.REFUSED, "it could not be looked at again: run again")
+
+
+def _with_answers(facts: Facts, answers: Facts) -> Facts:
+    return replace(facts, servers=answers.servers, vm_servers=answers.vm_servers, disks=answers.disks)
+
+
+class _Doubt(Enum):
+    """Why a suspicion is no finding: it is not so, or it cannot be told."""
+
+    DISMISSED = auto()
+    UNCLEAR = auto()
+
+
+def _confirmed(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
+    """The finding as it stands now."""
+    if suspicion.kind is Kind.QUOTA_DRIFT:
+        return _recounted(audit, suspicion)
+    facts = audit.store.read_together(suspicion.sides)
+    if not suspicion.questions:
+        return _judged(suspicion, facts)
+    try:
+        return _judged(suspicion, _with_answers(facts, audit.providers.answers(suspicion.questions)))
+    except ProviderUnavailable:
+        return _Doubt.UNCLEAR
+
+
+def _recounted(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
+    """Compare a quota with the holders of its organization, of which there may be any number.
+
+    They cannot be read in one moment, so they are read before and after the quota, twice over: three equal
+    readings around two equal counts. A real drift stays the same whatever goes on, as every write changes
+    both alike; a false one would need holders that came and went unseen around both looks at the quota.
+    """
+    (side,) = suspicion.sides
+    readings, counts = [audit.store.read_organization(side.pk)], []
+    for attempt in range(RECOUNTS_MAX):
+        counts.append(audit.store.read_quota(side))
+        readings.append(audit.store.read_organization(side.pk))
+        quiet = all(reading.holders == readings[-1].holders for reading in readings[-3:])
+        if len(counts) > 1 and quiet and counts[-1] == counts[-2]:
+            count, last = counts[-1], readings[-1]
+            return _judged(suspicion, replace(last, quotas={side: count} if count else {}))
+        if not quiet:
+            audit.pause(attempt)
+    return _Doubt.UNCLEAR
+
+
+def _judged(suspicion: Finding, facts: Facts) -> Finding | _Doubt:
+    """What the facts show of a suspicion. A repair has to be safe by what was read at first as well."""
+    for finding in findings_of(facts):
+        if finding.identity == suspicion.identity:
+            return finding if suspicion.repair is not None else replace(finding, repair=None)
+    return _Doubt.DISMISSED
+
+
+def _sizes(facts: Facts) -> dict[str, int]:
+    return {
+        "pods": len(facts.owners),
+        "holders": len(facts.holders),
+        "queue_entries": len(facts.entries),
+        "names": len(facts.names),
+        "quotas": len(facts.quotas),
+        "servers": len(facts.servers) + len(facts.vm_servers),
+        "roster_entries": len(facts.roster),
+        "api_keys": len(facts.api_keys),
+    }
+
+
+def _plain(finding: Finding) -> dict[str, object]:
+    return {
+        "kind": finding.kind.value,
+        "subject": finding.subject,
+        "message": finding.message,
+        "advice": ADVICE[finding.kind],
+        "items": [f"{side.table}: {side}" for side in finding.sides],
+        "asked": [str(question) for question in finding.questions],
+    }
+
+
+def _tell(telemetry: Telemetry, report: AuditReport) -> None:
+    """Metrics, by kind for what is left, and a line for each finding."""
+    telemetry.count("AuditsRun")
+    left = Counter(
+        one.finding.kind for one in report.reported if one.result not in (Result.REPAIRED, Result.VANISHED)
+    )
+    for kind, count in sorted(left.items()):
+        telemetry.count("AuditFindings", count, kind=kind.value)
+    if repaired := sum(one.result is Result.REPAIRED for one in report.reported):
+        telemetry.count("AuditRepairs", repaired)
+    if report.unjudged:
+        telemetry.count("AuditUnjudged", len(report.unjudged))
+    for one in report.reported:
+        telemetry.warning(
+            "audit finding",
+            kind=one.finding.kind.value,
+            subject=one.finding.subject,
+            reason=one.finding.message,
+            result=one.result.value,
+            why=one.why,
+        )
+    telemetry.info("audit done", clean=report.is_clean, findings=len(report.reported), **report.read)

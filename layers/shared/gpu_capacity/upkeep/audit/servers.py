@@ -1,0 +1,159 @@
+"""What providers have and nobody should: servers, and disks of VMs. Pure.
+
+See `audit_rules` for how rules are run. A server of a holder begins after its record does and ends before it,
+and no holder comes back under the same name; so one that is listed while its holder is over has been left
+behind, in whatever order the two are looked at. See `audit_providers` for how providers are asked.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.holders.ids import id_of_owner
+from gpu_capacity.providers.port import Server, ServerState
+from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.times import rfc3339
+from gpu_capacity.upkeep.audit.facts import Asked, Facts, Finding, Kind, Question, Side, TakeAway
+from gpu_capacity.upkeep.audit.rules import contradiction
+from gpu_capacity.upkeep.audit.vms import has_work
+from gpu_capacity.vms.record import Vm, VmStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gpu_capacity.providers.port import VmServer
+
+_SERVED: Final = (VmStatus.STARTING, VmStatus.RUNNING, VmStatus.STOPPING)
+_WHOLE: Final = -1
+"""The GPUs of a server that has its whole host."""
+
+
+def server_findings(facts: Facts) -> Iterator[Finding]:
+    """Everything that providers have and records do not account for."""
+    servers = [server for server in facts.servers if server.state is not ServerState.DELETING]
+    vm_servers = [server for server in facts.vm_servers if server.state is not ServerState.DELETING]
+    reservations = _by_id(facts, keys.RESERVATION_PREFIX)
+    for server in servers:
+        yield from _of_reservation(facts, reservations, server)
+    vms = _by_id(facts, keys.VM_PREFIX)
+    for vm_server in vm_servers:
+        yield from _of_vm(facts, vms, vm_server)
+    for vm_id in sorted(facts.disks):
+        yield from _disk(facts, vms, vm_id)
+    yield from _on_one_machine([*map(_place, servers), *map(_place, vm_servers)])
+
+
+def _by_id(facts: Facts, prefix: str) -> Mapping[str, Side]:
+    """Records of a kind, and what is left of those that are gone."""
+    return {side.sk.removeprefix(prefix): side for side in facts.holders if side.sk.startswith(prefix)}
+
+
+def _of_reservation(facts: Facts, by_id: Mapping[str, Side], server: Server) -> Iterator[Finding]:
+    """A server whose reservation is gone or has given up."""
+    identity = id_of_owner(server.holder_id)
+    record = by_id.get(identity)
+    holder = facts.holders[record] if record else None
+    # Teardown asks the provider for servers and takes whatever it finds, so until its end all is well.
+    lives = isinstance(holder, Reservation) and holder.status is not Status.ERROR
+    if lives and isinstance(holder, Reservation) and holder.server_owner == server.holder_id:
+        return
+    if record or _is_gone(facts, keys.RESERVATION_PREFIX + identity):
+        question = Question(Asked.SERVERS, server.holder_id)
+        where = f"server of {server.holder_id} on {server.host_id}"
+        yield _left_behind(facts, question, where, server, record)
+
+
+def _of_vm(facts: Facts, by_id: Mapping[str, Side], server: VmServer) -> Iterator[Finding]:
+    """A server whose run is over, or one that is not where its VM's GPUs are."""
+    identity = id_of_owner(server.owner)
+    record = by_id.get(identity)
+    holder = facts.holders[record] if record else None
+    question = Question(Asked.VM_SERVER, server.owner)
+    where = f"server of {server.owner} on {server.host_id}"
+    if record and isinstance(holder, Vm) and holder.server_owner == server.owner and _may_have_server(holder):
+        if _is_misplaced(holder, server):
+            message = "its record lists other GPUs"
+            yield Finding(Kind.SERVER_DISAGREES, where, message, (record,), questions=(question,))
+    elif record or _is_gone(facts, keys.VM_PREFIX + identity):
+        yield _left_behind(facts, question, where, server, record)
+
+
+def _left_behind(
+    facts: Facts, question: Question, where: str, server: Server | VmServer, record: Side | None
+) -> Finding:
+    """A server, by what is left of its holder's record."""
+    message = "its holder is over" if record else "nobody knows its holder"
+    if server.started_at is not None:
+        message += f"; it was started at {rfc3339(server.started_at)}"
+    repair = TakeAway(question, server.host_id, needs_word=not _is_witnessed(facts, record))
+    sides = (record,) if record else ()
+    return Finding(Kind.SERVER_LEAKED, where, message, sides, repair, questions=(question,))
+
+
+def _is_witnessed(facts: Facts, record: Side | None) -> bool:
+    """Whether a record says that its holder is over, and does not contradict itself.
+
+    Where there is none, nothing says so: after a restore of the table to an earlier moment, customers work on
+    servers that no record tells of.
+    """
+    return record is not None and contradiction(facts.holders[record]) is None
+
+
+def _may_have_server(vm: Vm) -> bool:
+    """Whether a server of the VM's latest run may be up.
+
+    Teardown asks the provider and takes away whatever it finds, so until its end all is well.
+    """
+    return _shown(vm) is VmStatus.RUNNING or has_work(vm)
+
+
+def _is_misplaced(vm: Vm, server: VmServer) -> bool:
+    """Whether a server is not where the record says; one that is leaving may have lost its GPUs."""
+    return _shown(vm) in _SERVED and (server.host_id, server.gpus) != (vm.host_id, vm.gpus)
+
+
+def _shown(vm: Vm) -> VmStatus | None:
+    return vm.offline_from if vm.status is VmStatus.OFFLINE else vm.status
+
+
+def _disk(facts: Facts, by_id: Mapping[str, Side], vm_id: str) -> Iterator[Finding]:
+    """A disk of a VM that is gone: one that is destroyed has its disk until its server is gone."""
+    record = by_id.get(vm_id)
+    vm = facts.holders[record] if record else None
+    is_over = isinstance(vm, Vm) and vm.status is VmStatus.DESTROYED and not has_work(vm)
+    if is_over or (record is None and _is_gone(facts, keys.VM_PREFIX + vm_id)):
+        question = Question(Asked.DISK, vm_id)
+        message = "its VM is destroyed" if record else "nobody knows its VM"
+        repair = TakeAway(question, "", needs_word=not _is_witnessed(facts, record))
+        sides = (record,) if record else ()
+        yield Finding(Kind.DISK_LEAKED, str(question), message, sides, repair, questions=(question,))
+
+
+_Place = tuple[str, int, Question]
+
+
+def _place(server: Server | VmServer) -> _Place:
+    """A host, GPUs of it, and how to ask about the server there."""
+    if isinstance(server, Server):
+        return server.host_id, _WHOLE, Question(Asked.SERVERS, server.holder_id)
+    return server.host_id, server.gpus, Question(Asked.VM_SERVER, server.owner)
+
+
+def _on_one_machine(places: list[_Place]) -> Iterator[Finding]:
+    """Hosts and GPUs that serve two: a provider never lets that be."""
+    by_host: dict[str, list[_Place]] = {}
+    for place in places:
+        by_host.setdefault(place[0], []).append(place)
+    for host_id, found in sorted(by_host.items()):
+        for (_, gpus, one), (_, others, other) in combinations(sorted(found), 2):
+            if gpus & others:
+                subject = f"host {host_id}: {one} and {other}"
+                message = "two servers have the same hardware"
+                yield Finding(Kind.SERVER_DISAGREES, subject, message, (), questions=(one, other))
+
+
+def _is_gone(facts: Facts, sort_key: str) -> bool:
+    """Whether no record of that key was left unread."""
+    return facts.knows_every_holder or not any(side.sk == sort_key for side in facts.unreadable)

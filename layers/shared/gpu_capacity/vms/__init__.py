@@ -1,0 +1,1 @@
+"""VMs: GPUs of one node, on demand, reserved or interruptible."""

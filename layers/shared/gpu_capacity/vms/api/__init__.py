@@ -1,0 +1,1 @@
+"""The VM API: bodies, replies and errors."""

@@ -1,0 +1,206 @@
+"""Replies of the VM API, and what its requests mean."""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from gpu_capacity.accounts.api.models import quota_view
+from gpu_capacity.accounts.api.replies import account_for
+from gpu_capacity.errors import ActionRefused, InvalidRequest, NotFound, ProviderUnavailable
+from gpu_capacity.holders.ids import canonical_uuid
+from gpu_capacity.http.call import Reply, problems_of
+from gpu_capacity.http.pages import CURSOR, LIMIT, cursor_of, next_link, position_in
+from gpu_capacity.http.rendering import NO_CACHE
+from gpu_capacity.vms.api.errors import QueryInvalid
+from gpu_capacity.vms.api.models import (
+    CalculateReservation,
+    OfferFilter,
+    VmCreate,
+    VmPage,
+    offer_views,
+    pricing_view,
+    quote_view,
+    template_views,
+    vm_view,
+)
+from gpu_capacity.vms.login import LoginWish
+from gpu_capacity.vms.prices import quote_of
+from gpu_capacity.vms.record import PageOfVms, RentalType
+from gpu_capacity.vms.request import VmRequest
+from gpu_capacity.vms.use_cases import usage_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Protocol
+
+    from gpu_capacity.holders.quota import Quota
+    from gpu_capacity.holders.roles import HasTelemetry, HasVmProvider
+    from gpu_capacity.http.call import Call, OpenCall
+    from gpu_capacity.providers.port import Usage
+    from gpu_capacity.vms.offers import NodeOffer
+    from gpu_capacity.vms.prices import PriceList
+    from gpu_capacity.vms.record import Vm, VmStatus
+    from gpu_capacity.vms.roles import HasPrices, HasTemplates
+
+    class Shown(HasPrices, HasTelemetry, HasVmProvider, Protocol):
+        """What VMs are shown with."""
+
+    class Offered(HasPrices, HasTemplates, Protocol):
+        """What there is to rent."""
+
+
+_AGE: Final = re.compile(r"[0-9]{12}#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+Query = TypeVar("Query", bound=BaseModel)
+
+
+def vm_reply(call: Call[Shown], vm: Vm) -> Reply:
+    """200 with a VM."""
+    return Reply(HTTPStatus.OK, _views(call, [vm])[0], NO_CACHE)
+
+
+def vm_created(call: Call[Shown], vm: Vm, *, dry_run: bool) -> Reply:
+    """201 with the VM that is being made; 200 where nothing is."""
+    return Reply(HTTPStatus.OK if dry_run else HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
+
+
+def vm_page(call: Call[object]) -> PageOfVms:
+    """Which VMs the query asks for.
+
+    Raises:
+        InvalidRequest, QueryInvalid: it is not what the list takes.
+    """
+    asked = query_of(call.query, VmPage)
+    statuses = asked.status or None
+    if asked.cursor is None:
+        return PageOfVms(asked.limit, asked.offset, None, statuses)
+    position = position_in(asked.cursor, _list_of(call, statuses))
+    if position is None or not _AGE.fullmatch(position[0]):
+        raise InvalidRequest(f"query {CURSOR}", "is none that this list gave out")
+    return PageOfVms(asked.limit, asked.offset, position[0], statuses)
+
+
+def _list_of(call: Call[object], statuses: frozenset[VmStatus] | None) -> tuple[str, ...]:
+    """What a cursor belongs to: one organization's VMs of these statuses."""
+    return ("vms", account_for(call).organization_id, "", *sorted(statuses or ()))
+
+
+def vms_reply(call: Call[Shown], page: PageOfVms, vms: Sequence[Vm]) -> Reply:
+    """200 with a plain array, empty where there is nothing; a full page says where it goes on."""
+    headers = NO_CACHE
+    if len(vms) == page.limit:
+        last = vms[-1]
+        statuses = [("status", status.value) for status in sorted(page.statuses or ())]
+        cursor = cursor_of((last.age, last.organization_id), _list_of(call, page.statuses))
+        headers = NO_CACHE | next_link([*statuses, (LIMIT, str(page.limit)), (CURSOR, cursor)])
+    return Reply(HTTPStatus.OK, _views(call, vms), headers)
+
+
+def _views(call: Call[Shown], vms: Sequence[Vm]) -> list[dict[str, Any]]:
+    usage = _usage(call, vms)
+    return [vm_view(vm, call.services.prices, usage.get(vm.id)) for vm in vms]
+
+
+def _usage(call: Call[Shown], vms: Sequence[Vm]) -> Mapping[str, Usage]:
+    """How busy VMs are is told where it is known: nothing that was decided depends on it."""
+    try:
+        return usage_of(call.services, vms)
+    except ProviderUnavailable:
+        call.services.telemetry.warning("usage not known: the provider does not answer")
+        return {}
+
+
+def quoted(call: Call[HasPrices]) -> Reply:
+    """200 with what a reserved rental would cost.
+
+    Raises:
+        ActionRefused: the price list has no such GPU type.
+    """
+    body = call.body(CalculateReservation)
+    quote = quote_of(
+        call.services.prices, body.gpu_type, body.gpu_count, body.storage_gb, body.reservation_months
+    )
+    if quote is None:
+        raise _not_rented(call.services.prices)
+    return Reply(HTTPStatus.OK, quote_view(quote), NO_CACHE)
+
+
+def _not_rented(prices: PriceList) -> ActionRefused:
+    """A GPU type without a price; the price list is public."""
+    return ActionRefused(f"gpu_type: not rented, there are {', '.join(sorted(prices.gpu_hourly))}")
+
+
+def offered(call: OpenCall[HasPrices], offers: Sequence[NodeOffer]) -> Reply:
+    """200 with what nodes could give now."""
+    wanted = query_of(call.query, OfferFilter)
+    return Reply(HTTPStatus.OK, offer_views(offers, call.services.prices, wanted), NO_CACHE)
+
+
+def templates_reply(call: Call[HasTemplates]) -> Reply:
+    """200 with the templates that VMs can be made of, in the order of the configured list."""
+    return Reply(HTTPStatus.OK, template_views(call.services.templates), NO_CACHE)
+
+
+def pricing(call: OpenCall[HasPrices]) -> Reply:
+    """200 with the list prices."""
+    return Reply(HTTPStatus.OK, pricing_view(call.services.prices), NO_CACHE)
+
+
+def vm_quotas(found: Sequence[Quota]) -> Reply:
+    """200 with the organization's limits."""
+    return Reply(HTTPStatus.OK, [quota_view(quota) for quota in found], NO_CACHE)
+
+
+def vm_request(call: Call[Offered]) -> VmRequest:
+    """What the body asks for."""
+    body = call.body(VmCreate)
+    if body.gpu_type not in call.services.prices.gpu_hourly:
+        raise _not_rented(call.services.prices)
+    offered_templates = call.services.templates.ids
+    if body.template_vmid not in offered_templates:
+        offer = ", ".join(map(str, offered_templates))
+        raise ActionRefused(f"the template does not exist: offered are {offer} (GET /templates lists them)")
+    return VmRequest(
+        node=body.node,
+        gpu_type=body.gpu_type,
+        gpu_count=body.gpu_count,
+        storage_gb=body.storage_gb,
+        template_vmid=body.template_vmid,
+        rental_type=RentalType(body.rental_type),
+        reservation_months=body.reservation_months,
+        login=LoginWish(body.ssh_key_id, body.password),
+    )
+
+
+def id_of(call: Call[object]) -> str:
+    """The id in the path, in canonical form.
+
+    Raises:
+        NotFound: it has not the form of an id, so nothing has it.
+    """
+    canonical = canonical_uuid(call.path_parameters["id"])
+    if canonical is None:
+        raise NotFound("the requested resource does not exist")
+    return canonical
+
+
+def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
+    """The query parameters that the model names.
+
+    Raises:
+        QueryInvalid: one of them is not what the model takes.
+    """
+    given = {name: query[name] for name in model.model_fields if query.get(name)}
+    repeated = {
+        name for name, field in model.model_fields.items() if get_origin(field.annotation) is frozenset
+    }
+    try:
+        return model.model_validate(
+            {name: values if name in repeated else values[0] for name, values in given.items()}
+        )
+    except ValidationError as error:
+        raise QueryInvalid(problems_of(error)) from None

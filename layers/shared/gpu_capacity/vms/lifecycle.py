@@ -1,0 +1,317 @@
+"""The steps of the VM workflows. Each may run twice, and answers an outcome that the workflow branches on.
+
+``start_vm``: wait out the notice and take the GPUs (``begin_vm_start``), start the server
+(``start_vm_server``), wait until it is up (``complete_vm_start``); or note why not (``abandon_vm_start``),
+take the server away (``sweep_vm_server``), give the GPUs back (``fail_vm_start``).
+
+``stop_vm``, for whatever leaves: take the server away (``sweep_vm_server``), then settle the record and give
+back what it does not keep (``settle_vm_stop``).
+
+Every step begins with the record: one that has moved on answers ``superseded``, and the workflow that the new
+status calls for does the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.holders.workflows import start_workflow
+from gpu_capacity.providers.port import PinOutcome, ServerState, VmOrder
+from gpu_capacity.vms.gpus import host_of, release, unmarked, without_gpus
+from gpu_capacity.vms.preemption import evict, marks_taken_back, start_deadline
+from gpu_capacity.vms.record import RentalType, VmStatus
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.holders.roles import HasEvents, HasPause, HasVmProvider, HasWorkflows
+    from gpu_capacity.providers.port import VmServer
+    from gpu_capacity.vms.preemption import Needs as VmPreemptionNeeds
+    from gpu_capacity.vms.record import Vm
+
+    class Needs(VmPreemptionNeeds, HasEvents, HasPause, HasVmProvider, HasWorkflows, Protocol):
+        """What the functions of this module work with."""
+
+
+ATTEMPTS_MAX: Final = 16
+"""Writes lost to rivals before a step gives up; the workflow repeats it."""
+
+ACTOR: Final = "workflow:vm"
+START: Final = "start_vm"
+STOP: Final = "stop_vm"
+_LEFT: Final = frozenset({VmStatus.STOPPED, VmStatus.INTERRUPTED, VmStatus.DESTROYED})
+# Always with every field that an expression of the state machine reads: an absent one is an error there.
+SUPERSEDED: Final[dict[str, Any]] = {"outcome": "superseded", "message": "", "seconds": 0}
+
+
+def begin_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
+    """Get all GPUs of the slice.
+
+    Returns:
+        ``proceed``; ``waiting``, for at least ``seconds``; ``failed``; ``undo`` when an earlier execution
+        died while it was undoing; or ``superseded``.
+    """
+    for attempt in range(ATTEMPTS_MAX):
+        vm = _to_start(services, organization_id, vm_id)
+        if vm is None:
+            return SUPERSEDED
+        if vm.failure is not None:
+            return _outcome("undo", vm.failure)
+        if host_of(services, vm) is None:
+            return _outcome("failed", "the node was lost")
+        answer = _await_notice(services, vm) if vm.waits_for else _begin(services, vm)
+        if answer is not None:
+            return answer
+        services.pause(attempt)
+    return _outcome("waiting")
+
+
+def start_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
+    """Start the run's server: ``started``, ``waiting`` while its GPUs are being vacated, or ``failed``.
+
+    The login is handed over once: when the provider has it, the record forgets it.
+    """
+    vm = services.vms.get(organization_id, vm_id)
+    if vm is None or not _is_starting(vm):
+        return SUPERSEDED
+    order = VmOrder(
+        owner=vm.server_owner,
+        vm_id=vm.id,
+        region_id=vm.region_id,
+        host_id=vm.host_id,
+        gpus=vm.gpus,
+        storage_gb=vm.storage_gb,
+        template_vmid=vm.template_vmid,
+        ssh_public_key=vm.ssh_public_key,
+        password_hash=vm.password_hash,
+    )
+    match services.vm_provider.start(order):
+        case PinOutcome.FENCED:
+            return SUPERSEDED
+        case PinOutcome.OCCUPIED:
+            return _late(services, vm) or _outcome("waiting")
+        case PinOutcome.PINNED:
+            return _forget_login(services, vm)
+
+
+def complete_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
+    """``starting`` to ``running`` when the server is up: ``running``, ``waiting`` or ``failed``."""
+    for attempt in range(ATTEMPTS_MAX):
+        vm = services.vms.get(organization_id, vm_id)
+        if vm is not None and vm.status is VmStatus.RUNNING:
+            # A replay of a step that had succeeded.
+            return _outcome("running")
+        if vm is None or not _is_starting(vm):
+            return SUPERSEDED
+        server = services.vm_provider.server(vm.server_owner)
+        if server is None or server.state is not ServerState.READY:
+            return _not_up(services, vm, server)
+        running = replace(
+            vm,
+            status=VmStatus.RUNNING,
+            ip_address=server.ip_address,
+            started_at=services.clock.now(),
+            stopped_at=None,
+            deadline=None,
+            unsettled_since=None,
+        )
+        if not isinstance(services.vms.update([(vm, running)]), Refused):
+            services.telemetry.count("VmsStarted")
+            _audit(services, running, "complete_vm_start", "running")
+            return _outcome("running")
+        services.pause(attempt)
+    return _outcome("waiting")
+
+
+def abandon_vm_start(services: Needs, organization_id: str, vm_id: str, message: str) -> dict[str, Any]:
+    """Note why, take marks back, and close the provider to late starts: ``undo`` or ``superseded``."""
+    for attempt in range(ATTEMPTS_MAX):
+        vm = _to_start(services, organization_id, vm_id)
+        if vm is None:
+            return SUPERSEDED
+        if vm.failure is not None:
+            services.vm_provider.fence(vm.server_owner)
+            return _outcome("undo", vm.failure)
+        given_up = replace(
+            vm, failure=message, waits_for=(), wants=0, ssh_public_key=None, password_hash=None
+        )
+        if not isinstance(services.vms.update([(vm, given_up), *marks_taken_back(services, vm)]), Refused):
+            _audit(services, given_up, "abandon_vm_start", "undoing", reason=message)
+        services.pause(attempt)
+    return _outcome("again")
+
+
+def sweep_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
+    """Fence the run and take its server away: ``gone``, ``waiting`` or ``superseded``."""
+    vm = services.vms.get(organization_id, vm_id)
+    if vm is None or vm.workflow is None or (vm.workflow == START and vm.failure is None):
+        return SUPERSEDED
+    services.vm_provider.fence(vm.server_owner)
+    services.vm_provider.stop(vm.server_owner)
+    if services.vm_provider.server(vm.server_owner) is not None:
+        return _outcome("waiting")
+    return _outcome("gone")
+
+
+def fail_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
+    """Give the GPUs back and show ``failed``: ``failed``, ``waiting`` while a server is left on them."""
+    for attempt in range(ATTEMPTS_MAX):
+        vm = services.vms.get(organization_id, vm_id)
+        if vm is not None and vm.status is VmStatus.FAILED:
+            # A replay of a step that had succeeded.
+            return _outcome("failed")
+        if vm is None or vm.workflow != START or vm.failure is None:
+            return SUPERSEDED
+        if not _has_left(services, vm):
+            return _outcome("waiting")
+        failed = replace(
+            without_gpus(vm),
+            status=VmStatus.FAILED,
+            stopped_at=services.clock.now(),
+            deadline=None,
+            unsettled_since=None,
+        )
+        if _settle(services, vm, failed):
+            services.telemetry.count("VmsFailed")
+            _audit(services, failed, "fail_vm_start", "failed")
+            return _outcome("failed")
+        services.pause(attempt)
+    return _outcome("waiting")
+
+
+def settle_vm_stop(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
+    """Settle a VM whose server is gone: ``settled``, ``waiting`` while it is not, or ``superseded``.
+
+    Of a VM that is destroyed the disk goes first. It goes here and not with the server: the execution that
+    settles the record may be one that took the server away when the VM was not destroyed yet.
+    """
+    for attempt in range(ATTEMPTS_MAX):
+        vm = services.vms.get(organization_id, vm_id)
+        if vm is not None and vm.unsettled_since is None and vm.status in _LEFT:
+            # A replay of a step that had succeeded.
+            return _outcome("settled")
+        if vm is None or vm.workflow != STOP:
+            return SUPERSEDED
+        if not _has_left(services, vm):
+            return _outcome("waiting")
+        if vm.status is VmStatus.DESTROYED:
+            services.vm_provider.delete_disk(vm.id)
+        settled = replace(vm, unsettled_since=None)
+        if vm.status is VmStatus.DESTROYED:
+            settled = replace(settled, expires_at=services.clock.now() + services.limits.destroyed_vm_seconds)
+        if vm.status is VmStatus.STOPPING:
+            settled = replace(
+                settled, status=VmStatus.STOPPED, ip_address=None, stopped_at=services.clock.now()
+            )
+        if vm.status is VmStatus.STOPPING and vm.rental_type is RentalType.RESERVED:
+            stands = not isinstance(services.vms.update([(vm, settled)]), Refused)
+        else:
+            stands = _settle(services, vm, without_gpus(settled))
+        if stands:
+            _audit(services, settled, "settle_vm_stop", settled.status.value)
+            return _outcome("settled")
+        services.pause(attempt)
+    return _outcome("waiting")
+
+
+def _begin(services: Needs, vm: Vm) -> dict[str, Any] | None:
+    """``creating`` to ``starting``; ``None`` when to look again."""
+    if vm.status is VmStatus.STARTING:
+        return _outcome("proceed")
+    begun = replace(vm, status=VmStatus.STARTING, deadline=start_deadline(services))
+    if isinstance(services.vms.update([(vm, begun)]), Refused):
+        return None
+    _audit(services, begun, "begin_vm_start", "starting")
+    return _outcome("proceed")
+
+
+def _await_notice(services: Needs, vm: Vm) -> dict[str, Any] | None:
+    """Wait for those that were told to leave, then interrupt them; ``None`` when to look again."""
+    now = services.clock.now()
+    told = services.vms.by_key(vm.waits_for)
+    notice_ends = max((v.preempt_at or now for v in told.values()), default=now)
+    if now < notice_ends:
+        return _outcome("waiting", seconds=notice_ends - now)
+    if any(v.status is not VmStatus.RUNNING for v in told.values()):
+        # It is leaving by itself, or its node is offline; its GPUs pass over when it gives them back.
+        return _late(services, vm) or _outcome("waiting")
+    evicted = evict(services, vm, _gpus_of_node(services, vm))
+    if evicted is None:
+        return None
+    taken, interrupted = evicted
+    _audit(services, taken, "begin_vm_start", "starting", interrupted=len(interrupted))
+    for left in interrupted:
+        start_workflow(services, left)
+    return _outcome("proceed")
+
+
+def _gpus_of_node(services: Needs, vm: Vm) -> int:
+    place = services.inventory.node(vm.node)
+    return place.gpus if place is not None else vm.wants.bit_length()
+
+
+def _forget_login(services: Needs, vm: Vm) -> dict[str, Any]:
+    if vm.password_hash is not None or vm.ssh_public_key is not None:
+        forgetful = replace(vm, password_hash=None, ssh_public_key=None)
+        if isinstance(services.vms.update([(vm, forgetful)]), Refused):
+            # Whatever came in between, the next step finds; and this one is repeated where it still stands.
+            return _outcome("waiting")
+    return _outcome("started")
+
+
+def _has_left(services: Needs, vm: Vm) -> bool:
+    """Whether no server is left, neither the VM's own nor, on GPUs it took over, that of an interrupted one.
+
+    The latter may still be going when its heir goes, too. Whoever gets the GPUs next may be a reservation or
+    a capacity claim, whose servers do not wait for VMs'.
+    """
+    if services.vm_provider.server(vm.server_owner) is not None:
+        return False
+    return services.vm_provider.is_vacant(vm.host_id, vm.gpus)
+
+
+def _late(services: Needs, vm: Vm) -> dict[str, Any] | None:
+    if vm.deadline is not None and services.clock.now() >= vm.deadline:
+        return _outcome("failed", "the VM was not up when the time was over")
+    return None
+
+
+def _settle(services: Needs, vm: Vm, settled: Vm) -> bool:
+    """Write a VM that gives back its GPUs, with whoever gets them."""
+    freed = release(services, vm)
+    if isinstance(services.vms.update([(vm, unmarked(settled)), *freed.others], freed.pod), Refused):
+        return False
+    if freed.node_is_free:
+        services.events.freed(vm.region_id)
+    return True
+
+
+def _to_start(services: Needs, organization_id: str, vm_id: str) -> Vm | None:
+    vm = services.vms.get(organization_id, vm_id)
+    return vm if vm is not None and vm.workflow == START else None
+
+
+def _is_starting(vm: Vm) -> bool:
+    """Whether its start is under way: past the wait for GPUs, and not given up."""
+    return vm.workflow == START and vm.status is VmStatus.STARTING and not vm.waits_for and vm.failure is None
+
+
+def _not_up(services: Needs, vm: Vm, server: VmServer | None) -> dict[str, Any]:
+    """What it means that the server is not up: something failed, or it takes its time."""
+    if server is None:
+        return _outcome("failed", "the server is gone")
+    if server.state is ServerState.FAILED:
+        return _outcome("failed", f"the server failed: {server.message}")
+    if host_of(services, vm) is None:
+        return _outcome("failed", "the node was lost")
+    return _late(services, vm) or _outcome("waiting")
+
+
+def _outcome(outcome: str, message: str = "", seconds: int = 0) -> dict[str, Any]:
+    return {"outcome": outcome, "message": message, "seconds": seconds}
+
+
+def _audit(services: Needs, vm: Vm, action: str, outcome: str, **details: object) -> None:
+    services.telemetry.audit(ACTOR, action, vm.id, outcome, organization=vm.organization_id, **details)

@@ -1,0 +1,43 @@
+"""What is asked for when a VM is to be rented."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from gpu_capacity.vms.login import LoginWish
+
+if TYPE_CHECKING:
+    from gpu_capacity.vms.record import Login, RentalType
+
+
+@dataclass(frozen=True, slots=True)
+class VmRequest:
+    """What is asked for, validated in form: counts of ``GPU_COUNTS``, months if and only if reserved."""
+
+    node: str
+    gpu_type: str
+    gpu_count: int
+    storage_gb: int
+    template_vmid: int
+    rental_type: RentalType
+    reservation_months: int | None
+    login: LoginWish | Login
+
+    def fingerprint(self, identity: str) -> str:
+        """Equal for equal requests under one id: tells a repeat from another request under the same key."""
+        login = self.login
+        parts = [
+            self.node,
+            self.gpu_type,
+            self.gpu_count,
+            self.storage_gb,
+            self.template_vmid,
+            self.rental_type,
+            self.reservation_months,
+            login.words(UUID(identity).bytes) if isinstance(login, LoginWish) else login.ssh_key_id,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

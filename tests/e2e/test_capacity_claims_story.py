@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.claims.claim_contract import CLAIM, PARAMETERS, STATUS, assert_is
+from tests.capacity_claims.claim_contract import CLAIM, PARAMETERS, STATUS, assert_is
 from tests.e2e.infrastructure_client import CLAIMS, InfrastructureClient, UnexpectedError
 from tests.e2e.test_reservations_story import delete_and_wait, figures, reserve
 

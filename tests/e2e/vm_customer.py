@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from tests.vms.edge.test_contract import ANSWER, MORE
+from tests.vms.api.test_contract import ANSWER, MORE
 
 if TYPE_CHECKING:
     from tests.e2e.stack import Answer, Stack

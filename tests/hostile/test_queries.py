@@ -60,7 +60,7 @@ def test_all_unknown_parameters_are_told_at_once_and_long_names_are_cut(vms: VmS
     assert list(_problems(answer)) == ["query a", f"query {'b' * 64}"]
 
 
-# What a cursor is good for depends on its list: tests/unit/http/test_pages.py.
+# What a cursor is good for depends on its list: tests/http/test_pages.py.
 ONCE: Final = [
     (name, parameter) for name in STRICT for parameter in OPERATIONS[name].once if parameter != "cursor"
 ]

@@ -15,8 +15,8 @@ from testkit.searching import examples
 from testkit.vms.scene import GPU5090, Scene
 from testkit.vms.scene import REGION as VM_REGION
 from testkit.world import GB300, REGION, World, caller, pod, request
-from tests.claims.worlds import LONDON, claim, drop, release, world_of
-from tests.claims.worlds import reserve as reserve_in
+from tests.capacity_claims.worlds import LONDON, claim, drop, release, world_of
+from tests.capacity_claims.worlds import reserve as reserve_in
 
 if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services

@@ -13,8 +13,8 @@ from gpu_capacity.vms.record import RentalType
 from testkit.handlers import arrangements
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage
 from testkit.world import HOLDERS, ORGANIZATION
-from tests.vms.core import given
-from tests.vms.core.test_tasks import CASES
+from tests.vms import given
+from tests.vms.test_tasks import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

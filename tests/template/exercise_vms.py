@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.handlers.vm_stage import Stage, read, with_header
-from tests.vms.edge.test_every_event import CASES
+from tests.vms.api.test_every_event import CASES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from testkit.handlers.stage import STACK_NAME, Stage
 from testkit.world import HOLDERS
 from tests.template import source
 from tests.template.loading import ROOT, functions, resources, routes, template
-from tests.vms.core import given as vms_given
+from tests.vms import given as vms_given
 from tools.openapi.routes import logical_id
 
 if TYPE_CHECKING:

@@ -87,7 +87,7 @@ the deployed client does, the others show every fault to the stores.
 | Bad input is refused in each API's own shape, and changes nothing | over 1,000 bad inputs: `tests/hostile` |
 | Nobody gets in without a credential; foreign is as absent | every operation for everybody: `tests/hostile` |
 | A function may do what it does and nothing more | all calls of all tests against roles: `tests/template` |
-| The audit finds and mends every contradiction | planted ones of each kind: `tests/audit` |
+| The audit finds and mends every contradiction | planted ones of each kind: `tests/upkeep/audit` |
 
 ## What this does not prove
 
@@ -98,7 +98,7 @@ the deployed client does, the others show every fault to the stores.
   draws.
 - When a VM may be started again: the checker judges what VMs take and give back and refusals of new VMs for
   lack of room. Refusals to start a stopped one are not judged, as they do not tell why. Offers of the VM API
-  are asked for and not judged. Prices, keys and rates have tests of their own (`tests/vms/edge`).
+  are asked for and not judged. Prices, keys and rates have tests of their own (`tests/vms/api`).
 - Who gets what first under clocks that differ: the age of a claim is what its function took for the time.
   Nor that a list of changes since a time is whole: a change is told as of when it was decided, and one that
   was decided earlier may be written later.

@@ -1,0 +1,192 @@
+"""What each event file of the capacity claims must be answered with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from testkit.handlers import claim_stage as given
+from testkit.handlers.arrangements import sample
+from tests.capacity_claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, QUOTAS, STATUS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from testkit.handlers.stage import Stage
+
+
+@dataclass(frozen=True)
+class ClaimCase:
+    """An event file, what came before it, and its answer.
+
+    ``figures`` are status, allocated and pending; ``code`` is the gRPC code and ``detail`` the type of the
+    first detail.
+    """
+
+    function: str
+    event: str
+    after: Callable[[Stage], None]
+    http: int
+    schema: dict[str, Any]
+    figures: tuple[str, int, int] | None = None
+    code: int | None = None
+    detail: str | None = None
+    fields: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.function}/{self.event}-after-{self.after.__name__}"
+
+
+_QUOTAS: Final = "list_capacity_claim_quotas"
+_CREATE, _GET, _LIST, _PARAMETERS, _UPDATE, _DELETE = (
+    "create_capacity_claim",
+    "get_capacity_claim",
+    "list_capacity_claims",
+    "list_capacity_claim_parameters",
+    "update_capacity_claim",
+    "delete_capacity_claim",
+)
+
+
+def _claim(function: str, event: str, after: Callable[[Stage], None], *figures: str | int) -> ClaimCase:
+    return ClaimCase(function, event, after, 200, CLAIM, figures=figures)  # type: ignore[arg-type]
+
+
+def _no(
+    function: str,
+    event: str,
+    after: Callable[[Stage], None],
+    http: int,
+    code: int,
+    detail: str = "RequestInfo",
+    *fields: str,
+) -> ClaimCase:
+    return ClaimCase(function, event, after, http, STATUS, code=code, detail=detail, fields=fields)
+
+
+def _bad(function: str, event: str, after: Callable[[Stage], None], *fields: str) -> ClaimCase:
+    return _no(function, event, after, 400, 3, "BadRequest", *fields)
+
+
+def _refusals(function: str) -> tuple[ClaimCase, ...]:
+    return (
+        _no(function, "token_missing", given.claimed, 401, 16),
+        _no(function, "permission_missing", given.claimed, 403, 7),
+    )
+
+
+def _absent(function: str) -> tuple[ClaimCase, ...]:
+    return tuple(
+        _no(function, event, given.claimed, 404, 5, "ResourceInfo") for event in ("unknown", "foreign")
+    )
+
+
+CLAIM_CASES: Final = (
+    _claim(_CREATE, "accepted", sample, "READY", 10, 0),
+    _claim(_CREATE, "accepted", given.claimed, "READY", 10, 0),
+    _claim(_CREATE, "accepted", given.waiting, "CREATING", 0, 10),
+    _claim(_CREATE, "accepted", given.shrunk, "READY", 2, 0),
+    _claim(_CREATE, "accepted", given.deleted, "DELETING", 10, 0),
+    _no(_CREATE, "accepted", given.gone, 409, 6, "ResourceInfo"),
+    _claim(_CREATE, "accepted_minimal", given.claimed, "READY", 10, 0),
+    _claim(_CREATE, "accepted_base64", sample, "READY", 10, 0),
+    _claim(_CREATE, "accepted_for_organization", sample, "READY", 10, 0),
+    _no(_CREATE, "id_reused", given.claimed, 409, 6, "ResourceInfo"),
+    _no(_CREATE, "name_taken", given.claimed, 409, 6, "ResourceInfo"),
+    _claim(_CREATE, "name_taken", given.gone, "READY", 10, 0),
+    _bad(_CREATE, "id_malformed", sample, "id"),
+    _bad(
+        _CREATE,
+        "body_invalid",
+        sample,
+        "resources.instance_id",
+        "resources.instance_count",
+        "resources.zones",
+        "resources.capacity_type",
+        "name",
+    ),
+    _no(_CREATE, "body_not_json", sample, 400, 3),
+    _no(_CREATE, "body_too_large", sample, 413, 3),
+    _no(_CREATE, "content_type_wrong", sample, 415, 3),
+    _bad(_CREATE, "capacity_type_unspecified", sample, "resources.capacity_type"),
+    _bad(_CREATE, "zone_unknown", sample, "resources.zones[1]"),
+    _bad(_CREATE, "instance_unknown", sample, "resources.instance_id"),
+    _no(_CREATE, "quota_exceeded", given.limited, 429, 8, "QuotaFailure"),
+    _no(_CREATE, "organization_of_others", sample, 403, 7),
+    _no(_CREATE, "token_expired", sample, 401, 16),
+    *_refusals(_CREATE),
+    _claim(_GET, "found", given.claimed, "READY", 10, 0),
+    _claim(_GET, "found", given.waiting, "CREATING", 0, 10),
+    _claim(_GET, "found", given.deleted, "DELETING", 10, 0),
+    _claim(_GET, "found", given.drained, "DELETING", 0, 10),
+    _no(_GET, "found", given.gone, 404, 5, "ResourceInfo"),
+    _claim(_GET, "found_upper_case", given.claimed, "READY", 10, 0),
+    _no(_GET, "id_malformed", given.claimed, 404, 5, "ResourceInfo"),
+    *_absent(_GET),
+    *_refusals(_GET),
+    ClaimCase(_LIST, "all", given.claimed, 200, CLAIMS),
+    ClaimCase(_LIST, "all", given.gone, 200, CLAIMS),
+    ClaimCase(_LIST, "updated_after", given.shrunk, 200, CLAIMS),
+    ClaimCase(_LIST, "nothing_visible", given.claimed, 200, CLAIMS),
+    _bad(_LIST, "updated_after_malformed", given.claimed, "updated_after"),
+    *_refusals(_LIST),
+    ClaimCase(_PARAMETERS, "all", sample, 200, PARAMETERS),
+    *_refusals(_PARAMETERS),
+    ClaimCase(_QUOTAS, "all", given.claimed_and_limited, 200, QUOTAS),
+    ClaimCase(_QUOTAS, "all", sample, 200, QUOTAS),
+    *_refusals(_QUOTAS),
+    _claim(_UPDATE, "grown", given.claimed, "READY", 12, 0),
+    _claim(_UPDATE, "grown", given.waiting, "CREATING", 0, 12),
+    _claim(_UPDATE, "shrunk", given.claimed, "READY", 2, 0),
+    _claim(_UPDATE, "shrunk", given.shrunk, "READY", 2, 0),
+    _claim(_UPDATE, "moved", given.claimed, "UPDATING", 0, 10),
+    _bad(_UPDATE, "instance_changed", given.claimed, "resources.instance_id"),
+    _bad(_UPDATE, "capacity_type_changed", given.claimed, "resources.capacity_type"),
+    _bad(_UPDATE, "id_of_another", given.claimed, "id"),
+    _bad(_UPDATE, "body_invalid", given.claimed, "resources"),
+    _no(_UPDATE, "quota_exceeded", given.claimed_and_limited, 429, 8, "QuotaFailure"),
+    _no(_UPDATE, "grown", given.deleted, 400, 9, "PreconditionFailure"),
+    _no(_UPDATE, "grown", given.gone, 404, 5, "ResourceInfo"),
+    *_absent(_UPDATE),
+    *_refusals(_UPDATE),
+    _claim(_DELETE, "accepted", given.claimed, "DELETING", 10, 0),
+    _claim(_DELETE, "accepted", given.waiting, "DELETING", 0, 10),
+    _claim(_DELETE, "accepted", given.deleted, "DELETING", 10, 0),
+    _no(_DELETE, "accepted", given.gone, 404, 5, "ResourceInfo"),
+    _no(_DELETE, "id_malformed", given.claimed, 404, 5, "ResourceInfo"),
+    *_absent(_DELETE),
+    *_refusals(_DELETE),
+)
+
+
+@dataclass(frozen=True)
+class ClaimTask:
+    """An event file of the workflow or a schedule, what came before it, and its answer."""
+
+    function: str
+    event: str
+    after: Callable[[Stage], None]
+    answer: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.function}/{self.event}-after-{self.after.__name__}"
+
+
+def _settled(event: str, after: Callable[[Stage], None], outcome: str) -> ClaimTask:
+    return ClaimTask("settle_capacity_claim", event, after, {"outcome": outcome})
+
+
+CLAIM_TASKS: Final = (
+    _settled("claim", given.claimed, "settled"),
+    _settled("claim", given.waiting, "waiting"),
+    _settled("claim", given.shrunk, "settled"),
+    _settled("claim", given.deleted, "again"),
+    _settled("claim", given.drained, "gone"),
+    _settled("claim", given.gone, "gone"),
+    _settled("claim_gone", given.claimed, "gone"),
+    ClaimTask("fill_capacity_claims", "capacity_freed", given.freed, {"rounds": 1}),
+    ClaimTask("fill_capacity_claims", "capacity_freed", given.waiting, {"rounds": 1}),
+    ClaimTask("fill_capacity_claims", "capacity_freed", given.claimed, {"rounds": 0}),
+    ClaimTask("fill_capacity_claims", "scheduled", given.freed, {"rounds": 1}),
+    ClaimTask("fill_capacity_claims", "scheduled", given.claimed, {"rounds": 0}),
+)

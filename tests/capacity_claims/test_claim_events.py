@@ -1,0 +1,62 @@
+"""Every event file of the claims through the real handler, over everything that may have come before it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testkit.claim_auditor import audit_claims
+from testkit.handlers import sample_events
+from tests.capacity_claims.claim_cases import CLAIM_CASES, CLAIM_TASKS, ClaimCase, ClaimTask
+from tests.capacity_claims.claim_contract import assert_is
+
+if TYPE_CHECKING:
+    from testkit.handlers.claim_stage import ClaimStage
+
+
+@pytest.mark.parametrize("case", CLAIM_CASES, ids=str)
+def test_an_api_event_is_answered_as_the_contract_says(case: ClaimCase, stage: ClaimStage) -> None:
+    case.after(stage)
+    answer = stage.request_event(case.function, case.event)
+    assert answer.status == case.http, answer
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-type"] == "application/json"
+    assert ("www-authenticate" in answer.headers) == (case.http == 401)
+    assert_is(case.schema, answer.json)
+    if case.figures is not None:
+        status = answer.json["capacityClaim"]["status"]
+        assert (
+            status["status"].removeprefix("STATUS_"),
+            status["allocatedInstances"],
+            status["pendingInstances"],
+        ) == case.figures
+    if case.code is not None:
+        assert answer.json["code"] == case.code
+        details = answer.json["details"]
+        assert details[0]["@type"] == f"type.googleapis.com/google.rpc.{case.detail}"
+        assert details[-1]["requestId"] == sample_events.TRACE_ID
+        assert tuple(v["field"] for v in details[0].get("fieldViolations", ())) == case.fields
+    assert audit_claims(stage.db) == []
+
+
+@pytest.mark.parametrize("case", CLAIM_TASKS, ids=str)
+def test_a_task_event_is_answered_with_its_outcome_and_may_be_repeated(
+    case: ClaimTask, stage: ClaimStage
+) -> None:
+    case.after(stage)
+    assert stage.run_event(case.function, case.event) == case.answer
+    assert audit_claims(stage.db) == []
+    for _ in range(2):
+        stage.run_event(case.function, case.event)
+    before = stage.db.dump()
+    stage.run_event(case.function, case.event)
+    assert stage.db.dump() == before
+
+
+def test_every_event_file_of_the_claims_is_expected_here() -> None:
+    expected = {(case.function, case.event) for case in CLAIM_CASES}
+    expected |= {(task.function, task.event) for task in CLAIM_TASKS}
+    functions = {function for function, _ in expected}
+    assert expected == {pair for pair in sample_events.cases() if pair[0] in functions}
+    assert functions == {name for name in sample_events.functions() if "capacity_claim" in name}

@@ -1,0 +1,154 @@
+"""What can be asked of a create beside the claim: that it is repeated safely under a key, or only tried."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
+from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
+from gpu_capacity.errors import AlreadyExists, InvalidRequest, KeyReused, QuotaExceeded
+from gpu_capacity.reservations.create import create_reservation
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.dynamodb import timeout_after
+from testkit.world import World, caller, pod, request
+from tests.capacity_claims.golden_requests import limit
+from tests.capacity_claims.worlds import (
+    CHICAGO,
+    ID,
+    LONDON,
+    calm,
+    check,
+    claim,
+    drop,
+    figures,
+    wish,
+    world_of,
+)
+
+if TYPE_CHECKING:
+    from gpu_capacity.capacity_claims.record import CapacityClaim
+
+KEY = "order-0815"
+
+
+@pytest.fixture
+def world() -> World:
+    return world_of(pod("lon1", 3))
+
+
+def keyed(
+    world: World,
+    count: int = 2,
+    *zones: str,
+    key: str | None = KEY,
+    claim_id: str | None = None,
+    name: str | None = None,
+    dry_run: bool = False,
+    subject: str = "user-1",
+) -> CapacityClaim:
+    world.clock.advance(1)
+    return create_capacity_claim(
+        world.environment(),
+        caller(subject=subject),
+        wish(count, *zones),
+        claim_id=claim_id,
+        name=name,
+        idempotency_key=key,
+        dry_run=dry_run,
+    )
+
+
+def test_a_repeat_under_the_same_key_answers_the_claim_and_writes_nothing(world: World) -> None:
+    made = keyed(world)
+    before = world.db.dump()
+    # Without a name, and long after what counts as a repeat where no key is sent.
+    world.clock.advance(3_600)
+
+    assert keyed(world) == made
+    assert world.db.dump() == before
+    assert keyed(world, key="another").id != made.id
+    check(world)
+
+
+def test_another_body_under_the_same_key_is_refused_and_names_the_claim(world: World) -> None:
+    made = keyed(world)
+    with pytest.raises(KeyReused, match=f"another request, which made {made.id}"):
+        keyed(world, 3)
+    with pytest.raises(KeyReused):
+        keyed(world, name="other")
+    assert len(claim_records(world.db)) == 1
+
+
+def test_a_key_belongs_to_the_subject_that_used_it(world: World) -> None:
+    assert keyed(world).id != keyed(world, subject="user-2").id
+
+
+def test_a_key_stands_for_one_holder_of_each_kind(world: World) -> None:
+    """Tags are made of ids: a reservation and a claim under one key must not share one."""
+    made = keyed(world, 1)
+    reserved = create_reservation(world.services, caller(), request(1), idempotency_key=KEY)
+    assert reserved.reservation.id != made.id
+    check(world)
+
+
+def test_an_id_makes_the_request_its_own_whatever_the_key(world: World) -> None:
+    made = keyed(world, claim_id=ID)
+    assert keyed(world, claim_id=ID, key="another") == made
+    assert keyed(world).id != ID
+
+
+def test_a_key_stands_for_its_claim_until_a_day_after_it_is_gone(world: World) -> None:
+    made = keyed(world)
+    drop(world, made)
+    calm(world)
+    with pytest.raises(AlreadyExists, match="was deleted: use another idempotency key"):
+        keyed(world)
+
+    # The database removes what has ended days later; until then it counts as absent.
+    world.clock.advance(TOMBSTONE_SECONDS)
+    assert keyed(world).id == made.id
+    check(world)
+
+
+def test_an_answer_that_is_lost_makes_no_second_claim(world: World) -> None:
+    world.db.after("transact_write_items", timeout_after())
+    made = keyed(world)
+    assert keyed(world).id == made.id
+    assert len(claim_records(world.db)) == 1
+    check(world)
+
+
+def test_a_dry_run_shows_what_the_claim_would_be_and_writes_nothing() -> None:
+    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+    before = world.db.dump()
+    shown = keyed(world, 3, LONDON, CHICAGO, key=None, dry_run=True)
+
+    assert figures(shown) == ("READY", 3, 0)
+    assert world.db.dump() == before
+    assert instances_held(world.db) == 0
+    made = keyed(world, 3, LONDON, CHICAGO, key=None)
+    assert figures(made) == figures(shown)
+    assert [(a.zone, a.count) for a in made.allocations] == [(a.zone, a.count) for a in shown.allocations]
+
+
+def test_a_dry_run_behind_one_that_waits_shows_a_claim_that_waits(world: World) -> None:
+    assert figures(claim(world, 9))[2] > 0
+    shown = keyed(world, 1, key=None, dry_run=True)
+    assert figures(shown) == ("CREATING", 0, 1)
+    check(world)
+
+
+def test_a_dry_run_is_refused_what_the_request_would_be(world: World) -> None:
+    limit(world, 2)
+    with pytest.raises(QuotaExceeded):
+        keyed(world, 3, dry_run=True)
+    with pytest.raises(InvalidRequest):
+        keyed(world, 1, "no-zone", dry_run=True)
+    made = keyed(world, 2)
+    before = world.db.dump()
+    assert keyed(world, 2, dry_run=True) == made
+    with pytest.raises(KeyReused):
+        keyed(world, 1, dry_run=True)
+    assert world.db.dump() == before

@@ -1,0 +1,302 @@
+"""The quota on instances: met by the customer as a refusal, counted through a claim's life, never adrift."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
+from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
+from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.operations.set_quota import QuotaBook
+from testkit.claim_auditor import claim_records
+from testkit.dynamodb import throttled, timeout_after, timeout_before
+from testkit.world import ORGANIZATION, World, pod
+from tests.capacity_claims.golden_requests import limit
+from tests.capacity_claims.worlds import (
+    ID,
+    calm,
+    check,
+    claim,
+    drop,
+    figures,
+    gone,
+    now,
+    release,
+    reserve,
+    resize,
+    stranger,
+    world_of,
+)
+
+if TYPE_CHECKING:
+    from gpu_capacity.capacity_claims.record import CapacityClaim
+
+
+def book(world: World) -> QuotaBook:
+    services = world.environment()
+    return QuotaBook.of(services, "operator:root")
+
+
+def used(world: World) -> int:
+    quota = world.services.quotas.read(ORGANIZATION, INSTANCES)
+    assert quota is not None
+    return quota.used
+
+
+def test_a_claim_beyond_the_limit_is_refused_and_leaves_nothing() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 3)
+    with pytest.raises(QuotaExceeded) as refused:
+        claim(world, 4, name="big")
+    assert (refused.value.requested, refused.value.limit, refused.value.used) == (4, 3, 0)
+    assert claim_records(world.db) == []
+    assert figures(claim(world, 3, name="big")) == ("READY", 3, 0)
+    check(world)
+
+
+def test_what_is_asked_for_counts_and_not_what_was_found() -> None:
+    world = world_of(pod("lon1", 1))
+    limit(world, 10)
+    claim(world, 9)
+    assert used(world) == 9
+    with pytest.raises(QuotaExceeded):
+        claim(world, 2)
+
+
+def test_growing_counts_more_shrinking_less_and_the_end_nothing() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 5)
+    made = claim(world, 2)
+    assert [(resize(world, made, n), used(world))[1] for n in (5, 3, 4)] == [5, 3, 4]
+    check(world)
+    drop(world, made)
+    assert used(world) == 4
+    calm(world)
+    assert used(world) == 0
+    check(world)
+
+
+def test_growing_beyond_the_limit_is_refused_and_changes_nothing() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 5)
+    made = claim(world, 2)
+    claim(world, 2)
+    before = world.db.dump()
+    with pytest.raises(QuotaExceeded) as refused:
+        resize(world, made, 4)
+    assert refused.value.requested == 2
+    assert world.db.dump() == before
+
+
+def test_one_organization_does_not_use_up_what_another_may_have() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 2)
+    claim(world, 2)
+    assert figures(claim(world, 4, who=stranger())) == ("READY", 4, 0)
+    assert used(world) == 2
+    check(world)
+
+
+def test_a_limit_set_later_counts_what_is_there_even_beyond_it() -> None:
+    world = world_of(pod("lon1", 3))
+    made = claim(world, 4)
+    waiting = claim(world, 9)
+    change = book(world).set(ORGANIZATION, "instances", 5)
+    assert change.counted_in == 2
+    assert used(world) == 13
+    check(world)
+    with pytest.raises(QuotaExceeded):
+        claim(world, 1)
+    resize(world, waiting, 1)
+    assert used(world) == 5
+    drop(world, made)
+    calm(world)
+    assert used(world) == 1
+    check(world)
+
+
+def test_setting_a_limit_again_counts_nobody_twice() -> None:
+    world = world_of(pod("lon1", 3))
+    claim(world, 4)
+    assert [book(world).set(ORGANIZATION, "instances", n).counted_in for n in (5, 6)] == [1, 0]
+    assert used(world) == 4
+    check(world)
+
+
+def test_a_claim_that_changes_while_it_is_counted_in_is_counted_as_it_has_become() -> None:
+    world = world_of(pod("lon1", 3))
+    made = claim(world, 4)
+    world.db.before("transact_write_items", lambda *_: resize(world, made, 1))
+    book(world).set(ORGANIZATION, "instances", 9)
+    assert used(world) == 1
+    check(world)
+
+
+def test_a_claim_that_is_filled_while_it_is_counted_in_is_counted_all_the_same() -> None:
+    world = world_of(pod("lon1", 1))
+    blocking = reserve(world)
+    claim(world, 2)
+    release(world, blocking)
+    filling = world.db.before("transact_write_items", lambda *_: fill_zones(world.services))
+    assert book(world).set(ORGANIZATION, "instances", 9).counted_in == 1
+    assert filling.fired == 1
+    assert used(world) == 2
+    check(world)
+
+
+def test_two_removals_at_once_take_the_count_back_once() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 9)
+    made = claim(world, 3)
+    drop(world, made)
+    settle_capacity_claim(world.services, ORGANIZATION, made.id)
+    world.db.before(
+        "transact_write_items", lambda *_: settle_capacity_claim(world.services, ORGANIZATION, made.id)
+    )
+    assert settle_capacity_claim(world.services, ORGANIZATION, made.id) is Step.GONE
+    assert used(world) == 0
+    check(world)
+
+
+def test_a_claim_that_goes_while_it_is_counted_in_is_not_counted() -> None:
+    world = world_of(pod("lon1", 3))
+    made = claim(world, 4)
+
+    def remove(*_: object) -> None:
+        drop(world, made)
+        calm(world)
+
+    world.db.before("transact_write_items", remove)
+    assert book(world).set(ORGANIZATION, "instances", 9).counted_in == 0
+    assert used(world) == 0
+    check(world)
+
+
+def test_a_limit_set_while_a_claim_is_recorded_counts_it_all_the_same() -> None:
+    world = world_of(pod("lon1", 3))
+    # The claim was decided without a limit; the operator sees no claim yet.
+    world.db.before("transact_write_items", lambda *_: book(world).set(ORGANIZATION, "instances", 9))
+    claim(world, 4)
+    assert used(world) == 4
+    check(world)
+
+
+def test_a_claim_that_was_missed_is_counted_when_it_changes_next() -> None:
+    world = world_of(pod("lon1", 3))
+    made = claim(world, 2)
+    limit(world, 3)
+    with pytest.raises(QuotaExceeded):
+        resize(world, made, 4)
+    assert used(world) == 2
+    resize(world, made, 3)
+    assert used(world) == 3
+    check(world)
+
+
+def test_a_limit_that_moves_while_a_claim_is_made_is_believed() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 9)
+    world.db.before("transact_write_items", lambda *_: limit(world, 3))
+    with pytest.raises(QuotaExceeded):
+        claim(world, 4)
+    made = claim(world, 1)
+    world.db.before("transact_write_items", lambda *_: limit(world, 2))
+    with pytest.raises(QuotaExceeded):
+        resize(world, made, 3)
+    assert used(world) == 1
+    check(world)
+
+
+def test_the_last_of_a_quota_goes_to_one_of_two() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 3)
+    world.db.before("transact_write_items", lambda *_: claim(world, 2))
+    with pytest.raises(QuotaExceeded):
+        claim(world, 2)
+    assert used(world) == 2
+    check(world)
+
+
+def test_an_answer_that_is_lost_counts_once() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 3)
+    world.db.after("transact_write_items", timeout_after())
+    made = claim(world, 3, claim_id=ID)
+    assert claim(world, 3, claim_id=ID).id == made.id
+    assert used(world) == 3
+    world.db.after("transact_write_items", timeout_after())
+    assert figures(resize(world, made, 1)) == ("READY", 1, 0)
+    assert used(world) == 1
+    check(world)
+
+
+def test_who_is_told_that_a_quota_is_used_up_finds_no_claim_later() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 3)
+    in_flight: list[dict[str, Any]] = []
+    rivals: list[CapacityClaim] = []
+
+    def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
+        in_flight.append(deepcopy(parameters))
+        rivals.append(claim(world, 2))
+        timeout_before()(operation, parameters)
+
+    world.db.before("transact_write_items", lose_sight)
+    with pytest.raises(QuotaExceeded):
+        claim(world, 2, claim_id=ID)
+    drop(world, rivals[0])
+    calm(world)
+
+    with pytest.raises(ClientError):
+        world.db.transact_write_items(**in_flight[0])
+    assert used(world) == 0
+    # A claim that never came to be does not use its id up.
+    assert figures(claim(world, 2, claim_id=ID)) == ("READY", 2, 0)
+    check(world)
+
+
+def test_what_cannot_be_told_is_not_said() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 3)
+
+    def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
+        claim(world, 2)
+        world.db.before("put_item", throttled(), times=None)
+        timeout_before()(operation, parameters)
+
+    world.db.before("transact_write_items", lose_sight)
+    with pytest.raises(StorageUnavailable) as refused:
+        claim(world, 2, claim_id=ID)
+    assert refused.value.outcome_unknown
+
+
+def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_counted() -> None:
+    world = world_of(pod("lon1", 3))
+    # The read of the quota after the record fails, and meanwhile an operator sets a limit.
+    world.db.after(
+        "transact_write_items",
+        lambda *_: world.db.before("get_item", throttled(), times=1),
+    )
+    with pytest.raises(StorageUnavailable):
+        claim(world, 2, claim_id=ID)
+    limit(world, 3)
+
+    assert now(world, claim(world, 2, claim_id=ID)).allocated == 2
+    assert used(world) == 2
+    check(world)
+
+
+def test_a_claim_that_is_removed_leaves_the_count_of_others() -> None:
+    world = world_of(pod("lon1", 3))
+    limit(world, 9)
+    keep, going = claim(world, 2), claim(world, 3)
+    drop(world, going)
+    calm(world)
+    assert gone(world, going)
+    assert used(world) == 2
+    assert figures(now(world, keep)) == ("READY", 2, 0)

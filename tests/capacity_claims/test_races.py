@@ -1,0 +1,386 @@
+"""Rivals at every single call to the database: nothing is owned twice, and everything settles.
+
+Each test runs a client once for every call that it makes; right before that call the rival steps in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.record import CapacityClaim
+from gpu_capacity.capacity_claims.settle import settle_capacity_claim
+from gpu_capacity.errors import (
+    AlreadyExists,
+    CapacityError,
+    FailedPrecondition,
+    InsufficientCapacity,
+    NotFound,
+)
+from gpu_capacity.holders.quota import INSTANCES
+from gpu_capacity.upkeep.reconcile import reconcile
+from testkit.auditor import units_held
+from testkit.claim_auditor import claim_records, instances_held
+from testkit.interleaving import every_interleaving
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, World, pod
+from tests.capacity_claims.golden_requests import limit
+from tests.capacity_claims.worlds import (
+    CHICAGO,
+    ID,
+    LONDON,
+    calm,
+    check,
+    claim,
+    drop,
+    now,
+    release,
+    reserve,
+    resize,
+    world_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gpu_capacity.runtime.services import Services
+
+    Act = Callable[["Scene", Services], object]
+
+
+@dataclass
+class Scene:
+    """A world and what stands in it."""
+
+    world: World
+    claims: list[CapacityClaim]
+    reservations: list[str]
+
+
+@dataclass
+class Meeting:
+    """What became of a client and of the rival that stepped in."""
+
+    scene: Scene
+    client: object
+    rival: object
+
+    @property
+    def world(self) -> World:
+        return self.scene.world
+
+    def settled(self) -> None:
+        """Let everything come to rest; all must agree before and after."""
+        check(self.world)
+        calm(self.world)
+        self.world.clock.advance(3600)
+        reconcile(self.world.services)
+        fill_zones(self.world.services)
+        calm(self.world)
+        check(self.world)
+
+
+def tried(act: Act, scene: Scene, services: Services) -> object:
+    try:
+        return act(scene, services)
+    except CapacityError as error:
+        return error
+
+
+def at_every_call(build: Callable[[], Scene], client: Act, rival: Act) -> Iterator[Meeting]:
+    """A fresh scene for each call that the client makes; the rival runs as a whole right before it."""
+    for call in range(1000):
+        scene = build()
+        met: list[object] = []
+
+        def meet(_operation: str, _parameters: object, scene: Scene = scene, met: list[object] = met) -> None:
+            met.append(tried(rival, scene, scene.world.environment()))
+
+        hook = scene.world.db.before("*", meet, skip=call)
+        ended = tried(client, scene, scene.world.environment())
+        if not hook.fired:
+            assert call
+            return
+        yield Meeting(scene, ended, met[0])
+
+
+def free_rack() -> Scene:
+    """One rack of two trays, free."""
+    return Scene(world_of(pod("lon1", 1)), [], [])
+
+
+def waiting_for_two() -> Scene:
+    """A claim of two waits; its rack has just become free, and nobody has served it."""
+    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+    blocking = reserve(world)
+    waiting = claim(world, 2)
+    release(world, blocking)
+    world.events.zones.clear()
+    return Scene(world, [waiting], [])
+
+
+def ready() -> Scene:
+    """A claim that has what it wants, in two zones."""
+    world = world_of(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO))
+    return Scene(world, [claim(world, 4, LONDON, CHICAGO)], [])
+
+
+def fill(scene: Scene, services: Services) -> object:
+    return fill_zones(services)
+
+
+def settle_it(scene: Scene, services: Services) -> object:
+    made = scene.claims[0]
+    return settle_capacity_claim(services, made.organization_id, made.id)
+
+
+def make(count: int, **options: str) -> Act:
+    return lambda scene, services: claim(scene.world, count, services=services, **options)  # type: ignore[arg-type]
+
+
+def resize_to(count: int, *zones: str) -> Act:
+    return lambda scene, services: resize(
+        scene.world, scene.claims[0], count, *(zones or (LONDON, CHICAGO)), services=services
+    )
+
+
+def delete(scene: Scene, services: Services) -> object:
+    return drop(scene.world, scene.claims[0], services=services)
+
+
+def take_rack(scene: Scene, services: Services) -> object:
+    return reserve(scene.world, 1, LONDON, services=services)
+
+
+def test_two_fillers_at_once_give_what_one_would() -> None:
+    for met in at_every_call(waiting_for_two, fill, fill):
+        assert now(met.world, met.scene.claims[0]).allocated == 2
+        assert instances_held(met.world.db) == 2
+        met.settled()
+
+
+def test_two_claims_for_the_last_tray_leave_one_waiting() -> None:
+    def one_tray_left() -> Scene:
+        scene = free_rack()
+        claim(scene.world, 1)
+        return scene
+
+    for met in at_every_call(one_tray_left, make(1), make(1)):
+        met.settled()
+        assert instances_held(met.world.db) == 2
+        assert sorted(record.pending for record in claim_records(met.world.db)) == [0, 0, 1]
+
+
+def test_a_rack_goes_to_the_reservation_or_to_the_claim_and_never_to_both() -> None:
+    winners = set()
+    for client, rival in ((make(1), take_rack), (take_rack, make(1))):
+        for met in at_every_call(free_rack, client, rival):
+            reservation, trays = units_held(met.world.db), instances_held(met.world.db)
+            assert (reservation, trays) in {(1, 0), (0, 1)}
+            results = (met.client, met.rival)
+            assert any(isinstance(r, InsufficientCapacity) for r in results) == (trays == 1)
+            winners.add((client is take_rack, reservation))
+            met.settled()
+    # After the call that counts the reservation looks at its quota once more: a rival there is the second.
+    assert winners == {(True, 0), (True, 1), (False, 0), (False, 1)}
+
+
+def test_the_same_holds_under_every_order_of_their_calls_once_both_have_read() -> None:
+    """The client's last call before it writes, and the rival's, in every order."""
+    kinds = set()
+    for schedule in every_interleaving():
+        scene = waiting_for_two()
+        filler, customer = scene.world.environment(), scene.world.environment()
+        customer.inventory.region(LONDON)
+        customer.inventory.snapshot(LONDON, "g.72.gb300.pinned")
+        customer.inventory.pod_at(LONDON, "lon1", 1)
+        results = schedule.run(
+            scene.world.db,
+            [
+                lambda s=scene, e=filler: settle_it(s, e),  # type: ignore[misc]
+                lambda s=scene, e=customer: tried(take_rack, s, e),  # type: ignore[misc]
+            ],
+        )
+        lost = isinstance(results[1], InsufficientCapacity)
+        kinds.add(lost)
+        assert (units_held(scene.world.db), instances_held(scene.world.db)) == ((0, 2) if lost else (1, 0))
+        check(scene.world)
+    assert kinds == {True, False}
+
+
+def test_a_rack_with_a_claimed_tray_is_not_for_reservations_and_a_reserved_one_gives_no_tray() -> None:
+    scene = free_rack()
+    made = claim(scene.world, 1)
+    with pytest.raises(InsufficientCapacity):
+        reserve(scene.world)
+    drop(scene.world, made)
+    calm(scene.world)
+    reserve(scene.world)
+    assert claim(scene.world, 1).pending == 1
+    check(scene.world)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 6])
+@pytest.mark.parametrize("build", [waiting_for_two, ready])
+def test_an_update_beside_a_filler_ends_as_the_update_wants(build: Callable[[], Scene], count: int) -> None:
+    for client, rival in ((fill, resize_to(count)), (resize_to(count), fill)):
+        for met in at_every_call(build, client, rival):
+            met.settled()
+            made = now(met.world, met.scene.claims[0])
+            room = 4 if build is waiting_for_two else 6
+            assert (made.instance_count, made.allocated) == (count, min(count, room))
+
+
+def test_a_move_beside_a_filler_ends_in_the_new_zone() -> None:
+    for client, rival in ((fill, resize_to(2, CHICAGO)), (resize_to(2, CHICAGO), fill)):
+        for met in at_every_call(waiting_for_two, client, rival):
+            met.settled()
+            made = now(met.world, met.scene.claims[0])
+            assert (made.in_zone(LONDON), made.in_zone(CHICAGO)) == (0, 2)
+
+
+@pytest.mark.parametrize("build", [waiting_for_two, ready])
+def test_a_delete_beside_anything_wins(build: Callable[[], Scene]) -> None:
+    for client in (fill, settle_it, resize_to(6), resize_to(1), resize_to(2, CHICAGO)):
+        for met in at_every_call(build, client, delete):
+            assert not isinstance(met.client, CapacityError) or isinstance(
+                met.client, FailedPrecondition | NotFound
+            )
+            met.settled()
+            assert claim_records(met.world.db) == []
+            assert instances_held(met.world.db) == 0
+        for met in at_every_call(build, delete, client):
+            met.settled()
+            assert claim_records(met.world.db) == []
+            assert instances_held(met.world.db) == 0
+
+
+def test_two_updates_at_once_end_as_one_of_them_wants() -> None:
+    ends = set()
+    for met in at_every_call(ready, resize_to(1), resize_to(6)):
+        met.settled()
+        made = now(met.world, met.scene.claims[0])
+        assert made.pending == 0
+        ends.add(made.allocated)
+    # The rival is over when the client writes, so the client has the last word, unless it had written.
+    assert ends == {1, 6}
+
+
+def test_two_rounds_of_giving_back_give_back_once() -> None:
+    def shrunk() -> Scene:
+        scene = ready()
+        delete(scene, scene.world.services)
+        return scene
+
+    for met in at_every_call(shrunk, settle_it, settle_it):
+        met.settled()
+        assert instances_held(met.world.db) == 0
+
+
+def test_a_release_beside_a_filler_serves_those_who_wait_at_the_latest_with_its_event() -> None:
+    def blocked() -> Scene:
+        world = world_of(pod("lon1", 1))
+        held = claim(world, 2)
+        return Scene(world, [held, claim(world, 1)], [])
+
+    def end(scene: Scene, services: Services) -> object:
+        drop(scene.world, scene.claims[0])
+        settle_it(scene, services)
+        return settle_it(scene, services)
+
+    for client, rival in ((fill, end), (end, fill)):
+        for met in at_every_call(blocked, client, rival):
+            calm(met.world)
+            assert now(met.world, met.scene.claims[1]).pending == 0
+            met.settled()
+
+
+def test_an_older_claim_that_grows_is_never_overtaken_by_one_that_is_being_served() -> None:
+    def two_wait() -> Scene:
+        world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+        blocking = reserve(world)
+        older = claim(world, 2, CHICAGO)
+        younger = claim(world, 2, LONDON)
+        release(world, blocking)
+        world.events.zones.clear()
+        return Scene(world, [older, younger], [])
+
+    served = set()
+    for met in at_every_call(two_wait, fill, resize_to(4, LONDON, CHICAGO)):
+        older, younger = (now(met.world, made) for made in met.scene.claims)
+        # Whoever got London: the older one did if it asked before the younger one had it.
+        assert sorted([older.pending, younger.pending]) == [0, 2]
+        served.add(older.pending)
+        met.settled()
+    assert served == {0, 2}
+
+
+def test_one_id_at_once_makes_one_claim_and_both_learn_of_it() -> None:
+    for met in at_every_call(free_rack, make(1, claim_id=ID), make(1, claim_id=ID)):
+        assert not isinstance(met.client, CapacityError)
+        assert not isinstance(met.rival, CapacityError)
+        met.settled()
+        assert [(r.id, r.allocated) for r in claim_records(met.world.db)] == [(ID, 1)]
+
+
+def test_one_id_with_two_bodies_at_once_makes_one_claim() -> None:
+    for met in at_every_call(free_rack, make(1, claim_id=ID), make(2, claim_id=ID)):
+        assert isinstance(met.client, AlreadyExists) != isinstance(met.rival, AlreadyExists)
+        met.settled()
+        assert len(claim_records(met.world.db)) == 1
+
+
+def test_one_request_sent_twice_at_once_makes_one_claim_and_both_are_answered_with_it() -> None:
+    for met in at_every_call(free_rack, make(1, name="inference"), make(1, name="inference")):
+        assert isinstance(met.client, CapacityClaim)
+        assert isinstance(met.rival, CapacityClaim)
+        assert met.client.id == met.rival.id
+        met.settled()
+        assert len(claim_records(met.world.db)) == 1
+
+
+def test_one_name_at_once_goes_to_one_of_two() -> None:
+    for met in at_every_call(free_rack, make(1, name="inference"), make(2, name="inference")):
+        assert isinstance(met.client, AlreadyExists) != isinstance(met.rival, AlreadyExists)
+        met.settled()
+        assert len(claim_records(met.world.db)) == 1
+
+
+def test_the_last_of_a_quota_is_counted_once() -> None:
+    def limited() -> Scene:
+        scene = free_rack()
+        limit(scene.world, 3)
+        return scene
+
+    for met in at_every_call(limited, make(2), make(2)):
+        assert isinstance(met.client, CapacityError) != isinstance(met.rival, CapacityError)
+        met.settled()
+        quota = met.world.services.quotas.read(ORGANIZATION, INSTANCES)
+        assert quota is not None
+        assert quota.used == 2
+
+
+def test_two_reconciles_at_once_start_what_is_missing_once() -> None:
+    def left_alone() -> Scene:
+        scene = ready()
+        scene.world.workflows.down = True
+        delete(scene, scene.world.services)
+        scene.world.workflows.down = False
+        scene.world.clock.advance(3600)
+        return scene
+
+    for met in at_every_call(
+        left_alone, lambda _, services: reconcile(services), lambda _, services: reconcile(services)
+    ):
+        assert len(met.world.workflows) == 1
+        met.settled()
+        assert claim_records(met.world.db) == []
+
+
+def test_the_first_of_a_queue_is_who_the_table_says() -> None:
+    scene = waiting_for_two()
+    made = scene.claims[0]
+    head = scene.world.services.claims.head_of_queue(LONDON, INSTANCE_TYPE)
+    assert (head.holder, head.returns) == ((made.organization_id, made.id), 0)

@@ -1,0 +1,336 @@
+"""Items as they stand in tables that exist: each is still read as what it was when it was written."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gpu_capacity.capacity_claims.items import decode_claim, encode_claim
+from gpu_capacity.capacity_claims.record import Allocation, Condition
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.holders.quota_store import decode_quota
+from gpu_capacity.inventory.items import (
+    decode_claims,
+    decode_pod,
+    decode_region,
+    decode_shape,
+    encode_pod,
+    encode_region,
+    encode_shape,
+)
+from gpu_capacity.inventory.model import Architecture, Region
+from gpu_capacity.inventory.units import identity_of, shape_of
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.reservations.items import (
+    decode_reservation,
+    encode_reservation,
+)
+from gpu_capacity.reservations.record import Run, Status, Tag
+from testkit.reservation import RESERVATION_ID, reservation
+from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
+from tests.capacity_claims.test_claim_rules import record
+
+RESERVATION = {
+    "pk": f"ORG#{ORGANIZATION}",
+    "sk": f"RESERVATION#{RESERVATION_ID}",
+    "status": "deprovisioning",
+    "project": "f113be96-4dd2-4c14-9c0e-e96c500f21e0",
+    "name": "training",
+    "description": "a description",
+    "tags": [["team", "é"]],
+    "region": REGION,
+    "accelerator": "GB300",
+    "unit": "NVL72",
+    "units": 3,
+    "flavor": GB300.id,
+    "hosts_per_unit": 18,
+    "pod": "pod1",
+    "start": 2,
+    "topology_hash": "sha256:" + "0" * 64,
+    "created_at": 1_780_000_000,
+    "created_by": "john.doe@example.com",
+    "fingerprint": "f" * 32,
+    "keyed": True,
+    "counted": True,
+    "attempt": 1,
+    "provision_attempt": 4,
+    "deadline": 1_780_003_600,
+    "failure": "a host is occupied",
+    "deleted_at": 1_780_000_100,
+    "unsettled": "1",
+    "unsettled_since": 1_780_000_200,
+    "schema": 1,
+    "life": b"lifetime",
+    "revision": 7,
+    "tag": b"tag-01",
+    "named_pod": "pod2",
+    "named_start": 5,
+    "named_tag": b"tag-02",
+    "claiming_until": 1_780_000_030,
+}
+
+
+def test_a_reservation_with_all_that_it_can_have() -> None:
+    full = reservation(
+        status=Status.DEPROVISIONING,
+        description="a description",
+        tags=(Tag("team", "é"),),
+        keyed=True,
+        counted=True,
+        attempt=1,
+        provision_attempt=4,
+        deadline=1_780_003_600,
+        failure="a host is occupied",
+        deleted_at=1_780_000_100,
+        unsettled_since=1_780_000_200,
+        life=b"lifetime",
+        revision=7,
+        tag=b"tag-01",
+        named=Run(Placement("pod2", 5, 3), b"tag-02"),
+        claiming_until=1_780_000_030,
+    )
+
+    assert decode(encode_reservation(full)) == RESERVATION | {"unsettled": str(0x16E9 % 8)}
+    assert decode_reservation(RESERVATION) == full
+
+
+def test_a_reservation_without_what_is_optional() -> None:
+    bare = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
+    item = decode(encode_reservation(bare))
+    optional = {
+        *("description", "tags", "pod", "start", "topology_hash", "keyed", "counted", "provision_attempt"),
+        *("deadline", "failure", "deleted_at", "unsettled", "unsettled_since"),
+        *("life", "revision", "tag", "named_pod", "named_start", "named_tag", "claiming_until"),
+    }
+
+    assert set(item) == set(RESERVATION) - optional
+    assert decode_reservation(item) == bare
+
+
+def test_a_record_is_in_the_index_exactly_while_its_status_is_unsettled() -> None:
+    settled = decode(encode_reservation(reservation(status=Status.PROVISIONED)))
+
+    assert "unsettled" not in settled
+    assert "unsettled_since" not in settled
+
+
+def test_a_placement_at_the_first_position_is_kept() -> None:
+    first = reservation(placement=replace(reservation().placement, start=0))  # type: ignore[type-var]
+
+    assert decode_reservation(decode(encode_reservation(first))) == first
+
+
+def test_a_tombstone_of_a_reservation() -> None:
+    item = decode(encode_tombstone(keys.reservation(ORGANIZATION, RESERVATION_ID), "f" * 32, 1_000))
+
+    assert item == {
+        "pk": f"ORG#{ORGANIZATION}",
+        "sk": f"RESERVATION#{RESERVATION_ID}",
+        "status": "gone",
+        "fingerprint": "f" * 32,
+        "ttl_sweep_at": 1_000 + 86_400,
+    }
+    assert is_tombstone(item)
+    assert not is_tombstone(RESERVATION)
+
+
+def test_a_quota() -> None:
+    item = {"pk": f"ORG#{ORGANIZATION}", "sk": "QUOTA#GB300", "limit": 7, "used": 3}
+
+    assert decode_quota(item) == Quota(ORGANIZATION, "GB300", limit=7, used=3)
+
+
+CLAIM = {
+    "status": "STATUS_CREATING",
+    "instance_count": 5,
+    "allocations": '[["zürich","g.1",[["pod1",[2,3,4,8]],["pod2",[0,1]]]]]',
+    "conditions": '[["Allocated","zürich","True","Allocated","a message",1780000000]]',
+    "created_millisecond": 123,
+    "supplied": True,
+    "counted": True,
+    "revision": 6,
+    "attempt": 2,
+}
+
+
+def test_a_capacity_claim() -> None:
+    claim = record(
+        5,
+        Allocation("zürich", "g.1", "pod1", 2, 3),
+        Allocation("zürich", "g.1", "pod1", 4, 8),
+        Allocation("zürich", "g.1", "pod2", 0, 1),
+        zones=("zürich",),
+        conditions=(Condition("Allocated", "zürich", "True", "Allocated", "a message", 1_780_000_000),),
+        created_millisecond=123,
+        supplied=True,
+        counted=True,
+        revision=6,
+        attempt=2,
+    )
+    item = decode(encode_claim(claim))
+
+    assert {name: item[name] for name in CLAIM} == CLAIM
+    assert set(item) - set(CLAIM) == {
+        *("pk", "sk", "name", "instance_id", "zones", "capacity_type", "created_at", "created_by"),
+        *("updated_at", "fingerprint", "schema"),
+    }
+    assert decode_claim(item) == claim
+
+
+def test_what_a_claim_owns_is_read_in_the_order_of_domains_however_it_stands() -> None:
+    item = decode(encode_claim(record(5)))
+    item["allocations"] = '[["b","g",[["pod2",[7,1,0,1]],["pod1",[2,3]]]],["a","g",[["pod9",[5,1]]]]]'
+
+    owned = [(a.zone, a.pod_id, a.position) for a in decode_claim(item).allocations]
+    assert owned == [("a", "pod9", 5), ("b", "pod1", 2), ("b", "pod2", 0), ("b", "pod2", 7)]
+
+
+def test_what_a_capacity_claim_does_not_say_costs_nothing() -> None:
+    bare = record(5, created_millisecond=0, supplied=False, counted=False)
+    item = decode(encode_claim(bare))
+
+    assert not {"created_millisecond", "supplied", "counted", "unsettled", "unsettled_since"} & set(item)
+    assert decode_claim(item) == bare
+
+
+def test_an_unsettled_capacity_claim_stands_in_the_shard_of_its_tag() -> None:
+    claim = record(5, unsettled_since=77)
+    item = decode(encode_claim(claim))
+
+    assert (item["unsettled"], item["unsettled_since"]) == (str(int(claim.tag, 16) % 8), 77)
+    assert decode_claim(item) == claim
+
+
+def test_a_tombstone_of_a_capacity_claim() -> None:
+    claim = record(5, fingerprint="e" * 32)
+
+    key = keys.capacity_claim(claim.organization_id, claim.id)
+
+    assert decode(encode_tombstone(key, claim.fingerprint, 1_000)) == {
+        "pk": f"ORG#{claim.organization_id}",
+        "sk": f"CLAIM#{claim.id}",
+        "status": "gone",
+        "fingerprint": "e" * 32,
+        "ttl_sweep_at": 1_000 + 86_400,
+    }
+
+
+# The inventory.
+
+
+def test_a_shape() -> None:
+    shape = shape_of(pod("pod1", 2), offering())
+    item = decode(encode_shape(shape))
+
+    assert item == {
+        "pk": f"SHAPES#{REGION}#{GB300.id}",
+        "sk": "POD#pod1",
+        "v": 1,
+        "region": REGION,
+        "flavor": GB300.id,
+        "domains": [[0, 2, 3, True, False], [1, 2, 3, True, False]],
+        "serving": [2, 2],
+        "identities": b"".join(map(identity_of, pod("pod1", 2).domains)),
+    }
+    assert decode_shape(item) == shape
+
+
+def test_a_shape_of_an_earlier_version_tells_nothing_of_identity() -> None:
+    shape = shape_of(pod("pod1", 2), offering())
+    item = decode(encode_shape(shape))
+    del item["serving"], item["identities"]
+
+    bare = tuple(replace(domain, in_service=0, identity=b"") for domain in shape.domains)
+    assert decode_shape(item) == replace(shape, domains=bare)
+
+
+def test_full_topology_is_text_in_its_own_letters() -> None:
+    named = replace(pod("pod1", 1), id="zürich")
+    named = replace(named, domains=(replace(named.domains[0], name="gestell ü"),))
+    item = decode(encode_pod(named))
+
+    assert item["domains"].startswith('[[0,"')
+    assert "gestell ü" in item["domains"]
+    assert {name: item[name] for name in ("pk", "sk", "v", "region", "flavor")} == {
+        "pk": f"HOSTS#{REGION}",
+        "sk": "POD#zürich",
+        "v": 1,
+        "region": REGION,
+        "flavor": GB300.id,
+    }
+    assert decode_pod(item) == named
+
+
+def test_a_region() -> None:
+    region = Region(REGION, frozenset("hgfedcba"), (offering(),), 1_780_000_000, (("gb300-4x", GB300.id),))
+    item = decode(encode_region(region))
+
+    assert item == {
+        "pk": "CATALOG",
+        "sk": f"REGION#{REGION}",
+        "organizations": list("abcdefgh"),
+        "observed_at": 1_780_000_000,
+        "offerings": [
+            {
+                "accelerator": "GB300",
+                "unit": "NVL72",
+                "device_type_resource_class": offering().device_type_resource_class,
+                "hosts_per_unit": offering().hosts_per_unit,
+                "flavor": {
+                    "id": GB300.id,
+                    "cpus": 144,
+                    "memory_gib": 960,
+                    "disk_gb": 0,
+                    "architecture": "aarch64",
+                    "instance_type": "gb300-4x",
+                    "gpu": {
+                        "vendor": "NVIDIA",
+                        "model": "GB300",
+                        "physical_count": 4,
+                        "logical_count": 4,
+                        "memory_gib": 288,
+                    },
+                    "vm": None,
+                },
+            }
+        ],
+        "instance_types": [["gb300-4x", GB300.id]],
+    }
+    assert decode_region(item) == region
+
+
+def test_a_flavor_of_an_earlier_version_has_no_architecture_that_is_known() -> None:
+    region = Region(REGION, frozenset(), (offering(),), 1)
+    item = decode(encode_region(region))
+    del item["offerings"][0]["flavor"]["architecture"]
+
+    (old,) = decode_region(item).offerings
+    assert old.flavor == replace(GB300, architecture=Architecture.UNKNOWN)
+
+
+def test_a_region_that_everybody_may_see_and_that_sells_no_single_hosts() -> None:
+    region = Region(REGION, frozenset(), (), 1, ())
+    item = decode(encode_region(region))
+
+    assert set(item) == {"pk", "sk", "observed_at", "offerings"}
+    assert decode_region(item) == region
+
+
+def test_ownership_is_read_from_the_attributes_of_domains_and_from_no_others() -> None:
+    tag = b"12345678"
+    item = {
+        "pk": "CLAIMS#r#f",
+        "sk": "POD#pod1",
+        "v": 4,
+        "d3": tag,
+        "d12": {"ab": 5},
+        "d": 1,
+        "dx": 2,
+        "x7": tag,
+    }
+    claims = decode_claims(item)
+
+    assert (claims.pod_id, claims.version) == ("pod1", 4)
+    assert claims.owners == {3: tag, 12: {"ab": 5}}

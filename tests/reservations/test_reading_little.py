@@ -1,0 +1,151 @@
+"""A read costs two units at most, also a first one, and shows what full topology would show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.inventory.model import HostState
+from gpu_capacity.inventory.units import Health
+from gpu_capacity.reservations.observation import observe
+from gpu_capacity.reservations.read import (
+    ReservationFilter,
+    get_reservation,
+    list_reservations,
+)
+from testkit.ledger import NOWHERE, reserve
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, rack
+
+if TYPE_CHECKING:
+    from gpu_capacity.inventory.model import Domain, Pod
+    from gpu_capacity.reservations.observation import Observed
+    from gpu_capacity.runtime.services import Services
+
+HOSTS = 18
+OBSERVED_AT = 1_779_999_000
+
+
+@pytest.fixture
+def world() -> World:
+    return World(pods=(pod("pod1", 72, hosts=HOSTS),))
+
+
+def _get(world: World, services: Services, reservation_id: str) -> tuple[Observed, float]:
+    before = world.db.read_units
+    found = get_reservation(services, caller(), reservation_id, NOWHERE)
+    return found, world.db.read_units - before
+
+
+def _changed(world: World, *domains: Domain) -> Pod:
+    """The pod in its next version, with other domains at their positions."""
+    (before,) = world.pods
+    other = {domain.position: domain for domain in domains}
+    after = replace(
+        before, version=2, domains=tuple(other.get(domain.position, domain) for domain in before.domains)
+    )
+    world.load((after,))
+    return after
+
+
+@pytest.mark.parametrize("racks", [1, 8, 72])
+def test_a_first_read_costs_two_units_whatever_the_size(world: World, racks: int) -> None:
+    made = reserve(world, racks).reservation
+
+    _, units = _get(world, world.environment(), made.id)
+
+    assert units <= 2
+
+
+def test_a_list_costs_half_a_unit_a_pod_beside_its_records() -> None:
+    world = World(pods=tuple(pod(f"pod{n}", 8, hosts=HOSTS) for n in range(6)))
+    made = [reserve(world, 8) for _ in range(6)]
+    before = world.db.read_units
+
+    assert len(list_reservations(world.services, caller(), ReservationFilter())) == len(made)
+
+    assert world.db.read_units - before == 1 + 6 * 0.5 + 0.5
+
+
+@pytest.mark.parametrize("broken", [0, 1, HOSTS], ids=["none", "one", "all"])
+def test_health_is_that_of_the_hosts_as_they_are(world: World, broken: int) -> None:
+    made = reserve(world, 1).reservation
+    assert made.placement is not None
+    states = dict.fromkeys(range(broken), HostState.UNHEALTHY)
+    after = _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states=states))
+
+    found, units = _get(world, world.environment(), made.id)
+
+    assert found == observe(made, after, OBSERVED_AT)
+    assert found.health is {0: Health.HEALTHY, 1: Health.DEGRADED, HOSTS: Health.ERROR}[broken]
+    assert units <= 2
+
+
+def test_the_hash_follows_hardware_that_was_replaced_and_is_then_kept_by_version(world: World) -> None:
+    made = reserve(world, 1).reservation
+    assert made.placement is not None
+    domain = rack("pod1", made.placement.start, hosts=HOSTS)
+    replaced = replace(domain.hosts[0], id="another-tray")
+    after = _changed(world, replace(domain, hosts=(replaced, *domain.hosts[1:])))
+    services = world.environment()
+
+    first, _ = _get(world, services, made.id)
+    again, units = _get(world, services, made.id)
+
+    assert first == again == observe(made, after, OBSERVED_AT)
+    assert first.topology_hash != made.topology_hash
+    assert units <= 2
+
+
+def test_hardware_that_changed_beside_a_reservation_costs_nothing(world: World) -> None:
+    made = reserve(world, 1).reservation
+    assert made.placement is not None
+    beside = (made.placement.start + 5) % 72
+    domain = rack("pod1", beside, hosts=HOSTS)
+    _changed(world, replace(domain, hosts=domain.hosts[1:]))
+
+    found, units = _get(world, world.environment(), made.id)
+
+    assert found.topology_hash == made.topology_hash
+    assert units <= 2
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "names"),
+    [
+        (HOLDERS, None, ("hardware",)),
+        (INVENTORY, keys.shape(REGION, GB300.id, "pod1"), ("identities", "serving")),
+        (INVENTORY, keys.shape(REGION, GB300.id, "pod1"), ("v",)),
+    ],
+    ids=["record", "shape", "unreadable shape"],
+)
+def test_what_an_earlier_version_wrote_is_shown_by_full_topology(
+    world: World, table: str, key: keys.Key | None, names: tuple[str, ...]
+) -> None:
+    made = reserve(world, 2).reservation
+    world.db.update_item(
+        TableName=table,
+        Key=key or keys.reservation(ORGANIZATION, made.id),
+        UpdateExpression="REMOVE " + ", ".join(names),
+    )
+
+    found, _ = _get(world, world.environment(), made.id)
+
+    assert (found.health, found.topology_hash) == (Health.HEALTHY, made.topology_hash)
+    assert found.observed_at == OBSERVED_AT
+
+
+def test_a_stale_read_of_the_hardware_shows_what_was_so_a_moment_ago(world: World) -> None:
+    made = reserve(world, 1).reservation
+    assert made.placement is not None
+    broken = {0: HostState.UNHEALTHY}
+    _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states=broken))
+    world.db.read_stale(lag_writes=10)
+
+    found, _ = _get(world, world.environment(), made.id)
+
+    assert found.reservation.id == made.id
+    assert found.topology_hash == made.topology_hash
+    assert found.health in (Health.HEALTHY, Health.DEGRADED)

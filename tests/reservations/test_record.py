@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+
+from gpu_capacity.holders.quota import Quota
+from gpu_capacity.reservations.record import TRANSITIONS, UNSETTLED, Status, Tag, sources_of
+from testkit.reservation import reservation
+
+MOVES = {
+    ("claiming", "pending"),
+    ("claiming", "gone"),
+    ("pending", "provisioning"),
+    ("pending", "deprovisioning"),
+    ("provisioning", "provisioned"),
+    ("provisioning", "error"),
+    ("provisioning", "deprovisioning"),
+    ("provisioned", "deprovisioning"),
+    ("error", "deprovisioning"),
+    ("deprovisioning", "gone"),
+}
+
+
+@pytest.mark.parametrize("source", Status)
+@pytest.mark.parametrize("target", Status)
+def test_only_the_drawn_moves_are_allowed(source: Status, target: Status) -> None:
+    assert (target in TRANSITIONS[source]) == ((source.value, target.value) in MOVES)
+
+
+def test_every_status_stands_in_the_table() -> None:
+    assert set(TRANSITIONS) == set(Status)
+
+
+def test_sources_are_the_table_read_backwards() -> None:
+    assert {(s.value, t.value) for t in Status for s in sources_of(t)} == MOVES
+
+
+def test_everything_that_is_alive_can_be_deleted() -> None:
+    alive = set(Status) - {Status.CLAIMING, Status.DEPROVISIONING, Status.GONE}
+
+    assert set(sources_of(Status.DEPROVISIONING)) == alive
+
+
+def test_nothing_turns_good_again_after_an_error() -> None:
+    assert TRANSITIONS[Status.ERROR] == {Status.DEPROVISIONING}
+
+
+def test_every_unsettled_status_leads_to_a_settled_one() -> None:
+    reached = {status: set(targets) for status, targets in TRANSITIONS.items()}
+    for status in UNSETTLED:
+        beyond = {further for target in reached[status] for further in reached[target]} | reached[status]
+        assert beyond - UNSETTLED
+
+
+@pytest.mark.parametrize(
+    ("status", "workflow"),
+    [
+        (Status.PENDING, "provision"),
+        (Status.PROVISIONING, "provision"),
+        (Status.PROVISIONED, None),
+        (Status.DEPROVISIONING, "deprovision"),
+        (Status.ERROR, None),
+        (Status.GONE, None),
+    ],
+)
+def test_a_status_names_the_workflow_that_has_to_settle_it(status: Status, workflow: str | None) -> None:
+    assert reservation(status=status).workflow == workflow
+    assert (status in UNSETTLED) == (workflow is not None)
+
+
+def test_a_reservation_without_capacity_owns_nothing() -> None:
+    released = reservation(placement=None)
+
+    assert (released.claimed_units, released.hosts_expected) == (0, 0)
+
+
+def test_hosts_follow_from_the_claimed_units() -> None:
+    assert reservation().hosts_expected == 3 * 18
+
+
+def test_wanted_tags_must_all_be_there_with_name_and_value() -> None:
+    tagged = reservation(tags=(Tag("team", "a"), Tag("stage", "live")))
+
+    assert tagged.has_tags(())
+    assert tagged.has_tags(("stage=live", "team=a"))
+    assert not tagged.has_tags(("team=a", "stage=test"))
+    assert not tagged.has_tags(("team",))
+
+
+@pytest.mark.parametrize("tag", [Tag("a", "b=c"), Tag("a=b", "c"), Tag("=", "="), Tag("", ""), Tag("a", "=")])
+def test_a_tag_is_found_as_it_is_written_whatever_has_an_equals_sign(tag: Tag) -> None:
+    assert reservation(tags=(tag,)).has_tags((f"{tag.name}={tag.value}",))
+
+
+@pytest.mark.parametrize(("count", "allowed"), [(3, True), (4, False)])
+def test_a_quota_can_be_used_up_exactly(count: int, *, allowed: bool) -> None:
+    assert Quota("org", "GB300", limit=10, used=7).allows(count) is allowed
+
+
+def test_a_quota_lowered_below_its_use_allows_nothing() -> None:
+    assert not Quota("org", "GB300", limit=2, used=5).allows(1)

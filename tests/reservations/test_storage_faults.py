@@ -1,0 +1,255 @@
+"""What a request does when the database throttles, fails, conflicts, or keeps its answer to itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.errors import Conflict, InsufficientCapacity, RaceLost, StorageUnavailable
+from gpu_capacity.reservations.claiming import ATTEMPTS_MAX
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.upkeep.reconcile import reconcile
+from testkit.auditor import audit, units_held
+from testkit.dynamodb import (
+    internal_error,
+    item_conflict,
+    request_limited,
+    throttled,
+    timeout_after,
+    timeout_before,
+    unreachable,
+)
+from testkit.ledger import NOWHERE, delete, records, reserve
+from testkit.lifecycle import stored, tear_down
+from testkit.world import ORGANIZATION, World, caller, pod, request
+
+if TYPE_CHECKING:
+    from testkit.dynamodb.hooks import Interceptor
+
+RECORD, OWN, SETTLE = ("put_item", 0), ("update_item", 0), ("put_item", 1)
+"""The writes of a reservation: which operation, and how many of it come before."""
+WRITES = [RECORD, OWN, SETTLE]
+NAMES = ["record", "own", "settle"]
+PASSING = [throttled(), request_limited(), internal_error(), timeout_before(), unreachable()]
+each_write = pytest.mark.parametrize("write", WRITES, ids=NAMES)
+
+
+@pytest.fixture
+def world() -> World:
+    return World(pods=(pod("pod1", 8),))
+
+
+@each_write
+@pytest.mark.parametrize("lost", [timeout_after(), internal_error()], ids=["timeout", "internal error"])
+def test_a_write_whose_answer_is_lost_makes_exactly_one_reservation(
+    world: World, lost: Interceptor, write: tuple[str, int]
+) -> None:
+    operation, skip = write
+    world.db.after(operation, lost, skip=skip)
+
+    observed = reserve(world, 3)
+
+    assert records(world) == ["pending"]
+    assert units_held(world.db) == 3
+    assert stored(world, observed.reservation.id) == observed.reservation
+    assert len(world.workflows) == 1
+    assert [line.outcome for line in world.telemetry.audits] == ["accepted"]
+    assert audit(world.db) == []
+
+
+def test_a_lost_answer_counts_once_in_the_quota(world: World) -> None:
+    world.set_quota(5)
+    world.db.after("transact_write_items", timeout_after())
+
+    reserve(world, 5)
+
+    assert world.quota_used() == 5
+    assert audit(world.db) == []
+
+
+def test_what_was_settled_unseen_is_acknowledged_though_it_is_gone_by_now(world: World) -> None:
+    """A colleague may find and end it before the settle is sent again."""
+
+    def ended_meanwhile(_operation: str, _parameters: dict[str, Any]) -> None:
+        [made] = world.services.reservations.of_organization(ORGANIZATION)
+        delete(world, made.id)
+
+    world.db.after("put_item", timeout_after(), skip=1)
+    world.db.before("put_item", ended_meanwhile, only=lambda _: records(world) == ["pending"])
+
+    observed = reserve(world, 3, key="key")
+
+    assert records(world) == ["deprovisioning"]
+    assert observed.reservation.claimed_units == 3
+    assert tear_down(world, observed.reservation.id)["outcome"] == "gone"
+    assert units_held(world.db) == 0
+    assert audit(world.db) == []
+    with pytest.raises(Conflict, match="was deleted"):
+        reserve(world, 3, key="key")
+
+
+@each_write
+@pytest.mark.parametrize("fault", PASSING)
+@pytest.mark.parametrize("times", [1, 5])
+def test_a_passing_fault_of_a_write_is_sat_out(
+    world: World, fault: Interceptor, times: int, write: tuple[str, int]
+) -> None:
+    operation, skip = write
+    world.db.before(operation, fault, times=times, skip=skip)
+
+    reserve(world, 3)
+
+    assert units_held(world.db) == 3
+    assert records(world) == ["pending"]
+    assert world.pause.attempts == list(range(times))
+
+
+@each_write
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_fault_that_lasts_is_told_as_such_after_bounded_attempts(
+    world: World, fault: Interceptor, write: tuple[str, int]
+) -> None:
+    operation, skip = write
+    world.db.before(operation, fault, times=None, skip=skip)
+
+    with pytest.raises(StorageUnavailable):
+        reserve(world, 3)
+    assert len(world.pause.attempts) <= 2 * ATTEMPTS_MAX
+    assert records(world) == ([] if write == RECORD else ["claiming"])
+    assert audit(world.db) == []
+
+
+@each_write
+def test_what_a_fault_left_is_removed_when_its_time_is_over(world: World, write: tuple[str, int]) -> None:
+    """Whether the lost write stood or not."""
+    operation, skip = write
+    world.db.after(operation, timeout_after(), skip=skip)
+    world.db.before(operation, unreachable(), times=None, skip=skip + 1)
+    with pytest.raises(StorageUnavailable) as caught:
+        reserve(world, 3)
+    assert caught.value.outcome_unknown
+    world.db.calm()
+    standing = records(world)
+
+    world.clock.advance(600)
+    reconcile(world.services)
+
+    assert records(world) == (["pending"] if standing == ["pending"] else ["gone"])
+    assert units_held(world.db) == (3 if standing == ["pending"] else 0)
+    assert audit(world.db) == []
+
+
+@each_write
+def test_with_a_key_the_repetition_finds_or_makes_the_one_reservation(
+    world: World, write: tuple[str, int]
+) -> None:
+    operation, skip = write
+    world.db.after(operation, timeout_after(), skip=skip)
+    world.db.before(operation, unreachable(), times=None, skip=skip + 1)
+    with pytest.raises(StorageUnavailable):
+        reserve(world, 8, key="key")
+    world.db.calm()
+    if records(world) == ["claiming"]:
+        with pytest.raises(RaceLost, match="under way"):
+            reserve(world, 8, key="key")
+        world.clock.advance(600)
+
+    assert reserve(world, 8, key="key").reservation.claimed_units == 8
+    assert units_held(world.db) == 8
+    assert records(world) == ["pending"]
+    assert audit(world.db) == []
+
+
+def test_a_conflict_says_nothing_about_the_domains(world: World) -> None:
+    """The placement stays the same."""
+    sent: list[Any] = []
+    world.db.before("update_item", lambda _, parameters: sent.append(parameters), times=None)
+    world.db.before("update_item", item_conflict(), times=11)
+
+    reserve(world, 3)
+
+    assert len(sent) == 12
+    assert all(parameters == sent[0] for parameters in sent)
+    assert world.telemetry.counts["ClaimRacesLost"] == 0
+
+
+@pytest.mark.parametrize("operation", ["get_item", "query", "batch_get_item"])
+def test_a_read_that_fails_refuses_nothing_and_writes_nothing(world: World, operation: str) -> None:
+    world.db.before(operation, throttled())
+
+    with pytest.raises(StorageUnavailable):
+        reserve(world)
+    assert records(world) == []
+
+
+def test_rivals_that_win_every_attempt_are_told_as_a_lost_race() -> None:
+    """One unit of each pod is taken just before each try, so there is always room and never luck."""
+    world = World(pods=tuple(pod(f"pod{n:02}", 2) for n in range(60)))
+
+    def rival(_operation: str, parameters: dict[str, Any]) -> None:
+        pod = world.db.get_item(TableName="inventory", Key=parameters["Key"])["Item"]
+        world.db.put_item(TableName="inventory", Item=pod | {"d0": {"B": b"rivalriv"}})
+
+    world.db.before("update_item", rival, times=None)
+
+    with pytest.raises(RaceLost):
+        reserve(world, 2)
+    assert world.telemetry.counts["ClaimRacesLost"] == ATTEMPTS_MAX
+    assert records(world) == ["gone"]
+    assert world.services.reservations.claiming(0) == []
+
+
+def test_a_lost_race_costs_no_read_where_its_pod_has_another_run(world: World) -> None:
+    reserve(world)
+    rivals = [world.environment() for _ in range(3)]
+    for rival in rivals:
+        # Three single racks, drawn apart: one of them is among the four that are wanted.
+        world.db.before(
+            "update_item", lambda *_, services=rival: create_reservation(services, caller(), request(1))
+        )
+    before = world.db.requests["query"]
+
+    reserve(world, 4)
+
+    # The refused write has shown the pod.
+    rivals_own = 2 * len(rivals)
+    assert world.telemetry.counts["ClaimRacesLost"] == 1
+    assert world.db.requests["query"] - before == rivals_own
+
+
+def test_a_shortage_after_a_lost_race_is_decided_on_a_fresh_read(world: World) -> None:
+    rival = world.environment()
+    world.db.before("update_item", lambda *_: create_reservation(rival, caller(), request(6)))
+
+    with pytest.raises(InsufficientCapacity) as caught:
+        reserve(world, 6)
+    assert caught.value.reason.available == 2
+    assert audit(world.db) == []
+
+
+# Deleting.
+
+
+@pytest.mark.parametrize("fault", [throttled(), timeout_before(), internal_error()])
+def test_a_delete_that_could_not_be_written_says_so_and_may_be_repeated(
+    world: World, fault: Interceptor
+) -> None:
+    reservation_id = reserve(world).reservation.id
+    world.db.before("put_item", fault, times=12)
+    with pytest.raises(StorageUnavailable):
+        delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+
+    delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+
+    assert records(world) == ["deprovisioning"]
+
+
+def test_a_delete_whose_answer_is_lost_is_sent_again(world: World) -> None:
+    reservation_id = reserve(world).reservation.id
+    world.db.after("put_item", timeout_after())
+    delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+
+    assert records(world) == ["deprovisioning"]
+    assert len(world.workflows) == 2

@@ -1,0 +1,111 @@
+"""Tables of the version before bookings: read, settled, given back and sold again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.errors import InsufficientCapacity
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.items import encode_reservation
+from gpu_capacity.reservations.read import get_reservation
+from gpu_capacity.reservations.record import Reservation, Status
+from testkit.auditor import audit, units_held
+from testkit.ledger import NOWHERE, delete, records, reserve
+from testkit.lifecycle import fail, provision, stored, tear_down
+from testkit.pods import owned_whole
+from testkit.reservation import reservation
+from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
+
+OWNER = bytes.fromhex("a61b9d5a701d4fea")
+"""What stands in a pod for the sample reservation: the first eight bytes of its id."""
+
+
+@pytest.fixture
+def world() -> World:
+    return World(pods=(pod("pod1", 8),))
+
+
+def earlier(world: World, status: Status = Status.PENDING, **changes: Any) -> Reservation:
+    """Three racks of pod1 from position 2 on, as the version before wrote them."""
+    record = reservation(status=status, hosts_per_unit=2, **changes)
+    item = encode_reservation(record)
+    del item["schema"]
+    world.db.put_item(TableName=HOLDERS, Item=item)
+    owned = {keys.domain_attribute(position): OWNER for position in (2, 3, 4)}
+    item = keys.claims(REGION, GB300.id, "pod1") | encode({"v": 1} | owned)
+    world.db.put_item(TableName=INVENTORY, Item=item)
+    assert audit(world.db) == []
+    return record
+
+
+def test_its_reservations_are_read(world: World) -> None:
+    record = earlier(world)
+    shown = get_reservation(world.services, caller(), record.id, NOWHERE)
+
+    assert shown.reservation == record
+    assert record.owner == OWNER
+
+
+def test_what_it_owns_is_not_sold(world: World) -> None:
+    earlier(world)
+    with pytest.raises(InsufficientCapacity):
+        reserve(world, 4)
+
+    made = reserve(world, 3).reservation
+    assert made.placement is not None
+    assert made.placement.start == 5
+
+
+def test_its_workflows_go_on(world: World) -> None:
+    record = earlier(world)
+
+    assert provision(world, record.id)["outcome"] == "provisioned"
+    assert stored(world, record.id).status is Status.PROVISIONED
+    assert audit(world.db) == []
+
+
+@pytest.mark.parametrize("status", [Status.PENDING, Status.PROVISIONED])
+def test_its_reservations_are_deleted_and_their_racks_are_sold_again(world: World, status: Status) -> None:
+    record = earlier(world, status, **({"unsettled_since": None} if status is Status.PROVISIONED else {}))
+    delete(world, record.id)
+    assert tear_down(world, record.id) == {"outcome": "gone"}
+
+    assert units_held(world.db) == 0
+    assert records(world) == ["gone"]
+    assert reserve(world, 8).reservation.claimed_units == 8
+    assert audit(world.db) == []
+
+
+def test_its_failures_are_undone(world: World) -> None:
+    record = earlier(world)
+    fail(world, record.id)
+
+    assert stored(world, record.id).status is Status.ERROR
+    assert units_held(world.db) == 0
+    assert audit(world.db) == []
+
+
+def test_of_what_it_owns_no_stamp_was_there_and_one_is_afterwards(world: World) -> None:
+    """A write that was decided before must not find a domain as it was."""
+    record = earlier(world)
+    delete(world, record.id)
+    tear_down(world, record.id)
+
+    item = world.db.get_item(TableName=INVENTORY, Key=keys.claims(REGION, GB300.id, "pod1"))["Item"]
+    assert owned_whole(item) == {}
+    assert [len(item[f"d{position}"]["B"]) for position in (2, 3, 4)] == [6, 6, 6]
+
+
+def test_its_tombstones_still_answer_a_repeat(world: World) -> None:
+    made = create_reservation(world.services, caller(), request(1), idempotency_key="key").reservation
+    delete(world, made.id)
+    tear_down(world, made.id)
+    [item] = [i for i in world.db.dump()[HOLDERS] if i["sk"]["S"].startswith("RESERVATION#")]
+    world.db.put_item(TableName=HOLDERS, Item={n: v for n, v in item.items() if n != "life"})
+
+    with pytest.raises(Exception, match="was deleted"):
+        create_reservation(world.services, caller(), request(1), idempotency_key="key")

@@ -1,0 +1,52 @@
+"""`make quota` against the tables of a stack: shown, set with what is there counted in, taken away."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from testkit.ledger import reserve
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
+from tools import quota
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """The command meets this one as its local stack."""
+    made = World(pods=(pod("pod1", 4),))
+    outputs = {"InventoryTableName": INVENTORY, "HoldersTableName": HOLDERS}
+    monkeypatch.setattr(quota, "stack_of", lambda _stack, _state: (made.db, outputs))
+    return made
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["quota", "--org", ORGANIZATION, "--subject", "GB300", *options])
+    return quota.main()
+
+
+def test_a_quota_is_set_shown_and_taken_away(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reserve(world, 3)
+    commands: tuple[tuple[str, ...], ...] = ((), ("--limit", "8"), (), ("--limit", "none"))
+
+    assert [run(monkeypatch, *options) for options in commands] == [0, 0, 0, 0]
+
+    assert capsys.readouterr().out.splitlines() == [
+        "no quota of its own",
+        "GB300: 3 of 8 in use; earlier ones counted in: 1",
+        "GB300: 3 of 8 in use",
+        "GB300: 3 in use, no quota of its own; earlier ones counted in: 0",
+    ]
+
+
+def test_a_subject_that_would_limit_nothing_is_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["quota", "--org", ORGANIZATION, "--subject", "GB3000", "--limit", "8"])
+
+    assert quota.main() == 1
+
+    assert "would limit nothing" in capsys.readouterr().err
+    assert world.db.table(HOLDERS).items() == []

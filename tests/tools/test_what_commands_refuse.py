@@ -1,0 +1,214 @@
+"""Whatever people mistype, a command says in one line what would help, before it does anything."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.exceptions import NoCredentialsError, NoRegionError
+
+from gpu_capacity.inventory.fleet.document import SEQUENCE_MAX
+from tools import api_key, dev_token, fleet_check, quota
+from tools.local_stack import issuer
+from tools.local_stack.errors import LaunchError
+from tools.local_stack.first_calls import how_to_use
+from tools.local_stack.state import DEFAULT_STATE, State
+from tools.operator_stack import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+MAKEFILE = (Path(__file__).resolve().parents[2] / "Makefile").read_text()
+HUGE = "9" * 5000
+ORGANIZATION = ["--org", "o", "--subject", "GB300"]
+TOKEN = ["--org", "o", "--project", "p"]
+
+
+def told(
+    module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> str:
+    """What a command that refuses its arguments says."""
+    command = importlib.import_module(module)
+    monkeypatch.setattr("sys.argv", [module, *arguments])
+    code = command.main(arguments) if command.main.__code__.co_argcount else command.main()
+    out, err = capsys.readouterr()
+    assert (code > 0, out) == (True, "")
+    return err
+
+
+@pytest.mark.parametrize("value", ["x", "-1", "1.5", HUGE, "٣"])
+@pytest.mark.parametrize(
+    ("module", "arguments", "name"),
+    [
+        ("tools.run", ["--port"], "PORT"),
+        ("tools.dev_token", [*TOKEN, "--ttl"], "TTL"),
+        ("tools.quota", [*ORGANIZATION, "--limit"], "LIMIT"),
+        ("tools.sync", ["--sequence"], "SEQUENCE"),
+        ("tools.fuzz.__main__", ["--examples"], "EXAMPLES"),
+        ("tools.fuzz.__main__", ["--seed"], "SEED"),
+        ("tools.load.__main__", ["--clients"], "CLIENTS"),
+        ("tools.load.__main__", ["--seconds"], "DURATION"),
+        ("proof.__main__", ["--seed"], "SEED"),
+        ("proof.__main__", ["--jobs"], "JOBS"),
+        ("proof.__main__", ["--minutes"], "MINUTES"),
+    ],
+)
+def test_a_number_is_whole_and_within_its_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    module: str,
+    arguments: list[str],
+    name: str,
+    value: str,
+) -> None:
+    *before, option = arguments
+    said = told(module, [*before, f"{option}={value}"], monkeypatch, capsys)
+
+    assert re.fullmatch(rf"{name} is a whole number from \d+ to \d+\n", said)
+
+
+def test_no_sequence_is_set_that_no_document_could_follow(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = told("tools.sync", ["--sequence", str(SEQUENCE_MAX + 1)], monkeypatch, capsys)
+
+    assert said == f"SEQUENCE is a whole number from 1 to {SEQUENCE_MAX}\n"
+
+
+def test_a_token_has_no_permission_that_the_service_does_not_know(tmp_path: Path) -> None:
+    issuer.ensure_key(State(tmp_path).issuer_key)
+    options = dev_token.parse([*TOKEN, "--state", str(tmp_path), "--permissions", "operator,vms:raed"])
+
+    with pytest.raises(LaunchError, match=r"^PERMISSIONS: there is no 'vms:raed': they are .*vms:read"):
+        dev_token.token(options)
+
+
+@pytest.mark.parametrize("given", [["--scope", "read_only"], ["--name", "dashboards"]])
+def test_a_key_that_is_described_and_nobodys_is_not_taken_for_a_list(given: list[str]) -> None:
+    with pytest.raises(LaunchError, match="SUBJECT= is missing"):
+        api_key.check(api_key.parse(["--org", "o", *given]))
+
+
+def no_folder(tmp_path: Path) -> Path:
+    return tmp_path / "nothing"
+
+
+def a_file(tmp_path: Path) -> Path:
+    path = tmp_path / "file"
+    path.write_text("")
+    return path
+
+
+@pytest.mark.parametrize("place", [no_folder, a_file])
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("tools.dev_token", TOKEN),
+        ("tools.quota", ORGANIZATION),
+        ("tools.sync", []),
+        ("tools.audit", []),
+        ("tools.api_key", ["--org", "o"]),
+    ],
+)
+def test_a_folder_without_a_stack_is_named_with_the_way_to_name_another(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    place: Callable[[Path], Path],
+    module: str,
+    arguments: list[str],
+) -> None:
+    folder = place(tmp_path)
+
+    said = told(module, [*arguments, "--state", str(folder)], monkeypatch, capsys)
+
+    assert re.search(rf"no local stack (is running|was started) on {folder}: .*STATE=\n", said)
+
+
+def test_a_stack_does_not_start_on_what_is_no_folder(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    said = told("tools.run", ["--port", "0", "--state", str(a_file(tmp_path))], monkeypatch, capsys)
+
+    assert re.fullmatch(r"\S+ cannot be the state folder: File exists: choose another with STATE=.*\n", said)
+
+
+def test_a_document_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert fleet_check.main(["--file", str(no_folder(tmp_path))]) == fleet_check.UNKNOWN
+    assert capsys.readouterr().err == f"{no_folder(tmp_path)} cannot be read: No such file or directory\n"
+
+
+class CloudFormation:
+    """Answers about one deployed stack, or cannot."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def describe_stacks(self, **_: str) -> dict[str, Any]:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return {"Stacks": [{"Outputs": self.answer}]}
+
+
+OTHERS = [{"OutputKey": "WebsiteUrl", "OutputValue": "https://example.com"}]
+REFUSED = [
+    (NoRegionError(), "no AWS region is set: set AWS_DEFAULT_REGION"),
+    (NoCredentialsError(), "no AWS credentials"),
+    (OTHERS, "site is no stack of this service: it has no output HoldersTableName"),
+]
+
+
+@pytest.mark.parametrize(("answer", "said"), REFUSED)
+def test_a_deployed_stack_that_cannot_be_meant(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, said: str
+) -> None:
+    monkeypatch.setattr(boto3, "client", lambda _service: CloudFormation(answer))
+
+    with pytest.raises(LaunchError, match=said):
+        connect("site", "")
+
+
+def test_a_document_is_not_called_checked_against_a_stack_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(fleet_check, "parse", lambda _text: None)
+    monkeypatch.setattr(fleet_check, "describe_document", lambda _fleet: "valid")
+    monkeypatch.setattr(boto3, "client", lambda _service: CloudFormation(OTHERS))
+
+    assert fleet_check.main(["--file", str(a_file(tmp_path)), "--stack", "site"]) == fleet_check.UNKNOWN
+
+
+def test_what_a_stack_prints_about_itself_names_its_own_folder(tmp_path: Path) -> None:
+    issuer.ensure_key(State(tmp_path).issuer_key)
+    said = how_to_use(State(tmp_path), "http://127.0.0.1:1")
+
+    assert f"make -s token ORG= PROJECT= STATE={tmp_path}`" in said
+    assert said.endswith(f"its state is kept (rm -r {tmp_path} forgets it).")
+
+
+def test_the_usual_stack_needs_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issuer, "mint", lambda *_, **__: "token")
+    said = how_to_use(State(DEFAULT_STATE), "http://127.0.0.1:1")
+
+    assert "STATE=" not in said
+    assert said.endswith("its state is kept (make clean forgets it).")
+
+
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))))
+def test_help_names_every_variable_that_a_command_takes(target: str) -> None:
+    found = re.search(rf"^{target}:[^\n]*## ([^\n]*)\n((?:\t[^\n]*\n)*)", MAKEFILE, re.MULTILINE)
+    assert found
+    taken = set(re.findall(r'"\$\((\w+)\)"', found[2])) | set(re.findall(r"\$\((ARGS)\)", found[2]))
+
+    assert {name for name in taken - {"VENVS"} if f"{name}=" not in found[1]} == set()
+
+
+def test_the_commands_that_write_have_a_line_of_use(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in (quota, api_key, dev_token):
+        assert told(module.__name__, [], monkeypatch, capsys).startswith("usage: make ")

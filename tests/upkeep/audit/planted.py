@@ -1,0 +1,384 @@
+"""Corruptions of every kind, each planted by hand: what an audit must say of it, and what --fix may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from gpu_capacity.dynamodb import keys
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION
+from tests.upkeep.audit.scene import CLAIM_ID, STRANGER, Scene, leave_server, pod_key, tag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.placement.model import Placement
+
+
+NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A corruption of a scene, the kinds that must be found, and whether --fix puts all of it right."""
+
+    name: str
+    plant: Callable[[Scene], None]
+    kinds: tuple[str, ...]
+    repaired: bool
+    scene: type[Scene] = Scene
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def record(reservation_id: str) -> Any:
+    """The key of a reservation."""
+    return keys.reservation(ORGANIZATION, reservation_id)
+
+
+def run_of(scene: Scene) -> Placement:
+    """Where the provisioned reservation is."""
+    placement = scene.reservation().placement
+    assert placement is not None
+    return placement
+
+
+def _claim_record(claim_id: str = CLAIM_ID) -> Any:
+    return keys.capacity_claim(ORGANIZATION, claim_id)
+
+
+def _entry(scene: Scene) -> Any:
+    claim = scene.claim(scene.waiting)
+    return keys.queued(REGION, INSTANCE_TYPE, claim.created_ms, (ORGANIZATION, claim.id))
+
+
+# Owned twice
+
+
+def two_records_list_a_domain(scene: Scene) -> None:
+    placement = run_of(scene)
+    scene.set(HOLDERS, record(scene.pending), pod=placement.pod_id, start=placement.start)
+
+
+def two_claims_list_a_host(scene: Scene) -> None:
+    record = scene.item(HOLDERS, _claim_record(scene.waiting))
+    allocations = record["allocations"].replace("[3,2", "[3,3") if "[3,2" in record["allocations"] else None
+    text = allocations or record["allocations"].replace("3,2]", "3,3]")
+    assert text != record["allocations"]
+    scene.set(HOLDERS, _claim_record(scene.waiting), allocations=text)
+
+
+def the_pod_has_a_host_twice(scene: Scene) -> None:
+    key, domain = scene.claimed_domain()
+    owner = scene.item(INVENTORY, key)[domain]
+    scene.set(INVENTORY, key, **{domain: dict.fromkeys(owner, 3)})
+
+
+def _stands_also(scene: Scene, host: str, instead_of: str) -> None:
+    """Have the inventory show one host where in pod3 another one stands."""
+    pod = keys.hosts(REGION, "pod3")
+    domains = scene.item(INVENTORY, pod)["domains"]
+    assert instead_of in domains
+    scene.set(INVENTORY, pod, domains=domains.replace(instead_of, host))
+
+
+def a_host_that_is_owned_stands_elsewhere_too(scene: Scene) -> None:
+    _stands_also(scene, "pod1-rack00-tray00", "pod3-rack01-tray01")
+
+
+def a_host_stands_twice_in_a_pod(scene: Scene) -> None:
+    _stands_also(scene, "pod3-rack00-tray00", "pod3-rack01-tray00")
+
+
+# Leaked
+
+
+def a_domain_of_nobody_is_owned(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
+
+
+def a_record_was_deleted_by_hand(scene: Scene) -> None:
+    scene.delete(HOLDERS, record(scene.pending))
+
+
+def a_host_of_nobody_is_owned(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d0={STRANGER.hex(): 1, "00" * 8: 2})
+
+
+def a_live_reservation_owns_more_than_it_lists(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d0=tag(scene.provisioned))
+
+
+def a_live_claim_owns_more_than_it_lists(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d0={scene.claim().tag: 1})
+
+
+def a_domain_with_a_server_on_it_leaks(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
+    leave_server(scene, "somebody-1", "pod3-rack01-tray01")
+
+
+def a_domain_whose_owner_has_a_server_elsewhere_leaks(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d1=tag(NOBODY))
+    leave_server(scene, f"{NOBODY}-1780000000", "pod3-rack00-tray00")
+
+
+def a_domain_that_the_topology_does_not_know_leaks(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d7=STRANGER)
+
+
+# Orphaned
+
+
+def a_listed_run_is_free(scene: Scene) -> None:
+    key, booking = scene.booking()
+    scene.set(INVENTORY, key, **{booking: None})
+
+
+def a_listed_host_is_free(scene: Scene) -> None:
+    key, domain = scene.claimed_domain()
+    owner = scene.item(INVENTORY, key)[domain]
+    left = {t: mask for t, mask in owner.items() if t != scene.claim().tag}
+    scene.set(INVENTORY, key, **{domain: left or None})
+
+
+def all_hosts_of_a_listed_domain_are_free(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod1"), d0=None)
+
+
+def a_listed_domain_is_somebody_elses(scene: Scene) -> None:
+    a_listed_run_is_free(scene)
+    key, domain = scene.first_domain()
+    scene.set(INVENTORY, key, **{domain: STRANGER})
+
+
+def a_pod_with_claims_is_gone(scene: Scene) -> None:
+    scene.delete(INVENTORY, scene.first_domain()[0])
+
+
+# Records
+
+
+def a_failed_reservation_lists_capacity(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.provisioned), status="error")
+
+
+def a_provisioned_reservation_lists_nothing(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.provisioned), pod=None, start=None)
+
+
+def a_waiting_claim_says_that_it_is_ready(scene: Scene) -> None:
+    scene.set(HOLDERS, _claim_record(scene.waiting), status="STATUS_READY")
+
+
+def a_record_cannot_be_read(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.provisioned), status="lost")
+
+
+def a_record_is_of_an_unknown_kind(scene: Scene) -> None:
+    scene.put(HOLDERS, {"pk": {"S": f"ORG#{ORGANIZATION}"}, "sk": {"S": "RENTAL#1"}}, status="active")
+    scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
+
+
+def a_pod_cannot_be_read(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod2"), v="one")
+
+
+def an_owner_is_no_tag(scene: Scene) -> None:
+    scene.set(INVENTORY, pod_key("pod3"), d1=b"short")
+
+
+# Hashes
+
+
+def a_hash_is_missing(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.provisioned), topology_hash=None)
+
+
+def a_hash_is_none(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.provisioned), topology_hash="sha256:abc")
+
+
+def a_hash_is_of_other_hardware(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.provisioned), topology_hash=f"sha256:{'0' * 64}")
+
+
+# Quotas
+
+
+def more_is_counted_than_there_is(scene: Scene) -> None:
+    scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=9)
+
+
+def less_is_counted_than_there_is(scene: Scene) -> None:
+    scene.set(HOLDERS, keys.quota(ORGANIZATION, "instances"), used=0)
+
+
+def a_quota_was_deleted_by_hand(scene: Scene) -> None:
+    scene.delete(HOLDERS, keys.quota(ORGANIZATION, "GB300"))
+
+
+# Queues and names
+
+
+def a_claim_that_is_gone_stands_in_a_queue(scene: Scene) -> None:
+    gone = "22222222-2222-4333-8444-555555555555"
+    key = keys.queued(REGION, INSTANCE_TYPE, 1, (ORGANIZATION, gone))
+    scene.put(HOLDERS, key, organization=ORGANIZATION, claim=gone)
+
+
+def a_served_claim_stands_in_a_queue(scene: Scene) -> None:
+    key = keys.queued(REGION, INSTANCE_TYPE, scene.claim().created_ms, (ORGANIZATION, CLAIM_ID))
+    scene.put(HOLDERS, key, organization=ORGANIZATION, claim=CLAIM_ID)
+
+
+def a_claim_stands_in_the_queue_of_another_zone(scene: Scene) -> None:
+    claim = scene.claim(scene.waiting)
+    key = keys.queued("us-chi-1", INSTANCE_TYPE, claim.created_ms, (ORGANIZATION, claim.id))
+    scene.put(HOLDERS, key, organization=ORGANIZATION, claim=claim.id)
+
+
+def a_waiting_claim_has_no_entry(scene: Scene) -> None:
+    scene.delete(HOLDERS, _entry(scene))
+
+
+def an_entry_stands_for_another_claim(scene: Scene) -> None:
+    scene.set(HOLDERS, _entry(scene), claim=CLAIM_ID)
+
+
+def a_name_is_left_of_a_claim(scene: Scene) -> None:
+    scene.put(HOLDERS, keys.claim_name(ORGANIZATION, "old"), claim="33333333-2222-4333-8444-555555555555")
+
+
+def a_claim_has_two_names(scene: Scene) -> None:
+    scene.put(HOLDERS, keys.claim_name(ORGANIZATION, "second"), claim=CLAIM_ID)
+
+
+def a_claim_has_no_name(scene: Scene) -> None:
+    scene.delete(HOLDERS, keys.claim_name(ORGANIZATION, "small"))
+
+
+def two_claims_have_one_name(scene: Scene) -> None:
+    scene.set(HOLDERS, _claim_record(), name="waiting")
+
+
+# The index
+
+
+def a_pending_reservation_is_not_in_the_index(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.pending), unsettled=None)
+
+
+def a_pending_reservation_is_where_nobody_looks(scene: Scene) -> None:
+    scene.set(HOLDERS, record(scene.pending), unsettled="99")
+
+
+def a_deleted_claim_is_not_in_the_index(scene: Scene) -> None:
+    scene.set(HOLDERS, _claim_record(), status="STATUS_DELETING")
+
+
+PLANTED: Final = (
+    Planted(
+        "two records list a domain",
+        two_records_list_a_domain,
+        ("double", "leaked", "orphaned", "wrong_hash"),
+        repaired=False,
+    ),
+    Planted("two claims list a host", two_claims_list_a_host, ("double", "orphaned"), repaired=False),
+    Planted(
+        "the pod has a host twice", the_pod_has_a_host_twice, ("double", "leaked", "leaked"), repaired=False
+    ),
+    Planted(
+        "a host that is owned stands elsewhere too",
+        a_host_that_is_owned_stands_elsewhere_too,
+        ("host_twice",),
+        repaired=False,
+    ),
+    Planted("a host stands twice in a pod", a_host_stands_twice_in_a_pod, ("host_twice",), repaired=False),
+    Planted("a domain of nobody is owned", a_domain_of_nobody_is_owned, ("leaked",), repaired=True),
+    Planted(
+        "a record was deleted by hand", a_record_was_deleted_by_hand, ("leaked", "quota_drift"), repaired=True
+    ),
+    Planted("a host of nobody is owned", a_host_of_nobody_is_owned, ("leaked", "leaked"), repaired=True),
+    Planted(
+        "a reservation owns more", a_live_reservation_owns_more_than_it_lists, ("leaked",), repaired=False
+    ),
+    Planted("a claim owns more", a_live_claim_owns_more_than_it_lists, ("leaked",), repaired=False),
+    Planted(
+        "a leak with a server",
+        a_domain_with_a_server_on_it_leaks,
+        ("leaked", "server_leaked"),
+        repaired=False,
+    ),
+    Planted(
+        "a leak with a server elsewhere",
+        a_domain_whose_owner_has_a_server_elsewhere_leaks,
+        ("leaked", "server_leaked"),
+        repaired=False,
+    ),
+    Planted(
+        "a leak of the unknown", a_domain_that_the_topology_does_not_know_leaks, ("leaked",), repaired=False
+    ),
+    Planted("a listed run is free", a_listed_run_is_free, ("orphaned",), repaired=True),
+    Planted("a listed host is free", a_listed_host_is_free, ("orphaned",), repaired=True),
+    Planted("all hosts are free", all_hosts_of_a_listed_domain_are_free, ("orphaned",), repaired=True),
+    Planted(
+        "a listed domain is not its own",
+        a_listed_domain_is_somebody_elses,
+        ("leaked", "orphaned"),
+        repaired=False,
+    ),
+    Planted("a pod is gone", a_pod_with_claims_is_gone, ("orphaned", "orphaned"), repaired=False),
+    Planted(
+        "failed, with capacity",
+        a_failed_reservation_lists_capacity,
+        ("contradictory", *["server_leaked"] * 4),
+        repaired=False,
+    ),
+    Planted(
+        "provisioned, with none",
+        a_provisioned_reservation_lists_nothing,
+        ("contradictory", "leaked"),
+        repaired=False,
+    ),
+    Planted("ready, and waiting", a_waiting_claim_says_that_it_is_ready, ("contradictory",), repaired=False),
+    Planted("an unreadable record", a_record_cannot_be_read, ("unreadable",), repaired=False),
+    Planted("an unknown record", a_record_is_of_an_unknown_kind, ("unreadable",), repaired=False),
+    Planted("an unreadable pod", a_pod_cannot_be_read, ("unreadable",), repaired=False),
+    Planted("an owner that is no tag", an_owner_is_no_tag, ("unreadable",), repaired=False),
+    Planted("a missing hash", a_hash_is_missing, ("wrong_hash",), repaired=True),
+    Planted("a malformed hash", a_hash_is_none, ("wrong_hash",), repaired=True),
+    Planted("a wrong hash", a_hash_is_of_other_hardware, ("wrong_hash",), repaired=True),
+    Planted("too much counted", more_is_counted_than_there_is, ("quota_drift",), repaired=True),
+    Planted("too little counted", less_is_counted_than_there_is, ("quota_drift",), repaired=True),
+    Planted("a missing quota", a_quota_was_deleted_by_hand, ("quota_drift",), repaired=False),
+    Planted("a dead queue entry", a_claim_that_is_gone_stands_in_a_queue, ("queue_stale",), repaired=True),
+    Planted("a served queue entry", a_served_claim_stands_in_a_queue, ("queue_stale",), repaired=True),
+    Planted(
+        "an entry in another zone",
+        a_claim_stands_in_the_queue_of_another_zone,
+        ("queue_stale",),
+        repaired=True,
+    ),
+    Planted("a missing queue entry", a_waiting_claim_has_no_entry, ("queue_missing",), repaired=True),
+    Planted(
+        "an entry of another claim", an_entry_stands_for_another_claim, ("queue_missing",), repaired=False
+    ),
+    Planted("a dead name", a_name_is_left_of_a_claim, ("name_stale",), repaired=True),
+    Planted("a second name", a_claim_has_two_names, ("name_stale",), repaired=True),
+    Planted("a missing name", a_claim_has_no_name, ("name_missing",), repaired=True),
+    Planted("a name of two", two_claims_have_one_name, ("name_missing", "name_stale"), repaired=False),
+    Planted(
+        "not in the index", a_pending_reservation_is_not_in_the_index, ("unsettled_missing",), repaired=True
+    ),
+    Planted(
+        "where nobody looks",
+        a_pending_reservation_is_where_nobody_looks,
+        ("unsettled_missing",),
+        repaired=True,
+    ),
+    Planted(
+        "a claim not in the index", a_deleted_claim_is_not_in_the_index, ("unsettled_missing",), repaired=True
+    ),
+)

@@ -1,0 +1,101 @@
+"""The rules about bookings, over plain values: what must be there, what may be, and what must not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.inventory.bookings import Booking
+from gpu_capacity.inventory.items import PodClaims
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.reservations.record import Run, Status
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import EndBooking, Facts, Kind, MarkRun
+from tests.upkeep.audit.test_rules import CLAIMS, RECORD, RESERVATION, WELL
+
+if TYPE_CHECKING:
+    from gpu_capacity.reservations.record import Reservation
+
+TAG, OTHER = b"booked", b"others"
+BOOKING = Booking(TAG, 1, 2, 7)
+SETTLED = replace(RESERVATION, tag=TAG)
+CLAIMING = replace(
+    RESERVATION,
+    status=Status.CLAIMING,
+    placement=None,
+    topology_hash=None,
+    named=Run(Placement("pod1", 1, 2), TAG),
+)
+GIVING_BACK = replace(CLAIMING, status=Status.ERROR)
+GOING = replace(SETTLED, status=Status.DEPROVISIONING)
+
+
+def _facts(reservation: Reservation, *bookings: Booking, **owners: bytes) -> Facts:
+    stamps = {position: b.tag for b in bookings for position in b.positions}
+    marks: dict[int, bytes | dict[str, int]] = {int(name[1:]): owner for name, owner in owners.items()}
+    return replace(
+        WELL,
+        owners={CLAIMS: PodClaims("pod1", 1, marks, stamps, bookings)},
+        holders={RECORD: reservation},
+        tags={RECORD: reservation.owner.hex()},
+        shards={RECORD: "5"},
+    )
+
+
+def _kinds(facts: Facts) -> list[Kind]:
+    return [finding.kind for finding in findings_of(facts)]
+
+
+@pytest.mark.parametrize("bookings", [(), (BOOKING,), (Booking(OTHER, 1, 2, 7),)])
+@pytest.mark.parametrize("reservation", [CLAIMING, GIVING_BACK, GOING])
+def test_what_a_record_may_own_is_found_neither_here_nor_gone(
+    reservation: Reservation, bookings: tuple[Booking, ...]
+) -> None:
+    """A run that is not (any more) this holder's can be somebody else's."""
+    kinds = _kinds(_facts(reservation, *bookings))
+
+    assert kinds == ([Kind.LEAKED] if bookings and bookings[0].tag == OTHER else [])
+
+
+@pytest.mark.parametrize("reservation", [CLAIMING, GIVING_BACK, GOING])
+def test_what_a_record_may_own_elsewhere_is_a_leak_and_stays(reservation: Reservation) -> None:
+    (finding,) = findings_of(_facts(reservation, Booking(TAG, 0, 2, 7)))
+
+    assert (finding.kind, finding.repair) == (Kind.LEAKED, None)
+
+
+def test_a_booking_of_nobody_is_one_finding_about_all_hosts_of_its_run() -> None:
+    [finding] = [f for f in findings_of(_facts(CLAIMING, Booking(OTHER, 0, 4, 7))) if f.kind is Kind.LEAKED]
+
+    assert isinstance(finding.repair, EndBooking)
+    assert len(finding.repair.hosts) == 8
+
+
+def test_a_whole_run_that_is_free_is_marked_under_the_stamps_that_are_there() -> None:
+    facts = _facts(SETTLED)
+    facts = replace(facts, owners={CLAIMS: replace(facts.owners[CLAIMS], stamps={2: OTHER})})
+    (finding,) = findings_of(facts)
+
+    assert isinstance(finding.repair, MarkRun)
+    assert finding.repair.booking == replace(BOOKING, since=RESERVATION.created_at)
+    assert finding.repair.stamps == (None, OTHER)
+
+
+def test_a_run_of_which_one_domain_is_somebody_elses_is_not_marked() -> None:
+    (orphaned,) = [f for f in findings_of(_facts(SETTLED, d2=b"stranger")) if f.kind is Kind.ORPHANED]
+
+    assert orphaned.repair is None
+
+
+def test_bookings_and_owners_without_one_never_share_a_domain() -> None:
+    assert Kind.DOUBLE in _kinds(_facts(SETTLED, BOOKING, Booking(OTHER, 2, 1, 7)))
+    assert Kind.DOUBLE in _kinds(_facts(SETTLED, BOOKING, d1=b"stranger"))
+    assert _kinds(_facts(SETTLED, BOOKING)) == []
+
+
+def test_what_is_named_in_error_has_to_be_in_the_index() -> None:
+    facts = replace(_facts(GIVING_BACK, BOOKING), shards={})
+
+    assert _kinds(facts) == [Kind.UNSETTLED_MISSING]

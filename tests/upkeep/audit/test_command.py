@@ -1,0 +1,174 @@
+"""`make audit` and the scheduled function: exit codes, both forms of the report, and that neither lies."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.runtime import composition
+from gpu_capacity.runtime.settings import Environment
+from gpu_capacity.upkeep.audit.facts import Kind
+from gpu_capacity.upkeep.audit.run import ADVICE
+from testkit.dynamodb import throttled, unreachable
+from testkit.world import HOLDERS, INVENTORY, SERVERS
+from tests.upkeep.audit import planted, planted_servers
+from tests.upkeep.audit.scene import Scene
+from tools import audit
+from tools.local_stack.errors import LaunchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[3]
+SETTINGS = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TABLE": SERVERS}
+
+
+class Functions:
+    """The function of the schedule, whose settings the command takes over."""
+
+    def get_function_configuration(self, **request: str) -> dict[str, Any]:
+        assert request == {"FunctionName": "the-audit"}
+        return {"Environment": {"Variables": SETTINGS}}
+
+
+@pytest.fixture
+def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """The command meets this one as its local stack."""
+    made = Scene()
+    clients = {"dynamodb": made.db, "lambda": Functions()}
+    outputs = {"AuditHoldersFunctionName": "the-audit"}
+    monkeypatch.setattr(audit, "connect", lambda _stack, _state: (clients.__getitem__, outputs))
+    monkeypatch.setattr(audit, "SystemClock", lambda: made.world.clock)
+    monkeypatch.setattr(audit, "JitteredPause", lambda: made.world.pause)
+    return made
+
+
+def test_nothing_found_ends_with_0(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.main([]) == 0
+    assert capsys.readouterr().out.endswith("nothing disagrees\n")
+
+
+def test_something_found_ends_with_1_and_says_what_to_do(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted.a_name_is_left_of_a_claim(scene)
+    assert audit.main([]) == 1
+    out = capsys.readouterr().out
+    assert "name_stale (repairable): ORG#" in out
+    assert ADVICE[Kind.NAME_STALE] in out
+
+
+def test_all_repaired_ends_with_0_and_tells_who_did_it(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted.a_name_is_left_of_a_claim(scene)
+    assert audit.main(["--fix"]) == 0
+    captured = capsys.readouterr()
+    assert "name_stale (repaired)" in captured.out
+    assert ADVICE[Kind.NAME_STALE] not in captured.out
+    assert captured.err.startswith("audit: operator:")
+    assert audit.main([]) == 0
+
+
+def test_what_is_left_after_repairs_ends_with_1(scene: Scene) -> None:
+    planted.a_name_is_left_of_a_claim(scene)
+    planted_servers.a_server_outlives_its_holder(scene)
+    assert audit.main(["--fix"]) == 1
+
+
+def test_the_report_as_json_says_the_same(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    planted.a_name_is_left_of_a_claim(scene)
+    assert audit.main(["--json"]) == 1
+    report = json.loads(capsys.readouterr().out)
+    (finding,) = report["findings"]
+    assert (report["clean"], finding["kind"], finding["result"]) == (False, "name_stale", "repairable")
+    assert {"subject", "message", "advice", "items"} <= finding.keys()
+
+
+@pytest.mark.parametrize("fault", [throttled(), unreachable()], ids=["throttled", "unreachable"])
+def test_a_database_that_does_not_answer_ends_with_2(
+    scene: Scene, capsys: pytest.CaptureFixture[str], fault: Any
+) -> None:
+    scene.db.before("scan", fault, times=None)
+    assert audit.main([]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("the audit could not be made: ")
+
+
+def test_without_a_stack_it_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing_runs(_stack: str, _state: str) -> Any:
+        raise LaunchError("no local stack is running")
+
+    monkeypatch.setattr(audit, "connect", nothing_runs)
+    assert audit.main([]) == 2
+
+
+def test_every_kind_has_advice_and_a_place_in_the_guide() -> None:
+    guide = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
+    assert set(ADVICE) == set(Kind)
+    assert [kind.value for kind in Kind if f"`{kind}`" not in guide] == []
+
+
+# The scheduled function
+
+
+@pytest.fixture
+def deployed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """The same tables behind the composition root."""
+    monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
+    monkeypatch.setattr(composition, "environment", lambda: Environment(SETTINGS))
+    monkeypatch.setattr(composition, "client", {"dynamodb": scene.db}.__getitem__)
+    for built_once in (composition.observability, composition.edges):
+        built_once.cache_clear()
+    yield scene
+    for built_once in (composition.observability, composition.edges):
+        built_once.cache_clear()
+
+
+def _invoke() -> Any:
+    spec = importlib.util.spec_from_file_location(
+        "audit_handler", ROOT / "functions" / "audit_holders" / "handler.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    event = json.loads((ROOT / "events" / "audit_holders" / "scheduled.json").read_text(encoding="utf-8"))
+    return json.loads(json.dumps(module.lambda_handler(event, _Context())))
+
+
+class _Context:
+    function_name = "audit_holders"
+    memory_limit_in_mb = 1024
+    invoked_function_arn = "arn:aws:lambda:us-east-1:123456789012:function:test"
+    aws_request_id = "7f9d1c5e-0000-4000-8000-000000000000"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+def test_the_schedule_reports_and_repairs_nothing(
+    deployed: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _invoke()["clean"] is True
+    planted.a_name_is_left_of_a_claim(deployed)
+    before = deployed.db.dump()
+    assert _invoke()["clean"] is False
+    assert deployed.db.dump() == before
+    metrics = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "_aws" in line]
+    assert any(line.get("AuditFindings") and line.get("kind") == "name_stale" for line in metrics)
+    assert sum(sum(line.get("AuditsRun", [])) for line in metrics) == 2
+
+
+def test_the_schedule_only_reads(deployed: Scene) -> None:
+    planted.a_domain_of_nobody_is_owned(deployed)
+    planted.more_is_counted_than_there_is(deployed)
+    used: set[str] = set()
+    deployed.db.before("*", lambda operation, _: used.add(operation), times=None)
+    _invoke()
+    assert used == {"scan", "get_item", "transact_get_items", "query"}

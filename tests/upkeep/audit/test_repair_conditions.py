@@ -1,0 +1,144 @@
+"""What each condition of a repair guards, one thing at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION
+from tests.upkeep.audit import planted
+from tests.upkeep.audit.scene import Scene, pod_key, results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GONE = "22222222-2222-4333-8444-555555555555"
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def _repair_against(scene: Scene, rival: Callable[[Scene], None]) -> set[str]:
+    """What becomes of the findings when a rival comes between the last look and the write."""
+    states: list[dict[str, Any]] = []
+
+    def step_in(_operation: str, _parameters: dict[str, Any]) -> None:
+        rival(scene)
+        states.append(scene.db.dump())
+
+    for operation in ("transact_write_items", "update_item"):
+        scene.db.before(operation, step_in, times=1, only=lambda _: not states)
+    found = results(scene.audit(fix=True))
+    assert scene.db.dump() == states[0]
+    return found
+
+
+def _entry_of_a_tombstone(scene: Scene) -> None:
+    """A queue entry of a claim of which a tombstone is left, as an id that the client chose leaves it."""
+    key = keys.queued(REGION, INSTANCE_TYPE, 1, (ORGANIZATION, GONE))
+    scene.put(HOLDERS, key, organization=ORGANIZATION, claim=GONE)
+    record = keys.capacity_claim(ORGANIZATION, GONE)
+    scene.put(HOLDERS, record, status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
+
+
+def _pod_is_removed(scene: Scene) -> None:
+    scene.delete(INVENTORY, scene.first_domain()[0])
+
+
+def _another_reservation_stands_under_the_id(scene: Scene) -> None:
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), created_at=1, life=b"another!")
+
+
+def _reservation_lists_another_start(scene: Scene) -> None:
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), start=7, revision=99)
+
+
+def _reservation_lists_another_pod(scene: Scene) -> None:
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), pod="pod9", revision=99)
+
+
+def _reservation_is_counted_no_more(scene: Scene) -> None:
+    scene.set(HOLDERS, keys.reservation(ORGANIZATION, scene.provisioned), counted=None, revision=99)
+
+
+@pytest.mark.parametrize(
+    "rival",
+    [
+        _another_reservation_stands_under_the_id,
+        _reservation_lists_another_start,
+        _reservation_lists_another_pod,
+        _reservation_is_counted_no_more,
+    ],
+)
+def test_a_hash_is_only_set_on_the_very_record_that_was_read(
+    scene: Scene, rival: Callable[[Scene], None]
+) -> None:
+    planted.a_hash_is_missing(scene)
+
+    assert _repair_against(scene, rival) == {"refused"}
+
+
+def test_nothing_is_marked_in_a_pod_that_is_not_there_any_more(scene: Scene) -> None:
+    planted.a_listed_run_is_free(scene)
+
+    assert _repair_against(scene, _pod_is_removed) == {"refused"}
+
+
+def _deleted_after_it_failed(scene: Scene) -> None:
+    """Deprovisioning with nothing left to give back, and out of sight of those who finish it."""
+    placement, tag = scene.reservation(scene.pending).placement, scene.reservation(scene.pending).owner
+    assert placement is not None
+    scene.set(
+        HOLDERS,
+        keys.reservation(ORGANIZATION, scene.pending),
+        status="deprovisioning",
+        counted=None,
+        **dict.fromkeys(("pod", "start", "topology_hash", "unsettled", "unsettled_since")),
+    )
+    booking = keys.booking_attribute(tag)
+    scene.set(INVENTORY, pod_key(placement.pod_id), **{booking: None})
+    scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
+
+
+def test_a_record_that_lists_nothing_is_put_back_into_the_index(scene: Scene) -> None:
+    _deleted_after_it_failed(scene)
+
+    assert results(scene.audit(fix=True)) == {"repaired"}
+    assert "unsettled" in scene.item(HOLDERS, keys.reservation(ORGANIZATION, scene.pending))
+
+
+def test_a_record_that_lists_something_by_now_is_left_for_the_next_look(scene: Scene) -> None:
+    _deleted_after_it_failed(scene)
+    record = keys.reservation(ORGANIZATION, scene.pending)
+
+    assert _repair_against(scene, lambda s: s.set(HOLDERS, record, pod="pod2", start=0, revision=99)) == {
+        "refused"
+    }
+
+
+def test_an_entry_of_a_claim_that_left_a_tombstone_is_dropped(scene: Scene) -> None:
+    before = scene.db.dump()
+    _entry_of_a_tombstone(scene)
+
+    assert results(scene.audit(fix=True)) == {"repaired"}
+    scene.delete(HOLDERS, keys.capacity_claim(ORGANIZATION, GONE))
+    assert scene.db.dump() == before
+
+
+def test_an_entry_stays_when_a_claim_stands_where_the_tombstone_was(scene: Scene) -> None:
+    _entry_of_a_tombstone(scene)
+    record = keys.capacity_claim(ORGANIZATION, GONE)
+
+    assert _repair_against(scene, lambda s: s.set(HOLDERS, record, status="STATUS_CREATING")) == {"refused"}
+
+
+def test_an_entry_stays_when_the_tombstone_is_gone_as_well(scene: Scene) -> None:
+    """What is under the id now was not looked at; the next audit does."""
+    _entry_of_a_tombstone(scene)
+    record = keys.capacity_claim(ORGANIZATION, GONE)
+
+    assert _repair_against(scene, lambda s: s.delete(HOLDERS, record)) == {"refused"}

@@ -1,0 +1,241 @@
+"""An audit while VMs come and go: nothing is reported that is not so, in whatever order the calls come."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gpu_capacity.access import Scope
+from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.upkeep.audit.bookkeeping import findings_of
+from gpu_capacity.upkeep.audit.facts import Facts
+from gpu_capacity.upkeep.audit.run import AuditReport, audit_holders
+from gpu_capacity.vms import lifecycle as steps
+from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
+from gpu_capacity.vms.use_cases import create_vm, destroy_vm, stop_vm
+from testkit import lifecycle
+from testkit.interleaving import Schedule, every_interleaving
+from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, POD, REGION, RESERVED, Scene
+from testkit.world import INVENTORY, ORGANIZATION, caller, request
+from tests.upkeep.audit.scene import STRANGER, auditor_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_capacity.upkeep.audit.means import Audit
+    from gpu_capacity.vms.record import RentalType, Vm
+
+    Rival = Callable[[Scene], Callable[[], object]]
+
+INTERRUPTIONS = 2
+PAGE = 5
+ON_DEMAND_4 = 4
+
+
+def auditor(scene: Scene, page_items: int = PAGE) -> Audit:
+    return auditor_of(scene.world, page_items)
+
+
+def _up(scene: Scene, count: int = 8, rental: RentalType | None = None) -> Vm:
+    vm = scene.create(count, rental) if rental else scene.create(count)
+    _start(scene, vm)
+    return vm
+
+
+def _start(scene: Scene, vm: Vm) -> None:
+    steps.begin_vm_start(scene.services, *vm.key)
+    steps.start_vm_server(scene.services, *vm.key)
+    scene.world.clock.advance(20)
+    assert steps.complete_vm_start(scene.services, *vm.key)["outcome"] == "running"
+
+
+def _leave(scene: Scene, vm: Vm) -> None:
+    while steps.sweep_vm_server(scene.services, *vm.key)["outcome"] != "gone":
+        scene.world.clock.advance(5)
+    assert steps.settle_vm_stop(scene.services, *vm.key)["outcome"] == "settled"
+
+
+def rent(scene: Scene) -> Callable[[], object]:
+    services = scene.world.environment()
+    return lambda: create_vm(services, caller(), scene.request(8), ACCOUNT)
+
+
+def bring_up(scene: Scene) -> Callable[[], object]:
+    vm = scene.create(8)
+    return lambda: _start(scene, vm)
+
+
+def fail(scene: Scene) -> Callable[[], object]:
+    vm = scene.create(8)
+    steps.begin_vm_start(scene.services, *vm.key)
+    steps.start_vm_server(scene.services, *vm.key)
+
+    def run() -> None:
+        steps.abandon_vm_start(scene.services, *vm.key, "no answer")
+        while steps.sweep_vm_server(scene.services, *vm.key)["outcome"] != "gone":
+            scene.world.clock.advance(5)
+        steps.fail_vm_start(scene.services, *vm.key)
+
+    return run
+
+
+def stop(scene: Scene) -> Callable[[], object]:
+    vm = _up(scene)
+
+    def run() -> None:
+        stop_vm(scene.services, caller(), vm.id, ACCOUNT)
+        _leave(scene, vm)
+
+    return run
+
+
+def destroy(scene: Scene) -> Callable[[], object]:
+    vm = _up(scene)
+
+    def run() -> None:
+        destroy_vm(scene.services, caller(), vm.id, ACCOUNT)
+        _leave(scene, vm)
+
+    return run
+
+
+def give_notice(scene: Scene) -> Callable[[], object]:
+    _up(scene, 8, INTERRUPTIBLE)
+    return lambda: scene.create(ON_DEMAND_4)
+
+
+def interrupt(scene: Scene) -> Callable[[], object]:
+    _up(scene, 8, INTERRUPTIBLE)
+    newcomer = scene.create(ON_DEMAND_4)
+    scene.world.clock.advance(120)
+    return lambda: steps.begin_vm_start(scene.services, *newcomer.key)
+
+
+def leave_by_itself(scene: Scene) -> Callable[[], object]:
+    victim = _up(scene, 8, INTERRUPTIBLE)
+    scene.create(ON_DEMAND_4)
+    stop_vm(scene.services, caller(), victim.id, ACCOUNT)
+    return lambda: _leave(scene, victim)
+
+
+def take_notice_back(scene: Scene) -> Callable[[], object]:
+    _up(scene, 8, INTERRUPTIBLE)
+    newcomer = scene.create(ON_DEMAND_4)
+    return lambda: destroy_vm(scene.services, caller(), newcomer.id, ACCOUNT)
+
+
+def start_again(scene: Scene) -> Callable[[], object]:
+    victim = _up(scene, 8, INTERRUPTIBLE)
+    newcomer = scene.create(8)
+    scene.world.clock.advance(120)
+    steps.begin_vm_start(scene.services, *newcomer.key)
+    destroy_vm(scene.services, caller(), newcomer.id, ACCOUNT)
+    for vm in (victim, newcomer):
+        _leave(scene, vm)
+
+    def run() -> None:
+        assert restart_vms(scene.services) == 1
+        _start(scene, victim)
+
+    return run
+
+
+def end_term(scene: Scene) -> Callable[[], object]:
+    vm = _up(scene, 8, RESERVED)
+    stop_vm(scene.services, caller(), vm.id, ACCOUNT)
+    _leave(scene, vm)
+    scene.world.clock.advance(40 * 86_400)
+    return lambda: end_vm_terms(scene.services)
+
+
+def lose_and_find(scene: Scene) -> Callable[[], object]:
+    _up(scene)
+
+    def run() -> None:
+        scene.lose(0)
+        assert watch_vm_nodes(scene.services) == 1
+        scene.lose()
+        assert watch_vm_nodes(scene.services) == 1
+
+    return run
+
+
+def reserve_after_a_vm(scene: Scene) -> Callable[[], object]:
+    vm = _up(scene)
+    destroy_vm(scene.services, caller(), vm.id, ACCOUNT)
+
+    def run() -> None:
+        _leave(scene, vm)
+        wanted = request(1, region_id=REGION, accelerator="5090", unit="NODE")
+        made = create_reservation(scene.world.environment(), caller(), wanted).reservation
+        lifecycle.provision(scene.world, made.id)
+
+    return run
+
+
+def make_a_key(scene: Scene) -> Callable[[], object]:
+    world, services = scene.world, scene.services
+    book = ApiKeyBook(services.accounts, services.clock, services.ids, world.telemetry, "operator")
+
+    def run() -> None:
+        _, key = book.create(ACCOUNT, [Scope.READ_ONLY])
+        book.revoke(ORGANIZATION, key.id)
+
+    return run
+
+
+LONG = [bring_up, fail, stop, destroy, leave_by_itself, start_again, lose_and_find, reserve_after_a_vm]
+SHORT = [rent, give_notice, interrupt, take_notice_back, end_term, make_a_key]
+"""These make few calls, so that there is time for an audit that reads item by item."""
+
+
+@pytest.mark.parametrize("rival", [*LONG, *SHORT], ids=lambda rival: rival.__name__)
+def test_vms_that_come_and_go_make_no_finding(rival: Rival) -> None:
+    page_items, schedules = 1 if rival in SHORT else PAGE, 0
+    for schedule in every_interleaving(INTERRUPTIONS):
+        scene = Scene(count=1)
+        traffic = rival(scene)
+        audit = partial(audit_holders, auditor(scene, page_items))
+        report, done = schedule.run(scene.world.db, [audit, traffic])
+        assert isinstance(report, AuditReport), report
+        assert not isinstance(done, Exception), done
+        schedules += 1
+        assert (report.reported, report.notices) == ((), ())
+        assert audit_holders(auditor(scene)).reported == ()
+    assert schedules > 10
+
+
+@pytest.mark.parametrize(
+    "rival", [rent, stop, give_notice, interrupt, leave_by_itself], ids=lambda rival: rival.__name__
+)
+def test_without_the_second_look_vms_would_make_findings(rival: Rival) -> None:
+    def suspects(schedule: Schedule) -> bool:
+        scene = Scene(count=1)
+        traffic = rival(scene)
+        facts, _ = schedule.run(scene.world.db, [auditor(scene, 1).store.read_all, traffic])
+        assert isinstance(facts, Facts)
+        return bool(findings_of(facts))
+
+    assert any(suspects(schedule) for schedule in every_interleaving(INTERRUPTIONS))
+
+
+@pytest.mark.parametrize("rival", [rent, give_notice], ids=lambda rival: rival.__name__)
+def test_a_real_leak_of_gpus_is_found_and_freed_while_vms_come_and_go(rival: Rival) -> None:
+    for schedule in every_interleaving(1):
+        scene = Scene(count=2)
+        traffic = rival(scene)
+        scene.world.db.update_item(
+            TableName=INVENTORY,
+            Key=keys.claims(REGION, GPU5090.id, POD),
+            UpdateExpression="SET d1 = :leak",
+            ExpressionAttributeValues={":leak": {"M": {f"g{STRANGER.hex()}": {"N": "3"}}}},
+        )
+        report, _ = schedule.run(scene.world.db, [partial(audit_holders, auditor(scene), fix=True), traffic])
+        assert isinstance(report, AuditReport), report
+        assert [one.result.value for one in report.reported] == ["repaired"]
+        assert scene.owners(1) == {}
+        assert any(scene.services.vms.of_organization(ORGANIZATION))

@@ -1,0 +1,275 @@
+"""What a VM's writes demand, one thing at a time, and how the store tells how they ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.dynamodb.database import Database, Refused
+from gpu_capacity.errors import StorageUnavailable
+from gpu_capacity.holders.store import RECORD
+from gpu_capacity.vms.items import encode_vm
+from gpu_capacity.vms.record import Vm, VmStatus
+from gpu_capacity.vms.store import VmStore
+from gpu_capacity.vms.writes import beside_change, beside_new, change_gpus, change_writes
+from testkit.dynamodb import (
+    MemoryDynamoDB,
+    internal_error,
+    throttled,
+    timeout_after,
+    timeout_before,
+    transaction_conflict,
+)
+from testkit.vms.record import OTHER
+from testkit.vms.record import VM as ONE
+from testkit.world import HOLDERS, INVENTORY, ORGANIZATION
+
+if TYPE_CHECKING:
+    from testkit.doubles import RecordedPause
+
+WRITE = "transact_write_items"
+VM = replace(ONE, life=b"its life")
+SENDS = 12
+"""As many growing pauses outlast rivals, each of which is in flight for some 20 ms."""
+STOPPING = replace(VM, status=VmStatus.STOPPING)
+ENDED = replace(VM, status=VmStatus.DESTROYED, gpus=0)
+OVER = replace(ENDED, expires_at=10**10)
+ORPHAN = replace(VM, id=OTHER[1], node="vm02")
+
+
+def items(outcome: Vm | Refused | None) -> dict[str, Any]:
+    """What refused, by the labels of the writes."""
+    return outcome.items if isinstance(outcome, Refused) else {}
+
+
+def stands(outcome: Vm | Refused | None) -> bool:
+    return not isinstance(outcome, Refused)
+
+
+@pytest.fixture
+def store(db: MemoryDynamoDB, pause: RecordedPause) -> VmStore:
+    return VmStore(Database(db, pause=pause), HOLDERS)
+
+
+def _record(db: MemoryDynamoDB, vm: Vm = VM) -> dict[str, Any]:
+    item: dict[str, Any] = db.get_item(TableName=HOLDERS, Key=keys.vm(*vm.key))["Item"]
+    return item
+
+
+# What is demanded.
+
+
+def test_a_new_vm_is_found_and_on_the_roster_of_its_node(store: VmStore) -> None:
+    assert stands(store.add(VM, [], None))
+    assert store.get(*VM.key) == VM
+    assert store.by_key([VM.key, OTHER]) == {VM.key: VM}
+    assert [entry.key for entry in store.roster("vm01")] == [VM.key]
+    assert store.roster("vm02") == []
+
+
+def test_a_second_vm_under_one_id_is_refused_and_brings_the_first(store: VmStore, db: MemoryDynamoDB) -> None:
+    store.add(VM, [], None)
+    before = db.dump()
+
+    outcome = store.add(replace(VM, subject="somebody else"), [], None)
+
+    assert items(outcome)[RECORD]["subject"] == "user-1"
+    assert db.dump() == before
+
+
+def test_each_change_is_written_under_the_next_revision(store: VmStore) -> None:
+    store.add(replace(VM, revision=4), [], None)
+
+    assert stands(store.update([(replace(VM, revision=4), STOPPING)]))
+    assert store.get(*VM.key) == replace(STOPPING, revision=5)
+
+
+@pytest.mark.parametrize("revision", [3, 5])
+def test_only_the_revision_that_was_read_is_changed(store: VmStore, revision: int) -> None:
+    store.add(replace(VM, revision=4), [], None)
+
+    assert set(items(store.update([(replace(VM, revision=revision), STOPPING)]))) == {RECORD}
+    assert store.get(*VM.key) == replace(VM, revision=4)
+
+
+def test_only_the_status_that_was_read_is_changed(store: VmStore) -> None:
+    store.add(STOPPING, [], None)
+
+    assert set(items(store.update([(VM, STOPPING)]))) == {RECORD}
+
+
+def test_a_record_that_is_not_there_cannot_be_changed(store: VmStore, db: MemoryDynamoDB) -> None:
+    before = db.dump()
+
+    assert items(store.update([(VM, STOPPING)])) == {RECORD: None}
+    assert db.dump() == before
+
+
+def test_a_move_that_no_vm_makes_cannot_be_built() -> None:
+    with pytest.raises(ValueError, match="never goes from running to starting"):
+        list(change_writes(HOLDERS, VM, replace(VM, status=VmStatus.STARTING)))
+
+
+def test_others_change_with_a_new_vm_or_nothing_does(store: VmStore) -> None:
+    store.add(VM, [], None)
+    told = replace(VM, preempt_at=9, preempted_by=OTHER)
+
+    assert not stands(store.add(ORPHAN, [(replace(VM, revision=1), told)], None))
+    assert store.get(*ORPHAN.key) is None
+    assert stands(store.add(ORPHAN, [(VM, told)], None))
+    assert store.get(*VM.key) == replace(told, revision=1)
+
+
+def test_gpus_and_record_change_together_or_neither_does(store: VmStore, db: MemoryDynamoDB) -> None:
+    pod = keys.claims(*VM.pod)
+    db.put_item(TableName=INVENTORY, Item=pod | encode({"v": 7}))
+    take = change_gpus(INVENTORY, (VM.pod, 0), (None, {VM.tag: VM.gpus}), 7, b"fresh!")
+    stale = change_gpus(INVENTORY, (VM.pod, 0), (None, {VM.tag: VM.gpus}), 6, b"fresh!")
+
+    assert set(items(store.add(VM, [], stale))) == {stale.label}
+    assert store.get(*VM.key) is None
+    assert stands(store.add(VM, [], take))
+    assert set(items(store.update([(VM, STOPPING)], take))) == {take.label}
+    assert store.get(*VM.key) == VM
+    [item] = db.table(INVENTORY).items()
+    assert item["d0"] == {"M": {VM.tag: {"N": str(VM.gpus)}}}
+
+
+# The roster.
+
+
+def _sent(before: Vm | None, after: Vm) -> list[str]:
+    writes = beside_new(HOLDERS, after, {}) if before is None else beside_change(HOLDERS, before, after)
+    return [f"{type(write).__name__} {write.label}" for write in writes]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "writes"),
+    [
+        (None, VM, [f"Put roster:{VM.id}", f"Put listing:{VM.id}"]),
+        (VM, STOPPING, [f"Put roster:{VM.id}"]),
+        (VM, replace(VM, attempt=3), []),
+        (VM, replace(VM, status=VmStatus.DESTROYED, gpus=0), [f"Delete roster:{VM.id}"]),
+        (replace(VM, status=VmStatus.DESTROYED, gpus=0),) * 2 + ([],),
+        (ENDED, OVER, [f"Delete live:{VM.id}", f"Put listing:{VM.id}"]),
+        (OVER, OVER, []),
+    ],
+    ids=["new", "moves", "stays", "ends", "has ended", "is over", "was over"],
+)
+def test_roster_and_list_are_written_when_they_would_say_something_else(
+    before: Vm | None, after: Vm, writes: list[str]
+) -> None:
+    assert _sent(before, after) == writes
+
+
+def test_an_entry_goes_with_what_it_stands_for(store: VmStore) -> None:
+    store.add(VM, [], None)
+    store.add(ORPHAN, [], None)
+    store.update([(VM, replace(VM, status=VmStatus.DESTROYED, gpus=0))])
+
+    assert [entry.vm_id for entry in store.roster()] == [ORPHAN.id]
+    assert store.get(*VM.key) is not None
+
+
+def test_vms_of_a_node_come_oldest_first_and_by_id_where_they_are_as_old(store: VmStore) -> None:
+    for first, created_at in (("c", 5), ("b", 5), ("a", 9), ("d", 2)):
+        store.add(replace(VM, id=first + VM.id[1:], created_at=created_at), [], None)
+    store.add(replace(ORPHAN, node="vm011"), [], None)
+
+    assert [vm.id[0] for vm in store.of_node("vm01")] == ["d", "b", "c", "a"]
+    assert [entry.vm_id[0] for entry in store.roster("vm01")] == ["d", "b", "c", "a"]
+    assert [vm.id[0] for vm in store.of_organization(ORGANIZATION)] == ["a", "b", "c", "d", "e"]
+
+
+def test_the_index_lists_vms_that_are_unsettled_since_then_or_before(store: VmStore) -> None:
+    store.add(replace(VM, unsettled_since=5), [], None)
+    store.add(ORPHAN, [], None)
+
+    assert list(store.unsettled(5)) == [VM.key]
+    assert list(store.unsettled(4)) == []
+
+
+# How it ends.
+
+
+def test_a_conflict_is_sent_again_as_it_was(store: VmStore, db: MemoryDynamoDB, pause: RecordedPause) -> None:
+    db.before(WRITE, transaction_conflict(3, 0), times=SENDS - 1)
+
+    assert stands(store.add(VM, [], None))
+    assert pause.attempts == list(range(SENDS - 1))
+
+
+def test_conflicts_that_do_not_end_are_given_up(
+    store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
+    db.before(WRITE, transaction_conflict(3, 0), times=None)
+
+    with pytest.raises(StorageUnavailable, match="rival transactions did not end") as caught:
+        store.add(VM, [], None)
+    assert not caught.value.outcome_unknown
+    assert pause.attempts == list(range(SENDS))
+
+
+def test_what_is_throttled_is_sent_again_and_then_refused(
+    store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
+    db.before(WRITE, throttled(), times=None)
+
+    with pytest.raises(StorageUnavailable) as caught:
+        store.add(VM, [], None)
+    assert not caught.value.outcome_unknown
+    assert pause.attempts == list(range(SENDS))
+
+
+@pytest.mark.parametrize("lost", [timeout_after(), internal_error()], ids=["timeout", "internal error"])
+def test_a_vm_that_was_recorded_unseen_stands(store: VmStore, db: MemoryDynamoDB, lost: Any) -> None:
+    db.after(WRITE, lost)
+
+    assert stands(store.add(VM, [], None))
+    assert store.get(*VM.key) == VM
+
+
+def test_a_change_that_was_written_unseen_stands_and_is_written_once(
+    store: VmStore, db: MemoryDynamoDB
+) -> None:
+    store.add(VM, [], None)
+    db.after(WRITE, timeout_after())
+
+    assert stands(store.update([(VM, STOPPING)]))
+    assert store.get(*VM.key) == replace(STOPPING, revision=1)
+
+
+def test_a_change_that_was_lost_is_not_taken_for_that_of_a_rival(store: VmStore, db: MemoryDynamoDB) -> None:
+    store.add(VM, [], None)
+    rival = replace(VM, instance_label="renamed", revision=1)
+    db.before(WRITE, timeout_before())
+    db.before(WRITE, lambda _, __: db.put_item(TableName=HOLDERS, Item=encode_vm(rival)))
+
+    assert set(items(store.update([(VM, STOPPING)]))) == {RECORD}
+    assert store.get(*VM.key) == rival
+
+
+def test_a_refusal_after_all_was_seen_is_a_refusal_though_the_record_looks_the_same(
+    store: VmStore, db: MemoryDynamoDB
+) -> None:
+    """Two deliveries of one event: the second one has not written it."""
+    store.add(VM, [], None)
+    assert stands(store.update([(VM, STOPPING)]))
+
+    assert not stands(store.update([(VM, STOPPING)]))
+    assert _record(db)["revision"] == {"N": "1"}
+
+
+def test_an_outcome_that_is_never_told_is_passed_on_as_unknown(
+    store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
+    db.before(WRITE, timeout_before(), times=None)
+
+    with pytest.raises(StorageUnavailable) as caught:
+        store.add(VM, [], None)
+    assert caught.value.outcome_unknown
+    assert pause.attempts == list(range(SENDS))

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from testkit.doubles import RecordedPause
+from testkit.dynamodb import MemoryDynamoDB
 from testkit.handlers.aws import EVERYTHING
+from testkit.world import create_tables
 
 if find_spec("hypothesis"):  # the tests of the benchmarks need none
     from testkit.searching import register_profiles
@@ -50,3 +53,17 @@ def _nothing_that_a_role_forbids() -> Iterator[None]:
         for function, used in EVERYTHING.items()
     }
     assert not {function: accesses for function, accesses in forbidden.items() if accesses}
+
+
+@pytest.fixture
+def db() -> MemoryDynamoDB:
+    """Empty tables."""
+    made = MemoryDynamoDB()
+    create_tables(made)
+    return made
+
+
+@pytest.fixture
+def pause() -> RecordedPause:
+    """A pause that nobody waits for."""
+    return RecordedPause()

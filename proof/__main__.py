@@ -5,7 +5,7 @@ python -m proof --quick            the quick form: nothing is written down
 python -m proof --seed 17          one seed again
 python -m proof --replay "…"        a schedule or a crash again, as a violation names it
 python -m proof --model            explores the model of the protocol: each scenario, and each rule left out
-python -m proof --report           only writes docs/proof.md
+python -m proof --report           only writes docs/proof.md, and what was found in the words of today
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from proof import full, quick
+from proof import full, quick, sections
 from proof.protocol import report as protocol
 from proof.replay import UnknownReplayError, replay
 from proof.simulation import digest, simulate
@@ -24,7 +24,7 @@ from proof.turns import Crew
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError
 from tools.reporting import page as report
-from tools.reporting.results import all_sections, code_version, service_version
+from tools.reporting.results import all_sections, code_version, save, service_version
 from tools.whole_numbers import whole
 
 if TYPE_CHECKING:
@@ -63,11 +63,12 @@ def main(arguments: list[str]) -> int:
     if given.model:
         return protocol.report(jobs)
     if given.report:
-        report.write()
         known = {code_version(), service_version(), protocol.version()}
-        for section in all_sections():
+        for name, section in all_sections().items():
+            save(name, sections.in_words_of_today(name, section))
             current = section.version in known
             print(f"{section.title}: {'of this' if current else 'of another'} version of the code")
+        report.write()
         return 0
     return quick.run(jobs) if given.quick else full.run(jobs, time.monotonic() + 60 * minutes)
 

@@ -24,7 +24,9 @@ from proof.campaign import (
     seed_tasks,
 )
 from proof.crashes import STORIES, play
+from proof.sections import PARTS
 from proof.sensitivity import SEEDS_MAX, Detection
+from tools.reporting import goals
 from tools.reporting import page as report
 from tools.reporting.results import load, load_raw, save
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from tools.reporting.results import Section
 
 SEEDS_A_SAVE: Final = 100 * SEEDS_A_TASK
-PARTS: Final = 12
 
 
 def run(jobs: int, deadline: float) -> int:
@@ -50,7 +51,7 @@ def run(jobs: int, deadline: float) -> int:
         print(f"not yet: {shortfall}")
     print(f"{violated} violations; docs/proof.md is written")
     # What is short before all seeds are run, the next run makes up for; after that nothing would.
-    return 1 if violated or (short and raw["seeds"] >= sections.SEEDS_GOAL) else 0
+    return 1 if violated or (short and raw["seeds"] >= goals.SEEDS) else 0
 
 
 def _note(name: str, section: Section) -> None:
@@ -101,7 +102,7 @@ def _crashes(workers: Workers) -> int:
             raw["parts_done"][kind][story] = before + done
             raw[kind][story] = raw[kind].get(story, 0) + total.runs
             print(f"{story}: {raw[kind][story]} crashes ({kind}), {before + done}/{PARTS}", flush=True)
-            _note("crashes", sections.crashes(raw, PARTS))
+            _note("crashes", sections.crashes(raw))
     return int(raw["violated"])
 
 

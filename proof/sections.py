@@ -3,64 +3,61 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from proof.bugs import BUGS
 from proof.faults import Kind
+from tools.reporting import goals
 from tools.reporting.results import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from proof.sensitivity import Detection
+PARTS: Final = 12
+"""Of a story, each run by itself."""
 
 _SIMULATION: Final = """\
-Clients of all three APIs, which compete for the same nodes, workflows, schedules and hardware over the real
-use cases, stores and state machines, and the in-memory DynamoDB that the contract suite holds. At every
-storage call others may go first, and anything may go wrong. After every write the ledger looks whether pods,
-records, quotas, hardware and servers agree; in the end everything settles, is ended, and leaves a clean
-slate; and what clients saw has an order for every pod."""
+Clients of all three APIs compete for the same nodes and racks. Workflows, schedules and hardware run beside
+them, over the real use cases, stores and state machines and the in-memory DynamoDB that the contract suite
+checks. At every storage call another process may run first, and any fault may happen. After every write the
+ledger compares pods, records, quotas, hardware and servers; at the end everything settles, is ended, and
+leaves nothing behind; and the answers of clients have one order for every pod."""
 
 _INTERLEAVINGS: Final = """\
 Every order of the storage calls of two or three operations (claim, release, delete, sync, fill) up to the
-write that decides, on one pod where each takes or gives what another wants; the same for chosen ones of
-VMs (rent, preempt, destroy) with each other, with the other two APIs and with the sync, on nodes; and on the
-pod where a claimant died, its retries, reconcile and rivals with its last write, which lands late."""
+write that decides, on one pod where each takes or gives what another wants; chosen ones of VMs (rent,
+preempt, destroy) with each other, with the other two APIs and with the sync, on nodes; and on the pod of a
+claimant that died: its retries, reconcile and rivals, with its last write landing late."""
 
 _CRASHES: Final = """\
-Every side effect of these stories with the function killed before it, killed after it (committed, and
-nobody knows), killed at it while the write lands minutes later, when others have gone on, and with the effect
-done twice; and every two of them. Afterwards all is settled, and when everything is ended, a clean slate."""
+At every side effect of each story the function is killed before it, killed after it (committed, without an
+answer), killed while the write lands minutes later, or the effect happens twice; then the same for every two
+side effects. Afterwards everything settles, and when everything is ended nothing is left."""
 
 _PLANTED: Final = """\
-A proof that finds nothing where something is wrong proves nothing. Each of these mistakes is made in the
-product, in memory, and the simulation runs from seed 0 until it notices; where the window is one call wide,
-the orders of two operations are tried instead, or a story is told with and without a crash. Most were
-planted together with the rule that finds them, so they show that rules are awake, and not that there are
-enough of them."""
-
-
-SEEDS_GOAL: Final = 100_000
-OPERATIONS_GOAL: Final = 1_000_000
-FAULTED_SHARE_GOAL: Final = 0.2
-TIMES_A_FAULT_GOAL: Final = 1_000
+A check that finds nothing where something is wrong proves nothing. Each bug is made in the product, in
+memory, and the simulation runs from seed 0 until it notices. Where the window is one call wide, the orders of
+two operations are tried instead, or a story with and without a crash. Most bugs were planted together with
+the rule that finds them: they show that the rules work, not that there are enough."""
 
 
 def shortfalls(raw: Mapping[str, Any]) -> list[str]:
     """What the seeds so far have less of than the full form is meant to have."""
     operations = raw["counts"]["client operations"]
-    faulted = raw["counts"]["faulted operations"]
+    faulted, times = raw["counts"]["faulted operations"], raw["faults"]
     short = [
         f"{have:,} of {goal:,} {what}"
         for what, have, goal in (
-            ("seeds", raw["seeds"], SEEDS_GOAL),
-            ("client operations", operations, OPERATIONS_GOAL),
-            *((f"times {kind.value}", raw["faults"].get(kind.value, 0), TIMES_A_FAULT_GOAL) for kind in Kind),
+            ("seeds", raw["seeds"], goals.SEEDS),
+            ("client operations", operations, goals.OPERATIONS),
+            *((f"times {kind.value}", times.get(kind.value, 0), goals.TIMES_A_FAULT) for kind in Kind),
         )
         if have < goal
     ]
-    if faulted < FAULTED_SHARE_GOAL * operations:
-        short.append(f"{faulted:,} of {operations:,} operations faulted, less than {FAULTED_SHARE_GOAL:.0%}")
+    if faulted < goals.FAULTED_SHARE * operations:
+        short.append(f"{faulted:,} of {operations:,} operations faulted, less than {goals.FAULTED_SHARE:.0%}")
     return short
 
 
@@ -69,6 +66,7 @@ def simulation(raw: dict[str, Any]) -> Section:
     counts: Mapping[str, int] = raw["counts"]
     operations, faulted = counts["client operations"], counts["faulted operations"]
     seconds = max(raw["seconds"], 1)
+    times, rarest = min((raw["faults"].get(kind.value, 0), kind.value) for kind in Kind)
     return Section(
         title="Simulation with faults",
         order=10,
@@ -76,7 +74,8 @@ def simulation(raw: dict[str, Any]) -> Section:
         figures={
             "seeds": raw["seeds"],
             "client operations": operations,
-            "of them faulted": f"{faulted} ({100 * faulted / max(operations, 1):.1f} %)",
+            "of them faulted": f"{faulted:,} ({100 * faulted / max(operations, 1):.1f} %)",
+            "times of the rarest fault": f"{times:,} ({rarest})",
             "storage calls": counts["storage calls"],
             "writes, each checked": counts["writes"],
             "workflow executions": counts["executions"],
@@ -84,7 +83,7 @@ def simulation(raw: dict[str, Any]) -> Section:
             "violations": raw["violated"],
             "client operations a second": f"{operations / seconds:.0f} on {raw['jobs']} processes",
             "client operations with earlier versions of the code": raw["earlier"],
-            **({"not yet": "; ".join(short)} if (short := shortfalls(raw)) else {}),
+            **({goals.SHORT: "; ".join(short)} if (short := shortfalls(raw)) else {}),
         },
         tables=[
             {
@@ -125,8 +124,8 @@ def _turns(title: str) -> str:
     return title.partition(": ")[0]
 
 
-def crashes(raw: dict[str, Any], parts: int) -> Section:
-    """Crash points so far; a story is done when so many parts of it are."""
+def crashes(raw: dict[str, Any]) -> Section:
+    """Crash points so far; a story is done when all parts of it are."""
     singles, pairs = raw["single"], raw["double"]
     return Section(
         title="Crash points",
@@ -144,8 +143,8 @@ def crashes(raw: dict[str, Any], parts: int) -> Section:
                     [
                         story,
                         len(effects),
-                        _so_far(raw, "single", story, parts),
-                        _so_far(raw, "double", story, parts),
+                        _so_far(raw, "single", story),
+                        _so_far(raw, "double", story),
                     ]
                     for story, effects in raw["effects"].items()
                 ],
@@ -186,15 +185,27 @@ def planted(detections: list[Detection], seeds_max: int) -> Section:
     )
 
 
+def in_words_of_today(name: str, found: Section) -> Section:
+    """What was saved, with figures, tables and words as this version of the code makes them of it."""
+    remade: Mapping[str, Callable[[dict[str, Any]], Section]] = {
+        "simulation": simulation,
+        "interleavings": schedules,
+        "crashes": crashes,
+    }
+    if name == "bugs":
+        return replace(found, text=[_PLANTED])
+    return replace(remade[name](found.raw), version=found.version) if name in remade else found
+
+
 def _found_after(found: Detection) -> int | str:
     if found.seeds is None:
         return "not found"
     return f"{found.seeds} {found.place}" if found.place else found.seeds
 
 
-def _so_far(raw: dict[str, Any], kind: str, story: str, parts: int) -> int | str:
+def _so_far(raw: dict[str, Any], kind: str, story: str) -> int | str:
     runs, done = raw[kind].get(story, 0), raw["parts_done"][kind].get(story, 0)
-    if done == parts:
+    if done == PARTS:
         return int(runs)
     return f"{runs:,}, not all yet" if done else "not yet"
 

@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 _TEXT: Final = (
     """\
 A model of how a holder is written: record first, then own, then settle, each by single conditional
-writes. It explores every order of the steps of the processes of a scenario, in memory, in seconds:
-`python -m proof.protocol`, one scenario by its name, `--drop RULE` to leave a rule out, `--report` for
-this page. `make test` explores the small scenarios, and every rule left out.""",
+writes. It explores every order of the steps of the processes of a scenario (`python -m proof.protocol`,
+`--drop RULE` to leave a rule out). `make test` explores the small scenarios, and every rule left out.""",
     """\
 Nothing is bounded but the number of processes at a time and the size of the pod. A process may die at
 any step and begin again; any write may be answered, or be applied without an answer, or land at any
@@ -40,20 +39,6 @@ Wrong is, in every state: a settled record that owns nothing; what was acknowled
 gone; a run is owned that no record names; a domain is owned twice; a part is not what its record says;
 a withdrawn domain is owned. And where nobody has anything left to do: a record that claims or goes, or
 that names or owns more than its placement.""",
-    """\
-How short tags may be. A tag clashes where the same value is drawn twice for one pod. (a) For a booking
-that stands: the plan sees every booking and stamp of the pod and draws again, so only plans under way
-at the same time for the same pod can meet; and the clause for a resend demands the same booking
-(`b<tag> = :booking`), not only that there is one, so the two would have to be of the same run. With 100
-plans under way on a pod that is below 100 of 2^48 in each: at 1,000 owns a second, without a pause,
-0.011 a year for 6 bytes and 2 in ten million for 8, and then a resend is taken for done only if runs
-are equal as well. (b) For a late write: an own that is late lands only if every stamp of its run comes
-back to what was seen, a late release only hits a booking of its own tag. With a million late writes a
-year, a thousand stamps drawn for the same pod while each is late: 4 in a million a year for 6 bytes, 5
-in a hundred billion for 8. So 6 bytes do where a plan draws again and the resend compares the booking;
-without those two, 8 bytes (128 bookings that stand, 1,000 owns a second: 0.014 a year for 6 bytes, 2 in
-ten million for 8). A stamp must not have 8 bytes: that is the form of an old owner. A life clashes only
-with another of the same id: 8 bytes.""",
 )
 
 _OPEN: Final = """\
@@ -79,10 +64,17 @@ def section(jobs: int) -> Section:
     scenarios = [[f"`{name}`", SCENARIOS[name].about, *_told(*results[name, ""])] for name in SCENARIOS]
     traces = [_trace(rule, results[TRACES[rule].scenario, rule][0]) for rule in RULES]
     steps = "; ".join(NOT_NEEDED.values())
+    shown = sum(row[-1] == TRACES[rule].problem for rule, row in zip(RULES, traces, strict=True))
     return Section(
         "The protocol of holders, as a model",
         5,
         text=[*_TEXT, _OPEN.format(steps=steps)],
+        figures={
+            "scenarios": len(scenarios),
+            "states": sum(row[2] for row in scenarios),
+            "scenarios with a violation": sum(row[-1] != "nothing" for row in scenarios),
+            "rules that show a violation when left out": f"{shown} of {len(RULES)}",
+        },
         tables=[
             {"header": ["scenario", "what", "states", "seconds", "wrong"], "rows": scenarios},
             {"header": ["rule", "what", "left out in", "steps", "goes wrong"], "rows": traces},

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from proof.faults import Kind
 from proof.interleavings import ALL_TRIPLES, LONG_TRIPLES, PAIRS, TRIPLES
 from tools.reporting import page as report
 from tools.reporting import results
+from tools.reporting.goals import GOALS
 from tools.reporting.results import Section, all_sections, load_raw, save
 
 if TYPE_CHECKING:
@@ -29,36 +31,58 @@ def test_a_section_is_read_as_it_was_written(tmp_path: Path) -> None:
 
     assert load_raw("load", tmp_path) == {"runs": 1}
     assert load_raw("other", tmp_path) == {}
-    assert [section.title for section in all_sections(tmp_path)] == ["Load"]
+    assert [section.title for section in all_sections(tmp_path).values()] == ["Load"]
 
 
 def test_what_was_found_with_other_code_is_not_added_up(tmp_path: Path) -> None:
     save("load", Section("Load", 50, version="0123456789ab", raw={"runs": 1}), tmp_path)
 
     assert load_raw("load", tmp_path) == {}
-    assert "version `0123456789ab` of the code" in report.text(all_sections(tmp_path))
 
 
-def test_sections_stand_in_their_order(tmp_path: Path) -> None:
+def test_the_page_has_figures_versions_and_links_to_the_data_in_order(tmp_path: Path) -> None:
     for name, order in (("a", 3), ("b", 1), ("c", 2)):
-        save(name, Section(name, order), tmp_path)
+        section = Section(name.upper(), order, ["Words."], {"calls": 1234567}, version=f"v{order}")
+        save(name, section, tmp_path)
 
-    page = report.text(all_sections(tmp_path))
-    assert re.findall(r"^## ([abc])$", page, flags=re.MULTILINE) == ["b", "c", "a"]
+    page = report.page("", all_sections(tmp_path))
+    rows = re.findall(r"^\| (\[.\]\(.*\)) `(v\d)` \| calls \| 1,234,567 \|", page, re.MULTILINE)
+    assert rows == [
+        ("[B](../proof/results/b.json)", "v1"),
+        ("[C](../proof/results/c.json)", "v2"),
+        ("[A](../proof/results/a.json)", "v3"),
+    ]
+    assert page.index("**B.** Words.") < page.index("**A.** Words.")
 
 
-def test_figures_and_tables_are_readable() -> None:
+def test_tables_and_figures_without_a_goal_are_left_to_the_data() -> None:
     section = Section(
-        "Load", 1, figures={"calls": 1234567}, tables=[{"header": ["what", "n"], "rows": [["a|b", 1000]]}]
+        "Planted", 1, figures={"found": 3, "tried": 9}, tables=[{"header": ["bug"], "rows": [["x"]]}]
     )
 
-    page = report.text([section])
-    assert "| calls | 1,234,567 |" in page
-    assert "| a\\|b | 1,000 |" in page
+    page = report.page("", {"bugs": section})
+    assert "| found | 3 | all |" in page
+    assert "tried" not in page
+    assert "| bug |" not in page
+
+
+def test_figures_with_a_goal_are_those_that_the_simulation_has() -> None:
+    assert set(GOALS["simulation"]) <= set(sections.simulation(_simulated()).figures)
+
+
+def test_what_is_written_by_hand_stays() -> None:
+    before = f"# Proof\n\n{report.BEGIN}| old |\n{report.END}\nBy hand.\n"
+
+    after = report.page(before, {"a": Section("A", 1, figures={"calls": 1})})
+    assert after.startswith(f"# Proof\n\n{report.BEGIN}")
+    assert after.endswith(f"{report.END}\nBy hand.\n")
+    assert "old" not in after
 
 
 def test_the_page_is_the_one_that_the_results_make() -> None:
-    assert report.REPORT.read_text() == report.text(all_sections())
+    written = report.REPORT.read_text()
+    assert written == report.page(written, all_sections())
+    assert written.count("\n") <= 160
 
 
 def test_seeds_go_on_where_they_stopped(
@@ -164,8 +188,16 @@ def test_a_block_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
         done.append(load_raw("interleavings", tmp_path)["blocks"][block.full_title])
 
     assert done == [100, block.size]
-    [section] = all_sections(tmp_path)
+    [section] = all_sections(tmp_path).values()
     assert section.figures["2 x 5 turns, groups with all 252 schedules"] == "1 of 1"
+
+
+def test_results_that_were_saved_are_told_in_the_words_of_today() -> None:
+    made = replace(sections.simulation(_simulated(seeds=7)), version="0123456789ab")
+    saved = replace(made, text=["Old."], tables=[])
+
+    assert sections.in_words_of_today("simulation", saved) == made
+    assert sections.in_words_of_today("load", saved) == saved
 
 
 def test_a_story_that_is_not_finished_says_so() -> None:
@@ -177,7 +209,7 @@ def test_a_story_that_is_not_finished_says_so() -> None:
         "violated": 0,
         "problems": [],
     }
-    rows = sections.crashes(raw, 12).tables[0]["rows"]
+    rows = sections.crashes(raw).tables[0]["rows"]
     assert [row[2:] for row in rows] == [
         [3, "not yet"],
         ["2, not all yet", "not yet"],
@@ -208,7 +240,7 @@ def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
 @pytest.mark.parametrize(
     ("file", "of_simulation", "of_service"),
     [
-        ("layers/shared/gpu_capacity/services/claim.py", True, True),
+        ("layers/shared/gpu_capacity/reservations/claiming.py", True, True),
         ("layers/shared/gpu_capacity/http/shapes.py", False, True),
         ("functions/get_vm/handler.py", True, True),
         ("testkit/dynamodb/tables.py", True, False),
@@ -216,14 +248,14 @@ def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
         ("testkit/claim_auditor.py", True, False),
         ("testkit/hostile/bad.py", False, False),
         ("tools/reporting/page.py", False, False),
-        ("tests/unit/test_claim.py", False, False),
+        ("tests/holders/test_claim.py", False, False),
     ],
 )
 def test_a_version_follows_from_what_results_rest_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, *, of_simulation: bool, of_service: bool
 ) -> None:
     monkeypatch.setattr(results, "ROOT", tmp_path)
-    monkeypatch.setattr(results, "_NOT_RUN", tmp_path / "layers/shared/gpu_capacity/http")
+    monkeypatch.setattr(results, "_NOT_RUN", {tmp_path / "layers/shared/gpu_capacity/http"})
     path = tmp_path / file
     path.parent.mkdir(parents=True)
     versions = set()

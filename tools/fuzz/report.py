@@ -18,33 +18,33 @@ from tools.reporting.results import Section, service_version
 _PARAMETER: Final = re.compile(r"\{\w+\}")
 
 _FUZZING: Final = """\
-Schemathesis sends requests made from the service's own OpenAPI document, and from the contracts of the
-three APIs as others published them, to the deployed application on the emulator: examples, systematic
-coverage of every keyword of every schema, random ones, and sequences that follow links. Every check is on
-but one, which is replaced. Two tenants take part, from one of whom everything of the other's must stay
-hidden. What is narrowed, and why, stands in `tools/fuzz/schemathesis.toml` and `hooks.py`: a refusal of a
-well-formed request must have a reason that a schema cannot say (there is no such zone), and what was
-deleted may say for a while that it is going. The stack's limits on the rate of VM requests are raised, so
-that requests are answered and not only counted; the limits have tests of their own. Afterwards the audit
-looks whether all this left any contradiction. (`make fuzz`)"""
+Schemathesis sends requests made from the service's own OpenAPI document, and from the published contracts of
+the three APIs, to the deployed application on the emulator: examples, systematic coverage of every keyword,
+random ones, and sequences that follow links. Two tenants take part; everything of one must stay hidden from
+the other. Afterwards an audit looks for contradictions. `make test` sends a corpus of bad input through the
+real handlers and calls every operation as every kind of caller."""
+
+_NARROWED: Final = """\
+Every check of Schemathesis is on but one, which is replaced. What is narrowed, and why, stands in
+`tools/fuzz/schemathesis.toml` and `hooks.py`: a refusal of a well-formed request must have a reason that a
+schema cannot say (there is no such zone), and a deleted holder may show for a while that it is being deleted.
+The stack's limits on the rate of VM requests are raised; the limits have tests of their own."""
 
 _OPERATIONS: Final = """\
-The second table has every operation, over all documents. Most requests are meant to be wrong, so a share of
-successes far below one is no defect; one of zero would be an operation that was never really reached."""
+The second table has every operation, over all documents. Most requests are wrong on purpose, so a share of
+successes far below one is no defect; one of zero would be an operation that was never reached."""
 
 _CORPUS: Final = """\
-`make test` sends a corpus of bad inputs through the real handlers: each must get its status in its
-API's own shape, repeat no value, show no inside, and change nothing in any table. The access matrix
-calls every operation as everybody: owner, other project, other organization, reader, operator, with an
-expired token, with tokens forged in eight ways, and with none; foreign things and absent ones must be
-answered alike, with the same calls of the database."""
+Each bad input must get its status in its API's own shape; the answer repeats no value and shows no internals,
+and no table changes. The access matrix calls every operation as owner, other project, other organization,
+reader and operator, with an expired token, with tokens forged in eight ways, and with none; foreign ids and
+absent ones must be answered alike, with the same calls of the database."""
 
 _ROLES: Final = """\
-The roles are proved three times. Every action that a function performs in the tests is recorded and
-compared with its role in the translated template: nothing is missing, nothing is superfluous, nothing
-is a wildcard. The template is checked by cfn-lint and checkov. And the emulator enforces the roles:
-each function runs under its own, so the end-to-end tests, the fuzzing and the load run fail where a
-right is missing (`tests/e2e/test_roles.py` takes one away to see it)."""
+Roles are checked three times. Every action that a function performs in the tests is recorded and compared
+with its role in the translated template: nothing is missing, superfluous, or a wildcard. cfn-lint and checkov
+check the template. And the emulator enforces the roles: each function runs under its own, so the end-to-end
+tests, the fuzzing and the load run fail where a right is missing (`tests/e2e/test_roles.py` removes one)."""
 
 
 APIS: Final = {"/api/": "reservations", "/v1alpha1/": "capacity claims", "/": "VM rental"}
@@ -67,11 +67,12 @@ def section(figures: dict[str, Any]) -> Section:
         for one in documents
     ]
     operations = by_operation(documents)
+    asked = {name.partition(" ")[0] for name in (*ASKS, *VM_ASKS)}
     return Section(
-        title="Bad input and strangers",
+        title="Bad input and access",
         order=60,
         version=service_version(),
-        text=[_FUZZING, _OPERATIONS, _CORPUS, _ROLES],
+        text=[_FUZZING, _NARROWED, _OPERATIONS, _CORPUS, _ROLES],
         figures={
             "requests made from schemas": figures["requests"],
             "checks of each answer": len(set().union(*(one["checks"] for one in documents))),
@@ -82,8 +83,7 @@ def section(figures: dict[str, Any]) -> Section:
             "bad inputs in the corpus": len(CORPUS) + len(VM_CORPUS),
             "cells of the access matrix": len(ASKS) * (len(PEOPLE) + len(STRANGERS))
             + len(VM_ASKS) * (len(WHO) + len(VM_STRANGERS)),
-            "operations in it": f"{len({name.partition(' ')[0] for name in (*ASKS, *VM_ASKS)})} of "
-            f"{len(OPERATIONS)}",
+            "operations in the access matrix": f"{len(asked)} of {len(OPERATIONS)}",
         },
         tables=[
             {"header": ["document", "operations", "requests", "seconds", "failed checks"], "rows": rows},

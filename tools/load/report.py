@@ -7,21 +7,19 @@ from typing import Any, Final
 from tools.reporting.results import Section, service_version
 
 _TEXT: Final = """\
-Customers with a tenant each come and go through HTTP on the emulator: reservations of racks, of 8-GPU
-machines, and capacity claims, in the large region of the sample fleet. Then they fill it, from their
-largest size down to single units, until not one more fits; then they leave. Audits follow when it is
-full, and when it is empty again. 507 is an answer, not a server error: there is no room. (`make load`)"""
+Customers, each its own tenant, create and delete through HTTP on the emulator: reservations of racks and of
+8-GPU machines, and capacity claims, in the large region of the sample fleet. Then they fill it, from their
+largest size down to single units; then they leave. Audits follow when it is full and when it is empty. 507 is
+an answer, not a server error. The figures are those of the emulator on one machine, not of AWS."""
 
 _LIMITS: Final = """\
-What limits it is the machine: the emulator, its function processes, the HTTP front and the clients share its
-cores, and behind each call that is accepted come the workflow's steps, which run on the same cores. The
-emulator starts a process of 50 MB for each call that finds all others busy, where AWS would start another
-machine. So calls of one function take turns here, as many at a time as the table says, and the others wait
-at the front in the order in which they came; all clients have their calls under way at once. The waiting is
-told apart from the time in which a call was served, and both are part of what the client saw. A larger
-number of clients makes the waiting longer and not the rate higher. Processes are started before anything
-is timed. These are figures of the emulator, not of AWS; what a decision costs by itself and how acceptance
-scales on DynamoDB is in the benchmarks and in the decision records."""
+The machine is the limit: the emulator, its function processes, the HTTP front and the clients share its
+cores, and so do the workflow steps behind each accepted call. The emulator starts a process of 50 MB for
+each call that finds all others busy, where AWS would start another machine. So calls of one function take
+turns here, as many at a time as the table says; the others wait at the front in order of arrival. Waiting
+and serving are measured apart, and the client sees their sum. More clients make the waiting longer and not
+the rate higher. Processes are started before anything is timed. What a decision costs, and how acceptance
+scales on DynamoDB, is in the benchmarks."""
 
 
 def section(figures: dict[str, Any]) -> Section:

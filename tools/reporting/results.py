@@ -1,15 +1,16 @@
 """Results that add up, one JSON file for each command that proves something.
 
-A file in ``proof/results`` is a section of ``docs/proof.md``. Any command may write one; it says:
+A file in ``proof/results`` is data of ``docs/proof.md``, which shows its figures and its first paragraph. Any
+command may write one; it says:
 
 =========  =========================================================================================
 field      content
 =========  =========================================================================================
 title      heading of the section
 order      number; sections stand in its order
-text       list of paragraphs, Markdown
-figures    object of label to figure (number or text), shown as a table of two columns
-tables     list of objects with ``header`` (list of texts) and ``rows`` (list of lists of cells)
+text       list of paragraphs, Markdown; the page shows the first
+figures    object of label to figure (number or text); ``goals.py`` says what they are meant to be
+tables     list of objects with ``header`` (list of texts) and ``rows`` (list of lists of cells); not shown
 version    ``code_version()`` of the code that it was found with
 raw        whatever the command itself adds up from the next time; not shown
 =========  =========================================================================================
@@ -111,7 +112,7 @@ def save(name: str, section: Section, folder: Path = RESULTS) -> None:
     fresh.replace(path)
 
 
-def all_sections(folder: Path = RESULTS) -> list[Section]:
-    """Every section, in order."""
-    sections = [Section(**json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]
-    return sorted(sections, key=lambda section: (section.order, section.title))
+def all_sections(folder: Path = RESULTS) -> dict[str, Section]:
+    """Every section by the name of its file, in order."""
+    sections = {path.stem: Section(**json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))}
+    return dict(sorted(sections.items(), key=lambda named: (named[1].order, named[1].title)))

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.capacity_claims import fill_queues
 from gpu_capacity.capacity_claims import settle as settle_claim
-from gpu_capacity.capacity_claims import use_cases as capacity_claims
 from gpu_capacity.capacity_claims.store import ClaimStore
 from gpu_capacity.dynamodb import database
 from gpu_capacity.dynamodb.database import Busy, Committed, Database
@@ -98,8 +96,7 @@ def _remove_what_owns(patches: Patches) -> None:
 
         return settled
 
-    for module in (settle_claim, capacity_claims, fill_queues):
-        patches.wrap(module, "settle_capacity_claim", wrapper)
+    patches.wrap_everywhere(settle_claim.settle_capacity_claim, wrapper)
 
 
 # Quotas.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.capacity_claims import fill_queues
 from gpu_capacity.capacity_claims import settle as settle_claim
-from gpu_capacity.capacity_claims import use_cases as capacity_claims
 from gpu_capacity.capacity_claims.record import CapacityClaim
 from gpu_capacity.capacity_claims.store import ClaimStore
 from gpu_capacity.dynamodb import database
@@ -25,7 +24,6 @@ from gpu_capacity.upkeep import reconcile
 from gpu_capacity.vms import lifecycle as vm_lifecycle
 from gpu_capacity.vms import preemption as vm_preemption
 from gpu_capacity.vms import schedule as vm_schedule
-from gpu_capacity.vms import use_cases as vms
 from proof import cloud
 from proof.planting import Bug
 
@@ -119,8 +117,9 @@ def _free_without_waking(patches: Patches) -> None:
 
 
 def _leave_queues_silently(patches: Patches) -> None:
-    for module in (settle_claim, capacity_claims):
-        patches.replace(module, "wake_next", lambda _services, _instance_id, _zones: None)
+    patches.wrap_everywhere(
+        settle_claim.wake_next, lambda _wake: lambda _services, _instance_id, _zones: None
+    )
 
 
 # Hardware, and terms.
@@ -254,16 +253,14 @@ def _evicted(services: Any, vm: Any) -> Any:
 
 
 def _give_no_notice(patches: Patches) -> None:
-    for module in (vms, vm_schedule):
-        patches.wrap(
-            module,
-            "take_slice",
-            lambda take: (
-                lambda services, *more: take(
-                    replace(services, limits=replace(services.limits, vm_notice_seconds=0)), *more
-                )
-            ),
-        )
+    patches.wrap_everywhere(
+        vm_preemption.take_slice,
+        lambda take: (
+            lambda services, *more: take(
+                replace(services, limits=replace(services.limits, vm_notice_seconds=0)), *more
+            )
+        ),
+    )
 
 
 # Records that cannot be read.

@@ -14,7 +14,6 @@ from gpu_capacity.vms import lifecycle as vm_lifecycle
 from gpu_capacity.vms import preemption as vm_preemption
 from gpu_capacity.vms import schedule as vm_schedule
 from gpu_capacity.vms import store as vm_store
-from gpu_capacity.vms import use_cases as vms
 from gpu_capacity.vms import writes as vm_writes
 from gpu_capacity.vms.record import RentalType, Vm, VmStatus
 from proof.planting import Bug, under, without
@@ -75,8 +74,7 @@ def _leave_victims_records(patches: Patches) -> None:
 
 
 def _forget_marks(patches: Patches) -> None:
-    for module in (vms, vm_lifecycle):
-        patches.replace(module, "marks_taken_back", lambda _services, _vm: [])
+    patches.wrap_everywhere(vm_preemption.marks_taken_back, lambda _taken: lambda _services, _vm: [])
 
 
 def _keep_gpus_at_the_end(patches: Patches) -> None:

@@ -6,16 +6,12 @@ import uuid
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
+from gpu_capacity.capacity_claims.delete import delete_capacity_claim
+from gpu_capacity.capacity_claims.read import get_capacity_claim, instance_types_by_zone, list_capacity_claims
 from gpu_capacity.capacity_claims.record import CapacityClaim
 from gpu_capacity.capacity_claims.resources import Resources
-from gpu_capacity.capacity_claims.use_cases import (
-    create_capacity_claim,
-    delete_capacity_claim,
-    get_capacity_claim,
-    instance_types_by_zone,
-    list_capacity_claims,
-    update_capacity_claim,
-)
+from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.errors import NotFound
 from proof.fleet import CHICAGO, LONDON
 from proof.items import CLAIM

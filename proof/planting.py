@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -61,6 +62,13 @@ class Patches:
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Replace an attribute."""
         self._stack.enter_context(patch.object(owner, name, value))
+
+    def wrap_everywhere(self, function: Callable[..., Any], wrapper: Callable[[Any], Any]) -> None:
+        """Replace a function of the product in every module that has it under its own name."""
+        name, planted = function.__name__, wrapper(function)
+        for module in [m for n, m in sys.modules.items() if n.startswith("gpu_capacity.")]:
+            if getattr(module, name, None) is function:
+                self.replace(module, name, planted)
 
     def close(self) -> None:
         """Put everything back."""

@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.vms.record import months_later
-from gpu_capacity.vms.use_cases import stop_vm
+from gpu_capacity.vms.stop import stop_vm
 from proof.audits import findings, findings_about_vms
 from proof.claims import Claims
 from proof.cloud import SKEW_SECONDS_MAX, Cloud

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
+from gpu_capacity.vms.create import create_vm
 from gpu_capacity.vms.lifecycle import (
     begin_vm_start,
     complete_vm_start,
@@ -22,7 +23,6 @@ from gpu_capacity.vms.lifecycle import (
     sweep_vm_server,
 )
 from gpu_capacity.vms.record import RentalType
-from gpu_capacity.vms.use_cases import create_vm
 from proof.claims import Claims
 from proof.cloud import Cloud
 from proof.faults import Work

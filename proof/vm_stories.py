@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.holders.quota import VMS
 from gpu_capacity.vms.record import RentalType
-from gpu_capacity.vms.use_cases import start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from proof.fleet import LONDON
 from proof.items import GONE, VM
 from proof.vms import Vms

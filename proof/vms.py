@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.errors import ActionRefused, NotFound
+from gpu_capacity.vms.create import create_vm
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.offers import free_offers
+from gpu_capacity.vms.read import get_vm, list_vms
 from gpu_capacity.vms.record import AuthMethod, Login, PageOfVms, RentalType, Vm, VmStatus
 from gpu_capacity.vms.request import VmRequest
-from gpu_capacity.vms.use_cases import create_vm, destroy_vm, get_vm, list_vms, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from proof.fleet import node_places
 from proof.items import VM
 from proof.visible import NoSlice, Seen

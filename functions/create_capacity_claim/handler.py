@@ -2,7 +2,7 @@
 
 from gpu_capacity.capacity_claims.api.models import ClaimCreate
 from gpu_capacity.capacity_claims.api.replies import one_claim
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.runtime.apis.capacity_claims import claim_function
 from gpu_capacity.runtime.services import Services

@@ -1,7 +1,7 @@
 """GET /v1alpha1/inference/capacityclaims/parameters."""
 
 from gpu_capacity.capacity_claims.api.replies import parameters
-from gpu_capacity.capacity_claims.use_cases import instance_types_by_zone
+from gpu_capacity.capacity_claims.read import instance_types_by_zone
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.runtime.apis.capacity_claims import claim_function
 from gpu_capacity.runtime.services import Services

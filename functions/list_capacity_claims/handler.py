@@ -1,7 +1,7 @@
 """GET /v1alpha1/inference/capacityclaims."""
 
 from gpu_capacity.capacity_claims.api.replies import claims_page, many_claims, updated_after
-from gpu_capacity.capacity_claims.use_cases import list_capacity_claims
+from gpu_capacity.capacity_claims.read import list_capacity_claims
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.runtime.apis.capacity_claims import claim_function
 from gpu_capacity.runtime.services import Services

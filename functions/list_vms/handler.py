@@ -6,7 +6,7 @@ from gpu_capacity.http.request_counts import Kind
 from gpu_capacity.runtime.apis.vms import vm_function
 from gpu_capacity.runtime.services import Services
 from gpu_capacity.vms.api.replies import vm_page, vms_reply
-from gpu_capacity.vms.use_cases import list_vms
+from gpu_capacity.vms.read import list_vms
 
 
 def handle(call: Call[Services]) -> Reply:

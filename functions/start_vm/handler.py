@@ -6,7 +6,7 @@ from gpu_capacity.http.request_counts import Kind
 from gpu_capacity.runtime.apis.vms import vm_function
 from gpu_capacity.runtime.services import Services
 from gpu_capacity.vms.api.replies import id_of, vm_reply
-from gpu_capacity.vms.use_cases import start_vm
+from gpu_capacity.vms.start import start_vm
 
 
 def handle(call: Call[Services]) -> Reply:

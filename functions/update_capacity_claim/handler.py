@@ -1,7 +1,7 @@
 """PATCH /v1alpha1/inference/capacityclaims/{claimID}."""
 
 from gpu_capacity.capacity_claims.api.replies import changes_of, claim_id_of, one_claim
-from gpu_capacity.capacity_claims.use_cases import update_capacity_claim
+from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.http.call import Call, Reply
 from gpu_capacity.runtime.apis.capacity_claims import claim_function
 from gpu_capacity.runtime.services import Services

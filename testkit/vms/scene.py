@@ -20,9 +20,9 @@ from gpu_capacity.inventory.model import (
     Region,
     VmShape,
 )
+from gpu_capacity.vms.create import create_vm
 from gpu_capacity.vms.record import AuthMethod, Login, RentalType, Vm, VmStatus
 from gpu_capacity.vms.request import VmRequest
-from gpu_capacity.vms.use_cases import create_vm
 from testkit.pods import owned_in_part
 from testkit.vms.machine import Engine
 from testkit.world import INVENTORY, ORGANIZATION, World, caller

@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.access import Permission
-from gpu_capacity.capacity_claims.use_cases import (
-    create_capacity_claim,
-    delete_capacity_claim,
-    get_capacity_claim,
-    list_capacity_claims,
-    update_capacity_claim,
-)
+from gpu_capacity.capacity_claims.create import create_capacity_claim
+from gpu_capacity.capacity_claims.delete import delete_capacity_claim
+from gpu_capacity.capacity_claims.read import get_capacity_claim, list_capacity_claims
+from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.errors import (
     AlreadyExists,
     Forbidden,

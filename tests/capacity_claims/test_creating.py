@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
 from gpu_capacity.errors import AlreadyExists, InvalidRequest, KeyReused, QuotaExceeded
 from gpu_capacity.reservations.create import create_reservation

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.fill_queues import fill_zone, fill_zones
 from gpu_capacity.capacity_claims.record import ClaimStatus, conditions_of
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import StorageUnavailable

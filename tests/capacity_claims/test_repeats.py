@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.repeats import REPEAT_MS_MAX
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.errors import AlreadyExists, QuotaExceeded
 from testkit.claim_auditor import claim_records, instances_held
 from testkit.dynamodb import throttled

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.capacity_claims.fill_queues import fill_zones
+from gpu_capacity.capacity_claims.read import get_capacity_claim
 from gpu_capacity.capacity_claims.record import ClaimStatus
 from gpu_capacity.capacity_claims.rounds import DOMAINS_PER_POD_ROUND_MAX, PODS_PER_ROUND_MAX
 from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
-from gpu_capacity.capacity_claims.use_cases import (
-    get_capacity_claim,
-)
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX
 from gpu_capacity.errors import FailedPrecondition, NotFound
 from gpu_capacity.inventory.model import HostState, Pod, Region

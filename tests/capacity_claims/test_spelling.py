@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.fill_queues import fill_zone
 from gpu_capacity.capacity_claims.resources import Resources
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim, update_capacity_claim
+from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.errors import InvalidRequest
 from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample

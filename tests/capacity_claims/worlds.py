@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
+from gpu_capacity.capacity_claims.delete import delete_capacity_claim
 from gpu_capacity.capacity_claims.fill_queues import fill_zones
 from gpu_capacity.capacity_claims.record import WORKFLOW
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
-from gpu_capacity.capacity_claims.use_cases import (
-    create_capacity_claim,
-    delete_capacity_claim,
-    update_capacity_claim,
-)
+from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.inventory.model import Region
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.reservations.create import create_reservation

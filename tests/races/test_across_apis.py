@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
+from gpu_capacity.capacity_claims.delete import delete_capacity_claim
 from gpu_capacity.capacity_claims.fill_queues import fill_zones
 from gpu_capacity.capacity_claims.record import CapacityClaim
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim, delete_capacity_claim
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity
 from gpu_capacity.providers.port import PinOutcome
 from gpu_capacity.reservations.create import create_reservation
@@ -20,10 +21,11 @@ from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
 from gpu_capacity.reservations.observation import Observed
 from gpu_capacity.reservations.read import UnitFilter, list_reservation_units
+from gpu_capacity.vms.create import create_vm
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.lifecycle import settle_vm_stop
 from gpu_capacity.vms.offers import free_offers
 from gpu_capacity.vms.record import Vm, VmStatus
-from gpu_capacity.vms.use_cases import create_vm, destroy_vm
 from testkit.auditor import audit
 from testkit.interleaving import every_interleaving
 from testkit.lifecycle import provision

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.tombstones import is_tombstone
@@ -20,7 +20,9 @@ from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 from gpu_capacity.operations.set_quota import QuotaBook
 from gpu_capacity.reservations import claiming
 from gpu_capacity.reservations.create import create_reservation
-from gpu_capacity.vms.use_cases import create_vm, destroy_vm, stop_vm
+from gpu_capacity.vms.create import create_vm
+from gpu_capacity.vms.destroy import destroy_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.interleaving import every_interleaving
 from testkit.vms.scene import ACCOUNT, REGION, Scene
 from testkit.world import HOLDERS, ORGANIZATION, caller, request

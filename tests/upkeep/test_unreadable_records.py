@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.capacity_claims.fill_queues import fill_zones
-from gpu_capacity.capacity_claims.use_cases import get_capacity_claim, list_capacity_claims
+from gpu_capacity.capacity_claims.read import get_capacity_claim, list_capacity_claims
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable, UnreadableItem
@@ -21,10 +21,11 @@ from gpu_capacity.reservations.read import (
     list_reservations,
 )
 from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.offers import free_offers
+from gpu_capacity.vms.read import get_vm, list_vms
 from gpu_capacity.vms.record import PageOfVms
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.vms.use_cases import destroy_vm, get_vm, list_vms
 from testkit.dynamodb import throttled
 from testkit.ledger import NOWHERE, delete, reserve
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.runtime import composition
+from gpu_capacity.vms.create import create_vm
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import AuthMethod, Login, RentalType, Vm
 from gpu_capacity.vms.request import VmRequest
-from gpu_capacity.vms.use_cases import create_vm, destroy_vm, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.handlers import arrangements
 from testkit.handlers.vm_stage import SAMPLE_VM, ChosenIds
 from testkit.world import ORGANIZATION, caller

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import VmStatus
-from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.dynamodb import timeout_after, unreachable
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
 from testkit.world import SERVERS

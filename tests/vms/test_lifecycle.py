@@ -8,10 +8,13 @@ import pytest
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.errors import ActionRefused, Forbidden, NotFound
 from gpu_capacity.providers.port import PinOutcome, VmOrder
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.offers import free_offers
+from gpu_capacity.vms.read import get_vm, list_vms, usage_of
 from gpu_capacity.vms.record import PageOfVms, VmStatus, months_later
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.vms.use_cases import destroy_vm, get_vm, list_vms, start_vm, stop_vm, usage_of
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene, nodes
 from testkit.world import SERVERS, caller
 

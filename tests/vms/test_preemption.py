@@ -4,9 +4,11 @@ import pytest
 
 from gpu_capacity.errors import ActionRefused
 from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import VmStatus
 from gpu_capacity.vms.schedule import restart_vms, watch_vm_nodes
-from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED, Scene
 
 

@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity, RaceLost, StorageUnavailable
 from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.vms.create import create_vm
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import TRANSITIONS, VmStatus
 from gpu_capacity.vms.schedule import restart_vms
-from gpu_capacity.vms.use_cases import create_vm, destroy_vm, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.dynamodb import timeout_after, timeout_before
 from testkit.pods import owned_in_part, owned_whole
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, REGION, Scene

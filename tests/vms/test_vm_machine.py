@@ -12,11 +12,13 @@ from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.errors import ActionRefused
 from gpu_capacity.upkeep.reconcile import reconcile
 from gpu_capacity.vms.api.models import vm_view
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.items import decode_vm
 from gpu_capacity.vms.prices import quote_of
 from gpu_capacity.vms.record import Vm, VmStatus
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.pods import owned_in_part
 from testkit.searching import examples
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, POD, REGION, RESERVED, Scene

@@ -9,10 +9,12 @@ from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.items import decode_vm
 from gpu_capacity.vms.record import TRANSITIONS, RentalType, Vm, VmStatus
 from gpu_capacity.vms.schedule import restart_vms
-from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.pods import owned_in_part
 from testkit.vms.scene import ACCOUNT, GPU5090, ON_DEMAND, POD, REGION, Scene
 from testkit.world import HOLDERS, INVENTORY, SERVERS

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
 from gpu_capacity.holders.ids import claim_tag

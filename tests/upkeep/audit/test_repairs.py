@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
-from gpu_capacity.capacity_claims.use_cases import create_capacity_claim, update_capacity_claim
+from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.ids import claim_tag

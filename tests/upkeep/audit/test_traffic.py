@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from gpu_capacity.capacity_claims.create import create_capacity_claim
+from gpu_capacity.capacity_claims.delete import delete_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
-from gpu_capacity.capacity_claims.use_cases import (
-    create_capacity_claim,
-    delete_capacity_claim,
-    update_capacity_claim,
-)
+from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of

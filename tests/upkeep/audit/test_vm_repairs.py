@@ -10,9 +10,11 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX
 from gpu_capacity.upkeep.reconcile import reconcile
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import VmStatus
 from gpu_capacity.vms.schedule import restart_vms
-from gpu_capacity.vms.use_cases import destroy_vm, start_vm, stop_vm
+from gpu_capacity.vms.start import start_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.vms.scene import ACCOUNT
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, caller
 from tests.upkeep.audit import planted_vms

@@ -15,8 +15,10 @@ from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import Facts
 from gpu_capacity.upkeep.audit.run import AuditReport, audit_holders
 from gpu_capacity.vms import lifecycle as steps
+from gpu_capacity.vms.create import create_vm
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from gpu_capacity.vms.use_cases import create_vm, destroy_vm, stop_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit import lifecycle
 from testkit.interleaving import Schedule, every_interleaving
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, POD, REGION, RESERVED, Scene

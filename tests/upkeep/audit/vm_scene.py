@@ -9,9 +9,10 @@ from gpu_capacity.accounts.api_keys import ApiKeyBook
 from gpu_capacity.accounts.ssh_key import KeyRing, SshKey
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import VmStatus
 from gpu_capacity.vms.schedule import watch_vm_nodes
-from gpu_capacity.vms.use_cases import destroy_vm, stop_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.vms import scene as nodes
 from testkit.vms.machine import Engine
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED

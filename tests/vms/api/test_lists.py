@@ -9,7 +9,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
-from gpu_capacity.vms.use_cases import destroy_vm, stop_vm
+from gpu_capacity.vms.destroy import destroy_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.handlers.sample_events import with_query
 from testkit.handlers.vm_stage import SAMPLE_VM, read
 from testkit.world import HOLDERS, caller

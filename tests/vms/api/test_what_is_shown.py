@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.times import rfc3339
+from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import RentalType, months_later
-from gpu_capacity.vms.use_cases import destroy_vm, stop_vm
+from gpu_capacity.vms.stop import stop_vm
 from testkit.handlers.vm_stage import SAMPLE_VM, read
 from testkit.world import caller
 from tests.vms import given

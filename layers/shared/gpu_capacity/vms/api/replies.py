@@ -29,9 +29,9 @@ from gpu_capacity.vms.api.models import (
 )
 from gpu_capacity.vms.login import LoginWish
 from gpu_capacity.vms.prices import quote_of
+from gpu_capacity.vms.read import usage_of
 from gpu_capacity.vms.record import PageOfVms, RentalType
 from gpu_capacity.vms.request import VmRequest
-from gpu_capacity.vms.use_cases import usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

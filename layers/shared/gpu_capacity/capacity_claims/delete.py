@@ -1,0 +1,40 @@
+"""Begin to drain a capacity claim."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import Permission
+from gpu_capacity.capacity_claims.proceed import ATTEMPTS_MAX, audit
+from gpu_capacity.capacity_claims.read import visible_claim
+from gpu_capacity.capacity_claims.record import CapacityClaim, ClaimStatus, conditions_of
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.errors import RaceLost
+from gpu_capacity.holders.workflows import start_workflow
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Caller
+    from gpu_capacity.capacity_claims.proceed import Needs
+
+
+def delete_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
+    """Begin to drain a claim; repeated while that goes on, it changes and starts nothing.
+
+    Raises:
+        Forbidden, NotFound: as for reading.
+    """
+    caller.require(Permission.WRITE_CAPACITY_CLAIMS)
+    for _ in range(ATTEMPTS_MAX):
+        claim = visible_claim(services, caller, claim_id)
+        if claim.status is ClaimStatus.DELETING:
+            return claim
+        now = services.clock.now()
+        after = replace(claim, status=ClaimStatus.DELETING, unsettled_since=now, attempt=claim.attempt + 1)
+        after = replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())
+        if not isinstance(services.claims.update(claim, after), Refused):
+            audit(services, caller, "delete_capacity_claim", after)
+            start_workflow(services, after)
+            return after
+        services.pause(0)
+    raise RaceLost("other requests changed the claim every time")

@@ -1,0 +1,61 @@
+"""Read capacity claims, and what there is to claim."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import Permission
+from gpu_capacity.capacity_claims.resources import sees
+from gpu_capacity.errors import NotFound
+from gpu_capacity.holders.windows import EVERYTHING, Window, entries_in
+
+if TYPE_CHECKING:
+    from gpu_capacity.access import Caller
+    from gpu_capacity.capacity_claims.proceed import Needs
+    from gpu_capacity.capacity_claims.record import CapacityClaim
+
+
+def get_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
+    """One claim.
+
+    Raises:
+        Forbidden: the token may not read claims.
+        NotFound: absent, or not for this caller.
+    """
+    caller.require(Permission.READ_CAPACITY_CLAIMS)
+    return visible_claim(services, caller, claim_id)
+
+
+def list_capacity_claims(
+    services: Needs, caller: Caller, updated_after: float | None, window: Window = EVERYTHING
+) -> list[CapacityClaim]:
+    """The claims of the caller's organizations in id order, those updated strictly after a time if given."""
+    caller.require(Permission.READ_CAPACITY_CLAIMS)
+    after_us = None if updated_after is None else round(updated_after * 1_000_000)
+    return entries_in(
+        window,
+        caller.organizations_to_search(frozenset()),
+        services.claims.of_organization,
+        lambda claim: after_us is None or claim.updated_us > after_us,
+    )
+
+
+def instance_types_by_zone(services: Needs, caller: Caller) -> dict[str, list[str]]:
+    """The instance types of each zone that the caller may see, as of at most ``SHOWN_SECONDS_MAX`` ago."""
+    caller.require(Permission.READ_CAPACITY_CLAIMS)
+    return {
+        region.id: list(region.sold_as_instances)
+        for region in services.inventory.shown("regions", services.inventory.regions)
+        if sees(caller, region)
+    }
+
+
+def visible_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
+    """A claim of the caller's organizations; raises ``NotFound``."""
+    claim = services.claims.get_in(caller.organizations_to_search(frozenset()), claim_id)
+    if claim is None:
+        raise NotFound(
+            "the capacity claim does not exist in an organization of the access token",
+            resource_name=claim_id,
+        )
+    return claim

@@ -1,0 +1,59 @@
+"""Read VMs, and how busy they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import Permission
+from gpu_capacity.errors import NotFound
+from gpu_capacity.vms.record import Vm, VmStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from gpu_capacity.access import Caller
+    from gpu_capacity.accounts.account import Account
+    from gpu_capacity.holders.roles import HasVmProvider
+    from gpu_capacity.providers.port import Usage
+    from gpu_capacity.vms.proceed import Needs
+    from gpu_capacity.vms.record import PageOfVms
+
+
+def get_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
+    """One VM of the account's organization, destroyed or not.
+
+    Raises:
+        Forbidden: the token may not read VMs.
+        NotFound: absent, or another organization's.
+    """
+    caller.require(Permission.READ_VMS)
+    return vm_of(services, account, vm_id)
+
+
+def list_vms(services: Needs, caller: Caller, account: Account, asked: PageOfVms) -> list[Vm]:
+    """Some of the organization's VMs, destroyed ones included as long as they are kept, newest first.
+
+    Raises:
+        Forbidden: the token may not read VMs.
+    """
+    caller.require(Permission.READ_VMS)
+    return services.vms.page(account.organization_id, asked)
+
+
+def usage_of(services: HasVmProvider, vms: Sequence[Vm]) -> Mapping[str, Usage]:
+    """How busy the VMs are that run, by VM id, in one call of the provider.
+
+    Raises:
+        ProviderUnavailable: it does not answer.
+    """
+    owners = {vm.server_owner: vm.id for vm in vms if vm.status is VmStatus.RUNNING}
+    known = services.vm_provider.usage(sorted(owners)) if owners else {}
+    return {owners[owner]: usage for owner, usage in known.items()}
+
+
+def vm_of(services: Needs, account: Account, vm_id: str) -> Vm:
+    """A VM of the account's organization; raises ``NotFound``."""
+    vm = services.vms.get(account.organization_id, vm_id)
+    if vm is None:
+        raise NotFound("the VM does not exist")
+    return vm

@@ -44,8 +44,7 @@ def main(arguments: Sequence[str] | None = None, *, folder: Path | None = None) 
     failed += _run(beside, options, processes=SIDE_BY_SIDE)
     failed += _run([part for part in chosen if part.after], options, processes=1)
     written.write_text(results.written_from(options.plots, TITLES))
-    if not asked.document:
-        print("\n".join(_shown(chosen, options)))
+    print("".join(_shown([named(name) for name in asked.part] or chosen, options)), end="")
     print(f"{written}, plots in {options.plots}; {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return 1 if failed else 0
 
@@ -75,9 +74,9 @@ def _run_apart(part: Part, options: Options) -> str:
 
 
 def _shown(parts: Sequence[Part], options: Options) -> list[str]:
-    """The sections of what has just been run."""
+    """All that the saved results of these parts say."""
     found = [results.load(options.plots, part.name) for part in parts]
-    return [result.section.markdown() for result in found if result is not None]
+    return [f"{result.section.markdown()}\n" for result in found if result is not None]
 
 
 def _path(text: str) -> Path | None:
@@ -90,7 +89,9 @@ def _arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--part", action="append", default=[], choices=[part.name for part in PARTS], help="only this one"
     )
     parser.add_argument("--quick", action="store_true", help="seconds instead of minutes; writes no document")
-    parser.add_argument("--document", action="store_true", help="only write the document from saved results")
+    parser.add_argument(
+        "--document", action="store_true", help="run nothing: only write the document, and show each --part"
+    )
     parser.add_argument("--nodes", default="", help="node list of a real trace (CSV)")
     parser.add_argument("--trace", default="", help="a real trace (CSV), or SWF")
     return parser.parse_args(arguments)

@@ -145,6 +145,7 @@ def _refusal(section: Section) -> None:
         f"{at_once.round_trips:g}",
         "2",
         met=at_once.round_trips <= 2,
+        detail=True,
     )
     section.text(
         f"A refusal takes {at_once.round_trips:g} round trips and writes nothing. Where there were room "
@@ -165,6 +166,7 @@ def _under_contention(
         ", ".join(f"{units:.2f}" for units in each),
         f"{cost.accepted:g} (the undisturbed count), at any N",
         met=max(each) <= cost.accepted,
+        detail=True,
     )
     for what, of in (("write", _writes), ("read", _reads)):
         units = [of(c) for c in contended.values()]
@@ -174,6 +176,7 @@ def _under_contention(
             f"{', '.join(f'{one:.2f}' for one in units)}: {ratio:.2f}",
             f"{FLAT_MAX} (flat in N)",
             met=ratio <= FLAT_MAX,
+            why="A claim that lost a race reads a snapshot, which grows with the racks that are claimed.",
         )
     section.text(
         f"With failures counted in: {claimants} claimants over {pods} pods who all want N racks at once, "
@@ -250,6 +253,13 @@ def _dollars(section: Section, cost: ClaimCost, contended: Contended, life: Life
     rows.append((f"**whole life**, {COUNTED_IN}", life.whole() + polls + more))
     head = ("stage", "write units", "read units", "transitions", "invocations", "$ per million")
     section.table(head, [_row(name, used, prices) for name, used in rows])
+    for name, used in (
+        ("claim path with API and function", crowded + request),
+        (f"whole life, {POLLS_BY_CUSTOMER} GETs included", life.whole() + polls + more),
+    ):
+        section.figure(
+            f"$ per million accepted reservations: {name}, {COUNTED_IN}", f"{used.usd(prices) * 1e6:,.2f}"
+        )
     section.values["life.usd"] = (life.whole() + polls).usd(prices)
 
 

@@ -1,4 +1,4 @@
-"""What a part of the benchmark says: figures beside their anchors, tables, words.
+"""What a part of the benchmark says: figures beside their goals, tables, words.
 
 A section survives as JSON (``Section.as_json``), so that the document can be written from what earlier runs
 of the parts have measured.
@@ -8,40 +8,56 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 
 LINE_LENGTH: Final = 118
+Block: TypeAlias = "str | dict[str, Any]"
 
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured figure beside its anchor. ``met`` is ``None`` where there is nothing to meet."""
+    """One measured figure beside its goal: one that was set, or the figure of something comparable.
+
+    ``met`` is ``None`` where there is no goal. ``why`` says why a goal is missed. A ``detail`` is left to
+    the data unless it misses its goal.
+    """
 
     name: str
     measured: str
     anchor: str = "—"
     met: bool | None = None
+    why: str = ""
+    detail: bool = False
 
     @property
     def verdict(self) -> str:
-        """One word for the table."""
-        return {True: "met", False: "**short**", None: "—"}[self.met]
+        """For the table: one word, and the reason why a goal is missed."""
+        if self.met is False:
+            return f"**short**: {self.why}" if self.why else "**short**"
+        return "met" if self.met else "—"
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether it stands in the document."""
+        return not self.detail or self.met is False
 
 
 @dataclass(slots=True)
 class Section:
-    """One part: a title, figures for the summary, and the blocks of text and tables below.
+    """One part: a title, figures, and blocks of text, tables and plots.
 
-    ``values`` are plain numbers for parts that compute with them; the document does not show them.
+    The document shows figures and plots; a run of the part prints everything. A block is a paragraph, a table
+    (``head`` and ``rows``) or a plot (``plot``, the name of its file, and ``caption``). ``values`` are plain
+    numbers for parts that compute with them.
     """
 
     title: str
     figures: list[Figure] = field(default_factory=list)
-    blocks: list[str] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     values: dict[str, float] = field(default_factory=dict)
     measured: bool = True
 
@@ -55,9 +71,18 @@ class Section:
         """Everything, as JSON can hold it."""
         return asdict(self)
 
-    def figure(self, name: str, measured: str, anchor: str = "—", *, met: bool | None = None) -> None:
-        """Add a figure to the table of anchors."""
-        self.figures.append(Figure(name, measured, anchor, met))
+    def figure(
+        self,
+        name: str,
+        measured: str,
+        anchor: str = "—",
+        *,
+        met: bool | None = None,
+        why: str = "",
+        detail: bool = False,
+    ) -> None:
+        """Add a figure; ``why`` counts only where the goal is missed."""
+        self.figures.append(Figure(name, measured, anchor, met, why if met is False else "", detail))
 
     def text(self, *lines: str) -> None:
         """Add a paragraph."""
@@ -69,45 +94,61 @@ class Section:
         self.text(f"Not measured: {why}.")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-        """Add a table."""
-        self.blocks.append(table(head, rows))
+        """Add a table. Every row must be as long as the head."""
+        body = [list(row) for row in rows]
+        assert all(len(row) == len(head) for row in body), "a row of another length than the head"
+        self.blocks.append({"head": list(head), "rows": body})
 
     def plot(self, name: str, caption: str) -> None:
         """Refer to a picture beside the document."""
-        self.blocks.append(f"![{caption}](benchmarks/{name}.svg)")
+        self.blocks.append({"plot": name, "caption": caption})
 
     def markdown(self) -> str:
-        """The section as it stands in the document."""
+        """All of the section."""
         parts = [f"## {self.title}"]
         if self.figures:
-            head = ("figure", "measured", "anchor", "")
-            parts.append(table(head, [(f.name, f.measured, f.anchor, f.verdict) for f in self.figures]))
-        return "\n\n".join([*parts, *map(_wrapped, self.blocks)]) + "\n"
+            parts.append(_figures(self.figures))
+        return "\n\n".join([*parts, *map(_shown, self.blocks)]) + "\n"
+
+    def summary(self, about: str) -> str:
+        """The section as it stands in the document: what it is about, its figures and plots."""
+        shown = [figure for figure in self.figures if figure.is_shown]
+        plots = [_shown(block) for block in self.blocks if "plot" in block and not isinstance(block, str)]
+        parts = (f"## {self.title}", _wrapped(about), _figures(shown) if shown else "", "\n".join(plots))
+        return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _wrapped(block: str) -> str:
-    """Words in lines of the width that the other documents have; tables and pictures as they are."""
-    if block.startswith(("|", "!")):
-        return block
-    lines = block.splitlines()
+def _figures(figures: Sequence[Figure]) -> str:
+    head = ("figure", "measured", "goal or comparison", "")
+    return table(head, [(f.name, f.measured, f.anchor, f.verdict) for f in figures])
+
+
+def _shown(block: Block) -> str:
+    if isinstance(block, str):
+        return _wrapped(block)
+    if "plot" in block:
+        return f"![{block['caption']}](benchmarks/{block['plot']}.svg)"
+    return table(block["head"], block["rows"])
+
+
+def _wrapped(text: str) -> str:
+    """Words in lines of the width that the other documents have."""
     return "\n".join(
-        textwrap.fill(line, LINE_LENGTH, break_long_words=False, break_on_hyphens=False) for line in lines
+        textwrap.fill(line, LINE_LENGTH, break_long_words=False, break_on_hyphens=False)
+        for line in text.splitlines()
     )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table. Every row must be as long as the head."""
-    body = [[str(cell) for cell in row] for row in rows]
-    assert all(len(row) == len(head) for row in body), "a row of another length than the head"
-    lines = [" | ".join(head), " | ".join("---" for _ in head), *(" | ".join(row) for row in body)]
-    return "\n".join(f"| {line} |" for line in lines)
+    """A Markdown table."""
+    lines = [f"| {' | '.join(map(str, cells))} |" for cells in (head, *rows)]
+    return "\n".join([lines[0], "|" + "---|" * len(head), *lines[1:]])
 
 
-def document(sections: Sequence[Section], preface: str) -> str:
-    """The whole document: what was met first, then every part."""
-    met = [f for s in sections for f in s.figures if f.met]
-    short = [(s.title, f) for s in sections for f in s.figures if f.met is False]
-    summary = f"Of the figures with an anchor {len(met)} meet it and {len(short)} fall short"
-    lines = [f"- {title}: {f.name}, {f.measured} (anchor {f.anchor})" for title, f in short]
-    summary += ":\n\n" + "\n".join(lines) if lines else "."
-    return "\n".join([preface, summary + "\n", *(section.markdown() for section in sections)])
+def verdicts(sections: Iterable[Section]) -> str:
+    """How many figures meet their goals."""
+    found = [figure.met for section in sections for figure in section.figures]
+    return (
+        f"Of the figures with a goal {found.count(True)} meet it and {found.count(False)} fall short"
+        " (**short**, with the reason).\n"
+    )

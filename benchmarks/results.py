@@ -10,7 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from benchmarks.report import Section, document, table
+from benchmarks.about import ABOUT
+from benchmarks.report import Section, verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 PREFACE = """\
 # Benchmarks
 
-Written by `make bench`; edit nothing here. Every part can be run again by itself
-(`make bench ARGS='--part cost'`); the rest of the document then stays as it was. Each figure stands beside
-its anchor: a goal that was set, or the figure of something else that does the same. What is counted, computed
-or in virtual time is the same on every machine; real times are those of the machine it ran on.
+`make bench` writes this page and the data beside it. The page has the figures that matter; the data has every
+table, what was assumed, and the words to it. `make bench ARGS='--part cost'` runs one part again and leaves
+the others as they were; `ARGS='--document --part cost'` shows what its data says. A goal is one that was set,
+or the figure of something else that does the same. Counts, computed figures and virtual times are the same on
+every machine; real times are those of the machine that the part ran on.
 """
 
 
@@ -53,17 +55,18 @@ def load(folder: Path, name: str) -> Result | None:
 
 def written_from(folder: Path, titles: Mapping[str, str]) -> str:
     """The document, from the saved results of these parts, by name; it says which were never run."""
-    sections, times = [], []
+    found = {name: load(folder, name) for name in titles}
+    parts = [PREFACE, verdicts(result.section for result in found.values() if result is not None)]
     for name, title in titles.items():
-        result = load(folder, name)
-        if result is None:
-            section = Section(title)
-            section.text(f"Not measured yet (`make bench ARGS='--part {name}'`).")
-            sections.append(section)
-        else:
-            sections.append(result.section)
-            times.append((name, result.date, f"{result.seconds:.0f}"))
-    last = Section("When this was run, and how long it took")
-    last.text("Parts that measure real time run one after another, the others two at a time.")
-    last.blocks.append(table(("part", "run on", "s"), times))
-    return document([*sections, last], PREFACE)
+        result = found[name]
+        section = Section(title) if result is None else result.section
+        parts.append(section.summary(f"{' '.join(ABOUT[name].split())} {_source(name, result)}"))
+    return "\n".join(parts)
+
+
+def _source(name: str, result: Result | None) -> str:
+    if result is None:
+        return f"No results yet of the part `{name}`."
+    hidden = sum(not figure.is_shown for figure in result.section.figures)
+    more = f" with {hidden} more figures" if hidden else ""
+    return f"[Data](benchmarks/{name}.json){more}, run on {result.date} in {result.seconds:.0f} s."

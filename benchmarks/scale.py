@@ -240,7 +240,8 @@ def measure(options: Options) -> Section:
         f"than 1 KB, so a write of it costs up to 2 units, and a release {load.release_units:.1f}."
     )
     database = dynamodb_limits(cost, load, size, published)
-    _figures(section, database, load)
+    others = other_limits(cost, published, prices)
+    _figures(section, database, others, load)
     section.text("DynamoDB, the limit that is met first on top:")
     section.table(*_table(database))
     section.text(
@@ -248,16 +249,18 @@ def measure(options: Options) -> Section:
         "Default quotas of other services are met about as soon, and all of them are raised on request "
         f"(`benchmarks/limits.json`, {published['date']}):"
     )
-    section.table(*_table(other_limits(cost, published, prices)))
+    section.table(*_table(others))
     section.text(_one_organization(cost, load, published))
     section.text("What it costs:")
-    section.table(*_bill(cost, load, size, prices))
+    head, rows = _bill(cost, load, size, prices)
+    section.table(head, rows)
+    section.figure(f"$ a month at {CLAIMS_PER_SECOND:,} reservations a second, without storage", rows[-2][2])
     return section
 
 
-def _figures(section: Section, database: Sequence[Limit], load: Load) -> None:
-    first = database[0]
-    section.figure(f"first limit of DynamoDB: {first.name}", f"met at {first.met_at:,.0f} claims/s")
+def _figures(section: Section, database: Sequence[Limit], others: Sequence[Limit], load: Load) -> None:
+    for what, first in (("limit of DynamoDB", database[0]), ("default quota of other services", others[0])):
+        section.figure(f"first {what}: {first.name}", f"met at {first.met_at:,.0f} claims/s")
     section.figure("claims sent in vain for one that stood, at that scale", f"{load.wasted:.2f}")
 
 

@@ -151,6 +151,7 @@ def _against(section: Section, crowd: tuple[int, int], runs: Runs, goal: Goal) -
             f"{p99 * 1000:.0f} ms{runs.spread(_p99_ms, '.0f')}",
             f"at most {goal.p99 * 1000:.0f} ms",
             met=p99 <= goal.p99,
+            why="Every lost race costs two more writes, one after the other.",
         )
     if goal.units is not None:
         section.figure(

@@ -72,6 +72,12 @@ def measure(options: Options) -> Section:
             trace = beginning(load, options.sized(peer.jobs, peer.jobs_quick))
             standings[load] = peer.run(folder, trace)
             rows.append(_row(version, load, trace, standings[load]))
+            _, _, jobs, share, ours, _, contiguous, *_ = rows[-1]
+            section.figure(
+                f"{version}, load {load}, {jobs} jobs: accepted work (of it contiguous)",
+                f"{share} ({contiguous})",
+                f"{ours} (100%), this chooser",
+            )
         found = {"version": version, "by_load": {load: asdict(one) for load, one in standings.items()}}
         (folder / "outcome.json").write_text(json.dumps(found, indent=1) + "\n")
     section.measured = bool(rows)

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from benchmarks import results
+from benchmarks.about import ABOUT
 from benchmarks.parts import PARTS, TITLES, Part
-from benchmarks.report import Figure, Section, document, table
+from benchmarks.report import Figure, Section, verdicts
 from benchmarks.results import Result
 
 if TYPE_CHECKING:
@@ -19,32 +20,47 @@ if TYPE_CHECKING:
 def section() -> Section:
     made = Section("Cost")
     made.figure("units", "4", "4", met=True)
-    made.figure("time", "9 ms", "5 ms", met=False)
+    made.figure("time", "9 ms", "5 ms", met=False, why="The disk is slow.")
     made.figure("size", "3 MB")
     made.text("Some words.")
     made.table(("a", "b"), [(1, 2)])
+    made.plot("growth", "Growth")
     made.values["units"] = 4.0
     return made
 
 
-def test_each_figure_stands_beside_its_anchor_with_a_verdict() -> None:
-    assert [figure.verdict for figure in section().figures] == ["met", "**short**", "—"]
-    assert "| time | 9 ms | 5 ms | **short** |" in section().markdown()
+def test_each_figure_stands_beside_its_goal_with_a_verdict_and_why_it_is_missed() -> None:
+    assert [figure.verdict for figure in section().figures] == ["met", "**short**: The disk is slow.", "—"]
+    assert "| time | 9 ms | 5 ms | **short**: The disk is slow. |" in section().markdown()
+
+
+def test_a_run_shows_all_blocks_and_the_document_figures_and_plots_alone() -> None:
+    whole, short = section().markdown(), section().summary("About it.")
+
+    assert "Some words.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n![Growth](benchmarks/growth.svg)\n" in whole
+    assert short.startswith("## Cost\n\nAbout it.\n\n| figure |")
+    assert short.endswith("| size | 3 MB | — | — |\n\n![Growth](benchmarks/growth.svg)\n")
+    assert "Some words." not in short
+
+
+def test_details_are_left_to_the_data_unless_they_miss_their_goal() -> None:
+    made = Section("Cost")
+    made.figure("kept", "1", "1", met=True, detail=True)
+    made.figure("missed", "1", "2", met=False, detail=True)
+
+    assert [figure.name for figure in made.figures if figure.is_shown] == ["missed"]
+    assert "| missed |" in made.summary("")
+    assert "| kept |" not in made.summary("")
 
 
 def test_a_row_of_another_length_than_the_head_is_refused() -> None:
     with pytest.raises(AssertionError):
-        table(("a", "b"), [(1, 2), (3,)])
+        Section("Cost").table(("a", "b"), [(1, 2), (3,)])
 
 
-def test_the_document_begins_with_what_falls_short() -> None:
-    text = document([section()], "Preface.")
-
-    assert "1 meet it and 1 fall short:\n\n- Cost: time, 9 ms (anchor 5 ms)\n" in text
-
-
-def test_the_document_says_so_when_nothing_falls_short() -> None:
-    assert "0 meet it and 0 fall short.\n" in document([Section("Cost")], "Preface.")
+def test_the_document_begins_with_how_many_figures_fall_short() -> None:
+    assert "1 meet it and 1 fall short" in verdicts([section()])
+    assert "0 meet it and 0 fall short" in verdicts([Section("Cost")])
 
 
 def test_a_section_survives_being_saved(tmp_path: Path) -> None:
@@ -55,13 +71,14 @@ def test_a_section_survives_being_saved(tmp_path: Path) -> None:
 
 def test_what_never_ran_has_no_results(tmp_path: Path) -> None:
     assert results.load(tmp_path, "cost") is None
-    assert "Not measured yet (`make bench ARGS='--part cost'`)." in results.written_from(tmp_path, TITLES)
+    assert "No results yet of the part `cost`." in results.written_from(tmp_path, TITLES)
 
 
 def test_the_document_has_a_section_for_every_part(tmp_path: Path) -> None:
     text = results.written_from(tmp_path, TITLES)
 
-    assert [line[3:] for line in text.splitlines() if line.startswith("## ")][:-1] == [p.title for p in PARTS]
+    assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == [p.title for p in PARTS]
+    assert list(ABOUT) == list(TITLES)
 
 
 def test_what_could_not_be_measured_never_replaces_what_once_was(quick: Options) -> None:

@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
 .PHONY: help run test search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
-  token sync fleet-check quota api-key audit openapi setup setup-stack setup-dev lock clean
+  token event sync fleet-check quota api-key audit openapi setup setup-stack setup-dev lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ prove: setup-dev ## check the promises with faults, for an hour, and go on next 
 token: setup-dev ## a bearer token for the local stack: make -s token ORG= PROJECT= [PERMISSIONS= SUBJECT= TTL= STATE=]
 	@$(DEV)/python -m tools.dev_token --org "$(ORG)" --project "$(PROJECT)" --permissions "$(PERMISSIONS)" \
 	  --subject "$(SUBJECT)" --ttl "$(TTL)" --state "$(STATE)"
+
+event: setup-dev ## a sample event, complete, with a fresh token: make -s event NAME=create_reservation/full (STATE=)
+	@PYTHONPATH=layers/shared $(DEV)/python -m tools.event --name "$(NAME)" --state "$(STATE)"
 
 sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=; Error 1 if refused, Error 3 if parts are deferred)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.sync --sequence "$(SEQUENCE)" --stack "$(STACK)" --state "$(STATE)"

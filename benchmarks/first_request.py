@@ -60,10 +60,11 @@ def first_request(function: str, folder: Path, times: int) -> FirstRequest:
     """The least of several environments, each with an empty database and a caller with an access token."""
     # Here, because this needs what only the environments of tests and benchmarks have.
     from testkit.handlers import sample_events  # noqa: PLC0415 - see above
+    from testkit.handlers.authority import Authority  # noqa: PLC0415 - see above
     from testkit.handlers.stage import default_settings  # noqa: PLC0415 - see above
-    from testkit.handlers.vm_stage import VmAuthority  # noqa: PLC0415 - see above
+    from testkit.handlers.vm_stage import NOUNS  # noqa: PLC0415 - see above
 
-    authority = VmAuthority()
+    authority = Authority(NOUNS)
     case = min((ROOT / "events" / function).glob("*.json")).stem
     event = sample_events.with_tokens(sample_events.read(function, case), authority.token)
     event = sample_events.with_headers(event, authorization=f"Bearer {authority.token('member')}")

@@ -38,7 +38,7 @@ def inventory(stage: Stage) -> None:
 
 def wish(metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     """The event of an ordinary request, with other fields; a field that is ``None`` is left out."""
-    event = sample_events.read("create_reservation", "accepted")
+    event = sample_events.read("create_reservation", "full")
     body = sample_events.body_of(event)
     for part, changes in (("metadata", metadata or {}), ("spec", spec)):
         changed = body[part] | changes

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from gpu_capacity.access import Permission
 from testkit.world import ORGANIZATION, PROJECT
 
 ISSUER: Final = "https://issuer.test"
@@ -22,12 +23,12 @@ SUBJECT: Final = "developer@example.com"
 STRANGERS_ORGANIZATION: Final = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
 STRANGERS_PROJECT: Final = "c1d2e3f4-0a1b-4c2d-8e3f-405162738495"
 
-EVERYTHING: Final = ["reservations:create", "reservations:read", "reservations:delete"]
+CUSTOMERS: Final = [permission.value for permission in Permission if permission is not Permission.OPERATE]
 
 # The names that stand in the event files, and what their tokens say beyond the common claims.
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "member": {},
-    "reader": {"permissions": ["reservations:read"]},
+    "reader": {"permissions": ["reservations:read", "capacityclaims:read", "vms:read"]},
     "powerless": {"permissions": ["none"]},
     "stranger": {
         "sub": "stranger@example.com",
@@ -46,8 +47,13 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
 
 @dataclass
 class Authority:
-    """A token issuer with one elliptic-curve key, or an RSA one."""
+    """A token issuer with one elliptic-curve key, or an RSA one.
 
+    Of the permissions of a profile its tokens have those on ``nouns``, so that no answer rests on a right to
+    something else.
+    """
+
+    nouns: tuple[str, ...] = ("reservations",)
     key_id: str = "key-1"
     algorithm: str = "ES256"
     private_key: Any = field(default=None)
@@ -78,7 +84,12 @@ class Authority:
 
     def token(self, profile: str = "member", **changes: Any) -> str:
         """A signed token of a profile; a claim that is changed to ``None`` is left out."""
-        return self.sign(claims(profile, **changes))
+        permissions = [
+            word
+            for word in claims(profile)["permissions"]
+            if ":" not in word or word.partition(":")[0] in self.nouns
+        ]
+        return self.sign(claims(profile, **({"permissions": permissions} | changes)))
 
     def sign(self, payload: dict[str, Any], **header: Any) -> str:
         """Sign whatever is given; a header field that is ``None`` is left out."""
@@ -106,7 +117,7 @@ def claims(profile: str = "member", **changes: Any) -> dict[str, Any]:
         "exp": now + 3600,
         "organizations": [ORGANIZATION],
         "projects": [PROJECT],
-        "permissions": EVERYTHING,
+        "permissions": CUSTOMERS,
         **PROFILES[profile],
         **changes,
     }

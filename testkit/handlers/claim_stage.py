@@ -8,7 +8,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
-from testkit.handlers.authority import EVERYTHING, STRANGERS_ORGANIZATION, Authority
+from testkit.handlers.authority import STRANGERS_ORGANIZATION, Authority
 from testkit.handlers.stage import Answer, Stage
 from testkit.world import HOLDERS, ORGANIZATION
 
@@ -19,31 +19,15 @@ CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
 CLAIM_ID: Final = "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d8e9f"
 STEP: Final[dict[str, Any]] = {"organization": ORGANIZATION, "claim": CLAIM_ID}
 
-WRITER: Final = [*EVERYTHING, "capacityclaims:read", "capacityclaims:write"]
-PERMISSIONS: Final[dict[str, list[str]]] = {
-    "member": WRITER,
-    "stranger": WRITER,
-    "expired": WRITER,
-    "reader": ["reservations:read", "capacityclaims:read"],
-}
-
-
-class ClaimAuthority(Authority):
-    """Gives each profile the permissions on claims that belong to it."""
-
-    def token(self, profile: str = "member", **changes: Any) -> str:
-        rights = {"permissions": PERMISSIONS[profile]} if profile in PERMISSIONS else {}
-        return super().token(profile, **(rights | changes))
-
 
 class ClaimStage(Stage):
     """A stage whose customers may claim."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **settings: str) -> None:
         super().__init__(monkeypatch, **settings)
-        self.authority = ClaimAuthority(private_key=self.authority.private_key)
+        self.authority = Authority(("reservations", "capacityclaims"), private_key=self.authority.private_key)
 
-    def claim(self, case: str = "accepted", **changes: Any) -> Answer:
+    def claim(self, case: str = "full", **changes: Any) -> Answer:
         """The event of a create, with other fields of its body; one that is ``None`` is left out."""
         return self.request("create_capacity_claim", varied(case, **changes))
 
@@ -60,7 +44,7 @@ class ClaimStage(Stage):
                 self.run("fill_capacity_claims", payload)
 
 
-def varied(case: str = "accepted", function: str = "create_capacity_claim", **changes: Any) -> dict[str, Any]:
+def varied(case: str = "full", function: str = "create_capacity_claim", **changes: Any) -> dict[str, Any]:
     """An event with other fields of its body, those of ``resources`` included."""
     event = sample_events.read(function, case)
     body = sample_events.body_of(event)
@@ -76,7 +60,7 @@ def varied(case: str = "accepted", function: str = "create_capacity_claim", **ch
 def claimed(stage: Stage) -> None:
     """The sample fleet and reservations, and the claim that the events name; it has what it wants."""
     given.sample(stage)
-    assert stage.request_event("create_capacity_claim", "accepted").status == 200
+    assert stage.request_event("create_capacity_claim", "full").status == 200
 
 
 def waiting(stage: Stage) -> None:
@@ -86,7 +70,7 @@ def waiting(stage: Stage) -> None:
     answer = stage.request("create_capacity_claim", event, "stranger")
     assert answer.json["capacityClaim"]["status"]["pendingInstances"] > 0
     stage.clock.advance_ms(1)
-    assert stage.request_event("create_capacity_claim", "accepted").status == 200
+    assert stage.request_event("create_capacity_claim", "full").status == 200
 
 
 def freed(stage: Stage) -> None:
@@ -138,7 +122,7 @@ def claimed_and_limited(stage: Stage) -> None:
     """It has what it wants, and its organization may not have more."""
     given.sample(stage)
     limit(stage, 11)
-    assert stage.request_event("create_capacity_claim", "accepted").status == 200
+    assert stage.request_event("create_capacity_claim", "full").status == 200
 
 
 def abandoned(stage: Stage) -> None:

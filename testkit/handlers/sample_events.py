@@ -1,10 +1,16 @@
-"""The files in ``events/``: read, filled in with tokens, and varied."""
+"""The events in ``events/``: read, filled in with tokens, and varied.
+
+A file with a ``base`` is a case: it states what differs from the event named there, ``events/<base>.json``,
+which may be a case itself. Every other file is complete.
+"""
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import re
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,6 +28,7 @@ NOBODYS_ID: Final = "a64f9269-36e0-4312-b8d1-52d93d569b7b"
 TRACE_ID: Final = "6a17b9000123456789abcdef01234567"
 
 _TOKEN: Final = re.compile(r"\{\{token:([a-z]+)\}\}")
+_PARAMETER: Final = re.compile(r"\{(\w+)\+?\}")
 
 
 def functions() -> list[str]:
@@ -35,14 +42,63 @@ def cases() -> list[tuple[str, str]]:
 
 
 def read(function: str, case: str) -> dict[str, Any]:
-    """An event as it is committed."""
-    event: dict[str, Any] = json.loads((EVENTS / function / f"{case}.json").read_text(encoding="utf-8"))
-    return event
+    """A complete event, as AWS sends it, with placeholders where tokens go."""
+    event = merged(f"{function}/{case}")
+    return _filled_in(event) if "requestContext" in event else event
+
+
+def stated(name: str) -> dict[str, Any]:
+    """What one file says; ``name`` is its path in ``events/`` without the suffix."""
+    content: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+    return content
+
+
+def merged(name: str) -> dict[str, Any]:
+    """What a file and those that it stands on say together."""
+    content = stated(name)
+    base = content.pop("base", None)
+    return content if base is None else laid_over(merged(base), content)
+
+
+def laid_over(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The base with the changes, as a JSON merge patch (RFC 7396): objects are merged, ``null`` removes."""
+    merged = dict(base)
+    for name, value in changes.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            below = merged.get(name)
+            merged[name] = laid_over(below if isinstance(below, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _filled_in(event: dict[str, Any]) -> dict[str, Any]:
+    """The event with what the gateway derives: the path, the lists of values, the text of the body."""
+    path = _PARAMETER.sub(lambda found: event["pathParameters"][found[1]], event["resource"])
+    same = {"resourcePath": event["resource"], "httpMethod": event["httpMethod"]}
+    filled = event | {
+        "path": path,
+        "multiValueHeaders": {name: [value] for name, value in event["headers"].items()},
+        "requestContext": event["requestContext"] | same | {"path": f"/live{path}"},
+        "body": _body_sent(event),
+    }
+    return with_query(filled, **(event["multiValueQueryStringParameters"] or {}))
+
+
+def _body_sent(event: dict[str, Any]) -> str | None:
+    body = event.get("body")
+    if body is None:
+        return None
+    text: str = body if isinstance(body, str) else json.dumps(body)
+    return base64.b64encode(text.encode()).decode() if event["isBase64Encoded"] else text
 
 
 def with_tokens(event: dict[str, Any], mint: Callable[[str], str]) -> dict[str, Any]:
-    """The event with each ``{{token:profile}}`` replaced by a token of that profile."""
-    filled: dict[str, Any] = json.loads(_TOKEN.sub(lambda found: mint(found[1]), json.dumps(event)))
+    """The event with each ``{{token:profile}}`` replaced by a token of that profile, one for each profile."""
+    minted = cache(mint)
+    filled: dict[str, Any] = json.loads(_TOKEN.sub(lambda found: minted(found[1]), json.dumps(event)))
     return filled
 
 

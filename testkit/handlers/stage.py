@@ -1,7 +1,7 @@
 """The whole service behind its handlers, in memory: real composition, real handlers, AWS replaced.
 
     stage = Stage(monkeypatch)
-    answer = stage.run_event("create_reservation", "accepted")
+    answer = stage.run_event("create_reservation", "full")
 
 Only what reaches outside is replaced: clients, clock, pauses and entropy. Settings come from a dictionary
 in place of the process's environment, and go through the same composition root as deployed.

@@ -16,7 +16,7 @@ from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.dynamodb.database import Database
 from testkit.doubles import CountingIds, RecordedTelemetry
 from testkit.handlers import arrangements, sample_events
-from testkit.handlers.authority import EVERYTHING, SUBJECT, Authority
+from testkit.handlers.authority import SUBJECT, Authority
 from testkit.handlers.sample_events import EVENTS, read
 from testkit.handlers.stage import Answer
 from testkit.handlers.stage import Stage as FunctionalStage
@@ -42,22 +42,8 @@ SAMPLE_KEY: Final = "beef7c1a-5b2e-4d19-9a70-3f1c2d4e5b6a"
 SAMPLE_API_KEY: Final = "8f8e738d20348604"  # pragma: allowlist secret
 """The id of the key that is made of the bytes of the two ids above."""
 
-# The profiles also have rights of another API, so that nothing here rests on their absence.
-RENTER: Final = [*EVERYTHING, "vms:read", "vms:write", "billing:read", "apikeys:write"]
-PERMISSIONS: Final[dict[str, list[str]]] = {
-    "member": RENTER,
-    "stranger": RENTER,
-    "expired": RENTER,
-    "reader": ["reservations:read", "vms:read"],
-}
-
-
-class VmAuthority(Authority):
-    """Gives each profile the permissions on VMs that belong to it."""
-
-    def token(self, profile: str = "member", **changes: Any) -> str:
-        rights = {"permissions": PERMISSIONS[profile]} if profile in PERMISSIONS else {}
-        return super().token(profile, **(rights | changes))
+# Rights of another API too, so that nothing here rests on their absence.
+NOUNS: Final = ("reservations", "vms", "billing", "apikeys")
 
 
 class ChosenIds(CountingIds):
@@ -83,7 +69,7 @@ class Stage(FunctionalStage):
         self.telemetry = RecordedTelemetry()
         self._key_ids = CountingIds("keys")
         super().__init__(monkeypatch, **settings)
-        self.authority = VmAuthority(private_key=self.authority.private_key)
+        self.authority = Authority(NOUNS, private_key=self.authority.private_key)
         arrangements.publish(self, regions=("eu-ams-1",))
         self.run_event("sync_inventory", "scheduled")
 

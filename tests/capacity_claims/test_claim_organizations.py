@@ -11,7 +11,7 @@ from testkit.handlers import claim_stage as given
 from testkit.handlers import sample_events
 from testkit.handlers.arrangements import sample
 from testkit.handlers.authority import STRANGERS_ORGANIZATION
-from testkit.handlers.claim_stage import WRITER, varied
+from testkit.handlers.claim_stage import varied
 from testkit.world import ORGANIZATION
 from tests.capacity_claims.claim_answers import claim_of, violations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def test_a_token_of_several_organizations_must_say_for_whom_it_claims(stage: ClaimStage) -> None:
     sample(stage)
-    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION], "permissions": WRITER}
+    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION]}
     token = f"Bearer {stage.authority.token('member', **both)}"
     event = sample_events.with_headers(varied(), authorization=token)
     assert violations(stage.request("create_capacity_claim", event)) == ["header X-Organization-Id"]
@@ -47,7 +47,7 @@ def test_a_request_is_about_the_organization_it_names_and_no_other(
 ) -> None:
     given.claimed(stage)
     before = claim_records(stage.db)
-    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION], "permissions": WRITER}
+    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION]}
     event = sample_events.with_headers(
         sample_events.read(function, case), authorization=f"Bearer {stage.authority.token('member', **both)}"
     )
@@ -63,7 +63,7 @@ def test_a_request_is_about_the_organization_it_names_and_no_other(
 
 def test_the_list_shows_the_claims_of_the_organization_it_names(stage: ClaimStage) -> None:
     given.claimed(stage)
-    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION], "permissions": WRITER}
+    both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION]}
     event = sample_events.with_headers(
         sample_events.read("list_capacity_claims", "all"),
         authorization=f"Bearer {stage.authority.token('member', **both)}",

@@ -26,7 +26,7 @@ def test_writing_needs_the_permission_to_write_claims_and_no_other(
     stage: ClaimStage, function: str, permissions: list[str]
 ) -> None:
     given.claimed(stage)
-    case = {"create": "accepted", "update": "grown", "delete": "accepted"}[function.partition("_")[0]]
+    case = {"create": "full", "update": "grown", "delete": "accepted"}[function.partition("_")[0]]
     token = f"Bearer {stage.authority.token('member', permissions=permissions)}"
     event = sample_events.with_headers(sample_events.read(function, case), authorization=token)
     answer = stage.request(function, event)
@@ -62,7 +62,7 @@ def surprise(*_: object) -> None:
 
 
 API = {
-    "create_capacity_claim": "accepted",
+    "create_capacity_claim": "full",
     "list_capacity_claims": "all",
     "list_capacity_claim_parameters": "all",
     "list_capacity_claim_quotas": "all",
@@ -96,7 +96,7 @@ def test_a_database_that_does_not_answer_is_told_with_when_to_try_again(
 
 def test_a_refusal_by_quota_says_what_was_asked_for_and_what_is_left(stage: ClaimStage) -> None:
     given.limited(stage)
-    answer = stage.request_event("create_capacity_claim", "quota_exceeded")
+    answer = stage.request_event("create_capacity_claim", "full")
     [violation] = answer.json["details"][0]["violations"]
     assert violation["description"] == "quota exceeded: 10 instances requested, 0 of 9 in use"
     assert answer.json["message"] == violation["description"]

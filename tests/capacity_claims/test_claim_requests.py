@@ -77,7 +77,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(
 @pytest.mark.parametrize("body", ["", "null", "[]", '"x"', "{", "\ufeff{}", '{"resources": NaN}', "\ud800"])
 def test_a_body_that_is_no_request_is_an_invalid_argument(stage: ClaimStage, body: str) -> None:
     sample(stage)
-    event = sample_events.with_body(sample_events.read("create_capacity_claim", "accepted"), body)
+    event = sample_events.with_body(sample_events.read("create_capacity_claim", "full"), body)
     answer = stage.request("create_capacity_claim", event)
     assert (answer.status, answer.json["code"]) == (400, 3)
     assert_is(STATUS, answer.json)

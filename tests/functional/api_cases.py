@@ -52,7 +52,7 @@ _NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
 _BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
 
 API_CASES: Final = (
-    _ok(_CREATE, "accepted", contract.RESERVATION, 202, after=given.sample),
+    _ok(_CREATE, "full", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_minimal", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_base64", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_with_idempotency_key", contract.RESERVATION, 202, after=given.sample),
@@ -72,7 +72,7 @@ API_CASES: Final = (
     _no(_CREATE, "token_expired", 401, "access_denied", headers=_BAD_TOKEN),
     _no(_CREATE, "permission_missing", 403, "forbidden"),
     _no(_CREATE, "project_of_others", 403, "forbidden"),
-    _no(_CREATE, "quota_exceeded", 403, "forbidden", after=given.sample_with_quota_of_one),
+    _no(_CREATE, "full", 403, "forbidden", after=given.sample_with_quota_of_one),
     _no(_CREATE, "idempotency_key_reused", 409, "conflict"),
     _no(_CREATE, "capacity_insufficient", 507, "server_error"),
     _ok(_GET, "found", contract.RESERVATION),

@@ -84,7 +84,7 @@ def test_a_reservation_is_answered_whatever_its_record_says(stage: Stage) -> Non
 @pytest.mark.parametrize(
     ("function", "case"),
     [
-        ("create_capacity_claim", "accepted"),
+        ("create_capacity_claim", "full"),
         ("update_capacity_claim", "shrunk"),
         ("get_capacity_claim", "found"),
         ("delete_capacity_claim", "accepted"),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 # One function of each builder that reads or writes; the context of the tests leaves 20 seconds.
 FUNCTIONS = {
     "list_reservations": "all",
-    "create_reservation": "accepted",
+    "create_reservation": "full",
     "search_offers": "all",
     "begin_provisioning": "reservation_gone",
     "reconcile_holders": "scheduled",

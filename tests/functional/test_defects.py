@@ -24,7 +24,7 @@ def _surprise(*_: object) -> None:
 
 
 CASES = {
-    "create_reservation": "accepted",
+    "create_reservation": "full",
     "list_reservations": "all",
     "get_reservation": "found",
     "delete_reservation": "accepted",
@@ -107,9 +107,9 @@ def test_a_task_that_fails_says_so_to_whoever_repeats_it(stage: Stage, function:
 
 def test_the_next_request_is_served_as_if_nothing_had_been(sample: Stage) -> None:
     hook = sample.db.before("*", _surprise, times=None)
-    assert sample.request_event("create_reservation", "accepted").status == 500
+    assert sample.request_event("create_reservation", "full").status == 500
     hook.cancel()
-    assert sample.request_event("create_reservation", "accepted").status == 202
+    assert sample.request_event("create_reservation", "full").status == 202
 
 
 def _metrics(capsys: pytest.CaptureFixture[str]) -> set[str]:

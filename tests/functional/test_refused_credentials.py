@@ -26,7 +26,7 @@ def _counted(capsys: pytest.CaptureFixture[str]) -> float:
     )
 
 
-EVENTS = [("create_reservation", "accepted"), ("list_capacity_claims", "all"), ("list_vms", "all")]
+EVENTS = [("create_reservation", "full"), ("list_capacity_claims", "all"), ("list_vms", "all")]
 
 
 @pytest.mark.parametrize(("function", "case"), EVENTS)

@@ -12,15 +12,15 @@ from gpu_capacity.deadline import Deadline
 from gpu_capacity.runtime import composition
 from testkit.doubles import RecordedPause
 from testkit.handlers import arrangements
-from testkit.handlers.vm_stage import PERMISSIONS, Stage
+from testkit.handlers.vm_stage import NOUNS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 FUNCTION_SECONDS: Final = 20
 CREATES: Final = {
-    "create_reservation": "accepted",
-    "create_capacity_claim": "accepted",
+    "create_reservation": "full",
+    "create_capacity_claim": "full",
     "create_vm": "on_demand",
 }
 LAST_WRITES: Final = {
@@ -70,9 +70,8 @@ class SlowDatabase:
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """All three APIs for one customer, with an SSH key for VMs."""
-    rights = [*PERMISSIONS["member"], "capacityclaims:read", "capacityclaims:write"]
-    monkeypatch.setitem(PERMISSIONS, "member", rights)
     new = Stage(monkeypatch).with_ssh_key()
+    new.authority.nouns = (*NOUNS, "capacityclaims")
     arrangements.publish(new, 2, (*arrangements.SMALL_REGIONS, "eu-ams-1"))
     new.run_event("sync_inventory", "scheduled")
     yield new

@@ -79,7 +79,7 @@ def test_otherwise_it_is_a_new_one(stage: Stage, function: str, headers: dict[st
 
 def test_the_log_of_a_request_carries_its_trace_id(sample: Stage) -> None:
     event = with_headers(
-        sample_events.read("create_reservation", "accepted"), traceparent=f"00-{W3C}-00f067aa0ba902b7-01"
+        sample_events.read("create_reservation", "full"), traceparent=f"00-{W3C}-00f067aa0ba902b7-01"
     )
     assert sample.request("create_reservation", event).status == 202
     assert sample.log_lines[-1]["trace_id"] == W3C

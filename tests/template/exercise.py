@@ -78,7 +78,7 @@ def _counted_until_it_failed(stage: Stage) -> None:
 
 def _removed_without_a_key(stage: Stage) -> None:
     given.inventory(stage)
-    identity = stage.request_event("create_reservation", "accepted").json["metadata"]["id"]
+    identity = stage.request_event("create_reservation", "full").json["metadata"]["id"]
     path = f"/api/v2/reservations/{identity}"
     event = sample_events.with_path(sample_events.read("delete_reservation", "accepted"), path)
     assert stage.request("delete_reservation", event).status == 202

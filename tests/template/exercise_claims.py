@@ -25,7 +25,7 @@ YOUNGER: Final = "5a6c7d8e-9f38-4b5a-8c7d-8e9f3f0e9a52"
 
 def _ask(stage: Stage, function: str, claim_id: str | None = None, body: object = None) -> Answer:
     operation = OPERATIONS[function]
-    event = sample_events.read("create_reservation", "accepted")
+    event = sample_events.read("create_reservation", "full")
     path = operation.path.replace("{claimID}", claim_id or "")
     event = sample_events.with_body(sample_events.with_path(event, path, operation.method), body)
     event |= {"resource": operation.path, "pathParameters": {"claimID": claim_id} if claim_id else None}

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import NoCredentialsError, NoRegionError
 
 from gpu_capacity.inventory.fleet.document import SEQUENCE_MAX
-from tools import api_key, dev_token, fleet_check, quota
+from tools import api_key, dev_token, event, fleet_check, quota
 from tools.local_stack import issuer
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.first_calls import how_to_use
@@ -91,6 +91,24 @@ def test_a_token_has_no_permission_that_the_service_does_not_know(tmp_path: Path
 def test_a_key_that_is_described_and_nobodys_is_not_taken_for_a_list(given: list[str]) -> None:
     with pytest.raises(LaunchError, match="SUBJECT= is missing"):
         api_key.check(api_key.parse(["--org", "o", *given]))
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("create_reservation/fool", "cases of create_reservation: accepted_base64, .*, full, "),
+        ("create_reservation", "cases of create_reservation: accepted_base64, .*, full, "),
+        ("make_reservation/full", "functions that have events: abandon_provisioning, .*, create_vm, "),
+        ("rest_api", "functions that have events: "),
+        ("../events/create_vm/minimal", "functions that have events: "),
+    ],
+)
+def test_an_event_that_is_not_there_is_named_with_those_that_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, listed: str
+) -> None:
+    said = told("tools.event", ["--name", name], monkeypatch, capsys)
+
+    assert re.match(rf"there is no event {re.escape(name)}\n{listed}", said)
 
 
 def no_folder(tmp_path: Path) -> Path:
@@ -210,5 +228,5 @@ def test_help_names_every_variable_that_a_command_takes(target: str) -> None:
 def test_the_commands_that_write_have_a_line_of_use(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for module in (quota, api_key, dev_token):
+    for module in (quota, api_key, dev_token, event):
         assert told(module.__name__, [], monkeypatch, capsys).startswith("usage: make ")

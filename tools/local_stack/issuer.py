@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from tools.local_stack.errors import LaunchError
-from tools.local_stack.state import shown
+from tools.local_stack.state import shown, unfit
 
 # A name that can never resolve (RFC 2606): nobody can put another key set behind this issuer.
 ISSUER = "https://development-issuer.invalid"
@@ -42,7 +43,10 @@ OPERATOR_PERMISSION = "operator"
 
 
 def ensure_key(path: Path) -> None:
-    """Create the issuer's private key unless it is there; only its owner can read it."""
+    """Create the issuer's private key unless it is there; only its owner can read it.
+
+    LaunchError where the folder cannot be made, or not written to.
+    """
     if path.exists():
         return
     key = ec.generate_private_key(ec.SECP256R1())
@@ -52,7 +56,12 @@ def ensure_key(path: Path) -> None:
         serialization.NoEncryption(),
     )
     # The mode is given on creation: there is no moment at which others can read the file.
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise unfit(path.parent, error) from None
+    with os.fdopen(descriptor, "wb") as file:
         file.write(text)
 
 
@@ -106,8 +115,6 @@ def mint(
         raise LaunchError(f"a token lives 1 to {LIFETIME_SECONDS_MAX} seconds, not {lifetime_seconds}")
     now = int(time.time())
     claims = {
-        "iss": ISSUER,
-        "aud": AUDIENCE,
         "sub": subject,
         "iat": now,
         "exp": now + lifetime_seconds,
@@ -115,5 +122,11 @@ def mint(
         "projects": [project],
         "permissions": list(permissions),
     }
+    return sign(path, claims)
+
+
+def sign(path: Path, claims: dict[str, Any]) -> str:
+    """Sign claims with the key at `path`, as this issuer and for the audience of the local stack."""
     kid = public_key_set(path)["keys"][0]["kid"]
-    return jwt.encode(claims, read_key(path), algorithm=ALGORITHM, headers={"kid": kid})
+    whole = claims | {"iss": ISSUER, "aud": AUDIENCE}
+    return jwt.encode(whole, read_key(path), algorithm=ALGORITHM, headers={"kid": kid})

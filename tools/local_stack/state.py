@@ -123,6 +123,13 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     draft.replace(path)
 
 
+def unfit(folder: Path, error: OSError) -> LaunchError:
+    """What to say of a folder that cannot be made, or not written to."""
+    return LaunchError(
+        f"{folder} cannot be the state folder: {error.strerror}: choose another with STATE=<folder>"
+    )
+
+
 @contextmanager
 def exclusive(folder: Path) -> Iterator[State]:
     """Own a state folder for the time of the block; LaunchError when another launcher does.
@@ -133,9 +140,7 @@ def exclusive(folder: Path) -> Iterator[State]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("w")
     except OSError as error:
-        raise LaunchError(
-            f"{folder} cannot be the state folder: {error.strerror}: choose another with STATE=<folder>"
-        ) from None
+        raise unfit(folder, error) from None
     with lock as held:
         if not try_lock(held.fileno()):
             raise LaunchError(

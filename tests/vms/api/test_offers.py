@@ -66,7 +66,7 @@ def test_a_smaller_node_is_rented_whole_and_in_slices(stage: Stage) -> None:
 
 
 def test_a_reserved_node_has_no_slice_to_offer(stage: Stage) -> None:
-    event = read("create_reservation", "accepted")
+    event = read("create_reservation", "full")
     body = json.loads(event["body"])
     body["spec"] = {
         "organizationId": ORGANIZATION,

@@ -1,0 +1,116 @@
+"""An event file is complete, or states what is its own over its base; together they are what AWS sends."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from gpu_capacity.http.operations import OPERATIONS
+from testkit.handlers import sample_events
+from testkit.handlers.sample_events import merged, read, stated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+BASE: Final = "rest_api"
+OWN: Final = {
+    "base",
+    "httpMethod",
+    "resource",
+    "pathParameters",
+    "multiValueQueryStringParameters",
+    "headers",
+    "body",
+    "isBase64Encoded",
+}
+"""What a case may state: the gateway derives everything else."""
+
+FILES: Final = sample_events.cases()
+CASES: Final = [(function, case) for function, case in FILES if "base" in stated(f"{function}/{case}")]
+COMPLETE: Final = [pair for pair in FILES if pair not in CASES]
+BY_API: Final = [pair for pair in FILES if pair[0] in OPERATIONS]
+
+
+def said_before(base: dict[str, Any], changes: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Where the changes change nothing."""
+    for name, value in changes.items():
+        below = base.get(name)
+        if isinstance(value, dict) and value:
+            yield from said_before(below if isinstance(below, dict) else {}, value, f"{place}/{name}")
+        elif value == below:
+            yield f"{place}/{name}"
+
+
+@pytest.mark.parametrize(("function", "case"), CASES)
+def test_a_case_says_something_and_nothing_that_its_base_says(function: str, case: str) -> None:
+    content = stated(f"{function}/{case}")
+    base = content.pop("base")
+    assert content
+    assert set(content) <= OWN
+    assert list(said_before(merged(base), content)) == []
+
+
+@pytest.mark.parametrize("function", sorted({function for function, _ in CASES}))
+def test_a_case_stands_on_the_request_to_the_gateway_or_on_one_case_of_its_function(function: str) -> None:
+    bases = {stated(f"{function}/{case}")["base"] for owner, case in CASES if owner == function}
+    others = bases - {BASE}
+    assert (BASE in bases, len(others) <= 1) == (True, True)
+    for other in others:
+        assert other.startswith(f"{function}/")
+        assert stated(other)["base"] == BASE
+
+
+@pytest.mark.parametrize("function", sorted({function for function, _ in FILES}))
+def test_no_event_of_a_function_is_there_twice(function: str) -> None:
+    events = [read(owner, case) for owner, case in FILES if owner == function]
+    assert [event for event in events if events.count(event) > 1] == []
+
+
+@pytest.mark.parametrize(("function", "case"), COMPLETE)
+def test_what_needs_no_token_is_a_complete_file(function: str, case: str) -> None:
+    event = stated(f"{function}/{case}")
+    assert event == read(function, case)
+    assert "{{token:" not in str(event)
+    if "httpMethod" in event:
+        assert event.keys() == stated(BASE).keys()
+
+
+@pytest.mark.parametrize(("function", "case"), CASES)
+def test_a_case_holds_a_token_or_leaves_it_out(function: str, case: str) -> None:
+    assert ("{{token:" in str(read(function, case))) == (case != "token_missing")
+
+
+@pytest.mark.parametrize(("function", "case"), BY_API)
+def test_an_event_is_complete_and_on_the_route_of_its_operation(function: str, case: str) -> None:
+    event, operation = read(function, case), OPERATIONS[function]
+    assert event.keys() == stated(BASE).keys()
+    assert (event["httpMethod"], event["resource"]) == (operation.method, operation.path)
+    assert event["path"] == operation.path.format(**(event["pathParameters"] or {}))
+    context = event["requestContext"]
+    assert context.keys() == stated(BASE)["requestContext"].keys()
+    assert (context["httpMethod"], context["resourcePath"]) == (operation.method, operation.path)
+    assert context["path"] == f"/{context['stage']}{event['path']}"
+    assert event["multiValueHeaders"] == {name: [value] for name, value in event["headers"].items()}
+    assert event["body"] is None or isinstance(event["body"], str)
+
+
+def test_every_operation_has_events() -> None:
+    assert {function for function, _ in BY_API} == set(OPERATIONS)
+
+
+def test_the_gateway_shows_all_values_of_a_parameter_and_the_last_one() -> None:
+    event = read("list_vms", "by_status")
+    assert event["multiValueQueryStringParameters"] == {"status": ["creating", "running"]}
+    assert event["queryStringParameters"] == {"status": "running"}
+
+
+def test_changes_are_merged_into_the_base_and_null_removes() -> None:
+    base = {"kept": 1, "changed": {"a": 1, "b": [1, 2]}, "gone": 1, "filled": None}
+    changes = {"changed": {"a": None, "b": [3]}, "gone": None, "filled": {"c": 1}}
+    assert sample_events.laid_over(base, changes) == {
+        "kept": 1,
+        "changed": {"b": [3]},
+        "filled": {"c": 1},
+    }
+    assert base["changed"] == {"a": 1, "b": [1, 2]}

@@ -200,7 +200,7 @@ class VmStage(Scene):
         assert self.live_servers() == running
         alive = {vm.id for vm in records if vm.status is not VmStatus.DESTROYED}
         assert self.disks() <= alive
-        assert {vm.id for vm in records if vm.runs > 1 or vm.started_at} & alive <= self.disks()
+        assert {vm.id for vm in records if vm.runs > vm.created_at or vm.started_at} & alive <= self.disks()
         listed = {vm.key for vm in records if vm.is_listed}
         assert {entry.key for entry in self.services.vms.roster()} == listed
         assert list(self.services.vms.unsettled(self.world.clock.now())) == []

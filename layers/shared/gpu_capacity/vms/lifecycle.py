@@ -69,7 +69,7 @@ def begin_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[st
 
 
 def start_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Start the run's server: ``started``, ``waiting`` while its GPUs are being vacated, or ``failed``.
+    """Start the run's server: ``started``, ``waiting`` while the provider refuses it, or ``failed``.
 
     The login is handed over once: when the provider has it, the record forgets it.
     """
@@ -88,9 +88,9 @@ def start_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[s
         password_hash=vm.password_hash,
     )
     match services.vm_provider.start(order):
-        case PinOutcome.FENCED:
-            return SUPERSEDED
-        case PinOutcome.OCCUPIED:
+        case PinOutcome.FENCED | PinOutcome.OCCUPIED:
+            # A run is fenced when its record has moved on, which the step sees when it looks again. If the
+            # record has not, the run never gets a server, and the deadline ends it.
             return _late(services, vm) or _outcome("waiting")
         case PinOutcome.PINNED:
             return _forget_login(services, vm)

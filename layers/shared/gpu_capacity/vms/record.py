@@ -106,10 +106,12 @@ class Vm:
         ssh_public_key, password_hash: only until the workflow has handed them to the provider, once.
         term_ends_at: when a reserved rental turns into on_demand.
         offline_from: the status that it had when its node was lost.
-        runs: how often it was started; a server belongs to one run.
+        runs: the number of its latest run; a server belongs to one run.
         revision: rises with every write: the lock of the record.
         life: tells apart two records that come to have one id; ``None`` where an earlier version wrote it.
-        attempt: numbers the executions of the workflows.
+        attempt: numbers the executions of the workflows. Like ``runs`` it begins at ``created_at``: an id
+            comes again with its idempotency key, and the names that a life before used may not. An earlier
+            version began at 1 and 0.
         unsettled_since: since when a workflow has something to do for it; ``None`` when it has not.
         deadline: when starting it is given up.
         expires_at: until when the record of a destroyed VM is kept; ``None`` of any other, and as long as a

@@ -240,7 +240,7 @@ def test_a_claiming_record_is_shown_to_nobody(store: ReservationStore, world: Wo
     assert store.get_in([ORGANIZATION], RESERVATION_ID) is None
     assert list(store.of_organization(ORGANIZATION)) == []
     assert [r.id for r in store.every(ORGANIZATION)] == [RESERVATION_ID]
-    assert [r.id for r in store.claiming(0)] == [RESERVATION_ID]
+    assert [r.id for r in store.claiming(0)[0]] == [RESERVATION_ID]
 
 
 # A refusal after a try that went unseen.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import InsufficientCapacity, RaceLost
-from gpu_capacity.reservations import claiming
+from gpu_capacity.holders import under_claim
+from gpu_capacity.reservations import claiming, store
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
@@ -165,3 +166,49 @@ def test_a_quota_that_comes_after_the_record_counts_the_record_that_stands(world
     assert ("counted" in first, "counted" in then) == (False, True)
     for attribute in ("life", "named_tag"):
         assert then[attribute] == first[attribute]
+
+
+@pytest.mark.parametrize("settled_after", [False, True], ids=["before the others", "after the others"])
+def test_a_claimant_among_many_who_are_unsettled_is_no_reason_to_refuse(
+    monkeypatch: pytest.MonkeyPatch, *, settled_after: bool
+) -> None:
+    """More than are read; whether the claimant is the newest of them, or older than all that are read."""
+    monkeypatch.setattr(store, "CLAIMING_SHARD_MAX", 1)
+    world = World(pods=(pod("pod1", 44),))
+    others = 20 if settled_after else 40
+    for _ in range(40 - others):
+        reserve(world, 1)
+    world.clock.advance(5)
+    die_before_settling(world.db, world.services, request(4), None)
+    world.clock.advance(5)
+    for _ in range(others):
+        create_reservation(world.environment(), caller(), request(1))
+
+    with pytest.raises(RaceLost, match="being claimed"):
+        create_reservation(world.environment(), caller(), request(1))
+
+
+def test_when_many_are_unsettled_what_was_booked_before_them_is_a_reason_to_refuse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store, "CLAIMING_SHARD_MAX", 1)
+    world = World(pods=(pod("pod1", 44),))
+    reserve(world, 24)
+    world.clock.advance(under_claim.CLAIM_SECONDS_MAX + 1)
+    for _ in range(20):
+        reserve(world, 1)
+
+    with pytest.raises(InsufficientCapacity):
+        create_reservation(world.environment(), caller(), request(21))
+
+
+def test_who_adopts_an_old_record_is_claiming_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    die_before_settling(world.db, world.services, request(4), KEY)
+    world.clock.advance(under_claim.CLAIM_SECONDS_MAX + 100)
+    with monkeypatch.context() as patches:
+        patches.setattr(claiming, "_settle", _die)
+        with pytest.raises(Died):
+            create_reservation(world.environment(), caller(), request(4), idempotency_key=KEY)
+
+    with pytest.raises(RaceLost, match="being claimed"):
+        create_reservation(world.environment(), caller(), request(2))

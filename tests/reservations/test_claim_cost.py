@@ -118,7 +118,8 @@ def test_a_refusal_asks_who_is_claiming_if_there_were_room_without_the_latest_bo
 
 
 def test_a_refusal_by_a_quota_that_was_seen_writes_nothing_and_reads_it_first(world: World) -> None:
-    world.set_quota(72, used=72)
+    world.set_quota(2)
+    reserve(world, 2)
     world.services.quotas.read(request().organization_id, "GB300")
 
     def refused() -> None:

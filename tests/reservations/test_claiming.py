@@ -50,7 +50,7 @@ def left_by_a_death(world: World, after: str, count: int = 3, key: str | None = 
     world.db.after(operation, die)
     with pytest.raises(DiesError):
         create_reservation(world.environment(), caller(), request(count), idempotency_key=key)
-    [record] = world.services.reservations.claiming(0)
+    [record], _ = world.services.reservations.claiming(0)
     assert units_held(world.db) - held == (count if after == "own" else 0)
     assert audit(world.db) == []
     return record
@@ -214,7 +214,7 @@ def test_a_lost_race_names_another_run_under_another_tag() -> None:
     named: list[Any] = []
 
     def take_its_run(_operation: str, parameters: dict[str, Any]) -> None:
-        [record] = world.services.reservations.claiming(0)
+        [record], _ = world.services.reservations.claiming(0)
         named.append(record.named)
         pod = world.db.get_item(TableName="inventory", Key=parameters["Key"])["Item"]
         world.db.put_item(TableName="inventory", Item=pod | {"d0": {"B": b"rivalriv"}})

@@ -120,6 +120,17 @@ def test_the_repetition_starts_the_workflow_that_the_first_try_could_not(world: 
     assert len(world.workflows) == 1
 
 
+def test_a_dry_run_of_a_repetition_starts_nothing(world: World) -> None:
+    world.workflows.down = True
+    first = reserve(world, key=KEY)
+    world.workflows.down = False
+
+    shown = create_reservation(world.services, caller(), request(), idempotency_key=KEY, dry_run=True)
+
+    assert shown.reservation.id == first.reservation.id
+    assert len(world.workflows) == 0
+
+
 def test_a_repetition_during_the_teardown_shows_the_teardown(world: World) -> None:
     delete(world, reserve(world, 3, key=KEY).reservation.id)
 

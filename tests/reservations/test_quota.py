@@ -8,8 +8,9 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.errors import InvalidRequest, QuotaExceeded, StorageUnavailable
+from gpu_capacity.errors import InvalidRequest, QuotaExceeded, RaceLost, StorageUnavailable
 from gpu_capacity.operations.set_quota import check_subject
+from gpu_capacity.reservations import claiming
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
@@ -287,3 +288,33 @@ def test_a_subject_that_would_limit_nothing_is_refused_with_those_that_limit_som
 @pytest.mark.parametrize("subject", ["GB300", "instances", "vms", "vm_gpus"])
 def test_accelerators_of_the_catalogue_instances_and_vms_may_be_limited(world: World, subject: str) -> None:
     check_subject(world.services.inventory.regions(), subject)
+
+
+def test_a_rival_that_was_only_claiming_and_gives_up_meanwhile_is_no_reason_to_refuse(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It leaves after the count was read and before it is looked up who is claiming."""
+    world.set_quota(4)
+    rival = world.environment()
+    with monkeypatch.context() as patches:
+        patches.setattr(claiming, "_settle", _die)
+        with pytest.raises(_DiedError):
+            create_reservation(rival, caller(), request(4))
+    world.clock.advance(120)
+    world.db.before("query", lambda *_: reconcile(rival), only=_lists_records)
+
+    with pytest.raises(RaceLost, match="the quota is being claimed"):
+        reserve(world, 4)
+    assert reserve(world, 4).reservation.counted
+
+
+class _DiedError(Exception):
+    """The environment is gone."""
+
+
+def _die(*_: object) -> None:
+    raise _DiedError
+
+
+def _lists_records(query: dict[str, Any]) -> bool:
+    return query["TableName"] == HOLDERS and "IndexName" not in query

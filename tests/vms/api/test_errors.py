@@ -25,7 +25,7 @@ TRACE = "37f74c5f9ce9480ea1d8457a93ae5a6f"
         (errors.Forbidden("no right"), 403, "no right", {}),
         (errors.NotFound("absent"), 404, "absent", {}),
         (errors.RateLimited(7), 429, "too many requests: wait, then go on", {"Retry-After": "7"}),
-        (errors.RaceLost("x"), 500, "the request was not decided: try again", {"Retry-After": "1"}),
+        (errors.RaceLost("x"), 500, "the request was not decided (x): try again", {"Retry-After": "1"}),
         (
             errors.StorageUnavailable("x", outcome_unknown=True),
             500,

@@ -83,6 +83,8 @@ def create_capacity_claim(
     claim = claim.spelled(resources.instance_id, resources.zones)
     claim = replace(claim, conditions=conditions_of(claim, {}, now))
     if dry_run:
+        if name is not None and (taken := services.claims.named(organization_id, name)):
+            return by_name(services, taken, asked)
         check(services.quotas.read(organization_id, INSTANCES), claim.instance_count)
         return planned(services, claim)
     existing = _record(services, claim)

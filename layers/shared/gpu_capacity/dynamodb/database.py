@@ -171,12 +171,18 @@ class Database:
         yield from (item for item in found if below is None or item["sk"] != prefix + below)
 
     def query_index(
-        self, table: str, index: str, partitions: tuple[str, Sequence[str]], times: tuple[str, int, int]
+        self,
+        table: str,
+        index: str,
+        partitions: tuple[str, Sequence[str]],
+        times: tuple[str, int, int],
+        *,
+        newest_first: bool = False,
     ) -> Iterator[dict[str, Any]]:
         """Entries of several index partitions whose sort attribute lies between two numbers, both included.
 
-        Eventually consistent. The partitions take turns, so that a full one cannot starve the others of a
-        reader that stops early.
+        Eventually consistent, and each partition in the order of that attribute. The partitions take turns,
+        so that a full one cannot starve the others of a reader that stops early.
         """
         attribute, names = partitions
         pages = [
@@ -190,6 +196,7 @@ class Database:
                     ":since": {"N": str(times[1])},
                     ":until": {"N": str(times[2])},
                 },
+                ScanIndexForward=not newest_first,
             )
             for name in names
         ]

@@ -7,7 +7,8 @@ the quotas are read once more, and only when there still is none is the holder a
 An operator does it the other way round: first the quota begins to count, then every record of the
 organization is read and what is uncounted is counted in, and only then is the limit set. Of the two, who
 writes and then reads, at least one sees what the other wrote: no holder that was acknowledged escapes the
-count, and from the moment that the limit is written nothing is accepted beyond it. No clock is involved.
+count, and of requests that begin after the limit is written none is accepted beyond it. One that was under
+way at that moment counts as if it had come before. No clock is involved.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, Protocol, TypeAlias, TypeVar
 
 from gpu_capacity.dynamodb import keys
@@ -42,6 +43,9 @@ HolderKey: TypeAlias = tuple[str, str]
 
 RECORD: Final = "record"
 """The label of the write of a record."""
+
+_ANY_LATER: Final = 1 << 40
+"""Seconds since the epoch, for an end that is none."""
 
 _SENDS_MAX: Final = 12
 """A rival transaction holds an item for some 20 ms, and so many jittered pauses that grow to half a second
@@ -176,8 +180,27 @@ class HolderStore(Generic[H]):
         times = ("unsettled_since", since, until)
         for entry in self._database.query_index(self.table, keys.UNSETTLED_INDEX, shards, times):
             if entry["sk"].startswith(self._kind.prefix):
-                organization = entry["pk"].removeprefix(keys.organization_partition(""))
-                yield organization, entry["sk"].removeprefix(self._kind.prefix)
+                yield self._key_of(entry)
+
+    def newest_unsettled(self, since: int, shard_max: int) -> tuple[list[HolderKey], int]:
+        """The newest of them, so many at most of each part of the index, and since when none is left out."""
+        found: list[HolderKey] = []
+        whole_since = since
+        times = ("unsettled_since", since, _ANY_LATER)
+        for shard in keys.unsettled_shards():
+            entries = self._database.query_index(
+                self.table, keys.UNSETTLED_INDEX, ("unsettled", [shard]), times, newest_first=True
+            )
+            mine = (entry for entry in entries if entry["sk"].startswith(self._kind.prefix))
+            taken = list(islice(mine, shard_max))
+            found += map(self._key_of, taken)
+            if len(taken) == shard_max:
+                whole_since = max(whole_since, int(taken[-1]["unsettled_since"]) + 1)
+        return found, whole_since
+
+    def _key_of(self, entry: Mapping[str, Any]) -> HolderKey:
+        organization = entry["pk"].removeprefix(keys.organization_partition(""))
+        return organization, entry["sk"].removeprefix(self._kind.prefix)
 
     @contextmanager
     def creating(self, holder: H, now: int) -> Iterator[Tries]:

@@ -41,8 +41,8 @@ if TYPE_CHECKING:
     class Claimants(Protocol):
         """The records of those who own whole domains."""
 
-        def claiming(self, since: int) -> Sequence[Claimant]:
-            """Who is claiming, since then or later."""
+        def claiming(self, since: int) -> tuple[Sequence[Claimant], int]:
+            """Who is claiming, since then or later; and since when these are all of them."""
 
     class Needs(HasClock, HasInventory, Protocol):
         """What the functions of this module work with."""
@@ -56,6 +56,10 @@ if TYPE_CHECKING:
 
 CLAIM_SECONDS_MAX: Final = 600
 """How long ago a booking was made that may still be under claim: reconcile has ended all older ones."""
+
+
+BOOKING_SECONDS_MAX: Final = 60
+"""How long after its record a claimant may still book: see ``reservations.claiming``."""
 
 
 def decide_again(
@@ -112,11 +116,18 @@ def _look_again(services: Needs, flavor: Flavor) -> _Found:
     itself comes a round trip later.
     """
     before = {booking.tag for _, booking in services.inventory.bookings(*flavor)}
-    claiming = services.reservations.claiming(services.clock.now() - CLAIM_SECONDS_MAX)
+    since = services.clock.now() - CLAIM_SECONDS_MAX
+    claiming, whole_since = services.reservations.claiming(since)
     named = {r.named.tag for r in claiming if r.named}
     snapshot = services.inventory.fresh_snapshot(*flavor)
     booked = services.inventory.bookings(*flavor)
-    return _Found(snapshot, [(pod, b) for pod, b in booked if b.tag in named or b.tag not in before])
+
+    def is_unsure(booking: Booking) -> bool:
+        # A record that was left out began before ``whole_since``, and booked within the time of a request.
+        may_be_left_out = since <= booking.since < whole_since + BOOKING_SECONDS_MAX and whole_since > since
+        return booking.tag in named or booking.tag not in before or may_be_left_out
+
+    return _Found(snapshot, [(pod, b) for pod, b in booked if is_unsure(b)])
 
 
 def _tag_at(booked: list[tuple[str, Booking]], pod_id: str, position: int) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gpu_capacity import strict_json
-from gpu_capacity.errors import PROBLEMS_TOLD_MAX, CapacityError, InvalidRequest
+from gpu_capacity.errors import PROBLEMS_TOLD_MAX, CapacityError, InvalidRequest, RaceLost, TryAgain
 from gpu_capacity.http.whole_numbers import plainly_written
 
 if TYPE_CHECKING:
@@ -173,6 +173,12 @@ class Call(Generic[Services_co]):
             return base64.b64decode(raw, validate=True)
         except ValueError:  # also for what is not ASCII
             raise MalformedBody("the request body is not valid base64") from None
+
+
+def try_again(error: TryAgain) -> str:
+    """What a customer is told who is to send the request again; of a failure of ours not what it was."""
+    reason = f" ({error})" if isinstance(error, RaceLost) else ""
+    return f"the request was not decided{reason}: try again"
 
 
 def _check_json(octets: bytes) -> None:

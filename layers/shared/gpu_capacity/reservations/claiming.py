@@ -123,7 +123,9 @@ def take_over(services: Needs, dead: Reservation) -> Reservation | None:
 
     After this nothing is owned under the record and nothing can come to be; ``None`` when others were faster.
     """
-    taken = services.reservations.change(dead, replace(dead, claiming_until=claiming_until(services)))
+    # Unsettled anew: who looks up who is claiming looks for those of the last minutes.
+    after = replace(dead, claiming_until=claiming_until(services), unsettled_since=services.clock.now())
+    taken = services.reservations.change(dead, after)
     if isinstance(taken, Refused):
         return None
     if taken.named is not None:
@@ -364,12 +366,13 @@ def check_quota(services: Needs, draft: Reservation, quota: Quota | None) -> Non
     try:
         check(quota, draft.count)
     except QuotaExceeded:
-        claiming = sum(
+        # By the records and not by the count: of that, who was claiming may have left by now.
+        owned = sum(
             r.count
             for r in services.reservations.every(draft.organization_id)
-            if r.status is Status.CLAIMING and r.counted and r.accelerator == draft.accelerator
+            if r.status is not Status.CLAIMING and r.counted and r.accelerator == draft.accelerator
         )
-        if quota is None or not replace(quota, used=quota.used - claiming).allows(draft.count):
+        if quota is None or not replace(quota, used=owned).allows(draft.count):
             raise
         raise RaceLost("what is left of the quota is being claimed") from None
 

@@ -67,7 +67,7 @@ def create_reservation(
     # Looked up first, so that a repeat gets its answer even when the region is full by now.
     first = first_try(services, caller, request, idempotency_key)
     if isinstance(first.earlier, Reservation) and first.earlier.is_shown:
-        return answer_again(services, first.earlier)
+        return answer_again(services, first.earlier, dry_run=dry_run)
     region, offering = _offering(services, caller, request)
     draft = _draft(services, caller, request, offering, first.identity, keyed=idempotency_key is not None)
     if dry_run:

@@ -124,9 +124,9 @@ def made_meanwhile(services: Needs, found: Reservation | Tombstone, fingerprint:
     raise RaceLost("the same request is under way")
 
 
-def answer_again(services: Needs, found: Reservation) -> Observed:
+def answer_again(services: Needs, found: Reservation, *, dry_run: bool = False) -> Observed:
     """The answer to a repeated request: the reservation that the first one made."""
-    if found.status is Status.PENDING:
+    if found.status is Status.PENDING and not dry_run:
         # The first try may have died between its last write and its start; the name makes this harmless.
         start_workflow(services, found)
     return observe_all(services, [found])[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
@@ -18,11 +17,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.database import Database
 
-CLAIMING_LOOKED_AT_MAX: Final = 500
-"""Records that are looked at to learn who is claiming; the newest of them are the ones that may be."""
-
-_ANY_LATER: Final = 1 << 40
-"""Seconds since the epoch, for an end that is none."""
+CLAIMING_SHARD_MAX: Final = 64
+"""Records of a part of the index that are read to learn who is claiming, the newest first."""
 
 RESERVATIONS: Final = Kind(keys.RESERVATION_PREFIX, encode_reservation, decode_reservation, allows)
 
@@ -40,10 +36,14 @@ class ReservationStore(HolderStore[Reservation]):
         written = self.change(reservation, replace(reservation, counted=True), counted)
         return not isinstance(written, Refused)
 
-    def claiming(self, since: int) -> list[Reservation]:
+    def claiming(self, since: int) -> tuple[list[Reservation], int]:
         """Records that are claiming, or name a run to give back, since then or later; by the sparse index.
 
-        However late the clock of whoever claims makes it: of two clocks one is always ahead.
+        Records with a time in the future are among them: the clock of another function may be ahead.
+
+        Returns:
+            The records, and the second from which on they are all of them.
         """
-        found = islice(self.unsettled(_ANY_LATER, since), CLAIMING_LOOKED_AT_MAX)
-        return [r for r in self.many(found) if r.status is Status.CLAIMING or r.named is not None]
+        found, whole_since = self.newest_unsettled(since, CLAIMING_SHARD_MAX)
+        claiming = [r for r in self.many(found) if r.status is Status.CLAIMING or r.named is not None]
+        return claiming, whole_since

@@ -26,6 +26,7 @@ from gpu_capacity.http.call import (
     MalformedBody,
     Reply,
     UnsupportedMediaType,
+    try_again,
 )
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class ClaimErrors:
                 return _reply(_CODES[kind], str(error), _details(error), trace_id, _headers(error))
         if isinstance(error, TryAgain):
             retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return _reply(_INTERNAL, "the request was not decided: try again", [], trace_id, retry)
+            return _reply(_INTERNAL, try_again(error), [], trace_id, retry)
         return self.unexpected(trace_id)
 
     def unexpected(self, trace_id: str) -> Reply:

@@ -29,6 +29,7 @@ from gpu_capacity.http.call import (
     MalformedBody,
     Reply,
     UnsupportedMediaType,
+    try_again,
 )
 from gpu_capacity.strict_json import dotted
 
@@ -64,7 +65,7 @@ class ReservationErrors:
                 return replace(reply, body=reply.body | _figures(error))
         if isinstance(error, TryAgain):
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return _reply(500, "server_error", "the request was not decided: try again", trace_id, headers)
+            return _reply(500, "server_error", try_again(error), trace_id, headers)
         return self.unexpected(trace_id)
 
     def unexpected(self, trace_id: str) -> Reply:

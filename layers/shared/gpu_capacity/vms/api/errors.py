@@ -32,6 +32,7 @@ from gpu_capacity.http.call import (
     MalformedBody,
     Reply,
     UnsupportedMediaType,
+    try_again,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class VmErrors:
                 return replace(reply, body=reply.body | _figures(error))
         if isinstance(error, TryAgain):
             retry = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-            return _reply(500, "the request was not decided: try again", retry)
+            return _reply(500, try_again(error), retry)
         return self.unexpected(_trace_id)
 
     def unexpected(self, _trace_id: str) -> Reply:

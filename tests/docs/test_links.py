@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT: Final = Path(__file__).parents[2]
-PAGES: Final = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES: Final = sorted([*ROOT.glob("*.md"), *ROOT.glob("events/*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK: Final = re.compile(r"\]\((?!\w+:)([^)#\s]*)(?:#([^)\s]+))?\)")
 CODE: Final = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 HEADING: Final = re.compile(r"^#+ (.+)$", re.MULTILINE)

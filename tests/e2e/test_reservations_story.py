@@ -1,4 +1,4 @@
-"""The README's story against the real template: one customer's way through the service, in order."""
+"""The story of docs/first-calls.md against the real template: one customer's way through the service, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The VMs' story against the real template: what the README tells, over HTTP."""
+"""The VMs of docs/first-calls.md against the real template, over HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What README says of exit codes is what a script sees: make hides them, the command itself does not."""
+"""What docs/operations.md says of exit codes is what a script sees: make hides them, the command itself does not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 INTERPRETER = ".venvs/dev/bin/python"
 DOCUMENTED = re.findall(
     rf"^(PYTHONPATH=\S+) {re.escape(INTERPRETER)} (-m tools\.\w+) .*$",
-    (ROOT / "README.md").read_text(),
+    (ROOT / "docs" / "operations.md").read_text(),
     re.MULTILINE,
 )
 NOWHERE = {"tools.sync": 1, "tools.fleet_check": 2, "tools.audit": 2}

@@ -1,4 +1,4 @@
-"""The story of docs/first-calls.md against the real template: one customer's way through the service, in order."""
+"""The story of docs/first-calls.md against the real template: a customer's way through the service."""
 
 from __future__ import annotations
 

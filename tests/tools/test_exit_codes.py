@@ -1,4 +1,4 @@
-"""What docs/operations.md says of exit codes is what a script sees: make hides them, the command itself does not."""
+"""Exit codes of docs/operations.md are what a script sees: make hides them, the command does not."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ export VENVS
 export SAM_CLI_TELEMETRY := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
+.PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
   token event sync fleet-check quota api-key audit openapi setup setup-stack setup-dev lock clean
 
 help: ## this list
@@ -24,6 +24,9 @@ run: setup-stack ## the whole application on this machine, on http://127.0.0.1:3
 
 test: setup ## every test; the end-to-end story beside all others (ARGS= for pytest)
 	@$(DEV)/python -m tools.suite "$(VENVS)" $(ARGS)
+
+check: setup-dev ## the edit loop: format, lint, types, and the quick tests of the rooms that changed (SINCE= ARGS=)
+	@$(DEV)/python -m tools.check "$(VENVS)" --since "$(SINCE)" $(ARGS)
 
 search: setup-dev ## look for counterexamples of the properties with new examples, before a release (SEARCH_TIMES=20 ARGS=)
 	@$(DEV)/pytest tests -m hypothesis --hypothesis-profile=search --timeout=0 -n 2 --dist worksteal $(ARGS)

@@ -8,8 +8,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
-from gpu_capacity.errors import InvalidRequest, QuotaExceeded, RaceLost, StorageUnavailable
-from gpu_capacity.operations.set_quota import check_subject
+from gpu_capacity.errors import QuotaExceeded, RaceLost, StorageUnavailable
 from gpu_capacity.reservations import claiming
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.reconcile import reconcile
@@ -275,19 +274,6 @@ def test_counting_in_during_the_failure_leaves_nothing_counted(world: World) -> 
     assert stored(world, reservation.id).status.value == "error"
     assert world.quota_used() == 0
     assert audit(world.db) == []
-
-
-@pytest.mark.parametrize("subject", ["gb300", "GB300 ", "VMs", "NVL72", "", "Instances"])
-def test_a_subject_that_would_limit_nothing_is_refused_with_those_that_limit_something(
-    world: World, subject: str
-) -> None:
-    with pytest.raises(InvalidRequest, match="subject: would limit nothing: it is one of GB300, instances"):
-        check_subject(world.services.inventory.regions(), subject)
-
-
-@pytest.mark.parametrize("subject", ["GB300", "instances", "vms", "vm_gpus"])
-def test_accelerators_of_the_catalogue_instances_and_vms_may_be_limited(world: World, subject: str) -> None:
-    check_subject(world.services.inventory.regions(), subject)
 
 
 def test_a_rival_that_was_only_claiming_and_gives_up_meanwhile_is_no_reason_to_refuse(

@@ -67,6 +67,16 @@ def test_stopping_frees_the_gpus_and_starting_takes_a_slice_again() -> None:
     assert scene.audit() == []
 
 
+def test_a_vm_that_is_destroyed_while_it_runs_counts_in_quotas_until_its_server_is_gone() -> None:
+    scene = Scene()
+    vm = scene.running(2)
+    in_use = {"vms": 1, "vm_gpus": 2}
+    destroy_vm(scene.services, scene.caller, vm.id, ACCOUNT)
+    assert (scene.status(vm), scene.now(vm).uses, scene.owners()) == ("destroyed", in_use, {vm.tag: 0b11})
+    scene.engine.settle()
+    assert (scene.status(vm), scene.now(vm).uses, scene.owners()) == ("destroyed", {}, {})
+
+
 def test_a_reserved_vm_keeps_its_gpus_while_it_is_stopped() -> None:
     scene = Scene()
     vm = scene.running(8, RESERVED)

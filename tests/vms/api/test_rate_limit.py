@@ -1,4 +1,4 @@
-"""How many requests a minute: an account's reads and writes, and an address's where there is no token."""
+"""How many requests a minute: of an account, an organization, or an address where there is no token."""
 
 from __future__ import annotations
 
@@ -65,6 +65,36 @@ def test_accounts_do_not_use_up_each_others_requests(strict: Stage) -> None:
 def test_a_key_and_a_token_of_one_account_share_its_requests(strict: Stage) -> None:
     assert reads(strict, 2) == [200, 200]
     assert reads(strict, 2, authorization=strict.api_key()) == [200, 429]
+
+
+def test_all_accounts_of_an_organization_use_up_the_organization_s_requests(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(monkeypatch, READS_PER_MINUTE="3", WRITES_PER_MINUTE="1")
+    stage.clock.advance(-stage.clock.now() % 60)
+    second, third = (f"Bearer {stage.authority.token(sub=f'{name}@example.com')}" for name in ("b", "c"))
+    foreign = f"Bearer {stage.authority.token('stranger')}"
+
+    assert reads(stage, 2) + reads(stage, 1, second) == [200, 200, 200]
+    stage.clock.advance(13)
+    refused = stage.send("list_vms", "all", authorization=third)
+    assert (refused.status, refused.headers["retry-after"]) == (429, "47")
+    assert refused.json == {"detail": "too many requests: wait, then go on"}
+    assert reads(stage, 1, foreign) == [200]
+    assert [stage.send("create_vm", "node_unknown").status for _ in range(2)] == [400, 429]
+    stage.restart()
+
+
+def test_what_an_account_is_refused_does_not_count_for_its_organization(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(monkeypatch, VM_READS_PER_MINUTE="2", READS_PER_MINUTE="3")
+    stage.clock.advance(-stage.clock.now() % 60)
+    other = f"Bearer {stage.authority.token(sub='another@example.com')}"
+
+    assert reads(stage, 5) == [200, 200, 429, 429, 429]
+    assert reads(stage, 2, other) == [200, 429]
+    stage.restart()
 
 
 def test_a_refused_request_is_not_counted_and_does_nothing(strict: Stage) -> None:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.holders.roles import HasClock, HasTelemetry
-    from gpu_capacity.http.request_counts import Caller, Kind, RequestCounts
+    from gpu_capacity.http.request_counts import Kind, Limits, RequestCounts
 
     class HasRequests(Protocol):
         """Requests of the minute."""
@@ -26,21 +26,19 @@ if TYPE_CHECKING:
 WINDOW_SECONDS: Final = 60
 
 
-def admit(services: Needs, caller: Caller, kind: Kind, limit: int) -> None:
-    """Count one request.
+def admit(services: Needs, kind: Kind, limits: Limits) -> None:
+    """Count one request, for everybody named or, where it is refused, for nobody.
 
     Args:
         services: with the counts.
-        caller: who is counted: an organization, alone or with its subject, or an address.
         kind: reads and writes have limits of their own.
-        limit: how many a minute; 0 for any number.
+        limits: whom the request counts for, each with how many a minute; 0 for any number.
 
     Raises:
-        RateLimited: the minute's requests are used up; with the seconds that are left of it.
+        RateLimited: one of them has used up the minute's requests; with the seconds that are left of it.
     """
-    if limit == 0:
-        return
+    limits = {caller: limit for caller, limit in limits.items() if limit}
     minute, elapsed = divmod(services.clock.now(), WINDOW_SECONDS)
-    if not services.requests.admit(caller, kind, minute, limit):
+    if not services.requests.admit(kind, minute, limits):
         services.telemetry.count("RequestsRateLimited")
         raise RateLimited(WINDOW_SECONDS - elapsed)

@@ -10,9 +10,16 @@ from __future__ import annotations
 
 from collections import Counter
 from enum import StrEnum
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Caller: TypeAlias = tuple[str, ...]
+"""Whom a request counts for: what it is (an organization, an account, an address), and its name."""
+
+Limits: TypeAlias = "Mapping[Caller, int]"
+"""How many requests each of them may send in a minute."""
 
 
 class Kind(StrEnum):
@@ -29,12 +36,12 @@ class RequestCounts:
         self._minute = 0
         self._admitted: Counter[tuple[Caller, Kind]] = Counter()
 
-    def admit(self, caller: Caller, kind: Kind, minute: int, limit: int) -> bool:
-        """Count a request; false when ``limit`` were admitted in this minute before."""
+    def admit(self, kind: Kind, minute: int, limits: Limits) -> bool:
+        """Count a request for each of them; false, and counted for none, when one has none left."""
         if minute != self._minute:
             self._minute = minute
             self._admitted.clear()
-        if self._admitted[caller, kind] >= limit:
+        if any(self._admitted[caller, kind] >= limit for caller, limit in limits.items()):
             return False
-        self._admitted[caller, kind] += 1
+        self._admitted.update((caller, kind) for caller in limits)
         return True

@@ -1,4 +1,4 @@
-"""Lambda handlers of the VM API: two kinds of credentials, and a limited rate."""
+"""Lambda handlers of the VM API: two kinds of credentials, and limited rates."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from gpu_capacity.accounts.api.replies import account_for
 from gpu_capacity.http.rate_limit import admit
 from gpu_capacity.http.request_counts import Kind
 from gpu_capacity.runtime import composition
+from gpu_capacity.runtime.apis.limited import limits_of
 from gpu_capacity.runtime.functions import api_function, open_function
 from gpu_capacity.vms.api.errors import VmErrors
 
@@ -26,7 +27,9 @@ def vm_function(name: str, kind: Kind, handle: Callable[[Call[Services]], Reply]
 
     def admitted(call: Call[Services]) -> Reply:
         account = account_for(call)
-        _admit(call.services, (account.organization_id, account.subject), kind)
+        by_account = ("account", account.organization_id, account.subject)
+        by_organization = limits_of(call.services, kind, [account.organization_id])
+        admit(call.services, kind, {**by_organization, by_account: _limit(call.services, kind)})
         return handle(call)
 
     return api_function(name, VmErrors(), admitted, _credentials)
@@ -36,16 +39,15 @@ def open_vm_function(name: str, handle: Callable[[OpenCall[Services]], Reply]) -
     """A handler of the operation ``name`` for anybody; who calls too often is told by the address."""
 
     def admitted(call: OpenCall[Services]) -> Reply:
-        _admit(call.services, (call.address,), Kind.READ)
+        admit(call.services, Kind.READ, {("address", call.address): _limit(call.services, Kind.READ)})
         return handle(call)
 
     return open_function(name, VmErrors(), admitted)
 
 
-def _admit(services: Services, caller: tuple[str, ...], kind: Kind) -> None:
+def _limit(services: Services, kind: Kind) -> int:
     limits = services.limits
-    limit = limits.vm_reads_per_minute if kind is Kind.READ else limits.vm_writes_per_minute
-    admit(services, caller, kind, limit)
+    return limits.vm_reads_per_minute if kind is Kind.READ else limits.vm_writes_per_minute
 
 
 def _credentials() -> Verifier:

@@ -92,7 +92,7 @@ REFUSALS: Final[dict[str, CapacityError | tuple[CapacityError | None, ...]]] = {
     "no credential, or a bad one": Unauthenticated(CredentialFault.MISSING),
     "not permitted": Forbidden("not permitted"),
     "absent, or of another organization": NotFound("absent"),
-    "the key or id stands for another request": (
+    "the key or id was used for another request": (
         Conflict("used"),
         KeyReused("CapacityClaim", "id"),
         KeyReused("VM", "id"),

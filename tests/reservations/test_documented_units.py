@@ -105,7 +105,7 @@ def test_a_refusal_that_asks_who_is_claiming(world: World) -> None:
         create_reservation(services, caller(), request(8))
     create_reservation(services, caller(), request(6))
     young, (read, write) = 17, documented("… refused for capacity (507)")
-    more, _ = documented("… which there were without what was booked in the last 10 minutes")
+    more, _ = documented("… although there would be room without the bookings of the last 10 minutes")
 
     def refused() -> None:
         with pytest.raises(InsufficientCapacity):

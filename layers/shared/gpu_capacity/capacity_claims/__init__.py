@@ -1,1 +1,1 @@
-"""Capacity claims: single hosts over zones in order of preference, in queues where there is no room."""
+"""Capacity claims: single hosts over zones in order of preference, with queues for what is not free yet."""

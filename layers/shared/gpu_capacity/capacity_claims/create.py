@@ -1,4 +1,4 @@
-"""Record a capacity claim, and fill it as far as its zones go now."""
+"""Create a capacity claim, and allocate what its zones have free at once."""
 
 from __future__ import annotations
 
@@ -36,27 +36,36 @@ def create_capacity_claim(
     idempotency_key: str | None = None,
     dry_run: bool = False,
 ) -> CapacityClaim:
-    """Record a claim and fill it as far as its zones go now.
+    """Record a claim and allocate what its zones have free at once; the rest stays pending.
 
-    A repeat answers with the claim that the first request made, as it is by now: one under the same client's
-    id or idempotency key, or, where clients send none, one of the same caller, name and resources within
-    ``REPEAT_MS_MAX``. An id makes a request its own already, so a key beside it says nothing.
+    A repeat returns the claim that the first request made, in its current state. A repeat has the same id or
+    the same idempotency key; without either, it comes from the same caller with the same name and resources
+    within ``REPEAT_MS_MAX``. An id already identifies the request, so a key beside it is ignored.
 
-    With ``dry_run`` everything is checked and placed and nothing is written: the claim is as its first round
-    would make it.
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        resources: what to claim.
+        claim_id: the client's own id, a UUID in canonical form; None to have one made.
+        name: unique in the organization; None to have one made.
+        idempotency_key: as sent by the client.
+        dry_run: check and place everything, write nothing, and return the claim as its first round would
+            make it.
 
     Raises:
         Forbidden: the token may not write claims.
-        InvalidRequest: an unknown zone, or an instance type that a zone does not have.
-        AlreadyExists: the id stands for another request, or the name is taken; ``KeyReused``.
-        QuotaExceeded: the organization's limit on instances.
+        InvalidRequest: a zone is unknown, or does not have the instance type.
+        AlreadyExists: another request used this id, or the name is taken.
+        KeyReused: another request used this idempotency key.
+        QuotaExceeded: the organization would exceed its limit on instances.
+        RaceLost: rivals won ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
     organization_id = caller.acting_organization()
     asked = asked_of(caller, organization_id, resources, claim_id, name, idempotency_key)
-    # Looked up first, so that a repeat gets its answer even when the quota is used up by the first.
+    # Before the quota: a repeat gets its response even if the first request used up the quota.
     if (first := first_of(services, organization_id, asked)) is not None:
-        return first if dry_run else _gone_on(services, first)
+        return first if dry_run else _resumed(services, first)
     catalogue = catalogued(services, caller, resources)
     now, microsecond = divmod(services.clock.now_us(), 1_000_000)
     identity = asked.identity or holder_id(services.ids.random_bytes())
@@ -89,16 +98,24 @@ def create_capacity_claim(
         return planned(services, claim)
     existing = _record(services, claim)
     if isinstance(existing, CapacityClaim) and existing.id != identity:
-        return _gone_on(services, by_name(services, existing, asked))
+        return _resumed(services, by_name(services, existing, asked))
     if existing is not None:
-        return _gone_on(services, made_before(identity, existing, asked))
+        return _resumed(services, made_before(identity, existing, asked))
     audit(services, caller, "create_capacity_claim", claim)
     services.telemetry.count("CapacityClaimsCreated")
     return proceed(services, claim)
 
 
 def _record(services: Needs, claim: CapacityClaim) -> CapacityClaim | Tombstone | None:
-    """Write a new claim; what stands under its id or its name instead, if something does."""
+    """Write a new claim.
+
+    Returns:
+        None when it is written, else the record or tombstone that has its id or its name.
+
+    Raises:
+        QuotaExceeded: the organization would exceed its limit on instances.
+        RaceLost: rivals won ``ATTEMPTS_MAX`` times in a row.
+    """
     quota = services.quotas.read(claim.organization_id, INSTANCES)
     over = None
     with services.claims.creating(claim, claim.created_at) as tries:
@@ -111,26 +128,26 @@ def _record(services: Needs, claim: CapacityClaim) -> CapacityClaim | Tombstone 
                     confirm(services.quotas, services.claims, claim)
                 return None
             if RECORD in refused.items or NAME in refused.items:
-                found = _standing(services, claim, refused)
+                found = _existing(services, claim, refused)
                 over = found if isinstance(found, Tombstone) and not found.finished else None
                 if found is not None and over is None:
                     return found
-                # What was there is gone without a trace since.
+                # The id is free again, or has an unfinished tombstone, which the next attempt may replace.
                 services.pause(attempt)
                 continue
             quota = services.quotas.read(claim.organization_id, INSTANCES)
         raise RaceLost("the quota changed every time")
 
 
-def _standing(services: Needs, claim: CapacityClaim, refused: Refused) -> CapacityClaim | Tombstone | None:
-    """What has the id of a new claim, or its name."""
+def _existing(services: Needs, claim: CapacityClaim, refused: Refused) -> CapacityClaim | Tombstone | None:
+    """What already has the id of a new claim, or its name; None if that is gone by now."""
     if RECORD in refused.items:
         return services.claims.find(claim.organization_id, claim.id)
     return services.claims.named(claim.organization_id, claim.name)
 
 
-def _gone_on(services: Needs, found: CapacityClaim) -> CapacityClaim:
-    """A claim that is there, with the round done that its first request may have left undone."""
+def _resumed(services: Needs, found: CapacityClaim) -> CapacityClaim:
+    """An existing claim, after the steps that its first request may have missed: quota and first round."""
     confirm(services.quotas, services.claims, found)
     if found.pending and found.status is not ClaimStatus.DELETING:
         return proceed(services, found)

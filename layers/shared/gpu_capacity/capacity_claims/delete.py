@@ -1,4 +1,4 @@
-"""Begin to drain a capacity claim."""
+"""Begin to delete a capacity claim: its workflow then gives back what it owns and removes the record."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
 
 def delete_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
-    """Begin to drain a claim; repeated while that goes on, it changes and starts nothing.
+    """Mark a claim as deleting and start its workflow. A repeat changes nothing and starts nothing.
 
     Raises:
-        Forbidden, NotFound: as for reading.
+        Forbidden: the token may not write claims.
+        NotFound: no such claim in the caller's organizations.
+        RaceLost: rivals changed the claim ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
     for _ in range(ATTEMPTS_MAX):

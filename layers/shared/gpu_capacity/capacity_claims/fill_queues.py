@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 
 ROUNDS_MAX: Final = 200
-"""Rounds for one queue in one run; the schedule goes on."""
+"""Rounds for one queue in one run of the filler; the next run continues."""
 
 
 def fill_zone(services: Needs, zone: str, instance_id: str) -> int:
-    """Serve those who wait for an instance type in a zone, oldest first; how many rounds were done.
+    """Serve the claims that wait for an instance type in a zone, oldest first.
 
-    Stops at the first claim that cannot be served in full: what it leaves, nobody behind it could use. A
-    claim whose record cannot be read loses its turn until it can be: those behind it must not wait for that.
+    Stops at the first claim that cannot be served in full: it takes all that it can use, so a younger claim
+    could use nothing of what it leaves. A claim whose record cannot be read is passed over for a while, so
+    that younger claims need not wait for its repair.
+
+    Returns:
+        How many rounds were done.
     """
     for done in range(ROUNDS_MAX):
         head = services.claims.head_of_queue(zone, instance_id).holder
@@ -42,12 +46,17 @@ def fill_zone(services: Needs, zone: str, instance_id: str) -> int:
     return ROUNDS_MAX
 
 
-def tell_all(services: Needs, zone: str, instance_id: str) -> int:
-    """Tell all who wait in a zone that is withdrawn; how many rounds were done. They keep their places.
+def settle_all(services: Needs, zone: str, instance_id: str) -> int:
+    """Do a round of every claim that waits in a withdrawn zone, so that its condition says "not offered".
 
-    What they wait for in other zones they still get, and here as well should the zone come back.
+    The claims keep their places in the queue: their other zones still serve them, and so does this one if it
+    returns to the fleet.
+
+    Returns:
+        How many rounds were done.
     """
-    # Rounds believe what is kept of a region that offers something, and what is kept may be a minute old.
+    # Refreshes the cached region. A round reads a region afresh only if the cached one offers nothing, and
+    # the cache may be a minute old.
     services.inventory.fresh_region(zone)
     holders = services.claims.queue(zone, instance_id)
     for holder in holders:
@@ -56,10 +65,17 @@ def tell_all(services: Needs, zone: str, instance_id: str) -> int:
 
 
 def fill_zones(services: Needs, zones: Iterable[str] | None = None) -> int:
-    """Serve every queue of the zones (of all, if none are named); how many rounds were done.
+    """Serve every queue of the zones.
+
+    Args:
+        services: collaborators.
+        zones: which; None for all.
+
+    Returns:
+        How many rounds were done.
 
     Raises:
-        StorageUnavailable, UnreadableItem: some queue could not be served; the others were.
+        StorageUnavailable, UnreadableItem: a queue could not be served; all others were.
     """
     wanted = None if zones is None else set(zones)
     done = 0
@@ -67,7 +83,7 @@ def fill_zones(services: Needs, zones: Iterable[str] | None = None) -> int:
     for region in services.inventory.regions():
         if wanted is not None and region.id not in wanted:
             continue
-        serve = tell_all if region.withdrawn else fill_zone
+        serve = settle_all if region.withdrawn else fill_zone
         for instance_id in sorted({name for name, _ in region.instance_types}):
             try:
                 done += serve(services, region.id, instance_id)

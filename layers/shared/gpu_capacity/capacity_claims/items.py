@@ -1,4 +1,4 @@
-"""A capacity claim's record to an item and back."""
+"""Encodes a capacity claim as an item of the holders table, and decodes it."""
 
 from __future__ import annotations
 
@@ -40,10 +40,11 @@ _CONDITION: Final = (str, str, str, str, str, int)
 
 
 def encode_claim(claim: CapacityClaim) -> Item:
-    """The whole record; it is always written whole, under its revision.
+    """The whole record as an item.
 
-    Allocations are kept as JSON text, zones, flavors and pods named once: see ``INSTANCES_MAX``.
-    ``unsettled`` stands for work that does not wait for capacity: see the sparse index.
+    Allocations are JSON text that names each zone, flavor and pod once, to keep the item below 400 KB: see
+    ``INSTANCES_MAX``. ``unsettled`` is set while there is work that does not wait for capacity; it puts the
+    item into the sparse index that reconcile reads.
     """
     unsettled = claim.unsettled_since is not None
     return keys.capacity_claim(claim.organization_id, claim.id) | encode(
@@ -80,11 +81,11 @@ def encode_claim(claim: CapacityClaim) -> Item:
 
 @decoder
 def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
-    """The record of a claim that is not gone."""
+    """The claim of an item that is no tombstone."""
     zones = texts(item["zones"])
     zones_sent = texts(item["zones_sent"]) if "zones_sent" in item else None
     if zones_sent is not None and len(zones_sent) != len(zones):
-        raise ValueError("not one spelling a zone")
+        raise ValueError("not one spelling per zone")
     return CapacityClaim(
         id=item["sk"].removeprefix(keys.CLAIM_PREFIX),
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
@@ -115,13 +116,13 @@ def decode_claim(item: Mapping[str, Any]) -> CapacityClaim:
 
 @decoder
 def decode_name(item: Mapping[str, Any]) -> str:
-    """The id of the claim that has a name."""
+    """The id of the claim that a name belongs to."""
     return text(item, "claim")
 
 
 @decoder
 def decode_place(item: Mapping[str, Any]) -> HolderKey | int:
-    """A place in a queue: (organization id, claim id); or how often a claim came back into the queue."""
+    """An item of a queue: the place of a claim, as (organization id, claim id), or the count of returns."""
     if item["sk"] == keys.QUEUE_RETURNS_SORT_KEY:
         return whole(item, "comebacks")
     return text(item, "organization"), text(item, "claim")
@@ -140,7 +141,7 @@ def _grouped(allocations: Iterable[Allocation]) -> list[list[Any]]:
 
 
 def _ungrouped(groups: list[Any]) -> list[Allocation]:
-    """In the order in which a claim keeps them."""
+    """The allocations, in the order of a claim's ``allocations``."""
     found = [
         Allocation(zone, flavor_id, pod_id, whole_number(position), whole_number(hosts))
         for zone, flavor_id, pods in rows(groups, str, str, list)
@@ -152,7 +153,7 @@ def _ungrouped(groups: list[Any]) -> list[Allocation]:
 
 def _condition(kind: str, zone: str, status: str, reason: str, message: str, updated_at: int) -> Condition:
     if zone:
-        # The reasons of zones are read again when the next round explains itself.
+        # Raises for an unknown reason: the next round reads the reasons of zones again.
         ZoneReason(reason)
     return Condition(kind, zone, status, reason, message, updated_at)
 

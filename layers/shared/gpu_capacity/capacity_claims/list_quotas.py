@@ -1,4 +1,4 @@
-"""How many instances an organization may claim, as its members are shown it."""
+"""List the quotas on instances of the caller's organizations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def list_capacity_claim_quotas(services: HasQuotas, caller: Caller) -> list[Quota]:
-    """Limits on instances, by organization; none where there is no limit.
+    """The quotas on instances of the caller's organizations, without those that have no limit.
 
     Raises:
         Forbidden: the token may not read capacity claims.

@@ -1,4 +1,4 @@
-"""What follows every accepted change of a capacity claim: an audit line, and the first round at once."""
+"""What a request does after it changed a capacity claim: write an audit line, and do the first round."""
 
 from __future__ import annotations
 
@@ -21,14 +21,21 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS_MAX: Final = 16
-"""Lost races before a request is answered "try again"."""
+"""Attempts of a request to write a claim before it answers "try again"."""
 
 
 def proceed(services: Needs, claim: CapacityClaim, left: frozenset[str] = frozenset()) -> CapacityClaim:
-    """Do the first round at once, so that the answer tells what there is; leave the rest to the workflow.
+    """Do the first round at once, so that the response shows its result; leave the rest to the workflow.
 
-    The record stands already, so nothing that goes wrong here fails the request. ``left`` names the zones
-    in whose queues the claim does not stand any more.
+    The record is already written, so a failure here does not fail the request.
+
+    Args:
+        services: collaborators.
+        claim: as the request wrote it.
+        left: zones whose queues the request removed the claim from.
+
+    Returns:
+        The claim after the round, or as given if it cannot be read.
     """
     try:
         wake_next(services, claim.instance_id, left)
@@ -43,7 +50,7 @@ def proceed(services: Needs, claim: CapacityClaim, left: frozenset[str] = frozen
 
 
 def audit(services: Needs, caller: Caller, action: str, claim: CapacityClaim) -> None:
-    """Write the audit line of an accepted change."""
+    """Write the audit line of a change that a request made."""
     services.telemetry.audit(
         caller.subject,
         action,

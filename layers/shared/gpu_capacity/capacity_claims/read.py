@@ -1,4 +1,4 @@
-"""Read capacity claims, and what there is to claim."""
+"""Read capacity claims, and list what may be claimed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def get_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> Capaci
 
     Raises:
         Forbidden: the token may not read claims.
-        NotFound: absent, or not for this caller.
+        NotFound: no such claim in the caller's organizations.
     """
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return visible_claim(services, caller, claim_id)
@@ -29,7 +29,17 @@ def get_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> Capaci
 def list_capacity_claims(
     services: Needs, caller: Caller, updated_after: float | None, window: Window = EVERYTHING
 ) -> list[CapacityClaim]:
-    """The claims of the caller's organizations in id order, those updated strictly after a time if given."""
+    """The claims of the caller's organizations, in the order of their ids.
+
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        updated_after: seconds since the epoch; only claims updated strictly later. None for all.
+        window: which part of the list.
+
+    Raises:
+        Forbidden: the token may not read claims.
+    """
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     after_us = None if updated_after is None else round(updated_after * 1_000_000)
     return entries_in(
@@ -41,7 +51,11 @@ def list_capacity_claims(
 
 
 def instance_types_by_zone(services: Needs, caller: Caller) -> dict[str, list[str]]:
-    """The instance types of each zone that the caller may see, as of at most ``SHOWN_SECONDS_MAX`` ago."""
+    """The instance types of each zone that the caller may see; at most ``SHOWN_SECONDS_MAX`` old.
+
+    Raises:
+        Forbidden: the token may not read claims.
+    """
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return {
         region.id: list(region.sold_as_instances)
@@ -51,7 +65,11 @@ def instance_types_by_zone(services: Needs, caller: Caller) -> dict[str, list[st
 
 
 def visible_claim(services: Needs, caller: Caller, claim_id: str) -> CapacityClaim:
-    """A claim of the caller's organizations; raises ``NotFound``."""
+    """A claim of the caller's organizations.
+
+    Raises:
+        NotFound: they have no such claim.
+    """
     claim = services.claims.get_in(caller.organizations_to_search(frozenset()), claim_id)
     if claim is None:
         raise NotFound(

@@ -1,4 +1,4 @@
-"""A capacity claim: its record, its statuses, and what has to be done for it next.
+"""The record of a capacity claim, its statuses, and how they follow from what it owns.
 
 ::
 
@@ -6,8 +6,8 @@
         │          │            │
         └──────────┴────────────┴──► DELETING ──► gone
 
-A claim is a standing wish: what does not fit stays pending until capacity appears. Unlike a reservation it
-has no servers to start; owning a host is all there is to it.
+A claim keeps asking: what does not fit stays pending until capacity appears. Unlike a reservation it starts
+no servers; it only owns hosts.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 ZONES_MAX: Final = 20
 INSTANCES_MAX: Final = 4000
-"""Even one instance a pod, under ids of the greatest length, has to fit into a record of 400 KB."""
+"""The record must fit into 400 KB even if every instance is in a pod of its own and all ids have the greatest
+length."""
 
 WORKFLOW: Final = "settle_claim"
 
@@ -35,7 +36,7 @@ _MICROSECONDS: Final = 1_000_000
 
 
 class ClaimStatus(StrEnum):
-    """Statuses of the published API that this service uses; ``GONE`` is only ever on a tombstone."""
+    """Statuses of the published API that this service uses. Only a tombstone has ``GONE``."""
 
     CREATING = "STATUS_CREATING"
     READY = "STATUS_READY"
@@ -50,11 +51,11 @@ TRANSITIONS: Final = {
     ClaimStatus.UPDATING: (ClaimStatus.READY, ClaimStatus.DELETING),
     ClaimStatus.DELETING: (),
 }
-"""Where each status may lead; ``DELETING`` only to the end of the record."""
+"""The statuses that may follow each status; after ``DELETING`` the record is removed."""
 
 
 class ZoneReason(StrEnum):
-    """Why a zone gave what it gave."""
+    """Why a claim got as many instances in a zone as it did. Stored and published."""
 
     ALLOCATED = "Allocated"
     NOT_NEEDED = "NotNeeded"
@@ -88,18 +89,21 @@ class Allocation:
 
     @property
     def count(self) -> int:
-        """How many instances that is."""
+        """How many instances these are: one for each host."""
         return self.hosts.bit_count()
 
     @property
     def domain(self) -> tuple[str, str, int]:
-        """Zone, pod and position: what two allocations of the same domain share."""
+        """Zone, pod and position: identifies the domain."""
         return self.zone, self.pod_id, self.position
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A fact about a claim. ``updated_at`` moves only when the rest does; ``zone`` is empty for the whole."""
+    """A fact about a claim in one zone, or about the whole claim if ``zone`` is empty.
+
+    ``updated_at`` is in seconds since the epoch, and changes only when another field does.
+    """
 
     type: str
     zone: str
@@ -113,14 +117,15 @@ class Condition:
 class CapacityClaim:
     """The record of a claim. Times are seconds since the epoch.
 
-    ``created_millisecond`` (0 to 999) goes with ``created_at``: two claims of one second have an order, too.
-    ``updated_microsecond`` (0 to 999,999) goes with ``updated_at`` in the same way.
-    ``life`` tells apart two records that come to have one id, ``None`` where an earlier version wrote it.
-    ``revision`` rises with every write: it is the lock of the record. ``supplied`` tells that the client
-    chose the id. ``attempt`` numbers the executions of the workflow.
+    ``created_millisecond`` (0 to 999) is the fraction of ``created_at``, so that claims of one second have an
+    order. ``updated_microsecond`` (0 to 999,999) is the fraction of ``updated_at``. ``life`` is random and
+    distinguishes records that have the same id one after the other; None if an earlier version made the
+    record. ``revision`` rises with every write: it is the record's optimistic lock. ``supplied``: the client
+    chose the id, directly or by an idempotency key. ``counted``: the claim is part of its organization's
+    quota. ``attempt`` numbers the executions of the workflow.
 
-    ``instance_id`` and ``zones`` are spelled as the catalogue spells them: pods, queues and allocations go by
-    them. ``instance_id_sent`` and ``zones_sent`` are the customer's spelling, ``None`` where it is the same.
+    ``instance_id`` and ``zones`` have the catalogue's spelling, which pods, queues and allocations use.
+    ``instance_id_sent`` and ``zones_sent`` have the customer's spelling; None where it is the same.
     """
 
     NOUN: ClassVar[str] = "claim"
@@ -152,24 +157,25 @@ class CapacityClaim:
 
     @property
     def is_shown(self) -> bool:
-        """Whether customers are told of it: from its first moment."""
+        """Whether the API shows it: always."""
         return True
 
     def updated(self, now_us: int) -> CapacityClaim:
-        """The claim as changed now, in microseconds since the epoch; later than its last change in any case.
+        """The claim with a new time of its last change: ``now_us``, but later than the last one in any case.
 
-        A microsecond is far less than a write takes, so this does not run ahead of the clock.
+        Times are microseconds since the epoch. A write takes far longer than a microsecond, so this does not
+        get ahead of the clock.
         """
         second, microsecond = divmod(max(now_us, self.updated_us + 1), _MICROSECONDS)
         return replace(self, updated_at=second, updated_microsecond=microsecond)
 
     @property
     def updated_us(self) -> int:
-        """When it was changed last: microseconds since the epoch."""
+        """When it was last changed, in microseconds since the epoch."""
         return self.updated_at * _MICROSECONDS + self.updated_microsecond
 
     def spelled(self, instance_id: str, zones: tuple[str, ...]) -> CapacityClaim:
-        """The claim with the customer's spelling of its instance type and zones, these in the same order."""
+        """The claim with the customer's spelling of its instance type and of its zones, in the same order."""
         return replace(
             self,
             instance_id_sent=None if instance_id == self.instance_id else instance_id,
@@ -178,71 +184,72 @@ class CapacityClaim:
 
     @property
     def spelling_of_zones(self) -> dict[str, str]:
-        """By zone, how the customer spells it."""
+        """The customer's spelling of each zone."""
         return dict(zip(self.zones, self.zones_sent or self.zones, strict=True))
 
     @property
     def created_ms(self) -> int:
-        """Its age among those who wait: milliseconds since the epoch."""
+        """When it was created, in milliseconds since the epoch: orders the queues."""
         return self.created_at * 1000 + self.created_millisecond
 
     @property
     def owned(self) -> int:
-        """Hosts that are owned, those that have to be given back included."""
+        """Hosts that it owns, the surplus included."""
         return sum(allocation.count for allocation in self.allocations)
 
     @property
     def allocated(self) -> int:
-        """Instances the customer has: in the zones that are asked for, and no more than are asked for."""
+        """Instances that the customer has: in the zones that the claim asks for, up to its instance count."""
         return min(sum(a.count for a in self.allocations if a.zone in self.zones), self.instance_count)
 
     @property
     def counts(self) -> dict[str, int]:
-        """What is counted of it, by subject of a quota."""
+        """What quotas already count of it, by subject."""
         return {INSTANCES: self.instance_count} if self.counted else {}
 
     @property
     def uncounted(self) -> dict[str, int]:
-        """What it uses by subject of a quota, as far as that is not counted."""
+        """What quotas do not count of it yet, by subject."""
         return {} if self.counted else {INSTANCES: self.instance_count}
 
     @property
     def pending(self) -> int:
-        """Instances still to be found; with ``allocated`` always the count that is asked for."""
+        """Instances still to be allocated; ``allocated + pending`` is always the instance count."""
         return self.instance_count - self.allocated
 
     @property
     def surplus(self) -> int:
-        """Hosts to be given back: beyond the count, or in zones that are no longer asked for."""
+        """Hosts to give back: beyond the instance count, or in zones that the claim no longer asks for."""
         return self.owned - self.allocated
 
     @property
     def waits_in(self) -> frozenset[str]:
-        """Zones in whose queues the claim stands: all of its zones, exactly while something is pending."""
+        """Zones in whose queues the claim is: all of its zones while something is pending, else none."""
         waiting = self.pending > 0 and self.status is not ClaimStatus.DELETING
         return frozenset(self.zones) if waiting else frozenset()
 
     @property
     def workflow(self) -> str:
-        """What does its rounds."""
+        """The workflow that does its rounds."""
         return WORKFLOW
 
     @property
     def execution(self) -> str:
-        """The name of the workflow's execution; made of the tag, as two tenants may choose the same id."""
+        """The name of the workflow's execution. Has the tag, not the id: two tenants may choose one id."""
         return f"settle-{self.tag}-{self.created_at}-{self.attempt}"
 
     @property
     def tag(self) -> str:
-        """What stands in a pod for hosts of this claim, as 16 hex digits.
+        """The claim tag that marks its hosts in the claims item of a pod, as 16 hex digits.
 
-        A digest, because clients may choose ids: nobody can choose one that looks like another tenant's.
+        A digest of organization and id, because clients may choose ids: no client can choose an id with the
+        tag of another tenant's claim.
         """
         digest = hashlib.sha256(f"{self.organization_id}#{self.id}".encode()).digest()
         return digest[:CLAIM_TAG_BYTES].hex()
 
     def in_zone(self, zone: str) -> int:
-        """Hosts owned in a zone."""
+        """Hosts that it owns in a zone."""
         return sum(a.count for a in self.allocations if a.zone == zone)
 
     def with_hosts(self, more: Iterable[Allocation]) -> CapacityClaim:
@@ -255,12 +262,18 @@ class CapacityClaim:
 
 
 def allows(before: ClaimStatus, after: ClaimStatus) -> bool:
-    """Whether the table has this move; staying is always allowed."""
+    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
     return before is after or after in TRANSITIONS[before]
 
 
 def conditions_of(claim: CapacityClaim, reasons: dict[str, ZoneReason], now: int) -> tuple[Condition, ...]:
-    """One condition a zone that says what it gave, and one for the whole. Times move only with a change."""
+    """The conditions of a claim: one for each of its zones, and one for the whole.
+
+    Args:
+        claim: with its conditions as they were.
+        reasons: by zone, what the last round found; a zone without one keeps its reason as far as possible.
+        now: seconds since the epoch, for conditions that change.
+    """
     before = {(c.type, c.zone): c for c in claim.conditions}
     found = []
     for zone in claim.zones:
@@ -295,7 +308,7 @@ def conditions_of(claim: CapacityClaim, reasons: dict[str, ZoneReason], now: int
 
 
 def settled_status(claim: CapacityClaim) -> ClaimStatus:
-    """READY when nothing is pending and nothing has to be given back; else as it was."""
+    """READY when nothing is pending and nothing is to be given back; else READY becomes UPDATING."""
     if claim.status is ClaimStatus.DELETING:
         return claim.status
     if claim.pending == 0 and claim.surplus == 0:
@@ -310,7 +323,7 @@ def _progress(claim: CapacityClaim) -> str:
 
 
 def _kept_reason(before: Condition | None, given: int) -> ZoneReason:
-    """What was said of a zone, where this still can be said while something is pending."""
+    """The reason that a zone had, or ``NOT_TRIED`` if that cannot be true while something is pending."""
     reason = ZoneReason(before.reason) if before else ZoneReason.NOT_TRIED
     outdated = reason is ZoneReason.NOT_NEEDED or (reason is ZoneReason.ALLOCATED and not given)
     return ZoneReason.NOT_TRIED if outdated else reason
@@ -322,7 +335,7 @@ def _keep_time(condition: Condition, before: Condition | None) -> Condition:
     return condition
 
 
-def _truth(value: bool) -> str:  # noqa: FBT001 - a word for a truth
+def _truth(value: bool) -> str:  # noqa: FBT001 - turns a bool into its published word
     return "True" if value else "False"
 
 

@@ -1,4 +1,4 @@
-"""Tells a repeated request for a capacity claim from a new one: by id, by idempotency key, or by name."""
+"""Distinguishes a repeated request for a capacity claim from a new one: by id, idempotency key or name."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 REPEAT_MS_MAX: Final = 180_000
-"""For so long an equal request of the same caller, name and all, is taken for a repeat. Clients repeat a
-``POST`` that went unanswered for half a minute; what comes later was asked for anew."""
+"""How long, in milliseconds, an equal request of the same caller under the same name counts as a repeat.
+Clients repeat a ``POST`` without a response for half a minute; an equal request after that is a new one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How a repeat of a request is told from another one.
+    """What identifies a request, to recognize its repeats.
 
-    ``identity`` is the claim's id where the client chose it, itself or (``keyed``) by an idempotency key;
-    ``None`` where it did not.
+    ``identity`` is the claim's id if the client chose it, directly or (``keyed``) by an idempotency key, else
+    None. ``fingerprint`` is a digest of what the request asks for.
     """
 
     identity: str | None
@@ -50,7 +50,7 @@ def asked_of(
     name: str | None,
     key: str | None,
 ) -> Asked:
-    """What a request is told by. An id makes it its own already, so a key beside it says nothing."""
+    """What identifies a request. An id already does, so a key beside it is ignored."""
     identity = claim_id
     if claim_id is None and key is not None:
         identity = keyed_holder_id(organization_id, caller.subject, key, "claim")
@@ -59,7 +59,12 @@ def asked_of(
 
 
 def first_of(services: Needs, organization_id: str, asked: Asked) -> CapacityClaim | None:
-    """The claim that the first request of this kind made; ``None`` where this is the first."""
+    """The claim that an earlier try of this request made; None if this is the first.
+
+    Raises:
+        AlreadyExists: the id or the name belongs to another request's claim, or to one that is gone.
+        KeyReused: another request used this idempotency key.
+    """
     if asked.identity is not None:
         found = services.claims.find(organization_id, asked.identity)
         if found is not None and not (isinstance(found, Tombstone) and not found.finished):
@@ -72,10 +77,11 @@ def first_of(services: Needs, organization_id: str, asked: Asked) -> CapacityCla
 
 
 def made_before(claim_id: str, found: CapacityClaim | Tombstone, asked: Asked) -> CapacityClaim:
-    """The claim under an id, if it is what the first request made.
+    """The claim found under the request's id, if an earlier try of this request made it.
 
     Raises:
-        AlreadyExists: it is of another request, or gone.
+        AlreadyExists: another request made it, or it is gone.
+        KeyReused: another request used this idempotency key.
     """
     if isinstance(found, Tombstone):
         other = "use another idempotency key" if asked.keyed else "choose another id"
@@ -94,12 +100,13 @@ def made_before(claim_id: str, found: CapacityClaim | Tombstone, asked: Asked) -
 
 
 def by_name(services: Needs, found: CapacityClaim, asked: Asked) -> CapacityClaim:
-    """The claim that has the name of a request without an id, if it is what its own first try made.
+    """The claim found under the name of a request without an id, if an earlier try of this request made it.
 
-    A claim that is being deleted answers no repeat: to say that it is there would be to lose the next one.
+    A claim that is being deleted is never the answer: the caller would believe that it has a claim, and soon
+    has none.
 
     Raises:
-        AlreadyExists: it is another one.
+        AlreadyExists: another request made it, or it is being deleted.
     """
     is_recent = services.clock.now_ms() - found.created_ms <= REPEAT_MS_MAX
     is_repeat = not found.supplied and found.fingerprint == asked.fingerprint and is_recent

@@ -1,4 +1,4 @@
-"""What a capacity claim asks for, and what the catalogue calls it: zones and types compare without case."""
+"""What a capacity claim asks for, checked against the catalogue. Zones and types compare without case."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What a claim asks for, validated in form, in the customer's spelling."""
+    """What a claim asks for, in the customer's spelling: well formed, but not yet looked up."""
 
     instance_id: str
     instance_count: int
@@ -28,7 +28,12 @@ class Resources:
     capacity_type: str
 
     def fingerprint(self, name: str | None, subject: str | None = None) -> str:
-        """Equal for equal requests: under a client's id, or else of one ``subject``."""
+        """A digest that is equal for equal requests.
+
+        Args:
+            name: of the claim, as sent.
+            subject: the caller, for requests without an id; None where the id identifies the request.
+        """
         parts = [self.instance_id, self.instance_count, self.zones, self.capacity_type, name or ""]
         if subject is not None:
             parts.append(subject)
@@ -37,7 +42,7 @@ class Resources:
 
 @dataclass(frozen=True, slots=True)
 class Catalogued:
-    """Instance type and zones as the catalogue spells them, the zones in the order of the request."""
+    """Instance type and zones in the catalogue's spelling, the zones in the order of the request."""
 
     instance_id: str
     zones: tuple[str, ...]
@@ -48,10 +53,15 @@ def catalogued(
 ) -> Catalogued:
     """Find zones and instance type in the catalogue.
 
-    A zone that ``claim`` already names is taken without a look: it may have left the catalogue since.
+    Args:
+        services: collaborators.
+        caller: who sends the request; a zone that the caller may not see is unknown.
+        resources: what to find.
+        claim: the claim that is being changed. A zone that it already has is not looked up: it may have left
+            the catalogue since.
 
     Raises:
-        InvalidRequest: an unknown zone, or one that does not have the instance type.
+        InvalidRequest: a zone is unknown, or does not have the instance type.
     """
     known = {zone.casefold(): zone for zone in claim.zones} if claim else {}
     instance_id = claim.instance_id if claim else None
@@ -73,7 +83,8 @@ def catalogued(
         if found is None:
             region = services.inventory.fresh_region(region.id) or region
             found = region.instance_type_like(wanted)
-        # A fleet document spells a type in one way; what an older one left behind is another type.
+        # All zones must spell the type alike. One fleet document does; a zone that still has the spelling of
+        # an older document has another type.
         if found is None or (instance_id is not None and found != instance_id):
             types = sorted({name for name, _ in region.instance_types})
             elsewhere.append(f"{field} has {', '.join(types) or 'nothing'}")
@@ -88,7 +99,7 @@ def catalogued(
 
 
 def check_unchanged(claim: CapacityClaim, resources: Resources, name: str | None) -> None:
-    """What a claim was made with stays; zones and count may change.
+    """Refuse a change of what is fixed for the life of a claim; its zones and count may change.
 
     Raises:
         InvalidRequest: another name, instance type or capacity type.
@@ -102,14 +113,18 @@ def check_unchanged(claim: CapacityClaim, resources: Resources, name: str | None
 
 
 def sees(caller: Caller, region: Region) -> bool:
-    """Whether the region exists as far as this caller can tell; one that left the fleet does for nobody."""
+    """Whether this caller may know of the region; nobody may once it has left the fleet."""
     return not region.withdrawn and (caller.is_operator or region.is_visible_to(caller.organizations))
 
 
 def _region(services: HasInventory, caller: Caller, sent: str, field: str) -> Region:
-    """The region of a zone: the one of exactly this id, or the one that differs from it in case alone.
+    """The region of exactly this id, or else the only one that differs from it in case alone.
 
-    Where it is not there, and also where it is only hidden, the same is read: the time must not tell.
+    An absent region and a hidden one cost the same reads, so that the time of the response does not reveal
+    which it is.
+
+    Raises:
+        InvalidRequest: there is none that the caller may see, or there are several.
     """
     region = services.inventory.known_region(sent)
     if region is None or not sees(caller, region):

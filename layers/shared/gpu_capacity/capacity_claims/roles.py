@@ -1,6 +1,6 @@
-"""What capacity claims are kept with: see ``holders.roles``."""
+"""The collaborator that use cases of capacity claims need beside those of ``holders.roles``."""
 
-# ruff: noqa: D102 - each class has one property, and tells what it is
+# ruff: noqa: D102 - each class has one property and describes it
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one round of a capacity claim may touch, and what it gives back."""
+"""The limits of one round of a capacity claim, and which hosts a round gives back."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import Allocation, CapacityClaim
 
 PODS_PER_ROUND_MAX: Final = 59
-"""A transaction takes 100 actions: these, for each zone its queue entry and the check of its queue, and the
-record."""
+"""Pods that one round writes. A transaction takes 100 actions: these, the record, and for each of up to 20
+zones its queue entry and the check of its queue."""
 
 DOMAINS_PER_POD_ROUND_MAX: Final = 128
-"""Domains of one pod that one round touches: one condition each, in an expression of at most 4 KB and 300
-operators."""
+"""Domains of one pod that one round writes. Each has a condition of its own, in an expression of at most 4 KB
+and 300 operators."""
 
 DOMAINS_PER_ROUND_MAX: Final = 300
-"""Domains that one round touches, over all pods: bounds the size of a transaction."""
+"""Domains that one round writes, over all pods: limits the size of the transaction."""
 
 
 def to_give_back(claim: CapacityClaim) -> tuple[Allocation, ...]:
-    """The hosts that the next round gives back, within the bounds of one transaction.
+    """The hosts that the next round gives back, within the limits of one transaction.
 
-    Everything when the claim is being deleted; else what stands in zones that are no longer asked for, and
-    then the surplus, from the least preferred zone first. There the smallest holdings go first, so that
-    whole domains become free.
+    All hosts if the claim is being deleted. Else those in zones that it no longer asks for; if there are
+    none, the surplus, from the least preferred zone first. Within a zone the smallest holdings go first, so
+    that whole domains become free.
     """
     if claim.status is ClaimStatus.DELETING:
         return _one_round(claim.allocations)
@@ -50,9 +50,9 @@ def to_give_back(claim: CapacityClaim) -> tuple[Allocation, ...]:
 
 
 def _one_round(allocations: Iterable[Allocation]) -> tuple[Allocation, ...]:
-    """As many of them, in their order, as one transaction can give back."""
+    """As many of them, in this order, as one transaction can give back."""
     chosen: list[Allocation] = []
-    # By pod, how many of its domains are chosen.
+    # By (zone, pod): how many of its domains are chosen.
     pods: Counter[tuple[str, str]] = Counter()
     for allocation in allocations:
         pod = (allocation.zone, allocation.pod_id)

@@ -1,12 +1,13 @@
-"""Bring capacity claims to what their records ask for, one atomic round at a time.
+"""Settle capacity claims: make what they own match their records, one atomic round at a time.
 
-The record is the intent; a round looks at it and does the next thing: give back what is too much, remove
-what is deleted and empty, or fill what is pending. Each round is one transaction over the pods it touches
-and the record, so a claim is never half written, and whoever dies in between leaves nothing to repair.
+The record is the intent. A round reads it and does the next step: remove a deleted claim that owns nothing,
+give back surplus hosts, or allocate pending instances. Each round is one transaction over the pods that it
+writes and the record, so a claim is never half written, and a process that dies leaves nothing to repair.
 
-Order among claims: a claim takes from a zone only while it is the oldest that waits there for the same
-instance type; what it cannot take, nobody younger could have either. The transaction demands that no older
-claim has come back into the queue since. Whoever leaves a queue wakes those behind.
+Order among claims: a claim takes hosts of a zone only while it is the oldest claim that waits there for the
+same instance type. It takes all that it can use, so a younger claim could not have used what is left. The
+transaction demands that no older claim has returned to the queue since. A claim that leaves a queue causes
+the next one to be served.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS_MAX: Final = 16
-"""Rounds lost to rivals before this run gives up; the workflow or the schedule goes on."""
+"""Rounds that a run may lose to rivals before it stops; the workflow or the schedule continues."""
 
 
 ROOM_OF_A_ROUND: Final = Room(PODS_PER_ROUND_MAX, DOMAINS_PER_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX)
@@ -61,7 +62,11 @@ ACTOR: Final = "settle-capacity-claim"
 
 
 class Step(StrEnum):
-    """What a round came to. ``AGAIN``: more can be done at once. ``WAITING``: only with more capacity."""
+    """The result of a round.
+
+    ``AGAIN``: more can be done at once. ``SETTLED``: nothing is left to do. ``WAITING``: instances are
+    pending, and only more capacity helps. ``GONE``: the claim does not exist any more.
+    """
 
     AGAIN = "again"
     SETTLED = "settled"
@@ -71,10 +76,11 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """A round that fills: what the claim would own, and the writes that make it so.
+    """A round that allocates: the additional hosts, and the writes that take them.
 
-    ``turns`` has for each zone taken from what the queue there must still be like; ``more`` tells that the
-    bounds of one transaction have left capacity untouched.
+    ``turns`` has, for each zone that hosts are taken from, the returns of its queue as read: the write
+    demands that they are unchanged. ``reasons`` has what the conditions will say of each zone. ``more``: the
+    limits of one transaction left free hosts over, so another round can go on.
     """
 
     allocations: tuple[Allocation, ...]
@@ -86,19 +92,27 @@ class _Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Supply:
-    """What a zone has of an instance type, over all flavors that are sold as such."""
+    """What a zone has of an instance type, over all flavors that are sold as this type."""
 
     domains: list[HostDomain]
     snapshots: Mapping[str, tuple[str, Snapshot]]
-    """By pod id: the flavor, and the snapshot that the pod was seen in."""
+    """By pod id: its flavor, and the snapshot that has the pod."""
 
 
 def settle_capacity_claim(
     services: Needs, organization_id: str, claim_id: str, *, serving: str | None = None
 ) -> Step:
-    """Do the next round of a claim. Idempotent: repeated, it finds less to do.
+    """Do the next round of a claim. Idempotent: a repeat finds less to do, or nothing.
 
-    ``serving`` names the zone whose queue the caller goes on to serve, so that nobody has to be woken there.
+    Args:
+        services: collaborators.
+        organization_id: the claim's organization.
+        claim_id: the claim.
+        serving: the zone whose queue the caller itself goes on to serve, so that no event is sent for it.
+
+    Raises:
+        StorageUnavailable: a read or a write failed, or record and pod disagree for another reason than a
+            race.
     """
     for attempt in range(ATTEMPTS_MAX):
         claim = services.claims.get(organization_id, claim_id)
@@ -119,17 +133,21 @@ def settle_capacity_claim(
 
 
 def _remove(services: Needs, claim: CapacityClaim) -> Step | None:
-    if not _stands(services, services.claims.end(claim, services.clock.now())):
+    """Remove the record of a deleted claim that owns nothing; None if the round lost a race."""
+    if not _is_written(services, services.claims.end(claim, services.clock.now())):
         return None
     _audit(services, claim, "gone")
     services.telemetry.count("CapacityClaimsRemoved")
-    # It left its queues when it was deleted, by a function that serves nobody.
+    # The DELETE request took it out of its queues, and served no claim that waited behind it.
     wake_next(services, claim.instance_id, claim.zones)
     return Step.GONE
 
 
 def _give_back(services: Needs, claim: CapacityClaim) -> Step | None:
-    """One round of giving back, each domain only as its holder knows it."""
+    """Do one round of giving back; None if it lost a race.
+
+    Takes this claim's hosts out of each domain, and demands that the domain is as it was read.
+    """
     giving = to_give_back(claim)
     snapshots = _snapshots(services, giving)
     pods = []
@@ -138,7 +156,7 @@ def _give_back(services: Needs, claim: CapacityClaim) -> Step | None:
         parts = ownership.parts if ownership else {}
         missing = [a for a in allocations if parts.get(a.position, {}).get(claim.tag, 0) & a.hosts != a.hosts]
         if missing:
-            _demand_moved_on(services, claim)
+            _check_rival_changed(services, claim)
             return None
         changes = {
             a.position: (parts[a.position], without_hosts(parts[a.position], claim.tag, a.hosts))
@@ -156,7 +174,7 @@ def _give_back(services: Needs, claim: CapacityClaim) -> Step | None:
 
 
 def _fill(services: Needs, claim: CapacityClaim, attempt: int, serving: str | None) -> Step | None:
-    """One round of filling, zone by zone in the order of preference."""
+    """Do one round of allocating, zone by zone in the order of preference; None if it lost a race."""
     plan = _plan(services, claim, attempt)
     after = _written(services, claim.with_hosts(plan.allocations), plan.reasons)
     if not plan.allocations and after == claim:
@@ -174,19 +192,29 @@ def _fill(services: Needs, claim: CapacityClaim, attempt: int, serving: str | No
 
 
 def wake_next(services: Needs, instance_id: str, zones: Iterable[str | None]) -> None:
-    """Have those served who wait in queues that a claim has just left: it may have left capacity, too."""
+    """Send an event for each zone whose queue a claim just left, if other claims wait there.
+
+    The claim may have left capacity that they can use. The filler serves them.
+    """
     for zone in sorted(zone for zone in zones if zone is not None):
         if services.claims.head_of_queue(zone, instance_id).holder is not None:
             services.events.freed(zone)
 
 
 def planned(services: Needs, claim: CapacityClaim) -> CapacityClaim:
-    """A claim that is not recorded, as its first round would make it; nothing is written."""
+    """An unrecorded claim as its first round would make it. Writes nothing."""
     plan = _plan(services, claim, 0)
     return _written(services, claim.with_hosts(plan.allocations), plan.reasons)
 
 
 def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
+    """Choose hosts for what is pending.
+
+    Args:
+        services: collaborators.
+        claim: what to allocate for.
+        attempt: how many races this run has lost; later attempts choose other hosts than their rivals.
+    """
     wanted, room, more = claim.pending, ROOM_OF_A_ROUND, False
     allocations: list[Allocation] = []
     pods: list[Update] = []
@@ -202,7 +230,7 @@ def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
             reasons[zone] = ZoneReason.NOT_OFFERED
             continue
         head = services.claims.head_of_queue(zone, claim.instance_id)
-        # Where nobody waits, a claim that is not recorded yet would be the first.
+        # An empty queue: the claim is not recorded yet (a dry run), and would be the first.
         if head.holder not in (None, (claim.organization_id, claim.id)):
             reasons[zone] = ZoneReason.BEHIND_OLDER
             continue
@@ -221,14 +249,14 @@ def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
         left = free_hosts(supply.domains) - taken
         reasons[zone] = ZoneReason.ALLOCATED if left or wanted == 0 else ZoneReason.NO_CAPACITY
         if left > 0 and wanted > 0:
-            # The zone has more: the next one is not asked before this one is exhausted.
+            # A limit of the transaction left hosts in this zone: use them up before the next zone.
             more = True
             break
     return _Plan(tuple(allocations), tuple(pods), turns, reasons, more)
 
 
 def _is_offered(services: Needs, zone: str, instance_id: str) -> bool:
-    """Whether the zone has the instance type; a "no" is decided on a fresh read."""
+    """Whether the zone sells the instance type. Answers "no" only after a fresh read."""
     region = services.inventory.region(zone)
     if region is None or not region.flavors_of(instance_id):
         region = services.inventory.fresh_region(zone)
@@ -236,6 +264,7 @@ def _is_offered(services: Needs, zone: str, instance_id: str) -> bool:
 
 
 def _supply(services: Needs, zone: str, instance_id: str) -> _Supply:
+    """Read what the zone has of the instance type; strongly consistent."""
     region = services.inventory.fresh_region(zone)
     domains: list[HostDomain] = []
     snapshots: dict[str, tuple[str, Snapshot]] = {}
@@ -249,6 +278,7 @@ def _supply(services: Needs, zone: str, instance_id: str) -> _Supply:
 def _take(
     services: Needs, claim: CapacityClaim, found: Iterable[Allocation], supply: _Supply
 ) -> list[Update]:
+    """The writes that give the claim these hosts, one for each pod."""
     updates = []
     for pod, allocations in _by_pod(found).items():
         _, snapshot = supply.snapshots[pod[2]]
@@ -256,8 +286,8 @@ def _take(
         changes = {}
         for a in allocations:
             parts = ownership.parts.get(a.position)
-            shown = parts or ownership.stamps.get(a.position)
-            changes[a.position] = (shown, with_hosts(parts, claim.tag, a.hosts))
+            seen = parts or ownership.stamps.get(a.position)
+            changes[a.position] = (seen, with_hosts(parts, claim.tag, a.hosts))
         version, stamp = ownership.version, _stamp(services)
         updates.append(change_parts(services.inventory.table, pod, changes, version, stamp))
     return updates
@@ -268,7 +298,7 @@ def _stamp(services: Needs) -> bytes:
 
 
 def _written(services: Needs, claim: CapacityClaim, reasons: dict[str, ZoneReason]) -> CapacityClaim:
-    """The claim with its status and conditions brought up to date; ``updated_at`` moves with any change."""
+    """The claim with the status, the conditions and the ``unsettled_since`` that follow from what it owns."""
     now = services.clock.now()
     claim = replace(claim, status=settled_status(claim))
     claim = replace(claim, conditions=conditions_of(claim, reasons, now))
@@ -283,16 +313,16 @@ def _change(
     pods: Iterable[Update],
     turns: Mapping[str, int],
 ) -> bool:
-    """Write a round; false when somebody else was faster: at a pod, at the record, or in a queue."""
+    """Write a round, with a new ``updated_at``; false if a rival changed a pod, the record or a queue."""
     after = after.updated(services.clock.now_us())
-    return _stands(services, services.claims.update(before, after, pods, turns=turns))
+    return _is_written(services, services.claims.update(before, after, pods, turns=turns))
 
 
-def _stands(services: Needs, outcome: CapacityClaim | Refused | None) -> bool:
+def _is_written(services: Needs, outcome: CapacityClaim | Refused | None) -> bool:
     """Whether a round was written; false when it lost a race.
 
     Raises:
-        StorageUnavailable: what no race explains.
+        StorageUnavailable: the write was refused for a reason that is no race.
     """
     if not isinstance(outcome, Refused):
         return True
@@ -303,25 +333,32 @@ def _stands(services: Needs, outcome: CapacityClaim | Refused | None) -> bool:
     return False
 
 
-def _demand_moved_on(services: Needs, claim: CapacityClaim) -> None:
-    """Another round explains a pod that does not show what the record said; nothing else does."""
+def _check_rival_changed(services: Needs, claim: CapacityClaim) -> None:
+    """Check that another round changed the claim: only that explains a pod that does not match its record.
+
+    Raises:
+        StorageUnavailable: the record is unchanged, so record and pod disagree.
+    """
     found = services.claims.get(claim.organization_id, claim.id)
     if found is not None and found.revision == claim.revision:
         raise StorageUnavailable("the record and the pod disagree", outcome_unknown=False)
 
 
 def _next(claim: CapacityClaim) -> Step:
+    """The result of a round that was written."""
     if claim.status is ClaimStatus.DELETING or claim.surplus or claim.pending:
         return Step.AGAIN
     return Step.SETTLED
 
 
 def _snapshots(services: Needs, allocations: Iterable[Allocation]) -> dict[tuple[str, str], Snapshot]:
+    """Fresh snapshots by (zone, flavor id)."""
     wanted = sorted({(a.zone, a.flavor_id) for a in allocations})
     return {pair: services.inventory.fresh_snapshot(*pair) for pair in wanted}
 
 
 def _by_pod(allocations: Iterable[Allocation]) -> dict[tuple[str, str, str], list[Allocation]]:
+    """By (zone, flavor id, pod id)."""
     pods: dict[tuple[str, str, str], list[Allocation]] = {}
     for allocation in allocations:
         pods.setdefault((allocation.zone, allocation.flavor_id, allocation.pod_id), []).append(allocation)

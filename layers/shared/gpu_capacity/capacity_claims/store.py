@@ -1,4 +1,4 @@
-"""Capacity claims in the holders table, and the queues of those that wait."""
+"""Stores capacity claims, their names and the queues of waiting claims in the holders table."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ NAME: Final = "name"
 RETURNS_LABEL: Final = "returns:"
 
 PASSED_OVER_SECONDS: Final = 60
-"""How long a claim whose record could not be read loses its turn: a repaired one comes first again."""
+"""How long a claim whose record cannot be read is left out of its queues. Repaired, it comes first again."""
 
 
 @dataclass(frozen=True, slots=True)
 class QueueHead:
-    """Who is served first, and what a round for them has to demand of the queue.
+    """The claim that is served first, and what a round for it demands of the queue.
 
-    ``holder`` is (organization id, claim id) of the oldest claim that waits, ``None`` where nobody does.
-    ``returns`` counts how often a claim came back into the queue: while it stands still, nobody who is older
-    than the first one can have appeared.
+    ``holder`` is (organization id, claim id) of the oldest claim that waits; None if the queue is empty.
+    ``returns`` counts how often a claim came back into the queue. While it is unchanged, no claim that is
+    older than the first one can have appeared.
     """
 
     holder: HolderKey | None
@@ -51,21 +51,26 @@ CLAIMS: Final = Kind(keys.CLAIM_PREFIX, encode_claim, decode_claim, allows)
 
 
 class ClaimStore(HolderStore[CapacityClaim]):
-    """The holders table, as far as capacity claims go."""
+    """Capacity claims in the holders table.
+
+    Args:
+        database: where to read and write.
+        table: name of the holders table.
+    """
 
     def __init__(self, database: Database, table: str) -> None:
         super().__init__(database, table, CLAIMS)
         self._passed_over: dict[HolderKey, int] = {}
 
     def named(self, organization_id: str, name: str) -> CapacityClaim | None:
-        """The claim of the organization that has a name."""
+        """The claim of an organization under a name; None if there is none."""
         item = self._database.get(self.table, keys.claim_name(organization_id, name))
         return None if item is None else self.get(organization_id, decode_name(item))
 
     def head_of_queue(self, zone: str, instance_id: str) -> QueueHead:
         """The oldest claim that waits and is not passed over; strongly consistent."""
         returns = 0
-        # Two at once: the count of returns stands before the first claim.
+        # Two items a page: the count of returns comes before the first claim.
         entries = self._database.query(self.table, keys.queue_partition(zone, instance_id), limit=2)
         for entry in self._database.readable(entries, decode_place):
             if isinstance(entry, int):
@@ -75,13 +80,19 @@ class ClaimStore(HolderStore[CapacityClaim]):
         return QueueHead(None, returns)
 
     def queue(self, zone: str, instance_id: str) -> list[HolderKey]:
-        """All claims that wait, oldest first: organization and id."""
+        """All claims that wait, oldest first, as (organization id, claim id)."""
         entries = self._database.query(self.table, keys.queue_partition(zone, instance_id))
         places = self._database.readable(entries, decode_place)
         return [place for place in places if not isinstance(place, int)]
 
     def pass_over(self, holder: HolderKey, error: UnreadableItem) -> bool:
-        """Leave a claim out of the heads of queues for a while if it is its record that cannot be read."""
+        """Leave a claim out of its queues for ``PASSED_OVER_SECONDS``, if the error is about its own record.
+
+        This store alone does so: other processes learn of the error by themselves.
+
+        Returns:
+            Whether the claim is left out; false if another item cannot be read.
+        """
         record = keys.capacity_claim(*holder)
         if error.key != (record["pk"]["S"], record["sk"]["S"]):
             return False
@@ -92,7 +103,7 @@ class ClaimStore(HolderStore[CapacityClaim]):
         return self._passed_over.get(holder, 0) > self._database.now()
 
     def leave_queue(self, zone: str, instance_id: str, holder: HolderKey) -> None:
-        """Drop the entry of a claim from a queue, if the claim is gone at that moment."""
+        """Remove a claim's entry from a queue, unless the claim exists at the moment of the write."""
         for entry in self._database.query(self.table, keys.queue_partition(zone, instance_id)):
             if (entry.get("organization"), entry.get("claim")) == holder:
                 gone = Check(
@@ -110,12 +121,16 @@ class ClaimStore(HolderStore[CapacityClaim]):
     def add(
         self, claim: CapacityClaim, quota: Quota | None, tries: Tries, over: Tombstone | None = None
     ) -> Refused | None:
-        """Record a new claim with its name, its places in the queues, and its count.
+        """Record a new claim with its name and its places in the queues, in one transaction.
 
-        ``tries`` and ``over`` are as in ``create``.
+        Args:
+            claim: what to write.
+            quota: the organization's quota on instances, which then counts the claim; None if it has none.
+            tries: as in ``create``.
+            over: as in ``create``.
 
         Returns:
-            ``None`` when it stands, else what refused.
+            None when it is written, else the conditions that failed.
         """
         name = keys.claim_name(claim.organization_id, claim.name) | encode({"claim": claim.id})
         beside: list[Action] = [
@@ -134,13 +149,18 @@ class ClaimStore(HolderStore[CapacityClaim]):
         quota: Quota | None = None,
         turns: Mapping[str, int] | None = None,
     ) -> CapacityClaim | Refused:
-        """Write what a claim has become, with the pods it took from or gave back to, all or none.
+        """Write a changed claim, with the pods that it takes hosts from or gives back to, in one transaction.
 
-        ``quota`` is given when the count changes and the organization has a limit. ``turns`` has for each
-        zone that the claim took from, because it was the first there, the returns of that queue as read.
+        Args:
+            before: the record as read.
+            after: the record as it is to be.
+            pods: writes of pods.
+            quota: the organization's quota on instances, if it has one and the instance count changes.
+            turns: for each zone that hosts are taken from, the returns of its queue as read. The write
+                demands that they are unchanged, so that the claim is still the first there.
 
         Returns:
-            The claim as it stands now, or what refused.
+            The claim as written, or the conditions that failed.
         """
         beside: list[Action] = [
             *pods,
@@ -156,12 +176,20 @@ class ClaimStore(HolderStore[CapacityClaim]):
         return self.change(before, after, *beside)
 
     def count_in(self, claim: CapacityClaim, _subjects: Collection[str] = ()) -> bool:
-        """Count a claim that was made before its organization was counted, even beyond the limit."""
+        """Count a claim that was made before its organization had a quota, even beyond the limit.
+
+        Returns:
+            Whether it was written; false if the claim changed.
+        """
         count = quotas.count_in(self.table, claim.organization_id, INSTANCES, claim.instance_count)
         return not isinstance(self.change(claim, replace(claim, counted=True), count), Refused)
 
     def end(self, claim: CapacityClaim, now: int) -> Refused | None:
-        """Remove a claim that owns nothing any more, its name and its count."""
+        """Remove the record of a claim that owns nothing, with its name and its count in the quota.
+
+        Returns:
+            None when it is removed, else the conditions that failed.
+        """
         beside: list[Action] = [
             Delete(NAME, self.table, keys.claim_name(claim.organization_id, claim.name)),
         ]
@@ -170,7 +198,10 @@ class ClaimStore(HolderStore[CapacityClaim]):
         return self.remove(claim, now, *beside)
 
     def _queue_changes(self, before: CapacityClaim | None, after: CapacityClaim) -> Iterator[Action]:
-        """A claim stands in the queue of each of its zones exactly while something is pending."""
+        """The writes that make the queues match ``waits_in``.
+
+        A claim is in the queue of each of its zones exactly while something is pending.
+        """
         was = before.waits_in if before else frozenset()
         now = after.waits_in
         holder = (after.organization_id, after.id)
@@ -179,7 +210,7 @@ class ClaimStore(HolderStore[CapacityClaim]):
             entry = encode({"organization": after.organization_id, "claim": after.id})
             yield Put(f"queue:{zone}", self.table, key | entry)
             if before is not None:
-                # It keeps its age, so it may now stand before one that is being served as the first.
+                # It keeps its age, so it may now come before a claim that is being served as the first.
                 yield Update(
                     f"{RETURNS_LABEL}{zone}",
                     self.table,
@@ -194,7 +225,7 @@ class ClaimStore(HolderStore[CapacityClaim]):
             yield Delete(f"queue:{zone}", self.table, key)
 
     def _still_first(self, zone: str, instance_id: str, returns: int) -> Check:
-        """Nobody came back into the queue since its first claim was read. New claims are always younger."""
+        """Demand that no claim returned to the queue since its head was read; new claims are younger."""
         key = keys.queue_returns(zone, instance_id)
         label = f"{RETURNS_LABEL}{zone}"
         if returns == 0:

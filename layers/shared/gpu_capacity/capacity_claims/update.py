@@ -26,14 +26,17 @@ def update_capacity_claim(
 ) -> CapacityClaim:
     """Change the count and the zones of a claim.
 
-    Growing adds pending instances. Shrinking gives pending ones back first, then owned ones from the least
-    preferred zone; instances in a zone that is no longer listed are given back and pend again.
+    A larger count adds pending instances. A smaller one drops pending instances first, then gives back owned
+    ones from the least preferred zone. Instances in a zone that is no longer listed are given back and count
+    as pending again.
 
     Raises:
-        Forbidden, NotFound: as for reading.
+        Forbidden: the token may not write claims.
+        NotFound: no such claim in the caller's organizations.
         InvalidRequest: another name, instance type or capacity type, or an unknown zone.
         FailedPrecondition: the claim is being deleted.
-        QuotaExceeded: the organization's limit on instances.
+        QuotaExceeded: the organization would exceed its limit on instances.
+        RaceLost: rivals changed the claim ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
     for _ in range(ATTEMPTS_MAX):
@@ -43,7 +46,7 @@ def update_capacity_claim(
         check_unchanged(claim, resources, name)
         after = _resized(services, caller, claim, resources)
         if after == claim:
-            # A repeat goes on where the first try may have died.
+            # A repeat: finish what the first try may not have reached.
             return proceed(services, claim) if claim.pending or claim.surplus else claim
         quota = services.quotas.read(claim.organization_id, INSTANCES)
         if quota is not None and not claim.counted:
@@ -60,6 +63,7 @@ def update_capacity_claim(
 
 
 def _resized(services: Needs, caller: Caller, claim: CapacityClaim, resources: Resources) -> CapacityClaim:
+    """The claim with the count and the zones of the request; the same object if nothing changes."""
     now = services.clock.now()
     zones = catalogued(services, caller, resources, claim).zones
     after = replace(claim, instance_count=resources.instance_count, zones=zones)
@@ -70,7 +74,7 @@ def _resized(services: Needs, caller: Caller, claim: CapacityClaim, resources: R
         after,
         status=settled_status(after),
         unsettled_since=now if after.surplus else None,
-        # A name of an execution is used once, and this change may need one.
+        # Execution names are used once, and this change may need a new execution.
         attempt=claim.attempt + 1,
     )
     return replace(after, conditions=conditions_of(after, {}, now)).updated(services.clock.now_us())

@@ -65,10 +65,10 @@ _CODES: Final[dict[type[CapacityError], _Code]] = {
 
 
 class ClaimErrors:
-    """Maps every error to a reply; the only place that knows this shape."""
+    """Maps every error to a reply. Only this module knows the shape of errors of this API."""
 
     def refuse(self, error: CapacityError, trace_id: str) -> Reply:
-        """An error that was raised on purpose."""
+        """The reply to an error that the service raised on purpose."""
         for kind in type(error).__mro__:
             if kind in _CODES:
                 return _reply(_CODES[kind], str(error), _details(error), trace_id, _headers(error))
@@ -78,16 +78,16 @@ class ClaimErrors:
         return self.unexpected(trace_id)
 
     def unexpected(self, trace_id: str) -> Reply:
-        """A defect: the log has the stack under the trace id, the customer only gets the id."""
+        """The reply to a defect: the trace id, under which the log has the stack trace."""
         return _reply(_INTERNAL, "an unexpected error occurred", [], trace_id)
 
     def unknown_route(self, trace_id: str) -> Reply:
-        """No operation has this path."""
+        """The reply to a path that no operation has."""
         missing = "the requested resource does not exist"
         return _reply(_NOT_FOUND, missing, [_resource("Route", "", missing)], trace_id)
 
     def wrong_method(self, allowed: Sequence[str], trace_id: str) -> Reply:
-        """Operations have this path, under other methods. gRPC calls that UNIMPLEMENTED."""
+        """The reply to a path that has operations under other methods only; UNIMPLEMENTED in gRPC."""
         allow = {"Allow": ", ".join(allowed)}
         return _reply(
             _Code(405, 12), "the requested method is not allowed on this resource", [], trace_id, allow
@@ -107,7 +107,7 @@ def _reply(
 
 
 def _details(error: CapacityError) -> list[dict[str, Any]]:
-    """The typed detail that belongs to the code. Names fields and resources, never echoes values."""
+    """The typed details of an error. They name fields and resources, and never echo values."""
     if isinstance(error, RateLimited):
         return [{"@type": f"{_TYPE}RetryInfo", "retryDelay": f"{error.retry_after_seconds}s"}]
     return _typed(error)
@@ -142,7 +142,7 @@ def _typed(error: CapacityError) -> list[dict[str, Any]]:
 
 
 def _field_path(location: Sequence[str | int]) -> str:
-    """Where a field stands, in the names that the protocol buffers have: ``resources.zones[1]``."""
+    """The path of a field in the names of the protocol buffers, such as ``resources.zones[1]``."""
     path = ""
     for part in location:
         if isinstance(part, int):
@@ -162,7 +162,7 @@ def _resource(kind: str, name: str, description: str) -> dict[str, Any]:
 
 
 def _quota_violation(error: QuotaExceeded) -> dict[str, Any]:
-    """The figures as fields; ``quotaValue`` is an int64, which is a text in the JSON of protocol buffers."""
+    """A quota's figures as fields; ``quotaValue`` is an int64, so a string in protocol buffers' JSON."""
     return {
         "subject": f"organization:{error.subject}",
         "description": str(error),

@@ -51,7 +51,7 @@ class ResourcesModel(ClaimBody):
         return zones
 
     def resources(self) -> Resources:
-        """The same in the words of the domain."""
+        """The same as the use cases take it."""
         return Resources(self.instance_id, self.instance_count, tuple(self.zones), self.capacity_type)
 
 
@@ -69,7 +69,7 @@ class ClaimCreate(ClaimBody):
     @field_validator("id")
     @classmethod
     def _is_uuid(cls, value: str | None) -> str | None:
-        """In its canonical form, so that no two spellings are two claims."""
+        """The id in canonical form, so that two spellings are not two claims."""
         if value is None:
             return None
         canonical = canonical_uuid(value)

@@ -1,4 +1,4 @@
-"""Replies of the capacity claims API (all 200), and what its requests mean."""
+"""Builds the replies of the capacity claims API (all 200), and reads the parameters of its requests."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def one_claim(claim: CapacityClaim) -> Reply:
 
 
 def many_claims(page: Page, claims: Sequence[CapacityClaim]) -> Reply:
-    """200 with claims; a ``Link`` header leads to the next page."""
+    """200 with a page of claims; a ``Link`` header leads to the next page, if there is one."""
     views, link = cut(page, claims, claim_entry)
     return Reply(HTTPStatus.OK, {"capacityClaims": views}, NO_CACHE | link)
 
 
 def claims_page(call: Call[object]) -> Page:
-    """Which page of the list a request wants.
+    """The page of the list that a request asks for.
 
     Raises:
         InvalidRequest: ``limit`` or ``cursor`` is malformed.
@@ -59,10 +59,10 @@ def quotas(found: Sequence[Quota]) -> Reply:
 
 
 def claim_id_of(call: Call[object]) -> str:
-    """The id in the path, in canonical form.
+    """The claim id in the path, in canonical form.
 
     Raises:
-        NotFound: it has not the form of an id, so no claim has it.
+        NotFound: it is no UUID, so no claim has it.
     """
     canonical = canonical_uuid(call.path_parameters["claimID"])
     if canonical is None:
@@ -71,10 +71,10 @@ def claim_id_of(call: Call[object]) -> str:
 
 
 def changes_of(call: Call[object]) -> tuple[Resources, str | None]:
-    """The resources block of an update, and the name if it is repeated; an id must be that of the path.
+    """The resources block of an update, and its name if it has one.
 
     Raises:
-        InvalidRequest: it is another one.
+        InvalidRequest: the body has another id than the path.
     """
     body = call.body(ClaimUpdate)
     if body.id is not None and body.id.lower() != call.path_parameters["claimID"].lower():
@@ -92,7 +92,7 @@ def updated_after(call: Call[object]) -> float | None:
     if value is None:
         return None
     try:
-        # A plus sign that the client did not encode arrives as a blank.
+        # A plus sign that the client did not encode arrives as a space.
         return parse_rfc3339(value.replace(" ", "+"))
     except ValueError:
         raise InvalidRequest("updated_after", "must be an RFC 3339 time") from None

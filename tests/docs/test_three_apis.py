@@ -57,7 +57,7 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).parents[2]
 PAGE: Final = (ROOT / "docs" / "three-apis.md").read_text("utf-8")
 OPENAPI: Final = json.loads((ROOT / "docs" / "openapi.json").read_text("utf-8"))
-TRACE: Final = "37f74c5f9ce9480ea1d8457a93ae5a6f"
+TRACE: Final = re.findall(r'"trace_id": "(\w{32})"', PAGE)[0]
 APIS: Final[tuple[Errors, ...]] = (ReservationErrors(), ClaimErrors(), VmErrors())
 NOTHING: Final = "—"
 

@@ -15,7 +15,14 @@ from gpu_capacity.capacity_claims.rounds import (
     DOMAINS_PER_ROUND_MAX,
     PODS_PER_ROUND_MAX,
 )
-from gpu_capacity.placement.hosts import HostDomain, HostGrant, HostRequest, Room, free_hosts, place_hosts
+from gpu_capacity.placement.hosts import (
+    HostDomain,
+    HostGrant,
+    HostRequest,
+    RoundBudget,
+    free_hosts,
+    place_hosts,
+)
 from testkit.searching import examples
 
 if TYPE_CHECKING:
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
 HOSTS = 3
 FULL = (1 << HOSTS) - 1
-PLENTY = Room(pods=1000, domains=10_000, domains_per_pod=1000)
+PLENTY = RoundBudget(pods=1000, domains=10_000, domains_per_pod=1000)
 SECONDS_MAX = 3.0
 """Far above what the largest zone takes; a quadratic algorithm takes minutes."""
 
@@ -37,9 +44,14 @@ def broken(pod: str, position: int, usable: int) -> HostDomain:
 
 
 def place(
-    domains: Iterable[HostDomain], count: int, *, seed: int = 1, attempt: int = 0, room: Room = PLENTY
+    domains: Iterable[HostDomain],
+    count: int,
+    *,
+    seed: int = 1,
+    attempt: int = 0,
+    budget: RoundBudget = PLENTY,
 ) -> tuple[HostGrant, ...]:
-    return place_hosts(domains, HostRequest(count, room, seed, attempt))
+    return place_hosts(domains, HostRequest(count, budget, seed, attempt))
 
 
 def places(grants: Sequence[HostGrant]) -> list[tuple[str, int]]:
@@ -61,7 +73,9 @@ def worlds(draw: st.DrawFn) -> list[HostDomain]:
     return domains
 
 
-rooms = st.builds(Room, pods=st.integers(1, 4), domains=st.integers(1, 6), domains_per_pod=st.integers(1, 4))
+budgets = st.builds(
+    RoundBudget, pods=st.integers(1, 4), domains=st.integers(1, 6), domains_per_pod=st.integers(1, 4)
+)
 counts = st.integers(0, 12)
 seeds = st.integers(0, 2**64 - 1)
 attempts = st.integers(0, 3)
@@ -84,12 +98,12 @@ def test_it_opens_as_few_fresh_units_as_any_allocation_of_that_many_can(
     assert opened == min(fresh for total, fresh in ways if total == best)
 
 
-@given(worlds(), counts, seeds, attempts, rooms)
+@given(worlds(), counts, seeds, attempts, budgets)
 @examples(300)
 def test_whatever_the_room_only_free_hosts_are_taken_once_and_never_too_many(
-    domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
+    domains: list[HostDomain], count: int, seed: int, attempt: int, budget: RoundBudget
 ) -> None:
-    grants = place(domains, count, seed=seed, attempt=attempt, room=room)
+    grants = place(domains, count, seed=seed, attempt=attempt, budget=budget)
     by_place = {(d.pod_id, d.position): d for d in domains}
     assert len(set(places(grants))) == len(grants)
     for grant in grants:
@@ -97,18 +111,18 @@ def test_whatever_the_room_only_free_hosts_are_taken_once_and_never_too_many(
         assert grant.hosts & ~by_place[grant.pod_id, grant.position].free == 0
     assert sum(grant.count for grant in grants) <= count
     pods = [grant.pod_id for grant in grants]
-    assert len(set(pods)) <= room.pods
-    assert len(grants) <= room.domains
-    assert all(pods.count(pod) <= room.domains_per_pod for pod in pods)
+    assert len(set(pods)) <= budget.pods
+    assert len(grants) <= budget.domains
+    assert all(pods.count(pod) <= budget.domains_per_pod for pod in pods)
 
 
-@given(worlds(), counts, seeds, attempts, rooms)
+@given(worlds(), counts, seeds, attempts, budgets)
 @examples(200)
 def test_rounds_within_any_room_end_with_as_many_as_one_without_bounds(
-    domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
+    domains: list[HostDomain], count: int, seed: int, attempt: int, budget: RoundBudget
 ) -> None:
     left, total = list(domains), 0
-    while grants := place(left, count - total, seed=seed, attempt=attempt, room=room):
+    while grants := place(left, count - total, seed=seed, attempt=attempt, budget=budget):
         total += sum(grant.count for grant in grants)
         taken = {(g.pod_id, g.position): g.hosts for g in grants}
         left = [
@@ -120,12 +134,12 @@ def test_rounds_within_any_room_end_with_as_many_as_one_without_bounds(
     assert total == min(count, free_hosts(domains))
 
 
-@given(worlds(), counts, seeds, attempts, rooms)
+@given(worlds(), counts, seeds, attempts, budgets)
 @examples(200)
 def test_no_fresh_unit_is_opened_while_another_free_host_is_left(
-    domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
+    domains: list[HostDomain], count: int, seed: int, attempt: int, budget: RoundBudget
 ) -> None:
-    grants = place(domains, count, seed=seed, attempt=attempt, room=room)
+    grants = place(domains, count, seed=seed, attempt=attempt, budget=budget)
     taken = {(g.pod_id, g.position): g.hosts for g in grants}
     fresh = {(d.pod_id, d.position) for d in domains if d.is_fresh_unit}
     spoilt = [d for d in domains if not d.is_fresh_unit]
@@ -133,14 +147,14 @@ def test_no_fresh_unit_is_opened_while_another_free_host_is_left(
         assert all(d.free & ~taken.get((d.pod_id, d.position), 0) == 0 for d in spoilt)
 
 
-@given(st.data(), worlds(), counts, seeds, attempts, rooms)
+@given(st.data(), worlds(), counts, seeds, attempts, budgets)
 @examples(100)
 def test_the_order_in_which_domains_are_told_does_not_matter(
-    data: st.DataObject, domains: list[HostDomain], count: int, seed: int, attempt: int, room: Room
+    data: st.DataObject, domains: list[HostDomain], count: int, seed: int, attempt: int, budget: RoundBudget
 ) -> None:
     shuffled = data.draw(st.permutations(domains))
-    assert place(shuffled, count, seed=seed, attempt=attempt, room=room) == place(
-        domains, count, seed=seed, attempt=attempt, room=room
+    assert place(shuffled, count, seed=seed, attempt=attempt, budget=budget) == place(
+        domains, count, seed=seed, attempt=attempt, budget=budget
     )
 
 
@@ -163,12 +177,14 @@ def test_among_equally_full_ones_the_pod_that_is_touched_already_comes_first() -
         assert [grant.pod_id for grant in grants] == ["c", "c", "c"]
 
 
-@pytest.mark.parametrize("room", [Room(1, 9, 9), Room(9, 9, 1)], ids=["pods", "domains of a pod"])
-def test_a_round_that_cannot_reach_every_partly_used_domain_opens_no_fresh_one(room: Room) -> None:
+@pytest.mark.parametrize(
+    "budget", [RoundBudget(1, 9, 9), RoundBudget(9, 9, 1)], ids=["pods", "domains of a pod"]
+)
+def test_a_round_that_cannot_reach_every_partly_used_domain_opens_no_fresh_one(budget: RoundBudget) -> None:
     both = [unit("a", 0, owned=0b011), unit("a", 1), unit("a", 2, owned=0b001), unit("b", 0)]
     one_pod = [unit("a", 0, owned=0b011), unit("a", 1), unit("b", 0, owned=0b001)]
     for seed in range(10):
-        assert places(place(one_pod if room.pods == 1 else both, 9, seed=seed, room=room)) == [("a", 0)]
+        assert places(place(one_pod if budget.pods == 1 else both, 9, seed=seed, budget=budget)) == [("a", 0)]
 
 
 def test_fresh_units_come_from_the_tightest_pod_that_holds_all() -> None:
@@ -232,8 +248,8 @@ def test_the_largest_zone_is_decided_in_no_time(hosts: int) -> None:
         for pod in range(1000)
         for position in range(72)
     ]
-    room = Room(PODS_PER_ROUND_MAX, DOMAINS_PER_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX)
+    budget = RoundBudget(PODS_PER_ROUND_MAX, DOMAINS_PER_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX)
     begun = time.process_time()
-    grants = place(domains, 4000, room=room)
+    grants = place(domains, 4000, budget=budget)
     assert time.process_time() - begun < SECONDS_MAX
     assert len(grants) == min(DOMAINS_PER_ROUND_MAX, -(-4000 // max(hosts - 1, 1)))

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from gpu_capacity.placement.hosts import HostDomain, HostGrant, HostRequest, Room, free_hosts, place_hosts
+from gpu_capacity.placement.hosts import (
+    HostDomain,
+    HostGrant,
+    HostRequest,
+    RoundBudget,
+    free_hosts,
+    place_hosts,
+)
 
-PLENTY = Room(pods=100, domains=100, domains_per_pod=100)
+PLENTY = RoundBudget(pods=100, domains=100, domains_per_pod=100)
 
 
 def _unit(pod_id: str, position: int, owned: int = 0) -> HostDomain:
@@ -21,35 +28,35 @@ def _places(grants: tuple[HostGrant, ...]) -> list[tuple[str, int]]:
 
 
 def test_room_shrinks_by_each_pod_once_and_by_each_domain() -> None:
-    room = Room(pods=5, domains=9, domains_per_pod=4)
+    budget = RoundBudget(pods=5, domains=9, domains_per_pod=4)
     grants = [HostGrant("a", 0, 0b1), HostGrant("a", 1, 0b1), HostGrant("b", 0, 0b111)]
 
-    assert room.without(grants) == Room(pods=3, domains=6, domains_per_pod=4)
+    assert budget.without(grants) == RoundBudget(pods=3, domains=6, domains_per_pod=4)
 
 
 @pytest.mark.parametrize(
     ("pods", "domains", "used_up"), [(0, 1, True), (1, 0, True), (0, 0, True), (1, 1, False), (5, 5, False)]
 )
 def test_room_is_used_up_when_no_pod_or_no_domain_is_left(pods: int, domains: int, *, used_up: bool) -> None:
-    assert Room(pods, domains, domains_per_pod=1).is_used_up is used_up
+    assert RoundBudget(pods, domains, domains_per_pod=1).is_used_up is used_up
 
 
 def test_without_room_nothing_is_taken() -> None:
-    assert place_hosts([_unit("a", 0)], HostRequest(1, Room(0, 9, 9), seed=1)) == ()
-    assert place_hosts([_unit("a", 0)], HostRequest(1, Room(9, 0, 9), seed=1)) == ()
-    assert place_hosts([_unit("a", 0)], HostRequest(1, Room(9, 9, 0), seed=1)) == ()
+    assert place_hosts([_unit("a", 0)], HostRequest(1, RoundBudget(0, 9, 9), seed=1)) == ()
+    assert place_hosts([_unit("a", 0)], HostRequest(1, RoundBudget(9, 0, 9), seed=1)) == ()
+    assert place_hosts([_unit("a", 0)], HostRequest(1, RoundBudget(9, 9, 0), seed=1)) == ()
 
 
 def test_a_round_stops_at_its_bound_of_domains() -> None:
     domains = [_unit("a", position) for position in range(4)]
 
-    assert len(place_hosts(domains, HostRequest(12, Room(9, 3, 9), seed=1))) == 3
+    assert len(place_hosts(domains, HostRequest(12, RoundBudget(9, 3, 9), seed=1))) == 3
 
 
 def test_a_pod_that_is_touched_already_may_be_touched_again_when_no_other_may() -> None:
     domains = [_unit("a", 0, owned=0b011), _unit("a", 1, owned=0b001), _unit("b", 0, owned=0b011)]
 
-    taken = place_hosts(domains, HostRequest(9, Room(pods=1, domains=9, domains_per_pod=9), seed=2))
+    taken = place_hosts(domains, HostRequest(9, RoundBudget(pods=1, domains=9, domains_per_pod=9), seed=2))
 
     assert _places(taken) in ([("a", 0), ("a", 1)], [("b", 0)])
 

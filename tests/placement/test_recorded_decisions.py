@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_capacity.placement.choose import place
-from gpu_capacity.placement.hosts import HostDomain, HostRequest, Room, place_hosts
+from gpu_capacity.placement.hosts import HostDomain, HostRequest, RoundBudget, place_hosts
 from gpu_capacity.placement.model import Placement, Request
 from tests.placement.lines import line
 
@@ -34,11 +34,11 @@ def _unit_places(count: int, attempt: int) -> str:
 
 def _host_places(count: int, attempt: int) -> str:
     """Which domains each of four seeds takes hosts from, in order."""
-    room = Room(pods=9, domains=9, domains_per_pod=9)
+    budget = RoundBudget(pods=9, domains=9, domains_per_pod=9)
     return " ".join(
         ",".join(
             f"{g.pod_id}{g.position}"
-            for g in place_hosts(HOSTS, HostRequest(count, room, SEED + step, attempt))
+            for g in place_hosts(HOSTS, HostRequest(count, budget, SEED + step, attempt))
         )
         for step in range(4)
     )
@@ -88,5 +88,5 @@ def test_a_seed_finds_the_hosts_that_it_found_before(count: int, attempt: int, p
 
 def test_the_first_try_is_meant_where_no_attempt_is_named() -> None:
     assert Request(2, seed=1) == Request(2, seed=1, attempt=0)
-    room = Room(1, 1, 1)
-    assert HostRequest(2, room, seed=1) == HostRequest(2, room, seed=1, attempt=0)
+    budget = RoundBudget(1, 1, 1)
+    assert HostRequest(2, budget, seed=1) == HostRequest(2, budget, seed=1, attempt=0)

@@ -36,7 +36,7 @@ from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders.host_writes import POD_LABEL, change_parts, with_hosts, without_hosts
 from gpu_capacity.holders.store import RECORD
 from gpu_capacity.inventory.bookings import new_tag
-from gpu_capacity.placement.hosts import HostRequest, Room, free_hosts, place_hosts
+from gpu_capacity.placement.hosts import HostRequest, RoundBudget, free_hosts, place_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,7 +56,7 @@ ATTEMPTS_MAX: Final = 16
 """Rounds that a run may lose to rivals before it stops; the workflow or the schedule continues."""
 
 
-ROOM_OF_A_ROUND: Final = Room(PODS_PER_ROUND_MAX, DOMAINS_PER_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX)
+ROUND_BUDGET: Final = RoundBudget(PODS_PER_ROUND_MAX, DOMAINS_PER_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX)
 
 ACTOR: Final = "settle-capacity-claim"
 
@@ -215,7 +215,7 @@ def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
         claim: what to allocate for.
         attempt: how many races this run has lost; later attempts choose other hosts than their rivals.
     """
-    wanted, room, more = claim.pending, ROOM_OF_A_ROUND, False
+    wanted, budget, more = claim.pending, ROUND_BUDGET, False
     allocations: list[Allocation] = []
     pods: list[Update] = []
     turns: dict[str, int] = {}
@@ -223,7 +223,7 @@ def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
     for zone in claim.zones:
         if wanted == 0:
             break
-        if room.is_used_up:
+        if budget.is_used_up:
             more = True
             break
         if not _is_offered(services, zone, claim.instance_id):
@@ -235,7 +235,7 @@ def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
             reasons[zone] = ZoneReason.BEHIND_OLDER
             continue
         supply = _supply(services, zone, claim.instance_id)
-        grants = place_hosts(supply.domains, HostRequest(wanted, room, int(claim.tag, 16), attempt))
+        grants = place_hosts(supply.domains, HostRequest(wanted, budget, int(claim.tag, 16), attempt))
         found = [
             Allocation(zone, supply.snapshots[g.pod_id][0], g.pod_id, g.position, g.hosts) for g in grants
         ]
@@ -245,7 +245,7 @@ def _plan(services: Needs, claim: CapacityClaim, attempt: int) -> _Plan:
             allocations += found
         taken = sum(g.count for g in grants)
         wanted -= taken
-        room = room.without(grants)
+        budget = budget.without(grants)
         left = free_hosts(supply.domains) - taken
         reasons[zone] = ZoneReason.ALLOCATED if left or wanted == 0 else ZoneReason.NO_CAPACITY
         if left > 0 and wanted > 0:

@@ -67,16 +67,16 @@ class HostGrant:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """What one round may touch: so many pods, so many domains in all, so many domains of one pod."""
+class RoundBudget:
+    """Limits of one transaction: how many pods, domains in all, and domains of one pod it may write."""
 
     pods: int
     domains: int
     domains_per_pod: int
 
-    def without(self, grants: Sequence[HostGrant]) -> Room:
-        """What is left of it after these."""
-        return Room(
+    def without(self, grants: Sequence[HostGrant]) -> RoundBudget:
+        """What remains after these grants."""
+        return RoundBudget(
             self.pods - len({grant.pod_id for grant in grants}),
             self.domains - len(grants),
             self.domains_per_pod,
@@ -84,16 +84,16 @@ class Room:
 
     @property
     def is_used_up(self) -> bool:
-        """Whether nothing more can be touched."""
+        """Whether the transaction can write nothing more."""
         return self.pods == 0 or self.domains == 0
 
 
 @dataclass(frozen=True, slots=True)
 class HostRequest:
-    """Up to ``count`` instances within ``room``; ``seed`` and ``attempt`` as for units."""
+    """Up to ``count`` instances within ``budget``; ``seed`` and ``attempt`` as for units."""
 
     count: int
-    room: Room
+    budget: RoundBudget
     seed: int
     attempt: int = 0
 
@@ -101,18 +101,18 @@ class HostRequest:
 def place_hosts(domains: Iterable[HostDomain], request: HostRequest) -> tuple[HostGrant, ...]:
     """Choose as many free hosts as there are, up to the count, whatever the order of the domains."""
     known = sorted((d for d in domains if d.free), key=lambda d: (d.pod_id, d.position))
-    room = request.room
+    budget = request.budget
     grants: list[HostGrant] = []
     # By pod, how many of its domains are touched.
     touched: Counter[str] = Counter()
     missing = request.count
     passed_over = False
     for domain in _in_order(known, request, touched):
-        if missing == 0 or len(grants) == room.domains or (passed_over and domain.is_fresh_unit):
+        if missing == 0 or len(grants) == budget.domains or (passed_over and domain.is_fresh_unit):
             # A fresh unit is never opened while a partly used domain waits for the next round.
             break
         before = touched[domain.pod_id]
-        if before == room.domains_per_pod or (before == 0 and len(touched) == room.pods):
+        if before == budget.domains_per_pod or (before == 0 and len(touched) == budget.pods):
             passed_over = True
             continue
         touched[domain.pod_id] = before + 1

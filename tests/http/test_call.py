@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from gpu_capacity.errors import PROBLEMS_TOLD_MAX, InvalidRequest
+from gpu_capacity.errors import PROBLEMS_SHOWN_MAX, InvalidRequest
 from gpu_capacity.http.call import (
     BODY_BYTES_MAX,
     BodyInvalid,
@@ -176,16 +176,16 @@ def test_an_idempotency_key_must_be_visible_ascii_of_sensible_length(world: Worl
 
 def test_of_many_unknown_parameters_the_first_are_told() -> None:
     """Each is told with what there is, twenty times its own length: anybody may send thousands."""
-    many = {f"x{n}": ["1"] for n in range(2 * PROBLEMS_TOLD_MAX)}
+    many = {f"x{n}": ["1"] for n in range(2 * PROBLEMS_SHOWN_MAX)}
 
     with pytest.raises(InvalidRequest) as caught:
         OPERATIONS["search_offers"].check_query(many)
 
-    assert [field for field, _ in caught.value.problems] == [f"query x{n}" for n in range(PROBLEMS_TOLD_MAX)]
+    assert [field for field, _ in caught.value.problems] == [f"query x{n}" for n in range(PROBLEMS_SHOWN_MAX)]
 
 
 def test_of_many_wrong_values_the_first_are_told() -> None:
     with pytest.raises(QueryInvalid) as caught:
-        query_of({"status": [f"x{n}" for n in range(2 * PROBLEMS_TOLD_MAX)]}, VmPage)
+        query_of({"status": [f"x{n}" for n in range(2 * PROBLEMS_SHOWN_MAX)]}, VmPage)
 
-    assert len(caught.value.problems) == PROBLEMS_TOLD_MAX
+    assert len(caught.value.problems) == PROBLEMS_SHOWN_MAX

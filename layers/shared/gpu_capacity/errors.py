@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.model import Unplaceable
 
 
-PROBLEMS_TOLD_MAX: Final = 50
+PROBLEMS_SHOWN_MAX: Final = 50
 """Of thousands of faults in one request the first are told: an answer must not outgrow what it answers."""
 
 
@@ -74,7 +74,7 @@ class InvalidRequest(RequestRefused):
     @classmethod
     def of(cls, problems: Sequence[tuple[str, str]]) -> InvalidRequest:
         """Of at least one place, each with what is wrong there."""
-        (field, problem), *more = problems[:PROBLEMS_TOLD_MAX]
+        (field, problem), *more = problems[:PROBLEMS_SHOWN_MAX]
         return cls(field, problem, *more)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from gpu_capacity import strict_json
-from gpu_capacity.errors import PROBLEMS_TOLD_MAX, CapacityError, InvalidRequest, RaceLost, TryAgain
+from gpu_capacity.errors import PROBLEMS_SHOWN_MAX, CapacityError, InvalidRequest, RaceLost, TryAgain
 from gpu_capacity.http.whole_numbers import plainly_written
 
 if TYPE_CHECKING:
@@ -199,4 +199,4 @@ def _check_json(octets: bytes) -> None:
 def problems_of(error: ValidationError) -> list[dict[str, Any]]:
     """What is wrong and where, without what was sent; of thousands of faults only the first."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    return [dict(problem) for problem in found[:PROBLEMS_TOLD_MAX]]
+    return [dict(problem) for problem in found[:PROBLEMS_SHOWN_MAX]]

@@ -27,11 +27,11 @@ from gpu_capacity.errors import (
     InsufficientCapacity,
     InvalidRequest,
     KeyReused,
-    NodeCannotGive,
     NotFound,
     QuotaExceeded,
     RaceLost,
     RateLimited,
+    SliceUnavailable,
     Unauthenticated,
 )
 from gpu_capacity.http import call, pages
@@ -109,7 +109,7 @@ REFUSALS: Final[dict[str, CapacityError | tuple[CapacityError | None, ...]]] = {
     "no room": (
         InsufficientCapacity(FULL),
         None,
-        NodeCannotGive("full", requested=8, largest=4, most=8),
+        SliceUnavailable("full", requested=8, largest=4, most=8),
     ),
     "rivals won every attempt, or the database did not answer": RaceLost("lost"),
 }

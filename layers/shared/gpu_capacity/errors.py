@@ -9,7 +9,7 @@
     │   │       └── KeyReused        an idempotency key stands for another request
     │   ├── FailedPrecondition       the thing is not in a state that allows this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
-    │   │   └── NodeCannotGive       the node has no such slice                    (carries GPUs)
+    │   │   └── SliceUnavailable     the node has no such slice                    (carries GPUs)
     │   ├── Unauthenticated          no credential, or one that does not verify (names the fault)
     │   └── Forbidden                the token is good but does not allow this
     │       └── QuotaExceeded        the organization's limit is reached
@@ -130,7 +130,7 @@ class ActionRefused(RequestRefused):
         self.detail = detail
 
 
-class NodeCannotGive(ActionRefused):
+class SliceUnavailable(ActionRefused):
     """A node has no such slice. ``largest`` GPUs it could give now (``None``: not looked), ``most`` ever."""
 
     def __init__(self, detail: str, *, requested: int, largest: int | None, most: int) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.errors import ActionRefused, NodeCannotGive, RaceLost
+from gpu_capacity.errors import ActionRefused, RaceLost, SliceUnavailable
 from gpu_capacity.holders.ids import holder_id, new_life
 from gpu_capacity.holders.quotas import allowed, confirm
 from gpu_capacity.holders.repeats import remembered
@@ -168,5 +168,5 @@ def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> Ac
         return ActionRefused(f"gpu_type: the node has GPUs of type {place.flavor.vm.gpu_type}")
     if request.gpu_count > place.gpus:
         detail = f"gpu_count: the node has only {place.gpus} GPU{'s' if place.gpus > 1 else ''}"
-        return NodeCannotGive(detail, requested=request.gpu_count, largest=None, most=place.gpus)
+        return SliceUnavailable(detail, requested=request.gpu_count, largest=None, most=place.gpus)
     return None

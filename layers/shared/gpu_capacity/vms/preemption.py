@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.database import Refused
-from gpu_capacity.errors import ActionRefused, NodeCannotGive, RaceLost, StorageUnavailable
+from gpu_capacity.errors import ActionRefused, RaceLost, SliceUnavailable, StorageUnavailable
 from gpu_capacity.holders.under_claim import is_under_claim
 from gpu_capacity.placement.preemption import Candidate, choose_victims
 from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mask
@@ -110,7 +110,7 @@ def plan_slice(services: Needs, wanted: Vm, count: int) -> Planned:
         raise ActionRefused("the node is out of service")
     try:
         seat = _seat(services, wanted, node, count)
-    except NodeCannotGive:
+    except SliceUnavailable:
         if is_under_claim(services, (wanted.region_id, wanted.flavor_id), wanted.pod_id, wanted.position):
             raise RaceLost("the node is being claimed by a reservation") from None
         raise
@@ -210,11 +210,11 @@ def _seat(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> Seat:
     return Seat(choice.gpus, choice.gpus & node.open, victims)
 
 
-def _could_give(wanted: Vm, largest: int, count: int) -> NodeCannotGive:
+def _could_give(wanted: Vm, largest: int, count: int) -> SliceUnavailable:
     asked = wanted.gpu_count
     detail = (
         f"the node has no free slice of {asked} GPUs; the largest that it could give has {largest}"
         if largest
         else f"no GPU of the node is free for a VM of {asked}"
     )
-    return NodeCannotGive(detail, requested=asked, largest=largest, most=count)
+    return SliceUnavailable(detail, requested=asked, largest=largest, most=count)

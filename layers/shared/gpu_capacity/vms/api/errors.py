@@ -18,10 +18,10 @@ from gpu_capacity.errors import (
     Forbidden,
     InvalidRequest,
     KeyReused,
-    NodeCannotGive,
     NotFound,
     QuotaExceeded,
     RateLimited,
+    SliceUnavailable,
     TryAgain,
     Unauthenticated,
 )
@@ -129,7 +129,7 @@ def _figures(error: CapacityError) -> dict[str, Any]:
             "used": error.used,
         }
         return {"quota": figures}
-    if not isinstance(error, NodeCannotGive):
+    if not isinstance(error, SliceUnavailable):
         return {}
     capacity: dict[str, Any] = {
         "requested_gpu_count": error.requested,

@@ -267,7 +267,7 @@ def _give_no_notice(patches: Patches) -> None:
 
 
 def _end_at_the_unreadable(patches: Patches) -> None:
-    patches.replace(reconcile, "CANNOT_BE_LOOKED_AT", ())
+    patches.replace(reconcile, "SKIPPED_ERRORS", ())
 
 
 def _remember_what_has_ended(patches: Patches) -> None:

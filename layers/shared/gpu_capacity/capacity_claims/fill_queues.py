@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
 from gpu_capacity.errors import StorageUnavailable, UnreadableItem
-from gpu_capacity.holders.records import left_out, report_unreadable
+from gpu_capacity.holders.records import report_skipped, report_unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,7 +89,7 @@ def fill_zones(services: Needs, zones: Iterable[str] | None = None) -> int:
                 done += serve(services, region.id, instance_id)
             except (StorageUnavailable, UnreadableItem) as error:
                 failure = error
-                left_out(services.telemetry, error, f"queue of {region.id}")
+                report_skipped(services.telemetry, error, f"queue of {region.id}")
     if failure is not None:
         raise failure
     return done

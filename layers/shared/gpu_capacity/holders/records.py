@@ -9,7 +9,7 @@ from gpu_capacity.errors import TryAgain, UnreadableItem
 if TYPE_CHECKING:
     from gpu_capacity.ports import Telemetry
 
-CANNOT_BE_LOOKED_AT = (TryAgain, UnreadableItem)
+SKIPPED_ERRORS = (TryAgain, UnreadableItem)
 """Why one record is left out, and the run goes on with the next."""
 
 
@@ -19,7 +19,7 @@ def report_unreadable(telemetry: Telemetry, error: UnreadableItem) -> None:
     telemetry.warning("record unreadable", pk=error.key[0], sk=error.key[1])
 
 
-def left_out(telemetry: Telemetry, error: TryAgain | UnreadableItem, record: str) -> None:
+def report_skipped(telemetry: Telemetry, error: TryAgain | UnreadableItem, record: str) -> None:
     """The same for a record that a run meets: one that only cannot be read now is left to the next run."""
     if isinstance(error, UnreadableItem):
         report_unreadable(telemetry, error)

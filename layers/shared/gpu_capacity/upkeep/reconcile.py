@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable, WorkflowUnavailable
-from gpu_capacity.holders.records import CANNOT_BE_LOOKED_AT, left_out
+from gpu_capacity.holders.records import SKIPPED_ERRORS, report_skipped
 from gpu_capacity.holders.workflows import restart_workflow
 from gpu_capacity.reservations.claiming import take_over, withdraw
 from gpu_capacity.reservations.provisioning import give_back_failed
@@ -116,8 +116,8 @@ def _each(services: Needs, holders: Iterable[HolderKey], look: _Look) -> list[_L
     for organization_id, holder_id in holders:
         try:
             looked = look(organization_id, holder_id)
-        except CANNOT_BE_LOOKED_AT as error:
-            left_out(services.telemetry, error, holder_id)
+        except SKIPPED_ERRORS as error:
+            report_skipped(services.telemetry, error, holder_id)
             looked = _Looked(left_out=True)
         if looked is not None:
             found.append(looked)

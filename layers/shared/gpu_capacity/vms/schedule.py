@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import ActionRefused
-from gpu_capacity.holders.records import CANNOT_BE_LOOKED_AT, left_out
+from gpu_capacity.holders.records import SKIPPED_ERRORS, report_skipped
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.vms.gpus import release, without_gpus
@@ -83,8 +83,8 @@ def _each(services: Needs, keys: Iterable[VmKey], change: Callable[[Needs, Vm], 
                     done += changed
                     break
                 services.pause(attempt)
-        except CANNOT_BE_LOOKED_AT as error:
-            left_out(services.telemetry, error, key[1])
+        except SKIPPED_ERRORS as error:
+            report_skipped(services.telemetry, error, key[1])
     return done
 
 

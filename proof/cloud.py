@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters.patient_client import PatientClient
+from gpu_capacity.adapters.retrying_client import RetryingClient
 from gpu_capacity.capacity_claims.fill_queues import fill_zones
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import CapacityError
@@ -71,7 +71,7 @@ class Environment:
         self.deadline = Deadline(lambda: cloud.clock.now_ms() / 1000)
         is_patient = cloud.weather.chance(cloud.temper.patient)
         self.edges = Edges(
-            dynamodb=PatientClient(wire, self.deadline, cloud.pause) if is_patient else wire,
+            dynamodb=RetryingClient(wire, self.deadline, cloud.pause) if is_patient else wire,
             clock=SkewedClock(cloud.clock, skew_ms),
             ids=CountingIds(f"{cloud.seed}-{number}"),
             pause=cloud.pause,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from gpu_capacity.adapters.patient_client import ATTEMPT_SECONDS, PatientClient
+from gpu_capacity.adapters.retrying_client import ATTEMPT_SECONDS, RetryingClient
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.runtime import composition
 from testkit.doubles import RecordedPause
@@ -88,7 +88,7 @@ def slow(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SlowDatabase:
 
     def client(service: str) -> Any:
         raw = database if service == "dynamodb" else others(service)
-        return PatientClient(raw, deadline, RecordedPause())
+        return RetryingClient(raw, deadline, RecordedPause())
 
     monkeypatch.setattr(composition, "client", client)
     stage.restart()

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from gpu_capacity.adapters.patient_client import ATTEMPT_SECONDS, LOOK_SECONDS
+from gpu_capacity.adapters.retrying_client import ATTEMPT_SECONDS, LOOK_SECONDS
 from gpu_capacity.runtime.functions import ANSWER_SECONDS
 from tests.template.loading import resources, template
 

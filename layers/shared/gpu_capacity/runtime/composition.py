@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from gpu_capacity.adapters.beside import Thread
 from gpu_capacity.adapters.lambda_events import LambdaEvents
-from gpu_capacity.adapters.patient_client import CONNECT_SECONDS, READ_SECONDS, PatientClient
+from gpu_capacity.adapters.retrying_client import CONNECT_SECONDS, READ_SECONDS, RetryingClient
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
 from gpu_capacity.adapters.system import JitteredPause, SystemClock, SystemIds
 from gpu_capacity.deadline import Deadline
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
     from gpu_capacity.upkeep.audit.run import AuditReport
 
-# One attempt: the next one is decided on by ``PatientClient``, which knows how much time is left.
+# One attempt: the next one is decided on by ``RetryingClient``, which knows how much time is left.
 _CLIENT_CONFIG = {
     "retries": {"mode": "standard", "total_max_attempts": 1},
     "connect_timeout": CONNECT_SECONDS,
@@ -140,7 +140,7 @@ def audit() -> AuditReport:
 @cache
 def client(service: str) -> Any:
     """A low-level client. An empty endpoint counts as none: the template declares the variable always."""
-    return PatientClient(
+    return RetryingClient(
         boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=environment().optional("AWS_ENDPOINT_URL"),

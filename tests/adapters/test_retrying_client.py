@@ -8,11 +8,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from gpu_capacity.adapters.aws_failures import NoTimeLeft
-from gpu_capacity.adapters.patient_client import (
+from gpu_capacity.adapters.retrying_client import (
     ATTEMPT_SECONDS,
     ATTEMPTS_MAX,
     LOOK_SECONDS,
-    PatientClient,
+    RetryingClient,
 )
 from gpu_capacity.deadline import Deadline
 from testkit.doubles import RecordedPause
@@ -51,15 +51,15 @@ def _silence() -> ReadTimeoutError:
     return ReadTimeoutError(endpoint_url="https://service.invalid/")
 
 
-def _patient(service: Service, seconds: float = 1000.0) -> tuple[PatientClient, RecordedPause]:
+def _client(service: Service, seconds: float = 1000.0) -> tuple[RetryingClient, RecordedPause]:
     deadline, pause = Deadline(lambda: service.now), RecordedPause()
     deadline.arm(seconds)
-    return PatientClient(service, deadline, pause), pause
+    return RetryingClient(service, deadline, pause), pause
 
 
 def test_an_answer_is_passed_on() -> None:
     service = Service({"Item": 1})
-    client, pause = _patient(service)
+    client, pause = _client(service)
 
     assert client.get_item(TableName="t") == {"Item": 1}
     assert service.calls == [("get_item", {"TableName": "t"})]
@@ -71,7 +71,7 @@ def test_an_answer_is_passed_on() -> None:
 )
 def test_what_failed_in_passing_is_sent_again_after_growing_pauses(failure: Exception) -> None:
     service = Service(*[failure] * (ATTEMPTS_MAX - 1), "done")
-    client, pause = _patient(service)
+    client, pause = _client(service)
 
     assert client.update_item() == "done"
     assert pause.attempts == list(range(ATTEMPTS_MAX - 1))
@@ -82,7 +82,7 @@ def test_what_failed_in_passing_is_sent_again_after_growing_pauses(failure: Exce
 )
 def test_a_decision_of_the_service_is_not_asked_for_again(code: str) -> None:
     service = Service(_refused(code))
-    client, pause = _patient(service)
+    client, pause = _client(service)
 
     with pytest.raises(ClientError, match=code):
         client.update_item()
@@ -91,7 +91,7 @@ def test_a_decision_of_the_service_is_not_asked_for_again(code: str) -> None:
 
 def test_after_so_many_attempts_the_failure_is_told() -> None:
     service = Service(*[_refused("ThrottlingException")] * (ATTEMPTS_MAX + 1))
-    client, pause = _patient(service)
+    client, pause = _client(service)
 
     with pytest.raises(ClientError, match="ThrottlingException"):
         client.update_item()
@@ -101,7 +101,7 @@ def test_after_so_many_attempts_the_failure_is_told() -> None:
 
 def test_an_attempt_that_may_have_been_done_is_told_of_whatever_comes_later() -> None:
     throttles = [_refused("ThrottlingException")] * ATTEMPTS_MAX
-    client, _ = _patient(Service(throttles[0], _silence(), *throttles))
+    client, _ = _client(Service(throttles[0], _silence(), *throttles))
 
     with pytest.raises(ReadTimeoutError):
         client.update_item()
@@ -110,7 +110,7 @@ def test_an_attempt_that_may_have_been_done_is_told_of_whatever_comes_later() ->
 @pytest.mark.parametrize("operation", [WRITE, READ])
 def test_nothing_is_sent_that_could_not_end_in_time(operation: str) -> None:
     service = Service("done")
-    client, _ = _patient(service, NEEDED[operation] - 0.01)
+    client, _ = _client(service, NEEDED[operation] - 0.01)
 
     with pytest.raises(NoTimeLeft, match=operation):
         getattr(client, operation)()
@@ -119,7 +119,7 @@ def test_nothing_is_sent_that_could_not_end_in_time(operation: str) -> None:
 
 @pytest.mark.parametrize("operation", [WRITE, READ])
 def test_what_just_fits_is_sent(operation: str) -> None:
-    client, _ = _patient(Service("done"), NEEDED[operation])
+    client, _ = _client(Service("done"), NEEDED[operation])
 
     assert getattr(client, operation)() == "done"
 
@@ -127,7 +127,7 @@ def test_what_just_fits_is_sent(operation: str) -> None:
 @pytest.mark.parametrize("operation", [WRITE, READ])
 def test_no_attempt_is_added_that_does_not_fit(operation: str) -> None:
     service = Service(_silence(), "done", seconds=ATTEMPT_SECONDS)
-    client, _ = _patient(service, NEEDED[operation] + ATTEMPT_SECONDS - 0.01)
+    client, _ = _client(service, NEEDED[operation] + ATTEMPT_SECONDS - 0.01)
 
     with pytest.raises(ReadTimeoutError):
         getattr(client, operation)()
@@ -136,7 +136,7 @@ def test_no_attempt_is_added_that_does_not_fit(operation: str) -> None:
 
 def test_a_write_leaves_the_time_to_look_whether_it_stands() -> None:
     service = Service(_silence(), {"Item": 1}, seconds=ATTEMPT_SECONDS)
-    client, _ = _patient(service, NEEDED[WRITE])
+    client, _ = _client(service, NEEDED[WRITE])
     with pytest.raises(ReadTimeoutError):
         client.update_item()
 
@@ -149,7 +149,7 @@ def test_a_transaction_cancelled_after_one_that_may_stand_does_not_say_that_noth
 ) -> None:
     """What the last attempt met may be the first one itself, and says nothing about it."""
     service = Service(_silence(), *[_cancelled(later)] * (ATTEMPTS_MAX - 1))
-    client, _ = _patient(service)
+    client, _ = _client(service)
 
     with pytest.raises(ReadTimeoutError):
         client.transact_write_items(TransactItems=[])
@@ -158,7 +158,7 @@ def test_a_transaction_cancelled_after_one_that_may_stand_does_not_say_that_noth
 
 def test_a_transaction_that_was_throttled_is_sent_again() -> None:
     service = Service(_cancelled("None", "ThrottlingError"), "done")
-    client, _ = _patient(service)
+    client, _ = _client(service)
 
     assert client.transact_write_items(TransactItems=[]) == "done"
 
@@ -166,7 +166,7 @@ def test_a_transaction_that_was_throttled_is_sent_again() -> None:
 @pytest.mark.parametrize("reason", ["TransactionConflict", "ConditionalCheckFailed"])
 def test_a_transaction_that_was_decided_is_not_sent_again(reason: str) -> None:
     service = Service(_cancelled(reason), "done")
-    client, _ = _patient(service)
+    client, _ = _client(service)
 
     with pytest.raises(ClientError):
         client.transact_write_items(TransactItems=[])
@@ -183,7 +183,7 @@ def _cancelled(*codes: str) -> ClientError:
 
 def test_all_attempts_of_a_transaction_carry_one_token_and_the_next_transaction_another() -> None:
     service = Service(_silence(), "done", "done")
-    client, _ = _patient(service)
+    client, _ = _client(service)
 
     client.transact_write_items(TransactItems=[])
     client.transact_write_items(TransactItems=[])
@@ -195,7 +195,7 @@ def test_all_attempts_of_a_transaction_carry_one_token_and_the_next_transaction_
 
 def test_no_other_call_carries_a_token() -> None:
     service = Service("done")
-    client, _ = _patient(service)
+    client, _ = _client(service)
 
     client.put_item(TableName="t")
 

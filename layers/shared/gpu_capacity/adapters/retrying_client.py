@@ -40,7 +40,7 @@ ATTEMPTS_MAX: Final = 4
 _READS: Final = ("batch_get_", "describe_", "get_", "query", "scan", "transact_get_")
 
 
-class PatientClient:
+class RetryingClient:
     """A low-level client of any service, with the same methods.
 
     A failure whose outcome is unknown outweighs later ones: where one attempt may have been done, the caller

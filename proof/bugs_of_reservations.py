@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.writes import Check
 from gpu_capacity.holders import store as holder_store
-from gpu_capacity.holders import under_claim
+from gpu_capacity.holders import tentative
 from gpu_capacity.inventory import store as inventory_store
 from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.placement import choose
@@ -44,14 +44,14 @@ def _refuse_what_is_under_claim(patches: Patches) -> None:
 
 def _refuse_what_was_under_claim(patches: Patches) -> None:
     """What was read before it was looked up who is claiming is not read again."""
-    patches.replace(under_claim, "_look_again", _look_once)
+    patches.replace(tentative, "_look_again", _look_once)
 
 
 def _look_once(services: Any, flavor: Any) -> Any:
     before = services.inventory.bookings(*flavor)
     named = {r.named.tag for r in services.reservations.claiming(0)[0] if r.named}
     snapshot = services.inventory.snapshot(*flavor)[0]
-    return under_claim._Found(snapshot, [(pod, b) for pod, b in before if b.tag in named])
+    return tentative._Found(snapshot, [(pod, b) for pod, b in before if b.tag in named])
 
 
 def _sweep_nothing(patches: Patches) -> None:

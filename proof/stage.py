@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
-from gpu_capacity.holders.under_claim import CLAIM_SECONDS_MAX
+from gpu_capacity.holders.tentative import TENTATIVE_SECONDS_MAX
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
@@ -117,7 +117,7 @@ def full() -> Stage:
     cloud = Cloud(_SEED + 2, Crew(), CALM_TEMPER, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
     _reserve(cloud.environment().services)
-    return replace(stage, db=cloud.db, seconds=stage.seconds + CLAIM_SECONDS_MAX + 1)
+    return replace(stage, db=cloud.db, seconds=stage.seconds + TENTATIVE_SECONDS_MAX + 1)
 
 
 def _documents(fleet: Fleet, broken: tuple[int, ...]) -> tuple[bytes, ...]:

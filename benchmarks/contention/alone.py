@@ -10,7 +10,7 @@ from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, S
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import InsufficientCapacity
-from gpu_capacity.holders.under_claim import CLAIM_SECONDS_MAX
+from gpu_capacity.holders.tentative import TENTATIVE_SECONDS_MAX
 from gpu_capacity.reservations.create import create_reservation
 from testkit.world import REGION, World, caller, pod, request
 
@@ -22,7 +22,7 @@ EVERY_ANSWER_A_SECOND: Final = (1.0, 1.0)
 
 PUBLISHED_MEDIANS: Final = (SINGLE_SECONDS[0], TRANSACTION_SECONDS[0])
 
-SINCE_LONG: Final = CLAIM_SECONDS_MAX + 1
+SINCE_LONG: Final = TENTATIVE_SECONDS_MAX + 1
 """Nothing that was booked so many seconds ago is under claim any more."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
-from gpu_capacity.holders.under_claim import CLAIM_SECONDS_MAX
+from gpu_capacity.holders.tentative import TENTATIVE_SECONDS_MAX
 from gpu_capacity.reservations.create import create_reservation
 from testkit.world import World, caller, pod, request
 
@@ -112,7 +112,7 @@ def test_a_refusal_asks_who_is_claiming_if_there_were_room_without_the_latest_bo
     assert written == 0.0
     assert requests == {"query": 10, "batch_get_item": 1, "get_item": 1}
 
-    world.clock.advance(CLAIM_SECONDS_MAX + 1)
+    world.clock.advance(TENTATIVE_SECONDS_MAX + 1)
     _, _, requests = refused(world, 2)
     assert requests["query"] == 1
 

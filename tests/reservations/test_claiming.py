@@ -153,7 +153,7 @@ def test_a_claimant_whose_record_was_adopted_leaves_the_run_of_the_other(world: 
     assert audit(world.db) == []
 
 
-def test_what_is_merely_under_claim_is_no_lack_of_capacity(world: World) -> None:
+def test_what_is_merely_tentative_is_no_lack_of_capacity(world: World) -> None:
     left_by_a_death(world, "own", 8)
 
     with pytest.raises(RaceLost, match="claimed by others"):
@@ -182,7 +182,7 @@ def test_what_is_settled_is_a_lack_of_capacity_at_once(world: World) -> None:
     assert world.db.write_units == before
 
 
-def test_what_is_merely_under_claim_is_no_use_of_the_quota(world: World) -> None:
+def test_what_is_merely_tentative_is_no_use_of_the_quota(world: World) -> None:
     world.set_quota(4)
     left_by_a_death(world, "own", 3)
     assert world.quota_used() == 3

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable
 from gpu_capacity.holders.ids import seed_of
-from gpu_capacity.holders.under_claim import decide_again
+from gpu_capacity.holders.tentative import decide_again
 from gpu_capacity.inventory.bookings import new_tag
 from gpu_capacity.inventory.units import hardware_digest, identity_of, topology_hash
 from gpu_capacity.placement.choose import place
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.holders.roles import HasIds, HasTelemetry
-    from gpu_capacity.holders.under_claim import Needs as UnderClaimNeeds
+    from gpu_capacity.holders.tentative import Needs as TentativeNeeds
     from gpu_capacity.inventory.model import Pod
     from gpu_capacity.inventory.snapshot import Basis, Snapshot
     from gpu_capacity.inventory.store import InventoryStore
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.reservations.roles import HasReservations
 
-    class Needs(HasReservations, UnderClaimNeeds, HasIds, HasTelemetry, Protocol):
+    class Needs(HasReservations, TentativeNeeds, HasIds, HasTelemetry, Protocol):
         """What the functions of this module work with."""
 
 

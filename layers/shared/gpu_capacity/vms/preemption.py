@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import ActionRefused, RaceLost, SliceUnavailable, StorageUnavailable
-from gpu_capacity.holders.under_claim import is_under_claim
+from gpu_capacity.holders.tentative import is_tentative
 from gpu_capacity.placement.preemption import Candidate, choose_victims
 from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mask
 from gpu_capacity.vms.gpus import hand, read_gpus, unmarked, without_gpus
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.writes import Update
     from gpu_capacity.holders.roles import HasIds, HasLimits, HasTelemetry
-    from gpu_capacity.holders.under_claim import Needs as UnderClaimNeeds
+    from gpu_capacity.holders.tentative import Needs as TentativeNeeds
     from gpu_capacity.vms.gpus import NodeGpus
     from gpu_capacity.vms.record import Vm
     from gpu_capacity.vms.roles import HasVms
 
-    class Needs(UnderClaimNeeds, HasIds, HasLimits, HasTelemetry, HasVms, Protocol):
+    class Needs(TentativeNeeds, HasIds, HasLimits, HasTelemetry, HasVms, Protocol):
         """What the functions of this module work with."""
 
     Write = Callable[[Vm, Sequence[tuple[Vm, Vm]], Update | None], Vm | Refused | None]
@@ -111,7 +111,7 @@ def plan_slice(services: Needs, wanted: Vm, count: int) -> Planned:
     try:
         seat = _seat(services, wanted, node, count)
     except SliceUnavailable:
-        if is_under_claim(services, (wanted.region_id, wanted.flavor_id), wanted.pod_id, wanted.position):
+        if is_tentative(services, (wanted.region_id, wanted.flavor_id), wanted.pod_id, wanted.position):
             raise RaceLost("the node is being claimed by a reservation") from None
         raise
     now = services.clock.now()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.errors import InsufficientCapacity, RaceLost
-from gpu_capacity.holders import under_claim
+from gpu_capacity.holders import tentative
 from gpu_capacity.reservations import claiming, store
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.reconcile import reconcile
@@ -194,7 +194,7 @@ def test_when_many_are_unsettled_what_was_booked_before_them_is_a_reason_to_refu
     monkeypatch.setattr(store, "CLAIMING_SHARD_MAX", 1)
     world = World(pods=(pod("pod1", 44),))
     reserve(world, 24)
-    world.clock.advance(under_claim.CLAIM_SECONDS_MAX + 1)
+    world.clock.advance(tentative.TENTATIVE_SECONDS_MAX + 1)
     for _ in range(20):
         reserve(world, 1)
 
@@ -204,7 +204,7 @@ def test_when_many_are_unsettled_what_was_booked_before_them_is_a_reason_to_refu
 
 def test_who_adopts_an_old_record_is_claiming_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     die_before_settling(world.db, world.services, request(4), KEY)
-    world.clock.advance(under_claim.CLAIM_SECONDS_MAX + 100)
+    world.clock.advance(tentative.TENTATIVE_SECONDS_MAX + 100)
     with monkeypatch.context() as patches:
         patches.setattr(claiming, "_settle", _die)
         with pytest.raises(Died):

@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     Flavor = tuple[str, str]
     """Region id and flavor id."""
 
-CLAIM_SECONDS_MAX: Final = 600
+TENTATIVE_SECONDS_MAX: Final = 600
 """How long ago a booking was made that may still be under claim: reconcile has ended all older ones."""
 
 
@@ -85,7 +85,7 @@ def decide_again(
     return found.snapshot, decision
 
 
-def is_under_claim(services: Needs, flavor: Flavor, pod_id: str, position: int) -> bool:
+def is_tentative(services: Needs, flavor: Flavor, pod_id: str, position: int) -> bool:
     """Whether a domain was booked, as it was just read, by somebody who may have given it back by now."""
     by = _tag_at(_young(services, flavor), pod_id, position)
     if by is None:
@@ -105,7 +105,7 @@ class _Found:
 
 def _young(services: Needs, flavor: Flavor) -> list[tuple[str, Booking]]:
     """What may be under claim of what was just read: of older bookings no claimant is left."""
-    since = services.clock.now() - CLAIM_SECONDS_MAX
+    since = services.clock.now() - TENTATIVE_SECONDS_MAX
     return [(pod, b) for pod, b in services.inventory.bookings(*flavor) if b.since >= since]
 
 
@@ -116,7 +116,7 @@ def _look_again(services: Needs, flavor: Flavor) -> _Found:
     itself comes a round trip later.
     """
     before = {booking.tag for _, booking in services.inventory.bookings(*flavor)}
-    since = services.clock.now() - CLAIM_SECONDS_MAX
+    since = services.clock.now() - TENTATIVE_SECONDS_MAX
     claiming, whole_since = services.reservations.claiming(since)
     named = {r.named.tag for r in claiming if r.named}
     snapshot = services.inventory.fresh_snapshot(*flavor)

@@ -272,7 +272,7 @@ def _end_at_the_unreadable(patches: Patches) -> None:
 
 def _remember_what_has_ended(patches: Patches) -> None:
     """What stays of a holder for a day stays until the database sweeps it away."""
-    patches.replace(database, "has_ended", lambda _item, _now: False)
+    patches.replace(database, "has_expired", lambda _item, _now: False)
 
 
 BUGS: Final = (

@@ -19,7 +19,7 @@ from gpu_capacity.capacity_claims.record import Allocation, Condition
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, encode_tombstone
+from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE, decode_tombstone, encode_tombstone
 from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.holders.repeat_store import decode_recent
@@ -225,8 +225,8 @@ def test_what_an_unreadable_item_says_is_in_no_message() -> None:
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.lives])
 def test_nothing_that_lives_has_the_attribute_by_which_items_are_swept(kind: str) -> None:
-    assert SWEEP_ATTRIBUTE not in KINDS[kind].item
+    assert TTL_ATTRIBUTE not in KINDS[kind].item
 
 
 def test_a_tombstone_has_the_attribute_by_which_items_are_swept() -> None:
-    assert SWEEP_ATTRIBUTE in KINDS["tombstone"].item
+    assert TTL_ATTRIBUTE in KINDS["tombstone"].item

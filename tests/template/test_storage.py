@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
+from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.world import HOLDERS, INVENTORY, SERVERS, create_tables
 from tests.template.loading import resources, template
@@ -64,7 +64,7 @@ def test_the_index_is_the_one_that_reconcile_reads() -> None:
 
 @pytest.mark.parametrize("name", ["HoldersTable", "ServersTable"])
 def test_what_is_kept_for_a_while_expires(name: str) -> None:
-    assert TABLES[name]["TimeToLiveSpecification"] == {"AttributeName": SWEEP_ATTRIBUTE, "Enabled": True}
+    assert TABLES[name]["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
 
 
 def test_the_bucket_is_private_encrypted_and_versioned() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
+from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE
 from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.stop import stop_vm
 from testkit.handlers.sample_events import with_query
@@ -110,7 +110,7 @@ def test_a_destroyed_vm_is_shown_for_so_many_days_and_is_then_absent(stage: Stag
     stage.settings["DESTROYED_VM_DAYS"] = days
     stage.restart()
     given.destroyed_and_swept(stage)
-    assert SWEEP_ATTRIBUTE not in record(stage)
+    assert TTL_ATTRIBUTE not in record(stage)
     stage.run_event("settle_vm_stop", "vm")
     stage.clock.advance(int(days) * DAY - 1)
     assert ids(listed(stage)) == ids(listed(stage, status=["destroyed"])) == [SAMPLE_VM]
@@ -130,7 +130,7 @@ def test_no_vm_expires_that_is_not_over(stage: Stage, before: Any) -> None:
     kinds = ("VM#", "VMLIVE#", "VMENDED#")
     kept = [item for item in stage.db.dump()[HOLDERS] if item["sk"]["S"].startswith(kinds)]
     assert len(kept) == 2
-    assert not any(SWEEP_ATTRIBUTE in item for item in kept)
+    assert not any(TTL_ATTRIBUTE in item for item in kept)
 
 
 def record(stage: Stage) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from gpu_capacity.adapters.aws_failures import (
 from gpu_capacity.adapters.system import JitteredPause, SystemClock
 from gpu_capacity.dynamodb.client import DynamoDBClient, Item, decode
 from gpu_capacity.dynamodb.keys import can_exist
-from gpu_capacity.dynamodb.tombstones import has_ended
+from gpu_capacity.dynamodb.tombstones import has_expired
 from gpu_capacity.dynamodb.writes import ACTIONS_MAX, Delete, Put, Update, Write, transaction_item
 from gpu_capacity.errors import StorageUnavailable, UnreadableItem
 
@@ -261,7 +261,7 @@ class Database:
     def _present(self, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
         """Decoded, without those that have ended."""
         now = self._clock.now()
-        return (item for item in map(decode, items) if not has_ended(item, now))
+        return (item for item in map(decode, items) if not has_expired(item, now))
 
     def _pages(self, **request: Any) -> Iterator[dict[str, Any]]:
         while True:

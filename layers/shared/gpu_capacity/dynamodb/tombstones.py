@@ -1,6 +1,6 @@
 """What stays for a while of what is gone, and how items end by themselves.
 
-DynamoDB removes an item some days after the time in its ``SWEEP_ATTRIBUTE``; until then it can still be read.
+DynamoDB removes an item some days after the time in its ``TTL_ATTRIBUTE``; until then it can still be read.
 So reads leave out what has ended, and a write that demands that nothing is there demands ``IS_FREE``.
 """
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.client import AttributeValue
     from gpu_capacity.dynamodb.keys import Key
 
-SWEEP_ATTRIBUTE: Final = "ttl_sweep_at"
+TTL_ATTRIBUTE: Final = "ttl_sweep_at"
 """Seconds since the epoch. The template names it for the tables' time to live; no live record may have it."""
 
 TOMBSTONE_SECONDS: Final = 24 * 3600
@@ -27,7 +27,7 @@ TOMBSTONE_SECONDS: Final = 24 * 3600
 GONE: Final = "gone"
 """The status of a tombstone, which no holder has."""
 
-IS_FREE: Final = f"attribute_not_exists(pk) OR {SWEEP_ATTRIBUTE} <= :now"
+IS_FREE: Final = f"attribute_not_exists(pk) OR {TTL_ATTRIBUTE} <= :now"
 """Nothing is under the key, or what is left there has ended."""
 
 
@@ -54,7 +54,7 @@ def encode_tombstone(
             "fingerprint": fingerprint,
             "life": life,
             "unfinished": None if finished else True,
-            SWEEP_ATTRIBUTE: now + TOMBSTONE_SECONDS,
+            TTL_ATTRIBUTE: now + TOMBSTONE_SECONDS,
         }
     )
 
@@ -72,9 +72,9 @@ def is_tombstone(item: Mapping[str, Any]) -> bool:
     return item.get("status") == GONE
 
 
-def has_ended(item: Mapping[str, Any], now: int) -> bool:
+def has_expired(item: Mapping[str, Any], now: int) -> bool:
     """Whether an item counts as absent from ``now`` on, though it is still there."""
-    until = item.get(SWEEP_ATTRIBUTE)
+    until = item.get(TTL_ATTRIBUTE)
     return until is not None and until <= now
 
 

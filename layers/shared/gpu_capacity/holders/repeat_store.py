@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.decoding import decoder, text
-from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
+from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Put
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class RepeatStore:
             demand += " OR holder = :seen"
             values |= {":seen": encode_value(recent.holder)}
         item = keys.recent_request(recent.organization_id, recent.digest) | encode(
-            {"holder": holder_id, SWEEP_ATTRIBUTE: now + seconds}
+            {"holder": holder_id, TTL_ATTRIBUTE: now + seconds}
         )
         return Put(REPEAT, self._table, item, demand, {}, values)
 

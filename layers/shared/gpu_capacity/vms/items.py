@@ -21,7 +21,7 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
     whole_or_none,
 )
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE
+from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE
 from gpu_capacity.vms.record import AuthMethod, RentalType, Vm, VmStatus
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def encode_vm(vm: Vm) -> Item:
             "preempted_by": list(vm.preempted_by) if vm.preempted_by else None,
             "offline_from": vm.offline_from.value if vm.offline_from else None,
             "unsettled": None if vm.unsettled_since is None else keys.unsettled_shard(vm.id),
-            SWEEP_ATTRIBUTE: vm.expires_at,
+            TTL_ATTRIBUTE: vm.expires_at,
             "schema": SCHEMA,
             "life": vm.life,
         }
@@ -140,7 +140,7 @@ def decode_vm(item: Mapping[str, Any]) -> Vm:
         preempted_by=_key_or_none(item, "preempted_by"),
         counted=texts(item["counted"]) if "counted" in item else (),
         offline_from=VmStatus(text(item, "offline_from")) if "offline_from" in item else None,
-        expires_at=second_or_none(item, SWEEP_ATTRIBUTE),
+        expires_at=second_or_none(item, TTL_ATTRIBUTE),
         life=binary_or_none(item, "life"),
         **plain,
     )
@@ -156,7 +156,7 @@ def _key_or_none(item: Mapping[str, Any], name: str) -> VmKey | None:
 def listing_item(vm: Vm) -> Item:
     """The entry of a VM in its organization's list: all of it is in the key. It goes with the record."""
     listing = keys.vm_listing(vm.organization_id, vm.age, ended=vm.expires_at is not None)
-    return listing | encode({SWEEP_ATTRIBUTE: vm.expires_at})
+    return listing | encode({TTL_ATTRIBUTE: vm.expires_at})
 
 
 def roster_entry(vm: Vm) -> RosterEntry | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
-from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
+from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.providers.port import Page, PinOutcome, Server, ServerState
@@ -100,7 +100,7 @@ class SimulatedRegion:
     def fence(self, holder_id: str) -> None:
         """See ``HostProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({SWEEP_ATTRIBUTE: expires})))
+        self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({TTL_ATTRIBUTE: expires})))
 
     def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
         """See ``HostProvider.delete``. The first time counts; a repeat does not begin anew.
@@ -115,7 +115,7 @@ class SimulatedRegion:
                     _SERVER,
                     self._table,
                     keys.server(holder_id, host_id),
-                    f"SET gone_at = :gone_at, {SWEEP_ATTRIBUTE} = :sweep_at",
+                    f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
                     "attribute_exists(pk) AND attribute_not_exists(gone_at)",
                     {},
                     values,
@@ -124,7 +124,7 @@ class SimulatedRegion:
                     _HOST,
                     self._table,
                     keys.occupied_host(host_id),
-                    f"SET gone_at = :gone_at, {SWEEP_ATTRIBUTE} = :sweep_at",
+                    f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
                     "holder = :holder",
                     {},
                     {**values, ":holder": {"S": holder_id}},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.client import encode, encode_value
 from gpu_capacity.dynamodb.database import Busy, Committed, Refused
-from gpu_capacity.dynamodb.tombstones import IS_FREE, SWEEP_ATTRIBUTE, free_at
+from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.providers.port import PinOutcome, ServerState, Usage, VmServer
@@ -94,7 +94,7 @@ class SimulatedVms:
     def fence(self, owner: str) -> None:
         """See ``VmProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(_FENCE, self._table, keys.vm_fence(owner) | encode({SWEEP_ATTRIBUTE: expires})))
+        self._commit(Put(_FENCE, self._table, keys.vm_fence(owner) | encode({TTL_ATTRIBUTE: expires})))
 
     def stop(self, owner: str) -> None:
         """See ``VmProvider.stop``. The first time counts; a repeat does not begin anew.
@@ -105,7 +105,7 @@ class SimulatedVms:
         if item is None or "gone_at" in item:
             return
         gone_at = self._clock.now() + self._behaviour.delete_seconds
-        change = f"SET gone_at = :gone_at, {SWEEP_ATTRIBUTE} = :sweep_at"
+        change = f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at"
         values = {":gone_at": encode_value(gone_at), ":sweep_at": encode_value(gone_at + FENCE_SECONDS)}
         self._commit(
             Update(

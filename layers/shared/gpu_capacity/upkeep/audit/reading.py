@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.accounts.store import decode_api_key, decode_key_ring
 from gpu_capacity.capacity_claims.items import decode_claim
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.tombstones import SWEEP_ATTRIBUTE, decode_tombstone, is_tombstone
+from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE, decode_tombstone, is_tombstone
 from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.ids import CLAIM_TAG_BYTES, claim_tag
 from gpu_capacity.holders.quota_store import decode_quota
@@ -144,7 +144,7 @@ class Reading:
                 self.vm_listings.add(side)
             case "APIKEYS" | "VMENDED":
                 # A count, and an entry that goes by itself as its record does: each only has to be one.
-                int(item["revision" if kind == "APIKEYS" else SWEEP_ATTRIBUTE])
+                int(item["revision" if kind == "APIKEYS" else TTL_ATTRIBUTE])
             case "CLAIMNAME":
                 self.names[side] = str(item["claim"])
             case "QUOTA":

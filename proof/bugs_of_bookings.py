@@ -12,7 +12,7 @@ from gpu_capacity.dynamodb.tombstones import IS_FREE
 from gpu_capacity.dynamodb.writes import Delete
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.holders import store as holder_store
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.holders.store import HolderStore
 from gpu_capacity.inventory.bookings import TAG_BYTES, new_tag
 from gpu_capacity.reservations import claiming, deprovisioning, provisioning, runs
@@ -84,7 +84,7 @@ def _no_life(patches: Patches) -> None:
 def _tag_per_holder(patches: Patches) -> None:
     def wrapper(plan: Any) -> Any:
         def planned(services: Any, draft: Any, *more: Any, **rest: Any) -> Any:
-            return replace(plan(services, draft, *more, **rest), tag=new_tag(claim_tag(draft.id)))
+            return replace(plan(services, draft, *more, **rest), tag=new_tag(holder_tag(draft.id)))
 
         return planned
 

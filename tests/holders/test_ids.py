@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from gpu_capacity.holders.ids import claim_tag, holder_id, is_holder_id, keyed_holder_id, seed_of
+from gpu_capacity.holders.ids import holder_id, holder_tag, is_holder_id, keyed_holder_id, seed_of
 from gpu_capacity.reservations.record import execution_name
 from testkit.reservation import reservation
 
@@ -76,8 +76,8 @@ def test_a_keyed_id_is_the_same_in_every_release() -> None:
     assert keyed_holder_id("org", "user", "key") == "a999cac6-a2b6-4711-92f2-cc192c3f4eb8"
 
 
-def test_a_claim_tag_is_the_first_eight_bytes_of_the_id() -> None:
-    assert claim_tag("a61b9d5a-701d-4fea-848d-0e345edf16e9").hex() == "a61b9d5a701d4fea"
+def test_a_holder_tag_is_the_first_eight_bytes_of_the_id() -> None:
+    assert holder_tag("a61b9d5a-701d-4fea-848d-0e345edf16e9").hex() == "a61b9d5a701d4fea"
 
 
 def test_a_seed_follows_from_the_id_and_takes_64_bits() -> None:

@@ -9,7 +9,7 @@ from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.operations.set_quota import QuotaBook
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.reservations.create import create_reservation
@@ -165,7 +165,7 @@ def pod_key(pod_id: str) -> Key:
 
 
 def tag(reservation_id: str) -> bytes:
-    return claim_tag(reservation_id)
+    return holder_tag(reservation_id)
 
 
 def found(report: AuditReport) -> list[str]:

@@ -11,7 +11,7 @@ from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.upkeep.audit.reading import _tag_of_claim
 from testkit.dynamodb import item_conflict, timeout_after
@@ -154,7 +154,7 @@ def _end_booking_of_nobody(scene: Scene) -> None:
 def a_domain_outlives_its_record(scene: Scene) -> None:
     """The record is a tombstone, as an idempotency key leaves it; nothing is counted of it."""
     key = keys.reservation(ORGANIZATION, scene.pending)
-    scene.set(INVENTORY, pod_key("pod3"), d1=claim_tag(scene.pending))
+    scene.set(INVENTORY, pod_key("pod3"), d1=holder_tag(scene.pending))
     _end_booking(scene)
     scene.put(HOLDERS, key, status="gone", fingerprint="f", ttl_sweep_at=2_000_000_000)
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)

@@ -8,7 +8,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import Tombstone
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.inventory.items import PodClaims
 from gpu_capacity.inventory.units import topology_hash
@@ -34,7 +34,7 @@ POD = pod("pod1", 4)
 CLAIMS = Side.of(Table.INVENTORY, keys.claims(REGION, GB300.id, "pod1"))
 RECORD = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, ID))
 QUOTA = Side.of(Table.HOLDERS, keys.quota(ORGANIZATION, "GB300"))
-TAG = claim_tag(ID)
+TAG = holder_tag(ID)
 
 RESERVATION = Reservation(
     id=ID,
@@ -187,7 +187,7 @@ def test_more_holders_than_a_transaction_takes_are_left_to_people() -> None:
         side: replace(RESERVATION, id=i, placement=None, status=Status.ERROR)
         for side, i in zip(sides, ids, strict=True)
     }
-    tags = {side: claim_tag(i).hex() for side, i in zip(sides, ids, strict=True)}
+    tags = {side: holder_tag(i).hex() for side, i in zip(sides, ids, strict=True)}
     few = dict(list(holders.items())[:99])
     for some, safe in ((few, True), (holders, False)):
         (finding,) = findings_of(Facts(holders=some, tags=tags, quotas=WELL.quotas))
@@ -267,7 +267,7 @@ def test_two_servers_of_one_host_are_told_and_those_of_two_hosts_are_not() -> No
     facts = replace(
         WELL,
         holders={RECORD: RESERVATION, side: other},
-        tags={RECORD: TAG.hex(), side: claim_tag(other.id).hex()},
+        tags={RECORD: TAG.hex(), side: holder_tag(other.id).hex()},
         shards={side: "0"},
         servers=(*both, _server(other.server_owner)),
     )
@@ -277,7 +277,7 @@ def test_two_servers_of_one_host_are_told_and_those_of_two_hosts_are_not() -> No
 
 
 def test_a_domain_whose_owner_has_a_server_anywhere_is_not_freed() -> None:
-    tag = claim_tag(UNKNOWN.rpartition("-")[0])
+    tag = holder_tag(UNKNOWN.rpartition("-")[0])
     facts = _owning({0: tag, 1: TAG, 2: TAG}, servers=(_server(UNKNOWN, "far-away"),))
     leaked = next(f for f in findings_of(facts) if f.kind is Kind.LEAKED)
     assert leaked.repair is None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from gpu_capacity.holders.ids import CLAIM_TAG_BYTES
+from gpu_capacity.holders.ids import HOLDER_TAG_BYTES
 from gpu_capacity.holders.quota import INSTANCES
 
 if TYPE_CHECKING:
@@ -246,7 +246,7 @@ class CapacityClaim:
         tag of another tenant's claim.
         """
         digest = hashlib.sha256(f"{self.organization_id}#{self.id}".encode()).digest()
-        return digest[:CLAIM_TAG_BYTES].hex()
+        return digest[:HOLDER_TAG_BYTES].hex()
 
     def in_zone(self, zone: str) -> int:
         """Hosts that it owns in a zone."""

@@ -1,6 +1,6 @@
 """Owning and freeing parts of domains: the hosts that single instances are made of.
 
-The attribute of a domain that is owned in part is a map from claim tag to the mask of that holder's hosts.
+The attribute of a domain that is owned in part is a map from holder tag to the mask of that holder's hosts.
 It is compared and set as a whole, so a domain never changes hands unseen, and one attribute says all: a
 rack with one claimed tray is not free for a reservation, and a reserved rack has no free tray. Whoever
 empties a domain leaves a fresh stamp there, not nothing: a write that was decided before must not find it as

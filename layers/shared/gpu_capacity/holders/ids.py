@@ -7,7 +7,7 @@ import re
 from typing import Final
 from uuid import UUID
 
-CLAIM_TAG_BYTES: Final = 8
+HOLDER_TAG_BYTES: Final = 8
 LIFE_BYTES: Final = 8
 
 _UUID: Final = re.compile(r"[a-f][0-9a-f]{7}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
@@ -53,14 +53,14 @@ def canonical_uuid(text: str) -> str | None:
     return lower if _ANY_UUID.fullmatch(lower) else None
 
 
-def claim_tag(holder: str) -> bytes:
+def holder_tag(holder: str) -> bytes:
     """What stands in a pod for a domain that the holder owns: the first 8 bytes of its id.
 
     Not the whole id, because DynamoDB bills an update by the size of the item: with tags a fully claimed pod
     of 72 domains stays below 1 KB, and a claim costs the same whatever its size. 57 of the 64 bits are
     random, and a tag only ever confirms what a record already says of exactly these positions.
     """
-    return UUID(holder).bytes[:CLAIM_TAG_BYTES]
+    return UUID(holder).bytes[:HOLDER_TAG_BYTES]
 
 
 def id_of_owner(owner: str) -> str:
@@ -69,9 +69,9 @@ def id_of_owner(owner: str) -> str:
 
 
 def tag_of_owner(owner: str) -> str | None:
-    """The claim tag, in hex, of the holder that a provider knows by this name; ``None`` if it names none."""
+    """The holder tag, in hex, of the holder that a provider knows by this name; ``None`` if it names none."""
     try:
-        return claim_tag(id_of_owner(owner)).hex()
+        return holder_tag(id_of_owner(owner)).hex()
     except ValueError:
         return None
 

@@ -57,9 +57,9 @@ _BOOKING_BYTES: Final = (7, 11)
 class PodClaims:
     """Who owns what in a pod.
 
-    ``owners`` maps the position of a domain to the tag of its booking, or to the claim tag (8 bytes) of a
+    ``owners`` maps the position of a domain to the tag of its booking, or to the holder tag (8 bytes) of a
     holder that owns it without one, or to the parts that holders own of it: the hosts of each, as a mask over
-    slots, by claim tag in hex. An absent position is free. ``stamps`` has the stamp of each domain that was
+    slots, by holder tag in hex. An absent position is free. ``stamps`` has the stamp of each domain that was
     booked or emptied before, whoever owns it now.
     """
 

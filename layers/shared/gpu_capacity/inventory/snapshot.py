@@ -24,8 +24,8 @@ class Ownership:
     """Which positions of a pod are owned, as a mask, and the topology version they were read with.
 
     ``parts`` tells of the positions that are owned in part which hosts each holder has: masks over slots,
-    by claim tag. ``gpus`` tells the same of single hosts that are owned in part: masks over their GPUs, by
-    ``g`` and claim tag. A claimed position that is in neither is owned whole. ``borders`` are the claimed
+    by holder tag. ``gpus`` tells the same of single hosts that are owned in part: masks over their GPUs, by
+    ``g`` and holder tag. A claimed position that is in neither is owned whole. ``borders`` are the claimed
     positions whose owner is another one than that of the position before. ``stamps`` are what the domains'
     attributes show where no map of parts does: a write demands that they still do.
     """

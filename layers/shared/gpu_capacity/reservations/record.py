@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.ids import holder_tag
 
 if TYPE_CHECKING:
     from gpu_capacity.placement.model import Placement
@@ -101,7 +101,7 @@ class Reservation:
     ``life`` tells apart two records that come to have one id; ``revision`` rises with every write. ``tag`` is
     that of the booking that owns the placement. ``named`` is a run that it may own besides: until
     ``claiming_until``, while it is claiming, it is about to; in status ``error`` it gives it back. A record
-    of an earlier version has neither life nor tag: it owns its domains by its claim tag.
+    of an earlier version has neither life nor tag: it owns its domains by its holder tag.
     """
 
     NOUN: ClassVar[str] = "reservation"
@@ -152,7 +152,7 @@ class Reservation:
     @property
     def owner(self) -> bytes:
         """What stands for the holder in a pod that it owns domains of."""
-        return self.tag or claim_tag(self.id)
+        return self.tag or holder_tag(self.id)
 
     @property
     def claimed_units(self) -> int:

@@ -61,7 +61,7 @@ class Runs:
 
         Args:
             place: the pod.
-            owner: the tag of a booking, or the claim tag of a holder that owns without one.
+            owner: the tag of a booking, or the holder tag of a holder that owns without one.
             positions: where such a holder owns.
             stamp: a fresh one.
 

@@ -21,7 +21,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from gpu_capacity.accounts.account import number_of
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.holders.quota import VM_GPUS, VMS
 
 if TYPE_CHECKING:
@@ -191,8 +191,8 @@ class Vm:
 
     @property
     def tag(self) -> str:
-        """Its key among the parts of the node's domain: ``g`` for GPUs, and the claim tag in hex."""
-        return "g" + claim_tag(self.id).hex()
+        """Its key among the parts of the node's domain: ``g`` for GPUs, and the holder tag in hex."""
+        return "g" + holder_tag(self.id).hex()
 
     @property
     def vmid(self) -> int:

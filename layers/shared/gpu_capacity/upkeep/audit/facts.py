@@ -91,8 +91,8 @@ class Facts:
         owners: who owns what, by claims item; bookings are apart from the ``owners`` that domains show.
         pods: full topology, by the *claims* item of the same pod.
         holders: reservations, capacity claims and VMs and what is left of those that are gone, by record.
-        tags: what stands for each record in pods, in hex: the tag of its booking or its claim tag, of a VM
-            with ``g`` before it; of a record that cannot be read, the claim tag.
+        tags: what stands for each record in pods, in hex: the tag of its booking or its holder tag, of a VM
+            with ``g`` before it; of a record that cannot be read, the holder tag.
         shards: the partition of the sparse index that a record stands in, by record; absent for none.
         names: the id of the claim that has a name, by name item.
         entries: the record of the claim that stands in a queue, by queue entry.

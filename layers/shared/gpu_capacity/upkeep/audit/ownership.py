@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from gpu_capacity.capacity_claims.record import CapacityClaim
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.holders.ids import claim_tag
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.upkeep.audit.facts import Side, Table
 from gpu_capacity.vms.record import Vm
@@ -133,12 +133,12 @@ def _run(record: Side, holder: Reservation, run: Run) -> Iterator[Listing]:
 
 
 def record_of(facts: Facts, tag: str) -> Side | None:
-    """The record that a tag stands for; a reservation is also known by what it names and by its claim tag."""
+    """The record that a tag stands for; a reservation is also found by what it names and its holder tag."""
     for record, own in facts.tags.items():
         holder = facts.holders.get(record)
         tags = [own]
         if isinstance(holder, Reservation):
-            tags.append(claim_tag(holder.id).hex())
+            tags.append(holder_tag(holder.id).hex())
             tags += [holder.named.tag.hex()] if holder.named else []
         if tag in tags:
             return record

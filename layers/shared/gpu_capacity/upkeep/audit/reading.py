@@ -15,7 +15,7 @@ from gpu_capacity.capacity_claims.items import decode_claim
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import TTL_ATTRIBUTE, decode_tombstone, is_tombstone
 from gpu_capacity.errors import UnreadableItem
-from gpu_capacity.holders.ids import CLAIM_TAG_BYTES, claim_tag
+from gpu_capacity.holders.ids import HOLDER_TAG_BYTES, holder_tag
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.holders.repeat_store import decode_recent
 from gpu_capacity.inventory.bookings import TAG_BYTES
@@ -131,14 +131,14 @@ class Reading:
         kind, _, name = side.sk.partition("#")
         match kind:
             case "RESERVATION":
-                self.tags[side] = claim_tag(name).hex()
+                self.tags[side] = holder_tag(name).hex()
                 self._add_record(side, item, decode_reservation)
             case "CLAIM":
                 organization = side.pk.removeprefix(keys.organization_partition(""))
                 self.tags[side] = _tag_of_claim(organization, name)
                 self._add_record(side, item, decode_claim)
             case "VM":
-                self.tags[side] = keys.GPU_TAG_PREFIX + claim_tag(name).hex()
+                self.tags[side] = keys.GPU_TAG_PREFIX + holder_tag(name).hex()
                 self._add_record(side, item, decode_vm)
             case "VMLIVE":
                 self.vm_listings.add(side)
@@ -175,8 +175,8 @@ def _checked(claims: PodClaims) -> PodClaims:
         for owner in claims.owners.values()
         for tag in ([owner.hex()] if isinstance(owner, bytes) else owner)
     ]
-    if any(len(bytes.fromhex(tag.removeprefix(keys.GPU_TAG_PREFIX))) != CLAIM_TAG_BYTES for tag in tags):
-        raise ValueError("an owner that is no claim tag")
+    if any(len(bytes.fromhex(tag.removeprefix(keys.GPU_TAG_PREFIX))) != HOLDER_TAG_BYTES for tag in tags):
+        raise ValueError("an owner that is no holder tag")
     if any(len(booking.tag) != TAG_BYTES for booking in claims.bookings):
         raise ValueError("a booking under no tag")
     return claims
@@ -185,4 +185,4 @@ def _checked(claims: PodClaims) -> PodClaims:
 def _tag_of_claim(organization_id: str, claim_id: str) -> str:
     """``CapacityClaim.tag``, also for what is left of one that is gone."""
     digest = hashlib.sha256(f"{organization_id}#{claim_id}".encode()).digest()
-    return digest[:CLAIM_TAG_BYTES].hex()
+    return digest[:HOLDER_TAG_BYTES].hex()

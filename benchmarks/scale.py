@@ -125,7 +125,7 @@ def sizes() -> Sizes:
 
     return Sizes(
         stored(HOLDERS, keys.reservation(ORGANIZATION, made.id)),
-        stored(INVENTORY, keys.claims(REGION, GB300.id, "pod1")),
+        stored(INVENTORY, keys.owners(REGION, GB300.id, "pod1")),
         stored(INVENTORY, keys.shape(REGION, GB300.id, "pod1")),
     )
 

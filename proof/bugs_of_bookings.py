@@ -123,7 +123,7 @@ def _check_then_act(patches: Patches) -> None:
 
     def wrapper(own: Any) -> Any:
         def checked(self: Any, place: Any, booking: Any, basis: Any) -> Any:
-            item = self._database.get(self._table, keys.claims(*place)) or {}
+            item = self._database.get(self._table, keys.owners(*place)) or {}
             seen = tuple(item.get(keys.domain_attribute(position)) for position in booking.positions)
             if seen != basis.stamps or item.get("v") != basis.version:
                 return own(self, place, booking, basis)

@@ -261,7 +261,7 @@ def hardware_of(item: Item, sold: Mapping[str, tuple[int, str]]) -> Hardware:
 
 
 def owners_of(item: Item) -> dict[int, dict[str, int]]:
-    """A claims item: by position the masks of owners by tag, ``WHOLE`` for one that owns all of it."""
+    """An ownership item: by position the masks of owners by tag, ``WHOLE`` for one that owns all of it."""
     owners: dict[int, dict[str, int]] = {
         position: {tag: mask if tag.startswith("g") else gpus_of(mask) for tag, mask in parts.items()}
         for position, parts in owned_in_part(item).items()
@@ -276,7 +276,7 @@ def owners_of(item: Item) -> dict[int, dict[str, int]]:
 
 
 def bookings_of(item: Item) -> dict[str, tuple[int, int]]:
-    """A claims item: by tag the first position and how many."""
+    """An ownership item: by tag the first position and how many."""
     return {
         urlsafe_b64decode(name[1:]).hex(): (int.from_bytes(value["B"][:2], "big"), value["B"][2])
         for name, value in item.items()
@@ -285,7 +285,7 @@ def bookings_of(item: Item) -> dict[str, tuple[int, int]]:
 
 
 def values_of(item: Item) -> dict[int, str]:
-    """A claims item: by position what stands for the domain, empty where that is a map of parts.
+    """An ownership item: by position what stands for the domain, empty where that is a map of parts.
 
     A stamp, or what a holder of before there were bookings owned by.
     """

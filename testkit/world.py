@@ -223,7 +223,7 @@ class World:
             self.db.put_item(TableName=INVENTORY, Item=encode_shape(shape))
             self.db.update_item(
                 TableName=INVENTORY,
-                Key=keys.claims(p.region_id, p.flavor_id, p.id),
+                Key=keys.owners(p.region_id, p.flavor_id, p.id),
                 UpdateExpression="SET v = :v",
                 ExpressionAttributeValues=encode({":v": p.version}),
             )
@@ -241,7 +241,7 @@ class World:
 
     def owners(self, pod_id: str, region_id: str = REGION, flavor_id: str = GB300.id) -> dict[int, bytes]:
         """Owned positions of a pod, straight from the table."""
-        item = self.db.get_item(TableName=INVENTORY, Key=keys.claims(region_id, flavor_id, pod_id))["Item"]
+        item = self.db.get_item(TableName=INVENTORY, Key=keys.owners(region_id, flavor_id, pod_id))["Item"]
         return owned_whole(item)
 
     def set_quota(self, limit: int, used: int = 0) -> None:

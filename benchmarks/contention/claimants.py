@@ -17,7 +17,7 @@ from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.quota_store import QuotaStore
 from gpu_capacity.inventory.bookings import TAG_BYTES, Booking, new_tag
-from gpu_capacity.inventory.items import decode_claims, encode_booking
+from gpu_capacity.inventory.items import decode_owners, encode_booking
 from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.runs import Runs
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from gpu_capacity.dynamodb.client import DynamoDBClient, Item
-    from gpu_capacity.inventory.items import PodClaims
+    from gpu_capacity.inventory.items import PodOwners
     from gpu_capacity.inventory.model import Pod
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.runtime.services import Services
@@ -80,15 +80,15 @@ class WarmInventory(InventoryStore):
     """Knows the hardware of every pod already: names of hosts are not what is measured here."""
 
     hardware_of: Mapping[str, Pod]
-    known: dict[str, tuple[dict[str, Any], PodClaims]]
-    """What claims items say, by pod, with the item: shared by all claimants, as decoding is."""
+    known: dict[str, tuple[dict[str, Any], PodOwners]]
+    """What ownership items say, by pod, with the item: shared by all claimants, as decoding is."""
 
-    def _claims(self, region_id: str, flavor_id: str) -> Iterator[PodClaims]:
-        partition = keys.claims_partition(region_id, flavor_id)
+    def _claims(self, region_id: str, flavor_id: str) -> Iterator[PodOwners]:
+        partition = keys.owners_partition(region_id, flavor_id)
         for item in self._database.query(self._table, partition, keys.POD_PREFIX):
             known = self.known.get(item["sk"])
             if known is None or known[0] is not item:
-                self.known[item["sk"]] = known = (item, decode_claims(item))
+                self.known[item["sk"]] = known = (item, decode_owners(item))
             yield known[1]
 
     def start_from(self, other: InventoryStore) -> None:
@@ -190,7 +190,7 @@ def _occupy(world: World, share: float) -> None:
                 booking = Booking(new_tag(chance.randbytes(TAG_BYTES)), run[0], len(run), world.clock.now())
                 item[keys.booking_attribute(booking.tag)] = encode_booking(booking)
                 item |= {keys.domain_attribute(position): booking.tag for position in run}
-        place = keys.claims(REGION, GB300.id, each.id)
+        place = keys.owners(REGION, GB300.id, each.id)
         world.db.put_item(TableName=INVENTORY, Item=place | encode(item))
 
 
@@ -212,7 +212,7 @@ class Shared:
     """What claimants need not work out again because another one has: see ``SharedDecoding``."""
 
     items: dict[str, tuple[Item, dict[str, Any]]] = field(default_factory=dict)
-    ownership: dict[str, tuple[dict[str, Any], PodClaims]] = field(default_factory=dict)
+    ownership: dict[str, tuple[dict[str, Any], PodOwners]] = field(default_factory=dict)
 
 
 class _Claimant:

@@ -48,7 +48,7 @@ def reserve_in_one_transaction(
             case Refused(items):
                 item = items[POD]
                 assert item is not None
-                services.inventory.saw_claims(draft.region_id, draft.flavor_id, item)
+                services.inventory.saw_owners(draft.region_id, draft.flavor_id, item)
         services.pause(attempt)
         plan = plan_run(services, draft, attempt + 1, fresh=True)
     raise RaceLost("other requests won every attempt")

@@ -95,7 +95,7 @@ class _Tables:
             now = free >> offset & whole, begins >> offset & whole
             if self._shown[pod_id] != now:
                 self._shown[pod_id] = now
-                item = keys.claims(REGION, GB300.id, pod_id) | encode({"v": 1} | self._bookings(offset, *now))
+                item = keys.owners(REGION, GB300.id, pod_id) | encode({"v": 1} | self._bookings(offset, *now))
                 self.world.db.put_item(TableName=INVENTORY, Item=item)
 
     def _bookings(self, offset: int, free: int, begins: int) -> dict[str, bytes]:

@@ -122,7 +122,7 @@ class World:
     def _claims(
         self, pod_id: str, region_id: str, update: str, condition: str, values: dict[str, Any]
     ) -> bool:
-        key = keys.claims(region_id, "flavor-a", pod_id)
+        key = keys.owners(region_id, "flavor-a", pod_id)
         write = Update("claim", TABLE, key, update, condition, {"#v": "v"}, values)
         return isinstance(Database(self.db).commit(write), Committed)
 

@@ -116,7 +116,7 @@ class Scene:
 
     def owners(self, position: int = 0) -> dict[str, int]:
         """Who owns which GPUs of a node, straight from the table."""
-        key = keys.claims(REGION, GPU5090.id, POD)
+        key = keys.owners(REGION, GPU5090.id, POD)
         item = self.world.db.get_item(TableName=INVENTORY, Key=key)["Item"]
         return owned_in_part(item).get(position, {})
 

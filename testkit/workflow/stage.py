@@ -213,7 +213,7 @@ class Stage(Disturbed):
 
     def owners(self, pod_id: str) -> dict[int, bytes]:
         """Owned positions of a pod, read past the client, so that faults of it hit the product alone."""
-        key = keys.claims(REGION, GB300.id, pod_id)
+        key = keys.owners(REGION, GB300.id, pod_id)
         item = self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
         return owned_whole(item)
 
@@ -221,7 +221,7 @@ class Stage(Disturbed):
         """Write somebody else's tag over a claim, as no code does."""
         self.world.db.update_item(
             TableName=INVENTORY,
-            Key=keys.claims(REGION, GB300.id, pod_id),
+            Key=keys.owners(REGION, GB300.id, pod_id),
             UpdateExpression=f"SET {keys.domain_attribute(position)} = :tag",
             ExpressionAttributeValues={":tag": {"B": owner}},
         )

@@ -11,7 +11,7 @@ from benchmarks.contention.runs import Runs, run_with_seeds
 from benchmarks.contention.service import SINGLE_SECONDS, TRANSACTION_SECONDS, SimulatedService
 from benchmarks.contention.simulation import Simulation
 from gpu_capacity.dynamodb.client import decode
-from gpu_capacity.inventory.items import decode_claims
+from gpu_capacity.inventory.items import decode_owners
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.world import HOLDERS, INVENTORY, create_tables
 
@@ -155,7 +155,7 @@ def test_every_rack_that_a_crowd_owns_is_owned_once_and_by_a_recorded_reservatio
     tally, service = Crowd(8, 1, transaction, seconds=0.3).run()
     records = [decode(item) for item in service.tables.dump()[HOLDERS]]
     listed = {(r["tag"], r["start"], r["units"]) for r in records if r["status"] == "pending"}
-    (claims,) = (decode_claims(decode(item)) for item in pods_of(service))
+    (claims,) = (decode_owners(decode(item)) for item in pods_of(service))
 
     assert tally.latencies
     assert claims.bookings
@@ -165,7 +165,7 @@ def test_every_rack_that_a_crowd_owns_is_owned_once_and_by_a_recorded_reservatio
 
 def test_some_racks_may_belong_to_others_all_the_time() -> None:
     tally, service = Crowd(4, 3, transaction=True, seconds=0.2, occupied=0.5).run()
-    owned = [len(decode_claims(decode(item)).owners) for item in pods_of(service)]
+    owned = [len(decode_owners(decode(item)).owners) for item in pods_of(service)]
 
     assert tally.latencies
     assert all(count >= 0.5 * RACKS_PER_POD for count in owned)

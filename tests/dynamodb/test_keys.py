@@ -20,7 +20,7 @@ def test_every_kind_of_item_of_the_inventory_table_has_keys_of_its_own() -> None
     kinds = [
         keys.feed(),
         keys.region("x"),
-        keys.claims("x", "x", "x"),
+        keys.owners("x", "x", "x"),
         keys.shape("x", "x", "x"),
         keys.hosts("x", "x"),
     ]
@@ -35,8 +35,8 @@ def test_every_kind_of_item_of_the_holders_table_has_keys_of_its_own() -> None:
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        (keys.claims("a", "b", "c"), keys.claims("a", "c", "b")),
-        (keys.claims("a", "b", "c"), keys.claims("b", "a", "c")),
+        (keys.owners("a", "b", "c"), keys.owners("a", "c", "b")),
+        (keys.owners("a", "b", "c"), keys.owners("b", "a", "c")),
         (keys.shape("a", "b", "c"), keys.shape("a", "c", "b")),
         (keys.hosts("a", "b"), keys.hosts("b", "a")),
         (keys.reservation("a", "b"), keys.reservation("b", "a")),
@@ -48,7 +48,7 @@ def test_names_that_trade_places_make_another_key(one: keys.Key, other: keys.Key
 
 
 def test_pods_of_one_region_and_flavor_share_a_partition() -> None:
-    assert _plain(keys.claims("r", "f", "a"))[0] == keys.claims_partition("r", "f")
+    assert _plain(keys.owners("r", "f", "a"))[0] == keys.owners_partition("r", "f")
     assert _plain(keys.shape("r", "f", "a"))[0] == keys.shapes_partition("r", "f")
     assert _plain(keys.hosts("r", "a"))[0] == keys.hosts_partition("r")
 

@@ -12,7 +12,7 @@ from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.inventory.items import (
-    decode_claims,
+    decode_owners,
     decode_pod,
     decode_region,
     decode_shape,
@@ -330,7 +330,7 @@ def test_ownership_is_read_from_the_attributes_of_domains_and_from_no_others() -
         "dx": 2,
         "x7": tag,
     }
-    claims = decode_claims(item)
+    claims = decode_owners(item)
 
     assert (claims.pod_id, claims.version) == ("pod1", 4)
     assert claims.owners == {3: tag, 12: {"ab": 5}}

@@ -26,7 +26,7 @@ from gpu_capacity.holders.repeat_store import decode_recent
 from gpu_capacity.inventory.fleet.model import Fleet
 from gpu_capacity.inventory.fleet.store import accept_document, decode_feed
 from gpu_capacity.inventory.items import (
-    decode_claims,
+    decode_owners,
     decode_pod,
     decode_region,
     decode_shape,
@@ -151,7 +151,7 @@ def _kinds() -> dict[str, Kind]:
             keys.api_keys_revision(ORGANIZATION, "user-1") | encode({"revision": 3}), decode_revision
         ),
         "API key": Kind(api_key, decode_api_key),
-        "owners of a pod": Kind(keys.claims(REGION, GB300.id, "pod1") | encode(owners), decode_claims),
+        "owners of a pod": Kind(keys.owners(REGION, GB300.id, "pod1") | encode(owners), decode_owners),
         "shape of a pod": Kind(encode_shape(shape_of(pod("pod1", 2), offering())), decode_shape),
         "hosts of a pod": Kind(encode_pod(pod("pod1", 2)), decode_pod),
         "region": Kind(encode_region(region), decode_region),

@@ -64,7 +64,7 @@ def test_the_largest_claim_stays_within_one_expression(stamps: tuple[bytes | Non
 def test_the_largest_claim_and_its_end_are_carried_out(stamps: tuple[bytes | None, ...]) -> None:
     db = MemoryDynamoDB()
     create_tables(db)
-    pod = keys.claims(*PLACE) | encode({"v": 2**53})
+    pod = keys.owners(*PLACE) | encode({"v": 2**53})
     shown = {keys.domain_attribute(p): s for p, s in zip(LARGEST.positions, stamps, strict=True) if s}
     db.put_item(TableName=INVENTORY, Item=pod | encode(shown))
 
@@ -81,7 +81,7 @@ def test_the_largest_holder_without_a_booking_gives_back_in_one_write() -> None:
     db = MemoryDynamoDB()
     create_tables(db)
     owned = {keys.domain_attribute(p): OWNER for p in LARGEST.positions}
-    db.put_item(TableName=INVENTORY, Item=keys.claims(*PLACE) | encode({"v": 1} | owned))
+    db.put_item(TableName=INVENTORY, Item=keys.owners(*PLACE) | encode({"v": 1} | owned))
 
     Runs(Database(db), INVENTORY).release(PLACE, OWNER, LARGEST.positions, b"fresh!")
 

@@ -13,7 +13,7 @@ from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.inventory.bookings import Booking
 from gpu_capacity.inventory.items import (
-    decode_claims,
+    decode_owners,
     decode_pod,
     decode_region,
     decode_shape,
@@ -133,11 +133,11 @@ def test_a_region_is_read_as_it_was_written(organizations: frozenset[str]) -> No
 
 
 def _claims(**attributes: Any) -> dict[str, Any]:
-    return decode(keys.claims("r", "f", "pod1") | encode({"v": 5, **attributes}))
+    return decode(keys.owners("r", "f", "pod1") | encode({"v": 5, **attributes}))
 
 
 def test_claims_tell_who_owns_which_position() -> None:
-    claims = decode_claims(_claims(d0=b"one", d119=b"two"))
+    claims = decode_owners(_claims(d0=b"one", d119=b"two"))
 
     assert (claims.pod_id, claims.version) == ("pod1", 5)
     assert claims.owners == {0: b"one", 119: b"two"}
@@ -146,7 +146,7 @@ def test_claims_tell_who_owns_which_position() -> None:
 def test_a_booking_owns_its_run_whatever_stamps_stand_there() -> None:
     booking = Booking(b"tag-01", first=3, count=2, since=1_780_000_000)
     name = keys.booking_attribute(booking.tag)
-    claims = decode_claims(
+    claims = decode_owners(
         _claims(**{name: encode_booking(booking)}, d3=b"tag-01", d4=b"other!", d5=b"other!")
     )
 
@@ -156,7 +156,7 @@ def test_a_booking_owns_its_run_whatever_stamps_stand_there() -> None:
 
 
 def test_a_stamp_alone_owns_nothing() -> None:
-    owned = ownership_of(decode_claims(_claims(d3=b"stamp1", d4=b"8 bytes.")))
+    owned = ownership_of(decode_owners(_claims(d3=b"stamp1", d4=b"8 bytes.")))
 
     assert owned.claimed == 0b10000
     assert owned.stamps == {3: b"stamp1"}
@@ -166,7 +166,7 @@ def test_a_stamp_alone_owns_nothing() -> None:
 def test_a_booking_is_read_as_it_was_written(until: int | None) -> None:
     booking = Booking(bytes(range(250, 256)), first=1000, count=128, since=1_780_000_000, until=until)
 
-    assert decode_claims(
+    assert decode_owners(
         _claims(**{keys.booking_attribute(booking.tag): encode_booking(booking)})
     ).bookings == (booking,)
 
@@ -174,20 +174,20 @@ def test_a_booking_is_read_as_it_was_written(until: int | None) -> None:
 def test_a_snapshot_after_a_booking_is_the_one_that_a_reading_gives() -> None:
     booking = Booking(b"tag-01", first=3, count=2, since=1_780_000_000)
     name = keys.booking_attribute(booking.tag)
-    before = decode_claims(_claims(d2={"a61b9d5a701d4fea": 1}, d4=b"stamp1"))
+    before = decode_owners(_claims(d2={"a61b9d5a701d4fea": 1}, d4=b"stamp1"))
     after = _claims(d2={"a61b9d5a701d4fea": 1}, d3=b"tag-01", d4=b"tag-01", **{name: encode_booking(booking)})
 
-    assert before.booked(booking) == decode_claims(after)
+    assert before.booked(booking) == decode_owners(after)
 
 
 @pytest.mark.parametrize("value", [b"", b"123456", b"12345678", b"x" * 12, "text", 7])
 def test_a_booking_of_another_form_is_unreadable(value: object) -> None:
     with pytest.raises(UnreadableItem):
-        decode_claims(_claims(bdGFnLTAx=value))
+        decode_owners(_claims(bdGFnLTAx=value))
 
 
 def test_a_domain_owned_in_part_is_not_free_for_a_unit() -> None:
-    claims = decode_claims(_claims(d2={"a61b9d5a701d4fea": 0b101}))
+    claims = decode_owners(_claims(d2={"a61b9d5a701d4fea": 0b101}))
 
     assert ownership_of(claims).claimed == 0b100
 
@@ -195,18 +195,18 @@ def test_a_domain_owned_in_part_is_not_free_for_a_unit() -> None:
 def test_a_border_stands_wherever_the_owner_changes() -> None:
     """Also between domains that are owned in part, as nobody holds these side by side."""
     part = {"a61b9d5a701d4fea": 0b101}
-    claims = decode_claims(_claims(d0=b"one", d1=b"one", d2=b"two", d3=b"two", d4=part, d5=part, d7=b"one"))
+    claims = decode_owners(_claims(d0=b"one", d1=b"one", d2=b"two", d3=b"two", d4=part, d5=part, d7=b"one"))
 
     assert ownership_of(claims).borders == 0b1011_0101
 
 
 def test_hosts_and_gpus_that_are_owned_are_told_apart() -> None:
     hosts, gpus = {"a61b9d5a701d4fea": 0b101}, {"ga61b9d5a701d4fea": 0b11}
-    owned = ownership_of(decode_claims(_claims(d1=hosts, d2=gpus, d3=b"one")))
+    owned = ownership_of(decode_owners(_claims(d1=hosts, d2=gpus, d3=b"one")))
 
     assert (owned.parts, owned.gpus) == ({1: hosts}, {2: gpus})
     assert owned.claimed == 0b1110
 
 
 def test_attributes_that_are_no_domains_are_not_taken_for_owners() -> None:
-    assert decode_claims(_claims(deadline=1, d=1, dx=1)).owners == {}
+    assert decode_owners(_claims(deadline=1, d=1, dx=1)).owners == {}

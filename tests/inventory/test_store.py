@@ -138,7 +138,7 @@ def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: Wor
     world.clock.advance(SNAPSHOT_SECONDS_MAX - 1)
     assert inventory.snapshot(REGION, GB300.id)[1] is False
     inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 1, since=1), 1)
-    inventory.saw_claims(REGION, GB300.id, {"pk": "any", "sk": "POD#pod2", "v": 1})
+    inventory.saw_owners(REGION, GB300.id, {"pk": "any", "sk": "POD#pod2", "v": 1})
 
     world.clock.advance(1)
 
@@ -220,7 +220,7 @@ def test_full_topology_is_read_once_for_a_version(world: World) -> None:
 
 
 def test_claims_of_another_flavor_are_not_mixed_in(world: World) -> None:
-    item = keys.claims(REGION, "other", "pod9") | encode({"v": 1})
+    item = keys.owners(REGION, "other", "pod9") | encode({"v": 1})
     world.db.put_item(TableName=INVENTORY, Item=item)
 
     assert set(world.services.inventory.fresh_snapshot(REGION, GB300.id).owned) == {"pod1", "pod2"}

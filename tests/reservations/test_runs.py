@@ -11,7 +11,7 @@ from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.dynamodb.database import Database, Refused
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.inventory.bookings import Booking
-from gpu_capacity.inventory.items import decode_claims
+from gpu_capacity.inventory.items import decode_owners
 from gpu_capacity.inventory.snapshot import Basis
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.record import Run
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from testkit.dynamodb.hooks import Interceptor
 
 PLACE = ("r", "f", "p")
-POD = keys.claims(*PLACE)
+POD = keys.owners(*PLACE)
 MINE, RIVALS, OLD, STAMP, FRESH = b"mine-1", b"rival1", b"8 bytes.", b"stamp1", b"fresh!"
 BOOKING = Booking(MINE, first=3, count=2, since=1_780_000_000)
 RUN = Run(Placement("p", 3, 2), MINE)
@@ -82,7 +82,7 @@ def test_a_run_is_owned_by_one_write_of_one_item() -> None:
 def test_what_is_owned_shows_its_booking_and_its_stamps(runs: Runs, db: MemoryDynamoDB) -> None:
     assert runs.own(PLACE, BOOKING, basis()) is None
 
-    claims = decode_claims({"pk": "", "sk": "POD#p", "v": 7} | _plain(item(db)))
+    claims = decode_owners({"pk": "", "sk": "POD#p", "v": 7} | _plain(item(db)))
     assert claims.bookings == (BOOKING,)
     assert claims.stamps == {3: MINE, 4: MINE}
 

@@ -36,7 +36,7 @@ def earlier(world: World, status: Status = Status.PENDING, **changes: Any) -> Re
     del item["schema"]
     world.db.put_item(TableName=HOLDERS, Item=item)
     owned = {keys.domain_attribute(position): OWNER for position in (2, 3, 4)}
-    item = keys.claims(REGION, GB300.id, "pod1") | encode({"v": 1} | owned)
+    item = keys.owners(REGION, GB300.id, "pod1") | encode({"v": 1} | owned)
     world.db.put_item(TableName=INVENTORY, Item=item)
     assert audit(world.db) == []
     return record
@@ -95,7 +95,7 @@ def test_of_what_it_owns_no_stamp_was_there_and_one_is_afterwards(world: World) 
     delete(world, record.id)
     tear_down(world, record.id)
 
-    item = world.db.get_item(TableName=INVENTORY, Key=keys.claims(REGION, GB300.id, "pod1"))["Item"]
+    item = world.db.get_item(TableName=INVENTORY, Key=keys.owners(REGION, GB300.id, "pod1"))["Item"]
     assert owned_whole(item) == {}
     assert [len(item[f"d{position}"]["B"]) for position in (2, 3, 4)] == [6, 6, 6]
 

@@ -294,7 +294,7 @@ def test_an_entry_of_the_roster_that_says_nothing_stops_no_schedule() -> None:
 
 
 PARTS = {
-    "owners": (keys.claims(REGION, GB300.id, "pod1"), "v", "one"),
+    "owners": (keys.owners(REGION, GB300.id, "pod1"), "v", "one"),
     "shape": (keys.shape(REGION, GB300.id, "pod1"), "domains", "none"),
     "hosts": (keys.hosts(REGION, "pod1"), "domains", "["),
 }

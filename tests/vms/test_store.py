@@ -125,7 +125,7 @@ def test_others_change_with_a_new_vm_or_nothing_does(store: VmStore) -> None:
 
 
 def test_gpus_and_record_change_together_or_neither_does(store: VmStore, db: MemoryDynamoDB) -> None:
-    pod = keys.claims(*VM.pod)
+    pod = keys.owners(*VM.pod)
     db.put_item(TableName=INVENTORY, Item=pod | encode({"v": 7}))
     take = change_gpus(INVENTORY, (VM.pod, 0), (None, {VM.tag: VM.gpus}), 7, b"fresh!")
     stale = change_gpus(INVENTORY, (VM.pod, 0), (None, {VM.tag: VM.gpus}), 6, b"fresh!")

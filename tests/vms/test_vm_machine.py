@@ -50,7 +50,7 @@ class Vms(RuleBasedStateMachine):
 
     def owners(self, node: str) -> dict[int, str]:
         """VM ids by GPU; a GPU with two owners is found out here."""
-        key = keys.claims(REGION, GPU5090.id, POD)
+        key = keys.owners(REGION, GPU5090.id, POD)
         item = self.scene.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
         by_tag = {vm.tag: vm.id for vm in self.records().values()}
         found: dict[int, str] = {}

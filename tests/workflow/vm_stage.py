@@ -144,7 +144,7 @@ class VmStage(Scene):
 
     def owned(self) -> dict[str, int]:
         """Who owns which GPUs of the node, by the node."""
-        key = keys.claims(REGION, GPU5090.id, POD)
+        key = keys.owners(REGION, GPU5090.id, POD)
         item = self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
         return owned_in_part(item).get(0, {})
 

@@ -53,7 +53,7 @@ def a_booking_of_nobody_reaches_past_the_topology(scene: Scene) -> None:
 
 def a_booking_lies_beside_the_run(scene: Scene) -> None:
     reservation = scene.reservation(scene.pending)
-    key = keys.claims(REGION, reservation.flavor_id, "pod3")
+    key = keys.owners(REGION, reservation.flavor_id, "pod3")
     attribute = keys.booking_attribute(reservation.owner)
     scene.set(INVENTORY, key, **{attribute: encode_booking(Booking(reservation.owner, 0, 1, 1))})
 

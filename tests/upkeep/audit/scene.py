@@ -161,7 +161,7 @@ def leave_server(scene: Scene, owner: str, host_id: str) -> None:
 
 
 def pod_key(pod_id: str) -> Key:
-    return keys.claims(REGION, GB300.id, pod_id)
+    return keys.owners(REGION, GB300.id, pod_id)
 
 
 def tag(reservation_id: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.inventory.bookings import Booking
-from gpu_capacity.inventory.items import PodClaims
+from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.record import Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
@@ -37,7 +37,7 @@ def _facts(reservation: Reservation, *bookings: Booking, **owners: bytes) -> Fac
     marks: dict[int, bytes | dict[str, int]] = {int(name[1:]): owner for name, owner in owners.items()}
     return replace(
         WELL,
-        owners={CLAIMS: PodClaims("pod1", 1, marks, stamps, bookings)},
+        owners={CLAIMS: PodOwners("pod1", 1, marks, stamps, bookings)},
         holders={RECORD: reservation},
         tags={RECORD: reservation.owner.hex()},
         shards={RECORD: "5"},

@@ -10,7 +10,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.holders.quota import Quota
-from gpu_capacity.inventory.items import PodClaims
+from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.providers.port import Server, ServerState
@@ -31,7 +31,7 @@ from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, pod
 
 ID = "d0d457bf-39a1-490a-8d72-97f0009aee43"
 POD = pod("pod1", 4)
-CLAIMS = Side.of(Table.INVENTORY, keys.claims(REGION, GB300.id, "pod1"))
+CLAIMS = Side.of(Table.INVENTORY, keys.owners(REGION, GB300.id, "pod1"))
 RECORD = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, ID))
 QUOTA = Side.of(Table.HOLDERS, keys.quota(ORGANIZATION, "GB300"))
 TAG = holder_tag(ID)
@@ -59,7 +59,7 @@ RESERVATION = Reservation(
     counted=True,
 )
 WELL = Facts(
-    owners={CLAIMS: PodClaims("pod1", 1, {1: TAG, 2: TAG})},
+    owners={CLAIMS: PodOwners("pod1", 1, {1: TAG, 2: TAG})},
     pods={CLAIMS: POD},
     holders={RECORD: RESERVATION},
     tags={RECORD: TAG.hex()},
@@ -68,7 +68,7 @@ WELL = Facts(
 
 
 def _owning(owners: dict[int, bytes | dict[str, int]], **changes: object) -> Facts:
-    return replace(WELL, owners={CLAIMS: PodClaims("pod1", 1, owners)}, **changes)  # type: ignore[arg-type]
+    return replace(WELL, owners={CLAIMS: PodOwners("pod1", 1, owners)}, **changes)  # type: ignore[arg-type]
 
 
 def _holding(**changes: object) -> Facts:
@@ -100,7 +100,7 @@ def test_a_host_at_two_places_is_told_with_how_many_are_owned(
 
 def test_the_order_of_reading_makes_no_difference() -> None:
     facts = _owning({0: b"12345678", 3: b"87654321"})
-    turned = replace(facts, owners={CLAIMS: PodClaims("pod1", 1, {3: b"87654321", 0: b"12345678"})})
+    turned = replace(facts, owners={CLAIMS: PodOwners("pod1", 1, {3: b"87654321", 0: b"12345678"})})
     assert findings_of(facts) == findings_of(turned)
 
 
@@ -164,7 +164,7 @@ def test_a_hash_that_differs_proves_nothing_once_the_pod_has_changed() -> None:
 
 
 def test_a_hash_is_not_put_right_where_the_pod_denies_the_claim() -> None:
-    facts = replace(_holding(topology_hash=None), owners={CLAIMS: PodClaims("pod1", 1, {1: TAG})})
+    facts = replace(_holding(topology_hash=None), owners={CLAIMS: PodOwners("pod1", 1, {1: TAG})})
     wrong = next(f for f in findings_of(facts) if f.kind is Kind.WRONG_HASH)
     assert wrong.repair is None
 

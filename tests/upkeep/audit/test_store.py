@@ -148,7 +148,7 @@ def test_a_scan_is_strongly_consistent(db: MemoryDynamoDB) -> None:
     [
         keys.shape(REGION, "flavor", "pod1"),
         keys.hosts(REGION, "pod1"),
-        keys.claims(REGION, "flavor", "pod1"),
+        keys.owners(REGION, "flavor", "pod1"),
         keys.region(REGION),
         keys.feed(),
         {"pk": {"S": "SOMETHING#else"}, "sk": {"S": "x"}},
@@ -172,14 +172,14 @@ def test_items_that_are_well_formed_are_all_understood(db: MemoryDynamoDB, pause
         encode_shape(shape_of(hardware, offering())),
         encode_region(region),
         keys.feed() | feed,
-        keys.claims(REGION, hardware.flavor_id, "pod1") | encode({"v": 1, "d0": b"12345678"}),
+        keys.owners(REGION, hardware.flavor_id, "pod1") | encode({"v": 1, "d0": b"12345678"}),
     ):
         db.put_item(TableName=INVENTORY, Item=item)
 
     facts = _store(db, pause).read_all()
 
     assert facts.unreadable == frozenset()
-    claims = Side.of(Table.INVENTORY, keys.claims(REGION, hardware.flavor_id, "pod1"))
+    claims = Side.of(Table.INVENTORY, keys.owners(REGION, hardware.flavor_id, "pod1"))
     assert facts.pods == {claims: hardware}
     assert facts.owners[claims].owners == {0: b"12345678"}
 
@@ -273,7 +273,7 @@ def test_keys_of_an_account_that_cannot_be_understood_are_named(
 def test_an_owner_that_is_no_tag_makes_its_pod_one_that_is_not_understood(
     db: MemoryDynamoDB, pause: RecordedPause, owner: Any
 ) -> None:
-    claims = keys.claims(REGION, "flavor", "pod1")
+    claims = keys.owners(REGION, "flavor", "pod1")
     db.put_item(TableName=INVENTORY, Item=claims | encode({"v": 1, "d0": owner}))
 
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.INVENTORY, claims)}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.inventory.items import PodClaims
+from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.providers.port import Server, ServerState, VmServer
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import Facts, Finding, Kind, ReleasePart, Side, Table, TakeAway
@@ -18,7 +18,7 @@ from testkit.vms.record import OTHER, VM
 from testkit.vms.scene import GPU5090, POD, REGION, nodes
 from testkit.world import ORGANIZATION
 
-CLAIMS = Side.of(Table.INVENTORY, keys.claims(REGION, GPU5090.id, POD))
+CLAIMS = Side.of(Table.INVENTORY, keys.owners(REGION, GPU5090.id, POD))
 RECORD = Side.of(Table.HOLDERS, keys.vm(*VM.key))
 SERVER = VmServer(VM.server_owner, "host-vm01", 0b1100, ServerState.READY)
 
@@ -31,7 +31,7 @@ def _facts(vm: Vm = VM, owners: dict[str, int] | None = None, **changes: Any) ->
         {0: {t: m for t, m in parts.items() if m}} if any(parts.values()) else {}
     )
     facts = Facts(
-        owners={CLAIMS: PodClaims(POD, 1, held)},
+        owners={CLAIMS: PodOwners(POD, 1, held)},
         pods={CLAIMS: nodes()},
         holders={RECORD: vm},
         tags={RECORD: vm.tag},

@@ -232,7 +232,7 @@ def test_a_real_leak_of_gpus_is_found_and_freed_while_vms_come_and_go(rival: Riv
         traffic = rival(scene)
         scene.world.db.update_item(
             TableName=INVENTORY,
-            Key=keys.claims(REGION, GPU5090.id, POD),
+            Key=keys.owners(REGION, GPU5090.id, POD),
             UpdateExpression="SET d1 = :leak",
             ExpressionAttributeValues={":leak": {"M": {f"g{STRANGER.hex()}": {"N": "3"}}}},
         )

@@ -70,8 +70,8 @@ TAG, STRANGER = "0123456789abcdef", "fedcba9876543210"
 BOOKING = Booking(b"booked", 2, 2, 7)
 BOOKED = keys.booking_attribute(BOOKING.tag)
 
-POD = keys.claims(REGION, GB300.id, "pod1")
-NODE_POD = keys.claims(*VM.pod)
+POD = keys.owners(REGION, GB300.id, "pod1")
+NODE_POD = keys.owners(*VM.pod)
 HARDWARE = keys.hosts(REGION, "pod1")
 CLAIM_KEY = keys.capacity_claim(ORGANIZATION, CLAIM.id)
 RESERVATION_KEY = keys.reservation(ORGANIZATION, RESERVED.id)

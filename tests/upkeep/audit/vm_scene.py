@@ -26,7 +26,7 @@ NODES: Final = 7
 LOST: Final = 3
 
 
-NODE_POD: Final = keys.claims(nodes.REGION, nodes.GPU5090.id, nodes.POD)
+NODE_POD: Final = keys.owners(nodes.REGION, nodes.GPU5090.id, nodes.POD)
 
 
 class VmScene(Scene):

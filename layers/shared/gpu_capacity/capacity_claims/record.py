@@ -240,7 +240,7 @@ class CapacityClaim:
 
     @property
     def tag(self) -> str:
-        """The claim tag that marks its hosts in the claims item of a pod, as 16 hex digits.
+        """The holder tag that marks its hosts in a pod's ownership item, as 16 hex digits.
 
         A digest of organization and id, because clients may choose ids: no client can choose an id with the
         tag of another tenant's claim.

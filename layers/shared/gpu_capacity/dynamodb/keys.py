@@ -86,14 +86,14 @@ def region(region_id: str) -> Key:
     return _key(CATALOG_PARTITION, REGION_PREFIX + region_id)
 
 
-def claims_partition(region_id: str, flavor_id: str) -> str:
+def owners_partition(region_id: str, flavor_id: str) -> str:
     """All pods of a region and flavor: ownership."""
     return f"CLAIMS#{region_id}#{flavor_id}"
 
 
-def claims(region_id: str, flavor_id: str, pod_id: str) -> Key:
+def owners(region_id: str, flavor_id: str, pod_id: str) -> Key:
     """Ownership of one pod's domains."""
-    return _key(claims_partition(region_id, flavor_id), POD_PREFIX + pod_id)
+    return _key(owners_partition(region_id, flavor_id), POD_PREFIX + pod_id)
 
 
 def shapes_partition(region_id: str, flavor_id: str) -> str:
@@ -215,7 +215,7 @@ def recent_request(organization_id: str, digest: str) -> Key:
 
 
 def domain_attribute(position: int) -> str:
-    """The attribute of a pod's claims item that stands for the domain at that position.
+    """The attribute of a pod's ownership item that stands for the domain at that position.
 
     Short, because names are billed and an expression may have 4 KB.
     """
@@ -223,7 +223,7 @@ def domain_attribute(position: int) -> str:
 
 
 def booking_attribute(tag: bytes) -> str:
-    """The attribute of a pod's claims item that holds the booking of that tag.
+    """The attribute of a pod's ownership item that holds the booking of that tag.
 
     Base64 in the alphabet of URLs: it can have a hyphen, so an expression needs a name for it.
     """

@@ -55,7 +55,7 @@ def change_parts(
     return Update(
         f"{POD_LABEL}{'#'.join(pod)}",
         table,
-        keys.claims(*pod),
+        keys.owners(*pod),
         "SET " + ", ".join(sets),
         " AND ".join(demands),
         {},

@@ -54,7 +54,7 @@ _BOOKING_BYTES: Final = (7, 11)
 
 
 @dataclass(frozen=True, slots=True)
-class PodClaims:
+class PodOwners:
     """Who owns what in a pod.
 
     ``owners`` maps the position of a domain to the tag of its booking, or to the holder tag (8 bytes) of a
@@ -69,7 +69,7 @@ class PodClaims:
     stamps: Mapping[int, bytes] = field(default_factory=dict)
     bookings: tuple[Booking, ...] = ()
 
-    def booked(self, booking: Booking) -> PodClaims:
+    def booked(self, booking: Booking) -> PodOwners:
         """The same with one booking more."""
         mine = dict.fromkeys(booking.positions, booking.tag)
         return replace(
@@ -81,8 +81,8 @@ class PodClaims:
 
 
 @decoder
-def decode_claims(item: Mapping[str, Any]) -> PodClaims:
-    """The claims item of a pod."""
+def decode_owners(item: Mapping[str, Any]) -> PodOwners:
+    """The ownership item of a pod."""
     owners: dict[int, bytes | dict[str, int]] = {}
     stamps: dict[int, bytes] = {}
     bookings = []
@@ -98,7 +98,7 @@ def decode_claims(item: Mapping[str, Any]) -> PodClaims:
             bookings.append(_booking(name, value))
     for booking in bookings:
         owners |= dict.fromkeys(booking.positions, booking.tag)
-    return PodClaims(
+    return PodOwners(
         pod_id=item["sk"].removeprefix(keys.POD_PREFIX),
         version=whole(item, "v"),
         owners=owners,

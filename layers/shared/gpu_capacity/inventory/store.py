@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.inventory.items import (
-    PodClaims,
-    decode_claims,
+    PodOwners,
+    decode_owners,
     decode_pod,
     decode_region,
     decode_shape,
@@ -80,7 +80,7 @@ class _Kept:
     """
 
     read_at: int
-    claims: Mapping[str, PodClaims]
+    claims: Mapping[str, PodOwners]
     snapshot: Snapshot
 
 
@@ -99,7 +99,7 @@ class InventoryStore:
         self._clock = clock
         self._regions: dict[str, tuple[int, Region]] = {}
         self._kept: dict[tuple[str, str], _Kept] = {}
-        self._read: dict[tuple[str, str], Mapping[str, PodClaims]] = {}
+        self._read: dict[tuple[str, str], Mapping[str, PodOwners]] = {}
         self._pods: dict[tuple[str, str], Pod] = {}
         self._shut: dict[tuple[str, str], int] = {}
         self._lost_at: dict[tuple[str, str], int] = {}
@@ -187,9 +187,9 @@ class InventoryStore:
             return snapshot
         raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
-    def saw_claims(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
+    def saw_owners(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
         """Keep a pod's claims that came back with a refused write."""
-        claims = next(self._database.readable([item], decode_claims), None)
+        claims = next(self._database.readable([item], decode_owners), None)
         if claims is None:
             self.forget_snapshot(region_id, flavor_id)
         else:
@@ -212,7 +212,7 @@ class InventoryStore:
         pods = kept.claims if kept else self._read.get((region_id, flavor_id), {})
         return [(pod.pod_id, booking) for pod in pods.values() for booking in pod.bookings]
 
-    def _see(self, region_id: str, flavor_id: str, claims: PodClaims) -> None:
+    def _see(self, region_id: str, flavor_id: str, claims: PodOwners) -> None:
         """Keep one pod's claims as they are now, in the snapshot just as a read would show them."""
         kept = self._kept.get((region_id, flavor_id))
         if kept is None:
@@ -329,10 +329,10 @@ class InventoryStore:
             {region.id: region.observed_at for region in self._database.readable(catalog, decode_region)},
         )
 
-    def _claims(self, region_id: str, flavor_id: str) -> Iterable[PodClaims]:
-        partition = keys.claims_partition(region_id, flavor_id)
+    def _claims(self, region_id: str, flavor_id: str) -> Iterable[PodOwners]:
+        partition = keys.owners_partition(region_id, flavor_id)
         items = self._database.query(self._table, partition, keys.POD_PREFIX)
-        return self._database.readable(items, decode_claims)
+        return self._database.readable(items, decode_owners)
 
     def _shapes(self, region_id: str, flavor_id: str) -> tuple[dict[str, PodShape], set[str]]:
         """Shapes by pod id, and the pods of which they cannot be read."""
@@ -353,7 +353,7 @@ def _nothing_of(region_id: str, flavor_id: str, ownership: Ownership) -> PodShap
     return PodShape(region_id, ownership.pod_id, flavor_id, ownership.version, ())
 
 
-def ownership_of(claims: PodClaims) -> Ownership:
+def ownership_of(claims: PodOwners) -> Ownership:
     """Owned positions and borders between owners as masks, and apart from them what is owned in part.
 
     A domain that is owned in part is owned as far as units are concerned, and a host of which GPUs are owned

@@ -344,7 +344,7 @@ def _learn(services: Needs, record: Reservation, refused: Refused) -> None:
     if item is None:
         services.inventory.forget_snapshot(record.region_id, record.flavor_id)
     else:
-        services.inventory.saw_claims(record.region_id, record.flavor_id, item)
+        services.inventory.saw_owners(record.region_id, record.flavor_id, item)
 
 
 def _withdraw_quietly(services: Needs, record: Reservation) -> None:

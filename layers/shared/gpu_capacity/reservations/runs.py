@@ -14,7 +14,7 @@ from gpu_capacity.dynamodb.database import Committed, Refused
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.inventory.bookings import TAG_BYTES
-from gpu_capacity.inventory.items import decode_claims, encode_booking
+from gpu_capacity.inventory.items import decode_owners, encode_booking
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,10 +92,10 @@ class Runs:
             StorageUnavailable: not decided.
         """
         for _ in range(_SENDS_MAX):
-            item = self._database.get(self._table, keys.claims(*place))
+            item = self._database.get(self._table, keys.owners(*place))
             if item is None:
                 return
-            claims, first = decode_claims(item), run.placement.start
+            claims, first = decode_owners(item), run.placement.start
             if keys.booking_attribute(run.tag) in item:
                 self._definite(end_write(self._table, place, run.tag))
                 return
@@ -148,7 +148,7 @@ def own_write(table: str, place: Place, booking: Booking, basis: Basis) -> Updat
     return Update(
         POD,
         table,
-        keys.claims(*place),
+        keys.owners(*place),
         "SET " + ", ".join(f"{domain} = :tag" for domain in domains) + ", #b = :booking",
         f"({' AND '.join(demands)}) OR #b = :booking",
         {"#b": keys.booking_attribute(booking.tag)},
@@ -159,7 +159,7 @@ def own_write(table: str, place: Place, booking: Booking, basis: Basis) -> Updat
 def end_write(table: str, place: Place, tag: bytes) -> Update:
     """The end of a booking, whatever its size. Its stamps stay."""
     names = {"#b": keys.booking_attribute(tag)}
-    return Update(POD, table, keys.claims(*place), "REMOVE #b", "attribute_exists(#b)", names)
+    return Update(POD, table, keys.owners(*place), "REMOVE #b", "attribute_exists(#b)", names)
 
 
 def _vacate_write(table: str, place: Place, owner: bytes, positions: Iterable[int], stamp: bytes) -> Update:
@@ -168,7 +168,7 @@ def _vacate_write(table: str, place: Place, owner: bytes, positions: Iterable[in
     return Update(
         POD,
         table,
-        keys.claims(*place),
+        keys.owners(*place),
         "SET " + ", ".join(f"{domain} = :stamp" for domain in domains),
         " AND ".join(f"{domain} = :owner" for domain in domains),
         {},
@@ -186,7 +186,7 @@ def _stamp_write(table: str, place: Place, run: Run, seen: bytes | None, stamp: 
     return Update(
         POD,
         table,
-        keys.claims(*place),
+        keys.owners(*place),
         f"SET {domain} = :stamp",
         f"attribute_exists(v) AND attribute_not_exists(#b) AND {demand}",
         {"#b": keys.booking_attribute(run.tag)},

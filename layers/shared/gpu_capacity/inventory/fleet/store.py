@@ -2,7 +2,7 @@
 
 Every write of the sync names the document it belongs to and demands that no newer one was accepted, so a
 run that was overtaken can do no harm, however long it was under way. Ownership is never written: a pod's
-claims item gets its version and nothing else.
+ownership item gets its version and nothing else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database, Outcome
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.inventory.fleet.model import Fleet, PodKey, ReportedRegion
-    from gpu_capacity.inventory.items import PodClaims
+    from gpu_capacity.inventory.items import PodOwners
     from gpu_capacity.inventory.merge import PodChange
     from gpu_capacity.inventory.model import Pod, PodShape, Region
 
@@ -101,7 +101,7 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
     claims = Update(
         label=CLAIMS,
         table=table,
-        key=keys.claims(pod.region_id, pod.flavor_id, pod.id),
+        key=keys.owners(pod.region_id, pod.flavor_id, pod.id),
         update="SET #v = :new",
         condition=" AND ".join(conditions),
         names={"#v": "v"},
@@ -120,7 +120,7 @@ def _leave_flavor(table: str, pod: Pod) -> list[Action]:
     place = (pod.region_id, pod.flavor_id, pod.id)
     version = {":old": encode_value(pod.version)}
     return [
-        Delete(LEFT_CLAIMS, table, keys.claims(*place), "#v = :old", {"#v": "v"}, version),
+        Delete(LEFT_CLAIMS, table, keys.owners(*place), "#v = :old", {"#v": "v"}, version),
         Delete(LEFT_SHAPE, table, keys.shape(*place)),
     ]
 
@@ -208,11 +208,11 @@ class FleetStore:
             return None
         pod = inventory_items.decode_pod(item)
         shape = self._database.get(self._table, keys.shape(region_id, pod.flavor_id, pod_id))
-        item = self._database.get(self._table, keys.claims(region_id, pod.flavor_id, pod_id))
+        item = self._database.get(self._table, keys.owners(region_id, pod.flavor_id, pod_id))
         return _stored(
             pod,
             next(self._database.readable([shape] if shape else [], inventory_items.decode_shape), None),
-            inventory_items.decode_claims(item) if item else None,
+            inventory_items.decode_owners(item) if item else None,
         )
 
     def accept(self, fleet: Fleet) -> Outcome:
@@ -236,9 +236,9 @@ class FleetStore:
         return self._database.commit(reset_sequence(self._table, before, sequence))
 
     def owners(self, pod: Pod) -> Mapping[int, bytes | dict[str, int]]:
-        """Who owns what of a pod, as ``PodClaims.owners`` has it."""
-        item = self._database.get(self._table, keys.claims(pod.region_id, pod.flavor_id, pod.id))
-        return inventory_items.decode_claims(item).owners if item else {}
+        """Who owns what of a pod, as ``PodOwners.owners`` has it."""
+        item = self._database.get(self._table, keys.owners(pod.region_id, pod.flavor_id, pod.id))
+        return inventory_items.decode_owners(item).owners if item else {}
 
     def feed(self) -> FeedState | None:
         """The accepted document."""
@@ -254,13 +254,13 @@ class FleetStore:
         pods = {pod.id: pod for pod in readable(items, decoder(partial(_decode_pod, reported=reported)))}
         unreadable = _pod_ids(items) - pods.keys()
         shapes: dict[tuple[str, str], PodShape] = {}
-        claims: dict[tuple[str, str], PodClaims] = {}
+        claims: dict[tuple[str, str], PodOwners] = {}
         for flavor_id in sorted({pod.flavor_id for pod in pods.values()}):
             items = list(self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)))
             shapes |= {(s.pod_id, flavor_id): s for s in readable(items, inventory_items.decode_shape)}
             # Ownership last: what is taken here is at least as new as the topology it is merged into.
-            items = list(self._database.query(self._table, keys.claims_partition(region_id, flavor_id)))
-            owned = {c.pod_id: c for c in readable(items, inventory_items.decode_claims)}
+            items = list(self._database.query(self._table, keys.owners_partition(region_id, flavor_id)))
+            owned = {c.pod_id: c for c in readable(items, inventory_items.decode_owners)}
             claims |= {(pod_id, flavor_id): found for pod_id, found in owned.items()}
             unreadable |= _pod_ids(items) - owned.keys()
         return {
@@ -272,7 +272,7 @@ class FleetStore:
         }, unreadable
 
 
-def _stored(pod: Pod, shape: PodShape | None, claims: PodClaims | None) -> StoredPod:
+def _stored(pod: Pod, shape: PodShape | None, claims: PodOwners | None) -> StoredPod:
     if claims is None:
         return StoredPod(pod, shape, frozenset())
     return StoredPod(pod, shape, frozenset(claims.owners), claims.stamps)

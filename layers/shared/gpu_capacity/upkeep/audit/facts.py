@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.tombstones import Tombstone
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.inventory.bookings import Booking
-    from gpu_capacity.inventory.items import PodClaims
+    from gpu_capacity.inventory.items import PodOwners
     from gpu_capacity.inventory.model import Pod
     from gpu_capacity.providers.port import Server, VmServer
     from gpu_capacity.reservations.record import Reservation
@@ -88,7 +88,7 @@ class Facts:
     """The tables and what providers list, or as much of both as was read.
 
     Attributes:
-        owners: who owns what, by claims item; bookings are apart from the ``owners`` that domains show.
+        owners: who owns what, by ownership item; bookings are apart from the ``owners`` that domains show.
         pods: full topology, by the *claims* item of the same pod.
         holders: reservations, capacity claims and VMs and what is left of those that are gone, by record.
         tags: what stands for each record in pods, in hex: the tag of its booking or its holder tag, of a VM
@@ -107,7 +107,7 @@ class Facts:
         unreadable: items that do not decode or are of no known kind.
     """
 
-    owners: Mapping[Side, PodClaims] = field(default_factory=dict)
+    owners: Mapping[Side, PodOwners] = field(default_factory=dict)
     pods: Mapping[Side, Pod] = field(default_factory=dict)
     holders: Mapping[Side, Holder] = field(default_factory=dict)
     tags: Mapping[Side, str] = field(default_factory=dict)

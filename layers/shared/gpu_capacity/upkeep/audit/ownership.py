@@ -1,6 +1,6 @@
 """Who owns what, as pods and as records tell it. Pure: reads both into the same words, and judges nothing.
 
-A pod tells by its claims item (`decode_claims`), a record by what it lists. Rules compare the two; how an
+A pod tells by its ownership item (`decode_owners`), a record by what it lists. Rules compare the two; how an
 item spells its owners is known here and to the repairs that write it.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_capacity.upkeep.audit.facts import Facts, Owner
 
 Place: TypeAlias = "tuple[Side, int]"
-"""A claims item and a position: one domain."""
+"""An ownership item and a position: one domain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,4 +174,4 @@ def is_of_gpus(tag: str) -> bool:
 
 def claims_of(region_id: str, flavor_id: str, pod_id: str) -> Side:
     """The item in which a pod tells who owns what."""
-    return Side.of(Table.INVENTORY, keys.claims(region_id, flavor_id, pod_id))
+    return Side.of(Table.INVENTORY, keys.owners(region_id, flavor_id, pod_id))

@@ -21,8 +21,8 @@ from gpu_capacity.holders.repeat_store import decode_recent
 from gpu_capacity.inventory.bookings import TAG_BYTES
 from gpu_capacity.inventory.fleet.store import decode_feed
 from gpu_capacity.inventory.items import (
-    PodClaims,
-    decode_claims,
+    PodOwners,
+    decode_owners,
     decode_pod,
     decode_region,
     decode_shape,
@@ -47,7 +47,7 @@ _UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, 
 class Reading:
     """Facts while they are read, item by item."""
 
-    owners: dict[Side, PodClaims] = field(default_factory=dict)
+    owners: dict[Side, PodOwners] = field(default_factory=dict)
     pods: dict[Side, Pod] = field(default_factory=dict)
     holders: dict[Side, Holder] = field(default_factory=dict)
     tags: dict[Side, str] = field(default_factory=dict)
@@ -93,11 +93,11 @@ class Reading:
             case "CLAIMS":
                 # Apart, so that what a booking lies over is seen as well.
                 marks = {name: value for name, value in item.items() if name[0] != "b"}
-                booked = decode_claims(item).bookings
-                self.owners[side] = _checked(replace(decode_claims(marks), bookings=booked))
+                booked = decode_owners(item).bookings
+                self.owners[side] = _checked(replace(decode_owners(marks), bookings=booked))
             case "HOSTS":
                 pod = decode_pod(item)
-                claims = keys.claims(pod.region_id, pod.flavor_id, pod.id)
+                claims = keys.owners(pod.region_id, pod.flavor_id, pod.id)
                 self.pods[Side.of(Table.INVENTORY, claims)] = pod
             case "SHAPES":
                 decode_shape(item)
@@ -168,7 +168,7 @@ class Reading:
             self.shards[side] = str(item["unsettled"])
 
 
-def _checked(claims: PodClaims) -> PodClaims:
+def _checked(claims: PodOwners) -> PodOwners:
     """The owners of a pod, if each of them is a tag or a map from tags to masks."""
     tags: Iterable[str] = [
         tag

@@ -365,7 +365,7 @@ def _pairs(listed: Sequence[Listing]) -> list[tuple[Listing, Listing]]:
 
 
 def _hardware(facts: Facts, claims: Side) -> Side | None:
-    """The topology item of the pod that a claims item belongs to."""
+    """The topology item of the pod that an ownership item belongs to."""
     pod = facts.pods.get(claims)
     return Side.of(Table.INVENTORY, keys.hosts(pod.region_id, pod.id)) if pod else None
 
@@ -377,5 +377,5 @@ def _where_of_run(pod: Side, booking: Booking) -> str:
 
 def _where(domain: Place) -> str:
     pod, position = domain
-    place = pod.pk.removeprefix(keys.claims_partition("", "")[:-1])
+    place = pod.pk.removeprefix(keys.owners_partition("", "")[:-1])
     return f"{place}/{pod.sk.removeprefix(keys.POD_PREFIX)} position {position}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import compileall
 import os
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from benchmarks.options import Options
 
 GOAL_MS: Final = 250.0
+_EDGE: Final = re.compile(r"gpu_capacity\.(?:http|\w+\.api)\.")
+"""What only functions of an API import."""
+
 LAYER_MB_MAX: Final = 250
 LAYER: Final = ROOT / "layers" / "shared"
 
@@ -166,7 +170,7 @@ def handlers() -> dict[str, Path]:
 
 def is_api(folder: Path) -> bool:
     """Whether the function answers requests; others are steps of workflows and schedules."""
-    return "gpu_capacity.http" in (folder / "handler.py").read_text()
+    return _EDGE.search((folder / "handler.py").read_text()) is not None
 
 
 def layer_bytes() -> dict[str, int]:

@@ -103,6 +103,6 @@ def test_claims_that_came_back_with_a_refusal_are_seen(world: World) -> None:
 
     snapshot, fresh = inventory.snapshot(REGION, GB300.id)
     assert not fresh
-    assert snapshot.owned["pod1"].claimed == 0b101
-    assert snapshot.owned["pod1"].parts == {2: {"ab": 1}}
+    assert snapshot.ownership["pod1"].owned == 0b101
+    assert snapshot.ownership["pod1"].parts == {2: {"ab": 1}}
     assert snapshot.counts().available == 4

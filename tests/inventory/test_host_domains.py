@@ -27,7 +27,7 @@ def _domains(shape: PodShape, *owned: Ownership) -> list[HostDomain]:
 def test_each_domain_shows_its_usable_hosts_and_who_has_them() -> None:
     shape = _shape()
     usable = shape.domains[0].usable
-    owned = Ownership("a", 1, claimed=0b11, parts={1: {"one": 0b0010, "two": 0b0100}})
+    owned = Ownership("a", 1, owned=0b11, parts={1: {"one": 0b0010, "two": 0b0100}})
 
     assert _domains(shape, owned) == [
         HostDomain("a", 0, usable, owned=-1, sellable=True),
@@ -36,15 +36,15 @@ def test_each_domain_shows_its_usable_hosts_and_who_has_them() -> None:
 
 
 def test_a_position_that_is_not_claimed_is_owned_by_nobody() -> None:
-    assert Ownership("a", 1, claimed=0b010, parts={0: {"one": 0b1}}).owned_hosts(0) == 0
-    assert Ownership("a", 1, claimed=0b010).owned_hosts(2) == 0
+    assert Ownership("a", 1, owned=0b010, parts={0: {"one": 0b1}}).owned_hosts(0) == 0
+    assert Ownership("a", 1, owned=0b010).owned_hosts(2) == 0
 
 
 def test_a_cordoned_domain_has_no_usable_host_and_is_not_sold() -> None:
     shape = _shape(racks=1)
     cordoned = replace(shape, domains=(replace(shape.domains[0], cordoned=True),))
 
-    assert _domains(cordoned, Ownership("a", 1, claimed=0)) == [HostDomain("a", 0, 0, 0, sellable=False)]
+    assert _domains(cordoned, Ownership("a", 1, owned=0)) == [HostDomain("a", 0, 0, 0, sellable=False)]
 
 
 def test_an_incomplete_domain_is_not_sold_whole_but_its_hosts_are() -> None:
@@ -56,19 +56,19 @@ def test_an_incomplete_domain_is_not_sold_whole_but_its_hosts_are() -> None:
 
 def test_pods_without_ownership_or_of_two_versions_have_no_hosts_to_give() -> None:
     assert _domains(_shape()) == []
-    assert _domains(_shape(version=2), Ownership("a", 1, claimed=0)) == []
+    assert _domains(_shape(version=2), Ownership("a", 1, owned=0)) == []
 
 
 def test_a_later_reading_leaves_the_other_pods_as_they_are_laid_out() -> None:
     shapes = [_shape(name) for name in "abc"]
-    before = Snapshot.of(shapes, [Ownership(name, 1, claimed=0) for name in "abc"])
+    before = Snapshot.of(shapes, [Ownership(name, 1, owned=0) for name in "abc"])
 
-    after = before.seeing(Ownership("b", 1, claimed=0b01))
+    after = before.seeing(Ownership("b", 1, owned=0b01))
 
     # The same objects: a claim costs the same however many pods the region has.
     assert after.line.pods[0] is before.line.pods[0]
     assert after.line.pods[2] is before.line.pods[2]
-    assert after.line.pods[1].claimed == 0b01
+    assert after.line.pods[1].owned == 0b01
 
 
 @pytest.mark.parametrize("racks", [0, 1, 3])
@@ -76,4 +76,4 @@ def test_a_pod_is_as_long_as_its_last_position_says_and_never_without_length(rac
     empty = replace(_shape(), domains=())
     shape = _shape(racks=racks) if racks else empty
 
-    assert pod_bits(shape, Ownership("a", 1, claimed=0)).length == max(racks, 1)
+    assert pod_bits(shape, Ownership("a", 1, owned=0)).length == max(racks, 1)

@@ -158,7 +158,7 @@ def test_a_booking_owns_its_run_whatever_stamps_stand_there() -> None:
 def test_a_stamp_alone_owns_nothing() -> None:
     owned = ownership_of(decode_owners(_claims(d3=b"stamp1", d4=b"8 bytes.")))
 
-    assert owned.claimed == 0b10000
+    assert owned.owned == 0b10000
     assert owned.stamps == {3: b"stamp1"}
 
 
@@ -189,7 +189,7 @@ def test_a_booking_of_another_form_is_unreadable(value: object) -> None:
 def test_a_domain_owned_in_part_is_not_free_for_a_unit() -> None:
     claims = decode_owners(_claims(d2={"a61b9d5a701d4fea": 0b101}))
 
-    assert ownership_of(claims).claimed == 0b100
+    assert ownership_of(claims).owned == 0b100
 
 
 def test_a_border_stands_wherever_the_owner_changes() -> None:
@@ -205,7 +205,7 @@ def test_hosts_and_gpus_that_are_owned_are_told_apart() -> None:
     owned = ownership_of(decode_owners(_claims(d1=hosts, d2=gpus, d3=b"one")))
 
     assert (owned.parts, owned.gpus) == ({1: hosts}, {2: gpus})
-    assert owned.claimed == 0b1110
+    assert owned.owned == 0b1110
 
 
 def test_attributes_that_are_no_domains_are_not_taken_for_owners() -> None:

@@ -16,11 +16,11 @@ def _shape(pod_id: str, racks: int = 4, version: int = 1) -> PodShape:
 
 
 def _free(version: int = 1, pod_id: str = "a") -> Ownership:
-    return Ownership(pod_id, version, claimed=0)
+    return Ownership(pod_id, version, owned=0)
 
 
 def test_joins_what_a_pod_is_with_who_owns_it() -> None:
-    snapshot = Snapshot.of([_shape("a")], [Ownership("a", 1, claimed=0b0010)])
+    snapshot = Snapshot.of([_shape("a")], [Ownership("a", 1, owned=0b0010)])
 
     assert snapshot.counts() == UnitCounts(total=4, available=3, largest_run=2)
 
@@ -60,18 +60,18 @@ def test_a_shape_without_ownership_offers_nothing() -> None:
 def test_a_later_reading_replaces_one_pods_ownership_only() -> None:
     before = Snapshot.of([_shape("a"), _shape("b")], [_free(), _free(pod_id="b")])
 
-    after = before.seeing(Ownership("b", 1, claimed=0b1111))
+    after = before.seeing(Ownership("b", 1, owned=0b1111))
 
     assert after.counts().available == 4
     assert before.counts().available == 8
 
 
-@pytest.mark.parametrize("claimed", [0, 0b0101, 0b1111, 0b1_0000_0001])
+@pytest.mark.parametrize("taken", [0, 0b0101, 0b1111, 0b1_0000_0001])
 @pytest.mark.parametrize("pod_id", ["a", "b", "c"])
-def test_a_later_reading_gives_what_building_anew_would(pod_id: str, claimed: int) -> None:
+def test_a_later_reading_gives_what_building_anew_would(pod_id: str, taken: int) -> None:
     shapes = [_shape("a"), _shape("b", 7), _shape("c", 1)]
-    owned = {name: Ownership(name, 1, claimed=0b0001) for name in "abc"}
-    later = Ownership(pod_id, 1, claimed)
+    owned = {name: Ownership(name, 1, owned=0b0001) for name in "abc"}
+    later = Ownership(pod_id, 1, taken)
 
     seen = Snapshot.of(shapes, owned.values()).seeing(later)
 
@@ -103,7 +103,7 @@ def test_tells_what_a_decision_was_made_on() -> None:
 
 def test_claims_beyond_the_known_positions_do_not_reach_into_the_next_pod() -> None:
     """A held domain that left the topology is still owned; the line must not notice."""
-    ownership = Ownership("a", 1, claimed=0b1111_0000)
+    ownership = Ownership("a", 1, owned=0b1111_0000)
     snapshot = Snapshot.of([_shape("a", 4), _shape("b", 4)], [ownership, _free(pod_id="b")])
 
     assert snapshot.counts() == UnitCounts(total=8, available=8, largest_run=4)
@@ -123,7 +123,7 @@ def test_a_pod_that_lost_all_its_domains_is_empty() -> None:
 
 
 def test_claims_side_by_side_are_told_apart_at_once_and_in_a_later_reading() -> None:
-    side_by_side = Ownership("a", 1, claimed=0b0111, borders=0b0101)
+    side_by_side = Ownership("a", 1, owned=0b0111, borders=0b0101)
     read_at_once = Snapshot.of([_shape("a")], [side_by_side])
 
     assert read_at_once.line.begins == 0b0101

@@ -99,7 +99,7 @@ def test_a_topology_that_changes_between_the_two_reads_is_read_again(world: Worl
 
     snapshot = world.services.inventory.fresh_snapshot(REGION, GB300.id)
 
-    assert snapshot.owned["pod1"].version == 2
+    assert snapshot.ownership["pod1"].version == 2
     assert snapshot.counts().total == 10
     assert not snapshot.stale_pods
 
@@ -125,7 +125,7 @@ def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
 
     inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 1, 2, since=1), 1)
 
-    assert inventory.snapshot(REGION, GB300.id)[0].owned["pod1"] == Ownership(
+    assert inventory.snapshot(REGION, GB300.id)[0].ownership["pod1"] == Ownership(
         "pod1", 1, 0b0110, borders=0b0010, stamps={1: b"tag-01", 2: b"tag-01"}
     )
     assert world.db.read_units == reads
@@ -144,7 +144,7 @@ def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: Wor
 
     snapshot, fresh = inventory.snapshot(REGION, GB300.id)
     assert fresh
-    assert snapshot.owned["pod1"].claimed == 0
+    assert snapshot.ownership["pod1"].owned == 0
     assert inventory.snapshot(REGION, GB300.id)[1] is False
 
 
@@ -156,7 +156,7 @@ def test_bookings_side_by_side_are_kept_as_they_would_be_read(world: World) -> N
         inventory.booked((REGION, GB300.id, "pod1"), booking, 1)
 
     kept = inventory.snapshot(REGION, GB300.id)[0]
-    assert kept.owned["pod1"].borders == 0b0101
+    assert kept.ownership["pod1"].borders == 0b0101
     assert kept.line.sizes == 0b110
     assert inventory.bookings(REGION, GB300.id) == [("pod1", booking) for booking in bookings]
 
@@ -223,4 +223,4 @@ def test_claims_of_another_flavor_are_not_mixed_in(world: World) -> None:
     item = keys.owners(REGION, "other", "pod9") | encode({"v": 1})
     world.db.put_item(TableName=INVENTORY, Item=item)
 
-    assert set(world.services.inventory.fresh_snapshot(REGION, GB300.id).owned) == {"pod1", "pod2"}
+    assert set(world.services.inventory.fresh_snapshot(REGION, GB300.id).ownership) == {"pod1", "pod2"}

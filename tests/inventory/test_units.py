@@ -91,7 +91,7 @@ def test_the_published_example_is_four_available_three_side_by_side_and_eight_in
     racks = tuple(rack("pod1", position) for position in range(8))
     shape = shape_of(_pod(*racks, broken, too_small), offering())
 
-    snapshot = Snapshot.of([shape], [Ownership("pod1", 1, claimed=0b1101_1000)])
+    snapshot = Snapshot.of([shape], [Ownership("pod1", 1, owned=0b1101_1000)])
 
     assert snapshot.counts() == UnitCounts(total=8, available=4, largest_run=3)
 

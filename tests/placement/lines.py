@@ -20,7 +20,7 @@ def pod_bits(pod_id: str, picture: str) -> PodBits:
         known=mask(".cCx|"),
         complete=mask(".cC|"),
         cordoned=mask("|"),
-        claimed=mask("cC"),
+        owned=mask("cC"),
         borders=mask("C"),
     )
 

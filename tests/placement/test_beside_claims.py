@@ -95,13 +95,13 @@ def test_a_first_domain_that_is_incomplete_is_not_sold() -> None:
         DomainShape(1, 4, 0b1111, complete=True, cordoned=False),
     )
 
-    pod = pod_bits(PodShape("r", "a", "f", 1, domains), Ownership("a", 1, claimed=0))
+    pod = pod_bits(PodShape("r", "a", "f", 1, domains), Ownership("a", 1, owned=0))
 
     assert (pod.known, pod.complete, pod.free, pod.borders) == (0b11, 0b10, 0b10, 0)
 
 
 def test_of_a_host_that_is_owned_by_gpus_the_others_are_free() -> None:
-    owned = Ownership("a", 1, claimed=0b111, parts={1: {"one": 1}}, gpus={0: {"g1": 0b0010, "g2": 0b1000}})
+    owned = Ownership("a", 1, owned=0b111, parts={1: {"one": 1}}, gpus={0: {"g1": 0b0010, "g2": 0b1000}})
 
     assert owned.free_gpus(0, 4) == 0b0101
     assert owned.free_gpus(1, 4) == 0
@@ -110,7 +110,7 @@ def test_of_a_host_that_is_owned_by_gpus_the_others_are_free() -> None:
 
 
 def test_a_host_that_is_owned_as_such_and_by_gpus_has_none_to_give() -> None:
-    owned = Ownership("a", 1, claimed=0b1, parts={0: {"one": 1}}, gpus={0: {"g1": 0b0010}})
+    owned = Ownership("a", 1, owned=0b1, parts={0: {"one": 1}}, gpus={0: {"g1": 0b0010}})
 
     assert owned.free_gpus(0, 4) == 0
     assert owned.owned_hosts(0) == -1

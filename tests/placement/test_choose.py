@@ -214,7 +214,7 @@ def test_each_excluded_unit_counts_once_by_the_first_reason() -> None:
     """Claimed wins over cordoned, cordoned over incomplete."""
     picture = line("....")
     (pod,) = picture.pods
-    mixed = type(pod)("p00", 4, known=0b1111, complete=0b0000, cordoned=0b0110, claimed=0b0011)
+    mixed = type(pod)("p00", 4, known=0b1111, complete=0b0000, cordoned=0b0110, owned=0b0011)
 
     reason = explain(type(picture).of([mixed]), 1)
 

@@ -85,12 +85,12 @@ def test_the_nth_bit_counts_set_bits_from_the_lowest() -> None:
 
 
 def test_other_claims_of_one_pod_change_its_bits_only() -> None:
-    assert line("..c.", "...").with_claims("p00", 0b0001) == line("c...", "...")
+    assert line("..c.", "...").with_owned("p00", 0b0001) == line("c...", "...")
 
 
 def test_claims_of_a_pod_that_is_not_on_the_line_are_a_mistake() -> None:
     with pytest.raises(KeyError):
-        line("...").with_claims("p01", 0)
+        line("...").with_owned("p01", 0)
 
 
 def test_a_claim_begins_at_a_border_and_after_what_nobody_owns() -> None:
@@ -98,7 +98,7 @@ def test_a_claim_begins_at_a_border_and_after_what_nobody_owns() -> None:
 
 
 def test_claimed_neighbours_are_one_claim_where_no_borders_are_given() -> None:
-    pod = PodBits("p", length=5, known=0b11111, complete=0b11111, cordoned=0, claimed=0b11011)
+    pod = PodBits("p", length=5, known=0b11111, complete=0b11111, cordoned=0, owned=0b11011)
 
     assert _bits(pod.begins) == [0, 3]
 
@@ -123,4 +123,4 @@ def test_other_claims_leave_the_line_as_if_it_had_been_built_with_them(seed: int
 
     pod = changed.pods[1]
 
-    assert line("c.C.", before, "..").with_claims("p01", pod.claimed, pod.borders) == changed
+    assert line("c.C.", before, "..").with_owned("p01", pod.owned, pod.borders) == changed

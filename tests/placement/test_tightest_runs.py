@@ -39,6 +39,6 @@ def test_of_many_runs_one_of_the_shortest_that_fit_is_taken(seed: int) -> None:
 
 
 def test_a_pod_that_is_seen_in_another_version_leaves_the_line() -> None:
-    before = Snapshot.of([shape_of(pod("a", 4), offering())], [Ownership("a", 1, claimed=0)])
+    before = Snapshot.of([shape_of(pod("a", 4), offering())], [Ownership("a", 1, owned=0)])
 
-    assert before.seeing(Ownership("a", 2, claimed=0)).line.pods == ()
+    assert before.seeing(Ownership("a", 2, owned=0)).line.pods == ()

@@ -115,4 +115,4 @@ def test_what_is_kept_after_lost_races(others: list[int], size: int) -> None:
     if world.telemetry.counts["ClaimRacesLost"]:
         kept, _ = mine.inventory.snapshot(REGION, GB300.id)
         read = world.environment().inventory.fresh_snapshot(REGION, GB300.id)
-        assert kept.owned[placement.pod_id] == read.owned[placement.pod_id]
+        assert kept.ownership[placement.pod_id] == read.ownership[placement.pod_id]

@@ -30,7 +30,7 @@ SEEDS = st.integers(0, 2**64 - 1)
 ATTEMPTS = st.integers(0, 4)
 COUNTS = st.integers(1, 9)
 
-# ``.`` free, ``c`` claimed, ``C`` the first of another claim right beside one, ``x`` incomplete, ``|``
+# ``.`` free, ``c`` owned, ``C`` the first of another claim right beside one, ``x`` incomplete, ``|``
 # cordoned, blank no domain; free is drawn most often.
 PICTURES = st.text(alphabet="......ccCx| ", max_size=14)
 
@@ -360,7 +360,7 @@ def test_claims_never_overlap_and_releasing_them_all_in_any_order_restores_the_s
     for count, seed in requests:
         decision = place(snapshot.line, Request(count, seed))
         if isinstance(decision, Placement):
-            before = snapshot.owned[decision.pod_id].claimed
+            before = snapshot.ownership[decision.pod_id].owned
             mask = sum(1 << position for position in decision.positions)
             assert before & mask == 0
             snapshot = snapshot.seeing(Ownership(decision.pod_id, 1, before | mask))
@@ -369,8 +369,8 @@ def test_claims_never_overlap_and_releasing_them_all_in_any_order_restores_the_s
 
     order.shuffle(held)
     for pod_id, mask in held:
-        claimed = snapshot.owned[pod_id].claimed
-        snapshot = snapshot.seeing(Ownership(pod_id, 1, claimed & ~mask))
+        owned = snapshot.ownership[pod_id].owned
+        snapshot = snapshot.seeing(Ownership(pod_id, 1, owned & ~mask))
 
     assert snapshot.line == empty.line
     assert snapshot.counts() == empty.counts()
@@ -384,8 +384,8 @@ def test_one_size_of_request_fills_an_empty_pod_without_waste(length: int, count
     snapshot = Snapshot.of([shape], [Ownership("pod1", 1, 0)])
     placed = 0
     while isinstance(decision := place(snapshot.line, Request(count, mix(seed, placed))), Placement):
-        claimed = snapshot.owned["pod1"].claimed | sum(1 << position for position in decision.positions)
-        snapshot = snapshot.seeing(Ownership("pod1", 1, claimed))
+        owned = snapshot.ownership["pod1"].owned | sum(1 << position for position in decision.positions)
+        snapshot = snapshot.seeing(Ownership("pod1", 1, owned))
         placed += 1
 
     assert placed == length // count
@@ -413,9 +413,9 @@ def test_until_half_is_claimed_a_region_keeps_as_many_whole_pods_as_with_best_fi
         if isinstance(decision, Placement):
             shortest = min(run for run in runs if run >= count)
             runs[runs.index(shortest)] -= count
-            before = snapshot.owned[decision.pod_id]
+            before = snapshot.ownership[decision.pod_id]
             mask = sum(1 << position for position in decision.positions)
             borders = before.borders | 1 << decision.start
-            snapshot = snapshot.seeing(Ownership(decision.pod_id, 1, before.claimed | mask, borders=borders))
-        whole = sum(ownership.claimed == 0 for ownership in snapshot.owned.values())
+            snapshot = snapshot.seeing(Ownership(decision.pod_id, 1, before.owned | mask, borders=borders))
+        whole = sum(ownership.owned == 0 for ownership in snapshot.ownership.values())
         assert whole == runs.count(length)

@@ -61,10 +61,10 @@ def test_the_sample_reservations_leave_the_published_figures(seed: int, attempt:
         before = snapshot(reservation.region, reservation.accelerator)
         chosen = place(before.line, Request(reservation.units, seed, attempt))
         assert isinstance(chosen, Placement)
-        owned = before.owned[chosen.pod_id]
-        claimed = sum(1 << position for position in chosen.positions)
+        owned = before.ownership[chosen.pod_id]
+        taken = sum(1 << position for position in chosen.positions)
 
-        assert before.seeing(replace(owned, claimed=claimed)).counts() == expected.pop(reservation.region)
+        assert before.seeing(replace(owned, owned=taken)).counts() == expected.pop(reservation.region)
 
     assert expected == {}
 

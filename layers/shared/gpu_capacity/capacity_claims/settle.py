@@ -152,7 +152,7 @@ def _give_back(services: Needs, claim: CapacityClaim) -> Step | None:
     snapshots = _snapshots(services, giving)
     pods = []
     for (zone, flavor_id, pod_id), allocations in _by_pod(giving).items():
-        ownership = snapshots[zone, flavor_id].owned.get(pod_id)
+        ownership = snapshots[zone, flavor_id].ownership.get(pod_id)
         parts = ownership.parts if ownership else {}
         missing = [a for a in allocations if parts.get(a.position, {}).get(claim.tag, 0) & a.hosts != a.hosts]
         if missing:
@@ -271,7 +271,7 @@ def _supply(services: Needs, zone: str, instance_id: str) -> _Supply:
     for flavor_id in region.flavors_of(instance_id) if region else ():
         snapshot = services.inventory.fresh_snapshot(zone, flavor_id)
         domains += snapshot.host_domains()
-        snapshots |= dict.fromkeys(snapshot.owned, (flavor_id, snapshot))
+        snapshots |= dict.fromkeys(snapshot.ownership, (flavor_id, snapshot))
     return _Supply(domains, snapshots)
 
 
@@ -282,7 +282,7 @@ def _take(
     updates = []
     for pod, allocations in _by_pod(found).items():
         _, snapshot = supply.snapshots[pod[2]]
-        ownership = snapshot.owned[pod[2]]
+        ownership = snapshot.ownership[pod[2]]
         changes = {}
         for a in allocations:
             parts = ownership.parts.get(a.position)

@@ -144,5 +144,5 @@ def _fits_without(snapshot: Snapshot, booked: list[tuple[str, Booking]], request
         index = line.find(pod_id)
         if index is not None:
             pod = line.pods[index]
-            line = line.with_claims(pod_id, pod.claimed & ~mask, pod.borders & ~mask)
+            line = line.with_owned(pod_id, pod.owned & ~mask, pod.borders & ~mask)
     return line is not snapshot.line and isinstance(place(line, request), Placement)

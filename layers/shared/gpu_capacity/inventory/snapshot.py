@@ -25,14 +25,14 @@ class Ownership:
 
     ``parts`` tells of the positions that are owned in part which hosts each holder has: masks over slots,
     by holder tag. ``gpus`` tells the same of single hosts that are owned in part: masks over their GPUs, by
-    ``g`` and holder tag. A claimed position that is in neither is owned whole. ``borders`` are the claimed
+    ``g`` and holder tag. An owned position that is in neither is owned whole. ``borders`` are the owned
     positions whose owner is another one than that of the position before. ``stamps`` are what the domains'
     attributes show where no map of parts does: a write demands that they still do.
     """
 
     pod_id: str
     version: int
-    claimed: int
+    owned: int
     parts: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     gpus: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     borders: int = 0
@@ -40,7 +40,7 @@ class Ownership:
 
     def owned_hosts(self, position: int) -> int:
         """Hosts of a domain that somebody owns; every bit is set where it is owned whole or by GPUs."""
-        if not self.claimed >> position & 1:
+        if not self.owned >> position & 1:
             return 0
         if position not in self.parts or position in self.gpus:
             return -1
@@ -51,7 +51,7 @@ class Ownership:
 
     def free_gpus(self, position: int, count: int) -> int:
         """Those of a host's ``count`` GPUs that nobody owns; none where the host is owned as such."""
-        if not self.claimed >> position & 1:
+        if not self.owned >> position & 1:
             return (1 << count) - 1
         if position not in self.gpus or position in self.parts:
             return 0
@@ -77,7 +77,7 @@ class UnitCounts:
     """Aggregate capacity of an offering; always ``largest_run <= available <= total``.
 
     ``total`` are the complete units, whoever has them and whether they are cordoned or not; ``available``
-    those of them that can be claimed now; ``largest_run`` the longest run of available ones.
+    those of them that a holder can take now; ``largest_run`` the longest run of available ones.
     """
 
     total: int
@@ -90,7 +90,7 @@ class Snapshot:
     """Pods of one region and flavor. Build it with ``Snapshot.of``."""
 
     shapes: Mapping[str, PodShape]
-    owned: Mapping[str, Ownership]
+    ownership: Mapping[str, Ownership]
     line: Line
 
     @classmethod
@@ -110,7 +110,7 @@ class Snapshot:
         """Pods whose shape and ownership were read on different sides of a change of topology."""
         return frozenset(
             pod_id
-            for pod_id, ownership in self.owned.items()
+            for pod_id, ownership in self.ownership.items()
             if pod_id not in self.shapes or self.shapes[pod_id].version != ownership.version
         )
 
@@ -120,17 +120,17 @@ class Snapshot:
         What is known of the other pods stays as it is laid out: a claim costs the same however many pods
         the region has.
         """
-        owned = {**self.owned, ownership.pod_id: ownership}
+        owned = {**self.ownership, ownership.pod_id: ownership}
         shape = self.shapes.get(ownership.pod_id)
         laid_out = self.line.find(ownership.pod_id) is not None
         if not laid_out or shape is None or shape.version != ownership.version:
             return Snapshot.of(self.shapes.values(), owned.values())
-        line = self.line.with_claims(ownership.pod_id, ownership.claimed, ownership.borders)
+        line = self.line.with_owned(ownership.pod_id, ownership.owned, ownership.borders)
         return Snapshot(self.shapes, owned, line)
 
     def basis_of(self, placement: Placement) -> Basis:
         """What a placement was decided on."""
-        ownership = self.owned[placement.pod_id]
+        ownership = self.ownership[placement.pod_id]
         return Basis(ownership.version, tuple(map(ownership.stamps.get, placement.positions)))
 
     def host_domains(self) -> list[HostDomain]:
@@ -141,11 +141,11 @@ class Snapshot:
                 pod_id=pod_id,
                 position=domain.position,
                 usable=0 if domain.cordoned else domain.usable,
-                owned=self.owned[pod_id].owned_hosts(domain.position),
+                owned=self.ownership[pod_id].owned_hosts(domain.position),
                 sellable=domain.complete and not domain.cordoned,
             )
             for pod_id, shape in self.shapes.items()
-            if pod_id in self.owned and pod_id not in stale
+            if pod_id in self.ownership and pod_id not in stale
             for domain in shape.domains
         ]
 
@@ -168,5 +168,5 @@ def pod_bits(shape: PodShape, ownership: Ownership) -> PodBits:
         cordoned |= bit if domain.cordoned else 0
     length = max(known.bit_length(), 1)
     whole = (1 << length) - 1
-    claimed, borders = ownership.claimed & whole, ownership.borders & whole
-    return PodBits(shape.pod_id, length, known, complete, cordoned, claimed, borders)
+    owned, borders = ownership.owned & whole, ownership.borders & whole
+    return PodBits(shape.pod_id, length, known, complete, cordoned, owned, borders)

@@ -359,10 +359,10 @@ def ownership_of(claims: PodOwners) -> Ownership:
     A domain that is owned in part is owned as far as units are concerned, and a host of which GPUs are owned
     is owned as far as single hosts are.
     """
-    claimed = borders = 0
+    owned = borders = 0
     maps: dict[int, dict[str, int]] = {}
     for position, owner in claims.owners.items():
-        claimed |= 1 << position
+        owned |= 1 << position
         if isinstance(owner, dict):
             maps[position] = owner
         elif owner == claims.owners.get(position - 1):
@@ -371,7 +371,7 @@ def ownership_of(claims: PodOwners) -> Ownership:
     return Ownership(
         claims.pod_id,
         claims.version,
-        claimed,
+        owned,
         parts={p: hosts for p, owner in maps.items() if (hosts := _of_level(owner, gpus=False))},
         gpus={p: gpus for p, owner in maps.items() if (gpus := _of_level(owner, gpus=True))},
         borders=borders,

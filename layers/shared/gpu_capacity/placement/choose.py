@@ -105,7 +105,7 @@ def _best(line: Line, starts: int, count: int, draw: int) -> int:
 
 def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple[int, int, int]]:
     """(first unit, length, cost of breaking it) of the runs to compare, the least wasted first."""
-    sizes, claimed = line.sizes, line.claimed
+    sizes, claimed = line.sizes, line.owned
     young = claimed.bit_count() < line.free.bit_count()
     no_claim_before = starts & ~(claimed << 1)
     ranked = []
@@ -172,7 +172,7 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
     seen = (1 << (first - begin + length + SEEN_MAX)) - 1
     free, claimed, begins = (
         line.free >> begin & seen,
-        line.claimed >> begin & seen,
+        line.owned >> begin & seen,
         line.begins >> begin & seen,
     )
     first -= begin
@@ -256,8 +256,8 @@ def explain(line: Line, count: int) -> Unplaceable:
     available = line.free.bit_count()
     claimed = cordoned = incomplete = 0
     for pod in line.pods:
-        claimed += (pod.known & pod.claimed).bit_count()
-        unclaimed = pod.known & ~pod.claimed
+        claimed += (pod.known & pod.owned).bit_count()
+        unclaimed = pod.known & ~pod.owned
         cordoned += (unclaimed & pod.cordoned).bit_count()
         incomplete += (unclaimed & ~pod.cordoned & ~pod.complete).bit_count()
     return Unplaceable(

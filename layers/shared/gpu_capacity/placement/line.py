@@ -20,9 +20,9 @@ class PodBits:
     """One pod as masks over its positions; bit ``i`` stands for position ``i``.
 
     ``known`` are the positions that hold a domain, ``complete`` those that are sellable units, ``cordoned``
-    those that take nobody new, ``claimed`` those owned by somebody in whole or in part. ``borders`` are the
-    claimed positions whose owner is another one than that of the position before; where it is not given,
-    claimed neighbours count as one claim.
+    those that take nobody new, ``owned`` those owned by somebody in whole or in part. ``borders`` are the
+    owned positions whose owner is another one than that of the position before; where it is not given,
+    owned neighbours count as one claim.
     """
 
     pod_id: str
@@ -30,32 +30,32 @@ class PodBits:
     known: int
     complete: int
     cordoned: int
-    claimed: int
+    owned: int
     borders: int = 0
 
     @property
     def free(self) -> int:
-        """Units that can be claimed now."""
-        return self.complete & ~self.cordoned & ~self.claimed
+        """Units that a request can have now."""
+        return self.complete & ~self.cordoned & ~self.owned
 
     @property
     def begins(self) -> int:
         """The first unit of every claim."""
-        return self.claimed & (self.borders | ~(self.claimed << 1))
+        return self.owned & (self.borders | ~(self.owned << 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """Pods side by side. Build it with ``Line.of``.
 
-    ``free``, ``claimed`` and ``begins`` are those of the pods. Bit ``n`` of ``sizes`` is set where a claim
+    ``free``, ``owned`` and ``begins`` are those of the pods. Bit ``n`` of ``sizes`` is set where a claim
     has ``n`` units: what is asked for in this region, as far as a snapshot can tell.
     """
 
     pods: tuple[PodBits, ...]
     offsets: tuple[int, ...]
     free: int
-    claimed: int
+    owned: int
     begins: int
     sizes: int
 
@@ -70,9 +70,9 @@ class Line:
             end += pod.length + 1
 
         free = _join([pod.free for pod in ordered], offsets, end)
-        claimed = _join([pod.claimed for pod in ordered], offsets, end)
+        owned = _join([pod.owned for pod in ordered], offsets, end)
         begins = _join([pod.begins for pod in ordered], offsets, end)
-        return cls(ordered, tuple(offsets), free, claimed, begins, sizes_of_claims(begins, claimed))
+        return cls(ordered, tuple(offsets), free, owned, begins, sizes_of_owned_runs(begins, owned))
 
     def find(self, pod_id: str) -> int | None:
         """The place of a pod among the pods, ``None`` where it is not on the line."""
@@ -84,8 +84,8 @@ class Line:
         index = self.find(pod_id)
         return None if index is None else Line.of([self.pods[index]])
 
-    def with_claims(self, pod_id: str, claimed: int, borders: int = 0) -> Line:
-        """The line with other positions of one pod claimed. Claims beyond its positions are left out.
+    def with_owned(self, pod_id: str, owned: int, borders: int = 0) -> Line:
+        """The line with other positions of one pod owned; positions that it does not have are left out.
 
         Raises:
             KeyError: the pod is not on the line.
@@ -95,17 +95,17 @@ class Line:
             raise KeyError(pod_id)
         before = self.pods[index]
         whole = (1 << before.length) - 1
-        after = replace(before, claimed=claimed & whole, borders=borders & whole)
+        after = replace(before, owned=owned & whole, borders=borders & whole)
         offset = self.offsets[index]
-        claims = self.claimed ^ (before.claimed ^ after.claimed) << offset
+        all_owned = self.owned ^ (before.owned ^ after.owned) << offset
         begins = self.begins ^ (before.begins ^ after.begins) << offset
         return Line(
             (*self.pods[:index], after, *self.pods[index + 1 :]),
             self.offsets,
             self.free ^ (before.free ^ after.free) << offset,
-            claims,
+            all_owned,
             begins,
-            sizes_of_claims(begins, claims),
+            sizes_of_owned_runs(begins, all_owned),
         )
 
     def locate(self, bit: int) -> tuple[PodBits, int]:
@@ -125,9 +125,9 @@ def _join(masks: Sequence[int], offsets: Sequence[int], end: int) -> int:
     return int("".join(reversed(digits)), 2)
 
 
-def sizes_of_claims(begins: int, claimed: int) -> int:
+def sizes_of_owned_runs(begins: int, owned: int) -> int:
     """Bit ``n`` is set where a claim has ``n`` units; ``begins`` marks the first unit of each."""
-    inside = claimed & ~begins
+    inside = owned & ~begins
     sizes, growing, size = 0, begins, 0
     while growing:
         size += 1

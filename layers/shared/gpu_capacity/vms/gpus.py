@@ -71,7 +71,7 @@ class NodeGpus:
 
 def gpus_in(snapshot: Snapshot, pod_id: str, position: int, count: int) -> NodeGpus | None:
     """A node's GPUs in a snapshot, ``None`` where the topology has lost it."""
-    ownership, shape = snapshot.owned.get(pod_id), snapshot.shapes.get(pod_id)
+    ownership, shape = snapshot.ownership.get(pod_id), snapshot.shapes.get(pod_id)
     if ownership is None or shape is None:
         return None
     domain = next((d for d in shape.domains if d.position == position), None)

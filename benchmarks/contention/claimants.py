@@ -203,7 +203,7 @@ def over(world: World, database: Database, simulation: Simulation, pause: Simula
         runs=Runs(database, INVENTORY),
         quotas=QuotaStore(database, HOLDERS),
         pause=pause,
-        beside=simulation.beside,
+        background=simulation.beside,
     )
 
 

@@ -17,7 +17,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.adapters.beside import in_turn
+from gpu_capacity.adapters.background import run_now
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
 from testkit.doubles import CountingIds, FakeClock, RecordedPause
@@ -97,7 +97,7 @@ class Stage:
         monkeypatch.setattr(composition, "SystemClock", lambda: self.clock)
         monkeypatch.setattr(composition, "SystemIds", self._ids)
         monkeypatch.setattr(composition, "JitteredPause", lambda _deadline: self.pause)
-        monkeypatch.setattr(composition, "Thread", lambda: in_turn)
+        monkeypatch.setattr(composition, "BackgroundThread", lambda: run_now)
         self.restart()
         self._attach_log(monkeypatch)
 

@@ -31,7 +31,7 @@ class Pause(Protocol):
         """Wait a jittered while that grows with ``attempt`` (from 0)."""
 
 
-class Beside(Protocol):
+class Background(Protocol):
     """Doing one thing beside another."""
 
     def __call__(self, work: Callable[[], Value]) -> Callable[[], Value]:

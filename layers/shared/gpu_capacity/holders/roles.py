@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.inventory.store import InventoryStore
-    from gpu_capacity.ports import Beside, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
 
 
@@ -97,11 +97,11 @@ class HasPause(Protocol):
     def pause(self) -> Pause: ...
 
 
-class HasBeside(Protocol):
+class HasBackground(Protocol):
     """Runs one call beside another."""
 
     @property
-    def beside(self) -> Beside: ...
+    def background(self) -> Background: ...
 
 
 class HasDeadline(Protocol):

@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.holders.roles import HasBeside, HasDeadline, HasEvents, HasPause, HasQuotas
+    from gpu_capacity.holders.roles import HasBackground, HasDeadline, HasEvents, HasPause, HasQuotas
     from gpu_capacity.inventory.model import Pod
     from gpu_capacity.reservations.planning import Needs as PlanningNeeds
     from gpu_capacity.reservations.planning import Plan
     from gpu_capacity.reservations.roles import HasRuns
     from gpu_capacity.reservations.runs import Place
 
-    class Needs(PlanningNeeds, HasBeside, HasDeadline, HasEvents, HasPause, HasQuotas, HasRuns, Protocol):
+    class Needs(PlanningNeeds, HasBackground, HasDeadline, HasEvents, HasPause, HasQuotas, HasRuns, Protocol):
         """What the functions of this module work with."""
 
 
@@ -220,7 +220,7 @@ def _begin(
 
 
 def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
-    look = None if record.counted else services.beside(partial(_quota_now, services, record))
+    look = None if record.counted else services.background(partial(_quota_now, services, record))
     for attempt in range(ATTEMPTS_MAX):
         place = (record.region_id, record.flavor_id, plan.placement.pod_id)
         booking = Booking(plan.tag, plan.placement.start, plan.placement.count, services.clock.now())

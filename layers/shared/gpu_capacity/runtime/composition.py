@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import boto3
 from botocore.config import Config
 
-from gpu_capacity.adapters.beside import Thread
+from gpu_capacity.adapters.background import BackgroundThread
 from gpu_capacity.adapters.lambda_events import LambdaEvents
 from gpu_capacity.adapters.retrying_client import CONNECT_SECONDS, READ_SECONDS, RetryingClient
 from gpu_capacity.adapters.step_functions import StepFunctionsWorkflows
@@ -74,7 +74,7 @@ def edges() -> Edges:
         pause=JitteredPause(deadline()),
         telemetry=observability(),
         deadline=deadline(),
-        beside=Thread(),
+        background=BackgroundThread(),
     )
 
 

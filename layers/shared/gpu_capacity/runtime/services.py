@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.http.request_counts import RequestCounts
     from gpu_capacity.inventory.store import InventoryStore
-    from gpu_capacity.ports import Beside, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
     from gpu_capacity.reservations.runs import Runs
     from gpu_capacity.reservations.store import ReservationStore
@@ -45,7 +45,7 @@ class Services:
     clock: Clock
     ids: Ids
     pause: Pause
-    beside: Beside
+    background: Background
     deadline: Deadline
     limits: Limits
     requests: RequestCounts

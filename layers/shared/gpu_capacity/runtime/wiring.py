@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from gpu_capacity.adapters.beside import in_turn
+from gpu_capacity.adapters.background import run_now
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.holders.limits import Limits
@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
-    from gpu_capacity.ports import Beside, CapacityEvents, Clock, FleetFeed, Ids, Pause, Telemetry, Workflows
+    from gpu_capacity.ports import (
+        Background,
+        CapacityEvents,
+        Clock,
+        FleetFeed,
+        Ids,
+        Pause,
+        Telemetry,
+        Workflows,
+    )
     from gpu_capacity.providers.port import HostProvider, VmProvider
     from gpu_capacity.reservations.runs import Runs
     from gpu_capacity.reservations.store import ReservationStore
@@ -56,7 +65,7 @@ class Edges:
     pause: Pause
     telemetry: Telemetry
     deadline: Deadline = field(default_factory=Deadline.none)
-    beside: Beside = in_turn
+    background: Background = run_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +108,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         clock=edges.clock,
         ids=edges.ids,
         pause=edges.pause,
-        beside=edges.beside,
+        background=edges.background,
         deadline=edges.deadline,
         limits=Limits(
             provisioning_seconds_max=env.whole("PROVISIONING_SECONDS_MAX", 1500, least=1),

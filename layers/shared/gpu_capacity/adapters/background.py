@@ -11,19 +11,19 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
-def in_turn(work: Callable[[], Value]) -> Callable[[], Value]:
+def run_now(work: Callable[[], Value]) -> Callable[[], Value]:
     """One after the other: for commands and tests, where time does not matter and order does."""
     value = work()
     return lambda: value
 
 
-class Thread:
-    """Beside what follows, in a thread that is kept for the next time."""
+class BackgroundThread:
+    """Background what follows, in a thread that is kept for the next time."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
 
     def __call__(self, work: Callable[[], Value]) -> Callable[[], Value]:
         """Begin."""
-        self._pool = self._pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="beside")
+        self._pool = self._pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="background")
         return self._pool.submit(work).result

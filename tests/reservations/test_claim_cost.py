@@ -70,7 +70,7 @@ def test_where_no_quota_was_seen_it_is_read_once_and_beside_the_second_write(wor
 
         return wait
 
-    object.__setattr__(world.services, "beside", beside)
+    object.__setattr__(world.services, "background", beside)
     world.db.after("*", lambda operation, _: order.append(operation), times=None)
     reserve(world, 4)
 

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from gpu_capacity.access import Scope
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.accounts.api_key import NAME_DEFAULT, NAME_LENGTH_MAX, ApiKey
-from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.api_keys import ApiKeyIssuer
 from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.adapters.system import SystemClock, SystemIds
 from gpu_capacity.dynamodb.database import Database
@@ -57,7 +57,7 @@ def check(options: argparse.Namespace) -> None:
         raise LaunchError(f"SUBJECT= is missing: whose key it will be\n{_USAGE}")
 
 
-def answer(options: argparse.Namespace, book: ApiKeyBook) -> str:
+def answer(options: argparse.Namespace, book: ApiKeyIssuer) -> str:
     """Do what the options ask for; the lines to print.
 
     Raises:
@@ -84,7 +84,7 @@ def main() -> int:
     try:
         check(options)
         client, outputs = stack_of(options.stack, options.state)
-        book = ApiKeyBook(
+        book = ApiKeyIssuer(
             accounts=AccountStore(Database(client), outputs["HoldersTableName"]),
             clock=SystemClock(),
             ids=SystemIds(),

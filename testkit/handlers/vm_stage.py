@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
 from gpu_capacity.accounts.account import Account
-from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.api_keys import ApiKeyIssuer
 from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.dynamodb.database import Database
 from testkit.doubles import CountingIds, RecordedTelemetry
@@ -93,10 +93,10 @@ class Stage(FunctionalStage):
             event = with_header(event, "Authorization", authorization)
         return self.request(function, event)
 
-    def api_keys(self) -> ApiKeyBook:
+    def api_keys(self) -> ApiKeyIssuer:
         """What the operator's command works with."""
         accounts = AccountStore(Database(self.db), HOLDERS)
-        return ApiKeyBook(accounts, self.clock, self._key_ids, self.telemetry, "operator:test")
+        return ApiKeyIssuer(accounts, self.clock, self._key_ids, self.telemetry, "operator:test")
 
     def api_key(self, scope: Scope = Scope.READ_WRITE, subject: str = SUBJECT) -> str:
         """A key of the member's organization."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
 from gpu_capacity.accounts.account import Account
-from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.api_keys import ApiKeyIssuer
 from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.inventory.model import Pod, Region
@@ -186,7 +186,7 @@ def _stop(service: VmService, name: str) -> Ask:
 def _give_api_keys(service: VmService) -> None:
     accounts = AccountStore(Database(service.db), HOLDERS)
     ids, telemetry = CountingIds("api keys"), RecordedTelemetry()
-    book = ApiKeyBook(accounts, service.stage.clock, ids, telemetry, "operator:test")
+    book = ApiKeyIssuer(accounts, service.stage.clock, ids, telemetry, "operator:test")
     mine = Account(ORGANIZATION, SUBJECT)
     for scope in Scope:
         service.keys[f"{scope.value} key"], record = book.create(mine, [scope])

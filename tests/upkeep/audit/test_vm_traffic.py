@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.access import Scope
-from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.api_keys import ApiKeyIssuer
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
@@ -181,7 +181,7 @@ def reserve_after_a_vm(scene: Scene) -> Callable[[], object]:
 
 def make_a_key(scene: Scene) -> Callable[[], object]:
     world, services = scene.world, scene.services
-    book = ApiKeyBook(services.accounts, services.clock, services.ids, world.telemetry, "operator")
+    book = ApiKeyIssuer(services.accounts, services.clock, services.ids, world.telemetry, "operator")
 
     def run() -> None:
         _, key = book.create(ACCOUNT, [Scope.READ_ONLY])

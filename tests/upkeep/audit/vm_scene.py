@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
-from gpu_capacity.accounts.api_keys import ApiKeyBook
+from gpu_capacity.accounts.api_keys import ApiKeyIssuer
 from gpu_capacity.accounts.ssh_key import KeyRing, SshKey
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.providers.simulated.region import SimulatedBehaviour
@@ -85,7 +85,7 @@ class VmScene(Scene):
 
     def _accounts(self) -> None:
         services = self.world.services
-        book = ApiKeyBook(services.accounts, services.clock, services.ids, self.world.telemetry, "operator")
+        book = ApiKeyIssuer(services.accounts, services.clock, services.ids, self.world.telemetry, "operator")
         self.key, self.revoked = (book.create(ACCOUNT, [Scope.READ_WRITE])[1] for _ in range(2))
         book.revoke(ORGANIZATION, self.revoked.id)
         key = SshKey("key-1", "laptop", "ssh-ed25519 AAAA", "SHA256:x", 1)

@@ -35,7 +35,7 @@ ATTEMPTS_MAX: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
-class ApiKeyBook:
+class ApiKeyIssuer:
     """What API keys are given and taken with. ``actor`` goes into the audit line."""
 
     accounts: AccountStore
@@ -131,7 +131,7 @@ def create_api_key(
     lacking = sorted(permissions_of(scopes) - caller.permissions)
     if lacking:
         raise Forbidden(f"the key would allow more than the access token does: {', '.join(lacking)}")
-    return _book(services, caller).create(account, scopes, name)
+    return _issuer(services, caller).create(account, scopes, name)
 
 
 def list_api_keys(services: Needs, caller: Caller, account: Account) -> list[ApiKey]:
@@ -141,7 +141,7 @@ def list_api_keys(services: Needs, caller: Caller, account: Account) -> list[Api
         Forbidden: the token may not make keys; then it does not see them either.
     """
     caller.require(Permission.WRITE_API_KEYS)
-    return _book(services, caller).of_account(account)
+    return _issuer(services, caller).of_account(account)
 
 
 def delete_api_key(services: Needs, caller: Caller, account: Account, key_id: str) -> ApiKey:
@@ -152,8 +152,8 @@ def delete_api_key(services: Needs, caller: Caller, account: Account, key_id: st
         NotFound: the account has no such key.
     """
     caller.require(Permission.WRITE_API_KEYS)
-    return _book(services, caller).revoke_own(account, key_id)
+    return _issuer(services, caller).revoke_own(account, key_id)
 
 
-def _book(services: Needs, caller: Caller) -> ApiKeyBook:
-    return ApiKeyBook(services.accounts, services.clock, services.ids, services.telemetry, caller.subject)
+def _issuer(services: Needs, caller: Caller) -> ApiKeyIssuer:
+    return ApiKeyIssuer(services.accounts, services.clock, services.ids, services.telemetry, caller.subject)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from gpu_capacity.inventory.snapshot import Ownership, Snapshot
 from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placement.choose import (
-    CHANCES,
+    RELEASE_CHANCES,
     RUNS_COMPARED_MAX,
-    UNBROKEN,
-    UNIT,
+    SPLIT_COST,
+    WASTE_COST,
     explain,
     mix,
     place,
@@ -123,11 +123,11 @@ def _opening(region: dict[str, str], run: tuple[str, int, int], count: int) -> i
     picture = f" {region[pod_id]} "
     if length == count or picture[start] in "cC" or picture[start + length + 1] in "cC":
         return 0
-    return UNBROKEN * len(_sizes_in_use(region))
+    return SPLIT_COST * len(_sizes_in_use(region))
 
 
 def _wasted(sizes: set[int], length: int) -> int:
-    return sum(UNIT * (length % size) - size * (length >= size) for size in sizes)
+    return sum(WASTE_COST * (length % size) - size * (length >= size) for size in sizes)
 
 
 def _given_back(picture: str, at: int, step: int, claims: int) -> str:
@@ -151,9 +151,9 @@ def _left_behind(region: dict[str, str], run: tuple[str, int, int], start: int, 
     edges = sum(
         not 0 <= beside < len(before) or before[beside] not in ".cC" for beside in (start - 1, start + count)
     )
-    cost = sum(CHANCES) ** 2 * (_opening(region, run, count) - edges * len(sizes))
-    for claims_before, chance in enumerate(CHANCES):
-        for claims_after, other in enumerate(CHANCES):
+    cost = sum(RELEASE_CHANCES) ** 2 * (_opening(region, run, count) - edges * len(sizes))
+    for claims_before, chance in enumerate(RELEASE_CHANCES):
+        for claims_after, other in enumerate(RELEASE_CHANCES):
             later = _given_back(before, run[1], -1, claims_before)
             later = _given_back(later, run[1], 1, claims_after)
             taken = later[:start] + "-" * count + later[start + count :]

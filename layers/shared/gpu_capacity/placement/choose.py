@@ -46,19 +46,19 @@ if TYPE_CHECKING:
 RUNS_COMPARED_MAX: Final = 8
 """Runs whose surroundings are looked at; more gain nothing that can be measured."""
 
-SEEN_MAX: Final = 128
+NEIGHBOURHOOD_UNITS_MAX: Final = 128
 """How far around a run claims and gaps are looked at, in units; the largest claim has as many."""
 
-UNIT: Final = 20
+WASTE_COST: Final = 20
 """What a wasted unit costs; room for a size, and the edge of a pod, are worth 1."""
 
-UNBROKEN: Final = 2
+SPLIT_COST: Final = 2
 """What breaking an unbroken run costs, for each size in use: a tenth of a unit."""
 
-CHANCES: Final = (20, 4, 1)
+RELEASE_CHANCES: Final = (20, 4, 1)
 """Of 25: that none, one, and two of the claims in a row on one side are given back, at one in five each."""
 
-_CASES: Final = sum(CHANCES)
+_CASES: Final = sum(RELEASE_CHANCES)
 _ALL: Final = _CASES**2
 
 _WORD = (1 << 64) - 1
@@ -113,7 +113,7 @@ def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple
         waste = wasted(sizes, length - count) - wasted(sizes, length)
         unbroken = exact & no_claim_before
         if unbroken and length > count and (unbroken := unbroken & ~(claimed >> length)):
-            opening = UNBROKEN * sizes.bit_count()
+            opening = SPLIT_COST * sizes.bit_count()
             ranked.append((waste + opening, length, unbroken, opening))
             exact ^= unbroken  # noqa: PLW2901 - what is left of them
         if exact:
@@ -168,8 +168,8 @@ def _shortest(ladder: list[int], starts: int, length: int) -> int:
 
 def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int, int]:
     """How much more waste is to be expected when the left and when the right end of a run is taken."""
-    begin = max(first - SEEN_MAX, 0)
-    seen = (1 << (first - begin + length + SEEN_MAX)) - 1
+    begin = max(first - NEIGHBOURHOOD_UNITS_MAX, 0)
+    seen = (1 << (first - begin + length + NEIGHBOURHOOD_UNITS_MAX)) - 1
     free, claimed, begins = (
         line.free >> begin & seen,
         line.owned >> begin & seen,
@@ -179,9 +179,9 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
     sizes, rest = line.sizes, length - count
     before, beyond = _room_before(free, claimed, begins, first)
     after, further = _room_after(free, claimed, begins, first + length)
-    now = _expected(sizes, length, after, further) * CHANCES[0]
-    now += _expected(sizes, before + length, after, further) * CHANCES[1]
-    now += _expected(sizes, beyond + length, after, further) * CHANCES[2]
+    now = _expected(sizes, length, after, further) * RELEASE_CHANCES[0]
+    now += _expected(sizes, before + length, after, further) * RELEASE_CHANCES[1]
+    now += _expected(sizes, beyond + length, after, further) * RELEASE_CHANCES[2]
     left = _expected(sizes, 0, before, beyond) + _expected(sizes, rest, after, further)
     right = left
     if rest:
@@ -200,7 +200,7 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
 
 def _expected(sizes: int, length: int, one_back: int, two_back: int) -> int:
     """The waste of a run to be expected that is longer when one, and when two claims are given back."""
-    none, one, two = CHANCES
+    none, one, two = RELEASE_CHANCES
     return (
         none * wasted(sizes, length)
         + one * wasted(sizes, length + one_back)
@@ -211,7 +211,7 @@ def _expected(sizes: int, length: int, one_back: int, two_back: int) -> int:
 def _room_before(free: int, claimed: int, begins: int, first: int) -> list[int]:
     """How much longer a run is towards lower positions when one, and when two claims there are given back."""
     at, rooms = first, []
-    for _ in CHANCES[1:]:
+    for _ in RELEASE_CHANCES[1:]:
         if at and claimed >> (at - 1) & 1:
             owner = max((begins & ((1 << at) - 1)).bit_length() - 1, 0)
             at = (~free & ((1 << owner) - 1)).bit_length()
@@ -222,7 +222,7 @@ def _room_before(free: int, claimed: int, begins: int, first: int) -> list[int]:
 def _room_after(free: int, claimed: int, begins: int, end: int) -> list[int]:
     """The same towards higher positions."""
     at, rooms = end, []
-    for _ in CHANCES[1:]:
+    for _ in RELEASE_CHANCES[1:]:
         if claimed >> at & 1:
             ends = (begins | ~claimed) >> (at + 1)
             at += (ends & -ends).bit_length()
@@ -233,7 +233,7 @@ def _room_after(free: int, claimed: int, begins: int, end: int) -> list[int]:
 
 @lru_cache(maxsize=1 << 14)
 def wasted(sizes: int, length: int) -> int:
-    """What a run leaves over when it is filled with one size, summed over the sizes in use, at ``UNIT`` each.
+    """What a run leaves over when it is filled with one size, summed over the sizes in use, at ``WASTE_COST`` each.
 
     Where it has room for a size that size is taken off once: so room in two runs counts more than in one.
     """
@@ -241,7 +241,7 @@ def wasted(sizes: int, length: int) -> int:
     while sizes := sizes >> 1:
         size += 1
         if sizes & 1:
-            total += UNIT * (length % size) - (size if length >= size else 0)
+            total += WASTE_COST * (length % size) - (size if length >= size else 0)
     return total
 
 

@@ -43,12 +43,12 @@ def reserve_in_one_transaction(
         match _accept(services, database, reservation, plan):
             case Committed():
                 place = (draft.region_id, draft.flavor_id, plan.placement.pod_id)
-                services.inventory.booked(place, _booking(reservation, plan), plan.basis.version)
+                services.inventory.note_booking(place, _booking(reservation, plan), plan.basis.version)
                 return reservation
             case Refused(items):
                 item = items[POD]
                 assert item is not None
-                services.inventory.saw_owners(draft.region_id, draft.flavor_id, item)
+                services.inventory.note_owners(draft.region_id, draft.flavor_id, item)
         services.pause(attempt)
         plan = plan_run(services, draft, attempt + 1, fresh=True)
     raise RaceLost("other requests won every attempt")

@@ -73,7 +73,7 @@ def this_chooser(layout: Layout, *, seconds_apart: int = SECONDS_APART) -> Polic
         first = layout.offsets[decision.pod_id] + decision.start
         booking = Booking(_tag(first), decision.start, size, clock.now())
         place = (REGION, GB300.id, decision.pod_id)
-        inventory.booked(place, booking, snapshot.basis_of(decision).version)
+        inventory.note_booking(place, booking, snapshot.basis_of(decision).version)
         return _block(first, size)
 
     return choose

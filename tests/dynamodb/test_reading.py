@@ -99,7 +99,7 @@ def test_claims_that_came_back_with_a_refusal_are_seen(world: World) -> None:
     inventory.snapshot(REGION, GB300.id)
     item = {"pk": "any", "sk": "POD#pod1", "v": 1, "d0": b"12345678", "d2": {"ab": 1}}
 
-    inventory.saw_owners(REGION, GB300.id, item)
+    inventory.note_owners(REGION, GB300.id, item)
 
     snapshot, fresh = inventory.snapshot(REGION, GB300.id)
     assert not fresh

@@ -177,7 +177,7 @@ def test_a_snapshot_after_a_booking_is_the_one_that_a_reading_gives() -> None:
     before = decode_owners(_claims(d2={"a61b9d5a701d4fea": 1}, d4=b"stamp1"))
     after = _claims(d2={"a61b9d5a701d4fea": 1}, d3=b"tag-01", d4=b"tag-01", **{name: encode_booking(booking)})
 
-    assert before.booked(booking) == decode_owners(after)
+    assert before.with_booking(booking) == decode_owners(after)
 
 
 @pytest.mark.parametrize("value", [b"", b"123456", b"12345678", b"x" * 12, "text", 7])

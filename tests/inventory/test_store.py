@@ -123,7 +123,7 @@ def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
     inventory.fresh_snapshot(REGION, GB300.id)
     reads = world.db.read_units
 
-    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 1, 2, since=1), 1)
+    inventory.note_booking((REGION, GB300.id, "pod1"), Booking(b"tag-01", 1, 2, since=1), 1)
 
     assert inventory.snapshot(REGION, GB300.id)[0].ownership["pod1"] == Ownership(
         "pod1", 1, 0b0110, borders=0b0010, stamps={1: b"tag-01", 2: b"tag-01"}
@@ -137,8 +137,8 @@ def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: Wor
     inventory.fresh_snapshot(REGION, GB300.id)
     world.clock.advance(SNAPSHOT_SECONDS_MAX - 1)
     assert inventory.snapshot(REGION, GB300.id)[1] is False
-    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 1, since=1), 1)
-    inventory.saw_owners(REGION, GB300.id, {"pk": "any", "sk": "POD#pod2", "v": 1})
+    inventory.note_booking((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 1, since=1), 1)
+    inventory.note_owners(REGION, GB300.id, {"pk": "any", "sk": "POD#pod2", "v": 1})
 
     world.clock.advance(1)
 
@@ -153,7 +153,7 @@ def test_bookings_side_by_side_are_kept_as_they_would_be_read(world: World) -> N
     inventory.fresh_snapshot(REGION, GB300.id)
     bookings = [Booking(b"tag-01", 0, 2, since=1), Booking(b"tag-02", 2, 1, since=2)]
     for booking in bookings:
-        inventory.booked((REGION, GB300.id, "pod1"), booking, 1)
+        inventory.note_booking((REGION, GB300.id, "pod1"), booking, 1)
 
     kept = inventory.snapshot(REGION, GB300.id)[0]
     assert kept.ownership["pod1"].borders == 0b0101
@@ -165,7 +165,7 @@ def test_a_write_that_showed_another_version_makes_the_next_request_read(world: 
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
 
-    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 1, since=1), 2)
+    inventory.note_booking((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 1, since=1), 2)
 
     assert inventory.snapshot(REGION, GB300.id)[1] is True
 
@@ -173,7 +173,7 @@ def test_a_write_that_showed_another_version_makes_the_next_request_read(world: 
 def test_what_a_write_showed_of_a_region_that_is_not_kept_is_let_go(world: World) -> None:
     inventory = world.services.inventory
 
-    inventory.booked((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 4, since=1), 1)
+    inventory.note_booking((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 4, since=1), 1)
 
     assert inventory.snapshot(REGION, GB300.id)[0].counts().available == 6
 
@@ -198,7 +198,7 @@ def test_a_pod_that_moved_on_is_not_given_in_another_version(world: World) -> No
 def test_shapes_come_with_the_time_of_their_regions_observation(world: World) -> None:
     wanted = [(REGION, GB300.id, name) for name in ("pod1", "pod2", "pod1")]
 
-    shapes, times = world.services.inventory.seen(wanted)
+    shapes, times = world.services.inventory.observed(wanted)
 
     assert set(shapes) == {(REGION, "pod1"), (REGION, "pod2")}
     assert times == {REGION: 1_779_999_000}
@@ -206,7 +206,7 @@ def test_shapes_come_with_the_time_of_their_regions_observation(world: World) ->
 
 
 def test_shapes_that_are_not_there_are_left_out(world: World) -> None:
-    assert world.services.inventory.seen([("nowhere", GB300.id, "pod9")]) == ({}, {})
+    assert world.services.inventory.observed([("nowhere", GB300.id, "pod9")]) == ({}, {})
 
 
 def test_full_topology_is_read_once_for_a_version(world: World) -> None:

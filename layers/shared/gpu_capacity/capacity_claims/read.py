@@ -59,7 +59,7 @@ def instance_types_by_zone(services: Needs, caller: Caller) -> dict[str, list[st
     caller.require(Permission.READ_CAPACITY_CLAIMS)
     return {
         region.id: list(region.sold_as_instances)
-        for region in services.inventory.shown("regions", services.inventory.regions)
+        for region in services.inventory.cached_answer("regions", services.inventory.regions)
         if sees(caller, region)
     }
 

@@ -69,7 +69,7 @@ class PodOwners:
     stamps: Mapping[int, bytes] = field(default_factory=dict)
     bookings: tuple[Booking, ...] = ()
 
-    def booked(self, booking: Booking) -> PodOwners:
+    def with_booking(self, booking: Booking) -> PodOwners:
         """The same with one booking more."""
         mine = dict.fromkeys(booking.positions, booking.tag)
         return replace(

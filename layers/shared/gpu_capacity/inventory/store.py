@@ -135,7 +135,7 @@ class InventoryStore:
         items = self._database.query(self._table, keys.CATALOG_PARTITION, keys.REGION_PREFIX)
         return list(self._database.readable(items, decode_region))
 
-    def shown(self, name: str, read: Callable[[], Value]) -> Value:
+    def cached_answer(self, name: str, read: Callable[[], Value]) -> Value:
         """What ``read`` answered under this name at most ``SHOWN_SECONDS_MAX`` ago; not to decide on."""
         read_at, found = self._shown.get(name, (0, None))
         if self._clock.now() - read_at >= SHOWN_SECONDS_MAX:
@@ -187,7 +187,7 @@ class InventoryStore:
             return snapshot
         raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
-    def saw_owners(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
+    def note_owners(self, region_id: str, flavor_id: str, item: dict[str, Any]) -> None:
         """Keep a pod's claims that came back with a refused write."""
         claims = next(self._database.readable([item], decode_owners), None)
         if claims is None:
@@ -195,7 +195,7 @@ class InventoryStore:
         else:
             self._see(region_id, flavor_id, claims)
 
-    def booked(self, place: tuple[str, str, str], booking: Booking, version: int) -> None:
+    def note_booking(self, place: tuple[str, str, str], booking: Booking, version: int) -> None:
         """Keep a booking that was just made, on the topology version that it was decided on.
 
         ``place`` is region id, flavor id and pod id.
@@ -203,7 +203,7 @@ class InventoryStore:
         region_id, flavor_id, pod_id = place
         kept = self._kept.get((region_id, flavor_id))
         if kept is not None and pod_id in kept.claims:
-            after = replace(kept.claims[pod_id].booked(booking), version=version)
+            after = replace(kept.claims[pod_id].with_booking(booking), version=version)
             self._see(region_id, flavor_id, after)
 
     def bookings(self, region_id: str, flavor_id: str) -> list[tuple[str, Booking]]:
@@ -226,11 +226,11 @@ class InventoryStore:
                 kept.read_at, {**kept.claims, claims.pod_id: claims}, later
             )
 
-    def lost_race(self, region_id: str, flavor_id: str) -> None:
+    def note_lost_race(self, region_id: str, flavor_id: str) -> None:
         """A write was refused because a rival was faster."""
         self._lost_at[region_id, flavor_id] = self._clock.now()
 
-    def has_rivals(self, region_id: str, flavor_id: str) -> bool:
+    def is_contended(self, region_id: str, flavor_id: str) -> bool:
         """Whether a race was lost a moment ago, so that what is kept is old and what is best is contested."""
         lost_at = self._lost_at.get((region_id, flavor_id))
         return lost_at is not None and self._clock.now() - lost_at < RIVALS_SECONDS
@@ -305,7 +305,7 @@ class InventoryStore:
         self._nodes = (self._clock.now(), found)
         return found
 
-    def seen(
+    def observed(
         self, wanted: Iterable[tuple[str, str, str]]
     ) -> tuple[dict[tuple[str, str], PodShape], dict[str, int]]:
         """Shapes of pods by (region id, pod id), and when each of their regions was observed, in one batch.

@@ -233,7 +233,9 @@ def _room_after(free: int, claimed: int, begins: int, end: int) -> list[int]:
 
 @lru_cache(maxsize=1 << 14)
 def wasted(sizes: int, length: int) -> int:
-    """What a run leaves over when it is filled with one size, summed over the sizes in use, at ``WASTE_COST`` each.
+    """The cost of what a run leaves over if it is filled with one size, summed over the sizes in use.
+
+    A unit that is left over costs ``WASTE_COST``.
 
     Where it has room for a size that size is taken off once: so room in two runs counts more than in one.
     """

@@ -103,7 +103,7 @@ def claim_run(
     if isinstance(earlier, Reservation):
         return _go_on(services, earlier)
     # Among rivals the next race would be lost as well: what the loser does, its next request begins with.
-    crowded = services.inventory.has_rivals(draft.region_id, draft.flavor_id)
+    crowded = services.inventory.is_contended(draft.region_id, draft.flavor_id)
     plan = plan_run(services, draft, int(crowded), fresh=crowded)
     run = Run(plan.placement, plan.tag)
     begun = _begin(services, replace(draft, status=Status.CLAIMING, named=run), earlier, beside)
@@ -228,7 +228,7 @@ def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed
         if look is not None:
             record, look = _counted(services, record, look), None
         if refused is None:
-            services.inventory.booked(place, booking, plan.basis.version)
+            services.inventory.note_booking(place, booking, plan.basis.version)
             return _settle(services, record, plan)
         services.telemetry.count("ClaimRacesLost")
         _learn(services, record, refused)
@@ -339,12 +339,12 @@ def _found_counted_in(services: Needs, record: Reservation, refused: Refused) ->
 
 def _learn(services: Needs, record: Reservation, refused: Refused) -> None:
     """See what the database showed with a refusal."""
-    services.inventory.lost_race(record.region_id, record.flavor_id)
+    services.inventory.note_lost_race(record.region_id, record.flavor_id)
     [item] = refused.items.values()
     if item is None:
         services.inventory.forget_snapshot(record.region_id, record.flavor_id)
     else:
-        services.inventory.saw_owners(record.region_id, record.flavor_id, item)
+        services.inventory.note_owners(record.region_id, record.flavor_id, item)
 
 
 def _withdraw_quietly(services: Needs, record: Reservation) -> None:

@@ -73,7 +73,9 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
     shapes: Mapping[tuple[str, str], PodShape] = {}
     times: Mapping[str, int] = {}
     if placed:
-        shapes, times = services.inventory.seen((r.region_id, r.flavor_id, pod_id) for r, pod_id in placed)
+        shapes, times = services.inventory.observed(
+            (r.region_id, r.flavor_id, pod_id) for r, pod_id in placed
+        )
     told = {
         r.id: _by_shape(r, r.placement, shapes.get((r.region_id, pod_id)), times.get(r.region_id))
         for r, pod_id in placed

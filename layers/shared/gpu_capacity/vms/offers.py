@@ -50,4 +50,4 @@ def free_offers(services: HasInventory) -> list[NodeOffer]:
 
 def offers_shown(services: HasInventory) -> list[NodeOffer]:
     """The same as it was at most ``SHOWN_SECONDS_MAX`` ago: a rental is decided on a fresh reading."""
-    return services.inventory.shown("offers", lambda: free_offers(services))
+    return services.inventory.cached_answer("offers", lambda: free_offers(services))

@@ -126,7 +126,7 @@ def test_a_vm_is_not_refused_for_good_on_a_node_that_a_claimant_may_give_back() 
 def test_a_record_that_is_gone_on_with_is_counted_if_a_quota_came_meanwhile(world: World) -> None:
     """Whoever set the quota died before it counted in what was there."""
     die_before_settling(world.db, world.services, request(2), KEY)
-    world.services.quotas.begin(ORGANIZATION, "GB300")
+    world.services.quotas.start_counting(ORGANIZATION, "GB300")
     world.clock.advance(3_600)
 
     assert reserve(world, 2, key=KEY).reservation.counted
@@ -152,7 +152,7 @@ def test_a_quota_that_comes_after_the_record_counts_the_record_that_stands(world
 
     def come(_operation: str, parameters: dict[str, Any]) -> None:
         put.append(parameters["Item"])
-        world.services.quotas.begin(ORGANIZATION, "GB300")
+        world.services.quotas.start_counting(ORGANIZATION, "GB300")
 
     def see(_operation: str, parameters: dict[str, Any]) -> None:
         put.append(parameters["TransactItems"][-1]["Put"]["Item"])

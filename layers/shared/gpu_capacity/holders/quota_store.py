@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 QUOTA: Final = "quota"
 """The label of every write of a quota, or what it begins with."""
 
-SEEN_MAX: Final = 10_000
+QUOTAS_CACHED_MAX: Final = 10_000
 """Quotas that an environment remembers; some 3 MB."""
 
 _CONFLICTS_MAX: Final = 12
@@ -115,15 +115,15 @@ class QuotaStore:
         self._database = database
         self._table = holders_table
         self._defaults = defaults or {}
-        self._seen: dict[tuple[str, str], Quota | None] = {}
+        self._cached: dict[tuple[str, str], Quota | None] = {}
 
-    def seen(self, organization_id: str, subject: str) -> Quota | None:
+    def cached(self, organization_id: str, subject: str) -> Quota | None:
         """The quota as it was read last, or as it is now where it never was.
 
         Only for a write that demands what it shows of the limit, or for one after which it is read.
         """
         place = (organization_id, subject)
-        return self._seen[place] if place in self._seen else self.read(organization_id, subject)
+        return self._cached[place] if place in self._cached else self.read(organization_id, subject)
 
     def read(self, organization_id: str, subject: str) -> Quota | None:
         """The organization's quota on a subject as it is now, ``None`` where nothing is counted."""
@@ -141,7 +141,7 @@ class QuotaStore:
         found = {
             subject: self._effective(organization_id, subject, stored.get(subject)) for subject in wanted
         }
-        self._see(organization_id, found)
+        self._cache(organization_id, found)
         return {subject: quota for subject, quota in found.items() if quota is not None}
 
     def limits(self, organization_id: str) -> list[Quota]:
@@ -155,7 +155,7 @@ class QuotaStore:
         )
         return [quota for quota in found if quota is not None and quota.limit is not None]
 
-    def begin(self, organization_id: str, subject: str) -> None:
+    def start_counting(self, organization_id: str, subject: str) -> None:
         """From now on whoever reads the quota is counted; what is counted already stays."""
         self._set(organization_id, subject, "SET used = if_not_exists(used, :zero)", {}, _ZERO)
 
@@ -168,10 +168,10 @@ class QuotaStore:
             values = {":limit": encode_value(limit)} | _ZERO
             self._set(organization_id, subject, f"{counting}, #limit = :limit", _LIMIT_NAME, values)
 
-    def _see(self, organization_id: str, found: Mapping[str, Quota | None]) -> None:
-        if len(self._seen) + len(found) > SEEN_MAX:
-            self._seen.clear()
-        self._seen |= {(organization_id, subject): quota for subject, quota in found.items()}
+    def _cache(self, organization_id: str, found: Mapping[str, Quota | None]) -> None:
+        if len(self._cached) + len(found) > QUOTAS_CACHED_MAX:
+            self._cached.clear()
+        self._cached |= {(organization_id, subject): quota for subject, quota in found.items()}
 
     def _effective(self, organization_id: str, subject: str, stored: Quota | None) -> Quota | None:
         default = self._defaults.get(subject)

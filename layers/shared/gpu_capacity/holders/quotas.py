@@ -108,7 +108,7 @@ def count_in(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -
             return False
         for quota in counted.values():
             if quota.is_default:
-                quotas.begin(quota.organization_id, quota.subject)
+                quotas.start_counting(quota.organization_id, quota.subject)
         if store.count_in(found, sorted(counted)):
             return True
     raise RaceLost("the holder changed every time")

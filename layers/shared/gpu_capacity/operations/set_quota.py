@@ -75,7 +75,7 @@ class QuotaBook:
         short it has limited nothing, and can be run again.
         What is owned beyond the limit stays owned; the limit only stops more.
         """
-        self.quotas.begin(organization_id, subject)
+        self.quotas.start_counting(organization_id, subject)
         counted_in = sum(self._counted_in(organization_id, subject))
         self.quotas.set_limit(organization_id, subject, limit)
         target = f"{organization_id}/{subject}"

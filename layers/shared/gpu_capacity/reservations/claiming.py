@@ -196,7 +196,7 @@ def _begin(
         The record; or what stands under its id instead.
     """
     subject = (draft.organization_id, draft.accelerator)
-    quota = services.quotas.seen(*subject)
+    quota = services.quotas.cached(*subject)
     draft = replace(draft, revision=1, claiming_until=claiming_until(services))
     for _ in range(ATTEMPTS_MAX):
         if quota is not None and not quota.allows(draft.count):

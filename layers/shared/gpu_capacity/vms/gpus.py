@@ -100,7 +100,7 @@ def host_of(services: Needs, vm: Vm) -> Host | None:
     return None if host is None or host.state is HostState.MISSING else host
 
 
-def hand(
+def transfer_write(
     services: Needs, vm: Vm, node: NodeGpus, after: dict[str, int], *, taking: bool = True
 ) -> Update | None:
     """The write that makes ``after`` of the node's owners; ``None`` when nothing changes."""
@@ -147,7 +147,7 @@ def release(services: Needs, vm: Vm) -> Release:
         heard = heir_with(heir, vm)
         owners[heard.tag] = heard.gpus
         others = ((heir, heard),)
-    return Release(hand(services, vm, node, owners, taking=False), others, node_is_free=not owners)
+    return Release(transfer_write(services, vm, node, owners, taking=False), others, node_is_free=not owners)
 
 
 def heir_with(heir: Vm, left: Vm) -> Vm:

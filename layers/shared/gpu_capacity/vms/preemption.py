@@ -20,7 +20,7 @@ from gpu_capacity.errors import ActionRefused, RaceLost, SliceUnavailable, Stora
 from gpu_capacity.holders.tentative import is_tentative
 from gpu_capacity.placement.preemption import Candidate, choose_victims
 from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mask
-from gpu_capacity.vms.gpus import hand, read_gpus, unmarked, without_gpus
+from gpu_capacity.vms.gpus import read_gpus, transfer_write, unmarked, without_gpus
 from gpu_capacity.vms.record import RentalType, VmStatus
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def take_slice(services: Needs, wanted: Vm, count: int, write: Write) -> Vm | No
     seat = plan_slice(services, wanted, count)
     after, preempt_at = seat.vm, seat.preempt_at
     marks = [(v, replace(v, preempt_at=preempt_at, preempted_by=after.key)) for v in seat.victims]
-    pod = hand(services, after, seat.node, seat.node.with_gpus(after.tag, after.gpus))
+    pod = transfer_write(services, after, seat.node, seat.node.with_gpus(after.tag, after.gpus))
     if isinstance(write(after, marks, pod), Refused):
         services.telemetry.count("VmRacesLost")
         return None
@@ -149,7 +149,7 @@ def evict(services: Needs, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     )
     interrupted = [(victim, interrupted_at(victim, now)) for victim in leaving]
     owners = node.with_gpus(vm.tag, after.gpus, frozenset(victim.tag for victim in leaving))
-    pod = hand(services, vm, node, owners)
+    pod = transfer_write(services, vm, node, owners)
     if isinstance(services.vms.update([(vm, after), *interrupted], pod), Refused):
         services.telemetry.count("VmRacesLost")
         return None

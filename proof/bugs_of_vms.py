@@ -149,7 +149,7 @@ def _interrupt_anybody(patches: Patches) -> None:
 def _pass_nothing_on(patches: Patches) -> None:
     """What one that was told to leave gives back early goes to nobody, and the waiting one is told so."""
     patches.replace(
-        vm_gpus, "heir_with", lambda heir, left: replace(heir, waits_for=(), wants=0) if left else heir
+        vm_gpus, "preemptor_with", lambda heir, left: replace(heir, waits_for=(), wants=0) if left else heir
     )
 
 

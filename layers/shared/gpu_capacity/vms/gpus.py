@@ -144,13 +144,13 @@ def release(services: Needs, vm: Vm) -> Release:
     # One that cannot be read gets nothing: what leaves for it must not be kept up by that.
     heir = services.vms.by_key([vm.preempted_by]).get(vm.preempted_by) if vm.preempted_by else None
     if heir is not None and vm.key in heir.waits_for:
-        heard = heir_with(heir, vm)
+        heard = preemptor_with(heir, vm)
         owners[heard.tag] = heard.gpus
         others = ((heir, heard),)
     return Release(transfer_write(services, vm, node, owners, taking=False), others, node_is_free=not owners)
 
 
-def heir_with(heir: Vm, left: Vm) -> Vm:
+def preemptor_with(heir: Vm, left: Vm) -> Vm:
     """The waiting VM with what it wants of the GPUs of one that has left."""
     waits_for = tuple(key for key in heir.waits_for if key != left.key)
     return replace(

@@ -74,7 +74,7 @@ def _leave_victims_records(patches: Patches) -> None:
 
 
 def _forget_marks(patches: Patches) -> None:
-    patches.wrap_everywhere(vm_preemption.marks_taken_back, lambda _taken: lambda _services, _vm: [])
+    patches.wrap_everywhere(vm_preemption.notices_withdrawn, lambda _taken: lambda _services, _vm: [])
 
 
 def _keep_gpus_at_the_end(patches: Patches) -> None:

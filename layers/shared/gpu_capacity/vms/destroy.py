@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import RaceLost
-from gpu_capacity.vms.preemption import marks_taken_back
+from gpu_capacity.vms.preemption import notices_withdrawn
 from gpu_capacity.vms.proceed import ATTEMPTS_MAX, proceed, unsettled
 from gpu_capacity.vms.read import vm_of
 from gpu_capacity.vms.record import Vm, VmStatus
@@ -42,7 +42,7 @@ def destroy_vm(services: Needs, caller: Caller, vm_id: str, account: Account) ->
             deadline=None,
             stopped_at=vm.stopped_at or services.clock.now(),
         )
-        if not isinstance(services.vms.update([(vm, destroyed), *marks_taken_back(services, vm)]), Refused):
+        if not isinstance(services.vms.update([(vm, destroyed), *notices_withdrawn(services, vm)]), Refused):
             return proceed(services, caller, "destroy_vm", destroyed)
         services.pause(attempt)
     raise RaceLost("other requests changed the VM every time")

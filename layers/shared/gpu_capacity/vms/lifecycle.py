@@ -20,7 +20,7 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.providers.port import PinOutcome, ServerState, VmOrder
 from gpu_capacity.vms.gpus import host_of, release, unmarked, without_gpus
-from gpu_capacity.vms.preemption import evict, marks_taken_back, start_deadline
+from gpu_capacity.vms.preemption import evict, notices_withdrawn, start_deadline
 from gpu_capacity.vms.record import RentalType, VmStatus
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def abandon_vm_start(services: Needs, organization_id: str, vm_id: str, message:
         given_up = replace(
             vm, failure=message, waits_for=(), wants=0, ssh_public_key=None, password_hash=None
         )
-        if not isinstance(services.vms.update([(vm, given_up), *marks_taken_back(services, vm)]), Refused):
+        if not isinstance(services.vms.update([(vm, given_up), *notices_withdrawn(services, vm)]), Refused):
             _audit(services, given_up, "abandon_vm_start", "undoing", reason=message)
         services.pause(attempt)
     return _outcome("again")

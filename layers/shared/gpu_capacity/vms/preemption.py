@@ -161,7 +161,7 @@ def evict(services: Needs, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     return after, [victim for _, victim in interrupted]
 
 
-def marks_taken_back(services: Needs, vm: Vm) -> list[tuple[Vm, Vm]]:
+def notices_withdrawn(services: Needs, vm: Vm) -> list[tuple[Vm, Vm]]:
     """What becomes of those that were told to leave for a VM that goes away itself."""
     told = services.vms.by_key(vm.waits_for).values()
     return [(victim, unmarked(victim)) for victim in told if victim.preempted_by == vm.key]

@@ -79,7 +79,7 @@ def _forget_marks(patches: Patches) -> None:
 
 def _keep_gpus_at_the_end(patches: Patches) -> None:
     def settle(services: Any, vm: Any, settled: Any) -> bool:
-        after = vm_gpus.unmarked(replace(settled, gpus=vm.gpus))
+        after = vm_gpus.without_notice(replace(settled, gpus=vm.gpus))
         return not isinstance(services.vms.update([(vm, after)]), Refused)
 
     patches.replace(vm_lifecycle, "_settle", settle)

@@ -161,11 +161,11 @@ def preemptor_with(heir: Vm, left: Vm) -> Vm:
     )
 
 
-def unmarked(vm: Vm) -> Vm:
+def without_notice(vm: Vm) -> Vm:
     """A VM that need not leave any more, or has left."""
     return replace(vm, preempt_at=None, preempted_by=None)
 
 
 def without_gpus(vm: Vm) -> Vm:
     """A VM that has given back its GPUs."""
-    return replace(unmarked(vm), gpus=0)
+    return replace(without_notice(vm), gpus=0)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.providers.port import PinOutcome, ServerState, VmOrder
-from gpu_capacity.vms.gpus import host_of, release, unmarked, without_gpus
+from gpu_capacity.vms.gpus import host_of, release, without_gpus, without_notice
 from gpu_capacity.vms.preemption import evict, notices_withdrawn, start_deadline
 from gpu_capacity.vms.record import RentalType, VmStatus
 
@@ -281,7 +281,7 @@ def _late(services: Needs, vm: Vm) -> dict[str, Any] | None:
 def _settle(services: Needs, vm: Vm, settled: Vm) -> bool:
     """Write a VM that gives back its GPUs, with whoever gets them."""
     freed = release(services, vm)
-    if isinstance(services.vms.update([(vm, unmarked(settled)), *freed.others], freed.pod), Refused):
+    if isinstance(services.vms.update([(vm, without_notice(settled)), *freed.others], freed.pod), Refused):
         return False
     if freed.node_is_free:
         services.events.freed(vm.region_id)

@@ -20,7 +20,7 @@ from gpu_capacity.errors import ActionRefused, RaceLost, SliceUnavailable, Stora
 from gpu_capacity.holders.tentative import is_tentative
 from gpu_capacity.placement.preemption import Candidate, choose_victims
 from gpu_capacity.placement.slices import choose_slice, largest_slice, slice_mask
-from gpu_capacity.vms.gpus import read_gpus, transfer_write, unmarked, without_gpus
+from gpu_capacity.vms.gpus import read_gpus, transfer_write, without_gpus, without_notice
 from gpu_capacity.vms.record import RentalType, VmStatus
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def evict(services: Needs, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
 def notices_withdrawn(services: Needs, vm: Vm) -> list[tuple[Vm, Vm]]:
     """What becomes of those that were told to leave for a VM that goes away itself."""
     told = services.vms.by_key(vm.waits_for).values()
-    return [(victim, unmarked(victim)) for victim in told if victim.preempted_by == vm.key]
+    return [(victim, without_notice(victim)) for victim in told if victim.preempted_by == vm.key]
 
 
 def interrupted_at(vm: Vm, now: int) -> Vm:

@@ -201,7 +201,7 @@ class VmStage(Scene):
         alive = {vm.id for vm in records if vm.status is not VmStatus.DESTROYED}
         assert self.disks() <= alive
         assert {vm.id for vm in records if vm.runs > vm.created_at or vm.started_at} & alive <= self.disks()
-        listed = {vm.key for vm in records if vm.is_listed}
+        listed = {vm.key for vm in records if vm.is_on_roster}
         assert {entry.key for entry in self.services.vms.roster()} == listed
         assert list(self.services.vms.unsettled(self.world.clock.now())) == []
         assert not self.engine.executions

@@ -161,7 +161,7 @@ def listing_item(vm: Vm) -> Item:
 
 def roster_entry(vm: Vm) -> RosterEntry | None:
     """What the roster has of a VM, ``None`` when it has nothing any more."""
-    if not vm.is_listed:
+    if not vm.is_on_roster:
         return None
     return RosterEntry(
         organization_id=vm.organization_id,

@@ -247,14 +247,14 @@ class Vm:
         )
 
     @property
-    def is_listed(self) -> bool:
+    def is_on_roster(self) -> bool:
         """Whether the node's roster has it: as long as it holds GPUs or could come back."""
         return bool(self.gpus) or self.status not in (VmStatus.DESTROYED, VmStatus.FAILED)
 
     @property
     def uses(self) -> dict[str, int]:
         """What it uses by subject of a quota: as long as it is listed, stopped or not."""
-        return {VMS: 1, VM_GPUS: self.gpu_count} if self.is_listed else {}
+        return {VMS: 1, VM_GPUS: self.gpu_count} if self.is_on_roster else {}
 
     @property
     def counts(self) -> dict[str, int]:

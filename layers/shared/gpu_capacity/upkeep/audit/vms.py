@@ -154,7 +154,7 @@ def _roster(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
     """Entries that say of a VM what its record does not, and VMs that have no entry."""
     expected: dict[Side, tuple[Side, Vm]] = {}
     for record, vm in vms.items():
-        if vm.is_listed:
+        if vm.is_on_roster:
             expected[Side.of(Table.HOLDERS, keys.on_roster(vm.node, vm.id))] = (record, vm)
     for side, entry in facts.roster.items():
         record = _record(entry.key)

@@ -96,7 +96,7 @@ def _restart(services: Needs, vm: Vm) -> bool | None:
     if place is None or place.host.id != vm.host_id:
         return False
     try:
-        begun = take_slice(services, begun_again(services, vm), place.gpus, written_over(services, vm))
+        begun = take_slice(services, next_run(services, vm), place.gpus, written_over(services, vm))
     except ActionRefused:
         return False
     if begun is None:
@@ -156,7 +156,7 @@ def _back(services: Needs, vm: Vm) -> Vm:
     )
 
 
-def begun_again(services: Needs, vm: Vm) -> Vm:
+def next_run(services: Needs, vm: Vm) -> Vm:
     """A VM that is being started again, but for its slice: a new run with a server of its own."""
     return replace(
         vm,

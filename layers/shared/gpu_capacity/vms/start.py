@@ -12,7 +12,7 @@ from gpu_capacity.vms.preemption import start_deadline, take_slice, written_over
 from gpu_capacity.vms.proceed import ATTEMPTS_MAX, proceed
 from gpu_capacity.vms.read import vm_of
 from gpu_capacity.vms.record import Vm, VmStatus
-from gpu_capacity.vms.schedule import begun_again
+from gpu_capacity.vms.schedule import next_run
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -47,7 +47,7 @@ def _begin(services: Needs, vm: Vm) -> Vm | None:
     place = services.inventory.node(vm.node)
     if place is None or place.host.id != vm.host_id:
         raise ActionRefused("the node is out of service")
-    begun = begun_again(services, vm)
+    begun = next_run(services, vm)
     if vm.auto_restart is not None:
         begun = replace(begun, auto_restart=True)
     if vm.gpus:

@@ -93,7 +93,7 @@ def take_slice(services: Needs, wanted: Vm, count: int, write: Write) -> Vm | No
     return after
 
 
-def written_over(services: Needs, before: Vm) -> Write:
+def update_writer(services: Needs, before: Vm) -> Write:
     """How ``take_slice`` writes a VM that has a record already, as it was read."""
     return lambda after, marks, pod: services.vms.update([(before, after), *marks], pod)
 

@@ -16,7 +16,7 @@ from gpu_capacity.holders.records import SKIPPED_ERRORS, report_skipped
 from gpu_capacity.holders.workflows import start_workflow
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.vms.gpus import release, without_gpus
-from gpu_capacity.vms.preemption import start_deadline, take_slice, written_over
+from gpu_capacity.vms.preemption import start_deadline, take_slice, update_writer
 from gpu_capacity.vms.record import RentalType, VmStatus
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _restart(services: Needs, vm: Vm) -> bool | None:
     if place is None or place.host.id != vm.host_id:
         return False
     try:
-        begun = take_slice(services, next_run(services, vm), place.gpus, written_over(services, vm))
+        begun = take_slice(services, next_run(services, vm), place.gpus, update_writer(services, vm))
     except ActionRefused:
         return False
     if begun is None:

@@ -41,7 +41,7 @@ def login_with_password(services: HasIds, password: str) -> Login:
 
 
 @dataclass(frozen=True, slots=True)
-class LoginWish:
+class LoginRequest:
     """How people want to log in to a new VM: with a key of the account, or with a password in clear."""
 
     ssh_key_id: str | None = None
@@ -52,7 +52,7 @@ class LoginWish:
         return [self.ssh_key_id, None if self.password is None else hash_password(self.password, salt)]
 
 
-def login_of(services: Needs, account: Account, wish: LoginWish | Login) -> Login:
+def login_of(services: Needs, account: Account, wish: LoginRequest | Login) -> Login:
     """What a wish comes to; from here on a password is only a hash. What is resolved already stays.
 
     Raises:

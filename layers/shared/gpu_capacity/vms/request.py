@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from gpu_capacity.vms.login import LoginWish
+from gpu_capacity.vms.login import LoginRequest
 
 if TYPE_CHECKING:
     from gpu_capacity.vms.record import Login, RentalType
@@ -25,7 +25,7 @@ class VmRequest:
     template_vmid: int
     rental_type: RentalType
     reservation_months: int | None
-    login: LoginWish | Login
+    login: LoginRequest | Login
 
     def fingerprint(self, identity: str) -> str:
         """Equal for equal requests under one id: tells a repeat from another request under the same key."""
@@ -38,6 +38,6 @@ class VmRequest:
             self.template_vmid,
             self.rental_type,
             self.reservation_months,
-            login.words(UUID(identity).bytes) if isinstance(login, LoginWish) else login.ssh_key_id,
+            login.words(UUID(identity).bytes) if isinstance(login, LoginRequest) else login.ssh_key_id,
         ]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -27,7 +27,7 @@ from gpu_capacity.vms.api.models import (
     template_views,
     vm_view,
 )
-from gpu_capacity.vms.login import LoginWish
+from gpu_capacity.vms.login import LoginRequest
 from gpu_capacity.vms.prices import quote_of
 from gpu_capacity.vms.read import usage_of
 from gpu_capacity.vms.record import PageOfVms, RentalType
@@ -172,7 +172,7 @@ def vm_request(call: Call[Offered]) -> VmRequest:
         template_vmid=body.template_vmid,
         rental_type=RentalType(body.rental_type),
         reservation_months=body.reservation_months,
-        login=LoginWish(body.ssh_key_id, body.password),
+        login=LoginRequest(body.ssh_key_id, body.password),
     )
 
 

@@ -44,7 +44,7 @@ ACTOR = "vm-preemption"
 
 
 @dataclass(frozen=True, slots=True)
-class Seat:
+class SliceChoice:
     """The slice that a VM gets: whole, and who has to leave for it. ``free`` is what it can have at once."""
 
     gpus: int
@@ -184,13 +184,13 @@ def start_deadline(services: Needs) -> int:
     return services.clock.now() + services.limits.vm_start_seconds_max
 
 
-def _seat(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> Seat:
+def _seat(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> SliceChoice:
     if not node.takes_new:
         raise ActionRefused("the node takes no new VMs at the moment")
     start = choose_slice(node.open, wanted.gpu_count)
     if start is not None:
         found = slice_mask(start, wanted.gpu_count)
-        return Seat(found, found, ())
+        return SliceChoice(found, found, ())
     if wanted.rental_type is RentalType.INTERRUPTIBLE:
         raise _could_give(wanted, largest_slice(node.open), count)
     on_node = [vm for vm in services.vms.of_node(wanted.node) if vm.is_preemptible and vm.key != wanted.key]
@@ -207,7 +207,7 @@ def _seat(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> Seat:
         raise _could_give(wanted, largest_slice(reachable), count)
     chosen = {victim.id for victim in choice.victims}
     victims = tuple(vm for vm in on_node if vm.id in chosen)
-    return Seat(choice.gpus, choice.gpus & node.open, victims)
+    return SliceChoice(choice.gpus, choice.gpus & node.open, victims)
 
 
 def _could_give(wanted: Vm, largest: int, count: int) -> SliceUnavailable:

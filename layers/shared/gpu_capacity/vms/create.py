@@ -16,7 +16,7 @@ from gpu_capacity.vms.login import login_of
 from gpu_capacity.vms.preemption import plan_slice, take_slice
 from gpu_capacity.vms.proceed import ATTEMPTS_MAX, proceed
 from gpu_capacity.vms.record import Login, RentalType, Vm, VmStatus, months_later
-from gpu_capacity.vms.repeats import answer_again, gone_on, identity_of, recent_vm_request, still_there
+from gpu_capacity.vms.repeats import answer_again, identity_of, recent_vm_request, resumed, still_there
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -60,7 +60,7 @@ def create_vm(
         return answer_again(services, earlier, fingerprint, dry_run=dry_run)
     recent = None if fingerprint is not None else recent_vm_request(services, account, request)
     if recent is not None and (found := still_there(services, recent)):
-        return found if dry_run else gone_on(services, found)
+        return found if dry_run else resumed(services, found)
     place = _node(services, caller, request)
     login = login_of(services, account, request.login)
     wanted = replace(_new_vm(services, request, login, account, place, identity), fingerprint=fingerprint)
@@ -91,7 +91,7 @@ def create_vm(
             if recent is not None:
                 recent = recent_vm_request(services, account, request)
                 if recent is not None and (found := still_there(services, recent)):
-                    return gone_on(services, found)
+                    return resumed(services, found)
         raise RaceLost("other requests changed the node every time")
 
 

@@ -50,7 +50,7 @@ def answer_again(services: Needs, found: Vm, fingerprint: str, *, dry_run: bool 
     """The answer to a repeated request: the VM that the first one made, destroyed or not."""
     if found.fingerprint != fingerprint:
         raise KeyReused("VM", found.id)
-    return found if dry_run else gone_on(services, found)
+    return found if dry_run else resumed(services, found)
 
 
 def recent_vm_request(services: Needs, account: Account, request: VmRequest) -> RecentRequest | None:
@@ -68,7 +68,7 @@ def still_there(services: Needs, recent: RecentRequest) -> Vm | None:
     return None if vm is None or vm.status in (VmStatus.DESTROYED, VmStatus.FAILED) else vm
 
 
-def gone_on(services: Needs, found: Vm) -> Vm:
+def resumed(services: Needs, found: Vm) -> Vm:
     """A VM that is there, with what its first request may have left undone."""
     confirm(services.quotas, services.vms, found)
     if found.workflow == START:

@@ -1,4 +1,4 @@
-"""Rent a VM."""
+"""Create a VM."""
 
 from __future__ import annotations
 
@@ -40,21 +40,30 @@ def create_vm(
     idempotency_key: str | None = None,
     dry_run: bool = False,
 ) -> Vm:
-    """Rent a VM: take its slice, tell those who have to leave, and start the workflow.
+    """Create a VM: take its slice, give notice to the VMs that have to leave, and start the workflow.
 
-    A repeat under the same key answers with the VM that the first request made, as it is by now; so does one
-    without a key, where a time is set for that, as long as the VM is not destroyed. With ``dry_run``
-    everything is checked and placed and nothing is written.
+    A repeat returns the VM that the first request made, in its current state. A repeat has the same
+    idempotency key; without a key it is an equal request of the same account within
+    ``limits.repeat_seconds``, and the VM must not be destroyed or failed.
+
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        request: what to rent.
+        account: on whose behalf.
+        idempotency_key: as sent by the client.
+        dry_run: check and place everything, write nothing, and return the VM as it would be created.
 
     Raises:
-        Forbidden: the token may not write VMs; ``QuotaExceeded``.
-        KeyReused: the idempotency key stands for another request.
-        ActionRefused: no such node, another GPU type there, or no room.
-        RaceLost: other requests changed the node every time.
+        Forbidden: the token may not write VMs.
+        QuotaExceeded: the organization would exceed its limit on VMs or on their GPUs.
+        KeyReused: another request used this idempotency key.
+        ActionRefused: the node does not exist, has another GPU type, or has no room.
+        RaceLost: rivals changed the node ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_VMS)
     identity, fingerprint = identity_of(services, account, request, idempotency_key)
-    # Looked up first, so that a repeat gets its answer even when the node is full by now.
+    # Before the placement: a repeat gets its response even if the node is full by now.
     earlier = None if fingerprint is None else services.vms.find(account.organization_id, identity)
     if fingerprint is not None and isinstance(earlier, Vm):
         return answer_again(services, earlier, fingerprint, dry_run=dry_run)
@@ -96,7 +105,7 @@ def create_vm(
 
 
 def _own(services: Needs, wanted: Vm, tries: Tries) -> Vm | None:
-    """The VM, where a try that went unseen has made it."""
+    """The VM, if a try whose answer got lost has created it."""
     found = services.vms.get(*wanted.key) if tries.unseen else None
     return found if found is not None and found.life == wanted.life else None
 
@@ -104,6 +113,7 @@ def _own(services: Needs, wanted: Vm, tries: Tries) -> Vm | None:
 def _new_vm(
     services: Needs, request: VmRequest, login: Login, account: Account, place: NodePlace, identity: str
 ) -> Vm:
+    """The record as it is to be, but for its slice."""
     now = services.clock.now()
     shape, months = place.flavor.vm, request.reservation_months
     assert shape is not None, "a node's flavor is one that is rented in slices"  # noqa: S101 - for the types
@@ -146,9 +156,13 @@ def _new_vm(
 
 
 def _node(services: Needs, caller: Caller, request: VmRequest) -> NodePlace:
-    """The node that is asked for, as far as the caller may know of it; a "no" is said on a fresh reading.
+    """The node that the request names.
 
-    On one, whether the node is unknown or only hidden: the time of the answer must not tell.
+    Refuses only after a fresh read. An unknown node and a hidden one cost the same reads, so that the time of
+    the response does not reveal which it is.
+
+    Raises:
+        ActionRefused: the node does not exist for this caller, is not rented, or does not match the request.
     """
     place = services.inventory.known_node(request.node)
     if _mismatch(place, caller, request):
@@ -160,6 +174,7 @@ def _node(services: Needs, caller: Caller, request: VmRequest) -> NodePlace:
 
 
 def _mismatch(place: NodePlace | None, caller: Caller, request: VmRequest) -> ActionRefused | None:
+    """Why the node cannot serve the request, whatever is free there; None if it can."""
     if place is None or not (caller.is_operator or place.region.is_visible_to(caller.organizations)):
         return ActionRefused("the node does not exist")
     if place.flavor.vm is None:

@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 def destroy_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
-    """Destroy a VM for good; repeated, it changes nothing. Those told to leave for it may stay.
+    """Destroy a VM for good, and withdraw the notices that were given for it. A repeat changes nothing.
 
     Raises:
-        Forbidden, NotFound: as for reading.
-        RaceLost: other requests changed the VM every time.
+        Forbidden: the token may not write VMs.
+        NotFound: no such VM in the account's organization.
+        RaceLost: rivals changed the VM ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_VMS)
     for attempt in range(ATTEMPTS_MAX):

@@ -1,7 +1,7 @@
-"""GPUs of a node as they are now, and the writes that change hands.
+"""Reads who owns a node's GPUs, and builds the writes that transfer them.
 
-A node's GPUs are one attribute: who owns which, by tag. It is compared and set as a whole, so whatever is
-decided here on a reading holds at the moment of the write, or the write is refused.
+Ownership of a node's GPUs is one attribute: a map from tag to the mask of GPUs. It is compared and set as a
+whole. So what is decided here on a read still holds at the moment of the write, or the write is refused.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ class NodeGpus:
     """A node's GPUs as they were read.
 
     Attributes:
-        owners: GPUs as masks by tag; ``None`` when nobody owns anything of the node.
-        stamp: what stands there instead, if anything does.
-        free: GPUs that nobody owns, as a mask.
-        version: the topology version they were read with.
-        takes_new: whether the node may be given to somebody new: in service, as expected, not cordoned.
+        owners: by tag, the GPUs as a mask; None when no part of the node is owned.
+        stamp: the stamp of an empty node, if it has one.
+        free: GPUs without an owner, as a mask.
+        version: the topology version that they were read with.
+        takes_new: whether the node takes new holders: in service, of the expected class, not cordoned.
     """
 
     owners: Mapping[str, int] | None
@@ -49,28 +49,42 @@ class NodeGpus:
 
     @property
     def open(self) -> int:
-        """GPUs that somebody new can have, as a mask."""
+        """GPUs that a new holder can have, as a mask."""
         return self.free if self.takes_new else 0
 
     def with_gpus(self, tag: str, gpus: int, without: frozenset[str] = frozenset()) -> dict[str, int]:
-        """Who owns what once this holder has exactly these GPUs and those others have left."""
+        """The owners after a transfer.
+
+        Args:
+            tag: a holder, which then has exactly ``gpus``.
+            gpus: a mask; 0 for none.
+            without: tags of holders that then have none.
+        """
         after = {t: mask for t, mask in (self.owners or {}).items() if t not in without and t != tag}
         if gpus:
             after[tag] = gpus
         return after
 
-    def demand(self, vm: Vm) -> None:
-        """Insist that the node says of a VM what its record says.
+    def check_agrees(self, vm: Vm) -> None:
+        """Check that the node and the record of a VM agree on its GPUs.
 
         Raises:
-            StorageUnavailable: it does not. Whoever reads both again finds them agreeing, or an alarm does.
+            StorageUnavailable: they do not. They may have been read on different sides of a change: then a
+                retry finds that they agree. Else the consistency check reports it.
         """
         if (self.owners or {}).get(vm.tag, 0) != vm.gpus:
             raise StorageUnavailable("the record and the node disagree", outcome_unknown=False)
 
 
 def gpus_in(snapshot: Snapshot, pod_id: str, position: int, count: int) -> NodeGpus | None:
-    """A node's GPUs in a snapshot, ``None`` where the topology has lost it."""
+    """A node's GPUs in a snapshot; None if the topology does not have the node any more.
+
+    Args:
+        snapshot: of the node's region and flavor.
+        pod_id: the node's pod.
+        position: the position of the node's domain in the pod.
+        count: how many GPUs the node has.
+    """
     ownership, shape = snapshot.ownership.get(pod_id), snapshot.shapes.get(pod_id)
     if ownership is None or shape is None:
         return None
@@ -87,13 +101,13 @@ def gpus_in(snapshot: Snapshot, pod_id: str, position: int, count: int) -> NodeG
 
 
 def read_gpus(services: Needs, vm: Vm, count: int) -> NodeGpus | None:
-    """A VM's node by a strongly consistent read."""
+    """The GPUs of a VM's node, read strongly consistent; ``count`` is how many it has."""
     snapshot = services.inventory.fresh_snapshot(vm.region_id, vm.flavor_id)
     return gpus_in(snapshot, vm.pod_id, vm.position, count)
 
 
 def host_of(services: Needs, vm: Vm) -> Host | None:
-    """The host that the VM's disk is on, ``None`` when the inventory has lost it."""
+    """The host that has the VM's disk; None if the inventory does not have it any more."""
     pod = services.inventory.pods({(vm.region_id, vm.pod_id)}).get((vm.region_id, vm.pod_id))
     found = (h for d in (pod.domains if pod else ()) if d.position == vm.position for h in d.hosts)
     host = next((h for h in found if h.id == vm.host_id), None)
@@ -103,7 +117,15 @@ def host_of(services: Needs, vm: Vm) -> Host | None:
 def transfer_write(
     services: Needs, vm: Vm, node: NodeGpus, after: dict[str, int], *, taking: bool = True
 ) -> Update | None:
-    """The write that makes ``after`` of the node's owners; ``None`` when nothing changes."""
+    """The write that sets the node's owners to ``after``; None if nothing changes.
+
+    Args:
+        services: collaborators.
+        vm: a VM of the node.
+        node: as read; the write demands that owners or stamp are unchanged.
+        after: by tag, the GPUs as a mask.
+        taking: whether a holder gets GPUs that it did not have: the topology must then be unchanged too.
+    """
     if after == (node.owners or {}):
         return None
     return change_gpus(
@@ -117,7 +139,11 @@ def transfer_write(
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What giving a VM's GPUs back writes: the node, and what becomes of the VM that waits for them."""
+    """The writes that give a VM's GPUs back.
+
+    ``pod`` is the write of the node, ``others`` has the VM that waits for the GPUs, as (before, after), and
+    ``node_is_free`` tells that no GPU of the node has an owner afterwards.
+    """
 
     pod: Update | None
     others: tuple[tuple[Vm, Vm], ...]
@@ -125,47 +151,48 @@ class Release:
 
 
 def release(services: Needs, vm: Vm) -> Release:
-    """Give back whatever a VM holds: to the VM that it is preempted for as far as that wants it.
+    """Build the writes that give back all GPUs of a VM.
 
-    What nobody waits for becomes free. The caller writes it in one transaction with the VM's record.
+    GPUs that the VM's preemptor waits for pass to the preemptor; all others become free. The caller writes
+    this in one transaction with the VM's record.
 
     Raises:
-        StorageUnavailable: the records and the node were read on different sides of a change.
+        StorageUnavailable: records and node disagree; they may have been read on different sides of a change.
     """
     if not vm.gpus:
         return Release(None, (), node_is_free=False)
-    # The count only matters for what is free, and nobody asks that here.
+    # The count matters for ``free`` alone, which is not used here.
     node = read_gpus(services, vm, vm.gpus.bit_length())
     if node is None:
         raise StorageUnavailable("the node of a VM that holds GPUs is not known", outcome_unknown=False)
-    node.demand(vm)
+    node.check_agrees(vm)
     owners = node.with_gpus(vm.tag, 0)
     others: tuple[tuple[Vm, Vm], ...] = ()
-    # One that cannot be read gets nothing: what leaves for it must not be kept up by that.
-    heir = services.vms.by_key([vm.preempted_by]).get(vm.preempted_by) if vm.preempted_by else None
-    if heir is not None and vm.key in heir.waits_for:
-        heard = preemptor_with(heir, vm)
-        owners[heard.tag] = heard.gpus
-        others = ((heir, heard),)
+    # A preemptor whose record cannot be read gets nothing: the victim must be able to leave all the same.
+    preemptor = services.vms.by_key([vm.preempted_by]).get(vm.preempted_by) if vm.preempted_by else None
+    if preemptor is not None and vm.key in preemptor.waits_for:
+        after = preemptor_with(preemptor, vm)
+        owners[after.tag] = after.gpus
+        others = ((preemptor, after),)
     return Release(transfer_write(services, vm, node, owners, taking=False), others, node_is_free=not owners)
 
 
-def preemptor_with(heir: Vm, left: Vm) -> Vm:
-    """The waiting VM with what it wants of the GPUs of one that has left."""
-    waits_for = tuple(key for key in heir.waits_for if key != left.key)
+def preemptor_with(preemptor: Vm, left: Vm) -> Vm:
+    """A waiting VM after a victim left: with the victim's GPUs, as far as they are in its slice."""
+    waits_for = tuple(key for key in preemptor.waits_for if key != left.key)
     return replace(
-        heir,
-        gpus=heir.gpus | left.gpus & heir.wants,
+        preemptor,
+        gpus=preemptor.gpus | left.gpus & preemptor.wants,
         waits_for=waits_for,
-        wants=heir.wants if waits_for else 0,
+        wants=preemptor.wants if waits_for else 0,
     )
 
 
 def without_notice(vm: Vm) -> Vm:
-    """A VM that need not leave any more, or has left."""
+    """The VM without its notice: the notice was withdrawn, or the VM has left."""
     return replace(vm, preempt_at=None, preempted_by=None)
 
 
 def without_gpus(vm: Vm) -> Vm:
-    """A VM that has given back its GPUs."""
+    """The VM after it gave back its GPUs."""
     return replace(without_notice(vm), gpus=0)

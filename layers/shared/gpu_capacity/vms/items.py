@@ -1,4 +1,4 @@
-"""A VM's record to an item and back, and the entry that the roster keeps of it."""
+"""Encodes a VM as an item of the holders table and decodes it, and the same for its roster entry."""
 
 from __future__ import annotations
 
@@ -78,9 +78,10 @@ _PLAIN = (*_TEXTS, *_NUMBERS, *_SECONDS, *_TEXTS_OR_NONE, *_NUMBERS_OR_NONE, *_S
 
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
-    """What schedules need to know of a VM to tell whether it is any of their business.
+    """What schedules need to know of a VM to decide whether to read its record.
 
-    ``restarts`` tells that it waits to be started again; ``term_ends_at`` is ``None`` unless a term runs.
+    ``created_at`` and ``term_ends_at`` are seconds since the epoch. ``restarts``: it waits for its automatic
+    restart. ``term_ends_at`` is None unless a term runs.
     """
 
     organization_id: str
@@ -94,12 +95,12 @@ class RosterEntry:
 
     @property
     def key(self) -> VmKey:
-        """What finds the record."""
+        """The key of the record."""
         return self.organization_id, self.vm_id
 
 
 def encode_vm(vm: Vm) -> Item:
-    """The whole record; it is always written whole, under its revision."""
+    """The whole record as an item."""
     plain = {name: getattr(vm, name) for name in _PLAIN}
     return keys.vm(vm.organization_id, vm.id) | encode(
         {
@@ -122,7 +123,7 @@ def encode_vm(vm: Vm) -> Item:
 
 @decoder
 def decode_vm(item: Mapping[str, Any]) -> Vm:
-    """The record of a VM."""
+    """The VM of an item that is no tombstone."""
     plain: dict[str, Any] = {name: text(item, name) for name in _TEXTS}
     plain |= {name: whole(item, name) for name in _NUMBERS}
     plain |= {name: second(item, name) for name in _SECONDS}
@@ -154,13 +155,13 @@ def _key_or_none(item: Mapping[str, Any], name: str) -> VmKey | None:
 
 
 def listing_item(vm: Vm) -> Item:
-    """The entry of a VM in its organization's list: all of it is in the key. It goes with the record."""
+    """The entry of a VM in its organization's list. All of it is in the key; it expires with the record."""
     listing = keys.vm_listing(vm.organization_id, vm.age, ended=vm.expires_at is not None)
     return listing | encode({TTL_ATTRIBUTE: vm.expires_at})
 
 
 def roster_entry(vm: Vm) -> RosterEntry | None:
-    """What the roster has of a VM, ``None`` when it has nothing any more."""
+    """The VM's entry in the roster; None if it has none any more."""
     if not vm.is_on_roster:
         return None
     return RosterEntry(
@@ -176,7 +177,7 @@ def roster_entry(vm: Vm) -> RosterEntry | None:
 
 
 def encode_entry(entry: RosterEntry) -> Item:
-    """An entry of the roster."""
+    """A roster entry as an item."""
     return keys.on_roster(entry.node, entry.vm_id) | encode(
         {
             "organization": entry.organization_id,
@@ -193,7 +194,7 @@ def encode_entry(entry: RosterEntry) -> Item:
 
 @decoder
 def decode_entry(item: Mapping[str, Any]) -> RosterEntry:
-    """An entry of the roster."""
+    """The roster entry of an item."""
     return RosterEntry(
         organization_id=text(item, "organization"),
         vm_id=text(item, "vm"),

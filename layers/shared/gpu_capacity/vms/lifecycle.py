@@ -1,14 +1,14 @@
-"""The steps of the VM workflows. Each may run twice, and answers an outcome that the workflow branches on.
+"""The steps of the VM workflows. Each is idempotent, and returns an outcome that the workflow branches on.
 
-``start_vm``: wait out the notice and take the GPUs (``begin_vm_start``), start the server
-(``start_vm_server``), wait until it is up (``complete_vm_start``); or note why not (``abandon_vm_start``),
-take the server away (``sweep_vm_server``), give the GPUs back (``fail_vm_start``).
+``start_vm``: wait until the notice is over and take the GPUs (``begin_vm_start``), start the server
+(``start_vm_server``), wait until it is up (``complete_vm_start``). If that fails: record the reason
+(``abandon_vm_start``), delete the server (``sweep_vm_server``), give the GPUs back (``fail_vm_start``).
 
-``stop_vm``, for whatever leaves: take the server away (``sweep_vm_server``), then settle the record and give
-back what it does not keep (``settle_vm_stop``).
+``stop_vm``, for VMs that are stopped, interrupted or destroyed: delete the server (``sweep_vm_server``), then
+settle the record and give back the GPUs that it does not keep (``settle_vm_stop``).
 
-Every step begins with the record: one that has moved on answers ``superseded``, and the workflow that the new
-status calls for does the rest.
+Every step reads the record first. If the record has changed so that the step does not apply any more, the
+outcome is ``superseded``: the workflow of the new status does the rest.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS_MAX: Final = 16
-"""Writes lost to rivals before a step gives up; the workflow repeats it."""
+"""Writes that a step may lose to rivals before it gives up; the workflow then repeats the step."""
 
 ACTOR: Final = "workflow:vm"
 START: Final = "start_vm"
 STOP: Final = "stop_vm"
 _LEFT: Final = frozenset({VmStatus.STOPPED, VmStatus.INTERRUPTED, VmStatus.DESTROYED})
-# Always with every field that an expression of the state machine reads: an absent one is an error there.
+# Every outcome has all fields that expressions of the state machine read: a missing one is an error there.
 SUPERSEDED: Final[dict[str, Any]] = {"outcome": "superseded", "message": "", "seconds": 0}
 
 
 def begin_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Get all GPUs of the slice.
+    """Get all GPUs of the slice, and make the VM ``starting``.
 
     Returns:
-        ``proceed``; ``waiting``, for at least ``seconds``; ``failed``; ``undo`` when an earlier execution
-        died while it was undoing; or ``superseded``.
+        ``proceed``; ``waiting``, for at least ``seconds``; ``failed``; ``undo`` if an earlier execution died
+        while it was undoing the start; or ``superseded``.
     """
     for attempt in range(ATTEMPTS_MAX):
         vm = _to_start(services, organization_id, vm_id)
@@ -69,9 +69,10 @@ def begin_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[st
 
 
 def start_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Start the run's server: ``started``, ``waiting`` while the provider refuses it, or ``failed``.
+    """Start the run's server, and remove the login from the record once the provider has it.
 
-    The login is handed over once: when the provider has it, the record forgets it.
+    Returns:
+        ``started``; ``waiting`` while the provider refuses the server; ``failed``; or ``superseded``.
     """
     vm = services.vms.get(organization_id, vm_id)
     if vm is None or not _is_starting(vm):
@@ -89,19 +90,23 @@ def start_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[s
     )
     match services.vm_provider.start(order):
         case PinOutcome.FENCED | PinOutcome.OCCUPIED:
-            # A run is fenced when its record has moved on, which the step sees when it looks again. If the
-            # record has not, the run never gets a server, and the deadline ends it.
+            # A run is fenced after its record has changed, which the next try of this step sees. If it has
+            # not changed, the run never gets a server, and the deadline ends it.
             return _late(services, vm) or _outcome("waiting")
         case PinOutcome.PINNED:
             return _forget_login(services, vm)
 
 
 def complete_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """``starting`` to ``running`` when the server is up: ``running``, ``waiting`` or ``failed``."""
+    """Make the VM ``running`` if its server is up.
+
+    Returns:
+        ``running``, ``waiting``, ``failed`` or ``superseded``.
+    """
     for attempt in range(ATTEMPTS_MAX):
         vm = services.vms.get(organization_id, vm_id)
         if vm is not None and vm.status is VmStatus.RUNNING:
-            # A replay of a step that had succeeded.
+            # A repeat of a step that succeeded.
             return _outcome("running")
         if vm is None or not _is_starting(vm):
             return SUPERSEDED
@@ -126,7 +131,11 @@ def complete_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict
 
 
 def abandon_vm_start(services: Needs, organization_id: str, vm_id: str, message: str) -> dict[str, Any]:
-    """Note why, take marks back, and close the provider to late starts: ``undo`` or ``superseded``."""
+    """Begin to undo a start: record the reason, withdraw the notices, and fence the run.
+
+    Returns:
+        ``undo``, ``superseded``, or ``again`` after too many lost races.
+    """
     for attempt in range(ATTEMPTS_MAX):
         vm = _to_start(services, organization_id, vm_id)
         if vm is None:
@@ -144,7 +153,11 @@ def abandon_vm_start(services: Needs, organization_id: str, vm_id: str, message:
 
 
 def sweep_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Fence the run and take its server away: ``gone``, ``waiting`` or ``superseded``."""
+    """Fence the run and delete its server.
+
+    Returns:
+        ``gone``, ``waiting`` while the server is still there, or ``superseded``.
+    """
     vm = services.vms.get(organization_id, vm_id)
     if vm is None or vm.workflow is None or (vm.workflow == START and vm.failure is None):
         return SUPERSEDED
@@ -156,11 +169,15 @@ def sweep_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[s
 
 
 def fail_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Give the GPUs back and show ``failed``: ``failed``, ``waiting`` while a server is left on them."""
+    """Give the GPUs back, and make the VM ``failed``.
+
+    Returns:
+        ``failed``, ``waiting`` while a server is left on the GPUs, or ``superseded``.
+    """
     for attempt in range(ATTEMPTS_MAX):
         vm = services.vms.get(organization_id, vm_id)
         if vm is not None and vm.status is VmStatus.FAILED:
-            # A replay of a step that had succeeded.
+            # A repeat of a step that succeeded.
             return _outcome("failed")
         if vm is None or vm.workflow != START or vm.failure is None:
             return SUPERSEDED
@@ -182,15 +199,18 @@ def fail_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict[str
 
 
 def settle_vm_stop(services: Needs, organization_id: str, vm_id: str) -> dict[str, Any]:
-    """Settle a VM whose server is gone: ``settled``, ``waiting`` while it is not, or ``superseded``.
+    """Settle a VM whose server is gone: give back the GPUs that it does not keep.
 
-    Of a VM that is destroyed the disk goes first. It goes here and not with the server: the execution that
-    settles the record may be one that took the server away when the VM was not destroyed yet.
+    If the VM is destroyed its disk is deleted first. That happens here and not with the server, because this
+    execution may have deleted the server before the VM was destroyed.
+
+    Returns:
+        ``settled``, ``waiting`` while a server is left on the GPUs, or ``superseded``.
     """
     for attempt in range(ATTEMPTS_MAX):
         vm = services.vms.get(organization_id, vm_id)
         if vm is not None and vm.unsettled_since is None and vm.status in _LEFT:
-            # A replay of a step that had succeeded.
+            # A repeat of a step that succeeded.
             return _outcome("settled")
         if vm is None or vm.workflow != STOP:
             return SUPERSEDED
@@ -206,10 +226,10 @@ def settle_vm_stop(services: Needs, organization_id: str, vm_id: str) -> dict[st
                 settled, status=VmStatus.STOPPED, ip_address=None, stopped_at=services.clock.now()
             )
         if vm.status is VmStatus.STOPPING and vm.rental_type is RentalType.RESERVED:
-            stands = not isinstance(services.vms.update([(vm, settled)]), Refused)
+            is_written = not isinstance(services.vms.update([(vm, settled)]), Refused)
         else:
-            stands = _settle(services, vm, without_gpus(settled))
-        if stands:
+            is_written = _settle(services, vm, without_gpus(settled))
+        if is_written:
             _audit(services, settled, "settle_vm_stop", settled.status.value)
             return _outcome("settled")
         services.pause(attempt)
@@ -217,7 +237,7 @@ def settle_vm_stop(services: Needs, organization_id: str, vm_id: str) -> dict[st
 
 
 def _begin(services: Needs, vm: Vm) -> dict[str, Any] | None:
-    """``creating`` to ``starting``; ``None`` when to look again."""
+    """Make a VM that has its whole slice ``starting``; None after a lost race."""
     if vm.status is VmStatus.STARTING:
         return _outcome("proceed")
     begun = replace(vm, status=VmStatus.STARTING, deadline=start_deadline(services))
@@ -228,14 +248,14 @@ def _begin(services: Needs, vm: Vm) -> dict[str, Any] | None:
 
 
 def _await_notice(services: Needs, vm: Vm) -> dict[str, Any] | None:
-    """Wait for those that were told to leave, then interrupt them; ``None`` when to look again."""
+    """Wait until the notice of the victims is over, then interrupt them; None after a lost race."""
     now = services.clock.now()
-    told = services.vms.by_key(vm.waits_for)
-    notice_ends = max((v.preempt_at or now for v in told.values()), default=now)
+    victims = services.vms.by_key(vm.waits_for)
+    notice_ends = max((v.preempt_at or now for v in victims.values()), default=now)
     if now < notice_ends:
         return _outcome("waiting", seconds=notice_ends - now)
-    if any(v.status is not VmStatus.RUNNING for v in told.values()):
-        # It is leaving by itself, or its node is offline; its GPUs pass over when it gives them back.
+    if any(v.status is not VmStatus.RUNNING for v in victims.values()):
+        # A victim is leaving by itself, or its node is offline: its GPUs pass on when it gives them back.
         return _late(services, vm) or _outcome("waiting")
     evicted = evict(services, vm, _gpus_of_node(services, vm))
     if evicted is None:
@@ -248,24 +268,26 @@ def _await_notice(services: Needs, vm: Vm) -> dict[str, Any] | None:
 
 
 def _gpus_of_node(services: Needs, vm: Vm) -> int:
+    """How many GPUs the VM's node has; if the node is unknown, at least as many as the slice reaches."""
     place = services.inventory.node(vm.node)
     return place.gpus if place is not None else vm.wants.bit_length()
 
 
 def _forget_login(services: Needs, vm: Vm) -> dict[str, Any]:
+    """Remove the login from the record, now that the provider has it."""
     if vm.password_hash is not None or vm.ssh_public_key is not None:
         forgetful = replace(vm, password_hash=None, ssh_public_key=None)
         if isinstance(services.vms.update([(vm, forgetful)]), Refused):
-            # Whatever came in between, the next step finds; and this one is repeated where it still stands.
+            # A rival changed the record: the next try of this step reads it again.
             return _outcome("waiting")
     return _outcome("started")
 
 
 def _has_left(services: Needs, vm: Vm) -> bool:
-    """Whether no server is left, neither the VM's own nor, on GPUs it took over, that of an interrupted one.
+    """Whether no server is left: neither the VM's own, nor one of its victims' on the GPUs that it took over.
 
-    The latter may still be going when its heir goes, too. Whoever gets the GPUs next may be a reservation or
-    a capacity claim, whose servers do not wait for VMs'.
+    A victim's server may still be going down when the VM itself goes away. The next owner of the GPUs may be
+    a reservation or a capacity claim, whose servers do not wait for servers of VMs.
     """
     if services.vm_provider.server(vm.server_owner) is not None:
         return False
@@ -273,13 +295,14 @@ def _has_left(services: Needs, vm: Vm) -> bool:
 
 
 def _late(services: Needs, vm: Vm) -> dict[str, Any] | None:
+    """``failed`` if the deadline of the start is over, else None."""
     if vm.deadline is not None and services.clock.now() >= vm.deadline:
         return _outcome("failed", "the VM was not up when the time was over")
     return None
 
 
 def _settle(services: Needs, vm: Vm, settled: Vm) -> bool:
-    """Write a VM that gives back its GPUs, with whoever gets them."""
+    """Write a VM that gives back its GPUs, and the VM that gets them, if any; false after a lost race."""
     freed = release(services, vm)
     if isinstance(services.vms.update([(vm, without_notice(settled)), *freed.others], freed.pod), Refused):
         return False
@@ -289,17 +312,18 @@ def _settle(services: Needs, vm: Vm, settled: Vm) -> bool:
 
 
 def _to_start(services: Needs, organization_id: str, vm_id: str) -> Vm | None:
+    """The VM, if its record still calls for a start."""
     vm = services.vms.get(organization_id, vm_id)
     return vm if vm is not None and vm.workflow == START else None
 
 
 def _is_starting(vm: Vm) -> bool:
-    """Whether its start is under way: past the wait for GPUs, and not given up."""
+    """Whether its start is under way: it has all its GPUs, and the start is not being undone."""
     return vm.workflow == START and vm.status is VmStatus.STARTING and not vm.waits_for and vm.failure is None
 
 
 def _not_up(services: Needs, vm: Vm, server: VmServer | None) -> dict[str, Any]:
-    """What it means that the server is not up: something failed, or it takes its time."""
+    """The outcome while the server is not up: ``failed`` with the reason, or ``waiting``."""
     if server is None:
         return _outcome("failed", "the server is gone")
     if server.state is ServerState.FAILED:

@@ -1,4 +1,4 @@
-"""How many VMs and GPUs an organization may rent, as its members are shown it."""
+"""List the quotas on VMs and their GPUs of the account's organization."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def list_vm_quotas(services: HasQuotas, caller: Caller, account: Account) -> list[Quota]:
-    """The limits of the account's organization on VMs and their GPUs; none where there is no limit.
+    """The quotas of the account's organization on VMs and their GPUs, without those that have no limit.
 
     Raises:
         Forbidden: the token may not read VMs.

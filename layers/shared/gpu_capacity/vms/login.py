@@ -1,4 +1,4 @@
-"""How people will log in to a new VM."""
+"""Resolves how people log in to a new VM: with an SSH key of the account, or with a password."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def login_with_key(services: HasAccounts, account: Account, key_id: str | None) -> Login:
-    """Log in with a key of the account, the oldest where none is named.
+    """A login with a key of the account: the named one, or the oldest.
 
     Raises:
         ActionRefused: the account has no such key, or none at all.
@@ -36,30 +36,36 @@ def login_with_key(services: HasAccounts, account: Account, key_id: str | None) 
 
 
 def login_with_password(services: HasIds, password: str) -> Login:
-    """Log in with a password; only its hash is known from here on."""
+    """A login with a password. It has the hash only; the password itself is not kept."""
     return Login(AuthMethod.PASSWORD, password_hash=hash_password(password, services.ids.random_bytes()))
 
 
 @dataclass(frozen=True, slots=True)
 class LoginRequest:
-    """How people want to log in to a new VM: with a key of the account, or with a password in clear."""
+    """The login that a request asks for: a key of the account, or a password in clear."""
 
     ssh_key_id: str | None = None
     password: str | None = field(default=None, repr=False)
 
     def words(self, salt: bytes) -> list[str | None]:
-        """Equal for equal wishes. A password is a slow hash there, so that it cannot be guessed from it."""
+        """Words for a fingerprint, equal for equal logins.
+
+        A password is in them as a slow hash, so that it cannot be guessed from the fingerprint.
+
+        Args:
+            salt: 16 bytes for that hash.
+        """
         return [self.ssh_key_id, None if self.password is None else hash_password(self.password, salt)]
 
 
-def login_of(services: Needs, account: Account, wish: LoginRequest | Login) -> Login:
-    """What a wish comes to; from here on a password is only a hash. What is resolved already stays.
+def login_of(services: Needs, account: Account, wanted: LoginRequest | Login) -> Login:
+    """Resolve a login; one that is resolved already is returned as it is.
 
     Raises:
         ActionRefused: the account has no such key, or none at all.
     """
-    if isinstance(wish, Login):
-        return wish
-    if wish.password is not None:
-        return login_with_password(services, wish.password)
-    return login_with_key(services, account, wish.ssh_key_id)
+    if isinstance(wanted, Login):
+        return wanted
+    if wanted.password is not None:
+        return login_with_password(services, wanted.password)
+    return login_with_key(services, account, wanted.ssh_key_id)

@@ -1,4 +1,4 @@
-"""What the nodes could give now."""
+"""Lists the free slices of nodes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NodeOffer:
-    """What a node could give now.
+    """What is free on a node.
 
-    ``free`` is a mask over its GPUs; ``slices`` maps 1, 2, 4 and 8, up to how many GPUs the node has, to how
-    many slices of that size are free.
+    ``free`` is a mask over its GPUs. ``slices`` has, for each of the sizes 1, 2, 4 and 8 that the node is
+    large enough for, the number of free slices.
     """
 
     node: str
@@ -32,7 +32,7 @@ class NodeOffer:
 
 
 def free_offers(services: HasInventory) -> list[NodeOffer]:
-    """What every node could give now that anybody may see, in region and node order."""
+    """What is free on the nodes of public regions, ordered by region and node; read strongly consistent."""
     snapshots: dict[tuple[str, str], Snapshot] = {}
     offers = []
     for name, place in services.inventory.nodes().items():
@@ -49,5 +49,5 @@ def free_offers(services: HasInventory) -> list[NodeOffer]:
 
 
 def offers_shown(services: HasInventory) -> list[NodeOffer]:
-    """The same as it was at most ``SHOWN_SECONDS_MAX`` ago: a rental is decided on a fresh reading."""
+    """The same, at most ``SHOWN_SECONDS_MAX`` old. That will do: a rental is decided on a fresh read."""
     return services.inventory.cached_answer("offers", lambda: free_offers(services))

@@ -1,4 +1,4 @@
-"""Passwords of VMs: hashed once, for the one use that the workflow has for them."""
+"""Hashes the passwords of VMs in the form that a Linux guest reads."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _ALPHABET: Final = "./0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuv
 
 
 def hash_password(password: str, entropy: bytes) -> str:
-    """The scrypt hash of a password as crypt(5) writes it: ``$7$``, parameters, salt, ``$``, 43 characters.
+    """The scrypt hash of a password in the form of crypt(5): ``$7$``, parameters, salt, ``$``, 43 characters.
 
-    That form, because a Linux guest takes it as it is into its shadow file; so nothing ever has to know the
-    password again. It takes 32 MB and about a tenth of a second.
+    A Linux guest takes this form as it is into its shadow file, so the password itself is never needed again.
+    Takes 32 MB and about a tenth of a second.
 
     Args:
         password: in clear; neither kept nor logged here.
@@ -37,7 +37,7 @@ def hash_password(password: str, entropy: bytes) -> str:
 
 
 def _sixes(octets: bytes) -> str:
-    """Three octets to four characters, the least significant bits first."""
+    """Each three octets as four characters of 6 bits, least significant bits first."""
     text = ""
     for start in range(0, len(octets), 3):
         group = octets[start : start + 3]

@@ -1,13 +1,13 @@
-"""How a VM gets its slice of a node: what is free, or what interruptible VMs leave for it.
+"""Gives a VM its slice of a node: free GPUs, or those of interruptible VMs, which are preempted.
 
-One transaction at the time of the request records the newcomer, gives it the free GPUs of its slice, and
-tells every VM that stands in the rest when it has to leave (``preempt_at``). These keep running and keep
-their GPUs until then. After the notice one more transaction interrupts all of them and hands their GPUs to
-the newcomer. So nobody is told to leave for a request that was refused, nobody is interrupted by halves, and
-at no moment has a GPU two owners.
+One transaction at the time of the request records the new VM, gives it the free GPUs of its slice, and gives
+notice to the victims, the VMs that own the rest of the slice: ``preempt_at`` says when they have to leave.
+Victims keep running and keep their GPUs until then. After the notice a second transaction interrupts all
+victims and transfers their GPUs to the new VM. So a refused request gives no notice, a set of victims is
+never interrupted in part, and a GPU never has two owners.
 
-If the newcomer goes away before, the marks go with it in the same transaction. If one of those told to leave
-goes by itself (stopped, destroyed), its GPUs pass to the newcomer when it gives them back: see ``release``.
+If the new VM goes away before that, the same transaction withdraws the notices. If a victim goes away by
+itself (stopped, destroyed), its GPUs pass to the new VM when the victim gives them back: see ``release``.
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ ACTOR = "vm-preemption"
 
 @dataclass(frozen=True, slots=True)
 class SliceChoice:
-    """The slice that a VM gets: whole, and who has to leave for it. ``free`` is what it can have at once."""
+    """The slice that a VM gets.
+
+    ``gpus`` is the whole slice and ``free`` the part without an owner, as masks. ``victims`` own the rest.
+    """
 
     gpus: int
     free: int
@@ -54,7 +57,10 @@ class SliceChoice:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A VM with its slice, on its node as it was read, and those who have to leave for it by then."""
+    """A VM with its slice, its node as read, and the victims with the end of their notice.
+
+    ``preempt_at`` is in seconds since the epoch.
+    """
 
     vm: Vm
     node: NodeGpus
@@ -63,25 +69,29 @@ class Planned:
 
 
 def take_slice(services: Needs, wanted: Vm, count: int, write: Write) -> Vm | None:
-    """Write a VM with a slice of its node; ``None`` when rivals were faster and it is to be planned anew.
+    """Choose a slice of the node and write the VM with it.
 
     Args:
-        services: the collaborators.
+        services: collaborators.
         wanted: the record as it is to be, but for its slice.
         count: how many GPUs the node has.
-        write: writes the record with its slice, what becomes of those who have to leave, and the node.
+        write: writes the record, the victims as (before, after) and the node's ownership in one transaction.
+
+    Returns:
+        The VM as written; None after a lost race, for the caller to decide anew.
 
     Raises:
-        ActionRefused: the node cannot give the slice, on a strongly consistent read.
+        ActionRefused: the node cannot give the slice, as of a strongly consistent read.
+        RaceLost: it may be able to as soon as a claiming reservation has given up the node.
     """
-    seat = plan_slice(services, wanted, count)
-    after, preempt_at = seat.vm, seat.preempt_at
-    marks = [(v, replace(v, preempt_at=preempt_at, preempted_by=after.key)) for v in seat.victims]
-    pod = transfer_write(services, after, seat.node, seat.node.with_gpus(after.tag, after.gpus))
-    if isinstance(write(after, marks, pod), Refused):
+    planned = plan_slice(services, wanted, count)
+    after, preempt_at = planned.vm, planned.preempt_at
+    notices = [(v, replace(v, preempt_at=preempt_at, preempted_by=after.key)) for v in planned.victims]
+    pod = transfer_write(services, after, planned.node, planned.node.with_gpus(after.tag, after.gpus))
+    if isinstance(write(after, notices, pod), Refused):
         services.telemetry.count("VmRacesLost")
         return None
-    for victim in seat.victims:
+    for victim in planned.victims:
         services.telemetry.audit(
             ACTOR,
             "give_notice",
@@ -94,45 +104,58 @@ def take_slice(services: Needs, wanted: Vm, count: int, write: Write) -> Vm | No
 
 
 def update_writer(services: Needs, before: Vm) -> Write:
-    """How ``take_slice`` writes a VM that has a record already, as it was read."""
-    return lambda after, marks, pod: services.vms.update([(before, after), *marks], pod)
+    """The ``write`` of ``take_slice`` for a VM that has a record; ``before`` is the record as read."""
+    return lambda after, notices, pod: services.vms.update([(before, after), *notices], pod)
 
 
 def plan_slice(services: Needs, wanted: Vm, count: int) -> Planned:
-    """What a VM would get of its node now; nothing is written.
+    """Choose a slice of the node for a VM, and write nothing.
+
+    Args:
+        services: collaborators.
+        wanted: the record as it is to be, but for its slice.
+        count: how many GPUs the node has.
 
     Raises:
-        ActionRefused: the node cannot give the slice, on a strongly consistent read.
-        RaceLost: it might, as soon as a reservation that is claiming it has given up.
+        ActionRefused: the node cannot give the slice, as of a strongly consistent read.
+        RaceLost: it may be able to as soon as a claiming reservation has given up the node.
     """
     node = read_gpus(services, wanted, count)
     if node is None:
         raise ActionRefused("the node is out of service")
     try:
-        seat = _seat(services, wanted, node, count)
+        choice = _choose(services, wanted, node, count)
     except SliceUnavailable:
         if is_tentative(services, (wanted.region_id, wanted.flavor_id), wanted.pod_id, wanted.position):
             raise RaceLost("the node is being claimed by a reservation") from None
         raise
     now = services.clock.now()
-    notice = services.limits.vm_notice_seconds if seat.victims else 0
+    notice = services.limits.vm_notice_seconds if choice.victims else 0
     after = replace(
         wanted,
-        gpus=seat.free,
-        wants=seat.gpus if seat.victims else 0,
-        waits_for=tuple(victim.key for victim in seat.victims),
+        gpus=choice.free,
+        wants=choice.gpus if choice.victims else 0,
+        waits_for=tuple(victim.key for victim in choice.victims),
         deadline=now + notice + services.limits.vm_start_seconds_max,
     )
-    return Planned(after, node, seat.victims, now + notice)
+    return Planned(after, node, choice.victims, now + notice)
 
 
 def evict(services: Needs, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
-    """Interrupt all that a VM waits for and give it the rest of its slice; ``None`` after a lost race.
+    """Interrupt all victims of a VM and give it the rest of its slice, in one transaction.
 
-    The caller has seen that the notice is over. What is read here is what the write insists on.
+    The write demands that the records and the node are still as read here.
+
+    Args:
+        services: collaborators.
+        vm: a VM whose victims' notice is over; the caller has checked that.
+        count: how many GPUs the node has.
 
     Returns:
-        The VM, and those that are interrupted now: their servers are still to be taken away.
+        The VM and the interrupted victims, whose servers are still there; None after a lost race.
+
+    Raises:
+        StorageUnavailable: a record or the node cannot be read, or they disagree.
     """
     victims = services.vms.by_key(vm.waits_for)
     leaving = [victims[key] for key in vm.waits_for if key in victims]
@@ -142,7 +165,7 @@ def evict(services: Needs, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
     if node is None or len(leaving) != len(vm.waits_for):
         raise StorageUnavailable("the records and the node disagree", outcome_unknown=False)
     for holder in (vm, *leaving):
-        node.demand(holder)
+        node.check_agrees(holder)
     now = services.clock.now()
     after = replace(
         vm, status=VmStatus.STARTING, gpus=vm.wants, wants=0, waits_for=(), deadline=start_deadline(services)
@@ -162,13 +185,13 @@ def evict(services: Needs, vm: Vm, count: int) -> tuple[Vm, list[Vm]] | None:
 
 
 def notices_withdrawn(services: Needs, vm: Vm) -> list[tuple[Vm, Vm]]:
-    """What becomes of those that were told to leave for a VM that goes away itself."""
-    told = services.vms.by_key(vm.waits_for).values()
-    return [(victim, without_notice(victim)) for victim in told if victim.preempted_by == vm.key]
+    """The victims of a VM that goes away itself, as (before, after): after it they have no notice."""
+    victims = services.vms.by_key(vm.waits_for).values()
+    return [(victim, without_notice(victim)) for victim in victims if victim.preempted_by == vm.key]
 
 
 def interrupted_at(vm: Vm, now: int) -> Vm:
-    """A VM that has lost its GPUs; its server is still to be taken away."""
+    """The VM as interrupted at ``now`` (epoch seconds): without GPUs, its server still to be deleted."""
     return replace(
         without_gpus(vm),
         status=VmStatus.INTERRUPTED,
@@ -180,11 +203,17 @@ def interrupted_at(vm: Vm, now: int) -> Vm:
 
 
 def start_deadline(services: Needs) -> int:
-    """When a start that begins now is given up."""
+    """When a start that begins now is given up, in seconds since the epoch."""
     return services.clock.now() + services.limits.vm_start_seconds_max
 
 
-def _seat(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> SliceChoice:
+def _choose(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> SliceChoice:
+    """Choose a free slice; without one, for a VM that is not interruptible, a slice with victims.
+
+    Raises:
+        ActionRefused: the node takes no new VMs.
+        SliceUnavailable: there is no such slice.
+    """
     if not node.takes_new:
         raise ActionRefused("the node takes no new VMs at the moment")
     start = choose_slice(node.open, wanted.gpu_count)
@@ -211,6 +240,7 @@ def _seat(services: Needs, wanted: Vm, node: NodeGpus, count: int) -> SliceChoic
 
 
 def _could_give(wanted: Vm, largest: int, count: int) -> SliceUnavailable:
+    """The refusal that names the largest slice that the VM could have, in GPUs; 0 for none."""
     asked = wanted.gpu_count
     detail = (
         f"the node has no free slice of {asked} GPUs; the largest that it could give has {largest}"

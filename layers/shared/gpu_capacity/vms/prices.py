@@ -1,11 +1,11 @@
-"""What VMs cost. Pure, and decimal throughout: nothing here is rounded, and no float ever comes in.
+"""Computes what VMs cost. Pure, in decimals throughout: no floats, and nothing is rounded here.
 
     GPU rate  = list price of the GPU type, less the discount of the rental type      (per GPU and hour)
     disk rate = list price of a gigabyte x the whole disk                             (per hour)
     hourly    = GPU rate x GPUs + disk rate
 
-The view rounds each figure once (see ``vms.api.models``), so a shown sum may differ from the sum of what is
-shown by the last digit. Discounts are on GPUs only: a disk costs the same under every rental type.
+``vms.api.models`` rounds each figure once, so a shown sum may differ in the last digit from the sum of the
+shown figures. Discounts apply to GPUs only: a disk costs the same under every rental type.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ INTERRUPTIBLE_DISCOUNT_MIN: Final = Decimal("0.5")
 INTERRUPTIBLE_DISCOUNT_MAX: Final = Decimal("0.8")
 RESERVED_DISCOUNT_MAX: Final = Decimal("0.2")
 CANCELLATION_SHARE: Final = Decimal("0.25")
-"""Of what the whole term costs; the published name of the figure says 25 percent."""
+"""The fee for cancelling a term, as a share of the price of the whole term. The published name of the figure
+says 25 percent."""
 
 HOURLY_MAX: Final = Decimal(1000)
 _HOURS_PER_MONTH_MIN: Final = 672
@@ -34,12 +35,12 @@ _DIGITS_MAX: Final = 12
 
 
 class PriceListInvalid(ValueError):
-    """A price list that must not be used; the message names the entry."""
+    """A price list is malformed or out of bounds; the message names the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class PriceList:
-    """Prices in one currency. Shares are 0 to 1; ``reserved_discounts`` are by months."""
+    """Prices in one currency. Discounts are shares from 0 to 1; ``reserved_discounts`` are by months."""
 
     gpu_hourly: Mapping[str, Decimal]
     storage_gb_hourly: Decimal
@@ -48,7 +49,7 @@ class PriceList:
     hours_per_month: int
 
     def discount(self, rental_type: RentalType, months: int | None = None) -> Decimal:
-        """What share of the list price this rental type saves; ``months`` for ``RESERVED`` alone."""
+        """The share of the list price that a rental type saves; ``months`` is used for ``RESERVED`` only."""
         if rental_type is RentalType.INTERRUPTIBLE:
             return self.interruptible_discount
         if rental_type is RentalType.RESERVED and months is not None:
@@ -58,7 +59,7 @@ class PriceList:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """What an hour costs: one GPU, the whole disk, and all of it."""
+    """Prices for an hour: of one GPU, of the whole disk, and of the whole VM."""
 
     gpu_hourly: Decimal
     storage_hourly: Decimal
@@ -84,7 +85,7 @@ def rates_of(
     rental_type: RentalType,
     months: int | None = None,
 ) -> Rates | None:
-    """What an hour costs; ``None`` where the list has no such GPU type (any more)."""
+    """Prices for an hour; None if the list does not have the GPU type (any more)."""
     listed = prices.gpu_hourly.get(gpu_type)
     if listed is None:
         return None
@@ -94,7 +95,7 @@ def rates_of(
 
 
 def quote_of(prices: PriceList, gpu_type: str, gpu_count: int, storage_gb: int, months: int) -> Quote | None:
-    """What a reserved rental would cost; ``None`` where the list has no such GPU type."""
+    """What a reserved rental would cost; None if the list does not have the GPU type."""
     rates = rates_of(prices, gpu_type, gpu_count, storage_gb, RentalType.RESERVED, months)
     if rates is None:
         return None
@@ -109,10 +110,10 @@ def quote_of(prices: PriceList, gpu_type: str, gpu_count: int, storage_gb: int, 
 
 
 def parse_prices(text: str) -> PriceList:
-    """Read a price list: see ``prices.json``. Money and shares are texts: nothing reads them as floats.
+    """Read a price list in the form of ``prices.json``. Money and shares are strings, to keep floats out.
 
     Raises:
-        PriceListInvalid: no JSON object, an entry is missing, unknown or out of its bounds.
+        PriceListInvalid: it is no JSON object, or an entry is missing, unknown or out of its bounds.
     """
     try:
         document = strict_json.loads(text)
@@ -162,7 +163,7 @@ def _decimal(place: str, value: Any, most: Decimal, least: Decimal = Decimal(0))
         number = decimal(value) if isinstance(value, str) else None
     except ValueError:
         number = None
-    # Digits are bounded so that no product needs more than the 28 that decimal arithmetic keeps.
+    # Digits are limited so that no product needs more than the 28 that decimal arithmetic keeps.
     if number is None or len(number.as_tuple().digits) > _DIGITS_MAX:
         raise PriceListInvalid(f"{place} must be a decimal number in quotes, of at most {_DIGITS_MAX} digits")
     if not least <= number <= most:

@@ -1,7 +1,8 @@
-"""What follows every accepted change of a VM: an audit line, and its workflow.
+"""What a request does after it changed a VM: write an audit line, and start the workflow.
 
-Every change is decided on a fresh reading and written under its conditions: the record's status and revision,
-the owners of the node's GPUs, and the status of every VM that has to leave. A lost race is planned anew.
+Every change is decided on a fresh read. The write demands that all of it still holds: the record's status and
+revision, the owners of the node's GPUs, and the status of every VM that has to leave. After a lost race the
+change is decided anew.
 """
 
 from __future__ import annotations
@@ -25,16 +26,16 @@ if TYPE_CHECKING:
 
 
 ATTEMPTS_MAX: Final = 16
-"""Lost races before a request is answered "try again": all rivals are at the same node."""
+"""Attempts of a request to write a VM before it answers "try again". All its rivals are on one node."""
 
 
 def unsettled(services: Needs, vm: Vm) -> Vm:
-    """With work for the next execution of a workflow."""
+    """The VM marked as unsettled, with the number of the next workflow execution."""
     return replace(vm, unsettled_since=services.clock.now(), attempt=vm.attempt + 1)
 
 
 def proceed(services: Needs, caller: Caller, action: str, vm: Vm) -> Vm:
-    """Write the audit line of an accepted change, and start the workflow that settles it."""
+    """Write the audit line of a change that a request made, and start the workflow that settles it."""
     services.telemetry.audit(
         caller.subject, action, vm.id, "accepted", organization=vm.organization_id, node=vm.node
     )

@@ -1,4 +1,4 @@
-"""Read VMs, and how busy they are."""
+"""Read VMs and their usage."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def get_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
-    """One VM of the account's organization, destroyed or not.
+    """One VM of the account's organization; a destroyed one as long as its record is kept.
 
     Raises:
         Forbidden: the token may not read VMs.
-        NotFound: absent, or another organization's.
+        NotFound: no such VM in the account's organization.
     """
     caller.require(Permission.READ_VMS)
     return vm_of(services, account, vm_id)
 
 
 def list_vms(services: Needs, caller: Caller, account: Account, asked: PageOfVms) -> list[Vm]:
-    """Some of the organization's VMs, destroyed ones included as long as they are kept, newest first.
+    """A page of the organization's VMs, newest first; destroyed ones as long as their records are kept.
 
     Raises:
         Forbidden: the token may not read VMs.
@@ -41,10 +41,10 @@ def list_vms(services: Needs, caller: Caller, account: Account, asked: PageOfVms
 
 
 def usage_of(services: HasVmProvider, vms: Sequence[Vm]) -> Mapping[str, Usage]:
-    """How busy the VMs are that run, by VM id, in one call of the provider.
+    """The usage of those of the VMs that are running, by VM id, in one call of the provider.
 
     Raises:
-        ProviderUnavailable: it does not answer.
+        ProviderUnavailable: the provider does not answer.
     """
     owners = {vm.server_owner: vm.id for vm in vms if vm.status is VmStatus.RUNNING}
     known = services.vm_provider.usage(sorted(owners)) if owners else {}
@@ -52,7 +52,11 @@ def usage_of(services: HasVmProvider, vms: Sequence[Vm]) -> Mapping[str, Usage]:
 
 
 def vm_of(services: Needs, account: Account, vm_id: str) -> Vm:
-    """A VM of the account's organization; raises ``NotFound``."""
+    """A VM of the account's organization.
+
+    Raises:
+        NotFound: the organization has no such VM.
+    """
     vm = services.vms.get(account.organization_id, vm_id)
     if vm is None:
         raise NotFound("the VM does not exist")

@@ -1,4 +1,4 @@
-"""A VM: GPUs of one node, rented by the hour or for a term. Its record and its statuses.
+"""The record of a VM (GPUs of one node, rented by the hour or for a term), and its statuses.
 
 ::
 
@@ -8,7 +8,7 @@
                                           to starting, stopped or interrupted
     any ──► destroyed
 
-``TRANSITIONS`` is that table, and no write of a VM leaves it. GPUs are told as a mask over those of the
+``TRANSITIONS`` is that table; a write that violates it cannot be built. GPUs are a mask over those of the
 node's host: bit ``i`` stands for GPU ``i``.
 """
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 VmKey: TypeAlias = tuple[str, str]
-"""(organization id, VM id): what finds a record, in whatever organization it is."""
+"""(organization id, VM id): the key of a record."""
 
 GPU_COUNTS: Final = (1, 2, 4, 8)
 STORAGE_GB_MIN: Final = 50
@@ -68,7 +68,7 @@ TRANSITIONS: Final[Mapping[VmStatus, frozenset[VmStatus]]] = {
 
 
 class RentalType(StrEnum):
-    """Under which terms a VM is rented."""
+    """The terms under which a VM is rented."""
 
     ON_DEMAND = "on_demand"
     RESERVED = "reserved"
@@ -97,25 +97,27 @@ class Vm:
     """The record of a VM. Times are seconds since the epoch.
 
     Attributes:
-        gpus: GPUs held now; 0 when none.
-        counted: the subjects of quotas that it is counted under.
-        fingerprint: of the request, where its id stands for an idempotency key.
-        wants: the whole slice it will hold once the VMs of ``waits_for`` have left; 0 when it waits for none.
-        waits_for: the VMs that are being preempted for it.
-        preempt_at: when its notice ends, ``None`` while it has none; ``preempted_by`` is for whom.
-        ssh_public_key, password_hash: only until the workflow has handed them to the provider, once.
-        term_ends_at: when a reserved rental turns into on_demand.
+        gpus: GPUs that it owns now; 0 for none.
+        counted: the subjects of the quotas that count it.
+        fingerprint: of the request, if the id was made of an idempotency key.
+        wants: the whole slice that it will own once the VMs of ``waits_for`` have left; 0 if there are none.
+        waits_for: its victims: the VMs that are being preempted for it.
+        preempt_at: when its notice ends; None without a notice.
+        preempted_by: the VM that it is preempted for; None without a notice.
+        ssh_public_key, password_hash: the login, only until the provider has it.
+        term_ends_at: when a reserved rental becomes on_demand.
         offline_from: the status that it had when its node was lost.
         runs: the number of its latest run; a server belongs to one run.
-        revision: rises with every write: the lock of the record.
-        life: tells apart two records that come to have one id; ``None`` where an earlier version wrote it.
-        attempt: numbers the executions of the workflows. Like ``runs`` it begins at ``created_at``: an id
-            comes again with its idempotency key, and the names that a life before used may not. An earlier
-            version began at 1 and 0.
-        unsettled_since: since when a workflow has something to do for it; ``None`` when it has not.
-        deadline: when starting it is given up.
-        expires_at: until when the record of a destroyed VM is kept; ``None`` of any other, and as long as a
-            workflow has something to do for it.
+        revision: rises with every write; the record's optimistic lock.
+        life: random; distinguishes records that have the same id one after the other. None if an earlier
+            version made the record.
+        attempt: numbers the executions of the workflows. Like ``runs`` it begins at ``created_at``: the same
+            idempotency key gives the same id again, and the new record must not reuse names of the former
+            one. An earlier version began at 1 and 0.
+        unsettled_since: since when a workflow has work to do for it; None if none has.
+        deadline: when the start is given up.
+        expires_at: until when the record of a destroyed VM is kept; None for any other VM, and while a
+            workflow has work to do for it.
     """
 
     NOUN: ClassVar[str] = "vm"
@@ -171,27 +173,27 @@ class Vm:
 
     @property
     def is_shown(self) -> bool:
-        """Whether customers are told of it: from its first moment, and as long as the record is kept."""
+        """Whether the API shows it: always, as long as the record is kept."""
         return True
 
     @property
     def key(self) -> VmKey:
-        """What finds this record."""
+        """The key of this record."""
         return self.organization_id, self.id
 
     @property
     def pod(self) -> tuple[str, str, str]:
-        """Region id, flavor id and pod id: where the node's ownership is recorded."""
+        """Region id, flavor id and pod id: the key of the claims item that records who owns the node."""
         return self.region_id, self.flavor_id, self.pod_id
 
     @property
     def age(self) -> str:
-        """What an organization's VMs are sorted by."""
+        """The sort key in an organization's list of VMs."""
         return f"{self.created_at:012}#{self.id}"
 
     @property
     def tag(self) -> str:
-        """Its key among the parts of the node's domain: ``g`` for GPUs, and the holder tag in hex."""
+        """Its key in the parts of the node's domain: ``g`` for GPUs, then the holder tag in hex."""
         return "g" + holder_tag(self.id).hex()
 
     @property
@@ -201,45 +203,45 @@ class Vm:
 
     @property
     def user_id(self) -> int:
-        """The number that stands for the subject in the API."""
+        """The number by which the API shows the subject."""
         return number_of(self.subject)
 
     @property
     def server_owner(self) -> str:
-        """Who owns the server of this run, for the provider: a late request of another run finds no match."""
+        """The provider's name for the owner of this run's server; late requests of other runs have others."""
         return f"{self.id}-{self.runs}"
 
     @property
     def workflow(self) -> str | None:
-        """What has to run for it: ``start_vm``, ``stop_vm``, or nothing."""
+        """The workflow that has to run for it: ``start_vm``, ``stop_vm``, or None."""
         if self.unsettled_since is None:
             return None
         return "start_vm" if self.status in (VmStatus.CREATING, VmStatus.STARTING) else "stop_vm"
 
     @property
     def execution(self) -> str:
-        """The name of the execution that the record's attempt stands for."""
+        """The name of the workflow execution of the current attempt."""
         return f"{self.id}-{self.attempt}"
 
     @property
     def interruption_at(self) -> int | None:
-        """When its notice ends, ``None`` while it has none; one that leaves by itself is not interrupted."""
+        """When its notice ends; None without a notice, or if it leaves by itself before."""
         return self.preempt_at if self.status is VmStatus.RUNNING else None
 
     @property
     def is_preempted(self) -> bool:
-        """Whether another VM makes it leave, or has."""
+        """Whether it has notice, or was interrupted."""
         return self.interruption_at is not None or self.status is VmStatus.INTERRUPTED
 
     @property
     def reserved_until(self) -> int | None:
-        """When its term ends, ``None`` while none runs: being destroyed ends it, and so does failing."""
+        """When its term ends; None while no term runs. A VM that is destroyed or failed has no term."""
         over = self.status in (VmStatus.DESTROYED, VmStatus.FAILED)
         return self.term_ends_at if self.rental_type is RentalType.RESERVED and not over else None
 
     @property
     def is_preemptible(self) -> bool:
-        """Whether it can be told to leave: it runs, its terms say so, and nobody has told it yet."""
+        """Whether it can be preempted: it is interruptible, it runs, and it has no notice yet."""
         return (
             self.rental_type is RentalType.INTERRUPTIBLE
             and self.status is VmStatus.RUNNING
@@ -248,30 +250,31 @@ class Vm:
 
     @property
     def is_on_roster(self) -> bool:
-        """Whether the node's roster has it: as long as it holds GPUs or could come back."""
+        """Whether the node's roster has it: while it owns GPUs or can be started again."""
         return bool(self.gpus) or self.status not in (VmStatus.DESTROYED, VmStatus.FAILED)
 
     @property
     def uses(self) -> dict[str, int]:
-        """What it uses by subject of a quota: as long as it is listed, stopped or not."""
+        """What it uses of each subject of a quota, running or stopped, as long as it is on the roster."""
         return {VMS: 1, VM_GPUS: self.gpu_count} if self.is_on_roster else {}
 
     @property
     def counts(self) -> dict[str, int]:
-        """What is counted of it, by subject of a quota."""
+        """What quotas already count of it, by subject."""
         return {subject: amount for subject, amount in self.uses.items() if subject in self.counted}
 
     @property
     def uncounted(self) -> dict[str, int]:
-        """The same, as far as it is not counted."""
+        """What quotas do not count of it yet, by subject."""
         return {subject: amount for subject, amount in self.uses.items() if subject not in self.counted}
 
 
 @dataclass(frozen=True, slots=True)
 class PageOfVms:
-    """Which VMs of an organization: ``limit`` of those that follow ``after`` (an age), ``offset`` left out.
+    """Which VMs of an organization to list, newest first.
 
-    ``statuses`` are those that are shown; ``None`` for all.
+    The list begins behind ``after`` (an ``age``), skips ``offset`` VMs and has at most ``limit``.
+    ``statuses`` are those to list; None for all.
     """
 
     limit: int
@@ -280,17 +283,20 @@ class PageOfVms:
     statuses: frozenset[VmStatus] | None = None
 
     def shows(self, vm: Vm) -> bool:
-        """Whether it is one of them by its status."""
+        """Whether ``statuses`` has the VM's status."""
         return self.statuses is None or vm.status in self.statuses
 
 
 def allows(before: VmStatus, after: VmStatus) -> bool:
-    """Whether the table has this move; staying is always allowed."""
+    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
     return before is after or after in TRANSITIONS[before]
 
 
 def months_later(start: int, months: int) -> int:
-    """The same time of day so many calendar months later; the month's last day where it is too short."""
+    """The same time of day ``months`` calendar months later, on the last day of a month that is too short.
+
+    Times are seconds since the epoch; months are those of UTC.
+    """
     begun = datetime.fromtimestamp(start, tz=UTC)
     month = begun.month - 1 + months
     year, month = begun.year + month // _MONTHS_A_YEAR, month % _MONTHS_A_YEAR + 1

@@ -1,4 +1,4 @@
-"""Tells a repeated request for a VM from a new one: by its idempotency key, or as equal to one before."""
+"""Distinguishes a repeated request for a VM from a new one: by idempotency key, or as a recent equal one."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 def identity_of(
     services: Needs, account: Account, request: VmRequest, key: str | None
 ) -> tuple[str, str | None]:
-    """The id of a new VM, and the fingerprint of its request where the id stands for a key."""
+    """The id of a new VM, and, if the id is made of an idempotency key, the fingerprint of the request."""
     if key is None:
         return holder_id(services.ids.random_bytes()), None
     identity = keyed_holder_id(account.organization_id, account.subject, key, "vm")
@@ -47,14 +47,21 @@ def identity_of(
 
 
 def answer_again(services: Needs, found: Vm, fingerprint: str, *, dry_run: bool = False) -> Vm:
-    """The answer to a repeated request: the VM that the first one made, destroyed or not."""
+    """The VM that an earlier request under the same key made, destroyed or not.
+
+    Raises:
+        KeyReused: that was another request.
+    """
     if found.fingerprint != fingerprint:
         raise KeyReused("VM", found.id)
     return found if dry_run else resumed(services, found)
 
 
 def recent_vm_request(services: Needs, account: Account, request: VmRequest) -> RecentRequest | None:
-    """What an equal request of the account has made a moment ago."""
+    """An equal request of the account within ``limits.repeat_seconds``, or a new entry for this one.
+
+    None if such repeats are not recognized at all.
+    """
     if not services.limits.repeat_seconds:
         return None
     salt = keyed_holder_id(account.organization_id, account.subject, "", "vm", "repeat")
@@ -63,15 +70,19 @@ def recent_vm_request(services: Needs, account: Account, request: VmRequest) -> 
 
 
 def still_there(services: Needs, recent: RecentRequest) -> Vm | None:
-    """The VM that an equal request made. One that is destroyed answers no repeat: it is asked for anew."""
+    """The VM that the recent request made; None if there is none, or if it is destroyed or failed.
+
+    A customer who asks again after the VM is gone wants a new one.
+    """
     vm = services.vms.get(recent.organization_id, recent.holder) if recent.holder else None
     return None if vm is None or vm.status in (VmStatus.DESTROYED, VmStatus.FAILED) else vm
 
 
 def resumed(services: Needs, found: Vm) -> Vm:
-    """A VM that is there, with what its first request may have left undone."""
+    """An existing VM, after the steps that its first request may have missed: quota and workflow."""
     confirm(services.quotas, services.vms, found)
     if found.workflow == START:
-        # The first try may have died between its commit and its start; the name makes this harmless.
+        # The first request may have died before it started the workflow. If not, this changes nothing: an
+        # execution of that name starts once.
         start_workflow(services, found)
     return found

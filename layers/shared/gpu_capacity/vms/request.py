@@ -1,4 +1,4 @@
-"""What is asked for when a VM is to be rented."""
+"""What a request to rent a VM asks for."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class VmRequest:
-    """What is asked for, validated in form: counts of ``GPU_COUNTS``, months if and only if reserved."""
+    """What a request asks for, in valid form: a count of ``GPU_COUNTS``; months if and only if reserved."""
 
     node: str
     gpu_type: str
@@ -28,7 +28,11 @@ class VmRequest:
     login: LoginRequest | Login
 
     def fingerprint(self, identity: str) -> str:
-        """Equal for equal requests under one id: tells a repeat from another request under the same key."""
+        """A digest that is equal for equal requests.
+
+        Args:
+            identity: a UUID: the id that the idempotency key stands for. Salts the hash of a password.
+        """
         login = self.login
         parts = [
             self.node,

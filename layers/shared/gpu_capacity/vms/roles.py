@@ -1,6 +1,6 @@
-"""What VMs are kept with: see ``holders.roles``."""
+"""The collaborators that use cases of VMs need beside those of ``holders.roles``."""
 
-# ruff: noqa: D102 - each class has one property, and tells what it is
+# ruff: noqa: D102 - each class has one property and describes it
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class HasVms(Protocol):
 
 
 class HasPrices(Protocol):
-    """What is charged."""
+    """The price list."""
 
     @property
     def prices(self) -> PriceList: ...
 
 
 class HasTemplates(Protocol):
-    """Images of VMs."""
+    """The templates that disks are cloned from."""
 
     @property
     def templates(self) -> TemplateList: ...

@@ -1,8 +1,8 @@
-"""What becomes of VMs by the clock: restarts, ends of terms, nodes that are lost and come back.
+"""Changes VMs by schedule: restarts, ends of terms, nodes that are lost and come back.
 
-The roster tells which VMs are in question; each is read again before it is changed, and every change is
-conditional. So a run may overlap with another, with requests and with workflows; what it does not get done,
-the next one does.
+The roster has the candidates. Each is read again before it is changed, and every write is conditional, so a
+run may overlap with another one, with requests and with workflows. What a run does not finish, the next one
+does.
 """
 
 from __future__ import annotations
@@ -38,29 +38,40 @@ _GOES_OFFLINE: Final = frozenset({VmStatus.RUNNING, VmStatus.STOPPED, VmStatus.I
 
 
 def restart_vms(services: Needs, node: str | None = None) -> int:
-    """Start interrupted VMs again that their nodes (or this one) have room for, oldest first; how many.
+    """Restart interrupted VMs that their nodes have room for, oldest first.
 
-    One for which there is no room does not keep younger, smaller ones waiting.
+    A VM that is too large for the room does not keep younger, smaller ones waiting.
+
+    Args:
+        services: collaborators.
+        node: only VMs of this node; None for all nodes.
+
+    Returns:
+        How many were restarted.
     """
     waiting = [entry.key for entry in services.vms.roster(node) if entry.restarts]
     return _each(services, waiting, _restart)
 
 
 def restart_vms_beside(services: Needs, organization_id: str, vm_id: str) -> int:
-    """The same for the node of a VM that has just left it."""
+    """The same for the node of a VM that has just left it; 0 if the VM has no record any more."""
     vm = services.vms.get(organization_id, vm_id)
     return restart_vms(services, vm.node) if vm is not None else 0
 
 
 def end_vm_terms(services: Needs) -> int:
-    """Turn reserved VMs whose terms are over into on-demand ones; how many."""
+    """Turn reserved VMs whose term is over into on-demand ones; returns how many."""
     now = services.clock.now()
     due = [e.key for e in services.vms.roster() if e.term_ends_at is not None and e.term_ends_at <= now]
     return _each(services, due, _end_term)
 
 
 def watch_vm_nodes(services: Needs) -> int:
-    """Show VMs ``offline`` whose nodes the inventory has lost, and bring back those whose nodes are back."""
+    """Make VMs ``offline`` whose nodes the inventory has lost, and bring back VMs whose nodes are back.
+
+    Returns:
+        How many were changed.
+    """
     nodes = services.inventory.nodes()
     concerned = [
         entry.key
@@ -72,7 +83,16 @@ def watch_vm_nodes(services: Needs) -> int:
 
 
 def _each(services: Needs, keys: Iterable[VmKey], change: Callable[[Needs, Vm], bool | None]) -> int:
-    """Change what each VM calls for; a change answers ``None`` when it lost a race and is to look again."""
+    """Apply a change to each VM, and skip VMs that cannot be read.
+
+    Args:
+        services: collaborators.
+        keys: the VMs.
+        change: returns whether it changed the VM; None after a lost race, to be called again.
+
+    Returns:
+        How many were changed.
+    """
     done = 0
     for key in keys:
         try:
@@ -112,7 +132,7 @@ def _end_term(services: Needs, vm: Vm) -> bool | None:
         return False
     after = replace(vm, rental_type=RentalType.ON_DEMAND, reservation_id=None)
     if VmStatus.STOPPED in (vm.status, vm.offline_from):
-        # Only the term let it keep its GPUs while it did not run.
+        # A stopped VM keeps its GPUs only during its term.
         freed = release(services, vm)
         written = services.vms.update([(vm, without_gpus(after)), *freed.others], freed.pod)
         if freed.node_is_free and not isinstance(written, Refused):
@@ -143,7 +163,7 @@ def _follow_node(services: Needs, vm: Vm, place: NodePlace | None) -> bool | Non
 
 
 def _back(services: Needs, vm: Vm) -> Vm:
-    """What a VM becomes when its node is back; one that ran has its server brought up, if need be."""
+    """The VM after its node came back: ``starting`` if it ran before, else in its former status."""
     if vm.offline_from is not VmStatus.RUNNING:
         return replace(vm, status=vm.offline_from or VmStatus.STOPPED, offline_from=None)
     return replace(
@@ -157,7 +177,7 @@ def _back(services: Needs, vm: Vm) -> Vm:
 
 
 def next_run(services: Needs, vm: Vm) -> Vm:
-    """A VM that is being started again, but for its slice: a new run with a server of its own."""
+    """The VM ``starting`` once more, but for its slice: a new run, which gets a server of its own."""
     return replace(
         vm,
         status=VmStatus.STARTING,
@@ -169,7 +189,7 @@ def next_run(services: Needs, vm: Vm) -> Vm:
 
 
 def _is_lost(place: NodePlace | None, host_id: str) -> bool:
-    """Whether the machine is gone; another one under its name does not have its disks."""
+    """Whether the VM's machine is gone. Another machine under the node's name does not have the disk."""
     return place is None or place.host.id != host_id or place.host.state is HostState.MISSING
 
 

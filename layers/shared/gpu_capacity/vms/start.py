@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 
 def start_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
-    """Start a stopped or interrupted VM: it takes a slice again, unless its term let it keep its own.
+    """Start a stopped or interrupted VM. It takes a slice again, unless it kept its own during its term.
 
     Raises:
-        Forbidden, NotFound: as for reading.
+        Forbidden: the token may not write VMs.
+        NotFound: no such VM in the account's organization.
         ActionRefused: its status does not allow it, or its node has no room.
-        RaceLost: other requests changed the VM or the node every time.
+        RaceLost: rivals changed the VM or the node ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_VMS)
     for attempt in range(ATTEMPTS_MAX):
@@ -43,7 +44,7 @@ def start_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> V
 
 
 def _begin(services: Needs, vm: Vm) -> Vm | None:
-    """Write a VM that is being started by its user; ``None`` after a lost race."""
+    """Write a VM that its user starts; None after a lost race."""
     place = services.inventory.node(vm.node)
     if place is None or place.host.id != vm.host_id:
         raise ActionRefused("the node is out of service")

@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 
 def stop_vm(services: Needs, caller: Caller, vm_id: str, account: Account) -> Vm:
-    """Stop a running VM; it will not be started again by itself.
+    """Stop a running VM. This also ends the automatic restart of an interruptible one.
 
     Raises:
-        Forbidden, NotFound: as for reading.
+        Forbidden: the token may not write VMs.
+        NotFound: no such VM in the account's organization.
         ActionRefused: its status does not allow it.
-        RaceLost: other requests changed the VM every time.
+        RaceLost: rivals changed the VM ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_VMS)
     for attempt in range(ATTEMPTS_MAX):

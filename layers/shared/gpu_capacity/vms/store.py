@@ -1,4 +1,4 @@
-"""VMs in the holders table, and the roster of those that stand on nodes."""
+"""Stores VMs in the holders table, with their entries in the roster and in their organizations' lists."""
 
 from __future__ import annotations
 
@@ -39,21 +39,26 @@ VMS: Final = Kind(keys.VM_PREFIX, encode_vm, decode_vm, allows)
 
 
 class VmStore(HolderStore[Vm]):
-    """The holders table, as far as VMs go; those that are destroyed stay for a while, and are shown."""
+    """VMs in the holders table. Records of destroyed VMs are kept for a while, and shown.
+
+    Args:
+        database: where to read and write.
+        table: name of the holders table.
+    """
 
     def __init__(self, database: Database, table: str) -> None:
         super().__init__(database, table, VMS)
 
     def by_key(self, wanted: Iterable[VmKey]) -> dict[VmKey, Vm]:
-        """Those of the VMs that exist."""
+        """Those of the VMs that exist and can be read."""
         return {vm.key: vm for vm in self.many(wanted)}
 
     def page(self, organization_id: str, asked: PageOfVms) -> list[Vm]:
-        """Some VMs of an organization, newest first; reads little more than it answers.
+        """A page of an organization's VMs, newest first. Reads little more than it returns.
 
-        Small entries say which VMs there are, by age; the records of those that are shown are read then. An
-        organization whose VMs all fit on the page has them read at once, which is cheaper, and finds those
-        that a version without entries has made.
+        The entries of the organization's list are small and sorted by age: they are read first, then the
+        records that the page shows. If all VMs of the organization fit on the page, their records are read at
+        once, which is cheaper, and also finds VMs of a version that wrote no entries.
         """
         needed = asked.offset + asked.limit
         ages = self._newest(organization_id, needed + 1, asked.after)
@@ -66,13 +71,13 @@ class VmStore(HolderStore[Vm]):
         return list(islice(found, asked.offset, needed))
 
     def _each(self, organization_id: str, asked: PageOfVms) -> Iterator[Vm]:
-        """The VMs that may be asked for, newest first, so many records at a time as are shown at once.
+        """The candidates for a page, newest first; reads ``limit`` records at a time.
 
-        Those that are destroyed are passed over unread where none of them is asked for.
+        Records of destroyed VMs are not read unless the page may have them.
         """
         live = self._ages(organization_id, keys.VM_LIVE_PREFIX, asked)
         if VmStatus.DESTROYED in (asked.statuses or VmStatus):
-            # All live ones first: one that ends meanwhile stands in both, and never in neither.
+            # Read all live entries first: a VM that ends meanwhile is then in both lists, never in neither.
             live = iter(list(live))
             live = merge(live, self._ages(organization_id, keys.VM_ENDED_PREFIX, asked), reverse=True)
         ages = (age for age, _ in groupby(live))
@@ -80,7 +85,7 @@ class VmStore(HolderStore[Vm]):
             yield from self._records(organization_id, chunk)
 
     def _newest(self, organization_id: str, count: int, after: str | None = None) -> list[str]:
-        """The ages of the newest VMs, at most so many."""
+        """The ages of the newest VMs, at most ``count``, behind ``after`` if given."""
         asked = PageOfVms(limit=count, after=after)
         live = list(islice(self._ages(organization_id, keys.VM_LIVE_PREFIX, asked), count))
         ended = list(islice(self._ages(organization_id, keys.VM_ENDED_PREFIX, asked), count))
@@ -98,7 +103,7 @@ class VmStore(HolderStore[Vm]):
         return sorted(found, key=_AGE, reverse=True)
 
     def roster(self, node: str | None = None) -> list[RosterEntry]:
-        """The VMs of a node, or of all, oldest first."""
+        """The roster entries of a node, or of all nodes, oldest VM first."""
         prefix = "" if node is None else keys.roster_prefix(node)
         items = self._database.query(self.table, keys.ROSTER_PARTITION, prefix)
         entries = [
@@ -121,22 +126,32 @@ class VmStore(HolderStore[Vm]):
         over: Tombstone | None = None,
         tries: Tries | None = None,
     ) -> Refused | None:
-        """Record a new VM, with what becomes of others and of its node's GPUs for it, all or none.
+        """Record a new VM, with changes of other VMs and of its node's ownership, in one transaction.
 
-        It is counted in the quotas that its record names; ``counted_in`` has them as they were read.
-        ``more`` is written with it. ``over`` and ``tries`` are as in ``create``.
+        Args:
+            vm: what to write; ``vm.counted`` names the quotas that then count it.
+            others: other VMs that change for it, as (before, after).
+            pod: the write of the node's ownership.
+            counted_in: those quotas as read, by subject.
+            more: further writes of the transaction.
+            over: as in ``create``.
+            tries: as in ``create``.
 
         Returns:
-            ``None`` when it stands, else what refused.
+            None when it is written, else the conditions that failed.
         """
         beside = [*beside_new(self.table, vm, counted_in), *self._with(others), *more]
         return self.create(vm, vm.created_at, *([pod] if pod else []), *beside, over=over, tries=tries)
 
     def update(self, changes: Sequence[tuple[Vm, Vm]], pod: Update | None = None) -> Vm | Refused:
-        """Write what VMs have become (pairs of before and after, without new revisions), all or none.
+        """Write changed VMs in one transaction.
+
+        Args:
+            changes: (before, after) of each; this method sets the new revisions.
+            pod: the write of their node's ownership, if that changes.
 
         Returns:
-            The first of them as it stands now, or what refused.
+            The first VM as written, or the conditions that failed.
         """
         (before, after), *others = changes
         after = successor(before, after)
@@ -144,7 +159,11 @@ class VmStore(HolderStore[Vm]):
         return self.change(before, after, *([pod] if pod else []), *beside)
 
     def count_in(self, vm: Vm, subjects: Collection[str]) -> bool:
-        """Count a VM that was made before its organization was counted; false when it has changed."""
+        """Count a VM that was made before its organization had a quota, even beyond the limit.
+
+        Returns:
+            Whether it was written; false if the VM changed.
+        """
         counted = replace(vm, counted=(*vm.counted, *subjects))
         written = self.change(vm, counted, *count_in_writes(self.table, vm, subjects))
         return not isinstance(written, Refused)

@@ -1,4 +1,4 @@
-"""What a new VM's disk is cloned from: a configured list of templates. Pure."""
+"""Templates, which disks of new VMs are cloned from: a configured list. Pure."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _FIELDS: Final = ("id", "name", "os", "login")
 
 
 class TemplateListInvalid(ValueError):
-    """A list of templates that must not be used; the message names the entry."""
+    """A list of templates is malformed; the message names the entry."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """What the host provider clones under the number ``id``; ``login`` is the user name on the new VM."""
+    """A template. The host provider knows it as number ``id``; ``login`` is the user name on the new VM."""
 
     id: int
     name: str
@@ -40,10 +40,11 @@ class TemplateList:
 
 
 def parse_templates(text: str) -> TemplateList:
-    """Read a list of templates: see ``templates.json``.
+    """Read a list of templates in the form of ``templates.json``.
 
     Raises:
-        TemplateListInvalid: no JSON array of 1 to 50 templates, an entry is wrong, or an id is there twice.
+        TemplateListInvalid: it is no JSON array of 1 to 50 templates, an entry is wrong, or an id occurs
+            twice.
     """
     try:
         document = strict_json.loads(text)

@@ -1,7 +1,8 @@
-"""Writes of VMs as values.
+"""Builds the writes of VMs, as values.
 
-A record is put whole, on the condition that it is as it was read; the roster and the organization's list
-follow it in the same transaction. A move that the table of statuses does not have cannot be built.
+A record is put whole, on the condition that it is still as read. Its entries in the roster and in the
+organization's list change in the same transaction. A write with a change of status that ``TRANSITIONS`` does
+not have cannot be built.
 """
 
 from __future__ import annotations
@@ -29,9 +30,12 @@ VM_LABEL: Final = "vm:"
 
 
 def beside_new(table: str, vm: Vm, counted_in: Mapping[str, Quota]) -> Iterator[Action]:
-    """What stands beside a new record: its place on the roster and in the organization's list, its counts.
+    """The writes that go with a new record: its roster entry, its list entry, and its counts.
 
-    ``counted_in`` are the quotas by subject, which the record has to name.
+    Args:
+        table: the holders table.
+        vm: the new record.
+        counted_in: by subject, the quotas that ``vm.counted`` names, as read.
     """
     yield from _roster_writes(table, None, vm)
     yield Put(f"listing:{vm.id}", table, listing_item(vm))
@@ -40,7 +44,7 @@ def beside_new(table: str, vm: Vm, counted_in: Mapping[str, Quota]) -> Iterator[
 
 
 def beside_change(table: str, before: Vm, after: Vm) -> Iterator[Action]:
-    """What changes beside a record; ``after`` is as ``successor`` makes it."""
+    """The writes that go with a changed record; ``after`` is the result of ``successor``."""
     yield from _roster_writes(table, before, after)
     if before.expires_at is None and after.expires_at is not None:
         live = keys.vm_listing(before.organization_id, before.age, ended=False)
@@ -53,10 +57,10 @@ def beside_change(table: str, before: Vm, after: Vm) -> Iterator[Action]:
 
 
 def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
-    """A record that changes with another one's, and what changes beside it.
+    """The write of a record that changes in another record's transaction, and the writes that go with it.
 
     Raises:
-        ValueError: the table of statuses does not have this move.
+        ValueError: ``TRANSITIONS`` does not have this change of status.
     """
     if not allows(before.status, after.status):
         raise ValueError(f"a VM never goes from {before.status} to {after.status}")
@@ -66,14 +70,14 @@ def change_writes(table: str, before: Vm, after: Vm) -> Iterator[Action]:
 
 
 def successor(before: Vm, after: Vm) -> Vm:
-    """A record as it is written after another: under the next revision, counted only as long as it counts."""
+    """The record as it is written: with the next revision, and counted only where it still uses something."""
     return replace(
         after, revision=before.revision + 1, counted=tuple(s for s in before.counted if s in after.uses)
     )
 
 
 def count_in_writes(table: str, vm: Vm, subjects: Collection[str]) -> Iterator[Action]:
-    """Count a VM under subjects that it was recorded without, even beyond the limits."""
+    """The writes that count a VM under subjects that did not count it yet, even beyond the limits."""
     for subject in subjects:
         yield quotas.count_in(table, vm.organization_id, subject, vm.uses[subject], f"{QUOTA}:{subject}")
 
@@ -85,13 +89,13 @@ def change_gpus(
     version: int | None,
     stamp: bytes,
 ) -> Update:
-    """Change who owns which GPUs of a node: see ``change_parts``.
+    """The write that changes who owns which GPUs of a node: see ``change_parts``.
 
     Args:
         table: the inventory table.
         place: (region id, flavor id, pod id), and the position of the node's domain.
-        parts: who owns which GPUs as it must be now, and as it is to be.
-        version: the topology version that must still be in force; ``None`` when only giving back.
+        parts: (owners or stamp as they must still be, owners as they are to be).
+        version: the topology version that must still be in force; None when GPUs are only given back.
         stamp: a fresh one, for a node that is emptied.
     """
     pod, position = place

@@ -1,7 +1,7 @@
-"""Errors in the shape of the VM API: ``{"detail": …}``, a list of problems where the request's form is wrong.
+"""Errors in the shape of the VM API: ``{"detail": …}``, with a list of problems if the request is malformed.
 
-``docs/errors.md`` tells customers what to do on each. The trace id is only in the header that every answer
-has, because the shape has no place for it.
+``docs/errors.md`` says what customers should do. The trace id is in the header that every response has,
+because the shape has no place for it.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _STATUSES: Final[dict[type[CapacityError], int]] = {
 
 
 class QueryInvalid(CapacityError):
-    """Query parameters are not what the operation takes; ``problems`` name them and never echo values."""
+    """Query parameters are malformed; ``problems`` name them and never echo values."""
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
         super().__init__("query invalid")
@@ -68,10 +68,10 @@ class QueryInvalid(CapacityError):
 
 
 class VmErrors:
-    """Maps every error to a reply; the only place that knows this shape."""
+    """Maps every error to a reply. Only this module knows the shape of errors of this API."""
 
     def refuse(self, error: CapacityError, _trace_id: str) -> Reply:
-        """An error that was raised on purpose."""
+        """The reply to an error that the service raised on purpose."""
         if isinstance(error, QueryInvalid):
             return _reply(422, _problems("query", error.problems))
         for kind in type(error).__mro__:
@@ -84,15 +84,15 @@ class VmErrors:
         return self.unexpected(_trace_id)
 
     def unexpected(self, _trace_id: str) -> Reply:
-        """A defect: the log has the stack under the trace id, the customer only gets the id."""
+        """The reply to a defect. The log has the stack trace under the trace id of the header."""
         return _reply(500, "an unexpected error occurred")
 
     def unknown_route(self, _trace_id: str) -> Reply:
-        """No operation has this path."""
+        """The reply to a path that no operation has."""
         return _reply(404, "the requested resource does not exist")
 
     def wrong_method(self, allowed: Sequence[str], _trace_id: str) -> Reply:
-        """Operations have this path, under other methods."""
+        """The reply to a path that has operations under other methods only."""
         allow = {"Allow": ", ".join(allowed)}
         return _reply(405, "the requested method is not allowed on this resource", allow)
 
@@ -102,12 +102,12 @@ def _reply(status: int, detail: Detail, headers: dict[str, str] | None = None) -
 
 
 def _detail(error: CapacityError) -> Detail:
-    """A text, or where the form is wrong a list that names places and never echoes what was sent."""
+    """A text; for a malformed request a list of problems, which name places and never echo values."""
     match error:
         case BodyInvalid():
             return _problems("body", error.problems)
         case InvalidRequest():
-            # "header X-Organization-Id", "body ssh_public_key": where, and then what.
+            # A place is two words, such as "header X-Organization-Id" or "body ssh_public_key".
             return [_problem([*place.split(" ", 1)], what, "value_error") for place, what in error.problems]
         case MalformedBody():
             return [_problem(["body"], "JSON decode error", "json_invalid")]
@@ -120,7 +120,7 @@ def _detail(error: CapacityError) -> Detail:
 
 
 def _figures(error: CapacityError) -> dict[str, Any]:
-    """What a node could give, or a quota has room for, as fields: additions to the contract."""
+    """What a node can give, or the figures of a quota, as fields. They are additions to the contract."""
     if isinstance(error, QuotaExceeded):
         figures = {
             "subject": error.subject,

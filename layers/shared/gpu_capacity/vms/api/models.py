@@ -1,6 +1,6 @@
 """Bodies of the VM API: names, required fields, enums and ranges as published.
 
-Money leaves here and nowhere else: rounded once, half up, to four decimals a rate and two an amount.
+Money is rounded here and nowhere else: once, half up, rates to four decimals and amounts to two.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ PASSWORD_LENGTH_MIN: Final = 12
 PASSWORD_LENGTH_MAX: Final = 256
 PAGE_MAX: Final = 200
 OFFSET_MAX: Final = 10_000
-"""What is passed over has to be read, 40 VMs a unit; behind a cursor nothing is."""
+"""The VMs that an offset skips have to be read, at one read unit for 40 of them; a cursor skips none."""
 
 WORD_LENGTH_MAX: Final = 63
 PREEMPTED: Final = "an on-demand or reserved VM needs the GPUs"
@@ -51,7 +51,7 @@ _NUMBER_MAX: Final = (1 << SAFE_INTEGER_BITS) - 1
 
 
 def _whole(value: object) -> object:
-    """Python takes ``True`` and ``1.0`` for 1; but truth is no number, and a double may have been rounded."""
+    """Refuse ``True`` and ``1.0``, which equal 1 in Python: a bool is no number, a float may be rounded."""
     if isinstance(value, bool | float):
         raise PydanticCustomError("int_type", "Input should be a valid integer")
     return value
@@ -66,7 +66,7 @@ Money = Annotated[float, Field(ge=0)]
 
 
 def _only_with(field: str, choice: str, wanted: str) -> dict[str, Any]:
-    """JSON Schema for: ``wanted`` is required if ``field`` is ``choice``, and not allowed otherwise."""
+    """JSON Schema that requires ``wanted`` if ``field`` is ``choice``, and forbids it otherwise."""
     chosen = {"properties": {field: {"const": choice}}, "required": [field]}
     return {"if": chosen, "then": {"required": [wanted]}, "else": {"properties": {wanted: False}}}
 
@@ -99,7 +99,7 @@ class VmCreate(VmBody):
     )
     auth_method: Literal["ssh_key", "password"] = "ssh_key"
     ssh_key_id: Word | None = Field(None, description="SSH key ID (defaults to oldest key)")
-    # Kept out of every text that is made of this model, so that no log line can carry it.
+    # Kept out of the model's repr, so that no log line can have it.
     password: (
         Annotated[StrictStr, Field(min_length=PASSWORD_LENGTH_MIN, max_length=PASSWORD_LENGTH_MAX)] | None
     ) = Field(
@@ -114,14 +114,17 @@ class VmCreate(VmBody):
     @field_validator("password")
     @classmethod
     def _password_if_chosen(cls, value: str | None, info: ValidationInfo) -> str | None:
-        # A line break or a NUL would end the password early wherever a machine reads it.
+        # Programs that read the password would take a line break or a NUL for its end.
         if value is not None:
             printable(value)
         return _if_and_only_if(value, info, "auth_method", "password")
 
 
 def _if_and_only_if(value: Value | None, info: ValidationInfo, field: str, word: str) -> Value | None:
-    """Refuse a value that must not be there, and one that is missing. A wrong ``field`` is told by itself."""
+    """Require a value if ``field`` is ``word``, and refuse it otherwise.
+
+    An invalid ``field`` is a problem of its own, so nothing is said about the value then.
+    """
     if field not in info.data:
         return value
     wanted = info.data[field] == word
@@ -231,7 +234,7 @@ class TemplateRead(VmBody):
 
 
 def _written(value: object) -> object:
-    """A number in a query is text, and the library takes more for one than people write."""
+    """Parse a number of a query strictly; the library would also take forms such as ``1_0`` or ``1.0``."""
     if not isinstance(value, str):
         return value
     try:
@@ -257,7 +260,7 @@ class OfferFilter(VmBody):
 
 
 def vm_view(vm: Vm, prices: PriceList, usage: Usage | None) -> dict[str, Any]:
-    """A VM as JSON. What is not known is null; a VM that does not run uses nothing."""
+    """A VM as JSON. Unknown fields are null; the usage of a VM that does not run is 0."""
     rates = rates_of(prices, vm.gpu_type, vm.gpu_count, vm.storage_gb, vm.rental_type, vm.reservation_months)
     return as_json(
         VmRead.model_construct(
@@ -306,7 +309,7 @@ def quote_view(quote: Quote) -> dict[str, Any]:
 
 
 def offer_views(offers: Sequence[NodeOffer], prices: PriceList, wanted: OfferFilter) -> list[dict[str, Any]]:
-    """Offers as JSON, one for each node and size; what has no price is not offered."""
+    """Offers as JSON, one for each node and size of slice. GPU types without a price are left out."""
     return [
         as_json(
             OfferRead.model_construct(
@@ -330,7 +333,7 @@ def offer_views(offers: Sequence[NodeOffer], prices: PriceList, wanted: OfferFil
 
 
 def pricing_view(prices: PriceList) -> dict[str, Any]:
-    """The list prices as JSON, in alphabetical order."""
+    """The list prices as JSON, in alphabetical order of the GPU types."""
     return as_json(
         PricingRead.model_construct(
             gpus={name: rate(price) for name, price in sorted(prices.gpu_hourly.items())}
@@ -347,12 +350,12 @@ def template_views(offered: TemplateList) -> list[dict[str, Any]]:
 
 
 def rate(exact: Decimal) -> float:
-    """Money for an hour: four decimals, half up."""
+    """Money for an hour, rounded half up to four decimals."""
     return float(exact.quantize(Decimal("0.0001"), ROUND_HALF_UP))
 
 
 def amount(exact: Decimal) -> float:
-    """Money in all, or a percentage: two decimals, half up."""
+    """An amount of money, or a percentage, rounded half up to two decimals."""
     return float(exact.quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
@@ -365,5 +368,5 @@ def _rates(rates: Rates | None) -> Mapping[str, Any]:
 
 
 def as_json(model: BaseModel) -> dict[str, Any]:
-    """A model as JSON. Fields without a value are null: the published answers list every field."""
+    """A model as JSON. Fields without a value are null: published responses have every field."""
     return model.model_dump(mode="json", warnings=False)

@@ -1,4 +1,4 @@
-"""Replies of the VM API, and what its requests mean."""
+"""Builds the replies of the VM API, and reads the parameters of its requests."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ if TYPE_CHECKING:
     from gpu_capacity.vms.roles import HasPrices, HasTemplates
 
     class Shown(HasPrices, HasTelemetry, HasVmProvider, Protocol):
-        """What VMs are shown with."""
+        """What the views of VMs need."""
 
     class Offered(HasPrices, HasTemplates, Protocol):
-        """What there is to rent."""
+        """What requests are checked against."""
 
 
 _AGE: Final = re.compile(r"[0-9]{12}#[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -64,15 +64,16 @@ def vm_reply(call: Call[Shown], vm: Vm) -> Reply:
 
 
 def vm_created(call: Call[Shown], vm: Vm, *, dry_run: bool) -> Reply:
-    """201 with the VM that is being made; 200 where nothing is."""
+    """201 with the new VM; 200 for a dry run, which makes none."""
     return Reply(HTTPStatus.OK if dry_run else HTTPStatus.CREATED, _views(call, [vm])[0], NO_CACHE)
 
 
 def vm_page(call: Call[object]) -> PageOfVms:
-    """Which VMs the query asks for.
+    """The page of the list that a request asks for.
 
     Raises:
-        InvalidRequest, QueryInvalid: it is not what the list takes.
+        InvalidRequest: the cursor is not one of this list.
+        QueryInvalid: another query parameter is malformed.
     """
     asked = query_of(call.query, VmPage)
     statuses = asked.status or None
@@ -85,12 +86,12 @@ def vm_page(call: Call[object]) -> PageOfVms:
 
 
 def _list_of(call: Call[object], statuses: frozenset[VmStatus] | None) -> tuple[str, ...]:
-    """What a cursor belongs to: one organization's VMs of these statuses."""
+    """The list that a cursor belongs to: one organization's VMs of these statuses."""
     return ("vms", account_for(call).organization_id, "", *sorted(statuses or ()))
 
 
 def vms_reply(call: Call[Shown], page: PageOfVms, vms: Sequence[Vm]) -> Reply:
-    """200 with a plain array, empty where there is nothing; a full page says where it goes on."""
+    """200 with a plain array of VMs; if the page is full, a ``Link`` header leads to the next one."""
     headers = NO_CACHE
     if len(vms) == page.limit:
         last = vms[-1]
@@ -106,7 +107,7 @@ def _views(call: Call[Shown], vms: Sequence[Vm]) -> list[dict[str, Any]]:
 
 
 def _usage(call: Call[Shown], vms: Sequence[Vm]) -> Mapping[str, Usage]:
-    """How busy VMs are is told where it is known: nothing that was decided depends on it."""
+    """The usage of VMs by id; empty if the provider does not answer, as no decision depends on it."""
     try:
         return usage_of(call.services, vms)
     except ProviderUnavailable:
@@ -130,18 +131,22 @@ def quoted(call: Call[HasPrices]) -> Reply:
 
 
 def _not_rented(prices: PriceList) -> ActionRefused:
-    """A GPU type without a price; the price list is public."""
+    """The refusal of a GPU type without a price. It names the others, as the price list is public."""
     return ActionRefused(f"gpu_type: not rented, there are {', '.join(sorted(prices.gpu_hourly))}")
 
 
 def offered(call: OpenCall[HasPrices], offers: Sequence[NodeOffer]) -> Reply:
-    """200 with what nodes could give now."""
+    """200 with the free slices of nodes.
+
+    Raises:
+        QueryInvalid: a query parameter is malformed.
+    """
     wanted = query_of(call.query, OfferFilter)
     return Reply(HTTPStatus.OK, offer_views(offers, call.services.prices, wanted), NO_CACHE)
 
 
 def templates_reply(call: Call[HasTemplates]) -> Reply:
-    """200 with the templates that VMs can be made of, in the order of the configured list."""
+    """200 with the templates, in the order of the configured list."""
     return Reply(HTTPStatus.OK, template_views(call.services.templates), NO_CACHE)
 
 
@@ -151,12 +156,16 @@ def pricing(call: OpenCall[HasPrices]) -> Reply:
 
 
 def vm_quotas(found: Sequence[Quota]) -> Reply:
-    """200 with the organization's limits."""
+    """200 with the organization's quotas."""
     return Reply(HTTPStatus.OK, [quota_view(quota) for quota in found], NO_CACHE)
 
 
 def vm_request(call: Call[Offered]) -> VmRequest:
-    """What the body asks for."""
+    """What the body of a ``POST /vms`` asks for.
+
+    Raises:
+        ActionRefused: the price list does not have the GPU type, or the template does not exist.
+    """
     body = call.body(VmCreate)
     if body.gpu_type not in call.services.prices.gpu_hourly:
         raise _not_rented(call.services.prices)
@@ -180,7 +189,7 @@ def id_of(call: Call[object]) -> str:
     """The id in the path, in canonical form.
 
     Raises:
-        NotFound: it has not the form of an id, so nothing has it.
+        NotFound: it is no UUID, so nothing has this id.
     """
     canonical = canonical_uuid(call.path_parameters["id"])
     if canonical is None:
@@ -189,10 +198,10 @@ def id_of(call: Call[object]) -> str:
 
 
 def query_of(query: Mapping[str, list[str]], model: type[Query]) -> Query:
-    """The query parameters that the model names.
+    """The query parameters that the model has; others are ignored.
 
     Raises:
-        QueryInvalid: one of them is not what the model takes.
+        QueryInvalid: one of them is malformed.
     """
     given = {name: query[name] for name in model.model_fields if query.get(name)}
     repeated = {

@@ -109,7 +109,7 @@ def listings(facts: Facts) -> Iterator[Listing]:
                 pass
 
 
-def borne(facts: Facts) -> Iterator[Listing]:
+def possible_listings(facts: Facts) -> Iterator[Listing]:
     """What records name that their holders may own: what is being claimed, and what is being given back.
 
     Whoever finds it in a pod finds it with its owner; but its owner need not be there (yet, or any more).

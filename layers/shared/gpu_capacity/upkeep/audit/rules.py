@@ -39,13 +39,13 @@ from gpu_capacity.upkeep.audit.facts import (
 from gpu_capacity.upkeep.audit.ownership import (
     Part,
     attribute,
-    borne,
     by_place,
     claims_of,
     is_of_gpus,
     listings,
     missing,
     owned,
+    possible_listings,
     record_of,
     run_of,
 )
@@ -71,7 +71,7 @@ def capacity_findings(facts: Facts) -> Iterator[Finding]:
         for listing in parts:
             if not _is_booked(listing.tag):
                 yield from _orphaned(facts, listing, shown.get(place, ()), contested=place in contested)
-    accounted = by_place([*listings(facts), *borne(facts)])
+    accounted = by_place([*listings(facts), *possible_listings(facts)])
     for place, owners in shown.items():
         yield from _owned_twice(place, owners)
         for part in owners:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, multiple, rule
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
     from gpu_capacity.inventory.model import Pod
     from testkit.claim_auditor import Record
+
+pytestmark = pytest.mark.slow
 
 ZONES = (LONDON, CHICAGO)
 SMALL = st.integers(1, 5)

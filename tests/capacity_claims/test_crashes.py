@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
     from testkit.dynamodb.hooks import Interceptor
 
+pytestmark = pytest.mark.slow
+
 
 class Killed(BaseException):
     """The execution environment is gone; nothing in the product catches this."""

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 
     Act = Callable[["Scene", Services], object]
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass
 class Scene:

@@ -12,6 +12,8 @@ import pytest
 
 from tools import set_up
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 STARTED = re.compile(r"-m ((?:tools|proof|benchmarks)[a-z_.]*)|(tools/[a-z_]+\.py)")

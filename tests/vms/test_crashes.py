@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Story = Callable[[Scene], None]
 
+pytestmark = pytest.mark.slow
+
 STATES_MAX = 100
 
 

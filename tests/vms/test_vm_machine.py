@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -27,6 +28,8 @@ from tests.vms.vm_model import GPUS, Model, Promise
 
 if TYPE_CHECKING:
     from gpu_capacity.vms.record import RentalType
+
+pytestmark = pytest.mark.slow
 
 NODES = ("vm01", "vm02")
 NUMBERS = st.integers(min_value=0, max_value=999)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Rival = Callable[[Small], Callable[[], object]]
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTIONS = 2
 PAGE = 3
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis.stateful import invariant
 
 from gpu_capacity.upkeep.audit.run import audit_holders
 from testkit.searching import examples
 from tests.upkeep.audit.scene import auditor_of
 from tests.vms.test_vm_machine import Vms
+
+pytestmark = pytest.mark.slow
 
 
 class AuditedVms(Vms):

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     Rival = Callable[[Scene], Callable[[], object]]
 
+pytestmark = pytest.mark.slow
+
 INTERRUPTIONS = 2
 PAGE = 5
 ON_DEMAND_4 = 4

@@ -130,7 +130,8 @@ def own_write(table: str, place: Place, booking: Booking, basis: Basis) -> Updat
     each other. No booking lies in the run while its stamps are those that were seen. The topology version
     keeps an old snapshot off hardware known to be broken.
     """
-    demands = ["v = :version"]
+    # Whose tag this is by chance (one in billions) keeps its booking.
+    demands = ["v = :version", "attribute_not_exists(#b)"]
     values: dict[str, AttributeValue] = {
         ":version": encode_value(basis.version),
         ":tag": encode_value(booking.tag),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -67,7 +68,8 @@ def test_a_run_is_owned_by_one_write_of_one_item() -> None:
         "TableName": INVENTORY,
         "Key": {"pk": {"S": "CLAIMS#r#f"}, "sk": {"S": "POD#p"}},
         "UpdateExpression": "SET d3 = :tag, d4 = :tag, #b = :booking",
-        "ConditionExpression": "(v = :version AND attribute_not_exists(d3) AND d4 = :s0) OR #b = :booking",
+        "ConditionExpression": "(v = :version AND attribute_not_exists(#b)"
+        " AND attribute_not_exists(d3) AND d4 = :s0) OR #b = :booking",
         "ExpressionAttributeNames": {"#b": "bbWluZS0x"},
         "ExpressionAttributeValues": {
             ":version": {"N": "7"},
@@ -107,6 +109,15 @@ def test_a_domain_that_is_not_as_it_was_seen_refuses(
     refused = runs.own(PLACE, BOOKING, basis())
 
     assert isinstance(refused, Refused)
+    assert db.dump() == before
+
+
+def test_a_booking_that_has_the_same_tag_by_chance_is_kept(runs: Runs, db: MemoryDynamoDB) -> None:
+    runs.own(PLACE, BOOKING, basis())
+    before = db.dump()
+
+    other = replace(BOOKING, first=8)
+    assert isinstance(runs.own(PLACE, other, basis()), Refused)
     assert db.dump() == before
 
 

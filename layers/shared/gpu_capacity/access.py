@@ -1,4 +1,4 @@
-"""Who calls, and what they may do. Pure: verified claims come in, decisions come out."""
+"""Who calls, and what they may do. Pure: the verified contents of a credential in, decisions out."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 ALL_PROJECTS: Final = "*"
-"""In a token's projects: every project of its organizations."""
+"""In a token's projects, this stands for every project of its organizations."""
 
 
 class Permission(StrEnum):
@@ -31,11 +31,11 @@ class Permission(StrEnum):
 
 
 API_KEY_PREFIX: Final = "nv_"
-"""How every API key begins, so that it is told from a token."""
+"""Every API key begins with this, so that it can be distinguished from a token."""
 
 
 class Scope(StrEnum):
-    """What an API key may do; the words are published."""
+    """What an API key may do. The words are published."""
 
     READ_WRITE = "read_write"
     READ_ONLY = "read_only"
@@ -47,7 +47,8 @@ PERMISSIONS_OF_SCOPE: Final[dict[Scope, frozenset[str]]] = {
     Scope.READ_ONLY: frozenset({Permission.READ_VMS, Permission.READ_BILLING}),
     Scope.BILLING_ONLY: frozenset({Permission.READ_BILLING}),
 }
-"""No scope may make API keys: one that leaks cannot outlive its revocation as another one."""
+"""No scope allows making API keys: a leaked key could be used to make another one, which stays valid after
+the leaked key is revoked."""
 
 _IMPLIED_BY_OPERATE: Final = frozenset(
     {Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS, Permission.READ_CAPACITY_CLAIMS}
@@ -55,23 +56,25 @@ _IMPLIED_BY_OPERATE: Final = frozenset(
 
 
 ORGANIZATIONS_MAX: Final = 50
-"""Of a token, and those that an operator's request names: each of them is a read."""
+"""Limit for the organizations of a token, and for those that an operator's request names: each costs a
+read."""
 
 IDENTITY_BYTES_MAX: Final = 255
-"""Of a subject, an organization or a project, in UTF-8: they become parts of keys, which DynamoDB bounds."""
+"""Limit for the name of a subject, an organization or a project, in UTF-8 bytes: the names become parts of
+keys, whose length DynamoDB limits."""
 
 
 def is_identity(text: str) -> bool:
-    """Whether a text can stand for a subject, an organization or a project.
+    """Whether a text can name a subject, an organization or a project.
 
-    Not one that would not stay where it is shown: operators' commands print them, and people read by them
-    who did what. A lone surrogate cannot be printed either.
+    It must be printable: operators' commands print names, and people read there who did what. So control
+    characters and lone surrogates are refused.
     """
     return text.isprintable() and 0 < len(text.encode()) <= IDENTITY_BYTES_MAX
 
 
 def permissions_of(scopes: Iterable[Scope]) -> frozenset[str]:
-    """What an API key with these scopes may do: what any one of them allows."""
+    """The permissions of an API key with these scopes: everything that at least one of them allows."""
     return frozenset[str]().union(*(PERMISSIONS_OF_SCOPE[scope] for scope in scopes))
 
 
@@ -79,8 +82,8 @@ def permissions_of(scopes: Iterable[Scope]) -> frozenset[str]:
 class Caller:
     """A verified identity.
 
-    ``subject`` identifies, ``name`` is for people. An operator may see every region and project, and may
-    read and delete in any organization that a request names outright.
+    ``subject`` identifies the caller, ``name`` is for display. An operator may see every region and project,
+    and may read and delete in any organization that a request names explicitly.
     """
 
     subject: str
@@ -95,20 +98,20 @@ class Caller:
         return Permission.OPERATE in self.permissions
 
     def require(self, permission: Permission) -> None:
-        """Refuse unless the token carries the permission; an operator may read and delete everywhere.
+        """Check that the caller has a permission. An operator may read and delete without having it.
 
         Raises:
-            Forbidden: it does not.
+            Forbidden: the caller does not have the permission.
         """
         implied = self.is_operator and permission in _IMPLIED_BY_OPERATE
         if permission not in self.permissions and not implied:
             raise Forbidden(f"permission denied: this needs the permission {permission.value}")
 
     def within(self, named: str | None) -> Caller:
-        """The same caller in the organization that the request names; in all of its own where it names none.
+        """The caller restricted to the organization that the request names; unchanged if it names none.
 
         Raises:
-            Forbidden: the caller is no member of the organization named.
+            Forbidden: the caller is not a member of the named organization.
         """
         if named is None:
             return self
@@ -117,10 +120,10 @@ class Caller:
         return replace(self, organizations=frozenset({named}))
 
     def acting_organization(self) -> str:
-        """For whom the caller acts: its only organization.
+        """The organization that the caller acts for: its only one.
 
         Raises:
-            InvalidRequest: it has none or several.
+            InvalidRequest: the caller has no organization or several.
         """
         if len(self.organizations) != 1:
             problem = "required where a credential is not of exactly one organization"
@@ -128,20 +131,20 @@ class Caller:
         return next(iter(self.organizations))
 
     def owns(self, organization_id: str, project_id: str) -> bool:
-        """Whether the caller is a member of both, rights of operators left aside."""
+        """Whether the caller is a member of both. Operator rights are ignored."""
         return organization_id in self.organizations and (
             project_id in self.projects or ALL_PROJECTS in self.projects
         )
 
     def may_see(self, organization_id: str, project_id: str) -> bool:
-        """Whether things of that project exist as far as this caller can tell."""
+        """Whether the caller may know that resources of this project exist."""
         return self.is_operator or self.owns(organization_id, project_id)
 
     def organizations_to_search(self, named: frozenset[str]) -> list[str]:
-        """Where to look, in order, when the request names these organizations (none: the caller's own).
+        """The organizations to read, in order, for a request that names these; its own if it names none.
 
         Raises:
-            InvalidRequest: an operator names more of them than one request can look into.
+            InvalidRequest: an operator names more organizations than one request may read.
         """
         if self.is_operator and named:
             if len(named) > ORGANIZATIONS_MAX:

@@ -1,4 +1,4 @@
-"""How long the work on one invocation may still take."""
+"""How much time the current invocation has left."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ if TYPE_CHECKING:
 
 
 class Deadline:
-    """When the current invocation has to be over.
+    """When the current invocation has to end.
 
-    An execution environment has one, which each invocation arms; what waits for others asks it how long.
+    An execution environment has one deadline, and each invocation sets it. Code that waits for other systems
+    asks how long it may wait.
 
     Args:
-        monotonic: seconds of a clock that is never set, such as ``time.monotonic``.
+        monotonic: returns seconds of a clock that is never adjusted, such as ``time.monotonic``.
     """
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
@@ -24,13 +25,13 @@ class Deadline:
 
     @classmethod
     def none(cls) -> Deadline:
-        """Never over: for commands and tests, which nothing interrupts."""
+        """A deadline that never passes: for commands and tests, which have no time limit."""
         return cls(lambda: 0.0)
 
     def arm(self, seconds: float) -> None:
-        """From now on the work may take ``seconds``, which is infinite where nothing bounds it."""
+        """Set the deadline to ``seconds`` from now; infinity if there is no time limit."""
         self._ends_at = self._monotonic() + seconds
 
     def remaining_seconds(self) -> float:
-        """What is left: 0.0 when it is over, infinite when nothing bounds the work."""
+        """Seconds that are left: 0.0 after the deadline, infinity if there is no time limit."""
         return max(0.0, self._ends_at - self._monotonic())

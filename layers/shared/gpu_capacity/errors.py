@@ -1,33 +1,34 @@
-"""Every error that this package raises on purpose.
+"""Every error that this package raises deliberately.
 
     CapacityError
     ├── RequestRefused               the request itself: change it before sending it again
     │   ├── InvalidRequest           fields or parameters are wrong                (names each of them)
     │   ├── NotFound                 absent, or hidden from the caller: the same answer
-    │   ├── Conflict                 an idempotency key was used for something else
-    │   │   └── AlreadyExists        an id or a name is taken                  (names the resource)
-    │   │       └── KeyReused        an idempotency key stands for another request
-    │   ├── FailedPrecondition       the thing is not in a state that allows this
+    │   ├── Conflict                 contradicts an earlier use of the same idempotency key
+    │   │   └── AlreadyExists        an id or a name is in use                 (names the resource)
+    │   │       └── KeyReused        an idempotency key belongs to another request
+    │   ├── FailedPrecondition       the state of a resource does not allow this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
     │   │   └── SliceUnavailable     the node has no such slice                    (carries GPUs)
     │   ├── Unauthenticated          no credential, or one that does not verify (names the fault)
-    │   └── Forbidden                the token is good but does not allow this
+    │   └── Forbidden                the credential verifies but does not allow this
     │       └── QuotaExceeded        the organization's limit is reached
     ├── DoesNotFit                   no room now: wait, or ask for less
-    │   ├── InsufficientCapacity     carries the placement's explanation
+    │   ├── InsufficientCapacity     no run is long enough                  (carries the explanation)
     │   └── RateLimited              the caller's share of this minute is used up   (carries seconds)
-    ├── TryAgain                     nothing is wrong with the request: send it again as it is
-    │   ├── RaceLost                 rivals won every attempt
-    │   └── StorageUnavailable       the database did not answer usefully
-    ├── UnreadableItem               a stored item is not what it should be        (names its key)
-    ├── FeedRefused                  a fleet document that must not be applied     (carries a code)
-    ├── ProviderUnavailable          the host provider did not answer; the step is repeated
+    ├── TryAgain                     nothing is wrong with the request: send it again unchanged
+    │   ├── RaceLost                 other writers were faster in every attempt
+    │   └── StorageUnavailable       the database gave no usable response
+    ├── UnreadableItem               a stored item cannot be decoded               (names its key)
+    ├── FeedRefused                  a fleet document must not be applied          (carries a code)
+    ├── ProviderUnavailable          the host provider did not respond; the step is repeated
     ├── WorkflowUnavailable          an execution could not be started or read; reconcile repeats it
     └── Misconfigured                a setting is missing or malformed; no request can be served
 
-The three kinds of "no" are never mixed: ``RequestRefused`` can never succeed unchanged, ``DoesNotFit`` can
-later, ``TryAgain`` can now. Anything that is not a ``CapacityError`` is a defect: it is not caught on the
-way, and the HTTP layer turns it into a 500 with the trace id and logs the stack.
+The three kinds of refusal are never mixed: after ``RequestRefused`` the unchanged request can never succeed,
+after ``DoesNotFit`` it can succeed later, after ``TryAgain`` it can succeed now. Any other exception is a
+defect: no code in between catches it, and the HTTP layer turns it into a 500 with the trace id and logs the
+stack.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 
 
 PROBLEMS_SHOWN_MAX: Final = 50
-"""Of thousands of faults in one request the first are told: an answer must not outgrow what it answers."""
+"""One request may have thousands of faults. Only the first are reported, so that the response stays small."""
 
 
 class CapacityError(Exception):
@@ -50,16 +51,16 @@ class CapacityError(Exception):
 
 
 class RequestRefused(CapacityError):
-    """The request can never succeed as it stands."""
+    """The request can never succeed unchanged."""
 
 
 class InvalidRequest(RequestRefused):
     """Fields, headers or parameters are wrong.
 
     Args:
-        field: where the first one stands, in the notation of the API (``spec.count``, ``query tag``).
+        field: the first wrong one, in the notation of the API (``spec.count``, ``query tag``).
         problem: what is wrong with it. Never contains the value that was sent.
-        more: the same of the others.
+        more: field and problem of each further one.
     """
 
     def __init__(self, field: str, problem: str, *more: tuple[str, str]) -> None:
@@ -68,20 +69,21 @@ class InvalidRequest(RequestRefused):
 
     @property
     def field(self) -> str:
-        """Where the first problem stands."""
+        """The field of the first problem."""
         return self.problems[0][0]
 
     @classmethod
     def of(cls, problems: Sequence[tuple[str, str]]) -> InvalidRequest:
-        """Of at least one place, each with what is wrong there."""
+        """Build the error from at least one (field, problem)."""
         (field, problem), *more = problems[:PROBLEMS_SHOWN_MAX]
         return cls(field, problem, *more)
 
 
 class NotFound(RequestRefused):
-    """The named thing is absent or hidden; callers cannot tell which.
+    """The resource is absent or hidden from the caller, who cannot tell which.
 
-    ``resource_name`` is its id where that has the form of an id, else empty: other text is not repeated.
+    ``resource_name`` is the id from the request if it has the form of an id, else empty, because other input
+    is not repeated.
     """
 
     def __init__(self, message: str, *, resource_name: str = "") -> None:
@@ -90,11 +92,11 @@ class NotFound(RequestRefused):
 
 
 class Conflict(RequestRefused):
-    """What the request wants contradicts what its idempotency key already stands for."""
+    """The request contradicts an earlier request with the same idempotency key."""
 
 
 class AlreadyExists(Conflict):
-    """A resource of that id or name exists."""
+    """A resource with this id or name exists."""
 
     def __init__(self, resource_type: str, resource_name: str, message: str) -> None:
         super().__init__(message)
@@ -103,7 +105,7 @@ class AlreadyExists(Conflict):
 
 
 class KeyReused(AlreadyExists):
-    """An idempotency key stands for another request, which made the named resource."""
+    """The idempotency key was used with another request, which created the named resource."""
 
     def __init__(self, resource_type: str, resource_name: str) -> None:
         super().__init__(
@@ -114,7 +116,7 @@ class KeyReused(AlreadyExists):
 
 
 class FailedPrecondition(RequestRefused):
-    """The state of a resource does not allow this; ``kind`` and ``subject`` say which state of which one."""
+    """The state of a resource does not allow this. ``kind`` names the state, ``subject`` the resource."""
 
     def __init__(self, kind: str, subject: str, message: str) -> None:
         super().__init__(message)
@@ -123,7 +125,7 @@ class FailedPrecondition(RequestRefused):
 
 
 class ActionRefused(RequestRefused):
-    """The status of a VM does not allow this, or its node cannot give it; ``detail`` is for the customer."""
+    """The status of a VM, or its node, does not allow this. ``detail`` is shown to the customer."""
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail)
@@ -131,7 +133,12 @@ class ActionRefused(RequestRefused):
 
 
 class SliceUnavailable(ActionRefused):
-    """A node has no such slice. ``largest`` GPUs it could give now (``None``: not looked), ``most`` ever."""
+    """A node has no slice of the requested size.
+
+    ``requested``, ``largest`` and ``most`` count GPUs: of the slice that was asked for, of the largest slice
+    that is free now (``None`` if that was not determined), and of the largest slice that the node can ever
+    have.
+    """
 
     def __init__(self, detail: str, *, requested: int, largest: int | None, most: int) -> None:
         super().__init__(detail)
@@ -141,7 +148,7 @@ class SliceUnavailable(ActionRefused):
 
 
 class CredentialFault(StrEnum):
-    """Why a credential was refused. Append-only: a metric has them for a dimension."""
+    """Why a credential was refused. Append-only: the words are a dimension of a metric."""
 
     MISSING = "missing"
     OTHER_SCHEME = "other_scheme"
@@ -185,9 +192,9 @@ _NOTHING_SENT: Final = frozenset({CredentialFault.MISSING, CredentialFault.OTHER
 
 
 class Unauthenticated(RequestRefused):
-    """There is no credential, or it does not verify. ``challenge`` answers in ``WWW-Authenticate``.
+    """There is no credential, or it does not verify. ``challenge`` is the value for ``WWW-Authenticate``.
 
-    What a token claims is only judged once its signature stands, so the faults tell nothing to a forger.
+    The contents of a token are checked only after its signature, so the fault reveals nothing to a forger.
     """
 
     def __init__(self, fault: CredentialFault) -> None:
@@ -199,18 +206,18 @@ class Unauthenticated(RequestRefused):
 
 
 class Forbidden(RequestRefused):
-    """The token verifies but does not carry the right that this needs."""
+    """The credential verifies but does not carry the permission that this needs."""
 
 
 class QuotaExceeded(Forbidden):
     """The organization would own more than its limit.
 
     Args:
-        subject: what is limited: an accelerator, or ``instances``.
-        noun: what is counted, e.g. ``GB300 units``.
-        requested: how many were asked for.
+        subject: what is limited: an accelerator, ``instances``, ``vms`` or ``vm_gpus``.
+        noun: the name of the counted thing for the message, such as ``GB300 units``.
+        requested: how many the request asks for.
         limit: how many the organization may own in all.
-        used: how many it owned when the refusal was decided.
+        used: how many it owned when the request was refused.
     """
 
     def __init__(self, subject: str, noun: str, *, requested: int, limit: int, used: int) -> None:
@@ -222,11 +229,11 @@ class QuotaExceeded(Forbidden):
 
 
 class DoesNotFit(CapacityError):
-    """The request is fine; there is no room for it at the moment."""
+    """The request is valid, but there is no room for it at the moment."""
 
 
 class InsufficientCapacity(DoesNotFit):
-    """No contiguous run is long enough. Only raised after a strongly consistent read."""
+    """No run of free units is long enough. Only raised after a strongly consistent read."""
 
     def __init__(self, reason: Unplaceable) -> None:
         super().__init__(reason.describe())
@@ -234,7 +241,7 @@ class InsufficientCapacity(DoesNotFit):
 
 
 class RateLimited(DoesNotFit):
-    """The caller sent too many requests; ``retry_after_seconds`` is when the next one is admitted."""
+    """The caller sent too many requests. The next one is admitted in ``retry_after_seconds``."""
 
     def __init__(self, retry_after_seconds: int) -> None:
         super().__init__("too many requests: wait, then go on")
@@ -242,17 +249,17 @@ class RateLimited(DoesNotFit):
 
 
 class TryAgain(CapacityError):
-    """Sent again as it is, the request may succeed at once."""
+    """The unchanged request may succeed if it is sent again now."""
 
 
 class RaceLost(TryAgain):
-    """Rivals won every one of the bounded attempts."""
+    """Other writers were faster in every attempt; the number of attempts is limited."""
 
 
 class StorageUnavailable(TryAgain):
-    """The database throttled, failed or did not answer in time.
+    """The database throttled, failed or did not respond in time.
 
-    ``outcome_unknown`` is true when the write may have been committed all the same.
+    ``outcome_unknown`` is true if the write may have been committed nevertheless.
     """
 
     def __init__(self, message: str, *, outcome_unknown: bool) -> None:
@@ -261,10 +268,10 @@ class StorageUnavailable(TryAgain):
 
 
 class UnreadableItem(CapacityError):
-    """A stored item is not what it should be: sent again, nothing changes until an operator repairs it.
+    """A stored item cannot be decoded. Retries do not help: an operator has to repair it.
 
-    Whoever reads many items leaves it out and counts it. ``key`` is (partition key, sort key); what the item
-    says is in no message and no log.
+    Code that reads many items skips it and counts it. ``key`` is (partition key, sort key). The contents of
+    the item are in no message and no log.
     """
 
     def __init__(self, pk: str, sk: str) -> None:
@@ -273,7 +280,7 @@ class UnreadableItem(CapacityError):
 
 
 class FeedRefusal(StrEnum):
-    """Why a fleet document was refused, or a part of it deferred. Append-only: run books name the codes."""
+    """Why a fleet document was refused, or a part of it deferred. Append-only: run books use the codes."""
 
     UNREACHABLE = "unreachable"
     TOO_LARGE = "too_large"
@@ -289,7 +296,7 @@ class FeedRefusal(StrEnum):
 
 
 class FeedRefused(CapacityError):
-    """A fleet document must not be applied; nothing of it was."""
+    """A fleet document must not be applied. Nothing of it was applied."""
 
     def __init__(self, code: FeedRefusal, message: str) -> None:
         super().__init__(message)
@@ -297,7 +304,7 @@ class FeedRefused(CapacityError):
 
 
 class ProviderUnavailable(CapacityError):
-    """The host provider did not answer; whoever asked repeats the step."""
+    """The host provider did not respond. The caller repeats the step."""
 
 
 class WorkflowUnavailable(CapacityError):

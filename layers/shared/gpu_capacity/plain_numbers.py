@@ -1,7 +1,8 @@
-"""Numbers from text, as people and documents write them. Pure: standard library only.
+"""Parse numbers from text in plain decimal notation only. Pure: standard library only.
 
-Python's own readers take much more: ``int(" 1_0")`` is 10, digits may be Arabic, and ``Decimal("nan")`` is a
-number. What a reader takes beyond what is meant, one client will send and another reader will refuse.
+Python's own parsers accept much more: ``int(" 1_0")`` is 10, digits may be Arabic, and ``Decimal("nan")`` is
+a number. If this service accepted such input, some client would send it and some other reader would refuse
+it.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ _DECIMAL: Final = re.compile(_DIGITS + r"(?:\.[0-9]{1,18})?")
 
 
 def whole(text: str) -> int:
-    """A whole number: ASCII digits, at most 18, without leading zeros, a minus sign before them if need be.
+    """Parse a whole number: 1 to 18 ASCII digits without leading zeros, and a minus sign if it is negative.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text has another form.
     """
     if not _WHOLE.fullmatch(text):
         raise ValueError("not a whole number")
@@ -27,10 +28,10 @@ def whole(text: str) -> int:
 
 
 def decimal(text: str) -> Decimal:
-    """A number as above, with at most 18 digits after a point; no exponent.
+    """Parse a number like ``whole``, with up to 18 more digits after a point. An exponent is not accepted.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text has another form.
     """
     if not _DECIMAL.fullmatch(text):
         raise ValueError("not a decimal number")

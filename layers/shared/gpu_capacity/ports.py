@@ -1,4 +1,4 @@
-"""What the use cases need from outside. Each port has two implementations that pass one contract suite."""
+"""The ports: what use cases need from outside. Each has two implementations that pass one contract suite."""
 
 from __future__ import annotations
 
@@ -25,50 +25,50 @@ class Clock(Protocol):
 
 
 class Pause(Protocol):
-    """Waiting between attempts."""
+    """Waits between attempts."""
 
     def __call__(self, attempt: int) -> None:
-        """Wait a jittered while that grows with ``attempt`` (from 0)."""
+        """Wait for a random time whose bound grows with ``attempt`` (from 0)."""
 
 
 class Background(Protocol):
-    """Doing one thing beside another."""
+    """Runs work while its caller goes on."""
 
     def __call__(self, work: Callable[[], Value]) -> Callable[[], Value]:
-        """Begin work that changes nothing, beside other work. Calling the answer waits for the result.
+        """Start ``work``, which must not change anything, and return a function that waits for its result.
 
-        What the work raises is raised here or there.
+        An exception of the work is raised either here or by that function.
         """
 
 
 class Ids(Protocol):
-    """Source of identifiers."""
+    """Source of random bytes for identifiers."""
 
     def random_bytes(self) -> bytes:
         """16 unpredictable bytes."""
 
 
 class Telemetry(Protocol):
-    """Logs, metrics and the audit trail."""
+    """Logs, metrics and the audit log."""
 
     def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
-        """Add to a metric. Dimensions must be few and of few values."""
+        """Add ``value`` to a metric. Use few dimensions, each with few values."""
 
     def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
-        """One line for one write: who did what to which thing, and how it ended."""
+        """Write one line to the audit log for one write: who did what to which resource, and the outcome."""
 
     def info(self, message: str, **details: object) -> None:
-        """A fact an operator may want to read. Never a token, a body or a secret."""
+        """Log a fact for operators. Never log a token, a body or a secret."""
 
     def warning(self, message: str, **details: object) -> None:
-        """Something that repaired itself, or will be repaired by a schedule."""
+        """Log a problem that was repaired, or that a schedule will repair."""
 
 
 class FleetFeed(Protocol):
-    """Where the fleet manager publishes its document."""
+    """Reads the document that the fleet manager publishes."""
 
     def read(self) -> bytes:
-        """The document as it stands now.
+        """The current document.
 
         Raises:
             FeedRefused: ``unreachable`` or ``too_large``.
@@ -76,7 +76,7 @@ class FleetFeed(Protocol):
 
 
 class WorkflowState(StrEnum):
-    """What became of an execution."""
+    """The state of a workflow execution."""
 
     ABSENT = "absent"
     RUNNING = "running"
@@ -84,23 +84,23 @@ class WorkflowState(StrEnum):
 
 
 class Workflows(Protocol):
-    """Starts, stops and watches the state machines. All methods raise ``WorkflowUnavailable``."""
+    """Starts, stops and describes workflow executions. All methods raise ``WorkflowUnavailable``."""
 
     def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
-        """Start ``machine`` under ``name``; false when that name was used before."""
+        """Start an execution of ``machine`` under ``name``. Returns false if that name was used before."""
 
     def state(self, machine: str, name: str) -> WorkflowState:
-        """What became of the execution of that name."""
+        """The state of the execution of that name."""
 
     def stop(self, machine: str, name: str, cause: str) -> None:
-        """Stop the execution if it runs; it is no error if it does not."""
+        """Stop the execution if it is running. Does nothing if it is not."""
 
 
 class CapacityEvents(Protocol):
-    """Tells that capacity may have appeared, so that whoever waits for it is served soon.
+    """Announces that capacity may have become free, so that waiting capacity claims are filled soon.
 
-    Only a hint: what is lost here is found by the schedule.
+    An event is only a hint. If it is lost, the filler's schedule finds the capacity.
     """
 
     def freed(self, zone: str) -> None:
-        """Hosts of a zone were given back or arrived. Never raises."""
+        """Announce that hosts of a zone were released or added. Never raises."""

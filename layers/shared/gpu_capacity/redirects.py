@@ -1,4 +1,4 @@
-"""Redirects of addresses whose answers are trusted."""
+"""HTTP redirects for addresses whose responses are trusted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class OnlyToHttps(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, but never off TLS: what is read decides what is sold, or who gets in."""
+    """Follows redirects to HTTPS only: the response decides what is sold, or who gets access."""
 
     def redirect_request(
         self,
@@ -23,7 +23,7 @@ class OnlyToHttps(urllib.request.HTTPRedirectHandler):
         headers: Message,
         newurl: str,
     ) -> urllib.request.Request | None:
-        """The request to go on with, as the library asks; refuses to leave TLS."""
+        """The request that follows the redirect, for ``urllib``. Raises ``URLError`` if it leaves TLS."""
         if urlsplit(newurl).scheme != "https":
             fp.close()
             raise urllib.error.URLError("redirected to an address without TLS")

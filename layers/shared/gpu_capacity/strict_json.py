@@ -1,9 +1,9 @@
-"""Reads JSON that every reader understands alike, or refuses it.
+"""A JSON parser that refuses text which different parsers read differently.
 
-RFC 8259 leaves open what an object with a repeated name means: the standard library, and most parsers, keep
-the last value without a word, and a person who reads the text may see the first. So this reader refuses a
-repeated key and names its place. It also refuses what is no JSON although many parsers take it: ``NaN`` and
-``Infinity``, another encoding than UTF-8, a lone surrogate.
+RFC 8259 does not define what an object with a repeated name means. The standard library and most other
+parsers silently keep the last value, while a person who reads the text may see the first. So this parser
+refuses a repeated key and reports its path. It also refuses what is not JSON although many parsers accept it:
+``NaN`` and ``Infinity``, encodings other than UTF-8, and lone surrogates.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 Place: TypeAlias = "tuple[str | int, ...]"
 
 KEY_SHOWN_MAX: Final = 64
-"""Keys that a document makes up are shown as far as this."""
+"""Keys come from the document and may be long: messages show this many characters of each."""
 
 
 class JsonRefused(ValueError):
-    """The text must not be read; the message says why and repeats no value of it."""
+    """The text is refused. The message says why and repeats no value of the text."""
 
 
 class NotJson(JsonRefused):
-    """The text is no JSON."""
+    """The text is not JSON."""
 
 
 class KeyRepeated(JsonRefused):
-    """An object has a key twice; ``place`` is the path to the key: names of objects, positions in arrays."""
+    """An object has a key twice. ``place`` is the path to the key: keys of objects and indexes of arrays."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(f"{dotted(place)}: the key stands there more than once")
@@ -37,17 +37,17 @@ class KeyRepeated(JsonRefused):
 
 
 class _Repeating(dict[str, Any]):
-    """An object that repeats a key, until its place is known."""
+    """Marks an object that repeats a key until its path is known."""
 
     key: str
 
 
 def loads(text: bytes | str) -> Any:
-    """The value of a JSON text.
+    """Parse a JSON text.
 
     Raises:
-        NotJson: it is no JSON text in UTF-8.
-        KeyRepeated: an object in it has a key twice.
+        NotJson: the text is not JSON in UTF-8.
+        KeyRepeated: an object in the text has a key twice.
     """
     repeating = False
 
@@ -62,7 +62,7 @@ def loads(text: bytes | str) -> Any:
         return marked
 
     try:
-        # The library would guess at UTF-16 and UTF-32 as well.
+        # Given bytes, ``json.loads`` would also detect and accept UTF-16 and UTF-32.
         plain = text.decode() if isinstance(text, bytes) else text
         value = json.loads(plain, object_pairs_hook=read_object, parse_constant=_refuse_constant)
         if "\\u" in plain:
@@ -81,7 +81,7 @@ def loads(text: bytes | str) -> Any:
 
 
 def dotted(place: Place) -> str:
-    """A path for people: ``regions.0.pods``."""
+    """A path for messages, such as ``regions.0.pods``."""
     return ".".join(str(part) for part in place)
 
 
@@ -99,29 +99,29 @@ def _refuse_constant(_name: str) -> NoReturn:
 
 
 def _place_in(value: Any) -> Place:
-    """Where the first object stands that repeats a key.
+    """The path to the first repeated key.
 
-    One that was dropped for a later value of the same key stands in an object that repeats a key too: so
-    the outermost is always found. Only the way to one part is kept at a time: with the ways to all of them
-    a body of 64 KB would take gigabytes.
+    An object that repeats a key may itself have been dropped, as the earlier value of a repeated key. Then
+    the object around it repeats a key too, so the outermost one is always found. The search keeps one path at
+    a time: keeping the paths to all parts would take gigabytes for a body of 64 KB.
     """
     if isinstance(value, _Repeating):
         return (value.key,)
-    way: list[str | int] = []
-    left = [_parts_of(value)]
-    while left:
-        found = next(left[-1], None)
+    path: list[str | int] = []
+    unread = [_parts_of(value)]
+    while unread:
+        found = next(unread[-1], None)
         if found is None:
-            left.pop()
-            del way[-1:]
+            unread.pop()
+            del path[-1:]
             continue
         key, part = found
         if isinstance(part, _Repeating):
-            return (*way, key, part.key)
+            return (*path, key, part.key)
         if isinstance(part, dict | list):
-            way.append(key)
-            left.append(_parts_of(part))
-    raise AssertionError("an object repeats a key, and stands nowhere")
+            path.append(key)
+            unread.append(_parts_of(part))
+    raise AssertionError("an object repeats a key, but none was found")
 
 
 def _parts_of(part: dict[str, Any] | list[Any]) -> Iterator[tuple[str | int, Any]]:

@@ -1,8 +1,8 @@
-"""The one reader and the one writer of times as text: RFC 3339. Pure: standard library only.
+"""Parses and formats times in RFC 3339, for the whole package. Pure: standard library only.
 
-Inside of the package a time is seconds since the epoch. Reading refuses what RFC 3339 refuses and nothing
-else; bounds on what a time may be stand with the field. Writing never fails: a time is rendered after
-what it belongs to was committed.
+Within the package a time is in seconds since the epoch. The parser refuses what RFC 3339 refuses and nothing
+else; a field that limits its times does so itself. Formatting never fails, because it happens after the
+write that the time belongs to was committed.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ _LEAP_SECOND: Final = 60
 _LAST_MINUTE: Final = (23, 59)
 
 FIRST_SECOND: Final = int((datetime.min.replace(tzinfo=UTC) - _EPOCH).total_seconds())
-"""0001-01-01T00:00:00Z: RFC 3339 has no earlier year but 0, which no calendar of Python's knows."""
+"""0001-01-01T00:00:00Z. RFC 3339 also has the year 0, which Python cannot represent."""
 LAST_SECOND: Final = int((datetime.max.replace(tzinfo=UTC, microsecond=0) - _EPOCH).total_seconds())
-"""9999-12-31T23:59:59Z: years have four digits."""
+"""9999-12-31T23:59:59Z. Years have four digits."""
 
 
 def parse_rfc3339(text: str) -> float:
-    """A date-time with its offset, in seconds since the epoch; fractions are kept to the microsecond.
+    """Parse a date-time with an offset into seconds since the epoch, to the microsecond.
 
-    A leap second is the first second of the next day, as POSIX counts. The offset may carry the result up to
-    a day beyond ``FIRST_SECOND`` and ``LAST_SECOND``.
+    A leap second becomes the first second of the next day, as POSIX counts. The offset may put the result up
+    to a day before ``FIRST_SECOND`` or after ``LAST_SECOND``.
 
     Raises:
-        ValueError: it is no RFC 3339 date-time, or a day or leap second that no calendar has.
+        ValueError: the text is not an RFC 3339 date-time, or the day or leap second does not exist.
     """
     match = _RFC3339.fullmatch(text)
     if match is None:
@@ -53,16 +53,16 @@ def parse_rfc3339(text: str) -> float:
 
 
 def rfc3339(seconds: float) -> str:
-    """RFC 3339 in UTC with ``Z``; a fraction is shown where there is one.
+    """Format seconds since the epoch as RFC 3339 in UTC with ``Z``, with a fraction if there is one.
 
-    Never fails: a time that four digits of a year cannot show is shown as the nearest that they can.
+    Never fails: a time outside of the years 1 to 9999 is shown as the nearest time within them.
     """
     shown = _EPOCH + timedelta(seconds=min(max(seconds, FIRST_SECOND), LAST_SECOND))
     return shown.isoformat().replace("+00:00", "Z")
 
 
 def _may_be_leap(since_epoch: timedelta) -> bool:
-    """Whether a leap second can follow this second. Out of the calendar's range none can."""
+    """Whether a leap second can follow this second. False outside of the years that Python can represent."""
     try:
         utc = _EPOCH + since_epoch
     except OverflowError:

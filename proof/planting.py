@@ -92,7 +92,7 @@ def planted(bug: Bug | None) -> Iterator[None]:
 
 def _forget() -> None:
     # Handlers hold the steps that they were loaded with.
-    definitions.step.cache_clear()
+    definitions.steps.cache_clear()
     for kept in _KEPT:
         kept.cache_clear()
 

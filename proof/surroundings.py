@@ -10,7 +10,7 @@ from gpu_capacity.ports import WorkflowState
 from gpu_capacity.providers.port import Page, PinOutcome, ServerState
 from proof.faults import Fault, Killed, Kind, Work
 from testkit.state_machine import Execution, TaskError
-from testkit.workflow.definitions import MACHINES, definition, step
+from testkit.workflow.definitions import MACHINES, definition, run_step
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -297,13 +297,14 @@ class Executions:
 
     def _invoke(self, function: str, payload: dict[str, Any]) -> Any:
         cloud = self._cloud
-        work = Work(function)
+        step: str = payload["step"]
+        work = Work(step)
 
         def run() -> Any:
-            return cloud.invoke("task", work, lambda e: step(function)(e.services, payload))
+            return cloud.invoke("task", work, lambda e: run_step(function, e.services, payload))
 
         if cloud.weather.chance(cloud.weather.share / 2):
-            cloud.repeat_late(function, run, work)
+            cloud.repeat_late(step, run, work)
         try:
             return run()
         except CapacityError as error:

@@ -36,7 +36,8 @@ SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 EVERY_STATE = frozenset({"Type", "Comment"})
 ONWARD = frozenset({"Assign", "Output", "Next", "End"})
 FIELDS: dict[str, frozenset[str]] = {
-    "Task": frozenset({"Resource", "Arguments", "Retry", "Catch"}) | ONWARD,
+    # How long a task may take is for whoever runs it: a fault that a test plants.
+    "Task": frozenset({"Resource", "TimeoutSeconds", "Arguments", "Retry", "Catch"}) | ONWARD,
     "Map": frozenset({"Items", "ItemSelector", "ItemProcessor", "MaxConcurrency", "Catch"}) | ONWARD,
     "Pass": ONWARD,
     "Wait": frozenset({"Seconds"}) | ONWARD,
@@ -63,6 +64,10 @@ class TaskError(Exception):
         super().__init__(f"{error}: {cause}")
         self.error = error
         self.cause = cause
+
+
+class _TimedOut(TaskError):
+    """The execution has taken too long. No state can catch it."""
 
 
 class _Aborted(Exception):
@@ -164,7 +169,7 @@ class Execution:
             return
         except TaskError as failure:
             self.error = failure.error
-            timed_out = failure.error == "States.Timeout"
+            timed_out = isinstance(failure, _TimedOut)
             self._end(ExecutionStatus.TIMED_OUT if timed_out else ExecutionStatus.FAILED)
         else:
             self.output = output
@@ -181,14 +186,14 @@ class Execution:
             if len(self.visited) >= TRANSITIONS_MAX:
                 raise DefinitionError(f"does not end; last at {name}")
             if self.clock.now() - self._started >= self.definition["TimeoutSeconds"]:
-                raise TaskError("States.Timeout", f"at {name}")
+                raise _TimedOut("States.Timeout", f"at {name}")
             self.visited.append(name)
             state = level["States"][name]
             try:
                 payload, name = yield from self._state(name, state, payload, variables)
             except TaskError as failure:
                 catcher = next((c for c in state.get("Catch", ()) if _matches(c, failure.error)), None)
-                if catcher is None or failure.error == "States.Timeout":
+                if catcher is None or isinstance(failure, _TimedOut):
                     raise
                 caught = {"Error": failure.error, "Cause": failure.cause}
                 payload = _leave(catcher, {"input": payload, "errorOutput": caught}, variables, caught)

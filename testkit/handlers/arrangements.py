@@ -72,14 +72,14 @@ def reserved(stage: Stage) -> None:
 def begun(stage: Stage) -> None:
     """Its provisioning has begun."""
     reserved(stage)
-    assert stage.run("begin_provisioning", dict(STEP))["outcome"] == "proceed"
+    assert stage.run_step("begin_provisioning", dict(STEP))["outcome"] == "proceed"
 
 
 def pinned(stage: Stage) -> None:
     """Its servers are starting."""
     begun(stage)
     for position in positions():
-        assert stage.run("pin_unit_servers", STEP | {"position": position})["outcome"] == "pinned"
+        assert stage.run_step("pin_unit_servers", STEP | {"position": position})["outcome"] == "pinned"
 
 
 def up(stage: Stage) -> None:
@@ -91,13 +91,13 @@ def up(stage: Stage) -> None:
 def provisioned(stage: Stage) -> None:
     """It is provisioned."""
     up(stage)
-    assert stage.run("complete_provisioning", dict(STEP))["outcome"] == "provisioned"
+    assert stage.run_step("complete_provisioning", dict(STEP))["outcome"] == "provisioned"
 
 
 def abandoned(stage: Stage) -> None:
     """Its provisioning is being undone; servers are still there."""
     pinned(stage)
-    assert stage.run_event("abandon_provisioning", "server_failed")["outcome"] == "undo"
+    assert stage.run_event("reservation_steps", "abandon_provisioning_server_failed")["outcome"] == "undo"
 
 
 def abandoned_and_swept(stage: Stage) -> None:
@@ -109,7 +109,7 @@ def abandoned_and_swept(stage: Stage) -> None:
 def failed(stage: Stage) -> None:
     """It has ended in error."""
     abandoned_and_swept(stage)
-    assert stage.run("fail_provisioning", dict(STEP))["outcome"] == "failed"
+    assert stage.run_step("fail_provisioning", dict(STEP))["outcome"] == "failed"
 
 
 def deleted(stage: Stage) -> None:
@@ -133,7 +133,7 @@ def deleted_and_swept(stage: Stage) -> None:
 def gone(stage: Stage) -> None:
     """It is gone; its tombstone is left."""
     deleted_and_swept(stage)
-    assert stage.run("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
+    assert stage.run_step("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
 
 
 def quota(stage: Stage, limit: int = 8, used: int = 0) -> None:
@@ -246,7 +246,7 @@ def positions() -> list[int]:
 
 def sweep(stage: Stage) -> None:
     """Servers are deleted, as the workflow does it."""
-    while stage.run("sweep_servers", dict(STEP))["outcome"] != "clear":
+    while stage.run_step("sweep_servers", dict(STEP))["outcome"] != "clear":
         stage.clock.advance(5)
 
 

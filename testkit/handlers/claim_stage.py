@@ -37,7 +37,7 @@ class ClaimStage(Stage):
             executions = [arn for arn in self.step_functions.executions if "settle" in arn]
             self.step_functions.executions.clear()
             for _ in executions:
-                while self.run("settle_capacity_claim", dict(STEP))["outcome"] == "again":
+                while self.run_step("settle_capacity_claim", dict(STEP))["outcome"] == "again":
                     pass
             invocations, self.functions.invocations = self.functions.invocations, []
             for _, payload in invocations:
@@ -84,7 +84,7 @@ def freed(stage: Stage) -> None:
         event["pathParameters"] = {"claimID": claim_id}
         assert stage.request("delete_capacity_claim", event).status == 200
         step = {"organization": STRANGERS_ORGANIZATION, "claim": claim_id}
-        while stage.run("settle_capacity_claim", step)["outcome"] == "again":
+        while stage.run_step("settle_capacity_claim", step)["outcome"] == "again":
             pass
 
 
@@ -103,13 +103,13 @@ def deleted(stage: Stage) -> None:
 def drained(stage: Stage) -> None:
     """It owns nothing any more."""
     deleted(stage)
-    assert stage.run("settle_capacity_claim", dict(STEP)) == {"outcome": "again"}
+    assert stage.run_step("settle_capacity_claim", dict(STEP)) == {"outcome": "again"}
 
 
 def gone(stage: Stage) -> None:
     """It is gone; its tombstone is left."""
     drained(stage)
-    assert stage.run("settle_capacity_claim", dict(STEP)) == {"outcome": "gone"}
+    assert stage.run_step("settle_capacity_claim", dict(STEP)) == {"outcome": "gone"}
 
 
 def limited(stage: Stage) -> None:

@@ -25,6 +25,7 @@ from testkit.dynamodb import MemoryDynamoDB
 from testkit.handlers import sample_events
 from testkit.handlers.authority import AUDIENCE, ISSUER, Authority
 from testkit.handlers.aws import MACHINES, MemoryBucket, MemoryLambda, MemoryStepFunctions, Recorder
+from testkit.workflow.definitions import function_of
 from testkit.world import HOLDERS, INVENTORY, SERVERS, create_tables
 
 if TYPE_CHECKING:
@@ -150,6 +151,10 @@ class Stage:
         if profile is not None:
             event = sample_events.with_headers(event, authorization=f"Bearer {self.authority.token(profile)}")
         return answer_of(self.run(function, sample_events.with_tokens(event, self.authority.token)))
+
+    def run_step(self, step: str, event: dict[str, Any]) -> Any:
+        """Invoke the function of a workflow step, as the state machine does."""
+        return self.run(function_of(step), {"step": step} | event)
 
     def run_event(self, function: str, case: str) -> Any:
         """Invoke a function with one of the files in ``events/``."""

@@ -97,11 +97,11 @@ class VmService(Service):
         stored: dict[str, Any] = self.db.dump()
         return stored
 
-    def run_step(self, function: str, vm_id: str) -> str:
+    def run_step(self, step: str, vm_id: str) -> str:
         """A step of a workflow; what it came to."""
         owners = {name.rpartition(" of ")[2] for name, known in self.ids.items() if known == vm_id}
         organization = PEOPLE[owners.pop()].get("organizations", [ORGANIZATION])[0]
-        outcome: str = self.stage.run(function, {"organization": organization, "vm": vm_id})["outcome"]
+        outcome: str = self.stage.run_step(step, {"organization": organization, "vm": vm_id})["outcome"]
         return outcome
 
 
@@ -173,8 +173,8 @@ def _rent(service: VmService, name: str) -> None:
     answer = service.sent_by(Ask("POST", VMS, json.dumps(vm_body())), name.rpartition(" of ")[2])
     assert answer.status == 201, answer
     service.ids[name] = answer.json["id"]
-    for function, outcome in (("begin_vm_start", "proceed"), ("start_vm_server", "started")):
-        assert service.run_step(function, service.ids[name]) == outcome
+    for step, outcome in (("begin_vm_start", "proceed"), ("start_vm_server", "started")):
+        assert service.run_step(step, service.ids[name]) == outcome
     service.stage.clock.advance(SECONDS_TO_COME_UP)
     assert service.run_step("complete_vm_start", service.ids[name]) == "running"
 

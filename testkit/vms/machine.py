@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.errors import CapacityError
 from testkit.state_machine import Execution, TaskError
-from testkit.workflow.definitions import definition, step
+from testkit.workflow.definitions import definition, run_step
 from testkit.workflow.faults import Disturbed
 
 if TYPE_CHECKING:
@@ -96,11 +96,11 @@ class Engine(Disturbed):
 
         def run() -> Any:
             if self.twice:
-                step(function)(self.world.services, payload)
-            return step(function)(self.world.services, payload)
+                run_step(function, self.world.services, payload)
+            return run_step(function, self.world.services, payload)
 
         try:
-            return self.call(function, payload, run)
+            return self.call(payload, run)
         except CapacityError as error:
             raise TaskError(type(error).__name__, str(error)) from error
         finally:

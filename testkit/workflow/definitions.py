@@ -92,17 +92,24 @@ def all_states(level: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dic
 
 
 @cache
-def step(function: str) -> Step:
-    """What the handler in ``functions/<function>`` does with its event, without the Lambda around it."""
-    steps: dict[str, Step] = {}
+def steps() -> dict[str, dict[str, Step]]:
+    """What the handlers of workflow steps run, without the Lambda around it: by function folder, by step."""
+    found: dict[str, dict[str, Step]] = {}
+    with patch("gpu_capacity.runtime.functions.steps_function", found.__setitem__):
+        for path in sorted((REPOSITORY / "functions").glob("*_steps/handler.py")):
+            spec = importlib.util.spec_from_file_location(f"handler_of_{path.parent.name}", path)
+            assert spec is not None
+            assert spec.loader is not None
+            spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return found
 
-    def catch(name: str, found: Step) -> None:
-        steps[name] = found
 
-    path = REPOSITORY / "functions" / function / "handler.py"
-    spec = importlib.util.spec_from_file_location(f"handler_of_{function}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    with patch("gpu_capacity.runtime.functions.task_function", catch):
-        spec.loader.exec_module(importlib.util.module_from_spec(spec))
-    return steps[function]
+def run_step(function: str, services: Services, payload: dict[str, Any]) -> Any:
+    """The step that the payload of a task names, by the function that the task invokes."""
+    return steps()[function][payload["step"]](services, payload)
+
+
+def function_of(step: str) -> str:
+    """The function folder that has a step."""
+    (function,) = (name for name, having in steps().items() if step in having)
+    return function

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Call:
-    """One invocation of a task's function."""
+    """One invocation of a workflow step."""
 
-    function: str
+    step: str
     payload: dict[str, Any]
 
 
@@ -31,10 +31,10 @@ class Disturbed:
         self._counts: Counter[str] = Counter()
         self._disturbed: list[tuple[str, int, int | None, Disturbance]] = []
 
-    def disturb(self, function: str, how: Disturbance, *, first: int = 1, times: int | None = 1) -> None:
-        """Let the ``first`` call of a function (counted from 1, retries included) go wrong, and the next."""
+    def disturb(self, step: str, how: Disturbance, *, first: int = 1, times: int | None = 1) -> None:
+        """Let the ``first`` call of a step (counted from 1, retries included) go wrong, and the next."""
         last = None if times is None else first + times - 1
-        self._disturbed.append((function, first, last, how))
+        self._disturbed.append((step, first, last, how))
 
     def forget_calls(self) -> None:
         """Count calls anew."""
@@ -45,13 +45,14 @@ class Disturbed:
         """No step goes wrong any more."""
         self._disturbed.clear()
 
-    def call(self, function: str, payload: dict[str, Any], run: Run) -> Any:
-        """Run a step, as disturbed as it is."""
-        self._counts[function] += 1
-        self.calls.append(Call(function, payload))
-        number = self._counts[function]
+    def call(self, payload: dict[str, Any], run: Run) -> Any:
+        """Run the step that the payload names, as disturbed as it is."""
+        step = payload["step"]
+        self._counts[step] += 1
+        self.calls.append(Call(step, payload))
+        number = self._counts[step]
         for name, first, last, how in self._disturbed:
-            if name == function and first <= number and (last is None or number <= last):
+            if name == step and first <= number and (last is None or number <= last):
                 return how(run)
         return run()
 

@@ -17,7 +17,7 @@ from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.doubles import RecordedWorkflows
 from testkit.pods import owned_whole
 from testkit.state_machine import Execution, TaskError
-from testkit.workflow.definitions import definition, step
+from testkit.workflow.definitions import definition, run_step
 from testkit.workflow.faults import Disturbed
 from testkit.world import (
     GB300,
@@ -180,10 +180,10 @@ class Stage(Disturbed):
         self.check_safety()
 
         def run() -> Any:
-            return step(function)(self.services, payload)
+            return run_step(function, self.services, payload)
 
         try:
-            return self.call(function, payload, run)
+            return self.call(payload, run)
         except CapacityError as error:
             raise TaskError(type(error).__name__, str(error)) from error
         finally:

@@ -37,7 +37,7 @@ def test_operations_are_told_from_tasks() -> None:
     answering = {name for name, folder in handlers().items() if is_api(folder)}
 
     assert set(OPERATIONS) <= answering
-    assert {"sync_inventory", "pin_unit_servers", "reconcile_holders"}.isdisjoint(answering)
+    assert {"sync_inventory", "reservation_steps", "reconcile_holders"}.isdisjoint(answering)
 
 
 def test_an_import_is_shown_with_all_that_it_brings_in() -> None:

@@ -173,17 +173,17 @@ class ClaimTask:
 
 
 def _settled(event: str, after: Callable[[Stage], None], outcome: str) -> ClaimTask:
-    return ClaimTask("settle_capacity_claim", event, after, {"outcome": outcome})
+    return ClaimTask("capacity_claim_steps", event, after, {"outcome": outcome})
 
 
 CLAIM_TASKS: Final = (
-    _settled("claim", given.claimed, "settled"),
-    _settled("claim", given.waiting, "waiting"),
-    _settled("claim", given.shrunk, "settled"),
-    _settled("claim", given.deleted, "again"),
-    _settled("claim", given.drained, "gone"),
-    _settled("claim", given.gone, "gone"),
-    _settled("claim_gone", given.claimed, "gone"),
+    _settled("settle_capacity_claim", given.claimed, "settled"),
+    _settled("settle_capacity_claim", given.waiting, "waiting"),
+    _settled("settle_capacity_claim", given.shrunk, "settled"),
+    _settled("settle_capacity_claim", given.deleted, "again"),
+    _settled("settle_capacity_claim", given.drained, "gone"),
+    _settled("settle_capacity_claim", given.gone, "gone"),
+    _settled("settle_capacity_claim_gone", given.claimed, "gone"),
     ClaimTask("fill_capacity_claims", "capacity_freed", given.freed, {"rounds": 1}),
     ClaimTask("fill_capacity_claims", "capacity_freed", given.waiting, {"rounds": 1}),
     ClaimTask("fill_capacity_claims", "capacity_freed", given.claimed, {"rounds": 0}),

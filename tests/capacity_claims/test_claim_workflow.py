@@ -15,7 +15,7 @@ from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.claim_auditor import claim_records
 from testkit.dynamodb import throttled
 from testkit.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute
-from testkit.workflow.definitions import REPOSITORY, all_states, step
+from testkit.workflow.definitions import REPOSITORY, all_states, run_step
 from testkit.world import World, pod
 from tests.capacity_claims.worlds import (
     CHICAGO,
@@ -31,12 +31,12 @@ from tests.capacity_claims.worlds import (
 )
 
 FILE: Final = REPOSITORY / "statemachines" / "settle_capacity_claim.asl.json"
-FUNCTION: Final = "settle_capacity_claim"
+FUNCTION: Final = "capacity_claim_steps"
 
 
 def definition() -> dict[str, Any]:
     """As it is deployed, with the function's folder in place of its ARN."""
-    return parse(substitute(FILE.read_text(), {"SettleCapacityClaimFunctionArn": FUNCTION}))
+    return parse(substitute(FILE.read_text(), {"CapacityClaimStepsFunctionArn": FUNCTION}))
 
 
 @dataclass
@@ -63,11 +63,11 @@ class Platform:
 
     def _invoke(self, resource: str, payload: dict[str, Any]) -> Any:
         assert resource == FUNCTION
-        assert payload.keys() == {"organization", "claim"}
+        assert payload.keys() == {"step", "organization", "claim"}
         if self.faults:
             raise TaskError("Runtime.HandlerError", str(self.faults.pop(0)))
         try:
-            answer = step(FUNCTION)(self.world.services, payload)
+            answer = run_step(resource, self.world.services, payload)
         except CapacityError as error:
             raise TaskError(type(error).__name__, str(error)) from error
         self.rounds.append(answer["outcome"])
@@ -137,10 +137,10 @@ def test_a_round_that_fails_is_repeated_wherever_it_fails(failing: int) -> None:
 def test_every_round_may_run_twice() -> None:
     platform = Platform(large())
     made = claim(platform.world, 2 * PODS_PER_ROUND_MAX + 1)
-    payload = {"organization": made.organization_id, "claim": made.id}
+    payload = {"step": "settle_capacity_claim", "organization": made.organization_id, "claim": made.id}
     drop(platform.world, made)
-    while step(FUNCTION)(platform.world.services, payload)["outcome"] != "gone":
-        step(FUNCTION)(platform.world.services, payload)
+    while run_step(FUNCTION, platform.world.services, payload)["outcome"] != "gone":
+        run_step(FUNCTION, platform.world.services, payload)
         check(platform.world)
     assert claim_records(platform.world.db) == []
 

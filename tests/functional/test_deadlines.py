@@ -19,7 +19,7 @@ FUNCTIONS = {
     "list_reservations": "all",
     "create_reservation": "full",
     "search_offers": "all",
-    "begin_provisioning": "reservation_gone",
+    "reservation_steps": "begin_provisioning_gone",
     "reconcile_holders": "scheduled",
     "sync_inventory": "scheduled",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from testkit.dynamodb import throttled
 from testkit.handlers import arrangements
 from testkit.handlers.sample_events import TRACE_ID
+from testkit.workflow.definitions import steps
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer, Stage
@@ -93,7 +95,7 @@ def test_a_database_that_does_not_answer_is_a_failure(
 @pytest.mark.parametrize(
     ("function", "case"),
     [
-        ("begin_provisioning", "reservation"),
+        ("reservation_steps", "begin_provisioning"),
         ("sync_inventory", "scheduled"),
         ("reconcile_holders", "scheduled"),
     ],
@@ -103,6 +105,19 @@ def test_a_task_that_fails_says_so_to_whoever_repeats_it(stage: Stage, function:
     stage.db.before("*", _surprise, times=None)
     with pytest.raises(SurprisingError):
         stage.run_event(function, case)
+
+
+@pytest.mark.parametrize("function", ["capacity_claim_steps", "reservation_steps", "vm_steps"])
+def test_a_step_that_a_function_does_not_have_is_named_with_those_that_it_has(
+    stage: Stage, function: str
+) -> None:
+    before = stage.db.dump()
+    for event in ({"step": "begin_dinner"}, {}):
+        having = ", ".join(steps()[function])
+        problem = f"{function} has no step {event.get('step', '')!r}, only {having}"
+        with pytest.raises(ValueError, match=f"^{re.escape(problem)}$"):
+            stage.run(function, event)
+    assert stage.db.dump() == before
 
 
 def test_the_next_request_is_served_as_if_nothing_had_been(sample: Stage) -> None:

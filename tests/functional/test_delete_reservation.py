@@ -44,7 +44,7 @@ def test_the_capacity_is_held_until_the_teardown_is_done(stage: Stage) -> None:
     arrangements.deleted(stage)
     assert stage.request("create_reservation", arrangements.wish(count=2)).status == 507
     arrangements.sweep(stage)
-    assert stage.run_event("complete_deprovisioning", "reservation")["outcome"] == "gone"
+    assert stage.run_event("reservation_steps", "complete_deprovisioning")["outcome"] == "gone"
     assert stage.request("create_reservation", arrangements.wish(count=2)).status == 202
 
 
@@ -84,7 +84,7 @@ def test_one_that_finds_it_gone_meanwhile_says_so(stage: Stage) -> None:
     def rival(*_: object) -> None:
         _delete(stage)
         arrangements.sweep(stage)
-        stage.run_event("complete_deprovisioning", "reservation")
+        stage.run_event("reservation_steps", "complete_deprovisioning")
 
     stage.db.before("put_item", rival)
     assert _delete(stage) == 404

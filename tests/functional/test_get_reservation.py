@@ -36,19 +36,19 @@ def test_a_get_right_after_the_post_finds_the_same(sample: Stage) -> None:
 def test_the_status_follows_the_workflow(stage: Stage) -> None:
     arrangements.reserved(stage)
     assert _metadata(stage)["provisioningStatus"] == "pending"
-    stage.run_event("begin_provisioning", "reservation")
+    stage.run_event("reservation_steps", "begin_provisioning")
     assert _metadata(stage)["provisioningStatus"] == "provisioning"
     for position in arrangements.positions():
-        stage.run("pin_unit_servers", arrangements.STEP | {"position": position})
+        stage.run_step("pin_unit_servers", arrangements.STEP | {"position": position})
     stage.clock.advance(20)
-    stage.run_event("complete_provisioning", "reservation")
+    stage.run_event("reservation_steps", "complete_provisioning")
     assert _metadata(stage)["provisioningStatus"] == "provisioned"
 
 
 def test_being_undone_is_shown_as_provisioning_and_only_the_end_as_error(stage: Stage) -> None:
     arrangements.abandoned_and_swept(stage)
     assert _metadata(stage)["provisioningStatus"] == "provisioning"
-    stage.run_event("fail_provisioning", "reservation")
+    stage.run_event("reservation_steps", "fail_provisioning")
     assert _metadata(stage)["provisioningStatus"] == "error"
 
 

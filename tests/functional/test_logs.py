@@ -87,6 +87,19 @@ def test_every_write_of_a_life_leaves_a_line(stage: Stage) -> None:
     ]
 
 
+def test_every_line_of_a_workflow_names_its_function_and_its_step(stage: Stage) -> None:
+    arrangements.gone(stage)
+    lines = [line for line in stage.log_lines if line["function"] == "reservation_steps"]
+    assert (
+        {line["step"] for line in lines}
+        == {line["audit"]["action"] for line in lines if "audit" in line}
+        == {"begin_provisioning", "complete_provisioning", "complete_deprovisioning"}
+    )
+    others = [line for line in stage.log_lines if line not in lines]
+    assert others
+    assert not any("step" in line for line in others)
+
+
 def test_every_write_of_a_failure_leaves_a_line(stage: Stage) -> None:
     arrangements.failed(stage)
     audits = [line["audit"] for line in stage.log_lines if "audit" in line]

@@ -11,7 +11,7 @@ from moto import mock_aws
 
 from gpu_capacity.runtime import composition
 from testkit.handlers import sample_events
-from testkit.handlers.arrangements import SMALL_REGIONS, wish
+from testkit.handlers.arrangements import SMALL_REGIONS, STEP, wish
 from testkit.handlers.authority import Authority
 from testkit.handlers.sample_events import SAMPLE_ID, with_tokens
 from testkit.handlers.stage import BUCKET, Answer, Context, answer_of, default_settings, load_handler
@@ -58,10 +58,12 @@ class Account:
         """Invoke an API function with one of the files in ``events/``."""
         return answer_of(self.run(function, sample_events.read(function, case)))
 
-    def outcome(self, function: str, case: str = "reservation") -> str:
-        """Invoke a task with one of the files in ``events/``."""
-        outcome: str = self.run(function, sample_events.read(function, case))["outcome"]
-        return outcome
+    def step(self, case: str, **more: Any) -> dict[str, Any]:
+        """Run a step of the workflow with one of the files in ``events/``."""
+        answer: dict[str, Any] = self.run(
+            "reservation_steps", sample_events.read("reservation_steps", case) | more
+        )
+        return answer
 
     def publish(self) -> None:
         """Put the sample fleet where the sync reads it, and run that."""
@@ -125,9 +127,9 @@ def test_a_reservation_is_made_shown_listed_deleted_and_gone(account: Account) -
     assert account.ask("delete_reservation", "accepted").status == 202
     status = account.ask("get_reservation", "found").json["metadata"]["provisioningStatus"]
     assert status == "deprovisioning"
-    assert account.outcome("begin_deprovisioning") == "proceed"
-    assert account.outcome("sweep_servers") == "clear"
-    assert account.outcome("complete_deprovisioning") == "gone"
+    assert account.step("begin_deprovisioning")["outcome"] == "proceed"
+    assert account.step("sweep_servers")["outcome"] == "clear"
+    assert account.step("complete_deprovisioning")["outcome"] == "gone"
 
     assert account.ask("get_reservation", "found").status == 404
     assert account.ask("list_reservations", "all").json == []
@@ -136,14 +138,14 @@ def test_a_reservation_is_made_shown_listed_deleted_and_gone(account: Account) -
 
 def test_it_is_provisioned_server_by_server(account: Account) -> None:
     account.ask("create_reservation", "accepted_with_idempotency_key")
-    begun = account.run("begin_provisioning", sample_events.read("begin_provisioning", "reservation"))
+    begun = account.step("begin_provisioning")
     assert begun["outcome"] == "proceed"
     assert len(begun["units"]) == 2
     for position in begun["units"]:
-        event = sample_events.read("pin_unit_servers", "first_unit") | {"position": position}
-        assert account.run("pin_unit_servers", event)["outcome"] == "pinned"
-    assert account.outcome("check_servers") == "ready"
-    assert account.outcome("complete_provisioning") == "provisioned"
+        pinned = account.step("pin_unit_servers_first_unit", position=position)
+        assert pinned["outcome"] == "pinned"
+    assert account.step("check_servers")["outcome"] == "ready"
+    assert account.step("complete_provisioning")["outcome"] == "provisioned"
     status = account.ask("get_reservation", "found").json["metadata"]["provisioningStatus"]
     assert status == "provisioned"
 
@@ -155,7 +157,7 @@ def test_its_workflow_is_started_under_the_name_of_the_record(account: Account) 
     (execution,) = account.workflows.list_executions(stateMachineArn=arn)["executions"]
     assert execution["name"].startswith(f"provision-{SAMPLE_ID}-")
     started = account.workflows.describe_execution(executionArn=execution["executionArn"])
-    assert json.loads(started["input"]) == sample_events.read("begin_provisioning", "reservation")
+    assert json.loads(started["input"]) == STEP
 
 
 def test_a_full_region_is_refused_after_reading_it_afresh(account: Account) -> None:

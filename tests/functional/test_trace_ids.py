@@ -90,7 +90,7 @@ def test_the_next_request_does_not_inherit_it(reserved: Stage) -> None:
         sample_events.read("delete_reservation", "accepted"), traceparent=f"00-{W3C}-00f067aa0ba902b7-01"
     )
     assert reserved.request("delete_reservation", event).status == 202
-    reserved.run_event("begin_deprovisioning", "reservation")
+    reserved.run_event("reservation_steps", "begin_deprovisioning")
     reserved.run_event("reconcile_holders", "scheduled")
     later = [line for line in reserved.log_lines if line["function"] != "delete_reservation"]
     assert later

@@ -181,12 +181,11 @@ from proof.bugs import BUGS
 from proof.planting import planted
 from proof.simulation import digest, simulate
 from proof.turns import Crew
-from testkit.workflow.definitions import step
+from testkit.workflow.definitions import steps
 
 for bug in BUGS:
     with planted(bug):
-        for function in ("begin_vm_start", "settle_vm_stop", "settle_capacity_claim", "pin_unit_servers"):
-            step(function)
+        steps()
 print(digest(simulate(42, Crew(), history=True).history))
 """
 

@@ -64,16 +64,16 @@ def _counted_from_creation_to_release(stage: Stage) -> None:
     given.quota(stage)
     assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
     assert stage.request_event("delete_reservation", "accepted").status == 202
-    assert stage.run("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
+    assert stage.run_step("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
 
 
 def _counted_until_it_failed(stage: Stage) -> None:
     given.inventory(stage)
     given.quota(stage)
     assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
-    stage.run("begin_provisioning", dict(STEP))
-    stage.run_event("abandon_provisioning", "server_failed")
-    assert stage.run("fail_provisioning", dict(STEP))["outcome"] == "failed"
+    stage.run_step("begin_provisioning", dict(STEP))
+    stage.run_event("reservation_steps", "abandon_provisioning_server_failed")
+    assert stage.run_step("fail_provisioning", dict(STEP))["outcome"] == "failed"
 
 
 def _removed_without_a_key(stage: Stage) -> None:
@@ -82,7 +82,7 @@ def _removed_without_a_key(stage: Stage) -> None:
     path = f"/api/v2/reservations/{identity}"
     event = sample_events.with_path(sample_events.read("delete_reservation", "accepted"), path)
     assert stage.request("delete_reservation", event).status == 202
-    assert stage.run("complete_deprovisioning", STEP | {"reservation": identity})["outcome"] == "gone"
+    assert stage.run_step("complete_deprovisioning", STEP | {"reservation": identity})["outcome"] == "gone"
 
 
 def _deleted_by_a_rival_meanwhile(stage: Stage) -> None:

@@ -57,7 +57,7 @@ def _update(stage: Stage, claim_id: str, count: int, zones: list[str] | None = N
 
 def _settle(stage: Stage, claim_id: str) -> None:
     event = {"organization": ORGANIZATION, "claim": claim_id}
-    while stage.run("settle_capacity_claim", event)["outcome"] == "again":
+    while stage.run_step("settle_capacity_claim", event)["outcome"] == "again":
         pass
 
 
@@ -144,7 +144,7 @@ def _served_after_a_reservation_is_gone(stage: Stage) -> None:
     given.reserved(stage)
     _create(stage, 500)
     assert stage.request_event("delete_reservation", "accepted").status == 202
-    stage.run("complete_deprovisioning", dict(STEP))
+    stage.run_step("complete_deprovisioning", dict(STEP))
     _fill(stage, ["uk-lon-1"])
 
 

@@ -122,7 +122,7 @@ def _not_restarted_on_a_reserved_node(stage: Stage) -> None:
     given.left(stage)
     _reserved_whole(stage)
     assert stage.run_event("restart_vms", "scheduled") == {"restarted": 0}
-    assert stage.run_event("restart_vms_beside", "vm") == {"restarted": 0}
+    assert stage.run_event("vm_steps", "restart_vms_beside") == {"restarted": 0}
 
 
 LIVES: tuple[Callable[[Stage], None], ...] = (

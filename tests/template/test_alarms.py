@@ -149,7 +149,7 @@ def _holder_overdue(stage: Stage) -> None:
 def _event_lost(stage: Stage) -> None:
     arrangements.deleted_and_swept(stage)
     stage.functions.down = True
-    assert stage.run_event("complete_deprovisioning", "reservation")["outcome"] == "gone"
+    assert stage.run_event("reservation_steps", "complete_deprovisioning")["outcome"] == "gone"
 
 
 def _record_unreadable(stage: Stage) -> None:

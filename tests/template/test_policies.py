@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 FOLDERS = sample_events.functions()
 READS = {"dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"}
 READERS = sorted(
-    {name for name, operation in OPERATIONS.items() if operation.method == "GET"}
-    | {"check_servers", "reject_unknown_route"}
+    {name for name, operation in OPERATIONS.items() if operation.method == "GET"} | {"reject_unknown_route"}
 )
 
 

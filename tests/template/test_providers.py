@@ -8,24 +8,8 @@ import pytest
 
 from tests.template.loading import functions, resource_name, statements, template
 
-OF_HOSTS = {
-    "PinUnitServersFunction",
-    "CheckServersFunction",
-    "AbandonProvisioningFunction",
-    "FailProvisioningFunction",
-    "BeginDeprovisioningFunction",
-    "DeleteUnitServersFunction",
-    "SweepServersFunction",
-    "CompleteDeprovisioningFunction",
-}
-OF_VMS = {
-    "StartVmServerFunction",
-    "CompleteVmStartFunction",
-    "AbandonVmStartFunction",
-    "SweepVmServerFunction",
-    "FailVmStartFunction",
-    "SettleVmStopFunction",
-}
+OF_HOSTS = {"ReservationStepsFunction"}
+OF_VMS = {"VmStepsFunction"}
 
 
 @pytest.mark.parametrize("hosts", [True, False])

@@ -8,7 +8,9 @@ import pytest
 
 from gpu_capacity.adapters.retrying_client import ATTEMPT_SECONDS, LOOK_SECONDS
 from gpu_capacity.runtime.functions import ANSWER_SECONDS
+from testkit.workflow.definitions import MACHINES, all_states, definition
 from tests.template.loading import resources, template
+from tools.openapi.routes import logical_id
 
 GATEWAY_SECONDS_MAX: Final = 29
 """What API Gateway waits for an integration, unless a quota is raised."""
@@ -28,6 +30,28 @@ def _is_of_an_api(function: dict[str, Any]) -> bool:
 @pytest.mark.parametrize("name", sorted(n for n, function in FUNCTIONS.items() if _is_of_an_api(function)))
 def test_an_api_function_answers_before_the_gateway_does(name: str) -> None:
     assert _timeout(FUNCTIONS[name]) < GATEWAY_SECONDS_MAX
+
+
+TASKS: Final = {
+    (machine, state["Arguments"]["step"]): (state.get("TimeoutSeconds"), state["Resource"])
+    for machine in MACHINES
+    for _, state, _ in all_states(definition(machine))
+    if state["Type"] == "Task"
+}
+"""By machine and step: the time that the machine gives it, if it does, and its function."""
+
+OF_MANY_HOSTS: Final = {"pin_unit_servers", "delete_unit_servers", "sweep_servers"}
+
+
+@pytest.mark.parametrize(("machine", "step"), TASKS)
+def test_a_step_over_many_hosts_has_a_minute_and_every_other_one_the_usual_time(
+    machine: str, step: str
+) -> None:
+    given, function = TASKS[machine, step]
+    whole = _timeout(FUNCTIONS[logical_id(function)])
+    usual: int = template()["Globals"]["Function"]["Timeout"]
+    assert (given or whole) == (60 if step in OF_MANY_HOSTS else usual)
+    assert given is None or given < whole
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))

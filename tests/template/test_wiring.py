@@ -105,9 +105,17 @@ def test_a_workflow_may_invoke_exactly_the_functions_that_it_names(machine: str)
     }
     (statement,) = statements(properties)
     assert listed(statement["Action"]) == ["lambda:InvokeFunction"]
-    may_invoke = {resource["Fn::GetAtt"][0] for resource in statement["Resource"]}
+    may_invoke = {resource["Fn::GetAtt"][0] for resource in listed(statement["Resource"])}
     assert named == given == may_invoke
     assert named <= set(functions())
+
+
+@pytest.mark.parametrize("machine", sorted(resources("AWS::Serverless::StateMachine")))
+def test_executions_of_a_version_before_keep_their_role_while_a_deployment_may_be_taken_back(
+    machine: str,
+) -> None:
+    """A role at another path is another role; the one before is only deleted when the deployment is over."""
+    assert resources("AWS::Serverless::StateMachine")[machine]["RolePath"] == "/workflows/"
 
 
 @pytest.mark.parametrize("machine", sorted(resources("AWS::Serverless::StateMachine")))
@@ -144,18 +152,8 @@ def _texts(value: Any) -> Iterator[str]:
 
 
 def test_capacity_may_be_reserved_for_what_gives_hardware_back() -> None:
-    """Customers' requests then cannot use up what tears down, and what starts a teardown again."""
-    machines = resources("AWS::Serverless::StateMachine")
-    tearing_down = {
-        value["Fn::GetAtt"][0]
-        for name in (
-            "DeprovisionReservationStateMachine",
-            "SettleCapacityClaimStateMachine",
-            "StopVmStateMachine",
-        )
-        for value in machines[name]["DefinitionSubstitutions"].values()
-        if "Fn::GetAtt" in value
-    }
+    """Customers' requests then cannot use up what works off what was accepted, and what starts that again."""
+    steps = {logical_id(name) for name in FOLDERS if name.endswith("_steps")}
     reserved = {
         "Fn::If": ["ReservesRepairs", {"Ref": "RepairConcurrency"}, {"Ref": "AWS::NoValue"}],
     }
@@ -164,5 +162,5 @@ def test_capacity_may_be_reserved_for_what_gives_hardware_back() -> None:
         for n, f in functions().items()
         if "ReservedConcurrentExecutions" in f
     }
-    assert having == dict.fromkeys(tearing_down | {logical_id("reconcile_holders")}, reserved)
+    assert having == dict.fromkeys(steps | {logical_id("reconcile_holders")}, reserved)
     assert template()["Parameters"]["RepairConcurrency"]["Default"] == 0

@@ -71,19 +71,19 @@ def over(stage: Stage) -> None:
 def vacating(stage: Stage) -> None:
     """The other one is interrupted, and its server is still there."""
     over(stage)
-    stage.run_event("begin_vm_start", "vm")
+    stage.run_event("vm_steps", "begin_vm_start")
 
 
 def begun(stage: Stage) -> None:
     """It has all of its GPUs."""
     created(stage)
-    stage.run_event("begin_vm_start", "vm")
+    stage.run_event("vm_steps", "begin_vm_start")
 
 
 def served(stage: Stage) -> None:
     """Its server is coming up."""
     begun(stage)
-    stage.run_event("start_vm_server", "vm")
+    stage.run_event("vm_steps", "start_vm_server")
 
 
 def up(stage: Stage) -> None:
@@ -101,13 +101,13 @@ def late(stage: Stage) -> None:
 def running(stage: Stage) -> None:
     """It runs."""
     up(stage)
-    stage.run_event("complete_vm_start", "vm")
+    stage.run_event("vm_steps", "complete_vm_start")
 
 
 def given_up(stage: Stage) -> None:
     """Its start was given up."""
     served(stage)
-    stage.run_event("abandon_vm_start", "server_failed")
+    stage.run_event("vm_steps", "abandon_vm_start_server_failed")
 
 
 def given_up_and_swept(stage: Stage) -> None:
@@ -144,9 +144,9 @@ def left(stage: Stage) -> None:
     """It has given back the GPUs that another one was interrupted for."""
     vacating(stage)
     stop(stage, GUEST)
-    stage.run_event("start_vm_server", "vm")
+    stage.run_event("vm_steps", "start_vm_server")
     stage.clock.advance(60)
-    stage.run_event("complete_vm_start", "vm")
+    stage.run_event("vm_steps", "complete_vm_start")
     destroy_vm(services(), caller(), SAMPLE_VM, ACCOUNT)
     stop(stage, SAMPLE_VM)
 
@@ -173,7 +173,7 @@ def term_over(stage: Stage) -> None:
 def failed(stage: Stage) -> None:
     """It failed."""
     given_up_and_swept(stage)
-    stage.run_event("fail_vm_start", "vm")
+    stage.run_event("vm_steps", "fail_vm_start")
 
 
 def publish_without_domains(stage: Stage, document: dict[str, Any]) -> None:
@@ -213,10 +213,10 @@ def step(vm_id: str) -> dict[str, str]:
 
 def start(stage: Stage, vm_id: str) -> None:
     """All steps up to running."""
-    stage.run("begin_vm_start", step(vm_id))
-    stage.run("start_vm_server", step(vm_id))
+    stage.run_step("begin_vm_start", step(vm_id))
+    stage.run_step("start_vm_server", step(vm_id))
     stage.clock.advance(60)
-    assert stage.run("complete_vm_start", step(vm_id))["outcome"] == "running"
+    assert stage.run_step("complete_vm_start", step(vm_id))["outcome"] == "running"
 
 
 def restart(stage: Stage) -> None:
@@ -226,11 +226,11 @@ def restart(stage: Stage) -> None:
 
 def sweep(stage: Stage, vm_id: str) -> None:
     """Its server goes away."""
-    while stage.run("sweep_vm_server", step(vm_id))["outcome"] != "gone":
+    while stage.run_step("sweep_vm_server", step(vm_id))["outcome"] != "gone":
         stage.clock.advance(5)
 
 
 def stop(stage: Stage, vm_id: str) -> None:
     """All steps of leaving."""
     sweep(stage, vm_id)
-    assert stage.run("settle_vm_stop", step(vm_id))["outcome"] == "settled"
+    assert stage.run_step("settle_vm_stop", step(vm_id))["outcome"] == "settled"

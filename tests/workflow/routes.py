@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 ANY: Final = "any"
 """Stands for the answer of a step that nobody branches on."""
 
-# (machine, function, outcome) to the next task, or to the state that the execution ends in.
+# (machine, step, outcome) to the next task, or to the state that the execution ends in.
 ROUTES: Mapping[tuple[str, str, str], str] = {
     ("provision", "begin_provisioning", "proceed"): "PinUnitServers",
     ("provision", "begin_provisioning", "undo"): "DeleteUnitServers",
@@ -118,15 +118,15 @@ TURNED_BACK: Mapping[str, frozenset[str]] = {
 """By machine the steps that it only comes to once it takes back what was done."""
 
 
-def states_until_work(machine: str, function: str, outcome: str) -> str:
-    """The task after ``function`` answered ``outcome``, or the last state when there is none."""
-    turned_back = function in TURNED_BACK.get(machine, ())
-    usual = {**(UNDO if turned_back else USUAL), function: outcome}
+def states_until_work(machine: str, step: str, outcome: str) -> str:
+    """The task after ``step`` answered ``outcome``, or the last state when there is none."""
+    turned_back = step in TURNED_BACK.get(machine, ())
+    usual = {**(UNDO if turned_back else USUAL), step: outcome}
     answered: list[str] = []
 
-    def answer(resource: str, _payload: Any) -> dict[str, Any]:
-        answered.append(resource)
-        return {"outcome": usual[resource], "units": [7], "message": "a message", "seconds": 0}
+    def answer(_function: str, task: Any) -> dict[str, Any]:
+        answered.append(task["step"])
+        return {"outcome": usual[task["step"]], "units": [7], "message": "a message", "seconds": 0}
 
     clock = FakeClock()
     payload = {"organization": "o", "reservation": "r", "claim": "c", "vm": "v"}
@@ -134,6 +134,6 @@ def states_until_work(machine: str, function: str, outcome: str) -> str:
     point = execution.advance()
     while point is not None:
         point = execution.advance()
-        if answered[-1] == function:
+        if answered[-1] == step:
             return point or execution.visited[-1]
-    raise AssertionError(f"{function} was never reached")
+    raise AssertionError(f"{step} was never reached")

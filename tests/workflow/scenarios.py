@@ -26,7 +26,7 @@ BROKEN_HOST = "pod1-rack01-tray01"
 class Scenario:
     """``prepare`` gives a stage whose next execution stands before its first step, and its reservation.
 
-    ``steps`` are the functions that are called, each with how many times it was called by then.
+    ``steps`` are those that are called, each with how many times it was called by then.
     """
 
     prepare: Callable[[], tuple[Stage, str]]
@@ -99,6 +99,6 @@ def _steps(wanted: Callable[[str, str], bool]) -> list[ParameterSet]:
 _DISPENSABLE = ("pin_unit_servers", "check_servers")
 
 EVERY_STEP = _steps(lambda _, __: True)
-DISPENSABLE_STEPS = _steps(lambda _, function: function in _DISPENSABLE)
-INDISPENSABLE_STEPS = _steps(lambda _, function: function not in _DISPENSABLE)
+DISPENSABLE_STEPS = _steps(lambda _, step: step in _DISPENSABLE)
+INDISPENSABLE_STEPS = _steps(lambda _, step: step not in _DISPENSABLE)
 STEPS_OF_PROVISIONING = _steps(lambda name, _: name != "deprovision")

@@ -19,7 +19,7 @@ from testkit.workflow.definitions import (
     all_states,
     definition,
     source,
-    step,
+    steps,
     substitutions,
     template,
 )
@@ -74,10 +74,26 @@ def test_a_task_that_fails_for_good_is_caught_by_itself_or_by_its_map(machine: s
 
 
 @pytest.mark.parametrize(("machine", "name"), TASKS)
-def test_every_task_runs_the_function_whose_name_it_has_or_begins(machine: str, name: str) -> None:
+def test_every_task_runs_the_step_whose_name_it_has_or_begins(machine: str, name: str) -> None:
     state, _ = _find(machine, name)
-    assert f"{state['Resource']}_".startswith(re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() + "_")
-    assert callable(step(state["Resource"]))
+    step = state["Arguments"]["step"]
+    assert f"{step}_".startswith(re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() + "_")
+    assert step in steps()[state["Resource"]]
+
+
+def test_every_step_of_a_function_is_a_task_of_some_machine() -> None:
+    named = {
+        (state["Resource"], state["Arguments"]["step"])
+        for machine in MACHINES
+        for _, state, _ in all_states(definition(machine))
+        if state["Type"] == "Task"
+    }
+    assert named == {(function, step) for function, having in steps().items() for step in having}
+
+
+def test_a_step_is_one_of_one_noun() -> None:
+    names = [step for having in steps().values() for step in having]
+    assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize("machine", MACHINES)
@@ -100,16 +116,6 @@ def test_every_state_can_be_reached_and_leads_to_an_end(machine: str) -> None:
 def test_the_template_fills_exactly_the_names_that_the_definition_uses(machine: str) -> None:
     used = set(re.findall(r"\$\{([^}]*)\}", source(machine)))
     assert used == set(substitutions(machine))
-
-
-@pytest.mark.parametrize("machine", MACHINES)
-def test_the_machine_may_invoke_exactly_the_functions_that_it_uses(machine: str) -> None:
-    properties = template()["Resources"][MACHINES[machine]]["Properties"]
-    arns = [v["Fn::GetAtt"] for v in properties["DefinitionSubstitutions"].values() if "Fn::GetAtt" in v]
-    [policy] = properties["Policies"]
-    [statement] = policy["Statement"]
-    assert statement["Action"] == "lambda:InvokeFunction"
-    assert sorted(arn["Fn::GetAtt"] for arn in statement["Resource"]) == sorted(arns)
 
 
 def test_every_machine_of_the_template_is_examined_here() -> None:
@@ -186,33 +192,31 @@ def _told(answer: ast.Return) -> set[str]:
 
 def test_the_table_of_routes_knows_every_step_and_every_outcome_of_it() -> None:
     routed: dict[str, set[str]] = {}
-    for _, function, outcome in ROUTES:
-        routed.setdefault(function, set()).add(outcome)
+    for _, step, outcome in ROUTES:
+        routed.setdefault(step, set()).add(outcome)
     assert routed == _outcomes()
 
 
-@pytest.mark.parametrize(("machine", "function"), sorted({(m, f) for m, f, _ in ROUTES}))
+@pytest.mark.parametrize(("machine", "step"), sorted({(m, f) for m, f, _ in ROUTES}))
 def test_a_step_is_routed_for_the_same_outcomes_in_every_machine_that_uses_it(
-    machine: str, function: str
+    machine: str, step: str
 ) -> None:
-    assert {o for m, f, o in ROUTES if (m, f) == (machine, function)} == _outcomes()[function]
+    assert {o for m, f, o in ROUTES if (m, f) == (machine, step)} == _outcomes()[step]
 
 
 def test_every_task_of_every_machine_is_in_the_table_of_routes() -> None:
     tasks = {
-        (machine, state["Resource"])
+        (machine, state["Arguments"]["step"])
         for machine in MACHINES
         for _, state, _ in all_states(definition(machine))
         if state["Type"] == "Task"
     }
-    assert {(machine, function) for machine, function, _ in ROUTES} == tasks
+    assert {(machine, step) for machine, step, _ in ROUTES} == tasks
 
 
-@pytest.mark.parametrize(("machine", "function", "outcome"), ROUTES)
-def test_every_outcome_leads_where_the_table_of_routes_says(
-    machine: str, function: str, outcome: str
-) -> None:
-    assert states_until_work(machine, function, outcome) == ROUTES[machine, function, outcome]
+@pytest.mark.parametrize(("machine", "step", "outcome"), ROUTES)
+def test_every_outcome_leads_where_the_table_of_routes_says(machine: str, step: str, outcome: str) -> None:
+    assert states_until_work(machine, step, outcome) == ROUTES[machine, step, outcome]
 
 
 def test_a_missing_and_an_unused_substitution_are_both_refused() -> None:

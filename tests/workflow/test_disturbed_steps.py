@@ -9,6 +9,7 @@ import pytest
 
 from gpu_capacity.reservations.record import Status
 from testkit.state_machine import ExecutionStatus
+from testkit.workflow.definitions import function_of
 from testkit.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
 from testkit.workflow.stage import Stage
 from tests.workflow.scenarios import (
@@ -33,8 +34,8 @@ def test_undisturbed_a_scenario_takes_exactly_the_steps_it_lists(scenario: Scena
     counts: Counter[str] = Counter()
     taken = []
     for call in stage.calls:
-        counts[call.function] += 1
-        taken.append((call.function, counts[call.function]))
+        counts[call.step] += 1
+        taken.append((call.step, counts[call.step]))
     assert tuple(taken) == scenario.steps
     assert stage.status(reservation) is scenario.ends_as
     stage.check_settled()
@@ -59,8 +60,8 @@ def test_every_step_delivered_twice_changes_nothing_about_the_end(
     scenario: Scenario, disturbance: Disturbance
 ) -> None:
     stage, reservation = scenario.prepare()
-    for function in {name for name, _ in scenario.steps}:
-        stage.disturb(function, disturbance, times=None)
+    for step in {name for name, _ in scenario.steps}:
+        stage.disturb(step, disturbance, times=None)
     stage.run_all()
     assert stage.status(reservation) is scenario.ends_as
     stage.check_settled()
@@ -118,7 +119,7 @@ def test_a_step_delivered_again_after_the_end_changes_nothing(scenario: Scenario
     stage.run_all()
     before = stage.world.db.dump()
     for call in list(stage.calls):
-        stage.invoke(call.function, call.payload)
+        stage.invoke(function_of(call.step), call.payload)
         assert stage.world.db.dump() == before, call
     assert stage.status(reservation) is scenario.ends_as
 
@@ -148,7 +149,7 @@ def _check_late_steps_change_nothing(stage: Stage, calls: list[Call]) -> None:
     stage.run_all()
     before = stage.world.db.dump()
     for call in calls:
-        stage.invoke(call.function, call.payload)
+        stage.invoke(function_of(call.step), call.payload)
         assert stage.world.db.dump() == before, call
     assert stage.status(heir) is Status.PROVISIONED
     stage.check_settled()

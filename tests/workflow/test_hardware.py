@@ -127,8 +127,8 @@ def test_an_unhealthy_host_is_given_its_server_all_the_same() -> None:
 # The provider itself is away.
 
 
-@pytest.mark.parametrize("function", ["pin_unit_servers", "check_servers"])
-def test_a_provider_that_is_away_for_a_while_never_shows_as_an_error(function: str) -> None:
+@pytest.mark.parametrize("step", ["pin_unit_servers", "check_servers"])
+def test_a_provider_that_is_away_for_a_while_never_shows_as_an_error(step: str) -> None:
     stage = _stage()
     reservation = stage.reserve()
     away_until = 0
@@ -142,7 +142,7 @@ def test_a_provider_that_is_away_for_a_while_never_shows_as_an_error(function: s
         finally:
             _provider(stage).down = False
 
-    stage.disturb(function, away, times=None)
+    stage.disturb(step, away, times=None)
     while stage.advance():
         record = stage.record(reservation)
         assert record is not None
@@ -244,7 +244,7 @@ def test_a_server_that_is_listed_again_before_the_release_is_swept_again() -> No
     stage.run_all()
     _provider(stage).undeletable.add(HOST)
     stage.delete(reservation)
-    while stage.calls[-1].function != "sweep_servers":
+    while stage.calls[-1].step != "sweep_servers":
         stage.advance()
 
     def goes_away_at_last(run: Run) -> Any:
@@ -254,8 +254,8 @@ def test_a_server_that_is_listed_again_before_the_release_is_swept_again() -> No
     stage.disturb("sweep_servers", lambda _run: {"outcome": "clear"}, first=2)
     stage.disturb("sweep_servers", goes_away_at_last, first=4)
     stage.run_all()
-    functions = [call.function for call in stage.calls]
-    assert functions.count("complete_deprovisioning") == 2
+    steps = [call.step for call in stage.calls]
+    assert steps.count("complete_deprovisioning") == 2
     assert stage.status(reservation) is None
     stage.check_settled()
 

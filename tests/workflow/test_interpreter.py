@@ -173,6 +173,22 @@ def test_a_wait_moves_the_clock_and_an_execution_that_takes_too_long_is_timed_ou
     assert bench.clock.now() == 120
 
 
+def test_a_task_that_takes_too_long_is_repeated_and_caught_like_any_other_fault() -> None:
+    late = TaskError("States.Timeout", "no answer in time")
+    catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
+    retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
+    machine = _machine(
+        Work=_task(TimeoutSeconds=20, Retry=retry, Catch=catch), Done=DONE, Caught={"Type": "Succeed"}
+    )
+    bench = Bench(machine, late, late)
+    bench.run()
+    assert bench.execution.visited == ["Work", "Caught"]
+    assert len(bench.asked) == 2
+    uncaught = Bench(_machine(Work=_task(TimeoutSeconds=20), Done=DONE), late)
+    uncaught.run()
+    assert uncaught.execution.status is ExecutionStatus.FAILED
+
+
 def test_an_execution_stands_still_before_each_attempt_of_a_task_and_can_be_stopped_there() -> None:
     bench = Bench(_machine(Work=_task(Next="Again"), Again=_task(), Done=DONE))
     assert bench.execution.advance() == "Work"

@@ -120,7 +120,7 @@ def test_a_teardown_that_cannot_stop_the_provisioning_repeats_that_until_it_can(
 
     stage.disturb("begin_deprovisioning", without_service, times=3)
     stage.run_all(newest_first=True)
-    assert [call.function for call in stage.calls].count("begin_deprovisioning") == 4
+    assert [call.step for call in stage.calls].count("begin_deprovisioning") == 4
     assert stage.status(reservation) is None
     assert stage.execution("provision", reservation).status is ExecutionStatus.ABORTED
     stage.check_settled()

@@ -9,6 +9,7 @@ import pytest
 from gpu_capacity.providers.port import PinOutcome, ServerState
 from gpu_capacity.reservations.record import Status
 from testkit.dynamodb import unreachable
+from testkit.workflow.definitions import function_of
 from testkit.workflow.stage import Stage
 from testkit.world import HOLDERS, ORGANIZATION, REGION
 from tests.workflow.scenarios import SCENARIOS
@@ -16,12 +17,13 @@ from tests.workflow.scenarios import SCENARIOS
 FREE_HOST = "pod1-rack03-tray01"
 
 
-def _step(stage: Stage, function: str, reservation: str, **more: Any) -> Any:
-    return stage.invoke(function, {"organization": ORGANIZATION, "reservation": reservation, **more})
+def _step(stage: Stage, step: str, reservation: str, **more: Any) -> Any:
+    payload = {"step": step, "organization": ORGANIZATION, "reservation": reservation, **more}
+    return stage.invoke(function_of(step), payload)
 
 
-def _run_until(stage: Stage, function: str) -> None:
-    while function not in [call.function for call in stage.calls]:
+def _run_until(stage: Stage, step: str) -> None:
+    while step not in [call.step for call in stage.calls]:
         assert stage.advance()
 
 
@@ -81,9 +83,9 @@ def test_an_undo_that_is_resumed_pins_nothing_more() -> None:
     stage.execution("provision", reservation).stop()
     stage.forget_calls()
     stage.settle(reservation)
-    functions = {call.function for call in stage.calls}
-    assert "pin_unit_servers" not in functions
-    assert {"begin_provisioning", "delete_unit_servers", "fail_provisioning"} <= functions
+    steps = {call.step for call in stage.calls}
+    assert "pin_unit_servers" not in steps
+    assert {"begin_provisioning", "delete_unit_servers", "fail_provisioning"} <= steps
     assert stage.status(reservation) is Status.ERROR
 
 
@@ -117,7 +119,7 @@ def test_a_late_completion_does_not_overtake_an_undo_that_has_begun() -> None:
 
 
 @pytest.mark.parametrize(
-    ("scenario", "function", "outcome"),
+    ("scenario", "step", "outcome"),
     [
         ("provision", "begin_provisioning", "proceed"),
         ("provision", "complete_provisioning", "provisioned"),
@@ -126,11 +128,11 @@ def test_a_late_completion_does_not_overtake_an_undo_that_has_begun() -> None:
         ("deprovision", "complete_deprovisioning", "gone"),
     ],
 )
-def test_a_step_delivered_twice_answers_twice_the_same(scenario: str, function: str, outcome: str) -> None:
+def test_a_step_delivered_twice_answers_twice_the_same(scenario: str, step: str, outcome: str) -> None:
     stage, reservation = SCENARIOS[scenario].prepare()
-    _run_until(stage, function)
-    more = {"message": "again"} if function == "abandon_provisioning" else {}
-    assert _step(stage, function, reservation, **more)["outcome"] == outcome
+    _run_until(stage, step)
+    more = {"message": "again"} if step == "abandon_provisioning" else {}
+    assert _step(stage, step, reservation, **more)["outcome"] == outcome
 
 
 def test_of_two_teardowns_that_complete_at_once_both_say_gone() -> None:
@@ -176,9 +178,9 @@ def test_a_step_without_its_reservation_is_superseded() -> None:
     unknown = "f0000000-0000-4000-8000-000000000000"
     more = {"position": 0, "message": "none"}
     answers = {
-        function: _step(stage, function, unknown, **more)["outcome"]
+        step: _step(stage, step, unknown, **more)["outcome"]
         for scenario in SCENARIOS.values()
-        for function, _ in scenario.steps
+        for step, _ in scenario.steps
     }
     assert answers.pop("pin_unit_servers") == "fenced"
     assert answers.pop("complete_deprovisioning") == "gone"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from testkit.state_machine import ExecutionStatus
+from testkit.workflow.definitions import function_of
 from testkit.workflow.faults import answers_first_of_two, dies_after, fails, runs_twice
 from tests.workflow.vm_scenarios import (
     DISPENSABLE_STEPS,
@@ -58,8 +59,8 @@ def test_undisturbed_a_scenario_takes_exactly_the_steps_it_lists(scenario: Scena
     counts: Counter[str] = Counter()
     taken = []
     for call in stage.engine.calls:
-        counts[call.function] += 1
-        taken.append((call.function, counts[call.function]))
+        counts[call.step] += 1
+        taken.append((call.step, counts[call.step]))
     assert tuple(taken) == scenario.steps
     assert tuple(stage.statuses()) == scenario.ends_as
     stage.check_settled()
@@ -84,8 +85,8 @@ def test_every_step_delivered_twice_changes_nothing_about_the_end(
     scenario: Scenario, disturbance: Disturbance
 ) -> None:
     stage = scenario.prepare()
-    for function in {name for name, _ in scenario.steps}:
-        stage.engine.disturb(function, disturbance, times=None)
+    for step in {name for name, _ in scenario.steps}:
+        stage.engine.disturb(step, disturbance, times=None)
     stage.engine.settle()
     assert tuple(stage.statuses()) == scenario.ends_as
     stage.check_settled()
@@ -186,7 +187,7 @@ def test_a_late_step_does_no_harm_to_whoever_has_the_gpus_now(left: str) -> None
 def _check_late_steps_change_nothing(stage: VmStage, calls: list[Call]) -> None:
     before = stage.world.db.dump()
     for call in calls:
-        stage.engine.invoke(call.function, call.payload)
+        stage.engine.invoke(function_of(call.step), call.payload)
         assert stage.world.db.dump() == before, call
 
 

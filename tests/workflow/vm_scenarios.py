@@ -31,7 +31,7 @@ DEAD, FAILED, INTERRUPTED, RUNNING, STOPPED = (
 class Scenario:
     """``prepare`` gives a stage whose executions stand before their first step.
 
-    ``steps`` are the functions that are called, each with how many times it was called by then; ``ends_as``
+    ``steps`` are those that are called, each with how many times it was called by then; ``ends_as``
     are the statuses of the stage's VMs, ``undone_as`` those after a start that was given up. The last VM is
     the one that all is about.
     """
@@ -110,8 +110,8 @@ def give_back() -> VmStage:
     return stage
 
 
-def _times(function: str, last: int, first: int = 1) -> tuple[Step, ...]:
-    return tuple((function, number) for number in range(first, last + 1))
+def _times(step: str, last: int, first: int = 1) -> tuple[Step, ...]:
+    return tuple((step, number) for number in range(first, last + 1))
 
 
 _UP: tuple[Step, ...] = (
@@ -185,9 +185,9 @@ _OPTIONAL = "restart_vms_beside"
 _OF_OTHERS = ("preempt", "sweep_vm_server")
 
 EVERY_STEP = _steps(lambda _, __: True)
-DISPENSABLE_STEPS = _steps(lambda _, function: function in _DISPENSABLE)
-OPTIONAL_STEPS = _steps(lambda _, function: function == _OPTIONAL)
+DISPENSABLE_STEPS = _steps(lambda _, step: step in _DISPENSABLE)
+OPTIONAL_STEPS = _steps(lambda _, step: step == _OPTIONAL)
 INDISPENSABLE_STEPS = _steps(
-    lambda name, function: function not in (*_DISPENSABLE, _OPTIONAL) and (name, function) != _OF_OTHERS
+    lambda name, step: step not in (*_DISPENSABLE, _OPTIONAL) and (name, step) != _OF_OTHERS
 )
 STEPS_OF_STARTS = _steps(lambda name, _: name in ("start", "undo", "preempt", "start again"))

@@ -111,7 +111,7 @@ def test_a_destroyed_vm_is_shown_for_so_many_days_and_is_then_absent(stage: Stag
     stage.restart()
     given.destroyed_and_swept(stage)
     assert TTL_ATTRIBUTE not in record(stage)
-    stage.run_event("settle_vm_stop", "vm")
+    stage.run_event("vm_steps", "settle_vm_stop")
     stage.clock.advance(int(days) * DAY - 1)
     assert ids(listed(stage)) == ids(listed(stage, status=["destroyed"])) == [SAMPLE_VM]
     assert stage.send("get_vm", "found").status == 200

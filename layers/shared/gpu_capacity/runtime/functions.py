@@ -11,7 +11,7 @@ import uuid
 from dataclasses import replace
 from functools import cache
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Concatenate, Final, Protocol, TypeAlias
 
 from gpu_capacity.errors import CapacityError, DoesNotFit, Unauthenticated
 from gpu_capacity.http.call import Call, Involved, OpenCall
@@ -22,13 +22,16 @@ from gpu_capacity.http.tracing import trace_id_of
 from gpu_capacity.runtime import composition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gpu_capacity.access import Caller
     from gpu_capacity.http.call import Reply
     from gpu_capacity.http.shapes import ErrorShape
     from gpu_capacity.runtime.observability import LambdaHandler
     from gpu_capacity.runtime.services import Services
+
+    Step: TypeAlias = Callable[[Services, dict[str, Any]], Any]
+    UseCase: TypeAlias = Callable[Concatenate[Services, ...], Any]
 
 GARBAGE_THRESHOLD: Final = 10_000
 
@@ -115,16 +118,38 @@ def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> Lamb
     return _logged(name, answer)
 
 
-def task_function(name: str, step: Callable[[Services, dict[str, Any]], Any]) -> LambdaHandler:
-    """A handler of a workflow task or a schedule: gets the event as it is, answers an outcome.
+def task_function(name: str, step: Step) -> LambdaHandler:
+    """A handler of a schedule or of other work of its own: gets the event as it is, answers an outcome.
 
-    Exceptions pass: the state machine or the schedule repeats the task.
+    Exceptions pass: whoever invoked it repeats it.
     """
 
     def handler(event: dict[str, Any], _context: Any) -> Any:
         return step(composition.services(), event)
 
     return _observed(name, handler)
+
+
+def steps_function(name: str, steps: Mapping[str, Step]) -> LambdaHandler:
+    """A handler of the workflow steps of one noun: ``step`` of the event says which one.
+
+    Exceptions pass: the state machine repeats the step. A step that is not among these is a ``ValueError``:
+    the state machine and the function do not fit together.
+    """
+
+    def run(services: Services, event: dict[str, Any]) -> Any:
+        wanted = event.get("step", "")
+        if wanted not in steps:
+            raise ValueError(f"{name} has no step {wanted!r}, only {', '.join(steps)}")
+        composition.observability().logger.append_keys(step=wanted)
+        return steps[wanted](services, event)
+
+    return task_function(name, run)
+
+
+def step(use_case: UseCase, *arguments: str) -> Step:
+    """The step that is a use case over these fields of the event."""
+    return lambda services, event: use_case(services, *(event[name] for name in arguments))
 
 
 def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:

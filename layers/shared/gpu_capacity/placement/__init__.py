@@ -1,1 +1,2 @@
-"""Where a request goes. Pure and deterministic: standard library only, no clock, no randomness of its own."""
+"""Chooses the hardware for a request. Pure and deterministic: standard library only, no clock, no
+randomness."""

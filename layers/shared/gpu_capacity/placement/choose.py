@@ -1,32 +1,37 @@
-"""Which contiguous run a request gets.
+"""Chooses the contiguous run of units that a request gets.
 
 The algorithm, over the line of all pods:
 
-1. Mark the start of every run of free units, and keep those with at least ``count`` units.
-2. None left: the request is unplaceable; count what was excluded and why.
-3. While the region is *young*, with fewer units claimed than free, keep the shortest only: its claims do not
-   tell yet what is asked for, and what the shortest cannot spoil are the longest, whole pods above all. Later
-   rank these runs, all lengths that there are, by how much more is *wasted* once ``count`` units of one are
-   taken. A run wastes what it leaves over when it is filled with one size, summed over the sizes in use:
-   those of the region's claims. Of equals the shorter.
-4. Take a few runs in this order, of equals those from a drawn one on.
-5. Of their ends choose the one after which the least waste is to be expected if each claim nearby is given
-   back with a chance of one in five. What remains of the run is one run again.
+1. Mark the start of every run of free units, and keep the runs with at least ``count`` units.
+2. If none is left, the request cannot be placed. Count the excluded units by reason.
+3. While the region is *young*, with fewer units owned than free, keep only the shortest of these runs: the
+few
+   owned runs do not show yet which sizes are requested, and taking from the shortest run preserves the
+   longest ones, whole pods in particular. In an older region rank the lengths by how much the *waste* grows
+   if ``count`` units are taken. A run wastes, for each size in use, the units that are left over if it is
+   filled with that size. The sizes in use are those of the region's owned runs. Among equals prefer the
+   shorter one.
+4. Take a few runs in this order. Among equals begin with one that the seed selects.
+5. For both ends of each, compute the waste to be expected if each neighbouring owned run is released with a
+   chance of one in five. Take the end with the least. The rest of the run stays one run.
 
-Among what is nearly alike small weights decide. Room for a size is best had in many runs. An end at the edge
-of a pod is better than one at a claim. And a run that no claim is beside is *unbroken*, as large as can be
-sold there, and better not broken.
+Small weights decide between nearly equal ends. Room for a size counts more if it is spread over many runs. An
+end at the edge of a pod is better than one beside an owned run. A run without an owned run on either side is
+*unbroken*: the longest run that can exist there. Breaking it has a cost.
 
-After a lost race 3 to 5 are left out: pick any run that fits by the seed, and any slot of it that is a
-multiple of ``count`` from one end. Runs that a claim of the largest size in use fits in are left to such
-claims, as long as at least half of all that fit are shorter.
+After a lost race steps 3 to 5 are replaced: the seed selects any run that is long enough, and any start in it
+at a multiple of ``count`` from one end. Runs with room for the largest size in use are left to requests of
+that size, as long as at least half of all runs that are long enough are shorter.
 
-Why by the seed among equals: if everyone prefers the same run, all but one lose it, and most of what is
-written is refused. Why any run after a single loss: whoever lost has company, and crowds waste the fewest
-writes that way. Why not the long ones: there are few, so whoever needs one loses most often, and a small
-claim in one takes it from all of them. Why the result is valid: only free bits are kept in step 1, pods are
-separated by a bit that is never free, and the slot lies inside the run by construction. Why it is found:
-step 4 always takes a run.
+- Why does the seed decide between equals? If every request preferred the same run, all but one would lose it,
+  and most writes would be refused.
+- Why any run after a single loss? A request that lost has rivals, and spreading them costs the fewest refused
+  writes.
+- Why not the long runs? There are few of them, so requests that need one lose most often, and a small request
+  inside a long run takes it from all of them.
+- Why is the result valid? Step 1 keeps free bits only, a bit that is never free separates the pods, and the
+  chosen units lie inside the run by construction.
+- Why is a result always found? Step 4 always takes at least one run.
 """
 
 from __future__ import annotations
@@ -44,19 +49,20 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.model import Request
 
 RUNS_COMPARED_MAX: Final = 8
-"""Runs whose surroundings are looked at; more gain nothing that can be measured."""
+"""Number of runs whose neighbours are examined. More of them gain nothing measurable."""
 
 NEIGHBOURHOOD_UNITS_MAX: Final = 128
-"""How far around a run claims and gaps are looked at, in units; the largest claim has as many."""
+"""How far around a run its neighbours are examined, in units: the size of the largest possible request."""
 
 WASTE_COST: Final = 20
-"""What a wasted unit costs; room for a size, and the edge of a pod, are worth 1."""
+"""Cost of one wasted unit. Room for a unit of a size, and an end at the edge of a pod, are worth 1."""
 
 SPLIT_COST: Final = 2
-"""What breaking an unbroken run costs, for each size in use: a tenth of a unit."""
+"""Cost of breaking an unbroken run, for each size in use: a tenth of a wasted unit."""
 
 RELEASE_CHANCES: Final = (20, 4, 1)
-"""Of 25: that none, one, and two of the claims in a row on one side are given back, at one in five each."""
+"""Chances, of 25, that on one side no owned run, one, or two in a row are released, at one in five for
+each."""
 
 _CASES: Final = sum(RELEASE_CHANCES)
 _ALL: Final = _CASES**2
@@ -78,7 +84,11 @@ def place(line: Line, request: Request) -> Placement | Unplaceable:
 
 
 def _anywhere(line: Line, starts: int, count: int, draw: int) -> int:
-    """Any of the runs at ``starts``, all equally likely; in it any multiple of ``count`` from either end."""
+    """The first unit to take after a lost race.
+
+    The draw selects one of the runs that begin at ``starts``, all equally likely, and in it any multiple of
+    ``count`` from either end.
+    """
     largest = line.sizes.bit_length() - 1
     short = starts & ~at_least(line.free, largest)
     if 2 * short.bit_count() >= starts.bit_count():
@@ -91,11 +101,11 @@ def _anywhere(line: Line, starts: int, count: int, draw: int) -> int:
 
 
 def _best(line: Line, starts: int, count: int, draw: int) -> int:
-    """The first unit to take: see steps 3 to 5."""
+    """The first unit to take: steps 3 to 5."""
     best, chosen = None, -1
     for first, length, opening in _shortlist(line, starts, count, draw):
         left, right = _costs_of_ends(line, first, length, count)
-        # Equally good ends: either, by the seed.
+        # If both ends are equally good, the seed decides.
         at_right = right < left or (right == left and draw >> 63)
         cost = _ALL * opening + (right if at_right else left)
         if best is None or cost < best:
@@ -104,7 +114,7 @@ def _best(line: Line, starts: int, count: int, draw: int) -> int:
 
 
 def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple[int, int, int]]:
-    """(first unit, length, cost of breaking it) of the runs to compare, the least wasted first."""
+    """Yield (first unit, length, cost of breaking it) of the runs to compare, least waste first."""
     sizes, claimed = line.sizes, line.owned
     young = claimed.bit_count() < line.free.bit_count()
     no_claim_before = starts & ~(claimed << 1)
@@ -115,14 +125,14 @@ def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple
         if unbroken and length > count and (unbroken := unbroken & ~(claimed >> length)):
             opening = SPLIT_COST * sizes.bit_count()
             ranked.append((waste + opening, length, unbroken, opening))
-            exact ^= unbroken  # noqa: PLW2901 - what is left of them
+            exact ^= unbroken  # noqa: PLW2901 - the others of this length
         if exact:
             ranked.append((waste, length, exact, 0))
         if young:
             break
     wanted = RUNS_COMPARED_MAX
     for _, length, equals, opening in sorted(ranked):
-        # From one of them on, in the order of the line and around its end.
+        # Begin with a drawn one, go on in the order of the line, and continue at its beginning.
         at = nth_bit(equals, draw % equals.bit_count())
         for alike in (equals >> at << at, equals & ((1 << at) - 1)):
             rest = alike
@@ -136,8 +146,11 @@ def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple
 
 
 def _by_length(free: int, starts: int, length: int) -> Iterator[tuple[int, int]]:
-    """(length, starts of the runs of that length), shortest first; all have ``length`` units or more."""
-    # The k-th marks the bits from which 2 ** k bits are set.
+    """Yield (length, starts of the runs of exactly that length), shortest first.
+
+    All runs at ``starts`` must have at least ``length`` units.
+    """
+    # Entry k marks every bit from which 2 ** k consecutive bits are set.
     ladder = [free]
     while starts:
         longer = starts & free >> length
@@ -149,10 +162,10 @@ def _by_length(free: int, starts: int, length: int) -> Iterator[tuple[int, int]]
 
 
 def _shortest(ladder: list[int], starts: int, length: int) -> int:
-    """The length of the shortest of the runs at ``starts``, all of which have ``length`` units.
+    """The length of the shortest of the runs at ``starts``, all of which have at least ``length`` units.
 
-    Binary lifting: the length grows by 1, 2, 4, … while every run keeps up, then by falling powers of two.
-    The ladder grows as far as it is climbed.
+    Binary lifting: add 1, 2, 4, … to the length while all runs are that long, then smaller and smaller powers
+    of two. The ladder is extended as needed.
     """
     rung = 0
     while starts & ladder[rung] >> length == starts:
@@ -167,7 +180,7 @@ def _shortest(ladder: list[int], starts: int, length: int) -> int:
 
 
 def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int, int]:
-    """How much more waste is to be expected when the left and when the right end of a run is taken."""
+    """How much the expected waste grows if the left, and if the right end of a run is taken."""
     begin = max(first - NEIGHBOURHOOD_UNITS_MAX, 0)
     seen = (1 << (first - begin + length + NEIGHBOURHOOD_UNITS_MAX)) - 1
     free, claimed, begins = (
@@ -190,7 +203,7 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
     edge = _ALL * sizes.bit_count()
     if not first or not claimed >> (first - 1) & 1:
         left -= edge
-        # Without a rest both ends are taken, and the right one counts for both.
+        # If the whole run is taken, both ends are the same choice and get the same cost.
         right -= 0 if rest else edge
     if not claimed >> (first + length) & 1:
         right -= edge
@@ -199,7 +212,7 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
 
 
 def _expected(sizes: int, length: int, one_back: int, two_back: int) -> int:
-    """The waste of a run to be expected that is longer when one, and when two claims are given back."""
+    """The expected waste of a run, which grows by ``one_back`` or ``two_back`` if neighbours are released."""
     none, one, two = RELEASE_CHANCES
     return (
         none * wasted(sizes, length)
@@ -209,7 +222,7 @@ def _expected(sizes: int, length: int, one_back: int, two_back: int) -> int:
 
 
 def _room_before(free: int, claimed: int, begins: int, first: int) -> list[int]:
-    """How much longer a run is towards lower positions when one, and when two claims there are given back."""
+    """How much a run grows towards lower positions if one, and if two owned runs there are released."""
     at, rooms = first, []
     for _ in RELEASE_CHANCES[1:]:
         if at and claimed >> (at - 1) & 1:
@@ -220,7 +233,7 @@ def _room_before(free: int, claimed: int, begins: int, first: int) -> list[int]:
 
 
 def _room_after(free: int, claimed: int, begins: int, end: int) -> list[int]:
-    """The same towards higher positions."""
+    """Like ``_room_before``, towards higher positions."""
     at, rooms = end, []
     for _ in RELEASE_CHANCES[1:]:
         if claimed >> at & 1:
@@ -237,7 +250,7 @@ def wasted(sizes: int, length: int) -> int:
 
     A unit that is left over costs ``WASTE_COST``.
 
-    Where it has room for a size that size is taken off once: so room in two runs counts more than in one.
+    If the run has room for a size, that size is subtracted once, so room in two runs counts more than in one.
     """
     total, size = 0, 0
     while sizes := sizes >> 1:
@@ -248,13 +261,13 @@ def wasted(sizes: int, length: int) -> int:
 
 
 def _run_length(free: int, first: int) -> int:
-    """How many set bits follow from ``first`` on, itself included."""
+    """The number of consecutive set bits from ``first`` on."""
     rest = free >> first
     return (~rest & (rest + 1)).bit_length() - 1
 
 
 def explain(line: Line, count: int) -> Unplaceable:
-    """Count what a request could not use. Each unit is counted once."""
+    """Count the units that a request could not use, each once by the first reason that applies."""
     available = line.free.bit_count()
     claimed = cordoned = incomplete = 0
     for pod in line.pods:
@@ -274,7 +287,7 @@ def explain(line: Line, count: int) -> Unplaceable:
 
 
 def mix(seed: int, attempt: int) -> int:
-    """64 well spread bits from a seed and an attempt (the finalizer of splitmix64)."""
+    """64 evenly distributed bits from a seed and an attempt (the finalizer of splitmix64)."""
     z = (seed + (attempt + 1) * 0x9E3779B97F4A7C15) & _WORD
     z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _WORD
     z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _WORD

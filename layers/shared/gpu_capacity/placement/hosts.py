@@ -1,17 +1,18 @@
-"""Which hosts of a zone a request for single instances gets.
+"""Chooses the hosts of a zone that a request for single instances gets.
 
-Instances need not be contiguous, so the question is only what to leave behind: whole domains and long runs,
-because those are what reservations need. The order in which free hosts are taken:
+Instances need not be contiguous. So the choice depends only on what it leaves behind: whole domains and long
+runs, which reservations need. Free hosts are taken in this order:
 
-1. from domains that are partly used already, the fullest first (and among equally full ones in pods already
-   touched before others): these are lost to reservations anyway;
-2. from domains that nobody owns but that are no complete units: they are lost to reservations, too;
-3. from fresh units, and only when 1 and 2 are exhausted: from the pod with the fewest free hosts that holds
-   all of the rest, else from the one with the most; within the pod from the shortest run, from its end.
+1. from domains that are already partly owned, the fullest first, and among equally full ones those in pods
+   that this request already takes from: reservations cannot use these domains anyway;
+2. from domains without an owner that are not complete units: reservations cannot use them either;
+3. from fresh units, only when 1 and 2 are exhausted: from the pod with the fewest free hosts that has all of
+   the remaining count, else from the pod with the most; within the pod from the shortest run, from one of its
+   ends.
 
-It allocates as many instances as there are free hosts, up to the count; fewer is a normal answer. Where the
-bounds of one transaction cut it short, it takes at least one host, and another round goes on. After a lost
-race the order among domains of one kind is drawn by the seed, so that rivals spread.
+The result has as many hosts as are free, up to the count; fewer is a normal result. If the limits of one
+transaction cut the result short, it still has at least one host, and the next round takes more. After a lost
+race the seed decides the order among domains of one kind, so that rivals spread.
 """
 
 from __future__ import annotations
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HostDomain:
-    """A domain as far as its hosts go; bit ``i`` of a mask stands for the host in slot ``i``.
+    """The hosts of a domain as masks; bit ``i`` is the host in slot ``i``.
 
-    ``usable`` hosts are present, in service and of the expected class (none where the domain is cordoned);
-    ``owned`` ones belong to somebody. ``sellable`` tells that the domain is a complete unit.
+    ``usable`` hosts are present, in service and of the expected class; none are if the domain is cordoned.
+    ``owned`` hosts have an owner. ``sellable`` is true if the domain is a complete unit and not cordoned.
     """
 
     pod_id: str
@@ -48,7 +49,7 @@ class HostDomain:
 
     @property
     def is_fresh_unit(self) -> bool:
-        """Whether a reservation could still have it."""
+        """Whether a reservation could still take the domain."""
         return self.sellable and not self.owned
 
 
@@ -62,7 +63,7 @@ class HostGrant:
 
     @property
     def count(self) -> int:
-        """How many instances that is."""
+        """The number of instances."""
         return self.hosts.bit_count()
 
 
@@ -90,7 +91,7 @@ class RoundBudget:
 
 @dataclass(frozen=True, slots=True)
 class HostRequest:
-    """Up to ``count`` instances within ``budget``; ``seed`` and ``attempt`` as for units."""
+    """A request for up to ``count`` instances within ``budget``. ``seed``, ``attempt``: see ``Request``."""
 
     count: int
     budget: RoundBudget
@@ -99,17 +100,17 @@ class HostRequest:
 
 
 def place_hosts(domains: Iterable[HostDomain], request: HostRequest) -> tuple[HostGrant, ...]:
-    """Choose as many free hosts as there are, up to the count, whatever the order of the domains."""
+    """Choose as many free hosts as there are, up to the count. The order of ``domains`` has no effect."""
     known = sorted((d for d in domains if d.free), key=lambda d: (d.pod_id, d.position))
     budget = request.budget
     grants: list[HostGrant] = []
-    # By pod, how many of its domains are touched.
+    # The number of domains taken from, by pod.
     touched: Counter[str] = Counter()
     missing = request.count
     passed_over = False
     for domain in _in_order(known, request, touched):
         if missing == 0 or len(grants) == budget.domains or (passed_over and domain.is_fresh_unit):
-            # A fresh unit is never opened while a partly used domain waits for the next round.
+            # Do not break a fresh unit while a partly used domain was skipped: the next round takes that one.
             break
         before = touched[domain.pod_id]
         if before == budget.domains_per_pod or (before == 0 and len(touched) == budget.pods):
@@ -123,20 +124,21 @@ def place_hosts(domains: Iterable[HostDomain], request: HostRequest) -> tuple[Ho
 
 
 def free_hosts(domains: Iterable[HostDomain]) -> int:
-    """How many instances could be allocated in all."""
+    """The number of instances that could be allocated in total."""
     return sum(domain.free.bit_count() for domain in domains)
 
 
 def _in_order(
     known: Sequence[HostDomain], request: HostRequest, touched: Mapping[str, int]
 ) -> Iterator[HostDomain]:
-    """Domains in the order of taking. ``touched`` grows while the caller takes."""
+    """Yield domains in the order in which to take from them. The caller updates ``touched`` in between."""
     used = [d for d in known if d.owned]
     broken = [d for d in known if not d.owned and not d.sellable]
     draw = {pod_id: _draw(pod_id, request) for pod_id in {d.pod_id for d in (*used, *broken)}}
     for kind in (used, broken):
         for _, equals in groupby(sorted(kind, key=lambda d: _rank(d, request)), lambda d: _rank(d, request)):
-            # Among equally full ones, those of a pod that is touched already cost no further write.
+            # Among equally full domains prefer those of a pod that is written anyway: they cost no further
+            # write.
             yield from sorted(
                 equals, key=lambda d: (d.pod_id not in touched, draw[d.pod_id], d.pod_id, d.position)
             )
@@ -145,12 +147,12 @@ def _in_order(
 
 
 def _rank(domain: HostDomain, request: HostRequest) -> int:
-    """How full: fewer free hosts come first. After a lost race all are equal, and the draw decides."""
+    """The sort key by fullness: fewer free hosts first. After a lost race all are equal: the seed decides."""
     return domain.free.bit_count() if request.attempt == 0 else 0
 
 
 def _fresh(known: Sequence[HostDomain], hosts: int, request: HostRequest) -> Iterator[HostDomain]:
-    """Fresh units, pod by pod, until ``hosts`` hosts are covered."""
+    """Yield fresh units, pod by pod, until they have ``hosts`` hosts in total."""
     pods: dict[str, list[HostDomain]] = {}
     for domain in known:
         if domain.is_fresh_unit:
@@ -158,7 +160,7 @@ def _fresh(known: Sequence[HostDomain], hosts: int, request: HostRequest) -> Ite
     sizes = {pod_id: free_hosts(units) for pod_id, units in pods.items()}
     while sizes and hosts > 0:
         enough = [size for size in sizes.values() if size >= hosts]
-        # Tightest that holds all; where none does, the roomiest, so that few pods are touched.
+        # The smallest pod with enough hosts; if none has enough, the largest, so that few pods are written.
         wanted = min(enough) if enough else max(sizes.values())
         equals = sorted(pod_id for pod_id, size in sizes.items() if size == wanted)
         chosen = equals[mix(request.seed, request.attempt) % len(equals)]
@@ -167,7 +169,7 @@ def _fresh(known: Sequence[HostDomain], hosts: int, request: HostRequest) -> Ite
 
 
 def _shortest_runs_first(units: list[HostDomain], request: HostRequest) -> list[HostDomain]:
-    """Units of one pod, those of short runs first; each run is eaten from one end."""
+    """Units of one pod, those of short runs first, each run from one end."""
     runs: list[list[HostDomain]] = []
     for unit in units:
         if runs and unit.position == runs[-1][-1].position + 1:
@@ -180,7 +182,7 @@ def _shortest_runs_first(units: list[HostDomain], request: HostRequest) -> list[
 
 
 def _draw(pod_id: str, request: HostRequest) -> int:
-    """A place among equals that belongs to the pod and the seed."""
+    """A sort key among equals, derived from the pod and the seed."""
     salt = 0
     for byte in pod_id.encode():
         salt = mix(salt ^ byte, 0)

@@ -1,8 +1,8 @@
-"""A region's pods laid out on one line of bits.
+"""The pods of a region and flavor as one line of bits.
 
-Every pod takes as many bits as it has positions, followed by one bit that is never set. So no run can
-cross from one pod into the next, and one machine-word-parallel operation on a Python integer looks at
-every pod at once: the whole region is decided in tens of microseconds, with no index to keep in step.
+Every pod has one bit for each position, followed by one bit that is never set. So no run crosses from one pod
+into the next, and one operation on a Python integer examines all pods at once. A decision for the whole
+region takes tens of microseconds, without an index that would have to be kept up to date.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PodBits:
-    """One pod as masks over its positions; bit ``i`` stands for position ``i``.
+    """One pod as masks over its positions; bit ``i`` is position ``i``.
 
-    ``known`` are the positions that hold a domain, ``complete`` those that are sellable units, ``cordoned``
-    those that take nobody new, ``owned`` those owned by somebody in whole or in part. ``borders`` are the
-    owned positions whose owner is another one than that of the position before; where it is not given,
-    owned neighbours count as one claim.
+    ``known`` positions have a domain, ``complete`` ones a complete domain, ``cordoned`` ones a domain that
+    takes no new holder, ``owned`` ones a domain that is owned in whole or in part. ``borders`` are the owned
+    positions whose owner differs from that of the position before. Without ``borders`` neighbouring owned
+    positions count as one owned run.
     """
 
     pod_id: str
@@ -35,12 +35,12 @@ class PodBits:
 
     @property
     def free(self) -> int:
-        """Units that a request can have now."""
+        """Units that a request can take now."""
         return self.complete & ~self.cordoned & ~self.owned
 
     @property
     def begins(self) -> int:
-        """The first unit of every claim."""
+        """The first unit of every owned run."""
         return self.owned & (self.borders | ~(self.owned << 1))
 
 
@@ -48,8 +48,9 @@ class PodBits:
 class Line:
     """Pods side by side. Build it with ``Line.of``.
 
-    ``free``, ``owned`` and ``begins`` are those of the pods. Bit ``n`` of ``sizes`` is set where a claim
-    has ``n`` units: what is asked for in this region, as far as a snapshot can tell.
+    ``offsets`` has the first bit of each pod. ``free``, ``owned`` and ``begins`` join the masks of the pods.
+    Bit ``n`` of ``sizes`` is set if an owned run has ``n`` units: the sizes that are requested in this
+    region, as far as the snapshot shows.
     """
 
     pods: tuple[PodBits, ...]
@@ -61,7 +62,7 @@ class Line:
 
     @classmethod
     def of(cls, pods: Iterable[PodBits]) -> Line:
-        """Lay out pods in pod id order, whatever order they come in."""
+        """Lay out pods in the order of their ids."""
         ordered = tuple(sorted(pods, key=lambda pod: pod.pod_id))
         offsets: list[int] = []
         end = 0
@@ -75,17 +76,17 @@ class Line:
         return cls(ordered, tuple(offsets), free, owned, begins, sizes_of_owned_runs(begins, owned))
 
     def find(self, pod_id: str) -> int | None:
-        """The place of a pod among the pods, ``None`` where it is not on the line."""
+        """The index of a pod in ``pods``; ``None`` if it is not on the line."""
         index = bisect_left(self.pods, pod_id, key=lambda pod: pod.pod_id)
         return index if index < len(self.pods) and self.pods[index].pod_id == pod_id else None
 
     def only(self, pod_id: str) -> Line | None:
-        """A line of one of the pods, ``None`` where it is not among them."""
+        """A line with one of the pods only; ``None`` if it is not on the line."""
         index = self.find(pod_id)
         return None if index is None else Line.of([self.pods[index]])
 
     def with_owned(self, pod_id: str, owned: int, borders: int = 0) -> Line:
-        """The line with other positions of one pod owned; positions that it does not have are left out.
+        """The line with other owned positions in one pod. Positions that the pod does not have are ignored.
 
         Raises:
             KeyError: the pod is not on the line.
@@ -109,13 +110,13 @@ class Line:
         )
 
     def locate(self, bit: int) -> tuple[PodBits, int]:
-        """The pod and the position in it that a bit of the line stands for."""
+        """The pod and the position in it that a bit of the line belongs to."""
         index = bisect_right(self.offsets, bit) - 1
         return self.pods[index], bit - self.offsets[index]
 
 
 def _join(masks: Sequence[int], offsets: Sequence[int], end: int) -> int:
-    """All masks shifted to their offsets, in linear time (a running ``|=`` would be quadratic)."""
+    """All masks, each shifted to its offset, in linear time (repeated ``|=`` would be quadratic)."""
     if not masks:
         return 0
     digits = [
@@ -126,7 +127,7 @@ def _join(masks: Sequence[int], offsets: Sequence[int], end: int) -> int:
 
 
 def sizes_of_owned_runs(begins: int, owned: int) -> int:
-    """Bit ``n`` is set where a claim has ``n`` units; ``begins`` marks the first unit of each."""
+    """A mask with bit ``n`` set if an owned run has ``n`` units. ``begins`` marks the first unit of each."""
     inside = owned & ~begins
     sizes, growing, size = 0, begins, 0
     while growing:
@@ -145,8 +146,8 @@ def starts_of_runs(free: int) -> int:
 def at_least(free: int, length: int) -> int:
     """Every bit from which ``length`` consecutive bits are set, in log2(length) steps.
 
-    If ``a`` marks the bits from which ``k`` bits are set, then ``a & a >> j`` marks those from which
-    ``k + j`` are, for any ``j <= k``: so the reach doubles.
+    If ``a`` marks the bits from which ``k`` bits are set, then ``a & a >> j`` marks the bits from which
+    ``k + j`` bits are set, for any ``j <= k``. So each step can double the length.
     """
     reach, marked = 1, free
     while reach < length and marked:
@@ -160,7 +161,7 @@ def longest_run(free: int) -> int:
     """The length of the longest run of set bits."""
     if not free:
         return 0
-    # Double until nothing is left, then close in on the last length that left something.
+    # Double the length until no run is that long, then search between the last two lengths.
     ladder = [free]
     while following := ladder[-1] & ladder[-1] >> (1 << (len(ladder) - 1)):
         ladder.append(following)
@@ -174,7 +175,7 @@ def longest_run(free: int) -> int:
 
 
 def nth_bit(bits: int, n: int) -> int:
-    """The position of the ``n``-th set bit (from 0), by halving on the population count."""
+    """The position of the ``n``-th set bit (from 0), by binary search on the number of set bits."""
     base = 0
     width = bits.bit_length()
     while width > 1:

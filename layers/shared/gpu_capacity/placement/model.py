@@ -1,4 +1,4 @@
-"""What placement is asked, and what it answers."""
+"""Requests to placement, and its results."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """``count`` contiguous units.
+    """A request for ``count`` contiguous units.
 
-    ``seed`` decides between equals: the same seed on the same snapshot decides alike, different seeds
-    spread. ``attempt`` counts the races already lost; each one widens the choice.
+    ``seed`` decides between equally good runs: the same seed on the same snapshot gives the same result,
+    different seeds spread. ``attempt`` is the number of races already lost; a lost race widens the choice.
     """
 
     count: int
@@ -36,9 +36,9 @@ class Placement:
 class Unplaceable:
     """Why a request does not fit, in units.
 
-    ``available`` are complete and unclaimed, all of them in runs that are too short; ``largest_run`` is the
-    longest of those runs. The others are excluded, each counted once by the first reason that applies:
-    ``claimed``, ``cordoned``, ``incomplete``. ``largest_possible`` is the longest run that there would be if
+    ``available`` units are free, all of them in runs that are too short; ``largest_run`` is the longest of
+    these runs. All other units are excluded, each counted once by the first reason that applies: ``claimed``
+    (owned in whole or in part), ``cordoned``, ``incomplete``. ``largest_possible`` is the longest run if
     nothing were excluded: no larger request can ever fit.
     """
 
@@ -52,7 +52,7 @@ class Unplaceable:
 
     @property
     def is_lasting(self) -> bool:
-        """Whether waiting is in vain: no pod has so many domains side by side."""
+        """Whether waiting cannot help, because no pod has so many contiguous domains."""
         return self.requested > self.largest_possible
 
     def describe(self) -> str:

@@ -1,11 +1,11 @@
-"""Which interruptible VMs have to leave a host so that a slice becomes free.
+"""Chooses the interruptible VMs that have to leave a node so that a slice becomes free.
 
-For every aligned slice of the size that is wanted, the VMs that stand in it are known: if one of them may not
-be interrupted, the slice is out of the question. Of the others the slice with the fewest VMs is chosen; among
-equals the one whose VMs are the newest (compared newest first, so that whoever came last leaves first); then
-the one that keeps the largest aligned slice free once they have left, and then the lowest.
+Every aligned slice of the requested size is considered, except those with a VM that may not be interrupted.
+The slice with the fewest VMs is chosen. Among equals the one with the newest VMs is chosen, compared newest
+first, so that the VM that was created last leaves first; then the one that leaves the largest aligned slice
+free after its VMs have left; then the lowest one.
 
-An interrupted VM gives up all of its GPUs, also those that the newcomer does not need.
+An interrupted VM gives up all of its GPUs, including those that the new VM does not need.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A VM that may be interrupted. ``gpus`` is what it holds, as a mask; ``id`` tells equals apart."""
+    """A VM that may be interrupted. ``gpus`` is the mask of its GPUs; ``id`` orders VMs of the same age."""
 
     id: str
     created_at: int
@@ -30,19 +30,19 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Preemption:
-    """The slice that becomes free, and the candidates that leave for it, newest first."""
+    """The slice that becomes free, as a mask, and the VMs that have to leave for it, newest first."""
 
     gpus: int
     victims: tuple[Candidate, ...]
 
 
 def choose_victims(free: int, size: int, candidates: Sequence[Candidate]) -> Preemption | None:
-    """Choose a slice that candidates can be made to leave; ``None`` where there is none.
+    """Choose a slice that becomes free if candidates leave; ``None`` if there is none.
 
     Args:
-        free: GPUs that nobody holds, as a mask.
-        size: how many are wanted.
-        candidates: who may be interrupted, in any order. No GPU stands twice, in these and in ``free``.
+        free: mask of the GPUs without an owner.
+        size: the number of GPUs of the slice.
+        candidates: the VMs that may be interrupted, in any order. Their masks and ``free`` are disjoint.
     """
     options = [
         Preemption(mask, victims)
@@ -54,7 +54,7 @@ def choose_victims(free: int, size: int, candidates: Sequence[Candidate]) -> Pre
     fewest = min(len(option.victims) for option in options)
     newest = max(_ages(option) for option in options if len(option.victims) == fewest)
     equals = [o for o in options if len(o.victims) == fewest and _ages(o) == newest]
-    # Equal ages mean the same VMs, so what is free after they have left is the same for all of them.
+    # Options of equal ages have the same victims, so the same GPUs are free after these have left.
     left = free
     for victim in equals[0].victims:
         left |= victim.gpus
@@ -67,7 +67,7 @@ def _standing_in(mask: int, candidates: Sequence[Candidate]) -> tuple[Candidate,
 
 
 def _covers(mask: int, free: int, victims: Sequence[Candidate]) -> bool:
-    """Whether the slice is free once these have left."""
+    """Whether the slice is free after the victims have left."""
     for victim in victims:
         free |= victim.gpus
     return mask & ~free == 0

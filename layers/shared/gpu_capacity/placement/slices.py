@@ -1,13 +1,14 @@
-"""Which GPUs of a node a slice gets.
+"""Chooses the GPUs of a node that a slice gets.
 
-A node has 1, 2, 4 or 8 GPUs. They are joined pairwise, in fours and all together, so a slice of 1, 2, 4 or 8
-GPUs stands at a multiple of its size: the slices form a binary tree, and two of them either nest or are
-disjoint. A set of free GPUs is a mask, bit ``i`` for GPU ``i``; bits that a smaller node does not have are
+A node has 1, 2, 4 or 8 GPUs. They are connected in pairs, in fours and all together. So a slice of 1, 2, 4 or
+8 GPUs begins at a multiple of its size: slices form a binary tree, and any two of them either nest or are
+disjoint. A set of free GPUs is a mask, bit ``i`` for GPU ``i``. Bits that a smaller node does not have are
 never set, so no slice beyond its size is ever free.
 
-The rule: of the free slices of the wanted size take the one that keeps the largest slice free; among equals
-the one that keeps the most of the largest, then of the next smaller size; then the lowest. That is a buddy
-allocator's choice, decided from the mask alone, so there are no free lists to keep in step.
+The rule: of the free slices of the requested size take the one that leaves the largest slice free; among
+equals the one that leaves the most slices of the largest size free, then of the next smaller sizes; then the
+lowest one. This is the choice of a buddy allocator, computed from the mask alone, so no free lists have to be
+kept up to date.
 """
 
 from __future__ import annotations
@@ -16,20 +17,20 @@ from functools import cache
 from typing import Final, TypeAlias
 
 SLICE_SIZES: Final = (1, 2, 4, 8)
-"""Of slices, and of the nodes that they are parts of."""
+"""The numbers of GPUs that a slice, and a node that is rented in slices, may have."""
 GPUS_PER_NODE_MAX: Final = max(SLICE_SIZES)
 
 _WHOLE: Final = (1 << GPUS_PER_NODE_MAX) - 1
 
 Census: TypeAlias = tuple[int, ...]
-"""How many slices of each size are free, the largest size first. Larger tuples are better."""
+"""The number of free slices of each size, largest size first. Larger tuples are better."""
 
 
 def free_slices(free: int, size: int) -> tuple[int, ...]:
     """The first GPU of every free slice of that size, in ascending order.
 
     Raises:
-        ValueError: ``size`` is none of ``SLICE_SIZES``, or ``free`` has bits beyond the node.
+        ValueError: ``size`` is not in ``SLICE_SIZES``, or ``free`` has bits beyond the largest node.
     """
     if size not in SLICE_SIZES:
         raise ValueError(f"a slice has one of {SLICE_SIZES} GPUs")
@@ -40,18 +41,18 @@ def free_slices(free: int, size: int) -> tuple[int, ...]:
 
 @cache
 def census(free: int) -> Census:
-    """How many slices of 8, 4, 2 and 1 GPUs are free. At most 256 masks are ever remembered."""
+    """The numbers of free slices of 8, 4, 2 and 1 GPUs. The cache has at most 256 entries, one a mask."""
     return tuple(len(free_slices(free, size)) for size in reversed(SLICE_SIZES))
 
 
 def largest_slice(free: int) -> int:
-    """GPUs of the largest free slice; 0 when no GPU is free."""
+    """The number of GPUs of the largest free slice; 0 if no GPU is free."""
     return max((size for size in SLICE_SIZES if free_slices(free, size)), default=0)
 
 
 @cache
 def choose_slice(free: int, size: int) -> int | None:
-    """The first GPU of the slice to take, ``None`` when none of that size is free."""
+    """The first GPU of the slice to take; ``None`` if no slice of this size is free."""
     starts = free_slices(free, size)
     if not starts:
         return None
@@ -59,7 +60,7 @@ def choose_slice(free: int, size: int) -> int | None:
 
 
 def slice_mask(start: int, size: int) -> int:
-    """The GPUs of a slice, as a mask."""
+    """The mask of the GPUs of a slice."""
     return ((1 << size) - 1) << start
 
 

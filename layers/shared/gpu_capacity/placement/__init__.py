@@ -1,2 +1,1 @@
-"""Chooses the hardware for a request. Pure and deterministic: standard library only, no clock, no
-randomness."""
+"""Chooses the hardware for a request. Pure: standard library only, no clock, no randomness of its own."""

@@ -1,1 +1,1 @@
-"""What keeps the tables consistent: restarts of what was left unsettled, and the audit."""
+"""Keeps the tables consistent: restarts workflows of unsettled records, and checks consistency."""

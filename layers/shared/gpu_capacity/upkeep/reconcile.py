@@ -1,8 +1,8 @@
-"""Restarts what a crash left unsettled.
+"""Restarts the workflows of records that a crash left unsettled.
 
-A record is its own intent: while a workflow has something to do for it, it stands in a sparse index. This
-looks through the index and starts an execution where none runs. Everything it does is conditional or
-idempotent, so it may run twice, or at the same time as a handler.
+A record is its own intent: while a workflow has work to do for it, it is in a sparse index. Reconcile reads
+the index and starts an execution for each record that has none. All its writes are conditional or idempotent,
+so it may run twice at a time, or at the same time as a handler.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.vms.roles import HasVms
 
-    _Look: TypeAlias = Callable[[str, str], "_Looked | None"]
-    _Kind: TypeAlias = tuple[Iterator[HolderKey], _Look]
+    _Examine: TypeAlias = Callable[[str, str], "_Examined | None"]
+    _Kind: TypeAlias = tuple[Iterator[HolderKey], _Examine]
 
     class Needs(ProvisioningNeeds, HasClaims, HasVms, HasWorkflows, Protocol):
         """What the functions of this module work with."""
 
 
 HOLDERS_PER_RUN_MAX: Final = 2000
-"""What one run looks at, of each kind of holder; the oldest come first, the rest waits for the next run."""
+"""Holders of each kind that one run examines, the longest unsettled first; the next run examines the rest."""
 
 _BACKOFF_EXPONENT_MAX: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class ReconcileReport:
-    """What a run found and did; ``left_out`` are records that could not be looked at."""
+    """What a run found and did; ``left_out`` counts records that could not be read."""
 
     unsettled: int
     restarted: int
@@ -55,26 +55,26 @@ class ReconcileReport:
 
 
 def reconcile(services: Needs) -> ReconcileReport:
-    """Start what is missing; report what takes too long.
+    """Start missing workflow executions, and count the holders that take too long.
 
-    Each record is looked at by itself: one that cannot be read does not keep the others waiting.
+    Each record is examined by itself: one that cannot be read does not keep the others waiting.
 
     Raises:
-        StorageUnavailable: the unsettled of some kind could not be listed; all others were looked at.
+        StorageUnavailable: not all unsettled holders could be listed; the listed ones were examined.
     """
     now = services.clock.now()
     until = now - services.limits.reconcile_grace_seconds
     kinds: tuple[_Kind, ...] = (
-        (services.reservations.unsettled(until), partial(_look_at_reservation, services, now)),
-        (services.claims.unsettled(until), partial(_look_at_claim, services, now)),
-        (services.vms.unsettled(until), partial(_look_at_vm, services, now)),
+        (services.reservations.unsettled(until), partial(_examine_reservation, services, now)),
+        (services.claims.unsettled(until), partial(_examine_claim, services, now)),
+        (services.vms.unsettled(until), partial(_examine_vm, services, now)),
     )
-    found: list[_Looked] = []
+    found: list[_Examined] = []
     failure: StorageUnavailable | None = None
-    for holders, look in kinds:
+    for holders, examine in kinds:
         listed, unlisted = _listed(services, holders)
         failure = unlisted or failure
-        found += _each(services, listed, look)
+        found += _each(services, listed, examine)
     report = ReconcileReport(
         len(found),
         sum(r.restarted for r in found),
@@ -90,8 +90,8 @@ def reconcile(services: Needs) -> ReconcileReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """What looking at one unsettled holder came to."""
+class _Examined:
+    """The result for one unsettled holder."""
 
     restarted: bool = False
     overdue: bool = False
@@ -101,7 +101,7 @@ class _Looked:
 def _listed(
     services: Needs, holders: Iterator[HolderKey]
 ) -> tuple[list[HolderKey], StorageUnavailable | None]:
-    """Holders of a kind within the bounds of a run, and what kept the list from being whole."""
+    """Up to ``HOLDERS_PER_RUN_MAX`` holders of a kind, and the error if the list is incomplete."""
     found: list[HolderKey] = []
     try:
         found.extend(islice(holders, HOLDERS_PER_RUN_MAX))
@@ -111,45 +111,46 @@ def _listed(
     return found, None
 
 
-def _each(services: Needs, holders: Iterable[HolderKey], look: _Look) -> list[_Looked]:
-    found: list[_Looked] = []
+def _each(services: Needs, holders: Iterable[HolderKey], examine: _Examine) -> list[_Examined]:
+    """Examine each holder, and skip those that cannot be read."""
+    found: list[_Examined] = []
     for organization_id, holder_id in holders:
         try:
-            looked = look(organization_id, holder_id)
+            examined = examine(organization_id, holder_id)
         except SKIPPED_ERRORS as error:
             report_skipped(services.telemetry, error, holder_id)
-            looked = _Looked(left_out=True)
-        if looked is not None:
-            found.append(looked)
+            examined = _Examined(left_out=True)
+        if examined is not None:
+            found.append(examined)
     return found
 
 
-def _look_at_reservation(
+def _examine_reservation(
     services: Needs, now: int, organization_id: str, reservation_id: str
-) -> _Looked | None:
+) -> _Examined | None:
     reservation = services.reservations.find(organization_id, reservation_id)
     if reservation is None or isinstance(reservation, Tombstone):
         return None
     if reservation.status is Status.CLAIMING:
-        return _look_at_claiming(services, now, reservation)
+        return _examine_claiming(services, now, reservation)
     if reservation.status is Status.ERROR and reservation.named is not None:
-        return _Looked(restarted=give_back_failed(services, (organization_id, reservation_id)))
+        return _Examined(restarted=give_back_failed(services, (organization_id, reservation_id)))
     if reservation.workflow is None:
         return None
     overdue = _is_overdue(services, reservation, now)
     restarted = _is_due(services, reservation, now) and _restarted(
         services, services.reservations, reservation, unsettled_since=now
     )
-    return _Looked(restarted, overdue)
+    return _Examined(restarted, overdue)
 
 
-def _look_at_claiming(services: Needs, now: int, reservation: Reservation) -> _Looked:
-    """Remove the record of a claimant that died. A retry of the request begins anew."""
+def _examine_claiming(services: Needs, now: int, reservation: Reservation) -> _Examined:
+    """Remove a claiming record whose invocation died. A retry of the request then begins anew."""
     if reservation.claiming_until is not None and now <= reservation.claiming_until:
-        return _Looked()
+        return _Examined()
     taken = take_over(services, reservation)
     if taken is None or not withdraw(services, taken):
-        return _Looked()
+        return _Examined()
     services.telemetry.audit(
         "schedule:reconcile",
         "remove_claiming",
@@ -157,29 +158,29 @@ def _look_at_claiming(services: Needs, now: int, reservation: Reservation) -> _L
         "gone",
         organization=reservation.organization_id,
     )
-    return _Looked(restarted=True)
+    return _Examined(restarted=True)
 
 
-def _look_at_claim(services: Needs, now: int, organization_id: str, claim_id: str) -> _Looked | None:
+def _examine_claim(services: Needs, now: int, organization_id: str, claim_id: str) -> _Examined | None:
     claim = services.claims.get(organization_id, claim_id)
     if claim is None or claim.unsettled_since is None:
         return None
     late = now - claim.unsettled_since > services.limits.teardown_seconds_max
-    return _Looked(_restarted(services, services.claims, claim), late)
+    return _Examined(_restarted(services, services.claims, claim), late)
 
 
-def _look_at_vm(services: Needs, now: int, organization_id: str, vm_id: str) -> _Looked | None:
+def _examine_vm(services: Needs, now: int, organization_id: str, vm_id: str) -> _Examined | None:
     vm = services.vms.get(organization_id, vm_id)
     if vm is None or vm.unsettled_since is None:
         return None
     due = vm.deadline if vm.deadline is not None else vm.unsettled_since
     limits = services.limits
     late = now > due + limits.teardown_seconds_max + limits.reconcile_grace_seconds
-    return _Looked(_restarted(services, services.vms, vm), late)
+    return _Examined(_restarted(services, services.vms, vm), late)
 
 
 def _restarted(services: Needs, store: HolderStore[H], holder: H, **changes: int) -> bool:
-    """Whether an execution was started; one whose state is not told is looked at in the next run."""
+    """Whether an execution was started. If its state cannot be read, the next run examines it again."""
     try:
         return restart_workflow(services, store, holder, **changes)
     except WorkflowUnavailable as error:
@@ -188,14 +189,14 @@ def _restarted(services: Needs, store: HolderStore[H], holder: H, **changes: int
 
 
 def _is_due(services: Needs, reservation: Reservation, now: int) -> bool:
-    """Whether enough time has passed since the last start; twice as much after each failed execution."""
+    """Whether the back-off since the last start is over. It doubles with each failed execution."""
     since = reservation.unsettled_since or reservation.created_at
     exponent = min(reservation.attempt, _BACKOFF_EXPONENT_MAX)
     return now >= since + services.limits.reconcile_grace_seconds * (1 << exponent)
 
 
 def _is_overdue(services: Needs, reservation: Reservation, now: int) -> bool:
-    """Whether the workflow has had more time than it is allowed, and somebody should look."""
+    """Whether the workflow takes longer than it is allowed, so that an operator should look."""
     limits = services.limits
     if reservation.status is Status.DEPROVISIONING:
         begun = reservation.deleted_at or reservation.created_at

@@ -183,7 +183,7 @@ class Vm:
 
     @property
     def pod(self) -> tuple[str, str, str]:
-        """Region id, flavor id and pod id: the key of the claims item that records who owns the node."""
+        """Region id, flavor id and pod id: the key of the ownership item that has the node."""
         return self.region_id, self.flavor_id, self.pod_id
 
     @property

@@ -1,6 +1,6 @@
-"""What has to agree besides capacity: quotas, queues, names and the index. Pure.
+"""Rules about quotas, queues, names and the sparse index; and all rules together, in ``findings_of``. Pure.
 
-See `audit_rules` for how rules are run, `audit_vms` for what is kept about VMs, and `audit_servers` for what
+See ``rules`` for how rules are applied, ``vms`` for rules about VMs, and ``servers`` for those about what
 providers have.
 """
 
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from gpu_capacity.upkeep.audit.facts import Holder, Record
 
 _COUNTED_MAX = 99
-"""A transaction takes 100 actions: the quota and these."""
+"""Counted holders that the repair of a quota can check: a transaction takes 100 actions, with the quota."""
 
 
 def findings_of(facts: Facts) -> list[Finding]:
-    """Everything that disagrees, in a fixed order."""
+    """The findings of all rules, in a fixed order."""
     found = [
         *capacity_findings(facts),
         *vm_findings(facts),
@@ -55,7 +55,7 @@ def findings_of(facts: Facts) -> list[Finding]:
 
 
 def _quotas(facts: Facts) -> Iterator[Finding]:
-    """A count that is not the sum over the holders that are marked as counted."""
+    """Quotas whose ``used`` is not the sum over the holders that are marked as counted."""
     counted: dict[Side, list[tuple[Side, Record]]] = defaultdict(list)
     amounts: dict[Side, int] = defaultdict(int)
     for record, holder in sorted(facts.holders.items()):
@@ -65,7 +65,7 @@ def _quotas(facts: Facts) -> Iterator[Finding]:
             side = Side.of(Table.HOLDERS, keys.quota(holder.organization_id, subject))
             counted[side].append((record, holder))
             amounts[side] += amount
-    # One record that cannot be read may be what is missing from the sum.
+    # In these partitions a record cannot be read, which may be what is missing in the sum.
     unclear = {side.pk for side in facts.unreadable}
     for side in sorted(counted.keys() | facts.quotas.keys()):
         holders = counted.get(side, [])
@@ -83,7 +83,7 @@ def _quotas(facts: Facts) -> Iterator[Finding]:
 
 
 def _queues(facts: Facts) -> Iterator[Finding]:
-    """Entries of claims that do not wait there, and claims that wait and have no entry."""
+    """Queue entries of claims that do not wait there, and claims that wait without an entry."""
     waiting: dict[Side, tuple[Side, CapacityClaim, str]] = {}
     for record, holder in facts.holders.items():
         if isinstance(holder, CapacityClaim):
@@ -114,7 +114,8 @@ def _queues(facts: Facts) -> Iterator[Finding]:
 
 
 def _names(facts: Facts) -> Iterator[Finding]:
-    """Names of claims that are gone or have another one, and claims without their name."""
+    """Names of claims that are gone or have another name, and claims whose name is not recorded."""
+    # By name item: the record that has the name.
     having: dict[Side, Side] = {}
     for name, claim_id in facts.names.items():
         organization = name.pk.removeprefix(keys.organization_partition(""))
@@ -146,13 +147,14 @@ def _name_of(claim: CapacityClaim) -> Side:
 
 
 def _drop(item: Side, record: Side, holder: Holder | None) -> DropItem | None:
+    """The repair of an entry or a name under a claim's key; None if another kind of holder has the key."""
     if isinstance(holder, (Reservation, Vm)):
         return None
     return DropItem(item, record, holder, record.sk.removeprefix(keys.CLAIM_PREFIX))
 
 
 def _index(facts: Facts) -> Iterator[Finding]:
-    """Records with work to do that the sparse index does not show: no schedule would ever find them."""
+    """Unsettled records that are not in the sparse index, so that no schedule finds them."""
     for record, holder in facts.holders.items():
         match holder:
             case Reservation() if holder.is_unsettled:

@@ -1,8 +1,8 @@
-"""What an audit looks at, and what it may find and repair. Plain values: nothing here reads or writes.
+"""What a consistency check reads, finds and repairs, as plain values: nothing here reads or writes.
 
-Everything is named by the item that tells it (its ``Side``), so that a finding can say which items it rests
-on, and these can be read again together before it is believed. What providers have is no item: a finding that
-rests on it says what to ask them again (its ``Question``).
+Every fact is under the key of its item (a ``Side``). So a finding can name the items that it is based on, and
+these can be read again in one transaction before the finding is reported. What providers have is no item: a
+finding that is based on it says what to ask them again (a ``Question``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class Table(StrEnum):
-    """The tables by what they are for."""
+    """The tables, by their content."""
 
     INVENTORY = "inventory"
     HOLDERS = "holders"
@@ -39,7 +39,7 @@ class Table(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Side:
-    """One item: a table and a key."""
+    """One side of a possible disagreement: an item, identified by table and key."""
 
     table: Table
     pk: str
@@ -47,12 +47,12 @@ class Side:
 
     @classmethod
     def of(cls, table: Table, key: Key) -> Side:
-        """The side under a key as the stores write it."""
+        """The item under a key in DynamoDB's form."""
         return cls(table, key["pk"]["S"], key["sk"]["S"])
 
     @property
     def key(self) -> Key:
-        """The key as the stores write it."""
+        """The key in DynamoDB's form."""
         return {"pk": {"S": self.pk}, "sk": {"S": self.sk}}
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Question:
-    """What to ask a provider: the servers of an owner, the server of a run, the disk of a VM."""
+    """A question to a provider, about the servers of an owner, the server of a run, or the disk of a VM."""
 
     about: Asked
     name: str
@@ -85,26 +85,26 @@ Owner: TypeAlias = "bytes | dict[str, int]"
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The tables and what providers list, or as much of both as was read.
+    """What was read of the tables, and of what providers list: all of both, or some.
 
     Attributes:
         owners: who owns what, by ownership item; bookings are apart from the ``owners`` that domains show.
-        pods: full topology, by the *claims* item of the same pod.
-        holders: reservations, capacity claims and VMs and what is left of those that are gone, by record.
-        tags: what stands for each record in pods, in hex: the tag of its booking or its holder tag, of a VM
-            with ``g`` before it; of a record that cannot be read, the holder tag.
-        shards: the partition of the sparse index that a record stands in, by record; absent for none.
-        names: the id of the claim that has a name, by name item.
-        entries: the record of the claim that stands in a queue, by queue entry.
-        quotas: limits and what is counted, by quota item.
+        pods: the full topology of a pod, by the ownership item of the same pod.
+        holders: reservations, capacity claims, VMs and tombstones, by record.
+        tags: by record, the tag that marks its hardware in pods, in hex: the tag of its booking, or its
+            holder tag, for a VM with ``g`` before it; for a record that cannot be read, the holder tag.
+        shards: by record, the partition of the sparse index that it is in; absent if it is in none.
+        names: by name item, the id of the claim that has the name.
+        entries: by queue entry, the record of the claim that waits there.
+        quotas: limits and counts, by quota item.
         servers: the servers that the host provider lists.
-        vm_servers: those that the VM provider lists.
-        disks: the ids of the VMs whose disks it lists.
-        roster: what schedules know of a VM, by roster entry.
-        api_keys: API keys, by the item that a request finds.
-        key_listings: the items by which organizations list their API keys.
-        vm_listings: the items by which organizations list VMs that are not over.
-        unreadable: items that do not decode or are of no known kind.
+        vm_servers: the servers that the VM provider lists.
+        disks: the ids of the VMs whose disks the VM provider lists.
+        roster: roster entries, by item.
+        api_keys: API keys, by the item that a request reads.
+        key_listings: items that list an API key of an organization.
+        vm_listings: items that list a live VM of an organization.
+        unreadable: items that do not decode, or are of no known kind.
     """
 
     owners: Mapping[Side, PodOwners] = field(default_factory=dict)
@@ -126,7 +126,7 @@ class Facts:
 
     @property
     def knows_every_holder(self) -> bool:
-        """Whether every record was understood; only then does "nobody lists it" mean anything."""
+        """Whether all items of organizations were decoded: only then can a holder be called gone."""
         return not any(
             side.table is Table.HOLDERS and side.pk.startswith(keys.organization_partition(""))
             for side in self.unreadable
@@ -134,7 +134,7 @@ class Facts:
 
 
 class Kind(StrEnum):
-    """What disagrees. Append-only: metrics, alarms and run books name these words."""
+    """The kinds of findings. Append-only: metrics, alarms and run books use these words."""
 
     DOUBLE = "double"
     LEAKED = "leaked"
@@ -165,10 +165,10 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReleasePart:
-    """Free what a tag owns in a domain: nobody lists it, and the providers say that nothing is left on it.
+    """Release what a tag owns in a domain: no record lists it, and the providers confirm that it is empty.
 
     ``owner`` is the whole attribute as read, ``hosts`` are the ids of the domain's hosts, ``gpus`` is a mask
-    of GPUs of its only host that no VM's server may have. ``record`` and ``holder`` are what is left of it.
+    of GPUs of its only host on which no VM's server may be. ``record`` and ``holder``: its tombstone or VM.
     """
 
     pod: Side
@@ -182,7 +182,7 @@ class ReleasePart:
 
     @property
     def slices(self) -> tuple[tuple[str, int], ...]:
-        """Hosts, and the GPUs of each that no VM's server may have."""
+        """(host id, mask of GPUs on which no VM's server may be)."""
         return ((self.hosts[0], self.gpus),) if self.gpus else ()
 
 
@@ -198,7 +198,7 @@ class EndBooking:
 
 @dataclass(frozen=True, slots=True)
 class MarkRun:
-    """Book again the run that a record lists; ``stamps`` are what its domains show, which are all free."""
+    """Restore the booking that a record lists; ``stamps`` are those of its domains, which are all free."""
 
     pod: Side
     booking: Booking
@@ -209,10 +209,9 @@ class MarkRun:
 
 @dataclass(frozen=True, slots=True)
 class MarkPart:
-    """Mark as the holder's what its record lists and the pod shows as free.
+    """Give the holder what its record lists and the pod shows as free.
 
-    ``owner`` is the whole attribute as read, a map of parts or a stamp; ``mask`` the hosts or GPUs that are
-    listed, ``None`` for all.
+    ``owner`` is the whole attribute as read. ``mask`` has the listed hosts or GPUs; None for all of them.
     """
 
     pod: Side
@@ -226,7 +225,7 @@ class MarkPart:
 
 @dataclass(frozen=True, slots=True)
 class SetHash:
-    """Store the hash that follows from the hardware, which must still be the version that was read."""
+    """Store the topology hash of the hardware, if the pod still has the version that was read."""
 
     record: Side
     holder: Reservation
@@ -237,7 +236,7 @@ class SetHash:
 
 @dataclass(frozen=True, slots=True)
 class SetUsed:
-    """Set what is counted of a quota to the recount; the holders must be as they were counted."""
+    """Set ``used`` of a quota to the recount, if the counted holders are unchanged."""
 
     quota: Side
     used: int
@@ -247,7 +246,7 @@ class SetUsed:
 
 @dataclass(frozen=True, slots=True)
 class DropItem:
-    """Remove a queue entry or a name that stands for a claim which does not wait there or have it."""
+    """Remove a queue entry of a claim that does not wait there, or a name of a claim that has another."""
 
     item: Side
     record: Side
@@ -257,7 +256,7 @@ class DropItem:
 
 @dataclass(frozen=True, slots=True)
 class Enqueue:
-    """Put a claim back into a queue, as a claim that comes back does."""
+    """Put a claim back into a queue, and count the return."""
 
     entry: Side
     record: Side
@@ -267,7 +266,7 @@ class Enqueue:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Give a claim its name again, if nobody else has it."""
+    """Record a claim's name again, if no other claim has it."""
 
     name: Side
     record: Side
@@ -276,7 +275,7 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """Let the sparse index show an unsettled record again."""
+    """Put an unsettled record back into the sparse index."""
 
     record: Side
     holder: Record
@@ -285,10 +284,10 @@ class Index:
 
 @dataclass(frozen=True, slots=True)
 class SetEntry:
-    """Let the roster say of a VM what its record says.
+    """Make a VM's roster entry agree with its record.
 
-    ``was`` is the entry as read, ``None`` where there is none; ``entry`` what it is to be, ``None`` for no
-    entry at all. ``record`` and ``holder`` are what that follows from.
+    ``was`` is the entry as read, ``entry`` the entry as it is to be; None for no entry. ``record`` and
+    ``holder`` are what the new entry follows from.
     """
 
     side: Side
@@ -300,7 +299,7 @@ class SetEntry:
 
 @dataclass(frozen=True, slots=True)
 class SetListing:
-    """Let the list of an organization show a VM (``listed``), or take the entry of none away.
+    """List a VM in its organization (``listed``), or remove a list entry (``listed`` is None).
 
     ``record`` and ``holder`` are what that follows from.
     """
@@ -313,7 +312,7 @@ class SetListing:
 
 @dataclass(frozen=True, slots=True)
 class TakeNoticeBack:
-    """Let a VM stay that was told to leave for one which does not wait for it (``newcomer``, if it lives)."""
+    """Withdraw the notice of a VM whose preemptor does not wait for it (``newcomer``, if it exists)."""
 
     record: Side
     holder: Vm
@@ -332,7 +331,7 @@ class ListKey:
 
 @dataclass(frozen=True, slots=True)
 class UnlistKey:
-    """Remove from an organization's list an API key that there is not, or that is another one's (``key``)."""
+    """Remove an API key from an organization's list: there is none, or it is another one's (``key``)."""
 
     listing: Side
     record: Side
@@ -341,9 +340,9 @@ class UnlistKey:
 
 @dataclass(frozen=True, slots=True)
 class TakeAway:
-    """Fence an owner at its provider and have what it has there deleted: a server on ``host_id``, or a disk.
+    """Fence an owner at its provider and delete what it has there: a server on ``host_id``, or a disk.
 
-    ``needs_word`` says that nothing is left to tell that the owner is gone; an operator has to name it then.
+    ``needs_word``: no record proves that the owner has ended, so an operator has to name it.
     """
 
     thing: Question
@@ -378,12 +377,12 @@ class Finding:
 
     Attributes:
         kind: what disagrees.
-        subject: where; together with the kind it says which finding this is.
+        subject: where; kind, subject and ``certain`` identify the finding.
         message: how it disagrees, for people.
-        sides: the items that it rests on. Read together, they must show it again.
-        questions: what it rests on at the providers. Asked again, they must show it as well.
-        repair: what would put it right beyond doubt, if anything would.
-        certain: false for what an operator may want to know and no rule forbids.
+        sides: the items that it is based on. Read in one transaction, they must show it again.
+        questions: what it is based on at the providers. Asked again, they must show it again.
+        repair: a repair that is certainly right, if there is one.
+        certain: false for a mere note: worth an operator's attention, but against no rule.
     """
 
     kind: Kind
@@ -396,5 +395,5 @@ class Finding:
 
     @property
     def identity(self) -> tuple[Kind, str, bool]:
-        """Equal for two sightings of the same thing."""
+        """Equal for the same finding, met twice."""
         return self.kind, self.subject, self.certain

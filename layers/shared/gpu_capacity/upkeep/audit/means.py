@@ -1,4 +1,4 @@
-"""What an audit reads, asks, and repairs with."""
+"""The collaborators of a consistency check."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """What an audit works with.
+    """The collaborators of a consistency check.
 
-    ``actor`` goes into the audit line of each repair. ``taken_away`` are names of owners and VMs of which no
-    record is left: an operator's word that what they have at a provider is nobody's.
+    ``actor`` goes into the audit line of each repair. ``taken_away`` has names of owners and VMs without any
+    record: an operator has confirmed that what they have at a provider may be deleted.
     """
 
     store: AuditStore

@@ -1,7 +1,6 @@
-"""Who owns what, as pods and as records tell it. Pure: reads both into the same words, and judges nothing.
+"""Who owns what according to pods, and according to records, in one form for both. Pure; judges nothing.
 
-A pod tells by its ownership item (`decode_owners`), a record by what it lists. Rules compare the two; how an
-item spells its owners is known here and to the repairs that write it.
+``rules`` compares the two. Only this module and the repairs that write owners know how items store them.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ Place: TypeAlias = "tuple[Side, int]"
 class Part:
     """What a tag owns of one domain.
 
-    ``mask`` tells which hosts, or by a tag of GPUs which GPUs of the only host; ``None`` is the whole domain.
+    ``mask`` has the hosts, or, with a tag of GPUs, the GPUs of the only host; None for the whole domain.
     """
 
     pod: Side
@@ -45,10 +44,7 @@ class Part:
         return self.pod, self.position
 
     def overlaps(self, other: Part) -> bool:
-        """Whether both are about the same hardware of a domain.
-
-        A host is all of its GPUs, so beside a host that is owned as such there are none.
-        """
+        """Whether two parts of one domain share hardware. A host includes all of its GPUs."""
         if self.mask is None or other.mask is None:
             return True
         if is_of_gpus(self.tag) is not is_of_gpus(other.tag):
@@ -58,13 +54,13 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Listing(Part):
-    """What a record says that its holder owns of one domain."""
+    """What a record lists as owned by its holder, of one domain."""
 
     record: Side
 
 
 def owned(facts: Facts) -> Iterator[Part]:
-    """Everything that pods show as owned."""
+    """Everything that pods show as owned, by whatever tag."""
     for pod, claims in sorted(facts.owners.items()):
         for position, owner in sorted(claims.owners.items()):
             if isinstance(owner, bytes):
@@ -83,9 +79,9 @@ def run_of(pod: Side, booking: Booking) -> Iterator[Part]:
 
 
 def attribute(facts: Facts, place: Place) -> Owner | None:
-    """The attribute in which a pod tells who owns a domain, as it was read: repairs compare with it.
+    """The attribute that records who owns a domain, as read: repairs demand that it is unchanged.
 
-    Where nobody does, it is the stamp that stands there, if any.
+    For a domain without an owner it is the stamp; None if it has none.
     """
     pod, position = place
     claims = facts.owners.get(pod)
@@ -93,7 +89,7 @@ def attribute(facts: Facts, place: Place) -> Owner | None:
 
 
 def listings(facts: Facts) -> Iterator[Listing]:
-    """Everything that records list as certainly their holders'."""
+    """Everything that records list as certainly owned by their holders."""
     for record, holder in facts.holders.items():
         tag = facts.tags[record]
         match holder:
@@ -110,9 +106,9 @@ def listings(facts: Facts) -> Iterator[Listing]:
 
 
 def possible_listings(facts: Facts) -> Iterator[Listing]:
-    """What records name that their holders may own: what is being claimed, and what is being given back.
+    """Everything that holders may own: runs that are being claimed, and runs that are being given back.
 
-    Whoever finds it in a pod finds it with its owner; but its owner need not be there (yet, or any more).
+    If a pod shows such a run as owned, its owner is known. But the pod need not show it yet, or any more.
     """
     for record, holder in facts.holders.items():
         if isinstance(holder, Reservation):
@@ -133,7 +129,7 @@ def _run(record: Side, holder: Reservation, run: Run) -> Iterator[Listing]:
 
 
 def record_of(facts: Facts, tag: str) -> Side | None:
-    """The record that a tag stands for; a reservation is also found by what it names and its holder tag."""
+    """The record of a tag; a reservation is also found by the run that it names, and by its holder tag."""
     for record, own in facts.tags.items():
         holder = facts.holders.get(record)
         tags = [own]
@@ -157,7 +153,7 @@ def by_place(parts: Iterable[AnyPart]) -> Mapping[Place, Sequence[AnyPart]]:
 
 
 def missing(part: Part, among: Iterable[Part]) -> Part | None:
-    """What of a part its tag does not have by these of the same domain; ``None`` if it has all of it."""
+    """The rest of a part that ``among``, parts of the same domain, does not have under its tag, if any."""
     same = [other.mask for other in among if other.tag == part.tag]
     if part.mask is None:
         return None if None in same else part
@@ -168,10 +164,10 @@ def missing(part: Part, among: Iterable[Part]) -> Part | None:
 
 
 def is_of_gpus(tag: str) -> bool:
-    """Whether a tag stands for GPUs and not for hosts."""
+    """Whether a tag marks GPUs and not hosts."""
     return tag.startswith(keys.GPU_TAG_PREFIX)
 
 
 def claims_of(region_id: str, flavor_id: str, pod_id: str) -> Side:
-    """The item in which a pod tells who owns what."""
+    """The ownership item of a pod."""
     return Side.of(Table.INVENTORY, keys.owners(region_id, flavor_id, pod_id))

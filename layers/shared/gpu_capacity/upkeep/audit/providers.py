@@ -1,10 +1,10 @@
-"""What providers say and do in an audit. Nothing here looks into a table of a provider.
+"""Asks providers for a consistency check, and has them delete things. Reads no table of a provider.
 
-    list everything → rules → of each finding, ask again about its owners → the same rules
+    list everything → rules → for each finding, ask again about its owners → the same rules
 
-A domain is freed only when its provider says that nothing is left there, after it was told to let nothing
-more come: ask, fence, ask again. Asking first spares those of whom only the record was lost. A provider that
-does not answer has not said so.
+Capacity is freed only after its provider confirms that it is empty, and was fenced so that it stays empty:
+ask, fence, ask again. The first question comes before the fence, so that a holder is not fenced whose servers
+still run and whose record was merely lost. A provider that does not answer confirms nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _ATTEMPTS_MAX: Final = 3
 
 Freeing: TypeAlias = ReleasePart | EndBooking
-"""Repairs after which hardware is sold again."""
+"""Repairs after which hardware can be sold again."""
 
 Entry = TypeVar("Entry")
 Answer = TypeVar("Answer")
@@ -35,14 +35,14 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Providers:
-    """The providers of an audit. ``pause`` waits before one that did not answer is asked again."""
+    """The providers of a consistency check. ``pause`` waits before one that did not answer is asked again."""
 
     hosts: HostProvider
     vms: VmProvider
     pause: Pause
 
     def everything(self) -> tuple[Facts, list[Finding]]:
-        """All that both list, and a finding for each that does not answer."""
+        """All servers and disks that both list, and a finding for each provider that does not answer."""
         listed: dict[str, Any] = {}
         silent = []
         for name, take in (("host provider", self._list_hosts), ("VM provider", self._list_vms)):
@@ -54,10 +54,10 @@ class Providers:
         return Facts(**listed), silent
 
     def answers(self, questions: Sequence[Question]) -> Facts:
-        """What they say now.
+        """The current answers to these questions.
 
         Raises:
-            ProviderUnavailable: one of them does not answer.
+            ProviderUnavailable: a provider does not answer.
         """
         names = {about: [q.name for q in questions if q.about is about] for about in Asked}
         return self._patiently(
@@ -69,10 +69,10 @@ class Providers:
         )
 
     def take_away(self, repair: TakeAway) -> None:
-        """Fence an owner, and have what it has there deleted; the provider takes its time to do so.
+        """Fence an owner, and begin to delete what it has at its provider.
 
         Raises:
-            ProviderUnavailable: it may have begun; the next audit tells.
+            ProviderUnavailable: the provider may have begun; the next check shows.
         """
         match repair.thing.about:
             case Asked.SERVERS:
@@ -85,7 +85,7 @@ class Providers:
                 self.vms.delete_disk(repair.thing.name)
 
     def why_not_free(self, part: Freeing) -> str | None:
-        """Why a part must not be freed; ``None`` when nothing is left on it, and nothing comes any more."""
+        """Why a part must not be freed; None if no server is on it, and none can be started any more."""
         if left := ", ".join(self._left_on(part)):
             return f"servers are left: {left}"
         if isinstance(part, ReleasePart) and isinstance(part.holder, Vm):
@@ -94,7 +94,7 @@ class Providers:
         return f"servers came meanwhile: {left}" if left else None
 
     def _left_on(self, part: Freeing) -> Iterator[str]:
-        """Servers on the hardware of a part, and that of the holder, wherever it is."""
+        """The servers on the hardware of a part, and the server of its holder, wherever that is."""
         for server in self._patiently(lambda: self.hosts.servers_on(part.hosts)):
             yield f"of {server.holder_id} on {server.host_id}"
         for host_id, gpus in part.slices:
@@ -115,6 +115,7 @@ class Providers:
         }
 
     def _patiently(self, ask: Callable[[], Answer]) -> Answer:
+        """Ask up to ``_ATTEMPTS_MAX`` times."""
         for attempt in range(_ATTEMPTS_MAX - 1):
             try:
                 return ask()

@@ -1,7 +1,7 @@
-"""What the items of all tables say, for an audit.
+"""Decodes the items of all tables into facts for a consistency check.
 
-Items are told by their keys; one that does not decode, or is of no kind known here, is kept as unreadable,
-so that nothing is concluded from not having understood it.
+The key of an item says of which kind it is. An item that does not decode, or is of no known kind, is kept as
+unreadable, so that rules conclude nothing from its absence.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota import Quota
     from gpu_capacity.inventory.model import Pod
 
-# Whatever decoding an item that somebody edited by hand may run into.
+# What may be raised by decoding an item that was edited by hand.
 _UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, UnreadableItem)
 
 
 @dataclass
 class Reading:
-    """Facts while they are read, item by item."""
+    """Collects facts, item by item."""
 
     owners: dict[Side, PodOwners] = field(default_factory=dict)
     pods: dict[Side, Pod] = field(default_factory=dict)
@@ -62,7 +62,7 @@ class Reading:
     unreadable: set[Side] = field(default_factory=set)
 
     def facts(self) -> Facts:
-        """What was read so far."""
+        """The facts collected so far."""
         return Facts(
             owners=self.owners,
             pods=self.pods,
@@ -80,7 +80,7 @@ class Reading:
         )
 
     def add(self, table: Table, item: dict[str, Any]) -> None:
-        """One more item, decoded to plain values."""
+        """Add an item, whose attributes are plain values."""
         side = Side(table, item["pk"], item["sk"])
         add = self._add_inventory if table is Table.INVENTORY else self._add_holders
         try:
@@ -91,7 +91,8 @@ class Reading:
     def _add_inventory(self, side: Side, item: dict[str, Any]) -> None:
         match side.pk.partition("#")[0]:
             case "CLAIMS":
-                # Apart, so that what a booking lies over is seen as well.
+                # Bookings are decoded apart from the owners that domains show, so that an owner under a
+                # booking is seen as well.
                 marks = {name: value for name, value in item.items() if name[0] != "b"}
                 booked = decode_owners(item).bookings
                 self.owners[side] = _checked(replace(decode_owners(marks), bookings=booked))
@@ -121,8 +122,8 @@ class Reading:
             case "APIKEY":
                 self.api_keys[side] = decode_api_key(item)
             case "RATE":
-                # Of earlier versions, as long as the database has not removed them.
-                # Nothing rests on a counter; it only has to be one.
+                # A counter of an earlier version, until the database removes it. No rule uses it; it only has
+                # to decode.
                 int(item["used"])
             case _:
                 self.unreadable.add(side)
@@ -143,14 +144,15 @@ class Reading:
             case "VMLIVE":
                 self.vm_listings.add(side)
             case "APIKEYS" | "VMENDED":
-                # A count, and an entry that goes by itself as its record does: each only has to be one.
+                # A count, and an entry that expires with its record. No rule uses them; they only have to
+                # decode.
                 int(item["revision" if kind == "APIKEYS" else TTL_ATTRIBUTE])
             case "CLAIMNAME":
                 self.names[side] = str(item["claim"])
             case "QUOTA":
                 self.quotas[side] = decode_quota(item)
             case "SSHKEYS" | "REPEAT":
-                # No other item rests on these; each only has to be one.
+                # No rule uses these; they only have to decode.
                 (decode_key_ring if kind == "SSHKEYS" else decode_recent)(item)
             case "APIKEY":
                 self.key_listings.add(side)
@@ -183,6 +185,6 @@ def _checked(claims: PodOwners) -> PodOwners:
 
 
 def _tag_of_claim(organization_id: str, claim_id: str) -> str:
-    """``CapacityClaim.tag``, also for what is left of one that is gone."""
+    """``CapacityClaim.tag``, also for a claim that has only a tombstone left."""
     digest = hashlib.sha256(f"{organization_id}#{claim_id}".encode()).digest()
     return digest[:HOLDER_TAG_BYTES].hex()

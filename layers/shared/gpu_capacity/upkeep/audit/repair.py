@@ -1,4 +1,4 @@
-"""Put right what an audit found: a conditional write or a request to a provider, and an audit line each."""
+"""Repairs findings: a conditional write or a request to a provider, and an audit line for each."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
 
 
 class Result(StrEnum):
-    """What became of a finding.
+    """The result for a finding.
 
-    ``REPORTED``: somebody has to decide. ``REPAIRABLE``: nobody asked for the repair. ``REFUSED``: a
-    condition of the repair does not hold. ``VANISHED``: an earlier repair or traffic took it away.
+    ``REPORTED``: an operator has to decide. ``REPAIRABLE``: it can be repaired, but repairs were not asked
+    for. ``REPAIRED``: it was. ``REFUSED``: a condition of the repair does not hold. ``VANISHED``: it does not
+    exist any more, because of an earlier repair or of traffic.
     """
 
     REPORTED = "reported"
@@ -30,10 +31,13 @@ class Result(StrEnum):
 
 
 def repair(audit: Audit, finding: Finding) -> tuple[Result, str]:
-    """Repair a finding if everything that the repair was decided on is still so; else tell why not.
+    """Repair a finding, if everything that the repair was decided on still holds.
+
+    Returns:
+        The result, and why it is not ``REPAIRED``; empty if there is nothing to explain.
 
     Raises:
-        StorageUnavailable: whether it stands is not known; the next audit tells.
+        StorageUnavailable: it is unknown whether the repair was written; the next check shows.
     """
     match finding.repair:
         case None:

@@ -1,11 +1,11 @@
-"""What has to agree about capacity: pods, holders and hashes. Pure.
+"""Rules about capacity: pods, records and topology hashes have to agree. Pure.
 
-`audit_ownership` reads who owns what, `audit_vms` has what else has to agree about VMs, `audit_upkeep` the
-other rules.
+``ownership`` extracts who owns what; ``vms``, ``servers`` and ``bookkeeping`` have the other rules.
 
-Each rule goes over ``Facts`` and tells every disagreement, with the items that it rests on. The same rules
-run over whole tables, which were read over some time and may disagree for that reason alone, and over the
-few items of one finding, which were read in one moment: what the second shows as well is true.
+Each rule goes over ``Facts`` and yields every disagreement as a finding, with the items that it is based on.
+The same rules are applied twice: to whole tables, whose parts were read at different times and may disagree
+for that reason alone; and to the few items of one finding, which were read in one transaction. What the
+second pass shows as well is true.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ _FIRST_VERSION = 1
 
 
 def capacity_findings(facts: Facts) -> Iterator[Finding]:
-    """Everything that disagrees about who owns which hardware."""
+    """All findings about who owns which hardware."""
     shown, listed = by_place(owned(facts)), by_place(listings(facts))
     contested = {place for place, parts in listed.items() if _pairs(parts)}
     for place, parts in sorted(listed.items()):
@@ -88,7 +88,7 @@ def capacity_findings(facts: Facts) -> Iterator[Finding]:
 
 
 def _double(place: Place, listed: Sequence[Listing]) -> Iterator[Finding]:
-    """A domain, a host or a GPU of it, that two records list."""
+    """Domains, hosts or GPUs that two records list."""
     for one, other in _pairs(listed):
         first, second = sorted((one.record, other.record))
         yield Finding(
@@ -100,7 +100,7 @@ def _double(place: Place, listed: Sequence[Listing]) -> Iterator[Finding]:
 
 
 def _owned_twice(place: Place, owners: Sequence[Part]) -> Iterator[Finding]:
-    """A host or a GPU that one pod shows as two holders'."""
+    """Hosts or GPUs that a pod shows as owned by two holders."""
     for one, other in combinations(owners, 2):
         if one.overlaps(other):
             subject = f"{_where(place)}: tags {one.tag} and {other.tag}"
@@ -108,16 +108,16 @@ def _owned_twice(place: Place, owners: Sequence[Part]) -> Iterator[Finding]:
 
 
 def _hosts_twice(facts: Facts, shown: Collection[Place]) -> Iterator[Finding]:
-    """A machine that the inventory has at two places, each of which can be sold.
+    """Machines that the inventory has at two places, so that they can be sold twice.
 
     The sync never writes that: a host that a document moves is withheld until its old place is given back.
     """
-    stands: dict[str, Place] = {}
+    first_places: dict[str, Place] = {}
     for pod, known in sorted(facts.pods.items()):
         for domain in known.domains:
             for host in domain.hosts:
                 here = (pod, domain.position)
-                first = stands.setdefault(host.id, here)
+                first = first_places.setdefault(host.id, here)
                 if first is not here:
                     yield _host_twice(facts, shown, host.id, (first, here))
 
@@ -136,7 +136,7 @@ def _host_twice(facts: Facts, shown: Collection[Place], host_id: str, places: tu
 def _orphaned(
     facts: Facts, listing: Listing, owners: Sequence[Part], *, contested: bool
 ) -> Iterator[Finding]:
-    """What a record lists and the pod does not show as its holder's."""
+    """What a record lists and the pod does not show as owned by its holder."""
     lacks = missing(listing, owners)
     if lacks is None or listing.pod in facts.unreadable:
         return
@@ -166,7 +166,7 @@ def _orphaned(
 
 
 def _leaked(facts: Facts, part: Part, listed: Sequence[Listing]) -> Iterator[Finding]:
-    """What is owned in a pod and listed by no record of that owner."""
+    """What a pod shows as owned by a tag, and no record of that tag lists."""
     if part.mask != 0 and missing(part, listed) is None:
         return
     record = record_of(facts, part.tag)
@@ -188,15 +188,15 @@ def _leaked(facts: Facts, part: Part, listed: Sequence[Listing]) -> Iterator[Fin
 
 
 def _is_booked(tag: str) -> bool:
-    """Whether a tag is that of a booking, which is owned whole or not at all."""
+    """Whether a tag is that of a booking, which owns its whole run of domains or nothing."""
     return len(tag) == 2 * TAG_BYTES
 
 
 def _bookings_leaked(facts: Facts, accounted: Mapping[Place, Sequence[Listing]]) -> Iterator[Finding]:
     """Bookings that no record lists or names, each once.
 
-    Pods are read before records, and a booking is made after its record and ends before it. So one that no
-    record knew then is nobody's for good, if it still stands.
+    Pods are read before records, and a booking is made after its record names it and ends before the record
+    does. So a booking that no record names, and that a second read still shows, will never have one.
     """
     for pod, claims in facts.owners.items():
         for booking in claims.bookings:
@@ -227,7 +227,10 @@ def _booking_leaked(facts: Facts, pod: Side, booking: Booking) -> Iterator[Findi
 
 
 def _end(facts: Facts, pod: Side, booking: Booking) -> EndBooking | None:
-    """Only where the topology tells which hosts those are, of every domain."""
+    """The repair that ends a booking; None unless the topology has the hosts of every domain.
+
+    The providers have to confirm that those hosts are empty.
+    """
     known = facts.pods.get(pod)
     domains = known.between(booking.first, booking.count) if known else ()
     if len(domains) < booking.count:
@@ -241,7 +244,7 @@ def _end(facts: Facts, pod: Side, booking: Booking) -> EndBooking | None:
 def _runs_orphaned(
     facts: Facts, shown: Mapping[Place, Sequence[Part]], contested: Collection[Place]
 ) -> Iterator[Finding]:
-    """Reservations whose pod does not show their whole run under the tag of their booking, each once."""
+    """Reservations whose pod does not show the whole run under the tag of their booking, each once."""
     runs: dict[Side, list[Listing]] = {}
     for listing in listings(facts):
         if _is_booked(listing.tag) and listing.pod not in facts.unreadable:
@@ -270,7 +273,7 @@ def _mark_run(facts: Facts, record: Side, run: Sequence[Listing]) -> MarkRun | N
 
 
 def _is_over(holder: Holder | None) -> bool:
-    """Whether a holder can never own anything again; the record of a VM stays when that is so."""
+    """Whether a holder can never own anything again. A VM's record is kept after that."""
     if isinstance(holder, Vm):
         final = holder.status in (VmStatus.DESTROYED, VmStatus.FAILED)
         return final and not holder.gpus and holder.unsettled_since is None
@@ -278,13 +281,16 @@ def _is_over(holder: Holder | None) -> bool:
 
 
 def _servers_of(facts: Facts, tag: str) -> list[str]:
-    """The owners with servers, by the provider's list, whom a tag of hosts could stand for."""
+    """The owners with servers, as the host provider lists them, that a tag of hosts could belong to."""
     owners = {server.holder_id for server in facts.servers}
     return sorted(owner for owner in owners if tag_of_owner(owner) == tag)
 
 
 def _release(facts: Facts, part: Part, record: Side | None) -> ReleasePart | None:
-    """Only where the topology tells which hosts those are: one with a server on it must not be sold."""
+    """The repair that releases a part; None unless the topology has its hosts.
+
+    The providers have to confirm that those hosts are empty: one with a server on it must not be sold.
+    """
     known, owner = facts.pods.get(part.pod), attribute(facts, part.place)
     domain = next(iter(known.between(part.position, 1)), None) if known else None
     if domain is None or owner is None:
@@ -301,7 +307,7 @@ def _release(facts: Facts, part: Part, record: Side | None) -> ReleasePart | Non
 
 
 def contradiction(holder: Holder) -> str | None:
-    """How the status of a record does not go with what it says of its holder, in words."""
+    """How a record contradicts its own status, in words; None if it does not."""
     match holder:
         case Reservation(status=Status.ERROR) if holder.placement is not None:
             return "in error, and still lists capacity"
@@ -320,12 +326,12 @@ def contradiction(holder: Holder) -> str | None:
 def _hashed(
     facts: Facts, record: Side, holder: Reservation, shown: Mapping[Place, Sequence[Part]]
 ) -> Iterator[Finding]:
-    """A stored hash that does not follow from the hardware.
+    """A stored topology hash that does not follow from the hardware.
 
-    The record does not say which version of the pod it was computed from, and the sync may replace a host
-    under a holder. So a hash that differs from the hardware of today is certainly wrong only when it is no
-    hash at all, or when the pod is still in the first version it ever had; else either may have happened.
-    It is only put right where the pod confirms the claim: else it may be the claim that is wrong.
+    The record does not have the version of the pod from which the hash was computed, and the sync may replace
+    a host under a holder. So a hash that differs from that of the present hardware is certainly wrong only if
+    it is no hash at all, or if the pod still has its first version. It is repaired only if the pod confirms
+    the ownership: otherwise the ownership may be what is wrong.
     """
     if holder.placement is None:
         return

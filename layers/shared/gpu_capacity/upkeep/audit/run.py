@@ -1,10 +1,10 @@
-"""Look for every disagreement between holders and pods, and between all that is kept about them.
+"""Runs the consistency check: finds every disagreement between pods, records and what is derived from them.
 
     ask providers for all they have, read all tables → rules
-    → of each finding, read its few items again in one moment, ask again about its owners → the same rules
+    → for each finding, read its items again in one transaction, ask again about its owners → the same rules
 
-Whole tables are read over some time, and traffic goes on meanwhile, so what they seem to show is only a
-suspicion. What the items of a finding show in one moment, too, is true. Nothing else is reported.
+Reading whole tables takes some time, and traffic goes on meanwhile. So a first finding is only a suspicion.
+It is reported only if its items, read in one transaction, show it again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_capacity.upkeep.audit.means import Audit
 
 RECOUNTS_MAX: Final = 8
-"""Looks at an organization that never keeps still before its quota is left unjudged."""
+"""Readings of an organization that changes all the time before its quota is left unjudged."""
 
 ADVICE: Final[dict[Kind, str]] = {
     Kind.DOUBLE: "decide which customer keeps the hardware; the other one's holder has to give it up",
@@ -53,12 +53,12 @@ ADVICE: Final[dict[Kind, str]] = {
     Kind.PROVIDER_SILENT: "nothing of what it has was judged, and nothing is freed that it has to speak for",
     Kind.HOST_TWICE: "correct the fleet document; if both places are owned, end one of the holders",
 }
-"""What an operator should do, by kind; ``docs/audit.md`` tells how."""
+"""What an operator should do, by kind; ``docs/audit.md`` says how."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reported:
-    """A finding, what became of it, and why not more."""
+    """A finding, its result, and why it was not repaired."""
 
     finding: Finding
     result: Result
@@ -67,12 +67,12 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What an audit found.
+    """The result of a consistency check.
 
     Attributes:
-        reported: what certainly disagrees.
-        notices: what an operator may want to know; none of it is against a rule.
-        unjudged: suspicions that traffic did not let be confirmed or dismissed; the next audit will.
+        reported: confirmed findings.
+        notices: mere notes: worth an operator's attention, but against no rule.
+        unjudged: suspicions that could not be confirmed or dismissed because of traffic; the next check will.
         read: how many items of each kind were read.
     """
 
@@ -83,7 +83,7 @@ class AuditReport:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing is left that disagrees."""
+        """Whether no confirmed finding is left."""
         return all(one.result in (Result.REPAIRED, Result.VANISHED) for one in self.reported)
 
     def as_json(self) -> dict[str, object]:
@@ -101,12 +101,17 @@ class AuditReport:
 
 
 def audit_holders(audit: Audit, *, fix: bool = False) -> AuditReport:
-    """Read everything, and report what certainly disagrees; with ``fix`` repair what is provably safe.
+    """Read everything, and report confirmed findings.
+
+    Args:
+        audit: collaborators.
+        fix: also make the repairs that are provably safe.
 
     Raises:
-        StorageUnavailable: the database did not answer; nothing can be said.
+        StorageUnavailable: the database did not answer, so there is no result.
     """
-    # Servers first: one begins after its record and ends before it.
+    # Servers before records: a server begins after its record and ends before it, so a server without a
+    # record is certainly one too many.
     listed, silent = audit.providers.everything()
     facts = _with_answers(audit.store.read_all(), listed)
     certain, notices, unjudged = list(silent), list[Finding](), list[Finding]()
@@ -118,14 +123,14 @@ def audit_holders(audit: Audit, *, fix: bool = False) -> AuditReport:
             unjudged.append(suspicion)
     reported = [_reported(audit, finding, fix=fix) for finding in certain]
     report = AuditReport(tuple(reported), tuple(notices), tuple(unjudged), _sizes(facts))
-    _tell(audit.telemetry, report)
+    _emit(audit.telemetry, report)
     return report
 
 
 def _reported(audit: Audit, finding: Finding, *, fix: bool) -> Reported:
-    """What becomes of a finding.
+    """A confirmed finding with its result.
 
-    Before a repair it is looked at once more, as an earlier repair may have changed what this one would.
+    It is confirmed again right before its repair, as an earlier repair may have changed the same items.
     """
     if finding.repair is None or not fix:
         return Reported(finding, Result.REPORTED if finding.repair is None else Result.REPAIRABLE)
@@ -143,14 +148,14 @@ def _with_answers(facts: Facts, answers: Facts) -> Facts:
 
 
 class _Doubt(Enum):
-    """Why a suspicion is no finding: it is not so, or it cannot be told."""
+    """Why a suspicion is no finding: it is false, or it could not be judged."""
 
     DISMISSED = auto()
     UNCLEAR = auto()
 
 
 def _confirmed(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
-    """The finding as it stands now."""
+    """The finding as it is now, from a read of its items in one transaction."""
     if suspicion.kind is Kind.QUOTA_DRIFT:
         return _recounted(audit, suspicion)
     facts = audit.store.read_together(suspicion.sides)
@@ -163,11 +168,12 @@ def _confirmed(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
 
 
 def _recounted(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
-    """Compare a quota with the holders of its organization, of which there may be any number.
+    """Compare a quota with all holders of its organization, of which there may be any number.
 
-    They cannot be read in one moment, so they are read before and after the quota, twice over: three equal
-    readings around two equal counts. A real drift stays the same whatever goes on, as every write changes
-    both alike; a false one would need holders that came and went unseen around both looks at the quota.
+    They do not fit into one transaction. So they are read before and after the quota, twice over, until three
+    readings of the holders around two of the quota are equal. A real drift stays the same under any traffic,
+    as every write changes both alike. For a false one, holders would have to come and go unseen around both
+    readings of the quota.
     """
     (side,) = suspicion.sides
     readings, counts = [audit.store.read_organization(side.pk)], []
@@ -184,7 +190,7 @@ def _recounted(audit: Audit, suspicion: Finding) -> Finding | _Doubt:
 
 
 def _judged(suspicion: Finding, facts: Facts) -> Finding | _Doubt:
-    """What the facts show of a suspicion. A repair has to be safe by what was read at first as well."""
+    """Whether the facts show a suspicion again. A repair must have been safe by the first reading as well."""
     for finding in findings_of(facts):
         if finding.identity == suspicion.identity:
             return finding if suspicion.repair is not None else replace(finding, repair=None)
@@ -215,8 +221,8 @@ def _plain(finding: Finding) -> dict[str, object]:
     }
 
 
-def _tell(telemetry: Telemetry, report: AuditReport) -> None:
-    """Metrics, by kind for what is left, and a line for each finding."""
+def _emit(telemetry: Telemetry, report: AuditReport) -> None:
+    """Emit the metrics, by kind for findings that are left, and a log line for each finding."""
     telemetry.count("AuditsRun")
     left = Counter(
         one.finding.kind for one in report.reported if one.result not in (Result.REPAIRED, Result.VANISHED)

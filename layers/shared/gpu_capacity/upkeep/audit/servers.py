@@ -1,8 +1,9 @@
-"""What providers have and nobody should: servers, and disks of VMs. Pure.
+"""Rules about what providers have: servers and disks of VMs that no holder accounts for. Pure.
 
-See `audit_rules` for how rules are run. A server of a holder begins after its record does and ends before it,
-and no holder comes back under the same name; so one that is listed while its holder is over has been left
-behind, in whatever order the two are looked at. See `audit_providers` for how providers are asked.
+A holder's server begins after the holder's record and ends before it, and the name by which a provider knows
+a holder is never reused. So a server that is listed after its holder has ended was left behind, in whatever
+order the two are read. See ``rules`` for how rules are applied, and ``providers`` for how providers are
+asked.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 _SERVED: Final = (VmStatus.STARTING, VmStatus.RUNNING, VmStatus.STOPPING)
 _WHOLE: Final = -1
-"""The GPUs of a server that has its whole host."""
+"""The mask of GPUs of a server that has its whole host."""
 
 
 def server_findings(facts: Facts) -> Iterator[Finding]:
-    """Everything that providers have and records do not account for."""
+    """All findings about what providers have."""
     servers = [server for server in facts.servers if server.state is not ServerState.DELETING]
     vm_servers = [server for server in facts.vm_servers if server.state is not ServerState.DELETING]
     reservations = _by_id(facts, keys.RESERVATION_PREFIX)
@@ -46,16 +47,16 @@ def server_findings(facts: Facts) -> Iterator[Finding]:
 
 
 def _by_id(facts: Facts, prefix: str) -> Mapping[str, Side]:
-    """Records of a kind, and what is left of those that are gone."""
+    """The records and tombstones of a kind, by the holder's id."""
     return {side.sk.removeprefix(prefix): side for side in facts.holders if side.sk.startswith(prefix)}
 
 
 def _of_reservation(facts: Facts, by_id: Mapping[str, Side], server: Server) -> Iterator[Finding]:
-    """A server whose reservation is gone or has given up."""
+    """A finding if the server's reservation is gone or failed."""
     identity = id_of_owner(server.holder_id)
     record = by_id.get(identity)
     holder = facts.holders[record] if record else None
-    # Teardown asks the provider for servers and takes whatever it finds, so until its end all is well.
+    # A reservation that is being torn down accounts for its servers: the teardown deletes all that it finds.
     lives = isinstance(holder, Reservation) and holder.status is not Status.ERROR
     if lives and isinstance(holder, Reservation) and holder.server_owner == server.holder_id:
         return
@@ -66,7 +67,7 @@ def _of_reservation(facts: Facts, by_id: Mapping[str, Side], server: Server) -> 
 
 
 def _of_vm(facts: Facts, by_id: Mapping[str, Side], server: VmServer) -> Iterator[Finding]:
-    """A server whose run is over, or one that is not where its VM's GPUs are."""
+    """A finding if the server's run is over, or if the server is not on its VM's GPUs."""
     identity = id_of_owner(server.owner)
     record = by_id.get(identity)
     holder = facts.holders[record] if record else None
@@ -83,7 +84,7 @@ def _of_vm(facts: Facts, by_id: Mapping[str, Side], server: VmServer) -> Iterato
 def _left_behind(
     facts: Facts, question: Question, where: str, server: Server | VmServer, record: Side | None
 ) -> Finding:
-    """A server, by what is left of its holder's record."""
+    """The finding for a server whose holder has ended; ``record`` is what remains of the holder, if any."""
     message = "its holder is over" if record else "nobody knows its holder"
     if server.started_at is not None:
         message += f"; it was started at {rfc3339(server.started_at)}"
@@ -93,10 +94,10 @@ def _left_behind(
 
 
 def _is_witnessed(facts: Facts, record: Side | None) -> bool:
-    """Whether a record says that its holder is over, and does not contradict itself.
+    """Whether there is a record that does not contradict itself, and so proves that its holder has ended.
 
-    Where there is none, nothing says so: after a restore of the table to an earlier moment, customers work on
-    servers that no record tells of.
+    A missing record proves nothing: after a restore of the table to an earlier time, customers may use
+    servers that have no record.
     """
     return record is not None and contradiction(facts.holders[record]) is None
 
@@ -104,22 +105,23 @@ def _is_witnessed(facts: Facts, record: Side | None) -> bool:
 def _may_have_server(vm: Vm) -> bool:
     """Whether a server of the VM's latest run may be up.
 
-    Teardown asks the provider and takes away whatever it finds, so until its end all is well.
+    It may while a workflow has work to do: the workflow of a VM that stops deletes the server in the end.
     """
     return _shown(vm) is VmStatus.RUNNING or has_work(vm)
 
 
 def _is_misplaced(vm: Vm, server: VmServer) -> bool:
-    """Whether a server is not where the record says; one that is leaving may have lost its GPUs."""
+    """Whether a server is on other GPUs than its record has. A VM that is leaving may have lost its GPUs."""
     return _shown(vm) in _SERVED and (server.host_id, server.gpus) != (vm.host_id, vm.gpus)
 
 
 def _shown(vm: Vm) -> VmStatus | None:
+    """The status of a VM; for one that is offline the status before."""
     return vm.offline_from if vm.status is VmStatus.OFFLINE else vm.status
 
 
 def _disk(facts: Facts, by_id: Mapping[str, Side], vm_id: str) -> Iterator[Finding]:
-    """A disk of a VM that is gone: one that is destroyed has its disk until its server is gone."""
+    """A finding if the disk's VM is gone, or destroyed. While that VM's server is leaving it has its disk."""
     record = by_id.get(vm_id)
     vm = facts.holders[record] if record else None
     is_over = isinstance(vm, Vm) and vm.status is VmStatus.DESTROYED and not has_work(vm)
@@ -135,14 +137,14 @@ _Place = tuple[str, int, Question]
 
 
 def _place(server: Server | VmServer) -> _Place:
-    """A host, GPUs of it, and how to ask about the server there."""
+    """The host of a server, its mask of GPUs, and the question about it."""
     if isinstance(server, Server):
         return server.host_id, _WHOLE, Question(Asked.SERVERS, server.holder_id)
     return server.host_id, server.gpus, Question(Asked.VM_SERVER, server.owner)
 
 
 def _on_one_machine(places: list[_Place]) -> Iterator[Finding]:
-    """Hosts and GPUs that serve two: a provider never lets that be."""
+    """Hosts and GPUs with two servers, which providers have to prevent."""
     by_host: dict[str, list[_Place]] = {}
     for place in places:
         by_host.setdefault(place[0], []).append(place)
@@ -155,5 +157,5 @@ def _on_one_machine(places: list[_Place]) -> Iterator[Finding]:
 
 
 def _is_gone(facts: Facts, sort_key: str) -> bool:
-    """Whether no record of that key was left unread."""
+    """Whether it is certain that no record has this sort key: none with it is unreadable."""
     return facts.knows_every_holder or not any(side.sk == sort_key for side in facts.unreadable)

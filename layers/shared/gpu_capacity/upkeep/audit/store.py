@@ -1,6 +1,6 @@
-"""Reads for an audit: whole tables page by page, and the few items of one finding in one moment.
+"""Reads for a consistency check: whole tables page by page, and the items of one finding in one transaction.
 
-Nothing else reads whole tables. What an item says is told by ``audit_reading``.
+Nothing else in the product reads whole tables. ``reading`` decodes the items.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _CONFLICTS_MAX: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """Names of the tables by what they are for."""
+    """The names of the tables, by their content."""
 
     inventory: str
     holders: str
@@ -42,7 +42,7 @@ class Tables:
 
 
 class AuditDatabase(Database):
-    """A database of which whole tables, and several items of one moment, can be read."""
+    """A database that also reads whole tables, and several items in one transaction."""
 
     def scan(self, table: str, page_items: int | None = None) -> Iterator[dict[str, Any]]:
         """Every item of a table, decoded, strongly consistent page by page."""
@@ -57,7 +57,7 @@ class AuditDatabase(Database):
             request["ExclusiveStartKey"] = last
 
     def get_together(self, wanted: Sequence[tuple[str, Key]]) -> list[dict[str, Any] | None] | None:
-        """Up to 100 items as they were at one moment, or ``None`` when rivals wrote to them just then."""
+        """Up to 100 items, read in one transaction; None if rivals wrote to them at the same time."""
         gets = [{"Get": {"TableName": table, "Key": key}} for table, key in wanted]
         try:
             answer = self._send("transact_get_items", TransactItems=gets)
@@ -72,13 +72,13 @@ class AuditDatabase(Database):
 
 
 class AuditStore:
-    """The tables, for an audit.
+    """The tables, for a consistency check.
 
     Args:
         database: where to read, and for repairs to write.
         tables: names of the tables.
         pause: waits before a read or write is sent again after a conflict.
-        page_items: how many items a page of a scan has at most; absent for as many as fit.
+        page_items: how many items a page of a scan has at most; None for as many as fit.
     """
 
     def __init__(
@@ -90,11 +90,12 @@ class AuditStore:
         self.tables = tables
 
     def read_all(self) -> Facts:
-        """All tables. Each page is consistent, the whole is not: it is read over some time.
+        """All tables. Each page is consistent; the whole is not, as reading it takes some time.
 
-        Holders come last. A record tells of what it is about to own before it does, and until it has given
-        that up; so if at first a pod shows an owner, and later no record of it exists, it has given up what
-        it owned or it leaks. A second look at the pod alone tells which.
+        Records are read after pods. A record names what it is going to own before it owns it, and until it
+        has given it back. So if a pod shows an owner first, and then no record of that owner exists, the
+        owner has given its capacity back meanwhile, or the capacity leaks. A second read of the pod alone
+        shows which.
         """
         reading = Reading()
         for table in (Table.INVENTORY, Table.HOLDERS):
@@ -103,7 +104,7 @@ class AuditStore:
         return reading.facts()
 
     def read_together(self, sides: Sequence[Side]) -> Facts:
-        """A few items as they were at one moment; of none, nothing.
+        """A few items, read in one transaction; no facts if ``sides`` is empty.
 
         Raises:
             StorageUnavailable: rivals kept writing to them.
@@ -123,22 +124,22 @@ class AuditStore:
         raise StorageUnavailable("rival transactions did not end", outcome_unknown=False)
 
     def read_organization(self, pk: str) -> Facts:
-        """Everything of one organization: a consistent query, over as many pages as it takes."""
+        """All items of one organization, by a strongly consistent query over as many pages as it takes."""
         reading = Reading()
         for item in self._database.query(self.tables.holders, pk):
             reading.add(Table.HOLDERS, item)
         return reading.facts()
 
     def read_quota(self, side: Side) -> Quota | None:
-        """One quota as it is now."""
+        """A quota, read strongly consistent; None if there is none."""
         item = self._database.get(self.tables.holders, side.key)
         return decode_quota(item) if item is not None else None
 
     def commit(self, actions: Sequence[Action]) -> bool:
-        """Write all or none; false when a condition did not hold.
+        """Write all or nothing; false if a condition failed.
 
         Raises:
-            StorageUnavailable: whether it stands is not known, or rivals kept writing.
+            StorageUnavailable: it is unknown whether it was written, or rivals kept writing.
         """
         for attempt in range(_CONFLICTS_MAX):
             outcome = self._database.commit(*actions)

@@ -1,6 +1,6 @@
-"""What has to agree about VMs: statuses, notices, the roster, API keys. Pure.
+"""Rules about VMs: statuses, notices, the roster, lists, API keys. Pure.
 
-See `audit_rules` for who owns which GPUs, and for how rules are run, and `audit_servers` for their servers.
+See ``rules`` for who owns which GPUs and for how rules are applied, and ``servers`` for servers of VMs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _WITHOUT_WORK: Final = (VmStatus.RUNNING, VmStatus.STOPPED, VmStatus.FAILED, VmS
 
 
 def vm_findings(facts: Facts) -> Iterator[Finding]:
-    """Everything that disagrees about VMs, and about the API keys of those who rent them."""
+    """All findings about VMs, and about API keys."""
     vms = {record: holder for record, holder in facts.holders.items() if isinstance(holder, Vm)}
     for record, vm in vms.items():
         yield from _notice(facts, record, vm)
@@ -45,7 +45,7 @@ def vm_findings(facts: Facts) -> Iterator[Finding]:
 
 
 def has_work(vm: Vm) -> bool:
-    """Whether a workflow has something to do for a VM, so that reconcile has to find it."""
+    """Whether a workflow has work to do for a VM, so that reconcile has to find it."""
     if vm.status in (*_BEING_STARTED, VmStatus.STOPPING) or vm.unsettled_since is not None:
         return True
     return vm.status is VmStatus.DESTROYED and bool(vm.gpus)
@@ -55,7 +55,7 @@ def has_work(vm: Vm) -> bool:
 
 
 def vm_contradiction(vm: Vm) -> str | None:
-    """What a VM's status does not go with, in words."""
+    """How a VM's record contradicts itself, in words; None if it does not."""
     if vm.status in _WITHOUT_WORK and vm.unsettled_since is not None:
         return f"{vm.status}, and has work for a workflow"
     if vm.rental_type is RentalType.RESERVED and vm.term_ends_at is None:
@@ -70,18 +70,18 @@ def vm_contradiction(vm: Vm) -> str | None:
 
 
 def _end_problem(vm: Vm) -> str | None:
-    """How the time until which a record is kept does not go with the VM's status."""
+    """How ``expires_at`` contradicts the VM's status, in words."""
     is_over = vm.status is VmStatus.DESTROYED and not has_work(vm)
     return None if vm.expires_at is None or is_over else f"{vm.status}, and its record is swept away"
 
 
 def _gpu_problem(vm: Vm) -> str | None:
-    """How the GPUs of a VM do not go with its status."""
+    """How the GPUs of a VM contradict its status, in words."""
     if vm.waits_for:
         whole = _is_slice(vm.wants, vm.gpu_count) and not vm.gpus & ~vm.wants
         return None if whole else f"{vm.status}, and waits for something else than its slice"
     if vm.failure is not None and vm.status in _BEING_STARTED:
-        # It gives back what it has, which may be a part of its slice.
+        # Its start is being undone: it gives back what it has, which may be a part of its slice.
         return None
     status = vm.status
     if status is VmStatus.OFFLINE:
@@ -94,7 +94,8 @@ def _gpu_problem(vm: Vm) -> str | None:
         case VmStatus.STOPPED:
             holds = vm.rental_type is RentalType.RESERVED
         case VmStatus.DESTROYED:
-            # It keeps them until its server is gone; `has_work` tells of those that never get there.
+            # It keeps its GPUs until its server is gone. If it keeps them for ever, that is reported as work
+            # that reconcile does not find: see ``has_work``.
             return None
         case _:
             holds = True
@@ -104,13 +105,13 @@ def _gpu_problem(vm: Vm) -> str | None:
 
 
 def _is_slice(gpus: int, count: int) -> bool:
-    """Whether these are so many GPUs side by side, at a multiple of their number."""
+    """Whether the mask has exactly ``count`` consecutive GPUs, beginning at a multiple of ``count``."""
     start = (gpus & -gpus).bit_length() - 1
     return gpus > 0 and start % count == 0 and gpus == slice_mask(start, count)
 
 
 def _notice(facts: Facts, record: Side, vm: Vm) -> Iterator[Finding]:
-    """A VM that was told to leave for one that does not wait for it."""
+    """A finding if a VM has notice, and its preemptor does not wait for it."""
     if vm.preempted_by is None:
         return
     waiting = _record(vm.preempted_by)
@@ -125,22 +126,22 @@ def _notice(facts: Facts, record: Side, vm: Vm) -> Iterator[Finding]:
 
 
 def _waiting(facts: Facts, record: Side, vm: Vm) -> Iterator[Finding]:
-    """A VM that waits for one that was not told to leave for it, or for GPUs that nobody leaves to it."""
-    told = [_record(key) for key in vm.waits_for]
-    if facts.unreadable.intersection(told):
+    """A finding if a VM waits for another one that has no notice for it, or for GPUs that no victim has."""
+    victims = [_record(key) for key in vm.waits_for]
+    if facts.unreadable.intersection(victims):
         return
-    reachable, all_told = vm.gpus, True
-    for side in told:
+    reachable, all_have_notice = vm.gpus, True
+    for side in victims:
         other = facts.holders.get(side)
         if isinstance(other, Vm) and other.preempted_by == vm.key:
             reachable |= other.gpus
             continue
-        all_told = False
+        all_have_notice = False
         message = f"waits for {side}, which was not told to leave for it"
         yield Finding(Kind.NOTICE_MISSING, f"{record}: {side}", message, (record, side))
-    if all_told and vm.wants & ~reachable:
+    if all_have_notice and vm.wants & ~reachable:
         message = "waits for GPUs that nobody leaves to it"
-        yield Finding(Kind.CONTRADICTORY, f"{record}: wants", message, (record, *told))
+        yield Finding(Kind.CONTRADICTORY, f"{record}: wants", message, (record, *victims))
 
 
 def _record(key: VmKey) -> Side:
@@ -151,7 +152,7 @@ def _record(key: VmKey) -> Side:
 
 
 def _roster(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
-    """Entries that say of a VM what its record does not, and VMs that have no entry."""
+    """Roster entries that disagree with their VM's record, and VMs without an entry."""
     expected: dict[Side, tuple[Side, Vm]] = {}
     for record, vm in vms.items():
         if vm.is_on_roster:
@@ -175,7 +176,7 @@ def _roster(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
 
 
 def _listings(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
-    """VMs that their organization's list does not show, and entries of VMs that there are not (any more)."""
+    """List entries of VMs that do not exist (any more), and VMs without an entry in their list."""
     expected: dict[Side, tuple[Side, Vm]] = {}
     for record, vm in vms.items():
         if vm.expires_at is None:
@@ -199,7 +200,7 @@ def _listings(facts: Facts, vms: Mapping[Side, Vm]) -> Iterator[Finding]:
 
 
 def _api_keys(facts: Facts) -> Iterator[Finding]:
-    """Keys that no list shows, so that nobody can revoke them, and lists that show keys there are not."""
+    """API keys in no list, so that nobody can revoke them, and list entries of keys that do not exist."""
     for record, key in facts.api_keys.items():
         listing = Side.of(Table.HOLDERS, keys.api_key_of(key.organization_id, key.digest))
         if listing not in facts.key_listings and listing not in facts.unreadable:

@@ -1,7 +1,7 @@
-"""Every repair of an audit, as a value: one atomic write, with the reasons why it can do no harm.
+"""Builds the write of every repair: one transaction, with the reasons why it can do no harm.
 
-A repair demands that everything it was decided on is still so, in the write itself. So it needs no quiet
-moment: what has moved on refuses it, and the next audit looks again.
+The conditions of the write demand that everything the repair was decided on is unchanged. So repairs are safe
+under traffic: a change refuses the repair, and the next check looks again.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ _STATUS: Final = {"#status": "status"}
 
 
 def actions_for(repair: Write, tables: Tables, now: int) -> list[Action]:  # noqa: C901, PLR0911, PLR0912 - one a kind
-    """The one transaction of a repair. ``now`` is in seconds since the epoch."""
+    """The actions of a repair, for one transaction. ``now`` is in seconds since the epoch."""
     match repair:
         case ReleasePart():
             return _release(repair, tables, now)
@@ -89,12 +89,13 @@ def actions_for(repair: Write, tables: Tables, now: int) -> list[Action]:  # noq
 
 
 def _release(repair: ReleasePart, tables: Tables, now: int) -> list[Action]:
-    """Exactly that tag, while the domain is as it was read. That nothing is left on it, the providers said.
+    """Remove exactly that tag, if the domain is as read. The providers have confirmed that it is empty.
 
-    A domain that is emptied gets a stamp which was never there: the time is part of what it is made of.
+    A domain that is emptied gets a new stamp. It is a digest that includes the time, so it differs from all
+    earlier ones.
 
-    A record of the holder cannot appear meanwhile: its id is random, or stands under a tombstone for a day.
-    A VM that is destroyed or has failed never has GPUs again.
+    No record of the holder can appear meanwhile: ids are random, or protected by a tombstone for a day. A VM
+    that is destroyed or failed never owns GPUs again.
     """
     domain = keys.domain_attribute(repair.position)
     values = {":owner": encode_value(repair.owner)}
@@ -110,9 +111,9 @@ def _release(repair: ReleasePart, tables: Tables, now: int) -> list[Action]:
 
 
 def _mark(repair: MarkPart, tables: Tables) -> list[Action]:
-    """What the record lists, while it still lists it and the domain is as it was read.
+    """Add what the record lists to the domain, if record and domain are as read.
 
-    It can only ever take away what might be sold to somebody else.
+    The domain shows it as free, so this only keeps it from being sold to another holder.
     """
     domain = keys.domain_attribute(repair.position)
     values: dict[str, AttributeValue] = {}
@@ -131,9 +132,10 @@ def _mark(repair: MarkPart, tables: Tables) -> list[Action]:
 
 
 def _end_booking(repair: EndBooking, tables: Tables) -> list[Action]:
-    """Exactly that booking. That nothing is left on it, the providers said.
+    """Remove exactly that booking. The providers have confirmed that its domains are empty.
 
-    No record of it can appear meanwhile: a booking is made after its record, and its tag is never used again.
+    No record of it can appear meanwhile: a record names a booking before it is made, and tags are never
+    reused.
     """
     demand = "#b = :booking"
     names = {"#b": keys.booking_attribute(repair.booking.tag)}
@@ -142,9 +144,9 @@ def _end_booking(repair: EndBooking, tables: Tables) -> list[Action]:
 
 
 def _mark_run(repair: MarkRun, tables: Tables) -> list[Action]:
-    """The booking that the record lists, while it still lists it and every domain is free as it was read.
+    """Add the booking that the record lists, if the record is as read and every domain is free as read.
 
-    A domain that somebody came to own has another stamp, or none.
+    A domain that has been taken meanwhile has another stamp, or none.
     """
     booking = repair.booking
     demands, names = ["attribute_exists(v)"], {"#b": keys.booking_attribute(booking.tag)}
@@ -164,7 +166,7 @@ def _mark_run(repair: MarkRun, tables: Tables) -> list[Action]:
 
 
 def _set_hash(repair: SetHash, tables: Tables) -> list[Action]:
-    """The hash of the hardware, while that is the version that was read and the claim is the same."""
+    """Set the topology hash, if the pod has the version that was read and the record is as read."""
     demand, names, values = _same(repair.holder)
     return [
         Update(
@@ -189,9 +191,9 @@ def _set_hash(repair: SetHash, tables: Tables) -> list[Action]:
 
 
 def _set_used(repair: SetUsed, tables: Tables) -> list[Action]:
-    """The recount, while the count is the one that was read and every counted holder is as it was.
+    """Set ``used`` to the recount, if ``used`` is as read and every counted holder is as read.
 
-    A holder that came since has moved the count, so it need not be named.
+    A holder that was created since has changed ``used``, so the condition on it is enough.
     """
     used = Update(
         _REPAIRED,
@@ -206,7 +208,7 @@ def _set_used(repair: SetUsed, tables: Tables) -> list[Action]:
 
 
 def _drop(repair: DropItem, tables: Tables) -> list[Action]:
-    """A queue entry or a name, while it is that claim's and the claim is as it was read."""
+    """Delete a queue entry or a name, if it still belongs to that claim and the claim is as read."""
     item = Delete(
         _REPAIRED,
         tables.holders,
@@ -219,7 +221,10 @@ def _drop(repair: DropItem, tables: Tables) -> list[Action]:
 
 
 def _enqueue(repair: Enqueue, tables: Tables) -> list[Action]:
-    """The entry, and the count of returns: it keeps its age, so it may stand before one that is served."""
+    """Add a queue entry if there is none, and count a return, if the claim is as read.
+
+    The claim keeps its age, so it may now come before a claim that is being served: see ``ClaimStore``.
+    """
     claim = repair.holder
     entry = encode({"organization": claim.organization_id, "claim": claim.id})
     return [
@@ -238,7 +243,7 @@ def _enqueue(repair: Enqueue, tables: Tables) -> list[Action]:
 
 
 def _register(repair: Register, tables: Tables) -> list[Action]:
-    """The name, if nobody has it, while the claim is as it was read."""
+    """Add the name, if no claim has it and this claim is as read."""
     name = repair.name.key | encode({"claim": repair.holder.id})
     return [
         Put(_REPAIRED, tables.holders, name, "attribute_not_exists(pk)"),
@@ -247,21 +252,23 @@ def _register(repair: Register, tables: Tables) -> list[Action]:
 
 
 def _index(repair: Index, tables: Tables, now: int) -> Update:
-    """Back into the sparse index, while the record is as it was read. Reconcile does the rest."""
+    """Put the record back into the sparse index, if it is as read. Reconcile does the rest."""
     demand, names, values = _same(repair.holder)
     change = "SET unsettled = :shard, unsettled_since = :now"
     values |= {":shard": {"S": repair.shard}, ":now": encode_value(now)}
     if isinstance(repair.holder, (Reservation, Vm)):
-        # Others put the record whole: without a new revision one who read it before would undo this.
+        # The service puts records whole. Without a new revision, a writer that read the record before would
+        # undo this.
         change += ", revision = :next"
         values[":next"] = encode_value(repair.holder.revision + 1)
     return Update(_REPAIRED, tables.holders, repair.record.key, change, demand, names, values)
 
 
 def _set_entry(repair: SetEntry, tables: Tables) -> list[Action]:
-    """The roster's entry, while it and the record are as they were read.
+    """Put or delete a roster entry, if entry and record are as read.
 
-    The service writes the two together, so while the record stands the entry is nobody else's to change.
+    The service writes the two in one transaction, so no other writer changes the entry while the record is
+    unchanged.
     """
     demand, names, values = "attribute_not_exists(pk)", {}, {}
     if repair.was is not None:
@@ -281,7 +288,7 @@ def _set_entry(repair: SetEntry, tables: Tables) -> list[Action]:
 
 
 def _set_listing(repair: SetListing, tables: Tables) -> list[Action]:
-    """The entry in the organization's list, while the record is as it was read."""
+    """Put or delete an entry of the organization's list, if the record is as read."""
     entry: Action
     if repair.listed is None:
         entry = Delete(_REPAIRED, tables.holders, repair.side.key)
@@ -291,9 +298,9 @@ def _set_listing(repair: SetListing, tables: Tables) -> list[Action]:
 
 
 def _take_notice_back(repair: TakeNoticeBack, tables: Tables) -> list[Action]:
-    """The mark on a VM, while both it and the one that it was to leave for are as they were read.
+    """Withdraw a VM's notice, if the VM and its preemptor are as read.
 
-    It can only ever keep a VM running, for which nobody waits.
+    This only keeps a VM running for which no other VM waits.
     """
     demand, names, values = _same(repair.holder)
     stay = Update(
@@ -309,7 +316,7 @@ def _take_notice_back(repair: TakeNoticeBack, tables: Tables) -> list[Action]:
 
 
 def _list_key(repair: ListKey, tables: Tables) -> list[Action]:
-    """The listing of an API key, while there is such a key and none lists it."""
+    """List an API key, if the key exists and is not listed."""
     key = repair.key
     return [
         Put(
@@ -323,13 +330,13 @@ def _list_key(repair: ListKey, tables: Tables) -> list[Action]:
 
 
 def _unlist_key(repair: UnlistKey, tables: Tables) -> list[Action]:
-    """A listing, while there is no such key, or it is another organization's. Keys are never moved."""
+    """Delete a listing, if the key does not exist or is another organization's. Keys never change owners."""
     listing = Delete(_REPAIRED, tables.holders, repair.listing.key, "attribute_exists(pk)")
     return [listing, _key_of(repair.record, repair.key, tables)]
 
 
 def _key_of(record: Side, key: ApiKey | None, tables: Tables) -> Check:
-    """Demand that an API key is still its organization's, or that there still is none."""
+    """Demand that an API key still belongs to its organization, or that there still is none."""
     if key is None:
         return Check("key", tables.holders, record.key, "attribute_not_exists(pk)")
     return Check(
@@ -343,7 +350,7 @@ def _key_of(record: Side, key: ApiKey | None, tables: Tables) -> Check:
 
 
 def _unchanged(record: Side, holder: Holder | None, tables: Tables) -> Check:
-    """Demand that a record is as it was read, or that there still is none."""
+    """Demand that a record or tombstone is as read, or that there still is none."""
     if holder is None:
         return Check(f"record:{record}", tables.holders, record.key, "attribute_not_exists(pk)")
     if isinstance(holder, Tombstone):
@@ -354,7 +361,7 @@ def _unchanged(record: Side, holder: Holder | None, tables: Tables) -> Check:
 
 
 def _same(holder: Record) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
-    """The condition that a record is as it was read: every write of one raises its revision."""
+    """The condition that a record is as read: every write raises its revision."""
     if isinstance(holder, Reservation):
         return as_read(holder, encode_reservation(holder))
     return "revision = :revision", {}, {":revision": encode_value(holder.revision)}

@@ -83,7 +83,7 @@ class WarmInventory(InventoryStore):
     known: dict[str, tuple[dict[str, Any], PodOwners]]
     """What ownership items say, by pod, with the item: shared by all claimants, as decoding is."""
 
-    def _claims(self, region_id: str, flavor_id: str) -> Iterator[PodOwners]:
+    def _owners(self, region_id: str, flavor_id: str) -> Iterator[PodOwners]:
         partition = keys.owners_partition(region_id, flavor_id)
         for item in self._database.query(self._table, partition, keys.POD_PREFIX):
             known = self.known.get(item["sk"])
@@ -93,7 +93,7 @@ class WarmInventory(InventoryStore):
 
     def start_from(self, other: InventoryStore) -> None:
         """Begin with what another environment has read."""
-        self._kept = dict(other._kept)  # noqa: SLF001 - one environment per claimant, read once
+        self._cached = dict(other._cached)  # noqa: SLF001 - one environment per claimant, read once
 
     def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
         """From memory."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.inventory.store import SHOWN_SECONDS_MAX
+from gpu_capacity.inventory.store import ANSWER_SECONDS_MAX
 from testkit.handlers.vm_stage import read
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def _inventory_reads(stage: Stage) -> int:
 def test_searches_within_a_few_seconds_read_the_inventory_once(stage: Stage) -> None:
     first = _search(stage)
     reads = _inventory_reads(stage)
-    for _ in range(SHOWN_SECONDS_MAX - 1):
+    for _ in range(ANSWER_SECONDS_MAX - 1):
         stage.clock.advance(1)
         assert _search(stage) == first
     assert _inventory_reads(stage) == reads
@@ -36,7 +36,7 @@ def test_a_rental_shows_a_few_seconds_later(stage: Stage) -> None:
     before = _search(stage)
     assert stage.send("create_vm", "on_demand").status == 201
     assert _search(stage) == before
-    stage.clock.advance(SHOWN_SECONDS_MAX)
+    stage.clock.advance(ANSWER_SECONDS_MAX)
     assert _search(stage) != before
 
 

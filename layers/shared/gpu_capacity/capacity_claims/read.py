@@ -51,7 +51,7 @@ def list_capacity_claims(
 
 
 def instance_types_by_zone(services: Needs, caller: Caller) -> dict[str, list[str]]:
-    """The instance types of each zone that the caller may see; at most ``SHOWN_SECONDS_MAX`` old.
+    """The instance types of each zone that the caller may see; at most ``ANSWER_SECONDS_MAX`` old.
 
     Raises:
         Forbidden: the token may not read claims.

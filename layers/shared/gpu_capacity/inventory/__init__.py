@@ -1,1 +1,1 @@
-"""What there is: regions, flavors, pods, domains and hosts, who owns them, and where that is stored."""
+"""The hardware: regions, flavors, pods, domains and hosts, who owns them, and how both are stored."""

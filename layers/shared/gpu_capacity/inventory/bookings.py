@@ -1,10 +1,10 @@
-"""Bookings of whole domains, and the stamps that make a late write refusable.
+"""Bookings of whole domains, and the stamps by which late writes are refused.
 
-A pod has one *booking* for each run that somebody owns, under a random *tag*, and for each domain a *stamp*:
-the tag of the latest booking that was made there. What a domain is sold as follows from the bookings alone;
-stamps only fence. A tag belongs to one naming of one run: no other booking ever has it. A stamp is never
-removed and never returns to an earlier value, so a write that demands the stamps it was decided on can never
-land once it was refused.
+A pod has one *booking* for each run that is owned whole, under a random *tag*. Each domain has a *stamp*: the
+tag of the latest booking made there. Only bookings say which domains are owned whole; stamps only fence. A
+record names a run together with a new tag, and no other booking ever has that tag. A stamp is never removed
+and never returns to an earlier value. So a write that demands the stamps it was decided on can never succeed
+later once it was refused.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from dataclasses import dataclass
 from typing import Final
 
 TAG_BYTES: Final = 6
-"""48 random bits. A clash needs two equal tags in one pod at one time: with 72 bookings there it happens in
-one of 4 · 10**12 writes, and then the values differ, which are compared as well. Other owners of a domain
-are 8 bytes or a map, so the three are told apart by their form."""
+"""48 random bits. A collision needs two equal tags in one pod at the same time. With 72 bookings in a pod
+that happens in one of 4 · 10**12 writes, and writes compare the values of the bookings as well. The attribute
+of a domain with another kind of owner has 8 bytes or is a map, so the form distinguishes the three."""
 
 
 @dataclass(frozen=True, slots=True)
 class Booking:
     """A run of ``count`` domains from position ``first`` that is owned whole.
 
-    ``since`` and ``until`` are seconds since the epoch; ``until`` is ``None`` while no end is known.
+    ``since`` and ``until`` are in seconds since the epoch; ``until`` is ``None`` if no end is known.
     """
 
     tag: bytes
@@ -38,5 +38,5 @@ class Booking:
 
 
 def new_tag(entropy: bytes) -> bytes:
-    """A tag, or a stamp that stands for no booking, made of random bytes."""
+    """A tag, or a stamp without a booking, from random bytes."""
     return entropy[:TAG_BYTES]

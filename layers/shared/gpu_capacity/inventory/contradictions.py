@@ -1,14 +1,16 @@
-"""A pod that a report contradicts: its hardware would move under a holder. Pure: standard library only.
+"""Pods that a fleet document contradicts: it would move hardware that a holder owns. Pure: standard library.
 
-Nothing of such a pod moves until the holder has gone or the report is corrected. But what the report calls
-dead must not be sold meanwhile. So losses are followed, and only losses:
+The hardware of such a pod is not moved until the holder has released it or the document is corrected. But
+hardware that the document reports as unusable must not be sold in the meantime. So losses are applied, and
+nothing else:
 
-1. A host in service that is reported unhealthy or out of service, wherever it is reported, becomes that.
-2. A domain that is reported cordoned becomes cordoned.
-3. A host in service at a free position is missing where the report has it elsewhere or not at all. At a held
-   position it stays: there the report is what is in doubt, and a holder sees the health of its hardware.
+1. A host in service that is reported unhealthy or out of service, in any place, gets that state.
+2. A domain that is reported as cordoned becomes cordoned.
+3. A host in service at a free position becomes missing if the document has it elsewhere or not at all. At a
+   held position it keeps its state: there the document is in doubt, and the holder sees the health of its
+   hardware.
 
-Gains wait: a host comes back into service with the first report that does not contradict.
+A host returns to service only with the next document that does not contradict the pod.
 """
 
 from __future__ import annotations
@@ -30,12 +32,12 @@ if TYPE_CHECKING:
 def contradiction(
     stored: StoredPod, reported: Pod | None, places: Mapping[str, tuple[str, int]]
 ) -> str | None:
-    """Why a report would move hardware under a holder; ``None`` where it does not.
+    """Why the fleet document would move hardware that a holder owns; ``None`` if it would not.
 
     Args:
-        stored: the pod as it is.
-        reported: the pod as the document has it, ``None`` when it vanished.
-        places: pod id and position of every domain that is reported of the region, by domain id.
+        stored: the pod as stored.
+        reported: the pod in the document; ``None`` if it is absent there.
+        places: (pod id, position) of every domain that the document has in the region, by domain id.
     """
     pod = stored.pod
     if not stored.held:
@@ -44,12 +46,12 @@ def contradiction(
         return "it is held, and reported with another flavor"
     if reported and reported.domains == pod.domains:
         return None
-    told = {d.position: d.id for d in reported.domains} if reported else {}
+    reported_ids = {d.position: d.id for d in reported.domains} if reported else {}
     for domain in pod.domains:
         if domain.position not in stored.held:
             continue
         place = (pod.id, domain.position)
-        if told.get(domain.position, domain.id) != domain.id:
+        if reported_ids.get(domain.position, domain.id) != domain.id:
             return f"position {domain.position} is held, and another domain is reported there"
         if places.get(domain.id, place) != place:
             return f"position {domain.position} is held, and its domain is reported elsewhere"
@@ -58,25 +60,26 @@ def contradiction(
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """What a report says of hardware that must not move.
+    """What a fleet document says about hardware that must not move.
 
     Attributes:
-        states: every reported host's state, by host id.
-        cordoned: ids of the domains of the region that are reported cordoned.
-        standing: (position, slot, host id) of the hosts that are reported of the pod; ``None`` where absence
-            says nothing, because too much is absent for the report to be believed.
+        states: the state of every host in the document, by host id.
+        cordoned: ids of the domains of the region that the document has as cordoned.
+        present: (position, slot, host id) of every host that the document has in the pod; ``None`` if absence
+            means nothing, because the document lacks too many hosts to be believed.
     """
 
     states: Mapping[str, HostState]
     cordoned: AbstractSet[str]
-    standing: AbstractSet[tuple[int, int, str]] | None
+    present: AbstractSet[tuple[int, int, str]] | None
 
 
 def follow_losses(stored: StoredPod, losses: Losses, offering: Offering | None) -> PodChange:
-    """The stored pod with what it lost: no host, domain or position comes, goes or moves.
+    """Apply losses to the stored pod. No host, domain or position is added, removed or moved.
 
-    Free positions of which hosts are missing from then on are ``vacated``: whoever claims one first keeps its
-    hosts in service until the next round. Only so many change in one write; the others wait.
+    Free positions where hosts become missing are ``vacated``: the write demands that they are still free. If
+    a holder takes one first, its hosts stay in service until the next round. One write vacates at most
+    ``VACATED_MAX`` positions; the others wait for a later write.
     """
     domains: list[Domain] = []
     vacated: list[int] = []
@@ -106,6 +109,6 @@ def _host_after(position: int, host: Host, losses: Losses, *, free: bool) -> Hos
     state = losses.states.get(host.id, HostState.IN_SERVICE)
     if state is not HostState.IN_SERVICE:
         return replace(host, state=state)
-    if free and losses.standing is not None and (position, host.slot, host.id) not in losses.standing:
+    if free and losses.present is not None and (position, host.slot, host.id) not in losses.present:
         return replace(host, state=HostState.MISSING)
     return host

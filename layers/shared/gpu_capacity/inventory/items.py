@@ -1,6 +1,7 @@
-"""Items of the inventory table to values and back.
+"""Encodes and decodes the items of the inventory table.
 
-Short attribute names where an item is hot: DynamoDB bills an update by the size of the whole item.
+Items that are updated often have short attribute names, because DynamoDB bills an update by the size of the
+whole item.
 """
 
 from __future__ import annotations
@@ -50,17 +51,18 @@ _HOST: Final = (int, str, str, str, str)
 
 
 _BOOKING_BYTES: Final = (7, 11)
-"""First position (2 bytes), how many (1), since when (4), and until when (4) where that is known."""
+"""Length of a booking's value: first position (2), count (1), ``since`` (4) and, if known, ``until`` (4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PodOwners:
-    """Who owns what in a pod.
+    """Who owns which domains of a pod, or parts of domains.
 
-    ``owners`` maps the position of a domain to the tag of its booking, or to the holder tag (8 bytes) of a
-    holder that owns it without one, or to the parts that holders own of it: the hosts of each, as a mask over
-    slots, by holder tag in hex. An absent position is free. ``stamps`` has the stamp of each domain that was
-    booked or emptied before, whoever owns it now.
+    ``version`` is the pod's topology version. ``owners`` maps the position of a domain to one of three: the
+    tag of its booking; the holder tag (8 bytes) of a holder that owns it without a booking; the parts that
+    holders own of it, as masks by holder tag in hex (after ``g`` if the mask is over GPUs). An absent
+    position is free. ``stamps`` has the stamp of each domain that was ever booked or emptied, whether it is
+    owned now or not.
     """
 
     pod_id: str
@@ -70,19 +72,19 @@ class PodOwners:
     bookings: tuple[Booking, ...] = ()
 
     def with_booking(self, booking: Booking) -> PodOwners:
-        """The same with one booking more."""
-        mine = dict.fromkeys(booking.positions, booking.tag)
+        """A copy with one more booking."""
+        booked = dict.fromkeys(booking.positions, booking.tag)
         return replace(
             self,
-            owners={**self.owners, **mine},
-            stamps={**self.stamps, **mine},
+            owners={**self.owners, **booked},
+            stamps={**self.stamps, **booked},
             bookings=(*self.bookings, booking),
         )
 
 
 @decoder
 def decode_owners(item: Mapping[str, Any]) -> PodOwners:
-    """The ownership item of a pod."""
+    """Decode the ownership item of a pod."""
     owners: dict[int, bytes | dict[str, int]] = {}
     stamps: dict[int, bytes] = {}
     bookings = []
@@ -108,7 +110,7 @@ def decode_owners(item: Mapping[str, Any]) -> PodOwners:
 
 
 def encode_booking(booking: Booking) -> bytes:
-    """The value of a booking's attribute; ``until`` is left out while it is open."""
+    """The value of a booking's attribute. ``until`` is omitted if no end is known."""
     until = b"" if booking.until is None else booking.until.to_bytes(4, "big")
     run = booking.first.to_bytes(2, "big") + booking.count.to_bytes(1, "big")
     return run + booking.since.to_bytes(4, "big") + until
@@ -134,7 +136,8 @@ def _parts(owner: Mapping[str, Any]) -> dict[str, int]:
 def encode_shape(shape: PodShape) -> Item:
     """The shape item of a pod. A domain is a list: position, hosts, usable mask, complete, cordoned.
 
-    In the order of the domains ``serving`` has the hosts in service, and ``identities`` 8 bytes of each.
+    ``serving`` has the number of hosts in service of each domain, and ``identities`` its 8 bytes of identity,
+    both in the order of the domains.
     """
     return keys.shape(shape.region_id, shape.flavor_id, shape.pod_id) | encode(
         {
@@ -150,7 +153,7 @@ def encode_shape(shape: PodShape) -> Item:
 
 @decoder
 def decode_shape(item: Mapping[str, Any]) -> PodShape:
-    """The shape item of a pod. Earlier versions wrote neither ``serving`` nor ``identities``."""
+    """Decode the shape item of a pod. Earlier versions wrote neither ``serving`` nor ``identities``."""
     domains = tuple(DomainShape(*row) for row in rows(item["domains"], int, int, int, bool, bool))
     if "identities" in item:
         serving = [whole_number(hosts) for hosts in item["serving"]]
@@ -171,7 +174,7 @@ def decode_shape(item: Mapping[str, Any]) -> PodShape:
 
 
 def encode_pod(pod: Pod) -> Item:
-    """The hosts item of a pod. Domains are kept as JSON text: they are read and written whole."""
+    """The hosts item of a pod. Domains are stored as JSON text: they are always read and written together."""
     return keys.hosts(pod.region_id, pod.id) | encode(
         {
             "v": pod.version,
@@ -184,12 +187,12 @@ def encode_pod(pod: Pod) -> Item:
 
 @decoder
 def decode_pod(item: Mapping[str, Any]) -> Pod:
-    """The hosts item of a pod."""
+    """Decode the hosts item of a pod."""
     return pod_of(item)
 
 
 def pod_of(item: Mapping[str, Any], domains: tuple[Domain, ...] | None = None) -> Pod:
-    """The pod of a hosts item, for decoders; with these domains where it is known that they are its own."""
+    """The pod of a hosts item, for decoders. Domains that the caller passes are not decoded again."""
     return Pod(
         region_id=text(item, "region"),
         id=item["sk"].removeprefix(keys.POD_PREFIX),
@@ -218,7 +221,7 @@ def _domains(item: Mapping[str, Any]) -> tuple[Domain, ...]:
 
 
 def encode_region(region: Region) -> Item:
-    """The catalogue entry of a region. Offerings carry their flavor, so one read answers for all."""
+    """The catalogue entry of a region. Each offering contains its flavor, so that one read gets all."""
     return keys.region(region.id) | encode(
         {
             "organizations": sorted(region.organizations) or None,
@@ -269,7 +272,7 @@ def _encode_flavor(flavor: Flavor) -> dict[str, Any]:
 
 @decoder
 def decode_region(item: Mapping[str, Any]) -> Region:
-    """The catalogue entry of a region."""
+    """Decode the catalogue entry of a region."""
     region_id = item["sk"].removeprefix(keys.REGION_PREFIX)
     return Region(
         id=region_id,
@@ -300,7 +303,7 @@ def _decode_flavor(item: Mapping[str, Any]) -> Flavor:
         cpus=whole(item, "cpus"),
         memory_gib=whole(item, "memory_gib"),
         disk_gb=whole(item, "disk_gb"),
-        # Earlier versions wrote none.
+        # Earlier versions wrote no architecture.
         architecture=Architecture(text(item, "architecture") if "architecture" in item else "UNKNOWN"),
         instance_type=_text_or_null(item, "instance_type"),
         gpu=Gpu(

@@ -1,22 +1,22 @@
-"""What becomes of a pod when the fleet manager reports it anew. Pure: standard library only.
+"""Merges a pod as the fleet manager reports it into the pod as stored. Pure: standard library only.
 
-The rules, in the order in which they are applied:
+A position is *held* if its domain is owned, in whole or in part. The rules, in the order of application:
 
-1. A pod keeps its flavor while it has hardware, and a held position keeps its domain: hardware never moves
-   under a holder. What becomes of a pod whose report says otherwise stands in ``contradictions``.
-2. A host stands in one place only. One that the inventory still has elsewhere is *withheld*: it appears at
-   its new place once its old one has let go of it. Otherwise it could be sold from both.
-3. A held position keeps its hosts, each in its slot: a server may stand on any of them. One that the report
-   has somewhere else or not at all is missing, and another one reported in its slot is withheld until the
-   position is free. So the place of a held host is never forgotten, whatever later reports say.
-4. What vanished from a free position is dropped. The write demands that the position is still free
-   (``PodChange.vacated``). A host that changes its slot vanishes from one as well. As a condition expression
-   is limited, only so many positions are let go of at once, and the others stay as they are until the next
-   round.
-5. The version rises by one when anything of topology or usability changed, else nothing is to be written.
+1. A pod keeps its flavor while it has hardware, and a held position keeps its domain, because owned hardware
+   never moves. ``contradictions`` handles a pod whose report demands otherwise.
+2. A host is in one place only, otherwise it could be sold twice. A host that the inventory still has
+   elsewhere is *withheld*: it appears in its new place after it was removed from its old one.
+3. A held position keeps its hosts, each in its slot, because a server may run on any of them. A host that is
+   reported elsewhere or not at all becomes missing. Another host that is reported in its slot is withheld
+   until the position is free. So the place of an owned host is never lost, whatever later reports contain.
+4. Hardware that is no longer reported at a free position is removed. The write demands that the position is
+   still free (``PodChange.vacated``). A host that changes its slot is removed from the old slot in the same
+   way. Because the length of a condition expression is limited, one write vacates a limited number of
+   positions; the others do not change until the next round.
+5. The version rises by one if topology or usability changed. Otherwise nothing is written.
 
-The caller writes the result under conditions and merges again with what it finds when one does not hold;
-``held`` may be old, but never wrong in a way that frees somebody's hardware.
+The caller writes the result under conditions. If a condition fails, it merges again with what it then reads.
+So ``held`` may be stale: the condition prevents that owned hardware is removed.
 """
 
 from __future__ import annotations
@@ -34,15 +34,15 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.model import Offering
 
 VACATED_MAX: Final = 100
-"""Positions let go of in one write: each costs about 31 bytes of an expression that may have 4,096."""
+"""Positions that one write vacates: each takes about 31 bytes of an expression, which may have 4,096."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPod:
-    """A pod as the inventory has it.
+    """A pod in the inventory.
 
-    ``held`` are the positions that somebody owns, whole or in part; ``stamps`` is what stands at positions
-    that were owned before.
+    ``held`` has the positions that are owned, in whole or in part. ``stamps`` has the stamp of every position
+    that was ever booked or emptied. ``shape`` is ``None`` if it is absent or cannot be read.
     """
 
     pod: Pod
@@ -53,7 +53,7 @@ class StoredPod:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What changed, in hosts; ``cordoned`` in domains. A replaced host is one removed and one added."""
+    """Numbers of changed hosts; ``cordoned`` counts domains. A replaced host is one removed and one added."""
 
     added: int = 0
     removed: int = 0
@@ -70,9 +70,9 @@ class Counts:
 class PodChange:
     """The pod as it is to be stored.
 
-    ``vacated`` are positions that must be free at the moment of the write. ``waiting`` counts hosts and
-    positions that have to wait for another write or for a holder; merge again after it. ``withheld`` are
-    the ids of the former, sorted: reported hosts that do not stand where they are reported.
+    ``vacated`` positions must be free at the moment of the write. ``waiting`` is the number of hosts and
+    positions that have to wait for another write or for a holder; merge again after it. ``withheld`` has the
+    ids of these hosts, sorted: hosts that are not in the place where they are reported.
     """
 
     pod: Pod
@@ -90,12 +90,12 @@ def merge(
     offering: Offering | None,
     elsewhere: AbstractSet[str] = frozenset(),
 ) -> PodChange:
-    """Bring the stored pod up to the report.
+    """Merge the reported pod into the stored one.
 
     Args:
-        stored: the pod as it is, ``None`` when it is new.
-        reported: the pod as the document has it, ``None`` when it vanished.
-        offering: what the region sells from the flavor that the pod has from then on, if anything.
+        stored: the pod as stored; ``None`` if it is new.
+        reported: the pod in the document; ``None`` if it is absent there.
+        offering: the region's offering of the flavor that the pod has after the merge, if there is one.
         elsewhere: ids of reported hosts that the inventory has in another pod.
 
     Raises:
@@ -110,8 +110,8 @@ def merge(
         return as_stored(stored, stored.pod.domains, offering)
     version = stored.pod.version if stored else 0
     draft = _Draft(
-        known={d.position: d for d in stored.pod.domains} if stored else {},
-        told={d.position: d for d in reported.domains} if reported else {},
+        stored={d.position: d for d in stored.pod.domains} if stored else {},
+        reported={d.position: d for d in reported.domains} if reported else {},
         held=stored.held if stored else frozenset(),
         withheld=frozenset(
             h.id for d in (reported.domains if reported else ()) for h in d.hosts if h.id in elsewhere
@@ -135,7 +135,7 @@ def merge(
 def as_stored(
     stored: StoredPod, domains: tuple[Domain, ...], offering: Offering | None, vacated: tuple[int, ...] = ()
 ) -> PodChange:
-    """The stored pod with these domains in the place of its own, each at a position that it has already."""
+    """The change that replaces the domains of the stored pod, each at a position that the pod already has."""
     same = replace(stored.pod, domains=domains)
     changed = same != stored.pod or shape_of(same, offering) != stored.shape
     pod = replace(same, version=same.version + 1) if changed else same
@@ -150,7 +150,7 @@ def as_stored(
 
 
 def flavor_after(stored: StoredPod | None, reported: Pod | None) -> str:
-    """The flavor that a pod has once it is merged: its own until it is empty."""
+    """The flavor of the pod after the merge: its stored flavor unless it is empty."""
     if stored and (reported is None or stored.pod.domains):
         return stored.pod.flavor_id
     if reported is None:
@@ -159,7 +159,7 @@ def flavor_after(stored: StoredPod | None, reported: Pod | None) -> str:
 
 
 def _with_another_flavor(stored: StoredPod, reported: Pod, offering: Offering | None) -> PodChange:
-    """A pod that comes back with another flavor: emptied first, then filled. Its versions count on."""
+    """Merge a pod that is reported with another flavor: empty it first, fill it later. Versions continue."""
     if stored.pod.domains:
         emptied = merge(stored, None, offering)
         return replace(emptied, waiting=emptied.waiting + 1)
@@ -169,90 +169,96 @@ def _with_another_flavor(stored: StoredPod, reported: Pod, offering: Offering | 
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """One way to merge, for a given set of hosts that must not appear at their reported place yet."""
+    """A merge with a given set of withheld hosts, which do not appear in their reported place yet."""
 
-    known: Mapping[int, Domain]
-    told: Mapping[int, Domain]
+    stored: Mapping[int, Domain]
+    reported: Mapping[int, Domain]
     held: frozenset[int]
     withheld: frozenset[str]
 
     def settled(self) -> _Draft:
-        """Withhold more hosts until each stands in one place. Ends, because ``withheld`` only grows."""
+        """Withhold more hosts until each is in one place. Terminates, because ``withheld`` only grows."""
         draft = self
-        while twice := _twice(draft.domains()) - draft.withheld:
-            draft = replace(draft, withheld=draft.withheld | twice)
+        while duplicates := _duplicates(draft.domains()) - draft.withheld:
+            draft = replace(draft, withheld=draft.withheld | duplicates)
         return draft
 
     def domains(self) -> tuple[Domain, ...]:
         """The merged domains in position order."""
         postponed = self.postponed()
         merged: list[Domain] = []
-        for position in sorted(self.known.keys() | self.told.keys()):
-            known, told = self.known.get(position), self._told(position)
-            if known and position in postponed:
-                merged.append(known)
-            elif known and position in self.held:
-                merged.append(_kept(known, told))
-            elif told:
-                merged.append(told)
+        for position in sorted(self.stored.keys() | self.reported.keys()):
+            stored, reported = self.stored.get(position), self._reported_at(position)
+            if stored and position in postponed:
+                merged.append(stored)
+            elif stored and position in self.held:
+                merged.append(_kept(stored, reported))
+            elif reported:
+                merged.append(reported)
         return tuple(merged)
 
     def vacated(self) -> tuple[int, ...]:
-        """Free positions that some hardware leaves with this write."""
+        """Free positions from which this write removes hardware."""
         return self._leaving()[:VACATED_MAX]
 
     def postponed(self) -> frozenset[int]:
-        """Free positions that some hardware leaves with a later write."""
+        """Free positions from which a later write removes hardware."""
         return frozenset(self._leaving()[VACATED_MAX:])
 
     def _leaving(self) -> tuple[int, ...]:
         return tuple(
             position
-            for position, known in sorted(self.known.items())
-            if position not in self.held and not _ids(known) <= _ids(self._told(position))
+            for position, stored in sorted(self.stored.items())
+            if position not in self.held and not _ids(stored) <= _ids(self._reported_at(position))
         )
 
-    def _told(self, position: int) -> Domain | None:
-        domain = self.told.get(position)
+    def _reported_at(self, position: int) -> Domain | None:
+        """The reported domain without its withheld hosts; ``None`` if no host is left."""
+        domain = self.reported.get(position)
         if domain is None or self.withheld.isdisjoint(h.id for h in domain.hosts):
             return domain
         hosts = tuple(h for h in domain.hosts if h.id not in self.withheld)
-        # A domain without any host tells nothing: it comes with its first host.
+        # A domain without hosts is not stored. It appears with its first host.
         return replace(domain, hosts=hosts) if hosts else None
 
 
 def _ids(domain: Domain | None) -> set[tuple[str, str, int]]:
-    """What leaves when it is gone: the domain itself, and each of its hosts from its slot."""
+    """The removable parts: the domain itself, and each of its hosts with its slot."""
     if domain is None:
         return set()
-    # With the slot: what claims own of a domain are slots, and they must be free when hosts change theirs.
+    # With the slot, because holders own slots: a slot must be free before its host changes.
     return {("domain", domain.id, -1), *(("host", h.id, h.slot) for h in domain.hosts)}
 
 
 def _absent(reported: Pod | None, merged: Pod) -> tuple[str, ...]:
-    """Reported hosts that do not stand where they are reported."""
-    standing = {(d.position, h.slot): h.id for d in merged.domains for h in d.hosts}
-    told = [(d.position, h) for d in (reported.domains if reported else ()) for h in d.hosts]
-    return tuple(sorted(h.id for position, h in told if standing.get((position, h.slot)) != h.id))
+    """Ids of the reported hosts that are not in their reported place, sorted."""
+    present = {(d.position, h.slot): h.id for d in merged.domains for h in d.hosts}
+    wanted = [(d.position, h) for d in (reported.domains if reported else ()) for h in d.hosts]
+    return tuple(sorted(h.id for position, h in wanted if present.get((position, h.slot)) != h.id))
 
 
-def _kept(known: Domain, told: Domain | None) -> Domain:
-    """A held domain: its hosts in their slots, as told or missing; what is told of other slots is added."""
-    reported = {(h.slot, h.id): h for h in (told.hosts if told else ())}
-    taken = {h.slot for h in known.hosts}
-    here = {h.id for h in known.hosts}
-    kept = [reported.get((h.slot, h.id), replace(h, state=HostState.MISSING)) for h in known.hosts]
-    added = [h for (slot, host_id), h in reported.items() if slot not in taken and host_id not in here]
-    return replace(told or known, hosts=tuple(sorted((*kept, *added), key=lambda h: h.slot)))
+def _kept(stored: Domain, reported: Domain | None) -> Domain:
+    """A held domain after the merge.
+
+    Its hosts stay in their slots, with their reported states or as missing. Hosts that are reported in other
+    slots are added.
+    """
+    by_slot = {(h.slot, h.id): h for h in (reported.hosts if reported else ())}
+    taken = {h.slot for h in stored.hosts}
+    here = {h.id for h in stored.hosts}
+    kept = [by_slot.get((h.slot, h.id), replace(h, state=HostState.MISSING)) for h in stored.hosts]
+    added = [h for (slot, host_id), h in by_slot.items() if slot not in taken and host_id not in here]
+    return replace(reported or stored, hosts=tuple(sorted((*kept, *added), key=lambda h: h.slot)))
 
 
-def _twice(domains: Iterable[Domain]) -> set[str]:
+def _duplicates(domains: Iterable[Domain]) -> set[str]:
+    """Ids of the hosts that are in more than one place."""
     seen: set[str] = set()
-    twice: set[str] = set()
+    duplicates: set[str] = set()
     for domain in domains:
         for host in domain.hosts:
-            (twice if host.id in seen else seen).add(host.id)
-    return twice
+            (duplicates if host.id in seen else seen).add(host.id)
+    return duplicates
 
 
 def _compare(before: tuple[Domain, ...], after: tuple[Domain, ...]) -> Counts:

@@ -1,7 +1,8 @@
-"""Nouns of the fleet. All are immutable values; who owns what is not told here.
+"""The fleet as immutable values. Ownership is not part of them.
 
-A *pod* holds *domains* at fixed positions, a domain holds *hosts* in fixed slots. Positions and slots
-are permanent: ownership is recorded against them, so a host stays where it is held and moves when it is free.
+A *pod* has *domains* at fixed positions, a domain has *hosts* in fixed slots. Positions and slots are
+permanent, because ownership is recorded by position and slot. So a host stays in its place while it is owned,
+and may move only when it is free.
 """
 
 from __future__ import annotations
@@ -10,10 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 DOMAINS_PER_POD_MAX = 1000
-"""A pod is one ownership item, and its positions have at most three digits in condition expressions."""
+"""The ownership of a pod is one item, and positions have at most three digits in condition expressions."""
 
 HOSTS_PER_DOMAIN_MAX = 64
-"""NVL72 has 18, the widest published NVLink domains have fewer than 64 hosts."""
+"""NVL72 has 18 hosts. The widest published NVLink domains have fewer than 64."""
 
 
 class Architecture(StrEnum):
@@ -45,9 +46,9 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True)
 class VmShape:
-    """What customers who rent slices of a host are told of it.
+    """What the VM API shows of a host that is rented in slices.
 
-    ``gpu_type`` is the word of the price list (``5090``); ``gpu_ram_mb`` is in megabytes for one GPU.
+    ``gpu_type`` is the name in the price list (``5090``); ``gpu_ram_mb`` is in megabytes for one GPU.
     """
 
     gpu_type: str
@@ -58,10 +59,10 @@ class VmShape:
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
-    """The shape of a host; every host of a pod has the same one.
+    """The hardware of a host; all hosts of a pod have the same flavor.
 
-    ``instance_type`` is the public name under which single hosts are sold, ``vm`` what is told of slices of
-    them; each is ``None`` where they are not sold so.
+    ``instance_type`` is the public name under which single hosts are sold; ``None`` if they are not. ``vm``
+    describes hosts that are rented in slices; ``None`` if they are not.
     """
 
     id: str
@@ -76,7 +77,7 @@ class Flavor:
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """What is sold in a region: one complete domain of a flavor per unit."""
+    """What a region sells to reservations. A unit is one complete domain of the flavor."""
 
     region_id: str
     accelerator: str
@@ -88,13 +89,13 @@ class Offering:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A site: what it offers, and who may see it.
+    """A site: what it offers, and which organizations may see it.
 
-    ``organizations`` is empty where everyone may. ``observed_at`` is in seconds since the epoch: when the
-    fleet manager last looked at this region. ``instance_types`` are (instance type, flavor id) of the
-    flavors that pods of the region have, ``vm_flavors`` those of them whose hosts are rented in slices, in
-    id order. A ``withdrawn`` region has left the fleet document: it is read by its holders and offered to
-    nobody.
+    ``organizations`` is empty if all may. ``observed_at`` is the time, in seconds since the epoch, at which
+    the fleet manager last observed this region. ``instance_types`` has (instance type, flavor id) for the
+    flavors of the region's pods, ``vm_flavors`` the flavors among them whose hosts are rented in slices, in
+    id order. A ``withdrawn`` region is no longer in the fleet document: existing holders can still read it,
+    and nothing in it is offered.
     """
 
     id: str
@@ -106,48 +107,48 @@ class Region:
     withdrawn: bool = False
 
     def is_visible_to(self, organizations: frozenset[str]) -> bool:
-        """Whether the region exists for a caller of these organizations who wants something new there."""
+        """Whether a caller of these organizations can create something new in the region."""
         if self.withdrawn:
             return False
         return not self.organizations or not self.organizations.isdisjoint(organizations)
 
     @property
     def sold_as_instances(self) -> tuple[str, ...]:
-        """The instance types that are sold here, in alphabetical order."""
+        """The instance types that the region sells, in alphabetical order."""
         return () if self.withdrawn else tuple(sorted({name for name, _ in self.instance_types}))
 
     @property
     def offered(self) -> tuple[Offering, ...]:
-        """The offerings that somebody new can have, by accelerator and unit."""
+        """The offerings that new holders can have, in order of accelerator and unit."""
         if self.withdrawn:
             return ()
         return tuple(sorted(self.offerings, key=lambda o: (o.accelerator, o.unit)))
 
     @property
     def rented_in_slices(self) -> tuple[Flavor, ...]:
-        """The flavors whose hosts are rented in slices here."""
+        """The flavors of the region whose hosts are rented in slices."""
         return () if self.withdrawn else self.vm_flavors
 
     def flavors_of(self, instance_type: str) -> tuple[str, ...]:
-        """The flavors that are sold as an instance type here."""
+        """The ids of the flavors that the region sells as an instance type."""
         if self.withdrawn:
             return ()
         return tuple(flavor_id for name, flavor_id in self.instance_types if name == instance_type)
 
     def instance_type_like(self, wanted: str) -> str | None:
-        """The instance type that is sold here under this name in any case, the exact one first."""
+        """The region's instance type with this name, regardless of case; an exact match has precedence."""
         names = [name for name, _ in self.instance_types]
         if wanted in names:
             return wanted
         return next((name for name in names if name.casefold() == wanted.casefold()), None)
 
     def offering(self, accelerator: str, unit: str) -> Offering | None:
-        """The offering of that accelerator and unit, if the region has it."""
+        """The offering of this accelerator and unit; ``None`` if the region does not have it."""
         return next((o for o in self.offered if o.accelerator == accelerator and o.unit == unit), None)
 
 
 class HostState(StrEnum):
-    """What the fleet manager says of a host; ``MISSING`` is said by the sync when it says nothing."""
+    """The state of a host as reported by the fleet manager. The sync sets ``MISSING`` if none is reported."""
 
     IN_SERVICE = "in_service"
     UNHEALTHY = "unhealthy"
@@ -168,7 +169,7 @@ class Host:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """An NVLink domain at its position in the pod. A cordoned one takes nobody new."""
+    """An NVLink domain at its position in the pod. A cordoned one takes no new holder."""
 
     position: int
     id: str
@@ -181,8 +182,8 @@ class Domain:
 class Pod:
     """Domains within one network hop, in position order.
 
-    ``version`` rises with every change of topology or usability; a claim that was decided on another
-    version is refused.
+    ``version`` rises with every change of topology or usability. A write that takes domains is refused if it
+    was decided on another version.
     """
 
     region_id: str
@@ -192,18 +193,18 @@ class Pod:
     domains: tuple[Domain, ...]
 
     def between(self, start: int, count: int) -> tuple[Domain, ...]:
-        """The domains at positions ``start`` to ``start + count - 1`` that the topology knows."""
+        """The existing domains at positions ``start`` to ``start + count - 1``."""
         return tuple(d for d in self.domains if start <= d.position < start + count)
 
 
 @dataclass(frozen=True, slots=True)
 class DomainShape:
-    """What placement and readers need to know of a domain.
+    """What placement and readers need of a domain.
 
-    ``hosts`` counts the known slots; bit ``i`` of ``usable`` is set when the host in slot ``i`` is present,
-    in service and of the expected device type resource class. ``complete`` is the offering's definition.
-    ``in_service`` counts the hosts that are, of whatever class. ``identity`` is a digest of which hardware it
-    is, see ``identity_of``; empty where it was written before shapes had one.
+    ``hosts`` is the number of known slots. Bit ``i`` of ``usable`` is set if the host in slot ``i`` is
+    present, in service and of the expected device type resource class. ``complete``: see ``units``.
+    ``in_service`` is the number of hosts in service, of any class. ``identity`` is a digest of the domain's
+    hardware (see ``identity_of``), empty if an earlier version wrote the shape.
     """
 
     position: int
@@ -217,7 +218,7 @@ class DomainShape:
 
 @dataclass(frozen=True, slots=True)
 class PodShape:
-    """What placement needs to know of a pod: small, and cached by version."""
+    """What placement needs of a pod. Small, and cached by version."""
 
     region_id: str
     pod_id: str
@@ -226,5 +227,5 @@ class PodShape:
     domains: tuple[DomainShape, ...]
 
     def between(self, start: int, count: int) -> tuple[DomainShape, ...]:
-        """The domains at positions ``start`` to ``start + count - 1`` that the topology knows."""
+        """The existing domains at positions ``start`` to ``start + count - 1``."""
         return tuple(d for d in self.domains if start <= d.position < start + count)

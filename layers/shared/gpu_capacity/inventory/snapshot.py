@@ -1,7 +1,7 @@
-"""A region as it was last seen: shapes and ownership of its pods, laid out for placement.
+"""The shapes and the ownership of a region's pods as last read, prepared for placement.
 
-The snapshot is only advisory. What it allows is re-validated by the conditions of the write; what it
-refuses is only believed after a strongly consistent read.
+A snapshot is only advisory. What it allows, the conditions of the write check again. A refusal is given only
+after a strongly consistent read.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """Which positions of a pod are owned, as a mask, and the topology version they were read with.
+    """Who owns the positions of a pod, with the topology version it was read with.
 
-    ``parts`` tells of the positions that are owned in part which hosts each holder has: masks over slots,
-    by holder tag. ``gpus`` tells the same of single hosts that are owned in part: masks over their GPUs, by
-    ``g`` and holder tag. An owned position that is in neither is owned whole. ``borders`` are the owned
-    positions whose owner is another one than that of the position before. ``stamps`` are what the domains'
-    attributes show where no map of parts does: a write demands that they still do.
+    ``owned`` is the mask of the owned positions. ``parts`` has the positions that are owned in part: the
+    hosts of each holder, as masks over slots by holder tag. ``gpus`` has the single hosts that are owned in
+    part: the GPUs of each holder, as masks by ``g`` and holder tag. An owned position that is in neither is
+    owned whole. ``borders`` are the owned positions whose owner differs from that of the position before.
+    ``stamps`` has the stamps of the domains; a write demands that they have not changed.
     """
 
     pod_id: str
@@ -39,7 +39,7 @@ class Ownership:
     stamps: Mapping[int, bytes] = field(default_factory=dict)
 
     def owned_hosts(self, position: int) -> int:
-        """Hosts of a domain that somebody owns; every bit is set where it is owned whole or by GPUs."""
+        """The mask of a domain's owned hosts; -1 (all bits) if the domain is owned whole or by GPUs."""
         if not self.owned >> position & 1:
             return 0
         if position not in self.parts or position in self.gpus:
@@ -50,7 +50,7 @@ class Ownership:
         return owned
 
     def free_gpus(self, position: int, count: int) -> int:
-        """Those of a host's ``count`` GPUs that nobody owns; none where the host is owned as such."""
+        """The mask of a host's free GPUs, of ``count``; 0 if the host is owned other than by GPUs."""
         if not self.owned >> position & 1:
             return (1 << count) - 1
         if position not in self.gpus or position in self.parts:
@@ -63,9 +63,10 @@ class Ownership:
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What a placement was decided on: the pod's topology version, and the stamp of each of its positions.
+    """What a placement was decided on, for the conditions of the write.
 
-    A stamp is ``None`` where the domain never had one.
+    ``version`` is the pod's topology version. ``stamps`` has the stamp of each position of the placement, in
+    order; ``None`` for a domain that never had one.
     """
 
     version: int
@@ -74,10 +75,10 @@ class Basis:
 
 @dataclass(frozen=True, slots=True)
 class UnitCounts:
-    """Aggregate capacity of an offering; always ``largest_run <= available <= total``.
+    """Aggregate capacity of an offering in units; always ``largest_run <= available <= total``.
 
-    ``total`` are the complete units, whoever has them and whether they are cordoned or not; ``available``
-    those of them that a holder can take now; ``largest_run`` the longest run of available ones.
+    ``total`` counts all complete units, also owned and cordoned ones; ``available`` those that a holder can
+    take now; ``largest_run`` is the length of the longest run of available units.
     """
 
     total: int
@@ -87,7 +88,7 @@ class UnitCounts:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Pods of one region and flavor. Build it with ``Snapshot.of``."""
+    """The pods of one region and flavor; both mappings are by pod id. Build it with ``Snapshot.of``."""
 
     shapes: Mapping[str, PodShape]
     ownership: Mapping[str, Ownership]
@@ -95,7 +96,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, shapes: Iterable[PodShape], owned: Iterable[Ownership]) -> Snapshot:
-        """Join shapes and ownership. A pod seen in two different versions is left out: see ``stale_pods``."""
+        """Join shapes and ownership. The line omits pods whose two versions differ: see ``stale_pods``."""
         by_pod = {ownership.pod_id: ownership for ownership in owned}
         known = {shape.pod_id: shape for shape in shapes}
         line = Line.of(
@@ -107,7 +108,7 @@ class Snapshot:
 
     @property
     def stale_pods(self) -> frozenset[str]:
-        """Pods whose shape and ownership were read on different sides of a change of topology."""
+        """Pods whose topology changed between the reads of shape and ownership."""
         return frozenset(
             pod_id
             for pod_id, ownership in self.ownership.items()
@@ -115,10 +116,9 @@ class Snapshot:
         )
 
     def seeing(self, ownership: Ownership) -> Snapshot:
-        """The snapshot with one pod's ownership replaced by a later reading.
+        """The snapshot with the ownership of one pod replaced by a later read.
 
-        What is known of the other pods stays as it is laid out: a claim costs the same however many pods
-        the region has.
+        The other pods are not processed again, so that the cost does not depend on the number of pods.
         """
         owned = {**self.ownership, ownership.pod_id: ownership}
         shape = self.shapes.get(ownership.pod_id)
@@ -129,12 +129,12 @@ class Snapshot:
         return Snapshot(self.shapes, owned, line)
 
     def basis_of(self, placement: Placement) -> Basis:
-        """What a placement was decided on."""
+        """The basis of a placement that was decided on this snapshot."""
         ownership = self.ownership[placement.pod_id]
         return Basis(ownership.version, tuple(map(ownership.stamps.get, placement.positions)))
 
     def host_domains(self) -> list[HostDomain]:
-        """Every domain as far as its single hosts go; pods seen in two versions are left out."""
+        """Every domain with its hosts, for placement of single hosts, without the stale pods."""
         stale = self.stale_pods
         return [
             HostDomain(
@@ -150,7 +150,7 @@ class Snapshot:
         ]
 
     def counts(self) -> UnitCounts:
-        """How many units there are, are available, and are available side by side."""
+        """The aggregate capacity of the pods."""
         return UnitCounts(
             total=sum(pod.complete.bit_count() for pod in self.line.pods),
             available=self.line.free.bit_count(),
@@ -159,7 +159,7 @@ class Snapshot:
 
 
 def pod_bits(shape: PodShape, ownership: Ownership) -> PodBits:
-    """One pod as masks. Only domains that the topology knows can be free."""
+    """One pod as masks. Ownership of positions without a domain is ignored."""
     known = complete = cordoned = 0
     for domain in shape.domains:
         bit = 1 << domain.position

@@ -1,8 +1,8 @@
-"""A pod's domains as text: how they are stored, and what a fingerprint of them is taken of.
+"""A pod's domains as text, for storage and for fingerprints.
 
-JSON lists without names, in position and slot order: ``[[position, id, name, cordoned, [[slot, id, name,
-resource class, state], …]], …]``. Equal domains have equal texts, so a pod that did not change is told by its
-text alone.
+JSON lists without keys, in the order of positions and slots:
+``[[position, id, name, cordoned, [[slot, id, name, resource class, state], …]], …]``. Equal domains have
+equal texts, so comparing texts shows whether a pod has changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.model import Domain
 
 TEXT_BYTES_MAX: Final = 390_000
-"""DynamoDB takes 400 KB an item; the rest is for the key and the other attributes."""
+"""An item of DynamoDB may have 400 KB. The rest is for the key and the other attributes."""
 
 
 def text_of(domains: Iterable[Domain]) -> str:
@@ -28,7 +28,7 @@ def text_of(domains: Iterable[Domain]) -> str:
                 d.id,
                 d.name,
                 d.cordoned,
-                # A state is a text itself; asking for its value takes longer than all the rest.
+                # ``h.state`` is itself a string. Reading ``.value`` would take longer than all the rest.
                 [[h.slot, h.id, h.name, h.resource_class, h.state] for h in d.hosts],
             ]
             for d in domains
@@ -39,5 +39,5 @@ def text_of(domains: Iterable[Domain]) -> str:
 
 
 def fits_into_an_item(domains: Iterable[Domain]) -> bool:
-    """Whether a pod of these domains can be stored."""
+    """Whether a pod with these domains can be stored in one item."""
     return len(text_of(domains).encode()) <= TEXT_BYTES_MAX

@@ -1,7 +1,8 @@
-"""When a domain is a sellable unit, how healthy claimed hardware is, and its fingerprint.
+"""Whether a domain is a complete unit, the health of owned hardware, and its fingerprint.
 
-A unit is *complete* when every host of its domain is present, of the expected device type resource class
-and in service. The hash lets a customer prove which hardware was claimed: see ``topology_hash``.
+A domain is *complete* if it has as many hosts as the offering expects, and each of them is of the expected
+device type resource class and in service. A customer can prove with ``topology_hash`` which hardware a
+reservation owned.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ IDENTITY_BYTES: Final = 8
 
 
 class Health(StrEnum):
-    """Health of claimed hardware, in the words of the reservations API."""
+    """Health of owned hardware, in the words of the Reservation API."""
 
     UNKNOWN = "unknown"
     HEALTHY = "healthy"
@@ -34,8 +35,8 @@ class Health(StrEnum):
 def shape_of(pod: Pod, offering: Offering | None) -> PodShape:
     """Reduce a pod to what placement needs.
 
-    Without an offering no whole unit can be sold from the pod, so no domain is complete; any resource
-    class is then as expected, because parts of domains are sold by flavor alone.
+    Without an offering the pod sells no units, so no domain is complete. Hosts of any resource class are
+    usable then, because parts of domains are sold by flavor alone.
     """
     return PodShape(
         region_id=pod.region_id,
@@ -69,21 +70,21 @@ def _domain_shape(domain: Domain, offering: Offering | None) -> DomainShape:
 
 
 def health_of(domains: Sequence[Domain], hosts_expected: int) -> Health:
-    """Judge claimed hardware.
+    """The health of owned hardware.
 
     Args:
-        domains: the claimed domains that the inventory knows.
-        hosts_expected: how many hosts the claim covers; hosts that are gone count as unhealthy.
+        domains: the owned domains that the inventory has.
+        hosts_expected: the number of owned hosts. Hosts that the inventory does not have count as unhealthy.
 
     Returns:
-        ``unknown`` when the inventory has never seen the hardware, ``error`` when no host is in service,
-        ``degraded`` when some are not, else ``healthy``.
+        ``unknown`` if the inventory has none of the domains or no host is expected, ``error`` if no host is
+        in service, ``degraded`` if some are not, else ``healthy``.
     """
     return _judged([_in_service(domain) for domain in domains], hosts_expected)
 
 
 def health_of_shapes(domains: Sequence[DomainShape], hosts_expected: int) -> Health:
-    """The same by the domains' shapes."""
+    """Like ``health_of``, from the shapes of the domains."""
     return _judged([domain.in_service for domain in domains], hosts_expected)
 
 
@@ -101,34 +102,34 @@ def _in_service(domain: Domain) -> int:
 
 
 def identity_of(domain: Domain) -> bytes:
-    """A digest of 8 bytes of what ``topology_hash`` has of a domain: its id, and the ids of its hosts."""
+    """An 8-byte digest of what ``topology_hash`` covers of a domain: its id and the ids of its hosts."""
     parts = [domain.id, sorted(host.id for host in domain.hosts)]
     return hashlib.sha256(json.dumps(parts).encode()).digest()[:IDENTITY_BYTES]
 
 
 def hardware_digest(identities: Iterable[bytes]) -> bytes:
-    """A digest of 8 bytes of the identities of domains in position order.
+    """An 8-byte digest of the identities of domains, which come in position order.
 
-    As long as it stays the same so does the topology hash of a reservation of these domains.
+    While it does not change, the topology hash of a reservation of these domains does not change either.
     """
     return hashlib.sha256(b"".join(identities)).digest()[:IDENTITY_BYTES]
 
 
 def topology_hash(offering: tuple[str, str, str], pod_id: str, domains: Sequence[Domain]) -> str:
-    """Fingerprint of claimed hardware: ``sha256:`` and 64 hex digits.
+    """Fingerprint of a reservation's hardware: ``sha256:`` and 64 hex digits.
 
     The digest is over canonical JSON (UTF-8, keys sorted, no white space)::
 
         {"accelerator": …, "regionId": …, "unit": …,
          "units": [{"domainId": …, "hostIds": [sorted], "podId": …}, …]}
 
-    with units in position order. Names, times and health are left out, so it changes when the claimed
-    hardware changes, and only then.
+    with units in position order. Names, times and health are not included, so the hash changes if and only if
+    the hardware changes.
 
     Args:
         offering: region id, accelerator and unit of the reservation.
-        pod_id: the pod that holds the claim.
-        domains: the claimed domains, in any order.
+        pod_id: the pod that has the domains.
+        domains: the owned domains, in any order.
     """
     region_id, accelerator, unit = offering
     document = {

@@ -87,7 +87,7 @@ def plan_run(services: Needs, draft: Reservation, attempt: int, *, fresh: bool) 
 
 def plan_in_pod(services: Needs, draft: Reservation, pod_id: str, attempt: int) -> Plan | None:
     """Place a reservation in one pod, on what is kept of it; ``None`` where that cannot be."""
-    kept = services.inventory.kept_snapshot(draft.region_id, draft.flavor_id)
+    kept = services.inventory.cached_snapshot(draft.region_id, draft.flavor_id)
     line = kept.line.only(pod_id) if kept else None
     if kept is None or line is None:
         return None

@@ -49,5 +49,5 @@ def free_offers(services: HasInventory) -> list[NodeOffer]:
 
 
 def offers_shown(services: HasInventory) -> list[NodeOffer]:
-    """The same, at most ``SHOWN_SECONDS_MAX`` old. That will do: a rental is decided on a fresh read."""
+    """The same, at most ``ANSWER_SECONDS_MAX`` old. That will do: a rental is decided on a fresh read."""
     return services.inventory.cached_answer("offers", lambda: free_offers(services))

@@ -19,7 +19,7 @@ from gpu_capacity.http.request_counts import RequestCounts
 from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.providers import registry
 from gpu_capacity.providers.registry import Site
-from gpu_capacity.runtime.late import late
+from gpu_capacity.runtime.lazy import lazy
 from gpu_capacity.runtime.services import Services
 from gpu_capacity.runtime.settings import TableNames
 
@@ -91,15 +91,15 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
     defaults = env.amounts("DEFAULT_QUOTAS")
     return Services(
         inventory=InventoryStore(database, tables.inventory, edges.clock),
-        claims=late(lambda: _claim_store(database, tables)),
-        accounts=late(lambda: _account_store(database, tables)),
-        prices=late(lambda: _price_list(env)),
-        templates=late(lambda: _template_list(env)),
-        reservations=late(lambda: _reservation_store(database, tables)),
-        runs=late(lambda: _runs(database, tables)),
-        vms=late(lambda: _vm_store(database, tables)),
-        quotas=late(lambda: _quota_store(database, tables, defaults)),
-        repeats=late(lambda: _repeat_store(database, tables)),
+        claims=lazy(lambda: _claim_store(database, tables)),
+        accounts=lazy(lambda: _account_store(database, tables)),
+        prices=lazy(lambda: _price_list(env)),
+        templates=lazy(lambda: _template_list(env)),
+        reservations=lazy(lambda: _reservation_store(database, tables)),
+        runs=lazy(lambda: _runs(database, tables)),
+        vms=lazy(lambda: _vm_store(database, tables)),
+        quotas=lazy(lambda: _quota_store(database, tables, defaults)),
+        repeats=lazy(lambda: _repeat_store(database, tables)),
         provider=neighbours.provider,
         vm_provider=neighbours.vm_provider,
         workflows=neighbours.workflows,
@@ -172,7 +172,7 @@ def providers_of(env: Environment, edges: Edges) -> tuple[HostProvider, VmProvid
         Misconfigured: there is none of that name, or a setting of it is malformed.
     """
     site = Site(env, edges.dynamodb, edges.clock, edges.pause, edges.telemetry)
-    return late(registry.host_provider(site)), late(registry.vm_provider(site))
+    return lazy(registry.host_provider(site)), lazy(registry.vm_provider(site))
 
 
 def _database(edges: Edges) -> Database:

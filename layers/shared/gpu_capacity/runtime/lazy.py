@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 Made = TypeVar("Made")
 
 
-class _Late:
+class _Lazy:
     def __init__(self, make: Callable[[], object]) -> None:
         self._made = cache(make)
 
@@ -19,9 +19,9 @@ class _Late:
         return getattr(self._made(), name)
 
 
-def late(make: Callable[[], Made]) -> Made:
+def lazy(make: Callable[[], Made]) -> Made:
     """Stands for what ``make`` makes: called at the first use of an attribute, and once if it succeeds.
 
     All of an attribute's use passes; ``isinstance``, operators and ``with`` do not see through.
     """
-    return cast("Made", _Late(make))
+    return cast("Made", _Lazy(make))

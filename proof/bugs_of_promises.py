@@ -16,7 +16,7 @@ from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
 from gpu_capacity.holders.quota_store import QuotaStore
 from gpu_capacity.inventory.fleet import changes
 from gpu_capacity.inventory.fleet import sync as sync_inventory
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.providers.port import ServerState
 from gpu_capacity.reservations import deprovisioning, provisioning
 from gpu_capacity.reservations import repeats as reservation_repeats
@@ -62,11 +62,11 @@ def _limit_before_counting(patches: Patches) -> None:
         self.quotas.set_limit(organization, subject, limit)
         sum(self._counted_in(organization, subject))
 
-    patches.replace(QuotaBook, "set", set_it)
+    patches.replace(QuotaSetter, "set", set_it)
 
 
 def _count_in_none(patches: Patches) -> None:
-    patches.replace(QuotaBook, "_counted_in", lambda _self, *_more: [])
+    patches.replace(QuotaSetter, "_counted_in", lambda _self, *_more: [])
 
 
 # Turns, and those who wait.

@@ -13,7 +13,7 @@ from gpu_capacity.capacity_claims.fill_queues import fill_zones
 from gpu_capacity.deadline import Deadline
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.inventory.fleet.sync import sync_inventory
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.runtime.settings import Environment as Variables
 from gpu_capacity.runtime.wiring import (
     Edges,
@@ -305,7 +305,7 @@ class Cloud:
 
         def run(environment: Environment) -> None:
             services = environment.services
-            book = QuotaBook.of(services, "operator")
+            book = QuotaSetter.of(services, "operator")
             book.set(organization, subject, limit)
 
         self.invoke("operator", Work("set_quota"), run)

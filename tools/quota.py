@@ -19,7 +19,7 @@ from gpu_capacity.errors import CapacityError
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import QuotaStore
 from gpu_capacity.inventory.store import InventoryStore
-from gpu_capacity.operations.set_quota import QuotaBook, check_subject
+from gpu_capacity.operations.set_quota import QuotaSetter, check_subject
 from gpu_capacity.reservations.store import ReservationStore
 from gpu_capacity.vms.store import VmStore
 from tools.interrupts import heed_interrupts
@@ -60,7 +60,7 @@ def _run(options: argparse.Namespace) -> str:
     client, outputs = stack_of(options.stack, options.state)
     database = Database(client, JitteredPause())
     inventory, holders = outputs["InventoryTableName"], outputs["HoldersTableName"]
-    book = QuotaBook(
+    book = QuotaSetter(
         quotas=QuotaStore(database, holders),
         reservations=ReservationStore(database, holders),
         claims=ClaimStore(database, holders),

@@ -17,7 +17,7 @@ from gpu_capacity.capacity_claims.record import ClaimStatus
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
 from gpu_capacity.inventory.model import HostState
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import units_held
 from testkit.claim_auditor import claim_records, instances_held
@@ -201,7 +201,7 @@ class ClaimsMachine(RuleBasedStateMachine):
     @rule(limit=st.integers(0, 12))
     def set_limit(self, limit: int) -> None:
         services = self.world.environment()
-        QuotaBook.of(services, "operator:root").set(ORGANIZATION, "instances", limit)
+        QuotaSetter.of(services, "operator:root").set(ORGANIZATION, "instances", limit)
         self.limit = limit
         self._after(self._before())
 

@@ -12,7 +12,7 @@ from gpu_capacity.capacity_claims.fill_queues import fill_zones
 from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from testkit.claim_auditor import claim_records
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
 
 
-def book(world: World) -> QuotaBook:
+def book(world: World) -> QuotaSetter:
     services = world.environment()
-    return QuotaBook.of(services, "operator:root")
+    return QuotaSetter.of(services, "operator:root")
 
 
 def used(world: World) -> int:

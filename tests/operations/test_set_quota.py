@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gpu_capacity.errors import InvalidRequest, QuotaExceeded
-from gpu_capacity.operations.set_quota import QuotaBook, check_subject
+from gpu_capacity.operations.set_quota import QuotaSetter, check_subject
 from testkit.auditor import audit
 from testkit.ledger import reserve
 from testkit.world import ORGANIZATION, World, pod
@@ -31,7 +31,7 @@ def test_accelerators_of_the_catalogue_instances_and_vms_may_be_limited(world: W
 
 def test_what_is_owned_beyond_a_new_limit_stays_owned_and_counts(world: World) -> None:
     reserve(world, 3)
-    book = QuotaBook.of(world.services, "operator")
+    book = QuotaSetter.of(world.services, "operator")
 
     change = book.set(ORGANIZATION, "GB300", 2)
 

@@ -17,7 +17,7 @@ from gpu_capacity.dynamodb.tombstones import is_tombstone
 from gpu_capacity.errors import QuotaExceeded
 from gpu_capacity.holders import quotas
 from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.reservations import claiming
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.vms.create import create_vm
@@ -73,7 +73,7 @@ def run_all(subject: str, *, limit: int, after: int) -> list[tuple[int, int, str
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         scene = Scene(count=4)
         CREATES[subject](scene, scene.world.environment())
-        first, operator = scene.world.environment(), QuotaBook.of(scene.world.environment(), "operator")
+        first, operator = scene.world.environment(), QuotaSetter.of(scene.world.environment(), "operator")
         results = schedule.run(
             scene.world.db,
             [
@@ -140,7 +140,7 @@ def test_a_create_that_begins_when_the_limit_has_just_been_written_meets_all_of_
         refused.append(True)
 
     scene.world.db.after("update_item", create, only=lambda sent: ":limit" in str(sent))
-    QuotaBook.of(scene.services, "operator").set(ORGANIZATION, subject, 1)
+    QuotaSetter.of(scene.services, "operator").set(ORGANIZATION, subject, 1)
 
     assert refused == [True]
     assert counted(scene, subject) == (1, 1)
@@ -148,7 +148,7 @@ def test_a_create_that_begins_when_the_limit_has_just_been_written_meets_all_of_
 
 def test_a_stopped_vm_counts_and_a_destroyed_one_does_not() -> None:
     scene = Scene()
-    QuotaBook.of(scene.services, "operator").set(ORGANIZATION, VM_GPUS, 4)
+    QuotaSetter.of(scene.services, "operator").set(ORGANIZATION, VM_GPUS, 4)
     vm = scene.running(4)
     stop_vm(scene.services, caller(), vm.id, ACCOUNT)
     scene.engine.settle()

@@ -12,7 +12,7 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode_value
 from gpu_capacity.errors import InsufficientCapacity, StorageUnavailable, UnreadableItem
 from gpu_capacity.holders.ids import holder_id
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.reservations.read import (
     ReservationFilter,
     UnitFilter,
@@ -108,7 +108,7 @@ def test_the_others_are_counted_in_when_a_limit_is_set(world: World) -> None:
     spoiled = reserve(world, 2).reservation
     reserve(world, 3)
     spoil(world, keys.reservation(ORGANIZATION, spoiled.id))
-    book = QuotaBook.of(world.services, "operator")
+    book = QuotaSetter.of(world.services, "operator")
 
     change = book.set(ORGANIZATION, "GB300", 8)
 

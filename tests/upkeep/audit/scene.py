@@ -10,7 +10,7 @@ from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode, encode, encode_value
 from gpu_capacity.holders.ids import holder_tag
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.audit.means import Audit
@@ -57,7 +57,7 @@ class Scene:
         self.world = self._world()
         self.db = self.world.db
         services = self.world.services
-        book = QuotaBook.of(services, "operator")
+        book = QuotaSetter.of(services, "operator")
         book.set(ORGANIZATION, "GB300", 10)
         book.set(ORGANIZATION, "instances", 100)
         self.provisioned = self._reserve(2, "first")

@@ -9,7 +9,7 @@ import pytest
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import Misconfigured
-from gpu_capacity.operations.set_quota import QuotaBook
+from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
 from testkit.dynamodb import timeout_after
@@ -193,10 +193,10 @@ def test_a_default_holds_for_whoever_has_no_limit_of_its_own(monkeypatch: pytest
     assert (refused.status, refused.json["quota"]["limit"], refused.json["quota"]["used"]) == (403, 1, 1)
 
     # Its own limit is another one, and counts what the default has counted.
-    QuotaBook.of(composition.services(), "operator").set(ORGANIZATION, "vms", 2)
+    QuotaSetter.of(composition.services(), "operator").set(ORGANIZATION, "vms", 2)
     assert create(stage, key=None).status == 201
     assert create(stage, key=None).json["quota"] == {"subject": "vms", "requested": 1, "limit": 2, "used": 2}
-    QuotaBook.of(composition.services(), "operator").set(ORGANIZATION, "vms", None)
+    QuotaSetter.of(composition.services(), "operator").set(ORGANIZATION, "vms", None)
     assert create(stage, key=None).json["quota"]["limit"] == 1
     stage.restart()
 

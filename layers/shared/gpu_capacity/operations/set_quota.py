@@ -50,7 +50,7 @@ def check_subject(regions: Iterable[Region], subject: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class QuotaBook:
+class QuotaSetter:
     """What quotas are set with. ``actor`` goes into the audit line."""
 
     quotas: QuotaStore
@@ -61,7 +61,7 @@ class QuotaBook:
     actor: str
 
     @classmethod
-    def of(cls, services: Needs, actor: str) -> QuotaBook:
+    def of(cls, services: Needs, actor: str) -> QuotaSetter:
         """With the stores of the use cases."""
         return cls(
             services.quotas, services.reservations, services.claims, services.vms, services.telemetry, actor

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Caller: TypeAlias = tuple[str, ...]
+RateKey: TypeAlias = tuple[str, ...]
 """Whom a request counts for: what it is (an organization, an account, an address), and its name."""
 
-Limits: TypeAlias = "Mapping[Caller, int]"
+Limits: TypeAlias = "Mapping[RateKey, int]"
 """How many requests each of them may send in a minute."""
 
 
@@ -34,7 +34,7 @@ class RequestCounts:
 
     def __init__(self) -> None:
         self._minute = 0
-        self._admitted: Counter[tuple[Caller, Kind]] = Counter()
+        self._admitted: Counter[tuple[RateKey, Kind]] = Counter()
 
     def admit(self, kind: Kind, minute: int, limits: Limits) -> bool:
         """Count a request for each of them; false, and counted for none, when one has none left."""

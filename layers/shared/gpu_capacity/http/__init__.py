@@ -1,1 +1,1 @@
-"""HTTP for every API: requests and replies, tokens, pages, rate limits, the list of operations."""
+"""HTTP for all APIs: requests and replies, tokens, pages, rate limits, the table of operations."""

@@ -1,4 +1,4 @@
-"""One HTTP request as the handlers see it, and the reply they give."""
+"""An HTTP request as handlers get it, and the reply that they return."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from gpu_capacity.access import Caller
 
 BODY_BYTES_MAX: Final = 64 * 1024
-"""Far above any sensible request; the gateway itself would let 10 MB through."""
+"""Larger than any valid request. The gateway itself would accept 10 MB."""
 
 RETRY_AFTER_SECONDS: Final = 1
-"""When a request may be sent again that lost a race or met a busy database."""
+"""When a client may retry a request that lost a race or met a busy database."""
 
 UNKNOWN: Final = "-"
-"""In log lines, for what is not known."""
+"""Stands for an unknown subject or organization in log lines."""
 
 _IDEMPOTENCY_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 Model = TypeVar("Model", bound=BaseModel)
 
 Services_co = TypeVar("Services_co", covariant=True)
-"""The collaborators that a call brings. Whoever takes a call names the roles that it needs of them."""
+"""The collaborators of a call. A function that takes a call names the roles that it needs."""
 
 
 class UnsupportedMediaType(CapacityError):
@@ -40,15 +40,15 @@ class UnsupportedMediaType(CapacityError):
 
 
 class BodyTooLarge(CapacityError):
-    """The body is larger than any request of this API."""
+    """The body is larger than ``BODY_BYTES_MAX``."""
 
 
 class MalformedBody(CapacityError):
-    """The body is not JSON at all."""
+    """The body is not JSON."""
 
 
 class BodyInvalid(CapacityError):
-    """The body is JSON but not what the operation takes; ``problems`` name fields and never echo values."""
+    """The body is JSON that the operation does not accept; ``problems`` name fields and never echo values."""
 
     def __init__(self, problems: list[dict[str, Any]]) -> None:
         super().__init__("request body invalid")
@@ -57,7 +57,7 @@ class BodyInvalid(CapacityError):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a handler answers; ``body`` is anything that JSON can hold, or ``None`` for no body."""
+    """The reply of a handler; ``body`` is anything that JSON can represent, or None for no body."""
 
     status: int
     body: Any = None
@@ -66,16 +66,17 @@ class Reply:
 
 @dataclass(slots=True)
 class Involved:
-    """Who a request is by, and for which organization, as far as that is known; for the request's log line.
+    """Subject and organization of a request, as far as they are known, for its log line.
 
-    ``organization`` is only ever one that the caller may act for: what others write into it is not logged.
+    ``organization`` is always one that the caller may act for. A request may name any other, which is not
+    logged.
     """
 
     subject: str = UNKNOWN
     organization: str = UNKNOWN
 
     def note(self, caller: Caller, *named: str | None) -> None:
-        """A verified caller and what the request names, if anything; otherwise its only organization."""
+        """Note a verified caller, and the organization that the request names, or the caller's only one."""
         own = caller.organizations
         chosen = [name for name in named if name and (name in own or caller.is_operator)]
         if not chosen and len(own) == 1:
@@ -86,7 +87,7 @@ class Involved:
 
 @dataclass(frozen=True, slots=True)
 class OpenCall(Generic[Services_co]):
-    """A request of anybody; ``address`` is where the gateway says it came from."""
+    """A request without a credential; ``address`` is its IP address as the gateway reports it."""
 
     services: Services_co
     query: Mapping[str, list[str]]
@@ -95,9 +96,10 @@ class OpenCall(Generic[Services_co]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[Services_co]):
-    """A request. Header names are in lower case; query values keep their order and repetitions.
+    """A request of a verified caller.
 
-    ``involved`` is for the request's log line; the organization that a body names is noted there.
+    Header names are in lower case; query values keep their order and repetitions. ``involved`` is for the
+    request's log line: a handler notes there the organization that a body names.
     """
 
     services: Services_co
@@ -113,7 +115,7 @@ class Call(Generic[Services_co]):
         """The validated body.
 
         Raises:
-            UnsupportedMediaType, BodyTooLarge, MalformedBody, BodyInvalid: in this order of checks.
+            UnsupportedMediaType, BodyTooLarge, MalformedBody, BodyInvalid: checked in this order.
         """
         declared = self.headers.get("content-type", "application/json").split(";")[0].strip().lower()
         if declared != "application/json":
@@ -128,7 +130,7 @@ class Call(Generic[Services_co]):
             problems = problems_of(error)
         if any(problem["type"] == "json_invalid" for problem in problems):
             raise MalformedBody("the request body is not valid JSON")
-        # Only now: most bodies write their numbers plainly, and need not be read twice.
+        # Last, because most bodies have no numbers such as 2.0, and need not be parsed twice.
         plain = plainly_written(octets)
         if plain != octets:
             try:
@@ -142,23 +144,31 @@ class Call(Generic[Services_co]):
         return frozenset(self.query.get(name, ()))
 
     def ordered_values(self, name: str) -> list[str]:
-        """All values of a query parameter, as they came."""
+        """All values of a query parameter, in the order in which they were sent."""
         return list(self.query.get(name, ()))
 
     def flag(self, name: str) -> bool:
-        """A query parameter that is ``true`` or ``false``; absent means false."""
+        """A query parameter that is ``true`` or ``false``; false if it is absent.
+
+        Raises:
+            InvalidRequest: it has another value.
+        """
         value = self.single(name)
         if value not in (None, "true", "false"):
             raise InvalidRequest(f"query {name}", "must be true or false")
         return value == "true"
 
     def single(self, name: str) -> str | None:
-        """The value of a query parameter that the operation takes once."""
+        """The value of a query parameter that the operation accepts once; None if it is absent."""
         values = self.query.get(name)
         return values[0] if values else None
 
     def idempotency_key(self) -> str | None:
-        """The ``Idempotency-Key`` header: 1 to 255 visible ASCII characters."""
+        """The ``Idempotency-Key`` header; None if it is absent.
+
+        Raises:
+            InvalidRequest: it does not have 1 to 255 visible ASCII characters.
+        """
         key = self.headers.get("idempotency-key")
         if key is not None and not _IDEMPOTENCY_KEY.fullmatch(key):
             raise InvalidRequest("header Idempotency-Key", "must be 1 to 255 visible ASCII characters")
@@ -167,25 +177,26 @@ class Call(Generic[Services_co]):
     def _octets(self) -> bytes:
         raw = self.raw_body or ""
         if not self.body_is_base64:
-            # A lone surrogate passes as bytes that are not UTF-8, which the JSON parser then refuses.
+            # A lone surrogate becomes bytes that are not UTF-8, which the JSON parser then refuses.
             return raw.encode("utf-8", "surrogatepass")
         try:
             return base64.b64decode(raw, validate=True)
-        except ValueError:  # also for what is not ASCII
+        except ValueError:  # also for characters beyond ASCII
             raise MalformedBody("the request body is not valid base64") from None
 
 
 def try_again(error: TryAgain) -> str:
-    """What a customer is told who is to send the request again; of a failure of ours not what it was."""
+    """The message for a customer who should retry. It explains a lost race, but no failure of the service."""
     reason = f" ({error})" if isinstance(error, RaceLost) else ""
     return f"the request was not decided{reason}: try again"
 
 
 def _check_json(octets: bytes) -> None:
-    """Refuse what readers of JSON understand differently: the models' reader keeps the last of two values.
+    """Refuse JSON that parsers read differently: the models' parser keeps the last value of a repeated key.
 
     Raises:
-        MalformedBody, BodyInvalid: see ``strict_json``.
+        MalformedBody: it is not JSON.
+        BodyInvalid: an object has a key twice.
     """
     try:
         strict_json.loads(octets)
@@ -197,6 +208,6 @@ def _check_json(octets: bytes) -> None:
 
 
 def problems_of(error: ValidationError) -> list[dict[str, Any]]:
-    """What is wrong and where, without what was sent; of thousands of faults only the first."""
+    """The problems of a body: what and where, without the values; the first ``PROBLEMS_SHOWN_MAX``."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     return [dict(problem) for problem in found[:PROBLEMS_SHOWN_MAX]]

@@ -1,6 +1,7 @@
-"""What browsers ask for before a page of another origin, such as a console, may call the APIs (CORS).
+"""CORS: the headers that let a page of another origin, such as a console, call the APIs.
 
-The origin is one and known, so every answer names it, whoever asks; so do the gateway's own (template.yaml).
+There is one allowed origin, which is configured. So every response names it, whatever the request's origin.
+The gateway's own responses do as well (template.yaml).
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ REQUEST_HEADERS: Final = (
     "traceparent",
     "X-Organization-Id",
 )
-"""Headers of requests that the APIs read and that no page may send unasked."""
+"""Request headers that the APIs read and that a page may send only if a preflight response allows it."""
 
 ANSWER_HEADERS: Final = ("Allow", "Link", "Retry-After", "WWW-Authenticate", "X-Trace-Id")
-"""Headers of answers that pages may read."""
+"""Response headers that pages may read."""
 
 PREFLIGHT_SECONDS: Final = 7200
-"""How long a browser may remember the answer; none keeps it for longer."""
+"""How long a browser may cache the response to a preflight request; no browser caches it for longer."""
 
 
 def allowance(origin: str | None) -> dict[str, str]:
-    """Headers of every answer; none without an origin."""
+    """The CORS headers of every response; none without an allowed origin."""
     if origin is None:
         return {}
     return {
@@ -42,16 +43,19 @@ def allowance(origin: str | None) -> dict[str, str]:
 
 
 def preflight(request: ProxyRequest, methods: Sequence[str], origin: str | None) -> Reply | None:
-    """The answer to a browser that asks what it may send to a path of these ``methods``; it carries no token.
+    """The response to a preflight request, which has no token. None if the request is none.
 
-    ``None`` where that is not what is asked, or where no page may call.
+    Args:
+        request: the request.
+        methods: those that the path has.
+        origin: the allowed origin; None if no page may call, which is answered as any other OPTIONS request.
     """
-    asks = request.method == "OPTIONS" and "access-control-request-method" in request.headers
-    if origin is None or not methods or not asks:
+    is_preflight = request.method == "OPTIONS" and "access-control-request-method" in request.headers
+    if origin is None or not methods or not is_preflight:
         return None
-    told = {
+    allowed = {
         "Access-Control-Allow-Methods": ", ".join(methods),
         "Access-Control-Allow-Headers": ", ".join(REQUEST_HEADERS),
         "Access-Control-Max-Age": str(PREFLIGHT_SECONDS),
     }
-    return Reply(HTTPStatus.NO_CONTENT, None, told)
+    return Reply(HTTPStatus.NO_CONTENT, None, allowed)

@@ -1,4 +1,4 @@
-"""The public keys of the token issuer: from the configuration, or from behind an address."""
+"""The public keys of the token issuer, from the configuration or from a JWKS address."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ALGORITHMS_ALLOWED: Final = ("RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA")
-"""Only signatures by private keys: with a shared secret every verifier could issue tokens."""
+"""Asymmetric signatures only: with a shared secret every verifier could issue tokens."""
 
 RSA_BITS_MIN: Final = 2048
 _RSA: Final = frozenset({"RS256", "RS384", "RS512", "PS256"})
@@ -30,12 +30,12 @@ _CURVES: Final[dict[type, str]] = {SECP256R1: "ES256", SECP384R1: "ES384"}
 
 _KEYS_SECONDS: Final = 300
 _STALE_KEYS_SECONDS_MAX: Final = 6 * 3600
-"""Beyond this an issuer that cannot be reached is no reason to trust keys it may have withdrawn."""
+"""How long keys are used while the issuer cannot be reached: it may have withdrawn them meanwhile."""
 _REFRESH_SECONDS_MIN: Final = 30
 _FETCH_SECONDS_MAX: Final = 3
 _FETCH_BYTES_MAX: Final = 256 * 1024
 
-# Whatever one entry of a key set may be: no object, of an unheard-of type, or of numbers that are none.
+# What a malformed entry of a key set may raise: it is no object, of an unknown type, or has invalid numbers.
 _UNUSABLE: Final = (
     jwt.PyJWTError,
     UnsupportedAlgorithm,
@@ -45,12 +45,12 @@ _UNUSABLE: Final = (
     ValueError,
 )
 
-# Whatever an issuer in trouble may answer: nothing, no HTTP, no JSON, no key set.
+# What a broken issuer may cause: no response, no HTTP, no JSON, no key set.
 _UNREADABLE: Final = (OSError, http.client.HTTPException, TypeError, ValueError)
 
 
 class KeySetInvalid(ValueError):
-    """A key set has no key that verifies signatures."""
+    """A key set has no usable key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +63,10 @@ class VerificationKey:
 
 
 class KeySource(Protocol):
-    """Where public keys come from."""
+    """A source of public keys."""
 
     def keys(self, *, refresh: bool) -> Sequence[VerificationKey]:
-        """The issuer's keys; ``refresh`` asks for later ones than were returned before."""
+        """The issuer's keys; with ``refresh``, newer ones than were returned before, if possible."""
 
 
 class StaticKeys:
@@ -85,10 +85,10 @@ class StaticKeys:
 
 
 class RemoteKeys:
-    """A key set behind a JWKS address, kept for some minutes.
+    """A key set at a JWKS address, cached for some minutes.
 
-    An unknown key id asks for a refresh, because issuers rotate keys; but not more often than every half
-    minute, or anybody could make this service hammer the issuer with made-up key ids.
+    An unknown key id causes a refresh, because issuers rotate keys. But there is at most one every half
+    minute: otherwise made-up key ids could make this service flood the issuer with requests.
     """
 
     def __init__(self, url: str) -> None:
@@ -98,17 +98,18 @@ class RemoteKeys:
         self._fetched_at = 0.0
 
     def keys(self, *, refresh: bool) -> Sequence[VerificationKey]:
-        """The set as it was at most five minutes ago.
+        """The key set, at most ``_KEYS_SECONDS`` old, or older while the issuer does not answer.
 
         Raises:
-            StorageUnavailable: the issuer does not answer, and no set is kept that is young enough.
+            StorageUnavailable: the issuer does not answer, and the cached set is older than
+                ``_STALE_KEYS_SECONDS_MAX``, or there is none.
         """
         now = time.monotonic()
         age = now - self._tried_at
         if self._kept is not None and age < (_REFRESH_SECONDS_MIN if refresh else _KEYS_SECONDS):
             return self._kept
         try:
-            # Settings admit https only, and redirects may not leave it.
+            # The settings have checked the scheme of the address, and redirects may go to https only.
             opener = urllib.request.build_opener(OnlyToHttps())
             with opener.open(self._url, timeout=_FETCH_SECONDS_MAX) as answer:
                 document = loads(answer.read(_FETCH_BYTES_MAX))
@@ -127,10 +128,10 @@ class RemoteKeys:
 
 
 def verification_keys(document: Mapping[str, Any]) -> tuple[VerificationKey, ...]:
-    """The keys of a JWKS that verify signatures; the others are left out, and spoil none.
+    """The usable keys of a JWKS; other entries are ignored.
 
     Raises:
-        KeySetInvalid: there is none.
+        KeySetInvalid: no key is usable.
     """
     entries = document.get("keys")
     found = [_read(entry) for entry in entries] if isinstance(entries, list) else []
@@ -141,7 +142,7 @@ def verification_keys(document: Mapping[str, Any]) -> tuple[VerificationKey, ...
 
 
 def _read(entry: Any) -> VerificationKey | None:
-    """One entry of a key set; ``None`` for one that is meant for something else, or unusable."""
+    """One entry of a key set; None if it is not for verifying, or malformed."""
     try:
         if not _is_to_verify(entry):
             return None
@@ -158,7 +159,7 @@ def _read(entry: Any) -> VerificationKey | None:
 
 
 def _is_to_verify(entry: Mapping[str, Any]) -> bool:
-    """Whether the entry is meant for it. A private key that was published is nobody's any more."""
+    """Whether the entry is for verifying. A published private key is not used: anybody can sign with it."""
     operations = entry.get("key_ops", ["verify"])
     return (
         entry.get("use", "sig") == "sig"
@@ -169,7 +170,7 @@ def _is_to_verify(entry: Mapping[str, Any]) -> bool:
 
 
 def _algorithms_of(public: Any) -> frozenset[str]:
-    """What signatures a key can verify at all, by its type, size and curve."""
+    """The algorithms whose signatures a key can verify, by its type, size and curve."""
     match public:
         case RSAPublicKey():
             return _RSA if public.key_size >= RSA_BITS_MIN else frozenset()

@@ -1,7 +1,7 @@
-"""Every operation of the HTTP APIs, once: function folder, route, handler, OpenAPI and 405 all follow it.
+"""The table of all operations of the HTTP APIs. Routes, handlers, the OpenAPI document and 405s follow it.
 
-So do the permission that a caller needs and the query parameters that a request may have; both are checked
-before a handler sees the request.
+An operation also has the permission that its caller needs and the query parameters that a request may have.
+Both are checked before a handler gets the request.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 NAME_SHOWN_MAX: Final = 64
-"""Names that clients make up are shown as far as this."""
+"""Unknown parameter names are shown up to this length."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Operation:
         name: of its function.
         method: in upper case.
         path: in the notation of API Gateway and OpenAPI.
-        permission: what a caller needs; ``None`` where everybody may call.
+        permission: what the caller needs; None if everybody may call.
         once: query parameters that may be given once.
         repeated: query parameters that may be given any number of times.
-        any_query: whether other query parameters are ignored, and not refused.
+        any_query: whether unknown query parameters are ignored instead of refused.
     """
 
     name: str
@@ -43,18 +43,18 @@ class Operation:
 
     @property
     def parameters(self) -> tuple[str, ...]:
-        """All query parameters that mean something."""
+        """All query parameters of the operation."""
         return (*self.once, *self.repeated)
 
     def check_query(self, query: Mapping[str, Sequence[str]]) -> None:
-        """Refuse what the operation does not know: a misspelt parameter must not be taken for an absent one.
+        """Refuse unknown query parameters: a misspelt one must not be taken for an absent one.
 
         Raises:
-            InvalidRequest: an unknown parameter, or one more often than it may be given; names them all.
+            InvalidRequest: a parameter is unknown, or was given more often than it may be; it names all such.
         """
-        strange = [] if self.any_query else [name for name in query if name not in self.parameters]
+        unknown = [] if self.any_query else [name for name in query if name not in self.parameters]
         twice = [name for name in self.once if len(query.get(name, ())) > 1]
-        problems = [(f"query {name[:NAME_SHOWN_MAX]}", f"unknown: {self._known()}") for name in strange]
+        problems = [(f"query {name[:NAME_SHOWN_MAX]}", f"unknown: {self._known()}") for name in unknown]
         problems += [(f"query {name}", "must be given once") for name in twice]
         if problems:
             raise InvalidRequest.of(problems)
@@ -163,7 +163,7 @@ OPERATIONS: Final[dict[str, Operation]] = {
 
 
 def methods_of(path: str) -> list[str]:
-    """The methods that a concrete path takes, in alphabetical order; empty for an unknown path.
+    """The methods of a concrete path, in alphabetical order; empty for an unknown path.
 
     A literal path wins over one with a parameter, as it does in the gateway.
     """

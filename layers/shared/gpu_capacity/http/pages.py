@@ -1,7 +1,7 @@
-"""Pages of lists: the parameters ``limit`` and ``cursor``, the ``Link`` header, and what fits into an answer.
+"""Pages of lists: the parameters ``limit`` and ``cursor``, the ``Link`` header, and the size of a response.
 
-A list without ``limit`` is answered whole or not at all: who does not know of pages would take the first one
-for everything, and miss what it paid for.
+A request without ``limit`` gets the whole list or an error. A client that does not know of pages would take
+the first page for the whole list, and overlook what it pays for.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ if TYPE_CHECKING:
 
 PAGE_ENTRIES_MAX: Final = 1000
 ANSWER_BYTES_MAX: Final = 5_500_000
-"""Entries of one answer, as the function hands them to the platform, which takes 6 MB (6,291,556 bytes) with
-headers and all."""
+"""The entries of one response, as the function returns them. Lambda accepts 6 MB (6,291,556 bytes), headers
+included."""
 
 QUERY_BYTES_MAX: Final = 8_000
-"""Of a list in pages, encoded: it stands in the ``Link`` header, and a gateway passes on 10 KB of headers."""
+"""The encoded query of a list in pages. It is in the ``Link`` header, and the gateway passes on 10 KB of
+headers."""
 
 LIMIT: Final = "limit"
 CURSOR: Final = "cursor"
@@ -41,14 +42,14 @@ _DIGEST_BYTES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What a request wants of a list.
+    """The part of a list that a request asks for.
 
     Args:
-        place: what parameters are called in this API's errors, e.g. ``query ``.
-        scope: names the list with its filters and organizations; a cursor of another one is refused.
-        query: the request's parameters, for the address of the next page.
-        limit: at most so many entries; ``None`` where the list is wanted whole.
-        after: where the page before ended.
+        place: what this API's errors put before the name of a query parameter, e.g. ``query ``.
+        scope: identifies the list, with filters and organizations; a cursor of another list is refused.
+        query: the request's parameters, for the link to the next page.
+        limit: the most entries to return; None for the whole list.
+        after: where the page before ended; None for the first page.
     """
 
     place: str
@@ -59,16 +60,16 @@ class Page:
 
     @property
     def window(self) -> Window:
-        """What has to be read: one entry more than shown, which tells whether there is another page."""
+        """The entries to read: one more than the limit, to know whether there is another page."""
         return Window(self.after, None if self.limit is None else self.limit + 1)
 
 
 def page_of(call: Call[object], name: str, organizations: Sequence[str], place: str = "query ") -> Page:
-    """The page of the list ``name`` that a request wants.
+    """The page of the list ``name`` that a request asks for.
 
     Raises:
         InvalidRequest: ``limit`` or ``cursor`` is malformed, the cursor is of another list, or the query is
-            too long to be repeated.
+            too long for the ``Link`` header.
     """
     others = tuple(
         (key, value) for key in call.query for value in call.query[key] if key not in (LIMIT, CURSOR)
@@ -91,12 +92,17 @@ def page_of(call: Call[object], name: str, organizations: Sequence[str], place: 
 def cut(
     page: Page, entries: Sequence[Entry], view: Callable[[Entry], dict[str, Any]]
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Views of the entries that this answer shows, and its ``Link`` header where there are more.
+    """The views of the entries that fit into the response, and its ``Link`` header if there are more entries.
 
-    A page may be shorter than its limit, so that it fits into an answer.
+    A page may be shorter than its limit, so that it fits.
+
+    Args:
+        page: what the request asks for.
+        entries: those of ``page.window``.
+        view: renders an entry as JSON.
 
     Raises:
-        InvalidRequest: the list is wanted whole, and does not fit.
+        InvalidRequest: the request asks for the whole list, which does not fit.
     """
     shown: list[dict[str, Any]] = []
     size = 0
@@ -119,47 +125,47 @@ def cut(
 
 
 def next_link(query: Sequence[tuple[str, str]]) -> dict[str, str]:
-    """The header that leads to the next page: an address relative to that of the request."""
+    """The header that links to the next page, by an address relative to that of the request."""
     return {"Link": f'<?{_encoded(query)}>; rel="next"'}
 
 
 def _encoded(query: Sequence[tuple[str, str]]) -> str:
-    # A lone surrogate is no reason to fail: nothing that is listed has one.
+    # A filter may have a lone surrogate. It matches no entry, and is no reason to fail.
     return urlencode(query, errors="surrogatepass")
 
 
 def answer_bytes(view: dict[str, Any]) -> int:
-    """What an entry takes of an answer: a function's answer has the body as a text within JSON."""
+    """The size of an entry in a function's response, which has the body as a string within JSON."""
     return len(json.dumps(json.dumps(view, ensure_ascii=False)))
 
 
 def cursor_of(position: Position, scope: tuple[str, ...]) -> str:
-    """Where a page ended, and a digest that tells a cursor that was changed, or belongs to another list.
+    """A cursor: where a page ended, and a digest that exposes a changed cursor, or one of another list.
 
-    It is no secret: a made-up cursor opens nothing, as the token decides what a list holds.
+    The digest is no signature. It need not be: the token decides what a list may show, not the cursor.
     """
     words = json.dumps(position).encode()
     return base64.urlsafe_b64encode(_digest(words, scope) + words).decode().rstrip("=")
 
 
 def position_in(cursor: str, scope: tuple[str, ...]) -> Position | None:
-    """The position that a cursor of this list stands for, ``None`` where it is none."""
+    """The position in a cursor; None if it is no cursor of this list."""
     try:
         octets = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-    except ValueError:  # also for what is not ASCII
+    except ValueError:  # also for characters beyond ASCII
         return None
     words = octets[_DIGEST_BYTES:]
     if octets[:_DIGEST_BYTES] != _digest(words, scope):
         return None
     try:
-        # The digest is no secret, so what stands here may be anything, and a key takes only so much.
+        # Anybody can compute the digest, so this may be any text; and the size of a key is limited.
         last_id, organization_id = map(str, json.loads(words))
         if max(len(last_id.encode()), len(organization_id.encode())) > IDENTITY_BYTES_MAX:
             return None
     except (ValueError, TypeError, RecursionError):
         return None
     position = (last_id, organization_id)
-    # The last character of base64 has bits that say nothing: one spelling is one cursor.
+    # The last character of base64 has unused bits. Accept one spelling only.
     return position if cursor_of(position, scope) == cursor else None
 
 

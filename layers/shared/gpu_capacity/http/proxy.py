@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ProxyRequest:
-    """What the gateway hands to a function. What a request lacks is null in the event, and empty here.
+    """A request as the gateway passes it to a function. Absent parts are null in the event, and empty here.
 
     Args:
         method: in upper case.
-        resource: the route that the gateway found, as the template spells it.
-        path: as it was called, or where an operation has it as the template spells it; without the stage, and
-            without the base path that a custom domain puts before it.
-        headers: names in lower case. The gateway names each once, with its last value.
-        query: every value of a name, in their order.
+        resource: the route that the gateway matched, as in the template.
+        path: the route if it is an operation's, else the path of the request; without the stage, and without
+            the base path of a custom domain.
+        headers: names in lower case. The gateway has each name once, with its last value.
+        query: all values of each name, in their order.
         path_parameters: by their names in the route.
-        body: base64 where the gateway takes it for binary.
-        address: the caller's IP address.
+        body: base64 if the gateway considers it binary.
+        address: the client's IP address.
     """
 
     method: str
@@ -42,7 +42,7 @@ class ProxyRequest:
 
     @classmethod
     def read(cls, event: Mapping[str, Any]) -> ProxyRequest:
-        """From the event of an invocation."""
+        """Read the request from the event of an invocation."""
         single = event.get("queryStringParameters") or {}
         repeated = event.get("multiValueQueryStringParameters") or {}
         parameters = event.get("pathParameters") or {}
@@ -61,7 +61,7 @@ class ProxyRequest:
 
 
 def proxy_response(reply: Reply, trace_id: str) -> dict[str, Any]:
-    """What the gateway takes for an answer; every body is JSON, and every answer has the trace id."""
+    """The response in the gateway's form. Every body is JSON, and every response has the trace id."""
     return {
         "statusCode": reply.status,
         "headers": {"Content-Type": "application/json", TRACE_HEADER: trace_id, **reply.headers},

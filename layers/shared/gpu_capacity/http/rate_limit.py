@@ -1,4 +1,4 @@
-"""Refuses who sends too many requests in a minute. Fixed windows: a minute begins when the clock's does."""
+"""Refuses callers that send too many requests in a minute. Windows are fixed: the minutes of the clock."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from gpu_capacity.http.request_counts import Kind, Limits, RequestCounts
 
     class HasRequests(Protocol):
-        """Requests of the minute."""
+        """The counts of requests."""
 
         @property
         def requests(self) -> RequestCounts:
-            """How many there were."""
+            """The admitted requests of the current minute."""
 
     class Needs(HasClock, HasRequests, HasTelemetry, Protocol):
         """What the functions of this module work with."""
@@ -27,17 +27,17 @@ WINDOW_SECONDS: Final = 60
 
 
 def admit(services: Needs, kind: Kind, limits: Limits) -> None:
-    """Count one request, for everybody named or, where it is refused, for nobody.
+    """Count a request under all keys, or refuse it and count it under none.
 
     Args:
-        services: with the counts.
-        kind: reads and writes have limits of their own.
-        limits: whom the request counts for, each with how many a minute; 0 for any number.
+        services: collaborators.
+        kind: reads and writes are counted separately.
+        limits: the keys that the request counts under, each with its requests a minute; 0 for no limit.
 
     Raises:
-        RateLimited: one of them has used up the minute's requests; with the seconds that are left of it.
+        RateLimited: a key has no requests left in this minute; with the seconds until the next one.
     """
-    limits = {caller: limit for caller, limit in limits.items() if limit}
+    limits = {key: limit for key, limit in limits.items() if limit}
     minute, elapsed = divmod(services.clock.now(), WINDOW_SECONDS)
     if not services.requests.admit(kind, minute, limits):
         services.telemetry.count("RequestsRateLimited")

@@ -1,7 +1,7 @@
-"""What the bodies of all APIs have in common, so that none of them imports another's models.
+"""Renders JSON for all APIs, so that none of them imports another's models.
 
-Answers are built by ``model_construct``: they show what was committed, so nothing about them may be refused
-any more, whatever the rules for requests have become since.
+Responses are built by ``model_construct``, which does not validate. They show what is stored, and must not
+fail because the rules for requests have changed since.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ Timestamp = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
 
 
 def as_json(model: BaseModel) -> dict[str, Any]:
-    """A model as JSON under its published names; what is absent is left out."""
+    """A model as JSON under its published names, without fields that are None."""
     return model.model_dump(mode="json", by_alias=True, exclude_none=True, warnings=False)
 
 
 def timestamp(seconds: float | None) -> Any:
-    """RFC 3339 in UTC with ``Z``; ``None`` stays ``None``. Never fails: see ``rfc3339``."""
+    """Epoch seconds as RFC 3339 in UTC with ``Z``; None stays None. Never fails: see ``rfc3339``."""
     return None if seconds is None else rfc3339(seconds)

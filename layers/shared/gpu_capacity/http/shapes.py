@@ -1,4 +1,4 @@
-"""How an API tells its errors."""
+"""The port through which handlers render the errors of an API."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ if TYPE_CHECKING:
 
 
 class ErrorShape(Protocol):
-    """How one API tells its errors."""
+    """Renders the errors of one API."""
 
     def refuse(self, error: CapacityError, trace_id: str, /) -> Reply:
-        """An error that was raised on purpose."""
+        """The reply to an error that the service raised on purpose."""
 
     def unexpected(self, trace_id: str, /) -> Reply:
-        """A defect."""
+        """The reply to a defect."""
 
     def unknown_route(self, trace_id: str, /) -> Reply:
-        """No operation has this path."""
+        """The reply to a path that no operation has."""
 
     def wrong_method(self, allowed: Sequence[str], trace_id: str, /) -> Reply:
-        """Operations have this path, under other methods."""
+        """The reply to a path that has operations under other methods only."""

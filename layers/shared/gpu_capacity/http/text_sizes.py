@@ -1,4 +1,4 @@
-"""Which texts are taken: how large, counted as they are stored in bytes of UTF-8, and of which characters."""
+"""Validates texts: their size in bytes of UTF-8, as they are stored, and their characters."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AtMostBytes:
-    """Annotates a text field that takes no more bytes than this. Its schema says so in characters, too."""
+    """Annotates a text field with its size limit in bytes. JSON Schema has the same limit in characters."""
 
     bytes_max: int
 
@@ -26,7 +26,7 @@ class AtMostBytes:
     def __get_pydantic_json_schema__(
         self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        """Characters have at least one byte."""
+        """The same limit in characters, as a character has at least one byte."""
         return {**handler(schema), "maxLength": self.bytes_max}
 
     def _checked(self, text: str) -> str:
@@ -38,7 +38,7 @@ class AtMostBytes:
 
 
 def printable(text: str) -> str:
-    """Refuse a text that would not stay where it is shown, logged or read by a machine, as a line break."""
+    """Refuse characters such as line breaks, which do harm where a text is shown, logged or parsed."""
     if not text.isprintable():
         raise PydanticCustomError("string_not_printable", "must have printable characters only")
     return text

@@ -1,7 +1,7 @@
-"""Verifies bearer tokens: the same code deployed and local, for every API.
+"""Verifies bearer tokens, for all APIs, deployed and local.
 
-A gateway authorizer would answer in one error shape for all three APIs, and the local emulators do not
-enforce one; so the token is verified here.
+A gateway authorizer would have one error shape for all three APIs, and the local emulators do not enforce
+one. So tokens are verified here.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LEEWAY_SECONDS: Final = 10
 _TYPES: Final = frozenset({"jwt", "at+jwt", "application/at+jwt"})
-"""Of access tokens (RFC 9068), and of those that name no use. An identity token or a receipt is none."""
+"""The ``typ`` of access tokens (RFC 9068), and of tokens for any use. Identity tokens have another one."""
 
 _FAULTS: Final[tuple[tuple[type[jwt.PyJWTError], CredentialFault], ...]] = (
     (jwt.ExpiredSignatureError, CredentialFault.EXPIRED),
@@ -33,7 +33,10 @@ _FAULTS: Final[tuple[tuple[type[jwt.PyJWTError], CredentialFault], ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class TokenRules:
-    """What a token must say, and under which claims it says who the caller is."""
+    """What a token must have, and which of its claims describe the caller.
+
+    Here a claim is a field of the token (RFC 7519), not a capacity claim.
+    """
 
     issuer: str
     audience: str
@@ -52,10 +55,10 @@ class TokenVerifier:
         self._source = source
 
     def verify(self, authorization: str | None) -> Caller:
-        """Who calls.
+        """The caller that a token identifies.
 
         Raises:
-            Unauthenticated: no bearer token, or one that does not verify in every respect.
+            Unauthenticated: there is no bearer token, or it is not valid in every respect.
             StorageUnavailable: the issuer's keys could not be read.
         """
         text = (authorization or "").strip()
@@ -70,7 +73,11 @@ class TokenVerifier:
         return self._caller(self._verified(token))
 
     def _verified(self, token: str) -> dict[str, Any]:
-        """The claims of a token whose signature and claims are both good."""
+        """The claims of a valid token.
+
+        Raises:
+            Unauthenticated: no key verifies its signature, or its claims are not valid.
+        """
         algorithm, key_id = self._header(token)
         fault = CredentialFault.UNKNOWN_KEY
         for refresh in (False, True):
@@ -89,7 +96,11 @@ class TokenVerifier:
         raise Unauthenticated(fault)
 
     def _header(self, token: str) -> tuple[str, str | None]:
-        """Algorithm and key id, as the token says; nothing of it is trusted."""
+        """Algorithm and key id of the token's header. They are not trusted yet.
+
+        Raises:
+            Unauthenticated: the header is malformed, or its algorithm is not allowed.
+        """
         try:
             header = jwt.get_unverified_header(token)
         except (jwt.PyJWTError, ValueError) as error:
@@ -102,10 +113,11 @@ class TokenVerifier:
         return algorithm, key_id
 
     def _decoded(self, token: str, key: VerificationKey, algorithm: str) -> dict[str, Any]:
-        """The claims, with the signature and all that can be judged by themselves.
+        """The claims, after checking the signature, the times, the issuer and the audience.
 
         Raises:
-            jwt.InvalidSignatureError: the key did not sign this.
+            jwt.InvalidSignatureError: the token was not signed with this key.
+            Unauthenticated: another check failed.
         """
         try:
             claims: dict[str, Any] = jwt.decode(
@@ -125,6 +137,11 @@ class TokenVerifier:
         return claims
 
     def _caller(self, claims: Mapping[str, Any]) -> Caller:
+        """The caller that the claims describe.
+
+        Raises:
+            Unauthenticated: a claim is malformed.
+        """
         subject = claims["sub"]
         name = claims.get(self._rules.name_claim)
         organizations = _words(claims.get(self._rules.organizations_claim))
@@ -144,15 +161,16 @@ class TokenVerifier:
 
 
 def _is_time(claim: Any) -> bool:
-    """Whether a claim is a number: the library takes the text ``"4102444800"`` and ``True`` as well."""
+    """Whether a claim is a number: the library also accepts the string ``"4102444800"`` and ``True``."""
     return isinstance(claim, int | float) and not isinstance(claim, bool)
 
 
 def _words(claim: Any) -> frozenset[str]:
-    """A claim that is a list of texts, or one text of words as OAuth's ``scope`` is.
+    """The words of a claim that is a list of strings, or one string of words as OAuth's ``scope`` is.
 
-    Only a space separates them. Python would split at many other characters too, and with a name of the
-    tenant's own choice that is one word to its issuer a token could name somebody else's organization.
+    Words are separated by spaces only. ``str.split`` would split at many other characters as well. Then a
+    tenant could choose a name that is one word to its issuer, and that here is the name of another tenant's
+    organization.
     """
     if isinstance(claim, str):
         return frozenset(word for word in claim.split(" ") if word)

@@ -1,4 +1,4 @@
-"""The trace id of a request: 32 hex digits, the caller's where it sent one."""
+"""The trace id of a request: 32 hex digits, the client's own if it sent one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 TRACE_HEADER: Final = "X-Trace-Id"
-"""In every answer, so that a success can be asked about as well."""
+"""In every response, so that customers can ask about successful requests as well."""
 
 _W3C: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}.*")
 _AMAZON: Final = re.compile(r"(?:.*;)?\s*Root=1-([0-9a-f]{8})-([0-9a-f]{24})(?:;.*)?")
@@ -17,7 +17,12 @@ _NO_TRACE: Final = "0" * 32
 
 
 def trace_id_of(headers: Mapping[str, str], otherwise: str) -> str:
-    """From ``traceparent`` (W3C) or ``X-Amzn-Trace-Id``; header names are in lower case."""
+    """The trace id in ``traceparent`` (W3C) or ``X-Amzn-Trace-Id``, else ``otherwise``.
+
+    Args:
+        headers: by name in lower case.
+        otherwise: 32 hex digits.
+    """
     if (found := _W3C.fullmatch(headers.get("traceparent", ""))) and found[1] != _NO_TRACE:
         return found[1]
     if found := _AMAZON.fullmatch(headers.get("x-amzn-trace-id", "")):

@@ -1,7 +1,7 @@
-"""Whole numbers that JSON lets a client write with a fraction or an exponent: ``2.0`` is an integer.
+"""Accepts whole numbers with a fraction or an exponent: in JSON Schema ``2.0`` is an integer.
 
-JSON Schema says so, and so do the published contracts. What a number is has to be judged by its text: read
-as a double, ``0.99999999999999999999`` is 1 as well, and nobody asked for one.
+The published contracts follow JSON Schema. Whether a number is whole is decided by its text. As a float
+``0.99999999999999999999`` would be 1, which the client did not ask for.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final
 
 _EXPONENT_DIGITS_MAX: Final = 3
 _DIGITS_MAX: Final = 18
-"""Longer whole numbers are beyond every range of the APIs, so they stay as they were written."""
+"""Longer whole numbers are beyond every range of the APIs, so they are left as they are."""
 
-# Nothing that was matched is ever given back: a body of digits would be read once for each of them.
+# Possessive quantifiers: with backtracking, a body of n digits would be read n times.
 _STRING_OR_NUMBER: Final = re.compile(
     rb'"(?:[^"\\]++|\\.)*+"?|(-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+([0-9]++))?+)', re.DOTALL
 )
 
 
 def plainly_written(json: bytes) -> bytes:
-    """The same JSON text with each whole number as digits alone; what is not whole stays as it is."""
+    """The same JSON text with each whole number written as digits only; other numbers are unchanged."""
     return _STRING_OR_NUMBER.sub(_plain, json)
 
 

@@ -1,1 +1,1 @@
-"""What operators do with the whole service."""
+"""Use cases of operators."""

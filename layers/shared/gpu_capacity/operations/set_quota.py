@@ -1,4 +1,4 @@
-"""Set what an organization may own. Operators do; customers read it, and meet the refusal."""
+"""Set the quotas of organizations, as operators do."""
 
 from __future__ import annotations
 
@@ -31,17 +31,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class QuotaChange:
-    """The quota as it is now, and how many holders were counted that had not been before."""
+    """The quota after a change, and how many existing holders were added to its count."""
 
     quota: Quota | None
     counted_in: int
 
 
 def check_subject(regions: Iterable[Region], subject: str) -> None:
-    """Refuse what no holder is ever counted under: such a limit would stop nothing.
+    """Refuse a subject that no holder is counted under, as its limit would have no effect.
 
     Raises:
-        InvalidRequest: no accelerator of the catalogue in exactly this spelling, and none of the other words.
+        InvalidRequest: it is neither an accelerator of the catalogue in exactly this spelling, nor one of
+            ``instances``, ``vms`` and ``vm_gpus``.
     """
     accelerators = {offering.accelerator for region in regions for offering in region.offerings}
     known = [*sorted(accelerators), INSTANCES, VMS, VM_GPUS]
@@ -51,7 +52,16 @@ def check_subject(regions: Iterable[Region], subject: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class QuotaSetter:
-    """What quotas are set with. ``actor`` goes into the audit line."""
+    """Sets quotas.
+
+    Attributes:
+        quotas: where they are stored.
+        reservations: holders that are counted under accelerators.
+        claims: holders that are counted under ``instances``.
+        vms: holders that are counted under ``vms`` and ``vm_gpus``.
+        telemetry: gets the audit line.
+        actor: goes into the audit line.
+    """
 
     quotas: QuotaStore
     reservations: ReservationStore
@@ -62,18 +72,18 @@ class QuotaSetter:
 
     @classmethod
     def of(cls, services: Needs, actor: str) -> QuotaSetter:
-        """With the stores of the use cases."""
+        """A setter with the stores of the use cases."""
         return cls(
             services.quotas, services.reservations, services.claims, services.vms, services.telemetry, actor
         )
 
     def set(self, organization_id: str, subject: str, limit: int | None) -> QuotaChange:
-        """Limit an organization to ``limit`` of a subject in all; with ``None`` take its own limit away.
+        """Set the limit of an organization for a subject; None removes the organization's own limit.
 
-        First the quota begins to count, then what was made before is counted in one by one, each in a
-        transaction that marks it as counted; the limit comes last, and so holds exactly from then on. Cut
-        short it has limited nothing, and can be run again.
-        What is owned beyond the limit stays owned; the limit only stops more.
+        First the quota begins to count new holders. Then every existing holder is added to the count, each
+        in a transaction that marks it as counted. The limit is set last, so it is exact from then on. If this
+        is interrupted there is no limit yet, and it can be run again. Capacity that is owned beyond the limit
+        stays owned; the limit only refuses more.
         """
         self.quotas.start_counting(organization_id, subject)
         counted_in = sum(self._counted_in(organization_id, subject))
@@ -83,6 +93,7 @@ class QuotaSetter:
         return QuotaChange(self.quotas.read(organization_id, subject), counted_in)
 
     def _counted_in(self, organization_id: str, subject: str) -> Iterator[bool]:
+        """Count each existing holder; yields whether it was added."""
         if subject == INSTANCES:
             for claim in self.claims.of_organization(organization_id):
                 yield subject in claim.uncounted and count_in(self.quotas, self.claims, claim)

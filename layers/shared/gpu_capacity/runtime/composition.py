@@ -1,6 +1,6 @@
-"""The composition root: builds every collaborator, once per execution environment, when first needed.
+"""The composition root: builds each collaborator when it is first used, once per execution environment.
 
-Importing a handler reads no environment and opens no client; the first invocation does.
+Importing a handler reads no environment variable and opens no client; the first invocation does.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
     from gpu_capacity.upkeep.audit.run import AuditReport
 
-# One attempt: the next one is decided on by ``RetryingClient``, which knows how much time is left.
+# One attempt: ``RetryingClient`` decides about the next one, because it knows how much time is left.
 _CLIENT_CONFIG = {
     "retries": {"mode": "standard", "total_max_attempts": 1},
     "connect_timeout": CONNECT_SECONDS,
@@ -60,13 +60,13 @@ def observability() -> Observability:
 
 @cache
 def deadline() -> Deadline:
-    """When the current invocation has to be over; ``runtime/functions.py`` arms it."""
+    """The deadline of the current invocation; ``runtime/functions.py`` arms it."""
     return Deadline(time.monotonic)
 
 
 @cache
 def edges() -> Edges:
-    """The database, the clock, and the rest that every function has."""
+    """The collaborators that every function needs, see ``wiring.Edges``."""
     return Edges(
         dynamodb=client("dynamodb"),
         clock=SystemClock(),
@@ -98,13 +98,13 @@ def services() -> Services:
 
 @cache
 def capacity_events() -> CapacityEvents:
-    """How waiting claims learn that capacity appeared."""
+    """Sends the filler an event when capacity becomes free."""
     return LambdaEvents(client("lambda"), environment().text("FILL_FUNCTION"), observability())
 
 
 @cache
 def verifier() -> TokenVerifier:
-    """The token verifier. Imported late: workflow tasks verify no tokens and need no cryptography."""
+    """The token verifier. Imported lazily: workflow tasks verify no tokens and need no cryptography."""
     from gpu_capacity.http import tokens  # noqa: PLC0415 - see above
     from gpu_capacity.runtime.token_settings import key_source, token_rules  # noqa: PLC0415 - see above
 
@@ -113,14 +113,14 @@ def verifier() -> TokenVerifier:
 
 @cache
 def credentials() -> CredentialVerifier:
-    """The verifier of the VM API: access tokens and API keys. Imported late, as the tokens' is."""
+    """The verifier of the VM API, for access tokens and API keys. Imported lazily, as ``verifier`` is."""
     from gpu_capacity.accounts.api.credentials import CredentialVerifier  # noqa: PLC0415 - see above
 
     return CredentialVerifier(verifier(), services().accounts)
 
 
 def synchronize() -> SyncReport:
-    """One run of the inventory sync. Imported late: nothing else reads fleet documents."""
+    """Run the inventory sync once. Imported lazily: nothing else reads fleet documents."""
     from gpu_capacity.inventory.fleet.feeds import feed_at  # noqa: PLC0415 - see above
     from gpu_capacity.inventory.fleet.sync import sync_inventory  # noqa: PLC0415 - see above
 
@@ -130,7 +130,7 @@ def synchronize() -> SyncReport:
 
 
 def audit() -> AuditReport:
-    """One run of the audit, without repairs. Imported late: nothing else reads whole tables."""
+    """Run the consistency check once, without repairs. Imported lazily: nothing else reads whole tables."""
     from gpu_capacity.upkeep.audit.run import audit_holders  # noqa: PLC0415 - see above
 
     env = environment()
@@ -139,7 +139,10 @@ def audit() -> AuditReport:
 
 @cache
 def client(service: str) -> Any:
-    """A low-level client. An empty endpoint counts as none: the template declares the variable always."""
+    """A low-level client of an AWS service.
+
+    An empty endpoint counts as none, because the template always declares the variable.
+    """
     return RetryingClient(
         boto3.client(
             service,  # type: ignore[call-overload]

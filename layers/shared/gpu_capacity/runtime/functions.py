@@ -1,6 +1,6 @@
-"""Turns a use case into a Lambda handler: one builder for each kind of function.
+"""Builds Lambda handlers from use cases: one builder for each kind of function.
 
-Handlers stay thin because everything they share is here: tokens, errors, logs, metrics and traces.
+What handlers share is here: credentials, errors, logs, metrics and traces. So handlers stay thin.
 """
 
 from __future__ import annotations
@@ -36,17 +36,21 @@ if TYPE_CHECKING:
 GARBAGE_THRESHOLD: Final = 10_000
 
 ANSWER_SECONDS: Final = 1.0
-"""Of a function's time limit this much is kept for its own answer and its last log lines and metrics."""
+"""The part of a function's time limit that is kept for its response and its last log lines and metrics."""
 
 _ORGANIZATION: Final = "organizationID"
 """The query parameter that names organizations."""
 
 
 class Verifier(Protocol):
-    """How one API finds out who calls."""
+    """Verifies the credentials of one API."""
 
     def verify(self, authorization: str | None) -> Caller:
-        """Who calls; raises ``Unauthenticated``."""
+        """The caller that an ``Authorization`` header identifies.
+
+        Raises:
+            Unauthenticated: there is no valid credential.
+        """
 
 
 def api_function(
@@ -55,10 +59,16 @@ def api_function(
     handle: Callable[[Call[Services]], Reply],
     verifier: Callable[[], Verifier] | None = None,
 ) -> LambdaHandler:
-    """A handler of the operation ``name`` for callers with a verified token, or what ``verifier`` accepts.
+    """A handler of the operation ``name`` for callers with a credential.
 
-    The order of checks is the same for all of them: the credential, the permission, the query, and then what
-    ``handle`` looks at. So a caller without the right learns nothing of what would have been wrong otherwise.
+    The order of checks is the same for all operations: the credential, the permission, the query parameters,
+    then what ``handle`` checks. So a caller without the permission learns nothing about the rest.
+
+    Args:
+        name: of the operation.
+        errors: renders its errors.
+        handle: does the work.
+        verifier: verifies the credential; None for bearer tokens.
     """
     operation = OPERATIONS[name]
     permission = operation.permission
@@ -88,14 +98,14 @@ def api_function(
 
 
 def public_function(name: str, errors: ErrorShape, handle: Callable[[], Reply]) -> LambdaHandler:
-    """A handler of the operation ``name`` for anybody."""
+    """A handler of the operation ``name`` without a credential, which needs no services either."""
     return _http_handler(name, errors, lambda _request, _involved: handle())
 
 
 def open_function(
     name: str, errors: ErrorShape, handle: Callable[[OpenCall[Services]], Reply]
 ) -> LambdaHandler:
-    """A handler of the operation ``name`` for anybody, that looks into the inventory."""
+    """A handler of the operation ``name`` without a credential."""
     operation = OPERATIONS[name]
 
     def answer(request: ProxyRequest, _involved: Involved) -> Reply:
@@ -106,7 +116,12 @@ def open_function(
 
 
 def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> LambdaHandler:
-    """A handler of everything that is no operation: 404, or 405 where only the method is wrong."""
+    """A handler of all requests that match no operation: 404, or 405 if only the method is wrong.
+
+    Args:
+        name: of the function.
+        shape_of: returns what renders the errors for a path.
+    """
 
     def answer(request: ProxyRequest, trace_id: str, _involved: Involved) -> dict[str, Any]:
         errors, allowed = shape_of(request.path), methods_of(request.path)
@@ -119,9 +134,9 @@ def unmatched_function(name: str, shape_of: Callable[[str], ErrorShape]) -> Lamb
 
 
 def task_function(name: str, step: Step) -> LambdaHandler:
-    """A handler of a schedule or of other work of its own: gets the event as it is, answers an outcome.
+    """A handler of a schedule or an event. ``step`` gets the event as it is and returns an outcome.
 
-    Exceptions pass: whoever invoked it repeats it.
+    Exceptions are not caught: the service that invoked the function repeats the invocation.
     """
 
     def handler(event: dict[str, Any], _context: Any) -> Any:
@@ -131,10 +146,10 @@ def task_function(name: str, step: Step) -> LambdaHandler:
 
 
 def steps_function(name: str, steps: Mapping[str, Step]) -> LambdaHandler:
-    """A handler of the workflow steps of one noun: ``step`` of the event says which one.
+    """A handler of the workflow steps of one noun. ``step`` in the event names the step.
 
-    Exceptions pass: the state machine repeats the step. A step that is not among these is a ``ValueError``:
-    the state machine and the function do not fit together.
+    Exceptions are not caught: the state machine repeats the step. An unknown step is a ``ValueError``: state
+    machine and function do not match.
     """
 
     def run(services: Services, event: dict[str, Any]) -> Any:
@@ -148,12 +163,12 @@ def steps_function(name: str, steps: Mapping[str, Step]) -> LambdaHandler:
 
 
 def step(use_case: UseCase, *arguments: str) -> Step:
-    """The step that is a use case over these fields of the event."""
+    """A step that calls a use case with these fields of the event as arguments."""
     return lambda services, event: use_case(services, *(event[name] for name in arguments))
 
 
 def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:
-    """A handler of a schedule that brings its own collaborators; answers its report."""
+    """A handler of a schedule. ``run`` has its own collaborators, and returns its report."""
 
     def handler(_event: dict[str, Any], _context: Any) -> Any:
         return run()
@@ -164,7 +179,10 @@ def schedule_function(name: str, run: Callable[[], Any]) -> LambdaHandler:
 def _http_handler(
     name: str, errors: ErrorShape, answer: Callable[[ProxyRequest, Involved], Reply]
 ) -> LambdaHandler:
-    """One operation. The gateway has found the route; another one is a mistake in the template."""
+    """A handler of one operation: maps all errors to replies.
+
+    The gateway has matched the route. Another route than the operation's is a mistake in the template.
+    """
     operation = OPERATIONS[name]
 
     def response(request: ProxyRequest, trace_id: str, involved: Involved) -> dict[str, Any]:
@@ -172,14 +190,14 @@ def _http_handler(
             return _sent(errors.unknown_route(trace_id), trace_id)
         try:
             return _sent(answer(request, involved), trace_id)
-        except Exception as error:  # noqa: BLE001 - the one mapper: nothing leaves but in the API's shape
+        except Exception as error:  # noqa: BLE001 - the one mapper: every error leaves in the API's shape
             return _sent(_refusal(errors, error, trace_id), trace_id)
 
     return _logged(name, response)
 
 
 def _logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[str, Any]]) -> LambdaHandler:
-    """One request is one line, whatever becomes of it."""
+    """A handler that writes one log line for each request, whatever its result."""
 
     def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         began = time.perf_counter()
@@ -200,6 +218,7 @@ def _logged(name: str, response: Callable[[ProxyRequest, str, Involved], dict[st
 
 
 def _sent(reply: Reply, trace_id: str) -> dict[str, Any]:
+    """The gateway's form of a reply, with CORS headers if an origin is configured."""
     allowed = replace(reply, headers=reply.headers | allowance(_console_origin()))
     return proxy_response(allowed, trace_id)
 
@@ -209,6 +228,7 @@ def _console_origin() -> str | None:
 
 
 def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:
+    """The reply to an error. Logs the stack trace of server errors, except for lack of capacity."""
     if isinstance(error, Unauthenticated) and error.credential_sent:
         composition.observability().count("CredentialsRefused", fault=error.fault.value)
     if isinstance(error, CapacityError):
@@ -223,9 +243,11 @@ def _refusal(errors: ErrorShape, error: Exception, trace_id: str) -> Reply:
 
 
 def _observed(name: str, handler: LambdaHandler) -> LambdaHandler:
+    """A handler with logs, metrics and traces, which arms the deadline of each invocation."""
+
     @cache
     def wrapped() -> LambdaHandler:
-        _watch_garbage()
+        _tune_garbage_collection()
         return composition.observability().wrap(name, handler)
 
     def lambda_handler(event: dict[str, Any], context: Any) -> Any:
@@ -237,8 +259,8 @@ def _observed(name: str, handler: LambdaHandler) -> LambdaHandler:
 
 
 @cache
-def _watch_garbage() -> None:
-    """Collect as a running function should; what was imported is set aside, and no request looks at it."""
+def _tune_garbage_collection() -> None:
+    """Collect less often, and never examine what was imported: that would slow requests down."""
     gc.freeze()
     gc.set_threshold(GARBAGE_THRESHOLD)
 

@@ -1,4 +1,4 @@
-"""Collaborators that are made when they are first used."""
+"""Collaborators that are built when they are first used."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ class _Lazy:
 
 
 def lazy(make: Callable[[], Made]) -> Made:
-    """Stands for what ``make`` makes: called at the first use of an attribute, and once if it succeeds.
+    """A proxy that builds the object on first use of an attribute.
 
-    All of an attribute's use passes; ``isinstance``, operators and ``with`` do not see through.
+    It passes attribute access only, so ``isinstance``, operators and ``with`` do not work on it.
+
+    Args:
+        make: builds the object; not called again once it has succeeded.
     """
     return cast("Made", _Lazy(make))

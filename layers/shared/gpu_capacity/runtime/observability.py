@@ -19,10 +19,10 @@ _REQUEST: Final = "request"
 
 
 class Observability:
-    """What every function logs, counts and traces.
+    """Logs, metrics and traces of every function.
 
-    Log level, sampling and the service come from Powertools' own variables (``POWERTOOLS_LOG_LEVEL``, …),
-    tracing is on where the template turned it on. The service is the name of the stack, so that two stacks in
+    Log level, sampling and the service name come from Powertools' own variables (``POWERTOOLS_LOG_LEVEL``,
+    …); the template decides about tracing. The service name is the name of the stack, so that two stacks in
     one account share neither metrics nor alarms.
     """
 
@@ -32,9 +32,9 @@ class Observability:
         self.tracer = Tracer(auto_patch=True, patch_modules=("botocore",))
 
     def wrap(self, function: str, handler: LambdaHandler) -> LambdaHandler:
-        """A handler that logs with the request's ids, flushes its metrics and records a trace.
+        """A handler that logs with the ids of the invocation, flushes its metrics and records a trace.
 
-        Neither events nor responses are logged or traced: they carry tokens and customers' data.
+        Events and responses are neither logged nor traced: they have tokens and customers' data.
         """
 
         def observed(event: dict[str, Any], context: Any) -> Any:
@@ -50,7 +50,7 @@ class Observability:
         return logged
 
     def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
-        """See ``Telemetry.count``. With dimensions it is counted twice: under them, and in all for alarms."""
+        """See ``Telemetry.count``. With dimensions it counts twice: with and, for alarms, without them."""
         self.metrics.add_metric(name=metric, unit=MetricUnit.Count, value=value)
         if not dimensions:
             return
@@ -63,7 +63,7 @@ class Observability:
     def request(
         self, *, operation: str, subject: str, organization: str, status: int, duration_ms: int
     ) -> None:
-        """One line for one HTTP request, whatever became of it. The trace id is a key of all its lines."""
+        """Write the log line of an HTTP request. All log lines of a request have its trace id."""
         self.logger.info(
             _REQUEST,
             extra={

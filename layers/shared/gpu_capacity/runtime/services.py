@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every role, filled."""
+    """All collaborators: one attribute for each role."""
 
     inventory: InventoryStore
     runs: Runs

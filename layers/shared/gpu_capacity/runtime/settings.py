@@ -1,4 +1,4 @@
-"""Settings from the environment, checked when they are read. ``docs/configuration.md`` lists them."""
+"""Reads settings from environment variables, and checks them. ``docs/configuration.md`` lists them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Environment:
         self._variables = variables
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text.
+        """A text, without blanks around it.
 
         Raises:
-            Misconfigured: absent, and no default.
+            Misconfigured: it is absent and has no default.
         """
         value = self._variables.get(name, "").strip() or default
         if value is None:
@@ -33,11 +33,15 @@ class Environment:
         return value
 
     def optional(self, name: str) -> str | None:
-        """A text or ``None``."""
+        """A text, without blanks around it; None if it is absent."""
         return self._variables.get(name, "").strip() or None
 
     def whole(self, name: str, default: int, *, least: int = 0) -> int:
-        """A whole number of at least ``least``."""
+        """A whole number of at least ``least``.
+
+        Raises:
+            Misconfigured: it is none.
+        """
         try:
             value = whole(self.text(name, str(default)))
         except ValueError:
@@ -47,7 +51,11 @@ class Environment:
         return value
 
     def share(self, name: str, default: float) -> float:
-        """A number between 0 and 1."""
+        """A number between 0 and 1.
+
+        Raises:
+            Misconfigured: it is none.
+        """
         try:
             value = float(decimal(self.text(name, str(default))))
         except ValueError:
@@ -61,7 +69,11 @@ class Environment:
         return [word.strip() for word in self.text(name, default).split(",") if word.strip()]
 
     def amounts(self, name: str) -> dict[str, int]:
-        """Whole numbers by word, as ``word=number`` with commas between; none where it is not set."""
+        """Whole numbers by word, from ``word=number,word=number``; empty if it is absent.
+
+        Raises:
+            Misconfigured: it has another form, or a negative number.
+        """
         found: dict[str, int] = {}
         for entry in (self.optional(name) or "").split(","):
             word, equals, number = entry.strip().rpartition("=")
@@ -75,7 +87,11 @@ class Environment:
         return found
 
     def key_set(self, name: str) -> dict[str, Any] | None:
-        """A JWKS, as JSON or as base64url of it (which survives every shell)."""
+        """A JWKS, as JSON or as base64url of it (which survives every shell); None if it is absent.
+
+        Raises:
+            Misconfigured: it is none, or has no key.
+        """
         text = self.optional(name)
         if text is None:
             return None
@@ -91,7 +107,11 @@ class Environment:
         return document
 
     def https_url(self, name: str) -> str | None:
-        """An address that is read over HTTPS; plain HTTP only from this machine, for development."""
+        """An https address; http only of this machine, for development. None if it is absent.
+
+        Raises:
+            Misconfigured: it is another address.
+        """
         url = self.optional(name)
         if url is not None:
             parts = urlsplit(url)
@@ -103,14 +123,18 @@ class Environment:
 
 @dataclass(frozen=True, slots=True)
 class TableNames:
-    """The tables of this service. A provider's are its own business."""
+    """The names of this service's tables. Providers have their own settings for theirs."""
 
     inventory: str
     holders: str
 
     @classmethod
     def read(cls, environment: Environment) -> TableNames:
-        """From ``INVENTORY_TABLE`` and ``HOLDERS_TABLE``."""
+        """Read ``INVENTORY_TABLE`` and ``HOLDERS_TABLE``.
+
+        Raises:
+            Misconfigured: one of them is absent.
+        """
         return cls(
             inventory=environment.text("INVENTORY_TABLE"),
             holders=environment.text("HOLDERS_TABLE"),

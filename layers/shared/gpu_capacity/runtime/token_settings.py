@@ -1,4 +1,4 @@
-"""Settings of the token verifier."""
+"""Reads the settings of the token verifier."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def token_rules(env: Environment) -> TokenRules:
-    """What a token must say.
+    """What a token must have.
 
     Raises:
-        Misconfigured: no issuer or audience, or an algorithm that is not a signature by a private key.
+        Misconfigured: issuer or audience is missing, or an algorithm is not one of ``ALGORITHMS_ALLOWED``.
     """
     algorithms = env.words("AUTH_ALGORITHMS", "RS256,ES256")
     if not set(algorithms) <= set(ALGORITHMS_ALLOWED):
@@ -34,10 +34,10 @@ def token_rules(env: Environment) -> TokenRules:
 
 
 def key_source(env: Environment) -> KeySource:
-    """Where the issuer's public keys come from: a static set wins over an address.
+    """The source of the issuer's public keys: the configured set, or else the address.
 
     Raises:
-        Misconfigured: neither is set, or the static set has no usable key.
+        Misconfigured: neither is set, or the configured set has no usable key.
     """
     document = env.key_set("AUTH_JWKS")
     if document is not None:

@@ -1,4 +1,4 @@
-"""Where the documents come from that configure the VM API: the price list, and the list of templates."""
+"""Reads the documents that configure the VM API: the price list and the list of templates."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def price_list(env: Environment) -> PriceList:
-    """The list in ``PRICE_LIST``, as JSON; without it the one that comes with the package.
+    """The price list in ``PRICE_LIST``, as JSON; by default the one in the package.
 
     Raises:
-        Misconfigured: it must not be used; the message names the entry.
+        Misconfigured: it is malformed; the message names the entry.
     """
     try:
         return parse_prices(env.optional("PRICE_LIST") or _packaged("prices.json"))
@@ -28,10 +28,10 @@ def price_list(env: Environment) -> PriceList:
 
 
 def template_list(env: Environment) -> TemplateList:
-    """The list in ``VM_TEMPLATES``, as JSON; without it the one that comes with the package.
+    """The list of templates in ``VM_TEMPLATES``, as JSON; by default the one in the package.
 
     Raises:
-        Misconfigured: it must not be used; the message names the entry.
+        Misconfigured: it is malformed; the message names the entry.
     """
     try:
         return parse_templates(env.optional("VM_TEMPLATES") or _packaged("templates.json"))

@@ -1,7 +1,7 @@
-"""How the service is put together from its settings and from what it touches outside itself.
+"""Builds the service from its settings and from what is outside of it.
 
-Production, the proof and the tests all build it here, so what they check is wired as what is deployed; they
-differ in ``Edges`` and ``Neighbours`` alone. Opens no client and reads no process environment.
+Production, the proof and the tests all build the service here, so that they check what is deployed. They
+differ only in ``Edges`` and ``Neighbours``. Opens no client and reads no environment variable of the process.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ SECONDS_A_DAY: Final = 86_400
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """What every function has: the database, time, chance, and somewhere to tell what happens."""
+    """What every function needs from outside: the database, time, random bytes, and logs and metrics."""
 
     dynamodb: DynamoDBClient
     clock: Clock
@@ -70,7 +70,7 @@ class Edges:
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """Other services that the use cases call."""
+    """What use cases call outside of this service: workflows, the filler, and host providers."""
 
     workflows: Workflows
     events: CapacityEvents
@@ -81,8 +81,8 @@ class Neighbours:
 def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Services:
     """The collaborators of the use cases.
 
-    Settings are read here, so a wrong one is told by the first request whatever that asks for; only the price
-    list and the templates are read where they are used, by the VM API.
+    Reads all settings but the price list and the templates, which the VM API reads on first use. So a wrong
+    setting shows at the first request, whatever it asks for.
 
     Raises:
         Misconfigured: a setting is missing or malformed.
@@ -128,7 +128,11 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
 
 
 def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: CapacityEvents) -> FleetSync:
-    """What the inventory sync works with. Imported late: nothing else validates fleet documents."""
+    """The collaborators of the inventory sync. Imported lazily: nothing else validates fleet documents.
+
+    Raises:
+        Misconfigured: a setting is missing or malformed.
+    """
     from gpu_capacity.inventory.fleet.acceptance import DropLimits  # noqa: PLC0415 - see above
     from gpu_capacity.inventory.fleet.store import FleetStore  # noqa: PLC0415 - see above
     from gpu_capacity.inventory.fleet.sync import FleetSync, SyncLimits  # noqa: PLC0415 - see above
@@ -149,7 +153,11 @@ def fleet_sync_of(env: Environment, edges: Edges, feed: FleetFeed, events: Capac
 
 
 def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmProvider]) -> Audit:
-    """What the audit works with. Imported late: nothing else reads whole tables."""
+    """The collaborators of the consistency check. Imported lazily: nothing else reads whole tables.
+
+    Raises:
+        Misconfigured: a setting is missing or malformed.
+    """
     from gpu_capacity.upkeep.audit.means import Audit  # noqa: PLC0415 - see above
     from gpu_capacity.upkeep.audit.providers import Providers  # noqa: PLC0415 - see above
     from gpu_capacity.upkeep.audit.store import (  # noqa: PLC0415 - see above
@@ -166,10 +174,10 @@ def audit_of(env: Environment, edges: Edges, providers: tuple[HostProvider, VmPr
 
 
 def providers_of(env: Environment, edges: Edges) -> tuple[HostProvider, VmProvider]:
-    """The providers that the settings choose, made when they are first used.
+    """The providers that the settings choose, built on first use.
 
     Raises:
-        Misconfigured: there is none of that name, or a setting of it is malformed.
+        Misconfigured: there is no provider of that name, or a setting of it is malformed.
     """
     site = Site(env, edges.dynamodb, edges.clock, edges.pause, edges.telemetry)
     return lazy(registry.host_provider(site)), lazy(registry.vm_provider(site))
@@ -180,7 +188,7 @@ def _database(edges: Edges) -> Database:
     return Database(edges.dynamodb, edges.pause, edges.clock, unreadable)
 
 
-# Imported late: a function imports the stores of the API it serves, and not those of the others.
+# Imported lazily: a function imports the stores of the API that it serves, and not those of the others.
 
 
 def _runs(database: Database, tables: TableNames) -> Runs:

@@ -1,1 +1,1 @@
-"""Lambda handlers of each HTTP API."""
+"""Builders of the Lambda handlers of each HTTP API."""

@@ -1,11 +1,11 @@
-"""Lambda handlers of the capacity claims API."""
+"""Builds the Lambda handlers of the capacity claims API."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-# Every function of this API uses it: while a function starts it has more of a processor than in a request.
+# Every function of this API uses it. Imported here, because a starting function has more CPU than a request.
 import gpu_capacity.capacity_claims.store  # noqa: F401
 from gpu_capacity.capacity_claims.api.errors import ClaimErrors
 from gpu_capacity.runtime.apis.limited import limited
@@ -24,7 +24,7 @@ _ORGANIZATION: Final = "x-organization-id"
 def claim_function(name: str, handle: Callable[[Call[Services]], Reply]) -> LambdaHandler:
     """A handler of the operation ``name`` for callers with a verified token.
 
-    An organization that the request names is the only one that it is about.
+    An organization in the ``X-Organization-Id`` header restricts the caller to that organization.
     """
     admitted = limited(name, handle)
 

@@ -1,4 +1,4 @@
-"""A limited rate of requests for each organization, where the settings ask for one."""
+"""Limits the rate of requests of each organization, if the settings have a limit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _NAMED_IN_QUERY: Final = "organizationID"
 
 
 def limited(name: str, handle: Callable[[Call[Services]], Reply]) -> Callable[[Call[Services]], Reply]:
-    """``handle`` for the operation ``name``, as long as nobody it counts for has used up the minute."""
+    """``handle`` for the operation ``name``, behind the rate limit.
+
+    The handler raises ``RateLimited`` if an organization that the request counts for has used up its minute.
+    """
     kind = Kind.READ if OPERATIONS[name].method == "GET" else Kind.WRITE
 
     def admitted(call: Call[Services]) -> Reply:
@@ -32,7 +35,7 @@ def limited(name: str, handle: Callable[[Call[Services]], Reply]) -> Callable[[C
 
 
 def limits_of(services: Services, kind: Kind, organizations: Iterable[str]) -> Limits:
-    """What each of these organizations may send in a minute, through all of its members and tokens."""
+    """The requests a minute of each of these organizations, over all of its members and tokens."""
     limit = _limit(services, kind)
     return {("organization", organization): limit for organization in organizations}
 
@@ -43,9 +46,10 @@ def _limit(services: Services, kind: Kind) -> int:
 
 
 def _organizations(call: Call[Services]) -> frozenset[str]:
-    """The one that a request names, if the caller is its member; otherwise all of the caller's.
+    """The organization that the request names, if the caller is its member; else all of the caller's.
 
-    An operator's request never counts for a customer: of one who has no organizations, the subject counts.
+    An operator's request never counts for a customer's organization. If an operator has no organizations, the
+    request counts for its subject.
     """
     own = call.caller.organizations
     named = set(call.query.get(_NAMED_IN_QUERY, ()))

@@ -1,10 +1,10 @@
-"""Lambda handlers of the reservations API."""
+"""Builds the Lambda handlers of the reservations API."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# Every function of this API uses it: while a function starts it has more of a processor than in a request.
+# Every function of this API uses it. Imported here, because a starting function has more CPU than a request.
 import gpu_capacity.reservations.store  # noqa: F401
 from gpu_capacity.reservations.api.errors import ReservationErrors
 from gpu_capacity.runtime.apis.limited import limited

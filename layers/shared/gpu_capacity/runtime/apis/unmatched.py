@@ -1,4 +1,4 @@
-"""Which API's way an unknown path gets."""
+"""Decides which API's error shape an unknown path gets."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ VM_PREFIXES: Final = (
 
 
 def error_shape(path: str) -> ErrorShape:
-    """The shape of the API under whose path this falls; the reservations API owns what nobody else does."""
+    """The error shape of the API that has this path; paths of no API get that of the reservations API."""
     if _falls_under(path, CLAIMS_PREFIX):
         return ClaimErrors()
     if any(_falls_under(path, prefix) for prefix in VM_PREFIXES):

@@ -1,10 +1,10 @@
-"""Lambda handlers of the VM API: two kinds of credentials, and limited rates."""
+"""Builds the Lambda handlers of the VM API, which has two kinds of credentials, and always rate limits."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-# Most functions of this API use them: while a function starts it has more of a processor than in a request.
+# Most functions of this API use it. Imported here, because a starting function has more CPU than a request.
 from gpu_capacity.accounts.api.replies import account_for
 from gpu_capacity.http.rate_limit import admit
 from gpu_capacity.http.request_counts import Kind
@@ -36,7 +36,7 @@ def vm_function(name: str, kind: Kind, handle: Callable[[Call[Services]], Reply]
 
 
 def open_vm_function(name: str, handle: Callable[[OpenCall[Services]], Reply]) -> LambdaHandler:
-    """A handler of the operation ``name`` for anybody; who calls too often is told by the address."""
+    """A handler of the operation ``name`` without a credential, with a rate limit for each IP address."""
 
     def admitted(call: OpenCall[Services]) -> Reply:
         admit(call.services, Kind.READ, {("address", call.address): _limit(call.services, Kind.READ)})

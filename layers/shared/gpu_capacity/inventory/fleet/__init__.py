@@ -1,1 +1,1 @@
-"""The fleet document: its schema, where it comes from, what it changes, and when it must not be applied."""
+"""The fleet document: its schema, its source, what it changes, and when it must not be applied."""

@@ -1,4 +1,4 @@
-"""When a valid fleet document must not be applied: as a whole, or what of it. Pure."""
+"""Decides whether a valid fleet document, or a part of it, must not be applied. Pure."""
 
 from __future__ import annotations
 
@@ -17,40 +17,45 @@ if TYPE_CHECKING:
 HostIds: TypeAlias = set[str]
 
 SEQUENCE_JUMP_MAX: Final = 2**32
-"""How far a sequence may rise at once: 49 days of a publisher that counts in milliseconds."""
+"""How much a sequence may rise at once: 49 days for a publisher that counts milliseconds."""
 
 FIRST_SEQUENCE_MAX: Final = 2**52
-"""Of the first document: beyond it too few numbers are left to go on with."""
+"""The largest sequence of a first document, so that enough numbers are left for later ones."""
 
 AHEAD_SECONDS_MAX: Final = 24 * 3600
-"""How far the fleet manager's clock may be ahead of ours."""
+"""How far the fleet manager's clock may be ahead of this service's clock."""
 
 
 @dataclass(frozen=True, slots=True)
 class DropLimits:
-    """How many of its present hosts a region may lose with one document: the larger of the two.
+    """How many of its present hosts a region may lose through one document: the larger of two limits.
 
-    ``share`` is 0 to 1. ``hosts`` is for small regions, of which a share allows none at all.
+    ``share`` is between 0 and 1. ``hosts`` is a number for small regions, where the share would allow none.
     """
 
     share: float = 0.2
     hosts: int = 2
 
     def allows(self, lost: int, present: int) -> bool:
-        """Whether so many of them may go."""
+        """Whether a region with ``present`` hosts may lose ``lost`` of them."""
         return lost <= max(self.share * present, self.hosts)
 
 
 @dataclass(frozen=True, slots=True)
 class Deferral:
-    """Why a region or a pod is not brought up to the document yet."""
+    """Why a region or a pod is not changed to match the document yet."""
 
     code: FeedRefusal
     reason: str
 
 
 def check_acceptable(accepted: FeedState | None, fleet: Fleet, now: int) -> None:
-    """Check what concerns the whole document.
+    """Check the document as a whole.
+
+    Args:
+        accepted: the last accepted document; ``None`` if there is none.
+        fleet: the new document.
+        now: seconds since the epoch.
 
     Raises:
         FeedRefused: ``outdated``, ``contradictory``, ``sequence_jump`` or ``from_the_future``.
@@ -88,17 +93,17 @@ def _check_sequence(accepted: FeedState, fleet: Fleet) -> None:
 
 
 def reported_pods(fleet: Fleet, region_id: str) -> Mapping[str, Pod]:
-    """The reported pods of a region by id; none where the document does not know the region."""
+    """The reported pods of a region by id; empty if the document does not have the region."""
     reported = fleet.regions.get(region_id)
     return reported.pods if reported else {}
 
 
 def regions_that_drop_too_much(stored: StoredFleet, fleet: Fleet, limits: DropLimits) -> dict[str, Deferral]:
-    """The regions that would lose more hosts than the limits allow, with the reason."""
+    """The regions that would lose more hosts than the limits allow, by id, with the reason."""
     present: dict[str, HostIds] = {}
     for (region_id, _), pod in stored.pods.items():
         ids = present.setdefault(region_id, set())
-        # Missing hosts were lost before: they must not make every later document look half empty.
+        # Missing hosts were lost earlier. Counting them again would make later documents exceed the limit.
         ids.update(h.id for d in pod.pod.domains for h in d.hosts if h.state is not HostState.MISSING)
     deferred = {}
     for region_id, before in sorted(present.items()):

@@ -1,6 +1,6 @@
-"""What a fleet document makes of an inventory, pod by pod and region by region. Pure.
+"""The changes that a fleet document makes to an inventory, pod by pod and region by region. Pure.
 
-A sync writes these changes and a check shows them, so both decide alike.
+The sync writes these changes and ``preview`` shows them, so both make the same decisions.
 """
 
 from __future__ import annotations
@@ -26,12 +26,15 @@ if TYPE_CHECKING:
 
 
 class FleetChanges:
-    """A document against an inventory; ``saw`` keeps the inventory in step with what is written or read.
+    """Compares a document with an inventory.
+
+    The caller reports with ``update`` each pod that it has written or read again, so that later decisions use
+    its current state.
 
     Args:
         fleet: the document.
-        stored: the inventory as it was read.
-        limits: what a region may lose.
+        stored: the inventory as read.
+        limits: how many hosts a region may lose.
     """
 
     def __init__(self, fleet: Fleet, stored: StoredFleet, limits: DropLimits) -> None:
@@ -41,11 +44,11 @@ class FleetChanges:
         self._pods: dict[PodKey, StoredPod] = {}
         self._place_of: dict[str, PodKey] = {}
         for key, pod in stored.pods.items():
-            self.saw(key, pod)
+            self.update(key, pod)
         self.regions_deferred = regions_that_drop_too_much(stored, fleet, limits)
 
-    def saw(self, key: PodKey, pod: StoredPod) -> None:
-        """The pod as it is now."""
+    def update(self, key: PodKey, pod: StoredPod) -> None:
+        """Replace what is known of a stored pod."""
         if known := self._pods.get(key):
             for host_id in _host_ids(known):
                 if self._place_of.get(host_id) == key:
@@ -54,12 +57,12 @@ class FleetChanges:
         self._place_of |= dict.fromkeys(_host_ids(pod), key)
 
     def stored(self, key: PodKey) -> StoredPod | None:
-        """The pod as it was last seen."""
+        """The stored pod as last read or written; ``None`` if there is none."""
         return self._pods.get(key)
 
     @property
     def unreadable(self) -> dict[PodKey, Deferral]:
-        """Pods of which the inventory has something that cannot be read: nothing of them is changed."""
+        """Pods with an item in the inventory that cannot be read. They are not changed."""
         return {
             key: Deferral(FeedRefusal.UNREADABLE, "what the inventory has of it cannot be read")
             for key in self._unreadable
@@ -67,12 +70,12 @@ class FleetChanges:
 
     @property
     def keys(self) -> list[PodKey]:
-        """Every pod that is stored or reported, in order."""
+        """Every pod that is stored or reported and can be read, in order."""
         reported = {(r, p) for r, region in self._fleet.regions.items() for p in region.pods}
         return sorted({*self._pods, *reported} - self._unreadable)
 
     def of_pod(self, key: PodKey) -> tuple[PodChange | None, Deferral | None]:
-        """What the pod becomes, ``None`` where nothing is to be written, and why it is deferred if it is."""
+        """The change of a pod, ``None`` if there is nothing to write, and why it is deferred, if it is."""
         region_id, pod_id = key
         stored, reported = self._pods.get(key), reported_pods(self._fleet, region_id).get(pod_id)
         deferral = self.regions_deferred.get(region_id)
@@ -91,10 +94,11 @@ class FleetChanges:
         return follow_losses(stored, self._losses(key, deferral), offering), deferral
 
     def of_regions(self) -> Iterator[tuple[str, Region | None]]:
-        """Catalogue entries to be written, ``None`` for those to be removed, in id order.
+        """Yield (region id, new catalogue entry) in id order; ``None`` for an entry to be removed.
 
-        A region that has left the document is withdrawn first, and removed by a later run, when nothing
-        stands or is held there: until then the claims that wait for its capacity are told.
+        A region that is no longer in the document is first withdrawn. A later run removes it, once it has no
+        hardware and no holders. In between the filler can tell waiting capacity claims that the zone is not
+        offered any more.
         """
         for region_id in sorted({*self._fleet.regions, *self._regions}):
             if region_id in self.regions_deferred:
@@ -106,14 +110,15 @@ class FleetChanges:
                 yield region_id, None
 
     def _region_after(self, region_id: str) -> Region | None:
-        known, told = self._regions.get(region_id), self._fleet.regions.get(region_id)
+        stored, reported = self._regions.get(region_id), self._fleet.regions.get(region_id)
         if region_id in self.regions_deferred:
-            return known
-        if told is not None:
-            return told.region
-        return replace(known, withdrawn=True) if known else None
+            return stored
+        if reported is not None:
+            return reported.region
+        return replace(stored, withdrawn=True) if stored else None
 
     def _is_empty(self, region_id: str) -> bool:
+        """Whether no pod of the region has hardware or holders, as far as pods can be read."""
         if any(region == region_id for region, _ in self._unreadable):
             return False
         return not any(
@@ -121,27 +126,30 @@ class FleetChanges:
         )
 
     def _elsewhere(self, key: PodKey) -> frozenset[str]:
-        """Reported hosts of the pod that the inventory has elsewhere, or may have in a pod it cannot read."""
+        """Ids of the pod's reported hosts that the inventory has, or may have, in another pod.
+
+        A host that is not found may be in a pod that cannot be read.
+        """
         return frozenset(
             host.id
-            for domain in self._told(key)
+            for domain in self._reported(key)
             for host in domain.hosts
             if self._place_of.get(host.id, None if self._unreadable else key) != key
         )
 
     def _losses(self, key: PodKey, deferral: Deferral) -> Losses:
-        standing = None
+        present = None
         if deferral.code is FeedRefusal.MOVES_HARDWARE:
-            standing = {(d.position, h.slot, h.id) for d in self._told(key) for h in d.hosts}
+            present = {(d.position, h.slot, h.id) for d in self._reported(key) for h in d.hosts}
         cordoned = {
             domain.id
             for pod in reported_pods(self._fleet, key[0]).values()
             for domain in pod.domains
             if domain.cordoned
         }
-        return Losses(self._states, cordoned, standing)
+        return Losses(self._states, cordoned, present)
 
-    def _told(self, key: PodKey) -> tuple[Domain, ...]:
+    def _reported(self, key: PodKey) -> tuple[Domain, ...]:
         reported = reported_pods(self._fleet, key[0]).get(key[1])
         return reported.domains if reported else ()
 

@@ -1,9 +1,9 @@
 """The fleet document as the fleet manager writes it: JSON, version 1 of its schema.
 
-These models say what one field may hold. What two fields must agree on (unique ids, known flavors) is
-checked in ``parsing``; what the stored inventory forbids is checked in ``acceptance``.
+These models define the values of single fields. ``parsing`` checks what several fields must agree on, such as
+unique ids and known flavors. ``acceptance`` checks the document against the stored inventory.
 
-Unknown fields are refused: a misspelt ``cordoned`` must not be read as "in use".
+Unknown fields are refused, so that a misspelt ``cordoned`` is not read as "in use".
 """
 
 import json
@@ -25,10 +25,10 @@ from gpu_capacity.times import LAST_SECOND, parse_rfc3339
 SCHEMA_VERSION: Final = 1
 
 DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
-"""As it is published. The document is parsed in memory, so what a feed may hand over is bounded."""
+"""Limit for the published document, which may be gzip. It is parsed in memory, so its size is limited."""
 
 UNPACKED_BYTES_MAX: Final = 48 * 1024 * 1024
-"""Of a document that is published as gzip: about 300,000 hosts."""
+"""Limit for the decompressed document if it is published as gzip: about 300,000 hosts."""
 
 FLAVORS_MAX: Final = 256
 REGIONS_MAX: Final = 64
@@ -36,12 +36,12 @@ OFFERINGS_PER_REGION_MAX: Final = 64
 ORGANIZATIONS_PER_REGION_MAX: Final = 1000
 PODS_PER_REGION_MAX: Final = 4096
 
-SEQUENCE_MAX: Final = 2**53 - 1  # the largest integer that every JSON reader keeps exact
+SEQUENCE_MAX: Final = 2**53 - 1  # the largest integer that every JSON parser represents exactly
 _COUNT_MAX: Final = 2**31 - 1
 OBSERVED_AT_MIN: Final = int(parse_rfc3339("2000-01-01T00:00:00Z"))
-"""An earlier time is a clock that was never set."""
+"""An earlier time means that the fleet manager's clock was never set."""
 
-# Identifiers become parts of keys: no separator ('#') and no white space can occur in one.
+# Identifiers become parts of keys, so they contain no separator ('#') and no white space.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$")]
 Label = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Count = Annotated[StrictInt, Field(ge=0, le=_COUNT_MAX)]
@@ -49,16 +49,16 @@ Positive = Annotated[StrictInt, Field(ge=1, le=_COUNT_MAX)]
 
 
 def _whole(value: object) -> object:
-    """Python takes ``True`` and ``1.0`` for 1."""
+    """Require an integer, because in Python ``True`` and ``1.0`` equal 1."""
     if type(value) is not int:
         raise ValueError("not a whole number")
     return value
 
 
 def _whole_seconds(value: object) -> int:
-    """A date-time with its offset, in seconds since the epoch; fractions are cut."""
+    """Parse a date-time with an offset into seconds since the epoch. Fractions are rounded down."""
     if not isinstance(value, str):
-        raise ValueError("not an RFC 3339 date-time with an offset")  # noqa: TRY004 - pydantic's way to refuse
+        raise ValueError("not an RFC 3339 date-time with an offset")  # noqa: TRY004 - for pydantic
     return floor(parse_rfc3339(value))
 
 
@@ -77,7 +77,7 @@ class _Part(BaseModel):
 
 
 class ReportedState(StrEnum):
-    """What the fleet manager may say of a host. That a host is missing is concluded, never reported."""
+    """The states of a host in a document. ``missing`` is never reported: the sync sets it by itself."""
 
     IN_SERVICE = "in_service"
     UNHEALTHY = "unhealthy"
@@ -95,7 +95,7 @@ class GpuPart(_Part):
 
 
 class VmPart(_Part):
-    """What customers who rent slices of a host are told of it; ``gpuRamMb`` is for one GPU."""
+    """What the VM API shows of a host that is rented in slices; ``gpuRamMb`` is for one GPU."""
 
     gpu_type: Identifier
     gpu_ram_mb: Positive
@@ -104,7 +104,7 @@ class VmPart(_Part):
 
 
 class FlavorPart(_Part):
-    """The shape of a host."""
+    """The hardware of a host."""
 
     id: Identifier
     cpus: Count
@@ -112,15 +112,15 @@ class FlavorPart(_Part):
     disk_gb: Count
     gpu: GpuPart
     architecture: Architecture = Architecture.UNKNOWN
-    """Of the processors; absent where it is not known."""
+    """Architecture of the processors; absent if it is not known."""
     instance_type: Identifier | None = None
-    """Public name under which single hosts are sold; absent where they are not."""
+    """Public name under which single hosts are sold; absent if they are not."""
     vm: VmPart | None = None
-    """Present where hosts are rented in slices of their GPUs; absent where they are not."""
+    """Present if hosts are rented in slices of their GPUs; absent if they are not."""
 
 
 class OfferingPart(_Part):
-    """What the region sells: one complete domain of a flavor per unit."""
+    """What the region sells to reservations. A unit is one complete domain of the flavor."""
 
     accelerator: Identifier
     unit: Identifier
@@ -161,7 +161,7 @@ class RegionPart(_Part):
     """A site. Without ``organizations`` everyone may see it."""
 
     id: Identifier
-    # An empty list is refused: "nobody" and "everybody" must not be one slip apart.
+    # An empty list is refused, so that "no organization" and "all organizations" cannot be confused.
     organizations: (
         Annotated[list[Identifier], Field(min_length=1, max_length=ORGANIZATIONS_PER_REGION_MAX)] | None
     ) = None
@@ -180,7 +180,7 @@ class FleetDocument(_Part):
 
 
 def schema_text() -> str:
-    """The JSON schema of the document, as it is published in ``docs/fleet-document.schema.json``."""
+    """The JSON schema of the document, as published in ``docs/fleet-document.schema.json``."""
     schema: dict[str, Any] = FleetDocument.model_json_schema(by_alias=True)
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return json.dumps(dialect | schema, indent=2, ensure_ascii=False) + "\n"

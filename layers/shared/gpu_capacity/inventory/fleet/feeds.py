@@ -1,7 +1,7 @@
-"""Where the fleet document comes from: an object in S3, or a web address.
+"""Reads the fleet document from an object in S3 or from a web address.
 
-A feed answers with the bytes of the document or raises ``FeedRefused`` (``unreachable``, ``too_large``).
-Messages name the kind of failure, never the address: it may carry credentials.
+A feed returns the bytes of the document or raises ``FeedRefused`` (``unreachable``, ``too_large``). Messages
+name the kind of failure and never the address, because that may contain credentials.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import FleetFeed
 
 TIMEOUT_SECONDS: Final = 10.0
-"""For connecting and for each read, not for the whole transfer: the function's own timeout bounds that."""
+"""Limit for connecting and for each read. The function's own timeout limits the whole transfer."""
 
 
 class S3Client(Protocol):
@@ -38,15 +38,15 @@ class S3Client(Protocol):
 
 
 def feed_at(location: str, s3: Callable[[], S3Client], bytes_max: int = DOCUMENT_BYTES_MAX) -> FleetFeed:
-    """The feed that a setting names.
+    """The feed for the location in a setting.
 
     Args:
-        location: ``s3://bucket/key``, ``https://…``, or for development ``http://`` to the own machine.
-        s3: makes the client; only called for an S3 location.
+        location: ``s3://bucket/key``, ``https://…``, or for development ``http://`` to this machine.
+        s3: creates the client. Only called for an S3 location.
         bytes_max: a larger document is refused.
 
     Raises:
-        Misconfigured: the location is none of these.
+        Misconfigured: the location has another form.
     """
     parts = urlsplit(location)
     if parts.scheme == "s3" and parts.netloc and len(parts.path) > 1:
@@ -57,7 +57,7 @@ def feed_at(location: str, s3: Callable[[], S3Client], bytes_max: int = DOCUMENT
 
 
 class S3Feed:
-    """The document as an object."""
+    """Reads the document from an S3 object."""
 
     def __init__(self, client: S3Client, bucket: str, key: str, bytes_max: int) -> None:
         self._client = client
@@ -80,7 +80,7 @@ class S3Feed:
 
 
 class HttpsFeed:
-    """The document behind a web address."""
+    """Reads the document from a web address."""
 
     def __init__(self, url: str, bytes_max: int, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         self._url = url
@@ -92,7 +92,7 @@ class HttpsFeed:
         handlers: list[urllib.request.BaseHandler] = [OnlyToHttps()]
         if _is_own_machine(self._url):
             handlers.append(urllib.request.ProxyHandler({}))
-        request = urllib.request.Request(  # noqa: S310 - the factory admits https and the own machine only
+        request = urllib.request.Request(  # noqa: S310 - the factory allows https and this machine only
             self._url, headers={"Accept": "application/json", "Accept-Encoding": "identity"}
         )
         try:
@@ -104,7 +104,7 @@ class HttpsFeed:
             error.close()
             raise _unreachable(f"the feed answered with status {error.code}") from None
         except (OSError, http.client.HTTPException, ValueError) as error:
-            # The cause is left out: its text may hold the address.
+            # ``from None``: the text of the cause may contain the address.
             raise _unreachable(f"the feed did not answer ({type(error).__name__})") from None
 
     def _body(self, answer: http.client.HTTPResponse) -> bytes:

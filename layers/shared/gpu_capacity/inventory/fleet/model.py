@@ -1,4 +1,4 @@
-"""What a fleet document says and what the inventory knows, in the nouns of ``topology``."""
+"""A parsed fleet document and the stored fleet, in the terms of ``inventory.model``."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ PodKey: TypeAlias = tuple[str, str]
 
 
 DIGEST_FORM: Final = "pods-sha256:"
-"""What digests begin with. Another way to compute them gets another form, and is not compared with this."""
+"""Prefix of digests. A digest that is computed in another way has another prefix and is not compared."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReportedRegion:
-    """A region and its pods as reported. The pods' ``version`` is 0: a document knows no versions.
+    """A region and its pods as reported, by pod id. Reported pods have version 0.
 
-    ``digests`` are SHA-256 over the text of each pod's domains: a stored pod of the same one did not change.
+    ``digests`` has the SHA-256 of the text of each pod's domains. If a stored pod has the same digest, its
+    domains have not changed.
     """
 
     region: Region
@@ -35,8 +36,8 @@ class ReportedRegion:
 class Fleet:
     """A valid fleet document.
 
-    ``digest`` is ``DIGEST_FORM`` and 64 hex digits over what the document says; ``observed_at`` is in seconds
-    since the epoch.
+    ``digest`` is ``DIGEST_FORM`` and 64 hex digits, computed from the content of the document.
+    ``observed_at`` is in seconds since the epoch.
     """
 
     sequence: int
@@ -47,7 +48,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class FeedState:
-    """The last accepted document. ``regions`` names every region that was ever accepted."""
+    """The last accepted document. ``regions`` has the ids of all regions of all accepted documents."""
 
     sequence: int
     digest: str
@@ -55,25 +56,25 @@ class FeedState:
     regions: frozenset[str]
 
     def contradicts(self, digest: str) -> bool:
-        """Whether another content was accepted, as far as digests of one form can tell."""
+        """Whether a document with other content was accepted. False if digests have different forms."""
         return self.digest != digest and self.digest.startswith(DIGEST_FORM)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFleet:
-    """The inventory as it was read: advisory, every write checks again."""
+    """The inventory as read. Advisory: the conditions of every write check again."""
 
     feed: FeedState | None
     regions: Mapping[str, Region]
     pods: Mapping[PodKey, StoredPod]
     unreadable: frozenset[PodKey] = frozenset()
-    """Pods of which hosts or owners cannot be read: not among ``pods``, and not to be written."""
+    """Pods whose hosts or owners cannot be read. They are not in ``pods`` and must not be written."""
 
 
 def offering_of(region: Region | None, flavor_id: str) -> Offering | None:
-    """The offering that tells when a domain of this flavor is complete, if the region has one.
+    """The offering that defines when a domain of this flavor is complete; ``None`` if the region has none.
 
-    Offerings of one flavor agree on resource class and hosts per unit, so the first speaks for all.
+    Offerings of one flavor agree on resource class and hosts per unit, so the first one is enough.
     """
     if region is None:
         return None

@@ -1,4 +1,4 @@
-"""A fleet document as it is published: plain, or packed with gzip."""
+"""Decompresses a fleet document, which may be published as plain JSON or as gzip."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 def unpacked(raw: bytes, bytes_max: int = UNPACKED_BYTES_MAX) -> bytes:
-    """The plain document. Told by its first bytes, whatever a server or a file name says.
+    """The plain document. Its first bytes show whether it is gzip; file names and headers are ignored.
 
-    Never unpacks more than ``bytes_max`` and a little: what a few bytes can stand for has no end.
+    Decompresses at most one byte more than ``bytes_max``, because a few bytes of gzip can expand without
+    limit.
 
     Raises:
-        FeedRefused: ``too_large``, or ``malformed`` where it is cut off or damaged.
+        FeedRefused: ``too_large``, or ``malformed`` if the gzip data is incomplete or damaged.
     """
     if not raw.startswith(_GZIP):
         return raw

@@ -1,4 +1,4 @@
-"""Bytes to a valid ``Fleet``, or a refusal that names the place and never repeats a value."""
+"""Parses bytes into a valid ``Fleet``. Refusals name the place of a fault and never repeat a value."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_]{1,40}")
 
 
 def parse(raw: bytes) -> Fleet:
-    """Read a fleet document.
+    """Parse and validate a fleet document.
 
     Raises:
-        FeedRefused: ``too_large`` or ``malformed``; the message names up to five places.
+        FeedRefused: ``too_large`` or ``malformed``. The message names up to five places.
     """
     if len(raw) > DOCUMENT_BYTES_MAX:
         raise FeedRefused(FeedRefusal.TOO_LARGE, f"the document has more than {DOCUMENT_BYTES_MAX} bytes")
@@ -55,7 +55,7 @@ def parse(raw: bytes) -> Fleet:
         raise _malformed([f"document: {error}"]) from None
     except ValidationError as error:
         problems = [_problem(e["loc"], e["type"], e["msg"]) for e in error.errors(include_input=False)]
-        raise _malformed(problems) from None  # the cause would carry the input into the logs
+        raise _malformed(problems) from None  # the cause would put the input into the logs
     if disagreements := list(_disagreements(document)):
         raise _malformed(disagreements)
     return _fleet(document)
@@ -74,7 +74,7 @@ def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
             path += f"[{step}]"
         elif _PLAIN_NAME.fullmatch(step):
             path += f".{step}" if path else step
-        else:  # the name of an unknown field is input too
+        else:  # the name of an unknown field is input, too
             path += ".(unprintable)"
     if kind == "extra_forbidden":
         message = "unknown field"
@@ -82,7 +82,7 @@ def _problem(place: tuple[int | str, ...], kind: str, message: str) -> str:
 
 
 def _disagreements(document: FleetDocument) -> Iterator[str]:
-    """What single fields cannot tell, in document order."""
+    """Yield the faults that only several fields together show, in document order."""
     yield from _repeated_ids("flavors", (f.id for f in document.flavors))
     yield from _repeated_ids("regions", (r.id for r in document.regions))
     for index, flavor in enumerate(document.flavors):
@@ -99,7 +99,10 @@ def _disagreements(document: FleetDocument) -> Iterator[str]:
 
 
 def _instance_type_disagreements(document: FleetDocument) -> Iterator[str]:
-    """Several flavors may be sold as one type; customers may write it in any case, the document in one."""
+    """Several flavors may be sold as one type, if the document spells it in the same case everywhere.
+
+    Customers may write an instance type in any case.
+    """
     spelled: dict[str, str] = {}
     for index, flavor in enumerate(document.flavors):
         name = flavor.instance_type
@@ -118,12 +121,12 @@ def _region_disagreements(place: str, region: RegionPart, flavors: set[str]) -> 
     yield from _repeated(
         f"{place}.offerings", "accelerator and unit", ((o.accelerator, o.unit) for o in region.offerings)
     )
-    terms: dict[str, tuple[str, int]] = {}
+    agreed: dict[str, tuple[str, int]] = {}
     for index, offering in enumerate(region.offerings):
         if offering.flavor_id not in flavors:
             yield f"{place}.offerings[{index}].flavorId: no flavor has this id"
-        asked = (offering.device_type_resource_class, offering.hosts_per_unit)
-        if terms.setdefault(offering.flavor_id, asked) != asked:
+        terms = (offering.device_type_resource_class, offering.hosts_per_unit)
+        if agreed.setdefault(offering.flavor_id, terms) != terms:
             yield (
                 f"{place}.offerings[{index}]: offerings of one flavor must agree on"
                 " deviceTypeResourceClass and hostsPerUnit"
@@ -143,7 +146,7 @@ def _pod_disagreements(place: str, pod: PodPart, hosts_seen: dict[str, str]) -> 
 
 
 def _node_disagreements(document: FleetDocument) -> Iterator[str]:
-    """Customers name a host that is rented in slices: alone in its domain, its name means no other one."""
+    """A host that is rented in slices is alone in its domain, and its name is unique: customers use it."""
     rented = {flavor.id for flavor in document.flavors if flavor.vm is not None}
     names_seen: dict[str, str] = {}
     for index, region in enumerate(document.regions):
@@ -168,7 +171,7 @@ def _repeated_ids(place: str, ids: Iterable[str]) -> Iterator[str]:
 
 
 def _taken(seen: dict[str, str], identifier: str, by: str) -> str | None:
-    """Why an id cannot stand beside those seen before: case tells no two machines, pods or sites apart."""
+    """Why an id conflicts with an earlier one; ``None`` if it does not. Ids must differ in more than case."""
     before = seen.get(identifier.lower())
     if before is None:
         seen[identifier.lower()] = identifier
@@ -282,7 +285,7 @@ def _domain(part: DomainPart) -> Domain:
 
 
 def _digest(observed_at: int, flavors: Iterable[Flavor], regions: Iterable[ReportedRegion]) -> str:
-    """Fingerprint of what the document says: the order of fields and entries and defaults do not count."""
+    """Fingerprint of the content. The order of fields and entries, and omitted defaults, do not change it."""
     content = [
         observed_at,
         sorted((asdict(flavor) for flavor in flavors), key=itemgetter("id")),

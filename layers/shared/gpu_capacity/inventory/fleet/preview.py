@@ -1,7 +1,7 @@
-"""What a sync of a document would change, without changing anything. Pure.
+"""What a sync of a document would change, computed without writing. Pure.
 
-Decides by ``FleetChanges`` as the sync does, round by round, as if every write were made and no tenant came
-in between.
+Uses ``FleetChanges`` like the sync, round by round, and assumes that every write succeeds and that ownership
+does not change in between.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What would change.
+    """What a sync would change.
 
     Attributes:
         pods: the counts of each pod that would be written.
-        touched: held positions whose domain would change, by pod.
-        deferred: regions (with ``None`` for the pod) and pods that would not follow, with the reason.
-        waiting: pods of which something waits for a holder.
-        regions: catalogue entries that would be written, ``None`` for those that would be removed.
+        touched: the held positions whose domain would change, by pod.
+        deferred: the regions (with ``None`` as pod id) and pods that would be deferred, with the reason.
+        waiting: the pods with hosts or positions that wait for a holder.
+        regions: the catalogue entries that would be written, by region id; ``None`` for removed ones.
     """
 
     pods: dict[PodKey, Counts]
@@ -38,7 +38,7 @@ class Preview:
 
 
 def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: int = 16) -> Preview:
-    """Play a sync of the document."""
+    """Compute what a sync of the document would change. See ``SyncLimits`` for ``rounds_max``."""
     changes = FleetChanges(fleet, stored, limits)
     pods: dict[PodKey, Counts] = {}
     deferred: dict[tuple[str, str | None], Deferral] = {
@@ -59,7 +59,7 @@ def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: i
                 wrote = True
                 pods[key] = pods.get(key, Counts()) + change.counts
                 held = before.held if before else frozenset()
-                changes.saw(key, StoredPod(change.pod, change.shape, held))
+                changes.update(key, StoredPod(change.pod, change.shape, held))
             if change.waiting:
                 left.append(key)
         pending = left
@@ -77,6 +77,7 @@ def preview(fleet: Fleet, stored: StoredFleet, limits: DropLimits, rounds_max: i
 
 
 def _touched(before: StoredPod | None, after: StoredPod | None) -> tuple[int, ...]:
+    """The held positions whose domain differs."""
     if before is None or after is None:
         return ()
     then, now = _by_position(before.pod), _by_position(after.pod)

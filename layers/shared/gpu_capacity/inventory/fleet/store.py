@@ -1,8 +1,8 @@
-"""The fleet in the inventory table: what the sync reads, and the writes it may make.
+"""Reads and writes of the sync in the inventory table.
 
-Every write of the sync names the document it belongs to and demands that no newer one was accepted, so a
-run that was overtaken can do no harm, however long it was under way. Ownership is never written: a pod's
-ownership item gets its version and nothing else.
+Every write of the sync names the document it belongs to and demands that no newer document was accepted. So a
+run for an older document can do no harm, however late its writes arrive. The sync never writes ownership: it
+sets only the version in a pod's ownership item.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.merge import PodChange
     from gpu_capacity.inventory.model import Pod, PodShape, Region
 
-# Labels of the writes, by which a refusal is told.
+# Labels of the writes. A refusal names the labels of the writes whose condition failed.
 FEED: Final = "feed"
 CLAIMS: Final = "claims"
 SHAPE: Final = "shape"
@@ -40,15 +40,15 @@ LEFT_SHAPE: Final = "shape of the old flavor"
 REGION: Final = "region"
 
 RESET: Final = "reset"
-"""In the place of a digest: the sequence was set by an operator, and no document stands behind it."""
+"""Stored instead of a digest when an operator has set the sequence, so that no document belongs to it."""
 
 
 def accept_document(table: str, fleet: Fleet) -> Update:
-    """Make this the document in use, unless a newer one or another of the same sequence is.
+    """Make this the document in use, unless a newer one is, or a different one with the same sequence.
 
-    Accepting it again is allowed: that is how a run that was cut short is repeated. A digest of another form
-    tells nothing, so the document is then taken for the same one. Regions are only ever added, so that the
-    pods of every region that was begun are found again.
+    Accepting the same document again is allowed, so that an interrupted run can be repeated. Digests of
+    different forms cannot be compared; the document is then taken to be the same. Regions are only added, so
+    that later runs find the pods of every region that a run has begun.
     """
     values: dict[str, Any] = {
         ":sequence": fleet.sequence,
@@ -77,11 +77,18 @@ def accept_document(table: str, fleet: Fleet) -> Update:
 
 
 def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodChange) -> list[Action]:
-    """The one transaction that brings a pod up to the document of that sequence.
+    """The one transaction that changes a pod to match the document of this sequence.
 
-    Claims are conditional on the version, so from here on nobody places on the pod as it was; and what
-    leaves the pod is owned by nobody at this very moment. A pod that changes its flavor is empty, so nothing
-    of it can be owned; what it was under the old flavor goes.
+    Writes that take domains are conditional on the version, so after this transaction no holder can take
+    hardware on the basis of the old topology. The conditions also ensure that removed hardware has no owner
+    at this moment. A pod that changes its flavor is empty, so none of it is owned; its items under the old
+    flavor are deleted.
+
+    Args:
+        table: the inventory table.
+        sequence: of the document.
+        before: the pod as read; ``None`` if it is new.
+        change: the new state of the pod.
     """
     pod, shape = change.pod, change.shape
     moved = before if before and before.pod.flavor_id != pod.flavor_id else None
@@ -91,7 +98,7 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
         conditions, values = ["#v = :old"], {":old": encode_value(before.pod.version)}
     stamps = before.stamps if before and not moved else {}
     for position in change.vacated:
-        # What was booked since the pod was read has another stamp there.
+        # If the domain was booked since the pod was read, it has another stamp.
         domain = keys.domain_attribute(position)
         if position in stamps:
             conditions.append(f"{domain} = :s{position}")
@@ -126,17 +133,17 @@ def _leave_flavor(table: str, pod: Pod) -> list[Action]:
 
 
 def change_region(table: str, sequence: int, region: Region) -> list[Action]:
-    """Replace a region's catalogue entry."""
+    """The transaction that replaces a region's catalogue entry."""
     return [_still_in_use(table, sequence), Put(REGION, table, inventory_items.encode_region(region))]
 
 
 def remove_region(table: str, sequence: int, region_id: str) -> list[Action]:
-    """Remove a region's catalogue entry."""
+    """The transaction that removes a region's catalogue entry."""
     return [_still_in_use(table, sequence), Delete(REGION, table, keys.region(region_id))]
 
 
 def reset_sequence(table: str, before: FeedState, sequence: int) -> Update:
-    """Have the accepted document count as one of this sequence and of unknown content.
+    """Replace the sequence of the accepted document, and forget its content.
 
     Runs for the document in use end at their next write.
     """
@@ -169,8 +176,8 @@ class FleetStore:
     """Reads and writes the fleet.
 
     Args:
-        database: where the inventory is.
-        table: name of the inventory table.
+        database: the database that has the inventory.
+        table: the name of the inventory table.
     """
 
     def __init__(self, database: Database, table: str) -> None:
@@ -178,10 +185,10 @@ class FleetStore:
         self._table = table
 
     def read(self, regions: Iterable[str] | Mapping[str, ReportedRegion]) -> StoredFleet:
-        """All that is stored of these regions and of every region that was ever accepted.
+        """Everything that is stored of these regions and of all regions that were ever accepted.
 
-        Where it is known what is reported of them, a stored pod of the same text is not decoded but has the
-        reported domains.
+        If the caller passes what is reported of the regions, stored pods with the same text are not decoded:
+        they get the reported domains.
         """
         feed = self.feed()
         reported = regions if isinstance(regions, Mapping) else {}
@@ -202,7 +209,7 @@ class FleetStore:
         )
 
     def read_pod(self, region_id: str, pod_id: str) -> StoredPod | None:
-        """One pod as it stands now."""
+        """One pod as read now; ``None`` if it does not exist."""
         item = self._database.get(self._table, keys.hosts(region_id, pod_id))
         if item is None:
             return None
@@ -236,19 +243,19 @@ class FleetStore:
         return self._database.commit(reset_sequence(self._table, before, sequence))
 
     def owners(self, pod: Pod) -> Mapping[int, bytes | dict[str, int]]:
-        """Who owns what of a pod, as ``PodOwners.owners`` has it."""
+        """The owners in a pod, in the form of ``PodOwners.owners``."""
         item = self._database.get(self._table, keys.owners(pod.region_id, pod.flavor_id, pod.id))
         return inventory_items.decode_owners(item).owners if item else {}
 
     def feed(self) -> FeedState | None:
-        """The accepted document."""
+        """The last accepted document; ``None`` if there is none."""
         item = self._database.get(self._table, keys.feed())
         return decode_feed(item) if item else None
 
     def _pods(
         self, region_id: str, reported: ReportedRegion | None
     ) -> tuple[dict[PodKey, StoredPod], set[str]]:
-        """Pods that can be read, and the ids of those that cannot. An unreadable shape is written anew."""
+        """The readable pods, and the ids of the others. An unreadable shape is treated as absent."""
         readable = self._database.readable
         items = list(self._database.query(self._table, keys.hosts_partition(region_id), keys.POD_PREFIX))
         pods = {pod.id: pod for pod in readable(items, decoder(partial(_decode_pod, reported=reported)))}
@@ -258,7 +265,7 @@ class FleetStore:
         for flavor_id in sorted({pod.flavor_id for pod in pods.values()}):
             items = list(self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)))
             shapes |= {(s.pod_id, flavor_id): s for s in readable(items, inventory_items.decode_shape)}
-            # Ownership last: what is taken here is at least as new as the topology it is merged into.
+            # Read ownership last, so that it is at least as new as the topology that it is merged into.
             items = list(self._database.query(self._table, keys.owners_partition(region_id, flavor_id)))
             owned = {c.pod_id: c for c in readable(items, inventory_items.decode_owners)}
             claims |= {(pod_id, flavor_id): found for pod_id, found in owned.items()}
@@ -279,7 +286,7 @@ def _stored(pod: Pod, shape: PodShape | None, claims: PodOwners | None) -> Store
 
 
 def _decode_pod(item: Mapping[str, Any], reported: ReportedRegion | None) -> Pod:
-    """The stored pod; with the domains of the reported one where the two have the same text."""
+    """Decode a stored pod. If the reported pod has the same text, its domains are used without decoding."""
     pod_id = item["sk"].removeprefix(keys.POD_PREFIX)
     digest = reported.digests.get(pod_id) if reported else None
     stored = item.get("domains")
@@ -294,7 +301,7 @@ def _pod_ids(items: Iterable[Mapping[str, Any]]) -> set[str]:
 
 @decoder
 def decode_feed(item: Mapping[str, Any]) -> FeedState:
-    """The item about the last accepted document."""
+    """Decode the item about the last accepted document."""
     return FeedState(
         sequence=whole(item, "sequence"),
         digest=text(item, "digest"),

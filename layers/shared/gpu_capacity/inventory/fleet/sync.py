@@ -1,14 +1,16 @@
-"""Keep the inventory true to the fleet manager's document.
+"""Changes the inventory to match the fleet manager's document.
 
-1. Read the document and the inventory. What forbids the document as a whole is found here, before any write.
-2. Accept it: one conditional write, after which no run for an older document can write any more.
-3. Read again, because such a run may have written in between; then bring each pod up to the document in a
-   transaction of its own, decided anew whenever a claim came first. Regions and pods that must not follow the
-   document are deferred: they lose what it calls dead, and nothing else of them changes.
-4. Replace the catalogue entries of regions that changed; those of regions that left go in two runs.
+1. Read the document and the inventory. Refuse the document here, before any write, if it must not be applied
+   as a whole.
+2. Accept the document with one conditional write. After that no run for an older document can write.
+3. Read the inventory again, because an older run may have written in between. Then change each pod in a
+   transaction of its own; if a holder took or released hardware first, decide again. Regions and pods that
+   must not follow the document are deferred: only losses are applied to them.
+4. Replace the catalogue entries of regions that changed. Entries of regions that are no longer in the
+   document take two runs to be removed.
 
-Each step leaves a state from which the same document, sent again, does the rest. So nothing is undone when
-a run is cut short; the schedule repeats it.
+After each step the same document, sent again, completes the rest. So nothing is undone after an interrupted
+run; the schedule repeats it.
 """
 
 from __future__ import annotations
@@ -35,15 +37,16 @@ if TYPE_CHECKING:
 ACTOR: Final = "inventory-sync"
 
 HOSTS_LOGGED_MAX: Final = 20
-"""Withheld hosts that a log line names; the metric counts all."""
+"""Withheld hosts that a log line names. The metric counts all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncLimits:
-    """Bounds of one run.
+    """Limits of one run.
 
-    Five attempts a pod: each one lost means that somebody claimed or that a run for the same document wrote
-    in these few milliseconds. Sixteen rounds: letting go of a pod's 1,000 positions takes ten.
+    Five attempts for a pod: an attempt fails only if a holder took hardware, or another run for the same
+    document wrote, within a few milliseconds. Sixteen rounds: vacating the 1,000 positions of a pod takes
+    ten.
     """
 
     drops: DropLimits = field(default_factory=DropLimits)
@@ -53,7 +56,7 @@ class SyncLimits:
 
 @dataclass(frozen=True, slots=True)
 class FleetSync:
-    """What the use case works with."""
+    """The collaborators of the use case."""
 
     feed: FleetFeed
     store: FleetStore
@@ -66,7 +69,7 @@ class FleetSync:
 
 @dataclass(frozen=True, slots=True)
 class PartReport:
-    """A region, or with a ``pod_id`` a pod of it, that does not follow the document, and why."""
+    """A deferred region, or a deferred pod of it if ``pod_id`` is set, and the reason."""
 
     region_id: str
     pod_id: str | None
@@ -78,9 +81,9 @@ class PartReport:
 class RegionReport:
     """What changed in a region.
 
-    ``deferred`` names pods that another run has to finish, ``withheld`` the hosts that are not for sale
-    where they are reported, because their old place or the slot there is not free. ``catalogue`` is what
-    became of the entry: ``changed``, ``withdrawn``, ``removed``, or empty.
+    ``deferred`` names pods that another run has to finish. ``withheld`` names hosts that are not sold in
+    their reported place, because their old place or the slot there is not free. ``catalogue`` says what
+    happened to the catalogue entry: ``changed``, ``withdrawn``, ``removed``, or empty.
     """
 
     region_id: str
@@ -93,11 +96,12 @@ class RegionReport:
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """How a run ended.
+    """The result of a run.
 
-    ``refused`` tells why nothing was changed, ``message`` says so for people. ``superseded`` is true when
-    a newer document was accepted on the way; the run that accepted it does the rest. ``parts_deferred`` are
-    those that contradict the inventory, and stay deferred until the document or the inventory changes.
+    ``refused`` is the reason why nothing was changed, if so, and ``message`` explains it. ``superseded`` is
+    true if a newer document was accepted during the run; the run that accepted it does the rest.
+    ``parts_deferred`` has the regions and pods that the document contradicts; they stay deferred until the
+    document or the inventory changes.
     """
 
     sequence: int | None = None
@@ -109,17 +113,17 @@ class SyncReport:
 
 
 class _Superseded(Exception):
-    """The document is not in use any more."""
+    """A newer document was accepted."""
 
 
 def sync_inventory(sync: FleetSync) -> SyncReport:
-    """Read the feed and apply it.
+    """Read the feed and apply the document.
 
-    A refusal is returned and not raised: the scheduler would only repeat it, and the alarm is on the metric
-    ``FeedRefused``.
+    A refusal is returned and not raised, because the scheduler would only repeat the run. The alarm is on the
+    metric ``FeedRefused``.
 
     Raises:
-        StorageUnavailable: the database failed; the same document, sent again, does the rest.
+        StorageUnavailable: the database failed. The next run for the same document completes the rest.
     """
     telemetry = sync.telemetry
     try:
@@ -142,20 +146,20 @@ def sync_inventory(sync: FleetSync) -> SyncReport:
         _wake(sync.events, run.report())
         raise
     else:
-        report = _tell(telemetry, run)
+        report = _report_applied(telemetry, run)
     _wake(sync.events, report)
     return report
 
 
 def _wake(events: CapacityEvents, report: SyncReport) -> None:
-    """Capacity may have appeared wherever a pod changed, or a zone may be offered no more."""
+    """Send an event for each zone where capacity may have appeared, or that may not be offered any more."""
     for region in report.regions:
         if region.pods_changed or region.catalogue:
             events.freed(region.region_id)
 
 
 def _accept(sync: FleetSync, fleet: Fleet, stored: StoredFleet) -> StoredFleet:
-    """Put the document in use; the inventory that older runs cannot change any more."""
+    """Accept the document, and return the inventory as read after that: older runs cannot change it."""
     feed = stored.feed
     if feed and (feed.sequence, feed.digest) == (fleet.sequence, fleet.digest):
         return stored
@@ -176,7 +180,7 @@ def _accept(sync: FleetSync, fleet: Fleet, stored: StoredFleet) -> StoredFleet:
 
 
 class _Run:
-    """One accepted document on its way into the inventory."""
+    """Applies one accepted document."""
 
     def __init__(self, sync: FleetSync, fleet: Fleet, stored: StoredFleet) -> None:
         self._store = sync.store
@@ -192,7 +196,7 @@ class _Run:
         self.withheld: dict[PodKey, tuple[str, ...]] = {}
 
     def write_pods(self) -> None:
-        """Bring all pods up to the document; those whose hardware waits for another pod, in later rounds."""
+        """Change all pods. Pods whose hardware waits for another pod are changed again in later rounds."""
         pending = self._changes.keys
         for _ in range(self._limits.rounds_max):
             written = [(key, self._write_pod(key)) for key in pending]
@@ -207,7 +211,7 @@ class _Run:
             self._write_region(region_id, region)
 
     def report(self) -> SyncReport:
-        """What was done so far."""
+        """The report about what was done so far."""
         regions = {region_id for region_id, _ in self._changes.keys}
         region_ids = sorted({*self._fleet.regions, *self._catalogue, *regions})
         dropped = self._changes.regions_deferred
@@ -236,12 +240,12 @@ class _Run:
         )
 
     def _write_pod(self, key: PodKey) -> PodChange | None:
-        """The change that stands, or ``None`` where nothing is to be done or rivals won every attempt."""
+        """Write a pod. Returns the change; ``None`` if there is none or if every attempt lost a race."""
         for attempt in range(self._limits.attempts_max):
             if attempt:
                 self._pause(attempt - 1)
                 self._reread(key)
-            # Decided once more each time: a claim may have come in since, and its hardware must not move.
+            # Decide again in each attempt: a new holder may own hardware now, which must not move.
             stored, (change, deferral) = self._changes.stored(key), self._changes.of_pod(key)
             self._parts.pop(key, None)
             if deferral is not None:
@@ -262,13 +266,13 @@ class _Run:
     def _reread(self, key: PodKey) -> None:
         stored = self._store.read_pod(*key)
         if stored:
-            self._changes.saw(key, stored)
+            self._changes.update(key, stored)
 
     def _note(self, key: PodKey, before: StoredPod | None, change: PodChange) -> None:
-        """Remember what was written, and tell."""
+        """Record what was written, also in the audit log."""
         region_id, pod_id = key
         held, stamps = (before.held, before.stamps) if before else (frozenset(), {})
-        self._changes.saw(key, StoredPod(change.pod, change.shape, held, stamps))
+        self._changes.update(key, StoredPod(change.pod, change.shape, held, stamps))
         self.deferred.pop(key, None)
         self._changed[key] = self._changed.get(key, Counts()) + change.counts
         self._audit(
@@ -304,8 +308,8 @@ class _Run:
         self._telemetry.audit(ACTOR, action, target, "applied", **details)
 
 
-def _tell(telemetry: Telemetry, run: _Run) -> SyncReport:
-    """The report, told to the operator as well."""
+def _report_applied(telemetry: Telemetry, run: _Run) -> SyncReport:
+    """The report of a complete run, which is also sent to metrics and logs."""
     report, deferred = run.report(), run.deferred
     total = sum((region.counts for region in report.regions), Counts())
     telemetry.count("FeedApplied")

@@ -32,7 +32,7 @@ class KeyRepeated(JsonRefused):
     """An object has a key twice. ``place`` is the path to the key: keys of objects and indexes of arrays."""
 
     def __init__(self, place: Place) -> None:
-        super().__init__(f"{dotted(place)}: the key stands there more than once")
+        super().__init__(f"{dotted(place)}: the key occurs more than once")
         self.place = place
 
 

@@ -210,7 +210,7 @@ def test_a_key_that_stands_twice_is_refused_with_its_place(first: str) -> None:
     refused = refusal(spoilt.encode())
 
     assert refused.code is FeedRefusal.MALFORMED
-    assert str(refused) == "regions[0].pods[0].domains[2].cordoned: the key stands there more than once"
+    assert str(refused) == "regions[0].pods[0].domains[2].cordoned: the key occurs more than once"
 
 
 def test_a_packed_document_is_the_same_as_the_plain_one() -> None:

@@ -201,7 +201,7 @@ def _check_json(octets: bytes) -> None:
     try:
         strict_json.loads(octets)
     except strict_json.KeyRepeated as error:
-        problem = {"loc": error.place, "msg": "the key stands there more than once", "type": "key_repeated"}
+        problem = {"loc": error.place, "msg": "the key occurs more than once", "type": "key_repeated"}
         raise BodyInvalid([problem]) from None
     except strict_json.NotJson:
         raise MalformedBody("the request body is not valid JSON") from None

@@ -50,7 +50,7 @@ def parse(raw: bytes) -> Fleet:
     try:
         document = FleetDocument.model_validate(strict_json.loads(unpacked(raw)))
     except strict_json.KeyRepeated as error:
-        raise _malformed([_problem(error.place, "", "the key stands there more than once")]) from None
+        raise _malformed([_problem(error.place, "", "the key occurs more than once")]) from None
     except strict_json.JsonRefused as error:
         raise _malformed([f"document: {error}"]) from None
     except ValidationError as error:

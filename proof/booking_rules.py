@@ -18,13 +18,12 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from proof.items import CLAIMING, GONE, bookings_of, values_of
-from testkit.pods import STAMP_BYTES
+from testkit.items import CLAIMING, GONE, STAMP_BYTES, bookings_of, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from proof.items import Domain, Item, PodKey, Record, RecordKey, Run
+    from testkit.items import Domain, Item, PodKey, Record, RecordKey, Run
 
 TAG_DIGITS: Final = 2 * STAMP_BYTES
 """Whoever owns by anything longer is of before there were bookings."""

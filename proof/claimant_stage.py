@@ -18,7 +18,6 @@ from gpu_capacity.reservations.create import create_reservation
 from proof.cloud import Cloud
 from proof.faults import Work
 from proof.fleet import LONDON
-from proof.items import RESERVATION
 from proof.planting import as_planted
 from proof.reservations import Reservations
 from proof.scene import Beginning
@@ -26,6 +25,7 @@ from proof.stage import CALM_TEMPER, prepared
 from proof.tenants import SUBJECTS
 from proof.turns import Crew
 from proof.wire import WRITES
+from testkit.items import RESERVATION
 from testkit.world import ORGANIZATION, caller, request
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.errors import NotFound
 from proof.fleet import CHICAGO, LONDON
-from proof.items import CLAIM
 from proof.visible import Seen
+from testkit.items import CLAIM
 from testkit.vms.scene import GPU5090
 from testkit.world import INSTANCE_TYPE
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from gpu_capacity.runtime.services import Services
     from proof.faults import Work
-    from proof.items import RecordKey
     from proof.tenants import Tenant
+    from testkit.items import RecordKey
 
 ZONES: Final = ((LONDON,), (CHICAGO,), (LONDON, CHICAGO), (CHICAGO, LONDON))
 COUNTS: Final = (1, 1, 2, 2, 3, 4, 6, 9)

@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Final
 from proof import vm_stories
 from proof.claims import Claims
 from proof.fleet import LONDON
-from proof.items import CLAIM, RESERVATION
 from proof.reservations import Reservations
 from proof.simulation import Violated
 from proof.stage import wish
 from proof.story import Mode, Story
+from testkit.items import CLAIM, RESERVATION
 from testkit.world import request
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from testkit.world import INVENTORY
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from proof.items import PodKey
     from testkit.dynamodb import MemoryDynamoDB
+    from testkit.items import PodKey
 
     Told = dict[str, Any]
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from gpu_capacity.inventory.model import Flavor
-    from proof.items import Domain
+    from testkit.items import Domain
 
 LONDON, CHICAGO = "uk-lon-1", "us-chi-1"
 REGIONS: Final = (LONDON, CHICAGO)

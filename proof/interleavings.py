@@ -28,10 +28,10 @@ from proof.claims import Claims
 from proof.cloud import DELETE_SECONDS
 from proof.faults import Work
 from proof.fleet import LONDON
-from proof.items import CLAIM, RESERVATION
 from proof.reservations import Reservations
 from proof.scene import Beginning, Scene
 from proof.stage import Stage, almost_used_up, full, prepared, wish
+from testkit.items import CLAIM, RESERVATION
 from testkit.world import ORGANIZATION, request
 
 if TYPE_CHECKING:

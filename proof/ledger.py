@@ -27,7 +27,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from proof.booking_rules import BookingRules
 from proof.fleet import SOLD
-from proof.items import (
+from proof.move_rules import MoveRules
+from proof.queue_rules import QueueRules
+from proof.quota_rules import QuotaRules
+from proof.servers import Servers
+from proof.time_rules import NO_TERMS, Terms, TimeRules
+from proof.unreadable import MARK
+from proof.vm_rules import VmRules
+from testkit.items import (
     CLAIM,
     GONE,
     RESERVATION,
@@ -40,21 +47,14 @@ from proof.items import (
     owners_of,
     record_of,
 )
-from proof.move_rules import MoveRules
-from proof.queue_rules import QueueRules
-from proof.quota_rules import QuotaRules
-from proof.servers import Servers
-from proof.time_rules import NO_TERMS, Terms, TimeRules
-from proof.unreadable import MARK
-from proof.vm_rules import VmRules
 from testkit.world import HOLDERS, INVENTORY, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from proof.faults import Work
-    from proof.items import Domain, Item, PodKey, RecordKey
     from testkit.dynamodb.storage import Change
+    from testkit.items import Domain, Item, PodKey, RecordKey
 
 _NO_HARDWARE: Final = Hardware(0)
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.runtime.wiring import Edges, audit_of, providers_of
 from gpu_capacity.upkeep.audit.run import audit_holders
-from proof.items import GONE, owners_of, record_of
 from proof.surroundings import Silence
 from testkit.doubles import CountingIds, FakeClock
+from testkit.items import GONE, owners_of, record_of
 from testkit.world import HOLDERS, INVENTORY, SERVERS
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from random import Random
 
     from proof.cloud import Cloud
-    from proof.items import Domain, Record
     from testkit.dynamodb import MemoryDynamoDB
+    from testkit.items import Domain, Record
 
 ALL_LOST_SHARE: Final = 0.2
 """How often all records are lost, and not some."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from proof.items import CLAIM, CLAIMING, DESTROYED, GONE, RESERVATION, VM
+from testkit.items import CLAIM, CLAIMING, DESTROYED, GONE, RESERVATION, VM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from proof.faults import Work
-    from proof.items import Record, RecordKey
+    from testkit.items import Record, RecordKey
 
 BEGINS: Final = {RESERVATION: CLAIMING, CLAIM: "STATUS_CREATING", VM: "creating"}
 MOVES: Final[Mapping[str, frozenset[str]]] = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-from proof.items import GPUS_PER_HOST, WHOLE
+from testkit.items import GPUS_PER_HOST, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.items import CLAIM, GONE
+from testkit.items import CLAIM, GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from proof.faults import Work
-    from proof.items import Item, RecordKey
+    from testkit.items import Item, RecordKey
 
     Queue = tuple[str, str]
     """Zone and instance type."""

@@ -13,13 +13,13 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proof.items import CLAIMING, GONE
+from testkit.items import CLAIMING, GONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proof.faults import Work
-    from proof.items import Item, Record, RecordKey
+    from testkit.items import Item, Record, RecordKey
 
 
 @dataclass(frozen=True, slots=True)

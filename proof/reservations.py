@@ -18,16 +18,16 @@ from gpu_capacity.reservations.read import (
 )
 from proof.faults import Kind
 from proof.fleet import REGIONS
-from proof.items import CLAIMING, GONE, RESERVATION
 from proof.visible import Offered, Refused, Seen
+from testkit.items import CLAIMING, GONE, RESERVATION
 from testkit.vms.scene import GPU5090, NODE_OFFERING
 from testkit.world import GB300, PROJECT, request
 
 if TYPE_CHECKING:
     from gpu_capacity.reservations.request import ReservationRequest
     from proof.faults import Work
-    from proof.items import RecordKey
     from proof.tenants import Tenant
+    from testkit.items import RecordKey
 
 COUNTS: Final = (1, 1, 1, 2, 2, 3, 4)
 FLAVORS: Final = {"GB300": GB300.id, NODE_OFFERING.accelerator: GPU5090.id}

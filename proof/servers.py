@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from proof.items import WHOLE
+from testkit.items import WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from proof.items import Domain, Item
+    from testkit.items import Domain, Item
 
     Place = tuple[str, str]
     """Owner of the server, and host."""

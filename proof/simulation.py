@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.vms.record import months_later
 from gpu_capacity.vms.stop import stop_vm
-from proof.audits import findings, findings_about_vms
+from proof.audits import findings
 from proof.claims import Claims
 from proof.cloud import SKEW_SECONDS_MAX, Cloud
 from proof.faults import CALM, Kind
@@ -340,8 +340,7 @@ class Simulation:
     # What has to hold when nothing is under way.
 
     def _check(self, when: str) -> None:
-        about_vms = findings_about_vms(self.cloud.db, self.ledger.vms)
-        for finding in (*findings(self.cloud.db, self.cloud.clock.now()), *about_vms):
+        for finding in findings(self.cloud.db, self.cloud.clock.now(), at_rest=True):
             self.tell(f"{when}: {finding}")
         if running := self.cloud.executions.running():
             self.tell(f"{when}: {running} executions run")

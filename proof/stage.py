@@ -19,15 +19,15 @@ from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
 from proof.cloud import Cloud
 from proof.fleet import LONDON, Fleet
-from proof.items import CLAIM, RESERVATION
 from proof.temper import Temper
 from proof.turns import Crew
+from testkit.items import CLAIM, RESERVATION
 from testkit.world import INSTANCE_TYPE, ORGANIZATION, caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
-    from proof.items import RecordKey
     from testkit.dynamodb import MemoryDynamoDB
+    from testkit.items import RecordKey
 
 POD: Final = "lon1"
 CALM_TEMPER: Final = Temper(

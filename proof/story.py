@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from proof.faults import Work
     from proof.fleet import Shape
-    from proof.items import RecordKey
     from proof.turns import Crew
+    from testkit.items import RecordKey
 
     Tell = Callable[["Story"], None]
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.runtime.services import Services
     from proof.cloud import Cloud
-    from proof.items import RecordKey
     from proof.ledger import Ledger
+    from testkit.items import RecordKey
 
 Key = tuple[str, str, str]
 """An idempotency key: of an organization, of a subject there, and its text."""

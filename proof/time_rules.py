@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from proof.items import CLAIM, GONE, VM
+from testkit.items import CLAIM, GONE, VM
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proof.faults import Work
-    from proof.items import Item, RecordKey
+    from testkit.items import Item, RecordKey
 
 SHOWN: Final = ("status", "name", "instance_count", "zones", "allocations", "conditions")
 """What a customer sees of a claim, where it may change."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.keys import unsettled_shard
-from proof.items import CLAIM, RESERVATION, VM
+from testkit.items import CLAIM, RESERVATION, VM
 from testkit.world import HOLDERS, INSTANCE_TYPE
 
 if TYPE_CHECKING:

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from proof.faults import Work
-    from proof.items import Domain, Hardware, PodKey, RecordKey
     from proof.ledger import Ledger, Observed
     from proof.linear import Step
+    from testkit.items import Domain, Hardware, PodKey, RecordKey
 
     Operations = list[Operation[pods.PodState]]
 

@@ -10,51 +10,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from proof.items import GONE, GPUS_PER_HOST, VM
+from testkit.auditor.vms import holding, marks, rental_of
+from testkit.items import GONE, VM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from proof.items import Item, RecordKey
-
-AT_REST: Final = frozenset({"stopped", "interrupted", "failed", "destroyed"})
-WITH_SLICE: Final = frozenset({"creating", "starting", "running", "stopping"})
-WITHOUT_GPUS: Final = frozenset({"interrupted", "failed"})
-
-
-@dataclass(frozen=True, slots=True)
-class Rental:
-    """A VM as its item tells it; ``gpus`` and ``wants`` are masks."""
-
-    key: RecordKey
-    status: str
-    rental: str
-    count: int
-    gpus: int
-    wants: int
-    waits_for: frozenset[RecordKey]
-    preempted_by: RecordKey | None
-    failing: bool
-    unsettled: bool
-    offline_from: str
-    owner: str
-
-    @property
-    def identity(self) -> str:
-        """Its id."""
-        return self.key[1].removeprefix(VM)
-
-    @property
-    def at_rest(self) -> bool:
-        """Whether it has come to an end of some kind, and no workflow has anything to do for it."""
-        return self.status in AT_REST and not self.unsettled
-
-    @property
-    def is_lost_running(self) -> bool:
-        """Whether it ran when its node was lost."""
-        return (self.status, self.offline_from) == ("offline", "running")
+    from testkit.auditor.vms import Rental
+    from testkit.items import Item, RecordKey
 
 
 @dataclass(slots=True)
@@ -98,13 +63,13 @@ class VmRules:
                 if after is None or key in self.rentals:
                     self._tell(f"{key}: the record of a VM vanished")
                 continue
-            changed.append((self.rentals.get(key), rental := _rental(key, after)))
+            changed.append((self.rentals.get(key), rental := rental_of(key, after)))
             self.rentals[key] = rental
         for before, after_ in changed:
             left_over = self._left_over(before) if before else ()
             for problem in (
-                *_holding(after_),
-                *self._marks(after_),
+                *holding(after_),
+                *marks(after_, self.rentals),
                 *left_over,
                 *self._at_rest(before, after_),
             ):
@@ -138,18 +103,6 @@ class VmRules:
         now = self._now()
         return [s for s in self.servers.values() if s.gone_at is None or s.gone_at > now]
 
-    def _marks(self, vm: Rental) -> Iterator[str]:
-        for key in vm.waits_for:
-            victim = self.rentals.get(key)
-            if victim is None or victim.preempted_by != vm.key:
-                yield f"waits for {key}, which was not told to leave for it"
-            elif victim.rental != "interruptible":
-                yield f"waits for {key}, which nobody may interrupt"
-        if vm.preempted_by is not None:
-            heir = self.rentals.get(vm.preempted_by)
-            if heir is None or vm.key not in heir.waits_for:
-                yield f"was told to leave for {vm.preempted_by}, which does not wait for it"
-
     def _is_up(self, server: VmServer) -> bool:
         in_trouble = self._in_trouble(server.owner) or self._in_trouble(server.host)
         return server.ready_at <= self._now() and server.gone_at is None and not in_trouble
@@ -173,67 +126,3 @@ class VmRules:
             yield f"has come to rest, and {servers} is left"
         if before is not None and before.gpus & ~vm.gpus and servers and vm.status != "interrupted":
             yield f"gives back GPUs under its own server {servers}"
-
-
-def settled(
-    rentals: Iterable[Rental], servers: Iterable[VmServer], disks: Iterable[str], roster: Iterable[str]
-) -> Iterator[str]:
-    """What is wrong when no workflow has anything to do any more: servers, marks, disks, the roster."""
-    rentals = list(rentals)
-    for vm in rentals:
-        if vm.waits_for or vm.preempted_by or vm.wants:
-            yield f"{vm.key} is settled, and marked"
-    runs = {vm.owner for vm in rentals if vm.status == "running" or vm.is_lost_running}
-    living = {server.owner for server in servers}
-    for owner in sorted(living ^ runs):
-        yield f"{owner}: a server without a VM that runs, or a VM that runs without a server"
-    gone = {vm.identity for vm in rentals if vm.status == "destroyed"}
-    yield from (f"the disk of {vm_id} is left" for vm_id in sorted(gone & set(disks)))
-    listed = {vm.identity for vm in rentals if vm.gpus or vm.status not in ("destroyed", "failed")}
-    for vm_id in sorted(listed ^ set(roster)):
-        yield f"the roster does not agree with {vm_id}"
-
-
-def _holding(vm: Rental) -> Iterator[str]:
-    whole = vm.gpus.bit_count() == vm.count and vm.gpus in _slices(vm.count)
-    keeps = vm.status == "stopped" and vm.rental == "reserved"
-    full = vm.status in WITH_SLICE or vm.is_lost_running
-    if vm.wants and (vm.gpus & ~vm.wants or vm.wants not in _slices(vm.count)):
-        yield f"holds {vm.gpus:#x} and wants {vm.wants:#x}"
-    if bool(vm.wants) != bool(vm.waits_for):
-        yield f"wants {vm.wants:#x} and waits for {sorted(vm.waits_for)}"
-    if full and not vm.waits_for and not vm.failing and not whole:
-        yield f"holds {vm.gpus:#x} for {vm.count}"
-    if vm.status in WITHOUT_GPUS and vm.gpus:
-        yield f"still holds {vm.gpus:#x}"
-    if vm.at_rest and vm.gpus and not keeps:
-        yield f"has come to rest, and holds {vm.gpus:#x}"
-    if keeps and not vm.unsettled and not whole:
-        yield f"holds {vm.gpus:#x} for {vm.count}, which its term keeps"
-
-
-def _slices(count: int) -> list[int]:
-    return [((1 << count) - 1) << start for start in range(0, GPUS_PER_HOST, count)]
-
-
-def _rental(key: RecordKey, item: Item) -> Rental:
-    told = item.get("preempted_by")
-    return Rental(
-        key=key,
-        status=item["status"]["S"],
-        rental=item["rental_type"]["S"],
-        count=int(item["gpu_count"]["N"]),
-        gpus=int(item["gpus"]["N"]),
-        wants=int(item["wants"]["N"]),
-        waits_for=frozenset(_key(pair) for pair in item.get("waits_for", {"L": []})["L"]),
-        preempted_by=_key(told) if told else None,
-        failing="failure" in item,
-        unsettled="unsettled" in item,
-        offline_from=item["offline_from"]["S"] if "offline_from" in item else "",
-        owner=f"{key[1].removeprefix(VM)}-{item['runs']['N']}",
-    )
-
-
-def _key(pair: dict[str, Any]) -> RecordKey:
-    organization, vm_id = pair["L"]
-    return f"ORG#{organization['S']}", VM + vm_id["S"]

@@ -27,19 +27,19 @@ from proof.claims import Claims
 from proof.cloud import Cloud
 from proof.faults import Work
 from proof.fleet import LONDON, Fleet
-from proof.items import VM
 from proof.reservations import Reservations, of_nodes
 from proof.stage import CALM_TEMPER, Stage
 from proof.turns import Crew
 from proof.vms import Vms, wanted
+from testkit.items import VM
 from testkit.vms.scene import GPU5090
 from testkit.world import ORGANIZATION, caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
     from proof.fleet import Shape
-    from proof.items import RecordKey
     from proof.scene import Scene, Start
+    from testkit.items import RecordKey
 
 NODES: Final[Shape] = {LONDON: {"lon9": 3}}
 FREE, TAKEN, FULL = (f"lon9-node{position:02}" for position in range(3))

@@ -9,18 +9,18 @@ from gpu_capacity.vms.record import RentalType
 from gpu_capacity.vms.start import start_vm
 from gpu_capacity.vms.stop import stop_vm
 from proof.fleet import LONDON
-from proof.items import GONE, VM
 from proof.vms import Vms
 from proof.wire import TRANSACTION
 from testkit.dynamodb import timeout_before
+from testkit.items import GONE, VM
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proof.fleet import Shape
-    from proof.items import RecordKey
     from proof.story import Story
+    from testkit.items import RecordKey
 
 NODES: Final[Shape] = {LONDON: {"lon9": 1}}
 NODE, BOARD = "lon9-node00", "lon9-node00-board"

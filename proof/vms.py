@@ -15,8 +15,8 @@ from gpu_capacity.vms.request import VmRequest
 from gpu_capacity.vms.start import start_vm
 from gpu_capacity.vms.stop import stop_vm
 from proof.fleet import node_places
-from proof.items import VM
 from proof.visible import NoSlice, Seen
+from testkit.items import VM
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
     from proof.faults import Work
     from proof.fleet import Shape
-    from proof.items import Domain, RecordKey
     from proof.tenants import Tenant
+    from testkit.items import Domain, RecordKey
 
     Change = Callable[[Services, Caller, str, Account], Vm]
 

@@ -38,7 +38,7 @@ from testkit.doubles import (
     RecordedWorkflows,
 )
 from testkit.dynamodb import MemoryDynamoDB
-from testkit.pods import owned_whole
+from testkit.items import owned_whole
 
 if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services

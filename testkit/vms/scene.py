@@ -23,7 +23,8 @@ from gpu_capacity.inventory.model import (
 from gpu_capacity.vms.create import create_vm
 from gpu_capacity.vms.record import AuthMethod, Login, RentalType, Vm, VmStatus
 from gpu_capacity.vms.request import VmRequest
-from testkit.pods import owned_in_part
+from testkit.auditor import audit
+from testkit.items import owned_in_part
 from testkit.vms.machine import Engine
 from testkit.world import INVENTORY, ORGANIZATION, World, caller
 
@@ -124,27 +125,6 @@ class Scene:
         found = self.services.vms.of_organization(ORGANIZATION)
         return sorted(found, key=lambda vm: vm.age, reverse=True)
 
-    def audit(self) -> list[str]:
-        """What is wrong: GPUs with two owners, and records that a node does not agree with."""
-        wrong: list[str] = []
-        by_node: dict[int, dict[str, int]] = {}
-        for vm in self.vms():
-            if vm.gpus:
-                by_node.setdefault(vm.position, {})[vm.tag] = vm.gpus
-            if vm.gpus & ~(vm.wants or vm.gpus):
-                wrong.append(f"{vm.id} holds more than it wants")
-            if bool(vm.wants) != bool(vm.waits_for):
-                wrong.append(f"{vm.id} wants {vm.wants} and waits for {vm.waits_for}")
-            if (vm.unsettled_since is None) != (vm.workflow is None):
-                wrong.append(f"{vm.id} is unsettled without work")
-        for position in (0, 1):
-            owned = 0
-            for tag, mask in self.owners(position).items():
-                if owned & mask:
-                    wrong.append(f"{tag} shares a GPU")
-                owned |= mask
-            if self.owners(position) != by_node.get(position, {}):
-                wrong.append(
-                    f"node {position}: {self.owners(position)} but records say {by_node.get(position)}"
-                )
-        return wrong
+    def audit(self, *, at_rest: bool = False) -> list[str]:
+        """What is wrong, by the tables."""
+        return audit(self.world.db, now=self.world.clock.now(), at_rest=at_rest)

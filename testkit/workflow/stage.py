@@ -14,8 +14,9 @@ from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.upkeep.reconcile import reconcile
+from testkit.auditor import audit, units_held
 from testkit.doubles import RecordedWorkflows
-from testkit.pods import owned_whole
+from testkit.items import owned_whole
 from testkit.state_machine import Execution, TaskError
 from testkit.workflow.definitions import definition, run_step
 from testkit.workflow.faults import Disturbed
@@ -235,23 +236,18 @@ class Stage(Disturbed):
                 assert owners[pod_id].get(position) == self._owners[owner], f"{host_id} is not {owner}'s"
 
     def check_settled(self) -> None:
-        """When all is done: servers, claims and quota are what the records say, and nothing else is left."""
+        """When all is done: servers, domains and quota are what the records say, and nothing else is left."""
         records = [r for made in self.made if (r := self.record(made)) is not None]
         assert {r.status for r in records} <= {Status.PROVISIONED, Status.ERROR}
-        claims, servers, counted = set(), set(), 0
-        for r in records:
-            counted += r.count if r.counted else 0
-            positions = r.placement.positions if r.placement else ()
-            assert bool(positions) == (r.status is Status.PROVISIONED), f"{r.status} with {positions}"
-            for host_id, (pod_id, position) in self._hosts().items():
-                if r.placement and pod_id == r.placement.pod_id and position in positions:
-                    claims.add((pod_id, position, r.owner))
-                    servers.add((r.server_owner, host_id))
-        found = {(p.id, n, tag) for p in self.world.pods for n, tag in self.owners(p.id).items()}
-        assert found == claims
+        assert audit(self.world.db) == []
+        servers = {
+            (r.server_owner, host_id)
+            for r in records
+            for host_id, (pod_id, position) in self._hosts().items()
+            if r.placement and pod_id == r.placement.pod_id and position in r.placement.positions
+        }
         assert {server for server in self.live_servers() if server[0] in self._owners} == servers
-        assert self.world.quota_used() == counted == len(claims)
-        assert list(self.services.reservations.unsettled(until=self.clock.now())) == []
+        assert self.world.quota_used() == units_held(self.world.db)
         assert self.running() == []
 
     def _hosts(self) -> dict[str, tuple[str, int]]:

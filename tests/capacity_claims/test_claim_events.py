@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.claim_auditor import audit_claims
+from testkit.auditor import audit
 from testkit.handlers import sample_events
 from tests.capacity_claims.claim_cases import CLAIM_CASES, CLAIM_TASKS, ClaimCase, ClaimTask
 from tests.capacity_claims.claim_contract import assert_is
@@ -37,7 +37,7 @@ def test_an_api_event_is_answered_as_the_contract_says(case: ClaimCase, stage: C
         assert details[0]["@type"] == f"type.googleapis.com/google.rpc.{case.detail}"
         assert details[-1]["requestId"] == sample_events.TRACE_ID
         assert tuple(v["field"] for v in details[0].get("fieldViolations", ())) == case.fields
-    assert audit_claims(stage.db) == []
+    assert audit(stage.db) == []
 
 
 @pytest.mark.parametrize("case", CLAIM_TASKS, ids=str)
@@ -46,7 +46,7 @@ def test_a_task_event_is_answered_with_its_outcome_and_may_be_repeated(
 ) -> None:
     case.after(stage)
     assert stage.run_event(case.function, case.event) == case.answer
-    assert audit_claims(stage.db) == []
+    assert audit(stage.db) == []
     for _ in range(2):
         stage.run_event(case.function, case.event)
     before = stage.db.dump()

@@ -19,9 +19,9 @@ from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.upkeep.reconcile import reconcile
-from testkit.auditor import units_held
-from testkit.claim_auditor import claim_records, instances_held
-from testkit.pods import owned_in_part, owned_whole
+from testkit.auditor import instances_held, units_held
+from testkit.auditor.claims import claim_records
+from testkit.items import owned_in_part, owned_whole
 from testkit.searching import examples
 from testkit.world import GB300, ORGANIZATION, caller, pod
 from tests.capacity_claims.golden_requests import queue_entries
@@ -43,7 +43,7 @@ from tests.capacity_claims.worlds import (
 if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
     from gpu_capacity.inventory.model import Pod
-    from testkit.claim_auditor import Record
+    from testkit.auditor.claims import Claim
 
 pytestmark = pytest.mark.slow
 
@@ -279,21 +279,21 @@ class ClaimsMachine(RuleBasedStateMachine):
         for claim_id in [c for c, w in self.wanted.items() if c not in there]:
             assert self.wanted.pop(claim_id).deleted
 
-    def _busy(self, zone: str, before: dict[str, Record]) -> bool:
+    def _busy(self, zone: str, before: dict[str, Claim]) -> bool:
         """Whether a new claim had a reason to go on to the next zone."""
         return not self.zones.free(zone) or any(r.waits and zone in r.zones for r in before.values())
 
-    def _before(self) -> dict[str, Record]:
+    def _before(self) -> dict[str, Claim]:
         return {record.id: record for record in claim_records(self.world.db)}
 
-    def _after(self, before: dict[str, Record]) -> None:
+    def _after(self, before: dict[str, Claim]) -> None:
         check(self.world)
         self._forget_gone()
         after = {record.id: record for record in claim_records(self.world.db)}
         self._order_was_kept(before, after)
         self._only_usable_hosts_were_given(before, after)
 
-    def _order_was_kept(self, before: dict[str, Record], after: dict[str, Record]) -> None:
+    def _order_was_kept(self, before: dict[str, Claim], after: dict[str, Claim]) -> None:
         age = {record.id: (record.created_ms, record.organization, record.id) for record in after.values()}
         for younger in after.values():
             for zone, count in younger.owned_in.items():
@@ -310,13 +310,13 @@ class ClaimsMachine(RuleBasedStateMachine):
                 ]
                 assert count <= had or not overtaken
 
-    def _only_usable_hosts_were_given(self, before: dict[str, Record], after: dict[str, Record]) -> None:
+    def _only_usable_hosts_were_given(self, before: dict[str, Claim], after: dict[str, Claim]) -> None:
         for record in after.values():
             for domain, hosts in record.hosts.items():
-                zone, pod_id = domain[0].split("#")[1], domain[1].removeprefix("POD#")
+                zone, pod_id, position = domain
                 new = hosts & ~(before[record.id].hosts.get(domain, 0) if record.id in before else 0)
                 usable = self.zones.usable(zone)
-                assert all(usable[pod_id, domain[2], slot] for slot in range(2) if new >> slot & 1)
+                assert all(usable[pod_id, position, slot] for slot in range(2) if new >> slot & 1)
                 assert record.status != ClaimStatus.DELETING.value or not new
 
 

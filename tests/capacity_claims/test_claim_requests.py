@@ -7,7 +7,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from testkit.claim_auditor import claim_records
+from testkit.auditor.claims import claim_records
 from testkit.handlers import claim_stage as given
 from testkit.handlers import sample_events
 from testkit.handlers.arrangements import sample

@@ -12,7 +12,7 @@ from gpu_capacity.capacity_claims.rounds import PODS_PER_ROUND_MAX
 from gpu_capacity.capacity_claims.settle import Step
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.upkeep.reconcile import reconcile
-from testkit.claim_auditor import claim_records
+from testkit.auditor.claims import claim_records
 from testkit.dynamodb import throttled
 from testkit.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute
 from testkit.workflow.definitions import REPOSITORY, all_states, run_step

@@ -13,7 +13,8 @@ from gpu_capacity.capacity_claims.record import WORKFLOW
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.errors import CapacityError, NotFound
 from gpu_capacity.upkeep.reconcile import reconcile
-from testkit.claim_auditor import claim_records, instances_held
+from testkit.auditor import instances_held
+from testkit.auditor.claims import claim_records
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
 from tests.capacity_claims.worlds import (

@@ -20,7 +20,8 @@ from gpu_capacity.errors import (
     RaceLost,
     StorageUnavailable,
 )
-from testkit.claim_auditor import claim_records, instances_held
+from testkit.auditor import instances_held
+from testkit.auditor.claims import claim_records
 from testkit.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
 from testkit.world import ORGANIZATION, World, caller, pod
 from tests.capacity_claims.worlds import (

@@ -10,7 +10,8 @@ from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
 from gpu_capacity.errors import AlreadyExists, InvalidRequest, KeyReused, QuotaExceeded
 from gpu_capacity.reservations.create import create_reservation
-from testkit.claim_auditor import claim_records, instances_held
+from testkit.auditor import instances_held
+from testkit.auditor.claims import claim_records
 from testkit.dynamodb import timeout_after
 from testkit.world import World, caller, pod, request
 from tests.capacity_claims.golden_requests import limit

@@ -13,7 +13,7 @@ from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
 from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.operations.set_quota import QuotaSetter
-from testkit.claim_auditor import claim_records
+from testkit.auditor.claims import claim_records
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
 from tests.capacity_claims.golden_requests import limit

@@ -22,8 +22,8 @@ from gpu_capacity.errors import (
 )
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.upkeep.reconcile import reconcile
-from testkit.auditor import units_held
-from testkit.claim_auditor import claim_records, instances_held
+from testkit.auditor import instances_held, units_held
+from testkit.auditor.claims import claim_records
 from testkit.interleaving import every_interleaving
 from testkit.world import INSTANCE_TYPE, ORGANIZATION, World, pod
 from tests.capacity_claims.golden_requests import limit

@@ -7,7 +7,8 @@ import pytest
 from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.repeats import REPEAT_MS_MAX
 from gpu_capacity.errors import AlreadyExists, QuotaExceeded
-from testkit.claim_auditor import claim_records, instances_held
+from testkit.auditor import instances_held
+from testkit.auditor.claims import claim_records
 from testkit.dynamodb import throttled
 from testkit.world import ORGANIZATION, World, caller, pod
 from tests.capacity_claims.worlds import (

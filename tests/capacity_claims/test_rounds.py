@@ -16,7 +16,7 @@ from gpu_capacity.dynamodb.writes import ACTIONS_MAX
 from gpu_capacity.errors import FailedPrecondition, NotFound
 from gpu_capacity.inventory.model import HostState, Pod, Region
 from gpu_capacity.upkeep.reconcile import reconcile
-from testkit.claim_auditor import instances_held
+from testkit.auditor import instances_held
 from testkit.world import (
     GB300,
     INSTANCE_TYPE,

@@ -9,7 +9,7 @@ import pytest
 from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.read import instance_types_by_zone
 from gpu_capacity.errors import InvalidRequest
-from testkit.claim_auditor import claim_records
+from testkit.auditor.claims import claim_records
 from testkit.world import World, caller, pod
 from tests.capacity_claims.worlds import LONDON, TEXAS, claim, figures, resize, wish, world_of, zone
 

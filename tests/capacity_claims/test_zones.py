@@ -10,7 +10,7 @@ import pytest
 from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.read import instance_types_by_zone
 from gpu_capacity.errors import InvalidRequest
-from testkit.claim_auditor import claim_records
+from testkit.auditor.claims import claim_records
 from testkit.world import (
     INSTANCE_TYPE,
     caller,

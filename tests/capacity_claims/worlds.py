@@ -15,7 +15,7 @@ from gpu_capacity.inventory.model import Region
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
-from testkit.claim_auditor import audit_claims
+from testkit.auditor import audit
 from testkit.lifecycle import tear_down
 from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, offering, request
 
@@ -153,7 +153,7 @@ def release(world: World, reservation_id: str) -> None:
 
 def check(world: World) -> None:
     """Whatever happens, and at any time: holders, pods, queues, names and quotas agree."""
-    assert audit_claims(world.db) == []
+    assert audit(world.db) == []
 
 
 def stranger() -> Caller:

@@ -18,7 +18,7 @@ from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX
 from gpu_capacity.reservations.runs import Runs, own_write
 from testkit.dynamodb import MemoryDynamoDB
-from testkit.pods import owned_whole, without_stamps
+from testkit.items import owned_whole, without_stamps
 from testkit.reservation import reservation
 from testkit.world import INVENTORY, create_tables
 

@@ -9,17 +9,17 @@ import pytest
 from gpu_capacity.holders.ids import keyed_holder_id
 from proof.claimant_stage import KEY, booked, given_back, recorded, removed, unrecorded
 from proof.interleavings import OPERATIONS
-from proof.items import RESERVATION
 from proof.scene import Scene
 from proof.tenants import SUBJECTS
+from testkit.items import RESERVATION
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proof.items import Record
     from proof.stage import Stage
     from proof.turns import Crew
+    from testkit.items import Record
 
 DEAD = (f"ORG#{ORGANIZATION}", RESERVATION + keyed_holder_id(ORGANIZATION, SUBJECTS[0], KEY))
 STAGES: dict[Callable[[], Stage], str] = {

@@ -12,7 +12,7 @@ from proof.founding import founded
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from proof.items import PodKey
+    from testkit.items import PodKey
 
 SHAPE = {LONDON: {"lon1": 2}}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from math import inf
 
-from proof.items import WHOLE
 from proof.linear import Operation, order_of
 from proof.pods import EMPTY, Change, Hardware, NoSlice, Offer, Part, PodState, Refusal
+from testkit.items import WHOLE
 
 RACKS = Hardware(usable=((0, 3), (1, 3), (2, 3)), complete=frozenset({0, 1, 2}))
 

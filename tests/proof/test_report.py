@@ -245,7 +245,7 @@ def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
         ("functions/get_vm/handler.py", True, True),
         ("testkit/dynamodb/tables.py", True, False),
         ("proof/turns.py", True, False),
-        ("testkit/claim_auditor.py", True, False),
+        ("testkit/auditor/claims.py", True, False),
         ("testkit/hostile/bad.py", False, False),
         ("tools/reporting/page.py", False, False),
         ("tests/holders/test_claim.py", False, False),

@@ -19,7 +19,7 @@ from gpu_capacity.reservations.record import Run
 from gpu_capacity.reservations.runs import Runs, end_write, own_write
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB, item_conflict, throttled, timeout_after, timeout_before
-from testkit.pods import owned_whole
+from testkit.items import owned_whole
 from testkit.world import INVENTORY, create_tables
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Status
 from testkit.auditor import audit, units_held
+from testkit.items import owned_whole
 from testkit.ledger import NOWHERE, delete, records, reserve
 from testkit.lifecycle import fail, provision, stored, tear_down
-from testkit.pods import owned_whole
 from testkit.reservation import reservation
 from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
 

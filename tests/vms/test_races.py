@@ -20,7 +20,7 @@ from gpu_capacity.vms.schedule import restart_vms
 from gpu_capacity.vms.start import start_vm
 from gpu_capacity.vms.stop import stop_vm
 from testkit.dynamodb import timeout_after, timeout_before
-from testkit.pods import owned_in_part, owned_whole
+from testkit.items import owned_in_part, owned_whole
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, ON_DEMAND, REGION, Scene
 from testkit.world import INVENTORY, caller, request
 

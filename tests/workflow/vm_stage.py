@@ -15,7 +15,7 @@ from gpu_capacity.vms.record import TRANSITIONS, RentalType, Vm, VmStatus
 from gpu_capacity.vms.schedule import restart_vms
 from gpu_capacity.vms.start import start_vm
 from gpu_capacity.vms.stop import stop_vm
-from testkit.pods import owned_in_part
+from testkit.items import owned_in_part
 from testkit.vms.scene import ACCOUNT, GPU5090, ON_DEMAND, POD, REGION, Scene
 from testkit.world import HOLDERS, INVENTORY, SERVERS
 
@@ -29,8 +29,6 @@ SCHEDULE_SECONDS = 60
 SETTLE_ROUNDS_MAX = 60
 READY_SECONDS, DELETE_SECONDS = 8, 3
 NODE_GPUS = 0xFF
-_HANDED_OVER = frozenset({VmStatus.INTERRUPTED, VmStatus.DESTROYED})
-HOLDING = frozenset({VmStatus.CREATING, VmStatus.STARTING, VmStatus.RUNNING, VmStatus.STOPPING})
 
 
 class VmStage(Scene):
@@ -168,20 +166,10 @@ class VmStage(Scene):
 
     def check_safety(self) -> None:
         """At any time: node, records and servers agree, and statuses moved along the table."""
-        records = self.records()
-        owned = self.owned()
-        assert owned == {vm.tag: vm.gpus for vm in records if vm.gpus}
-        assert not _shared(owned.values()), f"a GPU has two owners: {owned}"
+        assert self.audit() == []
         servers = self.live_servers()
-        assert not _shared(servers.values()), f"a GPU has two servers: {servers}"
-        assert owned or not servers, f"a node that may be sold whole has servers: {servers}"
-        by_run = {vm.server_owner: vm for vm in records}
-        for owner, gpus in servers.items():
-            vm = by_run[owner]
-            # Who was interrupted has handed over its GPUs; whoever got them waits until the server is gone.
-            going = vm.status in _HANDED_OVER and vm.unsettled_since is not None and not vm.gpus
-            assert gpus & ~vm.gpus == 0 or going, f"a server of a VM that is {vm.status} is on others' GPUs"
-        for vm in records:
+        assert self.owned() or not servers, f"a node that may be sold whole has servers: {servers}"
+        for vm in self.records():
             before = self._seen.get(vm.id, VmStatus.CREATING)
             assert vm.status in _within_two_moves(before), f"from {before} to {vm.status}"
             self._seen[vm.id] = vm.status
@@ -189,30 +177,9 @@ class VmStage(Scene):
     def check_settled(self) -> None:
         """When all is done: servers, GPUs, disks and marks are what the statuses say, and no more."""
         self.check_safety()
-        records = self.records()
-        for vm in records:
-            assert vm.unsettled_since is None
-            assert (vm.wants, vm.waits_for, vm.preempt_at, vm.preempted_by) == (0, (), None, None)
-            assert (vm.ssh_public_key, vm.password_hash) == (None, None)
-            holds = vm.status in HOLDING or (vm.rental_type is RentalType.RESERVED and vm.status == "stopped")
-            assert vm.gpus.bit_count() == (vm.gpu_count if holds else 0), vm
-        running = {vm.server_owner: vm.gpus for vm in records if vm.status is VmStatus.RUNNING}
-        assert self.live_servers() == running
-        alive = {vm.id for vm in records if vm.status is not VmStatus.DESTROYED}
-        assert self.disks() <= alive
-        assert {vm.id for vm in records if vm.runs > vm.created_at or vm.started_at} & alive <= self.disks()
-        listed = {vm.key for vm in records if vm.is_on_roster}
-        assert {entry.key for entry in self.services.vms.roster()} == listed
+        assert self.audit(at_rest=True) == []
         assert list(self.services.vms.unsettled(self.world.clock.now())) == []
         assert not self.engine.executions
-
-
-def _shared(masks: Any) -> int:
-    seen = shared = 0
-    for mask in masks:
-        shared |= seen & mask
-        seen |= mask
-    return shared
 
 
 def _within_two_moves(status: VmStatus) -> Iterator[VmStatus]:

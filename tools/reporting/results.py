@@ -35,7 +35,7 @@ _NOT_RUN: Final = {_PACKAGE / "http", *_PACKAGE.glob("*/api")}
 _JUDGES: Final = (
     *("proof", "testkit/dynamodb", "testkit/vms", "testkit/workflow/definitions.py"),
     *("testkit/workflow/faults.py", "testkit/state_machine.py", "testkit/world.py", "testkit/doubles.py"),
-    *("testkit/auditor.py", "testkit/claim_auditor.py", "testkit/pods.py"),
+    *("testkit/auditor", "testkit/items.py"),
 )
 """Folders and files of what the simulation runs beside the product."""
 

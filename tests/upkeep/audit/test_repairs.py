@@ -15,7 +15,7 @@ from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.upkeep.audit.reading import _tag_of_claim
 from testkit.dynamodb import item_conflict, timeout_after
-from testkit.pods import without_stamps
+from testkit.items import without_stamps
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION, caller
 from tests.upkeep.audit import planted, planted_bookings
 from tests.upkeep.audit.planted import PLANTED, Planted

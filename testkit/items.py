@@ -10,10 +10,8 @@ import hashlib
 import json
 from base64 import urlsafe_b64decode
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
-
-from testkit.pods import STAMP_BYTES, is_domain, owned_in_part
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +32,9 @@ Run: TypeAlias = tuple[str, str, int, int]
 WHOLE = -1
 """The mask of somebody who owns a domain whole: every bit is set."""
 
+STAMP_BYTES = 6
+"""What tells a stamp from the owner of a whole domain before there were bookings, which has 8."""
+
 GPUS_PER_HOST = 8
 """Bits of a mask for the host in each slot. A holder of hosts has all of them, one of GPUs those of his."""
 
@@ -45,11 +46,11 @@ RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
 class Record:
     """A holder as its item tells it.
 
-    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it. ``uses`` is what it has in quotas, by
-    quota, and ``counted`` those in which it says that it is counted. ``tag`` is what stands for it in a pod.
-    ``ended`` is true of a tombstone, ``finished`` of one that stands for a holder that came to be. ``life``
-    tells it from others under its id. What follows has a reservation alone: the run that it may own besides
-    (``named``) by the tag ``named_tag``.
+    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it, and ``flavors`` says of which flavor their
+    pods are. ``uses`` is what it has in quotas, by quota, and ``counted`` how much it says that it is counted
+    with. ``tag`` is what stands for it in a pod. ``ended`` is true of a tombstone, ``finished`` of one that
+    stands for a holder that came to be. ``life`` tells it from others under its id. What follows has a
+    reservation alone: the run that it may own besides (``named``) by the tag ``named_tag``.
     """
 
     key: RecordKey
@@ -58,10 +59,11 @@ class Record:
     tag: str
     holds: Mapping[Domain, int]
     uses: Mapping[RecordKey, int]
-    counted: frozenset[RecordKey]
+    counted: Mapping[RecordKey, int]
     revision: int
     server_owner: str
     unsettled: bool
+    flavors: Mapping[PodKey, str]
     life: str = ""
     named: Run | None = None
     named_tag: str = ""
@@ -97,7 +99,7 @@ def _reservation(key: RecordKey, item: Item) -> Record:
     identity = key[1].removeprefix(RESERVATION)
     status = item["status"]["S"]
     quota = (key[0], f"QUOTA#{item['accelerator']['S']}" if "accelerator" in item else "")
-    listed = _run(item, "")
+    listed, named = _run(item, ""), _run(item, "named_")
     return Record(
         key=key,
         kind=RESERVATION,
@@ -107,12 +109,13 @@ def _reservation(key: RecordKey, item: Item) -> Record:
         holds=dict.fromkeys(domains_of(listed), WHOLE) if listed else {},
         # Nothing once it has given back all that it had.
         uses={quota: int(item["units"]["N"])} if listed or status == CLAIMING else {},
-        counted=frozenset({quota}) if "counted" in item else frozenset(),
+        counted={quota: int(item["units"]["N"])} if "counted" in item else {},
         revision=int(item["revision"]["N"]) if "revision" in item else 0,
         server_owner=f"{identity}-{item['created_at']['N']}" if "created_at" in item else "",
         unsettled="unsettled" in item,
+        flavors={run[:2]: item["flavor"]["S"] for run in (listed, named) if run},
         life=item["life"]["B"].hex() if "life" in item else "",
-        named=_run(item, "named_"),
+        named=named,
         named_tag=item["named_tag"]["B"].hex() if "named_tag" in item else "",
         finished="unfinished" not in item,
     )
@@ -135,67 +138,71 @@ def _claim(key: RecordKey, item: Item) -> Record:
     identity, organization = key[1].removeprefix(CLAIM), key[0].removeprefix("ORG#")
     quota = (key[0], "QUOTA#instances")
     holds: dict[Domain, int] = {}
-    if "allocations" in item:
-        for zone, _, pods in json.loads(item["allocations"]["S"]):
-            for pod, pairs in pods:
-                for position, hosts in zip(pairs[::2], pairs[1::2], strict=True):
-                    holds[zone, pod, position] = holds.get((zone, pod, position), 0) | gpus_of(hosts)
+    flavors: dict[PodKey, str] = {}
+    for zone, flavor, pod, position, hosts in allocations_of(item):
+        holds[zone, pod, position] = holds.get((zone, pod, position), 0) | gpus_of(hosts)
+        flavors[zone, pod] = flavor
+    uses = {quota: int(item["instance_count"]["N"])} if "instance_count" in item else {}
     return Record(
         key=key,
         kind=CLAIM,
         status=item["status"]["S"],
         tag=hashlib.sha256(f"{organization}#{identity}".encode()).hexdigest()[:16],
         holds=holds,
-        uses={quota: int(item["instance_count"]["N"])} if "instance_count" in item else {},
-        counted=frozenset({quota}) if "counted" in item else frozenset(),
+        uses=uses,
+        counted=uses if "counted" in item else {},
         revision=int(item["revision"]["N"]) if "revision" in item else 0,
         server_owner="",
         unsettled="unsettled" in item,
+        flavors=flavors,
         life=item["life"]["B"].hex() if "life" in item else "",
         finished="unfinished" not in item,
     )
 
 
+def allocations_of(item: Item) -> list[tuple[str, str, str, int, int]]:
+    """Of a claim: zone, flavor, pod, position and a mask of hosts, as often as they are listed."""
+    return [
+        (zone, flavor, pod, position, hosts)
+        for zone, flavor, pods in json.loads(item.get("allocations", {"S": "[]"})["S"])
+        for pod, pairs in pods
+        for position, hosts in zip(pairs[::2], pairs[1::2], strict=True)
+    ]
+
+
 def _vm(key: RecordKey, item: Item) -> Record:
-    if item["status"]["S"] == GONE:
-        return _forestalled(key, item)
-    identity, gpus = key[1].removeprefix(VM), int(item["gpus"]["N"])
-    domain = (item["region_id"]["S"], item["pod_id"]["S"], int(item["position"]["N"]))
-    is_over = not gpus and item["status"]["S"] in (DESTROYED, FAILED)
-    return Record(
+    identity = key[1].removeprefix(VM)
+    record = Record(
         key=key,
         kind=VM,
         status=item["status"]["S"],
         tag="g" + identity.replace("-", "")[:16],
-        holds={domain: gpus} if gpus else {},
-        # Stopped or not, as long as it could run again.
-        uses={}
-        if is_over
-        else {(key[0], "QUOTA#vms"): 1, (key[0], "QUOTA#vm_gpus"): int(item["gpu_count"]["N"])},
-        counted=frozenset((key[0], f"QUOTA#{word['S']}") for word in item.get("counted", {"L": []})["L"]),
-        revision=int(item["revision"]["N"]),
-        server_owner=f"{identity}-{item['runs']['N']}",
-        unsettled="unsettled" in item,
-        life=item["life"]["B"].hex() if "life" in item else "",
-    )
-
-
-def _forestalled(key: RecordKey, item: Item) -> Record:
-    """What tells that a VM will never come to be."""
-    identity = key[1].removeprefix(VM)
-    return Record(
-        key=key,
-        kind=VM,
-        status=GONE,
-        tag="g" + identity.replace("-", "")[:16],
         holds={},
         uses={},
-        counted=frozenset(),
+        counted={},
         revision=0,
         server_owner="",
-        unsettled=False,
-        life=item["life"]["B"].hex(),
+        unsettled="unsettled" in item,
+        flavors={},
+        life=item["life"]["B"].hex() if "life" in item else "",
         finished="unfinished" not in item,
+    )
+    if record.status == GONE:
+        # What tells that a VM will never come to be.
+        return record
+    domain = (item["region_id"]["S"], item["pod_id"]["S"], int(item["position"]["N"]))
+    gpus = int(item["gpus"]["N"])
+    amounts = {(key[0], "QUOTA#vms"): 1, (key[0], "QUOTA#vm_gpus"): int(item["gpu_count"]["N"])}
+    counted = {(key[0], f"QUOTA#{word['S']}") for word in item.get("counted", {"L": []})["L"]}
+    return replace(
+        record,
+        holds={domain: gpus} if gpus else {},
+        # Stopped or not, as long as it could run again.
+        uses={} if not gpus and record.status in (DESTROYED, FAILED) else amounts,
+        counted={quota: amounts[quota] for quota in counted},
+        revision=int(item["revision"]["N"]),
+        server_owner=f"{identity}-{item['runs']['N']}",
+        flavors={domain[:2]: item["flavor_id"]["S"]},
     )
 
 
@@ -293,4 +300,37 @@ def values_of(item: Item) -> dict[int, str]:
         int(name[1:]): value["B"].hex() if "B" in value else ""
         for name, value in item.items()
         if is_domain(name)
+    }
+
+
+def owned_whole(item: Item) -> dict[int, bytes]:
+    """By position the tag of whoever owns the domain whole: by a booking, or as a version before wrote it."""
+    return {
+        position: bytes.fromhex(tag)
+        for position, owners in owners_of(item).items()
+        for tag, mask in owners.items()
+        if mask == WHOLE
+    }
+
+
+def owned_in_part(item: Mapping[str, Any]) -> dict[int, dict[str, int]]:
+    """By position the masks of those who own hosts or GPUs of the domain, by tag."""
+    return {
+        int(name[1:]): {tag: int(mask["N"]) for tag, mask in value["M"].items()}
+        for name, value in item.items()
+        if is_domain(name) and "M" in value
+    }
+
+
+def is_domain(name: str) -> bool:
+    """Whether an attribute stands for a domain."""
+    return name[0] == "d" and name[1:].isdigit()
+
+
+def without_stamps(item: Mapping[str, Any]) -> dict[str, Any]:
+    """The item as it would be if nobody had ever owned what is free now."""
+    return {
+        name: value
+        for name, value in item.items()
+        if not (is_domain(name) and "B" in value and len(value["B"]) == STAMP_BYTES)
     }

@@ -1,0 +1,194 @@
+"""An independent look at the tables: do pods, records, quotas, queues, rosters and servers agree?
+
+It reads raw items and shares no code with the product, so that a mistake made when writing is not made again
+when checking. What is a rule for holders of one kind alone is in ``claims`` and ``vms``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from testkit.auditor import claims, vms
+from testkit.items import (
+    CLAIM,
+    GONE,
+    GPUS_PER_HOST,
+    RESERVATION,
+    VM,
+    WHOLE,
+    Domain,
+    Item,
+    Record,
+    RecordKey,
+    domains_of,
+    gpus_of,
+    owners_of,
+    record_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from testkit.dynamodb import MemoryDynamoDB
+
+Place: TypeAlias = tuple[str, Domain]
+"""Flavor and domain: pods are kept by flavor."""
+
+HOLDING: Final = frozenset({"pending", "provisioning", "provisioned"})
+LEAVING: Final = "deprovisioning"
+UNSETTLED: Final = frozenset({"claiming", "pending", "provisioning", LEAVING})
+
+
+def audit(db: MemoryDynamoDB, *, now: int | None = None, at_rest: bool = False) -> list[str]:
+    """Everything that is wrong, as sentences; empty when all is well.
+
+    With ``now`` (seconds) servers that have not gone by then are judged too; ``at_rest`` says that nobody has
+    anything left to do.
+    """
+    return audit_tables(db.dump(), now=now, at_rest=at_rest)
+
+
+def audit_tables(
+    tables: Mapping[str, list[Item]], *, now: int | None = None, at_rest: bool = False
+) -> list[str]:
+    """The same of what the tables hold."""
+    holders = {(item["pk"]["S"], item["sk"]["S"]): item for item in tables["holders"]}
+    records = [record for key, item in holders.items() if (record := record_of(key, item)) is not None]
+    live = [record for record in records if record.status != GONE]
+    rentals = [vms.rental_of(record.key, holders[record.key]) for record in live if record.kind == VM]
+    findings = [
+        *_pods(tables["inventory"]),
+        *_ownership(tables["inventory"], live),
+        *_reservations(live),
+        *_index(holders, records),
+        *_quotas(holders, records),
+        *claims.judge(holders, live),
+        *vms.judge(rentals),
+    ]
+    if now is not None:
+        servers = tables["servers"]
+        present = [item for item in servers if "gone_at" not in item or int(item["gone_at"]["N"]) > now]
+        findings += [*_servers(present, live), *vms.judge_servers(present, rentals)]
+        if at_rest:
+            findings += vms.judge_rest(holders, present, rentals)
+    return sorted(findings)
+
+
+def units_held(db: MemoryDynamoDB) -> int:
+    """How many domains are owned whole, by the pods' items."""
+    return sum(mask == WHOLE for _, _, mask in _owners(db.dump()["inventory"]))
+
+
+def instances_held(db: MemoryDynamoDB) -> int:
+    """How many hosts are owned one by one, by the pods' items."""
+    parts = (mask for _, tag, mask in _owners(db.dump()["inventory"]) if mask != WHOLE and tag[0] != "g")
+    return sum(mask.bit_count() for mask in parts) // GPUS_PER_HOST
+
+
+def _owners(inventory: Iterable[Item]) -> Iterator[tuple[Place, str, int]]:
+    for pod in inventory:
+        if pod["pk"]["S"].startswith("CLAIMS#"):
+            _, region, flavor = pod["pk"]["S"].split("#")
+            for position, owners in owners_of(pod).items():
+                for tag, mask in owners.items():
+                    yield (flavor, (region, pod["sk"]["S"].removeprefix("POD#"), position)), tag, mask
+
+
+def _ownership(inventory: list[Item], live: list[Record]) -> Iterator[str]:
+    """Pods show what records list, and what they name besides or nothing."""
+    owned = {(place, tag): mask for place, tag, mask in _owners(inventory)}
+    listed: defaultdict[tuple[Place, str], int] = defaultdict(int)
+    named = set()
+    for record in live:
+        for domain, mask in record.holds.items():
+            place = (record.flavors[domain[:2]], domain)
+            if mask & listed[place, record.tag]:
+                yield f"{place} is listed twice under {record.tag}"
+            listed[place, record.tag] |= mask
+        if record.named:
+            flavor = record.flavors[record.named[:2]]
+            named |= {((flavor, domain), record.named_tag) for domain in domains_of(record.named)}
+    for key in listed.keys() | (owned.keys() - named):
+        if listed.get(key) != owned.get(key):
+            yield f"{key}: records list {listed.get(key)}, the pod says {owned.get(key)}"
+
+
+def _pods(inventory: list[Item]) -> Iterator[str]:
+    """Whoever owns something of a domain owns GPUs that exist, and no GPU has two owners."""
+    there, taken = _there(inventory), defaultdict[Place, int](int)
+    for place, tag, mask in _owners(inventory):
+        if not mask or mask & taken[place]:
+            yield f"{place}: {tag} has {mask:#x}, others have {taken[place]:#x}"
+        if mask != WHOLE and mask & ~there[place[1]]:
+            yield f"{place}: {tag} owns hosts that do not exist"
+        taken[place] |= mask
+    for pod in inventory:
+        empty = [name for name, value in pod.items() if name[0] == "d" and value.get("M") == {}]
+        yield from (f"{pod['pk']['S']} {pod['sk']['S']}: {name} is an empty map" for name in empty)
+
+
+def _there(inventory: list[Item]) -> defaultdict[Domain, int]:
+    """By domain a mask of every GPU that the topology knows."""
+    known: defaultdict[Domain, int] = defaultdict(int)
+    for pod in inventory:
+        if pod["pk"]["S"].startswith("HOSTS#"):
+            region, pod_id = pod["pk"]["S"].removeprefix("HOSTS#"), pod["sk"]["S"].removeprefix("POD#")
+            for position, _, _, _, hosts in json.loads(pod["domains"]["S"]):
+                for slot, *_ in hosts:
+                    known[region, pod_id, position] |= gpus_of(1 << slot)
+    return known
+
+
+def _reservations(live: list[Record]) -> Iterator[str]:
+    for record in live:
+        if record.kind == RESERVATION and (
+            (record.holds and record.status not in HOLDING | {LEAVING})
+            or (not record.holds and record.status in HOLDING)
+        ):
+            yield f"{record.key} is {record.status} and lists {len(record.holds)} domains"
+
+
+def _index(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator[str]:
+    """Whoever has something to do stands in the index of the unsettled, and nobody else."""
+    for record in records:
+        item, since = holders[record.key], "unsettled_since" in holders[record.key]
+        if record.kind == RESERVATION:
+            wanted = record.status in UNSETTLED or record.named is not None
+        elif record.kind == CLAIM:
+            wanted = record.status != GONE and claims.claim_of(record.key, item).has_work
+        else:
+            wanted = record.unsettled or record.status in vms.MOVING
+        if (record.unsettled, since) != (wanted, wanted):
+            yield f"{record.key} is {record.status}, indexed: {record.unsettled}, since: {since}"
+
+
+def _quotas(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator[str]:
+    counted: Counter[RecordKey] = Counter()
+    for record in records:
+        counted.update(record.counted)
+    quotas = {key: int(item["used"]["N"]) for key, item in holders.items() if key[1].startswith("QUOTA#")}
+    for quota in counted.keys() | quotas.keys():
+        if counted[quota] != quotas.get(quota):
+            yield f"{quota} says {quotas.get(quota)}, records say {counted[quota]}"
+
+
+def _servers(present: list[Item], live: list[Record]) -> Iterator[str]:
+    """Servers of reservations: whoever has one has capacity, and a server is where its host is occupied."""
+    owners = {record.server_owner for record in live if record.kind == RESERVATION and record.holds}
+    pinned = {
+        (item["pk"]["S"].removeprefix("HOLDER#"), item["sk"]["S"].removeprefix("HOST#"))
+        for item in present
+        if item["sk"]["S"].startswith("HOST#")
+    }
+    occupied = {
+        (item["holder"]["S"], item["pk"]["S"].removeprefix("HOST#"))
+        for item in present
+        if item["sk"]["S"] == "HOST"
+    }
+    for owner, host in pinned:
+        if owner not in owners:
+            yield f"server of {owner} on {host} outlives its claim"
+    for owner, host in pinned ^ occupied:
+        yield f"host {host} of {owner}: server and occupation disagree"

@@ -53,7 +53,7 @@ def _take_errors_for_done(patches: Patches) -> None:
 
 
 def _forestall_nothing(patches: Patches) -> None:
-    patches.replace(HolderStore, "_forestalled", lambda _self, _holder, _now: True)
+    patches.replace(HolderStore, "_prevented", lambda _self, _holder, _now: True)
 
 
 # Capacity claims.

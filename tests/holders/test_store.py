@@ -339,5 +339,5 @@ def test_what_was_made_and_seen_is_left_alone(store: ReservationStore, world: Wo
     world.db.after("put_item", timeout_after())
     with store.creating(NEW, world.clock.now()) as tries:
         assert create(store, world, tries=tries) is None
-    assert tries.unseen
+    assert tries.outcome_unknown
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW

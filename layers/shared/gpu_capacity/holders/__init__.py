@@ -1,1 +1,1 @@
-"""The kernel that every kind of holder shares: its record, its lives, quotas, repeats and workflows."""
+"""What all kinds of holders share: records, quotas, repeated requests and the start of workflows."""

@@ -1,4 +1,4 @@
-"""Move a record along its lifecycle, however often others change it meanwhile."""
+"""Changes a record, and tries again if others change it at the same time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Pause
 
 ATTEMPTS_MAX: Final = 16
-"""Looks at a record that changes every time: each loss means that somebody else went on with it."""
+"""Attempts to change a record that changes every time. In each lost attempt another writer made progress."""
 
 
 def advance(
@@ -24,47 +24,52 @@ def advance(
     key: HolderKey,
     step: Callable[[H], H | None],
     pause: Pause,
-    beside: Callable[[H], Sequence[Action]] = lambda _before: (),
+    extra_actions: Callable[[H], Sequence[Action]] = lambda _before: (),
 ) -> H | None:
-    """Write what ``step`` makes of the record as it stands.
+    """Read a record, compute its next state with ``step``, and write it, until a write succeeds.
 
     Args:
-        store: where the record is.
-        key: organization id and id.
-        step: what becomes of the record; ``None`` where it is not in a state to become that.
+        store: the store that has the record.
+        key: organization id and id of the record.
+        step: returns the new record; ``None`` if the status of the record does not allow this step.
         pause: waits after a lost race.
-        beside: what is written with it, given the record as it was.
+        extra_actions: given the record as read, returns the other actions of the same transaction.
 
     Returns:
-        The record as it stands now; ``None`` where there is none, or ``step`` made nothing of it.
+        The record as written; ``None`` if there is no record or ``step`` returned ``None``.
 
     Raises:
-        RaceLost: others changed it every time.
-        StorageUnavailable: nobody changes it, and what is written with it is refused.
+        RaceLost: other writers changed the record in every attempt.
+        StorageUnavailable: the record has not changed, but another action of the transaction was refused.
     """
-    met: tuple[H, Refused] | None = None
+    lost: tuple[H, Refused] | None = None
     for attempt in range(ATTEMPTS_MAX):
         before = store.get(*key)
-        if met is not None:
-            demand_change(before, *met)
+        if lost is not None:
+            demand_change(before, *lost)
         after = None if before is None else step(before)
         if before is None or after is None:
             return None
-        written = store.change(before, after, *beside(before))
+        written = store.change(before, after, *extra_actions(before))
         if not isinstance(written, Refused):
             return written
-        met = before, written
+        lost = before, written
         pause(attempt)
     raise RaceLost("the record changed every time")
 
 
 def demand_change(found: object, before: object, refused: Refused) -> None:
-    """Insist that a record was refused because somebody changed it.
+    """Check that another writer has changed a record whose write was refused.
+
+    Args:
+        found: the record as read after the refusal.
+        before: the record that the refused write was decided on.
+        refused: the refusal.
 
     Raises:
-        StorageUnavailable: it is as it was, so what was written with it says something else. Edits by hand
-            do that, and nothing makes it good but another one.
+        StorageUnavailable: the record has not changed, so it contradicts another item of the transaction.
+            Only manual edits of the tables cause this, and only a manual edit can repair it.
     """
     if found == before:
-        beside = " and the ".join(sorted(refused.items.keys() - {RECORD}))
-        raise StorageUnavailable(f"the record and the {beside} disagree", outcome_unknown=False)
+        others = " and the ".join(sorted(refused.items.keys() - {RECORD}))
+        raise StorageUnavailable(f"the record and the {others} disagree", outcome_unknown=False)

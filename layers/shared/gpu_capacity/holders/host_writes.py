@@ -1,10 +1,10 @@
-"""Owning and freeing parts of domains: the hosts that single instances are made of.
+"""Writes that transfer ownership of parts of domains: the hosts that single instances use.
 
 The attribute of a domain that is owned in part is a map from holder tag to the mask of that holder's hosts.
-It is compared and set as a whole, so a domain never changes hands unseen, and one attribute says all: a
-rack with one claimed tray is not free for a reservation, and a reserved rack has no free tray. Whoever
-empties a domain leaves a fresh stamp there, not nothing: a write that was decided before must not find it as
-it was.
+Writes compare and set the map as a whole, so every change of ownership is noticed. One attribute is enough
+for all kinds of holders: a rack with one owned tray is not free for a reservation, and a reserved rack has no
+free tray. A write that removes the last owner of a domain sets a new stamp instead of removing the attribute,
+so that a write that was decided earlier is refused.
 """
 
 from __future__ import annotations
@@ -30,15 +30,16 @@ def change_parts(
     version: int | None,
     stamp: bytes,
 ) -> Update:
-    """Change who owns which hosts in some domains of a pod.
+    """The write that changes the owners of hosts in some domains of a pod.
 
     Args:
         table: the inventory table.
         pod: region id, flavor id, pod id.
-        changes: by position, the parts as they must be now (a stamp or ``None``: nobody owns anything, and
-            that is what stands there) and as they are to be (empty: nobody does).
-        version: the topology version that must still be in force; ``None`` when only giving back.
-        stamp: a fresh one, for domains that are emptied.
+        changes: by position, the expected and the new parts of the domain. A stamp or ``None`` (no attribute)
+            as expected value means that the domain has no owner; an empty map as new value leaves it without
+            owner.
+        version: the expected topology version; ``None`` if hosts are only released.
+        stamp: a new stamp, for domains that are left without owner.
     """
     sets = []
     demands = [] if version is None else ["v = :version"]
@@ -64,14 +65,14 @@ def change_parts(
 
 
 def with_hosts(parts: Mapping[str, int] | None, tag: str, hosts: int) -> dict[str, int]:
-    """The parts of a domain after a holder took these hosts as well."""
+    """The parts of a domain after a holder has taken these hosts in addition."""
     after = dict(parts or {})
     after[tag] = after.get(tag, 0) | hosts
     return after
 
 
 def without_hosts(parts: Mapping[str, int], tag: str, hosts: int) -> dict[str, int]:
-    """The parts of a domain after a holder gave these hosts back."""
+    """The parts of a domain after a holder has released these hosts."""
     after = dict(parts)
     left = after.pop(tag, 0) & ~hosts
     if left:

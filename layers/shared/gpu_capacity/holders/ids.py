@@ -1,4 +1,4 @@
-"""Identifiers of holders, and the short tag that marks what they own."""
+"""Identifiers of holders, and the short tags that mark what holders own."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _ANY_UUID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def holder_id(entropy: bytes) -> str:
-    """A UUID of version 4 form whose first character is a letter a-f, made of 16 bytes.
+    """A UUID in the form of version 4, from 16 bytes. Its first character is a letter from a to f.
 
-    The first character keeps ids usable where names must not begin with a digit.
+    So ids can be used as names that must not begin with a digit.
     """
     octets = bytearray(entropy[:16])
     octets[0] = (0xA + (octets[0] >> 4) % 6) << 4 | octets[0] & 0x0F
@@ -25,51 +25,52 @@ def holder_id(entropy: bytes) -> str:
 
 
 def new_life(entropy: bytes) -> bytes:
-    """What tells a record from every other that ever has its id, made of random bytes."""
+    """A life, from random bytes. It distinguishes a record from all others that ever have the same id."""
     return entropy[:LIFE_BYTES]
 
 
 def keyed_holder_id(organization_id: str, subject: str, key: str, *kind: str) -> str:
-    """The id that an idempotency key stands for; the same words always give the same id.
+    """The id for an idempotency key. The same arguments always give the same id.
 
-    A key stands for one holder of each ``kind``: tags are made of ids, so no two holders may share one.
+    Different kinds of holders get different ids for the same key, because tags are made from ids and no two
+    holders may share a tag.
     """
     digest = hashlib.sha256()
     for part in (organization_id, subject, key, *kind):
         encoded = part.encode()
-        # The length keeps ("ab", "c") apart from ("a", "bc").
+        # The length distinguishes ("ab", "c") from ("a", "bc").
         digest.update(len(encoded).to_bytes(8, "big") + encoded)
     return holder_id(digest.digest())
 
 
 def is_holder_id(text: str) -> bool:
-    """Whether a text has the form of an id of this service."""
+    """Whether a text has the form of an id that this service creates."""
     return _UUID.fullmatch(text) is not None
 
 
 def canonical_uuid(text: str) -> str | None:
-    """A UUID in lower case; ``None`` for what is none, or is written in another form that Python takes."""
+    """A UUID in lower case; ``None`` if the text is not one, or has another form that Python would accept."""
     lower = text.lower()
     return lower if _ANY_UUID.fullmatch(lower) else None
 
 
 def holder_tag(holder: str) -> bytes:
-    """What stands in a pod for a domain that the holder owns: the first 8 bytes of its id.
+    """The tag that marks in a pod's ownership item what the holder owns: the first 8 bytes of its id.
 
-    Not the whole id, because DynamoDB bills an update by the size of the item: with tags a fully claimed pod
-    of 72 domains stays below 1 KB, and a claim costs the same whatever its size. 57 of the 64 bits are
-    random, and a tag only ever confirms what a record already says of exactly these positions.
+    The whole id would be too long, because DynamoDB bills an update by the size of the item. With tags the
+    item of a fully owned pod of 72 domains stays below 1 KB. 57 of the 64 bits are random, and a tag is only
+    used to confirm what a record already lists for the same positions.
     """
     return UUID(holder).bytes[:HOLDER_TAG_BYTES]
 
 
 def id_of_owner(owner: str) -> str:
-    """The id in the name by which a provider knows a holder: before the last ``-`` of it."""
+    """The holder's id in the name that providers use for a holder: the part before the last ``-``."""
     return owner.rpartition("-")[0]
 
 
 def tag_of_owner(owner: str) -> str | None:
-    """The holder tag, in hex, of the holder that a provider knows by this name; ``None`` if it names none."""
+    """The holder tag, in hex, for the name that a provider uses; ``None`` if it contains no id."""
     try:
         return holder_tag(id_of_owner(owner)).hex()
     except ValueError:
@@ -77,5 +78,5 @@ def tag_of_owner(owner: str) -> str | None:
 
 
 def seed_of(holder: str) -> int:
-    """The seed of a holder's placement: derived from the id, so that a replay decides alike."""
+    """The seed of a holder's placement. It is derived from the id, so that a replay makes the same choice."""
     return UUID(holder).int & ((1 << 64) - 1)

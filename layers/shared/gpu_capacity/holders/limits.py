@@ -1,4 +1,4 @@
-"""Durations and rates that an operator sets."""
+"""Durations and rates that operators configure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Durations in seconds and rates, from the settings. Of what is 0 there is no limit."""
+    """Durations in seconds and rates, from the settings.
+
+    A rate of 0 means no limit. With 0 ``repeat_seconds`` repeated requests without a key are not recognized.
+    """
 
     provisioning_seconds_max: int = 1500
     teardown_seconds_max: int = 900

@@ -1,4 +1,4 @@
-"""Limits on what an organization may own: how many of a subject, and how many it does."""
+"""A quota: how much of one subject an organization may own, and how much it owns."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Final
 INSTANCES: Final = "instances"
 VMS: Final = "vms"
 VM_GPUS: Final = "vm_gpus"
-"""The subjects of capacity claims and of VMs. Reservations are counted under their accelerator."""
+"""The subjects for capacity claims and VMs. The subject for reservations is their accelerator."""
 
 _NOUNS: Final = {INSTANCES: "instances", VMS: "VMs", VM_GPUS: "GPUs of VMs"}
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """How many of a subject an organization may own, and how many it does.
+    """How much of a subject an organization may own, and how much it owns.
 
-    ``limit`` is ``None`` where holders are counted and not limited. ``is_default`` tells that the limit is
-    everybody's, and not one that was set for this organization.
+    ``limit`` is ``None`` if holders are counted but not limited. ``is_default`` is true if the limit is the
+    default for all organizations, false if it was set for this one.
     """
 
     organization_id: str
@@ -28,10 +28,10 @@ class Quota:
     is_default: bool = False
 
     def allows(self, count: int) -> bool:
-        """Whether so many more would stay within the limit."""
+        """Whether ``count`` more are within the limit."""
         return self.limit is None or self.used + count <= self.limit
 
 
 def noun_of(subject: str) -> str:
-    """What a subject counts, for messages."""
+    """The name of what a subject counts, for messages."""
     return _NOUNS.get(subject, f"{subject} units")

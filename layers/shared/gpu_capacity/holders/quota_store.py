@@ -1,11 +1,11 @@
-"""Quotas: the item of a limit and its count, and the writes that change the count with a holder's record.
+"""Reads quota items, and builds the writes that change a count together with a holder's record.
 
-A quota stands in its organization's partition under its subject. What it says is used is the sum over the
-holders that are marked as counted: each of these writes goes into the transaction that marks the record, ends
-it, or changes how much it is.
+A quota is an item in its organization's partition, under its subject. ``used`` is the sum over all holders
+that are marked as counted: the write of a count is always in the transaction that marks the record, removes
+it, or changes its size.
 
-An item without a limit counts all the same. Nothing is counted where there is neither an item nor a default;
-whoever records a holder uncounted has to look again once the record stands, see ``services/quotas.py``.
+An item without a limit counts as well. Without an item and without a default nothing is counted. Code that
+records a holder uncounted has to read the quota again after the write: see ``holders/quotas.py``.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
 
 QUOTA: Final = "quota"
-"""The label of every write of a quota, or what it begins with."""
+"""The label of the writes of quotas, or the beginning of their labels."""
 
 QUOTAS_CACHED_MAX: Final = 10_000
-"""Quotas that an environment remembers; some 3 MB."""
+"""Number of quotas that an execution environment caches: some 3 MB."""
 
 _CONFLICTS_MAX: Final = 12
 _LIMIT_NAME: Final = {"#limit": "limit"}
@@ -39,7 +39,7 @@ _ZERO: Final = {":zero": encode_value(0)}
 
 @decoder
 def decode_quota(item: Mapping[str, Any]) -> Quota:
-    """An organization's quota on one subject, as it is stored: without the default."""
+    """Decode an organization's quota on one subject. Defaults are not applied."""
     return Quota(
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
         subject=item["sk"].removeprefix(keys.QUOTA_PREFIX),
@@ -49,7 +49,10 @@ def decode_quota(item: Mapping[str, Any]) -> Quota:
 
 
 def count(table: str, quota: Quota, more: int, label: str = QUOTA) -> Update:
-    """Count ``more``, if the limit is still the one that was read and leaves room; less always fits."""
+    """The write that adds ``more`` to the count; it may be negative.
+
+    Conditions: the limit has not changed since ``quota`` was read, and allows a positive ``more``.
+    """
     key = keys.quota(quota.organization_id, quota.subject)
     values = {":amount": encode_value(more)}
     room = ""
@@ -57,7 +60,7 @@ def count(table: str, quota: Quota, more: int, label: str = QUOTA) -> Update:
         room = "used <= :room"
         values[":room"] = encode_value(quota.limit - more)
     if quota.is_default:
-        # The first holder of an organization brings the item into being.
+        # The first counted holder of an organization creates the item.
         demand = "attribute_not_exists(#limit)" + (
             f" AND (attribute_not_exists(used) OR {room})" if room else ""
         )
@@ -72,9 +75,9 @@ def count(table: str, quota: Quota, more: int, label: str = QUOTA) -> Update:
 
 
 def count_in(table: str, organization_id: str, subject: str, amount: int, label: str = QUOTA) -> Update:
-    """Count what was made before its organization was counted, even beyond the limit.
+    """The write that counts a holder which was recorded before its organization was counted.
 
-    A limit stops new holders and takes nothing away.
+    It may exceed the limit: a limit refuses new holders and does not affect existing ones.
     """
     return Update(
         label,
@@ -88,7 +91,7 @@ def count_in(table: str, organization_id: str, subject: str, amount: int, label:
 
 
 def uncount(table: str, organization_id: str, subject: str, amount: int, label: str = QUOTA) -> Update:
-    """Take back what was counted."""
+    """The write that subtracts ``amount`` from the count."""
     return Update(
         label,
         table,
@@ -101,12 +104,12 @@ def uncount(table: str, organization_id: str, subject: str, amount: int, label: 
 
 
 class QuotaStore:
-    """The holders table, as far as quotas go.
+    """Reads and writes the quotas in the holders table.
 
     Args:
-        database: where to read and write.
-        holders_table: name of the table.
-        defaults: by subject, the limit of every organization that has none of its own.
+        database: the database to use.
+        holders_table: the name of the table.
+        defaults: by subject, the limit for organizations that have none of their own.
     """
 
     def __init__(
@@ -118,19 +121,19 @@ class QuotaStore:
         self._cached: dict[tuple[str, str], Quota | None] = {}
 
     def cached(self, organization_id: str, subject: str) -> Quota | None:
-        """The quota as it was read last, or as it is now where it never was.
+        """The quota as read last, of any age; read now if it was never read.
 
-        Only for a write that demands what it shows of the limit, or for one after which it is read.
+        Only for a write that demands the same limit, or for one after which the quota is read again.
         """
         place = (organization_id, subject)
         return self._cached[place] if place in self._cached else self.read(organization_id, subject)
 
     def read(self, organization_id: str, subject: str) -> Quota | None:
-        """The organization's quota on a subject as it is now, ``None`` where nothing is counted."""
+        """The organization's quota on a subject as read now; ``None`` if nothing is counted."""
         return self.read_many(organization_id, [subject]).get(subject)
 
     def read_many(self, organization_id: str, subjects: Iterable[str]) -> dict[str, Quota]:
-        """Several at once, by subject; strongly consistent."""
+        """The quotas on several subjects that are counted, by subject. Strongly consistent."""
         wanted = list(subjects)
         if len(wanted) == 1:
             item = self._database.get(self._table, keys.quota(organization_id, wanted[0]))
@@ -145,7 +148,7 @@ class QuotaStore:
         return {subject: quota for subject, quota in found.items() if quota is not None}
 
     def limits(self, organization_id: str) -> list[Quota]:
-        """Every limit that holds for an organization, by subject."""
+        """Every limit that applies to an organization, in order of subject."""
         partition = keys.organization_partition(organization_id)
         items = self._database.query(self._table, partition, keys.QUOTA_PREFIX)
         stored = {quota.subject: quota for quota in self._database.readable(items, decode_quota)}
@@ -156,11 +159,11 @@ class QuotaStore:
         return [quota for quota in found if quota is not None and quota.limit is not None]
 
     def start_counting(self, organization_id: str, subject: str) -> None:
-        """From now on whoever reads the quota is counted; what is counted already stays."""
+        """Create the item without changing a count, so that holders are counted from now on."""
         self._set(organization_id, subject, "SET used = if_not_exists(used, :zero)", {}, _ZERO)
 
     def set_limit(self, organization_id: str, subject: str, limit: int | None) -> None:
-        """Set an organization's own limit, or with ``None`` take it away; what is counted stays."""
+        """Set an organization's own limit; ``None`` removes it. The count does not change."""
         counting = "SET used = if_not_exists(used, :zero)"
         if limit is None:
             self._set(organization_id, subject, f"{counting} REMOVE #limit", _LIMIT_NAME, _ZERO)

@@ -1,14 +1,15 @@
-"""Hold what is created to its organization's quotas, exactly and without a write where there is none.
+"""Enforces the quotas of an organization exactly, without a write if there is no quota.
 
-Whoever creates a holder reads the quotas first. Where there is one, the record and its count are written in
-one transaction, under the limit as it was read. Where there is none, the record is written uncounted; then
-the quotas are read once more, and only when there still is none is the holder acknowledged.
+A request that creates a holder reads the quotas first. If there is a quota, the record and its count are
+written in one transaction, on the condition that the limit has not changed. If there is none, the record is
+written uncounted. Then the quotas are read again, and the request succeeds only if there still is none, or
+after the holder was counted.
 
-An operator does it the other way round: first the quota begins to count, then every record of the
-organization is read and what is uncounted is counted in, and only then is the limit set. Of the two, who
-writes and then reads, at least one sees what the other wrote: no holder that was acknowledged escapes the
-count, and of requests that begin after the limit is written none is accepted beyond it. One that was under
-way at that moment counts as if it had come before. No clock is involved.
+An operator's command works in the opposite order: it first starts the count, then reads all records of the
+organization and counts the uncounted ones, and only then sets the limit. Both sides write first and read
+afterwards, so at least one of them sees what the other wrote. Therefore every holder whose request succeeded
+is counted, and no request that begins after the limit is written exceeds it. A request that was in progress
+at that moment counts as an earlier one. No clock is involved.
 """
 
 from __future__ import annotations
@@ -26,40 +27,45 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
 
 ATTEMPTS_MAX: Final = 16
-"""Times that a holder may change under one attempt to count it; a change takes far longer than a count."""
+"""Attempts to count a holder that changes in between. A change takes far longer than a count."""
 
 
 class Countable(Protocol):
-    """A holder of any kind."""
+    """A holder of any kind, as far as quotas need it."""
 
     @property
     def id(self) -> str:
-        """Its own id within the organization."""
+        """The id within the organization."""
 
     @property
     def organization_id(self) -> str:
-        """Whose it is."""
+        """The organization that owns it."""
 
     @property
     def uncounted(self) -> Mapping[str, int]:
-        """What it uses by subject, as far as that is not counted."""
+        """What it uses and is not counted yet, by subject."""
 
 
 Holder = TypeVar("Holder", bound=Countable)
 
 
 class CountingStore(Protocol[Holder]):
-    """Where holders of a kind are."""
+    """The store of a kind of holder, as far as quotas need it."""
 
     def present(self, organization_id: str, holder_id: str, /) -> Holder | None:
-        """A holder that is not gone."""
+        """A holder that exists; ``None`` if it does not."""
 
     def count_in(self, holder: Holder, subjects: Collection[str], /) -> bool:
-        """Count it under subjects of quotas, even beyond the limits; false when it has changed."""
+        """Count the holder under these subjects, even beyond a limit. False if it has changed."""
 
 
 def allowed(quotas: QuotaStore, organization_id: str, uses: Mapping[str, int]) -> dict[str, Quota]:
     """The quotas that a new holder has to be counted in, by subject.
+
+    Args:
+        quotas: the store of quotas.
+        organization_id: of the holder.
+        uses: what the holder uses, by subject.
 
     Raises:
         QuotaExceeded: the organization would own more than its limit.
@@ -71,10 +77,10 @@ def allowed(quotas: QuotaStore, organization_id: str, uses: Mapping[str, int]) -
 
 
 def check(quota: Quota | None, more: int) -> None:
-    """Refuse what a quota has no room for.
+    """Check that a quota allows ``more``. ``None`` is no quota and allows everything.
 
     Raises:
-        QuotaExceeded: it has not.
+        QuotaExceeded: the quota does not allow it.
     """
     if quota is not None and quota.limit is not None and not quota.allows(more):
         raise QuotaExceeded(
@@ -83,21 +89,22 @@ def check(quota: Quota | None, more: int) -> None:
 
 
 def confirm(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -> None:
-    """Count a new holder whose organization came to be counted while it was recorded.
+    """Read the quotas again after a holder was recorded uncounted, and count it if there are any now.
 
     Raises:
-        StorageUnavailable: that cannot be told, so the holder, which stands, must not be acknowledged.
+        StorageUnavailable: the quotas cannot be read, or the holder cannot be counted. The record exists, but
+            the request must not succeed.
     """
-    with _standing():
+    with _outcome_unknown():
         if holder.uncounted and quotas.read_many(holder.organization_id, holder.uncounted):
             count_in(quotas, store, holder)
 
 
 def count_in(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -> bool:
-    """Count a holder that was recorded before its organization was counted; true when this call did it.
+    """Count a holder that was recorded before its organization was counted. True if this call counted it.
 
     Raises:
-        RaceLost: it changed every time.
+        RaceLost: the holder changed in every attempt.
     """
     for _ in range(ATTEMPTS_MAX):
         found = store.present(holder.organization_id, holder.id)
@@ -115,8 +122,8 @@ def count_in(quotas: QuotaStore, store: CountingStore[Holder], holder: Holder) -
 
 
 @contextmanager
-def _standing() -> Iterator[None]:
-    """Whatever fails now, the record stands: whoever is told to try again must not think that it does not."""
+def _outcome_unknown() -> Iterator[None]:
+    """Turn a ``TryAgain`` into a ``StorageUnavailable`` of unknown outcome: the record was written."""
     try:
         yield
     except TryAgain as error:

@@ -1,4 +1,4 @@
-"""What a run over many records does with those that it cannot read now, or not at all."""
+"""How a run over many records handles records that it cannot read."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Telemetry
 
 SKIPPED_ERRORS = (TryAgain, UnreadableItem)
-"""Why one record is left out, and the run goes on with the next."""
+"""Errors for which a run skips a record and continues with the next one."""
 
 
 def report_unreadable(telemetry: Telemetry, error: UnreadableItem) -> None:
-    """Count and log an item that is left out: its key, and nothing of what it says."""
+    """Count and log an item that was skipped, with its key and without its contents."""
     telemetry.count("RecordsUnreadable")
     telemetry.warning("record unreadable", pk=error.key[0], sk=error.key[1])
 
 
 def report_skipped(telemetry: Telemetry, error: TryAgain | UnreadableItem, record: str) -> None:
-    """The same for a record that a run meets: one that only cannot be read now is left to the next run."""
+    """Count and log a record that a run skipped. The next run tries again if only this read failed."""
     if isinstance(error, UnreadableItem):
         report_unreadable(telemetry, error)
     else:

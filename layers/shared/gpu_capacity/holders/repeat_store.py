@@ -1,7 +1,7 @@
-"""What tells a repeated request that came without an idempotency key: which holder the same one just made.
+"""Stores which holder a recent request created, to recognize a repeated request without an idempotency key.
 
-An item of the organization, under a digest of the caller and the request, names the holder; it is written in
-the transaction of the holder's record and ends by itself.
+An item in the organization's partition, under a digest of the caller and the request, names the holder. It is
+written in the transaction that creates the holder, and expires.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ REPEAT: Final = "repeat"
 
 @dataclass(frozen=True, slots=True)
 class RecentRequest:
-    """A request as it is told from others.
+    """A request, identified by a digest of its caller and its contents.
 
-    ``holder`` is the id of what an equal one made within the time set, ``None`` where there was none: it may
-    be gone since.
+    ``holder`` is the id of the holder that an equal request created within the configured time; ``None`` if
+    there was no such request. The holder may be gone since.
     """
 
     organization_id: str
@@ -37,19 +37,28 @@ class RecentRequest:
 
 
 class RepeatStore:
-    """The holders table, as far as recent requests go."""
+    """Reads and writes recent requests in the holders table."""
 
     def __init__(self, database: Database, holders_table: str) -> None:
         self._database = database
         self._table = holders_table
 
     def look(self, organization_id: str, digest: str) -> RecentRequest:
-        """What an equal request has made, strongly consistent."""
+        """Look up a recent request with this digest, strongly consistent."""
         item = self._database.get(self._table, keys.recent_request(organization_id, digest))
         return RecentRequest(organization_id, digest, None if item is None else decode_recent(item))
 
     def write(self, recent: RecentRequest, holder_id: str, now: int, seconds: int) -> Put:
-        """Name what this request makes, if nobody else has since it was looked at."""
+        """The write that names the holder of this request.
+
+        Condition: no equal request was recorded since ``recent`` was looked up.
+
+        Args:
+            recent: the result of ``look``.
+            holder_id: the holder that the request creates.
+            now: seconds since the epoch.
+            seconds: how long repeated requests are recognized.
+        """
         demand, values = IS_FREE, free_at(now)
         if recent.holder is not None:
             demand += " OR holder = :seen"
@@ -62,5 +71,5 @@ class RepeatStore:
 
 @decoder
 def decode_recent(item: Mapping[str, Any]) -> str:
-    """The id of the holder that a request has made."""
+    """Decode the id of the holder that a request created."""
     return text(item, "holder")

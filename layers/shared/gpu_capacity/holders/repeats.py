@@ -1,7 +1,8 @@
-"""Answers an equal request that follows within a set time, and came without a key, with what the first made.
+"""Recognizes equal requests without an idempotency key within a configured time as repeated.
 
-Clients that send no key repeat a ``POST`` whose answer got lost within half a minute. Whether two equal
-requests are one wish or two, nobody can tell; so this is off unless an operator sets a time.
+Clients that send no key repeat a ``POST`` within half a minute if its response got lost. Two equal requests
+may also be meant as two. Nothing in the requests shows which, so this is off unless an operator configures a
+time.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def recent_request(
     services: Needs, organization_id: str, subject: str, kind: str, fingerprint: str
 ) -> RecentRequest | None:
-    """An equal request of the same caller, and what it has made; ``None`` where none is remembered at all."""
+    """Look up an equal recent request of the same caller; ``None`` if repeats are not recognized at all."""
     if not services.limits.repeat_seconds:
         return None
     words = json.dumps([subject, kind, fingerprint])
@@ -32,7 +33,7 @@ def recent_request(
 
 
 def remembered(services: Needs, recent: RecentRequest | None, holder_id: str) -> list[Action]:
-    """What is written with a new holder, so that an equal request finds it."""
+    """The actions to write with a new holder, so that an equal request finds the holder."""
     if recent is None:
         return []
     return [services.repeats.write(recent, holder_id, services.clock.now(), services.limits.repeat_seconds)]

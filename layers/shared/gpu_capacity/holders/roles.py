@@ -1,10 +1,10 @@
-"""The collaborators of use cases, one role each.
+"""The collaborators of use cases: one protocol for each.
 
-A use case names those that it needs: its ``services`` are whatever has them. The composition root builds an
-object that has all; a test, or a command, may build one that has a few.
+A use case declares the protocols that it needs, and its ``services`` argument is any object that has them.
+The composition root builds an object with all collaborators. A test or a command may build one with a few.
 """
 
-# ruff: noqa: D102 - each class has one property, and tells what it is
+# ruff: noqa: D102 - each class has one property and describes it
 
 from __future__ import annotations
 
@@ -21,70 +21,70 @@ if TYPE_CHECKING:
 
 
 class HasInventory(Protocol):
-    """What there is, and who owns it."""
+    """The hardware, and who owns it."""
 
     @property
     def inventory(self) -> InventoryStore: ...
 
 
 class HasQuotas(Protocol):
-    """Limits of organizations."""
+    """The quotas of organizations."""
 
     @property
     def quotas(self) -> QuotaStore: ...
 
 
 class HasRepeats(Protocol):
-    """What recent requests without a key have made."""
+    """The holders that recent requests without a key created."""
 
     @property
     def repeats(self) -> RepeatStore: ...
 
 
 class HasProvider(Protocol):
-    """Servers on whole hosts."""
+    """The provider of servers on whole hosts."""
 
     @property
     def provider(self) -> HostProvider: ...
 
 
 class HasVmProvider(Protocol):
-    """Servers of VMs."""
+    """The provider of servers for VMs."""
 
     @property
     def vm_provider(self) -> VmProvider: ...
 
 
 class HasWorkflows(Protocol):
-    """Executions of workflows."""
+    """Workflow executions."""
 
     @property
     def workflows(self) -> Workflows: ...
 
 
 class HasEvents(Protocol):
-    """Who is told that capacity is free."""
+    """Announces free capacity."""
 
     @property
     def events(self) -> CapacityEvents: ...
 
 
 class HasTelemetry(Protocol):
-    """Log, audit lines and metrics."""
+    """Logs, metrics and the audit log."""
 
     @property
     def telemetry(self) -> Telemetry: ...
 
 
 class HasClock(Protocol):
-    """The time."""
+    """The clock."""
 
     @property
     def clock(self) -> Clock: ...
 
 
 class HasIds(Protocol):
-    """Random bytes."""
+    """The source of random bytes."""
 
     @property
     def ids(self) -> Ids: ...
@@ -98,21 +98,21 @@ class HasPause(Protocol):
 
 
 class HasBackground(Protocol):
-    """Runs one call beside another."""
+    """Runs work while the caller goes on."""
 
     @property
     def background(self) -> Background: ...
 
 
 class HasDeadline(Protocol):
-    """How long the invocation has."""
+    """The deadline of the invocation."""
 
     @property
     def deadline(self) -> Deadline: ...
 
 
 class HasLimits(Protocol):
-    """Durations and rates."""
+    """Configured durations and rates."""
 
     @property
     def limits(self) -> Limits: ...

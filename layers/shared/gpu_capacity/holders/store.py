@@ -1,8 +1,9 @@
 """One store for every kind of holder.
 
-A record is put whole, under the life and the revision that were read: of two that would change it, one is
-refused and looks again. What changes with it stands in the same transaction. A write whose answer got lost is
-sent again until the database has decided, and knows its own record when it meets it.
+A record is written whole, on the condition that its life and its revision are those that were read. So if two
+writers change it at the same time, one is refused and reads again. Changes that belong together are in one
+transaction. A write whose response got lost is sent again until the database has decided; it recognizes its
+own record if an earlier attempt was committed.
 """
 
 from __future__ import annotations
@@ -45,61 +46,61 @@ RECORD: Final = "record"
 """The label of the write of a record."""
 
 _ANY_LATER: Final = 1 << 40
-"""Seconds since the epoch, for an end that is none."""
+"""Seconds since the epoch, as the end of a range that has no end."""
 
 _SENDS_MAX: Final = 12
-"""A rival transaction holds an item for some 20 ms, and so many jittered pauses that grow to half a second
-outlast any pile-up that the API's throttle lets in."""
+"""A rival transaction holds an item for some 20 ms. So many jittered pauses outlast any queue of rivals that
+the API's throttle admits."""
 
 _UNREVISED: Final = ("attempt", "failure", "counted", "pod")
-"""What versions before the first revision changed one by one."""
+"""Attributes that versions without revisions changed by single updates."""
 
 
 class Holder(Protocol):
-    """What every record of a holder has."""
+    """The part of a record that all kinds of holders have."""
 
     NOUN: ClassVar[str]
-    """What workflows call it in their input."""
+    """The name of its id in the input of workflows."""
 
     @property
     def id(self) -> str:
-        """Its own id within the organization."""
+        """The id within the organization."""
 
     @property
     def organization_id(self) -> str:
-        """Whose it is."""
+        """The organization that owns it."""
 
     @property
     def life(self) -> bytes | None:
-        """Random, or ``None`` where a version before lives wrote it."""
+        """Random bytes, see ``new_life``; ``None`` if a version without lives wrote the record."""
 
     @property
     def revision(self) -> int:
-        """Rises with every write."""
+        """The revision of the record. Rises with every write."""
 
     @property
     def status(self) -> StrEnum:
-        """Where it is in its lifecycle."""
+        """The status in its lifecycle."""
 
     @property
     def fingerprint(self) -> str | None:
-        """Of the request that made it; ``None`` where its id stands for none."""
+        """The fingerprint of the request that created it; ``None`` if its id identifies no request."""
 
     @property
     def is_shown(self) -> bool:
-        """Whether customers are told of it."""
+        """Whether the API shows it."""
 
     @property
     def attempt(self) -> int:
-        """Numbers the executions of its workflows."""
+        """The number of its current workflow execution."""
 
     @property
     def workflow(self) -> str | None:
-        """What has to run for it, ``None`` while nothing has."""
+        """The workflow that its status requires; ``None`` if it requires none."""
 
     @property
     def execution(self) -> str:
-        """The name of that execution: the same for whoever starts it, so it starts once."""
+        """The name of that execution. Every caller uses the same name, so it is started once."""
 
 
 H = TypeVar("H", bound=Holder)
@@ -107,22 +108,22 @@ H = TypeVar("H", bound=Holder)
 
 @dataclass(frozen=True, slots=True)
 class Kind(Generic[H]):
-    """What is a kind's own: how its sort keys begin, and its record as an item."""
+    """What is specific to a kind: the prefix of its sort keys, and the encoding of its records."""
 
     prefix: str
     encode: Callable[[H], Item]
     decode: Callable[[Mapping[str, Any]], H]
     allows: Callable[[Any, Any], bool]
-    """Whether a holder may go from one status to another, or stay."""
+    """Whether a holder may move from the first status to the second, which may be equal."""
 
 
 class HolderStore(Generic[H]):
-    """The holders table, as far as one kind of holder goes.
+    """Reads and writes the records of one kind of holder.
 
     Args:
-        database: where to read and write.
-        table: name of the holders table.
-        kind: which holders.
+        database: the database to use.
+        table: the name of the holders table.
+        kind: the kind of holder.
     """
 
     def __init__(self, database: Database, table: str, kind: Kind[H]) -> None:
@@ -131,22 +132,22 @@ class HolderStore(Generic[H]):
         self._kind = kind
 
     def find(self, organization_id: str, holder_id: str) -> H | Tombstone | None:
-        """The record under an id, shown or not, or what is left of it."""
+        """The record under an id, shown or not, or its tombstone; ``None`` if there is neither."""
         item = self._database.get(self.table, self._key(organization_id, holder_id))
         return None if item is None else self.read(item)
 
     def present(self, organization_id: str, holder_id: str) -> H | None:
-        """A holder that is not gone, shown or not."""
+        """The record under an id, shown or not; ``None`` if it does not exist."""
         found = self.find(organization_id, holder_id)
         return None if isinstance(found, Tombstone) else found
 
     def get(self, organization_id: str, holder_id: str) -> H | None:
-        """A holder that customers are told of."""
+        """The record under an id, if the API shows it, else ``None``."""
         found = self.present(organization_id, holder_id)
         return found if found is not None and found.is_shown else None
 
     def get_in(self, organization_ids: Sequence[str], holder_id: str, *, shown: bool = True) -> H | None:
-        """A holder under the first of the organizations that has it, shown or, unless ``shown``, not."""
+        """The record under an id in the first organization that has it; only a shown one if ``shown``."""
         wanted = [self._key(organization_id, holder_id) for organization_id in organization_ids]
         found = map(self.read, self._database.get_many(self.table, wanted))
         holders = {
@@ -155,17 +156,17 @@ class HolderStore(Generic[H]):
         return next((holders[o] for o in organization_ids if o in holders), None)
 
     def many(self, wanted: Iterable[HolderKey]) -> Iterator[H]:
-        """Those of the holders that are there and can be read, shown or not, in no particular order."""
+        """The records that exist and can be read, shown or not, in no particular order."""
         keys_wanted = [self._key(*key) for key in sorted(set(wanted))]
         items = self._database.get_many(self.table, keys_wanted)
         return (h for h in self._database.readable(items, self.read) if not isinstance(h, Tombstone))
 
     def of_organization(self, organization_id: str, window: Window = EVERYTHING) -> Iterator[H]:
-        """Holders of an organization that are shown, in id order, from the window's first id on."""
+        """Records of an organization that the API shows, in id order, from the window's first id on."""
         return (holder for holder in self.every(organization_id, window) if holder.is_shown)
 
     def every(self, organization_id: str, window: Window = EVERYTHING) -> Iterator[H]:
-        """The same with those that are not shown."""
+        """All records of an organization, shown or not, in id order, from the window's first id on."""
         partition = keys.organization_partition(organization_id)
         items = self._database.query(
             self.table, partition, self._kind.prefix, first=window.first_id, limit=window.chunk
@@ -175,7 +176,7 @@ class HolderStore(Generic[H]):
                 yield found
 
     def unsettled(self, until: int, since: int = 0) -> Iterator[HolderKey]:
-        """Holders for which something has had to be done since a time between the two; eventually."""
+        """Holders that became unsettled between ``since`` and ``until``. Eventually consistent."""
         shards = ("unsettled", keys.unsettled_shards())
         times = ("unsettled_since", since, until)
         for entry in self._database.query_index(self.table, keys.UNSETTLED_INDEX, shards, times):
@@ -183,7 +184,7 @@ class HolderStore(Generic[H]):
                 yield self._key_of(entry)
 
     def newest_unsettled(self, since: int, shard_max: int) -> tuple[list[HolderKey], int]:
-        """The newest of them, so many at most of each part of the index, and since when none is left out."""
+        """The newest of these, at most ``shard_max`` of each shard, and since when none is left out."""
         found: list[HolderKey] = []
         whole_since = since
         times = ("unsettled_since", since, _ANY_LATER)
@@ -204,23 +205,23 @@ class HolderStore(Generic[H]):
 
     @contextmanager
     def creating(self, holder: H, now: int) -> Iterator[Tries]:
-        """The tries to create a holder that nobody is told of otherwise, to be passed to ``create``.
+        """A context for the attempts to create a holder; pass its value to ``create``.
 
-        Whoever is told that nothing was made, or is answered with another holder, must not find it later:
-        should a try have gone unseen, it is made certain first that it never stands.
+        If the request fails, or is answered with another holder, this holder must not appear later. So if the
+        outcome of an attempt is unknown, leaving the context first ensures that it can never be committed.
 
         Raises:
-            StorageUnavailable: that is not certain; or it stands, while somebody is told that it does not.
+            StorageUnavailable: the request failed, and the holder exists or may still appear.
         """
         tries = Tries()
         try:
             yield tries
         except CapacityError as error:
-            if tries.unseen and not self._forestalled(holder, now):
+            if tries.outcome_unknown and not self._prevented(holder, now):
                 raise StorageUnavailable(str(error), outcome_unknown=True) from error
             raise
-        if tries.unseen and not tries.stands:
-            self._forestalled(holder, now)
+        if tries.outcome_unknown and not tries.committed:
+            self._prevented(holder, now)
 
     def create(
         self,
@@ -230,32 +231,32 @@ class HolderStore(Generic[H]):
         over: Tombstone | None = None,
         tries: Tries | None = None,
     ) -> Refused | None:
-        """Record a new holder, with what is written beside it.
+        """Write the record of a new holder, with the actions ``beside`` it in the same transaction.
 
-        ``over`` is a tombstone that was found under the id and that stands for nothing: see ``Tombstone``.
-        ``tries`` are those of ``creating``.
+        ``over`` is an unfinished tombstone found under the id, which the write may replace. ``tries`` is the
+        value of ``creating``.
 
         Returns:
-            ``None`` when it stands, else what refused.
+            ``None`` if the record was written, else the refusal.
         """
         refused = self._send(
-            [*beside, self._first(self._kind.encode(holder), now, over)],
+            [*beside, self._put_new(self._kind.encode(holder), now, over)],
             self._key(holder.organization_id, holder.id),
             lambda item: item is not None and item.get("life") == holder.life,
             tries,
         )
         if tries is not None:
-            tries.stands = refused is None
+            tries.committed = refused is None
         return refused
 
     def change(self, before: H, after: H, *beside: Action) -> H | Refused:
-        """Write what a record has become, under the next revision, with what changes beside it.
+        """Replace a record, with the actions ``beside`` it in the same transaction.
 
         Returns:
-            The record as it stands now, or what refused.
+            The record as written, under the next revision, or the refusal.
 
         Raises:
-            ValueError: the lifecycle does not have this move.
+            ValueError: the lifecycle does not allow this change of status.
         """
         if not self._kind.allows(before.status, after.status):
             raise ValueError(f"never from {before.status} to {after.status}")
@@ -269,9 +270,9 @@ class HolderStore(Generic[H]):
         return refused or after
 
     def remove(self, before: H, now: int, *beside: Action, finished: bool = True) -> Refused | None:
-        """Remove a record, and leave a tombstone of its life for a while. Nothing must be owned any more.
+        """Replace a record with a tombstone, which expires. The holder must not own anything any more.
 
-        ``finished`` tells that the holder existed: a holder that never came to be stands for no request.
+        ``finished`` is false if the holder was never accepted; a retry of its request may then create it.
         """
         return self._send(
             [*beside, self._put(self._tombstone(before, now, finished=finished), before)],
@@ -279,35 +280,36 @@ class HolderStore(Generic[H]):
             lambda item: item is None or (is_tombstone(item) and item.get("life") == before.life),
         )
 
-    def _forestalled(self, holder: H, now: int) -> bool:
-        """Make certain that a write of a new holder never lands, however late; false when it has.
+    def _prevented(self, holder: H, now: int) -> bool:
+        """Ensure that no late write of a new holder is committed. False if one already was.
 
-        What may still be under way is a create over nothing, or over an unfinished tombstone that was there.
+        A late write demands that nothing is under the key, or a certain unfinished tombstone. So this puts a
+        tombstone of the holder's life there.
 
         Raises:
-            StorageUnavailable: it is not certain.
+            StorageUnavailable: whether this succeeded is unknown.
         """
         key, over = self._key(holder.organization_id, holder.id), None
         tombstone = self._tombstone(holder, now, finished=False)
         for _ in range(_SENDS_MAX):
             try:
                 refused = self._send(
-                    [self._first(tombstone, now, over)],
+                    [self._put_new(tombstone, now, over)],
                     key,
                     lambda item: item is not None and is_tombstone(item) and item.get("life") == holder.life,
                 )
             except StorageUnavailable as error:
                 raise StorageUnavailable(str(error), outcome_unknown=True) from error
-            met = None if refused is None else refused.items[RECORD]
-            if met is None or not is_tombstone(met):
-                return met is None or met.get("life") != holder.life
-            over = decode_tombstone(met)
+            found = None if refused is None else refused.items[RECORD]
+            if found is None or not is_tombstone(found):
+                return found is None or found.get("life") != holder.life
+            over = decode_tombstone(found)
             if over.finished or over.life == holder.life:
                 return True
         return False
 
-    def _first(self, item: Item, now: int, over: Tombstone | None) -> Put:
-        """The first write under a key, or one over a tombstone that stands for nothing."""
+    def _put_new(self, item: Item, now: int, over: Tombstone | None) -> Put:
+        """The write of an item under a key that is free or has the unfinished tombstone ``over``."""
         condition, values = IS_FREE, free_at(now)
         names: dict[str, str] = {}
         if over is not None and over.life is not None:
@@ -321,7 +323,7 @@ class HolderStore(Generic[H]):
         return encode_tombstone(key, holder.fingerprint or "", now, holder.life, finished=finished)
 
     def read(self, item: Mapping[str, Any]) -> H | Tombstone:
-        """An item of this kind."""
+        """Decode an item of this kind: a record or a tombstone."""
         return decode_tombstone(item) if is_tombstone(item) else self._kind.decode(item)
 
     def _key(self, organization_id: str, holder_id: str) -> keys.Key:
@@ -338,7 +340,7 @@ class HolderStore(Generic[H]):
         is_written: Callable[[dict[str, Any] | None], bool],
         all_tries: Tries | None = None,
     ) -> Refused | None:
-        """Send until it is decided. ``is_written`` judges the record that a try after an unseen one met."""
+        """Send until decided. After a lost response ``is_written`` judges the record that a refusal shows."""
         failure = StorageUnavailable("rival transactions did not end", outcome_unknown=False)
         with Tries() as tries:
             for attempt in range(_SENDS_MAX):
@@ -349,39 +351,38 @@ class HolderStore(Generic[H]):
                     if all_tries is not None:
                         all_tries.note(error)
                     failure = error
-                    # Perhaps no try is sent any more: the time may be over, but for one look.
-                    if tries.unseen and not error.outcome_unknown and self._shows(key, is_written):
+                    # The deadline may allow no further attempt, but still allows one read.
+                    nothing_done = not error.outcome_unknown
+                    if tries.outcome_unknown and nothing_done and self._is_committed(key, is_written):
                         return None
                 else:
                     if isinstance(outcome, Committed):
                         return None
                     if isinstance(outcome, Refused):
-                        return None if tries.unseen and is_written(self._met(outcome, key)) else outcome
+                        known = tries.outcome_unknown and is_written(self._current(outcome, key))
+                        return None if known else outcome
                 self._database.pause(attempt)
             raise failure
 
-    def _shows(self, key: keys.Key, is_written: Callable[[dict[str, Any] | None], bool]) -> bool:
-        """Whether a look tells that a write stands; false where it cannot be told."""
+    def _is_committed(self, key: keys.Key, is_written: Callable[[dict[str, Any] | None], bool]) -> bool:
+        """Whether a read shows that a write was committed. False if the read fails."""
         try:
             return is_written(self._database.get(self.table, key))
         except StorageUnavailable:
             return False
 
-    def _met(self, refused: Refused, key: keys.Key) -> dict[str, Any] | None:
-        """The record as a refused try met it; read where another write refused."""
+    def _current(self, refused: Refused, key: keys.Key) -> dict[str, Any] | None:
+        """The record as the refusal returned it, or as read now if another action was refused."""
         return refused.items[RECORD] if RECORD in refused.items else self._database.get(self.table, key)
 
 
 def as_read(
     holder: Holder, item: Mapping[str, AttributeValue]
 ) -> tuple[str, dict[str, str], dict[str, AttributeValue]]:
-    """The condition that a record is as it was read: condition, names and values.
+    """The condition that a record has not changed since it was read: condition, names and values.
 
-    The status is demanded as well, because an earlier version moves it without a new revision.
-
-    Args:
-        holder: the record.
-        item: the same, encoded.
+    ``item`` is the record, encoded. The condition includes the status, because an earlier version changes it
+    without a new revision.
     """
     demands, names = ["#status = :status"], {"#status": "status"}
     values: dict[str, AttributeValue] = {":status": {"S": holder.status.value}}

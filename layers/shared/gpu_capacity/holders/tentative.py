@@ -1,8 +1,9 @@
-"""What is merely under claim: owned by somebody who may still have to give it back.
+"""Tentative bookings: those of reservations that may still have to give them back.
 
-A run is owned a moment before its record is settled. Until then its claimant may die, or find that the record
-was taken over, so nobody gets a final "no" because of it. A "no" stands by bookings that were there before it
-was looked up who is claiming, and are there still: a record that does not claim by then has them.
+A reservation books its run shortly before its record leaves the status ``claiming``. Until then the request
+may die, or find that the record was taken over. Such a booking is tentative, and no request is finally
+refused because of it. A booking is certain if it existed before the claiming records were looked up, still
+exists afterwards, and none of those records names it: its record has left ``claiming``.
 """
 
 from __future__ import annotations
@@ -25,95 +26,97 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.model import Request
 
     class Naming(Protocol):
-        """A run that a record names."""
+        """A run and the tag of its booking, as named by a record."""
 
         @property
         def tag(self) -> bytes:
-            """Of the booking that it has or will have."""
+            """The tag of the booking that exists or will be made."""
 
     class Claimant(Protocol):
-        """A record that may still give up a booking."""
+        """A record in status ``claiming``."""
 
         @property
         def named(self) -> Naming | None:
-            """What it is about to own, or to give back."""
+            """The run that it is about to book, or to give back."""
 
     class Claimants(Protocol):
-        """The records of those who own whole domains."""
+        """The store of the records whose holders own whole domains."""
 
         def claiming(self, since: int) -> tuple[Sequence[Claimant], int]:
-            """Who is claiming, since then or later; and since when these are all of them."""
+            """The records that are ``claiming`` since then or later, and since when none is omitted."""
 
     class Needs(HasClock, HasInventory, Protocol):
         """What the functions of this module work with."""
 
         @property
         def reservations(self) -> Claimants:
-            """Records of reservations."""
+            """The store of reservations."""
 
     Flavor = tuple[str, str]
     """Region id and flavor id."""
 
 TENTATIVE_SECONDS_MAX: Final = 600
-"""How long ago a booking was made that may still be under claim: reconcile has ended all older ones."""
-
+"""How old a tentative booking can be. Reconcile has settled or removed the records of older ones."""
 
 BOOKING_SECONDS_MAX: Final = 60
-"""How long after its record a claimant may still book: see ``reservations.claiming``."""
+"""How long after the write of its record a reservation may still book: see ``reservations.claiming``."""
 
 
 def decide_again(
     services: Needs, flavor: Flavor, seen: tuple[Snapshot, Unplaceable], request: Request
 ) -> tuple[Snapshot, Placement | Unplaceable]:
-    """Place what does not fit once more, unless it does not whoever gives up what he is claiming.
+    """Place a request again that did not fit, if it might fit without tentative bookings.
 
     Args:
         services: collaborators.
-        flavor: where to place.
-        seen: what was just read, and why nothing fits there.
-        request: what to place.
+        flavor: region id and flavor id.
+        seen: the snapshot that was just read, and why the request does not fit in it.
+        request: the request to place.
+
+    Returns:
+        A snapshot and the decision on it. An ``Unplaceable`` does not depend on tentative bookings.
 
     Raises:
-        RaceLost: it might fit, as soon as others who are claiming have given up.
+        RaceLost: the request does not fit now, but might fit if tentative bookings are given back.
     """
-    if not _fits_without(seen[0], _young(services, flavor), request):
+    if not _fits_without(seen[0], _recent(services, flavor), request):
         return seen
     found = _look_again(services, flavor)
     decision = place(found.snapshot.line, request)
-    if isinstance(decision, Unplaceable) and _fits_without(found.snapshot, found.unsure, request):
+    if isinstance(decision, Unplaceable) and _fits_without(found.snapshot, found.tentative, request):
         raise RaceLost("what is left is being claimed by others")
     return found.snapshot, decision
 
 
 def is_tentative(services: Needs, flavor: Flavor, pod_id: str, position: int) -> bool:
-    """Whether a domain was booked, as it was just read, by somebody who may have given it back by now."""
-    by = _tag_at(_young(services, flavor), pod_id, position)
-    if by is None:
+    """Whether the booking of a domain in the last snapshot is tentative, or has changed since."""
+    tag = _tag_at(_recent(services, flavor), pod_id, position)
+    if tag is None:
         return False
     found = _look_again(services, flavor)
     now = _tag_at(services.inventory.bookings(*flavor), pod_id, position)
-    return by != now or any(b.tag == by for _, b in found.unsure)
+    return tag != now or any(b.tag == tag for _, b in found.tentative)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A reading, and the bookings in it that may be given back; with the pod of each."""
+    """A snapshot, and the tentative bookings in it with their pod ids."""
 
     snapshot: Snapshot
-    unsure: list[tuple[str, Booking]]
+    tentative: list[tuple[str, Booking]]
 
 
-def _young(services: Needs, flavor: Flavor) -> list[tuple[str, Booking]]:
-    """What may be under claim of what was just read: of older bookings no claimant is left."""
+def _recent(services: Needs, flavor: Flavor) -> list[tuple[str, Booking]]:
+    """The bookings in the last snapshot that are recent enough to be tentative, with their pod ids."""
     since = services.clock.now() - TENTATIVE_SECONDS_MAX
     return [(pod, b) for pod, b in services.inventory.bookings(*flavor) if b.since >= since]
 
 
 def _look_again(services: Needs, flavor: Flavor) -> _Found:
-    """Who is claiming, and what is booked after that.
+    """Look up the claiming records, and then read the bookings.
 
-    Looked up in the sparse index, which shows a record some milliseconds after it was written; the booking
-    itself comes a round trip later.
+    The records are looked up in the sparse index, which shows a record some milliseconds after it was
+    written. Its booking is made at least a round trip later.
     """
     before = {booking.tag for _, booking in services.inventory.bookings(*flavor)}
     since = services.clock.now() - TENTATIVE_SECONDS_MAX
@@ -122,12 +125,12 @@ def _look_again(services: Needs, flavor: Flavor) -> _Found:
     snapshot = services.inventory.fresh_snapshot(*flavor)
     booked = services.inventory.bookings(*flavor)
 
-    def is_unsure(booking: Booking) -> bool:
-        # A record that was left out began before ``whole_since``, and booked within the time of a request.
-        may_be_left_out = since <= booking.since < whole_since + BOOKING_SECONDS_MAX and whole_since > since
-        return booking.tag in named or booking.tag not in before or may_be_left_out
+    def is_tentative_booking(booking: Booking) -> bool:
+        # A record that the look-up omitted is older than ``whole_since``, and booked soon after its write.
+        may_be_omitted = since <= booking.since < whole_since + BOOKING_SECONDS_MAX and whole_since > since
+        return booking.tag in named or booking.tag not in before or may_be_omitted
 
-    return _Found(snapshot, [(pod, b) for pod, b in booked if is_unsure(b)])
+    return _Found(snapshot, [(pod, b) for pod, b in booked if is_tentative_booking(b)])
 
 
 def _tag_at(booked: list[tuple[str, Booking]], pod_id: str, position: int) -> bytes | None:
@@ -136,11 +139,11 @@ def _tag_at(booked: list[tuple[str, Booking]], pod_id: str, position: int) -> by
 
 def _fits_without(snapshot: Snapshot, booked: list[tuple[str, Booking]], request: Request) -> bool:
     """Whether a request would fit if all of these bookings were given back."""
-    back: defaultdict[str, int] = defaultdict(int)
+    freed: defaultdict[str, int] = defaultdict(int)
     for pod_id, booking in booked:
-        back[pod_id] |= sum(1 << position for position in booking.positions)
+        freed[pod_id] |= sum(1 << position for position in booking.positions)
     line = snapshot.line
-    for pod_id, mask in back.items():
+    for pod_id, mask in freed.items():
         index = line.find(pod_id)
         if index is not None:
             pod = line.pods[index]

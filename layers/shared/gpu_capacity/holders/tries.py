@@ -1,4 +1,4 @@
-"""What a caller is told after a write whose answer got lost."""
+"""Keeps track of whether an attempt of a write may have been committed although its response got lost."""
 
 from __future__ import annotations
 
@@ -11,20 +11,22 @@ if TYPE_CHECKING:
 
 
 class Tries:
-    """The tries of one write: while one of them may stand, no later failure tells that nothing was written.
+    """The attempts of one write.
 
-    ``unseen`` tells that the answer to one of them got lost, ``stands`` that the last of them was seen to
-    stand. As a context this passes every error on; after a
-    try that went unseen a ``TryAgain`` becomes a ``StorageUnavailable`` of unknown outcome.
+    ``outcome_unknown`` is true if the response to one of them got lost, so that it may have been committed.
+    ``committed`` is true if the last one is known to be committed.
+
+    As a context manager it lets every error pass. But if an outcome is unknown, it turns a ``TryAgain`` into
+    a ``StorageUnavailable`` of unknown outcome, because no later failure can say that nothing was written.
     """
 
     def __init__(self) -> None:
-        self.unseen = False
-        self.stands = False
+        self.outcome_unknown = False
+        self.committed = False
 
     def note(self, error: StorageUnavailable) -> None:
-        """A try failed."""
-        self.unseen = self.unseen or error.outcome_unknown
+        """Record that an attempt failed."""
+        self.outcome_unknown = self.outcome_unknown or error.outcome_unknown
 
     def __enter__(self) -> Self:
         return self
@@ -32,5 +34,5 @@ class Tries:
     def __exit__(
         self, _kind: type[BaseException] | None, error: BaseException | None, _trace: TracebackType | None
     ) -> None:
-        if isinstance(error, TryAgain) and self.unseen:
+        if isinstance(error, TryAgain) and self.outcome_unknown:
             raise StorageUnavailable(str(error), outcome_unknown=True) from error

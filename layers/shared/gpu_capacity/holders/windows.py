@@ -1,4 +1,4 @@
-"""The part of a list that a request wants, and how the lists of several organizations become one."""
+"""The part of a list that a request asks for, and merging the lists of several organizations."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
 Position: TypeAlias = tuple[str, str]
-"""Where something stands in a list: its id, then its organization, as customers may choose equal ids."""
+"""The position of an entry in a list: its id, then its organization, because customers may choose equal
+ids."""
 
 
 CHUNK_MIN: Final = 25
 
 
 class Listed(Protocol):
-    """What lists are made of."""
+    """An entry of a list."""
 
     @property
     def id(self) -> str:
-        """The order of lists."""
+        """The id, which orders lists."""
 
     @property
     def organization_id(self) -> str:
-        """Decides between equal ids."""
+        """The organization, which orders entries with equal ids."""
 
 
 Entry = TypeVar("Entry", bound=Listed)
@@ -34,19 +35,19 @@ Entry = TypeVar("Entry", bound=Listed)
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """At most ``limit`` entries (all: ``None``) that come after a position (from the first: ``None``)."""
+    """At most ``limit`` entries (``None``: all) after a position (``None``: from the beginning)."""
 
     after: Position | None = None
     limit: int | None = None
 
     @property
     def first_id(self) -> str:
-        """No entry of the window has a smaller id."""
+        """The smallest id that an entry of the window can have."""
         return self.after[0] if self.after else ""
 
     @property
     def chunk(self) -> int | None:
-        """How many records to fetch at once: filters may leave few of them."""
+        """How many records to fetch in one request. At least a few, because filters may reject many."""
         return None if self.limit is None else max(self.limit, CHUNK_MIN)
 
 
@@ -54,7 +55,7 @@ EVERYTHING: Final = Window()
 
 
 def position_of(entry: Listed) -> Position:
-    """Where an entry stands."""
+    """The position of an entry."""
     return entry.id, entry.organization_id
 
 
@@ -64,10 +65,14 @@ def entries_in(
     read: Callable[[str, Window], Iterable[Entry]],
     wanted: Callable[[Entry], bool],
 ) -> list[Entry]:
-    """The wanted entries of several organizations in the order of their positions, no more than asked for.
+    """The entries of several organizations that are within the window, in the order of their positions.
 
-    ``read`` yields an organization's entries from ``first_id`` on in id order, and is only read on as far as
-    the window needs.
+    Args:
+        window: which part of the list.
+        organizations: ids of the organizations.
+        read: yields an organization's entries from ``first_id`` on in id order. Only as many are taken from
+            it as the window needs.
+        wanted: whether an entry belongs in the list.
     """
     streams: list[Iterable[Entry]] = [read(organization, window) for organization in organizations]
     merged: Iterator[Entry] = iter(heapq.merge(*streams, key=position_of))

@@ -1,4 +1,4 @@
-"""Starting the workflow that settles a record, whatever kind of holder it is of."""
+"""Starts the workflow that settles a record, for every kind of holder."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def start_workflow(services: Needs, holder: Holder) -> bool:
-    """Start what the record's status calls for; true when a new execution runs.
+    """Start the workflow that the record's status requires. True if a new execution was started.
 
-    The record is its own intent: when the start fails, the record still stands in the index of unsettled
-    holders, and reconcile starts what is missing. So the customer's request has succeeded all the same.
+    If the start fails, the record is still in the index of unsettled holders, and reconcile starts the
+    execution later. So the customer's request succeeds nevertheless.
     """
     workflow = holder.workflow
     if workflow is None:
@@ -38,13 +38,13 @@ def start_workflow(services: Needs, holder: Holder) -> bool:
 
 
 def restart_workflow(services: Needs, store: HolderStore[H], holder: H, **changes: Any) -> bool:
-    """Start the execution that should be running, if it is not; true when a new one runs.
+    """Start the execution that should be running, unless it is. True if a new one was started.
 
-    A name is used once. So after an execution that has ended the record takes the next number first, with
-    ``changes``; whoever raises it starts the next execution.
+    An execution name can be used only once. So if the execution has ended, this first writes the next attempt
+    number, and ``changes``, to the record. The writer that succeeds starts the next execution.
 
     Raises:
-        WorkflowUnavailable: the state of the execution is not told.
+        WorkflowUnavailable: the state of the execution could not be read.
     """
     workflow = holder.workflow
     if workflow is None:

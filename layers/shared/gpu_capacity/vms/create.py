@@ -106,7 +106,7 @@ def create_vm(
 
 def _own(services: Needs, wanted: Vm, tries: Tries) -> Vm | None:
     """The VM, if a try whose answer got lost has created it."""
-    found = services.vms.get(*wanted.key) if tries.unseen else None
+    found = services.vms.get(*wanted.key) if tries.outcome_unknown else None
     return found if found is not None and found.life == wanted.life else None
 
 

@@ -72,7 +72,7 @@ def test_the_service_accepts_the_token_of_a_customer_and_refuses_the_others(
 
 
 def test_an_event_that_holds_no_token_needs_no_key(tmp_path: Path) -> None:
-    printed = event.event("begin_provisioning/reservation", State(tmp_path / "none"))
+    printed = event.event("sync_inventory/scheduled", State(tmp_path / "none"))
 
-    assert printed == sample_events.read("begin_provisioning", "reservation")
+    assert printed == sample_events.read("sync_inventory", "scheduled")
     assert not (tmp_path / "none").exists()

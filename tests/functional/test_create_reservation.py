@@ -255,11 +255,11 @@ def test_an_operator_creates_for_nobody(sample: Stage) -> None:
 
 
 def test_a_quota_is_a_matter_of_rights_and_tells_its_figures(sample: Stage) -> None:
-    arrangements.quota(sample, limit=4, used=0)
-    assert _create(sample, wish(count=2)).status == 202
-    answer = _create(sample, wish(count=3))
+    arrangements.quota(sample, limit=2, used=0)
+    assert _create(sample, wish(count=1)).status == 202
+    answer = _create(sample, wish(count=2))
     assert answer.status == 403
-    assert "3 GB300 units requested, 2 of 4 in use" in answer.json["error_description"]
+    assert "2 GB300 units requested, 1 of 2 in use" in answer.json["error_description"]
     assert _create(sample, wish(count=1)).status == 202
 
 

@@ -20,7 +20,7 @@ from gpu_capacity.reservations.claiming import Claimed, check_quota, claim_run
 from gpu_capacity.reservations.observation import observe
 from gpu_capacity.reservations.planning import plan_run
 from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX, Reservation, Status
-from gpu_capacity.reservations.repeats import answer_again, first_try, made_meanwhile
+from gpu_capacity.reservations.repeats import answer_repeat, first_try, made_meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,7 +67,7 @@ def create_reservation(
     # Looked up first, so that a repeat gets its answer even when the region is full by now.
     first = first_try(services, caller, request, idempotency_key)
     if isinstance(first.earlier, Reservation) and first.earlier.is_shown:
-        return answer_again(services, first.earlier, dry_run=dry_run)
+        return answer_repeat(services, first.earlier, dry_run=dry_run)
     region, offering = _offering(services, caller, request)
     draft = _draft(services, caller, request, offering, first.identity, keyed=idempotency_key is not None)
     if dry_run:

@@ -120,11 +120,11 @@ def made_meanwhile(services: Needs, found: Reservation | Tombstone, fingerprint:
     """The answer where another try of the same request was faster."""
     settled = _settled(services, found, fingerprint)
     if isinstance(settled, Reservation) and settled.is_shown:
-        return answer_again(services, settled)
+        return answer_repeat(services, settled)
     raise RaceLost("the same request is under way")
 
 
-def answer_again(services: Needs, found: Reservation, *, dry_run: bool = False) -> Observed:
+def answer_repeat(services: Needs, found: Reservation, *, dry_run: bool = False) -> Observed:
     """The answer to a repeated request: the reservation that the first one made."""
     if found.status is Status.PENDING and not dry_run:
         # The first try may have died between its last write and its start; the name makes this harmless.

@@ -16,7 +16,7 @@ from gpu_capacity.vms.login import login_of
 from gpu_capacity.vms.preemption import plan_slice, take_slice
 from gpu_capacity.vms.proceed import ATTEMPTS_MAX, proceed
 from gpu_capacity.vms.record import Login, RentalType, Vm, VmStatus, months_later
-from gpu_capacity.vms.repeats import answer_again, identity_of, recent_vm_request, resumed, still_there
+from gpu_capacity.vms.repeats import answer_repeat, identity_of, recent_vm_request, resumed, still_there
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
@@ -66,7 +66,7 @@ def create_vm(
     # Before the placement: a repeat gets its response even if the node is full by now.
     earlier = None if fingerprint is None else services.vms.find(account.organization_id, identity)
     if fingerprint is not None and isinstance(earlier, Vm):
-        return answer_again(services, earlier, fingerprint, dry_run=dry_run)
+        return answer_repeat(services, earlier, fingerprint, dry_run=dry_run)
     recent = None if fingerprint is not None else recent_vm_request(services, account, request)
     if recent is not None and (found := still_there(services, recent)):
         return found if dry_run else resumed(services, found)
@@ -96,7 +96,7 @@ def create_vm(
             services.pause(attempt)
             earlier = None if fingerprint is None else services.vms.find(*wanted.key)
             if fingerprint is not None and isinstance(earlier, Vm):
-                return answer_again(services, earlier, fingerprint)
+                return answer_repeat(services, earlier, fingerprint)
             if recent is not None:
                 recent = recent_vm_request(services, account, request)
                 if recent is not None and (found := still_there(services, recent)):

@@ -46,7 +46,7 @@ def identity_of(
     return identity, request.fingerprint(identity)
 
 
-def answer_again(services: Needs, found: Vm, fingerprint: str, *, dry_run: bool = False) -> Vm:
+def answer_repeat(services: Needs, found: Vm, fingerprint: str, *, dry_run: bool = False) -> Vm:
     """The VM that an earlier request under the same key made, destroyed or not.
 
     Raises:

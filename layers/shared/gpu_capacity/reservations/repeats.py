@@ -53,7 +53,7 @@ LOOKS_MAX: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
-class FirstTry:
+class EarlierTry:
     """What an earlier try of a request has come to.
 
     ``earlier`` is the reservation; or what may be replaced or gone on in: see ``claim_run``. ``identity`` is
@@ -65,7 +65,7 @@ class FirstTry:
     recent: RecentRequest | None
 
 
-def first_try(services: Needs, caller: Caller, request: ReservationRequest, key: str | None) -> FirstTry:
+def first_try(services: Needs, caller: Caller, request: ReservationRequest, key: str | None) -> EarlierTry:
     """What stands of an earlier try.
 
     Raises:
@@ -76,7 +76,7 @@ def first_try(services: Needs, caller: Caller, request: ReservationRequest, key:
     if key is not None:
         identity = keyed_holder_id(organization_id, caller.subject, key)
         found = services.reservations.find(organization_id, identity)
-        return FirstTry(identity, _settled(services, found, fingerprint), None)
+        return EarlierTry(identity, _settled(services, found, fingerprint), None)
     recent = recent_request(services, organization_id, caller.subject, "reservation", fingerprint)
     earlier = None
     if recent is not None and recent.holder is not None:
@@ -86,7 +86,7 @@ def first_try(services: Needs, caller: Caller, request: ReservationRequest, key:
             with suppress(Conflict):
                 settled = _settled(services, found, fingerprint)
                 earlier = settled if isinstance(settled, Reservation) else None
-    return FirstTry(holder_id(services.ids.random_bytes()), earlier, recent)
+    return EarlierTry(holder_id(services.ids.random_bytes()), earlier, recent)
 
 
 def _settled(

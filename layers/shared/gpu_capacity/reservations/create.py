@@ -20,7 +20,7 @@ from gpu_capacity.reservations.claiming import Claimed, check_quota, claim_run
 from gpu_capacity.reservations.observation import observe
 from gpu_capacity.reservations.planning import plan_run
 from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX, Reservation, Status
-from gpu_capacity.reservations.repeats import answer_repeat, first_try, made_meanwhile
+from gpu_capacity.reservations.repeats import answer_repeat, find_earlier_try, made_meanwhile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def create_reservation(
     if request.count > UNITS_PER_RESERVATION_MAX:
         raise InvalidRequest("spec.count", f"one claim has at most {UNITS_PER_RESERVATION_MAX} units")
     # Looked up first, so that a repeat gets its answer even when the region is full by now.
-    first = first_try(services, caller, request, idempotency_key)
+    first = find_earlier_try(services, caller, request, idempotency_key)
     if isinstance(first.earlier, Reservation) and first.earlier.is_shown:
         return answer_repeat(services, first.earlier, dry_run=dry_run)
     region, offering = _offering(services, caller, request)

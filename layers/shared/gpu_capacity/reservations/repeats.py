@@ -65,7 +65,9 @@ class EarlierTry:
     recent: RecentRequest | None
 
 
-def first_try(services: Needs, caller: Caller, request: ReservationRequest, key: str | None) -> EarlierTry:
+def find_earlier_try(
+    services: Needs, caller: Caller, request: ReservationRequest, key: str | None
+) -> EarlierTry:
     """What stands of an earlier try.
 
     Raises:

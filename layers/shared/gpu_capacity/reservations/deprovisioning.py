@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.holders.advance import demand_change
 from gpu_capacity.providers.port import ServerState
 from gpu_capacity.reservations.claiming import give_back, refund
-from gpu_capacity.reservations.provisioning import SUPERSEDED, claimed_domain
+from gpu_capacity.reservations.provisioning import SUPERSEDED, owned_domain
 from gpu_capacity.reservations.record import Status, execution_name
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def delete_unit_servers(
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_going_away(reservation):
         return SUPERSEDED
-    domain = claimed_domain(services, reservation, position)
+    domain = owned_domain(services, reservation, position)
     if domain is not None:
         services.provider.delete(reservation.server_owner, [host.id for host in domain.hosts])
     return {"outcome": "deleting"}

@@ -81,7 +81,7 @@ def pin_unit_servers(
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_provisioning(reservation):
         return {"outcome": "fenced", "message": "provisioning was stopped"}
-    domain = claimed_domain(services, reservation, position)
+    domain = owned_domain(services, reservation, position)
     if domain is None or len(domain.hosts) < reservation.hosts_per_unit:
         return _failed("hardware of a claimed unit is missing from the inventory")
     for host in domain.hosts:
@@ -219,7 +219,7 @@ def _is_failing(reservation: Reservation) -> bool:
     return undoing or (reservation.status is Status.ERROR and reservation.named is not None)
 
 
-def claimed_domain(services: Needs, reservation: Reservation, position: int) -> Domain | None:
+def owned_domain(services: Needs, reservation: Reservation, position: int) -> Domain | None:
     """The domain at a claimed position, as the inventory knows it now."""
     placement = reservation.placement
     if placement is None or position not in placement.positions:

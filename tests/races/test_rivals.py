@@ -180,7 +180,7 @@ def test_a_claim_that_stands_is_found_although_a_rival_took_the_rest_before_it_c
     world.db.after(OWN, timeout_after())
     rival = world.db.before(OWN, lambda *_: _claims(1)(world), skip=1)
 
-    assert create_reservation(world.services, caller(), request(3)).reservation.claimed_units == 3
+    assert create_reservation(world.services, caller(), request(3)).reservation.owned_units == 3
     assert rival.fired == 1
     assert units_held(world.db) == 4
     assert audit(world.db) == []

@@ -160,7 +160,7 @@ def test_what_is_merely_tentative_is_no_lack_of_capacity(world: World) -> None:
         reserve(world, 1)
     world.clock.advance(120)
     reconcile(world.services)
-    assert reserve(world, 8).reservation.claimed_units == 8
+    assert reserve(world, 8).reservation.owned_units == 8
 
 
 def test_what_would_not_fit_either_way_is_refused_at_once_and_without_a_write(world: World) -> None:

@@ -35,7 +35,7 @@ def test_an_accepted_request_owns_its_units_and_tells_everything_at_once(world: 
 
     reservation = observed.reservation
     assert reservation.status is Status.PENDING
-    assert reservation.claimed_units == 3
+    assert reservation.owned_units == 3
     assert reservation.flavor_id == "g.72.gb300.pinned"
     assert observed.health is Health.HEALTHY
     assert observed.observed_at == 1_779_999_000
@@ -130,7 +130,7 @@ def test_the_first_single_racks_of_a_region_leave_as_many_whole_pods_as_they_can
     assert world.db.requests["query"] == reads
 
     for _ in range(whole):
-        assert reserve(world, racks).reservation.claimed_units == racks
+        assert reserve(world, racks).reservation.owned_units == racks
     with pytest.raises(InsufficientCapacity):
         reserve(world, racks)
 
@@ -155,7 +155,7 @@ def test_a_shortage_is_never_decided_on_what_is_kept_however_wrong_that_is(world
     create_reservation(world.services, caller(), request(4))
     end(rival, held.reservation)
 
-    assert reserve(world, 8).reservation.claimed_units == 8
+    assert reserve(world, 8).reservation.owned_units == 8
 
 
 def test_what_is_kept_and_wrongly_thought_free_is_found_out_by_the_database(world: World) -> None:
@@ -168,7 +168,7 @@ def test_what_is_kept_and_wrongly_thought_free_is_found_out_by_the_database(worl
     with pytest.raises(InsufficientCapacity) as caught:
         reserve(world, 2)
     assert (caught.value.reason.available, caught.value.reason.largest_run) == (1, 1)
-    assert reserve(world, 1).reservation.claimed_units == 1
+    assert reserve(world, 1).reservation.owned_units == 1
 
 
 def test_a_refusal_after_a_failed_read_is_not_given(world: World) -> None:
@@ -192,7 +192,7 @@ def test_more_units_than_one_claim_can_hold_are_invalid_whatever_is_free(racks: 
 def test_a_reservation_can_have_as_many_units_as_one_claim_can_hold() -> None:
     world = World(pods=(pod("pod1", UNITS_PER_RESERVATION_MAX + 2, hosts=1),))
 
-    assert reserve(world, UNITS_PER_RESERVATION_MAX).reservation.claimed_units == UNITS_PER_RESERVATION_MAX
+    assert reserve(world, UNITS_PER_RESERVATION_MAX).reservation.owned_units == UNITS_PER_RESERVATION_MAX
 
 
 def test_more_than_any_pod_has_can_never_fit_and_what_a_pod_has_may_fit_later(world: World) -> None:
@@ -230,7 +230,7 @@ def test_a_region_that_left_the_fleet_is_not_found_though_holders_go_on_there(wo
 def test_a_region_may_be_visible_to_some(world: World) -> None:
     world.load((), (replace(world.regions[0], organizations=frozenset({"other", ORGANIZATION})),))
 
-    assert reserve(world).reservation.claimed_units == 1
+    assert reserve(world).reservation.owned_units == 1
 
 
 @pytest.mark.parametrize("changes", [{"accelerator": "B200"}, {"unit": "HGX"}])
@@ -290,7 +290,7 @@ def test_a_dry_run_answers_what_would_be_and_writes_nothing(world: World) -> Non
 
     observed = create_reservation(world.services, caller(), request(3), dry_run=True)
 
-    assert observed.reservation.claimed_units == 3
+    assert observed.reservation.owned_units == 3
     assert observed.topology_hash is not None
     assert observed.health is Health.HEALTHY
     assert world.db.dump() == before

@@ -106,7 +106,7 @@ def test_a_request_refused_for_lack_of_room_may_be_repeated_under_its_key(world:
     delete(world, blocking)
     tear_down(world, blocking)
 
-    assert reserve(world, 3, key=KEY).reservation.claimed_units == 3
+    assert reserve(world, 3, key=KEY).reservation.owned_units == 3
 
 
 def test_the_repetition_starts_the_workflow_that_the_first_try_could_not(world: World) -> None:

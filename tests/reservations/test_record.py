@@ -70,7 +70,7 @@ def test_a_status_names_the_workflow_that_has_to_settle_it(status: Status, workf
 def test_a_reservation_without_capacity_owns_nothing() -> None:
     released = reservation(placement=None)
 
-    assert (released.claimed_units, released.hosts_expected) == (0, 0)
+    assert (released.owned_units, released.hosts_expected) == (0, 0)
 
 
 def test_hosts_follow_from_the_claimed_units() -> None:

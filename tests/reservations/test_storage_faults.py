@@ -82,7 +82,7 @@ def test_what_was_settled_unseen_is_acknowledged_though_it_is_gone_by_now(world:
     observed = reserve(world, 3, key="key")
 
     assert records(world) == ["deprovisioning"]
-    assert observed.reservation.claimed_units == 3
+    assert observed.reservation.owned_units == 3
     assert tear_down(world, observed.reservation.id)["outcome"] == "gone"
     assert units_held(world.db) == 0
     assert audit(world.db) == []
@@ -156,7 +156,7 @@ def test_with_a_key_the_repetition_finds_or_makes_the_one_reservation(
             reserve(world, 8, key="key")
         world.clock.advance(600)
 
-    assert reserve(world, 8, key="key").reservation.claimed_units == 8
+    assert reserve(world, 8, key="key").reservation.owned_units == 8
     assert units_held(world.db) == 8
     assert records(world) == ["pending"]
     assert audit(world.db) == []

@@ -124,7 +124,7 @@ def test_a_pod_that_moves_on_with_every_look_at_its_hosts_is_caught_up_with(worl
         "batch_get_item", lambda *_: world.load((pod("pod1", 4, version=next(versions)),)), times=None
     )
 
-    assert reserve(world, 1).reservation.claimed_units == 1
+    assert reserve(world, 1).reservation.owned_units == 1
 
 
 def test_new_hardware_is_found_by_a_request_that_did_not_fit_before(world: World) -> None:
@@ -132,7 +132,7 @@ def test_new_hardware_is_found_by_a_request_that_did_not_fit_before(world: World
         reserve(world, 6)
     world.load((pod("pod1", 6, version=2),))
 
-    assert reserve(world, 6).reservation.claimed_units == 6
+    assert reserve(world, 6).reservation.owned_units == 6
 
 
 # Health of what is owned follows the hardware.

@@ -76,7 +76,7 @@ def test_its_reservations_are_deleted_and_their_racks_are_sold_again(world: Worl
 
     assert units_held(world.db) == 0
     assert records(world) == ["gone"]
-    assert reserve(world, 8).reservation.claimed_units == 8
+    assert reserve(world, 8).reservation.owned_units == 8
     assert audit(world.db) == []
 
 

@@ -155,7 +155,7 @@ class Reservation:
         return self.tag or holder_tag(self.id)
 
     @property
-    def claimed_units(self) -> int:
+    def owned_units(self) -> int:
         """How many units the reservation owns."""
         return self.placement.count if self.placement else 0
 
@@ -176,7 +176,7 @@ class Reservation:
     @property
     def hosts_expected(self) -> int:
         """How many hosts the claim covers."""
-        return self.claimed_units * self.hosts_per_unit
+        return self.owned_units * self.hosts_per_unit
 
     @property
     def server_owner(self) -> str:

@@ -334,7 +334,7 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
             ),
             status=ReservationStatusRead.model_construct(
                 machine_flavor_id=reservation.flavor_id,
-                claimed_unit_count=reservation.claimed_units,
+                claimed_unit_count=reservation.owned_units,
                 topology_hash=observed.topology_hash,
                 topology_observed_at=timestamp(observed.observed_at),
                 message=reservation.failure if reservation.is_shown else _CLAIMING,

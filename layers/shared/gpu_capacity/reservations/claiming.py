@@ -52,7 +52,7 @@ ATTEMPTS_MAX: Final = 16
 """Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
 region; sixteen losses in a row need more rivals at that instant than the API's throttle lets in."""
 
-LOSSES_IN_HASTE_MAX: Final = 6
+LOSSES_BEFORE_PAUSE_MAX: Final = 6
 """Lost races after which the next choice is made at once: hardly anybody loses more, save where a crowd wants
 more than is left, and to such a crowd haste is of no use."""
 
@@ -247,8 +247,8 @@ def _plan_again(services: Needs, record: Reservation, lost: Plan, losses: int) -
 
     In the pod that the refused write has just shown, which costs no read and no time, or in all of them.
     """
-    if losses >= LOSSES_IN_HASTE_MAX:
-        services.pause(losses - LOSSES_IN_HASTE_MAX)
+    if losses >= LOSSES_BEFORE_PAUSE_MAX:
+        services.pause(losses - LOSSES_BEFORE_PAUSE_MAX)
     elif losses % CHOICES_A_READ < CHOICES_A_READ - 1:
         plan = plan_in_pod(services, record, lost.placement.pod_id, lost.attempt + 1)
         if plan is not None:

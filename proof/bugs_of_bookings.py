@@ -15,7 +15,7 @@ from gpu_capacity.holders import store as holder_store
 from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.holders.store import HolderStore
 from gpu_capacity.inventory.bookings import TAG_BYTES, new_tag
-from gpu_capacity.reservations import claiming, deprovisioning, provisioning, runs
+from gpu_capacity.reservations import claiming, deprovisioning, provisioning, releasing, runs
 from gpu_capacity.reservations import create as create_reservation
 from gpu_capacity.reservations.runs import Runs
 from gpu_capacity.upkeep import reconcile
@@ -178,8 +178,8 @@ def _fence_before_the_take_over(patches: Patches) -> None:
     def take_over(services: Any, dead: Any) -> Any:
         if dead.named is not None:
             stamp = new_tag(services.ids.random_bytes())
-            services.runs.fence(claiming._place(dead, dead.named), dead.named, stamp)
-        after = replace(dead, claiming_until=claiming.claiming_until(services))
+            services.runs.fence(releasing.place_of(dead, dead.named), dead.named, stamp)
+        after = replace(dead, claiming_until=releasing.claiming_until(services))
         taken = services.reservations.change(dead, after)
         services.events.freed(dead.region_id)
         return None if isinstance(taken, Refused) else taken

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from gpu_capacity.reservations.claiming import give_back
 from gpu_capacity.reservations.deprovisioning import (
     begin_deprovisioning,
     complete_deprovisioning,
@@ -21,6 +20,7 @@ from gpu_capacity.reservations.provisioning import (
     pin_unit_servers,
 )
 from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.reservations.releasing import give_back
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:

@@ -1,1 +1,1 @@
-"""Reservations: contiguous domains of one pod, owned whole, with servers on all of their hosts."""
+"""Reservations: runs of whole, contiguous domains of one pod, with servers on all of their hosts."""

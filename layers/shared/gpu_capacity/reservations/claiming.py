@@ -1,20 +1,20 @@
-"""Owning a run for a reservation: record first, then own, then settle.
+"""Takes ownership of a run for a new reservation, in three writes: record, own, settle.
 
-1. **Record**: the reservation as ``claiming``, with the run and the tag that it is about to own by. With a
-   quota it is counted in the same transaction. The plan comes first, so a refusal for lack of capacity writes
-   nothing.
-2. **Own**: one conditional write of the pod. Refused, it can never land any more: another run is named in the
-   record, and that is owned. Beside the first of these writes the quota of an uncounted record is read.
-3. **Settle**: the record becomes ``pending``, with what it owns.
+1. **Record**: put the reservation as ``claiming``. The record names the run that it is going to own, and the
+   tag of the booking to come. With a quota, the same transaction counts it. The run was planned before, so a
+   refusal for lack of capacity writes nothing.
+2. **Own**: one conditional write of the pod's ownership item makes the booking. A refused write can never
+   land later. Then another run is planned, named in the record, and owned. The quota of an uncounted record
+   is read in the background of the first of these writes.
+3. **Settle**: the record becomes ``pending``, and lists what it owns.
 
-Whatever dies in between leaves a record that names what it may own. When ``claiming_until`` has passed, a
-retry of the same request goes on in it, or reconcile removes it; either takes the record over first, and then
-fences the run that it names: see ``inventory.bookings``.
+A process that dies in between leaves a record that names what it may own. After ``claiming_until`` a retry of
+the same request continues with that record, or reconcile removes it. Either takes the record over first, and
+then fences the run that it names: see ``inventory.bookings``.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -22,14 +22,14 @@ from typing import TYPE_CHECKING, Final
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import CapacityError, QuotaExceeded, RaceLost, StorageUnavailable
-from gpu_capacity.holders.advance import demand_change
-from gpu_capacity.holders.quota_store import count, uncount
+from gpu_capacity.holders.quota_store import count
 from gpu_capacity.holders.quotas import check
 from gpu_capacity.holders.repeat_store import REPEAT, decode_recent
 from gpu_capacity.holders.store import RECORD
-from gpu_capacity.inventory.bookings import Booking, new_tag
+from gpu_capacity.inventory.bookings import Booking
 from gpu_capacity.reservations.planning import plan_in_pod, plan_run
 from gpu_capacity.reservations.record import Reservation, Run, Status
+from gpu_capacity.reservations.releasing import claiming_until, give_back, take_over, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,30 +42,25 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.planning import Needs as PlanningNeeds
     from gpu_capacity.reservations.planning import Plan
     from gpu_capacity.reservations.roles import HasRuns
-    from gpu_capacity.reservations.runs import Place
 
     class Needs(PlanningNeeds, HasBackground, HasDeadline, HasEvents, HasPause, HasQuotas, HasRuns, Protocol):
         """What the functions of this module work with."""
 
 
 ATTEMPTS_MAX: Final = 16
-"""Lost races before giving up. Each loss means that a rival won, and widens the choice over all runs of the
-region; sixteen losses in a row need more rivals at that instant than the API's throttle lets in."""
+"""Attempts to own a run before a request is answered "try again". Each lost race means that a rival won, and
+widens the choice over the runs of the region. Sixteen losses in a row need more rivals at one moment than the
+API's throttle admits."""
 
 LOSSES_BEFORE_PAUSE_MAX: Final = 6
-"""Lost races after which the next choice is made at once: hardly anybody loses more, save where a crowd wants
-more than is left, and to such a crowd haste is of no use."""
+"""Lost races after which the next attempt follows without a pause. Requests rarely lose more, except where
+rivals want more than is left; then fast attempts do not help either."""
 
 CHOICES_A_READ: Final = 3
-"""One of so many choices after a lost race is made among all pods, which takes a read; the others are made in
-the pod that a refused write has just shown. Measured with 100 claimants on 20 pods: with 2 the slowest claims
-take longer, because of the reads; with 4, because a crowd that stays in one pod follows itself."""
-
-CLAIMING_SECONDS_MAX: Final = 60
-"""How long a claim may take where nothing bounds the work, as in a command."""
-
-CLOCK_SKEW_SECONDS: Final = 2
-"""What the clocks of two functions may differ by."""
+"""After a lost race, one of this many choices is made among all pods, which takes a read; the others are made
+in the pod that the refused write returned. Measured with 100 claimants on 20 pods: with 2 the slowest
+requests take longer because of the reads; with 4, because rivals that stay in one pod keep meeting each
+other."""
 
 UNDER_WAY: Final = "another try of the same request is under way"
 
@@ -84,25 +79,27 @@ def claim_run(
     earlier: Reservation | Tombstone | None,
     beside: Sequence[Action] = (),
 ) -> Claimed | Reservation | Tombstone:
-    """Own a run for a reservation that is about to be made.
+    """Record a new reservation and take ownership of a run for it.
 
     Args:
         services: collaborators.
         draft: the reservation, without a run.
-        earlier: what stands under the id and may be replaced: a tombstone that was not finished, or a record
-            whose claimant has died.
-        beside: what is written with the record.
+        earlier: what is under its id and may be replaced: an unfinished tombstone, or a claiming record whose
+            process has died.
+        beside: further writes of the transaction that puts the record.
 
     Returns:
-        The reservation; or what stands under its id instead.
+        The reservation; or the record or tombstone that has its id instead.
 
     Raises:
-        QuotaExceeded, InsufficientCapacity: nothing of it is left.
-        RaceLost, StorageUnavailable: send the request again.
+        QuotaExceeded: the organization would exceed its limit.
+        InsufficientCapacity: no run is long enough.
+        RaceLost, StorageUnavailable: nothing is wrong with the request; a retry may succeed.
     """
     if isinstance(earlier, Reservation):
-        return _go_on(services, earlier)
-    # Among rivals the next race would be lost as well: what the loser does, its next request begins with.
+        return _continue(services, earlier)
+    # After a lost race in this flavor, begin as an attempt after a lost race does: with a fresh read and a
+    # wider choice. Otherwise the next race would be lost as well.
     crowded = services.inventory.is_contended(draft.region_id, draft.flavor_id)
     plan = plan_run(services, draft, int(crowded), fresh=crowded)
     run = Run(plan.placement, plan.tag)
@@ -112,67 +109,8 @@ def claim_run(
     return _own_and_settle(services, begun, plan)
 
 
-def claiming_until(services: Needs) -> int:
-    """When whoever claims now has ended, one way or another: by the deadline of its own invocation."""
-    seconds = min(services.deadline.remaining_seconds(), CLAIMING_SECONDS_MAX)
-    return services.clock.now() + math.ceil(seconds) + CLOCK_SKEW_SECONDS
-
-
-def take_over(services: Needs, dead: Reservation) -> Reservation | None:
-    """Make a record one's own whose claimant has had its time, and fence the run that it names.
-
-    After this nothing is owned under the record and nothing can come to be; ``None`` when others were faster.
-    """
-    # Unsettled anew: who looks up who is claiming looks for those of the last minutes.
-    after = replace(dead, claiming_until=claiming_until(services), unsettled_since=services.clock.now())
-    taken = services.reservations.change(dead, after)
-    if isinstance(taken, Refused):
-        return None
-    if taken.named is not None:
-        place = _place(taken, taken.named)
-        services.runs.fence(place, taken.named, new_tag(services.ids.random_bytes()))
-        services.events.freed(taken.region_id)
-    return taken
-
-
-def withdraw(services: Needs, claiming: Reservation) -> bool:
-    """Remove a record that names nothing that it could own; false when others were faster.
-
-    Raises:
-        StorageUnavailable: not decided; or the quota counts less than the record.
-    """
-    back = refund(services, claiming)
-    refused = services.reservations.remove(claiming, services.clock.now(), *back, finished=False)
-    if refused is None:
-        return True
-    demand_change(services.reservations.find(claiming.organization_id, claiming.id), claiming, refused)
-    return False
-
-
-def give_back(services: Needs, reservation: Reservation) -> None:
-    """Give back every run that a record says it owns or may own. Harmless if repeated or late.
-
-    Raises:
-        StorageUnavailable: not decided.
-    """
-    runs = [reservation.named] if reservation.named else []
-    if reservation.placement is not None:
-        runs.append(Run(reservation.placement, reservation.owner))
-    for run in runs:
-        stamp = new_tag(services.ids.random_bytes())
-        services.runs.release(_place(reservation, run), run.tag, run.placement.positions, stamp)
-
-
-def refund(services: Needs, reservation: Reservation) -> list[Action]:
-    """The write that takes a reservation out of its organization's count, if it is in."""
-    if not reservation.counted:
-        return []
-    table = services.reservations.table
-    return [uncount(table, reservation.organization_id, reservation.accelerator, reservation.count)]
-
-
-def _go_on(services: Needs, dead: Reservation) -> Claimed | Reservation | Tombstone:
-    """Adopt the record of a claimant that died."""
+def _continue(services: Needs, dead: Reservation) -> Claimed | Reservation | Tombstone:
+    """Take over the record of a process that died, and own a run for it."""
     record = take_over(services, dead)
     if record is None:
         raise RaceLost(UNDER_WAY)
@@ -187,13 +125,23 @@ def _go_on(services: Needs, dead: Reservation) -> Claimed | Reservation | Tombst
 def _begin(
     services: Needs, draft: Reservation, over: Tombstone | None, beside: Sequence[Action]
 ) -> Reservation | Tombstone:
-    """Record who is claiming, counted where there is a quota.
+    """Put the claiming record, and count it if there is a quota.
 
-    It goes by the quota that was seen last: a write that counts demands the limit as it was seen, and after
-    one that does not the quota is read. Nothing is refused on what was seen.
+    Uses the cached quota first. That is safe: a write that counts demands the limit as cached, and after a
+    write that does not count the quota is read (``_counted``). A refusal always follows a fresh read.
+
+    Args:
+        services: collaborators.
+        draft: what to record.
+        over: as in ``HolderStore.create``.
+        beside: further writes of the transaction.
 
     Returns:
-        The record; or what stands under its id instead.
+        The record as written; or the record or tombstone that has its id instead.
+
+    Raises:
+        QuotaExceeded: the organization would exceed its limit.
+        RaceLost: rivals changed the quota ``ATTEMPTS_MAX`` times in a row.
     """
     subject = (draft.organization_id, draft.accelerator)
     quota = services.quotas.cached(*subject)
@@ -210,7 +158,7 @@ def _begin(
         if (found := refused.items.get(RECORD)) is not None:
             return services.reservations.read(found)
         if (other := refused.items.get(REPEAT)) is not None:
-            # An equal request was faster.
+            # An equal request without a key was faster.
             made = services.reservations.find(draft.organization_id, decode_recent(other))
             if made is None:
                 raise RaceLost(UNDER_WAY)
@@ -220,18 +168,25 @@ def _begin(
 
 
 def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
-    look = None if record.counted else services.background(partial(_quota_now, services, record))
+    """Own the planned run, or another one after a lost race, and settle the record.
+
+    Raises:
+        QuotaExceeded: the quota of a record that was not counted yet has no room.
+        InsufficientCapacity: no run is long enough any more.
+        RaceLost: rivals won ``ATTEMPTS_MAX`` times in a row.
+    """
+    read_quota = None if record.counted else services.background(partial(_quota_now, services, record))
     for attempt in range(ATTEMPTS_MAX):
         place = (record.region_id, record.flavor_id, plan.placement.pod_id)
         booking = Booking(plan.tag, plan.placement.start, plan.placement.count, services.clock.now())
         refused = services.runs.own(place, booking, plan.basis)
-        if look is not None:
-            record, look = _counted(services, record, look), None
+        if read_quota is not None:
+            record, read_quota = _counted(services, record, read_quota), None
         if refused is None:
             services.inventory.note_booking(place, booking, plan.basis.version)
             return _settle(services, record, plan)
         services.telemetry.count("ClaimRacesLost")
-        _learn(services, record, refused)
+        _cache_refusal(services, record, refused)
         try:
             plan = _plan_again(services, record, plan, attempt)
         except CapacityError:
@@ -245,7 +200,13 @@ def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed
 def _plan_again(services: Needs, record: Reservation, lost: Plan, losses: int) -> Plan:
     """Another choice after a lost race.
 
-    In the pod that the refused write has just shown, which costs no read and no time, or in all of them.
+    It is made in the pod that the refused write returned, which needs no read, or among all pods.
+
+    Args:
+        services: collaborators.
+        record: what to place.
+        lost: the plan that lost the race.
+        losses: how many races were lost before it.
     """
     if losses >= LOSSES_BEFORE_PAUSE_MAX:
         services.pause(losses - LOSSES_BEFORE_PAUSE_MAX)
@@ -260,14 +221,23 @@ def _quota_now(services: Needs, record: Reservation) -> Quota | None:
     return services.quotas.read(record.organization_id, record.accelerator)
 
 
-def _counted(services: Needs, record: Reservation, look: Callable[[], Quota | None]) -> Reservation:
-    """A record that was not counted, counted if there is a quota by now: see ``holders.quotas``.
+def _counted(services: Needs, record: Reservation, read_quota: Callable[[], Quota | None]) -> Reservation:
+    """Count a record that is not counted, if there is a quota by now: see ``holders.quotas``.
+
+    On any error the record is withdrawn, and what it owns is released.
+
+    Args:
+        services: collaborators.
+        record: not counted.
+        read_quota: returns the quota as read after the record was written.
 
     Raises:
-        QuotaExceeded, RaceLost, StorageUnavailable: it may not go on; what it owns is given back.
+        QuotaExceeded: the organization would exceed its limit.
+        RaceLost: rivals changed the record or the quota.
+        StorageUnavailable: the quota cannot be read, or the outcome of a write is unknown.
     """
     try:
-        quota = look()
+        quota = read_quota()
         for _ in range(ATTEMPTS_MAX):
             if quota is None:
                 return record
@@ -289,9 +259,16 @@ def _counted(services: Needs, record: Reservation, look: Callable[[], Quota | No
 
 
 def _settle(services: Needs, record: Reservation, plan: Plan) -> Claimed | Reservation | Tombstone:
-    """The record as ``pending`` with what it owns.
+    """Make the record ``pending``, listing what it owns.
 
-    A refusal is looked at: if the record has this run, it was settled by a try whose answer got lost.
+    If the write is refused because an earlier try whose answer got lost has settled the record, that is
+    success as well. After any other refusal the run is released.
+
+    Returns:
+        The reservation; or the record or tombstone that has its id instead.
+
+    Raises:
+        RaceLost: the record was removed.
     """
     settled = replace(plan.applied_to(record), status=Status.PENDING, named=None, claiming_until=None)
     outcome = _change(services, record, settled)
@@ -310,7 +287,11 @@ def _settle(services: Needs, record: Reservation, plan: Plan) -> Claimed | Reser
 
 
 def _named(services: Needs, record: Reservation, run: Run) -> Reservation:
-    """The record with the run that it is about to own; what it named before is certain not to be."""
+    """Write the record with another run to own. The run that it named before can never be owned by it.
+
+    Raises:
+        RaceLost: another process took the record over.
+    """
     named = _change(services, record, replace(record, named=run))
     if isinstance(named, Refused):
         raise RaceLost(UNDER_WAY)
@@ -318,7 +299,7 @@ def _named(services: Needs, record: Reservation, run: Run) -> Reservation:
 
 
 def _change(services: Needs, record: Reservation, after: Reservation) -> Reservation | Refused:
-    """Write what a record has become, also where an operator has counted it in meanwhile."""
+    """Write a changed record, also if an operator's command has counted it meanwhile."""
     outcome = services.reservations.change(record, after)
     if isinstance(outcome, Refused) and (found := _found_counted_in(services, record, outcome)):
         return services.reservations.change(found, replace(after, counted=True))
@@ -326,9 +307,9 @@ def _change(services: Needs, record: Reservation, after: Reservation) -> Reserva
 
 
 def _found_counted_in(services: Needs, record: Reservation, refused: Refused) -> Reservation | None:
-    """The record as a refused write met it, if an operator counted it in and nobody did anything else.
+    """The record as a refused write found it, if the only change is that it was counted; else None.
 
-    Whoever takes a record over gives it another time to claim until.
+    A process that takes a record over also changes its ``claiming_until``, so None is the result then.
     """
     item = refused.items.get(RECORD)
     found = services.reservations.read(item) if item is not None else None
@@ -337,8 +318,8 @@ def _found_counted_in(services: Needs, record: Reservation, refused: Refused) ->
     return None
 
 
-def _learn(services: Needs, record: Reservation, refused: Refused) -> None:
-    """See what the database showed with a refusal."""
+def _cache_refusal(services: Needs, record: Reservation, refused: Refused) -> None:
+    """Put the ownership item that a refusal returned into the cached snapshot."""
     services.inventory.note_lost_race(record.region_id, record.flavor_id)
     [item] = refused.items.values()
     if item is None:
@@ -348,7 +329,7 @@ def _learn(services: Needs, record: Reservation, refused: Refused) -> None:
 
 
 def _withdraw_quietly(services: Needs, record: Reservation) -> None:
-    """Give back what a record may own, and remove it; what stays of it, reconcile removes."""
+    """Release what a record may own, and remove it. If that fails it is logged, and reconcile does it."""
     try:
         give_back(services, record)
         withdraw(services, record)
@@ -357,16 +338,16 @@ def _withdraw_quietly(services: Needs, record: Reservation) -> None:
 
 
 def check_quota(services: Needs, draft: Reservation, quota: Quota | None) -> None:
-    """Refuse what the organization's limit leaves no room for.
+    """Refuse a reservation for which the organization's limit has no room.
 
     Raises:
-        QuotaExceeded: it leaves none.
-        RaceLost: it would, as soon as others of the organization who are claiming have given up.
+        QuotaExceeded: there is no room, whatever happens to reservations that are claiming.
+        RaceLost: there may be room as soon as claiming reservations of the organization have given up.
     """
     try:
         check(quota, draft.count)
     except QuotaExceeded:
-        # By the records and not by the count: of that, who was claiming may have left by now.
+        # Sum over the records, as ``used`` may include claiming reservations that have been withdrawn by now.
         owned = sum(
             r.count
             for r in services.reservations.every(draft.organization_id)
@@ -375,7 +356,3 @@ def check_quota(services: Needs, draft: Reservation, quota: Quota | None) -> Non
         if quota is None or not replace(quota, used=owned).allows(draft.count):
             raise
         raise RaceLost("what is left of the quota is being claimed") from None
-
-
-def _place(reservation: Reservation, run: Run) -> Place:
-    return reservation.region_id, reservation.flavor_id, run.placement.pod_id

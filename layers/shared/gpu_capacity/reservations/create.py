@@ -1,9 +1,9 @@
-"""Reserve contiguous units: decide purely, commit conditionally.
+"""Create a reservation: decide purely, commit conditionally.
 
-    snapshot → place → record → own → settle; on a lost race: see what the database showed, widen, place again
+    snapshot → place → record → own → settle; after a lost race: update the snapshot, widen, place again
 
-The snapshot may be old; the write that owns the run re-validates every domain of it and the topology version
-that it was decided on. A refusal for lack of capacity is only given after a strongly consistent read.
+The snapshot may be old. The write that owns the run demands that every domain of it, and the topology
+version, are as in the snapshot. A refusal for lack of capacity always follows a strongly consistent read.
 """
 
 from __future__ import annotations
@@ -45,26 +45,33 @@ def create_reservation(
     idempotency_key: str | None = None,
     dry_run: bool = False,
 ) -> Observed:
-    """Reserve, record and start provisioning.
+    """Record a reservation, take ownership of a run for it, and start provisioning.
 
-    A repeat answers with the reservation that the first request made, as it is by now: one under the same
-    idempotency key, or, where a time is set for that, an equal one of the same caller without a key. With
-    ``dry_run`` everything is checked and placed and nothing is written.
+    A repeat returns the reservation that the first request made, in its current state. A repeat has the same
+    idempotency key; without a key it is an equal request of the same caller within ``limits.repeat_seconds``.
+
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        request: what to reserve.
+        idempotency_key: as sent by the client.
+        dry_run: check and place everything, write nothing, and return the reservation as it would be created.
 
     Raises:
-        Forbidden: the token does not allow creating in that organization and project; ``QuotaExceeded``.
-        NotFound: the region is not there for this caller.
-        InvalidRequest: the region does not offer that accelerator and unit; more units than can be one claim.
-        Conflict: the idempotency key stands for another request, or for a reservation that is gone.
+        Forbidden: the token may not create reservations, or not in that organization and project.
+        QuotaExceeded: the organization would exceed its limit.
+        NotFound: the region does not exist for this caller.
+        InvalidRequest: the region does not offer that accelerator and unit, or the count is too large.
+        Conflict: another request used this idempotency key, or the reservation made under it was deleted.
         InsufficientCapacity: no run is long enough.
-        RaceLost, StorageUnavailable: nothing is wrong with the request; send it again.
+        RaceLost, StorageUnavailable: nothing is wrong with the request; a retry may succeed.
     """
     caller.require(Permission.CREATE_RESERVATIONS)
     if not caller.owns(request.organization_id, request.project_id):
         raise Forbidden("permission denied: the credential is not of this organization and project")
     if request.count > UNITS_PER_RESERVATION_MAX:
         raise InvalidRequest("spec.count", f"one claim has at most {UNITS_PER_RESERVATION_MAX} units")
-    # Looked up first, so that a repeat gets its answer even when the region is full by now.
+    # Before the placement: a repeat gets its response even if the region is full by now.
     first = find_earlier_try(services, caller, request, idempotency_key)
     if isinstance(first.earlier, Reservation) and first.earlier.is_shown:
         return answer_repeat(services, first.earlier, dry_run=dry_run)
@@ -95,7 +102,7 @@ def _draft(
     *,
     keyed: bool,
 ) -> Reservation:
-    """The reservation as it would be, without a run."""
+    """The reservation as it is to be, without a run."""
     now = services.clock.now()
     return Reservation(
         id=identity,
@@ -136,8 +143,14 @@ def _audit(services: Needs, caller: Caller, draft: Reservation, outcome: str) ->
 
 
 def _offering(services: Needs, caller: Caller, request: ReservationRequest) -> tuple[Region, Offering]:
-    """What is asked for, as the region offers it; a "no" is decided on a fresh read."""
-    # Known or not: whether a region is hidden or does not exist, the same is read before the answer.
+    """The region and the offering that the request asks for. Refuses only after a fresh read.
+
+    Raises:
+        NotFound: the region does not exist for this caller.
+        InvalidRequest: the region does not have this offering.
+    """
+    # An absent region and a hidden one cost the same reads, so that the time of the response does not reveal
+    # which it is.
     region = services.inventory.known_region(request.region_id)
     offering = region.offering(request.accelerator, request.unit) if region else None
     if offering is None:
@@ -146,6 +159,12 @@ def _offering(services: Needs, caller: Caller, request: ReservationRequest) -> t
 
 
 def _offered(caller: Caller, request: ReservationRequest, region: Region | None) -> tuple[Region, Offering]:
+    """The offering of a region as read.
+
+    Raises:
+        NotFound: the region does not exist for this caller.
+        InvalidRequest: the region does not have this offering.
+    """
     visible = region is not None and (caller.is_operator or region.is_visible_to(caller.organizations))
     if region is None or region.withdrawn or not visible:
         raise NotFound("the region does not exist")
@@ -157,7 +176,14 @@ def _offered(caller: Caller, request: ReservationRequest, region: Region | None)
 
 @contextmanager
 def _offered_now(services: Needs, caller: Caller, request: ReservationRequest) -> Iterator[None]:
-    """Before capacity is refused, whether the region still offers it: what is known of that may be old."""
+    """Before ``InsufficientCapacity`` is raised, check whether the region still has the offering.
+
+    The region that the request was checked with may be an old copy.
+
+    Raises:
+        NotFound: the region does not exist for this caller any more.
+        InvalidRequest: the region does not have this offering any more.
+    """
     try:
         yield
     except InsufficientCapacity:
@@ -166,7 +192,7 @@ def _offered_now(services: Needs, caller: Caller, request: ReservationRequest) -
 
 
 def _not_offered(region: Region, request: ReservationRequest) -> InvalidRequest:
-    """Which of the two words the region does not offer, and what it does."""
+    """The refusal that names what the region does not offer, accelerator or unit, and what it does offer."""
     accelerators = {offering.accelerator for offering in region.offered}
     units = {
         offering.unit

@@ -1,4 +1,4 @@
-"""Deleting a reservation: the record is marked, the workflow does the rest."""
+"""Delete a reservation: mark the record, and let the workflow do the rest."""
 
 from __future__ import annotations
 
@@ -27,11 +27,17 @@ if TYPE_CHECKING:
 def delete_reservation(
     services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
 ) -> None:
-    """Begin to tear down. Repeated while that goes on, it changes and starts nothing.
+    """Mark a reservation as deprovisioning, and start its teardown. A repeat does neither.
+
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        reservation_id: as sent by the client.
+        organizations: where to look; empty for all of the caller's. An operator may name any.
 
     Raises:
-        Forbidden: the token does not allow deleting.
-        NotFound: absent, or not for this caller.
+        Forbidden: the token may not delete reservations.
+        NotFound: the caller may see no reservation of this id.
     """
     caller.require(Permission.DELETE_RESERVATIONS)
     reservation = visible_reservation(services, caller, reservation_id, organizations)
@@ -40,7 +46,7 @@ def delete_reservation(
     key = (reservation.organization_id, reservation.id)
     deleted = advance(services.reservations, key, lambda r: _deleted(r, services.clock.now()), services.pause)
     if deleted is None:
-        # Somebody else deleted it in between: either it is still on its way out, or it is gone.
+        # Another request deleted it meanwhile: it is being torn down, or gone already.
         if services.reservations.get(*key) is None:
             raise NotFound("the reservation does not exist")
         return
@@ -56,9 +62,10 @@ def delete_reservation(
 
 
 def _deleted(reservation: Reservation, now: int) -> Reservation | None:
-    """A reservation on its way out, which wins over whatever a workflow is about to write.
+    """The reservation marked as deprovisioning; None if it is already.
 
-    The attempts of the new workflow are numbered afresh; the last one of provisioning is kept, because that
+    The new revision refuses any write that a provisioning step has decided before. The attempts of the new
+    workflow are numbered from 0. The number of the last provisioning execution is kept, because that
     execution has to be stopped.
     """
     if reservation.status is Status.DEPROVISIONING:

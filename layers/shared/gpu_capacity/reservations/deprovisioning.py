@@ -1,8 +1,8 @@
-"""Steps that take servers away, shared by the undo of provisioning and by deletion. Each is idempotent.
+"""Workflow steps that delete servers, for the undo of provisioning and for deletion. Each is idempotent.
 
-The order is what keeps hardware from being sold with somebody's server on it: fence the provider, stop the
-provisioning, delete unit by unit, sweep until the provider lists nothing, and only then release.
-Nothing here has an undo: a teardown only ever goes on, from whatever step it is resumed at.
+Their order ensures that no hardware is sold with a server of an earlier holder on it: fence the provider,
+stop the provisioning, delete servers unit by unit, sweep until the provider lists none, and only then
+release. No step has an undo: a teardown is never turned back, only repeated from any step.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.holders.advance import demand_change
 from gpu_capacity.providers.port import ServerState
-from gpu_capacity.reservations.claiming import give_back, refund
 from gpu_capacity.reservations.provisioning import SUPERSEDED, owned_domain
 from gpu_capacity.reservations.record import Status, execution_name
+from gpu_capacity.reservations.releasing import give_back, refund
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -30,7 +30,11 @@ ACTOR = "workflow:deprovision"
 
 
 def begin_deprovisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Fence, stop the provisioning, and tell the units: ``proceed`` or ``superseded``."""
+    """Fence the provider and stop the provisioning.
+
+    Returns:
+        ``proceed`` with the positions of the units, or ``superseded``.
+    """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or reservation.status is not Status.DEPROVISIONING:
         return SUPERSEDED
@@ -44,7 +48,11 @@ def begin_deprovisioning(services: Needs, organization_id: str, reservation_id: 
 def delete_unit_servers(
     services: Needs, organization_id: str, reservation_id: str, position: int
 ) -> dict[str, Any]:
-    """Begin to delete the servers of one claimed domain: ``deleting`` or ``superseded``."""
+    """Begin to delete the servers of one owned domain.
+
+    Returns:
+        ``deleting`` or ``superseded``.
+    """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_going_away(reservation):
         return SUPERSEDED
@@ -55,9 +63,12 @@ def delete_unit_servers(
 
 
 def sweep_servers(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Delete whatever server is left, wherever it is: ``clear``, ``waiting``, ``overdue`` or ``superseded``.
+    """Begin to delete all servers that are left.
 
-    It asks the provider and not the topology, so a server on a host that was replaced since is found too.
+    Asks the provider and not the topology, so a server on a host that was replaced since is found as well.
+
+    Returns:
+        ``clear`` if there are none; ``waiting``; ``overdue`` with a message; or ``superseded``.
     """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_going_away(reservation):
@@ -76,12 +87,13 @@ def sweep_servers(services: Needs, organization_id: str, reservation_id: str) ->
 
 
 def complete_deprovisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Release the capacity and remove the record: ``gone``, ``waiting`` or ``superseded``.
+    """Release the capacity, if no server is left on it, and remove the record.
 
-    Capacity is only given back when no server is left on it.
+    Returns:
+        ``gone``; ``waiting`` while a server is left, or after a lost race; or ``superseded``.
 
     Raises:
-        StorageUnavailable: not decided; or the quota counts less than the record.
+        StorageUnavailable: the outcome is unknown, or the quota's count is less than the record's.
     """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None:
@@ -90,11 +102,11 @@ def complete_deprovisioning(services: Needs, organization_id: str, reservation_i
         return SUPERSEDED
     if services.provider.servers(reservation.server_owner):
         return {"outcome": "waiting"}
-    # Definite before the record goes: what it names is all that tells what has to be given back.
+    # Before the record is removed: only the record says what has to be released.
     give_back(services, reservation)
     back = refund(services, reservation)
     refused = services.reservations.remove(reservation, services.clock.now(), *back)
-    # Whoever comes to remove the record: from now on others may have what was given back.
+    # The capacity is free now, whether or not this write has removed the record.
     services.events.freed(reservation.region_id)
     if refused is None:
         services.telemetry.count("ReservationsRemoved")
@@ -106,13 +118,14 @@ def complete_deprovisioning(services: Needs, organization_id: str, reservation_i
             organization=reservation.organization_id,
         )
         return {"outcome": "gone"}
-    # A replay, or the record changed since it was read: look again.
+    # A repeat of this step, or the record changed since it was read.
     found = services.reservations.get(organization_id, reservation_id)
     demand_change(found, reservation, refused)
     return {"outcome": "gone"} if found is None else {"outcome": "waiting"}
 
 
 def _is_going_away(reservation: Reservation) -> bool:
+    """Whether it is being torn down, or its provisioning is being undone."""
     return reservation.status is Status.DEPROVISIONING or (
         reservation.status is Status.PROVISIONING and reservation.failure is not None
     )

@@ -1,8 +1,8 @@
-"""A reservation's record to an item and back.
+"""Encodes a reservation as an item of the holders table, and decodes it.
 
-Names are short where they can be, so that an ordinary record stays below 1 KB and costs one write unit.
-``unsettled`` and ``unsettled_since`` exist only while a workflow has something to do: they are the keys of
-the sparse index that reconcile reads.
+Attribute names are short, so that an ordinary record stays below 1 KB and costs one write unit. ``unsettled``
+and ``unsettled_since`` exist only while the record is unsettled: they are the keys of the sparse index that
+reconcile reads.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 def encode_reservation(reservation: Reservation) -> Item:
-    """The whole record, as it is first written."""
+    """The whole record as an item."""
     placement, named = reservation.placement, reservation.named
     unsettled = reservation.is_unsettled
     return keys.reservation(reservation.organization_id, reservation.id) | encode(
@@ -79,7 +79,7 @@ def encode_reservation(reservation: Reservation) -> Item:
 
 @decoder
 def decode_reservation(item: Mapping[str, Any]) -> Reservation:
-    """The record of a reservation that is not gone."""
+    """The reservation of an item that is no tombstone."""
     placement = named = None
     if "pod" in item:
         placement = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))

@@ -1,4 +1,4 @@
-"""What an organization may reserve, as its members are shown it."""
+"""List the quotas on accelerators of organizations."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 def list_reservation_quotas(
     services: HasQuotas, caller: Caller, organizations: frozenset[str]
 ) -> list[Quota]:
-    """Limits on units of accelerators, by organization and accelerator; none where there is no limit.
+    """The quotas on units of accelerators, by organization and accelerator, without those that have no limit.
 
-    ``organizations`` narrows where to look, and lets an operator look anywhere.
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        organizations: where to look; empty for all of the caller's. An operator may name any.
 
     Raises:
         Forbidden: the token may not read reservations.

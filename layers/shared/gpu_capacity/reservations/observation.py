@@ -1,7 +1,7 @@
-"""A reservation together with the state of its hardware.
+"""Reservations with the present state of their hardware.
 
-Health, hash and time of observation are computed when somebody asks, from the topology as it is: so the
-sync never has to touch a record, and what it wrote is seen at once.
+Health, topology hash and time of observation are computed for each read, from the present topology. So the
+sync never writes records, and what it has written shows at once.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What a customer is shown. ``observed_at`` is in seconds since the epoch."""
+    """A reservation as the API shows it. ``observed_at`` is in seconds since the epoch."""
 
     reservation: Reservation
     health: Health
@@ -37,17 +37,23 @@ class Observed:
 
     @property
     def id(self) -> str:
-        """The reservation's."""
+        """The id of the reservation."""
         return self.reservation.id
 
     @property
     def organization_id(self) -> str:
-        """The reservation's."""
+        """The organization of the reservation."""
         return self.reservation.organization_id
 
 
 def observe(reservation: Reservation, pod: Pod | None, observed_at: int | None) -> Observed:
-    """Judge a reservation's hardware by its pod; without a claim or a pod nothing is known of it."""
+    """A reservation with the state of its hardware; unknown if it owns nothing or the pod is missing.
+
+    Args:
+        reservation: the record.
+        pod: its pod as read; None if the topology does not have it.
+        observed_at: when the topology of the region was last confirmed, in epoch seconds.
+    """
     placement = reservation.placement
     if placement is None:
         return Observed(reservation, Health.UNKNOWN, None, None)
@@ -64,10 +70,10 @@ def observe(reservation: Reservation, pod: Pod | None, observed_at: int | None) 
 
 
 def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> list[Observed]:
-    """Judge several reservations with one batch of small reads.
+    """Several reservations with the state of their hardware, from one batch of small reads.
 
-    Full topology is only read where hardware was replaced or added under a reservation since it was accepted,
-    and of what earlier versions wrote.
+    The full topology is read only for reservations whose hardware was replaced or extended since they were
+    accepted, and for pods that an earlier version wrote.
     """
     placed = [(r, r.placement.pod_id) for r in reservations if r.placement is not None]
     shapes: Mapping[tuple[str, str], PodShape] = {}
@@ -76,16 +82,16 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
         shapes, times = services.inventory.observed(
             (r.region_id, r.flavor_id, pod_id) for r, pod_id in placed
         )
-    told = {
+    by_shape = {
         r.id: _by_shape(r, r.placement, shapes.get((r.region_id, pod_id)), times.get(r.region_id))
         for r, pod_id in placed
         if r.placement is not None
     }
-    pairs = {(r.region_id, pod_id) for r, pod_id in placed if told[r.id] is None}
+    pairs = {(r.region_id, pod_id) for r, pod_id in placed if by_shape[r.id] is None}
     versions = {pair: shapes[pair].version if pair in shapes else None for pair in pairs}
     pods = services.inventory.pods_in(versions) if versions else {}
     return [
-        told.get(r.id)
+        by_shape.get(r.id)
         or observe(
             r,
             pods.get((r.region_id, r.placement.pod_id)) if r.placement is not None else None,
@@ -98,7 +104,11 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
 def _by_shape(
     reservation: Reservation, placement: Placement, shape: PodShape | None, observed_at: int | None
 ) -> Observed | None:
-    """What the pod's shape tells of a reservation; ``None`` where the hash has to be computed anew."""
+    """A reservation with the state that follows from its pod's shape.
+
+    None if the shape shows other hardware than the reservation was accepted with, or does not show it: then
+    the topology hash has to be computed from the full topology.
+    """
     domains = shape.between(placement.start, placement.count) if shape is not None else ()
     if not domains or not all(domain.identity for domain in domains):
         return None

@@ -1,4 +1,4 @@
-"""Which run a reservation would get now."""
+"""Plans which run a reservation gets."""
 
 from __future__ import annotations
 
@@ -29,14 +29,22 @@ if TYPE_CHECKING:
 
 
 PLAN_READS_MAX: Final = 4
-"""Readings of snapshot and topology for one plan; a sync writes a pod once in minutes."""
+"""Readings of snapshot and topology for one plan, as a sync may write between the two. It does so once in
+minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A run, the tag to own it by, what the choice was decided on, and what a customer is told of the run.
+    """A run to own.
 
-    ``attempt`` numbers the choices: each is another one.
+    Attributes:
+        placement: the run.
+        attempt: the number of this choice; other numbers give other choices.
+        tag: of the booking to come.
+        basis: what the choice was decided on, which the write demands.
+        pod: the topology of its pod.
+        topology_hash: as the API shows it.
+        hardware: the digest of its domains.
     """
 
     placement: Placement
@@ -48,7 +56,7 @@ class Plan:
     hardware: bytes
 
     def applied_to(self, draft: Reservation) -> Reservation:
-        """The reservation as it is once it owns the run."""
+        """The reservation as it will be when it owns the run."""
         return replace(
             draft,
             placement=self.placement,
@@ -59,11 +67,17 @@ class Plan:
 
 
 def plan_run(services: Needs, draft: Reservation, attempt: int, *, fresh: bool) -> Plan:
-    """Place a reservation; with ``fresh`` on what is read now.
+    """Choose a run for a reservation.
+
+    Args:
+        services: collaborators.
+        draft: what to place.
+        attempt: how many races were lost: widens the choice.
+        fresh: decide on a strongly consistent read instead of the cached snapshot.
 
     Raises:
-        InsufficientCapacity: no run is long enough, even by a strongly consistent read.
-        RaceLost: one might be, as soon as others who are claiming have given up.
+        InsufficientCapacity: no run is long enough, as of a strongly consistent read.
+        RaceLost: one may be as soon as claiming reservations have given up.
         StorageUnavailable: the topology kept changing.
     """
     inventory, region_id, flavor_id = services.inventory, draft.region_id, draft.flavor_id
@@ -80,13 +94,13 @@ def plan_run(services: Needs, draft: Reservation, attempt: int, *, fresh: bool) 
         pod = inventory.pod_at(region_id, decision.pod_id, basis.version)
         if pod is not None:
             return _plan(services, draft, (decision, attempt), basis, pod)
-        # A sync wrote between the two reads: look again.
+        # A sync wrote the pod between the two reads.
         fresh = True
     raise StorageUnavailable("the topology changed while it was read", outcome_unknown=False)
 
 
 def plan_in_pod(services: Needs, draft: Reservation, pod_id: str, attempt: int) -> Plan | None:
-    """Place a reservation in one pod, on what is kept of it; ``None`` where that cannot be."""
+    """Choose a run in one pod of the cached snapshot; None if there is none, or no cached snapshot."""
     kept = services.inventory.cached_snapshot(draft.region_id, draft.flavor_id)
     line = kept.line.only(pod_id) if kept else None
     if kept is None or line is None:
@@ -102,7 +116,7 @@ def plan_in_pod(services: Needs, draft: Reservation, pod_id: str, attempt: int) 
 def decide(
     inventory: InventoryStore, region_id: str, flavor_id: str, request: Request, *, fresh: bool
 ) -> tuple[Snapshot, Placement | Unplaceable]:
-    """Place on what is kept, or with ``fresh`` on what is read now; nothing is refused on what was kept."""
+    """Place on the cached snapshot; with ``fresh``, or if nothing fits, on a strongly consistent read."""
     if not fresh:
         snapshot, fresh = inventory.snapshot(region_id, flavor_id)
         decision = place(snapshot.line, request)

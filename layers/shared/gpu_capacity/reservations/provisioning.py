@@ -1,4 +1,4 @@
-"""Steps of the provisioning workflow. Each is idempotent and answers an outcome to branch on.
+"""Steps of the provisioning workflow. Each is idempotent, and returns an outcome to branch on.
 
 ==========================  =====================================================================
 step                        undone by
@@ -7,12 +7,12 @@ step                        undone by
 ``pin_unit_servers``        ``delete_unit_servers`` and ``sweep_servers``
 ``check_servers``           nothing: it only reads
 ``complete_provisioning``   a delete; nothing can fail after it
-``abandon_provisioning``    nothing: from here on the only way is back
-``fail_provisioning``       nothing: it is the end of the undo
+``abandon_provisioning``    nothing: it begins the undo
+``fail_provisioning``       nothing: it ends the undo
 ==========================  =====================================================================
 
-Outcomes are the contract with ``statemachines/provision_reservation.asl.json``. ``superseded`` means that
-the record is no longer this workflow's business: it was deleted, or settled by another execution.
+Outcomes are the contract with ``statemachines/provision_reservation.asl.json``. ``superseded`` means that the
+record does not belong to this workflow any more: it was deleted, or settled by another execution.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.holders.advance import advance
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.providers.port import PinOutcome, ServerState
-from gpu_capacity.reservations.claiming import give_back, refund
 from gpu_capacity.reservations.record import Run, Status
+from gpu_capacity.reservations.releasing import give_back, refund
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,12 +43,17 @@ if TYPE_CHECKING:
 
 
 ACTOR = "workflow:provision"
-# Always with every field that an expression of the state machine reads: an absent one is an error there.
+# Every outcome has all fields that expressions of the state machine read: a missing one is an error there.
 SUPERSEDED: dict[str, Any] = {"outcome": "superseded", "units": [], "message": ""}
 
 
 def begin_provisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """``pending`` to ``provisioning``, and the units to work on: ``proceed``, ``undo`` or ``superseded``."""
+    """Make a pending reservation ``provisioning``.
+
+    Returns:
+        ``proceed`` with the positions of the units; ``undo``, with the reason as well, if an earlier
+        execution died while it was undoing; or ``superseded``.
+    """
     key = (organization_id, reservation_id)
     deadline = services.clock.now() + services.limits.provisioning_seconds_max
     begun = advance(
@@ -73,10 +78,13 @@ def begin_provisioning(services: Needs, organization_id: str, reservation_id: st
 def pin_unit_servers(
     services: Needs, organization_id: str, reservation_id: str, position: int
 ) -> dict[str, Any]:
-    """Pin one server on every host of one claimed domain: ``pinned``, ``failed`` or ``fenced``.
+    """Pin one server on every host of one owned domain.
 
-    Fenced twice: by the record's status, which stops what has not begun, and by the provider's fence, which
-    stops what was already under way when the record changed.
+    A teardown stops this step twice: the record's status stops pins that have not begun, and the provider's
+    fence stops pins that were in progress when the record changed.
+
+    Returns:
+        ``pinned``, ``failed`` with the reason, or ``fenced``.
     """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_provisioning(reservation):
@@ -98,7 +106,11 @@ def pin_unit_servers(
 
 
 def check_servers(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Whether all servers are up: ``ready``, ``waiting``, ``failed`` or ``superseded``."""
+    """Check whether all servers are up.
+
+    Returns:
+        ``ready``, ``waiting``, ``failed`` with the reason, or ``superseded``.
+    """
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_provisioning(reservation):
         return SUPERSEDED
@@ -129,7 +141,7 @@ def complete_provisioning(services: Needs, organization_id: str, reservation_id:
         _audit(services, provisioned, "complete_provisioning", "provisioned")
         return {"outcome": "provisioned"}
     found = services.reservations.get(*key)
-    # A replay of a step that had succeeded, or a delete that came first.
+    # A repeat of a step that succeeded, or a delete came first.
     replayed = found is not None and found.status is Status.PROVISIONED
     return {"outcome": "provisioned"} if replayed else SUPERSEDED
 
@@ -137,7 +149,11 @@ def complete_provisioning(services: Needs, organization_id: str, reservation_id:
 def abandon_provisioning(
     services: Needs, organization_id: str, reservation_id: str, message: str
 ) -> dict[str, Any]:
-    """Note why, close the provider to late pins, and go back: ``undo`` or ``superseded``."""
+    """Begin to undo: record the reason, and fence the provider against late pins.
+
+    Returns:
+        ``undo`` with the positions of the units, or ``superseded``.
+    """
     key = (organization_id, reservation_id)
     abandoned = advance(
         services.reservations,
@@ -155,10 +171,13 @@ def abandon_provisioning(
 
 
 def fail_provisioning(services: Needs, organization_id: str, reservation_id: str) -> dict[str, Any]:
-    """Show ``error`` and release the capacity: ``failed``, ``waiting`` or ``superseded``.
+    """Make the reservation ``error``, and release its capacity if no server is left on it.
 
-    Capacity is only given back when no server is left on it. The record lists nothing from the moment it
-    shows the error; what it still has to give back it names, and stays unsettled until that is done.
+    From the moment that it is ``error`` the record lists no capacity. It names the run that is still to be
+    released, and is unsettled until that is done.
+
+    Returns:
+        ``failed``, ``waiting`` while a server is left, or ``superseded``.
     """
     key = (organization_id, reservation_id)
     reservation = services.reservations.get(*key)
@@ -176,7 +195,7 @@ def fail_provisioning(services: Needs, organization_id: str, reservation_id: str
 
 
 def give_back_failed(services: Needs, key: HolderKey) -> bool:
-    """Give back what a reservation in error still names; false when it was deleted meanwhile."""
+    """Release the run that a reservation in ``error`` still names; false if it was deleted meanwhile."""
     failed = services.reservations.get(*key)
     if failed is None or failed.status is not Status.ERROR:
         return False
@@ -194,7 +213,7 @@ def give_back_failed(services: Needs, key: HolderKey) -> bool:
 
 
 def _failed_record(reservation: Reservation) -> Reservation | None:
-    """A reservation in error: it names what it listed, and is counted no more."""
+    """The reservation as ``error``: it names the run that it listed, and quotas do not count it any more."""
     if reservation.status is not Status.PROVISIONING or reservation.placement is None:
         return None
     return replace(
@@ -215,12 +234,13 @@ def _uncounted(services: Needs, reservation: Reservation) -> Sequence[Action]:
 
 
 def _is_failing(reservation: Reservation) -> bool:
+    """Whether its provisioning is being undone, up to the release of its run."""
     undoing = reservation.status is Status.PROVISIONING and reservation.failure is not None
     return undoing or (reservation.status is Status.ERROR and reservation.named is not None)
 
 
 def owned_domain(services: Needs, reservation: Reservation, position: int) -> Domain | None:
-    """The domain at a claimed position, as the inventory knows it now."""
+    """The domain at a position, as the inventory has it now; None if there is none or it is not owned."""
     placement = reservation.placement
     if placement is None or position not in placement.positions:
         return None

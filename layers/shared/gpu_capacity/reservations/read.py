@@ -1,4 +1,4 @@
-"""Reading reservations, and what is on offer."""
+"""Read reservations, and list offerings with their capacity."""
 
 from __future__ import annotations
 
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReservationFilter:
-    """Values of one field mean OR, fields mean AND, tags mean AND; an empty field lets everything pass.
+    """Which reservations to list.
 
-    ``tags`` are written ``name=value``.
+    A reservation must match every field: one of the field's values, but all of ``tags``, which are written
+    ``name=value``. An empty field matches everything.
     """
 
     organizations: frozenset[str] = frozenset()
@@ -39,7 +40,7 @@ class ReservationFilter:
     tags: tuple[str, ...] = ()
 
     def admits(self, reservation: Reservation) -> bool:
-        """Whether a reservation is wanted. Organizations are where to look, and not asked here."""
+        """Whether a reservation matches. Ignores ``organizations``, which say where to look."""
         return (
             (not self.projects or reservation.project_id in self.projects)
             and (not self.regions or reservation.region_id in self.regions)
@@ -49,14 +50,17 @@ class ReservationFilter:
 
 @dataclass(frozen=True, slots=True)
 class UnitFilter:
-    """Values of one field mean OR, fields mean AND; an empty field lets everything pass."""
+    """Which offerings to list.
+
+    An offering must match every field: one of the field's values. An empty field matches everything.
+    """
 
     regions: frozenset[str] = frozenset()
     accelerators: frozenset[str] = frozenset()
     units: frozenset[str] = frozenset()
 
     def admits(self, offering: Offering) -> bool:
-        """Whether an offering is wanted."""
+        """Whether an offering matches."""
         return (
             (not self.regions or offering.region_id in self.regions)
             and (not self.accelerators or offering.accelerator in self.accelerators)
@@ -67,12 +71,18 @@ class UnitFilter:
 def list_reservations(
     services: Needs, caller: Caller, wanted: ReservationFilter, window: Window = EVERYTHING
 ) -> list[Observed]:
-    """What the caller may see of what it asks for, in id order, as far as the window goes.
+    """The matching reservations that the caller may see, in the order of their ids.
 
-    An operator is shown what is claiming as well.
+    Operators also see reservations that are claiming.
+
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        wanted: which reservations.
+        window: which part of the list.
 
     Raises:
-        Forbidden: the token does not allow reading at all.
+        Forbidden: the token may not read reservations.
     """
     caller.require(Permission.READ_RESERVATIONS)
     found = entries_in(
@@ -87,13 +97,17 @@ def list_reservations(
 def get_reservation(
     services: Needs, caller: Caller, reservation_id: str, organizations: frozenset[str]
 ) -> Observed:
-    """One reservation. ``organizations`` narrows where to look, and lets an operator look anywhere.
+    """One reservation. Operators also see one that is claiming.
 
-    An operator is shown one that is claiming as well.
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        reservation_id: as sent by the client.
+        organizations: where to look; empty for all of the caller's. An operator may name any.
 
     Raises:
-        Forbidden: the token does not allow reading at all.
-        NotFound: absent, or not for this caller.
+        Forbidden: the token may not read reservations.
+        NotFound: the caller may see no reservation of this id.
     """
     caller.require(Permission.READ_RESERVATIONS)
     reservation = visible_reservation(
@@ -110,12 +124,17 @@ def visible_reservation(
     *,
     shown: bool = True,
 ) -> Reservation:
-    """The record under an id, as far as the caller can tell that it exists.
+    """A record that the caller may see.
 
-    Without ``shown`` also one that is claiming.
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        reservation_id: as sent by the client.
+        organizations: where to look; empty for all of the caller's. An operator may name any.
+        shown: false for records that are claiming as well.
 
     Raises:
-        NotFound: absent, or not for this caller.
+        NotFound: the caller may see no reservation of this id.
     """
     reservation = None
     if is_holder_id(reservation_id):
@@ -130,10 +149,10 @@ def visible_reservation(
 def list_reservation_units(
     services: Needs, caller: Caller, wanted: UnitFilter
 ) -> list[tuple[Offering, UnitCounts]]:
-    """Offerings with their capacity as it is now, by region, accelerator and unit.
+    """The matching offerings with their present capacity, by region, accelerator and unit.
 
     Raises:
-        Forbidden: the token does not allow reading at all.
+        Forbidden: the token may not read reservations.
     """
     caller.require(Permission.READ_RESERVATIONS)
     offerings = [

@@ -1,4 +1,4 @@
-"""A reservation: its record, its statuses, and the one table of moves between them.
+"""The record of a reservation, its statuses, and the table of transitions between them.
 
 ::
 
@@ -10,7 +10,7 @@
         ▼                              │
        gone ◄──────────────────────────┘                     the record is removed; GET answers 404
 
-A record that is ``claiming`` is shown to no customer: it names a run that it is about to own.
+Customers are not shown a record that is ``claiming``: it names a run that it does not own yet.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.model import Placement
 
 UNITS_PER_RESERVATION_MAX: Final = 128
-"""The largest published scalable unit. One condition per unit must fit one 4 KB expression."""
-
+"""The size of the largest published scalable unit. One condition for each unit must fit into an expression of
+4 KB."""
 
 DESCRIPTION_BYTES_MAX: Final = 4096
 TAGS_MAX: Final = 50
 TAG_NAME_BYTES_MAX: Final = 128
 TAG_VALUE_BYTES_MAX: Final = 256
-"""Bytes in UTF-8. With these a record stays below 25 KB of the 400 KB that an item may have."""
+"""Bytes in UTF-8. With these limits a record stays below 25 KB; an item may have 400 KB."""
 
 
 class Status(StrEnum):
-    """Provisioning status. ``gone`` is only ever seen on a tombstone, never by a customer."""
+    """Provisioning status. Only a tombstone has ``gone``."""
 
     CLAIMING = "claiming"
     PENDING = "pending"
@@ -58,11 +58,11 @@ TRANSITIONS: Final[dict[Status, frozenset[Status]]] = {
 }
 
 UNSETTLED: Final = frozenset({Status.CLAIMING, Status.PENDING, Status.PROVISIONING, Status.DEPROVISIONING})
-"""Statuses in which something still has to be done: by whoever claims, or by a workflow."""
+"""Statuses with work to do: for the process that claims, or for a workflow."""
 
 
 def allows(source: Status, target: Status) -> bool:
-    """Whether a record may be written with a status after the other."""
+    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
     return source is target or target in TRANSITIONS[source]
 
 
@@ -91,17 +91,19 @@ class Run:
 class Reservation:
     """The record of a reservation. Times are seconds since the epoch.
 
-    ``placement``, ``topology_hash`` and ``hardware`` are ``None`` once the capacity is released; ``hardware``
-    is a digest of the domains that the hash is of, see ``hardware_digest``. ``failure`` is set when
-    provisioning has begun to be undone, and stays as the message of status ``error``. ``attempt`` numbers
-    the executions of the current workflow, ``provision_attempt`` is the last one of provisioning once that
-    is over. ``deadline`` is when provisioning gives up. ``counted`` tells that the units are counted in the
-    organization's quota. ``keyed`` tells that the id stands for an idempotency key.
+    ``placement``, ``topology_hash`` and ``hardware`` are None before the run is owned and after it is
+    released; ``hardware`` is the digest of the domains that the hash was computed from, see
+    ``hardware_digest``. ``failure`` is set when the undo of provisioning begins, and is the message of status
+    ``error``. ``attempt`` numbers the executions of the current workflow; ``provision_attempt`` is the number
+    of the last provisioning execution, once a teardown has begun. ``deadline`` is when provisioning gives up.
+    ``counted``: the units are part of the organization's quota. ``keyed``: the id was made of an idempotency
+    key.
 
-    ``life`` tells apart two records that come to have one id; ``revision`` rises with every write. ``tag`` is
-    that of the booking that owns the placement. ``named`` is a run that it may own besides: until
-    ``claiming_until``, while it is claiming, it is about to; in status ``error`` it gives it back. A record
-    of an earlier version has neither life nor tag: it owns its domains by its holder tag.
+    ``life`` is random and distinguishes records that have the same id one after the other; ``revision`` rises
+    with every write. ``tag`` is that of the booking that owns the placement. ``named`` is a run that the
+    record may own as well: a claiming record is going to own it, until ``claiming_until``; a record in status
+    ``error`` is going to release it. A record of an earlier version has neither life nor tag: it owns its
+    domains by its holder tag.
     """
 
     NOUN: ClassVar[str] = "reservation"
@@ -141,17 +143,17 @@ class Reservation:
 
     @property
     def is_unsettled(self) -> bool:
-        """Whether something still has to be done for it."""
+        """Whether there is work to do for it."""
         return self.status in UNSETTLED or self.named is not None
 
     @property
     def is_shown(self) -> bool:
-        """Whether customers are told of it: not before it owns what it is about."""
+        """Whether customers see it: not while it is claiming."""
         return self.status is not Status.CLAIMING
 
     @property
     def owner(self) -> bytes:
-        """What stands for the holder in a pod that it owns domains of."""
+        """The tag that marks its domains: of its booking, or the holder tag that an earlier version used."""
         return self.tag or holder_tag(self.id)
 
     @property
@@ -161,29 +163,26 @@ class Reservation:
 
     @property
     def counts(self) -> dict[str, int]:
-        """What is counted of it, by subject of a quota."""
+        """What quotas already count of it, by subject."""
         return {self.accelerator: self.count} if self.counted else {}
 
     @property
     def uncounted(self) -> dict[str, int]:
-        """What it uses by subject of a quota, as far as that is not counted: nothing once it owns nothing.
-
-        One that is claiming uses what it is about to own.
-        """
+        """What quotas do not count of it yet, by subject: units that it owns or is claiming."""
         uses = self.placement is not None or self.status is Status.CLAIMING
         return {self.accelerator: self.count} if uses and not self.counted else {}
 
     @property
     def hosts_expected(self) -> int:
-        """How many hosts the claim covers."""
+        """How many hosts the owned units should have."""
         return self.owned_units * self.hosts_per_unit
 
     @property
     def server_owner(self) -> str:
-        """Under which name the host provider knows the holder.
+        """The host provider's name for this holder.
 
-        The creation time is part of it: the provider's fence of a reservation that is gone must not stop a
-        later one which came to have the same id through the same idempotency key.
+        Includes the creation time: the fence of a reservation that is gone must not stop a later one that has
+        the same id because of the same idempotency key.
         """
         return f"{self.id}-{self.created_at}"
 
@@ -196,21 +195,21 @@ class Reservation:
 
     @property
     def execution(self) -> str:
-        """The name of the execution that the record's attempt stands for."""
+        """The name of the workflow execution of the current attempt."""
         return execution_name(self.workflow or "", self, self.attempt)
 
     def has_tags(self, wanted: tuple[str, ...]) -> bool:
-        """Whether every wanted tag, written ``name=value``, is among the reservation's.
+        """Whether the reservation has every wanted tag, written ``name=value``.
 
-        Compared as written, so that a tag is found whatever has an equals sign, its name or its value.
+        The written forms are compared, so it does not matter whether name or value has an equals sign.
         """
         return {f"{tag.name}={tag.value}" for tag in self.tags}.issuperset(wanted)
 
 
 def execution_name(workflow: str, reservation: Reservation, attempt: int) -> str:
-    """The name of a workflow execution: the same for whoever starts it, so it starts once.
+    """The name of a workflow execution. It follows from the record, so two starters start it once.
 
-    Step Functions remembers names for 90 days; the creation time keeps apart two reservations that came,
-    one after the other, to have the same id through the same idempotency key.
+    Step Functions remembers names for 90 days. The creation time distinguishes reservations that have the
+    same id one after the other because of the same idempotency key.
     """
     return f"{workflow}-{reservation.id}-{reservation.created_at}-{attempt}"

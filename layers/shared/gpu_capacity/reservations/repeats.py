@@ -1,4 +1,4 @@
-"""Tells a repeated request for a reservation from a new one: by its key, or as equal to one just before."""
+"""Distinguishes a repeated request for a reservation from a new one: by key, or as a recent equal one."""
 
 from __future__ import annotations
 
@@ -49,15 +49,16 @@ if TYPE_CHECKING:
 
 
 LOOKS_MAX: Final = 4
-"""Looks at a record that another try of the request is claiming for, before the client has to wait."""
+"""Reads of a record that another try is claiming for, before the client gets a "try again"."""
 
 
 @dataclass(frozen=True, slots=True)
 class EarlierTry:
-    """What an earlier try of a request has come to.
+    """The result of earlier tries of a request.
 
-    ``earlier`` is the reservation; or what may be replaced or gone on in: see ``claim_run``. ``identity`` is
-    the id of a new one. ``recent`` is what to remember a request by that came without a key.
+    ``identity`` is the id for a new reservation. ``earlier`` is the reservation that an earlier try made, or
+    what a new one may replace: see ``claim_run``. ``recent`` is the entry by which equal requests without a
+    key find each other; None if they are not recognized.
     """
 
     identity: str
@@ -68,11 +69,11 @@ class EarlierTry:
 def find_earlier_try(
     services: Needs, caller: Caller, request: ReservationRequest, key: str | None
 ) -> EarlierTry:
-    """What stands of an earlier try.
+    """Find what earlier tries of a request have made.
 
     Raises:
-        Conflict: the key stands for another request, or for a reservation that is gone.
-        RaceLost: the earlier try is still under way.
+        Conflict: another request used this key, or the reservation made under it was deleted.
+        RaceLost: an earlier try is still in progress.
     """
     organization_id, fingerprint = request.organization_id, request.fingerprint()
     if key is not None:
@@ -83,7 +84,7 @@ def find_earlier_try(
     earlier = None
     if recent is not None and recent.holder is not None:
         found = services.reservations.present(organization_id, recent.holder)
-        # One that has failed, is going or is gone answers no repeat: it is asked for anew.
+        # A customer who asks again after a reservation failed or was deleted wants a new one.
         if found is not None and found.status not in (Status.ERROR, Status.DEPROVISIONING):
             with suppress(Conflict):
                 settled = _settled(services, found, fingerprint)
@@ -94,15 +95,20 @@ def find_earlier_try(
 def _settled(
     services: Needs, found: Reservation | Tombstone | None, fingerprint: str
 ) -> Reservation | Tombstone | None:
-    """What an earlier try of the request has come to.
+    """The result of an earlier try. Waits a moment for a try that is still in progress.
+
+    Args:
+        services: collaborators.
+        found: what is under the id.
+        fingerprint: of the request.
 
     Returns:
-        The reservation; or what may be replaced: a record whose claimant has died, a tombstone of one that
-        never came to be, or nothing.
+        The reservation; or what a new one may replace: a claiming record whose process has died, an
+        unfinished tombstone, or None.
 
     Raises:
-        Conflict: the key stands for another request, or for a reservation that is gone.
-        RaceLost: the earlier try is still under way.
+        Conflict: another request used this key, or the reservation made under it was deleted.
+        RaceLost: the earlier try is still in progress.
     """
     for attempt in range(LOOKS_MAX):
         if found is None or (isinstance(found, Tombstone) and not found.finished):
@@ -119,7 +125,12 @@ def _settled(
 
 
 def made_meanwhile(services: Needs, found: Reservation | Tombstone, fingerprint: str) -> Observed:
-    """The answer where another try of the same request was faster."""
+    """The reservation that another try of the same request has made meanwhile.
+
+    Raises:
+        Conflict: another request used this key, or the reservation made under it was deleted.
+        RaceLost: the other try is still in progress, or has died.
+    """
     settled = _settled(services, found, fingerprint)
     if isinstance(settled, Reservation) and settled.is_shown:
         return answer_repeat(services, settled)
@@ -127,8 +138,9 @@ def made_meanwhile(services: Needs, found: Reservation | Tombstone, fingerprint:
 
 
 def answer_repeat(services: Needs, found: Reservation, *, dry_run: bool = False) -> Observed:
-    """The answer to a repeated request: the reservation that the first one made."""
+    """The response to a repeated request: the reservation that the first one made."""
     if found.status is Status.PENDING and not dry_run:
-        # The first try may have died between its last write and its start; the name makes this harmless.
+        # The first request may have died before it started the workflow. If not, this changes nothing: an
+        # execution of that name starts once.
         start_workflow(services, found)
     return observe_all(services, [found])[0]

@@ -1,4 +1,4 @@
-"""What a customer asks for who wants a reservation."""
+"""What a request for a reservation asks for."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReservationRequest:
-    """What the customer asks for, validated in form."""
+    """What a request asks for, in valid form."""
 
     organization_id: str
     project_id: str
@@ -26,7 +26,7 @@ class ReservationRequest:
     tags: tuple[Tag, ...] = ()
 
     def fingerprint(self) -> str:
-        """Equal for equal requests: tells a retry from another request under the same idempotency key."""
+        """A digest that is equal for equal requests."""
         parts = [
             self.organization_id,
             self.project_id,
@@ -35,7 +35,8 @@ class ReservationRequest:
             self.unit,
             self.count,
             self.name,
-            # None was written as the empty text before the two were told apart: retries must still match.
+            # An earlier version did not distinguish None from "", and had "" for None. Retries of its
+            # requests must still match.
             {None: "", "": None}.get(self.description, self.description),
             [[tag.name, tag.value] for tag in self.tags],
         ]

@@ -1,6 +1,6 @@
-"""What reservations are kept with: see ``holders.roles``."""
+"""The collaborators that use cases of reservations need beside those of ``holders.roles``."""
 
-# ruff: noqa: D102 - each class has one property, and tells what it is
+# ruff: noqa: D102 - each class has one property and describes it
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class HasRuns(Protocol):
-    """Runs of whole domains, owned and given back."""
+    """Writes ownership of runs of whole domains."""
 
     @property
     def runs(self) -> Runs: ...

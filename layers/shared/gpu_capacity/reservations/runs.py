@@ -1,7 +1,7 @@
-"""Runs of whole domains in pods: owned by one booking, fenced, and given back.
+"""Writes ownership of runs of whole domains: makes a booking, ends it, or fences it.
 
-Each is one conditional write of one item, sent again until the database has decided: see
-``inventory.bookings`` for why no late one does harm.
+Each is one conditional write of one item, sent again until its outcome is known: ``inventory.bookings`` says
+why a late one does no harm.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SENDS_MAX: Final = 12
 
 
 class Runs:
-    """The pods' ownership, as far as whole domains go.
+    """Ownership of whole domains, in the ownership items of pods.
 
     Args:
         database: where to read and write.
@@ -47,26 +47,30 @@ class Runs:
         self._table = table
 
     def own(self, place: Place, booking: Booking, basis: Basis) -> Refused | None:
-        """Book a run, if every domain of it is as placement saw it; ``None`` when the booking stands.
+        """Make a booking, if every domain of the run is as placement saw it.
 
-        A refusal is final: what refused it never becomes again what was seen, so this write can never land.
+        A refusal is final: stamps never return to an earlier value, so this write can never land later.
+
+        Returns:
+            None when the booking is made, else the refusal, with the item as it is.
 
         Raises:
-            StorageUnavailable: not decided; it may stand, or land later. ``fence`` ends that.
+            StorageUnavailable: the outcome is unknown: the booking may be there, or land later. ``fence``
+                rules that out.
         """
         return self._definite(own_write(self._table, place, booking, basis))
 
     def release(self, place: Place, owner: bytes, positions: Iterable[int], stamp: bytes) -> None:
-        """Give back what an owner has in a pod; what it does not have any more is no error.
+        """Release what an owner has in a pod. It is no error if the owner has nothing there any more.
 
         Args:
             place: the pod.
-            owner: the tag of a booking, or the holder tag of a holder that owns without one.
-            positions: where such a holder owns.
-            stamp: a fresh one.
+            owner: the tag of a booking, or the holder tag of a reservation of an earlier version.
+            positions: the domains of a reservation of an earlier version.
+            stamp: a fresh one, for those domains.
 
         Raises:
-            StorageUnavailable: not decided.
+            StorageUnavailable: the outcome is unknown.
         """
         if len(owner) == TAG_BYTES:
             self._definite(end_write(self._table, place, owner))
@@ -83,31 +87,37 @@ class Runs:
         raise StorageUnavailable("the pod kept changing", outcome_unknown=True)
 
     def fence(self, place: Place, run: Run, stamp: bytes) -> None:
-        """Give up a run that may be owned, or may yet come to be: after this it is not and never will be.
+        """End a booking for good: after this it does not exist, and no late write can make it.
 
-        A booking that stands is ended. One that does not could still land only while its first domain is as
-        it was seen, which a fresh stamp ends; where somebody else owns that domain it is so already.
+        If the booking exists it is ended. If not, its write could land only while the first domain has the
+        stamp that the write demands, so that domain gets a fresh stamp. If the domain has another owner by
+        now, its stamp has changed already.
+
+        Args:
+            place: the pod.
+            run: with the tag of the booking.
+            stamp: a fresh one.
 
         Raises:
-            StorageUnavailable: not decided.
+            StorageUnavailable: the outcome is unknown.
         """
         for _ in range(_SENDS_MAX):
             item = self._database.get(self._table, keys.owners(*place))
             if item is None:
                 return
-            claims, first = decode_owners(item), run.placement.start
+            owners, first = decode_owners(item), run.placement.start
             if keys.booking_attribute(run.tag) in item:
                 self._definite(end_write(self._table, place, run.tag))
                 return
-            if first in claims.owners:
+            if first in owners.owners:
                 return
-            write = _stamp_write(self._table, place, run, claims.stamps.get(first), stamp)
+            write = _stamp_write(self._table, place, run, owners.stamps.get(first), stamp)
             if self._definite(write) is None:
                 return
         raise StorageUnavailable("the pod kept changing", outcome_unknown=True)
 
     def _definite(self, write: Write) -> Refused | None:
-        """Send until the database has decided; ``None`` when the write stands."""
+        """Send a write until its outcome is known: None when it is applied, else the refusal."""
         failure: StorageUnavailable | None = None
         for attempt in range(_SENDS_MAX):
             try:
@@ -124,13 +134,14 @@ class Runs:
 
 
 def own_write(table: str, place: Place, booking: Booking, basis: Basis) -> Update:
-    """The stamps and the booking, if every domain is as it was seen, or if the booking stands already.
+    """The write that makes a booking and sets the stamps of its domains.
 
-    One condition per domain and not a version of the whole pod: claims of disjoint domains never invalidate
-    each other. No booking lies in the run while its stamps are those that were seen. The topology version
-    keeps an old snapshot off hardware known to be broken.
+    It demands that every domain has the stamp that was read, or that the booking exists already (a repeat).
+    It has a condition for each domain, and not a version of the whole pod, so that bookings of disjoint runs
+    do not refuse each other. While the stamps are those that were read, no booking overlaps the run. The
+    topology version keeps a decision on an old snapshot off hardware that is known to be broken.
     """
-    # Whose tag this is by chance (one in billions) keeps its booking.
+    # If another booking has this tag by chance (one in billions), that booking stays as it is.
     demands = ["v = :version", "attribute_not_exists(#b)"]
     values: dict[str, AttributeValue] = {
         ":version": encode_value(basis.version),
@@ -158,13 +169,13 @@ def own_write(table: str, place: Place, booking: Booking, basis: Basis) -> Updat
 
 
 def end_write(table: str, place: Place, tag: bytes) -> Update:
-    """The end of a booking, whatever its size. Its stamps stay."""
+    """The write that ends a booking of any size. The stamps of its domains stay."""
     names = {"#b": keys.booking_attribute(tag)}
     return Update(POD, table, keys.owners(*place), "REMOVE #b", "attribute_exists(#b)", names)
 
 
 def _vacate_write(table: str, place: Place, owner: bytes, positions: Iterable[int], stamp: bytes) -> Update:
-    """Fresh stamps where a holder without a booking owns. The topology version is not demanded."""
+    """The write that frees domains owned by a holder tag, by fresh stamps; under any topology version."""
     domains = [keys.domain_attribute(position) for position in positions]
     return Update(
         POD,
@@ -178,6 +189,7 @@ def _vacate_write(table: str, place: Place, owner: bytes, positions: Iterable[in
 
 
 def _stamp_write(table: str, place: Place, run: Run, seen: bytes | None, stamp: bytes) -> Update:
+    """The write that gives the first domain of a run a fresh stamp, if the run has not been booked."""
     domain = keys.domain_attribute(run.placement.start)
     values: dict[str, Any] = {":stamp": encode_value(stamp)}
     demand = f"attribute_not_exists({domain})"

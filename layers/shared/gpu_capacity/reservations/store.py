@@ -1,4 +1,4 @@
-"""Reservations in the holders table."""
+"""Stores reservations in the holders table."""
 
 from __future__ import annotations
 
@@ -18,31 +18,41 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.database import Database
 
 CLAIMING_SHARD_MAX: Final = 64
-"""Records of a part of the index that are read to learn who is claiming, the newest first."""
+"""Records that ``claiming`` reads of each shard of the sparse index, the newest first."""
 
 RESERVATIONS: Final = Kind(keys.RESERVATION_PREFIX, encode_reservation, decode_reservation, allows)
 
 
 class ReservationStore(HolderStore[Reservation]):
-    """The holders table, as far as reservations go."""
+    """Reservations in the holders table.
+
+    Args:
+        database: where to read and write.
+        table: name of the holders table.
+    """
 
     def __init__(self, database: Database, table: str) -> None:
         super().__init__(database, table, RESERVATIONS)
 
     def count_in(self, reservation: Reservation, _subjects: Collection[str] = ()) -> bool:
-        """Count a reservation that was made before its organization was counted; false when it changed."""
+        """Count a reservation that was made before its organization had a quota, even beyond the limit.
+
+        Returns:
+            Whether it was written; false if the reservation changed.
+        """
         place = (reservation.organization_id, reservation.accelerator)
         counted = quotas.count_in(self.table, *place, reservation.count)
         written = self.change(reservation, replace(reservation, counted=True), counted)
         return not isinstance(written, Refused)
 
     def claiming(self, since: int) -> tuple[list[Reservation], int]:
-        """Records that are claiming, or name a run to give back, since then or later; by the sparse index.
+        """Records that are claiming, or name a run to release, unsettled since ``since`` or later.
 
-        Records with a time in the future are among them: the clock of another function may be ahead.
+        Reads the sparse index, which is eventually consistent. Records with a time in the future are
+        included, as the clock of another function may be ahead.
 
         Returns:
-            The records, and the second from which on they are all of them.
+            The records, and the time (epoch seconds) from which on none is missing.
         """
         found, whole_since = self.newest_unsettled(since, CLAIMING_SHARD_MAX)
         claiming = [r for r in self.many(found) if r.status is Status.CLAIMING or r.named is not None]

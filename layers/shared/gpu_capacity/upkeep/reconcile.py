@@ -16,9 +16,9 @@ from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.errors import StorageUnavailable, WorkflowUnavailable
 from gpu_capacity.holders.records import SKIPPED_ERRORS, report_skipped
 from gpu_capacity.holders.workflows import restart_workflow
-from gpu_capacity.reservations.claiming import take_over, withdraw
 from gpu_capacity.reservations.provisioning import give_back_failed
 from gpu_capacity.reservations.record import Status
+from gpu_capacity.reservations.releasing import take_over, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

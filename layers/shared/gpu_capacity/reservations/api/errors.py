@@ -1,8 +1,8 @@
 """Errors in the shape of the reservations API: ``{error, error_description, trace_id}``.
 
-Where fields are wrong, the description tells all of them, and ``errors``, an addition to the contract, one by
-one. The error words are the published enum; it has none for capacity, so a 507 is a ``server_error`` whose
-description tells the figures. ``docs/errors.md`` tells customers what to do on each.
+If fields are wrong, the description names all of them, and so does the list ``errors``, an addition to the
+contract. The error words are the published enum. It has none for lack of capacity, so a 507 is a
+``server_error`` whose description has the figures. ``docs/errors.md`` says what customers should do.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ _ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
 
 
 class ReservationErrors:
-    """Maps every error to a reply; the only place that knows this shape."""
+    """Maps every error to a reply. Only this module knows the shape of errors of this API."""
 
     def refuse(self, error: CapacityError, trace_id: str) -> Reply:
-        """An error that was raised on purpose."""
+        """The reply to an error that the service raised on purpose."""
         for kind in type(error).__mro__:
             if kind in _ANSWERS:
                 status, word = _ANSWERS[kind]
@@ -69,15 +69,15 @@ class ReservationErrors:
         return self.unexpected(trace_id)
 
     def unexpected(self, trace_id: str) -> Reply:
-        """A defect: the log has the stack under the trace id, the customer only gets the id."""
+        """The reply to a defect: the trace id, under which the log has the stack trace."""
         return _reply(500, "server_error", "an unexpected error occurred", trace_id)
 
     def unknown_route(self, trace_id: str) -> Reply:
-        """No operation has this path."""
+        """The reply to a path that no operation has."""
         return _reply(404, "not_found", "the requested resource does not exist", trace_id)
 
     def wrong_method(self, allowed: Sequence[str], trace_id: str) -> Reply:
-        """Operations have this path, under other methods."""
+        """The reply to a path that has operations under other methods only."""
         return _reply(
             405,
             "method_not_allowed",
@@ -93,7 +93,7 @@ def _reply(status: int, word: str, text: str, trace_id: str, headers: dict[str, 
 
 
 def _problems(error: CapacityError) -> list[tuple[str, str]]:
-    """Every failing field and what is wrong with it; never echoes what was sent."""
+    """Every wrong field with its problem; never echoes values."""
     match error:
         case InvalidRequest():
             return [*error.problems]
@@ -104,12 +104,16 @@ def _problems(error: CapacityError) -> list[tuple[str, str]]:
 
 
 def _describe(error: CapacityError) -> str:
+    """The ``error_description``."""
     problems = [f"{field}: {what}" if field else what for field, what in _problems(error)]
     return "; ".join(problems) or str(error)
 
 
 def _figures(error: CapacityError) -> dict[str, Any]:
-    """A refusal as fields, additions to the contract: no client has to read them in a text."""
+    """The figures of a refusal as fields, so that no client has to parse the description.
+
+    They are additions to the contract.
+    """
     match error:
         case InvalidRequest() | BodyInvalid():
             return {"errors": [{"field": field, "problem": what} for field, what in _problems(error)]}

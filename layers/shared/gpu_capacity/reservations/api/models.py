@@ -29,23 +29,23 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.observation import Observed
     from gpu_capacity.reservations.record import Reservation
 
-_CLAIMING = "claiming: the request that makes it is under way, or has died"
+_CLAIMING = "claiming: the request that creates it is in progress, or has died"
 
 COUNT_MAX = 2_147_483_647
-"""The published schema names no maximum; beyond 32 bits no client can mean it."""
+"""The published schema has no maximum; a count of more than 32 bits can only be a mistake."""
 
 LABEL_PATTERN = r"^[0-9A-Za-z](?:[0-9A-Za-z-_.]{0,61}[0-9A-Za-z])?$"
 
 Label = Annotated[
     StrictStr,
-    # The published pattern, with the hyphen escaped: this engine reads ``z-_`` as the start of a range.
+    # The published pattern with the hyphen escaped, as this engine reads ``z-_`` as the start of a range.
     Field(
         pattern=LABEL_PATTERN.replace("z-_", r"z\-_"),
         description="A valid Kubernetes label value.",
         json_schema_extra={"pattern": LABEL_PATTERN},
     ),
 ]
-# A token that allows every project says nothing of how one may be spelled.
+# Validated here, because a token may allow all projects, and then says nothing about their names.
 Project = Annotated[
     StrictStr, Field(min_length=1), AtMostBytes(IDENTITY_BYTES_MAX), AfterValidator(printable)
 ]
@@ -111,7 +111,7 @@ class ReservationCreate(_Body):
     spec: ReservationCreateSpec
 
     def request(self) -> ReservationRequest:
-        """The request in the words of the domain."""
+        """The request as use cases take it."""
         return ReservationRequest(
             organization_id=self.spec.organization_id,
             project_id=self.spec.project_id,
@@ -143,7 +143,7 @@ class ReservationMetadataRead(ResourceMetadata):
 
 
 class ReservationStatusRead(_Body):
-    """What became of the reservation. ``message`` tells what failed; it is an addition to the contract."""
+    """The state of the reservation. ``message`` says what failed; it is an addition to the contract."""
 
     model_config = ConfigDict(title="reservationV2Status")
 
@@ -304,12 +304,12 @@ class ErrorRead(_Body):
 
 
 def shown_status(reservation: Reservation) -> str:
-    """The status as the API has it: what is claiming, which operators alone see, is ``pending`` there."""
+    """The status as the API shows it. A claiming reservation, which only operators see, is ``pending``."""
     return (reservation.status if reservation.is_shown else Status.PENDING).value
 
 
 def reservation_view(observed: Observed) -> dict[str, Any]:
-    """A reservation as JSON. No tags are left out, and so is a description that was never sent."""
+    """A reservation as JSON. Without tags there is no list of tags; an absent description stays absent."""
     reservation = observed.reservation
     return as_json(
         ReservationRead.model_construct(
@@ -353,7 +353,7 @@ def quota_view(quota: Quota) -> dict[str, Any]:
 
 
 def unit_view(offering: Offering, counts: UnitCounts) -> dict[str, Any]:
-    """An offering as JSON; the figures of a unit follow from those of its hosts."""
+    """An offering as JSON. The figures of a unit are computed from those of its hosts."""
     flavor, hosts = offering.flavor, offering.hosts_per_unit
     gpus = hosts * flavor.gpu.logical_count
     return as_json(

@@ -1,4 +1,4 @@
-"""Replies of the reservations API: the status of each success, and what its queries mean."""
+"""Builds the replies of the reservations API, and reads the parameters of its requests."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def created(observed: Observed, *, dry_run: bool) -> Reply:
-    """202 with the reservation that is being made; 200 where nothing is."""
+    """202 with the new reservation; 200 for a dry run, which makes none."""
     status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
     return Reply(status, reservation_view(observed), NO_CACHE)
 
@@ -42,13 +42,13 @@ def one(observed: Observed) -> Reply:
 
 
 def many(page: Page, observed: Sequence[Observed]) -> Reply:
-    """200 with a plain array, empty where there is nothing; a ``Link`` header leads to the next page."""
+    """200 with a plain array; a ``Link`` header leads to the next page, if there is one."""
     views, link = cut(page, observed, reservation_view)
     return Reply(HTTPStatus.OK, views, NO_CACHE | link)
 
 
 def reservation_page(call: Call[object], wanted: ReservationFilter) -> Page:
-    """Which page of the list a request wants.
+    """The page of the list that a request asks for.
 
     Raises:
         InvalidRequest: ``limit`` or ``cursor`` is malformed.
@@ -77,14 +77,14 @@ def version() -> Reply:
 
 
 def reservation_request(call: Call[object]) -> ReservationRequest:
-    """What the body asks for."""
+    """What the body of a ``POST`` asks for."""
     request = call.body(ReservationCreate).request()
     call.involved.note(call.caller, request.organization_id)
     return request
 
 
 def reservation_filter(call: Call[object]) -> ReservationFilter:
-    """From the query parameters of the list.
+    """The filter in the query parameters of the list.
 
     Raises:
         InvalidRequest: a tag selector is not ``name=value``.
@@ -98,7 +98,7 @@ def reservation_filter(call: Call[object]) -> ReservationFilter:
 
 
 def unit_filter(call: Call[object]) -> UnitFilter:
-    """From the query parameters of the offerings."""
+    """The filter in the query parameters of the list of offerings."""
     return UnitFilter(
         regions=call.values("regionID"),
         accelerators=call.values("accelerator"),

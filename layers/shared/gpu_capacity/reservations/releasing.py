@@ -1,0 +1,105 @@
+"""Takes over and removes claiming records whose process has died, and releases runs of reservations."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.holders.advance import demand_change
+from gpu_capacity.holders.quota_store import uncount
+from gpu_capacity.inventory.bookings import new_tag
+from gpu_capacity.reservations.record import Run
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.dynamodb.writes import Action
+    from gpu_capacity.holders.roles import HasClock, HasDeadline, HasEvents, HasIds
+    from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.reservations.roles import HasReservations, HasRuns
+    from gpu_capacity.reservations.runs import Place
+
+    class Needs(HasClock, HasDeadline, HasEvents, HasIds, HasReservations, HasRuns, Protocol):
+        """What the functions of this module work with."""
+
+
+CLAIMING_SECONDS_MAX: Final = 60
+"""How long claiming may take if there is no deadline, as in a command."""
+
+CLOCK_SKEW_SECONDS: Final = 2
+"""How much the clocks of two functions may differ."""
+
+
+def claiming_until(services: Needs) -> int:
+    """When a process that claims now has certainly ended, in epoch seconds: at its invocation's deadline."""
+    seconds = min(services.deadline.remaining_seconds(), CLAIMING_SECONDS_MAX)
+    return services.clock.now() + math.ceil(seconds) + CLOCK_SKEW_SECONDS
+
+
+def take_over(services: Needs, dead: Reservation) -> Reservation | None:
+    """Take over a claiming record whose process has died, and fence the run that it names.
+
+    After this the record owns nothing, and no late write of the dead process can make it own anything.
+
+    Returns:
+        The record as written; None if a rival changed it first.
+
+    Raises:
+        StorageUnavailable: it is unknown whether the record was written, or whether the run is fenced.
+    """
+    # ``unsettled_since`` is renewed because ``ReservationStore.claiming`` looks at the last minutes only.
+    after = replace(dead, claiming_until=claiming_until(services), unsettled_since=services.clock.now())
+    taken = services.reservations.change(dead, after)
+    if isinstance(taken, Refused):
+        return None
+    if taken.named is not None:
+        place = place_of(taken, taken.named)
+        services.runs.fence(place, taken.named, new_tag(services.ids.random_bytes()))
+        services.events.freed(taken.region_id)
+    return taken
+
+
+def withdraw(services: Needs, claiming: Reservation) -> bool:
+    """Remove a claiming record that owns nothing and cannot own anything any more.
+
+    Returns:
+        Whether it was removed; false if a rival changed it first.
+
+    Raises:
+        StorageUnavailable: the outcome is unknown, or the quota's count is less than the record's.
+    """
+    back = refund(services, claiming)
+    refused = services.reservations.remove(claiming, services.clock.now(), *back, finished=False)
+    if refused is None:
+        return True
+    demand_change(services.reservations.find(claiming.organization_id, claiming.id), claiming, refused)
+    return False
+
+
+def give_back(services: Needs, reservation: Reservation) -> None:
+    """Release every run that a record lists or names. Repeated or late, it does nothing.
+
+    Raises:
+        StorageUnavailable: the outcome is unknown.
+    """
+    runs = [reservation.named] if reservation.named else []
+    if reservation.placement is not None:
+        runs.append(Run(reservation.placement, reservation.owner))
+    for run in runs:
+        stamp = new_tag(services.ids.random_bytes())
+        services.runs.release(place_of(reservation, run), run.tag, run.placement.positions, stamp)
+
+
+def refund(services: Needs, reservation: Reservation) -> list[Action]:
+    """The write that subtracts a reservation from its organization's quota; none if it is not counted."""
+    if not reservation.counted:
+        return []
+    table = services.reservations.table
+    return [uncount(table, reservation.organization_id, reservation.accelerator, reservation.count)]
+
+
+def place_of(reservation: Reservation, run: Run) -> Place:
+    """The pod of a run of a reservation."""
+    return reservation.region_id, reservation.flavor_id, run.placement.pod_id

@@ -17,7 +17,7 @@ from gpu_capacity.inventory import merge
 from gpu_capacity.inventory.fleet import changes
 from gpu_capacity.inventory.fleet import store as fleet_store
 from gpu_capacity.ports import WorkflowState
-from gpu_capacity.reservations import claiming, deprovisioning, provisioning
+from gpu_capacity.reservations import claiming, deprovisioning, provisioning, releasing
 from gpu_capacity.reservations import store as reservation_store
 from gpu_capacity.upkeep import reconcile
 from proof.planting import Bug, under, without
@@ -108,7 +108,7 @@ def _count_beyond_the_limit(patches: Patches) -> None:
 
 
 def _never_uncount(patches: Patches) -> None:
-    for module in (claiming, deprovisioning, provisioning):
+    for module in (deprovisioning, provisioning, releasing):
         patches.replace(module, "refund", lambda _services, _reservation: [])
 
 

@@ -1,1 +1,1 @@
-"""DynamoDB for every room: client, writes as values, outcomes, keys, tombstones."""
+"""What every room needs of DynamoDB: client, writes as values, outcomes, keys, tombstones."""

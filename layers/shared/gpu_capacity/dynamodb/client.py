@@ -1,4 +1,4 @@
-"""The part of DynamoDB's low-level client that the stores use, and the values they exchange with it."""
+"""The part of DynamoDB's low-level client that this package uses, and conversion of values for it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ AttributeValue: TypeAlias = dict[str, Any]
 Item: TypeAlias = dict[str, AttributeValue]
 Response: TypeAlias = dict[str, Any]
 
-# The library's own annotations enumerate every shape of a value; here it is one alias.
+# The library's own annotations list every form of a value. Here one alias is enough.
 _serializer: Any = TypeSerializer()
 _deserializer: Any = TypeDeserializer()
 
 
 class DynamoDBClient(Protocol):
-    """``boto3.client("dynamodb")``, moto's, and the in-memory one of the tests."""
+    """The client from boto3, from moto, or the in-memory one of the tests."""
 
     def get_item(self, **kwargs: Any) -> Response:
         """Read one item."""
@@ -41,20 +41,21 @@ class DynamoDBClient(Protocol):
 
 
 def encode(values: dict[str, Any]) -> Item:
-    """Plain values to an item; ``None`` and absent are the same, so that optional fields cost nothing."""
+    """Convert plain values to an item. ``None`` values are omitted, so optional attributes cost nothing."""
     return {name: _serializer.serialize(value) for name, value in values.items() if value is not None}
 
 
 def encode_value(value: Any) -> AttributeValue:
-    """One plain value to its typed form."""
+    """Convert one plain value to its typed form."""
     typed: AttributeValue = _serializer.serialize(value)
     return typed
 
 
 def decode(item: Item) -> dict[str, Any]:
-    """An item to plain values. Numbers are ``Decimal``, binaries ``bytes``."""
+    """Convert an item to plain values. Numbers become ``Decimal``, binaries ``bytes``."""
     return {
-        # A claimed domain is a binary, and a region has thousands: the library takes many times longer.
+        # Stamps and bookings are binaries, and a region has thousands. The library would take many times
+        # longer.
         name: bytes(value["B"]) if "B" in value else _deserializer.deserialize(value)
         for name, value in item.items()
     }

@@ -1,7 +1,7 @@
-"""Sends writes and reads, and turns every answer of DynamoDB into one of few outcomes.
+"""Sends reads and writes to DynamoDB, and reduces its responses to a few outcomes.
 
-``commit`` returns what the database decided. It raises only when it does not know:
-``StorageUnavailable``, whose ``outcome_unknown`` tells whether the write may have happened.
+``commit`` returns the decision of the database. It raises ``StorageUnavailable`` only if there is no
+decision; ``outcome_unknown`` says whether the write may have been committed nevertheless.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 BATCH_GET_MAX: Final = 100
 LAST_CHARACTER: Final = "\U0010ffff"
-"""Sorts after every other character, by its bytes as DynamoDB does."""
+"""Sorts after every other character in DynamoDB, which compares bytes."""
 _BATCH_ROUNDS_MAX: Final = 8
 
 _CONDITION_FAILED: Final = "ConditionalCheckFailed"
@@ -44,15 +44,15 @@ _CONDITION_FAILED: Final = "ConditionalCheckFailed"
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The write stands."""
+    """The write was committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A condition did not hold; nothing was written.
+    """A condition was not met. Nothing was written.
 
-    ``items`` maps the label of each write whose condition failed to the item as it stood, decoded, or to
-    ``None`` where there was no item.
+    ``items`` maps the label of each write whose condition failed to the current item, decoded; ``None`` if
+    there is no item.
     """
 
     items: dict[str, dict[str, Any] | None]
@@ -60,7 +60,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Another transaction was in flight on one of the items; nothing was written. Send it again as it is."""
+    """Another transaction was in progress on one of the items. Nothing was written. Send the write again."""
 
 
 Value = TypeVar("Value")
@@ -68,13 +68,13 @@ Outcome: TypeAlias = Committed | Refused | Busy
 
 
 class Database:
-    """The only place that calls DynamoDB.
+    """The only class that calls DynamoDB.
 
     Args:
-        client: a low-level DynamoDB client that itself sends again what failed in passing.
-        pause: waits before keys of a batch are asked for again, and for stores that send again.
-        clock: for items that have ended but are still there, which no read returns.
-        unreadable: is told of each item that a reader of many leaves out.
+        client: a low-level DynamoDB client that retries transient failures by itself.
+        pause: waits before the unprocessed keys of a batch are requested again. Stores use it, too.
+        clock: tells which items have expired. Reads never return expired items that DynamoDB still has.
+        unreadable: called with the error for each item that ``readable`` skips.
     """
 
     def __init__(
@@ -90,14 +90,14 @@ class Database:
         self._unreadable = unreadable or _warn
 
     def get(self, table: str, key: Key, *, consistent: bool = True) -> dict[str, Any] | None:
-        """One item, decoded, or ``None``."""
+        """One item, decoded; ``None`` if it does not exist."""
         if not _can_exist(key):
             return None
         answer = self._send("get_item", TableName=table, Key=key, ConsistentRead=consistent)
         return next(self._present([answer["Item"]]), None) if "Item" in answer else None
 
     def get_many(self, table: str, keys: Sequence[Key], *, consistent: bool = True) -> list[dict[str, Any]]:
-        """The items that exist among ``keys``, in no particular order."""
+        """The items under these keys that exist, in no particular order."""
         found: list[dict[str, Any]] = []
         keys = [key for key in keys if _can_exist(key)]
         for start in range(0, len(keys), BATCH_GET_MAX):
@@ -108,7 +108,7 @@ class Database:
                 wanted = answer.get("UnprocessedKeys")
                 if not wanted:
                     break
-                # What is left was throttled: asked for at once it would be left again.
+                # The unprocessed keys were throttled. Without a pause they would be throttled again.
                 self.pause(attempt)
             else:
                 raise StorageUnavailable("the database left keys of a batch unread", outcome_unknown=False)
@@ -126,8 +126,13 @@ class Database:
     ) -> Iterator[dict[str, Any]]:
         """Items of a partition whose sort key begins with ``prefix``, in key order, decoded.
 
-        ``limit`` is how many one request fetches: for callers that stop early. ``first`` leaves out what
-        comes before it under the prefix.
+        Args:
+            table: the table to read.
+            partition: the partition key.
+            prefix: the beginning of the sort keys.
+            consistent: whether to read strongly consistent.
+            limit: how many items one request fetches, for callers that stop early.
+            first: omits items whose sort key, after the prefix, is smaller.
         """
         if not can_exist(partition, prefix):
             return
@@ -150,10 +155,14 @@ class Database:
     def query_backwards(
         self, table: str, partition: str, prefix: str, *, below: str | None = None, limit: int
     ) -> Iterator[dict[str, Any]]:
-        """Items of a partition whose sort key begins with ``prefix``, last first, strongly consistent.
+        """Items of a partition whose sort key begins with ``prefix``, in reverse order, strongly consistent.
 
-        ``below`` is where what comes after the prefix has to end, itself left out; ``limit`` is how many one
-        request fetches.
+        Args:
+            table: the table to read.
+            partition: the partition key.
+            prefix: the beginning of the sort keys.
+            below: omits items whose sort key, after the prefix, is equal or larger.
+            limit: how many items one request fetches.
         """
         values = {":pk": {"S": partition}, ":first": {"S": prefix}}
         condition = "pk = :pk AND begins_with(sk, :first)"
@@ -179,10 +188,17 @@ class Database:
         *,
         newest_first: bool = False,
     ) -> Iterator[dict[str, Any]]:
-        """Entries of several index partitions whose sort attribute lies between two numbers, both included.
+        """Entries of several index partitions whose sort attribute is between two numbers, both included.
 
-        Eventually consistent, and each partition in the order of that attribute. The partitions take turns,
-        so that a full one cannot starve the others of a reader that stops early.
+        Eventually consistent. Each partition is in the order of the sort attribute. The partitions take
+        turns, so that a large one cannot starve the others if the caller stops early.
+
+        Args:
+            table: the table to read.
+            index: the name of the index.
+            partitions: the name of the index's partition attribute, and its values.
+            times: the name of the index's sort attribute, the smallest and the largest number.
+            newest_first: whether to read in descending order.
         """
         attribute, names = partitions
         pages = [
@@ -204,22 +220,22 @@ class Database:
             yield from (entry for entry in row if entry is not None)
 
     def scan_page(self, table: str, after: Key | None = None) -> tuple[list[dict[str, Any]], Key | None]:
-        """A page of all items of a table, decoded, strongly consistent, and the key to go on after.
+        """One page of a scan of a table, decoded and strongly consistent, and the key to continue after.
 
-        They come in no order that means anything. Without a key to go on after this was the last page.
+        Items are in no particular order. The key is ``None`` after the last page.
         """
         more: dict[str, Any] = {} if after is None else {"ExclusiveStartKey": after}
         answer = self._send("scan", TableName=table, ConsistentRead=True, **more)
         return list(self._present(answer["Items"])), answer.get("LastEvaluatedKey")
 
     def now(self) -> int:
-        """Seconds since the epoch by the clock that tells what has ended."""
+        """Seconds since the epoch, by the clock that decides which items have expired."""
         return self._clock.now()
 
     def readable(
         self, items: Iterable[dict[str, Any]], decode_item: Callable[[dict[str, Any]], Value]
     ) -> Iterator[Value]:
-        """Items as values. One that cannot be read is told of and left out: it must not hide the others."""
+        """Decode items. One that cannot be decoded is reported and skipped; the others are returned."""
         for item in items:
             try:
                 value = decode_item(item)
@@ -229,10 +245,11 @@ class Database:
                 yield value
 
     def commit(self, *actions: Action) -> Outcome:
-        """Write one action, or several of them all or none.
+        """Write one action, or several in one transaction.
 
         Raises:
-            StorageUnavailable: the database did not say whether the write stands.
+            StorageUnavailable: the database gave no decision.
+            ValueError: the transaction has too many actions, or a key is longer than DynamoDB allows.
         """
         if len(actions) > ACTIONS_MAX:
             raise ValueError(f"{len(actions)} actions, a transaction takes {ACTIONS_MAX}")
@@ -259,7 +276,7 @@ class Database:
         return Committed()
 
     def _present(self, items: Iterable[Item]) -> Iterator[dict[str, Any]]:
-        """Decoded, without those that have ended."""
+        """Decode items, without those that have expired."""
         now = self._clock.now()
         return (item for item in map(decode, items) if not has_expired(item, now))
 
@@ -272,7 +289,7 @@ class Database:
             request["ExclusiveStartKey"] = last
 
     def _send(self, operation: str, **request: Any) -> dict[str, Any]:
-        """A read: whatever goes wrong, nothing was written."""
+        """Send a read. Nothing is written, whatever fails."""
         try:
             return self._call(operation, **request)
         except StorageUnavailable as error:
@@ -300,7 +317,7 @@ def _can_exist(key: Key) -> bool:
 
 
 def _cancelled(error: ClientError, actions: Sequence[Action]) -> Outcome:
-    """Read a cancelled transaction: its reasons stand in the order of the actions."""
+    """The outcome of a cancelled transaction. Its reasons are in the order of the actions."""
     if failure_of(error) is Failure.CONFLICT:
         return Busy()
     if error_code(error) != "TransactionCanceledException":
@@ -312,7 +329,7 @@ def _cancelled(error: ClientError, actions: Sequence[Action]) -> Outcome:
         if reason.get("Code") == _CONDITION_FAILED
     }
     if refused:
-        # A refusal outweighs a conflict: sending the same thing again could not succeed.
+        # A refusal has precedence over a conflict, because the same transaction could not succeed later.
         return Refused(refused)
     match failure_of_reasons(reason.get("Code") for reason in reasons):
         case Failure.CONFLICT:

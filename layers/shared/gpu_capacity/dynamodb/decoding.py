@@ -1,7 +1,7 @@
-"""Reads values out of stored items, and says of an item that is not what it should be that it is unreadable.
+"""Reads values from stored items, and reports items that cannot be decoded.
 
-A decoder marked with ``decoder`` raises ``UnreadableItem`` and nothing else, whatever stands in the item: one
-that was edited by hand, or written by a later version, must not look like a defect of the code around it.
+A function marked with ``decoder`` raises ``UnreadableItem`` and no other error, whatever the item contains.
+So an item that was edited by hand, or written by a later version, does not look like a defect of the code.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 SCHEMA: Final = 1
-"""The form of a holder's record, which a version that reads it has to know. Earlier versions wrote none."""
+"""The newest form of a holder's record that this version can read. Earlier versions wrote no ``schema``."""
 
 _UNDECODABLE: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _WHOLE_MAX: Final = 2**126 - 1
-"""DynamoDB keeps 38 digits of a number; a mask over hosts has a bit for each."""
+"""DynamoDB keeps 38 digits of a number. This is more than every mask over hosts."""
 
 
 def decoder(decode: Callable[[Any], Value]) -> Callable[[Mapping[str, Any]], Value]:
-    """Marks what turns an item into a value."""
+    """Mark a function that decodes an item: every failure becomes ``UnreadableItem``."""
 
     @wraps(decode)
     def strict(item: Mapping[str, Any]) -> Value:
@@ -42,47 +42,47 @@ def decoder(decode: Callable[[Any], Value]) -> Callable[[Mapping[str, Any]], Val
 
 
 def text(item: Mapping[str, Any], name: str) -> str:
-    """A text that has to be there."""
+    """A required text."""
     return _of_type(item[name], str)
 
 
 def text_or_none(item: Mapping[str, Any], name: str) -> str | None:
-    """A text, ``None`` where it is absent."""
+    """An optional text; ``None`` if it is absent."""
     return text(item, name) if name in item else None
 
 
 def whole(item: Mapping[str, Any], name: str) -> int:
-    """A whole number that has to be there and is not negative."""
+    """A required whole number, not negative."""
     return whole_number(item[name])
 
 
 def whole_or_none(item: Mapping[str, Any], name: str) -> int | None:
-    """A whole number, ``None`` where it is absent."""
+    """An optional whole number, not negative; ``None`` if it is absent."""
     return whole(item, name) if name in item else None
 
 
 def second(item: Mapping[str, Any], name: str) -> int:
-    """Seconds since the epoch that have to be there. One that no calendar has is shown as the nearest one."""
+    """Required seconds since the epoch, of any size: ``times.rfc3339`` shows what no calendar has."""
     return _integer(item[name])
 
 
 def second_or_none(item: Mapping[str, Any], name: str) -> int | None:
-    """Seconds since the epoch, ``None`` where they are absent."""
+    """Optional seconds since the epoch; ``None`` if they are absent."""
     return second(item, name) if name in item else None
 
 
 def flag(item: Mapping[str, Any], name: str) -> bool:
-    """Whether it is true; absent is false."""
+    """An optional flag; false if it is absent."""
     return _of_type(item.get(name, False), bool)
 
 
 def binary(item: Mapping[str, Any], name: str) -> bytes:
-    """Bytes that have to be there."""
+    """Required bytes."""
     return _of_type(item[name], bytes)
 
 
 def binary_or_none(item: Mapping[str, Any], name: str) -> bytes | None:
-    """Bytes, ``None`` where they are absent."""
+    """Optional bytes; ``None`` if they are absent."""
     return binary(item, name) if name in item else None
 
 
@@ -92,7 +92,7 @@ def texts(values: Iterable[Any]) -> tuple[str, ...]:
 
 
 def rows(values: Iterable[Any], *types: type) -> Iterator[tuple[Any, ...]]:
-    """A list of rows with one value of each type."""
+    """A list of rows. Each has one value for each of ``types``."""
     for row in _listed(values):
         yield tuple(
             whole_number(value) if kind is int else _of_type(value, kind)
@@ -101,12 +101,12 @@ def rows(values: Iterable[Any], *types: type) -> Iterator[tuple[Any, ...]]:
 
 
 def json_list(item: Mapping[str, Any], name: str) -> list[Any]:
-    """A list that is kept as JSON text."""
+    """A required list, stored as JSON text."""
     return _of_type(json.loads(text(item, name)), list)
 
 
 def whole_number(value: Any) -> int:
-    """A whole number that is not negative, as DynamoDB or JSON has it."""
+    """A whole number, not negative, from a value of DynamoDB or JSON."""
     found: int = _integer(value)
     if found < 0:
         raise ValueError("negative")

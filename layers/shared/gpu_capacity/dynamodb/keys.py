@@ -1,32 +1,34 @@
-"""Keys of every item of the tables of the service. A provider's own table is the provider's business.
+"""The keys of all items in the tables of the service. A provider defines the keys of its own table.
 
 ==========  =====================  =================  =============================================
 table       pk                     sk                 item
 ==========  =====================  =================  =============================================
 inventory   FEED                   FEED               the last accepted fleet document
 inventory   CATALOG                REGION#region      offerings, flavors and visibility of a region
-inventory   CLAIMS#region#flavor   POD#pod            who owns which domain: small, hot
-inventory   SHAPES#region#flavor   POD#pod            usability for placement, by version
-inventory   HOSTS#region           POD#pod            host ids, names, states: large, cold
+inventory   CLAIMS#region#flavor   POD#pod            the ownership item of a pod: small, hot
+inventory   SHAPES#region#flavor   POD#pod            the shape of a pod, for placement
+inventory   HOSTS#region           POD#pod            full topology of a pod: large, cold
 holders     ORG#organization       RESERVATION#id     a reservation, or its tombstone
 holders     ORG#organization       CLAIM#id           a capacity claim, or its tombstone
-holders     ORG#organization       CLAIMNAME#name     which claim of the organization has that name
-holders     ORG#organization       QUOTA#subject      a limit and what is used of it
-holders     QUEUE#zone#instance    time#org#id        a claim with pending instances, oldest first
-holders     QUEUE#zone#instance    !                  how often a claim came back into the queue
-holders     ORG#organization       VM#id              a VM; it stays for a while when it is destroyed
-holders     ORG#organization       VMLIVE#age#id      that there is a VM, by age: lists go by these entries
-holders     ORG#organization       VMENDED#age#id     the same of one that is destroyed, as long as it is kept
-holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account (of a digest of the subject)
-holders     ORG#organization       APIKEY#digest      that the organization has an API key of that digest
-holders     ORG#organization       APIKEYS#subject    how often an API key was made for an account
-holders     ORG#organization       REPEAT#digest      which holder an equal request has just made
-holders     APIKEY#digest          KEY                an API key: whose it is, and what it may do
-holders     VMS                    node#id            the roster: what schedules need of each VM, by node
+holders     ORG#organization       CLAIMNAME#name     which capacity claim has that name
+holders     ORG#organization       QUOTA#subject      a quota: the limit, and how much is used
+holders     QUEUE#zone#instance    time#org#id        a capacity claim with pending instances
+holders     QUEUE#zone#instance    !                  how often claims came back into the queue
+holders     ORG#organization       VM#id              a VM; kept for some time after it is destroyed
+holders     ORG#organization       VMLIVE#age#id      an entry for each VM by age, which lists read
+holders     ORG#organization       VMENDED#age#id     the same for a destroyed VM, while it is kept
+holders     ORG#organization       SSHKEYS#subject    the SSH keys of an account
+holders     ORG#organization       APIKEY#digest      an entry for each API key, which lists read
+holders     ORG#organization       APIKEYS#subject    how many API keys were made for an account
+holders     ORG#organization       REPEAT#digest      which holder a recent request created
+holders     APIKEY#digest          KEY                an API key: its account and scopes
+holders     VMS                    node#id            the roster: one entry for each VM, by node
 ==========  =====================  =================  =============================================
 
-Pods of one region and flavor share a partition key, so that a snapshot is one strongly consistent query
-that bills the sum of the items and not each; DynamoDB splits a hot item collection by sort key.
+``SSHKEYS`` and ``APIKEYS`` have a digest of the subject in place of the subject.
+
+Pods of one region and flavor share a partition key, so that one strongly consistent query reads a snapshot,
+and is billed by the total size and not for each item. DynamoDB splits a hot item collection by sort key.
 """
 
 from __future__ import annotations
@@ -50,11 +52,12 @@ REPEAT_PREFIX: Final = "REPEAT#"
 REGION_PREFIX: Final = "REGION#"
 
 GPU_TAG_PREFIX: Final = "g"
-"""What tells a holder of GPUs from one of hosts in a domain's parts: no hex digit, so no tag begins so."""
+"""Prefix of holder tags for GPUs among the parts of a domain. It is no hex digit, so no plain tag begins with
+it."""
 
 UNSETTLED_INDEX: Final = "unsettled"
 UNSETTLED_SHARDS: Final = 8
-"""The sparse index is spread over this many partitions: one would take 1,000 writes a second."""
+"""Number of partitions of the sparse index. One partition allows 1,000 writes a second."""
 
 
 def _key(pk: str, sk: str) -> Key:
@@ -66,7 +69,7 @@ SORT_KEY_BYTES_MAX: Final = 1024
 
 
 def can_exist(pk: str, sk: str = "") -> bool:
-    """Whether DynamoDB could hold an item under this key: names that customers send may be any text."""
+    """Whether DynamoDB can have an item under this key. Names in requests may be any text."""
     try:
         return len(pk.encode()) <= PARTITION_KEY_BYTES_MAX and len(sk.encode()) <= SORT_KEY_BYTES_MAX
     except UnicodeEncodeError:
@@ -74,7 +77,7 @@ def can_exist(pk: str, sk: str = "") -> bool:
 
 
 def feed() -> Key:
-    """The one item about the last accepted fleet document."""
+    """The item about the last accepted fleet document."""
     return _key("FEED", "FEED")
 
 
@@ -87,42 +90,42 @@ def region(region_id: str) -> Key:
 
 
 def owners_partition(region_id: str, flavor_id: str) -> str:
-    """All pods of a region and flavor: ownership."""
+    """The partition of all ownership items of a region and flavor."""
     return f"CLAIMS#{region_id}#{flavor_id}"
 
 
 def owners(region_id: str, flavor_id: str, pod_id: str) -> Key:
-    """Ownership of one pod's domains."""
+    """The ownership item of a pod."""
     return _key(owners_partition(region_id, flavor_id), POD_PREFIX + pod_id)
 
 
 def shapes_partition(region_id: str, flavor_id: str) -> str:
-    """All pods of a region and flavor: usability."""
+    """The partition of the shapes of all pods of a region and flavor."""
     return f"SHAPES#{region_id}#{flavor_id}"
 
 
 def shape(region_id: str, flavor_id: str, pod_id: str) -> Key:
-    """Usability of one pod's domains."""
+    """The shape of a pod."""
     return _key(shapes_partition(region_id, flavor_id), POD_PREFIX + pod_id)
 
 
 def hosts_partition(region_id: str) -> str:
-    """All pods of a region: full topology."""
+    """The partition of the full topology of all pods of a region."""
     return f"HOSTS#{region_id}"
 
 
 def hosts(region_id: str, pod_id: str) -> Key:
-    """Full topology of one pod."""
+    """The full topology of a pod."""
     return _key(hosts_partition(region_id), POD_PREFIX + pod_id)
 
 
 def organization_partition(organization_id: str) -> str:
-    """Everything that an organization holds. Tenants are keys: another one's items are out of reach."""
+    """The partition of an organization. It keeps tenants apart: a read never sees another tenant's items."""
     return f"ORG#{organization_id}"
 
 
 def holder(prefix: str, organization_id: str, holder_id: str) -> Key:
-    """The record of a holder; the prefix tells of which kind."""
+    """The record of a holder. The prefix stands for its kind."""
     return _key(organization_partition(organization_id), prefix + holder_id)
 
 
@@ -148,22 +151,22 @@ def vm_listing(organization_id: str, age: str, *, ended: bool) -> Key:
 
 
 def ssh_keys(organization_id: str, subject: str) -> Key:
-    """All SSH keys of an account. A subject is any text, so a digest of it stands in the key."""
+    """All SSH keys of an account. A subject may be any text, so the key has a digest of it."""
     return _key(organization_partition(organization_id), f"SSHKEYS#{_digest(subject)}")
 
 
 def api_key(digest: str) -> Key:
-    """An API key, by the digest of its text: that is all that a request brings."""
+    """An API key, by the digest of its text, because a request has only the text."""
     return _key(API_KEY_PREFIX + digest, "KEY")
 
 
 def api_key_of(organization_id: str, digest: str) -> Key:
-    """Present for every API key of an organization, so that they can be listed."""
+    """The entry of an API key in its organization's list."""
     return _key(organization_partition(organization_id), API_KEY_PREFIX + digest)
 
 
 def api_keys_revision(organization_id: str, subject: str) -> Key:
-    """Counts the API keys that were ever made for an account, so that two requests cannot pass its limit."""
+    """The number of API keys ever made for an account, so that two requests cannot exceed its limit."""
     return _key(organization_partition(organization_id), f"APIKEYS#{_digest(subject)}")
 
 
@@ -171,75 +174,82 @@ ROSTER_PARTITION: Final = "VMS"
 
 
 def roster_prefix(node: str) -> str:
-    """What the roster's entries of one node begin with."""
+    """The beginning of the sort keys of the roster entries of a node."""
     return f"{node}#"
 
 
 def on_roster(node: str, vm_id: str) -> Key:
-    """A VM's entry among those of its node."""
+    """The roster entry of a VM."""
     return _key(ROSTER_PARTITION, roster_prefix(node) + vm_id)
 
 
 def claim_name(organization_id: str, name: str) -> Key:
-    """Present while a claim of the organization has the name: names are unique within it."""
+    """Exists while a capacity claim of the organization has the name, which makes names unique."""
     return _key(organization_partition(organization_id), f"CLAIMNAME#{name}")
 
 
 def queue_partition(zone: str, instance_id: str) -> str:
-    """Claims that wait for instances of a type in a zone."""
+    """The queue of capacity claims that wait for an instance type in a zone."""
     return f"QUEUE#{zone}#{instance_id}"
 
 
 def queued(zone: str, instance_id: str, created_ms: int, holder: tuple[str, str]) -> Key:
-    """A claim's place in a queue: by age in milliseconds, then by (organization id, claim id)."""
+    """A capacity claim's entry in a queue, in the order of its creation.
+
+    Args:
+        zone: the zone of the queue.
+        instance_id: the instance type of the queue.
+        created_ms: when the claim was created, in milliseconds since the epoch.
+        holder: (organization id, claim id), which orders claims of the same millisecond.
+    """
     return _key(queue_partition(zone, instance_id), f"{created_ms:015}#{holder[0]}#{holder[1]}")
 
 
 QUEUE_RETURNS_SORT_KEY: Final = "!"
-"""Sorts before every place in a queue, so that one read has it and the first claim."""
+"""Sorts before every entry of a queue, so that one read gets this item and the first claim."""
 
 
 def queue_returns(zone: str, instance_id: str) -> Key:
-    """Counts the claims that came back into a queue, and so perhaps before others that stood there."""
+    """The count of claims that came back into a queue, perhaps before claims that were waiting."""
     return _key(queue_partition(zone, instance_id), QUEUE_RETURNS_SORT_KEY)
 
 
 def quota(organization_id: str, subject: str) -> Key:
-    """An organization's limit on one subject, e.g. an accelerator."""
+    """An organization's quota on one subject, such as an accelerator."""
     return _key(organization_partition(organization_id), QUOTA_PREFIX + subject)
 
 
 def recent_request(organization_id: str, digest: str) -> Key:
-    """Which holder an equal request has just made."""
+    """The item that says which holder a recent request created."""
     return _key(organization_partition(organization_id), REPEAT_PREFIX + digest)
 
 
 def domain_attribute(position: int) -> str:
-    """The attribute of a pod's ownership item that stands for the domain at that position.
+    """The name of the attribute for the domain at this position in a pod's ownership item.
 
-    Short, because names are billed and an expression may have 4 KB.
+    It is short, because names are billed and an expression may have at most 4 KB.
     """
     return f"d{position}"
 
 
 def booking_attribute(tag: bytes) -> str:
-    """The attribute of a pod's ownership item that holds the booking of that tag.
+    """The name of the attribute for the booking with this tag in a pod's ownership item.
 
-    Base64 in the alphabet of URLs: it can have a hyphen, so an expression needs a name for it.
+    It is URL-safe base64, which may have a hyphen. So expressions need a placeholder for the name.
     """
     return "b" + urlsafe_b64encode(tag).decode()
 
 
 def unsettled_shards() -> list[str]:
-    """Every partition of the sparse index."""
+    """The names of all partitions of the sparse index."""
     return [str(shard) for shard in range(UNSETTLED_SHARDS)]
 
 
 def unsettled_shard(holder_id: str) -> str:
-    """Which partition of the sparse index an unsettled holder stands in."""
+    """The partition of the sparse index for an unsettled holder."""
     return str(int(holder_id[-4:], 16) % UNSETTLED_SHARDS)
 
 
 def _digest(*words: str) -> str:
-    """A short name of texts that customers chose. The separator cannot be part of a word's JSON."""
+    """A short digest of texts that customers chose. As JSON, different lists of texts are different."""
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:32]

@@ -1,7 +1,8 @@
-"""What stays for a while of what is gone, and how items end by themselves.
+"""Tombstones of deleted holders, and items that expire.
 
-DynamoDB removes an item some days after the time in its ``TTL_ATTRIBUTE``; until then it can still be read.
-So reads leave out what has ended, and a write that demands that nothing is there demands ``IS_FREE``.
+DynamoDB may delete an item as late as some days after the time in its ``TTL_ATTRIBUTE``, and returns it until
+then. So reads ignore items that have expired, and a write that requires a free key uses the condition
+``IS_FREE``.
 """
 
 from __future__ import annotations
@@ -19,24 +20,26 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
 
 TTL_ATTRIBUTE: Final = "ttl_sweep_at"
-"""Seconds since the epoch. The template names it for the tables' time to live; no live record may have it."""
+"""Seconds since the epoch. The template names it as the tables' time to live. A live record must not have
+it."""
 
 TOMBSTONE_SECONDS: Final = 24 * 3600
-"""How long an id stays used up after its holder is gone: clients repeat requests for minutes."""
+"""How long an id cannot be used again after its holder is gone. Clients repeat requests for minutes."""
 
 GONE: Final = "gone"
-"""The status of a tombstone, which no holder has."""
+"""The status of a tombstone. No holder has it."""
 
 IS_FREE: Final = f"attribute_not_exists(pk) OR {TTL_ATTRIBUTE} <= :now"
-"""Nothing is under the key, or what is left there has ended."""
+"""The condition that nothing is under the key, or only an item that has expired."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tombstone:
-    """What is left of a holder that is gone: no late write may raise its life from the dead.
+    """The remains of a holder that is gone. No late write can create its ``life`` again.
 
-    Where its id stands for a request, it answers a retry. A holder that was not ``finished`` never came to
-    be, so a retry may make it: over the tombstone of exactly that ``life``.
+    If the holder's id identifies a request, ``fingerprint`` lets the service recognize a retry. If
+    ``finished`` is false, the holder was never accepted, and a retry may create it by replacing the tombstone
+    of exactly this ``life``.
     """
 
     fingerprint: str
@@ -47,7 +50,10 @@ class Tombstone:
 def encode_tombstone(
     key: Key, fingerprint: str, now: int, life: bytes | None = None, *, finished: bool = True
 ) -> Item:
-    """What stays of a holder: a retry of its request that comes late must not take anything again."""
+    """The item that replaces a holder's record, so that a late retry does not take capacity again.
+
+    ``now`` is in seconds since the epoch.
+    """
     return key | encode(
         {
             "status": GONE,
@@ -61,23 +67,23 @@ def encode_tombstone(
 
 @decoder
 def decode_tombstone(item: Mapping[str, Any]) -> Tombstone:
-    """The tombstone of any holder."""
+    """Decode the tombstone of any kind of holder."""
     return Tombstone(
         text(item, "fingerprint"), binary_or_none(item, "life"), finished=not flag(item, "unfinished")
     )
 
 
 def is_tombstone(item: Mapping[str, Any]) -> bool:
-    """Whether the holder is gone."""
+    """Whether an item is a tombstone."""
     return item.get("status") == GONE
 
 
 def has_expired(item: Mapping[str, Any], now: int) -> bool:
-    """Whether an item counts as absent from ``now`` on, though it is still there."""
+    """Whether an item has expired, so that it counts as absent although DynamoDB still has it."""
     until = item.get(TTL_ATTRIBUTE)
     return until is not None and until <= now
 
 
 def free_at(now: int) -> dict[str, AttributeValue]:
-    """The value that ``IS_FREE`` compares with."""
+    """The expression value that ``IS_FREE`` needs. ``now`` is in seconds since the epoch."""
     return {":now": encode_value(now)}

@@ -1,8 +1,8 @@
 """Writes as values.
 
-A store builds what it wants to write as a value, which a test can print, compare and execute; only
-``Table.commit`` sends it. Every write carries a label, so that a refused condition is told by its name and
-not by its place in a list.
+A store builds a write as a value, which tests can print, compare and execute. Only ``Database.commit`` sends
+it. Every write has a label, so that a refused condition is identified by a name and not by its place in a
+list.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
 
 ACTIONS_MAX: Final = 100
-"""DynamoDB's limit on one transaction. A larger request is refused, never split."""
+"""DynamoDB's limit for the actions of one transaction. A larger transaction is refused, never split."""
 
 EXPRESSION_BYTES_MAX: Final = 4096
-"""DynamoDB's limit on one expression."""
+"""DynamoDB's limit for one expression."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """Change attributes of an item, creating it if no condition forbids."""
+    """Change attributes of an item. Creates the item unless the condition forbids it."""
 
     label: str
     table: str
@@ -87,7 +87,7 @@ class Delete:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Demand that a condition holds on an item that is not written. Only within a transaction."""
+    """Require a condition on an item that is not written. Only within a transaction."""
 
     label: str
     table: str
@@ -121,7 +121,7 @@ def _request(target: dict[str, Any], write: Action) -> dict[str, Any]:
     request = dict(target)
     if write.condition is not None:
         request["ConditionExpression"] = write.condition
-        # The item as it stood comes back with the refusal, so nobody needs a second read to learn why.
+        # A refusal returns the current item, so that no further read is needed to find the reason.
         request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
     if write.names:
         request["ExpressionAttributeNames"] = write.names

@@ -1,4 +1,4 @@
-"""Schedule: look for disagreements between holders and pods; repairs nothing."""
+"""Schedule: check the consistency of holders and pods, without repairs."""
 
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.functions import schedule_function

@@ -10,7 +10,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Make an API key for the account."""
+    """Create an API key of the account."""
     body = call.body(ApiKeyCreate)
     key, record = create_api_key(call.services, call.caller, account_for(call), body.scopes, body.name)
     return api_key_created(key, record)

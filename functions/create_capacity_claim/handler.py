@@ -9,7 +9,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Claim instances over zones in order of preference, or say what would be claimed."""
+    """Create a capacity claim, or, in a dry run, return it as it would be."""
     dry_run = call.flag("dryRun")
     body = call.body(ClaimCreate)
     claim = create_capacity_claim(

@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Reserve contiguous units, or say what would be reserved."""
+    """Reserve contiguous units, or, in a dry run, return the reservation as it would be."""
     dry_run = call.flag("dryRun")
     observed = create_reservation(
         call.services,

@@ -11,7 +11,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Put an SSH key on the account."""
+    """Add an SSH key to the account."""
     body = call.body(SshKeyCreate)
     public = accepted_public_key(body.ssh_public_key)
     key = add_ssh_key(call.services, call.caller, account_for(call), body.label, public)

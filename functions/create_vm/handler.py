@@ -10,7 +10,7 @@ from gpu_capacity.vms.create import create_vm
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Rent a slice of a node, or say what would be rented."""
+    """Create a VM, or, in a dry run, return it as it would be."""
     dry_run = call.flag("dryRun")
     vm = create_vm(
         call.services,

@@ -9,7 +9,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Take an API key off the account."""
+    """Revoke an API key of the account."""
     key_id = call.path_parameters["id"]
     return api_key_reply(delete_api_key(call.services, call.caller, account_for(call), key_id))
 

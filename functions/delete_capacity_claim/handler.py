@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Begin to drain a claim."""
+    """Begin to delete a capacity claim."""
     return one_claim(delete_capacity_claim(call.services, call.caller, claim_id_of(call)))
 
 

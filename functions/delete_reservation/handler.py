@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Begin to tear a reservation down."""
+    """Begin to delete a reservation."""
     wanted, organizations = call.path_parameters["reservationID"], call.values("organizationID")
     delete_reservation(call.services, call.caller, wanted, organizations)
     return deleting()

@@ -10,7 +10,7 @@ from gpu_capacity.vms.api.replies import id_of
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Take an SSH key off the account."""
+    """Remove an SSH key from the account."""
     return ssh_key_reply(delete_ssh_key(call.services, call.caller, account_for(call), id_of(call)))
 
 

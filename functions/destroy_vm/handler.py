@@ -10,7 +10,7 @@ from gpu_capacity.vms.destroy import destroy_vm
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Destroy a VM, for good."""
+    """Destroy a VM for good."""
     return vm_reply(call, destroy_vm(call.services, call.caller, id_of(call), account_for(call)))
 
 

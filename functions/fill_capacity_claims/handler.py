@@ -1,4 +1,4 @@
-"""Event and schedule: serve those who wait for instances, oldest first."""
+"""Event and schedule: serve waiting capacity claims, oldest first."""
 
 from gpu_capacity.capacity_claims.fill_queues import fill_zones
 from gpu_capacity.runtime.functions import task_function

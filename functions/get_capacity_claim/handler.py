@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Show one claim."""
+    """Return one capacity claim."""
     return one_claim(get_capacity_claim(call.services, call.caller, claim_id_of(call)))
 
 

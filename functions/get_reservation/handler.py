@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Show one reservation."""
+    """Return one reservation."""
     wanted, organizations = call.path_parameters["reservationID"], call.values("organizationID")
     return one(get_reservation(call.services, call.caller, wanted, organizations))
 

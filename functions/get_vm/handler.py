@@ -10,7 +10,7 @@ from gpu_capacity.vms.read import get_vm
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Show one VM."""
+    """Return one VM."""
     return vm_reply(call, get_vm(call.services, call.caller, id_of(call), account_for(call)))
 
 

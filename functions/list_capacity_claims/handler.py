@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """List the claims of the caller's organizations."""
+    """List the capacity claims of the caller's organizations."""
     page = claims_page(call)
     return many_claims(
         page, list_capacity_claims(call.services, call.caller, updated_after(call), page.window)

@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """List what the caller's organizations may have."""
+    """List the quotas on accelerators of the caller's organizations."""
     return quotas(list_reservation_quotas(call.services, call.caller, call.values("organizationID")))
 
 

@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """List what is on offer, and how much of it."""
+    """List offerings with their capacity."""
     return units(list_reservation_units(call.services, call.caller, unit_filter(call)))
 
 

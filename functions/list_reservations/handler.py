@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """List what the caller may see."""
+    """List the reservations that the caller may see."""
     wanted = reservation_filter(call)
     page = reservation_page(call, wanted)
     return many(page, list_reservations(call.services, call.caller, wanted, page.window))

@@ -10,7 +10,7 @@ from gpu_capacity.vms.list_quotas import list_vm_quotas
 
 
 def handle(call: Call[Services]) -> Reply:
-    """List what the organization may have."""
+    """List the quotas on VMs of the account's organization."""
     return vm_quotas(list_vm_quotas(call.services, call.caller, account_for(call)))
 
 

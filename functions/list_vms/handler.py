@@ -10,7 +10,7 @@ from gpu_capacity.vms.read import list_vms
 
 
 def handle(call: Call[Services]) -> Reply:
-    """List VMs of the organization, newest first."""
+    """List the VMs of the account's organization, newest first."""
     page = vm_page(call)
     return vms_reply(call, page, list_vms(call.services, call.caller, account_for(call), page))
 

@@ -1,4 +1,4 @@
-"""Schedule: restart what a crash left unsettled."""
+"""Schedule: restart the workflows of unsettled holders."""
 
 from dataclasses import asdict
 

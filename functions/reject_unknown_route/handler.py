@@ -1,4 +1,4 @@
-"""Every path and method that is no operation."""
+"""All requests that match no operation."""
 
 from gpu_capacity.runtime.apis.unmatched import error_shape
 from gpu_capacity.runtime.functions import unmatched_function

@@ -8,7 +8,7 @@ from gpu_capacity.vms.offers import offers_shown
 
 
 def handle(call: OpenCall[Services]) -> Reply:
-    """List what nodes could give now."""
+    """List the free slices of nodes."""
     return offered(call, offers_shown(call.services))
 
 

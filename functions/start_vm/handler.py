@@ -10,7 +10,7 @@ from gpu_capacity.vms.start import start_vm
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Start a VM that stands still."""
+    """Start a stopped or interrupted VM."""
     return vm_reply(call, start_vm(call.services, call.caller, id_of(call), account_for(call)))
 
 

@@ -8,7 +8,7 @@ from gpu_capacity.runtime.services import Services
 
 
 def handle(call: Call[Services]) -> Reply:
-    """Grow, shrink or move a claim."""
+    """Change the count and the zones of a capacity claim."""
     resources, name = changes_of(call)
     claim = update_capacity_claim(call.services, call.caller, claim_id_of(call), resources, name)
     return one_claim(claim)

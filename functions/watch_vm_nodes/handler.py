@@ -1,4 +1,4 @@
-"""Schedule: show VMs offline whose nodes are lost, and bring them back."""
+"""Schedule: make VMs offline whose nodes are lost, and bring them back."""
 
 from gpu_capacity.runtime.functions import task_function
 from gpu_capacity.vms.schedule import watch_vm_nodes

@@ -11,7 +11,7 @@ from gpu_capacity.adapters.aws_failures import NoTimeLeft
 from gpu_capacity.adapters.retrying_client import (
     ATTEMPT_SECONDS,
     ATTEMPTS_MAX,
-    LOOK_SECONDS,
+    READ_BACK_SECONDS,
     RetryingClient,
 )
 from gpu_capacity.deadline import Deadline
@@ -19,7 +19,7 @@ from testkit.doubles import RecordedPause
 from testkit.dynamodb.errors import RefusedError, to_client_error
 
 WRITE, READ = "update_item", "get_item"
-NEEDED = {WRITE: ATTEMPT_SECONDS + LOOK_SECONDS, READ: ATTEMPT_SECONDS}
+NEEDED = {WRITE: ATTEMPT_SECONDS + READ_BACK_SECONDS, READ: ATTEMPT_SECONDS}
 
 
 class Service:

@@ -1,1 +1,1 @@
-"""Implementations of the ports over AWS and the operating system."""
+"""Implementations of the ports with AWS services and the operating system."""

@@ -1,6 +1,6 @@
-"""What a failed call of an AWS service means: one table for DynamoDB, S3, Step Functions and Lambda.
+"""Classifies failed calls of AWS services: one table for DynamoDB, S3, Step Functions and Lambda.
 
-Decided by codes and types, never by the text of a message.
+The class depends on error codes and exception types, never on the text of a message.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
 AwsError: TypeAlias = ClientError | BotoCoreError | ResponseParserError
 AWS_ERRORS: Final = (ClientError, BotoCoreError, ResponseParserError)
-"""What a client raises: a refusal by the service, no usable answer, an answer that is none of AWS's."""
+"""What a client raises: an error of the service, no usable response, or a response that is not from AWS."""
 
 
 class Failure(Enum):
-    """What the caller may conclude."""
+    """What the caller can conclude from a failed call."""
 
     NOT_DONE = "not done"
-    """Refused for now, nothing was done: send it again after a pause."""
+    """The service refused the call for now and did nothing. Send it again after a pause."""
 
     CONFLICT = "conflict"
-    """Another write was in flight on the same item, nothing was done: send it again after a pause."""
+    """Another write on the same item was in progress. Nothing was done. Send the call again after a pause."""
 
     UNKNOWN = "unknown"
-    """No usable answer came: it may have been done all the same."""
+    """There was no usable response. The call may have been executed nevertheless."""
 
     DEFECT = "defect"
-    """Sent again, it would be refused again."""
+    """The call would fail again."""
 
 
 _FAILURES: Final[dict[str, Failure]] = {
@@ -86,7 +86,7 @@ _FAILURES: Final[dict[str, Failure]] = {
         Failure.UNKNOWN,
     ),
 }
-"""By error code, and by the reason of a cancelled transaction."""
+"""By error code, and by the reason code of a cancelled transaction."""
 
 _NO_ANSWER: Final = (
     ConnectionError,
@@ -99,13 +99,13 @@ _NO_ANSWER: Final = (
 
 
 class NoTimeLeft(BotoCoreError):
-    """The call was not sent: it could not have ended within the invocation."""
+    """The call was not sent, because it could not have ended within the invocation."""
 
     fmt = "no time is left for {operation}"
 
 
 def failure_of(error: AwsError) -> Failure:
-    """What a failed call means."""
+    """Classify a failed call."""
     if not isinstance(error, ClientError):
         if isinstance(error, NoTimeLeft):
             return Failure.NOT_DONE
@@ -119,10 +119,10 @@ def failure_of(error: AwsError) -> Failure:
 
 
 def failure_of_reasons(codes: Iterable[str | None]) -> Failure:
-    """What the reasons of a cancelled transaction mean, refused conditions left aside.
+    """Classify a cancelled transaction by its reason codes, without those of refused conditions.
 
-    Nothing was written whatever they are. One that would be given again outweighs all that would not, and a
-    conflict outweighs a throttle: it says more of when to come back.
+    A cancelled transaction has written nothing. A defect has precedence over all other reasons, and a
+    conflict over a throttle, because it says more about when to try again.
     """
     found = {_FAILURES.get(code or "None", Failure.DEFECT) for code in codes if code not in (None, "None")}
     if not found or Failure.DEFECT in found:
@@ -131,5 +131,5 @@ def failure_of_reasons(codes: Iterable[str | None]) -> Failure:
 
 
 def error_code(error: ClientError) -> str:
-    """The service's own code of a refusal."""
+    """The error code of the service."""
     return error.response.get("Error", {}).get("Code", "")

@@ -1,4 +1,4 @@
-"""Doing one thing beside another."""
+"""Runs work while its caller goes on."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ Value = TypeVar("Value")
 
 
 def run_now(work: Callable[[], Value]) -> Callable[[], Value]:
-    """One after the other: for commands and tests, where time does not matter and order does."""
+    """Run the work at once. For commands and tests, where the order matters and the time does not."""
     value = work()
     return lambda: value
 
 
 class BackgroundThread:
-    """Background what follows, in a thread that is kept for the next time."""
+    """Runs work in one thread, which is kept for later calls."""
 
     def __init__(self) -> None:
         self._pool: ThreadPoolExecutor | None = None
 
     def __call__(self, work: Callable[[], Value]) -> Callable[[], Value]:
-        """Begin."""
+        """Start the work. Calling the result waits for it."""
         self._pool = self._pool or ThreadPoolExecutor(max_workers=1, thread_name_prefix="background")
         return self._pool.submit(work).result

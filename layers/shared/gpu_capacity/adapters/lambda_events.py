@@ -1,4 +1,4 @@
-"""Capacity events as asynchronous invocations of the function that serves waiting claims."""
+"""Sends capacity events as asynchronous invocations of the filler."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 
 class LambdaClient(Protocol):
-    """The call of ``boto3.client("lambda")`` that is used here."""
+    """The method of ``boto3.client("lambda")`` that is used here."""
 
     def invoke(self, **kwargs: Any) -> Any:
         """Invoke a function."""
 
 
 class LambdaEvents:
-    """Invokes a function by name and does not wait for it."""
+    """Invokes a function by name, and does not wait for its result."""
 
     def __init__(self, client: LambdaClient, function: str, telemetry: Telemetry) -> None:
         self._client = client
@@ -27,7 +27,7 @@ class LambdaEvents:
         self._telemetry = telemetry
 
     def freed(self, zone: str) -> None:
-        """See ``CapacityEvents.freed``. What is lost here the schedule finds."""
+        """See ``CapacityEvents.freed``. If an event is lost, the schedule finds the capacity."""
         try:
             self._client.invoke(
                 FunctionName=self._function,

@@ -1,7 +1,8 @@
-"""Sends calls of AWS again that failed in passing, and none that could not end within the invocation.
+"""Retries calls of AWS after transient failures, and sends none that could not end within the invocation.
 
-The SDK's own retries know no deadline: four attempts on a slow service outlast the function, and the
-customer gets the gateway's answer. So the SDK is given one attempt, and this decides on the next one.
+The SDK's own retries ignore the deadline: four attempts on a slow service take longer than the function may
+run, and the customer gets the gateway's error. So the SDK makes one attempt, and this client decides about
+the next.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS: Final = 1.0
 READ_SECONDS: Final = 4.0
-"""A call answers in tens of milliseconds; what takes seconds is sent again rather than waited for."""
+"""A call normally takes tens of milliseconds. If it takes seconds, a retry is better than waiting."""
 
 ATTEMPT_SECONDS: Final = CONNECT_SECONDS + READ_SECONDS
-LOOK_SECONDS: Final = ATTEMPT_SECONDS + 1.0
-"""What a write leaves: should its answer get lost, one read tells whether it stands, pauses included."""
+READ_BACK_SECONDS: Final = ATTEMPT_SECONDS + 1.0
+"""The time that must be left after a write: if its response gets lost, one read, including pauses, shows
+whether it was committed."""
 
 ATTEMPTS_MAX: Final = 4
 
@@ -41,14 +43,14 @@ _READS: Final = ("batch_get_", "describe_", "get_", "query", "scan", "transact_g
 
 
 class RetryingClient:
-    """A low-level client of any service, with the same methods.
+    """Wraps a low-level client of any service and has the same methods.
 
-    A failure whose outcome is unknown outweighs later ones: where one attempt may have been done, the caller
-    is not told that nothing was.
+    A failure of unknown outcome has precedence over later ones: if one attempt may have been executed, the
+    error must not say that nothing was done.
 
     Args:
-        client: made with ``total_max_attempts`` 1 and the time limits above.
-        deadline: of the current invocation.
+        client: a client made with ``total_max_attempts`` 1 and the time limits above.
+        deadline: the deadline of the current invocation.
         pause: waits between attempts.
     """
 
@@ -58,19 +60,20 @@ class RetryingClient:
         self._pause = pause
 
     def __getattr__(self, operation: str) -> Callable[..., Any]:
-        """The operation of that name. Raises what the client raises, and ``NoTimeLeft``."""
+        """The operation with this name. It raises what the client raises, and ``NoTimeLeft``."""
         method = getattr(self._client, operation)
 
         def call(**request: Any) -> Any:
             if operation == "transact_write_items":
-                # One token for all attempts: a transaction that stands is not refused by itself.
+                # All attempts have the same token, so that a committed transaction does not refuse its own
+                # retry.
                 request.setdefault("ClientRequestToken", str(uuid.uuid4()))
             return self._call(operation, method, request)
 
         return call
 
     def _call(self, operation: str, method: Callable[..., Any], request: dict[str, Any]) -> Any:
-        needed = ATTEMPT_SECONDS + (0.0 if operation.startswith(_READS) else LOOK_SECONDS)
+        needed = ATTEMPT_SECONDS + (0.0 if operation.startswith(_READS) else READ_BACK_SECONDS)
         failure: AwsError | None = None
         for attempt in range(ATTEMPTS_MAX):
             if self._deadline.remaining_seconds() < needed:
@@ -79,11 +82,11 @@ class RetryingClient:
                 return method(**request)
             except AWS_ERRORS as error:
                 found = _failure(error)
-                may_stand = failure is not None and _failure(failure) is Failure.UNKNOWN
-                # What conflicts with an attempt that may have been done may be that attempt itself.
-                if found is Failure.DEFECT or (found is Failure.CONFLICT and not may_stand):
+                may_be_done = failure is not None and _failure(failure) is Failure.UNKNOWN
+                # If an earlier attempt may have been executed, a conflict may be with that attempt: retry.
+                if found is Failure.DEFECT or (found is Failure.CONFLICT and not may_be_done):
                     raise
-                if not may_stand:
+                if not may_be_done:
                     failure = error
             if attempt < ATTEMPTS_MAX - 1:
                 self._pause(attempt)
@@ -92,7 +95,7 @@ class RetryingClient:
 
 
 def _failure(error: AwsError) -> Failure:
-    """What a failed attempt means; of a cancelled transaction by its reasons."""
+    """Classify a failed attempt; a cancelled transaction by its reasons."""
     if isinstance(error, ClientError) and error_code(error) == "TransactionCanceledException":
         reasons: list[dict[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
         return failure_of_reasons(reason.get("Code") for reason in reasons)

@@ -19,24 +19,24 @@ _USED: Final = "ExecutionAlreadyExists"
 
 
 class StepFunctionsClient(Protocol):
-    """The calls of ``boto3.client("stepfunctions")`` that are used here."""
+    """The methods of ``boto3.client("stepfunctions")`` that are used here."""
 
     def start_execution(self, **kwargs: Any) -> Any:
-        """Start."""
+        """Start an execution."""
 
     def describe_execution(self, **kwargs: Any) -> Any:
-        """Look."""
+        """Describe an execution."""
 
     def stop_execution(self, **kwargs: Any) -> Any:
-        """Stop."""
+        """Stop an execution."""
 
 
 class StepFunctionsWorkflows:
-    """Executions by name.
+    """Starts, stops and describes executions by name.
 
     Args:
-        client: a Step Functions client with retries configured.
-        machine_arns: the state machine of each workflow name.
+        client: a Step Functions client that retries transient failures.
+        machine_arns: the ARN of the state machine, by workflow name.
     """
 
     def __init__(self, client: StepFunctionsClient, machine_arns: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class StepFunctionsWorkflows:
         self._arns = machine_arns
 
     def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
-        """Start under a name; false when the name was used. The same name and input twice start once."""
+        """Start an execution. False if the name was used; the same name and input twice start it once."""
         try:
             self._client.start_execution(
                 stateMachineArn=self._arns[machine], name=name, input=json.dumps(payload)
@@ -56,7 +56,7 @@ class StepFunctionsWorkflows:
         return True
 
     def state(self, machine: str, name: str) -> WorkflowState:
-        """What became of the execution of that name."""
+        """The state of the execution of that name."""
         try:
             answer = self._client.describe_execution(executionArn=self._execution(machine, name))
         except AWS_ERRORS as error:
@@ -66,7 +66,7 @@ class StepFunctionsWorkflows:
         return WorkflowState.RUNNING if answer["status"] == "RUNNING" else WorkflowState.ENDED
 
     def stop(self, machine: str, name: str, cause: str) -> None:
-        """Stop the execution; one that is over or never was is left alone."""
+        """Stop the execution if it is running. Does nothing if it ended or does not exist."""
         if self.state(machine, name) is not WorkflowState.RUNNING:
             return
         try:

@@ -1,4 +1,4 @@
-"""Clock, ids and pauses of the real world."""
+"""Clock, random bytes and pauses of the operating system."""
 
 from __future__ import annotations
 
@@ -38,20 +38,21 @@ class SystemIds:
 
 
 class JitteredPause:
-    """Full jitter: any time up to a bound that doubles from 10 ms to 320 ms.
+    """Full jitter: a random time up to a bound that doubles from 10 ms to 320 ms.
 
-    Rivals that lost the same race come back apart from each other; sixteen pauses add up to 2.4 s on average,
-    which the API's time limit leaves room for.
+    So rivals that lost the same race try again at different times. Sixteen pauses take 2.4 s on average,
+    which fits into the API's time limit.
 
     Args:
-        deadline: of the current invocation, which no pause outlasts; absent where nothing bounds the work.
+        deadline: the deadline of the current invocation, which no pause exceeds; ``None`` if there is no
+            limit.
     """
 
     def __init__(self, deadline: Deadline | None = None) -> None:
         self._deadline = deadline
 
     def __call__(self, attempt: int) -> None:
-        """Wait."""
+        """Wait before the next attempt."""
         bound = min(_PAUSE_SECONDS_FIRST * 2.0**attempt, _PAUSE_SECONDS_MAX)
         if self._deadline is not None:
             bound = min(bound, self._deadline.remaining_seconds())

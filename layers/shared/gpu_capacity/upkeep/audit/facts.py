@@ -312,12 +312,12 @@ class SetListing:
 
 @dataclass(frozen=True, slots=True)
 class TakeNoticeBack:
-    """Withdraw the notice of a VM whose preemptor does not wait for it (``newcomer``, if it exists)."""
+    """Withdraw the notice of a VM whose preemptor does not wait for it (``preemptor``, if it exists)."""
 
     record: Side
     holder: Vm
     waiting: Side
-    newcomer: Vm | None
+    preemptor: Vm | None
 
 
 @dataclass(frozen=True, slots=True)

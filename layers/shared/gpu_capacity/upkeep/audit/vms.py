@@ -115,12 +115,12 @@ def _notice(facts: Facts, record: Side, vm: Vm) -> Iterator[Finding]:
     if vm.preempted_by is None:
         return
     waiting = _record(vm.preempted_by)
-    newcomer = facts.holders.get(waiting)
-    if waiting in facts.unreadable or (isinstance(newcomer, Vm) and vm.key in newcomer.waits_for):
+    preemptor = facts.holders.get(waiting)
+    if waiting in facts.unreadable or (isinstance(preemptor, Vm) and vm.key in preemptor.waits_for):
         return
     repair = None
-    if newcomer is None or isinstance(newcomer, Vm):
-        repair = TakeNoticeBack(record, vm, waiting, newcomer)
+    if preemptor is None or isinstance(preemptor, Vm):
+        repair = TakeNoticeBack(record, vm, waiting, preemptor)
     message = "told to leave for a VM that does not wait for it"
     yield Finding(Kind.NOTICE_STALE, str(record), message, (record, waiting), repair)
 

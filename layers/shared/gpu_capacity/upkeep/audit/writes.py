@@ -312,7 +312,7 @@ def _take_notice_back(repair: TakeNoticeBack, tables: Tables) -> list[Action]:
         names,
         values | {":next": encode_value(repair.holder.revision + 1)},
     )
-    return [stay, _unchanged(repair.waiting, repair.newcomer, tables)]
+    return [stay, _unchanged(repair.waiting, repair.preemptor, tables)]
 
 
 def _list_key(repair: ListKey, tables: Tables) -> list[Action]:

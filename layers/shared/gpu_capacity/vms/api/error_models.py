@@ -1,4 +1,4 @@
-"""Errors of the VM API as they are described: ``{"detail": …}``, and figures beside it."""
+"""Models of the VM API's errors, for the OpenAPI document: ``{"detail": …}``, with figures."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ Clients repeat a ``POST`` without a response for half a minute; an equal request
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestIdentity:
     """What identifies a request, to recognize its repeats.
 
     ``identity`` is the claim's id if the client chose it, directly or (``keyed``) by an idempotency key, else
@@ -49,16 +49,16 @@ def asked_of(
     claim_id: str | None,
     name: str | None,
     key: str | None,
-) -> Asked:
+) -> RequestIdentity:
     """What identifies a request. An id already does, so a key beside it is ignored."""
     identity = claim_id
     if claim_id is None and key is not None:
         identity = keyed_holder_id(organization_id, caller.subject, key, "claim")
     fingerprint = resources.fingerprint(name, caller.subject if identity is None else None)
-    return Asked(identity, fingerprint, name, keyed=claim_id is None and key is not None)
+    return RequestIdentity(identity, fingerprint, name, keyed=claim_id is None and key is not None)
 
 
-def first_of(services: Needs, organization_id: str, asked: Asked) -> CapacityClaim | None:
+def first_of(services: Needs, organization_id: str, asked: RequestIdentity) -> CapacityClaim | None:
     """The claim that an earlier try of this request made; None if this is the first.
 
     Raises:
@@ -76,7 +76,7 @@ def first_of(services: Needs, organization_id: str, asked: Asked) -> CapacityCla
     return None
 
 
-def made_before(claim_id: str, found: CapacityClaim | Tombstone, asked: Asked) -> CapacityClaim:
+def made_before(claim_id: str, found: CapacityClaim | Tombstone, asked: RequestIdentity) -> CapacityClaim:
     """The claim found under the request's id, if an earlier try of this request made it.
 
     Raises:
@@ -99,7 +99,7 @@ def made_before(claim_id: str, found: CapacityClaim | Tombstone, asked: Asked) -
     return found
 
 
-def by_name(services: Needs, found: CapacityClaim, asked: Asked) -> CapacityClaim:
+def by_name(services: Needs, found: CapacityClaim, asked: RequestIdentity) -> CapacityClaim:
     """The claim found under the name of a request without an id, if an earlier try of this request made it.
 
     A claim that is being deleted is never the answer: the caller would believe that it has a claim, and soon

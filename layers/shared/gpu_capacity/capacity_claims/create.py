@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.access import Permission
 from gpu_capacity.capacity_claims.proceed import ATTEMPTS_MAX, audit, proceed
 from gpu_capacity.capacity_claims.record import CapacityClaim, ClaimStatus, conditions_of
-from gpu_capacity.capacity_claims.repeats import asked_of, by_name, first_of, made_before
+from gpu_capacity.capacity_claims.repeats import by_name, first_of, made_before, request_identity
 from gpu_capacity.capacity_claims.resources import catalogued
 from gpu_capacity.capacity_claims.settle import planned
 from gpu_capacity.capacity_claims.store import NAME
@@ -62,7 +62,7 @@ def create_capacity_claim(
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
     organization_id = caller.acting_organization()
-    asked = asked_of(caller, organization_id, resources, claim_id, name, idempotency_key)
+    asked = request_identity(caller, organization_id, resources, claim_id, name, idempotency_key)
     # Before the quota: a repeat gets its response even if the first request used up the quota.
     if (first := first_of(services, organization_id, asked)) is not None:
         return first if dry_run else _resumed(services, first)

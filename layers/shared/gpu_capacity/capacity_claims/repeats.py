@@ -42,7 +42,7 @@ class RequestIdentity:
     keyed: bool
 
 
-def asked_of(
+def request_identity(
     caller: Caller,
     organization_id: str,
     resources: Resources,

@@ -1,1 +1,1 @@
-"""Accounts of the VM API: a user of an organization, with SSH keys and API keys."""
+"""Accounts of the VM API: subjects of organizations, with their SSH keys and API keys."""

@@ -23,15 +23,14 @@ _ENDING_LENGTH: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is kept of a key. ``digest`` is the SHA-256 of the key in hex; times are in seconds.
+    """The stored record of a key. ``digest`` is the SHA-256 of the key in hex; times are in seconds.
 
-    ``last_four`` are the last characters of the key, by which people tell theirs apart. ``number`` counts the
-    keys that were ever made for the account, so that those of one second have an order; it is 0 for keys of
-    earlier versions. Keys are deleted when they are revoked; earlier versions marked them with ``revoked_at``
-    instead.
+    ``last_four`` has the last characters of the key, by which people distinguish their keys. ``number``
+    counts all keys ever made for the account, so that keys of the same second have an order; it is 0 for keys
+    of earlier versions. A revoked key is deleted; earlier versions set ``revoked_at`` instead.
 
-    Not salted and not slow, because a key is 256 random bits: there is nothing to guess, and it must be
-    found by what is sent.
+    The digest is neither salted nor slow, because a key has 256 random bits, which cannot be guessed, and
+    because a request must find the record by the key alone.
     """
 
     digest: str
@@ -46,12 +45,12 @@ class ApiKey:
 
     @property
     def id(self) -> str:
-        """What people call it by; it gives nothing away."""
+        """The id of the key, which does not reveal the key."""
         return self.digest[:_ID_DIGITS]
 
 
 def new_key(entropy: bytes) -> str:
-    """The text of a key, of 32 unpredictable bytes: ``nv_`` and 43 url-safe characters."""
+    """The text of a new key, from 32 unpredictable bytes: ``nv_`` and 43 URL-safe characters."""
     return API_KEY_PREFIX + base64.urlsafe_b64encode(entropy).decode().rstrip("=")
 
 
@@ -61,10 +60,10 @@ def is_key(text: str) -> bool:
 
 
 def ending_of(key: str) -> str:
-    """What may be shown of a key: 24 of its 256 bits."""
+    """The last four characters of a key, which may be shown: 24 of its 256 bits."""
     return key[-_ENDING_LENGTH:]
 
 
 def digest_of(key: str) -> str:
-    """What a key is kept and found under."""
+    """The digest under which a key is stored and found."""
     return hashlib.sha256(key.encode()).hexdigest()

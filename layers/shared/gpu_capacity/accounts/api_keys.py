@@ -1,4 +1,4 @@
-"""Make API keys for accounts, list them and take them back: over HTTP, and with ``make api-key``."""
+"""Creates, lists and revokes API keys of accounts, over HTTP and with ``make api-key``."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ATTEMPTS_MAX: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ApiKeyIssuer:
-    """What API keys are given and taken with. ``actor`` goes into the audit line."""
+    """Creates, lists and revokes API keys. ``actor`` is named in the audit log."""
 
     accounts: AccountStore
     clock: Clock
@@ -47,11 +47,14 @@ class ApiKeyIssuer:
     def create(
         self, account: Account, scopes: Sequence[Scope], name: str = NAME_DEFAULT
     ) -> tuple[str, ApiKey]:
-        """A new key, and what is kept of it. The key itself is in no other place: it can be shown once.
+        """Create a key for an account.
+
+        Returns:
+            The key, which is not stored and can be shown only now, and its record.
 
         Raises:
-            ActionRefused: the account has as many as it may have.
-            RaceLost: other requests made keys for the account every time.
+            ActionRefused: the account has the maximum number of keys.
+            RaceLost: other requests created keys for the account in every attempt.
         """
         key = new_key(self.ids.random_bytes() + self.ids.random_bytes())
         record = ApiKey(
@@ -76,24 +79,24 @@ class ApiKeyIssuer:
         raise RaceLost("other requests made keys for the account every time")
 
     def of_organization(self, organization_id: str) -> list[ApiKey]:
-        """Every key of an organization, oldest first; also those that earlier versions marked as revoked."""
+        """Every key of an organization, oldest first, also those that earlier versions marked as revoked."""
         return self.accounts.api_keys(organization_id)
 
     def of_account(self, account: Account) -> list[ApiKey]:
-        """The keys of an account that open something, oldest first."""
+        """The valid keys of an account, oldest first."""
         found = self.accounts.api_keys(account.organization_id, account.subject)
         return [key for key in found if key.revoked_at is None]
 
     def revoke(self, organization_id: str, key_id: str) -> ApiKey:
-        """Take a key back: it is deleted, and opens nothing from then on.
+        """Revoke a key of an organization. The key is deleted and no longer valid.
 
         Raises:
-            NotFound: no key of the organization has this id, or more than one has.
+            NotFound: no key of the organization has this id, or several have.
         """
         return self._delete([key for key in self.of_organization(organization_id) if key.id == key_id])
 
     def revoke_own(self, account: Account, key_id: str) -> ApiKey:
-        """Take back a key of an account.
+        """Revoke a key of an account.
 
         Raises:
             NotFound: no key of the account has this id.
@@ -121,11 +124,11 @@ class ApiKeyIssuer:
 def create_api_key(
     services: Needs, caller: Caller, account: Account, scopes: Sequence[Scope], name: str
 ) -> tuple[str, ApiKey]:
-    """Make a key for the caller's own account: the key itself, and what is kept of it.
+    """Create a key for the caller's own account. Returns the key and its record.
 
     Raises:
-        Forbidden: the token may not make keys, or does not allow all that this key would.
-        ActionRefused: the account has as many as it may have.
+        Forbidden: the token does not allow creating keys, or not everything that this key would allow.
+        ActionRefused: the account has the maximum number of keys.
     """
     caller.require(Permission.WRITE_API_KEYS)
     lacking = sorted(permissions_of(scopes) - caller.permissions)
@@ -138,18 +141,18 @@ def list_api_keys(services: Needs, caller: Caller, account: Account) -> list[Api
     """The keys of the caller's account, oldest first.
 
     Raises:
-        Forbidden: the token may not make keys; then it does not see them either.
+        Forbidden: the token does not allow creating keys. Then it does not allow listing them either.
     """
     caller.require(Permission.WRITE_API_KEYS)
     return _issuer(services, caller).of_account(account)
 
 
 def delete_api_key(services: Needs, caller: Caller, account: Account, key_id: str) -> ApiKey:
-    """Take back a key of the caller's account: the key that was.
+    """Revoke a key of the caller's account. Returns its record.
 
     Raises:
-        Forbidden: the token may not make keys.
-        NotFound: the account has no such key.
+        Forbidden: the token does not allow creating keys.
+        NotFound: the account has no key with this id.
     """
     caller.require(Permission.WRITE_API_KEYS)
     return _issuer(services, caller).revoke_own(account, key_id)

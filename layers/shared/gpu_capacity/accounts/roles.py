@@ -1,6 +1,6 @@
-"""What accounts are kept with: see ``holders.roles``."""
+"""The collaborator of use cases for accounts: see ``holders.roles``."""
 
-# ruff: noqa: D102 - each class has one property, and tells what it is
+# ruff: noqa: D102 - each class has one property and describes it
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class HasAccounts(Protocol):
-    """SSH keys and API keys."""
+    """The store of SSH keys and API keys."""
 
     @property
     def accounts(self) -> AccountStore: ...

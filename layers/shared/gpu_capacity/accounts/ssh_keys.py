@@ -1,4 +1,4 @@
-"""Put SSH keys on accounts, list them and take them off."""
+"""Adds, lists and deletes SSH keys of accounts."""
 
 from __future__ import annotations
 
@@ -26,11 +26,12 @@ ATTEMPTS_MAX: Final = 8
 
 
 def add_ssh_key(services: Needs, caller: Caller, account: Account, label: str, public: PublicKey) -> SshKey:
-    """Put a public key on an account.
+    """Add a public key to an account.
 
     Raises:
-        Forbidden: the token may not write VMs.
-        ActionRefused: the account has the key already, or as many as it may have.
+        Forbidden: the caller does not have the permission to write VMs.
+        ActionRefused: the account already has the key, or the maximum number of keys.
+        RaceLost: other requests changed the keys in every attempt.
     """
     caller.require(Permission.WRITE_VMS)
     key = SshKey(
@@ -60,11 +61,12 @@ def list_ssh_keys(services: Needs, caller: Caller, account: Account) -> tuple[Ss
 
 
 def delete_ssh_key(services: Needs, caller: Caller, account: Account, key_id: str) -> SshKey:
-    """Take a key off an account. VMs that were made with it keep it: it is on their disks.
+    """Delete a key of an account. VMs that were created with it keep it on their disks.
 
     Raises:
-        Forbidden: the token may not write VMs.
-        NotFound: the account has no such key.
+        Forbidden: the caller does not have the permission to write VMs.
+        NotFound: the account has no key with this id.
+        RaceLost: other requests changed the keys in every attempt.
     """
     caller.require(Permission.WRITE_VMS)
     for attempt in range(ATTEMPTS_MAX):

@@ -1,4 +1,4 @@
-"""What belongs to accounts of the VM API: SSH keys and API keys."""
+"""Stores the SSH keys and API keys of accounts of the VM API."""
 
 from __future__ import annotations
 
@@ -39,21 +39,22 @@ _CONFLICTS_MAX: Final = 8
 
 
 class AccountStore:
-    """The holders table, as far as accounts go."""
+    """Reads and writes SSH keys and API keys in the holders table."""
 
     def __init__(self, database: Database, holders_table: str) -> None:
         self._database = database
         self._table = holders_table
 
     def key_ring(self, account: Account) -> KeyRing:
-        """The SSH keys of an account, strongly consistent; an empty ring where it has none."""
+        """The SSH keys of an account, strongly consistent. An empty ring if it has none."""
         item = self._database.get(self._table, keys.ssh_keys(account.organization_id, account.subject))
         return KeyRing() if item is None else decode_key_ring(item)
 
     def change_key_ring(self, account: Account, before: KeyRing, after: KeyRing) -> bool:
-        """Replace the keys of an account; false when they are not those that were read any more.
+        """Replace the SSH keys of an account. False if they have changed since ``before`` was read.
 
-        One item holds them all, so that no two requests can make six of five.
+        One item has all keys of an account, so that two requests at the same time cannot exceed the maximum
+        number.
         """
         key = keys.ssh_keys(account.organization_id, account.subject)
         rows = [[k.id, k.label, k.public_key, k.fingerprint, k.created_at] for k in after.keys]
@@ -61,7 +62,7 @@ class AccountStore:
             RECORD,
             self._table,
             key | encode({"keys": rows, "revision": after.revision}),
-            # An item that was never written has no revision: that is revision 0.
+            # Revision 0 means that the item does not exist.
             "attribute_not_exists(pk)" if before.revision == 0 else "revision = :revision",
             {},
             {} if before.revision == 0 else {":revision": encode_value(before.revision)},
@@ -69,24 +70,24 @@ class AccountStore:
         return isinstance(self._send(put), Committed)
 
     def api_key(self, digest: str) -> ApiKey | None:
-        """The API key of a digest, strongly consistent, so that a revoked one opens nothing any more."""
+        """The API key with this digest. Strongly consistent, so that a revoked key is refused at once."""
         item = self._database.get(self._table, keys.api_key(digest))
         return None if item is None else decode_api_key(item)
 
     def api_keys_revision(self, account: Account) -> int:
-        """How many API keys were ever made for an account, for ``add_api_key``."""
+        """The number of API keys ever made for an account, for ``add_api_key``."""
         key = keys.api_keys_revision(account.organization_id, account.subject)
         item = self._database.get(self._table, key)
         return 0 if item is None else decode_revision(item)
 
     def add_api_key(self, key: ApiKey, revision: int) -> bool:
-        """Keep a new API key and its place in the organization's list; false after a lost race.
+        """Store a new API key and its entry in the organization's list. False after a lost race.
 
-        ``revision`` is the account's as it was read before its keys were counted: of two that count at once
-        only one makes a key.
+        ``revision`` is the account's revision, read before the caller counted the keys. So of two requests
+        that count at the same time only one stores a key.
 
         Raises:
-            AlreadyExists: there is a key of this digest; a random key never meets another.
+            AlreadyExists: there is a key with this digest, which does not happen with random keys.
         """
         counted = Update(
             REVISION,
@@ -105,7 +106,7 @@ class AccountStore:
         return isinstance(outcome, Committed)
 
     def delete_api_key(self, key: ApiKey) -> bool:
-        """From now on the key opens nothing; false when there is none any more."""
+        """Delete an API key, so that it is no longer valid. False if it does not exist any more."""
         outcome = self._send(
             Delete(RECORD, self._table, keys.api_key(key.digest), "attribute_exists(pk)"),
             Delete(LISTING, self._table, keys.api_key_of(key.organization_id, key.digest)),
@@ -116,7 +117,7 @@ class AccountStore:
         """Every API key of an organization, or of one subject of it, oldest first."""
         partition = keys.organization_partition(organization_id)
         listed = self._database.query(self._table, partition, keys.API_KEY_PREFIX)
-        # Entries of earlier versions do not say whose key it is: the record does.
+        # Entries of earlier versions have no subject; the record has it.
         candidates = (e for e in listed if subject is None or e.get("subject", subject) == subject)
         wanted = [keys.api_key(entry["sk"].removeprefix(keys.API_KEY_PREFIX)) for entry in candidates]
         found = self._database.readable(self._database.get_many(self._table, wanted), decode_api_key)
@@ -134,7 +135,7 @@ class AccountStore:
 
 @decoder
 def decode_key_ring(item: Mapping[str, Any]) -> KeyRing:
-    """The SSH keys of an account."""
+    """Decode the SSH keys of an account."""
     return KeyRing(
         keys=tuple(SshKey(*row) for row in rows(item["keys"], str, str, str, str, int)),
         revision=whole(item, "revision"),
@@ -142,7 +143,7 @@ def decode_key_ring(item: Mapping[str, Any]) -> KeyRing:
 
 
 def encode_api_key(key: ApiKey) -> Item:
-    """An API key, by the item that a request finds."""
+    """The item of an API key that requests find by its digest."""
     return keys.api_key(key.digest) | encode(
         {
             "organization": key.organization_id,
@@ -157,20 +158,20 @@ def encode_api_key(key: ApiKey) -> Item:
 
 
 def encode_listing(key: ApiKey) -> Item:
-    """What an organization's list has of an API key."""
+    """The entry of an API key in its organization's list."""
     entry = {"created_at": key.created_at, "subject": key.subject}
     return keys.api_key_of(key.organization_id, key.digest) | encode(entry)
 
 
 @decoder
 def decode_revision(item: Mapping[str, Any]) -> int:
-    """How often the API keys of an account changed."""
+    """Decode the number of API keys ever made for an account."""
     return whole(item, "revision")
 
 
 @decoder
 def decode_api_key(item: Mapping[str, Any]) -> ApiKey:
-    """An API key, by the item that a request finds. Earlier versions gave a key one scope and no name."""
+    """Decode the item of an API key. Earlier versions wrote one scope and no name."""
     words = texts(item["scopes"]) if "scopes" in item else (text(item, "scope"),)
     return ApiKey(
         digest=item["pk"].removeprefix(keys.API_KEY_PREFIX),
@@ -178,7 +179,7 @@ def decode_api_key(item: Mapping[str, Any]) -> ApiKey:
         subject=text(item, "subject"),
         scopes=tuple(Scope(word) for word in words),
         created_at=second(item, "created_at"),
-        # The empty name is one that somebody chose.
+        # An empty name was chosen by the user; an absent one gets the default.
         name=text(item, "name") if "name" in item else NAME_DEFAULT,
         last_four=text_or_none(item, "last_four"),
         number=whole(item, "number") if "number" in item else 0,

@@ -1,1 +1,1 @@
-"""Providers of servers and VMs: each a room of its own, whose items nobody else knows."""
+"""Providers of servers on hosts and for VMs, one folder each. Only a provider's own code uses its items."""

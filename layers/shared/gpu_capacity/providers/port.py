@@ -1,4 +1,4 @@
-"""The port of providers: servers on whole hosts, and servers of VMs; all pass one contract suite."""
+"""The ports of providers: servers on whole hosts, and servers for VMs. One contract suite tests them."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ Entry = TypeVar("Entry")
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Entry]):
-    """A part of a long list. ``after`` asks for the next part; ``None`` when this is the last one.
+    """A page of a long list. ``after`` is the argument for the next page; ``None`` if this is the last one.
 
-    Its form is the provider's own. A page may be empty and not be the last one.
+    The provider defines the form of ``after``. A page may be empty without being the last one.
     """
 
     entries: tuple[Entry, ...]
@@ -24,7 +24,7 @@ class Page(Generic[Entry]):
 
 
 class ServerState(StrEnum):
-    """A server on its way up or down."""
+    """The state of a server."""
 
     STARTING = "starting"
     READY = "ready"
@@ -34,9 +34,10 @@ class ServerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A server that occupies a host for a holder.
+    """A server of a holder, which occupies a host.
 
-    ``message`` says what failed, for people. ``started_at`` (seconds) is absent where nobody knows it.
+    ``message`` describes a failure for operators. ``started_at`` is in seconds since the epoch; ``None`` if
+    the provider does not know it.
     """
 
     holder_id: str
@@ -47,7 +48,7 @@ class Server:
 
 
 class PinOutcome(StrEnum):
-    """What became of a request to pin a server."""
+    """The result of a request to start a server."""
 
     PINNED = "pinned"
     FENCED = "fenced"
@@ -55,46 +56,48 @@ class PinOutcome(StrEnum):
 
 
 class HostProvider(Protocol):
-    """Puts servers on hosts and takes them away. All methods raise ``ProviderUnavailable``.
+    """Puts servers on hosts and removes them. All methods raise ``ProviderUnavailable``.
 
-    ``docs/providers.md`` tells how to write one, ``tests/contract/providers`` what it has to keep.
+    ``docs/providers.md`` explains how to write a provider. ``tests/contract/providers`` checks what it must
+    do.
 
-    The fence is what makes a late request harmless: once ``fence`` has returned, no ``pin`` for that holder
-    can create a server any more, however long it was under way. Without it, a pin that was sent before a
-    delete could land after the last sweep and leave a server on hardware that is sold to somebody else.
+    The fence makes late requests harmless: after ``fence`` has returned, no ``pin`` for this holder can
+    create a server, even if it was sent earlier. Without the fence, a pin that was sent before a delete could
+    be executed after the sweep, and leave a server on hardware that is sold to another customer.
     """
 
     def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
-        """Start the holder's server on that host; repeated, it changes nothing and answers ``pinned``.
+        """Start the holder's server on this host. A repeated call changes nothing and returns ``pinned``.
 
-        ``occupied`` when another holder's server is there, ``fenced`` after ``fence``.
+        Returns ``occupied`` if another holder's server is on the host, ``fenced`` after ``fence``.
         """
 
     def fence(self, holder_id: str) -> None:
-        """From now on refuse every ``pin`` for this holder. Idempotent."""
+        """Refuse every later ``pin`` for this holder. Idempotent."""
 
     def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
-        """Begin to delete the holder's servers on those hosts; absent ones are no error."""
+        """Start to delete the holder's servers on these hosts. Absent servers are not an error."""
 
     def servers(self, holder_id: str) -> Sequence[Server]:
-        """All servers of the holder, those being deleted included, in host id order."""
+        """All servers of the holder, including those being deleted, in the order of host ids."""
 
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
-        """All servers on these hosts, whoever's, those being deleted included, in host id order."""
+        """All servers of all holders on these hosts, including those being deleted, in order of host ids."""
 
     def every_server(self, after: str | None = None) -> Page[Server]:
-        """All servers of all holders, those being deleted included, in pages and in no order.
+        """All servers of all holders, including those being deleted, in pages and in no particular order.
 
-        What is there from the first page to the last is on one of them. What comes or goes meanwhile may be.
+        A server that exists from the first page to the last is on one of the pages. A server that appears or
+        disappears in between may be.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class VmOrder:
-    """A server for one run of a VM.
+    """A request for the server of one run of a VM.
 
-    ``owner`` names the run, ``vm_id`` the disk. ``gpus`` is a mask over the GPUs of the host. The login is
-    only used where the disk is made: it is on the disk from then on.
+    ``owner`` identifies the run, ``vm_id`` the disk. ``gpus`` is a mask over the GPUs of the host. The SSH
+    key and the password hash are only used when the disk is created, which then contains them.
     """
 
     owner: str
@@ -112,8 +115,8 @@ class VmOrder:
 class VmServer:
     """The server of a run, on GPUs of a host (a mask).
 
-    ``ip_address`` is known when it is ready; ``message`` says what failed. ``started_at`` (seconds) is absent
-    where nobody knows it.
+    ``ip_address`` is known once the server is ready. ``message`` describes a failure for operators.
+    ``started_at`` is in seconds since the epoch; ``None`` if the provider does not know it.
     """
 
     owner: str
@@ -127,7 +130,7 @@ class VmServer:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How busy a server is, in percent."""
+    """The load of a server, in percent."""
 
     cpu_percent: float
     ram_percent: float
@@ -136,28 +139,28 @@ class Usage:
 class VmProvider(Protocol):
     """Runs servers on slices of hosts. All methods raise ``ProviderUnavailable``.
 
-    The fence is as with ``HostProvider``: after it, no late request can start a server for that run. A GPU
-    never serves two servers: the provider refuses the second by itself, whatever the records say.
+    The fence works as in ``HostProvider``: after it, no late request can start a server for the run. A GPU
+    never has two servers: the provider itself refuses the second one, whatever the records say.
     """
 
     def start(self, order: VmOrder) -> PinOutcome:
-        """Start the server of a run, making the VM's disk if there is none yet.
+        """Start the server of a run. Creates the VM's disk if it does not exist yet.
 
-        Repeated, it changes nothing and answers ``pinned``. ``occupied`` while another server is on one of
-        the GPUs, ``fenced`` after ``fence``.
+        A repeated call changes nothing and returns ``pinned``. Returns ``occupied`` while another server is
+        on one of the GPUs, ``fenced`` after ``fence``.
         """
 
     def fence(self, owner: str) -> None:
-        """From now on refuse every ``start`` of this run. Idempotent."""
+        """Refuse every later ``start`` of this run. Idempotent."""
 
     def stop(self, owner: str) -> None:
-        """Begin to take the run's server away; an absent one is no error."""
+        """Start to remove the run's server. An absent server is not an error."""
 
     def server(self, owner: str) -> VmServer | None:
-        """The run's server, one that is being taken away included; ``None`` when there is none."""
+        """The run's server, also while it is being removed; ``None`` if there is none."""
 
     def is_vacant(self, host_id: str, gpus: int) -> bool:
-        """Whether no server of any run is left on these GPUs of a host (a mask)."""
+        """Whether no server of any run is on these GPUs of a host (a mask)."""
 
     def every_server(self, after: str | None = None) -> Page[VmServer]:
         """The servers of all runs, in pages; see ``HostProvider.every_server``."""
@@ -169,7 +172,7 @@ class VmProvider(Protocol):
         """The ids of all VMs that have a disk, in pages; see ``HostProvider.every_server``."""
 
     def delete_disk(self, vm_id: str) -> None:
-        """Delete the VM's disk; an absent one is no error."""
+        """Delete the VM's disk. An absent disk is not an error."""
 
     def usage(self, owners: Sequence[str]) -> Mapping[str, Usage]:
-        """How busy the servers of these runs are; those that are not known are left out."""
+        """The load of the servers of these runs, by owner. Servers whose load is unknown are omitted."""

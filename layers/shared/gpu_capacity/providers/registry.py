@@ -1,8 +1,8 @@
-"""Which providers there are: each is a folder beside this file, and its name is what a setting chooses it by.
+"""Finds providers by name. Each provider is a folder beside this file, and a setting contains its name.
 
-The package of a folder has ``host_provider(site)``, ``vm_provider(site)``, or both. They read their settings
-at once, so that a wrong one is told by the first request whatever that asks for, and return what makes the
-provider when it is first used. ``docs/providers.md`` tells how to write one.
+The package of a folder has a factory ``host_provider(site)``, ``vm_provider(site)``, or both. A factory reads
+its settings at once, so that every request reports a wrong setting, and returns a function that makes the
+provider on first use. ``docs/providers.md`` explains how to write a provider.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DEFAULT: Final = "simulated"
 
 
 class Settings(Protocol):
-    """The settings of the stack. Each raises ``Misconfigured`` where one is absent or malformed."""
+    """The settings of the stack. All methods raise ``Misconfigured`` if a setting is absent or malformed."""
 
     def text(self, name: str, default: str | None = None) -> str:
         """A text."""
@@ -43,7 +43,7 @@ class Settings(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What a provider is made of."""
+    """What a factory can use to make a provider."""
 
     settings: Settings
     dynamodb: DynamoDBClient
@@ -53,10 +53,10 @@ class Site:
 
 
 def host_provider(site: Site) -> Callable[[], HostProvider]:
-    """What makes the host provider that ``HOST_PROVIDER`` names.
+    """The function that makes the host provider named by the setting ``HOST_PROVIDER``.
 
     Raises:
-        Misconfigured: there is none of that name, or a setting of it is missing or malformed.
+        Misconfigured: there is no provider of this name, or one of its settings is missing or malformed.
     """
     name = site.settings.text("HOST_PROVIDER", DEFAULT)
     make: Callable[[], HostProvider] = _made(site, "host_provider", name)
@@ -64,14 +64,14 @@ def host_provider(site: Site) -> Callable[[], HostProvider]:
 
 
 def vm_provider(site: Site) -> Callable[[], VmProvider]:
-    """What makes the VM provider that ``VM_PROVIDER`` names; see ``host_provider``."""
+    """The function that makes the VM provider named by the setting ``VM_PROVIDER``; see ``host_provider``."""
     name = site.settings.text("VM_PROVIDER", DEFAULT)
     make: Callable[[], VmProvider] = _made(site, "vm_provider", name)
     return make
 
 
 def names(factory: str) -> list[str]:
-    """The folders that have this factory."""
+    """The names of the providers that have this factory."""
     return [name for name in _folders() if hasattr(_package(name), factory)]
 
 

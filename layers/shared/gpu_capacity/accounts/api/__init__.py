@@ -1,1 +1,1 @@
-"""What the VM API offers about accounts, and the credentials it accepts."""
+"""The part of the VM API about accounts, and the credentials that the VM API accepts."""

@@ -1,4 +1,4 @@
-"""What all bodies of the VM API have in common."""
+"""The base class of all bodies of the VM API."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class VmBody(BaseModel):
-    """Snake case inside and outside. Unknown fields are ignored; what is wrong is never repeated."""
+    """Fields have the same names in Python and JSON. Unknown fields are ignored. Errors repeat no input."""
 
     model_config = ConfigDict(frozen=True, hide_input_in_errors=True, defer_build=True)

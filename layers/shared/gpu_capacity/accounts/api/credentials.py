@@ -1,4 +1,4 @@
-"""Verifies the credentials of the VM API: an access token, or an API key in its place."""
+"""Verifies the credentials of the VM API: an access token or an API key."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
 
 
 class KnownKeys(Protocol):
-    """Whoever knows the API keys."""
+    """Finds API keys."""
 
     def api_key(self, digest: str) -> ApiKey | None:
-        """The key whose text has this digest, revoked ones too; read strongly consistent."""
+        """The key with this digest, also a revoked one. Reads strongly consistent."""
 
 
 class CredentialVerifier:
-    """Turns an ``Authorization`` header into a caller. Only the VM API accepts API keys."""
+    """Verifies ``Authorization`` headers. Only the VM API accepts API keys."""
 
     def __init__(self, tokens: TokenVerifier, keys: KnownKeys) -> None:
         self._tokens = tokens
         self._keys = keys
 
     def verify(self, authorization: str | None) -> Caller:
-        """Who calls. An API key comes as ``Bearer nv_…`` or bare.
+        """The caller of a request. An API key may be sent as ``Bearer nv_…`` or without ``Bearer``.
 
         Raises:
-            Unauthenticated: no credential, or one that does not verify in every respect.
-            StorageUnavailable: whose key it is could not be read.
+            Unauthenticated: there is no credential, or it does not verify in every respect.
+            StorageUnavailable: the API key could not be read.
         """
         text = (authorization or "").strip()
         scheme, _, rest = text.partition(" ")

@@ -1,4 +1,4 @@
-"""Bodies of the VM API about accounts: SSH keys and API keys, with names and lengths as published."""
+"""Bodies of the VM API about accounts: SSH keys and API keys, with the published names and limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PUBLIC_KEY_LENGTH_MAX: Final = 16_000
 SCOPES_MAX: Final = 16
-"""More than there are, because a repeated one does no harm."""
+"""More than there are scopes, because a repeated one does no harm."""
 
 
 Label = Annotated[StrictStr, Field(max_length=LABEL_LENGTH_MAX), AfterValidator(printable)]

@@ -1,4 +1,4 @@
-"""Which SSH public keys are accepted. Apart from the other bodies: one function alone needs the library."""
+"""Validates SSH public keys. Apart from the other bodies, because only one function needs the library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from gpu_capacity.errors import InvalidRequest
 RSA_BITS_MIN: Final = 2048
 RSA_BITS_MAX: Final = 16_384
 COMMENT_LENGTH_MAX: Final = 255
-"""What is kept of a comment: five keys stand in one item, and each VM carries one until it is made."""
+"""Longer comments are cut, because one item has five keys, and the record of each VM has one until it
+starts."""
 
 _BLANKS: Final = re.compile(r"[ \t]+")
 _LINE_END: Final = re.compile(r"[\r\n]")
@@ -34,14 +35,14 @@ _NOT_PLAIN: Final = "must be a plain key: no certificate, and not bound to a sec
 
 
 class PublicKeyInvalid(ValueError):
-    """The text is no public key that is accepted; the message says why and never repeats the text."""
+    """The text is not an accepted public key. The message says why and never repeats the text."""
 
 
 def accepted_public_key(text: str) -> PublicKey:
-    """The key that a request brings.
+    """Validate the public key of a request.
 
     Raises:
-        InvalidRequest: the text is no public key that is accepted.
+        InvalidRequest: the text is not an accepted public key.
     """
     try:
         return read_public_key(text)
@@ -50,16 +51,15 @@ def accepted_public_key(text: str) -> PublicKey:
 
 
 def read_public_key(text: str) -> PublicKey:
-    """Read one OpenSSH public key: Ed25519, ECDSA, or RSA of 2,048 bits or more.
+    """Parse one OpenSSH public key: Ed25519, ECDSA, or RSA of 2,048 to 16,384 bits.
 
-    Blanks are read as OpenSSH does: any run of blanks and tabs separates the type, the base64 and the
-    comment; blanks and line ends around the line do not count. What is kept is written anew from the key
-    that was understood, so nothing else that a line of ``authorized_keys`` may carry, such as a forced
-    command, ever reaches a machine.
+    White space is handled as in OpenSSH: one or more blanks and tabs separate the type, the base64 and the
+    comment, and white space around the line is ignored. The result is generated from the parsed key. So other
+    parts of an ``authorized_keys`` line, such as a forced command, never reach a machine.
 
     Raises:
-        PublicKeyInvalid: anything else. Certificates and keys of security tokens are refused too, because
-            the library reads the plain key out of them, and nobody could log in with that.
+        PublicKeyInvalid: the text is anything else. Certificates and keys of security tokens are refused as
+            well, because the library extracts the plain key from them, which does not allow a login.
     """
     if "PRIVATE KEY" in text:
         raise PublicKeyInvalid(_PRIVATE)
@@ -81,7 +81,7 @@ def read_public_key(text: str) -> PublicKey:
 
 
 def _canonical(plain: str) -> str:
-    """The key in OpenSSH's own spelling."""
+    """The key in OpenSSH's canonical form."""
     try:
         key = serialization.load_ssh_public_key(plain.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -95,6 +95,6 @@ def _canonical(plain: str) -> str:
 
 
 def _fingerprint(canonical: str) -> str:
-    """``SHA256:`` and unpadded base64 over the key's octets, as ``ssh-keygen -l`` shows it."""
+    """The fingerprint as ``ssh-keygen -l`` shows it: ``SHA256:`` and unpadded base64."""
     octets = base64.b64decode(canonical.split(" ")[1])
     return "SHA256:" + base64.b64encode(hashlib.sha256(octets).digest()).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""Replies of the VM API about accounts: SSH keys and API keys."""
+"""Responses of the VM API about accounts: SSH keys and API keys."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
 
 
 def account_for(call: Call[object]) -> Account:
-    """The account that a call is made for: see ``account_of``."""
+    """The account that a request is made for: see ``account_of``."""
     return account_of(call.caller, call.headers.get("x-organization-id"))
 
 
 def ssh_key_created(key: SshKey) -> Reply:
-    """201 with the key."""
+    """201 with the new SSH key."""
     return Reply(HTTPStatus.CREATED, ssh_key_view(key), NO_CACHE)
 
 
 def ssh_key_reply(key: SshKey) -> Reply:
-    """200 with the key, also where it was taken off the account."""
+    """200 with an SSH key, which may have been deleted."""
     return Reply(HTTPStatus.OK, ssh_key_view(key), NO_CACHE)
 
 
@@ -44,12 +44,12 @@ def ssh_keys_reply(keys: Sequence[SshKey]) -> Reply:
 
 
 def api_key_created(key: str, record: ApiKey) -> Reply:
-    """201 with a new key, shown this once."""
+    """201 with a new API key, which is shown only here."""
     return Reply(HTTPStatus.CREATED, api_key_created_view(key, record), NO_CACHE)
 
 
 def api_key_reply(key: ApiKey) -> Reply:
-    """200 with the key that was taken off the account."""
+    """200 with an API key that was revoked."""
     return Reply(HTTPStatus.OK, api_key_view(key), NO_CACHE)
 
 

@@ -1,6 +1,6 @@
-"""A provider that exists only in the servers table: a region of hosts, and VMs on them.
+"""A provider that simulates servers on hosts and VMs in the servers table.
 
-What is imported here is imported by every function: the rest waits until a provider is used.
+Every function imports this module, so it imports the rest only when a provider is used.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def vm_provider(site: Site) -> Callable[[], SimulatedVms]:
 
 
 def _behaviour(settings: Settings) -> dict[str, Any]:
-    """The fields of ``SimulatedBehaviour``."""
+    """The fields of ``SimulatedBehaviour``, from the settings."""
     return {
         "ready_seconds": settings.whole("SIMULATED_READY_SECONDS", 2),
         "delete_seconds": settings.whole("SIMULATED_DELETE_SECONDS", 1),

@@ -1,14 +1,14 @@
-"""Keys of every item of the servers table.
+"""The keys of all items in the servers table.
 
 =====================  =================  =============================================
 pk                     sk                 item
 =====================  =================  =============================================
 HOLDER#id              HOST#host          a pinned server
-HOLDER#id              FENCE              no server may be pinned for this holder any more
-HOST#host              HOST               whose server occupies the host
-HOST#host              GPU#number         whose VM server occupies the GPU
+HOLDER#id              FENCE              no further server may be pinned for the holder
+HOST#host              HOST               the holder whose server occupies the host
+HOST#host              GPU#number         the run whose server occupies the GPU
 VMRUN#owner            SERVER             the server of one run of a VM
-VMRUN#owner            FENCE              no server may be started for this run any more
+VMRUN#owner            FENCE              no further server may be started for the run
 VMDISK#id              DISK               the disk of a VM
 =====================  =================  =============================================
 """
@@ -24,7 +24,7 @@ HOST_PREFIX: Final = "HOST#"
 
 
 def servers_partition(holder_id: str) -> str:
-    """All servers of a holder."""
+    """The partition of all servers of a holder."""
     return f"HOLDER#{holder_id}"
 
 
@@ -34,17 +34,17 @@ def server(holder_id: str, host_id: str) -> Key:
 
 
 def fence(holder_id: str) -> Key:
-    """Present when no server may be pinned for the holder any more."""
+    """Exists if no further server may be pinned for the holder."""
     return _key(servers_partition(holder_id), "FENCE")
 
 
 def occupied_host(host_id: str) -> Key:
-    """Whose server occupies a host."""
+    """The holder whose server occupies a host."""
     return _key(HOST_PREFIX + host_id, "HOST")
 
 
 def occupied_gpu(host_id: str, gpu: int) -> Key:
-    """Whose VM server occupies a GPU."""
+    """The run whose server occupies a GPU."""
     return _key(HOST_PREFIX + host_id, f"GPU#{gpu}")
 
 
@@ -54,7 +54,7 @@ def vm_server(owner: str) -> Key:
 
 
 def vm_fence(owner: str) -> Key:
-    """Present when no server may be started for the run any more."""
+    """Exists if no further server may be started for the run."""
     return _key(f"VMRUN#{owner}", "FENCE")
 
 

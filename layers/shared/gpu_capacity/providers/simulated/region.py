@@ -1,7 +1,7 @@
-"""A region that exists only in a table: servers take their time, fail or hang as configured.
+"""A host provider that simulates servers in a table. They take time to start, fail or hang as configured.
 
-Nothing runs in between invocations: a server's state is computed from the clock when somebody looks. What
-a real provider must do as well is done for real: one server a host, and the fence, both by conditions.
+Nothing runs between invocations: a read computes a server's state from the clock. Two things are real, as in
+any provider: a host has at most one server, and the fence. Conditions of the writes ensure both.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry")
 
 FENCE_SECONDS: Final = 7 * 24 * 3600
-"""How long fences and gone servers are kept: far beyond the longest that a request can be under way."""
+"""How long fences and deleted servers are kept: far longer than a request can be in progress."""
 
 _CONFLICTS_MAX: Final = 8
 _SERVER, _FENCE, _HOST = "server", "fence", "host"
@@ -39,9 +39,9 @@ _SERVER, _FENCE, _HOST = "server", "fence", "host"
 
 @dataclass(frozen=True, slots=True)
 class SimulatedBehaviour:
-    """How the region behaves. Seconds, and shares between 0 and 1; hosts by id.
+    """How simulated servers behave: times in seconds, shares between 0 and 1, and hosts by id.
 
-    Which hosts a share hits follows from their ids, so a run can be repeated.
+    The share of hosts is selected by host id, so that a run can be repeated.
     """
 
     ready_seconds: int = 2
@@ -52,11 +52,11 @@ class SimulatedBehaviour:
     stuck_hosts: frozenset[str] = frozenset()
 
     def fails(self, host_id: str) -> bool:
-        """Whether a server on this host comes up broken."""
+        """Whether a server on this host fails instead of getting ready."""
         return host_id in self.failing_hosts or _draw("fail", host_id) < self.failure_share
 
     def hangs(self, host_id: str) -> bool:
-        """Whether a server on this host never comes up."""
+        """Whether a server on this host stays in state ``starting``."""
         return host_id in self.stuck_hosts or _draw("hang", host_id) < self.stuck_share
 
 
@@ -73,7 +73,7 @@ class SimulatedRegion:
         self._behaviour = behaviour
 
     def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
-        """See ``HostProvider.pin``. One transaction: no fence, an empty host, and the server is put."""
+        """See ``HostProvider.pin``. One transaction checks the fence and the host, and writes the server."""
         now = self._clock.now()
         server = keys.server(holder_id, host_id) | encode(
             {"region": region_id, "started_at": now, "ready_at": now + self._behaviour.ready_seconds}
@@ -103,9 +103,9 @@ class SimulatedRegion:
         self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({TTL_ATTRIBUTE: expires})))
 
     def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
-        """See ``HostProvider.delete``. The first time counts; a repeat does not begin anew.
+        """See ``HostProvider.delete``. A repeated call does not start the deletion again.
 
-        Server and host are marked together: the host is free for others at the moment the server is gone.
+        One transaction marks server and host, so that the host becomes free at the moment the server is gone.
         """
         gone_at = self._clock.now() + self._behaviour.delete_seconds
         values = {":gone_at": encode_value(gone_at), ":sweep_at": encode_value(gone_at + FENCE_SECONDS)}
@@ -132,7 +132,7 @@ class SimulatedRegion:
             )
 
     def servers(self, holder_id: str) -> Sequence[Server]:
-        """See ``HostProvider.servers``. Only reads: what is gone by the clock is left to its time to live."""
+        """See ``HostProvider.servers``. Does not delete items of servers that are gone: these expire."""
         try:
             partition = keys.servers_partition(holder_id)
             items = list(self._database.query(self._table, partition, keys.HOST_PREFIX))
@@ -141,7 +141,7 @@ class SimulatedRegion:
         return [server for item in items if (server := self._observe(holder_id, item))]
 
     def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
-        """See ``HostProvider.servers_on``. By the occupation of the hosts, which is what ``pin`` goes by."""
+        """See ``HostProvider.servers_on``. Uses the items of occupied hosts, like ``pin``."""
         now = self._clock.now()
         occupations = self._read_many([keys.occupied_host(host_id) for host_id in host_ids])
         holders = {
@@ -168,7 +168,7 @@ class SimulatedRegion:
             raise ProviderUnavailable("the simulated region does not answer") from error
 
     def _observed(self, item: dict[str, Any]) -> Server | None:
-        """The server that an item of the table tells of, if it tells of one."""
+        """The server in an item of the table; ``None`` if the item is not a server, or the server is gone."""
         partition, sort_key = str(item["pk"]), str(item["sk"])
         holder_id = partition.removeprefix(keys.servers_partition(""))
         if holder_id == partition or not sort_key.startswith(keys.HOST_PREFIX):
@@ -201,13 +201,14 @@ class SimulatedRegion:
 def page_of(
     database: Database, table: str, after: str | None, entry: Callable[[dict[str, Any]], Entry | None]
 ) -> Page[Entry]:
-    """A page of the table as a page of what some of its items tell.
+    """A page of entries from a page of the table's items. ``entry`` returns ``None`` for other items.
 
-    An item that was edited by hand and cannot be read is not left out: a list without it would be a lie.
+    If an item cannot be read, because it was edited by hand, the whole page fails. A list without the item
+    would be wrong.
     """
     try:
         items, last = database.scan_page(table, json.loads(after) if after is not None else None)
-        found = tuple(told for item in items if (told := entry(item)) is not None)
+        found = tuple(value for item in items if (value := entry(item)) is not None)
     except StorageUnavailable as error:
         raise ProviderUnavailable("the simulated region does not answer") from error
     except (LookupError, TypeError, ValueError) as error:
@@ -216,6 +217,6 @@ def page_of(
 
 
 def _draw(purpose: str, host_id: str) -> float:
-    """A number in [0, 1) that belongs to the host."""
+    """A number in [0, 1) that depends on the purpose and the host only."""
     digest = hashlib.sha256(f"{purpose}:{host_id}".encode()).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

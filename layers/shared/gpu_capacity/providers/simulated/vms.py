@@ -1,7 +1,8 @@
-"""VM servers that exist only in a table, like those of the simulated region.
+"""A VM provider that simulates servers in a table, like ``region``.
 
-A server's state is computed from the clock when somebody looks. What a real provider must do as well is done
-for real, by conditions: a GPU serves one server, a host with a whole server on it none, and a fence holds.
+A read computes a server's state from the clock. Conditions of the writes ensure what a real provider has to
+ensure, too: a GPU has at most one server, a host that a whole server occupies has no VM, and a fence is
+respected.
 """
 
 from __future__ import annotations
@@ -49,9 +50,9 @@ class SimulatedVms:
         self._behaviour = behaviour
 
     def start(self, order: VmOrder) -> PinOutcome:
-        """See ``VmProvider.start``. One transaction: no fence, free GPUs, and the server and disk are put.
+        """See ``VmProvider.start``. One transaction checks fence and GPUs, and writes server and disk.
 
-        Nothing of the login is kept.
+        The login is not stored.
         """
         now = self._clock.now()
         values = {":now": encode_value(now)}
@@ -97,9 +98,9 @@ class SimulatedVms:
         self._commit(Put(_FENCE, self._table, keys.vm_fence(owner) | encode({TTL_ATTRIBUTE: expires})))
 
     def stop(self, owner: str) -> None:
-        """See ``VmProvider.stop``. The first time counts; a repeat does not begin anew.
+        """See ``VmProvider.stop``. A repeated call does not start the removal again.
 
-        Server and GPUs are marked together: the GPUs are free for others at the moment the server is gone.
+        One transaction marks server and GPUs, so that the GPUs become free at the moment the server is gone.
         """
         item = self._read(keys.vm_server(owner))
         if item is None or "gone_at" in item:
@@ -132,7 +133,7 @@ class SimulatedVms:
         )
 
     def server(self, owner: str) -> VmServer | None:
-        """See ``VmProvider.server``. Only reads: what is gone by the clock is left to its time to live."""
+        """See ``VmProvider.server``. Does not delete the item of a server that is gone: it expires."""
         item = self._read(keys.vm_server(owner))
         return self._observed(item) if item is not None else None
 
@@ -159,7 +160,7 @@ class SimulatedVms:
         self._commit(Delete("disk", self._table, keys.vm_disk(vm_id)))
 
     def usage(self, owners: Sequence[str]) -> Mapping[str, Usage]:
-        """See ``VmProvider.usage``. Made up: it belongs to the run and the minute, and nothing is read."""
+        """See ``VmProvider.usage``. The values depend on the run and the minute only; nothing is read."""
         minute = self._clock.now() // _USAGE_SECONDS
         return {
             owner: Usage(_percent(f"cpu:{owner}:{minute}"), _percent(f"ram:{owner}:{minute}"))
@@ -167,7 +168,7 @@ class SimulatedVms:
         }
 
     def _observed(self, item: dict[str, Any]) -> VmServer | None:
-        """The server that an item of the table tells of, if it tells of one that is not gone."""
+        """The server in an item of the table; ``None`` if the item is not a server, or the server is gone."""
         owner, now = _named(item, keys.vm_server), self._clock.now()
         if owner is None:
             return None
@@ -201,12 +202,12 @@ class SimulatedVms:
 
 
 def _numbers(gpus: int) -> list[int]:
-    """The GPUs of a mask."""
+    """The numbers of the GPUs in a mask."""
     return [gpu for gpu in range(gpus.bit_length()) if gpus >> gpu & 1]
 
 
 def _named(item: dict[str, Any], key_of: Callable[[str], Key]) -> str | None:
-    """Whose item it is, if it is of the kind that these keys name."""
+    """The name in an item's key, if the item has a key of this kind; else ``None``."""
     _, _, name = str(item["pk"]).partition("#")
     return name if key_of(name) == {"pk": {"S": item["pk"]}, "sk": {"S": item["sk"]}} else None
 
@@ -220,7 +221,7 @@ def _digest(text: str) -> bytes:
 
 
 def _address(owner: str) -> str:
-    """A private address that belongs to the run."""
+    """A private IP address that depends on the run only."""
     a, b, c = _digest(f"address:{owner}")[:3]
     return f"10.{a}.{b}.{c % 254 + 1}"
 

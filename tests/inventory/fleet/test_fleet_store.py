@@ -6,8 +6,8 @@ from gpu_capacity.errors import FeedRefusal
 from gpu_capacity.inventory.fleet.model import FeedState
 from gpu_capacity.inventory.fleet.parsing import parse
 from gpu_capacity.inventory.fleet.store import (
-    CLAIMS,
     FEED,
+    OWNERS,
     accept_document,
     change_pod,
     change_region,
@@ -99,7 +99,7 @@ def test_a_new_pod_demands_that_it_is_new(world: World) -> None:
     outcome = Database(world.db).commit(*change_pod(TABLE, 7, None, change))
 
     assert isinstance(outcome, Refused)
-    assert list(outcome.items) == [CLAIMS]
+    assert list(outcome.items) == [OWNERS]
 
 
 def test_a_region_is_replaced_only_for_the_document_in_use(world: World) -> None:

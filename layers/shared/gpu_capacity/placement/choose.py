@@ -115,14 +115,14 @@ def _best(line: Line, starts: int, count: int, draw: int) -> int:
 
 def _shortlist(line: Line, starts: int, count: int, draw: int) -> Iterator[tuple[int, int, int]]:
     """Yield (first unit, length, cost of breaking it) of the runs to compare, least waste first."""
-    sizes, claimed = line.sizes, line.owned
-    young = claimed.bit_count() < line.free.bit_count()
-    no_claim_before = starts & ~(claimed << 1)
+    sizes, owned = line.sizes, line.owned
+    young = owned.bit_count() < line.free.bit_count()
+    no_owner_before = starts & ~(owned << 1)
     ranked = []
     for length, exact in _by_length(line.free, starts, count):
         waste = wasted(sizes, length - count) - wasted(sizes, length)
-        unbroken = exact & no_claim_before
-        if unbroken and length > count and (unbroken := unbroken & ~(claimed >> length)):
+        unbroken = exact & no_owner_before
+        if unbroken and length > count and (unbroken := unbroken & ~(owned >> length)):
             opening = SPLIT_COST * sizes.bit_count()
             ranked.append((waste + opening, length, unbroken, opening))
             exact ^= unbroken  # noqa: PLW2901 - the others of this length
@@ -183,15 +183,15 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
     """How much the expected waste grows if the left, and if the right end of a run is taken."""
     begin = max(first - NEIGHBOURHOOD_UNITS_MAX, 0)
     seen = (1 << (first - begin + length + NEIGHBOURHOOD_UNITS_MAX)) - 1
-    free, claimed, begins = (
+    free, owned, begins = (
         line.free >> begin & seen,
         line.owned >> begin & seen,
         line.begins >> begin & seen,
     )
     first -= begin
     sizes, rest = line.sizes, length - count
-    before, beyond = _room_before(free, claimed, begins, first)
-    after, further = _room_after(free, claimed, begins, first + length)
+    before, beyond = _room_before(free, owned, begins, first)
+    after, further = _room_after(free, owned, begins, first + length)
     now = _expected(sizes, length, after, further) * RELEASE_CHANCES[0]
     now += _expected(sizes, before + length, after, further) * RELEASE_CHANCES[1]
     now += _expected(sizes, beyond + length, after, further) * RELEASE_CHANCES[2]
@@ -201,11 +201,11 @@ def _costs_of_ends(line: Line, first: int, length: int, count: int) -> tuple[int
         right = _expected(sizes, rest, before, beyond) + _expected(sizes, 0, after, further)
     left, right = _CASES * left - now, _CASES * right - now
     edge = _ALL * sizes.bit_count()
-    if not first or not claimed >> (first - 1) & 1:
+    if not first or not owned >> (first - 1) & 1:
         left -= edge
         # If the whole run is taken, both ends are the same choice and get the same cost.
         right -= 0 if rest else edge
-    if not claimed >> (first + length) & 1:
+    if not owned >> (first + length) & 1:
         right -= edge
         left -= 0 if rest else edge
     return left, right
@@ -221,23 +221,23 @@ def _expected(sizes: int, length: int, one_back: int, two_back: int) -> int:
     )
 
 
-def _room_before(free: int, claimed: int, begins: int, first: int) -> list[int]:
+def _room_before(free: int, owned: int, begins: int, first: int) -> list[int]:
     """How much a run grows towards lower positions if one, and if two owned runs there are released."""
     at, rooms = first, []
     for _ in RELEASE_CHANCES[1:]:
-        if at and claimed >> (at - 1) & 1:
+        if at and owned >> (at - 1) & 1:
             owner = max((begins & ((1 << at) - 1)).bit_length() - 1, 0)
             at = (~free & ((1 << owner) - 1)).bit_length()
         rooms.append(first - at)
     return rooms
 
 
-def _room_after(free: int, claimed: int, begins: int, end: int) -> list[int]:
+def _room_after(free: int, owned: int, begins: int, end: int) -> list[int]:
     """Like ``_room_before``, towards higher positions."""
     at, rooms = end, []
     for _ in RELEASE_CHANCES[1:]:
-        if claimed >> at & 1:
-            ends = (begins | ~claimed) >> (at + 1)
+        if owned >> at & 1:
+            ends = (begins | ~owned) >> (at + 1)
             at += (ends & -ends).bit_length()
             at += _run_length(free, at)
         rooms.append(at - end)
@@ -272,9 +272,9 @@ def explain(line: Line, count: int) -> Unplaceable:
     claimed = cordoned = incomplete = 0
     for pod in line.pods:
         claimed += (pod.known & pod.owned).bit_count()
-        unclaimed = pod.known & ~pod.owned
-        cordoned += (unclaimed & pod.cordoned).bit_count()
-        incomplete += (unclaimed & ~pod.cordoned & ~pod.complete).bit_count()
+        unowned = pod.known & ~pod.owned
+        cordoned += (unowned & pod.cordoned).bit_count()
+        incomplete += (unowned & ~pod.cordoned & ~pod.complete).bit_count()
     return Unplaceable(
         requested=count,
         available=available,

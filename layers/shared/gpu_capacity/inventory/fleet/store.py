@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 
 # Labels of the writes. A refusal names the labels of the writes whose condition failed.
 FEED: Final = "feed"
-CLAIMS: Final = "claims"
+OWNERS: Final = "owners"
 SHAPE: Final = "shape"
 HOSTS: Final = "hosts"
-LEFT_CLAIMS: Final = "claims of the old flavor"
+LEFT_OWNERS: Final = "owners of the old flavor"
 LEFT_SHAPE: Final = "shape of the old flavor"
 REGION: Final = "region"
 
@@ -105,8 +105,8 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
             values[f":s{position}"] = encode_value(stamps[position])
         else:
             conditions.append(f"attribute_not_exists({domain})")
-    claims = Update(
-        label=CLAIMS,
+    owners = Update(
+        label=OWNERS,
         table=table,
         key=keys.owners(pod.region_id, pod.flavor_id, pod.id),
         update="SET #v = :new",
@@ -116,7 +116,7 @@ def change_pod(table: str, sequence: int, before: StoredPod | None, change: PodC
     )
     return [
         _still_in_use(table, sequence),
-        claims,
+        owners,
         Put(SHAPE, table, inventory_items.encode_shape(shape)),
         Put(HOSTS, table, inventory_items.encode_pod(pod)),
         *(_leave_flavor(table, moved.pod) if moved else ()),
@@ -127,7 +127,7 @@ def _leave_flavor(table: str, pod: Pod) -> list[Action]:
     place = (pod.region_id, pod.flavor_id, pod.id)
     version = {":old": encode_value(pod.version)}
     return [
-        Delete(LEFT_CLAIMS, table, keys.owners(*place), "#v = :old", {"#v": "v"}, version),
+        Delete(LEFT_OWNERS, table, keys.owners(*place), "#v = :old", {"#v": "v"}, version),
         Delete(LEFT_SHAPE, table, keys.shape(*place)),
     ]
 
@@ -261,28 +261,28 @@ class FleetStore:
         pods = {pod.id: pod for pod in readable(items, decoder(partial(_decode_pod, reported=reported)))}
         unreadable = _pod_ids(items) - pods.keys()
         shapes: dict[tuple[str, str], PodShape] = {}
-        claims: dict[tuple[str, str], PodOwners] = {}
+        owners: dict[tuple[str, str], PodOwners] = {}
         for flavor_id in sorted({pod.flavor_id for pod in pods.values()}):
             items = list(self._database.query(self._table, keys.shapes_partition(region_id, flavor_id)))
             shapes |= {(s.pod_id, flavor_id): s for s in readable(items, inventory_items.decode_shape)}
             # Read ownership last, so that it is at least as new as the topology that it is merged into.
             items = list(self._database.query(self._table, keys.owners_partition(region_id, flavor_id)))
             owned = {c.pod_id: c for c in readable(items, inventory_items.decode_owners)}
-            claims |= {(pod_id, flavor_id): found for pod_id, found in owned.items()}
+            owners |= {(pod_id, flavor_id): found for pod_id, found in owned.items()}
             unreadable |= _pod_ids(items) - owned.keys()
         return {
             (region_id, pod.id): _stored(
-                pod, shapes.get((pod.id, pod.flavor_id)), claims.get((pod.id, pod.flavor_id))
+                pod, shapes.get((pod.id, pod.flavor_id)), owners.get((pod.id, pod.flavor_id))
             )
             for pod in pods.values()
             if pod.id not in unreadable
         }, unreadable
 
 
-def _stored(pod: Pod, shape: PodShape | None, claims: PodOwners | None) -> StoredPod:
-    if claims is None:
+def _stored(pod: Pod, shape: PodShape | None, owners: PodOwners | None) -> StoredPod:
+    if owners is None:
         return StoredPod(pod, shape, frozenset())
-    return StoredPod(pod, shape, frozenset(claims.owners), claims.stamps)
+    return StoredPod(pod, shape, frozenset(owners.owners), owners.stamps)
 
 
 def _decode_pod(item: Mapping[str, Any], reported: ReportedRegion | None) -> Pod:

@@ -52,7 +52,7 @@ def observe(reservation: Reservation, pod: Pod | None, observed_at: int | None) 
     Args:
         reservation: the record.
         pod: its pod as read; None if the topology does not have it.
-        observed_at: when the topology of the region was last confirmed, in epoch seconds.
+        observed_at: the time of the fleet document that the topology is from, in epoch seconds.
     """
     placement = reservation.placement
     if placement is None:

@@ -12,6 +12,7 @@ from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION
 from tests.capacity_claims.worlds import LONDON
 from tests.upkeep.audit.test_writes import (
     CLAIM,
+    CLAIM_KEY,
     ENTRY,
     LISTING,
     NAME,
@@ -81,6 +82,8 @@ def test_a_record_that_is_repaired_gets_a_new_revision() -> None:
 
     assert (indexed["unsettled"], indexed["unsettled_since"]) == ({"S": "5"}, {"N": str(NOW)})
     assert indexed["revision"] == stays["revision"] == {"N": "1"}
+    claim = _after("index a claim", HOLDERS, CLAIM_KEY)
+    assert int(claim["revision"]["N"]) == CLAIM.revision + 1
     assert not {"preempt_at", "preempted_by"} & stays.keys()
     assert (error["unsettled"], error["unsettled_since"]) == ({"S": "5"}, {"N": str(NOW)})
     assert error["revision"] == {"N": "1"}

@@ -156,6 +156,7 @@ def repairs() -> dict[str, Repaired]:
         "enqueue": Repaired(Enqueue(_holders(ENTRY), _holders(CLAIM_KEY), CLAIM, LONDON), [], [claim]),
         "register": Repaired(Register(_holders(NAME), _holders(CLAIM_KEY), CLAIM), [], [claim]),
         "index a VM": Repaired(Index(_holders(VM_KEY), VM, "5"), [], [vm]),
+        "index a claim": Repaired(Index(_holders(CLAIM_KEY), CLAIM, "5"), [], [claim]),
         "index what holds nothing": Repaired(
             Index(_holders(RESERVATION_KEY), ERROR, "5"), [], [encode_reservation(ERROR)]
         ),
@@ -283,6 +284,7 @@ RIVALS: dict[str, tuple[str, str, keys.Key, dict[str, Any], str]] = {
     "somebody has the name": ("register", HOLDERS, NAME, {"claim": "another"}, "repaired"),
     "the claim is renamed": ("register", HOLDERS, CLAIM_KEY, {"revision": 1}, "record"),
     "the VM moves on": ("index a VM", HOLDERS, VM_KEY, {"revision": 1}, "repaired"),
+    "the claim moves on": ("index a claim", HOLDERS, CLAIM_KEY, {"revision": 1}, "repaired"),
     "the record moves on": (
         "index what holds nothing",
         HOLDERS,

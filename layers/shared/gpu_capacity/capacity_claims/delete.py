@@ -27,7 +27,7 @@ def delete_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> Cap
         RaceLost: rivals changed the claim ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
-    for _ in range(ATTEMPTS_MAX):
+    for attempt in range(ATTEMPTS_MAX):
         claim = visible_claim(services, caller, claim_id)
         if claim.status is ClaimStatus.DELETING:
             return claim
@@ -38,5 +38,5 @@ def delete_capacity_claim(services: Needs, caller: Caller, claim_id: str) -> Cap
             audit(services, caller, "delete_capacity_claim", after)
             start_workflow(services, after)
             return after
-        services.pause(0)
+        services.pause(attempt)
     raise RaceLost("other requests changed the claim every time")

@@ -39,7 +39,7 @@ def update_capacity_claim(
         RaceLost: rivals changed the claim ``ATTEMPTS_MAX`` times in a row.
     """
     caller.require(Permission.WRITE_CAPACITY_CLAIMS)
-    for _ in range(ATTEMPTS_MAX):
+    for attempt in range(ATTEMPTS_MAX):
         claim = visible_claim(services, caller, claim_id)
         if claim.status is ClaimStatus.DELETING:
             raise FailedPrecondition("STATUS_DELETING", claim.id, "the capacity claim is being deleted")
@@ -58,7 +58,7 @@ def update_capacity_claim(
         if not isinstance(services.claims.update(claim, after, (), quota), Refused):
             audit(services, caller, "update_capacity_claim", after)
             return proceed(services, after, left=claim.waits_in - after.waits_in)
-        services.pause(0)
+        services.pause(attempt)
     raise RaceLost("other requests changed the claim every time")
 
 

@@ -40,7 +40,6 @@ from gpu_capacity.upkeep.audit.facts import (
     Write,
 )
 from gpu_capacity.vms.items import encode_entry, listing_item
-from gpu_capacity.vms.record import Vm
 
 if TYPE_CHECKING:
     from gpu_capacity.accounts.api_key import ApiKey
@@ -254,13 +253,11 @@ def _register(repair: Register, tables: Tables) -> list[Action]:
 def _index(repair: Index, tables: Tables, now: int) -> Update:
     """Put the record back into the sparse index, if it is as read. Reconcile does the rest."""
     demand, names, values = _same(repair.holder)
-    change = "SET unsettled = :shard, unsettled_since = :now"
-    values |= {":shard": {"S": repair.shard}, ":now": encode_value(now)}
-    if isinstance(repair.holder, (Reservation, Vm)):
-        # The service puts records whole. Without a new revision, a writer that read the record before would
-        # undo this.
-        change += ", revision = :next"
-        values[":next"] = encode_value(repair.holder.revision + 1)
+    # The service puts records whole. Without a new revision, a writer that read the record before would undo
+    # this.
+    change = "SET unsettled = :shard, unsettled_since = :now, revision = :next"
+    revision = encode_value(repair.holder.revision + 1)
+    values |= {":shard": {"S": repair.shard}, ":now": encode_value(now), ":next": revision}
     return Update(_REPAIRED, tables.holders, repair.record.key, change, demand, names, values)
 
 

@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks.report import Section
-from testkit.fleet.world import MemoryFeed, new_world
+from testkit.fleet.world import FleetWorld, MemoryFeed
 
 if TYPE_CHECKING:
     from benchmarks.options import Options
@@ -70,7 +70,7 @@ def measure(options: Options) -> Section:
         "the same again": document(1, racks),
         f"a tray broken in each {EVERY}th rack": document(2, racks, broken=True),
     }
-    world, rows = new_world(), []
+    world, rows = FleetWorld(), []
     plain = len(documents["all of it new"])
     packed = {name: gzip.compress(content) for name, content in documents.items()}
     documents.clear()

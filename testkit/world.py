@@ -41,6 +41,8 @@ from testkit.dynamodb import MemoryDynamoDB
 from testkit.items import owned_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gpu_capacity.runtime.services import Services
 
 INVENTORY, HOLDERS, SERVERS = "inventory", "holders", "servers"
@@ -144,6 +146,36 @@ def pod(pod_id: str, racks: int, *, region_id: str = REGION, hosts: int = 2, ver
     return Pod(region_id, pod_id, GB300.id, version, domains)
 
 
+def zone(zone_id: str = REGION, *, hosts: int = 2) -> Region:
+    """A zone that sells its racks whole, and their trays as instances."""
+    return Region(
+        id=zone_id,
+        organizations=frozenset(),
+        offerings=(offering(zone_id, hosts),),
+        observed_at=1_779_999_000,
+        instance_types=((INSTANCE_TYPE, GB300.id),),
+    )
+
+
+def set_quota(
+    db: Any,
+    limit: int,
+    subject: str = "GB300",
+    *,
+    used: int | None = None,
+    organization: str = ORGANIZATION,
+) -> None:
+    """Limit an organization, and count nobody in: without ``used`` it says what it said."""
+    kept = "if_not_exists(used, :used)" if used is None else ":used"
+    db.update_item(
+        TableName=HOLDERS,
+        Key=keys.quota(organization, subject),
+        UpdateExpression=f"SET #limit = :limit, used = {kept}",
+        ExpressionAttributeNames={"#limit": "limit"},
+        ExpressionAttributeValues=encode({":limit": limit, ":used": used or 0}),
+    )
+
+
 def request(count: int = 1, **changes: Any) -> ReservationRequest:
     """An ordinary request."""
     base = ReservationRequest(
@@ -193,8 +225,7 @@ class World:
         self.telemetry = RecordedTelemetry()
         self.pause = RecordedPause()
         self._environments = 0
-        hosts = max((len(d.hosts) for p in self.pods for d in p.domains), default=2)
-        self.load(self.pods, self.regions or (self._region(hosts),))
+        self.load(self.pods, self.regions or tuple(self._zones()))
         self.services = self.environment()
 
     def environment(self) -> Services:
@@ -230,26 +261,22 @@ class World:
         if regions:
             self.regions = regions
 
-    def _region(self, hosts_per_unit: int) -> Region:
-        return Region(
-            id=REGION,
-            organizations=frozenset(),
-            offerings=(offering(hosts_per_unit=hosts_per_unit),),
-            observed_at=1_779_999_000,
-            instance_types=((INSTANCE_TYPE, GB300.id),),
-        )
+    def _zones(self) -> Iterator[Region]:
+        """Every zone that a pod stands in sells its racks."""
+        for zone_id in sorted({p.region_id for p in self.pods}):
+            racks = (domain for p in self.pods if p.region_id == zone_id for domain in p.domains)
+            yield zone(zone_id, hosts=max(len(rack.hosts) for rack in racks))
 
     def owners(self, pod_id: str, region_id: str = REGION, flavor_id: str = GB300.id) -> dict[int, bytes]:
         """Owned positions of a pod, straight from the table."""
         item = self.db.get_item(TableName=INVENTORY, Key=keys.owners(region_id, flavor_id, pod_id))["Item"]
         return owned_whole(item)
 
-    def set_quota(self, limit: int, used: int = 0) -> None:
-        """Limit the organization's GB300 units."""
-        item = keys.quota(ORGANIZATION, "GB300") | encode({"limit": limit, "used": used})
-        self.db.put_item(TableName=HOLDERS, Item=item)
+    def set_quota(self, limit: int, subject: str = "GB300", *, used: int | None = None) -> None:
+        """See the function."""
+        set_quota(self.db, limit, subject, used=used)
 
-    def quota_used(self) -> int:
-        """What is counted of the organization's GB300 units."""
-        item = self.db.get_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "GB300"))["Item"]
+    def quota_used(self, subject: str = "GB300") -> int:
+        """What is counted of the organization."""
+        item = self.db.get_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, subject))["Item"]
         return int(item["used"]["N"])

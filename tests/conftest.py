@@ -12,7 +12,7 @@ import pytest
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.handlers.aws import EVERYTHING
-from testkit.world import create_tables
+from testkit.world import World, create_tables, pod
 
 if find_spec("hypothesis"):  # the tests of the benchmarks need none
     from testkit.searching import register_profiles
@@ -67,3 +67,9 @@ def db() -> MemoryDynamoDB:
 def pause() -> RecordedPause:
     """A pause that nobody waits for."""
     return RecordedPause()
+
+
+@pytest.fixture
+def world() -> World:
+    """One pod of eight racks."""
+    return World(pods=(pod("pod1", 8),))

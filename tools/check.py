@@ -30,6 +30,7 @@ BESIDE: Final = {
     "functions": ("functional/test_every_event.py", "template/test_wiring.py"),
     "proof": ("proof/test_turns.py", "proof/test_ledger.py"),
     "statemachines": ("workflow/test_definitions.py",),
+    "testkit": ("testkit",),
     "template.yaml": ("template/test_wiring.py", "template/test_routes.py"),
     "tools": ("tools",),
 }

@@ -10,7 +10,9 @@ It shows what no emulator does: transactions in conflict, throttling, lost answe
 
 from testkit.dynamodb.client import MemoryDynamoDB
 from testkit.dynamodb.faults import (
+    Died,
     connection_reset,
+    dies,
     internal_error,
     item_conflict,
     request_limited,
@@ -29,9 +31,11 @@ from testkit.dynamodb.faults import (
 from testkit.dynamodb.hooks import Hook
 
 __all__ = [
+    "Died",
     "Hook",
     "MemoryDynamoDB",
     "connection_reset",
+    "dies",
     "internal_error",
     "item_conflict",
     "request_limited",

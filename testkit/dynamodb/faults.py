@@ -100,6 +100,15 @@ def too_many_requests() -> Interceptor:
     return _refused(RefusedError("RequestLimitExceeded", "Throughput exceeds the current limit."))
 
 
+class Died(BaseException):
+    """The process of whoever called is gone: nothing catches this."""
+
+
+def dies(*_: object) -> None:
+    """Whoever calls dies here."""
+    raise Died
+
+
 def storm(fault: Interceptor, now: Callable[[], float], until: float) -> Interceptor:
     """The same fault of every call until `now()` has come to `until`: register it with `times=None`."""
 

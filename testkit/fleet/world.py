@@ -1,9 +1,7 @@
-"""A region of the world for the sync: an inventory in memory, a feed, and tenants who claim and release."""
+"""The world of the sync: an inventory without anything in it, a feed, and tenants who claim and release."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb import keys
@@ -14,20 +12,16 @@ from gpu_capacity.inventory.fleet.acceptance import DropLimits
 from gpu_capacity.inventory.fleet.document import DOCUMENT_BYTES_MAX
 from gpu_capacity.inventory.fleet.store import FleetStore
 from gpu_capacity.inventory.fleet.sync import FleetSync, SyncLimits, SyncReport, sync_inventory
-from testkit.doubles import FakeClock, RecordedEvents
-from testkit.dynamodb import MemoryDynamoDB
+from testkit.doubles import RecordedTelemetry
 from testkit.fleet import documents
+from testkit.world import INVENTORY, World
 
 if TYPE_CHECKING:
     from gpu_capacity.inventory.merge import StoredPod
     from gpu_capacity.inventory.model import Domain
     from gpu_capacity.ports import FleetFeed
 
-TABLE = "inventory"
 HOLDER = b"\xa1" * 16
-
-_KEY = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
-_TYPES = [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"}]
 WRITES = ("put_item", "update_item", "delete_item", "transact_write_items", "batch_write_item")
 
 
@@ -46,57 +40,18 @@ class MemoryFeed:
         return self.content
 
 
-class RecordingTelemetry:
-    """Remembers what was told."""
+class FleetWorld(World):
+    """A world without pods, until they are synchronized."""
 
-    def __init__(self) -> None:
-        self.metrics: Counter[str] = Counter()
-        self.dimensions: list[tuple[str, dict[str, str]]] = []
-        self.audited: list[tuple[str, str, str]] = []
-        self.details: dict[str, dict[str, object]] = {}
-        self.warnings: list[tuple[str, dict[str, object]]] = []
-
-    def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
-        self.metrics[metric] += value
-        self.dimensions.append((metric, dimensions))
-
-    def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
-        self.audited.append((action, target, outcome))
-        self.details[target] = details
-
-    def info(self, message: str, **details: object) -> None:
-        self.details[message] = details
-
-    def warning(self, message: str, **details: object) -> None:
-        self.warnings.append((message, details))
-
-
-class CountingPause:
-    """Waits for nothing."""
-
-    def __init__(self) -> None:
-        self.attempts: list[int] = []
-
-    def __call__(self, attempt: int) -> None:
-        self.attempts.append(attempt)
-
-
-@dataclass
-class World:
-    """Everything a test of the sync needs, in memory."""
-
-    db: MemoryDynamoDB
-    store: FleetStore
-    telemetry: RecordingTelemetry
-    pause: CountingPause
-    events: RecordedEvents = field(default_factory=RecordedEvents)
-    clock: FakeClock = field(default_factory=FakeClock)
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.store = FleetStore(Database(self.db), INVENTORY)
 
     def sync(self, content: dict[str, Any], **limits: Any) -> SyncReport:
         return self.sync_from(MemoryFeed(documents.raw(content)), **limits)
 
     def sync_from(self, feed: FleetFeed, **limits: Any) -> SyncReport:
-        self.telemetry = RecordingTelemetry()
+        self.telemetry = RecordedTelemetry()
         drops = DropLimits(limits.pop("max_drop_share", 0.2), limits.pop("max_drop_hosts", 0))
         bounds = SyncLimits(drops, **limits)
         return sync_inventory(
@@ -123,7 +78,7 @@ class World:
         self, pod_id: str, region_id: str, update: str, condition: str, values: dict[str, Any]
     ) -> bool:
         key = keys.owners(region_id, "flavor-a", pod_id)
-        write = Update("claim", TABLE, key, update, condition, {"#v": "v"}, values)
+        write = Update("claim", INVENTORY, key, update, condition, {"#v": "v"}, values)
         return isinstance(Database(self.db).commit(write), Committed)
 
     def pod(self, pod_id: str, region_id: str = "r1") -> StoredPod:
@@ -145,11 +100,3 @@ class World:
 
     def writes(self) -> int:
         return sum(self.db.requests[operation] for operation in WRITES)
-
-
-def new_world() -> World:
-    db = MemoryDynamoDB()
-    db.create_table(
-        TableName=TABLE, KeySchema=_KEY, AttributeDefinitions=_TYPES, BillingMode="PAY_PER_REQUEST"
-    )
-    return World(db, FleetStore(Database(db), TABLE), RecordingTelemetry(), CountingPause())

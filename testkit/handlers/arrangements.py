@@ -6,14 +6,14 @@ import json
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.runtime import composition
+from testkit.dynamodb import Died, dies
 from testkit.handlers import sample_events
 from testkit.handlers.sample_events import SAMPLE_ID
 from testkit.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_RESERVATIONS, sample_fleet
-from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, SERVERS
+from testkit.world import INVENTORY, ORGANIZATION, SERVERS, set_quota
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Stage
@@ -138,8 +138,7 @@ def gone(stage: Stage) -> None:
 
 def quota(stage: Stage, limit: int = 8, used: int = 0) -> None:
     """The organization has a limit."""
-    item = keys.quota(ORGANIZATION, "GB300") | encode({"limit": limit, "used": used})
-    stage.db.put_item(TableName=HOLDERS, Item=item)
+    set_quota(stage.db, limit, used=used)
 
 
 def sample_with_quota_of_one(stage: Stage) -> None:
@@ -148,20 +147,13 @@ def sample_with_quota_of_one(stage: Stage) -> None:
     quota(stage, limit=1)
 
 
-class DiedError(BaseException):
-    """The execution environment is gone: nothing catches this."""
-
-
 def claimant_died(stage: Stage) -> None:
     """The claimant of the reservation that the events name owned its run, and then its time was over."""
     inventory(stage)
     quota(stage)
 
-    def die(*_: object) -> None:
-        raise DiedError
-
-    stage.db.before("put_item", die, only=lambda put: put["Item"].get("status") == {"S": "pending"})
-    with suppress(DiedError):
+    stage.db.before("put_item", dies, only=lambda put: put["Item"].get("status") == {"S": "pending"})
+    with suppress(Died):
         stage.request_event("create_reservation", "accepted_with_idempotency_key")
     stage.clock.advance(120)
 

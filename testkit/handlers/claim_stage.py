@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.client import encode
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, Authority
 from testkit.handlers.stage import Answer, Stage
-from testkit.world import HOLDERS, ORGANIZATION
+from testkit.world import ORGANIZATION, set_quota
 
 if TYPE_CHECKING:
     import pytest
@@ -115,13 +113,13 @@ def gone(stage: Stage) -> None:
 def limited(stage: Stage) -> None:
     """The organization may own nine instances."""
     given.sample(stage)
-    limit(stage, 9)
+    set_quota(stage.db, 9, "instances")
 
 
 def claimed_and_limited(stage: Stage) -> None:
     """It has what it wants, and its organization may not have more."""
     given.sample(stage)
-    limit(stage, 11)
+    set_quota(stage.db, 11, "instances")
     assert stage.request_event("create_capacity_claim", "full").status == 200
 
 
@@ -132,9 +130,3 @@ def abandoned(stage: Stage) -> None:
     assert stage.request_event("delete_capacity_claim", "accepted").status == 200
     stage.step_functions.down = False
     stage.clock.advance(600)
-
-
-def limit(stage: Stage, instances: int) -> None:
-    """Limit the organization's instances."""
-    item = keys.quota(ORGANIZATION, "instances") | encode({"limit": instances, "used": 0})
-    stage.db.put_item(TableName=HOLDERS, Item=item)

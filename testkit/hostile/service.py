@@ -7,19 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.http.operations import OPERATIONS, Operation
-from gpu_capacity.inventory.model import Region
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
 from testkit.handlers.stage import Stage, answer_of
-from testkit.world import (
-    GB300,
-    INSTANCE_TYPE,
-    ORGANIZATION,
-    PROJECT,
-    REGION,
-    World,
-    offering,
-    pod,
-)
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, PROJECT, REGION, World, pod, zone
 
 if TYPE_CHECKING:
     import pytest
@@ -178,15 +168,8 @@ def claim_body(**changes: Any) -> dict[str, Any]:
 
 def build(monkeypatch: pytest.MonkeyPatch) -> Service:
     """A service with room left, a hidden region, and something of everybody."""
-    hidden = Region(
-        HIDDEN,
-        frozenset({"nobody-at-all"}),
-        (offering(HIDDEN),),
-        observed_at=1_779_999_000,
-        instance_types=((INSTANCE_TYPE, GB300.id),),
-    )
     world = World(pods=(pod("pod1", 8), pod("pod2", 4), pod("pod9", 4, region_id=HIDDEN)))
-    world.load((), (*world.regions, hidden))
+    world.load((), (zone(), replace(zone(HIDDEN), organizations=frozenset({"nobody-at-all"}))))
     stage = Stage(monkeypatch)
     for table, items in world.db.dump().items():
         for item in items:

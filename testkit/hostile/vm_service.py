@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.access import Scope
@@ -11,7 +11,7 @@ from gpu_capacity.accounts.account import Account
 from gpu_capacity.accounts.api_keys import ApiKeyIssuer
 from gpu_capacity.accounts.store import AccountStore
 from gpu_capacity.dynamodb.database import Database
-from gpu_capacity.inventory.model import Pod, Region
+from gpu_capacity.inventory.model import Pod
 from testkit.doubles import CountingIds, RecordedTelemetry
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT, SUBJECT
 from testkit.handlers.stage import Stage
@@ -136,14 +136,7 @@ def quote_body(**changes: Any) -> dict[str, Any]:
 
 def build(monkeypatch: pytest.MonkeyPatch) -> VmService:
     """A service with room left on both nodes, a hidden node, and something of everybody."""
-    hidden = Region(
-        HIDDEN_REGION,
-        frozenset({"nobody-at-all"}),
-        SITE.offerings,
-        observed_at=SITE.observed_at,
-        instance_types=SITE.instance_types,
-        vm_flavors=SITE.vm_flavors,
-    )
+    hidden = replace(SITE, id=HIDDEN_REGION, organizations=frozenset({"nobody-at-all"}))
     world = World(pods=(nodes(2),), regions=(SITE,))
     elsewhere = Pod(HIDDEN_REGION, "pod-hidden", GPU5090.id, 1, (node_domain(76),))
     world.load((elsewhere,), (SITE, hidden))

@@ -31,7 +31,7 @@ from gpu_capacity.inventory.store import SNAPSHOT_SECONDS_MAX
 from gpu_capacity.placement.choose import mix
 from gpu_capacity.placement.line import longest_run
 from gpu_capacity.reservations.create import create_reservation
-from testkit.lifecycle import end
+from testkit.reservations import end
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.handlers.claim_stage import ClaimStage
+from testkit.world import World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,3 +20,9 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimStage]:
     yield new
     # What was built on the replaced clients must not outlive them.
     new.restart()
+
+
+@pytest.fixture
+def world() -> World:
+    """A zone of three racks, which are six instances."""
+    return World(pods=(pod("lon1", 3),))

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity.capacity_claims.fill_queues import fill_zone
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.holders.quotas import count_in
-from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION, World, pod
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     ID,
     LONDON,
@@ -23,8 +22,8 @@ from tests.capacity_claims.worlds import (
     release,
     reserve,
     resize,
-    world_of,
 )
+from testkit.world import HOLDERS, INSTANCE_TYPE, ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,18 +50,13 @@ def recorded(db: MemoryDynamoDB, run: Callable[[], object]) -> list[Request]:
     return found
 
 
-def limit(world: World, instances: int, organization: str = ORGANIZATION) -> None:
-    """Set the organization's limit on instances, and count nobody in."""
-    world.services.quotas.set_limit(organization, "instances", instances)
-
-
 def life() -> tuple[World, dict[str, list[Request]]]:
     """A claim that is counted, grows, waits, comes back into its queue, moves, shrinks and is deleted."""
-    world = world_of(pod("lon1", 2), pod("chi1", 2, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 2), pod("chi1", 2, region_id=CHICAGO)))
     blocked = reserve(world, 2, CHICAGO)
     requests: dict[str, list[Request]] = {}
     made = claim(world, 2, LONDON, CHICAGO, claim_id=ID, name="inference")
-    limit(world, 100)
+    world.set_quota(100, "instances")
     requests["count_in"] = recorded(
         world.db, lambda: count_in(world.services.quotas, world.services.claims, made)
     )

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from gpu_capacity.adapters.lambda_events import LambdaEvents
+from testkit.claims import LONDON
 from testkit.doubles import RecordedTelemetry
-from tests.capacity_claims.worlds import LONDON
 
 
 class Invocations:

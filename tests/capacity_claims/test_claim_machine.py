@@ -21,11 +21,7 @@ from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import instances_held, units_held
 from testkit.auditor.claims import claim_records
-from testkit.items import owned_in_part, owned_whole
-from testkit.searching import examples
-from testkit.world import GB300, ORGANIZATION, caller, pod
-from tests.capacity_claims.golden_requests import queue_entries
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     LONDON,
     calm,
@@ -37,8 +33,11 @@ from tests.capacity_claims.worlds import (
     reserve,
     resize,
     stranger,
-    world_of,
 )
+from testkit.items import owned_in_part, owned_whole
+from testkit.searching import examples
+from testkit.world import GB300, ORGANIZATION, World, caller, pod
+from tests.capacity_claims.golden_requests import queue_entries
 
 if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
@@ -67,7 +66,7 @@ class Zones:
 
     def __init__(self) -> None:
         self.pods = {p.id: p for p in (pod("lon1", 2), pod("lon2", 2), pod("chi1", 2, region_id=CHICAGO))}
-        self.world = world_of(*self.pods.values())
+        self.world = World(pods=(*self.pods.values(),))
 
     def change(self, changed: Pod) -> None:
         self.pods[changed.id] = replace(changed, version=self.pods[changed.id].version + 1)

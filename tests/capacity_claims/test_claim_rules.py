@@ -22,9 +22,9 @@ from gpu_capacity.capacity_claims.rounds import (
     PODS_PER_ROUND_MAX,
     to_give_back,
 )
+from testkit.claims import CHICAGO, CUSTOMER, ID, LONDON, TEXAS
 from testkit.searching import examples
 from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION
-from tests.capacity_claims.worlds import CHICAGO, CUSTOMER, ID, LONDON, TEXAS
 
 NOW = 1_780_000_000
 

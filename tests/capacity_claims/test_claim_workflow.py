@@ -13,11 +13,7 @@ from gpu_capacity.capacity_claims.settle import Step
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor.claims import claim_records
-from testkit.dynamodb import throttled
-from testkit.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute
-from testkit.workflow.definitions import REPOSITORY, all_states, run_step
-from testkit.world import World, pod
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     LONDON,
     check,
@@ -27,8 +23,11 @@ from tests.capacity_claims.worlds import (
     gone,
     now,
     resize,
-    world_of,
 )
+from testkit.dynamodb import throttled
+from testkit.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute
+from testkit.workflow.definitions import REPOSITORY, all_states, run_step
+from testkit.world import World, pod
 
 FILE: Final = REPOSITORY / "statemachines" / "settle_capacity_claim.asl.json"
 FUNCTION: Final = "capacity_claim_steps"
@@ -76,7 +75,7 @@ class Platform:
 
 
 def large() -> World:
-    return world_of(*(pod(f"lon-{n:03}", 1, hosts=1) for n in range(2 * PODS_PER_ROUND_MAX + 1)))
+    return World(pods=(*(pod(f"lon-{n:03}", 1, hosts=1) for n in range(2 * PODS_PER_ROUND_MAX + 1)),))
 
 
 def test_a_large_claim_is_filled_round_by_round() -> None:
@@ -103,7 +102,7 @@ def test_a_large_growth_starts_an_execution_of_its_own() -> None:
 
 
 def test_a_claim_that_waits_ends_the_execution_and_leaves_it_to_the_filler() -> None:
-    platform = Platform(world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
+    platform = Platform(World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))))
     made = claim(platform.world, 2, LONDON)
     resize(platform.world, made, 3, CHICAGO)
     assert platform.run() == [ExecutionStatus.SUCCEEDED]

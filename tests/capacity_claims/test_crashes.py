@@ -15,9 +15,7 @@ from gpu_capacity.errors import CapacityError, NotFound
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import instances_held
 from testkit.auditor.claims import claim_records
-from testkit.dynamodb import throttled, timeout_after, timeout_before
-from testkit.world import ORGANIZATION, World, pod
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     ID,
     LONDON,
@@ -30,8 +28,9 @@ from tests.capacity_claims.worlds import (
     release,
     reserve,
     resize,
-    world_of,
 )
+from testkit.dynamodb import throttled, timeout_after, timeout_before
+from testkit.world import ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -67,7 +66,7 @@ class Scene:
 
 
 def small() -> World:
-    return world_of(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO))
+    return World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
 
 
 def ready() -> Scene:

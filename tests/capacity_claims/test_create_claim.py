@@ -22,9 +22,7 @@ from gpu_capacity.errors import (
 )
 from testkit.auditor import instances_held
 from testkit.auditor.claims import claim_records
-from testkit.dynamodb import throttled, timeout_after, timeout_before, transaction_conflict
-from testkit.world import ORGANIZATION, World, caller, pod
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     ID,
     LONDON,
     OTHER_ORGANIZATION,
@@ -38,8 +36,9 @@ from tests.capacity_claims.worlds import (
     resize,
     stranger,
     wish,
-    world_of,
 )
+from testkit.dynamodb import Died, dies, throttled, timeout_after, timeout_before, transaction_conflict
+from testkit.world import ORGANIZATION, World, caller
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,11 +47,6 @@ if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
 
 OTHER_ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d11"
-
-
-@pytest.fixture
-def world() -> World:
-    return world_of(pod("lon1", 3))
 
 
 def test_the_same_id_and_body_again_return_the_claim_that_is_there(world: World) -> None:
@@ -230,11 +224,8 @@ def test_rival_transactions_are_waited_out(world: World) -> None:
 
 
 def test_a_repeat_goes_on_where_the_first_try_died(world: World) -> None:
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    world.db.after("transact_write_items", die)
-    with pytest.raises(KeyboardInterrupt):
+    world.db.after("transact_write_items", dies)
+    with pytest.raises(Died):
         claim(world, 2, claim_id=ID)
     assert figures(claim(world, 2, claim_id=ID)) == ("READY", 2, 0)
 
@@ -242,12 +233,9 @@ def test_a_repeat_goes_on_where_the_first_try_died(world: World) -> None:
 def test_a_repeated_update_goes_on_where_the_first_try_died(world: World) -> None:
     made = claim(world, 2)
 
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
     for count in (4, 1):
-        world.db.after("*", die, only=lambda asked: "Item" in asked or "TransactItems" in asked)
-        with pytest.raises(KeyboardInterrupt):
+        world.db.after("*", dies, only=lambda asked: "Item" in asked or "TransactItems" in asked)
+        with pytest.raises(Died):
             resize(world, made, count)
         assert figures(resize(world, made, count)) == ("READY", count, 0)
         check(world)

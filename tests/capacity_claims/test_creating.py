@@ -12,10 +12,7 @@ from gpu_capacity.errors import AlreadyExists, InvalidRequest, KeyReused, QuotaE
 from gpu_capacity.reservations.create import create_reservation
 from testkit.auditor import instances_held
 from testkit.auditor.claims import claim_records
-from testkit.dynamodb import timeout_after
-from testkit.world import World, caller, pod, request
-from tests.capacity_claims.golden_requests import limit
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     ID,
     LONDON,
@@ -25,18 +22,14 @@ from tests.capacity_claims.worlds import (
     drop,
     figures,
     wish,
-    world_of,
 )
+from testkit.dynamodb import timeout_after
+from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
 
 KEY = "order-0815"
-
-
-@pytest.fixture
-def world() -> World:
-    return world_of(pod("lon1", 3))
 
 
 def keyed(
@@ -122,7 +115,7 @@ def test_an_answer_that_is_lost_makes_no_second_claim(world: World) -> None:
 
 
 def test_a_dry_run_shows_what_the_claim_would_be_and_writes_nothing() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     before = world.db.dump()
     shown = keyed(world, 3, LONDON, CHICAGO, key=None, dry_run=True)
 
@@ -142,7 +135,7 @@ def test_a_dry_run_behind_one_that_waits_shows_a_claim_that_waits(world: World) 
 
 
 def test_a_dry_run_is_refused_what_the_request_would_be(world: World) -> None:
-    limit(world, 2)
+    world.set_quota(2, "instances")
     with pytest.raises(QuotaExceeded):
         keyed(world, 3, dry_run=True)
     with pytest.raises(InvalidRequest):

@@ -6,8 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gpu_capacity.dynamodb.tombstones import IS_FREE
+from testkit.claims import check
 from tests.capacity_claims.golden_requests import FOLDER, WRITES, as_json, conditions, life
-from tests.capacity_claims.worlds import check
 
 NAMES = ["count_in", "create", "grow", "fill", "move", "delete", "drain", "remove"]
 

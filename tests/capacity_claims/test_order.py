@@ -16,10 +16,7 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import StorageUnavailable
 from gpu_capacity.inventory.items import encode_region
 from gpu_capacity.inventory.model import HostState, Pod
-from testkit.dynamodb import throttled
-from testkit.lifecycle import fail
-from testkit.world import GB300, INSTANCE_TYPE, INVENTORY, World, caller, pod, rack
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     LONDON,
     TEXAS,
@@ -35,8 +32,10 @@ from tests.capacity_claims.worlds import (
     settle,
     stranger,
     wish,
-    world_of,
 )
+from testkit.dynamodb import throttled
+from testkit.reservations import fail
+from testkit.world import GB300, INSTANCE_TYPE, INVENTORY, World, caller, pod, rack
 
 if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 def full(*zones: str) -> tuple[World, list[str]]:
     """A world whose zones have one rack of two hosts each, all of them reserved."""
     zones = zones or (LONDON,)
-    world = world_of(*(pod(f"{z}-1", 1, region_id=z) for z in zones))
+    world = World(pods=(*(pod(f"{z}-1", 1, region_id=z) for z in zones),))
     return world, [reserve(world, 1, z) for z in zones]
 
 
@@ -192,7 +191,7 @@ def test_the_end_of_a_failed_reservation_serves_those_who_wait() -> None:
 
 
 def test_the_end_of_another_claim_serves_those_who_wait() -> None:
-    world = world_of(pod("lon1", 1))
+    world = World(pods=(pod("lon1", 1),))
     holding = claim(world, 2)
     waiting = claim(world, 1)
     drop(world, holding)
@@ -201,7 +200,7 @@ def test_the_end_of_another_claim_serves_those_who_wait() -> None:
 
 
 def test_a_shrink_serves_those_who_wait() -> None:
-    world = world_of(pod("lon1", 1))
+    world = World(pods=(pod("lon1", 1),))
     holding = claim(world, 2)
     waiting = claim(world, 1)
     resize(world, holding, 1)
@@ -211,7 +210,7 @@ def test_a_shrink_serves_those_who_wait() -> None:
 
 def test_new_hardware_serves_those_who_wait() -> None:
     broken = rack("lon1", 0, states={0: HostState.UNHEALTHY, 1: HostState.UNHEALTHY})
-    world = world_of(Pod(LONDON, "lon1", GB300.id, 1, (broken,)))
+    world = World(pods=(Pod(LONDON, "lon1", GB300.id, 1, (broken,)),))
     waiting = claim(world, 3)
     world.load((pod("lon1", 2, version=2),))
     fill_zones(world.services, [LONDON])
@@ -220,7 +219,7 @@ def test_new_hardware_serves_those_who_wait() -> None:
 
 
 def test_one_that_waited_only_because_another_was_first_is_served_when_that_one_has_enough() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     younger: list[CapacityClaim] = []
     # Between the record of the older claim and its first round.
     world.db.after("transact_write_items", lambda *_: younger.append(claim(world, 1)))
@@ -233,7 +232,7 @@ def test_one_that_waited_only_because_another_was_first_is_served_when_that_one_
 
 
 def test_one_that_waited_only_behind_a_claim_that_is_deleted_is_served() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     younger: list[CapacityClaim] = []
 
     def die(*_: object) -> None:
@@ -252,7 +251,7 @@ def test_one_that_waited_only_behind_a_claim_that_is_deleted_is_served() -> None
 
 
 def test_one_behind_a_claim_that_looks_elsewhere_is_served() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     blocking = reserve(world)
     older, younger = claim(world, 2, LONDON), claim(world, 2, LONDON)
     release(world, blocking)
@@ -311,7 +310,7 @@ def test_an_entry_whose_claim_is_gone_is_dropped_and_the_next_is_served() -> Non
 
 
 def test_an_older_claim_that_comes_back_while_a_younger_one_is_served_is_served_first() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     blocking = reserve(world)
     older = claim(world, 2, CHICAGO)
     younger = claim(world, 2, LONDON)

@@ -14,10 +14,7 @@ from gpu_capacity.errors import QuotaExceeded, StorageUnavailable
 from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.operations.set_quota import QuotaSetter
 from testkit.auditor.claims import claim_records
-from testkit.dynamodb import throttled, timeout_after, timeout_before
-from testkit.world import ORGANIZATION, World, pod
-from tests.capacity_claims.golden_requests import limit
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     ID,
     calm,
     check,
@@ -30,8 +27,9 @@ from tests.capacity_claims.worlds import (
     reserve,
     resize,
     stranger,
-    world_of,
 )
+from testkit.dynamodb import throttled, timeout_after, timeout_before
+from testkit.world import ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
@@ -48,9 +46,8 @@ def used(world: World) -> int:
     return quota.used
 
 
-def test_a_claim_beyond_the_limit_is_refused_and_leaves_nothing() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 3)
+def test_a_claim_beyond_the_limit_is_refused_and_leaves_nothing(world: World) -> None:
+    world.set_quota(3, "instances")
     with pytest.raises(QuotaExceeded) as refused:
         claim(world, 4, name="big")
     assert (refused.value.requested, refused.value.limit, refused.value.used) == (4, 3, 0)
@@ -60,17 +57,16 @@ def test_a_claim_beyond_the_limit_is_refused_and_leaves_nothing() -> None:
 
 
 def test_what_is_asked_for_counts_and_not_what_was_found() -> None:
-    world = world_of(pod("lon1", 1))
-    limit(world, 10)
+    world = World(pods=(pod("lon1", 1),))
+    world.set_quota(10, "instances")
     claim(world, 9)
     assert used(world) == 9
     with pytest.raises(QuotaExceeded):
         claim(world, 2)
 
 
-def test_growing_counts_more_shrinking_less_and_the_end_nothing() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 5)
+def test_growing_counts_more_shrinking_less_and_the_end_nothing(world: World) -> None:
+    world.set_quota(5, "instances")
     made = claim(world, 2)
     assert [(resize(world, made, n), used(world))[1] for n in (5, 3, 4)] == [5, 3, 4]
     check(world)
@@ -81,9 +77,8 @@ def test_growing_counts_more_shrinking_less_and_the_end_nothing() -> None:
     check(world)
 
 
-def test_growing_beyond_the_limit_is_refused_and_changes_nothing() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 5)
+def test_growing_beyond_the_limit_is_refused_and_changes_nothing(world: World) -> None:
+    world.set_quota(5, "instances")
     made = claim(world, 2)
     claim(world, 2)
     before = world.db.dump()
@@ -93,17 +88,15 @@ def test_growing_beyond_the_limit_is_refused_and_changes_nothing() -> None:
     assert world.db.dump() == before
 
 
-def test_one_organization_does_not_use_up_what_another_may_have() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 2)
+def test_one_organization_does_not_use_up_what_another_may_have(world: World) -> None:
+    world.set_quota(2, "instances")
     claim(world, 2)
     assert figures(claim(world, 4, who=stranger())) == ("READY", 4, 0)
     assert used(world) == 2
     check(world)
 
 
-def test_a_limit_set_later_counts_what_is_there_even_beyond_it() -> None:
-    world = world_of(pod("lon1", 3))
+def test_a_limit_set_later_counts_what_is_there_even_beyond_it(world: World) -> None:
     made = claim(world, 4)
     waiting = claim(world, 9)
     change = book(world).set(ORGANIZATION, "instances", 5)
@@ -120,16 +113,14 @@ def test_a_limit_set_later_counts_what_is_there_even_beyond_it() -> None:
     check(world)
 
 
-def test_setting_a_limit_again_counts_nobody_twice() -> None:
-    world = world_of(pod("lon1", 3))
+def test_setting_a_limit_again_counts_nobody_twice(world: World) -> None:
     claim(world, 4)
     assert [book(world).set(ORGANIZATION, "instances", n).counted_in for n in (5, 6)] == [1, 0]
     assert used(world) == 4
     check(world)
 
 
-def test_a_claim_that_changes_while_it_is_counted_in_is_counted_as_it_has_become() -> None:
-    world = world_of(pod("lon1", 3))
+def test_a_claim_that_changes_while_it_is_counted_in_is_counted_as_it_has_become(world: World) -> None:
     made = claim(world, 4)
     world.db.before("transact_write_items", lambda *_: resize(world, made, 1))
     book(world).set(ORGANIZATION, "instances", 9)
@@ -138,7 +129,7 @@ def test_a_claim_that_changes_while_it_is_counted_in_is_counted_as_it_has_become
 
 
 def test_a_claim_that_is_filled_while_it_is_counted_in_is_counted_all_the_same() -> None:
-    world = world_of(pod("lon1", 1))
+    world = World(pods=(pod("lon1", 1),))
     blocking = reserve(world)
     claim(world, 2)
     release(world, blocking)
@@ -149,9 +140,8 @@ def test_a_claim_that_is_filled_while_it_is_counted_in_is_counted_all_the_same()
     check(world)
 
 
-def test_two_removals_at_once_take_the_count_back_once() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 9)
+def test_two_removals_at_once_take_the_count_back_once(world: World) -> None:
+    world.set_quota(9, "instances")
     made = claim(world, 3)
     drop(world, made)
     settle_capacity_claim(world.services, ORGANIZATION, made.id)
@@ -163,8 +153,7 @@ def test_two_removals_at_once_take_the_count_back_once() -> None:
     check(world)
 
 
-def test_a_claim_that_goes_while_it_is_counted_in_is_not_counted() -> None:
-    world = world_of(pod("lon1", 3))
+def test_a_claim_that_goes_while_it_is_counted_in_is_not_counted(world: World) -> None:
     made = claim(world, 4)
 
     def remove(*_: object) -> None:
@@ -177,8 +166,7 @@ def test_a_claim_that_goes_while_it_is_counted_in_is_not_counted() -> None:
     check(world)
 
 
-def test_a_limit_set_while_a_claim_is_recorded_counts_it_all_the_same() -> None:
-    world = world_of(pod("lon1", 3))
+def test_a_limit_set_while_a_claim_is_recorded_counts_it_all_the_same(world: World) -> None:
     # The claim was decided without a limit; the operator sees no claim yet.
     world.db.before("transact_write_items", lambda *_: book(world).set(ORGANIZATION, "instances", 9))
     claim(world, 4)
@@ -186,10 +174,9 @@ def test_a_limit_set_while_a_claim_is_recorded_counts_it_all_the_same() -> None:
     check(world)
 
 
-def test_a_claim_that_was_missed_is_counted_when_it_changes_next() -> None:
-    world = world_of(pod("lon1", 3))
+def test_a_claim_that_was_missed_is_counted_when_it_changes_next(world: World) -> None:
     made = claim(world, 2)
-    limit(world, 3)
+    world.set_quota(3, "instances")
     with pytest.raises(QuotaExceeded):
         resize(world, made, 4)
     assert used(world) == 2
@@ -198,23 +185,21 @@ def test_a_claim_that_was_missed_is_counted_when_it_changes_next() -> None:
     check(world)
 
 
-def test_a_limit_that_moves_while_a_claim_is_made_is_believed() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 9)
-    world.db.before("transact_write_items", lambda *_: limit(world, 3))
+def test_a_limit_that_moves_while_a_claim_is_made_is_believed(world: World) -> None:
+    world.set_quota(9, "instances")
+    world.db.before("transact_write_items", lambda *_: world.set_quota(3, "instances"))
     with pytest.raises(QuotaExceeded):
         claim(world, 4)
     made = claim(world, 1)
-    world.db.before("transact_write_items", lambda *_: limit(world, 2))
+    world.db.before("transact_write_items", lambda *_: world.set_quota(2, "instances"))
     with pytest.raises(QuotaExceeded):
         resize(world, made, 3)
     assert used(world) == 1
     check(world)
 
 
-def test_the_last_of_a_quota_goes_to_one_of_two() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 3)
+def test_the_last_of_a_quota_goes_to_one_of_two(world: World) -> None:
+    world.set_quota(3, "instances")
     world.db.before("transact_write_items", lambda *_: claim(world, 2))
     with pytest.raises(QuotaExceeded):
         claim(world, 2)
@@ -222,9 +207,8 @@ def test_the_last_of_a_quota_goes_to_one_of_two() -> None:
     check(world)
 
 
-def test_an_answer_that_is_lost_counts_once() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 3)
+def test_an_answer_that_is_lost_counts_once(world: World) -> None:
+    world.set_quota(3, "instances")
     world.db.after("transact_write_items", timeout_after())
     made = claim(world, 3, claim_id=ID)
     assert claim(world, 3, claim_id=ID).id == made.id
@@ -235,9 +219,8 @@ def test_an_answer_that_is_lost_counts_once() -> None:
     check(world)
 
 
-def test_who_is_told_that_a_quota_is_used_up_finds_no_claim_later() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 3)
+def test_who_is_told_that_a_quota_is_used_up_finds_no_claim_later(world: World) -> None:
+    world.set_quota(3, "instances")
     in_flight: list[dict[str, Any]] = []
     rivals: list[CapacityClaim] = []
 
@@ -260,9 +243,8 @@ def test_who_is_told_that_a_quota_is_used_up_finds_no_claim_later() -> None:
     check(world)
 
 
-def test_what_cannot_be_told_is_not_said() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 3)
+def test_what_cannot_be_told_is_not_said(world: World) -> None:
+    world.set_quota(3, "instances")
 
     def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
         claim(world, 2)
@@ -275,8 +257,7 @@ def test_what_cannot_be_told_is_not_said() -> None:
     assert refused.value.outcome_unknown
 
 
-def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_counted() -> None:
-    world = world_of(pod("lon1", 3))
+def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_counted(world: World) -> None:
     # The read of the quota after the record fails, and meanwhile an operator sets a limit.
     world.db.after(
         "transact_write_items",
@@ -284,16 +265,15 @@ def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_coun
     )
     with pytest.raises(StorageUnavailable):
         claim(world, 2, claim_id=ID)
-    limit(world, 3)
+    world.set_quota(3, "instances")
 
     assert now(world, claim(world, 2, claim_id=ID)).allocated == 2
     assert used(world) == 2
     check(world)
 
 
-def test_a_claim_that_is_removed_leaves_the_count_of_others() -> None:
-    world = world_of(pod("lon1", 3))
-    limit(world, 9)
+def test_a_claim_that_is_removed_leaves_the_count_of_others(world: World) -> None:
+    world.set_quota(9, "instances")
     keep, going = claim(world, 2), claim(world, 3)
     drop(world, going)
     calm(world)

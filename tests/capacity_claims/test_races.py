@@ -24,10 +24,7 @@ from gpu_capacity.holders.quota import INSTANCES
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import instances_held, units_held
 from testkit.auditor.claims import claim_records
-from testkit.interleaving import every_interleaving
-from testkit.world import INSTANCE_TYPE, ORGANIZATION, World, pod
-from tests.capacity_claims.golden_requests import limit
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     ID,
     LONDON,
@@ -39,8 +36,9 @@ from tests.capacity_claims.worlds import (
     release,
     reserve,
     resize,
-    world_of,
 )
+from testkit.interleaving import every_interleaving
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, World, pod
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -110,12 +108,12 @@ def at_every_call(build: Callable[[], Scene], client: Act, rival: Act) -> Iterat
 
 def free_rack() -> Scene:
     """One rack of two trays, free."""
-    return Scene(world_of(pod("lon1", 1)), [], [])
+    return Scene(World(pods=(pod("lon1", 1),)), [], [])
 
 
 def waiting_for_two() -> Scene:
     """A claim of two waits; its rack has just become free, and nobody has served it."""
-    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     blocking = reserve(world)
     waiting = claim(world, 2)
     release(world, blocking)
@@ -125,7 +123,7 @@ def waiting_for_two() -> Scene:
 
 def ready() -> Scene:
     """A claim that has what it wants, in two zones."""
-    world = world_of(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
     return Scene(world, [claim(world, 4, LONDON, CHICAGO)], [])
 
 
@@ -283,7 +281,7 @@ def test_two_rounds_of_giving_back_give_back_once() -> None:
 
 def test_a_release_beside_a_filler_serves_those_who_wait_at_the_latest_with_its_event() -> None:
     def blocked() -> Scene:
-        world = world_of(pod("lon1", 1))
+        world = World(pods=(pod("lon1", 1),))
         held = claim(world, 2)
         return Scene(world, [held, claim(world, 1)], [])
 
@@ -301,7 +299,7 @@ def test_a_release_beside_a_filler_serves_those_who_wait_at_the_latest_with_its_
 
 def test_an_older_claim_that_grows_is_never_overtaken_by_one_that_is_being_served() -> None:
     def two_wait() -> Scene:
-        world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+        world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
         blocking = reserve(world)
         older = claim(world, 2, CHICAGO)
         younger = claim(world, 2, LONDON)
@@ -353,7 +351,7 @@ def test_one_name_at_once_goes_to_one_of_two() -> None:
 def test_the_last_of_a_quota_is_counted_once() -> None:
     def limited() -> Scene:
         scene = free_rack()
-        limit(scene.world, 3)
+        scene.world.set_quota(3, "instances")
         return scene
 
     for met in at_every_call(limited, make(2), make(2)):

@@ -9,9 +9,7 @@ from gpu_capacity.capacity_claims.repeats import REPEAT_MS_MAX
 from gpu_capacity.errors import AlreadyExists, QuotaExceeded
 from testkit.auditor import instances_held
 from testkit.auditor.claims import claim_records
-from testkit.dynamodb import throttled
-from testkit.world import ORGANIZATION, World, caller, pod
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     ID,
     LONDON,
     OTHER_ORGANIZATION,
@@ -23,20 +21,12 @@ from tests.capacity_claims.worlds import (
     resize,
     stranger,
     wish,
-    world_of,
 )
+from testkit.dynamodb import throttled
+from testkit.world import World, caller
 
 NAME = "training"
 SECONDS_MAX = REPEAT_MS_MAX // 1000
-
-
-@pytest.fixture
-def world() -> World:
-    return world_of(pod("lon1", 3))
-
-
-def limit(world: World, instances: int) -> None:
-    world.services.quotas.set_limit(ORGANIZATION, "instances", instances)
 
 
 def test_a_repeat_of_the_same_caller_answers_the_claim_and_writes_nothing(world: World) -> None:
@@ -85,7 +75,7 @@ def test_other_resources_under_the_name_are_no_repeat(world: World, other: objec
 
 
 def test_a_repeat_answers_even_when_the_first_used_up_the_quota(world: World) -> None:
-    limit(world, 2)
+    world.set_quota(2, "instances")
     made = claim(world, 2, name=NAME)
     assert claim(world, 2, name=NAME).id == made.id
     with pytest.raises(QuotaExceeded):

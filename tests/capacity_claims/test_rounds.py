@@ -17,18 +17,7 @@ from gpu_capacity.errors import FailedPrecondition, NotFound
 from gpu_capacity.inventory.model import HostState, Pod, Region
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import instances_held
-from testkit.world import (
-    GB300,
-    INSTANCE_TYPE,
-    ORGANIZATION,
-    World,
-    caller,
-    offering,
-    pod,
-    rack,
-)
-from tests.capacity_claims.golden_requests import conditions, recorded
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     ID,
     LONDON,
@@ -44,8 +33,19 @@ from tests.capacity_claims.worlds import (
     reserve,
     resize,
     settle,
-    world_of,
 )
+from testkit.dynamodb import Died, dies
+from testkit.world import (
+    GB300,
+    INSTANCE_TYPE,
+    ORGANIZATION,
+    World,
+    caller,
+    offering,
+    pod,
+    rack,
+)
+from tests.capacity_claims.golden_requests import conditions, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,7 +67,7 @@ def thin(pods: int, zone_id: str = LONDON) -> list[Pod]:
 
 
 def test_ten_over_two_zones_with_room_for_six_and_two_end_as_eight_and_two_until_room_appears() -> None:
-    world = world_of(pod("lon1", 3), pod("chi1", 2, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 3), pod("chi1", 2, region_id=CHICAGO)))
     blocking = reserve(world, 1, CHICAGO)
     made = claim(world, 10, LONDON, CHICAGO)
     assert figures(made) == ("CREATING", 8, 2)
@@ -84,14 +84,14 @@ def test_ten_over_two_zones_with_room_for_six_and_two_end_as_eight_and_two_until
 
 
 def test_zones_are_filled_in_their_order_each_as_far_as_it_goes() -> None:
-    world = world_of(*(pod(f"{z}-1", 1, region_id=z) for z in (LONDON, CHICAGO, TEXAS)))
+    world = World(pods=(*(pod(f"{z}-1", 1, region_id=z) for z in (LONDON, CHICAGO, TEXAS)),))
     made = claim(world, 5, TEXAS, LONDON, CHICAGO)
     assert held_in(made) == {TEXAS: 2, LONDON: 2, CHICAGO: 1}
     assert figures(made) == ("READY", 5, 0)
 
 
 def test_a_zone_that_has_enough_leaves_the_next_one_untouched() -> None:
-    world = world_of(pod("lon1", 3), pod("chi1", 3, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 3), pod("chi1", 3, region_id=CHICAGO)))
     made = claim(world, 4, CHICAGO, LONDON)
     assert held_in(made) == {CHICAGO: 4}
     assert [c.reason for c in made.conditions] == ["Allocated", "NotNeeded", "AllInstancesAllocated"]
@@ -103,7 +103,7 @@ def test_only_hosts_in_service_of_domains_that_are_not_cordoned_are_given() -> N
         rack("lon1", 1, cordoned=True),
         rack("lon1", 2, states={0: HostState.OUT_OF_SERVICE, 1: HostState.MISSING}),
     )
-    world = world_of(Pod(LONDON, "lon1", GB300.id, 1, domains_there))
+    world = World(pods=(Pod(LONDON, "lon1", GB300.id, 1, domains_there),))
     made = claim(world, 5)
     assert figures(made) == ("CREATING", 1, 4)
     assert domains(made) == [("lon1", 0, 0b01)]
@@ -127,7 +127,7 @@ def test_of_two_flavors_sold_under_one_type_the_partly_used_domain_comes_first()
 
 
 def test_many_pods_are_filled_in_rounds_each_of_which_is_seen_whole() -> None:
-    world = world_of(*thin(2 * PODS_PER_ROUND_MAX + 5))
+    world = World(pods=(*thin(2 * PODS_PER_ROUND_MAX + 5),))
     made = claim(world, 2 * PODS_PER_ROUND_MAX + 5)
     seen = [figures(made)]
     while settle_capacity_claim(world.services, ORGANIZATION, made.id) is Step.AGAIN:
@@ -145,7 +145,7 @@ def test_many_pods_are_filled_in_rounds_each_of_which_is_seen_whole() -> None:
 
 
 def test_rounds_that_end_exactly_with_a_zone_go_on_with_the_next_one() -> None:
-    world = world_of(*thin(PODS_PER_ROUND_MAX), *thin(3, CHICAGO))
+    world = World(pods=(*thin(PODS_PER_ROUND_MAX), *thin(3, CHICAGO)))
     made = claim(world, PODS_PER_ROUND_MAX + 3, LONDON, CHICAGO)
     assert figures(made) == ("CREATING", PODS_PER_ROUND_MAX, 3)
     calm(world)
@@ -154,7 +154,7 @@ def test_rounds_that_end_exactly_with_a_zone_go_on_with_the_next_one() -> None:
 
 def test_many_domains_of_one_pod_are_taken_and_given_back_within_the_limits_of_an_expression() -> None:
     racks = tuple(rack("lon1", 900 - n, hosts=1) for n in range(2 * DOMAINS_PER_POD_ROUND_MAX + 1))
-    world = world_of(Pod(LONDON, "lon1", GB300.id, 1, racks))
+    world = World(pods=(Pod(LONDON, "lon1", GB300.id, 1, racks),))
     made = claim(world, len(racks))
     assert figures(made) == ("CREATING", DOMAINS_PER_POD_ROUND_MAX, DOMAINS_PER_POD_ROUND_MAX + 1)
     calm(world)
@@ -169,7 +169,7 @@ def test_many_domains_of_one_pod_are_taken_and_given_back_within_the_limits_of_a
 def test_the_largest_round_is_exactly_what_one_transaction_takes() -> None:
     zones = [f"zone-{n:02}" for n in range(20)]
     per_zone = [3] * 19 + [PODS_PER_ROUND_MAX - 3 * 19]
-    world = world_of(*(p for z, n in zip(zones, per_zone, strict=True) for p in thin(n, z)))
+    world = World(pods=(*(p for z, n in zip(zones, per_zone, strict=True) for p in thin(n, z)),))
     blocking = [reserve(world, 1, z) for z, n in zip(zones, per_zone, strict=True) for _ in range(n)]
     # It comes back into every queue, so every queue is checked; and it leaves every queue.
     made = claim(world, 1, *zones)
@@ -187,7 +187,7 @@ def test_the_largest_round_is_exactly_what_one_transaction_takes() -> None:
 
 
 def test_a_round_demands_of_every_domain_what_it_saw_and_of_the_pod_its_version() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     [(_, used, _)] = domains(claim(world, 1))
     demands = {used: f"d{used} = :o{used}", 1 - used: f"attribute_not_exists(d{1 - used})"}
     requests = recorded(world.db, lambda: claim(world, 3))
@@ -195,7 +195,7 @@ def test_a_round_demands_of_every_domain_what_it_saw_and_of_the_pod_its_version(
 
 
 def test_hardware_that_changed_since_it_was_looked_at_is_looked_at_again() -> None:
-    world = world_of(pod("lon1", 1))
+    world = World(pods=(pod("lon1", 1),))
     lost = Pod(LONDON, "lon1", GB300.id, 2, (rack("lon1", 0, states={0: HostState.UNHEALTHY}),))
     # The first transaction records the claim, the second one fills it.
     world.db.before("transact_write_items", lambda *_: world.load((lost,)), skip=1)
@@ -206,7 +206,7 @@ def test_hardware_that_changed_since_it_was_looked_at_is_looked_at_again() -> No
 
 
 def test_growing_adds_pending_instances_and_fills_them_at_once_where_it_can() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     made = claim(world, 2)
     assert figures(resize(world, made, 3)) == ("READY", 3, 0)
     grown = resize(world, made, 6)
@@ -215,7 +215,7 @@ def test_growing_adds_pending_instances_and_fills_them_at_once_where_it_can() ->
 
 
 def test_shrinking_gives_back_pending_ones_first() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     made = claim(world, 9)
     world.events.zones.clear()
     assert figures(resize(world, made, 5)) == ("CREATING", 4, 1)
@@ -224,7 +224,7 @@ def test_shrinking_gives_back_pending_ones_first() -> None:
 
 
 def test_shrinking_further_gives_back_hosts_of_the_least_preferred_zone_and_says_so() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
     made = claim(world, 6, LONDON, CHICAGO)
     world.events.zones.clear()
     shrunk = resize(world, made, 3)
@@ -235,7 +235,7 @@ def test_shrinking_further_gives_back_hosts_of_the_least_preferred_zone_and_says
 
 
 def test_a_claim_that_leaves_a_zone_gives_back_what_it_had_there_and_looks_elsewhere() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
     made = claim(world, 2, LONDON)
     moved = resize(world, made, 2, CHICAGO)
     assert moved.status is ClaimStatus.UPDATING
@@ -246,7 +246,7 @@ def test_a_claim_that_leaves_a_zone_gives_back_what_it_had_there_and_looks_elsew
 
 
 def test_another_order_of_zones_moves_nothing() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     made = claim(world, 1, LONDON, CHICAGO)
     moved = resize(world, made, 1, CHICAGO, LONDON)
     assert figures(moved) == ("READY", 1, 0)
@@ -255,7 +255,7 @@ def test_another_order_of_zones_moves_nothing() -> None:
 
 
 def test_an_update_that_asks_for_what_is_there_writes_nothing() -> None:
-    world = world_of(pod("lon1", 1))
+    world = World(pods=(pod("lon1", 1),))
     made = claim(world, 2)
     before = world.db.dump()
     assert resize(world, made, 2) == made
@@ -263,15 +263,12 @@ def test_an_update_that_asks_for_what_is_there_writes_nothing() -> None:
 
 
 def test_a_shrink_that_is_taken_back_before_its_round_leaves_nothing_unsettled() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     made = claim(world, 4)
 
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
     # The record is written with the first transaction or put; its round never comes.
-    world.db.after("put_item", die)
-    with pytest.raises(KeyboardInterrupt):
+    world.db.after("put_item", dies)
+    with pytest.raises(Died):
         resize(world, made, 2)
     assert now(world, made).surplus == 2
     assert figures(resize(world, made, 4)) == ("READY", 4, 0)
@@ -281,7 +278,7 @@ def test_a_shrink_that_is_taken_back_before_its_round_leaves_nothing_unsettled()
 
 
 def test_a_deleted_claim_drains_and_is_gone() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     made = claim(world, 3)
     dropped = drop(world, made)
     assert dropped.status is ClaimStatus.DELETING
@@ -295,7 +292,7 @@ def test_a_deleted_claim_drains_and_is_gone() -> None:
 
 
 def test_a_claim_that_is_being_deleted_is_never_filled_and_never_changed() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     made = claim(world, 9)
     drop(world, made)
     assert fill_zones(world.services) == 0
@@ -306,7 +303,7 @@ def test_a_claim_that_is_being_deleted_is_never_filled_and_never_changed() -> No
 
 
 def test_a_claim_that_is_gone_is_not_found_by_anybody() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     made = claim(world, 1)
     drop(world, made)
     calm(world)
@@ -322,7 +319,7 @@ def test_a_claim_that_is_gone_is_not_found_by_anybody() -> None:
 
 
 def test_settling_what_is_settled_or_gone_or_waits_writes_nothing() -> None:
-    world = world_of(pod("lon1", 1))
+    world = World(pods=(pod("lon1", 1),))
     ready, waiting = claim(world, 2), claim(world, 1)
     before = world.db.dump()
     assert settle(world, ready) is Step.SETTLED
@@ -332,7 +329,7 @@ def test_settling_what_is_settled_or_gone_or_waits_writes_nothing() -> None:
 
 
 def test_every_write_of_a_claim_is_later_than_the_one_before_for_those_who_poll() -> None:
-    world = world_of(*thin(PODS_PER_ROUND_MAX + 1))
+    world = World(pods=(*thin(PODS_PER_ROUND_MAX + 1),))
     times = [claim(world, PODS_PER_ROUND_MAX + 1)]
     settle(world, times[0])
     times.append(now(world, times[0]))

@@ -12,11 +12,7 @@ from gpu_capacity.capacity_claims.fill_queues import fill_zone
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.update import update_capacity_claim
 from gpu_capacity.errors import InvalidRequest
-from testkit.handlers import claim_stage as given
-from testkit.handlers.arrangements import sample
-from testkit.handlers.claim_stage import CLAIM_ID, varied
-from testkit.world import INSTANCE_TYPE, World, caller, pod
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     CUSTOMER,
     LONDON,
@@ -26,9 +22,11 @@ from tests.capacity_claims.worlds import (
     now,
     release,
     reserve,
-    world_of,
-    zone,
 )
+from testkit.handlers import claim_stage as given
+from testkit.handlers.arrangements import sample
+from testkit.handlers.claim_stage import CLAIM_ID, varied
+from testkit.world import INSTANCE_TYPE, World, caller, pod, zone
 
 if TYPE_CHECKING:
     from gpu_capacity.capacity_claims.record import CapacityClaim
@@ -40,7 +38,7 @@ TYPE = INSTANCE_TYPE.upper()
 
 @pytest.fixture
 def world() -> World:
-    return world_of(pod("lon1", 2), pod("chi1", 2, region_id=CHICAGO))
+    return World(pods=(pod("lon1", 2), pod("chi1", 2, region_id=CHICAGO)))
 
 
 def ask(world: World, count: int, *zones: str, instance_id: str = TYPE) -> CapacityClaim:

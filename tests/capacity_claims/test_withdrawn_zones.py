@@ -10,13 +10,13 @@ from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.read import instance_types_by_zone
 from gpu_capacity.errors import InvalidRequest
 from testkit.auditor.claims import claim_records
-from testkit.world import World, caller, pod
-from tests.capacity_claims.worlds import LONDON, TEXAS, claim, figures, resize, wish, world_of, zone
+from testkit.claims import LONDON, TEXAS, claim, figures, resize, wish
+from testkit.world import World, caller, pod, zone
 
 
 @pytest.fixture
 def world() -> World:
-    return world_of(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS))
+    return World(pods=(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS)))
 
 
 def _withdraw(world: World, zone_id: str) -> None:

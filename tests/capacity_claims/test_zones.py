@@ -11,12 +11,7 @@ from gpu_capacity.capacity_claims.create import create_capacity_claim
 from gpu_capacity.capacity_claims.read import instance_types_by_zone
 from gpu_capacity.errors import InvalidRequest
 from testkit.auditor.claims import claim_records
-from testkit.world import (
-    INSTANCE_TYPE,
-    caller,
-    pod,
-)
-from tests.capacity_claims.worlds import (
+from testkit.claims import (
     CHICAGO,
     LONDON,
     TEXAS,
@@ -24,9 +19,8 @@ from tests.capacity_claims.worlds import (
     figures,
     resize,
     wish,
-    world_of,
-    zone,
 )
+from testkit.world import INSTANCE_TYPE, World, caller, pod, zone
 
 
 @pytest.mark.parametrize(
@@ -40,7 +34,7 @@ from tests.capacity_claims.worlds import (
 def test_a_zone_that_is_not_there_or_hidden_or_lacks_the_type_is_named(
     zones: tuple[str, ...], instance: str, field: str
 ) -> None:
-    world = world_of(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS))
+    world = World(pods=(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS)))
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
     world.load((), (zone(LONDON), hidden))
     wanted = replace(wish(1, *zones), instance_id=instance)
@@ -52,7 +46,7 @@ def test_a_zone_that_is_not_there_or_hidden_or_lacks_the_type_is_named(
 
 def test_as_much_is_read_for_a_hidden_zone_as_for_one_that_is_not_there() -> None:
     """Also right after its own organization has asked for it: the time of the answer must not tell."""
-    world = world_of(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS))
+    world = World(pods=(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS)))
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
     world.load((), (zone(LONDON), hidden))
     member = caller(organizations=frozenset({"somebody"}))
@@ -68,7 +62,7 @@ def test_as_much_is_read_for_a_hidden_zone_as_for_one_that_is_not_there() -> Non
 
 
 def test_a_claim_may_keep_a_zone_that_is_hidden_by_now_and_take_no_new_one_there() -> None:
-    world = world_of(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS))
+    world = World(pods=(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS)))
     here, elsewhere = claim(world, 1, TEXAS), claim(world, 1, LONDON)
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
     world.load((), (zone(LONDON), hidden))
@@ -80,7 +74,7 @@ def test_a_claim_may_keep_a_zone_that_is_hidden_by_now_and_take_no_new_one_there
 
 
 def test_parameters_tell_the_types_of_every_zone_that_the_caller_may_see() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO), pod("tex1", 1, region_id=TEXAS))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO), pod("tex1", 1, region_id=TEXAS)))
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
     bare = replace(zone(CHICAGO), instance_types=())
     world.load((), (zone(LONDON), bare, hidden))

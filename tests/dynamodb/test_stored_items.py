@@ -28,7 +28,7 @@ from gpu_capacity.reservations.items import (
     encode_reservation,
 )
 from gpu_capacity.reservations.record import Run, Status, Tag
-from testkit.reservation import RESERVATION_ID, reservation
+from testkit.reservations import RESERVATION_ID, reservation
 from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
 from tests.capacity_claims.test_claim_rules import record
 

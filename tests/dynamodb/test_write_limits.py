@@ -19,7 +19,7 @@ from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX
 from gpu_capacity.reservations.runs import Runs, own_write
 from testkit.dynamodb import MemoryDynamoDB
 from testkit.items import owned_whole, without_stamps
-from testkit.reservation import reservation
+from testkit.reservations import reservation
 from testkit.world import INVENTORY, create_tables
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 
 from gpu_capacity.holders.ids import holder_id, holder_tag, is_holder_id, keyed_holder_id, seed_of
 from gpu_capacity.reservations.record import execution_name
-from testkit.reservation import reservation
+from testkit.reservations import reservation
 
 
 def _many(count: int = 2000) -> list[str]:

@@ -13,7 +13,7 @@ from gpu_capacity.errors import UnreadableItem
 from gpu_capacity.holders.store import HolderStore, Kind
 from gpu_capacity.reservations.store import RESERVATIONS
 from gpu_capacity.vms.store import VMS
-from testkit.reservation import reservation
+from testkit.reservations import reservation
 from testkit.vms.record import VM
 from testkit.world import HOLDERS
 from tests.capacity_claims.test_claim_rules import record

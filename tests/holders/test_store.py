@@ -18,8 +18,8 @@ from gpu_capacity.errors import RaceLost, StorageUnavailable
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.record import Reservation, Status
 from testkit.dynamodb import item_conflict, throttled, timeout_after, timeout_before
-from testkit.reservation import RESERVATION_ID, reservation
-from testkit.world import HOLDERS, ORGANIZATION, World, pod
+from testkit.reservations import RESERVATION_ID, reservation
+from testkit.world import HOLDERS, ORGANIZATION, World
 
 if TYPE_CHECKING:
     from gpu_capacity.reservations.store import ReservationStore
@@ -27,11 +27,6 @@ if TYPE_CHECKING:
 NEW = reservation(life=b"life-one", revision=1, tag=b"tag-01")
 KEY = keys.reservation(ORGANIZATION, RESERVATION_ID)
 UNFINISHED = Tombstone(NEW.fingerprint, NEW.life, finished=False)
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from gpu_capacity.reservations import claiming, store
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
-from testkit.ledger import records, reserve
+from testkit.dynamodb import Died, dies
+from testkit.reservations import records, reserve
 from testkit.vms.scene import NODE_OFFERING, SITE, Scene
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, caller, pod, request
 
@@ -23,20 +24,12 @@ if TYPE_CHECKING:
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 
 
-class Died(Exception):
-    """The environment is gone."""
-
-
-def _die(*_: object) -> None:
-    raise Died
-
-
 def _settles(parameters: dict[str, Any]) -> bool:
     return bool(parameters["Item"].get("status") == {"S": "pending"})
 
 
 def die_before_settling(db: Any, services: Services, wanted: ReservationRequest, key: str | None) -> None:
-    db.before("put_item", _die, only=_settles)
+    db.before("put_item", dies, only=_settles)
     with pytest.raises(Died):
         create_reservation(services, caller(), wanted, idempotency_key=key)
 
@@ -87,7 +80,7 @@ def test_what_is_booked_while_it_is_looked_up_who_is_claiming_may_be_given_back(
     def change_hands(*_: object) -> None:
         reconcile(rival)
         with monkeypatch.context() as patches:
-            patches.setattr(claiming, "_settle", _die)
+            patches.setattr(claiming, "_settle", dies)
             with pytest.raises(Died):
                 create_reservation(rival, caller(), request(4))
 
@@ -206,7 +199,7 @@ def test_who_adopts_an_old_record_is_claiming_now(world: World, monkeypatch: pyt
     die_before_settling(world.db, world.services, request(4), KEY)
     world.clock.advance(tentative.TENTATIVE_SECONDS_MAX + 100)
     with monkeypatch.context() as patches:
-        patches.setattr(claiming, "_settle", _die)
+        patches.setattr(claiming, "_settle", dies)
         with pytest.raises(Died):
             create_reservation(world.environment(), caller(), request(4), idempotency_key=KEY)
 

@@ -32,7 +32,7 @@ from gpu_capacity.reservations.record import (
     TAGS_MAX,
     Tag,
 )
-from testkit.reservation import reservation
+from testkit.reservations import reservation
 from testkit.world import ORGANIZATION, offering
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from gpu_capacity.reservations.items import (
 )
 from gpu_capacity.reservations.record import Reservation, Status, Tag
 from testkit.dynamodb.sizes import item_bytes
-from testkit.reservation import RESERVATION_ID, reservation
+from testkit.reservations import RESERVATION_ID, reservation
 from testkit.world import ORGANIZATION, offering, pod, rack
 
 FULL = {

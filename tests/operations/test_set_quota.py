@@ -7,13 +7,8 @@ import pytest
 from gpu_capacity.errors import InvalidRequest, QuotaExceeded
 from gpu_capacity.operations.set_quota import QuotaSetter, check_subject
 from testkit.auditor import audit
-from testkit.ledger import reserve
-from testkit.world import ORGANIZATION, World, pod
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
+from testkit.reservations import reserve
+from testkit.world import ORGANIZATION, World
 
 
 @pytest.mark.parametrize("subject", ["gb300", "GB300 ", "VMs", "NVL72", "", "Instances"])

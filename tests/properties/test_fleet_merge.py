@@ -14,7 +14,7 @@ from gpu_capacity.inventory.merge import StoredPod, merge
 from gpu_capacity.inventory.model import Domain, Host, HostState, Pod
 from gpu_capacity.inventory.units import shape_of
 from testkit.fleet.documents import document, host, raw, region
-from testkit.fleet.world import World, new_world
+from testkit.fleet.world import FleetWorld
 from testkit.searching import examples
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class FleetAndTenants(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world: World = new_world()
+        self.world: FleetWorld = FleetWorld()
         self.sequence = 0
         self.owned: dict[tuple[str, int], Domain] = {}
 

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity
 from gpu_capacity.reservations.create import create_reservation
+from testkit.claims import LONDON, claim, drop, release
+from testkit.claims import reserve as reserve_in
 from testkit.dynamodb import timeout_after
 from testkit.searching import examples
 from testkit.vms.scene import GPU5090, Scene
 from testkit.vms.scene import REGION as VM_REGION
 from testkit.world import GB300, REGION, World, caller, pod, request
-from tests.capacity_claims.worlds import LONDON, claim, drop, release, world_of
-from tests.capacity_claims.worlds import reserve as reserve_in
 
 if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
@@ -54,7 +54,7 @@ def test_what_is_kept_among_reservations_and_instances_of_others(
     acts: list[tuple[str, int]], answers: str
 ) -> None:
     """Others act through environments of their own; this one reads what they did, then writes itself."""
-    world = world_of(pod("lon1", 6), pod("lon2", 5))
+    world = World(pods=(pod("lon1", 6), pod("lon2", 5)))
     held, claims = [], []
     for act, size in acts:
         if act == "reserve":

@@ -29,7 +29,7 @@ from gpu_capacity.vms.record import Vm, VmStatus
 from testkit.auditor import audit
 from testkit.interleaving import every_interleaving
 from testkit.items import owned_in_part, owned_whole
-from testkit.lifecycle import provision
+from testkit.reservations import provision
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, REGION, RESERVED, Scene
 from testkit.world import INVENTORY, ORGANIZATION, caller, request
 from tests.workflow.vm_stage import VmStage

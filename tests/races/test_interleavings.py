@@ -21,7 +21,7 @@ from gpu_capacity.reservations.record import Status
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
 from testkit.interleaving import every_interleaving
-from testkit.lifecycle import stored, tear_down
+from testkit.reservations import stored, tear_down
 from testkit.world import GB300, ORGANIZATION, REGION, World, caller, pod, request
 
 if TYPE_CHECKING:

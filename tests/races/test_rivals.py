@@ -16,7 +16,7 @@ from gpu_capacity.reservations.provisioning import begin_provisioning, complete_
 from gpu_capacity.reservations.record import Status
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import timeout_after
-from testkit.lifecycle import fail, provision, stored, tear_down
+from testkit.reservations import fail, provision, stored, tear_down
 from testkit.world import ORGANIZATION, World, caller, pod, rack, request
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from gpu_capacity.reservations.read import (
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
-from testkit.ledger import NOWHERE, records, reserve
+from testkit.dynamodb import Died, dies
+from testkit.reservations import NOWHERE, records, reserve
 from testkit.world import ORGANIZATION, World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -30,25 +31,12 @@ if TYPE_CHECKING:
 KEY = "0b6f2f0e-5b0e-4a52-9f39-2f4f0d7f6a11"
 
 
-class DiesError(BaseException):
-    """The process ends: nothing catches this."""
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
-
-
-def die(_operation: str, _parameters: dict[str, Any]) -> None:
-    raise DiesError
-
-
 def left_by_a_death(world: World, after: str, count: int = 3, key: str | None = KEY) -> Reservation:
     """The record that a claimant left which died after a write: ``record`` or ``own``."""
     operation = {"record": "put_item", "own": "update_item"}[after]
     held = units_held(world.db)
-    world.db.after(operation, die)
-    with pytest.raises(DiesError):
+    world.db.after(operation, dies)
+    with pytest.raises(Died):
         create_reservation(world.environment(), caller(), request(count), idempotency_key=key)
     [record], _ = world.services.reservations.claiming(0)
     assert units_held(world.db) - held == (count if after == "own" else 0)
@@ -201,8 +189,8 @@ def test_a_claim_has_the_time_of_its_invocation(world: World) -> None:
     deadline = Deadline(lambda: 0.0)
     deadline.arm(7.2)
     services = replace(world.services, deadline=deadline)
-    world.db.after("put_item", die)
-    with pytest.raises(DiesError):
+    world.db.after("put_item", dies)
+    with pytest.raises(Died):
         create_reservation(services, caller(), request(1))
 
     [record] = world.services.reservations.every(ORGANIZATION)

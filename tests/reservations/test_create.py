@@ -20,8 +20,7 @@ from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.record import UNITS_PER_RESERVATION_MAX, Status, Tag
 from testkit.auditor import audit, units_held
 from testkit.dynamodb import throttled
-from testkit.ledger import records, reserve
-from testkit.lifecycle import end, stored
+from testkit.reservations import end, records, reserve, stored
 from testkit.world import ORGANIZATION, PROJECT, REGION, World, caller, pod, rack, request
 
 

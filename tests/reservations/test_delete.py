@@ -8,14 +8,8 @@ from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import begin_deprovisioning
 from gpu_capacity.reservations.record import Status
 from testkit.auditor import audit, units_held
-from testkit.ledger import NOWHERE, delete, records, reserve
-from testkit.lifecycle import fail, provision, stored, tear_down
-from testkit.world import ORGANIZATION, World, caller, pod
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
+from testkit.reservations import NOWHERE, delete, fail, provision, records, reserve, stored, tear_down
+from testkit.world import ORGANIZATION, World, caller
 
 
 def _deprovisions(world: World) -> int:

@@ -12,16 +12,10 @@ from gpu_capacity.errors import Conflict, InsufficientCapacity
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.record import Status, Tag
 from testkit.auditor import audit, units_held
-from testkit.ledger import delete, records, reserve
-from testkit.lifecycle import fail, provision, stored, tear_down
-from testkit.world import ORGANIZATION, PROJECT, World, caller, pod, request
+from testkit.reservations import delete, fail, provision, records, reserve, stored, tear_down
+from testkit.world import ORGANIZATION, PROJECT, World, caller, request
 
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
 
 
 def test_a_repeated_request_gets_the_first_ones_reservation(world: World) -> None:

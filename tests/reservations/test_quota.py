@@ -7,23 +7,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import QuotaExceeded, RaceLost, StorageUnavailable
 from gpu_capacity.reservations import claiming
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
-from testkit.ledger import delete, records, reserve
-from testkit.lifecycle import fail, stored, tear_down
-from testkit.world import HOLDERS, ORGANIZATION, REGION, World, caller, pod, request
+from testkit.dynamodb import Died, dies
+from testkit.reservations import delete, fail, records, reserve, stored, tear_down
+from testkit.world import HOLDERS, ORGANIZATION, REGION, World, caller, request
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
 
 
 def test_units_within_the_limit_are_accepted_and_counted(world: World) -> None:
@@ -168,14 +162,14 @@ def test_a_quota_that_counts_less_than_the_record_is_told_and_nothing_is_hidden(
     reservation_id = reserve(world, 3).reservation.id
     if end is tear_down:
         delete(world, reservation_id)
-    _edit(world, used=2)
+    world.set_quota(5, used=2)
 
     with pytest.raises(StorageUnavailable, match="the record and the quota disagree"):
         end(world, reservation_id)
     assert stored(world, reservation_id).counted
     assert world.quota_used() == 2
 
-    _edit(world, used=3)
+    world.set_quota(5, used=3)
     end(world, reservation_id)
     assert world.quota_used() == 0
     assert units_held(world.db) == 0
@@ -185,25 +179,17 @@ def test_a_quota_that_counts_less_than_the_record_is_told_and_nothing_is_hidden(
 def test_a_dead_claimant_that_is_counted_less_is_left_out_of_a_run_of_reconcile(world: World) -> None:
     world.set_quota(5)
 
-    def die(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    world.db.before("update_item", die)
-    with pytest.raises(KeyboardInterrupt):
+    world.db.before("update_item", dies)
+    with pytest.raises(Died):
         reserve(world, 3)
     world.clock.advance(120)
-    _edit(world, used=2)
+    world.set_quota(5, used=2)
     assert reconcile(world.services).left_out == 1
 
-    _edit(world, used=3)
+    world.set_quota(5, used=3)
     world.clock.advance(120)
     assert reconcile(world.services).restarted == 1
     assert (records(world), world.quota_used()) == (["gone"], 0)
-
-
-def _edit(world: World, used: int) -> None:
-    item = keys.quota(ORGANIZATION, "GB300") | encode({"limit": 5, "used": used})
-    world.db.put_item(TableName=HOLDERS, Item=item)
 
 
 def test_a_limit_that_came_later_takes_nothing_off_for_what_it_did_not_count(world: World) -> None:
@@ -283,8 +269,8 @@ def test_a_rival_that_was_only_claiming_and_gives_up_meanwhile_is_no_reason_to_r
     world.set_quota(4)
     rival = world.environment()
     with monkeypatch.context() as patches:
-        patches.setattr(claiming, "_settle", _die)
-        with pytest.raises(_DiedError):
+        patches.setattr(claiming, "_settle", dies)
+        with pytest.raises(Died):
             create_reservation(rival, caller(), request(4))
     world.clock.advance(120)
     world.db.before("query", lambda *_: reconcile(rival), only=_lists_records)
@@ -292,14 +278,6 @@ def test_a_rival_that_was_only_claiming_and_gives_up_meanwhile_is_no_reason_to_r
     with pytest.raises(RaceLost, match="the quota is being claimed"):
         reserve(world, 4)
     assert reserve(world, 4).reservation.counted
-
-
-class _DiedError(Exception):
-    """The environment is gone."""
-
-
-def _die(*_: object) -> None:
-    raise _DiedError
 
 
 def _lists_records(query: dict[str, Any]) -> bool:

@@ -18,8 +18,7 @@ from gpu_capacity.reservations.read import (
     list_reservations,
 )
 from gpu_capacity.reservations.record import Tag
-from testkit.ledger import NOWHERE, delete, reserve
-from testkit.lifecycle import tear_down
+from testkit.reservations import NOWHERE, delete, reserve, tear_down
 from testkit.world import (
     GB300,
     ORGANIZATION,
@@ -31,6 +30,7 @@ from testkit.world import (
     pod,
     rack,
     request,
+    zone,
 )
 
 OTHER_ORGANIZATION, OTHER_PROJECT = "org-2", "project-2"
@@ -300,4 +300,4 @@ def test_offers_are_counted_as_they_are_now() -> None:
 
 
 def test_an_offer_without_any_hardware_is_shown_with_nothing_available() -> None:
-    assert _offers(World(), caller()) == {"uk-lon-1": UnitCounts(0, 0, 0)}
+    assert _offers(World(regions=(zone(),)), caller()) == {"uk-lon-1": UnitCounts(0, 0, 0)}

@@ -16,7 +16,7 @@ from gpu_capacity.reservations.read import (
     get_reservation,
     list_reservations,
 )
-from testkit.ledger import NOWHERE, reserve
+from testkit.reservations import NOWHERE, reserve
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, rack
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.reservations.record import TRANSITIONS, UNSETTLED, Status, Tag, sources_of
-from testkit.reservation import reservation
+from testkit.reservations import reservation
 
 MOVES = {
     ("claiming", "pending"),

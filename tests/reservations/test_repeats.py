@@ -10,23 +10,14 @@ import pytest
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from testkit.auditor import audit, units_held
-from testkit.ledger import NOWHERE
-from testkit.lifecycle import fail, tear_down
-from testkit.world import World, caller, pod, request
+from testkit.dynamodb import Died, dies
+from testkit.reservations import NOWHERE, fail, tear_down
+from testkit.world import World, caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
 
 SECONDS = 60
-
-
-class DiesError(BaseException):
-    """The process ends: nothing catches this."""
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
 
 
 def repeating(world: World, seconds: int = SECONDS) -> Services:
@@ -89,11 +80,8 @@ def test_of_two_equal_ones_at_once_one_is_made(world: World) -> None:
 
 
 def test_a_repeat_goes_on_in_what_a_claimant_left_that_died(world: World) -> None:
-    def die(*_: Any) -> None:
-        raise DiesError
-
-    world.db.before("update_item", die)
-    with pytest.raises(DiesError):
+    world.db.before("update_item", dies)
+    with pytest.raises(Died):
         asked(world, 3, seconds=10**6)
     (left,) = (r for r in world.db.table("holders").items() if r["sk"]["S"].startswith("RESERVATION#"))
     world.clock.advance(3600)

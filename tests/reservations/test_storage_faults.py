@@ -21,8 +21,7 @@ from testkit.dynamodb import (
     timeout_before,
     unreachable,
 )
-from testkit.ledger import NOWHERE, delete, records, reserve
-from testkit.lifecycle import stored, tear_down
+from testkit.reservations import NOWHERE, delete, records, reserve, stored, tear_down
 from testkit.world import ORGANIZATION, World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -34,11 +33,6 @@ WRITES = [RECORD, OWN, SETTLE]
 NAMES = ["record", "own", "settle"]
 PASSING = [throttled(), request_limited(), internal_error(), timeout_before(), unreachable()]
 each_write = pytest.mark.parametrize("write", WRITES, ids=NAMES)
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
 
 
 @each_write

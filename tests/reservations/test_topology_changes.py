@@ -15,7 +15,7 @@ from gpu_capacity.inventory.units import Health
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.read import UnitFilter, get_reservation, list_reservation_units
 from testkit.auditor import audit, units_held
-from testkit.ledger import NOWHERE, reserve
+from testkit.reservations import NOWHERE, reserve
 from testkit.world import GB300, REGION, World, caller, pod, rack, request
 
 if TYPE_CHECKING:

@@ -15,18 +15,21 @@ from gpu_capacity.reservations.read import get_reservation
 from gpu_capacity.reservations.record import Reservation, Status
 from testkit.auditor import audit, units_held
 from testkit.items import owned_whole
-from testkit.ledger import NOWHERE, delete, records, reserve
-from testkit.lifecycle import fail, provision, stored, tear_down
-from testkit.reservation import reservation
-from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, pod, request
+from testkit.reservations import (
+    NOWHERE,
+    delete,
+    fail,
+    provision,
+    records,
+    reservation,
+    reserve,
+    stored,
+    tear_down,
+)
+from testkit.world import GB300, HOLDERS, INVENTORY, REGION, World, caller, request
 
 OWNER = bytes.fromhex("a61b9d5a701d4fea")
 """What stands in a pod for the sample reservation: the first eight bytes of its id."""
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
 
 
 def earlier(world: World, status: Status = Status.PENDING, **changes: Any) -> Reservation:

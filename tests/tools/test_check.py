@@ -22,7 +22,7 @@ PRODUCT = "layers/shared/gpu_capacity"
         (f"{PRODUCT}/vms/api/models.py", ["tests/vms"]),
         (f"{PRODUCT}/times.py", ["tests/test_times.py"]),
         ("tests/holders/test_ids.py", ["tests/holders/test_ids.py"]),
-        ("tests/capacity_claims/worlds.py", ["tests/capacity_claims"]),
+        ("tests/capacity_claims/golden_requests.py", ["tests/capacity_claims"]),
         ("docs/errors.md", ["tests/docs"]),
         ("LICENSE", []),
         ("tests/vms/test_that_is_gone.py", []),

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from testkit.ledger import reserve
+from testkit.reservations import reserve
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, World, pod
 from tools import quota
 

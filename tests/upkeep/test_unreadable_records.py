@@ -26,12 +26,12 @@ from gpu_capacity.vms.offers import free_offers
 from gpu_capacity.vms.read import get_vm, list_vms
 from gpu_capacity.vms.record import PageOfVms
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
+from testkit.claims import claim, drop, figures, now, release
+from testkit.claims import reserve as reserve_rack
 from testkit.dynamodb import throttled
-from testkit.ledger import NOWHERE, delete, reserve
+from testkit.reservations import NOWHERE, delete, reserve
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, RESERVED, Scene
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod
-from tests.capacity_claims.worlds import claim, drop, figures, now, release, world_of
-from tests.capacity_claims.worlds import reserve as reserve_rack
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
@@ -55,11 +55,6 @@ def spoil(
 def unreadable(world: World) -> int:
     """How many items were counted as unreadable."""
     return world.telemetry.counts["RecordsUnreadable"]
-
-
-@pytest.fixture
-def world() -> World:
-    return World(pods=(pod("pod1", 8),))
 
 
 # Reservations.
@@ -165,7 +160,7 @@ def test_reconcile_looks_at_the_kinds_that_it_can_list_and_tells_of_the_others(w
 
 def _two_waiting() -> tuple[World, Any, Any, str]:
     """A full zone, two claims that wait there, and the reservation that could make room."""
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     blocked = reserve_rack(world, 2)
     first, second = claim(world, 1), claim(world, 1)
     return world, first, second, blocked
@@ -209,7 +204,7 @@ def test_an_entry_of_a_queue_that_says_nothing_is_passed_over() -> None:
 
 
 def test_the_filler_serves_other_queues_and_tells_of_the_one_that_failed() -> None:
-    world = world_of(pod("lon1", 1), pod("chi1", 1, region_id="us-chi-1"))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id="us-chi-1")))
     racks = [reserve_rack(world, 1, zone) for zone in ("uk-lon-1", "us-chi-1")]
     waiting = [claim(world, 1, zone) for zone in ("uk-lon-1", "us-chi-1")]
     for rack in racks:
@@ -223,7 +218,7 @@ def test_the_filler_serves_other_queues_and_tells_of_the_one_that_failed() -> No
 
 
 def test_a_list_of_claims_shows_the_others() -> None:
-    world = world_of(pod("lon1", 2))
+    world = World(pods=(pod("lon1", 2),))
     made, spoiled = claim(world, 1), claim(world, 1)
     spoil(world, keys.capacity_claim(ORGANIZATION, spoiled.id), value="STATUS_FAILED")
 

@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from testkit.fleet.world import World, new_world
+from testkit.fleet.world import FleetWorld
 
 
 @pytest.fixture
-def world() -> World:
-    return new_world()
+def world() -> FleetWorld:
+    return FleetWorld()
 
 
 @pytest.fixture
-def other_world() -> World:
-    return new_world()
+def other_world() -> FleetWorld:
+    return FleetWorld()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from gpu_capacity.dynamodb.database import Committed, Database, Refused
 from gpu_capacity.dynamodb.writes import EXPRESSION_BYTES_MAX, transaction_item
 from gpu_capacity.errors import FeedRefusal
@@ -16,12 +18,15 @@ from gpu_capacity.inventory.merge import VACATED_MAX, merge
 from gpu_capacity.inventory.model import DOMAINS_PER_POD_MAX, Domain, Host, HostState, Pod
 from gpu_capacity.inventory.text import fits_into_an_item
 from testkit.fleet.documents import document, pod, raw, region
-from testkit.fleet.world import TABLE, World
+from testkit.world import INVENTORY
+
+if TYPE_CHECKING:
+    from testkit.fleet.world import FleetWorld
 
 FLEET = parse(raw(document(7)))
 
 
-def test_accepting_a_document_is_one_conditional_update(world: World) -> None:
+def test_accepting_a_document_is_one_conditional_update(world: FleetWorld) -> None:
     write = accept_document("inventory", FLEET)
 
     assert write.request() == {
@@ -53,7 +58,7 @@ def test_accepting_a_document_is_one_conditional_update(world: World) -> None:
 
 
 def test_a_pod_changes_in_one_transaction_that_names_the_document_the_version_and_what_must_be_free(
-    world: World,
+    world: FleetWorld,
 ) -> None:
     world.sync(document(6))
     before = world.pod("p1")
@@ -92,25 +97,25 @@ def test_a_pod_changes_in_one_transaction_that_names_the_document_the_version_an
     assert list(refused.items) == [FEED]  # the document in use is still 6
 
 
-def test_a_new_pod_demands_that_it_is_new(world: World) -> None:
+def test_a_new_pod_demands_that_it_is_new(world: FleetWorld) -> None:
     world.sync(document(7))
     change = merge(None, FLEET.regions["r1"].pods["p1"], None)
 
-    outcome = Database(world.db).commit(*change_pod(TABLE, 7, None, change))
+    outcome = Database(world.db).commit(*change_pod(INVENTORY, 7, None, change))
 
     assert isinstance(outcome, Refused)
     assert list(outcome.items) == [OWNERS]
 
 
-def test_a_region_is_replaced_only_for_the_document_in_use(world: World) -> None:
+def test_a_region_is_replaced_only_for_the_document_in_use(world: FleetWorld) -> None:
     world.sync(document(7))
     wanted = FLEET.regions["r1"].region
 
-    assert isinstance(Database(world.db).commit(*change_region(TABLE, 6, wanted)), Refused)
-    assert Database(world.db).commit(*change_region(TABLE, 7, wanted)) == Committed()
+    assert isinstance(Database(world.db).commit(*change_region(INVENTORY, 6, wanted)), Refused)
+    assert Database(world.db).commit(*change_region(INVENTORY, 7, wanted)) == Committed()
 
 
-def test_the_longest_condition_fits_into_an_expression(world: World) -> None:
+def test_the_longest_condition_fits_into_an_expression(world: FleetWorld) -> None:
     first = DOMAINS_PER_POD_MAX - VACATED_MAX - 1
     domains = tuple(_domain(n) for n in range(first, DOMAINS_PER_POD_MAX))
     before = world.store.read_pod("r1", "none")
@@ -119,7 +124,7 @@ def test_the_longest_condition_fits_into_an_expression(world: World) -> None:
     assert world.store.write_pod(1, None, known) == Committed()
 
     change = merge(world.pod("p1"), None, None)
-    _, claims, *_ = change_pod(TABLE, 1, world.pod("p1"), change)
+    _, claims, *_ = change_pod(INVENTORY, 1, world.pod("p1"), change)
 
     assert len(change.vacated) == VACATED_MAX
     assert len(claims.request()["ConditionExpression"]) <= EXPRESSION_BYTES_MAX
@@ -145,7 +150,7 @@ def test_only_so_many_hosts_fit_into_an_item() -> None:
     assert not fits_into_an_item([_domain(n, hosts=64) for n in range(128)])
 
 
-def test_a_sequence_is_set_back_under_the_one_that_was_read(world: World) -> None:
+def test_a_sequence_is_set_back_under_the_one_that_was_read(world: FleetWorld) -> None:
     world.sync(document(9))
     before = world.store.feed()
     assert before is not None
@@ -157,7 +162,7 @@ def test_a_sequence_is_set_back_under_the_one_that_was_read(world: World) -> Non
     assert world.sync(document(2)).refused is FeedRefusal.OUTDATED
 
 
-def test_a_digest_of_an_earlier_form_does_not_contradict(world: World) -> None:
+def test_a_digest_of_an_earlier_form_does_not_contradict(world: FleetWorld) -> None:
     world.sync(document(9))
     world.db.update_item(
         TableName="inventory",

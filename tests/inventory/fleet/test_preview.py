@@ -16,7 +16,7 @@ from tools.fleet_check import describe, describe_document
 from tools.sync import exit_code
 
 if TYPE_CHECKING:
-    from testkit.fleet.world import World
+    from testkit.fleet.world import FleetWorld
 
 LIMITS = DropLimits(0.2, 0)
 
@@ -52,7 +52,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("content", DOCUMENTS.values(), ids=DOCUMENTS)
-def test_the_sync_does_what_the_check_has_said(world: World, content: dict[str, Any]) -> None:
+def test_the_sync_does_what_the_check_has_said(world: FleetWorld, content: dict[str, Any]) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     fleet = parse(raw(content))
@@ -71,7 +71,7 @@ def test_the_sync_does_what_the_check_has_said(world: World, content: dict[str, 
     assert {r.region_id for r in report.regions if r.catalogue} == set(told.regions)
 
 
-def test_it_names_the_holders_that_are_touched(world: World) -> None:
+def test_it_names_the_holders_that_are_touched(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     fleet = parse(raw(_broken(2)))
@@ -86,7 +86,7 @@ def test_it_names_the_holders_that_are_touched(world: World) -> None:
     assert describe_document(fleet) == "valid: sequence 2, 1 regions, 8 domains, 24 hosts"
 
 
-def test_what_is_deferred_is_said_with_its_code(world: World) -> None:
+def test_what_is_deferred_is_said_with_its_code(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     fleet = parse(raw(_relabelled(2)))

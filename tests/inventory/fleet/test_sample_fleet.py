@@ -17,7 +17,7 @@ from testkit.fleet.documents import raw
 from testkit.sample_fleet import SAMPLE_RESERVATIONS, sample_fleet
 
 if TYPE_CHECKING:
-    from testkit.fleet.world import World
+    from testkit.fleet.world import FleetWorld
 
 FLEET = parse(raw(sample_fleet()))
 
@@ -85,7 +85,7 @@ def test_is_the_same_every_time_but_for_the_sequence() -> None:
     assert sample_fleet(9) == sample_fleet() | {"sequence": 9}
 
 
-def test_is_accepted_by_the_sync(world: World) -> None:
+def test_is_accepted_by_the_sync(world: FleetWorld) -> None:
     report = world.sync(sample_fleet())
 
     assert report.refused is None

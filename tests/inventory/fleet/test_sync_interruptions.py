@@ -18,10 +18,10 @@ from testkit.dynamodb import (
     transaction_conflict,
 )
 from testkit.fleet.documents import document, host, offering, pod, region, without_rack
-from testkit.fleet.world import TABLE
+from testkit.world import INVENTORY
 
 if TYPE_CHECKING:
-    from testkit.fleet.world import World
+    from testkit.fleet.world import FleetWorld
 
 
 class Crash(Exception):
@@ -43,7 +43,7 @@ def _second_document() -> dict[str, Any]:
     return document(2, [changed, region("r2", [pod("q1")])])
 
 
-def _prepare(world: World) -> None:
+def _prepare(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 3)
     world.hold("p2", 1)
@@ -55,7 +55,7 @@ WRITES_OF_SECOND = 7  # the document, four pods, two regions
 @pytest.mark.parametrize("answer_lost", [False, True])
 @pytest.mark.parametrize("nth", range(WRITES_OF_SECOND))
 def test_a_run_cut_short_at_any_write_is_finished_by_the_next(
-    world: World, other_world: World, nth: int, *, answer_lost: bool
+    world: FleetWorld, other_world: FleetWorld, nth: int, *, answer_lost: bool
 ) -> None:
     _prepare(other_world)
     writes = other_world.writes()
@@ -76,7 +76,7 @@ def test_a_run_cut_short_at_any_write_is_finished_by_the_next(
 
 
 @pytest.mark.parametrize("nth", range(1, WRITES_OF_SECOND))
-def test_a_run_cut_short_is_repaired_by_a_newer_document_as_well(world: World, nth: int) -> None:
+def test_a_run_cut_short_is_repaired_by_a_newer_document_as_well(world: FleetWorld, nth: int) -> None:
     _prepare(world)
     world.db.before("transact_write_items", _crash, skip=nth - 1)
     with pytest.raises(Crash):
@@ -96,7 +96,7 @@ def test_a_run_cut_short_is_repaired_by_a_newer_document_as_well(world: World, n
     assert world.sync(newer).regions == (RegionReport("r1"), RegionReport("r2"))
 
 
-def test_a_claim_that_comes_between_read_and_write_is_neither_freed_nor_moved(world: World) -> None:
+def test_a_claim_that_comes_between_read_and_write_is_neither_freed_nor_moved(world: FleetWorld) -> None:
     world.sync(document(1))
     rival = world.db.before("transact_write_items", lambda *_: world.hold("p1", 3))
 
@@ -108,7 +108,7 @@ def test_a_claim_that_comes_between_read_and_write_is_neither_freed_nor_moved(wo
     assert report.regions[0].counts == Counts(missing=3)
 
 
-def test_a_claim_elsewhere_in_the_pod_does_not_get_in_the_way(world: World) -> None:
+def test_a_claim_elsewhere_in_the_pod_does_not_get_in_the_way(world: FleetWorld) -> None:
     world.sync(document(1))
     world.db.before("transact_write_items", lambda *_: world.hold("p1", 0))
 
@@ -119,7 +119,7 @@ def test_a_claim_elsewhere_in_the_pod_does_not_get_in_the_way(world: World) -> N
     assert world.pause.attempts == []
 
 
-def test_a_claim_that_comes_before_a_move_defers_the_pod_in_this_run_and_the_next(world: World) -> None:
+def test_a_claim_that_comes_before_a_move_defers_the_pod_in_this_run_and_the_next(world: FleetWorld) -> None:
     world.sync(document(1))
     before = world.pod("p1").pod
     world.db.before("transact_write_items", lambda *_: world.hold("p1", 0))
@@ -134,7 +134,7 @@ def test_a_claim_that_comes_before_a_move_defers_the_pod_in_this_run_and_the_nex
         assert (part.region_id, part.pod_id, part.code) == ("r1", "p1", FeedRefusal.MOVES_HARDWARE)
 
 
-def test_claims_that_come_first_every_time_defer_the_pod(world: World) -> None:
+def test_claims_that_come_first_every_time_defer_the_pod(world: FleetWorld) -> None:
     world.sync(document(1))
 
     def stir(*_: object) -> None:
@@ -143,7 +143,9 @@ def test_claims_that_come_first_every_time_defer_the_pod(world: World) -> None:
         key = {"pk": {"S": "CLAIMS#r1#flavor-a"}, "sk": {"S": "POD#p1"}}
         values = {":v": {"N": str(stored + 1)}}
         for pk, name in (("CLAIMS#r1#flavor-a", "v"), ("HOSTS#r1", "v")):
-            write = Update("stir", TABLE, key | {"pk": {"S": pk}}, "SET #v = :v", None, {"#v": name}, values)
+            write = Update(
+                "stir", INVENTORY, key | {"pk": {"S": pk}}, "SET #v = :v", None, {"#v": name}, values
+            )
             Database(world.db).commit(write)
 
     world.db.before("transact_write_items", stir, times=None, only=_is_about_p1)
@@ -151,7 +153,7 @@ def test_claims_that_come_first_every_time_defer_the_pod(world: World) -> None:
     report = world.sync(without_rack(2, "p1", 3))
 
     assert report.regions[0].deferred == ("p1",)
-    assert world.telemetry.metrics["PodsDeferred"] == 1
+    assert world.telemetry.counts["PodsDeferred"] == 1
     assert world.pause.attempts == [0, 1, 2, 3]
 
 
@@ -159,7 +161,7 @@ def _is_about_p1(parameters: dict[str, Any]) -> bool:
     return "POD#p1" in str(parameters["TransactItems"])
 
 
-def test_a_transaction_in_flight_on_the_pod_is_waited_for(world: World) -> None:
+def test_a_transaction_in_flight_on_the_pod_is_waited_for(world: FleetWorld) -> None:
     world.sync(document(1))
     world.db.before("transact_write_items", transaction_conflict(4, at=1), times=2)
 
@@ -169,17 +171,17 @@ def test_a_transaction_in_flight_on_the_pod_is_waited_for(world: World) -> None:
     assert world.pause.attempts == [0, 1]
 
 
-def test_a_document_that_cannot_be_accepted_for_traffic_is_tried_again_later(world: World) -> None:
+def test_a_document_that_cannot_be_accepted_for_traffic_is_tried_again_later(world: FleetWorld) -> None:
     world.db.before("update_item", item_conflict(), times=None)
 
     with pytest.raises(StorageUnavailable):
         world.sync(document(1))
 
-    assert len(world.db.table(TABLE)) == 0
+    assert len(world.db.table(INVENTORY)) == 0
 
 
 @pytest.mark.parametrize("fault", [throttled(), internal_error(), timeout_before()])
-def test_a_database_that_fails_is_told_to_the_scheduler(world: World, fault: Any) -> None:
+def test_a_database_that_fails_is_told_to_the_scheduler(world: FleetWorld, fault: Any) -> None:
     world.sync(document(1))
     world.db.before("transact_write_items", fault)
 
@@ -190,7 +192,7 @@ def test_a_database_that_fails_is_told_to_the_scheduler(world: World, fault: Any
     assert world.positions("p1") == [0, 1, 2]
 
 
-def test_a_newer_document_accepted_meanwhile_ends_the_run(world: World, other_world: World) -> None:
+def test_a_newer_document_accepted_meanwhile_ends_the_run(world: FleetWorld, other_world: FleetWorld) -> None:
     world.sync(document(1))
     newer = document(3, [region(pods=[pod("p1"), pod("p2"), pod("p3")])])
     world.db.before("transact_write_items", lambda *_: _sync_quietly(world, newer))
@@ -198,19 +200,19 @@ def test_a_newer_document_accepted_meanwhile_ends_the_run(world: World, other_wo
     report = world.sync(_second_document())
 
     assert report.superseded
-    assert world.telemetry.metrics == {"FeedSuperseded": 1}
+    assert world.telemetry.counts == {"FeedSuperseded": 1}
     assert world.positions("p3") == [0, 1, 2, 3]
     assert world.positions("p1") == [0, 1, 2, 3]
 
 
-def test_a_newer_document_accepted_after_the_check_makes_this_one_outdated(world: World) -> None:
+def test_a_newer_document_accepted_after_the_check_makes_this_one_outdated(world: FleetWorld) -> None:
     world.sync(document(1))
     world.db.before("update_item", lambda *_: _sync_quietly(world, document(3)))
 
     assert world.sync(_second_document()).refused is FeedRefusal.OUTDATED
 
 
-def test_what_an_older_run_wrote_after_the_first_look_is_seen(world: World) -> None:
+def test_what_an_older_run_wrote_after_the_first_look_is_seen(world: FleetWorld) -> None:
     """The host that the older run has put into p2 must not be sold from p1 as well."""
     world.sync(document(1))
     spare = host("spare", 5)
@@ -228,13 +230,15 @@ def test_what_an_older_run_wrote_after_the_first_look_is_seen(world: World) -> N
     assert [h.slot for h in world.domain("p2", 0).hosts] == [0, 1, 2]
 
 
-def _sync_quietly(world: World, content: dict[str, Any]) -> None:
+def _sync_quietly(world: FleetWorld, content: dict[str, Any]) -> None:
     telemetry = world.telemetry
     world.sync(content)
     world.telemetry = telemetry
 
 
-def test_two_runs_of_the_same_document_do_not_disturb_each_other(world: World, other_world: World) -> None:
+def test_two_runs_of_the_same_document_do_not_disturb_each_other(
+    world: FleetWorld, other_world: FleetWorld
+) -> None:
     _prepare(world)
     _prepare(other_world)
     other_world.sync(_second_document())
@@ -246,7 +250,7 @@ def test_two_runs_of_the_same_document_do_not_disturb_each_other(world: World, o
     assert world.db.dump() == other_world.db.dump()
 
 
-def test_a_new_region_is_offered_only_when_its_pods_are_there(world: World) -> None:
+def test_a_new_region_is_offered_only_when_its_pods_are_there(world: FleetWorld) -> None:
     world.db.before("transact_write_items", _crash, skip=2)
     with pytest.raises(Crash):
         world.sync(document(1))

@@ -8,35 +8,36 @@ from gpu_capacity.inventory.fleet.sync import RegionReport
 from gpu_capacity.inventory.merge import Counts
 from gpu_capacity.inventory.model import HostState
 from testkit.fleet.documents import document, offering, pod, region, without_rack
-from testkit.fleet.world import TABLE
+from testkit.world import INVENTORY
 
 if TYPE_CHECKING:
-    from testkit.fleet.world import World
+    from testkit.fleet.world import FleetWorld
 
 
-def test_the_first_document_fills_the_inventory(world: World) -> None:
+def test_the_first_document_fills_the_inventory(world: FleetWorld) -> None:
     report = world.sync(document(1))
 
     assert report.refused is None
     assert report.regions == (RegionReport("r1", 2, Counts(added=24), catalogue="changed"),)
-    assert world.telemetry.metrics == {"FeedApplied": 1, "HostsAdded": 24}
+    assert world.telemetry.counts == {"FeedApplied": 1, "HostsAdded": 24}
     assert world.positions("p1") == [0, 1, 2, 3]
     assert set(world.store.read([]).regions) == {"r1"}
 
 
-def test_every_write_has_its_audit_line(world: World) -> None:
+def test_every_write_has_its_audit_line(world: FleetWorld) -> None:
     world.sync(document(1))
 
-    assert world.telemetry.audited == [
+    lines = world.telemetry.audits
+    assert [(line.action, line.target, line.outcome) for line in lines] == [
         ("accept_document", "feed", "applied"),
         ("change_pod", "r1/p1", "applied"),
         ("change_pod", "r1/p2", "applied"),
         ("change_region", "r1", "applied"),
     ]
-    assert world.telemetry.details["r1/p1"]["version"] == 1
+    assert lines[1].details["version"] == 1
 
 
-def test_the_same_document_again_writes_nothing(world: World) -> None:
+def test_the_same_document_again_writes_nothing(world: FleetWorld) -> None:
     world.sync(document(1))
     writes, before = world.writes(), world.db.dump()
 
@@ -44,10 +45,10 @@ def test_the_same_document_again_writes_nothing(world: World) -> None:
 
     assert (world.writes(), world.db.dump()) == (writes, before)
     assert report.regions == (RegionReport("r1"),)
-    assert world.telemetry.metrics == {"FeedApplied": 1}
+    assert world.telemetry.counts == {"FeedApplied": 1}
 
 
-def test_a_newer_document_that_says_the_same_only_notes_that_it_was_seen(world: World) -> None:
+def test_a_newer_document_that_says_the_same_only_notes_that_it_was_seen(world: FleetWorld) -> None:
     world.sync(document(1))
     writes = world.writes()
 
@@ -57,19 +58,19 @@ def test_a_newer_document_that_says_the_same_only_notes_that_it_was_seen(world: 
     assert world.pod("p1").pod.version == 1
 
 
-def test_health_is_followed_and_old_snapshots_cannot_place_any_more(world: World) -> None:
+def test_health_is_followed_and_old_snapshots_cannot_place_any_more(world: FleetWorld) -> None:
     world.sync(document(1))
     content = document(2)
     content["regions"][0]["pods"][0]["domains"][1]["hosts"][2]["state"] = "unhealthy"
 
     world.sync(content)
 
-    assert world.telemetry.metrics["HostsGoneUnhealthy"] == 1
+    assert world.telemetry.counts["HostsGoneUnhealthy"] == 1
     assert not world.hold("p1", 0, version=1)
     assert world.hold("p1", 0, version=2)
 
 
-def test_a_changed_offering_changes_the_shapes_of_its_pods(world: World) -> None:
+def test_a_changed_offering_changes_the_shapes_of_its_pods(world: FleetWorld) -> None:
     world.sync(document(1))
     changed = region() | {"offerings": [offering(hostsPerUnit=2)]}
 
@@ -81,7 +82,7 @@ def test_a_changed_offering_changes_the_shapes_of_its_pods(world: World) -> None
     assert (shape.version, world.pod("p2").pod.version) == (2, 2)
 
 
-def test_held_hardware_that_vanishes_stays_held_and_missing(world: World) -> None:
+def test_held_hardware_that_vanishes_stays_held_and_missing(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 3)
 
@@ -89,14 +90,14 @@ def test_held_hardware_that_vanishes_stays_held_and_missing(world: World) -> Non
 
     assert world.pod("p1").held == {3}
     assert [h.state for h in world.domain("p1", 3).hosts] == [HostState.MISSING] * 3
-    assert world.telemetry.metrics["HostsMissing"] == 3
+    assert world.telemetry.counts["HostsMissing"] == 3
 
 
-def test_a_domain_of_which_only_a_part_is_held_counts_as_held(world: World) -> None:
+def test_a_domain_of_which_only_a_part_is_held_counts_as_held(world: FleetWorld) -> None:
     world.sync(document(1))
     part = Update(
         "claim",
-        TABLE,
+        INVENTORY,
         {"pk": {"S": "CLAIMS#r1#flavor-a"}, "sk": {"S": "POD#p1"}},
         "SET d3 = :parts",
         values={":parts": {"M": {"00ff00ff00ff00ff": {"N": "1"}}}},
@@ -108,7 +109,7 @@ def test_a_domain_of_which_only_a_part_is_held_counts_as_held(world: World) -> N
     assert [h.state for h in world.domain("p1", 3).hosts] == [HostState.MISSING] * 3
 
 
-def test_missing_hardware_is_dropped_by_the_first_run_after_its_release(world: World) -> None:
+def test_missing_hardware_is_dropped_by_the_first_run_after_its_release(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 3)
     world.sync(without_rack(2, "p1", 3))
@@ -119,7 +120,7 @@ def test_missing_hardware_is_dropped_by_the_first_run_after_its_release(world: W
     assert world.positions("p1") == [0, 1, 2]
 
 
-def test_a_pod_that_vanishes_is_emptied_and_comes_back_with_a_higher_version(world: World) -> None:
+def test_a_pod_that_vanishes_is_emptied_and_comes_back_with_a_higher_version(world: FleetWorld) -> None:
     world.sync(document(1, [region(pods=[pod("p1", 16), pod("p2", 2)])]))
 
     world.sync(document(2, [region(pods=[pod("p1", 16)])]))
@@ -130,7 +131,7 @@ def test_a_pod_that_vanishes_is_emptied_and_comes_back_with_a_higher_version(wor
     assert (world.positions("p2"), world.pod("p2").pod.version) == ([0, 1], 3)
 
 
-def test_a_domain_that_moves_to_another_pod_is_never_in_both(world: World) -> None:
+def test_a_domain_that_moves_to_another_pod_is_never_in_both(world: FleetWorld) -> None:
     world.sync(document(1))
     content = document(2)
     first, second = content["regions"][0]["pods"]
@@ -151,7 +152,7 @@ def test_a_domain_that_moves_to_another_pod_is_never_in_both(world: World) -> No
     assert world.positions("p2") == [1, 2, 3, 7]
 
 
-def test_a_host_that_a_holder_misses_waits_until_it_is_released(world: World) -> None:
+def test_a_host_that_a_holder_misses_waits_until_it_is_released(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     content = document(2)
@@ -168,7 +169,7 @@ def test_a_host_that_a_holder_misses_waits_until_it_is_released(world: World) ->
     assert [h.slot for h in world.domain("p1", 0).hosts] == [0, 1]
 
 
-def test_more_positions_than_one_condition_can_name_are_dropped_in_one_run(world: World) -> None:
+def test_more_positions_than_one_condition_can_name_are_dropped_in_one_run(world: FleetWorld) -> None:
     world.sync(document(1, [region(pods=[pod("p1", 230)])]))
 
     report = world.sync(document(2, [region(pods=[pod("p1", 3)])]), max_drop_share=1.0)

@@ -10,12 +10,12 @@ from gpu_capacity.dynamodb.database import Committed, Database
 from gpu_capacity.dynamodb.writes import Update
 from gpu_capacity.inventory.model import HostState
 from testkit.fleet.documents import document, host, pod, region
-from testkit.fleet.world import TABLE
+from testkit.world import INVENTORY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testkit.fleet.world import World
+    from testkit.fleet.world import FleetWorld
 
 MOVED, OTHER = "p1-r0-h0", "p2-r0-h0"
 PLACES = {
@@ -54,7 +54,7 @@ def swapped(sequence: int, place: tuple[str, str, int]) -> dict[str, Any]:
     return content
 
 
-def places_of(world: World, host_id: str) -> list[tuple[str, str, int, HostState]]:
+def places_of(world: FleetWorld, host_id: str) -> list[tuple[str, str, int, HostState]]:
     stored = world.store.read(["r1", "r2"])
     return [
         (*key, d.position, h.state)
@@ -65,23 +65,23 @@ def places_of(world: World, host_id: str) -> list[tuple[str, str, int, HostState
     ]
 
 
-def for_sale(world: World, place: tuple[str, str, int]) -> bool:
+def for_sale(world: FleetWorld, place: tuple[str, str, int]) -> bool:
     shape = world.pod(place[1], place[0]).shape
     assert shape is not None
     return next(d.complete for d in shape.domains if d.position == place[2])
 
 
-def hold_parts(world: World, parts: dict[str, Any]) -> None:
+def hold_parts(world: FleetWorld, parts: dict[str, Any]) -> None:
     key = {"pk": {"S": "CLAIMS#r1#flavor-a"}, "sk": {"S": "POD#p1"}}
-    write = Update("claim", TABLE, key, "SET d0 = :parts", values={":parts": {"M": parts}})
+    write = Update("claim", INVENTORY, key, "SET d0 = :parts", values={":parts": {"M": parts}})
     assert isinstance(Database(world.db).commit(write), Committed)
 
 
-def whole(world: World) -> None:
+def whole(world: FleetWorld) -> None:
     assert world.hold("p1", 0)
 
 
-def in_parts(parts: dict[str, Any]) -> Callable[[World], None]:
+def in_parts(parts: dict[str, Any]) -> Callable[[FleetWorld], None]:
     return lambda world: hold_parts(world, parts)
 
 
@@ -91,7 +91,7 @@ HOLDS = {"the whole rack": whole, **{name: in_parts(parts) for name, parts in PA
 @pytest.mark.parametrize("holds", HOLDS.values(), ids=HOLDS)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_a_held_host_stays_where_it_is_held_and_is_for_sale_nowhere(
-    world: World, place: tuple[str, str, int], holds: Callable[[World], None]
+    world: FleetWorld, place: tuple[str, str, int], holds: Callable[[FleetWorld], None]
 ) -> None:
     world.sync(fleet(1))
     holds(world)
@@ -104,13 +104,13 @@ def test_a_held_host_stays_where_it_is_held_and_is_for_sale_nowhere(
     withheld = {r.region_id: r.withheld for r in report.regions}
     assert MOVED in withheld[place[0]]
     assert rack_of(fleet(1), place)["hosts"][0]["id"] in withheld["r1"]
-    assert world.telemetry.metrics["HostsWithheld"] == 2
-    assert any(MOVED in str(details["hosts_withheld"]) for _, details in world.telemetry.warnings)
+    assert world.telemetry.counts["HostsWithheld"] == 2
+    assert any(MOVED in str(details["hosts_withheld"]) for _, details in world.telemetry.lines)
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_later_documents_do_not_forget_where_a_host_is_held(
-    world: World, place: tuple[str, str, int]
+    world: FleetWorld, place: tuple[str, str, int]
 ) -> None:
     world.sync(fleet(1))
     world.hold("p1", 0)
@@ -125,7 +125,7 @@ def test_later_documents_do_not_forget_where_a_host_is_held(
     assert not for_sale(world, place)
 
 
-def test_the_rest_of_the_fleet_is_kept_true_meanwhile(world: World) -> None:
+def test_the_rest_of_the_fleet_is_kept_true_meanwhile(world: FleetWorld) -> None:
     world.sync(fleet(1))
     world.hold("p1", 0)
     content = swapped(2, ("r1", "p2", 0))
@@ -140,7 +140,7 @@ def test_the_rest_of_the_fleet_is_kept_true_meanwhile(world: World) -> None:
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 def test_after_the_release_the_same_document_puts_both_hosts_where_they_are(
-    world: World, place: tuple[str, str, int]
+    world: FleetWorld, place: tuple[str, str, int]
 ) -> None:
     world.sync(fleet(1))
     world.hold("p1", 0)
@@ -161,7 +161,7 @@ def test_after_the_release_the_same_document_puts_both_hosts_where_they_are(
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("nth", range(5))
 def test_a_claim_that_comes_between_read_and_write_keeps_its_hosts(
-    world: World, place: tuple[str, str, int], holds: Callable[[World], None], nth: int
+    world: FleetWorld, place: tuple[str, str, int], holds: Callable[[FleetWorld], None], nth: int
 ) -> None:
     """The rival claims before the nth write of the run, as soon as the version it read allows."""
     world.sync(fleet(1))
@@ -187,7 +187,7 @@ def test_a_claim_that_comes_between_read_and_write_keeps_its_hosts(
         assert len(places_of(world, host_id)) <= 1
 
 
-def test_trays_that_change_slots_under_a_claim_that_comes_first_keep_theirs(world: World) -> None:
+def test_trays_that_change_slots_under_a_claim_that_comes_first_keep_theirs(world: FleetWorld) -> None:
     """The tray of a mask is told by its slot: it must not become another tray after the claim."""
     world.sync(fleet(1))
     content = fleet(2)

@@ -6,11 +6,11 @@ import pytest
 
 from gpu_capacity.errors import FeedRefusal, FeedRefused
 from testkit.fleet.documents import FLAVOR, document, host, pod, rack, region, without_rack
-from testkit.fleet.world import TABLE
+from testkit.world import INVENTORY
 
 if TYPE_CHECKING:
     from gpu_capacity.inventory.model import PodShape
-    from testkit.fleet.world import World
+    from testkit.fleet.world import FleetWorld
 
 
 def _emptied(sequence: int) -> dict[str, Any]:
@@ -44,7 +44,7 @@ REFUSED: list[tuple[FeedRefusal, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("code", "content"), REFUSED)
 def test_a_refused_document_changes_nothing_and_raises_the_alarm(
-    world: World, code: FeedRefusal, content: dict[str, Any]
+    world: FleetWorld, code: FeedRefusal, content: dict[str, Any]
 ) -> None:
     world.sync(document(5))
     world.hold("p1", 0)
@@ -54,8 +54,8 @@ def test_a_refused_document_changes_nothing_and_raises_the_alarm(
 
     assert (report.refused, report.regions) == (code, ())
     assert (world.db.dump(), world.writes()) == (before, writes)
-    assert world.telemetry.dimensions == [("FeedRefused", {"code": code.value})]
-    assert world.telemetry.warnings[0][1] == {"code": code.value, "reason": report.message}
+    assert world.telemetry.counts[f"FeedRefused:{code.value}"] == 1
+    assert world.telemetry.lines[0][1] == {"code": code.value, "reason": report.message}
 
 
 def _with_a_dead_rack(content: dict[str, Any], pod_id: str, position: int) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _with_a_dead_rack(content: dict[str, Any], pod_id: str, position: int) -> di
     return content
 
 
-def test_a_relabelled_held_rack_defers_its_pod_alone_and_dead_racks_are_not_sold(world: World) -> None:
+def test_a_relabelled_held_rack_defers_its_pod_alone_and_dead_racks_are_not_sold(world: FleetWorld) -> None:
     world.sync(document(5))
     world.hold("p1", 0)
     content = _other_domain_at_held_position(6)
@@ -79,8 +79,8 @@ def test_a_relabelled_held_rack_defers_its_pod_alone_and_dead_racks_are_not_sold
     assert [(p.region_id, p.pod_id, p.code) for p in report.parts_deferred] == [
         ("r1", "p1", FeedRefusal.MOVES_HARDWARE)
     ]
-    assert ("FleetPartsDeferred", {"code": "moves_hardware"}) in world.telemetry.dimensions
-    (_, told), *_ = world.telemetry.warnings
+    assert "FleetPartsDeferred:moves_hardware" in world.telemetry.counts
+    (_, told), *_ = world.telemetry.lines
     assert (told["region"], told["pod"], told["code"]) == ("r1", "p1", "moves_hardware")
     for_sale = {p: [d.complete for d in _shape(world, p).domains] for p in ("p1", "p2")}
     assert for_sale == {"p1": [True, True, False, True], "p2": [True, True, True, False]}
@@ -91,7 +91,7 @@ def test_a_relabelled_held_rack_defers_its_pod_alone_and_dead_racks_are_not_sold
     assert world.writes() == writes
 
 
-def test_a_deferred_pod_follows_the_first_document_that_does_not_contradict(world: World) -> None:
+def test_a_deferred_pod_follows_the_first_document_that_does_not_contradict(world: FleetWorld) -> None:
     world.sync(document(5))
     world.hold("p1", 0)
     world.sync(_with_a_dead_rack(_other_domain_at_held_position(6), "p1", 2))
@@ -105,7 +105,7 @@ def test_a_deferred_pod_follows_the_first_document_that_does_not_contradict(worl
     assert world.domain("p1", 0).id == "other"
 
 
-def test_a_region_that_drops_too_much_is_deferred_alone(world: World) -> None:
+def test_a_region_that_drops_too_much_is_deferred_alone(world: FleetWorld) -> None:
     other = region("r2", [pod("q1")])
     world.sync(document(5, [region(), other]))
     halved = _with_a_dead_rack(document(6, [region(pods=[pod("p1", 3)]), other]), "p1", 1)
@@ -124,7 +124,7 @@ def test_a_region_that_drops_too_much_is_deferred_alone(world: World) -> None:
 
 
 @pytest.mark.parametrize("content", [_emptied(6), document(6, []), document(6, [region("r2", [])])])
-def test_a_document_that_is_half_empty_takes_nothing_away(world: World, content: dict[str, Any]) -> None:
+def test_a_document_that_is_half_empty_takes_nothing_away(world: FleetWorld, content: dict[str, Any]) -> None:
     world.sync(document(5))
     before = world.all_hosts()
 
@@ -134,7 +134,7 @@ def test_a_document_that_is_half_empty_takes_nothing_away(world: World, content:
     assert world.all_hosts() == before
 
 
-def test_a_pod_that_does_not_fit_into_an_item_is_deferred_alone(world: World) -> None:
+def test_a_pod_that_does_not_fit_into_an_item_is_deferred_alone(world: FleetWorld) -> None:
     world.sync(document(5))
 
     report = world.sync(_with_a_dead_rack(_oversized(6), "p2", 0))
@@ -143,7 +143,7 @@ def test_a_pod_that_does_not_fit_into_an_item_is_deferred_alone(world: World) ->
     assert not _shape(world, "p2").domains[0].complete
 
 
-def test_a_free_pod_comes_back_with_another_flavor(world: World) -> None:
+def test_a_free_pod_comes_back_with_another_flavor(world: FleetWorld) -> None:
     world.sync(document(5))
     content = document(6)
     content["flavors"].append(FLAVOR | {"id": "flavor-b"})
@@ -159,11 +159,11 @@ def test_a_free_pod_comes_back_with_another_flavor(world: World) -> None:
     now = world.pod("p2")
     assert (now.pod.flavor_id, now.pod.version, world.positions("p2")) == ("flavor-b", 3, [0, 1, 2, 3])
     for kind in ("CLAIMS", "SHAPES"):
-        assert world.db.table(TABLE).get((f"{kind}#r1#flavor-a", "POD#p1")) is not None
-        assert world.db.table(TABLE).get((f"{kind}#r1#flavor-a", "POD#p2")) is None
+        assert world.db.table(INVENTORY).get((f"{kind}#r1#flavor-a", "POD#p1")) is not None
+        assert world.db.table(INVENTORY).get((f"{kind}#r1#flavor-a", "POD#p2")) is None
 
 
-def test_a_region_that_left_is_withdrawn_and_goes_when_nothing_is_held_there(world: World) -> None:
+def test_a_region_that_left_is_withdrawn_and_goes_when_nothing_is_held_there(world: FleetWorld) -> None:
     both, one = [region(), region("r2", [pod("q1", 1)])], [region()]
     world.sync(document(5, both))
     world.hold("q1", 0, region_id="r2")
@@ -184,21 +184,21 @@ def test_a_region_that_left_is_withdrawn_and_goes_when_nothing_is_held_there(wor
     assert world.pod("q1", "r2").pod.version == 4
 
 
-def test_the_sequence_that_locked_the_feed_is_refused_and_the_feed_goes_on(world: World) -> None:
+def test_the_sequence_that_locked_the_feed_is_refused_and_the_feed_goes_on(world: FleetWorld) -> None:
     world.sync(document(5))
 
     assert world.sync(document(2**53 - 1)).refused is FeedRefusal.SEQUENCE_JUMP
     assert world.sync(document(6)).refused is None
 
 
-def _shape(world: World, pod_id: str) -> PodShape:
+def _shape(world: FleetWorld, pod_id: str) -> PodShape:
     shape = world.pod(pod_id).shape
     assert shape is not None
     return shape
 
 
 @pytest.mark.parametrize("code", [FeedRefusal.UNREACHABLE, FeedRefusal.TOO_LARGE])
-def test_a_feed_that_gives_no_document_changes_nothing(world: World, code: FeedRefusal) -> None:
+def test_a_feed_that_gives_no_document_changes_nothing(world: FleetWorld, code: FeedRefusal) -> None:
     class BrokenFeed:
         def read(self) -> bytes:
             raise FeedRefused(code, "no document")
@@ -210,7 +210,7 @@ def test_a_feed_that_gives_no_document_changes_nothing(world: World, code: FeedR
     assert world.db.dump() == before
 
 
-def test_a_drop_within_the_share_is_applied_and_the_share_can_be_raised(world: World) -> None:
+def test_a_drop_within_the_share_is_applied_and_the_share_can_be_raised(world: FleetWorld) -> None:
     world.sync(document(1))
 
     assert world.sync(without_rack(2, "p1", 3)).refused is None
@@ -221,7 +221,7 @@ def test_a_drop_within_the_share_is_applied_and_the_share_can_be_raised(world: W
     assert world.all_hosts() == []
 
 
-def test_hosts_that_are_missing_already_do_not_count_as_dropped_again(world: World) -> None:
+def test_hosts_that_are_missing_already_do_not_count_as_dropped_again(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 2, 3)
     halved = document(2, [region(pods=[pod("p1", 2), pod("p2")])])

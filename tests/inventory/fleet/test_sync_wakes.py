@@ -11,10 +11,10 @@ from testkit.dynamodb import internal_error
 from testkit.fleet.documents import document, pod, region
 
 if TYPE_CHECKING:
-    from testkit.fleet.world import World
+    from testkit.fleet.world import FleetWorld
 
 
-def test_regions_in_which_a_pod_changed_are_woken_and_others_are_not(world: World) -> None:
+def test_regions_in_which_a_pod_changed_are_woken_and_others_are_not(world: FleetWorld) -> None:
     world.sync(document(1, [region("r1"), region("r2", [pod("q1")])]))
     world.events.zones.clear()
     changed = pod("q1")
@@ -25,7 +25,7 @@ def test_regions_in_which_a_pod_changed_are_woken_and_others_are_not(world: Worl
     assert world.events.zones == ["r2"]
 
 
-def test_the_same_document_again_wakes_no_region(world: World) -> None:
+def test_the_same_document_again_wakes_no_region(world: FleetWorld) -> None:
     world.sync(document(1))
     world.events.zones.clear()
 
@@ -34,7 +34,7 @@ def test_the_same_document_again_wakes_no_region(world: World) -> None:
     assert world.events.zones == []
 
 
-def test_a_run_that_ends_early_wakes_for_the_pods_it_wrote(world: World) -> None:
+def test_a_run_that_ends_early_wakes_for_the_pods_it_wrote(world: FleetWorld) -> None:
     """The next run finds them as they should be, and would wake for none of them."""
     world.db.before("transact_write_items", internal_error(), times=None, only=_writes_the_catalogue)
 

@@ -17,7 +17,7 @@ from gpu_capacity.upkeep.audit.means import Audit
 from gpu_capacity.upkeep.audit.providers import Providers
 from gpu_capacity.upkeep.audit.run import audit_holders
 from gpu_capacity.upkeep.audit.store import AuditDatabase, AuditStore, Tables
-from testkit import lifecycle
+from testkit import reservations
 from testkit.world import (
     GB300,
     HOLDERS,
@@ -61,7 +61,7 @@ class Scene:
         book.set(ORGANIZATION, "GB300", 10)
         book.set(ORGANIZATION, "instances", 100)
         self.provisioned = self._reserve(2, "first")
-        lifecycle.provision(self.world, self.provisioned)
+        reservations.provision(self.world, self.provisioned)
         self.pending = self._reserve(1, "second")
         self.small = self._claim(1, "small", CLAIM_ID)
         self.waiting = self._claim(50, "waiting", None)
@@ -81,7 +81,7 @@ class Scene:
     # Looking
 
     def reservation(self, reservation_id: str | None = None) -> Reservation:
-        return lifecycle.stored(self.world, reservation_id or self.provisioned)
+        return reservations.stored(self.world, reservation_id or self.provisioned)
 
     def claim(self, claim_id: str | None = None) -> CapacityClaim:
         found = self.world.services.claims.get(ORGANIZATION, claim_id or self.small)

@@ -7,9 +7,9 @@ from typing import Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.upkeep.audit.writes import actions_for
+from testkit.claims import LONDON
 from testkit.items import STAMP_BYTES, without_stamps
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION
-from tests.capacity_claims.worlds import LONDON
 from tests.upkeep.audit.test_writes import (
     CLAIM,
     CLAIM_KEY,

@@ -24,7 +24,7 @@ from gpu_capacity.upkeep.audit.facts import Facts, Side, Table
 from gpu_capacity.upkeep.audit.store import AuditDatabase, AuditStore, Tables
 from gpu_capacity.vms.items import encode_vm
 from testkit.dynamodb import MemoryDynamoDB, item_conflict
-from testkit.reservation import reservation
+from testkit.reservations import reservation
 from testkit.vms.record import VM
 from testkit.world import (
     HOLDERS,

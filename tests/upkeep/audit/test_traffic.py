@@ -17,7 +17,7 @@ from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import Facts
 from gpu_capacity.upkeep.audit.run import AuditReport, audit_holders
-from testkit import lifecycle
+from testkit import reservations
 from testkit.dynamodb import transaction_conflict
 from testkit.interleaving import Schedule, every_interleaving
 from testkit.world import INSTANCE_TYPE, ORGANIZATION, REGION, caller, pod, request
@@ -53,26 +53,26 @@ def reserve_and_delete(small: Small) -> Callable[[], object]:
     def run() -> None:
         made = create_reservation(small.world.services, caller(), request(1)).reservation.id
         delete_reservation(small.world.services, caller(), made, frozenset())
-        lifecycle.tear_down(small.world, made)
+        reservations.tear_down(small.world, made)
 
     return run
 
 
 def provision(small: Small) -> Callable[[], object]:
     made = create_reservation(small.world.services, caller(), request(1)).reservation.id
-    return lambda: lifecycle.provision(small.world, made)
+    return lambda: reservations.provision(small.world, made)
 
 
 def fail(small: Small) -> Callable[[], object]:
     made = create_reservation(small.world.services, caller(), request(1)).reservation.id
-    return lambda: lifecycle.fail(small.world, made)
+    return lambda: reservations.fail(small.world, made)
 
 
 def tear_down(small: Small) -> Callable[[], object]:
     made = create_reservation(small.world.services, caller(), request(1), idempotency_key="k").reservation.id
-    lifecycle.provision(small.world, made)
+    reservations.provision(small.world, made)
     delete_reservation(small.world.services, caller(), made, frozenset())
-    return lambda: lifecycle.tear_down(small.world, made)
+    return lambda: reservations.tear_down(small.world, made)
 
 
 def claim(small: Small) -> Callable[[], object]:

@@ -19,7 +19,7 @@ from gpu_capacity.vms.create import create_vm
 from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
 from gpu_capacity.vms.stop import stop_vm
-from testkit import lifecycle
+from testkit import reservations
 from testkit.interleaving import Schedule, every_interleaving
 from testkit.vms.scene import ACCOUNT, GPU5090, INTERRUPTIBLE, POD, REGION, RESERVED, Scene
 from testkit.world import INVENTORY, ORGANIZATION, caller, request
@@ -176,7 +176,7 @@ def reserve_after_a_vm(scene: Scene) -> Callable[[], object]:
         _leave(scene, vm)
         wanted = request(1, region_id=REGION, accelerator="5090", unit="NODE")
         made = create_reservation(scene.world.environment(), caller(), wanted).reservation
-        lifecycle.provision(scene.world, made.id)
+        reservations.provision(scene.world, made.id)
 
     return run
 

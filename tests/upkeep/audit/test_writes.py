@@ -40,8 +40,9 @@ from gpu_capacity.upkeep.audit.facts import (
 from gpu_capacity.upkeep.audit.store import Tables
 from gpu_capacity.upkeep.audit.writes import actions_for
 from gpu_capacity.vms.items import encode_entry, encode_vm, roster_entry
+from testkit.claims import LONDON
 from testkit.dynamodb import MemoryDynamoDB
-from testkit.reservation import reservation
+from testkit.reservations import reservation
 from testkit.vms.record import OTHER, VM
 from testkit.world import (
     GB300,
@@ -53,7 +54,6 @@ from testkit.world import (
     create_tables,
 )
 from tests.capacity_claims.test_claim_rules import record
-from tests.capacity_claims.worlds import LONDON
 
 if TYPE_CHECKING:
     from gpu_capacity.dynamodb.client import Item

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.dynamodb.client import encode
 from gpu_capacity.errors import Misconfigured
 from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.runtime import composition
@@ -15,7 +14,7 @@ from gpu_capacity.runtime.settings import Environment
 from testkit.dynamodb import timeout_after
 from testkit.handlers.sample_events import read
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage, with_header
-from testkit.world import HOLDERS, ORGANIZATION
+from testkit.world import HOLDERS, ORGANIZATION, set_quota
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +42,6 @@ def dry(case: str = "on_demand", value: str = "true", name: str = "dryRun") -> d
     event["queryStringParameters"] = {name: value}
     event["multiValueQueryStringParameters"] = {name: [value]}
     return event
-
-
-def limit(stage: Stage, subject: str, most: int) -> None:
-    item = keys.quota(ORGANIZATION, subject) | encode({"limit": most, "used": 0})
-    stage.db.put_item(TableName=HOLDERS, Item=item)
 
 
 def listed(stage: Stage) -> list[str]:
@@ -147,7 +141,7 @@ def test_a_dry_run_shows_the_vm_and_writes_nothing(stage: Stage) -> None:
 
 def test_a_dry_run_is_refused_what_the_request_would_be(stage: Stage) -> None:
     stage.with_ssh_key()
-    limit(stage, "vm_gpus", 1)
+    set_quota(stage.db, 1, "vm_gpus")
     assert stage.send("create_vm", event=dry()).status == 403
     assert stage.send("create_vm", event=dry("node_unknown")).status == 400
     assert stage.send("create_vm", event=dry(value="yes")).status == 422
@@ -160,7 +154,7 @@ def test_a_vm_beyond_the_limit_is_refused_with_figures(
     stage: Stage, subject: str, most: int, requested: int
 ) -> None:
     stage.with_ssh_key()
-    limit(stage, subject, most)
+    set_quota(stage.db, most, subject)
     assert create(stage, key=None).status == 201
 
     refused = create(stage, key=None)
@@ -175,7 +169,7 @@ def test_a_vm_beyond_the_limit_is_refused_with_figures(
 
 def test_members_read_their_limits_and_what_is_used_of_them(stage: Stage) -> None:
     stage.with_ssh_key()
-    limit(stage, "vm_gpus", 3)
+    set_quota(stage.db, 3, "vm_gpus")
     assert create(stage, key=None).status == 201
 
     shown = stage.send("list_vm_quotas", "all")

@@ -1,4 +1,4 @@
-"""Worlds with several zones, and what customers and schedules do in them."""
+"""What customers and schedules do with capacity claims in a world."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ from gpu_capacity.capacity_claims.record import WORKFLOW
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.settle import Step, settle_capacity_claim
 from gpu_capacity.capacity_claims.update import update_capacity_claim
-from gpu_capacity.inventory.model import Region
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from testkit.auditor import audit
-from testkit.lifecycle import tear_down
-from testkit.world import GB300, INSTANCE_TYPE, ORGANIZATION, World, caller, offering, request
+from testkit.reservations import tear_down
+from testkit.world import INSTANCE_TYPE, ORGANIZATION, World, caller, request
 
 if TYPE_CHECKING:
     from gpu_capacity.access import Caller
     from gpu_capacity.capacity_claims.record import CapacityClaim
-    from gpu_capacity.inventory.model import Pod
     from gpu_capacity.runtime.services import Services
 
 LONDON, CHICAGO, TEXAS = "uk-lon-1", "us-chi-1", "us-tex-1"
@@ -30,24 +28,6 @@ CUSTOMER = "CAPACITY_TYPE_CUSTOMER"
 OTHER_ORGANIZATION = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
 ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d10"
 ROUNDS_MAX = 200
-
-
-def zone(zone_id: str, *, hosts: int = 2) -> Region:
-    """A zone that sells its racks whole and their trays as instances."""
-    return Region(
-        zone_id,
-        frozenset(),
-        (offering(zone_id, hosts),),
-        observed_at=1_779_999_000,
-        instance_types=((INSTANCE_TYPE, GB300.id),),
-    )
-
-
-def world_of(*pods: Pod) -> World:
-    """A world of these pods; every zone that they stand in sells instances."""
-    hosts = {p.region_id: max(len(d.hosts) for d in p.domains) for p in pods}
-    regions = tuple(zone(zone_id, hosts=hosts[zone_id]) for zone_id in sorted(hosts))
-    return World(pods=pods, regions=regions)
 
 
 def wish(count: int, *zones: str) -> Resources:

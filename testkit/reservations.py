@@ -1,10 +1,13 @@
-"""Drives reservations the way the workflows do, step by step, without the workflows."""
+"""What customers do with reservations in a world, and what the workflows do, step by step without them."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gpu_capacity.placement.model import Placement
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import (
     begin_deprovisioning,
     complete_deprovisioning,
@@ -21,11 +24,60 @@ from gpu_capacity.reservations.provisioning import (
 )
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.reservations.releasing import give_back
-from testkit.world import ORGANIZATION
+from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, caller, request
 
 if TYPE_CHECKING:
+    from gpu_capacity.reservations.observation import Observed
     from gpu_capacity.runtime.services import Services
     from testkit.world import World
+
+
+NOWHERE: frozenset[str] = frozenset()
+RESERVATION_ID = "a61b9d5a-701d-4fea-848d-0e345edf16e9"
+
+
+def reservation(**changes: Any) -> Reservation:
+    """Three racks of pod1 from position 2 on, just accepted."""
+    base = Reservation(
+        id=RESERVATION_ID,
+        organization_id=ORGANIZATION,
+        project_id=PROJECT,
+        name="training",
+        description=None,
+        tags=(),
+        region_id=REGION,
+        accelerator="GB300",
+        unit="NVL72",
+        count=3,
+        flavor_id=GB300.id,
+        hosts_per_unit=18,
+        placement=Placement("pod1", 2, 3),
+        topology_hash="sha256:" + "0" * 64,
+        status=Status.PENDING,
+        created_at=1_780_000_000,
+        created_by="john.doe@example.com",
+        fingerprint="f" * 32,
+        keyed=False,
+        counted=False,
+        unsettled_since=1_780_000_000,
+    )
+    return replace(base, **changes)
+
+
+def reserve(world: World, count: int = 1, *, key: str | None = None, **changes: Any) -> Observed:
+    """An ordinary request of an ordinary caller."""
+    return create_reservation(world.services, caller(), request(count, **changes), idempotency_key=key)
+
+
+def delete(world: World, reservation_id: str) -> None:
+    """A delete by the same caller."""
+    delete_reservation(world.services, caller(), reservation_id, NOWHERE)
+
+
+def records(world: World) -> list[str]:
+    """Statuses of all records, tombstones included."""
+    items = world.db.table("holders").items()
+    return [item["status"]["S"] for item in items if item["sk"]["S"].startswith("RESERVATION#")]
 
 
 def stored(world: World, reservation_id: str, organization_id: str = ORGANIZATION) -> Reservation:

@@ -83,8 +83,17 @@ def units_held(db: MemoryDynamoDB) -> int:
 
 def instances_held(db: MemoryDynamoDB) -> int:
     """How many hosts are owned one by one, by the pods' items."""
-    parts = (mask for _, tag, mask in _owners(db.dump()["inventory"]) if mask != WHOLE and tag[0] != "g")
-    return sum(mask.bit_count() for mask in parts) // GPUS_PER_HOST
+    return _parts_held(db, gpus=False) // GPUS_PER_HOST
+
+
+def gpus_held(db: MemoryDynamoDB) -> int:
+    """How many GPUs are owned one by one, by the pods' items."""
+    return _parts_held(db, gpus=True)
+
+
+def _parts_held(db: MemoryDynamoDB, *, gpus: bool) -> int:
+    owners = _owners(db.dump()["inventory"])
+    return sum(m.bit_count() for _, tag, m in owners if m != WHOLE and (tag[0] == "g") == gpus)
 
 
 def _owners(inventory: Iterable[Item]) -> Iterator[tuple[Place, str, int]]:

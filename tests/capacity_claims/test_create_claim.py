@@ -131,26 +131,6 @@ def test_an_answer_that_is_lost_after_the_record_stands_makes_one_claim(
     check(world)
 
 
-def test_a_claim_that_was_recorded_unseen_is_acknowledged_though_it_is_gone_by_now(world: World) -> None:
-    """A colleague may find and end it before it is sent again; no is no answer for what there was."""
-
-    def ended_meanwhile(_operation: str, _parameters: dict[str, Any]) -> None:
-        _end(world, get_capacity_claim(world.services, caller(), ID))
-
-    world.db.after("transact_write_items", timeout_after())
-    world.db.before("transact_write_items", ended_meanwhile, skip=1)
-
-    made = claim(world, 2, claim_id=ID)
-
-    assert (made.id, made.instance_count) == (ID, 2)
-    calm(world)
-    assert gone(world, made)
-    assert instances_held(world.db) == 0
-    check(world)
-    with pytest.raises(AlreadyExists, match="was deleted"):
-        claim(world, 2, claim_id=ID)
-
-
 @pytest.mark.parametrize(("instances", "is_unseen"), [(3, True), (2, False)])
 def test_what_others_recorded_and_ended_meanwhile_is_no_acknowledgement(
     world: World, instances: int, *, is_unseen: bool
@@ -186,11 +166,6 @@ def test_an_answer_that_is_lost_after_the_round_stands_fails_nobody(
     assert figures(now(world, made)) == ("READY", 2, 0)
     assert instances_held(world.db) == 2
     check(world)
-
-
-def test_a_call_that_never_arrived_is_made_again(world: World) -> None:
-    world.db.before("transact_write_items", timeout_before())
-    assert figures(claim(world, 2)) == ("READY", 2, 0)
 
 
 def test_a_throttled_record_is_refused_as_a_whole(world: World) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.capacity_claims.create import create_capacity_claim
-from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS
-from gpu_capacity.errors import AlreadyExists, InvalidRequest, KeyReused, QuotaExceeded
+from gpu_capacity.errors import InvalidRequest, KeyReused, QuotaExceeded
 from gpu_capacity.reservations.create import create_reservation
 from testkit.auditor import instances_held
 from testkit.auditor.claims import claim_records
@@ -16,14 +15,11 @@ from testkit.claims import (
     CHICAGO,
     ID,
     LONDON,
-    calm,
     check,
     claim,
-    drop,
     figures,
     wish,
 )
-from testkit.dynamodb import timeout_after
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -54,18 +50,6 @@ def keyed(
     )
 
 
-def test_a_repeat_under_the_same_key_answers_the_claim_and_writes_nothing(world: World) -> None:
-    made = keyed(world)
-    before = world.db.dump()
-    # Without a name, and long after what counts as a repeat where no key is sent.
-    world.clock.advance(3_600)
-
-    assert keyed(world) == made
-    assert world.db.dump() == before
-    assert keyed(world, key="another").id != made.id
-    check(world)
-
-
 def test_another_body_under_the_same_key_is_refused_and_names_the_claim(world: World) -> None:
     made = keyed(world)
     with pytest.raises(KeyReused, match=f"another request, which made {made.id}"):
@@ -73,10 +57,6 @@ def test_another_body_under_the_same_key_is_refused_and_names_the_claim(world: W
     with pytest.raises(KeyReused):
         keyed(world, name="other")
     assert len(claim_records(world.db)) == 1
-
-
-def test_a_key_belongs_to_the_subject_that_used_it(world: World) -> None:
-    assert keyed(world).id != keyed(world, subject="user-2").id
 
 
 def test_a_key_stands_for_one_holder_of_each_kind(world: World) -> None:
@@ -91,27 +71,6 @@ def test_an_id_makes_the_request_its_own_whatever_the_key(world: World) -> None:
     made = keyed(world, claim_id=ID)
     assert keyed(world, claim_id=ID, key="another") == made
     assert keyed(world).id != ID
-
-
-def test_a_key_stands_for_its_claim_until_a_day_after_it_is_gone(world: World) -> None:
-    made = keyed(world)
-    drop(world, made)
-    calm(world)
-    with pytest.raises(AlreadyExists, match="was deleted: use another idempotency key"):
-        keyed(world)
-
-    # The database removes what has ended days later; until then it counts as absent.
-    world.clock.advance(TOMBSTONE_SECONDS)
-    assert keyed(world).id == made.id
-    check(world)
-
-
-def test_an_answer_that_is_lost_makes_no_second_claim(world: World) -> None:
-    world.db.after("transact_write_items", timeout_after())
-    made = keyed(world)
-    assert keyed(world).id == made.id
-    assert len(claim_records(world.db)) == 1
-    check(world)
 
 
 def test_a_dry_run_shows_what_the_claim_would_be_and_writes_nothing() -> None:

@@ -21,12 +21,10 @@ from testkit.claims import (
     claim,
     drop,
     figures,
-    gone,
     now,
     release,
     reserve,
     resize,
-    stranger,
 )
 from testkit.dynamodb import throttled, timeout_after, timeout_before
 from testkit.world import ORGANIZATION, World, pod
@@ -88,14 +86,6 @@ def test_growing_beyond_the_limit_is_refused_and_changes_nothing(world: World) -
     assert world.db.dump() == before
 
 
-def test_one_organization_does_not_use_up_what_another_may_have(world: World) -> None:
-    world.set_quota(2, "instances")
-    claim(world, 2)
-    assert figures(claim(world, 4, who=stranger())) == ("READY", 4, 0)
-    assert used(world) == 2
-    check(world)
-
-
 def test_a_limit_set_later_counts_what_is_there_even_beyond_it(world: World) -> None:
     made = claim(world, 4)
     waiting = claim(world, 9)
@@ -110,13 +100,6 @@ def test_a_limit_set_later_counts_what_is_there_even_beyond_it(world: World) -> 
     drop(world, made)
     calm(world)
     assert used(world) == 1
-    check(world)
-
-
-def test_setting_a_limit_again_counts_nobody_twice(world: World) -> None:
-    claim(world, 4)
-    assert [book(world).set(ORGANIZATION, "instances", n).counted_in for n in (5, 6)] == [1, 0]
-    assert used(world) == 4
     check(world)
 
 
@@ -153,27 +136,6 @@ def test_two_removals_at_once_take_the_count_back_once(world: World) -> None:
     check(world)
 
 
-def test_a_claim_that_goes_while_it_is_counted_in_is_not_counted(world: World) -> None:
-    made = claim(world, 4)
-
-    def remove(*_: object) -> None:
-        drop(world, made)
-        calm(world)
-
-    world.db.before("transact_write_items", remove)
-    assert book(world).set(ORGANIZATION, "instances", 9).counted_in == 0
-    assert used(world) == 0
-    check(world)
-
-
-def test_a_limit_set_while_a_claim_is_recorded_counts_it_all_the_same(world: World) -> None:
-    # The claim was decided without a limit; the operator sees no claim yet.
-    world.db.before("transact_write_items", lambda *_: book(world).set(ORGANIZATION, "instances", 9))
-    claim(world, 4)
-    assert used(world) == 4
-    check(world)
-
-
 def test_a_claim_that_was_missed_is_counted_when_it_changes_next(world: World) -> None:
     made = claim(world, 2)
     world.set_quota(3, "instances")
@@ -195,15 +157,6 @@ def test_a_limit_that_moves_while_a_claim_is_made_is_believed(world: World) -> N
     with pytest.raises(QuotaExceeded):
         resize(world, made, 3)
     assert used(world) == 1
-    check(world)
-
-
-def test_the_last_of_a_quota_goes_to_one_of_two(world: World) -> None:
-    world.set_quota(3, "instances")
-    world.db.before("transact_write_items", lambda *_: claim(world, 2))
-    with pytest.raises(QuotaExceeded):
-        claim(world, 2)
-    assert used(world) == 2
     check(world)
 
 
@@ -270,13 +223,3 @@ def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_coun
     assert now(world, claim(world, 2, claim_id=ID)).allocated == 2
     assert used(world) == 2
     check(world)
-
-
-def test_a_claim_that_is_removed_leaves_the_count_of_others(world: World) -> None:
-    world.set_quota(9, "instances")
-    keep, going = claim(world, 2), claim(world, 3)
-    drop(world, going)
-    calm(world)
-    assert gone(world, going)
-    assert used(world) == 2
-    assert figures(now(world, keep)) == ("READY", 2, 0)

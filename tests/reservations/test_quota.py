@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import QuotaExceeded, RaceLost, StorageUnavailable
 from gpu_capacity.reservations import claiming
 from gpu_capacity.reservations.create import create_reservation
@@ -20,88 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_units_within_the_limit_are_accepted_and_counted(world: World) -> None:
-    world.set_quota(5)
-
-    assert reserve(world, 3).reservation.counted
-    assert world.quota_used() == 3
-    assert audit(world.db) == []
-
-
-def test_a_limit_may_be_used_up_exactly_and_not_exceeded(world: World) -> None:
-    world.set_quota(5)
-    reserve(world, 3)
-    reserve(world, 2)
-
-    with pytest.raises(QuotaExceeded) as caught:
-        reserve(world, 1)
-    refusal = caught.value
-    assert (refusal.requested, refusal.limit, refusal.used) == (1, 5, 5)
-    assert units_held(world.db) == 5
-    assert audit(world.db) == []
-
-
-def test_the_refusal_says_what_is_counted(world: World) -> None:
-    world.set_quota(2)
-
-    with pytest.raises(QuotaExceeded, match="3 GB300 units requested, 0 of 2 in use"):
-        reserve(world, 3)
-
-
-def test_a_dry_run_is_held_to_the_limit_and_counts_nothing(world: World) -> None:
-    world.set_quota(2)
-    create_reservation(world.services, caller(), request(2), dry_run=True)
-    assert world.quota_used() == 0
-
-    with pytest.raises(QuotaExceeded):
-        create_reservation(world.services, caller(), request(3), dry_run=True)
-
-
-def test_without_a_limit_nothing_is_counted(world: World) -> None:
-    assert not reserve(world, 3).reservation.counted
-    assert records(world) == ["pending"]
-
-
-def test_another_accelerators_limit_does_not_matter(world: World) -> None:
-    world.services.quotas.set_limit(ORGANIZATION, "B200", 0)
-
-    assert not reserve(world, 3).reservation.counted
-
-
-def _rival(world: World, count: int) -> Any:
-    return lambda _operation, _parameters: create_reservation(world.environment(), caller(), request(count))
-
-
-def test_a_rival_that_leaves_room_is_counted_beside(world: World) -> None:
-    world.set_quota(5)
-    world.db.before("transact_write_items", _rival(world, 2))
-
-    reserve(world, 3)
-
-    assert world.quota_used() == 5
-    assert audit(world.db) == []
-
-
-def test_of_two_that_race_for_the_last_of_a_limit_one_wins(world: World) -> None:
-    world.set_quota(4)
-    world.db.before("transact_write_items", _rival(world, 3))
-
-    with pytest.raises(QuotaExceeded) as caught:
-        reserve(world, 3)
-    assert (caught.value.used, caught.value.limit) == (3, 4)
-    assert units_held(world.db) == 3
-    assert audit(world.db) == []
-
-
-def test_a_limit_that_is_lowered_meanwhile_holds(world: World) -> None:
-    world.set_quota(5)
-    world.db.before("transact_write_items", lambda *_: world.set_quota(2))
-
-    with pytest.raises(QuotaExceeded):
-        reserve(world, 3)
-    assert units_held(world.db) == 0
-
-
 def test_a_limit_that_comes_after_the_record_gives_the_run_back_and_tells_who_waits(world: World) -> None:
     world.db.after("put_item", lambda *_: world.set_quota(2))
 
@@ -110,35 +27,6 @@ def test_a_limit_that_comes_after_the_record_gives_the_run_back_and_tells_who_wa
     assert units_held(world.db) == 0
     assert records(world) == ["gone"]
     assert world.events.zones == [REGION]
-
-
-def test_a_limit_that_is_raised_meanwhile_is_used(world: World) -> None:
-    world.set_quota(5)
-    world.db.before("transact_write_items", lambda *_: world.set_quota(6))
-
-    reserve(world, 3)
-
-    assert world.quota_used() == 3
-
-
-def test_a_limit_that_is_lifted_meanwhile_counts_nothing(world: World) -> None:
-    world.set_quota(5)
-    quota = keys.quota(ORGANIZATION, "GB300")
-    world.db.before("transact_write_items", lambda *_: world.db.delete_item(TableName=HOLDERS, Key=quota))
-
-    assert not reserve(world, 3).reservation.counted
-    assert audit(world.db) == []
-
-
-def test_a_release_takes_back_what_was_counted(world: World) -> None:
-    world.set_quota(5)
-    reservation_id = reserve(world, 3).reservation.id
-    delete(world, reservation_id)
-    assert world.quota_used() == 3
-
-    assert tear_down(world, reservation_id) == {"outcome": "gone"}
-    assert world.quota_used() == 0
-    assert audit(world.db) == []
 
 
 def test_a_failure_takes_back_what_was_counted_and_its_delete_nothing_more(world: World) -> None:
@@ -190,42 +78,6 @@ def test_a_dead_claimant_that_is_counted_less_is_left_out_of_a_run_of_reconcile(
     world.clock.advance(120)
     assert reconcile(world.services).restarted == 1
     assert (records(world), world.quota_used()) == (["gone"], 0)
-
-
-def test_a_limit_that_came_later_takes_nothing_off_for_what_it_did_not_count(world: World) -> None:
-    reservation_id = reserve(world, 3).reservation.id
-    world.set_quota(5)
-    reserve(world, 1)
-    delete(world, reservation_id)
-
-    tear_down(world, reservation_id)
-
-    assert world.quota_used() == 1
-    assert audit(world.db) == []
-
-
-def test_what_was_there_before_the_limit_can_be_counted_in_once(world: World) -> None:
-    reservation = reserve(world, 3).reservation
-    store = world.services.reservations
-    world.services.quotas.set_limit(ORGANIZATION, "GB300", 2)
-
-    assert store.count_in(reservation)
-    assert not store.count_in(reservation)
-    assert world.quota_used() == 3
-    assert stored(world, reservation.id).counted
-    with pytest.raises(QuotaExceeded):
-        reserve(world, 1)
-
-
-def test_what_was_counted_in_is_taken_off_when_it_is_released(world: World) -> None:
-    reservation = reserve(world, 3).reservation
-    store = world.services.reservations
-    world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
-    store.count_in(reservation)
-    delete(world, reservation.id)
-
-    assert tear_down(world, reservation.id) == {"outcome": "gone"}
-    assert world.quota_used() == 0
 
 
 def test_counting_in_during_the_release_is_taken_off_by_its_repetition(world: World) -> None:

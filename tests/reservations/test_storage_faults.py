@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gpu_capacity.errors import Conflict, InsufficientCapacity, RaceLost, StorageUnavailable
+from gpu_capacity.errors import InsufficientCapacity, RaceLost, StorageUnavailable
 from gpu_capacity.reservations.claiming import ATTEMPTS_MAX
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
@@ -21,8 +21,8 @@ from testkit.dynamodb import (
     timeout_before,
     unreachable,
 )
-from testkit.reservations import NOWHERE, delete, records, reserve, stored, tear_down
-from testkit.world import ORGANIZATION, World, caller, pod, request
+from testkit.reservations import NOWHERE, records, reserve
+from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
     from testkit.dynamodb.hooks import Interceptor
@@ -33,55 +33,6 @@ WRITES = [RECORD, OWN, SETTLE]
 NAMES = ["record", "own", "settle"]
 PASSING = [throttled(), request_limited(), internal_error(), timeout_before(), unreachable()]
 each_write = pytest.mark.parametrize("write", WRITES, ids=NAMES)
-
-
-@each_write
-@pytest.mark.parametrize("lost", [timeout_after(), internal_error()], ids=["timeout", "internal error"])
-def test_a_write_whose_answer_is_lost_makes_exactly_one_reservation(
-    world: World, lost: Interceptor, write: tuple[str, int]
-) -> None:
-    operation, skip = write
-    world.db.after(operation, lost, skip=skip)
-
-    observed = reserve(world, 3)
-
-    assert records(world) == ["pending"]
-    assert units_held(world.db) == 3
-    assert stored(world, observed.reservation.id) == observed.reservation
-    assert len(world.workflows) == 1
-    assert [line.outcome for line in world.telemetry.audits] == ["accepted"]
-    assert audit(world.db) == []
-
-
-def test_a_lost_answer_counts_once_in_the_quota(world: World) -> None:
-    world.set_quota(5)
-    world.db.after("transact_write_items", timeout_after())
-
-    reserve(world, 5)
-
-    assert world.quota_used() == 5
-    assert audit(world.db) == []
-
-
-def test_what_was_settled_unseen_is_acknowledged_though_it_is_gone_by_now(world: World) -> None:
-    """A colleague may find and end it before the settle is sent again."""
-
-    def ended_meanwhile(_operation: str, _parameters: dict[str, Any]) -> None:
-        [made] = world.services.reservations.of_organization(ORGANIZATION)
-        delete(world, made.id)
-
-    world.db.after("put_item", timeout_after(), skip=1)
-    world.db.before("put_item", ended_meanwhile, only=lambda _: records(world) == ["pending"])
-
-    observed = reserve(world, 3, key="key")
-
-    assert records(world) == ["deprovisioning"]
-    assert observed.reservation.owned_units == 3
-    assert tear_down(world, observed.reservation.id)["outcome"] == "gone"
-    assert units_held(world.db) == 0
-    assert audit(world.db) == []
-    with pytest.raises(Conflict, match="was deleted"):
-        reserve(world, 3, key="key")
 
 
 @each_write

@@ -154,26 +154,6 @@ def test_any_call_of_a_step_may_fail(story: str, fault: str) -> None:
     pytest.fail("the story makes more calls than are looked at")
 
 
-def test_a_vm_that_was_recorded_unseen_is_acknowledged_whatever_became_of_it_since() -> None:
-    """Whoever lists it may change it before the request is sent again; no is no answer for what is there."""
-    scene = Scene()
-
-    def destroyed_meanwhile(_operation: str, _parameters: dict[str, Any]) -> None:
-        [found] = scene.vms()
-        destroy_vm(scene.services, scene.caller, found.id, ACCOUNT)
-
-    scene.world.db.after("transact_write_items", timeout_after(), times=1)
-    scene.world.db.before("transact_write_items", destroyed_meanwhile, skip=1, times=1)
-
-    vm = scene.create(2)
-
-    assert [known.id for known in scene.vms()] == [vm.id]
-    recover(scene)
-    assert scene.status(vm) == "destroyed"
-    assert scene.audit() == []
-    assert scene.owners() == {}
-
-
 def test_a_workflow_that_could_not_be_started_is_started_by_reconcile() -> None:
     scene = Scene()
     scene.world.workflows.down = True

@@ -11,7 +11,6 @@ from gpu_capacity.errors import Misconfigured
 from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.runtime import composition
 from gpu_capacity.runtime.settings import Environment
-from testkit.dynamodb import timeout_after
 from testkit.handlers.sample_events import read
 from testkit.handlers.vm_stage import SAMPLE_VM, Stage, with_header
 from testkit.world import HOLDERS, ORGANIZATION, set_quota
@@ -112,15 +111,6 @@ def test_once_the_record_has_ended_the_key_is_free_though_the_database_still_has
 
     again = create(stage, gpu_count=1)
     assert (again.status, again.json["id"], again.json["gpu_count"]) == (201, made, 1)
-
-
-def test_an_answer_that_is_lost_makes_no_second_vm(stage: Stage) -> None:
-    stage.with_ssh_key()
-    stage.db.after("transact_write_items", timeout_after())
-    assert create(stage).status == 201
-
-    assert len(listed(stage)) == 1
-    assert create(stage).json["id"] == listed(stage)[0]
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "with space", "with\ttab"])
@@ -224,27 +214,3 @@ def test_an_equal_request_without_a_key_is_a_repeat_for_as_long_as_is_set(forgiv
 
     forgiving.clock.advance(1)
     assert create(forgiving, "with_password", None, gpu_count=1).json["id"] not in made | {first}
-
-
-def test_a_vm_that_was_destroyed_answers_no_repeat_without_a_key(forgiving: Stage) -> None:
-    forgiving.ids.chosen = [SAMPLE_VM]
-    assert create(forgiving, key=None).json["id"] == SAMPLE_VM
-    assert forgiving.send("destroy_vm", "found").status == 200
-
-    again = create(forgiving, key=None)
-    assert again.json["id"] != SAMPLE_VM
-    assert create(forgiving, key=None).json["id"] == again.json["id"]
-
-
-def test_of_two_equal_requests_at_once_one_makes_the_vm(forgiving: Stage) -> None:
-    made: list[str] = []
-    forgiving.db.before(
-        "transact_write_items", lambda *_: made.append(create(forgiving, key=None).json["id"])
-    )
-    assert create(forgiving, key=None).json["id"] == made[0]
-    assert listed(forgiving) == made
-
-
-def test_without_the_parameter_equal_requests_are_two(stage: Stage) -> None:
-    stage.with_ssh_key()
-    assert create(stage, key=None).json["id"] != create(stage, key=None).json["id"]

@@ -1,0 +1,177 @@
+"""Holders of each kind behind the same few words, for the rules that hold of all of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from gpu_capacity.accounts.account import Account
+from gpu_capacity.capacity_claims.create import create_capacity_claim
+from gpu_capacity.errors import CapacityError, InsufficientCapacity, SliceUnavailable
+from gpu_capacity.reservations.create import create_reservation
+from gpu_capacity.vms.create import create_vm
+from gpu_capacity.vms.destroy import destroy_vm
+from testkit.auditor import audit, gpus_held, instances_held, units_held
+from testkit.claims import calm, drop, wish
+from testkit.items import GONE, record_of
+from testkit.reservations import delete, tear_down
+from testkit.vms.scene import Scene
+from testkit.world import HOLDERS, ORGANIZATION, World, caller, pod, request
+
+if TYPE_CHECKING:
+    from gpu_capacity.runtime.services import Services
+
+OTHER_ORGANIZATION = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
+
+
+class Kind:
+    """A world in which there is room for eight of what holders of this kind have.
+
+    Attributes:
+        subject: what a limit is on; ``noun`` is how a refusal calls it.
+        full: how a create is refused where there is no room, ``None`` where it waits.
+    """
+
+    store: ClassVar[str]
+    subject: ClassVar[str]
+    noun: ClassVar[str]
+    full: ClassVar[type[CapacityError] | None]
+    world: World
+
+    def create(
+        self,
+        count: int = 2,
+        *,
+        services: Services | None = None,
+        organization: str = ORGANIZATION,
+        subject: str = "user-1",
+        key: str | None = None,
+        dry_run: bool = False,
+    ) -> Any:
+        """The record of a holder; a millisecond passes, so that no two are of one."""
+        self.world.clock.advance_ms(1)
+        who = caller(subject=subject, organizations=frozenset({organization}))
+        options = {"idempotency_key": key, "dry_run": dry_run}
+        return self._create(services or self.world.services, who, count, **options)
+
+    def _create(self, services: Services, who: Any, count: int, **options: Any) -> Any:
+        raise NotImplementedError
+
+    def end(self, made: Any) -> None:
+        """Somebody deletes it, and everything that follows is done."""
+        self.delete(made)
+        self.settle(made)
+
+    def delete(self, made: Any) -> None:
+        """Somebody deletes it."""
+        raise NotImplementedError
+
+    def settle(self, made: Any) -> None:
+        """What follows its deletion is done."""
+        raise NotImplementedError
+
+    def held(self) -> int:
+        """How much is owned, by the pods."""
+        raise NotImplementedError
+
+    @staticmethod
+    def place_of(record: Any) -> list[Any]:
+        """Where it has what it has."""
+        return [getattr(record, name, None) for name in ("placement", "allocations", "position", "gpus")]
+
+    def stored(self) -> list[Any]:
+        """The records that are not gone, as the product reads them."""
+        services = self.world.environment()
+        store = getattr(services, self.store)
+        return [record for key in self.there() if (record := store.get(ORGANIZATION, key)) is not None]
+
+    def there(self) -> list[str]:
+        """The ids of all that are not gone."""
+        items = self.world.db.table(HOLDERS).items()
+        records = [record_of((item["pk"]["S"], item["sk"]["S"]), item) for item in items]
+        return [r.key[1].partition("#")[2] for r in records if r and r.status not in (GONE, "destroyed")]
+
+    def used(self) -> int:
+        """What is counted of the limit."""
+        return self.world.quota_used(self.subject)
+
+    def limit(self, limit: int) -> None:
+        """Set it, and count nobody in."""
+        self.world.set_quota(limit, self.subject)
+
+    def patient(self, seconds: int) -> Services:
+        """A new environment, which takes equal requests for one within so many seconds."""
+        services = self.world.environment()
+        return replace(services, limits=replace(services.limits, repeat_seconds=seconds))
+
+    def check(self) -> None:
+        """Nothing is wrong with the tables."""
+        assert audit(self.world.db, now=self.world.clock.now()) == []
+
+
+class Reservations(Kind):
+    store, subject, noun, full = "reservations", "GB300", "GB300 units", InsufficientCapacity
+
+    def __init__(self) -> None:
+        self.world = World(pods=(pod("pod1", 8),))
+
+    def _create(self, services: Services, who: Any, count: int, **options: Any) -> Any:
+        wanted = request(count, organization_id=min(who.organizations))
+        return create_reservation(services, who, wanted, **options).reservation
+
+    def delete(self, made: Any) -> None:
+        delete(self.world, made.id)
+
+    def settle(self, made: Any) -> None:
+        assert tear_down(self.world, made.id) == {"outcome": "gone"}
+
+    def held(self) -> int:
+        return units_held(self.world.db)
+
+
+class Claims(Kind):
+    store, subject, noun, full = "claims", "instances", "instances", None
+
+    def __init__(self) -> None:
+        self.world = World(pods=(pod("pod1", 4),))
+
+    def _create(self, services: Services, who: Any, count: int, **options: Any) -> Any:
+        return create_capacity_claim(services, who, wish(count), **options)
+
+    def delete(self, made: Any) -> None:
+        drop(self.world, made)
+
+    def settle(self, made: Any) -> None:
+        calm(self.world)
+
+    def held(self) -> int:
+        return instances_held(self.world.db)
+
+
+class Vms(Kind):
+    store, subject, noun, full = "vms", "vm_gpus", "GPUs of VMs", SliceUnavailable
+
+    def __init__(self) -> None:
+        self.scene = Scene(count=1)
+        self.world = self.scene.world
+
+    def _create(self, services: Services, who: Any, count: int, **options: Any) -> Any:
+        account = Account(min(who.organizations), who.subject)
+        return create_vm(services, who, self.scene.request(count), account, **options)
+
+    def delete(self, made: Any) -> None:
+        destroy_vm(self.world.services, caller(), made.id, Account(made.organization_id, made.subject))
+
+    def settle(self, made: Any) -> None:
+        self.scene.engine.settle()
+
+    def held(self) -> int:
+        return gpus_held(self.world.db)
+
+
+KINDS: tuple[type[Kind], ...] = (Reservations, Claims, Vms)
+
+
+def writes(asked: dict[str, Any]) -> bool:
+    """Whether a call writes: for hooks."""
+    return bool({"Item", "UpdateExpression", "TransactItems"} & asked.keys())

@@ -69,8 +69,9 @@ def nodes(count: int = 2, *, version: int = 1, lost: tuple[int, ...] = ()) -> Po
 class Scene:
     """Two nodes of eight GPUs, and an engine that runs what is started."""
 
-    def __init__(self, *, twice: bool = False, count: int = 2) -> None:
-        self.world = World(pods=(nodes(count),), regions=(SITE,))
+    def __init__(self, *, twice: bool = False, count: int = 2, world: World | None = None) -> None:
+        self.world = world or World(pods=(nodes(count),), regions=(SITE,))
+        self._count = count
         self.engine = Engine(self.world, twice=twice)
         self.services = self.world.services
         self.caller = caller()
@@ -112,7 +113,7 @@ class Scene:
 
     def lose(self, *positions: int) -> None:
         self._version += 1
-        self.world.load((nodes(version=self._version, lost=positions),))
+        self.world.load((nodes(self._count, version=self._version, lost=positions),))
         self.world.clock.advance(61)
 
     def owners(self, position: int = 0) -> dict[str, int]:

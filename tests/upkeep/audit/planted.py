@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from gpu_capacity.dynamodb import keys
 from testkit.world import HOLDERS, INSTANCE_TYPE, INVENTORY, ORGANIZATION, REGION
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gpu_capacity.placement.model import Placement
 
 
+Plant = TypeVar("Plant", bound="Callable[[Any], None]")
 NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
 
 
@@ -22,14 +23,32 @@ NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
 class Planted:
     """A corruption of a scene, the kinds that must be found, and whether --fix puts all of it right."""
 
-    name: str
-    plant: Callable[[Scene], None]
+    plant: Callable[[Any], None]
     kinds: tuple[str, ...]
     repaired: bool
-    scene: type[Scene] = Scene
+    scene: type[Scene]
 
     def __str__(self) -> str:
-        return self.name
+        return self.plant.__name__
+
+
+class Corruptions(list[Planted]):
+    """Those of one kind of scene, noted where each is written."""
+
+    def __init__(self, scene: type[Scene] = Scene) -> None:
+        super().__init__()
+        self._scene = scene
+
+    def planted(self, kinds: str, *, repaired: bool = False) -> Callable[[Plant], Plant]:
+        def note(plant: Plant) -> Plant:
+            self.append(Planted(plant, tuple(kinds.split()), repaired, self._scene))
+            return plant
+
+        return note
+
+
+PLANTED: Final = Corruptions()
+planted = PLANTED.planted
 
 
 def record(reservation_id: str) -> Any:
@@ -56,11 +75,13 @@ def _entry(scene: Scene) -> Any:
 # Owned twice
 
 
+@planted("double leaked orphaned wrong_hash")
 def two_records_list_a_domain(scene: Scene) -> None:
     placement = run_of(scene)
     scene.set(HOLDERS, record(scene.pending), pod=placement.pod_id, start=placement.start)
 
 
+@planted("double orphaned")
 def two_claims_list_a_host(scene: Scene) -> None:
     record = scene.item(HOLDERS, _claim_record(scene.waiting))
     allocations = record["allocations"].replace("[3,2", "[3,3") if "[3,2" in record["allocations"] else None
@@ -69,6 +90,7 @@ def two_claims_list_a_host(scene: Scene) -> None:
     scene.set(HOLDERS, _claim_record(scene.waiting), allocations=text)
 
 
+@planted("double leaked leaked")
 def the_pod_has_a_host_twice(scene: Scene) -> None:
     key, domain = scene.claimed_domain()
     owner = scene.item(INVENTORY, key)[domain]
@@ -83,10 +105,12 @@ def _stands_also(scene: Scene, host: str, instead_of: str) -> None:
     scene.set(INVENTORY, pod, domains=domains.replace(instead_of, host))
 
 
+@planted("host_twice")
 def a_host_that_is_owned_stands_elsewhere_too(scene: Scene) -> None:
     _stands_also(scene, "pod1-rack00-tray00", "pod3-rack01-tray01")
 
 
+@planted("host_twice")
 def a_host_stands_twice_in_a_pod(scene: Scene) -> None:
     _stands_also(scene, "pod3-rack00-tray00", "pod3-rack01-tray00")
 
@@ -94,36 +118,44 @@ def a_host_stands_twice_in_a_pod(scene: Scene) -> None:
 # Leaked
 
 
+@planted("leaked", repaired=True)
 def a_domain_of_nobody_is_owned(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
 
 
+@planted("leaked quota_drift", repaired=True)
 def a_record_was_deleted_by_hand(scene: Scene) -> None:
     scene.delete(HOLDERS, record(scene.pending))
 
 
+@planted("leaked leaked", repaired=True)
 def a_host_of_nobody_is_owned(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d0={STRANGER.hex(): 1, "00" * 8: 2})
 
 
+@planted("leaked")
 def a_live_reservation_owns_more_than_it_lists(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d0=tag(scene.provisioned))
 
 
+@planted("leaked")
 def a_live_claim_owns_more_than_it_lists(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d0={scene.claim().tag: 1})
 
 
+@planted("leaked server_leaked")
 def a_domain_with_a_server_on_it_leaks(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
     leave_server(scene, "somebody-1", "pod3-rack01-tray01")
 
 
+@planted("leaked server_leaked")
 def a_domain_whose_owner_has_a_server_elsewhere_leaks(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=tag(NOBODY))
     leave_server(scene, f"{NOBODY}-1780000000", "pod3-rack00-tray00")
 
 
+@planted("leaked")
 def a_domain_that_the_topology_does_not_know_leaks(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d7=STRANGER)
 
@@ -131,11 +163,13 @@ def a_domain_that_the_topology_does_not_know_leaks(scene: Scene) -> None:
 # Orphaned
 
 
+@planted("orphaned", repaired=True)
 def a_listed_run_is_free(scene: Scene) -> None:
     key, booking = scene.booking()
     scene.set(INVENTORY, key, **{booking: None})
 
 
+@planted("orphaned", repaired=True)
 def a_listed_host_is_free(scene: Scene) -> None:
     key, domain = scene.claimed_domain()
     owner = scene.item(INVENTORY, key)[domain]
@@ -143,16 +177,19 @@ def a_listed_host_is_free(scene: Scene) -> None:
     scene.set(INVENTORY, key, **{domain: left or None})
 
 
+@planted("orphaned", repaired=True)
 def all_hosts_of_a_listed_domain_are_free(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod1"), d0=None)
 
 
+@planted("leaked orphaned")
 def a_listed_domain_is_somebody_elses(scene: Scene) -> None:
     a_listed_run_is_free(scene)
     key, domain = scene.first_domain()
     scene.set(INVENTORY, key, **{domain: STRANGER})
 
 
+@planted("orphaned orphaned")
 def a_pod_with_claims_is_gone(scene: Scene) -> None:
     scene.delete(INVENTORY, scene.first_domain()[0])
 
@@ -160,31 +197,38 @@ def a_pod_with_claims_is_gone(scene: Scene) -> None:
 # Records
 
 
+@planted("contradictory server_leaked server_leaked server_leaked server_leaked")
 def a_failed_reservation_lists_capacity(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), status="error")
 
 
+@planted("contradictory leaked")
 def a_provisioned_reservation_lists_nothing(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), pod=None, start=None)
 
 
+@planted("contradictory")
 def a_waiting_claim_says_that_it_is_ready(scene: Scene) -> None:
     scene.set(HOLDERS, _claim_record(scene.waiting), status="STATUS_READY")
 
 
+@planted("unreadable")
 def a_record_cannot_be_read(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), status="lost")
 
 
+@planted("unreadable")
 def a_record_is_of_an_unknown_kind(scene: Scene) -> None:
     scene.put(HOLDERS, {"pk": {"S": f"ORG#{ORGANIZATION}"}, "sk": {"S": "RENTAL#1"}}, status="active")
     scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
 
 
+@planted("unreadable")
 def a_pod_cannot_be_read(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod2"), v="one")
 
 
+@planted("unreadable")
 def an_owner_is_no_tag(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=b"short")
 
@@ -192,14 +236,17 @@ def an_owner_is_no_tag(scene: Scene) -> None:
 # Hashes
 
 
+@planted("wrong_hash", repaired=True)
 def a_hash_is_missing(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), topology_hash=None)
 
 
+@planted("wrong_hash", repaired=True)
 def a_hash_is_none(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), topology_hash="sha256:abc")
 
 
+@planted("wrong_hash", repaired=True)
 def a_hash_is_of_other_hardware(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), topology_hash=f"sha256:{'0' * 64}")
 
@@ -207,14 +254,17 @@ def a_hash_is_of_other_hardware(scene: Scene) -> None:
 # Quotas
 
 
+@planted("quota_drift", repaired=True)
 def more_is_counted_than_there_is(scene: Scene) -> None:
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=9)
 
 
+@planted("quota_drift", repaired=True)
 def less_is_counted_than_there_is(scene: Scene) -> None:
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "instances"), used=0)
 
 
+@planted("quota_drift")
 def a_quota_was_deleted_by_hand(scene: Scene) -> None:
     scene.delete(HOLDERS, keys.quota(ORGANIZATION, "GB300"))
 
@@ -222,43 +272,52 @@ def a_quota_was_deleted_by_hand(scene: Scene) -> None:
 # Queues and names
 
 
+@planted("queue_stale", repaired=True)
 def a_claim_that_is_gone_stands_in_a_queue(scene: Scene) -> None:
     gone = "22222222-2222-4333-8444-555555555555"
     key = keys.queued(REGION, INSTANCE_TYPE, 1, (ORGANIZATION, gone))
     scene.put(HOLDERS, key, organization=ORGANIZATION, claim=gone)
 
 
+@planted("queue_stale", repaired=True)
 def a_served_claim_stands_in_a_queue(scene: Scene) -> None:
     key = keys.queued(REGION, INSTANCE_TYPE, scene.claim().created_ms, (ORGANIZATION, CLAIM_ID))
     scene.put(HOLDERS, key, organization=ORGANIZATION, claim=CLAIM_ID)
 
 
+@planted("queue_stale", repaired=True)
 def a_claim_stands_in_the_queue_of_another_zone(scene: Scene) -> None:
     claim = scene.claim(scene.waiting)
     key = keys.queued("us-chi-1", INSTANCE_TYPE, claim.created_ms, (ORGANIZATION, claim.id))
     scene.put(HOLDERS, key, organization=ORGANIZATION, claim=claim.id)
 
 
+@planted("queue_missing", repaired=True)
 def a_waiting_claim_has_no_entry(scene: Scene) -> None:
     scene.delete(HOLDERS, _entry(scene))
 
 
+@planted("queue_missing")
 def an_entry_stands_for_another_claim(scene: Scene) -> None:
     scene.set(HOLDERS, _entry(scene), claim=CLAIM_ID)
 
 
+@planted("name_stale", repaired=True)
 def a_name_is_left_of_a_claim(scene: Scene) -> None:
     scene.put(HOLDERS, keys.claim_name(ORGANIZATION, "old"), claim="33333333-2222-4333-8444-555555555555")
 
 
+@planted("name_stale", repaired=True)
 def a_claim_has_two_names(scene: Scene) -> None:
     scene.put(HOLDERS, keys.claim_name(ORGANIZATION, "second"), claim=CLAIM_ID)
 
 
+@planted("name_missing", repaired=True)
 def a_claim_has_no_name(scene: Scene) -> None:
     scene.delete(HOLDERS, keys.claim_name(ORGANIZATION, "small"))
 
 
+@planted("name_missing name_stale")
 def two_claims_have_one_name(scene: Scene) -> None:
     scene.set(HOLDERS, _claim_record(), name="waiting")
 
@@ -266,119 +325,16 @@ def two_claims_have_one_name(scene: Scene) -> None:
 # The index
 
 
+@planted("unsettled_missing", repaired=True)
 def a_pending_reservation_is_not_in_the_index(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.pending), unsettled=None)
 
 
+@planted("unsettled_missing", repaired=True)
 def a_pending_reservation_is_where_nobody_looks(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.pending), unsettled="99")
 
 
+@planted("unsettled_missing", repaired=True)
 def a_deleted_claim_is_not_in_the_index(scene: Scene) -> None:
     scene.set(HOLDERS, _claim_record(), status="STATUS_DELETING")
-
-
-PLANTED: Final = (
-    Planted(
-        "two records list a domain",
-        two_records_list_a_domain,
-        ("double", "leaked", "orphaned", "wrong_hash"),
-        repaired=False,
-    ),
-    Planted("two claims list a host", two_claims_list_a_host, ("double", "orphaned"), repaired=False),
-    Planted(
-        "the pod has a host twice", the_pod_has_a_host_twice, ("double", "leaked", "leaked"), repaired=False
-    ),
-    Planted(
-        "a host that is owned stands elsewhere too",
-        a_host_that_is_owned_stands_elsewhere_too,
-        ("host_twice",),
-        repaired=False,
-    ),
-    Planted("a host stands twice in a pod", a_host_stands_twice_in_a_pod, ("host_twice",), repaired=False),
-    Planted("a domain of nobody is owned", a_domain_of_nobody_is_owned, ("leaked",), repaired=True),
-    Planted(
-        "a record was deleted by hand", a_record_was_deleted_by_hand, ("leaked", "quota_drift"), repaired=True
-    ),
-    Planted("a host of nobody is owned", a_host_of_nobody_is_owned, ("leaked", "leaked"), repaired=True),
-    Planted(
-        "a reservation owns more", a_live_reservation_owns_more_than_it_lists, ("leaked",), repaired=False
-    ),
-    Planted("a claim owns more", a_live_claim_owns_more_than_it_lists, ("leaked",), repaired=False),
-    Planted(
-        "a leak with a server",
-        a_domain_with_a_server_on_it_leaks,
-        ("leaked", "server_leaked"),
-        repaired=False,
-    ),
-    Planted(
-        "a leak with a server elsewhere",
-        a_domain_whose_owner_has_a_server_elsewhere_leaks,
-        ("leaked", "server_leaked"),
-        repaired=False,
-    ),
-    Planted(
-        "a leak of the unknown", a_domain_that_the_topology_does_not_know_leaks, ("leaked",), repaired=False
-    ),
-    Planted("a listed run is free", a_listed_run_is_free, ("orphaned",), repaired=True),
-    Planted("a listed host is free", a_listed_host_is_free, ("orphaned",), repaired=True),
-    Planted("all hosts are free", all_hosts_of_a_listed_domain_are_free, ("orphaned",), repaired=True),
-    Planted(
-        "a listed domain is not its own",
-        a_listed_domain_is_somebody_elses,
-        ("leaked", "orphaned"),
-        repaired=False,
-    ),
-    Planted("a pod is gone", a_pod_with_claims_is_gone, ("orphaned", "orphaned"), repaired=False),
-    Planted(
-        "failed, with capacity",
-        a_failed_reservation_lists_capacity,
-        ("contradictory", *["server_leaked"] * 4),
-        repaired=False,
-    ),
-    Planted(
-        "provisioned, with none",
-        a_provisioned_reservation_lists_nothing,
-        ("contradictory", "leaked"),
-        repaired=False,
-    ),
-    Planted("ready, and waiting", a_waiting_claim_says_that_it_is_ready, ("contradictory",), repaired=False),
-    Planted("an unreadable record", a_record_cannot_be_read, ("unreadable",), repaired=False),
-    Planted("an unknown record", a_record_is_of_an_unknown_kind, ("unreadable",), repaired=False),
-    Planted("an unreadable pod", a_pod_cannot_be_read, ("unreadable",), repaired=False),
-    Planted("an owner that is no tag", an_owner_is_no_tag, ("unreadable",), repaired=False),
-    Planted("a missing hash", a_hash_is_missing, ("wrong_hash",), repaired=True),
-    Planted("a malformed hash", a_hash_is_none, ("wrong_hash",), repaired=True),
-    Planted("a wrong hash", a_hash_is_of_other_hardware, ("wrong_hash",), repaired=True),
-    Planted("too much counted", more_is_counted_than_there_is, ("quota_drift",), repaired=True),
-    Planted("too little counted", less_is_counted_than_there_is, ("quota_drift",), repaired=True),
-    Planted("a missing quota", a_quota_was_deleted_by_hand, ("quota_drift",), repaired=False),
-    Planted("a dead queue entry", a_claim_that_is_gone_stands_in_a_queue, ("queue_stale",), repaired=True),
-    Planted("a served queue entry", a_served_claim_stands_in_a_queue, ("queue_stale",), repaired=True),
-    Planted(
-        "an entry in another zone",
-        a_claim_stands_in_the_queue_of_another_zone,
-        ("queue_stale",),
-        repaired=True,
-    ),
-    Planted("a missing queue entry", a_waiting_claim_has_no_entry, ("queue_missing",), repaired=True),
-    Planted(
-        "an entry of another claim", an_entry_stands_for_another_claim, ("queue_missing",), repaired=False
-    ),
-    Planted("a dead name", a_name_is_left_of_a_claim, ("name_stale",), repaired=True),
-    Planted("a second name", a_claim_has_two_names, ("name_stale",), repaired=True),
-    Planted("a missing name", a_claim_has_no_name, ("name_missing",), repaired=True),
-    Planted("a name of two", two_claims_have_one_name, ("name_missing", "name_stale"), repaired=False),
-    Planted(
-        "not in the index", a_pending_reservation_is_not_in_the_index, ("unsettled_missing",), repaired=True
-    ),
-    Planted(
-        "where nobody looks",
-        a_pending_reservation_is_where_nobody_looks,
-        ("unsettled_missing",),
-        repaired=True,
-    ),
-    Planted(
-        "a claim not in the index", a_deleted_claim_is_not_in_the_index, ("unsettled_missing",), repaired=True
-    ),
-)

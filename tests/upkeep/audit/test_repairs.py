@@ -37,14 +37,14 @@ RESTORED = [
     case
     for case in (*PLANTED, *PLANTED_BOOKINGS, *PLANTED_SERVERS, *PLANTED_VMS)
     if case.repaired
-    and case.name
+    and str(case)
     not in {
-        "a record was deleted by hand",
-        "a claim not in the index",
-        "a missing queue entry",
-        "a deleted newcomer",
-        "a server after a tombstone",
-        "giving back, unseen",
+        "a_record_was_deleted_by_hand",
+        "a_deleted_claim_is_not_in_the_index",
+        "a_waiting_claim_has_no_entry",
+        "the_record_of_a_waiting_vm_was_deleted",
+        "a_server_of_a_holder_that_left_a_tombstone",
+        "a_reservation_gives_back_and_is_not_in_the_index",
     }
 ]
 

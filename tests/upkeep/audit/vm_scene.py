@@ -14,7 +14,6 @@ from gpu_capacity.vms.record import VmStatus
 from gpu_capacity.vms.schedule import watch_vm_nodes
 from gpu_capacity.vms.stop import stop_vm
 from testkit.vms import scene as nodes
-from testkit.vms.machine import Engine
 from testkit.vms.scene import ACCOUNT, INTERRUPTIBLE, ON_DEMAND, RESERVED
 from testkit.world import INVENTORY, ORGANIZATION, World, caller
 from tests.upkeep.audit.scene import Scene
@@ -48,7 +47,7 @@ class VmScene(Scene):
         for name in self.world.workflows.executions:
             # The engine runs those of VMs; what the holders of racks still have to do stays undone.
             self.world.workflows.end(name)
-        self.nodes = _Nodes(self.world)
+        self.nodes = nodes.Scene(world=self.world, count=NODES)
         self.running = self._rent("vm01", 2)
         self.stopped = self._rent("vm01", 1)
         self.kept = self._rent("vm01", 4, RESERVED)
@@ -113,18 +112,3 @@ class VmScene(Scene):
     def own(self, position: int, owners: Any) -> None:
         """Let a node be owned by hand."""
         self.set(INVENTORY, NODE_POD, **{f"d{position}": owners or None})
-
-
-class _Nodes(nodes.Scene):
-    """The words of the scene of nodes, in a world that has more than nodes."""
-
-    def __init__(self, world: World) -> None:
-        self.world, self.services = world, world.services
-        self.engine = Engine(world)
-        self.caller = caller()
-        self._version = 1
-
-    def lose(self, *positions: int) -> None:
-        self._version += 1
-        self.world.load((nodes.nodes(NODES, version=self._version, lost=positions),))
-        self.world.clock.advance(61)

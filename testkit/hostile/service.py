@@ -117,6 +117,10 @@ class Service:
         }
         return answer_of(self.stage.run(operation.name if operation else "reject_unknown_route", event))
 
+    def named(self, ask: Ask) -> Ask:
+        """The same, with the ids of the things that its path names."""
+        return ask.to("/".join(self.ids.get(part, part) for part in ask.path.split("/")))
+
     def sent_by(self, ask: Ask, person: str) -> Answer:
         return self.send(ask, f"Bearer {self.token(person)}")
 

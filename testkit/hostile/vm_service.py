@@ -92,11 +92,6 @@ class VmService(Service):
         """Sent by somebody with a token, or with an API key."""
         return self.send(ask, f"Bearer {self.keys.get(person) or self.token(person)}")
 
-    def tables(self) -> dict[str, Any]:
-        """What is stored."""
-        stored: dict[str, Any] = self.db.dump()
-        return stored
-
     def run_step(self, step: str, vm_id: str) -> str:
         """A step of a workflow; what it came to."""
         owners = {name.rpartition(" of ")[2] for name, known in self.ids.items() if known == vm_id}

@@ -31,12 +31,6 @@ if TYPE_CHECKING:
     from testkit.handlers.stage import Answer
 
 
-def _ask(service: Service, name: str) -> Ask:
-    ask = ASKS[name]
-    prefix, _, last = ask.path.rpartition("/")
-    return ask.to(f"{prefix}/{service.ids[last]}") if last in service.ids else ask
-
-
 def _authorization(service: Service, stranger: str) -> str | None:
     authority = service.stage.authority
     if stranger == "none":
@@ -54,7 +48,7 @@ def test_every_operation_is_in_the_matrix() -> None:
 @pytest.mark.parametrize("person", PEOPLE)
 def test_each_may_do_what_they_may(service: Service, operation: str, person: str) -> None:
     before = service.db.dump()
-    answer = service.sent_by(_ask(service, operation), person)
+    answer = service.sent_by(service.named(ASKS[operation]), person)
     assert answer.status == EXPECTED[operation][list(PEOPLE).index(person)], answer
     if answer.status >= 400:
         assert service.db.dump() == before
@@ -64,7 +58,7 @@ def test_each_may_do_what_they_may(service: Service, operation: str, person: str
 @pytest.mark.parametrize("stranger", STRANGERS)
 def test_nobody_gets_in_without_a_good_token(service: Service, operation: str, stranger: str) -> None:
     before = service.db.dump()
-    answer = service.send(_ask(service, operation), _authorization(service, stranger))
+    answer = service.send(service.named(ASKS[operation]), _authorization(service, stranger))
     assert answer.status == (200 if operation in PUBLIC else 401), answer
     assert ("www-authenticate" in answer.headers) == (operation not in PUBLIC)
     assert service.db.dump() == before

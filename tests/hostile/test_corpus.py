@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from testkit.hostile.corpus import CORPUS
-from testkit.hostile.service import TRACE_ID, Ask, Service
+from testkit.hostile.service import TRACE_ID
+from testkit.hostile.vm_bad import VM_CORPUS
 from tests.functional import contract
 
 if TYPE_CHECKING:
     from testkit.handlers.stage import Answer
     from testkit.hostile.bad import Bad
+    from testkit.hostile.service import Service
 
 WORDS: Final = {
     400: "invalid_request",
@@ -34,21 +35,19 @@ INSIDES: Final = re.compile(
     r"|\b[A-Z]\w+\("
 )
 
+PLACES: Final = {"body", "query", "header"}
+EVERY: Final = [*(("service", bad) for bad in CORPUS), *(("vms", bad) for bad in VM_CORPUS)]
 
-def _identity(bad: Bad) -> str:
+
+def _identity(bad: object) -> str:
     return str(bad).encode("ascii", "backslashreplace").decode()[:100]
-
-
-def _named(service: Service, ask: Ask) -> Ask:
-    prefix, _, last = ask.path.rpartition("/")
-    return replace(ask, path=f"{prefix}/{service.ids[last]}") if last in service.ids else ask
 
 
 def _answer(service: Service, bad: Bad) -> Answer:
     authorization = bad.authorization
     if authorization is None:
         authorization = f"Bearer {service.token('owner')}"
-    return service.send(_named(service, bad.ask), authorization)
+    return service.send(service.named(bad.ask), authorization)
 
 
 def _assert_reservations_shape(answer: Answer) -> None:
@@ -80,6 +79,21 @@ def _assert_claims_shape(answer: Answer, bad: Bad) -> None:
             assert violation["description"]
 
 
+def _assert_vms_shape(answer: Answer) -> None:
+    assert answer.headers["x-trace-id"] == TRACE_ID
+    # What a full node could still give, so that no client reads the text.
+    assert answer.json.keys() - ({"capacity"} if answer.status == 400 else set()) == {"detail"}
+    detail = answer.json["detail"]
+    assert detail
+    assert type(detail) is (list if answer.status == 422 else str)
+    for problem in detail if answer.status == 422 else ():
+        assert set(problem) == {"loc", "msg", "type"}
+        assert problem["loc"][0] in PLACES
+        assert all(isinstance(part, str | int) for part in problem["loc"])
+        assert isinstance(problem["msg"], str)
+        assert re.fullmatch(r"[a-z_]+", problem["type"])
+
+
 def _assert_repeats_nothing(text: str, values: tuple[str, ...]) -> None:
     for value in values:
         assert value not in text
@@ -87,8 +101,11 @@ def _assert_repeats_nothing(text: str, values: tuple[str, ...]) -> None:
         assert value[:60] not in text
 
 
-@pytest.mark.parametrize("bad", CORPUS, ids=_identity)
-def test_a_bad_input_is_refused_and_changes_nothing(service: Service, bad: Bad) -> None:
+@pytest.mark.parametrize(("api", "bad"), EVERY, ids=_identity)
+def test_a_bad_input_is_refused_and_changes_nothing(
+    request: pytest.FixtureRequest, api: str, bad: Bad
+) -> None:
+    service: Service = request.getfixturevalue(api)
     tables, executions = service.db.dump(), list(service.stage.step_functions.executions)
     logged = len(service.stage.log)
     answer = _answer(service, bad)
@@ -98,7 +115,9 @@ def test_a_bad_input_is_refused_and_changes_nothing(service: Service, bad: Bad) 
     assert ("www-authenticate" in answer.headers) == (answer.status == 401)
     assert ("allow" in answer.headers) == (answer.status == 405)
     assert bad.ask.method not in answer.headers.get("allow", "").split(", ")
-    if bad.ask.path.startswith("/v1alpha1"):
+    if api == "vms":
+        _assert_vms_shape(answer)
+    elif bad.ask.path.startswith("/v1alpha1"):
         _assert_claims_shape(answer, bad)
     else:
         _assert_reservations_shape(answer)
@@ -109,16 +128,23 @@ def test_a_bad_input_is_refused_and_changes_nothing(service: Service, bad: Bad) 
     assert list(service.stage.step_functions.executions) == executions
 
 
-def test_the_corpus_covers_both_apis_and_every_refusal() -> None:
+def test_the_corpora_cover_every_api_and_every_refusal() -> None:
     assert len(CORPUS) >= 300
     apis = Counter(bad.ask.path.startswith("/v1alpha1") for bad in CORPUS)
     assert min(apis.values()) >= 150
     assert {bad.status for bad in CORPUS} == {400, 401, 403, 404, 405, 409, 413, 415}
+    assert len(VM_CORPUS) >= 200
+    assert {bad.status for bad in VM_CORPUS} == {400, 401, 403, 404, 405, 422}
+    posted = {bad.ask.path for bad in VM_CORPUS if bad.ask.method == "POST" and bad.status == 422}
+    assert posted == {"/vms", "/ssh-keys", "/auth/api-key", "/reservations/calculate"}
 
 
-def test_an_answer_never_depends_on_what_was_refused_before(service: Service) -> None:
+@pytest.mark.parametrize(("api", "some"), [("service", CORPUS[::37]), ("vms", VM_CORPUS[::29])])
+def test_an_answer_never_depends_on_what_was_refused_before(
+    request: pytest.FixtureRequest, api: str, some: tuple[Bad, ...]
+) -> None:
     """An environment serves one request after the other, and remembers some of what it read."""
-    some = CORPUS[::37]
+    service: Service = request.getfixturevalue(api)
     first = [_answer(service, bad) for bad in some]
     again = [_answer(service, bad) for bad in reversed(some)]
     assert first == again[::-1]

@@ -88,12 +88,12 @@ def test_without_the_permission_nothing_else_is_looked_at(vms: VmService, name: 
     permission = OPERATIONS[name].permission
     assert permission is not None
     token = f"Bearer {vms.token('owner', permissions=_but(permission))}"
-    tables, calls = vms.tables(), dict(vms.db.requests)
+    tables, calls = vms.db.dump(), dict(vms.db.requests)
     for what, ask in _every(vms, name):
         answer = vms.send(ask, token)
         assert answer.status == 403, (what, answer)
         assert _text(answer) == f"permission denied: this needs the permission {permission.value}", what
-    assert vms.tables() == tables
+    assert vms.db.dump() == tables
     assert vms.db.requests == calls
 
 

@@ -43,7 +43,7 @@ def _problems(answer: Answer) -> dict[str, str]:
 def test_an_unknown_parameter_is_refused_by_name_and_changes_nothing(
     vms: VmService, name: str, parameter: str
 ) -> None:
-    tables, logged = vms.tables(), len(vms.stage.log)
+    tables, logged = vms.db.dump(), len(vms.stage.log)
     answer = vms.sent_by(_ask(vms, name, (parameter, SECRET)), "owner")
     assert answer.status == (422 if "detail" in answer.json else 400), answer
     problems = _problems(answer)
@@ -51,7 +51,7 @@ def test_an_unknown_parameter_is_refused_by_name_and_changes_nothing(
     for known in OPERATIONS[name].parameters:
         assert known in problems[f"query {parameter}"]
     assert SECRET not in answer.text + vms.stage.log[logged:]
-    assert vms.tables() == tables
+    assert vms.db.dump() == tables
 
 
 @pytest.mark.parametrize("name", STRICT)
@@ -103,11 +103,11 @@ def test_a_number_is_written_with_digits(vms: VmService, name: str, parameter: s
 
 @pytest.mark.parametrize("text", ["", "True", "TRUE", "1", "0", "yes", " true", "true ", "null"])
 def test_a_flag_is_true_or_false(vms: VmService, text: str) -> None:
-    tables = vms.tables()
+    tables = vms.db.dump()
     answer = vms.sent_by(_ask(vms, "create_reservation", ("dryRun", text)), "owner")
     assert answer.status == 400
     assert _problems(answer) == {"query dryRun": "must be true or false"}
-    assert vms.tables() == tables
+    assert vms.db.dump() == tables
 
 
 def test_the_version_is_told_whatever_stands_behind_it(vms: VmService) -> None:

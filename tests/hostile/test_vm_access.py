@@ -52,14 +52,6 @@ WHY: Final = {
 }
 
 
-def _ask(service: VmService, name: str) -> Ask:
-    return _named(service, VM_ASKS[name])
-
-
-def _named(service: VmService, ask: Ask) -> Ask:
-    return ask.to("/".join(service.ids.get(part, part) for part in ask.path.split("/")))
-
-
 def _authorization(service: VmService, stranger: str) -> str | None:
     authority = service.stage.authority
     if stranger == "none":
@@ -78,22 +70,22 @@ def test_every_answer_of_the_matrix_is_expected() -> None:
 @pytest.mark.parametrize("operation", VM_ASKS)
 @pytest.mark.parametrize("person", WHO)
 def test_each_may_do_what_they_may(vms: VmService, operation: str, person: str) -> None:
-    before = vms.tables()
-    answer = vms.sent_by(_ask(vms, operation), person)
+    before = vms.db.dump()
+    answer = vms.sent_by(vms.named(VM_ASKS[operation]), person)
     assert answer.status == EXPECTED[operation][WHO.index(person)], answer
     if answer.status >= 400:
         assert isinstance(answer.json["detail"], str)
-        assert vms.tables() == before
+        assert vms.db.dump() == before
 
 
 @pytest.mark.parametrize("operation", VM_ASKS)
 @pytest.mark.parametrize("stranger", STRANGERS)
 def test_nobody_gets_in_without_a_good_token_or_key(vms: VmService, operation: str, stranger: str) -> None:
-    before = vms.tables()
-    answer = vms.send(_ask(vms, operation), _authorization(vms, stranger))
+    before = vms.db.dump()
+    answer = vms.send(vms.named(VM_ASKS[operation]), _authorization(vms, stranger))
     assert answer.status == (200 if operation in PUBLIC else 401), answer
     assert ("www-authenticate" in answer.headers) == (operation not in PUBLIC)
-    assert vms.tables() == before
+    assert vms.db.dump() == before
 
 
 @pytest.mark.parametrize("operation", sorted(VM_ASKS.keys() - PUBLIC))
@@ -143,11 +135,11 @@ def _looked(service: VmService, ask: Ask, person: str) -> tuple[Answer, object]:
 
 def _compared(service: VmService, foreign: Ask, absent: Ask, person: str) -> Answer:
     """Both are answered alike, by as many calls; one goes before, so that both find the same warm."""
-    before = service.tables()
+    before = service.db.dump()
     service.sent_by(absent, person)
     answer, calls = _looked(service, absent, person)
     assert _looked(service, foreign, person) == (answer, calls)
-    assert service.tables() == before
+    assert service.db.dump() == before
     return answer
 
 
@@ -215,10 +207,10 @@ def test_lists_show_what_one_may_see_and_nothing_else(vms: VmService, person: st
 @pytest.mark.parametrize("spelling", ["{}%0a", "{{{}}}", "urn:uuid:{}", " {}", "{}/", "{}\u200b"])
 def test_an_id_in_another_spelling_is_no_id(vms: VmService, thing: str, spelling: str) -> None:
     base = VMS if thing.startswith("vm") else KEYS
-    before = vms.tables()
+    before = vms.db.dump()
     for identity in (spelling.format(vms.ids[thing]), vms.ids[thing].replace("-", "")):
         assert vms.sent_by(Ask("DELETE", f"{base}/{identity}"), "owner").status in {404, 405}
-    assert vms.tables() == before
+    assert vms.db.dump() == before
 
 
 @pytest.mark.parametrize("person", WHO)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -85,8 +85,9 @@ def _assert_vms_shape(answer: Answer) -> None:
     assert answer.json.keys() - ({"capacity"} if answer.status == 400 else set()) == {"detail"}
     detail = answer.json["detail"]
     assert detail
-    assert type(detail) is (list if answer.status == 422 else str)
-    for problem in detail if answer.status == 422 else ():
+    problems: list[dict[str, Any]] = detail if answer.status == 422 else []
+    assert isinstance(detail, list if answer.status == 422 else str)
+    for problem in problems:
         assert set(problem) == {"loc", "msg", "type"}
         assert problem["loc"][0] in PLACES
         assert all(isinstance(part, str | int) for part in problem["loc"])

@@ -9,6 +9,8 @@ import pytest
 from gpu_capacity.errors import InsufficientCapacity, QuotaExceeded
 from gpu_capacity.holders.tentative import TENTATIVE_SECONDS_MAX
 from gpu_capacity.reservations.create import create_reservation
+from testkit.auditor import audit
+from testkit.dynamodb.faults import throttled
 from testkit.world import World, caller, pod, request
 
 if TYPE_CHECKING:
@@ -56,11 +58,10 @@ def test_the_last_claim_of_a_full_pod_costs_at_most_one_unit_more_than_the_first
     assert costs == sorted(costs)
 
 
-def test_where_no_quota_was_seen_it_is_read_once_and_beside_the_second_write(world: World) -> None:
-    """So three answers are waited for, one after the other."""
-    order: list[str] = []
+def beside(order: list[str]) -> Callable[[Callable[[], object]], Callable[[], object]]:
+    """Background work that notes in which order it begins, and is waited for."""
 
-    def beside(work: Callable[[], object]) -> Callable[[], object]:
+    def begin(work: Callable[[], object]) -> Callable[[], object]:
         order.append("begins to read")
         answer = work()
 
@@ -70,7 +71,13 @@ def test_where_no_quota_was_seen_it_is_read_once_and_beside_the_second_write(wor
 
         return wait
 
-    object.__setattr__(world.services, "background", beside)
+    return begin
+
+
+def test_where_no_quota_was_seen_it_is_read_once_and_beside_the_second_write(world: World) -> None:
+    """So three answers are waited for, one after the other."""
+    order: list[str] = []
+    object.__setattr__(world.services, "background", beside(order))
     world.db.after("*", lambda operation, _: order.append(operation), times=None)
     reserve(world, 4)
 
@@ -150,25 +157,71 @@ def test_a_lost_race_costs_the_refused_write_and_another_name_and_reads_nothing(
     assert written - rivals[0] in (4.0, 6.0), "undisturbed, or a refused pod and a name more"
 
 
-def test_who_loses_looks_twice_in_the_pod_then_anywhere_and_pauses_only_after_six_losses() -> None:
-    world = World(pods=tuple(pod(f"pod{n}", 72, hosts=1) for n in range(4)))
-    reserve(world)
+def rivals(world: World, times: int) -> list[tuple[str, int, int]]:
+    """Before each of so many owns a rival takes the whole pod, and gives it back.
 
-    def took_and_gave_back(_operation: str, parameters: dict[str, Any]) -> None:
+    Returns a list that grows: the pod, the queries and the pauses so far.
+    """
+    met: list[tuple[str, int, int]] = []
+
+    def takes_and_gives_back(_operation: str, parameters: dict[str, Any]) -> None:
         stamps = ", ".join(f"d{position} = :stamp" for position in range(72))
         world.db.update_item(
             TableName=parameters["TableName"],
             Key=parameters["Key"],
             UpdateExpression=f"SET {stamps}",
-            ExpressionAttributeValues={":stamp": {"B": len(pods).to_bytes(6, "big")}},
+            ExpressionAttributeValues={":stamp": {"B": len(met).to_bytes(6, "big")}},
         )
-        pods.append((parameters["Key"]["sk"]["S"], world.db.requests["query"], len(world.pause.attempts)))
+        met.append((parameters["Key"]["sk"]["S"], world.db.requests["query"], len(world.pause.attempts)))
 
-    pods: list[tuple[str, int, int]] = []
-    world.db.before("update_item", took_and_gave_back, times=8)
+    world.db.before("update_item", takes_and_gives_back, times=times)
+    return met
+
+
+def test_who_loses_looks_once_in_the_pod_then_anywhere_and_pauses_only_after_six_losses() -> None:
+    world = World(pods=tuple(pod(f"pod{n}", 72, hosts=1) for n in range(4)))
+    reserve(world)
+    met = rivals(world, 8)
     reserve(world, 4)
 
-    lost_in, queries, pauses = zip(*pods, strict=True)
-    assert len(set(lost_in[:3])) == len(set(lost_in[3:6])) == 1
-    assert [now - queries[0] for now in queries] == [0, 0, 0, 1, 1, 1, 2, 3]
+    lost_in, queries, pauses = zip(*met, strict=True)
+    assert all(lost_in[n] == lost_in[n + 1] for n in (0, 2, 4))
+    assert len(set(lost_in)) > 1
+    # The pods are read beside the second write of each pair, and after a pause once it is over.
+    assert [now - queries[0] for now in queries] == [0, 1, 1, 2, 2, 3, 3, 4]
     assert [now - pauses[0] for now in pauses] == [0, 0, 0, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("losses", "expected"),
+    [
+        (1, ["begins to read", "query", "update_item", "waits"]),
+        (2, ["begins to read", "query", "waits", "update_item"]),
+    ],
+)
+def test_all_pods_are_read_beside_the_second_write(world: World, losses: int, expected: list[str]) -> None:
+    """So the third does not wait for a read. Refused writes are not noted here."""
+    world.set_quota(100)
+    world.services.quotas.read(request().organization_id, "GB300")
+    order: list[str] = []
+    object.__setattr__(world.services, "background", beside(order))
+    rivals(world, losses)
+    world.db.after("*", lambda operation, _: order.append(operation), times=None)
+    reserve(world, 4)
+
+    assert [step for step in order if step in expected] == expected
+
+
+def test_a_read_beside_the_second_write_that_fails_is_no_matter(world: World) -> None:
+    failed: list[str] = []
+
+    def fails(operation: str, parameters: dict[str, Any]) -> None:
+        failed.append(operation)
+        throttled()(operation, parameters)
+
+    rivals(world, 2)
+    world.db.before("query", fails, times=12)
+    reserve(world, 4)
+
+    assert "query" in failed
+    assert audit(world.db) == []

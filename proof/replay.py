@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
@@ -25,12 +26,14 @@ class UnknownReplayError(ValueError):
 def replay(text: str, crew: Crew) -> list[str]:
     """What is wrong after a schedule or a crash, in the words that their blocks and stories spell.
 
-    ``claim x fill 0101100110`` is a schedule, ``waiting claim, 3 done twice`` a crash.
+    ``claim x fill 0101100110`` is a schedule, ``waiting claim, 3 done twice`` a crash, and ``early delete,
+    3 killed, and lands late, 4 killed before`` a pair of them.
 
     Raises:
         UnknownReplayError: it is neither.
     """
-    story, *strikes = text.split(", ")
+    # A mode may have a comma of its own, but no number after it.
+    story, *strikes = re.split(r", (?=\d)", text)
     if story in STORIES:
         return list(play(story, crew, dict(map(_strike, strikes))).problems)
     block, schedule = _schedule(text)

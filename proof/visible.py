@@ -141,7 +141,15 @@ def _between(
     """Between which ticks a change happened, as far as clients can tell."""
     since: float = asked.get(effect.holder, 0)
     until = inf
+    sightings = tuple(sightings)
+    first_shown = min(
+        (sighting.answered for sighting in sightings if sighting.seen.holds is not False), default=inf
+    )
     for sighting in sightings:
+        if sighting.seen.holds is False and sighting.invoked < first_shown:
+            # It may not be there yet: a story asks for it by an id that no client knows yet, while its record
+            # is claiming and the write that settles it is still on its way.
+            continue
         match _shows(sighting.seen, effect):
             case True:
                 until = min(until, sighting.answered)
@@ -155,7 +163,7 @@ def _between(
 def _shows(seen: Seen, effect: Effect) -> bool | None:
     """Whether the holder was shown as it was after the change, or before; ``None`` where this cannot be told.
 
-    Nobody knows a holder before it is there; so one that is not there is no more there.
+    A holder that was shown before and is not there has been deleted.
     """
     if seen.holds is None:
         return None

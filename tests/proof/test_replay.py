@@ -57,7 +57,12 @@ def test_a_schedule_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest
     assert played == [(block.title, schedule)]
 
 
-def test_a_crash_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "strikes", [{2: Mode.UNACKNOWLEDGED, 7: Mode.TWICE}, {3: Mode.LATE, 4: Mode.BEFORE}, {3: Mode.LATE}]
+)
+def test_a_crash_is_played_again_by_its_words(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch, strikes: dict[int, Mode]
+) -> None:
     played: list[Mapping[int, Mode]] = []
 
     def note(_name: str, _crew: Crew, strikes: Mapping[int, Mode]) -> Ending:
@@ -65,7 +70,6 @@ def test_a_crash_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest.Mo
         return Ending(("x",), ())
 
     monkeypatch.setattr(proof.replay, "play", note)
-    strikes = {2: Mode.UNACKNOWLEDGED, 7: Mode.TWICE}
 
     assert replay(spell("waiting claim", strikes), crew) == ["x"]
     assert played == [strikes]

@@ -39,7 +39,7 @@ def problems(*answers: Any) -> Sequence[str]:
         ],
         hardware={RACK[:2]: HARDWARE},
     )
-    create = SimpleNamespace(invoked=ASKED, answered=None, seen=[], created=[HOLDER], misled=False)
+    create: Any = SimpleNamespace(invoked=ASKED, answered=None, seen=[], created=[HOLDER], misled=False)
     return list(judge(cast("Ledger", ledger), [create, *answers]))
 
 

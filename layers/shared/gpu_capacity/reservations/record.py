@@ -66,11 +66,6 @@ def allows(source: Status, target: Status) -> bool:
     return source is target or target in TRANSITIONS[source]
 
 
-def sources_of(target: Status) -> list[Status]:
-    """The statuses that may turn into ``target``, in the order of the table."""
-    return [status for status, targets in TRANSITIONS.items() if target in targets]
-
-
 @dataclass(frozen=True, slots=True)
 class Tag:
     """A customer's label."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from gpu_capacity.access import Permission
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.errors import ActionRefused, RaceLost
-from gpu_capacity.vms.preemption import start_deadline, take_slice, update_writer
+from gpu_capacity.vms.preemption import take_slice, update_writer
 from gpu_capacity.vms.proceed import ATTEMPTS_MAX, proceed
 from gpu_capacity.vms.read import vm_of
 from gpu_capacity.vms.record import Vm, VmStatus
@@ -52,6 +52,5 @@ def _begin(services: Needs, vm: Vm) -> Vm | None:
     if vm.auto_restart is not None:
         begun = replace(begun, auto_restart=True)
     if vm.gpus:
-        begun = replace(begun, deadline=start_deadline(services))
         return begun if not isinstance(services.vms.update([(vm, begun)]), Refused) else None
     return take_slice(services, begun, place.gpus, update_writer(services, vm))

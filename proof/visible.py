@@ -142,9 +142,9 @@ def _between(
     since: float = asked.get(effect.holder, 0)
     until = inf
     sightings = tuple(sightings)
-    first_shown = min(
-        (sighting.answered for sighting in sightings if sighting.seen.holds is not False), default=inf
-    )
+    shown = (sighting.answered for sighting in sightings if sighting.seen.holds is not False)
+    # Who was not asked for was there before, and known.
+    first_shown = min(shown, default=inf) if effect.holder in asked else 0
     for sighting in sightings:
         if sighting.seen.holds is False and sighting.invoked < first_shown:
             # It may not be there yet: a story asks for it by an id that no client knows yet, while its record

@@ -29,8 +29,11 @@ def answer(invoked: int, answered: float, *, holds: bool | None) -> Any:
     )
 
 
-def problems(*answers: Any) -> Sequence[str]:
-    """The holder is asked for at 5, owns a rack from 10 to 50, and this is what clients see of it."""
+def problems(*answers: Any, created: bool = True) -> Sequence[str]:
+    """The holder is asked for at 5, owns a rack from 10 to 50, and this is what clients see of it.
+
+    With ``created=False`` nobody asked for it: it is there from the beginning.
+    """
     ledger = SimpleNamespace(
         effects=[
             Observed(1, RACK[:2], HARDWARE),
@@ -39,7 +42,9 @@ def problems(*answers: Any) -> Sequence[str]:
         ],
         hardware={RACK[:2]: HARDWARE},
     )
-    create: Any = SimpleNamespace(invoked=ASKED, answered=None, seen=[], created=[HOLDER], misled=False)
+    create: Any = SimpleNamespace(
+        invoked=ASKED, answered=None, seen=[], created=[HOLDER] if created else [], misled=False
+    )
     return list(judge(cast("Ledger", ledger), [create, *answers]))
 
 
@@ -62,3 +67,10 @@ def test_an_answer_that_is_on_its_way_when_the_holder_is_first_shown_may_be_of_t
 
 def test_an_absence_that_nobody_waited_for_says_nothing() -> None:
     assert problems(answer(20, inf, holds=False), answer(30, 31, holds=True)) == []
+
+
+def test_a_holder_that_was_there_from_the_beginning_and_is_absent_must_not_be_shown_again() -> None:
+    seen = answer(20, 21, holds=False), answer(30, 31, holds=True)
+
+    assert problems(*seen) == []
+    assert len(problems(*seen, created=False)) == 1

@@ -160,7 +160,7 @@ def test_everything_else_is_refused_without_repeating_it(text: str) -> None:
     assert not text.strip() or text.strip()[:40] not in str(refusal.value)
 
 
-def test_a_private_key_is_told_apart() -> None:
+def test_a_private_key_is_recognized() -> None:
     private = ed25519.Ed25519PrivateKey.generate().private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
     )

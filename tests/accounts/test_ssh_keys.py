@@ -78,7 +78,7 @@ def test_a_rival_of_the_very_first_key_is_not_overwritten(world: World) -> None:
     assert names(world) == ["key 1", "key 2"]
 
 
-def test_who_loses_every_race_is_told_to_try_again(world: World) -> None:
+def test_a_caller_that_loses_every_race_is_asked_to_try_again(world: World) -> None:
     def rival(_operation: str, _parameters: dict[str, Any]) -> None:
         delete_ssh_key(world.services, caller(), ME, add(world, 1).id)
 
@@ -119,7 +119,7 @@ def test_subjects_cannot_be_spelled_into_each_other(world: World) -> None:
     assert names(world, Account(ORGANIZATION, "a")) == []
 
 
-def test_a_key_tells_label_type_and_fingerprint_and_no_more(stage: Stage) -> None:
+def test_a_key_says_label_type_and_fingerprint_and_no_more(stage: Stage) -> None:
     key = stage.send("create_ssh_key", "ed25519").json
     assert list(key) == ["id", "label", "key_type", "fingerprint", "created_at"]
     assert key["key_type"] == "ssh-ed25519"

@@ -89,7 +89,7 @@ def test_a_decision_of_the_service_is_not_asked_for_again(code: str) -> None:
     assert pause.attempts == []
 
 
-def test_after_so_many_attempts_the_failure_is_told() -> None:
+def test_after_so_many_attempts_the_failure_is_reported() -> None:
     service = Service(*[_refused("ThrottlingException")] * (ATTEMPTS_MAX + 1))
     client, pause = _client(service)
 
@@ -99,7 +99,7 @@ def test_after_so_many_attempts_the_failure_is_told() -> None:
     assert len(pause.attempts) == ATTEMPTS_MAX - 1
 
 
-def test_an_attempt_that_may_have_been_done_is_told_of_whatever_comes_later() -> None:
+def test_an_attempt_that_may_have_been_done_is_reported_whatever_comes_later() -> None:
     throttles = [_refused("ThrottlingException")] * ATTEMPTS_MAX
     client, _ = _client(Service(throttles[0], _silence(), *throttles))
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_the_clock_tells_whole_seconds_since_the_epoch() -> None:
+def test_the_clock_returns_whole_seconds_since_the_epoch() -> None:
     before = int(time.time())
 
     assert before <= SystemClock().now() <= int(time.time())

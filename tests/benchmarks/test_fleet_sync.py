@@ -9,7 +9,7 @@ from benchmarks.options import Options
 from gpu_capacity.inventory.fleet.parsing import parse
 
 
-def test_the_documents_are_of_the_size_that_is_told() -> None:
+def test_the_documents_have_the_size_that_is_reported() -> None:
     region = parse(document(1, 100)).regions["us-tex-1"]
 
     domains = [domain for pod in region.pods.values() for domain in pod.domains]

@@ -74,7 +74,7 @@ def test_every_peer_gets_the_beginning_of_the_same_trace() -> None:
         ("p001n03,p002n[09-10]", ["p001n03", "p002n09", "p002n10"]),
     ],
 )
-def test_slurms_lists_of_nodes_are_told_one_by_one(nodes: str, names: list[str]) -> None:
+def test_slurm_node_lists_are_expanded(nodes: str, names: list[str]) -> None:
     assert expand(nodes) == names
 
 

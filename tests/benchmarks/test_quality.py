@@ -159,7 +159,7 @@ def test_any_units_takes_the_fullest_pod_that_has_enough() -> None:
     assert after(any_units_in_one_pod(SMALL), "c.c.c.c. c.....cc", 4) == "cccccccc c.....cc"
 
 
-def test_this_chooser_is_told_where_claims_begin() -> None:
+def test_this_chooser_gets_the_borders_of_claims() -> None:
     """Beside a claim of three a rest of three is of use; beside three claims of one it is not."""
     layout = Layout.of(3, 8)
     free = bits(layout, "ccc....c c.....cc cccccccc")

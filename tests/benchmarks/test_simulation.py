@@ -171,7 +171,7 @@ def test_some_racks_may_belong_to_others_all_the_time() -> None:
     assert all(count >= 0.5 * RACKS_PER_POD for count in owned)
 
 
-def test_a_tally_counts_what_was_sent_in_vain() -> None:
+def test_a_tally_counts_refused_writes() -> None:
     tally = Tally(seconds=2.0, latencies=[0.1, 0.2, 0.3, 0.4], attempts=7)
 
     assert tally.accepted_per_second == 2.0
@@ -189,7 +189,7 @@ def test_every_claim_that_began_in_the_window_is_followed_to_its_end() -> None:
     assert tally.accepted_in_all > len(tally.latencies), "the others went on"
 
 
-def test_runs_with_several_seeds_are_pooled_and_their_spread_is_told() -> None:
+def test_runs_with_several_seeds_are_pooled_and_their_spread_is_reported() -> None:
     found = run_with_seeds(Crowd(4, 2, transaction=False, seconds=0.1, warm_up_seconds=0.0), seeds=2)
     first, second = (run.tally for run in found.runs)
 

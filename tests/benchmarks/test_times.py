@@ -33,7 +33,7 @@ def test_every_function_has_an_import_time() -> None:
     assert set(handlers()) == {path.parent.name for path in (ROOT / "functions").glob("*/handler.py")}
 
 
-def test_operations_are_told_from_tasks() -> None:
+def test_operations_are_distinguished_from_tasks() -> None:
     answering = {name for name, folder in handlers().items() if is_api(folder)}
 
     assert set(OPERATIONS) <= answering

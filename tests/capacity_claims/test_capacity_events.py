@@ -44,7 +44,7 @@ def test_an_event_names_its_zone_and_does_not_wait_for_the_filler() -> None:
         EndpointConnectionError(endpoint_url="https://lambda.invalid/"),
     ],
 )
-def test_an_event_that_is_lost_is_counted_and_told_and_fails_nobody(failure: Exception) -> None:
+def test_an_event_that_is_lost_is_counted_and_logged_and_causes_no_failure(failure: Exception) -> None:
     telemetry = RecordedTelemetry()
     LambdaEvents(Invocations(failure), "fill-capacity-claims", telemetry).freed(LONDON)
     assert telemetry.counts["CapacityEventsLost"] == 1

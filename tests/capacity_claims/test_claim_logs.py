@@ -91,7 +91,7 @@ def test_every_write_of_a_life_leaves_a_line(stage: ClaimStage) -> None:
     assert all(audit["actor"] for audit in audits)
 
 
-def test_capacity_that_becomes_free_is_told_to_the_filler(stage: ClaimStage) -> None:
+def test_capacity_that_becomes_free_is_reported_to_the_filler(stage: ClaimStage) -> None:
     given.claimed(stage)
     # The first sync of the fleet has told it as well.
     stage.functions.invocations.clear()
@@ -99,7 +99,7 @@ def test_capacity_that_becomes_free_is_told_to_the_filler(stage: ClaimStage) -> 
     assert stage.functions.invocations == [("gpu-capacity-fill-capacity-claims", {"zones": ["us-chi-1"]})]
 
 
-def test_an_event_that_cannot_be_sent_fails_nobody_and_is_counted(
+def test_an_event_that_cannot_be_sent_causes_no_failure_and_is_counted(
     stage: ClaimStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given.claimed(stage)
@@ -108,7 +108,7 @@ def test_an_event_that_cannot_be_sent_fails_nobody_and_is_counted(
     assert "CapacityEventsLost" in capsys.readouterr().out
 
 
-def test_a_sync_that_brings_hosts_tells_the_filler_of_each_zone_that_changed(stage: ClaimStage) -> None:
+def test_a_sync_that_brings_hosts_notifies_the_filler_of_each_zone_that_changed(stage: ClaimStage) -> None:
     sample(stage)
     stage.functions.invocations.clear()
     assert stage.run_event("sync_inventory", "scheduled")["refused"] is None
@@ -121,6 +121,6 @@ def test_a_sync_that_brings_hosts_tells_the_filler_of_each_zone_that_changed(sta
     assert [payload for _, payload in stage.functions.invocations] == [{"zones": [zone]}]
 
 
-def test_a_deleted_reservation_tells_the_filler(stage: ClaimStage) -> None:
+def test_a_deleted_reservation_notifies_the_filler(stage: ClaimStage) -> None:
     reservation_gone(stage)
     assert ("gpu-capacity-fill-capacity-claims", {"zones": ["us-chi-1"]}) in stage.functions.invocations

@@ -48,7 +48,7 @@ def test_writing_needs_the_permission_to_write_claims_and_no_other(
         (f"{CLAIMS}/{CLAIM_ID}", "PUT", 405, 12, "DELETE, GET, PATCH"),
     ],
 )
-def test_a_path_or_method_that_is_not_there_is_told_in_the_shape_of_this_api(
+def test_a_path_or_method_that_is_not_there_is_reported_in_the_shape_of_this_api(
     stage: ClaimStage, path: str, method: str, http: int, code: int, allowed: str | None
 ) -> None:
     event = sample_events.with_path(sample_events.read("reject_unknown_route", "unknown_route"), path, method)
@@ -73,7 +73,7 @@ API = {
 
 
 @pytest.mark.parametrize("function", API)
-def test_a_defect_is_told_with_its_trace_id_and_nothing_else(stage: ClaimStage, function: str) -> None:
+def test_a_defect_is_reported_with_its_trace_id_and_nothing_else(stage: ClaimStage, function: str) -> None:
     stage.db.before("*", surprise, times=None)
     answer = stage.request_event(function, API[function])
     assert answer.status == 500
@@ -85,7 +85,7 @@ def test_a_defect_is_told_with_its_trace_id_and_nothing_else(stage: ClaimStage, 
 
 
 @pytest.mark.parametrize("function", API)
-def test_a_database_that_does_not_answer_is_told_with_when_to_try_again(
+def test_a_database_that_does_not_answer_is_reported_with_when_to_try_again(
     stage: ClaimStage, function: str
 ) -> None:
     stage.db.before("*", throttled(), times=None)

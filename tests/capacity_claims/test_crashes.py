@@ -133,7 +133,7 @@ def empty() -> Scene:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_create_that_broke_off_stands_as_a_whole_or_not_at_all(fault: str) -> None:
+def test_a_create_that_was_interrupted_stands_as_a_whole_or_not_at_all(fault: str) -> None:
     for scene in at_every_call(empty, lambda s, e: create(s, e, None), fault):
         recover(scene.world)
         assert [(r.status, r.allocated) for r in claim_records(scene.world.db)] in (
@@ -143,7 +143,7 @@ def test_a_create_that_broke_off_stands_as_a_whole_or_not_at_all(fault: str) -> 
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_create_that_broke_off_and_is_sent_again_under_its_id_makes_one_claim(fault: str) -> None:
+def test_a_create_that_was_interrupted_and_is_sent_again_under_its_id_makes_one_claim(fault: str) -> None:
     for scene in at_every_call(empty, create, fault):
         create(scene, scene.world.environment())
         recover(scene.world)
@@ -162,7 +162,7 @@ WANTED = {"grows": 6, "shrinks": 1, "moves": 2}
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("update", UPDATES)
-def test_an_update_that_broke_off_stands_or_not_and_either_way_settles(update: str, fault: str) -> None:
+def test_an_update_that_was_interrupted_stands_or_not_and_either_way_settles(update: str, fault: str) -> None:
     for scene in at_every_call(ready, UPDATES[update], fault):
         recover(scene.world)
         assert figures(now(scene.world, scene.claim)) in (
@@ -176,7 +176,7 @@ def test_an_update_that_broke_off_stands_or_not_and_either_way_settles(update: s
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_delete_that_broke_off_stands_or_not_and_sent_again_it_does(fault: str) -> None:
+def test_a_delete_that_was_interrupted_stands_or_not_and_sent_again_it_does(fault: str) -> None:
     for scene in at_every_call(ready, lambda s, e: drop(s.world, s.claim, services=e), fault):
         recover(scene.world)
         with contextlib.suppress(NotFound):
@@ -187,7 +187,7 @@ def test_a_delete_that_broke_off_stands_or_not_and_sent_again_it_does(fault: str
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_drain_that_broke_off_goes_on(fault: str) -> None:
+def test_a_drain_that_was_interrupted_goes_on(fault: str) -> None:
     def drain(scene: Scene, services: Services) -> None:
         for _ in range(3):
             settle_capacity_claim(services, ORGANIZATION, ID)
@@ -198,14 +198,14 @@ def test_a_drain_that_broke_off_goes_on(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_filler_that_broke_off_is_made_good_by_the_schedule(fault: str) -> None:
+def test_a_filler_that_was_interrupted_is_made_good_by_the_schedule(fault: str) -> None:
     for scene in at_every_call(served_soon, lambda _, e: fill_zones(e), fault):
         recover(scene.world)
         assert figures(now(scene.world, scene.claim)) == ("READY", 2, 0)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_reconcile_that_broke_off_is_made_good_by_the_next(fault: str) -> None:
+def test_a_reconcile_that_was_interrupted_is_made_good_by_the_next(fault: str) -> None:
     def left_alone() -> Scene:
         scene = deleted()
         # Its execution died long ago.
@@ -219,7 +219,7 @@ def test_a_reconcile_that_broke_off_is_made_good_by_the_next(fault: str) -> None
         assert claim_records(scene.world.db) == []
 
 
-def test_a_workflow_that_was_never_started_is_started_by_reconcile_and_told() -> None:
+def test_a_workflow_that_was_never_started_is_started_by_reconcile_and_reported() -> None:
     scene = ready()
     scene.world.workflows.down = True
     drop(scene.world, scene.claim)

@@ -157,7 +157,7 @@ def _end(world: World, made: CapacityClaim) -> None:
 
 
 @pytest.mark.parametrize("claim_id", [ID, None])
-def test_an_answer_that_is_lost_after_the_round_stands_fails_nobody(
+def test_an_answer_that_is_lost_after_the_round_stands_causes_no_failure(
     world: World, claim_id: str | None
 ) -> None:
     world.db.after("transact_write_items", timeout_after(), skip=1)

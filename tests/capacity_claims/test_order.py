@@ -65,7 +65,7 @@ def test_a_younger_claim_waits_while_an_older_one_waits_there() -> None:
     check(world)
 
 
-def test_claims_are_served_in_the_order_of_their_age_whoever_they_belong_to() -> None:
+def test_claims_are_served_in_the_order_of_their_age_across_organizations() -> None:
     world, [blocking] = full()
     first, second, third = claim(world, 1), claim(world, 1, who=stranger()), claim(world, 1)
     release(world, blocking)
@@ -122,7 +122,7 @@ def test_an_older_claim_that_grows_is_served_before_those_that_waited_meanwhile(
     assert pending(world, older, younger) == [0, 1]
 
 
-def test_all_who_wait_in_a_zone_that_left_the_fleet_are_told_and_served_elsewhere() -> None:
+def test_claims_that_wait_in_a_zone_that_left_the_fleet_are_reported_and_served_elsewhere() -> None:
     world, [_, elsewhere] = full(LONDON, CHICAGO)
     older, younger = claim(world, 2, LONDON, CHICAGO), claim(world, 1, LONDON)
     region = world.services.inventory.fresh_region(LONDON)
@@ -283,7 +283,7 @@ def test_the_schedule_serves_every_zone_and_the_event_only_its_own() -> None:
     assert fill_zones(world.services) == 0
 
 
-def test_a_zone_that_cannot_be_served_does_not_keep_the_others_waiting_and_is_told() -> None:
+def test_a_zone_that_cannot_be_served_does_not_keep_the_others_waiting_and_is_reported() -> None:
     world, blocking = full(LONDON, CHICAGO, TEXAS)
     claims = [claim(world, 1, z) for z in (LONDON, CHICAGO, TEXAS)]
     for reservation in blocking:

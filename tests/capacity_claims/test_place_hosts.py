@@ -149,7 +149,7 @@ def test_no_fresh_unit_is_opened_while_another_free_host_is_left(
 
 @given(st.data(), worlds(), counts, seeds, attempts, budgets)
 @examples(100)
-def test_the_order_in_which_domains_are_told_does_not_matter(
+def test_the_order_of_the_domains_does_not_matter(
     data: st.DataObject, domains: list[HostDomain], count: int, seed: int, attempt: int, budget: RoundBudget
 ) -> None:
     shuffled = data.draw(st.permutations(domains))

@@ -172,7 +172,7 @@ def test_an_answer_that_is_lost_counts_once(world: World) -> None:
     check(world)
 
 
-def test_who_is_told_that_a_quota_is_used_up_finds_no_claim_later(world: World) -> None:
+def test_after_a_quota_refusal_no_claim_appears_later(world: World) -> None:
     world.set_quota(3, "instances")
     in_flight: list[dict[str, Any]] = []
     rivals: list[CapacityClaim] = []

@@ -138,7 +138,7 @@ def test_two_equal_requests_at_the_same_time_make_one_claim_and_are_both_answere
     check(world)
 
 
-def test_of_two_different_requests_for_one_name_at_the_same_time_one_is_told_the_others_id(
+def test_of_two_different_requests_for_one_name_at_the_same_time_one_gets_the_others_id(
     world: World,
 ) -> None:
     rival = world.environment()
@@ -183,7 +183,7 @@ def test_a_repeat_does_the_round_that_the_first_try_left_undone(world: World) ->
 
 
 @pytest.mark.parametrize("told", [{"claim_id": ID}, {"idempotency_key": "key"}], ids=["id", "key"])
-def test_a_dry_run_tells_that_the_name_is_taken_whatever_tells_its_repeat(
+def test_a_dry_run_says_that_the_name_is_taken_and_so_does_its_repeat(
     world: World, told: dict[str, str]
 ) -> None:
     claim(world, 1, name=NAME)

@@ -78,7 +78,7 @@ def test_a_new_claim_is_no_comeback(store: ClaimStore, db: MemoryDynamoDB) -> No
     assert [next(iter(action)) for action in actions] == ["Put", "Put", "Put"]
 
 
-def test_an_id_and_a_name_that_are_taken_are_told_by_their_labels(store: ClaimStore) -> None:
+def test_an_id_and_a_name_that_are_taken_are_reported_by_their_labels(store: ClaimStore) -> None:
     store.add(_waiting(), None, Tries())
 
     assert labels(store.add(_waiting(), None, Tries())) == {RECORD, NAME} == {"record", "name"}

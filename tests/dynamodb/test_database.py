@@ -109,7 +109,7 @@ def test_a_transaction_writes_all(db: MemoryDynamoDB, database: Database) -> Non
     assert len(db.table(HOLDERS)) == 2
 
 
-def test_a_refused_transaction_tells_each_failed_condition_by_its_label(
+def test_a_refused_transaction_says_each_failed_condition_by_its_label(
     db: MemoryDynamoDB, database: Database
 ) -> None:
     database.commit(_put("a"))
@@ -190,7 +190,7 @@ UNKNOWN: dict[str, tuple[Callable[[], Interceptor], bool]] = {
 
 @pytest.mark.parametrize("failure", UNKNOWN)
 @pytest.mark.parametrize("count", [1, 2], ids=["single", "transaction"])
-def test_a_write_without_an_answer_tells_whether_it_may_stand(
+def test_a_write_without_an_answer_says_whether_it_may_stand(
     db: MemoryDynamoDB, database: Database, failure: str, count: int
 ) -> None:
     interceptor, outcome_unknown = UNKNOWN[failure]
@@ -272,7 +272,7 @@ def test_an_absent_item_is_none(database: Database) -> None:
     assert database.get(HOLDERS, _key("a")) is None
 
 
-def test_reads_are_strongly_consistent_unless_told_otherwise(db: MemoryDynamoDB, database: Database) -> None:
+def test_reads_are_strongly_consistent_by_default(db: MemoryDynamoDB, database: Database) -> None:
     database.commit(_put("a"))
     db.read_stale()
 

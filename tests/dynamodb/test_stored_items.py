@@ -237,7 +237,7 @@ def test_a_shape() -> None:
     assert decode_shape(item) == shape
 
 
-def test_a_shape_of_an_earlier_version_tells_nothing_of_identity() -> None:
+def test_a_shape_of_an_earlier_version_reveals_nothing_of_identity() -> None:
     shape = shape_of(pod("pod1", 2), offering())
     item = decode(encode_shape(shape))
     del item["serving"], item["identities"]

@@ -246,7 +246,7 @@ def test_a_vm_is_made_of_a_template_that_is_offered(customer: VmCustomer) -> Non
     assert all(str(template) in refused.json["detail"] for template in templates)
 
 
-def test_who_writes_too_often_is_told_when_to_come_back(customer: VmCustomer) -> None:
+def test_a_caller_that_writes_too_often_sees_when_to_come_back(customer: VmCustomer) -> None:
     # Minutes begin with the clock's: so many requests exceed the 30 of a minute, whenever they are sent.
     path = f"/ssh-keys/{uuid.uuid4()}"
     answers: list[Answer] = []

@@ -123,7 +123,7 @@ def test_a_workflow_that_cannot_be_started_does_not_fail_the_request(sample: Sta
     assert _create(sample, wish()).status == 202
 
 
-def test_one_line_of_audit_tells_who_did_what_to_which(sample: Stage) -> None:
+def test_one_line_of_audit_says_who_did_what_to_which(sample: Stage) -> None:
     identity = _create(sample, wish()).json["metadata"]["id"]
     (line,) = [line["audit"] for line in sample.log_lines if line.get("audit", {}).get("target") == identity]
     assert line["actor"] == "developer@example.com"
@@ -131,7 +131,7 @@ def test_one_line_of_audit_tells_who_did_what_to_which(sample: Stage) -> None:
     assert line["outcome"] == "accepted"
 
 
-def test_a_shortage_tells_how_many_were_asked_for_and_are_there(sample: Stage) -> None:
+def test_a_shortage_says_how_many_were_asked_for_and_are_there(sample: Stage) -> None:
     error = _create(sample, wish(count=5)).json
     assert error["error"] == "server_error"
     text = error["error_description"]
@@ -160,7 +160,7 @@ def test_more_units_than_one_claim_can_have_are_invalid(sample: Stage, count: in
 
 
 @pytest.mark.parametrize(("count", "outlook"), [(8, "may fit later"), (9, "can never fit")])
-def test_what_can_never_fit_is_told_from_what_does_not_fit_now(
+def test_what_can_never_fit_is_distinguished_from_what_does_not_fit_now(
     sample: Stage, count: int, outlook: str
 ) -> None:
     answer = _create(sample, wish(count=count))
@@ -254,7 +254,7 @@ def test_an_operator_creates_for_nobody(sample: Stage) -> None:
     assert answer.status == 403
 
 
-def test_a_quota_is_a_matter_of_rights_and_tells_its_figures(sample: Stage) -> None:
+def test_a_quota_refusal_is_a_403_with_its_figures(sample: Stage) -> None:
     arrangements.quota(sample, limit=2, used=0)
     assert _create(sample, wish(count=1)).status == 202
     answer = _create(sample, wish(count=2))

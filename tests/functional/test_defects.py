@@ -100,7 +100,9 @@ def test_a_database_that_does_not_answer_is_a_failure(
         ("reconcile_holders", "scheduled"),
     ],
 )
-def test_a_task_that_fails_says_so_to_whoever_repeats_it(stage: Stage, function: str, case: str) -> None:
+def test_a_task_that_fails_says_so_to_a_caller_that_repeats_it(
+    stage: Stage, function: str, case: str
+) -> None:
     arrangements.publish(stage)
     stage.db.before("*", _surprise, times=None)
     with pytest.raises(SurprisingError):

@@ -52,7 +52,7 @@ def test_being_undone_is_shown_as_provisioning_and_only_the_end_as_error(stage: 
     assert _metadata(stage)["provisioningStatus"] == "error"
 
 
-def test_an_error_tells_what_failed_and_holds_nothing(stage: Stage) -> None:
+def test_an_error_says_what_failed_and_holds_nothing(stage: Stage) -> None:
     arrangements.failed(stage)
     status = _get(stage).json["status"]
     assert "simulated hardware fault" in status["message"]

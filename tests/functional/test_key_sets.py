@@ -236,7 +236,7 @@ def test_a_static_set_wins_over_an_address(stage: Stage) -> None:
         {"AUTH_ALGORITHMS": "none"},
     ],
 )
-def test_a_setting_that_is_wrong_lets_nobody_in(stage: Stage, changes: dict[str, str]) -> None:
+def test_a_setting_that_is_wrong_admits_nobody(stage: Stage, changes: dict[str, str]) -> None:
     stage.settings |= changes
     answer = _ask(stage, stage.authority.token())
     assert (answer.status, answer.json["error"]) == (500, "server_error")

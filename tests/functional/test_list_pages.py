@@ -72,7 +72,7 @@ def test_a_cursor_of_another_organization_is_refused_and_opens_nothing(reserved:
 
 
 @pytest.mark.parametrize("query", [{"limit": ["0"]}, {"limit": ["1", "1"]}, {"cursor": ["x"]}], ids=str)
-def test_what_is_wrong_with_a_page_is_told_by_name(reserved: Stage, query: dict[str, Any]) -> None:
+def test_what_is_wrong_with_a_page_is_reported_by_name(reserved: Stage, query: dict[str, Any]) -> None:
     answer = listed(reserved, **query)
     assert answer.status == 400
     assert answer.json["error_description"].startswith(f"query {next(iter(query))}: ")

@@ -115,7 +115,7 @@ def test_every_write_of_a_failure_leaves_a_line(stage: Stage) -> None:
         assert audit["outcome"]
 
 
-def test_a_refused_feed_tells_why(stage: Stage) -> None:
+def test_a_refused_feed_says_why(stage: Stage) -> None:
     arrangements.published_late(stage)
     stage.run_event("sync_inventory", "scheduled")
     assert stage.log_lines[-1]["level"] == "WARNING"

@@ -30,9 +30,7 @@ def _reject(stage: Stage, path: str, method: str = "PUT") -> Answer:
 
 @pytest.mark.parametrize(("path", "allowed"), PATHS.items())
 @pytest.mark.parametrize("method", METHODS)
-def test_a_known_path_tells_which_methods_it_takes(
-    stage: Stage, path: str, allowed: str, method: str
-) -> None:
+def test_a_known_path_says_which_methods_it_takes(stage: Stage, path: str, allowed: str, method: str) -> None:
     if method in allowed.split(", "):
         return
     answer = _reject(stage, path, method)

@@ -96,7 +96,7 @@ def slow(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SlowDatabase:
 
 
 @pytest.mark.parametrize("function", [*CREATES, *READS])
-def test_a_database_that_never_answers_is_told_of_in_time(
+def test_a_database_that_never_answers_is_reported_in_time(
     stage: Stage, slow: SlowDatabase, function: str
 ) -> None:
     slow.lose(1_000)
@@ -109,7 +109,7 @@ def test_a_database_that_never_answers_is_told_of_in_time(
 
 
 @pytest.mark.parametrize("function", CREATES)
-def test_a_database_that_never_answers_a_write_is_told_of_in_time(
+def test_a_database_that_never_answers_a_write_is_reported_in_time(
     stage: Stage, slow: SlowDatabase, function: str
 ) -> None:
     before = len(stage.db.table("holders"))

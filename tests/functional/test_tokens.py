@@ -64,11 +64,11 @@ def test_a_good_token_is_accepted(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER", "BeArEr"])
-def test_the_scheme_is_told_in_any_case(stage: Stage, scheme: str) -> None:
+def test_the_scheme_is_accepted_in_any_case(stage: Stage, scheme: str) -> None:
     assert _ask(stage, f"{scheme} {stage.authority.token()}").status == 200
 
 
-def test_the_name_of_the_header_is_told_in_any_case(stage: Stage) -> None:
+def test_the_name_of_the_header_is_accepted_in_any_case(stage: Stage) -> None:
     event = sample_events.read("list_reservations", "all")
     event["headers"] = {"aUTHORIZATION": f"Bearer {stage.authority.token()}"}
     assert _raw(stage, event).status == 200
@@ -82,13 +82,13 @@ def test_without_a_bearer_token_one_is_asked_for(stage: Stage, authorization: st
 @pytest.mark.parametrize(
     "authorization", ["Basic dXNlcjpwYXNz", "Token x", "BearerX abc", "eyJ.e.s", "Bearer,x y"]
 )
-def test_another_scheme_is_told_so(stage: Stage, authorization: str) -> None:
+def test_another_scheme_is_refused_by_name(stage: Stage, authorization: str) -> None:
     _assert_refused(_ask(stage, authorization), SCHEME)
 
 
 @pytest.mark.parametrize("key", ["nv_" + "A" * 43, "nv_", "nv_short"])
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer  ", ""])
-def test_an_api_key_is_told_where_it_belongs(stage: Stage, scheme: str, key: str) -> None:
+def test_an_api_key_is_refused_with_a_hint_where_it_belongs(stage: Stage, scheme: str, key: str) -> None:
     _assert_refused(_ask(stage, f"{scheme}{key}"), API_KEY)
 
 
@@ -160,7 +160,7 @@ def test_a_token_that_was_issued_for_something_else_is_refused(stage: Stage, kin
     _assert_refused(_ask(stage, f"Bearer {stage.authority.sign(claims(), typ=kind)}"), MALFORMED)
 
 
-def test_a_signature_that_is_wrong_tells_nothing_of_the_claims(stage: Stage) -> None:
+def test_a_signature_that_is_wrong_reveals_nothing_of_the_claims(stage: Stage) -> None:
     """Or anybody could find out what the service expects."""
     for changes, _ in WRONG_CLAIMS.values():
         _assert_refused(_ask(stage, f"Bearer {Authority().token(**changes)}"), SIGNATURE)

@@ -47,7 +47,7 @@ def _trace_id(stage: Stage, function: str = "list_reservations", **headers: str 
         ({"traceparent": "nonsense", "x_amzn_trace_id": "Root=1-5759e988-bd862e3fe1be46a994272793"}, AMAZON),
     ],
 )
-def test_the_incoming_trace_is_told(
+def test_the_incoming_trace_is_continued(
     stage: Stage, function: str, headers: dict[str, str], expected: str
 ) -> None:
     assert _trace_id(stage, function, **headers) == expected

@@ -297,7 +297,7 @@ def test_what_was_refused_while_another_has_the_id_leaves_that_one_alone(
     assert store.find(ORGANIZATION, RESERVATION_ID) == EARLIER
 
 
-def test_a_refusal_is_not_told_of_what_stands(store: ReservationStore, world: World) -> None:
+def test_a_holder_that_exists_is_not_answered_with_a_refusal(store: ReservationStore, world: World) -> None:
     def give_up() -> None:
         with store.creating(NEW, world.clock.now()) as tries:
             tries.note(StorageUnavailable("lost", outcome_unknown=True))

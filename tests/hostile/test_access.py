@@ -205,7 +205,7 @@ def test_a_hidden_region_is_answered_as_one_that_does_not_exist(service: Service
     assert HIDDEN not in service.sent_by(Ask("GET", f"{CLAIMS}/parameters"), person).text
 
 
-def test_the_id_of_a_foreign_claim_is_free_to_use_and_tells_nothing(service: Service) -> None:
+def test_the_id_of_a_foreign_claim_is_free_to_use_and_reveals_nothing(service: Service) -> None:
     foreign = service.ids["claim of other organization"]
     theirs = Ask("GET", f"{CLAIMS}/{foreign}")
     before = service.sent_by(theirs, "other organization")

@@ -128,6 +128,6 @@ def test_an_api_key_without_the_right_is_refused_before_its_request_is_read(
 
 
 @pytest.mark.parametrize("name", ["update_capacity_claim"])
-def test_a_wrong_body_is_told_before_whether_the_thing_exists(vms: VmService, name: str) -> None:
+def test_a_wrong_body_is_reported_before_whether_the_thing_exists(vms: VmService, name: str) -> None:
     for ask in _paths(vms, replace(ALL[name], body="{}")):
         assert vms.sent_by(ask, "owner").status == 400

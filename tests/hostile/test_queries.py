@@ -55,7 +55,9 @@ def test_an_unknown_parameter_is_refused_by_name_and_changes_nothing(
 
 
 @pytest.mark.parametrize("name", STRICT)
-def test_all_unknown_parameters_are_told_at_once_and_long_names_are_cut(vms: VmService, name: str) -> None:
+def test_all_unknown_parameters_are_reported_at_once_and_long_names_are_cut(
+    vms: VmService, name: str
+) -> None:
     answer = vms.sent_by(_ask(vms, name, ("a", "1"), ("b" * 5_000, "2")), "owner")
     assert list(_problems(answer)) == ["query a", f"query {'b' * 64}"]
 
@@ -110,7 +112,7 @@ def test_a_flag_is_true_or_false(vms: VmService, text: str) -> None:
     assert vms.db.dump() == tables
 
 
-def test_the_version_is_told_whatever_stands_behind_it(vms: VmService) -> None:
+def test_the_version_is_answered_without_any_table(vms: VmService) -> None:
     """Monitors without a token append what defeats caches; it depends on nothing, and may not answer 400."""
     answer = vms.send(_ask(vms, "get_version", ("cachebuster", "1785312"), ("_", "1"), ("_", "2")), None)
     assert answer.status == 200

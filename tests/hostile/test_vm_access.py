@@ -89,9 +89,7 @@ def test_nobody_gets_in_without_a_good_token_or_key(vms: VmService, operation: s
 
 
 @pytest.mark.parametrize("operation", sorted(VM_ASKS.keys() - PUBLIC))
-def test_who_does_not_get_in_is_told_why_and_not_whether_the_thing_exists(
-    vms: VmService, operation: str
-) -> None:
+def test_a_refused_caller_sees_why_and_not_whether_the_thing_exists(vms: VmService, operation: str) -> None:
     absent = dict.fromkeys(vms.ids, ABSENT)
     ask = VM_ASKS[operation]
     paths = {"/".join(names.get(p, p) for p in ask.path.split("/")) for names in (vms.ids, absent)}
@@ -163,7 +161,7 @@ def test_a_key_of_a_colleague_is_answered_as_one_that_does_not_exist(vms: VmServ
 
 
 @pytest.mark.parametrize("whose", ["other project", "other organization"])
-def test_a_key_of_somebody_else_cannot_be_named_and_tells_nothing(vms: VmService, whose: str) -> None:
+def test_a_key_of_somebody_else_cannot_be_named_and_reveals_nothing(vms: VmService, whose: str) -> None:
     foreign, absent = (
         Ask("POST", VMS, json.dumps(vm_body(auth_method="ssh_key", password=None, ssh_key_id=identity)))
         for identity in (vms.ids[f"key of {whose}"], ABSENT)

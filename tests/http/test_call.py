@@ -174,7 +174,7 @@ def test_an_idempotency_key_must_be_visible_ascii_of_sensible_length(world: Worl
     assert caught.value.field == "header Idempotency-Key"
 
 
-def test_of_many_unknown_parameters_the_first_are_told() -> None:
+def test_of_many_unknown_parameters_the_first_are_reported() -> None:
     """Each is told with what there is, twenty times its own length: anybody may send thousands."""
     many = {f"x{n}": ["1"] for n in range(2 * PROBLEMS_SHOWN_MAX)}
 
@@ -184,7 +184,7 @@ def test_of_many_unknown_parameters_the_first_are_told() -> None:
     assert [field for field, _ in caught.value.problems] == [f"query x{n}" for n in range(PROBLEMS_SHOWN_MAX)]
 
 
-def test_of_many_wrong_values_the_first_are_told() -> None:
+def test_of_many_wrong_values_the_first_are_reported() -> None:
     with pytest.raises(QueryInvalid) as caught:
         query_of({"status": [f"x{n}" for n in range(2 * PROBLEMS_SHOWN_MAX)]}, VmPage)
 

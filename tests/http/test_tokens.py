@@ -72,7 +72,7 @@ def _refused(verifier: TokenVerifier, authorization: str | None) -> str:
     return caught.value.challenge
 
 
-def test_a_good_token_tells_who_calls_and_what_they_may_do(verifier: TokenVerifier) -> None:
+def test_a_good_token_says_who_calls_and_what_they_may_do(verifier: TokenVerifier) -> None:
     caller = verifier.verify(f"Bearer {_token()}")
 
     assert (caller.subject, caller.name) == ("user-1", "john.doe@example.com")

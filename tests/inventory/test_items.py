@@ -200,7 +200,7 @@ def test_a_border_stands_wherever_the_owner_changes() -> None:
     assert ownership_of(claims).borders == 0b1011_0101
 
 
-def test_hosts_and_gpus_that_are_owned_are_told_apart() -> None:
+def test_owned_hosts_and_owned_gpus_are_distinguished() -> None:
     hosts, gpus = {"a61b9d5a701d4fea": 0b101}, {"ga61b9d5a701d4fea": 0b11}
     owned = ownership_of(decode_owners(_claims(d1=hosts, d2=gpus, d3=b"one")))
 

@@ -93,7 +93,7 @@ def test_a_later_reading_in_another_version_makes_the_pod_stale() -> None:
     assert before.seeing(_free(version=2)).stale_pods == {"a"}
 
 
-def test_tells_what_a_decision_was_made_on() -> None:
+def test_says_what_a_decision_was_made_on() -> None:
     seen = replace(_free(version=7), stamps={1: b"stamp1", 5: b"stamp5"})
 
     basis = Snapshot.of([_shape("a", version=7)], [seen]).basis_of(Placement("a", 0, 3))
@@ -122,7 +122,7 @@ def test_a_pod_that_lost_all_its_domains_is_empty() -> None:
     assert Snapshot.of([empty], [_free()]).counts() == UnitCounts(0, 0, 0)
 
 
-def test_claims_side_by_side_are_told_apart_at_once_and_in_a_later_reading() -> None:
+def test_adjacent_claims_are_distinguished_at_once_and_in_a_later_reading() -> None:
     side_by_side = Ownership("a", 1, owned=0b0111, borders=0b0101)
     read_at_once = Snapshot.of([_shape("a")], [side_by_side])
 

@@ -44,7 +44,7 @@ def _host(domain: Domain, **changes: object) -> Domain:
     return replace(domain, hosts=(replace(first, **changes), *rest))  # type: ignore[arg-type]
 
 
-def test_it_is_what_the_documentation_tells_to_compute() -> None:
+def test_it_is_what_the_documentation_says_to_compute() -> None:
     assert _hash(RACKS) == _recomputed(OFFERING, "pod1", RACKS)
 
 

@@ -125,7 +125,7 @@ def test_leaves_the_rest_where_the_end_of_a_claim_makes_room_for_a_size_in_use()
     assert _choices("xccc", "xcc..cx", count=1) == {("p01", 4)}
 
 
-def test_tells_claims_that_stand_side_by_side_apart() -> None:
+def test_distinguishes_adjacent_claims() -> None:
     """The rest of one goes beside the three that will leave together, not beside the first of three ones."""
     assert _choices("xxcccc", "xccc..cCCx", count=1) == {("p01", 5)}
 
@@ -202,7 +202,7 @@ def test_takes_a_whole_pod() -> None:
 # Explained refusals.
 
 
-def test_a_refusal_tells_what_is_available_and_what_is_not() -> None:
+def test_a_refusal_says_what_is_available_and_what_is_not() -> None:
     reason = _refusal("..cx|", ".c", "cxx||", count=3)
 
     assert reason == Unplaceable(
@@ -225,7 +225,7 @@ def test_a_refusal_over_nothing_at_all_is_all_zeros() -> None:
     assert place(line(), Request(1, seed=0)) == Unplaceable(1, 0, 0, 0, 0, 0, 0)
 
 
-def test_the_sentence_tells_asked_available_and_the_longest_run() -> None:
+def test_the_sentence_says_asked_available_and_the_longest_run() -> None:
     assert _refusal("..c.", count=3).describe() == (
         "insufficient capacity: 3 contiguous units requested, 3 available, largest contiguous count 2 "
         "(excluded: 1 claimed, 0 cordoned, 0 incomplete); pods have up to 4 contiguous units, so it may fit "
@@ -233,7 +233,7 @@ def test_the_sentence_tells_asked_available_and_the_longest_run() -> None:
     )
 
 
-def test_the_sentence_tells_what_can_never_fit() -> None:
+def test_the_sentence_says_what_can_never_fit() -> None:
     assert _refusal("..c.", "..", count=5).describe() == (
         "insufficient capacity: 5 contiguous units requested, 5 available, largest contiguous count 2 "
         "(excluded: 1 claimed, 0 cordoned, 0 incomplete); no pod has more than 4 contiguous units, so it can "

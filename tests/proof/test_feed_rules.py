@@ -26,7 +26,7 @@ def test_what_was_applied_agrees() -> None:
     assert _compare(Fleet(SHAPE)) == []
 
 
-def test_a_cordon_that_is_not_in_the_inventory_is_told() -> None:
+def test_a_cordon_that_is_not_in_the_inventory_is_reported() -> None:
     fleet = Fleet(SHAPE)
     fleet.racks("lon1")[1]["cordoned"] = True
 
@@ -34,12 +34,12 @@ def test_a_cordon_that_is_not_in_the_inventory_is_told() -> None:
     assert _compare(fleet, {(LONDON, "lon1")}) == []
 
 
-def test_a_host_in_another_state_is_told() -> None:
+def test_a_host_in_another_state_is_reported() -> None:
     fleet = Fleet(SHAPE)
     fleet.racks("lon1")[0]["hosts"][1]["state"] = "unhealthy"
 
     assert _compare(fleet) == [f"{LONDON} lon1 0 has lon1-rack00-tray01 as in_service, which is unhealthy"]
 
 
-def test_a_pod_that_is_not_there_is_told() -> None:
+def test_a_pod_that_is_not_there_is_reported() -> None:
     assert _compare(Fleet({LONDON: {"lon1": 2, "lon2": 1}})) == [f"{LONDON} lon2 is not in the inventory"]

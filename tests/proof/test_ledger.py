@@ -337,14 +337,14 @@ CONTRADICTIONS: dict[Callable[[Bench], None], str] = {
 
 
 @pytest.mark.parametrize("contradict", CONTRADICTIONS, ids=lambda c: c.__name__.strip("_"))
-def test_a_contradiction_is_told(contradict: Callable[[Bench], None]) -> None:
+def test_a_contradiction_is_reported(contradict: Callable[[Bench], None]) -> None:
     bench = Bench()
     contradict(bench)
 
     assert any(CONTRADICTIONS[contradict] in problem for problem in bench.told), bench.told
 
 
-def test_an_acceptance_beyond_the_limit_is_told() -> None:
+def test_an_acceptance_beyond_the_limit_is_reported() -> None:
     bench = Bench()
     key = {"pk": {"S": f"ORG#{ORGANIZATION}"}, "sk": {"S": "QUOTA#instances"}}
     quota, record = bench.item(HOLDERS, key), bench.record("waits")

@@ -86,7 +86,7 @@ def test_a_refusal_while_all_was_free_has_no_order() -> None:
     assert order_of([SOON, told(Refusal(1), 1, 2), told(takes("a", 0), 3, 4)], EMPTY) is None
 
 
-def test_two_who_were_told_of_the_same_rack_have_no_order() -> None:
+def test_two_answers_with_the_same_rack_have_no_order() -> None:
     assert order_of([SOON, told(takes("a", 0), 1, 9), told(takes("b", 0), 1, 9)], EMPTY) is None
 
 

@@ -36,7 +36,7 @@ def test_the_page_has_every_scenario_rule_and_hole() -> None:
     assert holes["rows"] == list(report.holes())
 
 
-def test_what_goes_wrong_or_is_cut_short_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_goes_wrong_or_is_cut_short_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Found(7, "a domain is owned twice", ("a", "b")), Found(9, None, complete=False)]
     monkeypatch.setattr(Scenario, "run", lambda _self, _dropped: found.pop(0))
 

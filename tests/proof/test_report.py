@@ -192,7 +192,7 @@ def test_a_block_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     assert section.figures["2 x 5 turns, groups with all 252 schedules"] == "1 of 1"
 
 
-def test_results_that_were_saved_are_told_in_the_words_of_today() -> None:
+def test_results_that_were_saved_are_reported_in_the_words_of_today() -> None:
     made = replace(sections.simulation(_simulated(seeds=7)), version="0123456789ab")
     saved = replace(made, text=["Old."], tables=[])
 

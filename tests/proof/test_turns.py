@@ -72,7 +72,7 @@ def test_a_run_can_be_ended_at_a_time_and_go_on(crew: Crew) -> None:
     assert (bench.done, bench.turns.idle) == (["late"], True)
 
 
-def test_a_defect_ends_the_run_and_is_told(crew: Crew) -> None:
+def test_a_defect_ends_the_run_and_is_reported(crew: Crew) -> None:
     bench = Bench(crew)
     bench.walk("a", steps=50)
     bench.turns.spawn("b", [].pop)

@@ -129,7 +129,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Bench], object], str]] = {
 
 
 @pytest.mark.parametrize("name", CONTRADICTIONS)
-def test_every_contradiction_is_told(name: str) -> None:
+def test_every_contradiction_is_reported(name: str) -> None:
     bench = Bench()
     contradict, told = CONTRADICTIONS[name]
     contradict(bench)

@@ -29,7 +29,7 @@ def world() -> World:
     return World(pods=(pod("pod1", 8), pod("pod2", 4)))
 
 
-def test_an_accepted_request_owns_its_units_and_tells_everything_at_once(world: World) -> None:
+def test_an_accepted_request_owns_its_units_and_shows_everything_at_once(world: World) -> None:
     observed = reserve(world, 3, tags=(Tag("workload", "training"),), description="for training")
 
     reservation = observed.reservation
@@ -137,7 +137,7 @@ def test_the_first_single_racks_of_a_region_leave_as_many_whole_pods_as_they_can
 # Refusals.
 
 
-def test_a_shortage_tells_the_figures(world: World) -> None:
+def test_a_shortage_says_the_figures(world: World) -> None:
     reserve(world, 3)
 
     with pytest.raises(InsufficientCapacity) as caught:

@@ -64,7 +64,7 @@ def test_an_error_has_its_status_word_and_text(
 
 
 @pytest.mark.parametrize(("possible", "can_ever_fit"), [(8, True), (5, True), (4, False)])
-def test_a_lack_of_capacity_has_its_figures_as_fields_and_tells_whether_to_wait(
+def test_a_lack_of_capacity_has_its_figures_as_fields_and_says_whether_to_wait(
     possible: int, *, can_ever_fit: bool
 ) -> None:
     shortage = errors.InsufficientCapacity(replace(SHORTAGE, largest_possible=possible))
@@ -96,7 +96,7 @@ def test_a_refusal_by_quota_has_its_figures_as_fields() -> None:
         ),
     ],
 )
-def test_every_wrong_field_is_told_at_once(error: CapacityError) -> None:
+def test_every_wrong_field_is_reported_at_once(error: CapacityError) -> None:
     body = ReservationErrors().refuse(error, TRACE).body
 
     assert body["error_description"] == "spec.unit: not offered; spec.count: too many"

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_a_limit_that_comes_after_the_record_gives_the_run_back_and_tells_who_waits(world: World) -> None:
+def test_a_limit_that_is_set_after_the_record_gives_the_run_back_and_notifies_the_filler(
+    world: World,
+) -> None:
     world.db.after("put_item", lambda *_: world.set_quota(2))
 
     with pytest.raises(QuotaExceeded):
@@ -42,7 +44,7 @@ def test_a_failure_takes_back_what_was_counted_and_its_delete_nothing_more(world
 
 
 @pytest.mark.parametrize("end", [tear_down, fail])
-def test_a_quota_that_counts_less_than_the_record_is_told_and_nothing_is_hidden(
+def test_a_quota_that_counts_less_than_the_record_is_reported_and_nothing_is_hidden(
     world: World, end: Callable[[World, str], object]
 ) -> None:
     """Somebody edited it by hand; with the right figure again all goes on."""

@@ -53,7 +53,7 @@ def test_a_passing_fault_of_a_write_is_sat_out(
 
 @each_write
 @pytest.mark.parametrize("fault", PASSING)
-def test_a_fault_that_lasts_is_told_as_such_after_bounded_attempts(
+def test_a_fault_that_lasts_is_reported_as_such_after_bounded_attempts(
     world: World, fault: Interceptor, write: tuple[str, int]
 ) -> None:
     operation, skip = write
@@ -129,7 +129,7 @@ def test_a_read_that_fails_refuses_nothing_and_writes_nothing(world: World, oper
     assert records(world) == []
 
 
-def test_rivals_that_win_every_attempt_are_told_as_a_lost_race() -> None:
+def test_rivals_that_win_every_attempt_raise_race_lost() -> None:
     """One unit of each pod is taken just before each try, so there is always room and never luck."""
     world = World(pods=tuple(pod(f"pod{n:02}", 2) for n in range(60)))
 

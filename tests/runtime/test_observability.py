@@ -66,7 +66,7 @@ def _metrics(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if "_aws" in line]
 
 
-def test_an_audit_line_tells_who_what_which_and_how_it_ended(
+def test_an_audit_line_says_who_what_which_and_how_it_ended(
     observability: Observability, capsys: pytest.CaptureFixture[str]
 ) -> None:
     observability.audit("user-1", "create_reservation", "a61b", "accepted", organization="org", units=3)

@@ -85,7 +85,7 @@ def test_there_is_an_alarm_for_every_metric_that_somebody_has_to_look_at() -> No
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_is_wrong_and_tells_somebody(name: str) -> None:
+def test_an_alarm_says_what_is_wrong_and_notifies_somebody(name: str) -> None:
     assert ALARMS[name]["AlarmDescription"].endswith(".")
     assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
     silent = ALARMS[name]["TreatMissingData"]
@@ -289,7 +289,7 @@ def test_a_scheduled_function_ends_before_it_is_started_again_too_often() -> Non
     assert functions()[logical_id("audit_holders")]["Timeout"] == 900
 
 
-def test_the_cost_of_being_watched_is_told_by_what_is_watched() -> None:
+def test_the_cost_of_being_watched_is_reported_by_what_is_watched() -> None:
     """Each metric that an alarm looks at is billed."""
     looked_at = sum(sum("MetricStat" in m for m in a.get("Metrics", [])) or 1 for a in ALARMS.values())
     told = re.search(r"alarms look at (\d+) metrics", (ROOT / "docs" / "deploying.md").read_text())

@@ -35,5 +35,5 @@ def test_the_retention_is_one_that_cloudwatch_knows() -> None:
     assert parameter["Default"] in parameter["AllowedValues"]
 
 
-def test_the_group_of_the_functions_is_told_to_operators() -> None:
+def test_the_group_of_the_functions_is_reported_to_operators() -> None:
     assert template()["Outputs"]["LogGroupName"]["Value"] == {"Ref": "FunctionsLogGroup"}

@@ -61,7 +61,7 @@ def test_compiled_files_are_used_although_the_archive_has_changed_all_times(buil
     assert f"code object from '{compiled(folder)}'" in shown
 
 
-def test_an_interpreter_that_is_not_there_is_told(build: Path) -> None:
+def test_an_interpreter_that_is_not_there_is_reported(build: Path) -> None:
     assert not compile_layers(build, "python-that-is-not-there", dict(os.environ))
 
 
@@ -80,7 +80,7 @@ def test_what_sam_says_of_functions_without_requirements_is_left_out_and_nothing
     assert capfd.readouterr().err == f"Building\n{other}\n"
 
 
-def test_a_build_that_fails_is_told_by_its_own_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_build_that_fails_is_reported_by_its_own_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_build(sam_that_says("Build Failed", code=3), dict(os.environ)) == 3
     assert "Build Failed" in capfd.readouterr().err
 

@@ -17,7 +17,7 @@ def test_a_percentile_of_one_value_is_that_value() -> None:
     assert percentile([7.0], 0.99) == 7.0
 
 
-def test_latencies_are_told_by_operation_in_milliseconds_with_every_status() -> None:
+def test_latencies_are_reported_by_operation_in_milliseconds_with_every_status() -> None:
     calls = [Call("make", 202, 0.010), Call("make", 507, 0.030), Call("see", 200, 0.0014)]
     told = latencies(calls)
     assert {operation: (found["calls"], found["statuses"]) for operation, found in told.items()} == {
@@ -28,7 +28,7 @@ def test_latencies_are_told_by_operation_in_milliseconds_with_every_status() -> 
     assert (told["see"]["median_ms"], told["see"]["p99_ms"]) == (1, 1)
 
 
-def test_the_wait_for_a_turn_is_told_apart_from_the_rest_of_a_call() -> None:
+def test_the_wait_for_a_turn_is_distinguished_from_the_rest_of_a_call() -> None:
     calls = [
         Call("make", 202, 0.100, 0.090),
         Call("make", 202, 0.200, 0.050),
@@ -58,7 +58,7 @@ def test_the_busy_share_of_a_machine_is_of_all_its_ticks() -> None:
     assert Machine(100, 1_000, 0.0).busy_share_until(Machine(250, 1_200, 1.0)) == 0.75
 
 
-def test_a_machine_that_has_no_counters_tells_no_share() -> None:
+def test_a_machine_that_has_no_counters_has_no_share() -> None:
     assert Machine(None, None, 0.0).busy_share_until(Machine(None, None, 1.0)) is None
 
 

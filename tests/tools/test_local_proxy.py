@@ -51,7 +51,7 @@ def test_a_chunk_whose_size_is_one_is_sent_on(server: Server, size: bytes) -> No
     assert answered(server, size + b"\r\n{}\r\n0\r\n\r\n") == 502
 
 
-def test_nobody_chooses_the_address_that_the_functions_are_told() -> None:
+def test_the_functions_ignore_a_forwarded_address() -> None:
     """Requests without a token are limited by it."""
     told: list[list[str]] = []
 

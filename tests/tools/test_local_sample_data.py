@@ -45,7 +45,7 @@ def test_all_that_are_provisioned_are_counted(monkeypatch: pytest.MonkeyPatch) -
     assert reserved(monkeypatch, "provisioned", "provisioned") == "2 of 2 reservations"
 
 
-def test_one_that_ended_in_error_is_told_and_the_others_are_waited_for(
+def test_one_that_ended_in_error_is_reported_and_the_others_are_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = reserved(monkeypatch, "error", "provisioned")
@@ -53,13 +53,13 @@ def test_one_that_ended_in_error_is_told_and_the_others_are_waited_for(
     assert told.endswith("is not provisioned but error")
 
 
-def test_one_that_is_refused_is_told_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_refused_is_reported_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     told = reserved(monkeypatch, 507, "provisioned")
     assert told.startswith("1 of 2 reservations; ")
     assert told.endswith('was refused: 507 {"detail": "no capacity"}')
 
 
-def test_one_that_takes_too_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample_data, "SETTLE_SECONDS_MAX", 0.01)
     monkeypatch.setattr(sample_data, "POLL_SECONDS", 0.02)
     assert reserved(monkeypatch, "provisioning").endswith("is not provisioned but provisioning")

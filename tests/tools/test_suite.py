@@ -75,7 +75,7 @@ def test_the_story_goes_first_where_both_want_to_run(venvs: Callable[[str], Path
     assert int((folder / "benchmarks.later").read_text()) == LOWEST_PRIORITY
 
 
-def test_the_story_is_told_when_it_is_over(
+def test_the_story_is_reported_when_it_is_over(
     venvs: Callable[[str], Path], capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     folder = venvs("echo $part; echo trouble in $part >&2; [ $part = story ] || sleep 0.1")

@@ -80,7 +80,7 @@ def test_the_log_has_the_key_of_what_was_left_out_and_nothing_that_it_says(world
     assert details == {"pk": f"ORG#{ORGANIZATION}", "sk": f"RESERVATION#{made.id}"}
 
 
-def test_what_cannot_be_read_is_told_of_when_it_is_asked_for(world: World) -> None:
+def test_an_unreadable_record_is_reported_when_it_is_asked_for(world: World) -> None:
     made = reserve(world).reservation
     spoil(world, keys.reservation(ORGANIZATION, made.id))
 
@@ -144,7 +144,7 @@ def test_reconcile_leaves_a_record_whose_read_failed_to_its_next_run(world: Worl
     assert unreadable(world) == 0
 
 
-def test_reconcile_looks_at_the_kinds_that_it_can_list_and_tells_of_the_others(world: World) -> None:
+def test_reconcile_looks_at_the_kinds_that_it_can_list_and_says_of_the_others(world: World) -> None:
     ids = _three_unstarted(world)
     # The unsettled of each kind are listed from the index; reservations come first.
     world.db.before("query", throttled(), skip=16)
@@ -203,7 +203,7 @@ def test_an_entry_of_a_queue_that_says_nothing_is_passed_over() -> None:
     assert figures(now(world, second)) == ("READY", 1, 0)
 
 
-def test_the_filler_serves_other_queues_and_tells_of_the_one_that_failed() -> None:
+def test_the_filler_serves_other_queues_and_says_of_the_one_that_failed() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id="us-chi-1")))
     racks = [reserve_rack(world, 1, zone) for zone in ("uk-lon-1", "us-chi-1")]
     waiting = [claim(world, 1, zone) for zone in ("uk-lon-1", "us-chi-1")]
@@ -231,7 +231,7 @@ def test_a_list_of_claims_shows_the_others() -> None:
 # VMs.
 
 
-def test_a_list_of_vms_shows_the_others_and_the_unreadable_one_is_told_of() -> None:
+def test_a_list_of_vms_shows_the_others_and_the_unreadable_one_is_reported() -> None:
     scene = Scene()
     spoiled, other = scene.running(), scene.running()
     spoil(scene.world, keys.vm(*spoiled.key), value="paused")

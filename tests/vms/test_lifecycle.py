@@ -207,7 +207,7 @@ def test_offers_tell_the_free_slices_of_every_node() -> None:
     assert second.slices == {1: 8, 2: 4, 4: 2, 8: 1}
 
 
-def test_usage_is_told_of_running_vms_only() -> None:
+def test_usage_is_reported_of_running_vms_only() -> None:
     scene = Scene()
     runs, creates = scene.running(), scene.create()
     usage = usage_of(scene.services, [runs, creates])

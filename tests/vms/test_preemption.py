@@ -49,7 +49,7 @@ def test_free_gpus_of_the_slice_are_taken_at_once() -> None:
     assert scene.audit() == []
 
 
-def test_a_request_that_even_preemption_cannot_serve_tells_nobody_to_leave() -> None:
+def test_a_request_that_even_preemption_cannot_serve_gives_nobody_notice() -> None:
     scene = Scene()
     stays = scene.running(4, ON_DEMAND)
     guests = [scene.running(2, INTERRUPTIBLE) for _ in range(2)]
@@ -65,7 +65,7 @@ def test_an_interruptible_request_preempts_nobody() -> None:
         scene.create(1, INTERRUPTIBLE)
 
 
-def test_destroying_the_newcomer_within_the_notice_lets_everybody_stay() -> None:
+def test_destroying_the_new_vm_within_the_notice_lets_everybody_stay() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     newcomer = scene.create(4)
@@ -79,7 +79,7 @@ def test_destroying_the_newcomer_within_the_notice_lets_everybody_stay() -> None
 
 
 @pytest.mark.parametrize("leave", [stop_vm, destroy_vm])
-def test_gpus_of_one_that_leaves_by_itself_pass_to_the_newcomer(leave: object) -> None:
+def test_gpus_of_one_that_leaves_by_itself_pass_to_the_new_vm(leave: object) -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     newcomer = scene.create(4)
@@ -94,7 +94,7 @@ def test_gpus_of_one_that_leaves_by_itself_pass_to_the_newcomer(leave: object) -
     assert scene.audit() == []
 
 
-def test_a_marked_vm_is_not_told_to_leave_for_a_second_newcomer() -> None:
+def test_a_vm_with_notice_gets_none_for_a_second_new_vm() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     scene.create(4)
@@ -157,7 +157,7 @@ def test_an_execution_that_died_in_the_notice_is_started_again_and_finishes() ->
     assert scene.audit() == []
 
 
-def test_a_newcomer_that_fails_within_the_notice_lets_everybody_stay() -> None:
+def test_a_new_vm_that_fails_within_the_notice_lets_everybody_stay() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     newcomer = scene.create(4)

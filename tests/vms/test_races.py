@@ -213,7 +213,7 @@ def test_a_create_that_was_answered_with_a_timeout_rents_one_vm() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "key-1"])
-def test_who_is_told_that_the_node_has_no_room_finds_no_vm_later(key: str | None) -> None:
+def test_after_a_refusal_for_lack_of_room_no_vm_appears_later(key: str | None) -> None:
     scene = Scene()
     in_flight: list[dict[str, Any]] = []
 

@@ -264,7 +264,7 @@ def test_a_refusal_after_all_was_seen_is_a_refusal_though_the_record_looks_the_s
     assert _record(db)["revision"] == {"N": "1"}
 
 
-def test_an_outcome_that_is_never_told_is_passed_on_as_unknown(
+def test_an_outcome_that_is_never_known_is_passed_on_as_unknown(
     store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
 ) -> None:
     db.before(WRITE, timeout_before(), times=None)

@@ -33,7 +33,7 @@ def _in_turns(stage: Stage) -> None:
 
 @pytest.mark.parametrize("run", [_provisioning_first, _teardown_first, _in_turns])
 @pytest.mark.parametrize(("scenario", "step"), STEPS_OF_PROVISIONING)
-def test_a_delete_before_any_step_wins_whoever_runs_first(
+def test_a_delete_before_any_step_wins_in_any_order(
     scenario: Scenario, step: Step, run: Callable[[Stage], None]
 ) -> None:
     stage, reservation = scenario.prepare()

@@ -124,7 +124,7 @@ def test_a_step_delivered_again_after_the_end_changes_nothing(scenario: Scenario
     assert stage.status(reservation) is scenario.ends_as
 
 
-def test_a_late_step_does_no_harm_to_whoever_has_the_racks_of_a_failed_reservation_now() -> None:
+def test_a_late_step_does_no_harm_to_the_holder_that_has_the_racks_of_a_failed_reservation_now() -> None:
     stage = Stage()
     failed = stage.reserve(4)
     stage.disturb("pin_unit_servers", fails, first=2, times=None)
@@ -133,7 +133,7 @@ def test_a_late_step_does_no_harm_to_whoever_has_the_racks_of_a_failed_reservati
     _check_late_steps_change_nothing(stage, [*stage.calls])
 
 
-def test_a_late_step_does_no_harm_to_whoever_has_the_racks_of_a_deleted_reservation_now() -> None:
+def test_a_late_step_does_no_harm_to_the_holder_that_has_the_racks_of_a_deleted_reservation_now() -> None:
     stage = Stage()
     deleted = stage.reserve(4)
     stage.run_all()

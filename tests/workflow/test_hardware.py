@@ -106,7 +106,7 @@ def _without(stage: Stage, change: Any) -> Pod:
     ],
     ids=["host missing", "host gone", "rack gone"],
 )
-def test_hardware_that_went_missing_after_the_claim_is_told(change: Any, message: str) -> None:
+def test_hardware_that_went_missing_after_the_claim_is_reported(change: Any, message: str) -> None:
     stage = _stage()
     reservation = stage.reserve()
     stage.world.load((_without(stage, change),))
@@ -260,7 +260,7 @@ def test_a_server_that_is_listed_again_before_the_release_is_swept_again() -> No
     stage.check_settled()
 
 
-def test_nothing_about_a_failure_is_told_in_the_words_of_an_exception() -> None:
+def test_no_response_contains_the_text_of_an_exception() -> None:
     stage = _stage()
     reservation = stage.reserve()
 

@@ -246,7 +246,7 @@ def test_a_pass_state_assigns_and_hands_on_its_input() -> None:
     assert bench.asked == [{"kept": "input", "passed": "input"}]
 
 
-def test_without_a_way_to_wait_each_wait_is_a_point_that_tells_its_end() -> None:
+def test_without_a_way_to_wait_each_wait_is_a_point_that_says_its_end() -> None:
     retry = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 7, "MaxAttempts": 1}
     definition = _machine(
         Wait={"Type": "Wait", "Comment": "-", "Seconds": 5, "Next": "Work"},

@@ -81,7 +81,7 @@ def test_a_delete_that_died_between_commit_and_start_is_made_good() -> None:
     stage.check_settled()
 
 
-def test_a_customer_is_not_told_of_a_workflow_service_that_is_down() -> None:
+def test_a_customer_does_not_see_that_the_workflow_service_is_down() -> None:
     stage = Stage()
     stage.workflows.down = True
     reservation = stage.reserve()

@@ -173,7 +173,7 @@ def test_a_step_delivered_again_after_the_end_changes_nothing(scenario: Scenario
 
 
 @pytest.mark.parametrize("left", ["undo", "stop", "destroy"])
-def test_a_late_step_does_no_harm_to_whoever_has_the_gpus_now(left: str) -> None:
+def test_a_late_step_does_no_harm_to_the_holder_that_has_the_gpus_now(left: str) -> None:
     stage = SCENARIOS[left].prepare()
     stage.engine.settle()
     calls = list(stage.engine.calls)

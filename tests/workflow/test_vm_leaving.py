@@ -69,7 +69,7 @@ def test_a_destroy_after_a_step_that_died_before_it_answered_wins(scenario: Scen
 @pytest.mark.parametrize("newest_first", [False, True], ids=["start first", "teardown first"])
 @pytest.mark.parametrize("leaves", ["stop", "destroy"])
 @pytest.mark.parametrize("number", range(len(ACCEPTED)))
-def test_one_that_is_told_to_leave_may_leave_by_itself_before_any_step(
+def test_a_guest_with_notice_may_leave_by_itself_before_any_step(
     number: int,
     leaves: str,
     newest_first: bool,  # noqa: FBT001 - a case

@@ -87,7 +87,7 @@ def test_a_destroy_in_the_middle_of_a_step_wins_and_leaves_nothing_behind(
         stage.check_settled()
 
 
-def test_a_guest_that_leaves_in_the_middle_of_a_step_costs_the_newcomer_nothing() -> None:
+def test_a_guest_that_leaves_in_the_middle_of_a_step_costs_the_new_vm_nothing() -> None:
     for stage, number in _with_rival(SCENARIOS["preempt"], _stop_a_guest):
         assert stage.statuses()[0] in (STOPPED, DEAD), f"call {number}"
         assert stage.statuses()[-1] is RUNNING, f"call {number}"

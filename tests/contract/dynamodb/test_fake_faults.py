@@ -122,7 +122,7 @@ def test_a_lost_answer_leaves_the_write_behind(
     assert ("a", "1") in db.table(store.table)
 
 
-def test_a_fault_happens_once_unless_told_otherwise(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_fault_happens_once_by_default(db: MemoryDynamoDB, store: Backend) -> None:
     hook = db.before("put_item", throttled())
     with pytest.raises(ClientError):
         _put(store, "1")
@@ -272,7 +272,7 @@ def test_a_call_that_is_refused_has_no_answer_to_lose(db: MemoryDynamoDB, store:
     assert hook.fired == 0
 
 
-def test_a_scheduler_is_told_of_every_call(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_scheduler_is_informed_of_every_call(db: MemoryDynamoDB, store: Backend) -> None:
     seen: list[str] = []
     db.interrupt = seen.append
 

@@ -85,7 +85,7 @@ def test_a_watcher_sees_nothing_of_what_is_refused(db: MemoryDynamoDB, store: Ba
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_a_connection_that_breaks_tells_nothing_of_the_write(
+def test_a_connection_that_breaks_reveals_nothing_of_the_write(
     db: MemoryDynamoDB, store: Backend, *, stored: bool
 ) -> None:
     register = db.after if stored else db.before

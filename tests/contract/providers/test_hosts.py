@@ -139,7 +139,7 @@ def test_a_pin_that_was_under_way_when_the_fence_fell_creates_nothing(host_bench
     assert _pin(provider, OTHERS, "host-1") == [PinOutcome.PINNED]
 
 
-def test_fenced_is_told_rather_than_occupied(host_bench: HostBench) -> None:
+def test_fenced_is_returned_rather_than_occupied(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, OTHERS, "host-1")
     provider.fence(MINE)
@@ -214,7 +214,7 @@ def test_a_host_is_free_for_another_holder_exactly_when_the_server_is_gone(host_
     assert _pin(provider, OTHERS, "host-1") == [PinOutcome.PINNED]
 
 
-def test_a_late_delete_of_a_server_that_is_gone_spares_whoever_came_after(host_bench: HostBench) -> None:
+def test_a_late_delete_of_a_server_that_is_gone_spares_a_later_holder(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1")
     provider.delete(MINE, ["host-1"])
@@ -258,7 +258,7 @@ def test_servers_are_listed_by_holder_in_the_order_of_their_hosts(host_bench: Ho
     assert list(_states(provider)) == ["host-1", "host-2", "host-3"]
 
 
-def test_servers_are_listed_by_host_whoever_has_them_in_the_order_of_the_hosts(host_bench: HostBench) -> None:
+def test_servers_of_any_holder_are_listed_in_the_order_of_the_hosts(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1", "host-3")
     _pin(provider, OTHERS, "host-2", "host-4")

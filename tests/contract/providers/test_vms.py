@@ -153,7 +153,7 @@ def test_a_start_that_was_under_way_when_the_fence_fell_creates_nothing(vm_bench
     assert not provider.has_disk(VM)
 
 
-def test_fenced_is_told_rather_than_occupied(vm_bench: VmBench) -> None:
+def test_fenced_is_returned_rather_than_occupied(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(_other(0b0011))
     provider.fence(MINE)
@@ -182,7 +182,7 @@ def test_of_two_starts_of_one_run_at_once_both_succeed_with_one_server(vm_bench:
 # Stopping
 
 
-def test_a_server_is_told_of_until_it_is_gone(vm_bench: VmBench) -> None:
+def test_a_server_is_listed_until_it_is_gone(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
@@ -219,7 +219,7 @@ def test_gpus_are_free_for_another_run_exactly_when_the_server_is_gone(vm_bench:
     assert provider.start(_other(0b0011)) is PinOutcome.PINNED
 
 
-def test_a_late_stop_of_a_run_that_is_over_spares_whoever_came_after(vm_bench: VmBench) -> None:
+def test_a_late_stop_of_a_run_that_is_over_spares_a_later_holder(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
@@ -329,7 +329,7 @@ def test_another_environment_sees_the_same_servers(vm_bench: VmBench) -> None:
     assert _state(vm_bench.provider()) is ServerState.STARTING
 
 
-def test_usage_is_told_in_percent_and_of_nobody_who_was_not_asked_for(vm_bench: VmBench) -> None:
+def test_usage_is_in_percent_and_only_of_the_vms_asked_for(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.start(_other(0b1100))

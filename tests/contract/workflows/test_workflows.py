@@ -97,7 +97,7 @@ def test_two_machines_keep_their_executions_apart(bench: Bench) -> None:
     ],
     ids=["start", "state", "stop"],
 )
-def test_a_service_that_does_not_answer_is_told_apart_from_any_answer(
+def test_a_service_that_does_not_answer_is_distinguished_from_any_answer(
     bench: Bench, call: Callable[[Workflows], object]
 ) -> None:
     workflows = bench.unreachable()

@@ -105,7 +105,7 @@ def test_what_is_deferred_is_said_with_its_code(world: FleetWorld) -> None:
         (None, [], [{"region_id": "r1"}], 3),
     ],
 )
-def test_a_sync_tells_by_its_exit_code_how_it_ended(
+def test_a_sync_says_by_its_exit_code_how_it_ended(
     refused: str | None, deferred: list[str], parts: list[dict[str, str]], code: int
 ) -> None:
     report = {"refused": refused, "regions": [{"deferred": deferred}], "parts_deferred": parts}

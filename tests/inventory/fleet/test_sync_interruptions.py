@@ -181,7 +181,7 @@ def test_a_document_that_cannot_be_accepted_for_traffic_is_tried_again_later(wor
 
 
 @pytest.mark.parametrize("fault", [throttled(), internal_error(), timeout_before()])
-def test_a_database_that_fails_is_told_to_the_scheduler(world: FleetWorld, fault: Any) -> None:
+def test_a_database_that_fails_is_reported_to_the_scheduler(world: FleetWorld, fault: Any) -> None:
     world.sync(document(1))
     world.db.before("transact_write_items", fault)
 

@@ -62,7 +62,7 @@ def test_something_found_ends_with_1_and_says_what_to_do(
     assert ADVICE[Kind.NAME_STALE] in out
 
 
-def test_all_repaired_ends_with_0_and_tells_who_did_it(
+def test_all_repaired_ends_with_0_and_says_who_did_it(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planted.a_name_is_left_of_a_claim(scene)

@@ -104,7 +104,7 @@ def test_a_provider_that_does_not_answer_frees_nothing(vm_scene: Any, down: set[
     assert vm_scene.db.table(INVENTORY).items() == before
 
 
-def test_a_provider_that_does_not_answer_is_told_and_the_audit_is_not_clean(vm_scene: Any) -> None:
+def test_a_provider_that_does_not_answer_is_reported_and_the_audit_is_not_clean(vm_scene: Any) -> None:
     vm_scene.vms.down = EVERY_CALL
     vm_scene.world.pause.attempts.clear()
     report = vm_scene.audit()

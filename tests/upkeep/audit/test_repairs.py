@@ -235,7 +235,7 @@ def test_a_conflict_is_waited_out(scene: Scene) -> None:
     assert results(scene.audit(fix=True)) == {"repaired"}
 
 
-def test_an_answer_that_got_lost_is_told_by_the_next_audit(scene: Scene) -> None:
+def test_an_answer_that_got_lost_is_reported_by_the_next_audit(scene: Scene) -> None:
     planted.a_domain_of_nobody_is_owned(scene)
     scene.db.after("update_item", timeout_after(), times=1)
     with pytest.raises(StorageUnavailable):

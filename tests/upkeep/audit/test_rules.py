@@ -87,7 +87,7 @@ def test_facts_that_agree_make_no_finding() -> None:
 @pytest.mark.parametrize(
     ("owned", "told"), [({}, "in 0 of"), ({1: TAG}, "in 1 of"), ({1: TAG, 2: TAG}, "in 2 of")]
 )
-def test_a_host_at_two_places_is_told_with_how_many_are_owned(
+def test_a_host_at_two_places_is_reported_with_how_many_are_owned(
     owned: dict[int, bytes | dict[str, int]], told: str
 ) -> None:
     one, other = POD.domains[1], POD.domains[2]
@@ -240,13 +240,13 @@ def test_a_server_is_taken_away_only_where_a_record_says_that_its_holder_is_over
     assert finding.questions == (Question(Asked.SERVERS, owner),)
 
 
-def test_a_server_that_is_left_behind_is_told_with_its_age_where_that_is_known() -> None:
+def test_a_server_that_is_left_behind_is_reported_with_its_age_where_that_is_known() -> None:
     old = replace(_server(UNKNOWN), started_at=1_780_000_000)
     told = [f.message for f in findings_of(replace(WELL, servers=(old, _server(UNKNOWN, "other"))))]
     assert sorted("started at 2026-05-28T" in message for message in told) == [False, True]
 
 
-def test_a_server_that_is_going_away_is_well_whoever_had_it() -> None:
+def test_a_server_that_is_being_deleted_is_no_finding_for_any_holder() -> None:
     going = _server(UNKNOWN, state=ServerState.DELETING)
     assert findings_of(replace(WELL, servers=(going, _server(OWNER)))) == []
 
@@ -259,7 +259,7 @@ def test_while_a_record_is_not_understood_the_server_of_nobody_is_not_judged() -
         assert _kinds(facts) == kinds
 
 
-def test_two_servers_of_one_host_are_told_and_those_of_two_hosts_are_not() -> None:
+def test_two_servers_of_one_host_are_reported_and_those_of_two_hosts_are_not() -> None:
     both = (_server(OWNER), _server(OWNER, "tray2"))
     assert findings_of(replace(WELL, servers=both)) == []
     other = replace(RESERVATION, id="e" + ID[1:], placement=None, status=Status.DEPROVISIONING, counted=False)

@@ -250,7 +250,7 @@ def test_a_holders_item_of_no_known_kind_is_named(
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, key)}
 
 
-def test_a_vm_is_a_holder_that_is_told_by_its_tag(db: MemoryDynamoDB, pause: RecordedPause) -> None:
+def test_a_vm_is_a_holder_that_is_identified_by_its_tag(db: MemoryDynamoDB, pause: RecordedPause) -> None:
     db.put_item(TableName=HOLDERS, Item=encode_vm(VM))
     side = Side.of(Table.HOLDERS, keys.vm(*VM.key))
 
@@ -279,7 +279,7 @@ def test_an_owner_that_is_no_tag_makes_its_pod_one_that_is_not_understood(
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.INVENTORY, claims)}
 
 
-def test_an_item_is_told_by_its_key() -> None:
+def test_an_item_is_reported_by_its_key() -> None:
     assert str(Side(Table.HOLDERS, "ORG#o", "VM#1")) == "ORG#o VM#1"
 
 

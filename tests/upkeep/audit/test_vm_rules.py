@@ -166,7 +166,7 @@ def test_one_that_waits_for_one_that_was_told_is_well() -> None:
     assert findings_of(_waiting()) == []
 
 
-def test_one_that_waits_for_one_that_was_not_told_waits_in_vain() -> None:
+def test_a_wait_for_a_guest_without_notice_never_ends() -> None:
     assert _kinds(_waiting(preempt_at=None, preempted_by=None)) == [Kind.NOTICE_MISSING]
 
 

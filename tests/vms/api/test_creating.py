@@ -166,7 +166,9 @@ def test_members_read_their_limits_and_what_is_used_of_them(stage: Stage) -> Non
     assert (shown.status, shown.json) == (200, [{"subject": "vm_gpus", "limit": 3, "used": 2}])
 
 
-def test_a_default_holds_for_whoever_has_no_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_default_holds_for_organizations_without_a_limit_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stage = Stage(monkeypatch, DEFAULT_QUOTAS="vms=1, vm_gpus=8").with_ssh_key()
     assert stage.send("list_vm_quotas", "all").json == [
         {"subject": "vms", "limit": 1, "used": 0},
@@ -186,7 +188,7 @@ def test_a_default_holds_for_whoever_has_no_limit_of_its_own(monkeypatch: pytest
 
 
 @pytest.mark.parametrize("text", ["vms", "vms=", "=3", "vms=-1", "vms=x", "vms=1.5"])
-def test_a_malformed_default_is_told_by_name(text: str) -> None:
+def test_a_malformed_default_is_reported_by_name(text: str) -> None:
     with pytest.raises(Misconfigured, match="DEFAULT_QUOTAS"):
         Environment({"DEFAULT_QUOTAS": text}).amounts("DEFAULT_QUOTAS")
 

@@ -52,7 +52,7 @@ TRACE = "37f74c5f9ce9480ea1d8457a93ae5a6f"
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
-def test_an_error_is_told_as_a_detail(
+def test_an_error_is_reported_as_a_detail(
     error: errors.CapacityError, status: int, detail: object, headers: dict[str, str]
 ) -> None:
     reply = VmErrors().refuse(error, TRACE)
@@ -75,7 +75,7 @@ def test_an_error_is_told_as_a_detail(
         ("/", False),
     ],
 )
-def test_unknown_paths_are_told_in_the_shape_of_the_api_they_fall_under(path: str, theirs: bool) -> None:  # noqa: FBT001 - a column
+def test_unknown_paths_are_reported_in_the_shape_of_the_api_they_fall_under(path: str, theirs: bool) -> None:  # noqa: FBT001 - a column
     assert isinstance(error_shape(path), VmErrors) == theirs
 
 
@@ -88,7 +88,7 @@ def test_unknown_paths_are_told_in_the_shape_of_the_api_they_fall_under(path: st
         ("GET", "/vms/some-id/reboot", 404, None),
     ],
 )
-def test_a_wrong_method_is_told_with_the_right_ones(
+def test_a_wrong_method_is_reported_with_the_right_ones(
     stage: Stage, method: str, path: str, status: int, allow: str | None
 ) -> None:
     event: dict[str, Any] = {"resource": "/{proxy+}", "path": path, "httpMethod": method, "headers": {}}
@@ -98,7 +98,7 @@ def test_a_wrong_method_is_told_with_the_right_ones(
     assert set(answer.json) == {"detail"}
 
 
-def test_a_defect_is_told_by_its_trace_id_alone(stage: Stage) -> None:
+def test_a_defect_is_reported_by_its_trace_id_alone(stage: Stage) -> None:
     def fail(_operation: str, _parameters: dict[str, Any]) -> None:
         raise RuntimeError("the inside of the service")
 

@@ -45,7 +45,7 @@ def test_a_region_comes_back_from_its_item_with_its_vm_flavors() -> None:
         assert decode_region(decode(encode_region(reported.region))) == reported.region
 
 
-def test_a_flavor_says_what_renters_are_told() -> None:
+def test_a_flavor_says_what_renters_see() -> None:
     (flavor,) = [
         f for f in parse(raw(DOCUMENT)).regions["eu-ams-1"].region.vm_flavors if f.id == "v.8.5090.pcie"
     ]

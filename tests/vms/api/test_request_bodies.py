@@ -97,13 +97,13 @@ def test_a_reserved_vm_has_a_reservation_id(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "{not json", "\ud800"])
-def test_what_is_not_json_is_told_as_such(stage: Stage, body: str) -> None:
+def test_what_is_not_json_is_reported_as_such(stage: Stage, body: str) -> None:
     answer = stage.send("create_vm", event=read("create_vm", "minimal") | {"body": body})
     assert answer.status == 422
     assert answer.json["detail"] == [{"loc": ["body"], "msg": "JSON decode error", "type": "json_invalid"}]
 
 
-def test_json_that_is_no_object_is_told_as_such(stage: Stage) -> None:
+def test_json_that_is_no_object_is_reported_as_such(stage: Stage) -> None:
     answer = stage.send("create_vm", event=read("create_vm", "minimal") | {"body": "[]"})
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"] == ["body"]

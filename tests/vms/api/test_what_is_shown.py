@@ -37,12 +37,12 @@ def _get(vm_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("before", [given.created, given.running, given.interruptible])
-def test_nothing_is_told_of_a_vm_that_nothing_happens_to(stage: Stage, before: Any) -> None:
+def test_a_vm_that_nothing_happens_to_shows_no_notice(stage: Stage, before: Any) -> None:
     before(stage)
     assert shown(stage) == {}
 
 
-def test_a_victim_is_told_when_and_why_from_the_moment_of_the_request(stage: Stage) -> None:
+def test_a_victim_sees_when_and_why_from_the_moment_of_the_request(stage: Stage) -> None:
     given.nodes(stage)
     given.rent(GUEST, 8, RentalType.INTERRUPTIBLE)
     given.start(stage, GUEST)
@@ -56,7 +56,7 @@ def test_a_victim_is_told_when_and_why_from_the_moment_of_the_request(stage: Sta
     assert shown(stage) == {}
 
 
-def test_an_interrupted_vm_tells_why_and_no_time_that_is_over(stage: Stage) -> None:
+def test_an_interrupted_vm_says_why_and_no_time_that_is_over(stage: Stage) -> None:
     given.vacating(stage)
     assert shown(stage, GUEST) == {"interruption_reason": REASON}
 
@@ -73,7 +73,7 @@ def test_one_that_leaves_by_itself_is_not_interrupted(stage: Stage) -> None:
     assert shown(stage, GUEST) == {}
 
 
-def test_one_that_was_started_again_is_told_nothing(stage: Stage) -> None:
+def test_a_vm_that_was_started_again_shows_no_notice(stage: Stage) -> None:
     given.left(stage)
     stage.run_event("restart_vms", "scheduled")
     assert stage.send("get_vm", event=_get(GUEST)).json["status"] == "starting"
@@ -81,14 +81,14 @@ def test_one_that_was_started_again_is_told_nothing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("before", [given.given_up, given.failed])
-def test_a_vm_tells_why_it_failed_from_the_moment_that_its_start_is_given_up(
+def test_a_vm_says_why_it_failed_from_the_moment_that_its_start_is_given_up(
     stage: Stage, before: Any
 ) -> None:
     before(stage)
     assert shown(stage) == {"failure_reason": given.FAILURE}
 
 
-def test_a_reserved_vm_tells_when_its_term_ends_until_it_has(stage: Stage) -> None:
+def test_a_reserved_vm_says_when_its_term_ends_until_it_has(stage: Stage) -> None:
     given.nodes(stage)
     ends = months_later(stage.clock.now(), 1)
     given.rent(SAMPLE_VM, 8, RentalType.RESERVED)

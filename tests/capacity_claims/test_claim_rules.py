@@ -186,14 +186,14 @@ def test_a_claim_is_ready_only_when_nothing_is_pending_and_nothing_is_too_much(
     assert settled_status(replace(claim, status=status)) is becomes
 
 
-def told(claim: CapacityClaim, **reasons: ZoneReason) -> list[tuple[str, str, str, str]]:
+def shown(claim: CapacityClaim, **reasons: ZoneReason) -> list[tuple[str, str, str, str]]:
     by_zone = {{"london": LONDON, "chicago": CHICAGO}[name]: reason for name, reason in reasons.items()}
     return [(c.zone or c.type, c.status, c.reason, c.message) for c in conditions_of(claim, by_zone, NOW)]
 
 
 def test_each_zone_has_a_condition_that_says_what_it_gave_and_why_not_more() -> None:
     claim = record(5, owned(LONDON, "a", 0, 0b111))
-    assert told(claim, london=ZoneReason.NO_CAPACITY, chicago=ZoneReason.BEHIND_OLDER) == [
+    assert shown(claim, london=ZoneReason.NO_CAPACITY, chicago=ZoneReason.BEHIND_OLDER) == [
         (LONDON, "True", "InsufficientCapacity", "3 instances allocated, no capacity left"),
         (CHICAGO, "False", "WaitingForOlderClaims", "0 instances allocated, older claims are served first"),
         ("Progressing", "True", "InstancesPending", "3 of 5 instances allocated, 2 pending"),
@@ -202,7 +202,7 @@ def test_each_zone_has_a_condition_that_says_what_it_gave_and_why_not_more() -> 
 
 def test_a_claim_that_has_everything_progresses_no_more() -> None:
     claim = record(3, owned(LONDON, "a", 0, 0b111), status=ClaimStatus.READY)
-    assert told(claim) == [
+    assert shown(claim) == [
         (LONDON, "True", "Allocated", "3 instances allocated"),
         (CHICAGO, "False", "NotNeeded", "0 instances allocated, none needed"),
         ("Progressing", "False", "AllInstancesAllocated", "3 of 3 instances allocated, 0 pending"),
@@ -212,13 +212,13 @@ def test_a_claim_that_has_everything_progresses_no_more() -> None:
 def test_a_claim_that_grows_no_longer_says_that_a_zone_is_not_needed() -> None:
     ready = record(3, owned(LONDON, "a", 0, 0b111), status=ClaimStatus.READY)
     ready = replace(ready, conditions=conditions_of(ready, {}, NOW))
-    assert told(replace(ready, instance_count=4))[1][2] == "NotTriedYet"
+    assert shown(replace(ready, instance_count=4))[1][2] == "NotTriedYet"
 
 
 def test_a_deleted_claim_says_what_is_still_to_be_given_back() -> None:
     claim = record(3, owned(LONDON, "a", 0, 0b111), status=ClaimStatus.DELETING)
-    assert [row[2] for row in told(claim)] == ["Deleting", "Deleting", "Deleting"]
-    assert told(claim)[0][3] == "3 instances allocated, to be given back"
+    assert [row[2] for row in shown(claim)] == ["Deleting", "Deleting", "Deleting"]
+    assert shown(claim)[0][3] == "3 instances allocated, to be given back"
 
 
 def test_times_of_conditions_move_only_when_something_changed() -> None:

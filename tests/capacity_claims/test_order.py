@@ -132,8 +132,8 @@ def test_claims_that_wait_in_a_zone_that_left_the_fleet_are_reported_and_served_
     fill_zones(world.services, [LONDON])
 
     for waiting in (older, younger):
-        (told,) = [c for c in now(world, waiting).conditions if c.zone == LONDON]
-        assert told.reason == "ZoneNotOffered"
+        (shown,) = [c for c in now(world, waiting).conditions if c.zone == LONDON]
+        assert shown.reason == "ZoneNotOffered"
     release(world, elsewhere)
     calm(world)
     assert pending(world, older, younger) == [0, 1]

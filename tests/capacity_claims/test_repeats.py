@@ -182,12 +182,12 @@ def test_a_repeat_does_the_round_that_the_first_try_left_undone(world: World) ->
     check(world)
 
 
-@pytest.mark.parametrize("told", [{"claim_id": ID}, {"idempotency_key": "key"}], ids=["id", "key"])
+@pytest.mark.parametrize("named", [{"claim_id": ID}, {"idempotency_key": "key"}], ids=["id", "key"])
 def test_a_dry_run_says_that_the_name_is_taken_and_so_does_its_repeat(
-    world: World, told: dict[str, str]
+    world: World, named: dict[str, str]
 ) -> None:
     claim(world, 1, name=NAME)
 
     for dry_run in (True, False):
         with pytest.raises(AlreadyExists, match="of this name exists"):
-            create_capacity_claim(world.services, caller(), wish(1), name=NAME, dry_run=dry_run, **told)
+            create_capacity_claim(world.services, caller(), wish(1), name=NAME, dry_run=dry_run, **named)

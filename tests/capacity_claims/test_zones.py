@@ -78,5 +78,5 @@ def test_parameters_tell_the_types_of_every_zone_that_the_caller_may_see() -> No
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
     bare = replace(zone(CHICAGO), instance_types=())
     world.load((), (zone(LONDON), bare, hidden))
-    told: dict[str, Any] = instance_types_by_zone(world.services, caller())
-    assert told == {LONDON: [INSTANCE_TYPE], CHICAGO: []}
+    shown: dict[str, Any] = instance_types_by_zone(world.services, caller())
+    assert shown == {LONDON: [INSTANCE_TYPE], CHICAGO: []}

@@ -43,5 +43,5 @@ def test_the_statuses_of_an_operation_are_the_published_ones(page: str) -> None:
     always = set(STATUS.findall(beyond[1]))
     for name, method, _, success, errors in ROW.findall(text):
         published = set(OPENAPI[OPERATIONS[name].path][method.lower()]["responses"])
-        told = set(STATUS.findall(errors)) | (set(STATUS.findall(success)) or {"200"})
-        assert published - always == told - always, name
+        reported = set(STATUS.findall(errors)) | (set(STATUS.findall(success)) or {"200"})
+        assert published - always == reported - always, name

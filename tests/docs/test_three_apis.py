@@ -191,11 +191,11 @@ def test_successes_are_those_of_the_published_document() -> None:
     }
     rows = {case: [cell[:3] for cell in cells] for case, cells in _rows("Success").items()}
     for case, places in operations.items():
-        for told, (path, method) in zip(rows[case], places, strict=True):
+        for reported, (path, method) in zip(rows[case], places, strict=True):
             found = {
                 status for status in OPENAPI["paths"][path][method]["responses"] if status.startswith("2")
             }
-            assert found == ({told, "200"} if case == "create" else {told}), (case, path)
+            assert found == ({reported, "200"} if case == "create" else {reported}), (case, path)
     assert rows["create, dry run"] == ["200"] * 3
     assert rows.keys() == {*operations, "create, dry run"}
 

@@ -149,16 +149,16 @@ def test_a_full_node_interrupts_an_interruptible_vm_after_the_notice_and_starts_
         "the node has no free slice of 8 GPUs; the largest that it could give has 4",
     )
 
-    newcomer = customer.rent("vm01", "5090", 2)
-    told = customer.read(newest)
-    assert told["status"] == "running"
-    assert told["interruption_at"] > told["started_at"]
-    assert "needs the GPUs" in told["interruption_reason"]
-    after = customer.until({newcomer: "running", newest: "interrupted", older: "running", kept: "running"})
-    assert customer.passed[newcomer] == ["creating", "starting", "running"]
+    new_vm = customer.rent("vm01", "5090", 2)
+    reported = customer.read(newest)
+    assert reported["status"] == "running"
+    assert reported["interruption_at"] > reported["started_at"]
+    assert "needs the GPUs" in reported["interruption_reason"]
+    after = customer.until({new_vm: "running", newest: "interrupted", older: "running", kept: "running"})
+    assert customer.passed[new_vm] == ["creating", "starting", "running"]
     assert after[newest]["stopped_at"]
 
-    customer.begin("destroy", newcomer)
+    customer.begin("destroy", new_vm)
     again = customer.until({newest: "running"})
     assert again[newest]["started_at"] > before[newest]["started_at"]
     customer.begin("stop", newest)

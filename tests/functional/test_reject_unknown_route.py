@@ -81,8 +81,8 @@ def test_an_operation_that_is_reached_by_another_route_is_not_found(
     answer = stage.request(name, event, profile="member")
     assert answer.status == 404
     # Each API answers in its own shape.
-    told = answer.json.get("error", answer.json.get("code", answer.json.get("detail")))
-    assert told in {"not_found", 5, "the requested resource does not exist"}
+    shown = answer.json.get("error", answer.json.get("code", answer.json.get("detail")))
+    assert shown in {"not_found", 5, "the requested resource does not exist"}
     assert answer.headers["cache-control"] == "no-cache"
 
 

@@ -51,10 +51,10 @@ def test_a_record_of_a_later_version_is_left_out_of_lists_and_named_where_it_is_
 ) -> None:
     kind, holder, item = stored
     db.put_item(TableName=HOLDERS, Item=encode(item | {"schema": 2}))
-    told: list[UnreadableItem] = []
-    store = HolderStore(Database(db, unreadable=told.append), HOLDERS, kind)
+    reported: list[UnreadableItem] = []
+    store = HolderStore(Database(db, unreadable=reported.append), HOLDERS, kind)
 
     assert list(store.of_organization(holder.organization_id)) == []
-    assert [error.key for error in told] == [(item["pk"], item["sk"])]
+    assert [error.key for error in reported] == [(item["pk"], item["sk"])]
     with pytest.raises(UnreadableItem):
         store.get(holder.organization_id, holder.id)

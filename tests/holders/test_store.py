@@ -304,9 +304,9 @@ def test_a_holder_that_exists_is_not_answered_with_a_refusal(store: ReservationS
             create(store, world)
             raise RaceLost("it had no answer")
 
-    with pytest.raises(StorageUnavailable) as told:
+    with pytest.raises(StorageUnavailable) as reported:
         give_up()
-    assert told.value.outcome_unknown
+    assert reported.value.outcome_unknown
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW
 
 

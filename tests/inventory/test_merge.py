@@ -131,9 +131,9 @@ def test_a_missing_domain_is_dropped_once_it_is_free() -> None:
 
 
 def test_a_host_that_vanishes_from_a_held_domain_is_missing() -> None:
-    told = replace(rack(0), hosts=(host("rack0-a", 0),))
+    reported = replace(rack(0), hosts=(host("rack0-a", 0),))
 
-    change = merge(stored(rack(0), held=held(0)), pod(told), OFFERING)
+    change = merge(stored(rack(0), held=held(0)), pod(reported), OFFERING)
 
     assert [(h.id, h.state) for h in change.pod.domains[0].hosts] == [
         ("rack0-a", HostState.IN_SERVICE),
@@ -142,18 +142,18 @@ def test_a_host_that_vanishes_from_a_held_domain_is_missing() -> None:
 
 
 def test_a_host_that_vanishes_from_a_free_domain_is_gone_if_the_domain_is_still_free() -> None:
-    told = replace(rack(0), hosts=(host("rack0-a", 0),))
+    reported = replace(rack(0), hosts=(host("rack0-a", 0),))
 
-    change = merge(stored(rack(0)), pod(told), OFFERING)
+    change = merge(stored(rack(0)), pod(reported), OFFERING)
 
     assert [h.id for h in change.pod.domains[0].hosts] == ["rack0-a"]
     assert change.vacated == (0,)
 
 
 def test_a_held_slot_keeps_its_host_and_another_one_there_is_withheld() -> None:
-    told = replace(rack(0), hosts=(host("rack0-a", 0, HostState.UNHEALTHY), host("spare", 1)))
+    reported = replace(rack(0), hosts=(host("rack0-a", 0, HostState.UNHEALTHY), host("spare", 1)))
 
-    change = merge(stored(rack(0), held=held(0)), pod(told), OFFERING)
+    change = merge(stored(rack(0), held=held(0)), pod(reported), OFFERING)
 
     (domain,) = change.pod.domains
     assert domain.hosts == (
@@ -165,17 +165,17 @@ def test_a_held_slot_keeps_its_host_and_another_one_there_is_withheld() -> None:
 
 
 def test_a_free_slot_takes_another_host_if_it_is_still_free() -> None:
-    told = replace(rack(0), hosts=(host("rack0-a", 0), host("spare", 1)))
+    reported = replace(rack(0), hosts=(host("rack0-a", 0), host("spare", 1)))
 
-    change = merge(stored(rack(0)), pod(told), OFFERING)
+    change = merge(stored(rack(0)), pod(reported), OFFERING)
 
-    assert (change.pod.domains, change.vacated, change.withheld) == ((told,), (0,), ())
+    assert (change.pod.domains, change.vacated, change.withheld) == ((reported,), (0,), ())
 
 
 def test_a_host_that_changes_its_slot_within_a_held_domain_is_missing_from_the_first() -> None:
-    told = replace(rack(0), hosts=(host("rack0-a", 0), host("rack0-b", 2)))
+    reported = replace(rack(0), hosts=(host("rack0-a", 0), host("rack0-b", 2)))
 
-    change = merge(stored(rack(0), held=held(0)), pod(told), OFFERING)
+    change = merge(stored(rack(0), held=held(0)), pod(reported), OFFERING)
 
     assert [(h.slot, h.id, h.state) for h in change.pod.domains[0].hosts] == [
         (0, "rack0-a", HostState.IN_SERVICE),
@@ -185,11 +185,11 @@ def test_a_host_that_changes_its_slot_within_a_held_domain_is_missing_from_the_f
 
 
 def test_hosts_that_change_slots_within_a_free_domain_need_it_to_be_free_still() -> None:
-    told = replace(rack(0), hosts=(host("rack0-b", 0), host("rack0-a", 1)))
+    reported = replace(rack(0), hosts=(host("rack0-b", 0), host("rack0-a", 1)))
 
-    change = merge(stored(rack(0)), pod(told), OFFERING)
+    change = merge(stored(rack(0)), pod(reported), OFFERING)
 
-    assert (change.pod.domains, change.vacated) == ((told,), (0,))
+    assert (change.pod.domains, change.vacated) == ((reported,), (0,))
 
 
 def test_another_domain_at_a_free_position_needs_it_to_be_free_still() -> None:
@@ -224,9 +224,9 @@ def test_a_domain_whose_hosts_all_stand_elsewhere_is_not_there_yet() -> None:
 
 def test_a_host_missing_under_a_holder_does_not_appear_in_another_domain() -> None:
     moved = replace(rack(1), hosts=(host("rack0-b", 0), host("rack1-b", 1)))
-    told = pod(replace(rack(0), hosts=(host("rack0-a", 0),)), moved)
+    reported = pod(replace(rack(0), hosts=(host("rack0-a", 0),)), moved)
 
-    change = merge(stored(rack(0), held=held(0)), told, OFFERING)
+    change = merge(stored(rack(0), held=held(0)), reported, OFFERING)
 
     ids = [h.id for d in change.pod.domains for h in d.hosts]
     assert ids == ["rack0-a", "rack0-b", "rack1-b"]
@@ -281,13 +281,13 @@ def test_no_more_positions_are_let_go_of_than_one_condition_can_name() -> None:
 def test_a_host_does_not_appear_anew_while_its_old_position_is_not_let_go_of() -> None:
     racks = [rack(n) for n in range(VACATED_MAX + 1)]
     last = racks[-1].hosts[0].id
-    told = pod(Domain(500, "new", "new", cordoned=False, hosts=(host(last, 0), host("fresh", 1))))
+    reported = pod(Domain(500, "new", "new", cordoned=False, hosts=(host(last, 0), host("fresh", 1))))
 
-    first = merge(stored(*racks), told, OFFERING)
-    second = merge(StoredPod(first.pod, first.shape, frozenset()), told, OFFERING)
+    first = merge(stored(*racks), reported, OFFERING)
+    second = merge(StoredPod(first.pod, first.shape, frozenset()), reported, OFFERING)
 
     assert [h.id for h in first.pod.domains[-1].hosts] == ["fresh"]
-    assert second.pod.domains == told.domains
+    assert second.pod.domains == reported.domains
 
 
 def test_a_pod_that_is_neither_stored_nor_reported_is_a_mistake() -> None:

@@ -30,10 +30,10 @@ class Bench:
     def __init__(self) -> None:
         stage = prepared()
         self.now = 2_000_000_000
-        self.told: list[str] = []
+        self.problems: list[str] = []
         self.db: MemoryDynamoDB = stage.db.copy()
         self.holders = stage.holders
-        self.ledger = Ledger(lambda: 1, lambda: self.now * 1000, lambda: None, self.told.append)
+        self.ledger = Ledger(lambda: 1, lambda: self.now * 1000, lambda: None, self.problems.append)
         self.ledger.adopt(self.db.dump())
         self.db.watch(self.ledger)
 
@@ -77,7 +77,7 @@ def free_rack(bench: Bench) -> int:
 def test_the_stage_is_sound() -> None:
     bench = Bench()
 
-    assert bench.told == []
+    assert bench.problems == []
     assert findings(bench.db, bench.now) == []
     assert {len(owners) for owners in bench.ledger.owned().values()} == {1}
 
@@ -341,7 +341,7 @@ def test_a_contradiction_is_reported(contradict: Callable[[Bench], None]) -> Non
     bench = Bench()
     contradict(bench)
 
-    assert any(CONTRADICTIONS[contradict] in problem for problem in bench.told), bench.told
+    assert any(CONTRADICTIONS[contradict] in problem for problem in bench.problems), bench.problems
 
 
 def test_an_acceptance_beyond_the_limit_is_reported() -> None:
@@ -363,7 +363,7 @@ def test_an_acceptance_beyond_the_limit_is_reported() -> None:
         ]
     )
 
-    assert [problem for problem in bench.told if "more were accepted" in problem]
+    assert [problem for problem in bench.problems if "more were accepted" in problem]
 
 
 def test_hardware_that_breaks_under_a_holder_is_no_contradiction() -> None:
@@ -376,4 +376,4 @@ def test_hardware_that_breaks_under_a_holder_is_no_contradiction() -> None:
 
     _hardware(bench, breaks)
 
-    assert bench.told == []
+    assert bench.problems == []

@@ -68,40 +68,44 @@ def test_an_offer_is_right_when_the_row_is_free() -> None:
     assert after(RACKS, takes("a", 1), Offer((0, 1))) is None
 
 
-def told(
+def observed(
     step: Change | Hardware | Refusal | Offer | NoSlice, asked: float, known: float
 ) -> Operation[PodState]:
     return Operation(step, asked, known)
 
 
-SOON = told(RACKS, 0, 0)
+SOON = observed(RACKS, 0, 0)
 
 
 def test_clients_who_saw_one_after_the_other_have_an_order() -> None:
-    assert order_of([SOON, told(takes("a", 0, 1, 2), 1, 2), told(Refusal(1), 3, 4)], EMPTY) is not None
-    assert order_of([SOON, told(takes("a", 0, 1, 2), 1, 9), told(Refusal(1), 3, 4)], EMPTY) is not None
+    assert (
+        order_of([SOON, observed(takes("a", 0, 1, 2), 1, 2), observed(Refusal(1), 3, 4)], EMPTY) is not None
+    )
+    assert (
+        order_of([SOON, observed(takes("a", 0, 1, 2), 1, 9), observed(Refusal(1), 3, 4)], EMPTY) is not None
+    )
 
 
 def test_a_refusal_while_all_was_free_has_no_order() -> None:
-    assert order_of([SOON, told(Refusal(1), 1, 2), told(takes("a", 0), 3, 4)], EMPTY) is None
+    assert order_of([SOON, observed(Refusal(1), 1, 2), observed(takes("a", 0), 3, 4)], EMPTY) is None
 
 
 def test_two_answers_with_the_same_rack_have_no_order() -> None:
-    assert order_of([SOON, told(takes("a", 0), 1, 9), told(takes("b", 0), 1, 9)], EMPTY) is None
+    assert order_of([SOON, observed(takes("a", 0), 1, 9), observed(takes("b", 0), 1, 9)], EMPTY) is None
 
 
 def test_two_who_had_the_same_rack_have_an_order_if_one_could_have_given_it_back() -> None:
-    story = [SOON, told(takes("a", 0), 1, 3), told(takes("b", 0), 4, 6)]
+    story = [SOON, observed(takes("a", 0), 1, 3), observed(takes("b", 0), 4, 6)]
 
-    assert order_of([*story, told(gives("a", 0), 4, inf)], EMPTY) is not None
-    assert order_of([*story, told(gives("a", 0), 7, inf)], EMPTY) is None
+    assert order_of([*story, observed(gives("a", 0), 4, inf)], EMPTY) is not None
+    assert order_of([*story, observed(gives("a", 0), 7, inf)], EMPTY) is None
 
 
 def test_a_release_that_was_seen_makes_a_later_refusal_wrong() -> None:
-    story = [SOON, told(takes("a", 0, 1, 2), 1, 2), told(gives("a", 0, 1, 2), 3, 5)]
+    story = [SOON, observed(takes("a", 0, 1, 2), 1, 2), observed(gives("a", 0, 1, 2), 3, 5)]
 
-    assert order_of([*story, told(Refusal(1), 4, 6)], EMPTY) is not None
-    assert order_of([*story, told(Refusal(1), 6, 7)], EMPTY) is None
+    assert order_of([*story, observed(Refusal(1), 4, 6)], EMPTY) is not None
+    assert order_of([*story, observed(Refusal(1), 6, 7)], EMPTY) is None
 
 
 def hands(giver: str, taker: str, position: int, mask: int) -> Change:

@@ -153,14 +153,14 @@ def test_schedules_of_a_class_end_alike(title: str, crew: Crew) -> None:
 
 def _ending(scene: Scene) -> Any:
     """All but fractions of seconds: what happens in one second may happen in another order."""
-    told = [(work.name, work.answer, work.created, work.seen) for work in scene.office.works]
+    reported = [(work.name, work.answer, work.created, work.seen) for work in scene.office.works]
     tables = {
         table: [
             {name: value for name, value in item.items() if name != "updated_microsecond"} for item in items
         ]
         for table, items in scene.cloud.db.dump().items()
     }
-    return tables, told
+    return tables, reported
 
 
 def test_schedules_of_a_class_do_not_end_alike_when_reads_are_not_noted(

@@ -35,10 +35,10 @@ class Bench:
 
     def __init__(self) -> None:
         stage = prepared_nodes()
-        self.told: list[str] = []
+        self.problems: list[str] = []
         self.db = stage.db.copy()
         self.holders = stage.holders
-        self.ledger = Ledger(lambda: 1, lambda: 1_780_000_100_000, lambda: None, self.told.append)
+        self.ledger = Ledger(lambda: 1, lambda: 1_780_000_100_000, lambda: None, self.problems.append)
         self.ledger.adopt(self.db.dump())
         self.db.watch(self.ledger)
 
@@ -62,7 +62,7 @@ class Bench:
 def test_the_stage_is_sound() -> None:
     bench = Bench()
 
-    assert bench.told == []
+    assert bench.problems == []
     assert {bench.ledger.records[key].status for key in bench.holders.values()} == {"running", "creating"}
 
 
@@ -131,10 +131,10 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Bench], object], str]] = {
 @pytest.mark.parametrize("name", CONTRADICTIONS)
 def test_every_contradiction_is_reported(name: str) -> None:
     bench = Bench()
-    contradict, told = CONTRADICTIONS[name]
+    contradict, problems = CONTRADICTIONS[name]
     contradict(bench)
 
-    assert any(told in problem for problem in bench.told), bench.told
+    assert any(problems in problem for problem in bench.problems), bench.problems
 
 
 STATUSES = {

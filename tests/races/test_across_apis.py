@@ -270,13 +270,13 @@ ASKING = {"reserves": _reserving, "claims": _claiming}
 
 @pytest.mark.parametrize("name", ASKING)
 def test_a_node_is_not_sold_whole_while_the_server_of_an_interrupted_vm_is_still_going(name: str) -> None:
-    """Its GPUs were handed to a newcomer, which is destroyed before it had a server of its own."""
+    """Its GPUs were handed to a new VM, which is destroyed before it had a server of its own."""
     stage = VmStage(delete_seconds=60)
     guest = stage.rent_and_run(8, INTERRUPTIBLE)
-    newcomer = stage.rent(8)
+    new_vm = stage.rent(8)
     while stage.now(guest).status is not VmStatus.INTERRUPTED:
         stage.engine.go_on()
-    stage.destroy(newcomer)
+    stage.destroy(new_vm)
     ask = ASKING[name](stage)
     while not got(ask()):
         assert stage.engine.go_on(), "nobody ever gets it"

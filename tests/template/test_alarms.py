@@ -292,7 +292,7 @@ def test_a_scheduled_function_ends_before_it_is_started_again_too_often() -> Non
 def test_the_cost_of_being_watched_is_reported_by_what_is_watched() -> None:
     """Each metric that an alarm looks at is billed."""
     looked_at = sum(sum("MetricStat" in m for m in a.get("Metrics", [])) or 1 for a in ALARMS.values())
-    told = re.search(r"alarms look at (\d+) metrics", (ROOT / "docs" / "deploying.md").read_text())
-    assert told
+    reported = re.search(r"alarms look at (\d+) metrics", (ROOT / "docs" / "deploying.md").read_text())
+    assert reported
 
-    assert int(told[1]) == looked_at
+    assert int(reported[1]) == looked_at

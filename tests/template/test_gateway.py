@@ -51,8 +51,8 @@ def test_a_line_of_the_gateways_log_is_json_and_holds_no_secret() -> None:
 
 def _own_replies(*, has_console: bool) -> dict[str, Any]:
     replies = API["DefinitionBody"]["x-amazon-apigateway-gateway-responses"]
-    told: dict[str, Any] = chosen(replies, HasConsole=has_console)
-    return told
+    reported: dict[str, Any] = chosen(replies, HasConsole=has_console)
+    return reported
 
 
 def test_refusals_of_the_gateway_itself_may_be_read_by_the_console_and_by_no_other() -> None:
@@ -67,9 +67,9 @@ def test_refusals_of_the_gateway_itself_may_be_read_by_the_console_and_by_no_oth
 def test_refusals_of_the_gateway_itself_have_the_shape_of_every_api(schema: str) -> None:
     document = json.loads((ROOT / "docs" / "openapi.json").read_text())
     wanted = {"$ref": f"#/components/schemas/{schema}"} | {"components": document["components"]}
-    told = _own_replies(has_console=False)
-    assert set(told) == {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"}
-    for name, reply in told.items():
+    reported = _own_replies(has_console=False)
+    assert set(reported) == {"DEFAULT_4XX", "DEFAULT_5XX", "REQUEST_TOO_LARGE", "THROTTLED"}
+    for name, reply in reported.items():
         body = json.loads(reply["responseTemplates"]["application/json"])
         problems = [e.message for e in Draft202012Validator(wanted).iter_errors(body)]
         # The gateway knows no trace id of ours, and the contract asks for none.
@@ -78,11 +78,13 @@ def test_refusals_of_the_gateway_itself_have_the_shape_of_every_api(schema: str)
 
 
 def test_refusals_of_the_gateway_itself_are_not_kept_and_say_when_to_come_back() -> None:
-    told = _own_replies(has_console=False)
-    for reply in told.values():
+    reported = _own_replies(has_console=False)
+    for reply in reported.values():
         assert reply["responseParameters"]["gatewayresponse.header.Cache-Control"] == "'no-cache'"
     waits = [
-        name for name, r in told.items() if "gatewayresponse.header.Retry-After" in r["responseParameters"]
+        name
+        for name, r in reported.items()
+        if "gatewayresponse.header.Retry-After" in r["responseParameters"]
     ]
     assert waits == ["THROTTLED"]
 

@@ -19,13 +19,13 @@ def test_a_percentile_of_one_value_is_that_value() -> None:
 
 def test_latencies_are_reported_by_operation_in_milliseconds_with_every_status() -> None:
     calls = [Call("make", 202, 0.010), Call("make", 507, 0.030), Call("see", 200, 0.0014)]
-    told = latencies(calls)
-    assert {operation: (found["calls"], found["statuses"]) for operation, found in told.items()} == {
+    output = latencies(calls)
+    assert {operation: (found["calls"], found["statuses"]) for operation, found in output.items()} == {
         "make": (2, {"202": 1, "507": 1}),
         "see": (1, {"200": 1}),
     }
-    assert (told["make"]["median_ms"], told["make"]["p99_ms"]) == (10, 30)
-    assert (told["see"]["median_ms"], told["see"]["p99_ms"]) == (1, 1)
+    assert (output["make"]["median_ms"], output["make"]["p99_ms"]) == (10, 30)
+    assert (output["see"]["median_ms"], output["see"]["p99_ms"]) == (1, 1)
 
 
 def test_the_wait_for_a_turn_is_distinguished_from_the_rest_of_a_call() -> None:
@@ -34,9 +34,9 @@ def test_the_wait_for_a_turn_is_distinguished_from_the_rest_of_a_call() -> None:
         Call("make", 202, 0.200, 0.050),
         Call("make", 202, 0.300, 0.260),
     ]
-    told = latencies(calls)["make"]
-    assert (told["waited_median_ms"], told["waited_p99_ms"]) == (90, 260)
-    assert (told["served_median_ms"], told["served_p99_ms"]) == (40, 150)
+    output = latencies(calls)["make"]
+    assert (output["waited_median_ms"], output["waited_p99_ms"]) == (90, 260)
+    assert (output["served_median_ms"], output["served_p99_ms"]) == (40, 150)
 
 
 def test_a_call_through_no_front_of_ours_has_not_waited() -> None:

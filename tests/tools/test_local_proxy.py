@@ -53,11 +53,11 @@ def test_a_chunk_whose_size_is_one_is_sent_on(server: Server, size: bytes) -> No
 
 def test_the_functions_ignore_a_forwarded_address() -> None:
     """Requests without a token are limited by it."""
-    told: list[list[str]] = []
+    output: list[list[str]] = []
 
     class Emulator(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            told.append(self.headers.get_all("X-Forwarded-For", []))
+            output.append(self.headers.get_all("X-Forwarded-For", []))
             self.send_response(204)
             self.end_headers()
 
@@ -76,4 +76,4 @@ def test_the_functions_ignore_a_forwarded_address() -> None:
     thread.join()
     emulator.server_close()
     front.server_close()
-    assert told == [[LOOPBACK]]
+    assert output == [[LOOPBACK]]

@@ -48,15 +48,15 @@ def test_all_that_are_provisioned_are_counted(monkeypatch: pytest.MonkeyPatch) -
 def test_one_that_ended_in_error_is_reported_and_the_others_are_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    told = reserved(monkeypatch, "error", "provisioned")
-    assert told.startswith("1 of 2 reservations; reservation r0 in ")
-    assert told.endswith("is not provisioned but error")
+    output = reserved(monkeypatch, "error", "provisioned")
+    assert output.startswith("1 of 2 reservations; reservation r0 in ")
+    assert output.endswith("is not provisioned but error")
 
 
 def test_one_that_is_refused_is_reported_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = reserved(monkeypatch, 507, "provisioned")
-    assert told.startswith("1 of 2 reservations; ")
-    assert told.endswith('was refused: 507 {"detail": "no capacity"}')
+    output = reserved(monkeypatch, 507, "provisioned")
+    assert output.startswith("1 of 2 reservations; ")
+    assert output.endswith('was refused: 507 {"detail": "no capacity"}')
 
 
 def test_one_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

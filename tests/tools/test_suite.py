@@ -82,8 +82,8 @@ def test_the_story_is_reported_when_it_is_over(
 
     assert main([str(folder)]) == 0
 
-    told, trouble = capfdbinary.readouterr()
-    assert told.splitlines() == [b"rest", b"benchmarks", b"story", b"trouble in story"]
+    output, trouble = capfdbinary.readouterr()
+    assert output.splitlines() == [b"rest", b"benchmarks", b"story", b"trouble in story"]
     assert trouble.splitlines() == [b"trouble in rest", b"trouble in benchmarks"]
 
 

@@ -28,7 +28,7 @@ ORGANIZATION = ["--org", "o", "--subject", "GB300"]
 TOKEN = ["--org", "o", "--project", "p"]
 
 
-def told(
+def printed(
     module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> str:
     """What a command that refuses its arguments says."""
@@ -66,7 +66,7 @@ def test_a_number_is_whole_and_within_its_bounds(
     value: str,
 ) -> None:
     *before, option = arguments
-    said = told(module, [*before, f"{option}={value}"], monkeypatch, capsys)
+    said = printed(module, [*before, f"{option}={value}"], monkeypatch, capsys)
 
     assert re.fullmatch(rf"{name} is a whole number from \d+ to \d+\n", said)
 
@@ -74,7 +74,7 @@ def test_a_number_is_whole_and_within_its_bounds(
 def test_no_sequence_is_set_that_no_document_could_follow(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = told("tools.sync", ["--sequence", str(SEQUENCE_MAX + 1)], monkeypatch, capsys)
+    said = printed("tools.sync", ["--sequence", str(SEQUENCE_MAX + 1)], monkeypatch, capsys)
 
     assert said == f"SEQUENCE is a whole number from 1 to {SEQUENCE_MAX}\n"
 
@@ -106,7 +106,7 @@ def test_a_key_that_is_described_and_nobodys_is_not_taken_for_a_list(given: list
 def test_an_event_that_is_not_there_is_named_with_those_that_are(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, listed: str
 ) -> None:
-    said = told("tools.event", ["--name", name], monkeypatch, capsys)
+    said = printed("tools.event", ["--name", name], monkeypatch, capsys)
 
     assert re.match(rf"there is no event {re.escape(name)}\n{listed}", said)
 
@@ -142,7 +142,7 @@ def test_a_folder_without_a_stack_is_named_with_the_way_to_name_another(
 ) -> None:
     folder = place(tmp_path)
 
-    said = told(module, [*arguments, "--state", str(folder)], monkeypatch, capsys)
+    said = printed(module, [*arguments, "--state", str(folder)], monkeypatch, capsys)
 
     assert re.search(rf"no local stack (is running|was started) on {folder}: .*STATE=\n", said)
 
@@ -150,7 +150,7 @@ def test_a_folder_without_a_stack_is_named_with_the_way_to_name_another(
 def test_a_stack_does_not_start_on_what_is_no_folder(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    said = told("tools.run", ["--port", "0", "--state", str(a_file(tmp_path))], monkeypatch, capsys)
+    said = printed("tools.run", ["--port", "0", "--state", str(a_file(tmp_path))], monkeypatch, capsys)
 
     assert re.fullmatch(r"\S+ cannot be the state folder: File exists: choose another with STATE=.*\n", said)
 
@@ -229,4 +229,4 @@ def test_the_commands_that_write_have_a_line_of_use(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for module in (quota, api_key, dev_token, event):
-        assert told(module.__name__, [], monkeypatch, capsys).startswith("usage: make ")
+        assert printed(module.__name__, [], monkeypatch, capsys).startswith("usage: make ")

@@ -245,10 +245,10 @@ def test_a_vm_that_cannot_be_read_does_not_keep_others_from_being_restarted() ->
     scene = Scene()
     spoiled = scene.running(4, INTERRUPTIBLE)
     waiting = scene.running(4, INTERRUPTIBLE)
-    newcomer = scene.running(8)
+    new_vm = scene.running(8)
     assert scene.status(waiting) == "interrupted"
     spoil(scene.world, keys.vm(*spoiled.key), value="paused")
-    destroy_vm(scene.services, scene.caller, newcomer.id, ACCOUNT)
+    destroy_vm(scene.services, scene.caller, new_vm.id, ACCOUNT)
     scene.engine.settle()
     restart_vms(scene.services)
 

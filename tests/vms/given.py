@@ -54,7 +54,7 @@ def interruptible(stage: Stage) -> None:
     start(stage, SAMPLE_VM)
 
 
-def told(stage: Stage) -> None:
+def given_notice(stage: Stage) -> None:
     """Somebody else's interruptible VM was told to leave for it."""
     nodes(stage)
     rent(GUEST, 8, RentalType.INTERRUPTIBLE)
@@ -64,7 +64,7 @@ def told(stage: Stage) -> None:
 
 def over(stage: Stage) -> None:
     """The notice is over."""
-    told(stage)
+    given_notice(stage)
     stage.clock.advance(120)
 
 

@@ -20,17 +20,17 @@ def full_node(scene: Scene) -> list[object]:
 def test_the_newest_interruptible_vm_leaves_after_its_notice(rental: object) -> None:
     scene = Scene()
     *stays, newest = [scene.running(2, INTERRUPTIBLE) for _ in range(4)]
-    newcomer = scene.create(2, rental)  # type: ignore[arg-type]
+    new_vm = scene.create(2, rental)  # type: ignore[arg-type]
     scene.engine.run()
-    told = scene.now(newest)
-    assert told.status is VmStatus.RUNNING
-    assert told.preempt_at == newcomer.created_at + scene.services.limits.vm_notice_seconds
-    assert scene.status(newcomer) == "creating"
-    assert scene.now(newcomer).gpus == 0
+    shown = scene.now(newest)
+    assert shown.status is VmStatus.RUNNING
+    assert shown.preempt_at == new_vm.created_at + scene.services.limits.vm_notice_seconds
+    assert scene.status(new_vm) == "creating"
+    assert scene.now(new_vm).gpus == 0
     scene.engine.settle()
     assert scene.status(newest) == "interrupted"
-    assert scene.status(newcomer) == "running"
-    assert scene.now(newcomer).gpus == newest.gpus
+    assert scene.status(new_vm) == "running"
+    assert scene.now(new_vm).gpus == newest.gpus
     assert [scene.status(vm) for vm in stays] == ["running"] * 3
     assert scene.audit() == []
 
@@ -40,8 +40,8 @@ def test_free_gpus_of_the_slice_are_taken_at_once() -> None:
     for _ in range(3):
         scene.running(2, ON_DEMAND)
     victim = scene.running(1, INTERRUPTIBLE)
-    newcomer = scene.create(2)
-    assert scene.now(newcomer).gpus == 0b1000_0000
+    new_vm = scene.create(2)
+    assert scene.now(new_vm).gpus == 0b1000_0000
     with pytest.raises(ActionRefused, match="no GPU of the node is free"):
         scene.create(1)
     scene.engine.settle()
@@ -68,9 +68,9 @@ def test_an_interruptible_request_preempts_nobody() -> None:
 def test_destroying_the_new_vm_within_the_notice_lets_everybody_stay() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
-    newcomer = scene.create(4)
+    new_vm = scene.create(4)
     scene.engine.run()
-    destroy_vm(scene.services, scene.caller, newcomer.id, ACCOUNT)
+    destroy_vm(scene.services, scene.caller, new_vm.id, ACCOUNT)
     scene.engine.settle()
     now = scene.now(victim)
     assert (now.status, now.preempt_at, now.preempted_by) == (VmStatus.RUNNING, None, None)
@@ -82,15 +82,15 @@ def test_destroying_the_new_vm_within_the_notice_lets_everybody_stay() -> None:
 def test_gpus_of_one_that_leaves_by_itself_pass_to_the_new_vm(leave: object) -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
-    newcomer = scene.create(4)
+    new_vm = scene.create(4)
     leave(scene.services, scene.caller, victim.id, ACCOUNT)  # type: ignore[operator]
     for _ in range(6):
         scene.engine.run()
         scene.world.clock.advance(5)
     assert scene.now(victim).status in (VmStatus.STOPPED, VmStatus.DESTROYED)
-    assert scene.owners() == {newcomer.tag: 0b1111}
+    assert scene.owners() == {new_vm.tag: 0b1111}
     scene.engine.settle()
-    assert scene.status(newcomer) == "running"
+    assert scene.status(new_vm) == "running"
     assert scene.audit() == []
 
 
@@ -118,12 +118,12 @@ def test_starting_an_on_demand_vm_preempts_as_creating_does() -> None:
 def test_interrupted_vms_restart_oldest_first_when_room_returns() -> None:
     scene = Scene()
     first, second = scene.running(4, INTERRUPTIBLE), scene.running(4, INTERRUPTIBLE)
-    newcomer = scene.running(8)
+    new_vm = scene.running(8)
     assert (scene.status(first), scene.status(second)) == ("interrupted", "interrupted")
     assert restart_vms(scene.services) == 0
     guest = scene.create(8, node="vm02")
     destroy_vm(scene.services, scene.caller, guest.id, ACCOUNT)
-    destroy_vm(scene.services, scene.caller, newcomer.id, ACCOUNT)
+    destroy_vm(scene.services, scene.caller, new_vm.id, ACCOUNT)
     scene.engine.settle()
     assert (scene.status(first), scene.status(second)) == ("running", "running")
     assert scene.now(first).gpus == 0b1111
@@ -135,9 +135,9 @@ def test_one_without_room_does_not_keep_a_smaller_one_waiting() -> None:
     big = scene.running(8, INTERRUPTIBLE)
     scene.running(4)
     small = scene.running(4, INTERRUPTIBLE)
-    newcomer = scene.running(4)
+    new_vm = scene.running(4)
     assert (scene.status(big), scene.status(small)) == ("interrupted", "interrupted")
-    destroy_vm(scene.services, scene.caller, newcomer.id, ACCOUNT)
+    destroy_vm(scene.services, scene.caller, new_vm.id, ACCOUNT)
     scene.engine.settle()
     assert (scene.status(big), scene.status(small)) == ("interrupted", "running")
     assert scene.audit() == []
@@ -146,27 +146,27 @@ def test_one_without_room_does_not_keep_a_smaller_one_waiting() -> None:
 def test_an_execution_that_died_in_the_notice_is_started_again_and_finishes() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
-    newcomer = scene.create(8)
+    new_vm = scene.create(8)
     scene.engine.run()
     (name,) = scene.engine.executions
     scene.engine.kill(name)
     scene.world.clock.advance(61)
     assert reconcile(scene.services).restarted == 1
     scene.engine.settle()
-    assert (scene.status(victim), scene.status(newcomer)) == ("interrupted", "running")
+    assert (scene.status(victim), scene.status(new_vm)) == ("interrupted", "running")
     assert scene.audit() == []
 
 
 def test_a_new_vm_that_fails_within_the_notice_lets_everybody_stay() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
-    newcomer = scene.create(4)
+    new_vm = scene.create(4)
     scene.engine.run()
     scene.lose(0)
     scene.world.clock.advance(120)
     scene.engine.settle()
     scene.lose()
-    assert scene.status(newcomer) == "failed"
+    assert scene.status(new_vm) == "failed"
     assert scene.now(victim).preempted_by is None
     assert scene.status(victim) == "running"
     assert scene.audit() == []
@@ -176,8 +176,8 @@ def test_fewer_victims_are_preferred_to_newer_ones() -> None:
     scene = Scene()
     old = scene.running(4, INTERRUPTIBLE)
     newer = [scene.running(2, INTERRUPTIBLE) for _ in range(2)]
-    newcomer = scene.create(4)
-    assert newcomer.waits_for == (old.key,)
+    new_vm = scene.create(4)
+    assert new_vm.waits_for == (old.key,)
     scene.engine.settle()
     assert [scene.status(vm) for vm in (old, *newer)] == ["interrupted", "running", "running"]
 
@@ -185,18 +185,18 @@ def test_fewer_victims_are_preferred_to_newer_ones() -> None:
 def test_several_leave_together_or_not_at_all() -> None:
     scene = Scene()
     guests = [scene.running(2, INTERRUPTIBLE) for _ in range(4)]
-    newcomer = scene.create(8)
+    new_vm = scene.create(8)
     scene.engine.run()
     stop_vm(scene.services, scene.caller, guests[1].id, ACCOUNT)
     scene.world.clock.advance(130)
-    name = next(n for n, e in scene.engine.executions.items() if e.payload["vm"] == newcomer.id)
+    name = next(n for n, e in scene.engine.executions.items() if e.payload["vm"] == new_vm.id)
     scene.engine.step(name)
     scene.engine.step(name)
     # One of them is still going: the others run on until it has gone.
     assert [scene.status(vm) for vm in guests] == ["running", "stopping", "running", "running"]
     scene.engine.settle()
     assert [scene.status(vm) for vm in guests] == ["interrupted", "stopped", "interrupted", "interrupted"]
-    assert scene.status(newcomer) == "running"
+    assert scene.status(new_vm) == "running"
     assert scene.audit() == []
 
 
@@ -204,7 +204,7 @@ def test_an_interrupted_vm_is_not_started_before_its_server_is_gone() -> None:
     scene = Scene()
     guest = scene.running(4, INTERRUPTIBLE)
     stays = scene.running(4)
-    newcomer = scene.create(4)
+    new_vm = scene.create(4)
     scene.engine.run()
     destroy_vm(scene.services, scene.caller, stays.id, ACCOUNT)
     for _ in range(3):
@@ -212,7 +212,7 @@ def test_an_interrupted_vm_is_not_started_before_its_server_is_gone() -> None:
         scene.world.clock.advance(5)
     assert scene.now(stays).gpus == 0
     scene.world.clock.advance(120)
-    name = next(n for n, e in scene.engine.executions.items() if e.payload["vm"] == newcomer.id)
+    name = next(n for n, e in scene.engine.executions.items() if e.payload["vm"] == new_vm.id)
     scene.engine.step(name)
     scene.engine.step(name)
     assert scene.status(guest) == "interrupted"

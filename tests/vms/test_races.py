@@ -145,7 +145,7 @@ USES: dict[str, Use] = {
     "rents interruptible": rents(4, INTERRUPTIBLE),
     "stops a guest": acts(stop_vm, 0),
     "destroys a guest": acts(destroy_vm, 0),
-    "destroys the newcomer": acts(destroy_vm, 2),
+    "destroys the new VM": acts(destroy_vm, 2),
     "starts a guest": acts(start_vm, 0),
     "steps": steps,
     "restarts": lambda scene: restart_vms(scene.world.environment()),
@@ -154,7 +154,7 @@ MOMENTS = ("told", "over", "interrupted")
 
 
 def at(moment: str) -> Scene:
-    """Two guests, a newcomer that wants the place of one, at some moment of that."""
+    """Two guests, a new VM that wants the place of one, at some moment of that."""
     scene = Scene(count=1)
     scene.made = [scene.running(4, INTERRUPTIBLE) for _ in range(2)]
     scene.made.append(scene.create(4))

@@ -116,12 +116,12 @@ def test_a_move_that_no_vm_makes_cannot_be_built() -> None:
 
 def test_others_change_with_a_new_vm_or_nothing_does(store: VmStore) -> None:
     store.add(VM, [], None)
-    told = replace(VM, preempt_at=9, preempted_by=OTHER)
+    shown = replace(VM, preempt_at=9, preempted_by=OTHER)
 
-    assert not stands(store.add(ORPHAN, [(replace(VM, revision=1), told)], None))
+    assert not stands(store.add(ORPHAN, [(replace(VM, revision=1), shown)], None))
     assert store.get(*ORPHAN.key) is None
-    assert stands(store.add(ORPHAN, [(VM, told)], None))
-    assert store.get(*VM.key) == replace(told, revision=1)
+    assert stands(store.add(ORPHAN, [(VM, shown)], None))
+    assert store.get(*VM.key) == replace(shown, revision=1)
 
 
 def test_gpus_and_record_change_together_or_neither_does(store: VmStore, db: MemoryDynamoDB) -> None:

@@ -18,7 +18,7 @@ _CLOCK: Final = "scheduled"
 CASES: Final[tuple[tuple[str, str, Callable[[Stage], None], str | int], ...]] = (
     ("vm_steps", "begin_vm_start", given.created, "proceed"),
     ("vm_steps", "begin_vm_start", given.begun, "proceed"),
-    ("vm_steps", "begin_vm_start", given.told, "waiting"),
+    ("vm_steps", "begin_vm_start", given.given_notice, "waiting"),
     ("vm_steps", "begin_vm_start", given.over, "proceed"),
     ("vm_steps", "begin_vm_start", given.given_up, "undo"),
     ("vm_steps", "begin_vm_start", given.destroyed, "superseded"),
@@ -34,7 +34,7 @@ CASES: Final[tuple[tuple[str, str, Callable[[Stage], None], str | int], ...]] = 
     ("vm_steps", "complete_vm_start", given.late, "failed"),
     ("vm_steps", "complete_vm_start_gone", given.up, "superseded"),
     ("vm_steps", "abandon_vm_start_server_failed", given.served, "undo"),
-    ("vm_steps", "abandon_vm_start_server_failed", given.told, "undo"),
+    ("vm_steps", "abandon_vm_start_server_failed", given.given_notice, "undo"),
     ("vm_steps", "abandon_vm_start_server_failed", given.given_up, "undo"),
     ("vm_steps", "abandon_vm_start_server_failed", given.destroyed, "superseded"),
     ("vm_steps", "abandon_vm_start_gone", given.served, "superseded"),

@@ -92,9 +92,9 @@ class Vms(RuleBasedStateMachine):
         if NODES.index(node) in self.lost:
             return None
         self.follow()
-        told = {vm.id for vm in self.records().values() if vm.preempted_by is not None}
+        shown = {vm.id for vm in self.records().values() if vm.preempted_by is not None}
         wanted = Promise(node, size, rental is INTERRUPTIBLE, rental is RESERVED)
-        return self.model.fits(node, self.owners(node), wanted, told)
+        return self.model.fits(node, self.owners(node), wanted, shown)
 
     # What customers do.
 
@@ -129,20 +129,20 @@ class Vms(RuleBasedStateMachine):
     @rule(
         size=st.sampled_from([2, 4, 8]),
         rental=st.sampled_from([ON_DEMAND, RESERVED]),
-        then=st.sampled_from(["told", "over", "newcomer goes", "guest stops", "guest goes", "node is lost"]),
+        then=st.sampled_from(["told", "over", "new VM goes", "guest stops", "guest goes", "node is lost"]),
     )
     def preempt(self, size: int, rental: RentalType, then: str) -> None:
         """Somebody comes to a node that is full of interruptible VMs; then something else happens."""
         self.fill([4, 2, 1, 1], INTERRUPTIBLE)
-        newcomer = self.create(size, rental, NODES[0])
-        guests = [vm_id for _, vm_id in newcomer.waits_for] if newcomer else []
-        if newcomer and guests:
+        new_vm = self.create(size, rental, NODES[0])
+        guests = [vm_id for _, vm_id in new_vm.waits_for] if new_vm else []
+        if new_vm and guests:
             services, who = self.scene.services, self.scene.caller
             match then:
                 case "over":
                     self.scene.engine.settle()
-                case "newcomer goes":
-                    destroy_vm(services, who, newcomer.id, ACCOUNT)
+                case "new VM goes":
+                    destroy_vm(services, who, new_vm.id, ACCOUNT)
                 case "guest stops":
                     stop_vm(services, who, guests[0], ACCOUNT)
                 case "guest goes":
@@ -205,10 +205,10 @@ class Vms(RuleBasedStateMachine):
         records = self.records()
         alive = {execution.payload["vm"] for execution in self.scene.engine.executions.values()}
         for vm in records.values():
-            told = [records[vm_id] for _, vm_id in vm.waits_for]
-            ready = all(other.status is VmStatus.RUNNING for other in told) and vm.id in alive
-            if told and ready and NODES.index(vm.node) not in self.lost:
-                notice_ends = max(other.preempt_at or 0 for other in told)
+            shown = [records[vm_id] for _, vm_id in vm.waits_for]
+            ready = all(other.status is VmStatus.RUNNING for other in shown) and vm.id in alive
+            if shown and ready and NODES.index(vm.node) not in self.lost:
+                notice_ends = max(other.preempt_at or 0 for other in shown)
                 assert self.scene.world.clock.now() < notice_ends + POLL_SECONDS
 
     @rule()

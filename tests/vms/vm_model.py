@@ -78,7 +78,7 @@ class Model:
         if promise.status == "destroyed":
             assert len(gpus) <= promise.size
 
-    def fits(self, node: str, owners: dict[int, str], wanted: Promise, told: set[str]) -> int | None:
+    def fits(self, node: str, owners: dict[int, str], wanted: Promise, shown: set[str]) -> int | None:
         """By brute force: for how few VMs that leave a slice can be had; ``None`` for no slice.
 
         Args:
@@ -91,7 +91,7 @@ class Model:
         for whole in aligned(wanted.size):
             inside = {owners[gpu] for gpu in whole if gpu in owners}
             may_leave = all(
-                self.promises[vm].interruptible and self.promises[vm].status == "running" and vm not in told
+                self.promises[vm].interruptible and self.promises[vm].status == "running" and vm not in shown
                 for vm in inside
             )
             if not inside or (may_leave and not wanted.interruptible):

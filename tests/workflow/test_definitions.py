@@ -159,7 +159,7 @@ def _outcomes_of_vms() -> dict[str, set[str]]:
     """Those of the VMs' steps: what each tells itself, and what the helpers tell that it asks."""
     functions = {function.name: function for function in _functions(vm_lifecycle)}
 
-    def told(name: str) -> set[str]:
+    def reported(name: str) -> set[str]:
         outcomes = set()
         for node in ast.walk(functions[name]):
             if isinstance(node, ast.Name) and node.id == "SUPERSEDED":
@@ -169,25 +169,25 @@ def _outcomes_of_vms() -> dict[str, set[str]]:
                     assert isinstance(node.args[0], ast.Constant)
                     outcomes.add(str(node.args[0].value))
                 elif node.func.id in functions:
-                    outcomes |= told(node.func.id)
+                    outcomes |= reported(node.func.id)
         return outcomes
 
-    return {name: told(name) for name in functions if not name.startswith("_") and told(name)}
+    return {name: reported(name) for name in functions if not name.startswith("_") and reported(name)}
 
 
 def _told(answer: ast.Return) -> set[str]:
-    told = set()
+    reported = set()
     for node in ast.walk(answer):
         if isinstance(node, ast.Name) and node.id == "SUPERSEDED":
-            told.add(str(provisioning.SUPERSEDED["outcome"]))
+            reported.add(str(provisioning.SUPERSEDED["outcome"]))
         if isinstance(node, ast.Name) and node.id == "_failed":
-            told.add(str(provisioning._failed("")["outcome"]))
+            reported.add(str(provisioning._failed("")["outcome"]))
         if isinstance(node, ast.Dict):
             for key, value in zip(node.keys, node.values, strict=True):
                 if isinstance(key, ast.Constant) and key.value == "outcome":
                     assert isinstance(value, ast.Constant)
-                    told.add(str(value.value))
-    return told
+                    reported.add(str(value.value))
+    return reported
 
 
 def test_the_table_of_routes_knows_every_step_and_every_outcome_of_it() -> None:

@@ -132,12 +132,12 @@ def test_deleting_again_meanwhile_changes_and_starts_nothing() -> None:
 def test_a_failed_reservation_is_deleted_without_touching_racks_that_others_have_by_now() -> None:
     stage, failed = SCENARIOS["undo"].prepare()
     stage.run_all()
-    heir = stage.reserve()
+    next_holder = stage.reserve()
     stage.advance()
     stage.delete(failed)
     stage.execution("deprovision", failed).run()
     assert stage.status(failed) is None
-    assert stage.status(heir) is Status.PROVISIONING
+    assert stage.status(next_holder) is Status.PROVISIONING
     assert len(stage.owners("pod1")) == 2
     stage.run_all()
     stage.check_settled()

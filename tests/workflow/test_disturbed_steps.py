@@ -145,13 +145,13 @@ def test_a_late_step_does_no_harm_to_the_holder_that_has_the_racks_of_a_deleted_
 
 def _check_late_steps_change_nothing(stage: Stage, calls: list[Call]) -> None:
     stage.heal()
-    heir = stage.reserve(4)
+    next_holder = stage.reserve(4)
     stage.run_all()
     before = stage.world.db.dump()
     for call in calls:
         stage.invoke(function_of(call.step), call.payload)
         assert stage.world.db.dump() == before, call
-    assert stage.status(heir) is Status.PROVISIONED
+    assert stage.status(next_holder) is Status.PROVISIONED
     stage.check_settled()
 
 

@@ -145,7 +145,7 @@ def test_a_server_that_cannot_be_taken_away_keeps_its_gpus_from_everybody(stuck:
     while stage.now(stage.made[-1]).failure is None:
         stage.engine.go_on()
     for _ in range(50):
-        # The newcomer was given up, and still holds what it took over.
+        # The new VM was given up, and still holds what it took over.
         assert stage.engine.go_on()
         assert stage.owned() == {stage.made[-1].tag: NODE_GPUS}
     stage.engine.heal()
@@ -178,9 +178,9 @@ def test_a_late_step_does_no_harm_to_the_holder_that_has_the_gpus_now(left: str)
     stage.engine.settle()
     calls = list(stage.engine.calls)
     stage.behave()
-    heir = stage.rent_and_run(8)
+    next_holder = stage.rent_and_run(8)
     _check_late_steps_change_nothing(stage, calls)
-    assert stage.owned() == {heir.tag: NODE_GPUS}
+    assert stage.owned() == {next_holder.tag: NODE_GPUS}
     stage.check_settled()
 
 

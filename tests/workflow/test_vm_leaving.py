@@ -104,9 +104,9 @@ def test_a_node_that_is_lost_before_any_step_leaves_no_gpu_without_an_owner(
     stage.lose()
     watch_vm_nodes(stage.services)
     stage.live_through()
-    *guests, newcomer = stage.statuses()
-    assert newcomer in (RUNNING, FAILED)
-    assert set(guests) <= {RUNNING if newcomer is FAILED else INTERRUPTED}
+    *guests, new_vm = stage.statuses()
+    assert new_vm in (RUNNING, FAILED)
+    assert set(guests) <= {RUNNING if new_vm is FAILED else INTERRUPTED}
     stage.check_settled()
 
 

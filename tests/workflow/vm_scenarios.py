@@ -103,10 +103,10 @@ def give_back() -> VmStage:
     """The one that another was interrupted for is destroyed, so that the other one starts again."""
     stage = VmStage()
     stage.rent_and_run(8, INTERRUPTIBLE)
-    newcomer = stage.rent_and_run(4)
+    new_vm = stage.rent_and_run(4)
     stage.engine.settle()
     stage.engine.forget_calls()
-    stage.destroy(newcomer)
+    stage.destroy(new_vm)
     return stage
 
 
@@ -181,7 +181,7 @@ def _steps(wanted: Callable[[str, str], bool]) -> list[ParameterSet]:
 _DISPENSABLE = ("start_vm_server", "complete_vm_start")
 # Without this a machine ends well all the same; the schedule does what it would have done.
 _OPTIONAL = "restart_vms_beside"
-# Without this the newcomer has no room for its server until it is too late: not the same end.
+# Without this the new VM has no room for its server until it is too late: not the same end.
 _OF_OTHERS = ("preempt", "sweep_vm_server")
 
 EVERY_STEP = _steps(lambda _, __: True)

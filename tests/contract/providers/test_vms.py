@@ -334,10 +334,10 @@ def test_usage_is_in_percent_and_only_of_the_vms_asked_for(vm_bench: VmBench) ->
     provider.start(ORDER)
     provider.start(_other(0b1100))
     vm_bench.while_a_server_comes_up()
-    told = provider.usage([MINE])
-    assert set(told) <= {MINE}
-    assert all(isinstance(usage, Usage) for usage in told.values())
-    assert all(0 <= figure <= 100 for u in told.values() for figure in (u.cpu_percent, u.ram_percent))
+    reported = provider.usage([MINE])
+    assert set(reported) <= {MINE}
+    assert all(isinstance(usage, Usage) for usage in reported.values())
+    assert all(0 <= figure <= 100 for u in reported.values() for figure in (u.cpu_percent, u.ram_percent))
 
 
 # A provider that does not answer

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def inventory(fleet: Fleet) -> StoredFleet:
     pods = {
         (r, p): StoredPod(reported, None, frozenset())
-        for r, told in fleet.regions.items()
-        for p, reported in told.pods.items()
+        for r, shown in fleet.regions.items()
+        for p, reported in shown.pods.items()
     }
     return StoredFleet(feed=None, regions={}, pods=pods)
 
@@ -56,9 +56,9 @@ def test_a_few_hosts_may_always_vanish() -> None:
 
 def test_a_share_of_one_region_is_not_made_up_for_by_another() -> None:
     stored = inventory(parse(raw(document(1, [region("r1", [pod("p1", 1)]), region("r2", [pod("p2", 40)])]))))
-    told = parse(raw(document(2, [region("r1", []), region("r2", [pod("p2", 40), pod("p3", 40)])])))
+    shown = parse(raw(document(2, [region("r1", []), region("r2", [pod("p2", 40), pod("p3", 40)])])))
 
-    assert set(regions_that_drop_too_much(stored, told, SHARE)) == {"r1"}
+    assert set(regions_that_drop_too_much(stored, shown, SHARE)) == {"r1"}
 
 
 def test_hosts_that_change_their_place_in_the_region_did_not_vanish() -> None:

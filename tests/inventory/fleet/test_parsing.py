@@ -54,9 +54,11 @@ def test_an_architecture_that_is_not_given_is_unknown() -> None:
     content = document(regions=[region("r1") | {"offerings": [offering(), offering("flavor-b", unit="b")]}])
     content["flavors"].append(known)
 
-    told = {o.flavor.id: o.flavor.architecture for o in parse(raw(content)).regions["r1"].region.offerings}
+    reported = {
+        o.flavor.id: o.flavor.architecture for o in parse(raw(content)).regions["r1"].region.offerings
+    }
 
-    assert told == {"flavor-a": Architecture.UNKNOWN, "flavor-b": Architecture.AARCH64}
+    assert reported == {"flavor-a": Architecture.UNKNOWN, "flavor-b": Architecture.AARCH64}
 
 
 def test_a_region_without_organizations_is_for_everyone() -> None:

@@ -58,17 +58,17 @@ def test_the_sync_does_what_the_check_has_said(world: FleetWorld, content: dict[
     fleet = parse(raw(content))
     before = world.db.dump()
 
-    told = preview(fleet, world.store.read(fleet.regions), LIMITS)
+    reported = preview(fleet, world.store.read(fleet.regions), LIMITS)
 
     assert world.db.dump() == before
     report = world.sync(content)
-    assert sum((r.counts for r in report.regions), Counts()) == sum(told.pods.values(), Counts())
-    assert sum(r.pods_changed for r in report.regions) == len(told.pods)
+    assert sum((r.counts for r in report.regions), Counts()) == sum(reported.pods.values(), Counts())
+    assert sum(r.pods_changed for r in report.regions) == len(reported.pods)
     assert {(p.region_id, p.pod_id): p.code for p in report.parts_deferred} == {
-        place: deferral.code for place, deferral in told.deferred.items()
+        place: deferral.code for place, deferral in reported.deferred.items()
     }
-    assert [(r.region_id, p) for r in report.regions for p in r.deferred] == list(told.waiting)
-    assert {r.region_id for r in report.regions if r.catalogue} == set(told.regions)
+    assert [(r.region_id, p) for r in report.regions for p in r.deferred] == list(reported.waiting)
+    assert {r.region_id for r in report.regions if r.catalogue} == set(reported.regions)
 
 
 def test_it_names_the_holders_that_are_touched(world: FleetWorld) -> None:
@@ -76,10 +76,10 @@ def test_it_names_the_holders_that_are_touched(world: FleetWorld) -> None:
     world.hold("p1", 0)
     fleet = parse(raw(_broken(2)))
 
-    told = preview(fleet, world.store.read(fleet.regions), LIMITS)
+    reported = preview(fleet, world.store.read(fleet.regions), LIMITS)
 
-    assert told.touched == {("r1", "p1"): (0,)}
-    assert describe(told, {(("r1", "p1"), 0): ["ORG#a RESERVATION#b"]}) == [
+    assert reported.touched == {("r1", "p1"): (0,)}
+    assert describe(reported, {(("r1", "p1"), 0): ["ORG#a RESERVATION#b"]}) == [
         "changed: pod r1/p1: 1 gone unhealthy",
         "    touches position 0 of ORG#a RESERVATION#b",
     ]

@@ -80,8 +80,8 @@ def test_a_relabelled_held_rack_defers_its_pod_alone_and_dead_racks_are_not_sold
         ("r1", "p1", FeedRefusal.MOVES_HARDWARE)
     ]
     assert "FleetPartsDeferred:moves_hardware" in world.telemetry.counts
-    (_, told), *_ = world.telemetry.lines
-    assert (told["region"], told["pod"], told["code"]) == ("r1", "p1", "moves_hardware")
+    (_, reported), *_ = world.telemetry.lines
+    assert (reported["region"], reported["pod"], reported["code"]) == ("r1", "p1", "moves_hardware")
     for_sale = {p: [d.complete for d in _shape(world, p).domains] for p in ("p1", "p2")}
     assert for_sale == {"p1": [True, True, False, True], "p2": [True, True, True, False]}
     assert world.domain("p1", 0).id == "p1-r0"

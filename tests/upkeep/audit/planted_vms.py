@@ -160,7 +160,7 @@ def a_stopped_vm_keeps_a_gpu(scene: VmScene) -> None:
 
 @planted("contradictory leaked server_disagrees")
 def a_running_vm_has_no_gpus(scene: VmScene) -> None:
-    scene.set(HOLDERS, record(scene.newcomer), gpus=0)
+    scene.set(HOLDERS, record(scene.new_vm), gpus=0)
 
 
 @planted("contradictory")
@@ -195,7 +195,7 @@ def a_notice_has_no_end(scene: VmScene) -> None:
 @planted("notice_stale", repaired=True)
 def a_vm_was_told_to_leave_for_one_that_runs(scene: VmScene) -> None:
     key = [ORGANIZATION, scene.running.id]
-    scene.set(HOLDERS, record(scene.newcomer), preempt_at=1, preempted_by=key)
+    scene.set(HOLDERS, record(scene.new_vm), preempt_at=1, preempted_by=key)
 
 
 @planted("listing_stale notice_stale roster_stale", repaired=True)

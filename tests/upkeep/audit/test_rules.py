@@ -85,16 +85,16 @@ def test_facts_that_agree_make_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("owned", "told"), [({}, "in 0 of"), ({1: TAG}, "in 1 of"), ({1: TAG, 2: TAG}, "in 2 of")]
+    ("owned", "reported"), [({}, "in 0 of"), ({1: TAG}, "in 1 of"), ({1: TAG, 2: TAG}, "in 2 of")]
 )
 def test_a_host_at_two_places_is_reported_with_how_many_are_owned(
-    owned: dict[int, bytes | dict[str, int]], told: str
+    owned: dict[int, bytes | dict[str, int]], reported: str
 ) -> None:
     one, other = POD.domains[1], POD.domains[2]
     moved = replace(other, hosts=(replace(one.hosts[0], slot=0), *other.hosts[1:]))
     twice = replace(POD, domains=(POD.domains[0], one, moved, POD.domains[3]))
     found = [f for f in findings_of(_owning(owned, pods={CLAIMS: twice})) if f.kind is Kind.HOST_TWICE]
-    assert [told in finding.message for finding in found] == [True]
+    assert [reported in finding.message for finding in found] == [True]
     assert one.hosts[0].id in found[0].subject
 
 
@@ -242,8 +242,8 @@ def test_a_server_is_taken_away_only_where_a_record_says_that_its_holder_is_over
 
 def test_a_server_that_is_left_behind_is_reported_with_its_age_where_that_is_known() -> None:
     old = replace(_server(UNKNOWN), started_at=1_780_000_000)
-    told = [f.message for f in findings_of(replace(WELL, servers=(old, _server(UNKNOWN, "other"))))]
-    assert sorted("started at 2026-05-28T" in message for message in told) == [False, True]
+    reported = [f.message for f in findings_of(replace(WELL, servers=(old, _server(UNKNOWN, "other"))))]
+    assert sorted("started at 2026-05-28T" in message for message in reported) == [False, True]
 
 
 def test_a_server_that_is_being_deleted_is_no_finding_for_any_holder() -> None:

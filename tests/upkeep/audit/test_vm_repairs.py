@@ -46,7 +46,7 @@ def _destroy(name: str) -> Callable[[VmScene], object]:
 
 
 def _stop_newcomer(scene: VmScene) -> object:
-    return stop_vm(scene.world.environment(), caller(), scene.newcomer.id, ACCOUNT)
+    return stop_vm(scene.world.environment(), caller(), scene.new_vm.id, ACCOUNT)
 
 
 def _start_kept(scene: VmScene) -> object:
@@ -66,7 +66,7 @@ def _revive(scene: VmScene) -> None:
 
 
 def _wait(scene: VmScene) -> None:
-    waits_for = [[ORGANIZATION, scene.newcomer.id]]
+    waits_for = [[ORGANIZATION, scene.new_vm.id]]
     scene.set(HOLDERS, record(scene.running), waits_for=waits_for, revision=99)
 
 
@@ -144,7 +144,7 @@ def test_a_vm_that_was_put_back_into_the_index_goes_on(scene: VmScene) -> None:
 
 def test_a_vm_that_is_back_on_the_roster_is_restarted(scene: VmScene) -> None:
     planted_vms.a_vm_is_not_on_the_roster(scene)
-    destroy_vm(scene.world.services, caller(), scene.newcomer.id, ACCOUNT)
+    destroy_vm(scene.world.services, caller(), scene.new_vm.id, ACCOUNT)
     scene.nodes.engine.settle()
     assert restart_vms(scene.world.services) == 0
     scene.audit(fix=True)
@@ -162,7 +162,7 @@ def test_a_vm_whose_notice_was_taken_back_can_be_destroyed(scene: VmScene) -> No
 
 def test_who_read_a_vm_before_its_repair_writes_nothing_over_it(scene: VmScene) -> None:
     planted_vms.a_vm_was_told_to_leave_for_one_that_runs(scene)
-    before = scene.vm(scene.newcomer)
+    before = scene.vm(scene.new_vm)
     scene.audit(fix=True)
     assert isinstance(scene.world.services.vms.update([(before, before)]), Refused)
 

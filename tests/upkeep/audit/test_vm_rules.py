@@ -148,10 +148,12 @@ def test_while_a_record_or_an_entry_cannot_be_read_no_list_is_judged() -> None:
 
 def _waiting(gpus: int = 0, wants: int = 0b1100, **changes: Any) -> Facts:
     """The VM waits for another one, which holds GPUs 0 to 3 and was told to leave."""
-    newcomer = _vm("creating", gpus, **WAITS, wants=wants)
-    told: dict[str, Any] = {"preempt_at": 9, "preempted_by": VM.key, **changes}
-    victim = replace(VM, id=OTHER[1], gpu_count=4, gpus=0b1111, rental_type=RentalType.INTERRUPTIBLE, **told)
-    mine, its = _facts(newcomer, {victim.tag: 0b1111, VM.tag: gpus}), _facts(victim)
+    new_vm = _vm("creating", gpus, **WAITS, wants=wants)
+    reported: dict[str, Any] = {"preempt_at": 9, "preempted_by": VM.key, **changes}
+    victim = replace(
+        VM, id=OTHER[1], gpu_count=4, gpus=0b1111, rental_type=RentalType.INTERRUPTIBLE, **reported
+    )
+    mine, its = _facts(new_vm, {victim.tag: 0b1111, VM.tag: gpus}), _facts(victim)
     side = Side.of(Table.HOLDERS, keys.vm(*OTHER))
     return replace(
         mine,

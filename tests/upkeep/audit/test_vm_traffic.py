@@ -114,9 +114,9 @@ def give_notice(scene: Scene) -> Callable[[], object]:
 
 def interrupt(scene: Scene) -> Callable[[], object]:
     _up(scene, 8, INTERRUPTIBLE)
-    newcomer = scene.create(ON_DEMAND_4)
+    new_vm = scene.create(ON_DEMAND_4)
     scene.world.clock.advance(120)
-    return lambda: steps.begin_vm_start(scene.services, *newcomer.key)
+    return lambda: steps.begin_vm_start(scene.services, *new_vm.key)
 
 
 def leave_by_itself(scene: Scene) -> Callable[[], object]:
@@ -128,17 +128,17 @@ def leave_by_itself(scene: Scene) -> Callable[[], object]:
 
 def take_notice_back(scene: Scene) -> Callable[[], object]:
     _up(scene, 8, INTERRUPTIBLE)
-    newcomer = scene.create(ON_DEMAND_4)
-    return lambda: destroy_vm(scene.services, caller(), newcomer.id, ACCOUNT)
+    new_vm = scene.create(ON_DEMAND_4)
+    return lambda: destroy_vm(scene.services, caller(), new_vm.id, ACCOUNT)
 
 
 def start_again(scene: Scene) -> Callable[[], object]:
     victim = _up(scene, 8, INTERRUPTIBLE)
-    newcomer = scene.create(8)
+    new_vm = scene.create(8)
     scene.world.clock.advance(120)
-    steps.begin_vm_start(scene.services, *newcomer.key)
-    destroy_vm(scene.services, caller(), newcomer.id, ACCOUNT)
-    for vm in (victim, newcomer):
+    steps.begin_vm_start(scene.services, *new_vm.key)
+    destroy_vm(scene.services, caller(), new_vm.id, ACCOUNT)
+    for vm in (victim, new_vm):
         _leave(scene, vm)
 
     def run() -> None:

@@ -106,7 +106,7 @@ def repairs() -> dict[str, Repaired]:
     node = NODE_POD | encode({"v": 3, "d0": {VM.tag: 0b101}})
     claim, vm = encode_claim(CLAIM), encode_vm(VM)
     entry = roster_entry(VM)
-    told = replace(VM, preempt_at=9, preempted_by=NEWCOMER.key)
+    reported = replace(VM, preempt_at=9, preempted_by=NEWCOMER.key)
     tombstone = encode({"status": "gone", "fingerprint": "f"})
     release = ReleasePart(_inventory(POD), 2, TAG, {TAG: 1, STRANGER: 2}, ("host-0", "host-1"), 0, None, None)
     over = Tombstone("f")
@@ -167,9 +167,9 @@ def repairs() -> dict[str, Repaired]:
             [encode_entry(entry)] if entry else [],
         ),
         "take a notice back": Repaired(
-            TakeNoticeBack(_holders(VM_KEY), told, _holders(NEWCOMER_KEY), NEWCOMER),
+            TakeNoticeBack(_holders(VM_KEY), reported, _holders(NEWCOMER_KEY), NEWCOMER),
             [],
-            [encode_vm(told), encode_vm(NEWCOMER)],
+            [encode_vm(reported), encode_vm(NEWCOMER)],
         ),
         "list a key": Repaired(ListKey(_holders(LISTING), _holders(API_KEY), KEY), [], [API_KEY_ITEM]),
         "unlist a key": Repaired(

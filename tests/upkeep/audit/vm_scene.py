@@ -56,7 +56,7 @@ class VmScene(Scene):
             stop_vm(self.world.services, caller(), vm.id, ACCOUNT)
         destroy_vm(self.world.services, caller(), self.destroyed.id, ACCOUNT)
         self.interrupted = self._rent("vm03", 8, INTERRUPTIBLE)
-        self.newcomer = self._rent("vm03", 8)
+        self.new_vm = self._rent("vm03", 8)
         self.offline = self._rent("vm04", 2)
         self.nodes.lose(LOST)
         watch_vm_nodes(self.world.services)

@@ -97,9 +97,9 @@ def test_the_answer_has_the_published_fields_types_and_enumerations() -> None:
         field = resolved(schema["properties"][name])
         choices = [resolved(choice) for choice in field.get("anyOf", [field])]
         assert ({"type": "null"} in choices) == nullable, name
-        (told,) = [choice for choice in choices if choice != {"type": "null"}]
-        assert told["type"] == kind, name
-        assert told.get("enum") == words, name
+        (shown,) = [choice for choice in choices if choice != {"type": "null"}]
+        assert shown["type"] == kind, name
+        assert shown.get("enum") == words, name
 
 
 def test_the_request_has_the_published_fields_defaults_and_ranges() -> None:

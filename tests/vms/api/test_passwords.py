@@ -44,8 +44,8 @@ def test_the_record_has_the_hash_and_no_answer_or_log_has_either(stage: Stage) -
     kept = record["password_hash"]["S"]
     assert re.fullmatch(r"\$7\$D6..../....[./0-9A-Za-z]{22}\$[./0-9A-Za-z]{43}", kept)
     listed = stage.send("list_vms", "all")
-    told = created.text + listed.text + stage.log + json.dumps(stage.db.dump(), default=str)
-    assert PASSWORD not in told
+    shown = created.text + listed.text + stage.log + json.dumps(stage.db.dump(), default=str)
+    assert PASSWORD not in shown
     assert kept not in created.text + listed.text + stage.log
     assert "password" not in created.text + listed.text
 

@@ -62,13 +62,13 @@ def test_an_interrupted_vm_says_why_and_no_time_that_is_over(stage: Stage) -> No
 
 
 def test_a_notice_that_is_taken_back_is_shown_no_more(stage: Stage) -> None:
-    given.told(stage)
+    given.given_notice(stage)
     destroy_vm(given.services(), caller(), SAMPLE_VM, ACCOUNT)
     assert shown(stage, GUEST) == {}
 
 
 def test_one_that_leaves_by_itself_is_not_interrupted(stage: Stage) -> None:
-    given.told(stage)
+    given.given_notice(stage)
     stop_vm(given.services(), caller(), GUEST, ACCOUNT)
     assert shown(stage, GUEST) == {}
 

@@ -150,7 +150,7 @@ USES: dict[str, Use] = {
     "steps": steps,
     "restarts": lambda scene: restart_vms(scene.world.environment()),
 }
-MOMENTS = ("told", "over", "interrupted")
+MOMENTS = ("notice given", "notice over", "interrupted")
 
 
 def at(moment: str) -> Scene:
@@ -159,17 +159,18 @@ def at(moment: str) -> Scene:
     scene.made = [scene.running(4, INTERRUPTIBLE) for _ in range(2)]
     scene.made.append(scene.create(4))
     scene.engine.run()
-    if moment != "told":
+    if moment != "notice given":
         scene.world.clock.advance(120)
     if moment == "interrupted":
         scene.engine.run()
     return scene
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("rival", USES)
 @pytest.mark.parametrize("first", USES)
-def test_whatever_comes_in_between_no_gpu_has_two_owners(first: str, rival: str, moment: str) -> None:
+def test_a_rival_before_any_call_gives_no_gpu_two_owners(first: str, rival: str, moment: str) -> None:
     for number in CALLS:
         scene = at(moment)
         seen = {vm.id: vm.status for vm in scene.vms()}

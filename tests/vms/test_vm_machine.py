@@ -306,4 +306,4 @@ class Vms(RuleBasedStateMachine):
 
 
 TestVms = Vms.TestCase
-TestVms.settings = examples(60, stateful_step_count=30)
+TestVms.settings = examples(40, stateful_step_count=30)

@@ -1,4 +1,4 @@
-"""Holders of every kind, for the rules that hold of all of them."""
+"""Holders of every kind, for the rules that all of them share."""
 
 from __future__ import annotations
 
@@ -14,6 +14,6 @@ if TYPE_CHECKING:
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
 def kind(request: pytest.FixtureRequest) -> Kind:
-    """One that has made nothing yet."""
+    """The kind's test world, in which no holder exists yet."""
     made: Kind = request.param()
     return made

@@ -1,4 +1,4 @@
-"""Parts of domains: what is demanded and what is set when hosts change hands."""
+"""Writes that take or give back parts of domains: which conditions and values each write has."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _change(changes: dict[int, tuple[Parts | bytes | None, Parts]], version: int
     return change_parts("inventory", POD, changes, version, STAMP)
 
 
-def test_hosts_of_a_free_domain_are_taken_while_it_is_free_in_the_version_that_was_seen() -> None:
+def test_taking_hosts_of_a_free_domain_requires_the_domain_free_and_its_version_unchanged() -> None:
     update = _change({3: (None, {"ab": 5})})
 
     assert update.label == f"{POD_LABEL}r#f#p" == "pod:r#f#p"
@@ -37,14 +37,14 @@ def test_hosts_of_a_free_domain_are_taken_while_it_is_free_in_the_version_that_w
     }
 
 
-def test_hosts_of_an_emptied_domain_are_taken_while_its_stamp_is_the_one_that_was_seen() -> None:
+def test_taking_hosts_of_an_emptied_domain_requires_its_stamp_unchanged() -> None:
     update = _change({3: (b"before", {"ab": 5})})
 
     assert (update.update, update.condition) == ("SET d3 = :n3", "v = :version AND d3 = :o3")
     assert update.values[":o3"] == {"B": b"before"}
 
 
-def test_domains_are_changed_in_order_and_a_fresh_stamp_stays_of_emptied_ones() -> None:
+def test_a_write_changes_domains_in_order_and_leaves_a_fresh_stamp_on_emptied_ones() -> None:
     update = _change(
         {
             9: ({"ab": 1}, {}),
@@ -61,7 +61,7 @@ def test_domains_are_changed_in_order_and_a_fresh_stamp_stays_of_emptied_ones() 
     assert set(update.values) == {":version", ":o2", ":n2", ":n4", ":o9", ":o11", ":stamp"}
 
 
-def test_giving_back_demands_no_version() -> None:
+def test_giving_back_does_not_depend_on_the_version() -> None:
     update = _change({2: ({"ab": 1}, {})}, version=None)
 
     assert (update.update, update.condition) == ("SET d2 = :stamp", "d2 = :o2")
@@ -78,7 +78,7 @@ def test_giving_back_demands_no_version() -> None:
         ({"ab": 0b11}, 0b01, {"ab": 0b11}),
     ],
 )
-def test_a_holder_has_what_it_had_and_what_it_takes(
+def test_taking_hosts_adds_them_to_those_the_holder_already_has(
     before: dict[str, int] | None, hosts: int, after: dict[str, int]
 ) -> None:
     assert with_hosts(before, "ab", hosts) == after
@@ -95,7 +95,7 @@ def test_a_holder_has_what_it_had_and_what_it_takes(
         ({"cd": 0b01}, 0b10, {"cd": 0b01}),
     ],
 )
-def test_a_holder_keeps_what_it_does_not_give_back(
+def test_giving_back_some_hosts_keeps_the_holders_other_hosts(
     before: dict[str, int], hosts: int, after: dict[str, int]
 ) -> None:
     kept = dict(before)

@@ -1,4 +1,4 @@
-"""The same key and body stand for the same holder, whatever happened in between."""
+"""The same idempotency key and body always return the same holder."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ of = pytest.mark.parametrize
 WRITES: list[tuple[type[Kind], int]] = [(Reservations, 3), (Claims, 2), (Vms, 1)]
 
 
-def test_a_repeat_answers_with_what_the_first_made_and_writes_nothing(kind: Kind) -> None:
+def test_a_repeat_returns_the_first_holder_and_writes_nothing(kind: Kind) -> None:
     made = kind.create(key=KEY)
     before = kind.world.db.dump()
-    # Long after what counts as a repeat where no key is sent.
+    # Long after the time in which a request without a key counts as a repeat.
     kind.world.clock.advance(3_600)
 
     assert kind.create(key=KEY, services=kind.world.environment()) == made
@@ -48,11 +48,11 @@ def test_a_key_belongs_to_one_organization_and_one_subject(kind: Kind) -> None:
     kind.check()
 
 
-def test_another_key_and_none_make_another_holder_each_time(kind: Kind) -> None:
+def test_a_request_with_another_key_or_without_one_makes_another_holder(kind: Kind) -> None:
     assert len({kind.create(key=key).id for key in (KEY, "another", None, None)}) == 4
 
 
-def test_a_repeat_is_answered_although_there_is_no_room_by_now(kind: Kind) -> None:
+def test_a_repeat_returns_its_holder_even_if_capacity_has_run_out(kind: Kind) -> None:
     made = kind.create(8, key=KEY)
     if kind.full is not None:
         with pytest.raises(kind.full):
@@ -63,7 +63,7 @@ def test_a_repeat_is_answered_although_there_is_no_room_by_now(kind: Kind) -> No
 
 
 @of("of_kind", [Reservations, Vms])
-def test_what_was_refused_for_lack_of_room_may_be_repeated_under_its_key(of_kind: type[Kind]) -> None:
+def test_a_request_refused_for_lack_of_capacity_may_be_repeated_under_its_key(of_kind: type[Kind]) -> None:
     kind = of_kind()
     assert kind.full is not None
     blocking = kind.create(8)
@@ -76,7 +76,7 @@ def test_what_was_refused_for_lack_of_room_may_be_repeated_under_its_key(of_kind
 
 
 @of(("of_kind", "number"), [(kind, n) for kind, count in WRITES for n in range(count)])
-def test_an_answer_that_is_lost_makes_no_second_holder(of_kind: type[Kind], number: int) -> None:
+def test_a_timeout_after_the_write_makes_no_second_holder(of_kind: type[Kind], number: int) -> None:
     kind = of_kind()
     kind.world.db.after("*", timeout_after(), only=writes, skip=number)
     made = kind.create(key=KEY)
@@ -87,7 +87,7 @@ def test_an_answer_that_is_lost_makes_no_second_holder(of_kind: type[Kind], numb
     kind.check()
 
 
-def test_a_rival_with_the_same_key_in_the_middle_makes_the_one_holder(kind: Kind) -> None:
+def test_of_two_concurrent_requests_with_one_key_only_one_makes_a_holder(kind: Kind) -> None:
     rival = kind.world.environment()
     made: list[Any] = []
     kind.world.db.before("*", lambda *_: made.append(kind.create(key=KEY, services=rival)), only=writes)
@@ -98,7 +98,7 @@ def test_a_rival_with_the_same_key_in_the_middle_makes_the_one_holder(kind: Kind
     kind.check()
 
 
-def test_a_rival_with_the_same_key_and_another_body_makes_a_conflict(kind: Kind) -> None:
+def test_a_concurrent_request_with_the_same_key_and_another_body_is_a_conflict(kind: Kind) -> None:
     rival = kind.world.environment()
     kind.world.db.before("*", lambda *_: kind.create(1, key=KEY, services=rival), only=writes)
 
@@ -108,7 +108,7 @@ def test_a_rival_with_the_same_key_and_another_body_makes_a_conflict(kind: Kind)
 
 
 @of("of_kind", [Reservations, Vms])
-def test_a_repeat_starts_the_workflow_that_the_first_could_not_and_a_dry_run_none(
+def test_a_repeat_starts_the_workflow_that_the_first_request_could_not_start_and_a_dry_run_starts_none(
     of_kind: type[Kind],
 ) -> None:
     kind = of_kind()
@@ -123,7 +123,7 @@ def test_a_repeat_starts_the_workflow_that_the_first_could_not_and_a_dry_run_non
     assert len(kind.world.workflows) == 1
 
 
-def test_a_key_says_nothing_about_a_dry_run(kind: Kind) -> None:
+def test_a_key_has_no_effect_on_a_dry_run(kind: Kind) -> None:
     planned = kind.create(key=KEY, dry_run=True)
     assert kind.there() == []
 
@@ -133,7 +133,7 @@ def test_a_key_says_nothing_about_a_dry_run(kind: Kind) -> None:
 
 
 @of("of_kind", [Reservations, Claims])
-def test_a_key_stands_for_its_holder_until_a_day_after_it_is_gone(of_kind: type[Kind]) -> None:
+def test_a_key_belongs_to_its_holder_until_a_day_after_the_holder_is_gone(of_kind: type[Kind]) -> None:
     kind = of_kind()
     made = kind.create(key=KEY)
     kind.end(made)
@@ -146,7 +146,7 @@ def test_a_key_stands_for_its_holder_until_a_day_after_it_is_gone(of_kind: type[
         kind.create(1, key=KEY)
     assert kind.held() == 0
 
-    # The database removes what has ended days later; until then it counts as absent.
+    # The database removes expired items days later; until then they count as absent.
     kind.world.clock.advance(1)
     assert kind.create(key=KEY).id == made.id
     kind.check()

@@ -26,15 +26,15 @@ def test_ids_begin_with_any_of_the_letters_a_to_f() -> None:
 
 
 @pytest.mark.parametrize("entropy", [bytes(16), b"\xff" * 16, bytes(range(16))])
-def test_extreme_entropy_gives_ids_of_the_same_form(entropy: bytes) -> None:
+def test_extreme_random_bytes_give_valid_ids(entropy: bytes) -> None:
     assert is_holder_id(holder_id(entropy))
 
 
-def test_different_entropy_gives_different_ids() -> None:
+def test_different_random_bytes_give_different_ids() -> None:
     assert len(set(_many())) == 2000
 
 
-def test_every_id_is_recognized_as_one() -> None:
+def test_every_generated_id_is_recognized() -> None:
     assert all(map(is_holder_id, _many()))
 
 
@@ -52,11 +52,11 @@ def test_every_id_is_recognized_as_one() -> None:
     ],
     ids=["empty", "digit first", "upper case", "version 5", "variant", "no hyphens", "newline", "blank"],
 )
-def test_other_texts_are_no_ids(text: str) -> None:
+def test_other_texts_are_not_ids(text: str) -> None:
     assert not is_holder_id(text)
 
 
-def test_a_key_stands_for_one_id() -> None:
+def test_a_key_always_gives_the_same_id() -> None:
     assert keyed_holder_id("org", "user", "key") == keyed_holder_id("org", "user", "key")
     assert is_holder_id(keyed_holder_id("org", "user", "key"))
 
@@ -66,13 +66,13 @@ def test_organization_subject_and_key_each_change_the_id(other: tuple[str, str, 
     assert keyed_holder_id(*other) != keyed_holder_id("org", "user", "key")
 
 
-def test_words_that_run_together_alike_stay_apart() -> None:
+def test_a_different_split_of_the_same_text_gives_another_id() -> None:
     assert keyed_holder_id("ab", "c", "d") != keyed_holder_id("a", "bc", "d")
     assert keyed_holder_id("a", "b", "cd") != keyed_holder_id("a", "bc", "d")
 
 
 def test_a_keyed_id_is_the_same_in_every_release() -> None:
-    """Customers repeat keys across deployments: this value may never change."""
+    """Customers repeat keys across deployments, so this value must never change."""
     assert keyed_holder_id("org", "user", "key") == "a999cac6-a2b6-4711-92f2-cc192c3f4eb8"
 
 
@@ -87,7 +87,7 @@ def test_a_seed_follows_from_the_id_and_takes_64_bits() -> None:
     assert all(0 <= seed < 1 << 64 for seed in seeds)
 
 
-def test_two_lives_of_one_keyed_id_have_different_executions_and_server_owners() -> None:
+def test_two_lives_of_one_keyed_id_have_different_execution_names_and_server_owners() -> None:
     first, second = reservation(created_at=100), reservation(created_at=200)
 
     assert execution_name("provision", first, 0) != execution_name("provision", second, 0)

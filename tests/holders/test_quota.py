@@ -1,4 +1,4 @@
-"""An organization's limit: a refusal for its members, counted through the life of what it is on."""
+"""Quotas: requests over the limit are refused, and a holder is counted from its creation to its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_limit_may_be_used_up_exactly_and_not_exceeded(kind: Kind) -> None:
     kind.check()
 
 
-def test_a_dry_run_is_held_to_the_limit_and_counts_nothing(kind: Kind) -> None:
+def test_a_dry_run_is_checked_against_the_limit_and_counts_nothing(kind: Kind) -> None:
     kind.limit(2)
     kind.create(2, dry_run=True)
     assert kind.used() == 0
@@ -48,19 +48,19 @@ def test_a_dry_run_is_held_to_the_limit_and_counts_nothing(kind: Kind) -> None:
         kind.create(4, dry_run=True)
 
 
-def test_a_repeat_is_answered_where_the_first_used_up_the_limit(kind: Kind) -> None:
+def test_a_repeat_is_accepted_although_the_first_request_used_up_the_limit(kind: Kind) -> None:
     kind.limit(2)
     made = kind.create(key="order-0815")
     assert kind.create(key="order-0815") == made
 
 
-def test_without_a_limit_on_it_nothing_is_counted(kind: Kind) -> None:
+def test_without_a_limit_nothing_is_counted(kind: Kind) -> None:
     kind.world.set_quota(0, "B200")
     assert not kind.create().counted
     kind.check()
 
 
-def test_one_organization_does_not_use_up_what_another_may_have(kind: Kind) -> None:
+def test_a_limit_applies_to_one_organization_only(kind: Kind) -> None:
     kind.limit(2)
     kind.create(2)
     kind.create(4, organization=OTHER_ORGANIZATION)
@@ -68,7 +68,7 @@ def test_one_organization_does_not_use_up_what_another_may_have(kind: Kind) -> N
     kind.check()
 
 
-def test_a_rival_that_leaves_room_is_counted_beside(kind: Kind) -> None:
+def test_two_concurrent_requests_within_the_limit_are_both_counted(kind: Kind) -> None:
     kind.limit(6)
     kind.world.db.before(COUNTED, lambda *_: kind.create(2, services=kind.world.environment()))
 
@@ -78,7 +78,7 @@ def test_a_rival_that_leaves_room_is_counted_beside(kind: Kind) -> None:
     kind.check()
 
 
-def test_of_two_that_race_for_the_last_of_a_limit_one_wins(kind: Kind) -> None:
+def test_of_two_concurrent_requests_for_the_rest_of_a_limit_one_succeeds(kind: Kind) -> None:
     kind.limit(3)
     kind.world.db.before(COUNTED, lambda *_: kind.create(2, services=kind.world.environment()))
 
@@ -89,7 +89,7 @@ def test_of_two_that_race_for_the_last_of_a_limit_one_wins(kind: Kind) -> None:
     kind.check()
 
 
-def test_a_limit_that_is_lowered_meanwhile_holds(kind: Kind) -> None:
+def test_a_limit_lowered_during_the_request_is_respected(kind: Kind) -> None:
     kind.limit(5)
     kind.world.db.before(COUNTED, lambda *_: kind.limit(2))
 
@@ -99,7 +99,7 @@ def test_a_limit_that_is_lowered_meanwhile_holds(kind: Kind) -> None:
     kind.check()
 
 
-def test_a_limit_that_is_raised_meanwhile_is_used(kind: Kind) -> None:
+def test_a_limit_raised_during_the_request_is_used(kind: Kind) -> None:
     kind.limit(5)
     kind.world.db.before(COUNTED, lambda *_: kind.limit(6))
 
@@ -109,7 +109,7 @@ def test_a_limit_that_is_raised_meanwhile_is_used(kind: Kind) -> None:
     kind.check()
 
 
-def test_a_limit_that_is_lifted_meanwhile_counts_nothing(kind: Kind) -> None:
+def test_a_limit_removed_during_the_request_counts_nothing(kind: Kind) -> None:
     kind.limit(5)
     key = keys.quota(ORGANIZATION, kind.subject)
     kind.world.db.before(COUNTED, lambda *_: kind.world.db.delete_item(TableName=HOLDERS, Key=key))
@@ -118,7 +118,7 @@ def test_a_limit_that_is_lifted_meanwhile_counts_nothing(kind: Kind) -> None:
     kind.check()
 
 
-def test_an_answer_that_is_lost_counts_once(kind: Kind) -> None:
+def test_a_write_that_timed_out_is_counted_once(kind: Kind) -> None:
     kind.limit(4)
     kind.world.db.after(COUNTED, timeout_after())
 
@@ -128,7 +128,7 @@ def test_an_answer_that_is_lost_counts_once(kind: Kind) -> None:
     kind.check()
 
 
-def test_the_end_takes_back_what_was_counted_and_leaves_the_count_of_others(kind: Kind) -> None:
+def test_the_end_of_a_holder_subtracts_what_was_counted_for_it_and_nothing_else(kind: Kind) -> None:
     kind.limit(6)
     kind.create(2)
     going = kind.create(4)
@@ -141,7 +141,7 @@ def test_the_end_takes_back_what_was_counted_and_leaves_the_count_of_others(kind
     kind.check()
 
 
-def test_a_limit_takes_nothing_off_for_what_it_did_not_count(kind: Kind) -> None:
+def test_the_end_of_a_holder_that_was_not_counted_subtracts_nothing(kind: Kind) -> None:
     made = kind.create(4)
     kind.limit(5)
     kind.create(1)
@@ -152,7 +152,7 @@ def test_a_limit_takes_nothing_off_for_what_it_did_not_count(kind: Kind) -> None
     kind.check()
 
 
-def test_what_is_there_when_an_operator_sets_a_limit_is_counted_once_even_beyond_it(kind: Kind) -> None:
+def test_setting_a_limit_counts_existing_holders_once_even_beyond_the_limit(kind: Kind) -> None:
     made = kind.create(4)
 
     change = operator(kind).set(ORGANIZATION, kind.subject, 2)
@@ -169,7 +169,7 @@ def test_what_is_there_when_an_operator_sets_a_limit_is_counted_once_even_beyond
     kind.check()
 
 
-def test_what_goes_while_it_is_counted_in_is_not_counted(kind: Kind) -> None:
+def test_a_holder_deleted_while_a_new_limit_counts_it_is_not_counted(kind: Kind) -> None:
     made = kind.create()
     kind.world.db.before(COUNTED, lambda *_: kind.end(made))
 
@@ -180,7 +180,7 @@ def test_what_goes_while_it_is_counted_in_is_not_counted(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_limit_that_is_set_while_a_holder_is_recorded_counts_it_all_the_same(kind: Kind, when: str) -> None:
+def test_a_limit_set_while_a_holder_is_being_recorded_counts_that_holder(kind: Kind, when: str) -> None:
     def set_limit(*_: object) -> None:
         operator(kind).set(ORGANIZATION, kind.subject, 9)
 

@@ -1,4 +1,4 @@
-"""A holder that is asked for again without a key, where an operator has set a time for that."""
+"""Repeats without an idempotency key, within the time that an operator has set for them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def asked(kind: Kind, count: int = 2, *, seconds: int = SECONDS, **options: Any)
     return made
 
 
-def test_an_equal_request_within_the_time_answers_with_the_holder_and_writes_nothing(kind: Kind) -> None:
+def test_an_equal_request_within_the_repeat_time_returns_the_holder_and_writes_nothing(kind: Kind) -> None:
     made = asked(kind)
     before = kind.world.db.dump()
     kind.world.clock.advance(SECONDS - 1)
@@ -32,24 +32,24 @@ def test_an_equal_request_within_the_time_answers_with_the_holder_and_writes_not
     assert kind.world.db.dump() == before
 
 
-def test_without_a_time_every_request_makes_another(kind: Kind) -> None:
+def test_without_a_repeat_time_every_request_makes_another_holder(kind: Kind) -> None:
     assert asked(kind, seconds=0) != asked(kind, seconds=0)
     assert kind.held() == 4
 
 
-def test_after_the_time_it_is_asked_for_anew(kind: Kind) -> None:
+def test_after_the_repeat_time_an_equal_request_makes_another_holder(kind: Kind) -> None:
     made = asked(kind)
     kind.world.clock.advance(SECONDS)
     assert asked(kind) != made
 
 
-def test_another_request_another_caller_and_a_key_are_no_repeat(kind: Kind) -> None:
+def test_another_body_or_caller_or_a_key_makes_the_request_no_repeat(kind: Kind) -> None:
     made = [asked(kind), asked(kind, 1), asked(kind, subject="somebody-else"), asked(kind, key="order-0815")]
     assert len(set(made)) == 4
     kind.check()
 
 
-def test_one_that_was_deleted_answers_no_repeat(kind: Kind) -> None:
+def test_a_deleted_holder_is_not_returned_for_an_equal_request(kind: Kind) -> None:
     made = kind.create(services=kind.patient(SECONDS))
     kind.end(made)
     again = asked(kind)
@@ -57,7 +57,7 @@ def test_one_that_was_deleted_answers_no_repeat(kind: Kind) -> None:
     assert asked(kind) == again
 
 
-def test_of_two_equal_ones_at_once_one_is_made(kind: Kind) -> None:
+def test_of_two_concurrent_equal_requests_one_makes_a_holder(kind: Kind) -> None:
     rivals: list[str] = []
     kind.world.db.before("*", lambda *_: rivals.append(asked(kind)), only=writes)
 
@@ -66,14 +66,14 @@ def test_of_two_equal_ones_at_once_one_is_made(kind: Kind) -> None:
     kind.check()
 
 
-def test_a_reservation_that_failed_answers_no_repeat() -> None:
+def test_a_failed_reservation_is_not_returned_for_an_equal_request() -> None:
     kind = Reservations()
     made = asked(kind)
     fail(kind.world, made)
     assert asked(kind) != made
 
 
-def test_a_repeat_goes_on_in_what_a_claimant_left_that_died() -> None:
+def test_a_repeat_resumes_the_record_of_a_process_that_died_while_claiming() -> None:
     kind = Reservations()
     kind.world.db.before("update_item", dies)
     with pytest.raises(Died):

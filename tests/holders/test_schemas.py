@@ -1,4 +1,4 @@
-"""Records say in which form they are, so that an earlier version leaves out what it would not understand."""
+"""Every record names its schema version, so that an earlier release skips records it cannot read."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ def stored(request: pytest.FixtureRequest) -> tuple[Kind[Any], Any, dict[str, An
     return kind, holder, decode(kind.encode(holder))
 
 
-def test_what_is_written_has_the_form_of_this_version(stored: tuple[Kind[Any], Any, dict[str, Any]]) -> None:
+def test_records_are_written_with_the_current_schema_version(
+    stored: tuple[Kind[Any], Any, dict[str, Any]],
+) -> None:
     assert stored[2]["schema"] == 1
 
 
-def test_a_record_without_a_form_is_of_an_earlier_version(
+def test_a_record_without_a_schema_version_is_read_as_the_first_version(
     stored: tuple[Kind[Any], Any, dict[str, Any]],
 ) -> None:
     kind, holder, item = stored
@@ -46,7 +48,7 @@ def test_a_record_without_a_form_is_of_an_earlier_version(
     assert kind.decode(item) == holder
 
 
-def test_a_record_of_a_later_version_is_left_out_of_lists_and_named_where_it_is_asked_for(
+def test_a_record_of_a_later_schema_version_is_left_out_of_lists_and_named_when_read_by_id(
     stored: tuple[Kind[Any], Any, dict[str, Any]], db: MemoryDynamoDB
 ) -> None:
     kind, holder, item = stored

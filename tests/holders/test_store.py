@@ -1,4 +1,4 @@
-"""Records under lives and revisions: what is refused, and what a lost answer comes to."""
+"""Records under lives and revisions: which writes are refused, and how a timeout is resolved."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ def create(store: ReservationStore, world: World, record: Reservation = NEW, **m
     return store.create(record, world.clock.now(), **more)
 
 
-def test_a_record_is_found_as_it_was_made(store: ReservationStore, world: World) -> None:
+def test_a_record_is_read_as_it_was_written(store: ReservationStore, world: World) -> None:
     assert create(store, world) is None
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW
 
 
-def test_an_id_that_is_taken_brings_the_record(store: ReservationStore, world: World) -> None:
+def test_creating_under_an_existing_id_returns_the_existing_record(
+    store: ReservationStore, world: World
+) -> None:
     create(store, world)
     refused = create(store, world, replace(NEW, life=b"life-two"))
 
@@ -52,7 +54,7 @@ def test_an_id_that_is_taken_brings_the_record(store: ReservationStore, world: W
 
 
 @pytest.mark.parametrize("operation", ["after", "before"])
-def test_a_record_whose_answer_was_lost_is_ones_own(
+def test_after_a_timeout_the_record_with_the_same_life_counts_as_created(
     store: ReservationStore, world: World, operation: str
 ) -> None:
     lost = timeout_after() if operation == "after" else timeout_before()
@@ -62,15 +64,17 @@ def test_a_record_whose_answer_was_lost_is_ones_own(
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW
 
 
-def test_another_life_is_never_ones_own(store: ReservationStore, world: World) -> None:
-    """Two clients of one key in one second: each sees by its life that the record is not its own."""
+def test_a_record_with_another_life_is_never_taken_for_the_one_just_created(
+    store: ReservationStore, world: World
+) -> None:
+    """Two clients create with one key in one second: the life shows each that the record is not its own."""
     create(store, world, replace(NEW, life=b"life-two"))
     world.db.before("put_item", timeout_before())
 
     assert isinstance(create(store, world), Refused)
 
 
-def test_every_change_raises_the_revision_and_demands_the_one_before(
+def test_every_change_raises_the_revision_and_requires_the_previous_one(
     store: ReservationStore, world: World
 ) -> None:
     create(store, world)
@@ -81,21 +85,23 @@ def test_every_change_raises_the_revision_and_demands_the_one_before(
     assert store.get(ORGANIZATION, RESERVATION_ID) == begun
 
 
-def test_a_late_change_of_an_earlier_life_is_refused(store: ReservationStore, world: World) -> None:
+def test_a_delayed_change_of_an_earlier_life_is_refused(store: ReservationStore, world: World) -> None:
     create(store, world, replace(NEW, life=b"life-two"))
 
     assert isinstance(store.change(NEW, replace(NEW, name="late")), Refused)
 
 
-def test_a_change_whose_answer_was_lost_stands_once(store: ReservationStore, world: World) -> None:
+def test_a_change_that_timed_out_is_applied_once(store: ReservationStore, world: World) -> None:
     create(store, world)
     world.db.after("put_item", timeout_after())
 
     assert store.change(NEW, replace(NEW, name="new")) == replace(NEW, name="new", revision=2)
 
 
-def test_a_rivals_change_is_not_taken_for_ones_own(store: ReservationStore, world: World) -> None:
-    """It has the revision that ones own would have had."""
+def test_a_concurrent_change_with_the_same_revision_is_not_taken_for_ones_own(
+    store: ReservationStore, world: World
+) -> None:
+    """The concurrent change wrote the revision that this change would have written."""
     create(store, world)
     world.db.before("put_item", timeout_before())
     world.db.before("put_item", lambda *_: store.change(NEW, replace(NEW, name="rival")) and None)
@@ -106,7 +112,7 @@ def test_a_rivals_change_is_not_taken_for_ones_own(store: ReservationStore, worl
     assert found.name == "rival"
 
 
-def test_what_changes_beside_a_record_changes_with_it_or_not_at_all(
+def test_a_record_and_the_writes_that_accompany_it_change_together_or_not_at_all(
     store: ReservationStore, world: World
 ) -> None:
     create(store, world)
@@ -122,17 +128,19 @@ def test_what_changes_beside_a_record_changes_with_it_or_not_at_all(
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW
 
 
-def test_a_move_that_no_reservation_makes_cannot_be_written(store: ReservationStore, world: World) -> None:
+def test_a_status_change_that_is_not_in_the_table_cannot_be_written(
+    store: ReservationStore, world: World
+) -> None:
     create(store, world)
     with pytest.raises(ValueError, match="never from pending to provisioned"):
         store.change(NEW, replace(NEW, status=Status.PROVISIONED))
 
 
 @pytest.mark.parametrize("keyed", [True, False])
-def test_every_record_leaves_a_tombstone_of_its_life(
+def test_removing_a_record_leaves_a_tombstone_with_its_life(
     store: ReservationStore, world: World, *, keyed: bool
 ) -> None:
-    """Else a put that lands late would raise a record from the dead."""
+    """Without the tombstone a put that arrives late would create the record again."""
     record = replace(NEW, keyed=keyed)
     create(store, world, record)
     assert store.remove(record, world.clock.now()) is None
@@ -142,7 +150,7 @@ def test_every_record_leaves_a_tombstone_of_its_life(
     assert isinstance(create(store, world, record), Refused)
 
 
-def test_a_tombstone_ends_after_a_day(store: ReservationStore, world: World) -> None:
+def test_a_tombstone_expires_after_a_day(store: ReservationStore, world: World) -> None:
     create(store, world)
     store.remove(NEW, world.clock.now())
     world.clock.advance(TOMBSTONE_SECONDS)
@@ -150,14 +158,14 @@ def test_a_tombstone_ends_after_a_day(store: ReservationStore, world: World) -> 
     assert create(store, world, replace(NEW, life=b"life-two")) is None
 
 
-def test_a_removal_whose_answer_was_lost_is_over(store: ReservationStore, world: World) -> None:
+def test_a_removal_that_timed_out_counts_as_done(store: ReservationStore, world: World) -> None:
     create(store, world)
     world.db.after("put_item", timeout_after())
 
     assert store.remove(NEW, world.clock.now()) is None
 
 
-def test_what_never_came_to_be_may_be_made_over_its_tombstone_and_only_by_who_saw_it(
+def test_an_unfinished_tombstone_may_be_overwritten_only_by_a_writer_that_read_it(
     store: ReservationStore, world: World
 ) -> None:
     create(store, world)
@@ -170,10 +178,10 @@ def test_what_never_came_to_be_may_be_made_over_its_tombstone_and_only_by_who_sa
     assert create(store, world, second, over=UNFINISHED) is None
 
 
-def test_no_earlier_put_lands_over_the_tombstone_of_a_later_life(
+def test_no_earlier_put_succeeds_over_the_tombstone_of_a_later_life(
     store: ReservationStore, world: World
 ) -> None:
-    """A put that was answered may land once more: neither life can come back by it."""
+    """A put that succeeded may arrive once more: it restores neither life."""
     second = replace(NEW, life=b"life-two")
     create(store, world)
     store.remove(NEW, world.clock.now(), finished=False)
@@ -185,7 +193,7 @@ def test_no_earlier_put_lands_over_the_tombstone_of_a_later_life(
 
 
 @pytest.mark.parametrize("rival", ["pending", "failure", "counted", "attempt"])
-def test_a_record_of_an_earlier_version_is_changed_as_it_was_read_or_not_at_all(
+def test_a_change_of_a_record_of_an_earlier_version_requires_it_unchanged_since_it_was_read(
     store: ReservationStore, world: World, rival: str
 ) -> None:
     old = reservation(status=Status.PROVISIONING)
@@ -202,7 +210,7 @@ def test_a_record_of_an_earlier_version_is_changed_as_it_was_read_or_not_at_all(
     assert isinstance(outcome, Refused) is (rival != "pending")
 
 
-def test_conflicts_are_waited_out_up_to_twelve_times(store: ReservationStore, world: World) -> None:
+def test_write_conflicts_are_retried_up_to_twelve_times(store: ReservationStore, world: World) -> None:
     world.db.before("put_item", item_conflict(), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
@@ -211,7 +219,9 @@ def test_conflicts_are_waited_out_up_to_twelve_times(store: ReservationStore, wo
     assert world.pause.attempts == list(range(12))
 
 
-def test_what_was_throttled_to_the_end_was_not_written(store: ReservationStore, world: World) -> None:
+def test_a_write_that_was_throttled_every_time_is_reported_as_not_written(
+    store: ReservationStore, world: World
+) -> None:
     world.db.before("put_item", throttled(), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
@@ -219,7 +229,9 @@ def test_what_was_throttled_to_the_end_was_not_written(store: ReservationStore, 
     assert not caught.value.outcome_unknown
 
 
-def test_after_an_unseen_try_nobody_says_that_nothing_stands(store: ReservationStore, world: World) -> None:
+def test_a_timeout_followed_by_throttling_is_reported_as_outcome_unknown(
+    store: ReservationStore, world: World
+) -> None:
     world.db.before("put_item", timeout_before())
     world.db.before("put_item", throttled(), times=None)
 
@@ -228,7 +240,7 @@ def test_after_an_unseen_try_nobody_says_that_nothing_stands(store: ReservationS
     assert caught.value.outcome_unknown
 
 
-def test_a_claiming_record_is_shown_to_nobody(store: ReservationStore, world: World) -> None:
+def test_a_record_in_status_claiming_is_not_visible_to_members(store: ReservationStore, world: World) -> None:
     create(store, world, replace(NEW, status=Status.CLAIMING))
 
     assert store.get(ORGANIZATION, RESERVATION_ID) is None
@@ -238,7 +250,7 @@ def test_a_claiming_record_is_shown_to_nobody(store: ReservationStore, world: Wo
     assert [r.id for r in store.claiming(0)[0]] == [RESERVATION_ID]
 
 
-# A refusal after a try that went unseen.
+# A create that is refused after an earlier try timed out.
 
 TAKEN = keys.quota(ORGANIZATION, "taken")
 BESIDE = Put("other", HOLDERS, TAKEN, "attribute_not_exists(pk)")
@@ -246,7 +258,7 @@ EARLIER = replace(NEW, life=b"life-old")
 
 
 def refused_unseen(store: ReservationStore, world: World, over: Tombstone | None) -> dict[str, Any]:
-    """A create whose first try is not answered and whose second is refused; the first, which lands late."""
+    """The first try of a create times out, its second is refused: return the first, still under way."""
     in_flight: list[dict[str, Any]] = []
 
     def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
@@ -268,7 +280,7 @@ def refused_unseen(store: ReservationStore, world: World, over: Tombstone | None
 
 
 @pytest.mark.parametrize("is_over", [False, True])
-def test_a_create_that_was_refused_never_lands_though_it_is_under_way(
+def test_a_create_that_was_refused_cannot_succeed_later_through_its_delayed_first_try(
     store: ReservationStore, world: World, *, is_over: bool
 ) -> None:
     over = None
@@ -286,7 +298,7 @@ def test_a_create_that_was_refused_never_lands_though_it_is_under_way(
     assert create(store, world, replace(NEW, life=b"life-two"), over=UNFINISHED) is None
 
 
-def test_what_was_refused_while_another_has_the_id_leaves_that_one_alone(
+def test_a_refused_create_leaves_another_record_under_the_id_alone(
     store: ReservationStore, world: World
 ) -> None:
     create(store, world, EARLIER)
@@ -297,7 +309,9 @@ def test_what_was_refused_while_another_has_the_id_leaves_that_one_alone(
     assert store.find(ORGANIZATION, RESERVATION_ID) == EARLIER
 
 
-def test_a_holder_that_exists_is_not_answered_with_a_refusal(store: ReservationStore, world: World) -> None:
+def test_a_request_whose_holder_exists_is_never_answered_with_a_refusal(
+    store: ReservationStore, world: World
+) -> None:
     def give_up() -> None:
         with store.creating(NEW, world.clock.now()) as tries:
             tries.note(StorageUnavailable("lost", outcome_unknown=True))
@@ -310,7 +324,7 @@ def test_a_holder_that_exists_is_not_answered_with_a_refusal(store: ReservationS
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW
 
 
-def test_who_is_answered_with_another_holder_does_not_find_his_own_later(
+def test_a_request_answered_with_another_holder_cannot_create_its_own_later(
     store: ReservationStore, world: World
 ) -> None:
     in_flight: list[dict[str, Any]] = []
@@ -330,7 +344,9 @@ def test_who_is_answered_with_another_holder_does_not_find_his_own_later(
     assert store.find(ORGANIZATION, RESERVATION_ID) == UNFINISHED
 
 
-def test_what_was_made_and_seen_is_left_alone(store: ReservationStore, world: World) -> None:
+def test_a_create_that_timed_out_and_was_then_confirmed_is_left_alone(
+    store: ReservationStore, world: World
+) -> None:
     world.db.after("put_item", timeout_after())
     with store.creating(NEW, world.clock.now()) as tries:
         assert create(store, world, tries=tries) is None

@@ -1,4 +1,4 @@
-"""What is merely under claim is no reason for a \"no\"; and records that a quota comes upon."""
+"""Tentative bookings never cause a refusal; and a quota may be set while a record is being created."""
 
 from __future__ import annotations
 
@@ -45,10 +45,8 @@ def world() -> World:
 
 
 @pytest.mark.parametrize("seconds", [-30, 0, 30])
-def test_what_a_claimant_may_give_back_is_no_reason_to_refuse_whatever_clocks_say(
-    world: World, seconds: int
-) -> None:
-    """The clock of the one that is refused is behind that of the claimant, or ahead of it."""
+def test_a_tentative_booking_never_causes_a_refusal_even_with_clock_skew(world: World, seconds: int) -> None:
+    """The clock of the refused request is behind or ahead of the clock of the request that booked."""
     die_before_settling(world.db, world.services, request(4), None)
     world.clock.advance(seconds)
 
@@ -58,8 +56,8 @@ def test_what_a_claimant_may_give_back_is_no_reason_to_refuse_whatever_clocks_sa
         create_reservation(world.environment(), caller(), request(5))
 
 
-def test_what_is_given_back_while_it_is_looked_up_who_is_claiming_is_taken(world: World) -> None:
-    """What was read before that shows it as booked, and the index does not show the claimant any more."""
+def test_capacity_given_back_during_the_look_up_of_claiming_records_can_be_taken(world: World) -> None:
+    """The earlier read shows the booking, and the index no longer shows its record."""
     die_before_settling(world.db, world.services, request(4), None)
     world.clock.advance(120)
     rival = world.environment()
@@ -69,10 +67,10 @@ def test_what_is_given_back_while_it_is_looked_up_who_is_claiming_is_taken(world
     assert audit(world.db) == []
 
 
-def test_what_is_booked_while_it_is_looked_up_who_is_claiming_may_be_given_back(
+def test_a_booking_made_during_the_look_up_of_claiming_records_counts_as_tentative(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The claimant of the one gives up and another comes, of whom the look-up could not know."""
+    """The clock of the refused request is behind or ahead of the clock of the one that booked."""
     die_before_settling(world.db, world.services, request(4), None)
     world.clock.advance(120)
     rival = world.environment()
@@ -91,7 +89,7 @@ def test_what_is_booked_while_it_is_looked_up_who_is_claiming_may_be_given_back(
         create_reservation(world.environment(), caller(), request(2))
 
 
-def test_a_pod_that_cannot_be_read_hides_nobody_who_is_claiming() -> None:
+def test_an_unreadable_pod_does_not_hide_claiming_records_in_other_pods() -> None:
     world = World(pods=(pod("pod1", 4), pod("pod2", 1)))
     die_before_settling(world.db, world.services, request(4), None)
     shape = next(i for i in world.db.table(INVENTORY).items() if i["pk"]["S"].startswith("SHAPES#"))
@@ -103,7 +101,7 @@ def test_a_pod_that_cannot_be_read_hides_nobody_who_is_claiming() -> None:
         create_reservation(world.environment(), caller(), request(2))
 
 
-def test_a_vm_is_not_refused_for_good_on_a_node_that_a_claimant_may_give_back() -> None:
+def test_a_tentative_reservation_of_a_node_makes_a_vm_request_retry_instead_of_failing() -> None:
     scene = Scene(count=1)
     wanted = request(1, accelerator=NODE_OFFERING.accelerator, unit=NODE_OFFERING.unit, region_id=SITE.id)
     die_before_settling(scene.world.db, scene.services, wanted, None)
@@ -116,8 +114,8 @@ def test_a_vm_is_not_refused_for_good_on_a_node_that_a_claimant_may_give_back() 
     assert scene.create(1).gpus
 
 
-def test_a_record_that_is_gone_on_with_is_counted_if_a_quota_came_meanwhile(world: World) -> None:
-    """Whoever set the quota died before it counted in what was there."""
+def test_a_resumed_record_is_counted_if_a_quota_was_set_meanwhile(world: World) -> None:
+    """The process that set the quota died before it counted existing holders."""
     die_before_settling(world.db, world.services, request(2), KEY)
     world.services.quotas.start_counting(ORGANIZATION, "GB300")
     world.clock.advance(3_600)
@@ -127,7 +125,7 @@ def test_a_record_that_is_gone_on_with_is_counted_if_a_quota_came_meanwhile(worl
     assert audit(world.db) == []
 
 
-def test_without_a_quota_a_record_is_gone_on_with(world: World) -> None:
+def test_without_a_quota_a_record_is_resumed_uncounted(world: World) -> None:
     die_before_settling(world.db, world.services, request(2), KEY)
     life = record(world)["life"]
     world.clock.advance(3_600)
@@ -139,8 +137,8 @@ def test_without_a_quota_a_record_is_gone_on_with(world: World) -> None:
     assert audit(world.db) == []
 
 
-def test_a_quota_that_comes_after_the_record_counts_the_record_that_stands(world: World) -> None:
-    """Before the claimant looks at the quota; the record keeps its life, and what it names."""
+def test_a_quota_set_right_after_the_record_is_written_counts_that_record(world: World) -> None:
+    """The quota is set before the request reads it; the record keeps its life and the tag that it names."""
     put: list[dict[str, Any]] = []
 
     def come(_operation: str, parameters: dict[str, Any]) -> None:
@@ -162,10 +160,10 @@ def test_a_quota_that_comes_after_the_record_counts_the_record_that_stands(world
 
 
 @pytest.mark.parametrize("settled_after", [False, True], ids=["before the others", "after the others"])
-def test_a_claimant_among_many_who_are_unsettled_is_no_reason_to_refuse(
+def test_a_claiming_record_among_many_unsettled_ones_still_causes_no_refusal(
     monkeypatch: pytest.MonkeyPatch, *, settled_after: bool
 ) -> None:
-    """More than are read; whether the claimant is the newest of them, or older than all that are read."""
+    """More than are read; the claiming one is the newest of them, or older than all that are read."""
     monkeypatch.setattr(store, "CLAIMING_SHARD_MAX", 1)
     world = World(pods=(pod("pod1", 44),))
     others = 20 if settled_after else 40
@@ -181,7 +179,7 @@ def test_a_claimant_among_many_who_are_unsettled_is_no_reason_to_refuse(
         create_reservation(world.environment(), caller(), request(1))
 
 
-def test_when_many_are_unsettled_what_was_booked_before_them_is_a_reason_to_refuse(
+def test_with_many_unsettled_records_a_booking_older_than_them_does_cause_a_refusal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(store, "CLAIMING_SHARD_MAX", 1)
@@ -195,7 +193,9 @@ def test_when_many_are_unsettled_what_was_booked_before_them_is_a_reason_to_refu
         create_reservation(world.environment(), caller(), request(21))
 
 
-def test_who_adopts_an_old_record_is_claiming_now(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_old_record_counts_as_claiming_from_now_on(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     die_before_settling(world.db, world.services, request(4), KEY)
     world.clock.advance(tentative.TENTATIVE_SECONDS_MAX + 100)
     with monkeypatch.context() as patches:

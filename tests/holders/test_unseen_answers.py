@@ -1,4 +1,4 @@
-"""Answers that nobody saw: what stands is acknowledged, and only once."""
+"""Timeouts: a write whose answer is lost is acknowledged, exactly once."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ each_write = pytest.mark.parametrize(
 
 @each_write
 @pytest.mark.parametrize("lost", [timeout_after(), internal_error()], ids=["timeout", "internal error"])
-def test_a_write_whose_answer_is_lost_makes_exactly_one(of_kind: type[Kind], number: int, lost: Any) -> None:
+def test_a_timeout_after_a_write_makes_exactly_one_holder(
+    of_kind: type[Kind], number: int, lost: Any
+) -> None:
     kind = of_kind()
     kind.world.db.after("*", lost, only=writes, skip=number)
 
@@ -31,7 +33,7 @@ def test_a_write_whose_answer_is_lost_makes_exactly_one(of_kind: type[Kind], num
 
 
 @each_write
-def test_a_write_that_never_arrived_is_made_again(of_kind: type[Kind], number: int) -> None:
+def test_a_write_that_never_arrived_is_sent_again(of_kind: type[Kind], number: int) -> None:
     kind = of_kind()
     kind.world.db.before("*", timeout_before(), only=writes, skip=number)
 
@@ -45,10 +47,10 @@ def test_a_write_that_never_arrived_is_made_again(of_kind: type[Kind], number: i
     ("of_kind", "number", "how"),
     [(Reservations, 2, "delete"), *((kind, 0, how) for kind in (Claims, Vms) for how in ("delete", "end"))],
 )
-def test_what_was_recorded_unseen_is_acknowledged_though_it_is_gone_by_now(
+def test_a_record_written_by_a_timed_out_try_is_acknowledged_even_if_it_was_deleted_since(
     of_kind: type[Kind], number: int, how: str
 ) -> None:
-    """A colleague may find and end it before it is sent again; no is no answer for what there was."""
+    """Another client may find and delete it before the retry; a refusal would deny that it existed."""
     kind = of_kind()
     ended: list[Any] = []
 

@@ -1,4 +1,4 @@
-"""What an acceptance costs: write units by table and index, requests, and what is sent beside what."""
+"""The cost of an accepted reservation: write units by table and index, and which requests run in parallel."""
 
 from __future__ import annotations
 
@@ -40,16 +40,16 @@ def spent(world: World, act: Callable[[], object]) -> tuple[float, float, Counte
 
 
 @pytest.mark.parametrize("count", [1, 4, 18, 72])
-def test_a_claim_costs_four_units_whatever_its_size(world: World, count: int) -> None:
-    """The record, its index entry, the pod, and the record again."""
+def test_a_reservation_costs_four_write_units_whatever_its_size(world: World, count: int) -> None:
+    """One each for the record, its index entry, the pod, and the record again."""
     _, written, requests = spent(world, lambda: reserve(world, count))
 
     assert written == 4.0
     assert requests == {"put_item": 2, "update_item": 1, "get_item": 1}
 
 
-def test_the_last_claim_of_a_full_pod_costs_at_most_one_unit_more_than_the_first() -> None:
-    """72 bookings and stamps pass 1 KB."""
+def test_the_last_reservation_of_a_full_pod_costs_at_most_one_unit_more_than_the_first() -> None:
+    """With 72 bookings and stamps the item is larger than 1 KB."""
     world = World(pods=(pod("pod1", 72, hosts=18),))
 
     costs = [spent(world, lambda: reserve(world))[1] for _ in range(72)]
@@ -59,7 +59,7 @@ def test_the_last_claim_of_a_full_pod_costs_at_most_one_unit_more_than_the_first
 
 
 def beside(order: list[str]) -> Callable[[Callable[[], object]], Callable[[], object]]:
-    """Background work that notes in which order it begins, and is waited for."""
+    """A replacement for background work that records the order in which work begins and is waited for."""
 
     def begin(work: Callable[[], object]) -> Callable[[], object]:
         order.append("begins to read")
@@ -74,8 +74,8 @@ def beside(order: list[str]) -> Callable[[Callable[[], object]], Callable[[], ob
     return begin
 
 
-def test_where_no_quota_was_seen_it_is_read_once_and_beside_the_second_write(world: World) -> None:
-    """So three answers are waited for, one after the other."""
+def test_without_a_known_quota_the_quota_is_read_once_in_parallel_with_the_second_write(world: World) -> None:
+    """So the request waits for three answers, one after the other."""
     order: list[str] = []
     object.__setattr__(world.services, "background", beside(order))
     world.db.after("*", lambda operation, _: order.append(operation), times=None)
@@ -84,8 +84,8 @@ def test_where_no_quota_was_seen_it_is_read_once_and_beside_the_second_write(wor
     assert order == ["put_item", "begins to read", "get_item", "update_item", "waits", "put_item"]
 
 
-def test_a_quota_adds_three_units_and_takes_no_read_once_it_was_seen(world: World) -> None:
-    """Record and count are one transaction, at two units each: 2 more and 1 more."""
+def test_a_quota_adds_three_units_and_no_read_once_it_is_known(world: World) -> None:
+    """Record and count are one transaction at two units each: 2 more and 1 more."""
     world.set_quota(72)
     world.services.quotas.read(request().organization_id, "GB300")
 
@@ -104,15 +104,17 @@ def refused(world: World, count: int) -> tuple[float, float, Counter[str]]:
 
 
 def test_a_refusal_for_lack_of_capacity_writes_nothing_and_reads_pods_and_region(world: World) -> None:
-    """Nor does it ask who is claiming, where it makes no difference."""
+    """Nor does it look up claiming records where they make no difference."""
     _, written, requests = refused(world, 73)
 
     assert written == 0.0
     assert requests == {"query": 1, "get_item": 1}
 
 
-def test_a_refusal_asks_who_is_claiming_if_there_were_room_without_the_latest_bookings(world: World) -> None:
-    """Eight shards of the index, the records, and the pods once more; after a while none of it."""
+def test_a_refusal_looks_up_claiming_records_if_the_request_would_fit_without_the_latest_bookings(
+    world: World,
+) -> None:
+    """It reads eight shards of the index, the records, and the pods once more; later none of these."""
     reserve(world, 72)
 
     _, written, requests = refused(world, 2)
@@ -124,7 +126,7 @@ def test_a_refusal_asks_who_is_claiming_if_there_were_room_without_the_latest_bo
     assert requests["query"] == 1
 
 
-def test_a_refusal_by_a_quota_that_was_seen_writes_nothing_and_reads_it_first(world: World) -> None:
+def test_a_refusal_by_a_known_quota_reads_the_quota_first_and_writes_nothing(world: World) -> None:
     world.set_quota(2)
     reserve(world, 2)
     world.services.quotas.read(request().organization_id, "GB300")
@@ -139,14 +141,14 @@ def test_a_refusal_by_a_quota_that_was_seen_writes_nothing_and_reads_it_first(wo
     assert requests["get_item"] == 1
 
 
-def test_a_lost_race_costs_the_refused_write_and_another_name_and_reads_nothing(world: World) -> None:
+def test_a_lost_race_costs_the_refused_write_and_one_record_write_and_no_read(world: World) -> None:
     rival = world.environment()
     rival.inventory.fresh_snapshot("uk-lon-1", "g.72.gb300.pinned")
     rivals: list[float] = []
 
     def claims_first(*_: object) -> None:
         before = world.db.write_units
-        # A rival that goes for all of what is left of the pod but the last racks, which remain to be had.
+        # A concurrent request takes all of the pod but the last racks, which remain free.
         create_reservation(rival, caller(), request(60))
         rivals.append(world.db.write_units - before)
 
@@ -158,7 +160,7 @@ def test_a_lost_race_costs_the_refused_write_and_another_name_and_reads_nothing(
 
 
 def rivals(world: World, times: int) -> list[tuple[str, int, int]]:
-    """Before each of so many owns a rival takes the whole pod, and gives it back.
+    """Before each of the next ``times`` owning writes another request takes the whole pod and gives it back.
 
     Returns a list that grows: the pod, the queries and the pauses so far.
     """
@@ -178,7 +180,7 @@ def rivals(world: World, times: int) -> list[tuple[str, int, int]]:
     return met
 
 
-def test_who_loses_looks_once_in_the_pod_then_anywhere_and_pauses_only_after_six_losses() -> None:
+def test_a_lost_race_is_retried_in_its_pod_then_anywhere_and_pauses_only_after_six_losses() -> None:
     world = World(pods=tuple(pod(f"pod{n}", 72, hosts=1) for n in range(4)))
     reserve(world)
     met = rivals(world, 8)
@@ -187,7 +189,7 @@ def test_who_loses_looks_once_in_the_pod_then_anywhere_and_pauses_only_after_six
     lost_in, queries, pauses = zip(*met, strict=True)
     assert all(lost_in[n] == lost_in[n + 1] for n in (0, 2, 4))
     assert len(set(lost_in)) > 1
-    # The pods are read beside the second write of each pair, and after a pause once it is over.
+    # All pods are read in parallel with the second write of each pair, or after it once there was a pause.
     assert [now - queries[0] for now in queries] == [0, 1, 1, 2, 2, 3, 3, 4]
     assert [now - pauses[0] for now in pauses] == [0, 0, 0, 0, 0, 0, 0, 1]
 
@@ -199,8 +201,10 @@ def test_who_loses_looks_once_in_the_pod_then_anywhere_and_pauses_only_after_six
         (2, ["begins to read", "query", "waits", "update_item"]),
     ],
 )
-def test_all_pods_are_read_beside_the_second_write(world: World, losses: int, expected: list[str]) -> None:
-    """So the third does not wait for a read. Refused writes are not noted here."""
+def test_all_pods_are_read_in_parallel_with_the_second_write(
+    world: World, losses: int, expected: list[str]
+) -> None:
+    """So the third try does not wait for a read. Refused writes are not recorded here."""
     world.set_quota(100)
     world.services.quotas.read(request().organization_id, "GB300")
     order: list[str] = []
@@ -212,7 +216,7 @@ def test_all_pods_are_read_beside_the_second_write(world: World, losses: int, ex
     assert [step for step in order if step in expected] == expected
 
 
-def test_a_read_beside_the_second_write_that_fails_is_no_matter(world: World) -> None:
+def test_a_failed_read_in_parallel_with_the_second_write_does_not_fail_the_request(world: World) -> None:
     failed: list[str] = []
 
     def fails(operation: str, parameters: dict[str, Any]) -> None:

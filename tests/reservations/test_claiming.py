@@ -1,4 +1,4 @@
-"""A claimant that dies or is slow, and those who meet what it left."""
+"""A process that dies or is slow while its reservation is claiming, and the requests that find its record."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ KEY = "0b6f2f0e-5b0e-4a52-9f39-2f4f0d7f6a11"
 
 
 def left_by_a_death(world: World, after: str, count: int = 3, key: str | None = KEY) -> Reservation:
-    """The record that a claimant left which died after a write: ``record`` or ``own``."""
+    """The record of a process that died after the write ``record`` or ``own``."""
     operation = {"record": "put_item", "own": "update_item"}[after]
     held = units_held(world.db)
     world.db.after(operation, dies)
@@ -48,7 +48,7 @@ died = pytest.mark.parametrize("after", ["record", "own"])
 
 
 @died
-def test_nobody_is_shown_what_is_claiming(world: World, after: str) -> None:
+def test_members_do_not_see_a_reservation_that_is_claiming(world: World, after: str) -> None:
     record = left_by_a_death(world, after)
 
     with pytest.raises(NotFound):
@@ -57,7 +57,9 @@ def test_nobody_is_shown_what_is_claiming(world: World, after: str) -> None:
 
 
 @died
-def test_an_operator_is_shown_what_is_claiming_and_may_not_delete_it(world: World, after: str) -> None:
+def test_an_operator_sees_a_reservation_that_is_claiming_and_may_not_delete_it(
+    world: World, after: str
+) -> None:
     record = left_by_a_death(world, after)
     operator = caller(
         organizations=frozenset(), permissions=frozenset({Permission.OPERATE, Permission.DELETE_RESERVATIONS})
@@ -75,7 +77,7 @@ def test_an_operator_is_shown_what_is_claiming_and_may_not_delete_it(world: Worl
 
 
 @died
-def test_a_repeat_waits_for_the_time_of_the_first_try_and_then_goes_on_in_its_record(
+def test_a_repeat_waits_until_the_first_try_has_run_out_of_time_and_then_resumes_its_record(
     world: World, after: str
 ) -> None:
     record = left_by_a_death(world, after, 8)
@@ -99,7 +101,7 @@ def test_another_request_under_the_key_is_a_conflict(world: World, after: str) -
 
 
 @died
-def test_reconcile_removes_what_nobody_repeats_and_the_key_may_be_used_again(
+def test_reconcile_removes_a_claiming_record_that_is_not_repeated_and_its_key_may_be_used_again(
     world: World, after: str
 ) -> None:
     record = left_by_a_death(world, after)
@@ -115,8 +117,8 @@ def test_reconcile_removes_what_nobody_repeats_and_the_key_may_be_used_again(
     assert (made.id, made.life == record.life) == (record.id, False)
 
 
-def test_a_claimant_that_outlives_its_time_gets_nothing_and_takes_nothing(world: World) -> None:
-    """Reconcile takes its record while it is under way: its settle is refused."""
+def test_a_claiming_request_that_runs_out_of_time_owns_nothing_and_changes_nothing(world: World) -> None:
+    """Reconcile removes its record while the request still runs: the write that settles it is refused."""
     world.db.before("put_item", lambda *_: _pass_and_reconcile(world), skip=1)
 
     with pytest.raises(RaceLost):
@@ -126,7 +128,7 @@ def test_a_claimant_that_outlives_its_time_gets_nothing_and_takes_nothing(world:
     assert audit(world.db) == []
 
 
-def test_a_claimant_whose_record_was_adopted_leaves_the_run_of_the_other(world: World) -> None:
+def test_a_request_whose_record_was_resumed_by_another_leaves_the_others_run_alone(world: World) -> None:
     def adopt(*_: object) -> None:
         world.clock.advance(120)
         create_reservation(world.environment(), caller(), request(3), idempotency_key=KEY)
@@ -141,7 +143,7 @@ def test_a_claimant_whose_record_was_adopted_leaves_the_run_of_the_other(world: 
     assert audit(world.db) == []
 
 
-def test_what_is_merely_tentative_is_no_lack_of_capacity(world: World) -> None:
+def test_a_tentative_booking_causes_a_lost_race_and_no_lack_of_capacity(world: World) -> None:
     left_by_a_death(world, "own", 8)
 
     with pytest.raises(RaceLost, match="claimed by others"):
@@ -151,7 +153,9 @@ def test_what_is_merely_tentative_is_no_lack_of_capacity(world: World) -> None:
     assert reserve(world, 8).reservation.owned_units == 8
 
 
-def test_what_would_not_fit_either_way_is_refused_at_once_and_without_a_write(world: World) -> None:
+def test_a_request_that_does_not_fit_even_without_tentative_bookings_is_refused_without_a_write(
+    world: World,
+) -> None:
     reserve(world, 5)
     left_by_a_death(world, "own", 2)
     before = world.db.write_units
@@ -161,7 +165,7 @@ def test_what_would_not_fit_either_way_is_refused_at_once_and_without_a_write(wo
     assert world.db.write_units == before
 
 
-def test_what_is_settled_is_a_lack_of_capacity_at_once(world: World) -> None:
+def test_a_settled_booking_causes_a_lack_of_capacity_at_once(world: World) -> None:
     reserve(world, 8)
     before = world.db.write_units
 
@@ -170,7 +174,7 @@ def test_what_is_settled_is_a_lack_of_capacity_at_once(world: World) -> None:
     assert world.db.write_units == before
 
 
-def test_what_is_merely_tentative_is_no_use_of_the_quota(world: World) -> None:
+def test_a_tentative_booking_causes_a_lost_race_and_no_refusal_by_quota(world: World) -> None:
     world.set_quota(4)
     left_by_a_death(world, "own", 3)
     assert world.quota_used() == 3
@@ -185,7 +189,7 @@ def test_what_is_merely_tentative_is_no_use_of_the_quota(world: World) -> None:
     assert reserve(world, 4).reservation.counted
 
 
-def test_a_claim_has_the_time_of_its_invocation(world: World) -> None:
+def test_a_record_stays_claiming_no_longer_than_its_invocation_may_run(world: World) -> None:
     deadline = Deadline(lambda: 0.0)
     deadline.arm(7.2)
     services = replace(world.services, deadline=deadline)
@@ -197,7 +201,7 @@ def test_a_claim_has_the_time_of_its_invocation(world: World) -> None:
     assert record.claiming_until == world.clock.now() + 8 + 2
 
 
-def test_a_lost_race_names_another_run_under_another_tag() -> None:
+def test_a_retry_after_a_lost_race_names_another_run_and_another_tag() -> None:
     world = World(pods=(pod("pod1", 8), pod("pod2", 8)))
     named: list[Any] = []
 

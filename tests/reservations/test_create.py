@@ -29,7 +29,7 @@ def world() -> World:
     return World(pods=(pod("pod1", 8), pod("pod2", 4)))
 
 
-def test_an_accepted_request_owns_its_units_and_shows_everything_at_once(world: World) -> None:
+def test_an_accepted_request_owns_its_units_and_shows_all_fields_at_once(world: World) -> None:
     observed = reserve(world, 3, tags=(Tag("workload", "training"),), description="for training")
 
     reservation = observed.reservation
@@ -46,7 +46,7 @@ def test_an_accepted_request_owns_its_units_and_shows_everything_at_once(world: 
     assert audit(world.db) == []
 
 
-def test_the_record_says_what_was_asked_for_by_whom_and_when(world: World) -> None:
+def test_the_record_has_the_request_the_caller_and_the_time(world: World) -> None:
     observed = reserve(world, 2, name="training", description="d", tags=(Tag("a", "b"),))
 
     record = stored(world, observed.reservation.id)
@@ -56,7 +56,7 @@ def test_the_record_says_what_was_asked_for_by_whom_and_when(world: World) -> No
     assert (record.created_by, record.created_at) == ("john.doe@example.com", world.clock.now())
 
 
-def test_the_hash_is_of_the_hardware_that_was_claimed(world: World) -> None:
+def test_the_hash_is_that_of_the_hardware_that_is_owned(world: World) -> None:
     observed = reserve(world, 2)
 
     placement = observed.reservation.placement
@@ -117,10 +117,10 @@ def test_a_region_is_sold_to_the_last_unit_and_not_further(world: World) -> None
 @pytest.mark.parametrize(
     ("pods", "racks", "singles", "whole"), [(16, 8, 16, 14), (16, 8, 46, 10), (20, 18, 46, 17)]
 )
-def test_the_first_single_racks_of_a_region_leave_as_many_whole_pods_as_they_can(
+def test_single_racks_in_a_new_region_leave_as_many_whole_pods_as_possible(
     pods: int, racks: int, singles: int, whole: int
 ) -> None:
-    """One environment decides each on what it kept of those before, without a read."""
+    """One environment decides each on the snapshot that it kept, without a read."""
     world = World(pods=tuple(pod(f"pod{n:02}", racks, hosts=1) for n in range(pods)))
     reserve(world)
     reads = world.db.requests["query"]
@@ -137,7 +137,7 @@ def test_the_first_single_racks_of_a_region_leave_as_many_whole_pods_as_they_can
 # Refusals.
 
 
-def test_a_shortage_says_the_figures(world: World) -> None:
+def test_a_refusal_for_lack_of_capacity_has_the_figures(world: World) -> None:
     reserve(world, 3)
 
     with pytest.raises(InsufficientCapacity) as caught:
@@ -147,8 +147,8 @@ def test_a_shortage_says_the_figures(world: World) -> None:
     assert world.telemetry.counts["ReservationsRefused"] == 1
 
 
-def test_a_shortage_is_never_decided_on_what_is_kept_however_wrong_that_is(world: World) -> None:
-    """This environment believes the region full; meanwhile everything was released."""
+def test_a_lack_of_capacity_is_never_decided_on_a_stale_snapshot(world: World) -> None:
+    """This environment's snapshot shows the region full; since then everything was released."""
     rival = world.environment()
     held = create_reservation(world.services, caller(), request(8))
     create_reservation(world.services, caller(), request(4))
@@ -157,8 +157,8 @@ def test_a_shortage_is_never_decided_on_what_is_kept_however_wrong_that_is(world
     assert reserve(world, 8).reservation.owned_units == 8
 
 
-def test_what_is_kept_and_wrongly_thought_free_is_found_out_by_the_database(world: World) -> None:
-    """This environment believes the region empty; meanwhile a rival took most of it."""
+def test_the_database_refuses_a_write_decided_on_a_stale_snapshot(world: World) -> None:
+    """This environment's snapshot shows the region empty; since then another request took most of it."""
     world.services.inventory.snapshot(REGION, "g.72.gb300.pinned")
     rival = world.environment()
     for count in (8, 3):
@@ -170,7 +170,7 @@ def test_what_is_kept_and_wrongly_thought_free_is_found_out_by_the_database(worl
     assert reserve(world, 1).reservation.owned_units == 1
 
 
-def test_a_refusal_after_a_failed_read_is_not_given(world: World) -> None:
+def test_a_failed_read_causes_no_refusal(world: World) -> None:
     for count in (8, 4):
         reserve(world, count)
     world.db.before("query", throttled())
@@ -181,20 +181,24 @@ def test_a_refusal_after_a_failed_read_is_not_given(world: World) -> None:
 
 @pytest.mark.parametrize("racks", [8, UNITS_PER_RESERVATION_MAX + 2])
 @pytest.mark.parametrize("count", [UNITS_PER_RESERVATION_MAX + 1, 2_147_483_647])
-def test_more_units_than_one_claim_can_hold_are_invalid_whatever_is_free(racks: int, count: int) -> None:
+def test_more_units_than_one_reservation_may_have_are_invalid_whatever_is_free(
+    racks: int, count: int
+) -> None:
     world = World(pods=(pod("pod1", racks, hosts=1),))
 
     with pytest.raises(InvalidRequest, match=r"spec\.count"):
         reserve(world, count)
 
 
-def test_a_reservation_can_have_as_many_units_as_one_claim_can_hold() -> None:
+def test_a_reservation_may_have_the_maximum_number_of_units() -> None:
     world = World(pods=(pod("pod1", UNITS_PER_RESERVATION_MAX + 2, hosts=1),))
 
     assert reserve(world, UNITS_PER_RESERVATION_MAX).reservation.owned_units == UNITS_PER_RESERVATION_MAX
 
 
-def test_more_than_any_pod_has_can_never_fit_and_what_a_pod_has_may_fit_later(world: World) -> None:
+def test_a_request_larger_than_any_pod_can_never_fit_and_one_as_large_as_a_pod_may_fit_later(
+    world: World,
+) -> None:
     reserve(world, 3)
     reserve(world, 3)
 
@@ -209,7 +213,7 @@ def test_a_region_that_does_not_exist_is_not_found(world: World) -> None:
         reserve(world, region_id="nowhere")
 
 
-def test_a_region_that_the_caller_cannot_see_is_refused_as_if_it_did_not_exist(world: World) -> None:
+def test_a_region_that_the_caller_may_not_see_is_refused_as_if_it_did_not_exist(world: World) -> None:
     world.load((), (replace(world.regions[0], organizations=frozenset({"other"})),))
 
     with pytest.raises(NotFound) as hidden:
@@ -219,28 +223,28 @@ def test_a_region_that_the_caller_cannot_see_is_refused_as_if_it_did_not_exist(w
     assert str(hidden.value) == str(absent.value)
 
 
-def test_a_region_that_left_the_fleet_is_not_found_though_holders_go_on_there(world: World) -> None:
+def test_a_region_that_left_the_fleet_is_not_found_though_it_still_has_holders(world: World) -> None:
     world.load((), (replace(world.regions[0], withdrawn=True),))
 
     with pytest.raises(NotFound, match="the region does not exist"):
         reserve(world)
 
 
-def test_a_region_may_be_visible_to_some(world: World) -> None:
+def test_a_region_may_be_visible_to_some_organizations_only(world: World) -> None:
     world.load((), (replace(world.regions[0], organizations=frozenset({"other", ORGANIZATION})),))
 
     assert reserve(world).reservation.owned_units == 1
 
 
 @pytest.mark.parametrize("changes", [{"accelerator": "B200"}, {"unit": "HGX"}])
-def test_what_the_region_does_not_offer_is_invalid(world: World, changes: dict[str, Any]) -> None:
+def test_an_offering_that_the_region_does_not_have_is_invalid(world: World, changes: dict[str, Any]) -> None:
     asked = replace(request(), **changes)
 
     with pytest.raises(InvalidRequest, match="not offered in the region"):
         create_reservation(world.services, caller(), asked)
 
 
-def test_an_offering_that_is_new_is_found_although_the_region_is_kept(world: World) -> None:
+def test_a_new_offering_is_found_although_an_older_catalogue_is_cached(world: World) -> None:
     reserve(world)
     (region,) = world.regions
     added = replace(region.offerings[0], unit="RACK")
@@ -252,21 +256,21 @@ def test_an_offering_that_is_new_is_found_although_the_region_is_kept(world: Wor
 @pytest.mark.parametrize(
     "changes", [{"organization_id": "other"}, {"project_id": "other"}], ids=["organization", "project"]
 )
-def test_nobody_creates_where_they_are_no_member(world: World, changes: dict[str, Any]) -> None:
+def test_creating_in_an_organization_requires_membership(world: World, changes: dict[str, Any]) -> None:
     asked = replace(request(), **changes)
 
     with pytest.raises(Forbidden):
         create_reservation(world.services, caller(), asked)
 
 
-def test_nobody_creates_without_the_permission(world: World) -> None:
+def test_creating_requires_the_permission(world: World) -> None:
     member = caller(permissions=frozenset({"reservations:read", "operator"}))
 
     with pytest.raises(Forbidden):
         create_reservation(world.services, member, request())
 
 
-def test_a_refused_request_leaves_no_trace(world: World) -> None:
+def test_a_refused_request_leaves_nothing_behind(world: World) -> None:
     before = world.db.dump()
     for asked in (
         request(99),
@@ -284,7 +288,7 @@ def test_a_refused_request_leaves_no_trace(world: World) -> None:
 # Dry run.
 
 
-def test_a_dry_run_answers_what_would_be_and_writes_nothing(world: World) -> None:
+def test_a_dry_run_returns_the_result_and_writes_nothing(world: World) -> None:
     before = world.db.dump()
 
     observed = create_reservation(world.services, caller(), request(3), dry_run=True)
@@ -305,7 +309,7 @@ def test_a_dry_run_is_decided_on_a_fresh_read(world: World) -> None:
         create_reservation(world.services, caller(), request(8), dry_run=True)
 
 
-def test_a_dry_run_refuses_what_the_request_itself_would_be_refused() -> None:
+def test_a_dry_run_is_refused_where_the_request_would_be() -> None:
     broken = rack("pod1", 1, states={0: HostState.UNHEALTHY})
     world = World(pods=(replace(pod("pod1", 3), domains=(rack("pod1", 0), broken, rack("pod1", 2))),))
 

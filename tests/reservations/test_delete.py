@@ -65,7 +65,7 @@ def test_of_two_deletes_at_once_both_succeed_and_one_starts_the_teardown(world: 
     assert [line.action for line in world.telemetry.audits].count("delete_reservation") == 1
 
 
-def test_a_delete_of_what_is_gone_meanwhile_is_not_found(world: World) -> None:
+def test_deleting_a_reservation_that_is_removed_meanwhile_is_not_found(world: World) -> None:
     reservation_id = reserve(world).reservation.id
 
     def rival(_operation: str, _parameters: object) -> None:
@@ -78,7 +78,7 @@ def test_a_delete_of_what_is_gone_meanwhile_is_not_found(world: World) -> None:
         delete(world, reservation_id)
 
 
-def test_a_delete_of_what_is_gone_is_not_found(world: World) -> None:
+def test_deleting_a_reservation_that_is_gone_is_not_found(world: World) -> None:
     reservation_id = reserve(world, key="key").reservation.id
     delete(world, reservation_id)
     tear_down(world, reservation_id)
@@ -87,7 +87,7 @@ def test_a_delete_of_what_is_gone_is_not_found(world: World) -> None:
         delete(world, reservation_id)
 
 
-def test_a_delete_of_a_failed_reservation_removes_its_record(world: World) -> None:
+def test_deleting_a_failed_reservation_removes_its_record(world: World) -> None:
     reservation_id = reserve(world, 3).reservation.id
     fail(world, reservation_id)
     assert units_held(world.db) == 0
@@ -100,7 +100,7 @@ def test_a_delete_of_a_failed_reservation_removes_its_record(world: World) -> No
     assert audit(world.db) == []
 
 
-def test_a_delete_in_every_state_wins_over_what_the_provisioning_writes_next(world: World) -> None:
+def test_a_delete_in_any_status_overrides_the_next_write_of_the_provisioning_workflow(world: World) -> None:
     reservation_id = reserve(world, 3).reservation.id
     world.db.before("put_item", lambda *_: delete(world, reservation_id))
 
@@ -110,7 +110,7 @@ def test_a_delete_in_every_state_wins_over_what_the_provisioning_writes_next(wor
     assert audit(world.db, now=world.clock.now()) == []
 
 
-def test_a_teardown_that_cannot_be_started_is_left_to_reconcile(world: World) -> None:
+def test_a_teardown_that_could_not_be_started_is_started_by_reconcile(world: World) -> None:
     reservation_id = reserve(world).reservation.id
     world.workflows.down = True
 
@@ -120,7 +120,7 @@ def test_a_teardown_that_cannot_be_started_is_left_to_reconcile(world: World) ->
     assert list(world.services.reservations.unsettled(world.clock.now())) == [(ORGANIZATION, reservation_id)]
 
 
-def test_deleting_needs_the_permission(world: World) -> None:
+def test_deleting_requires_the_permission(world: World) -> None:
     reservation_id = reserve(world).reservation.id
     reader = caller(permissions=frozenset({Permission.READ_RESERVATIONS, Permission.CREATE_RESERVATIONS}))
 
@@ -132,7 +132,9 @@ def test_deleting_needs_the_permission(world: World) -> None:
 @pytest.mark.parametrize(
     "changes", [{"organizations": frozenset({"other"})}, {"projects": frozenset({"other"})}]
 )
-def test_nobody_deletes_what_belongs_to_others(world: World, changes: dict[str, frozenset[str]]) -> None:
+def test_deleting_a_reservation_of_another_organization_or_project_is_refused(
+    world: World, changes: dict[str, frozenset[str]]
+) -> None:
     reservation_id = reserve(world).reservation.id
     stranger = caller(**changes)
 
@@ -152,7 +154,7 @@ def test_an_operator_deletes_in_the_organization_that_it_names(world: World) -> 
     assert stored(world, reservation_id).status is Status.DEPROVISIONING
 
 
-def test_a_delete_is_audited_with_who_and_which(world: World) -> None:
+def test_the_audit_log_names_who_deleted_which_reservation(world: World) -> None:
     reservation_id = reserve(world).reservation.id
 
     delete(world, reservation_id)

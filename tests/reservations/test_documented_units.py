@@ -26,7 +26,7 @@ Act = Callable[[World], None]
 
 
 def documented(pattern: str) -> tuple[int, int]:
-    """(read, write) units of a row under "Requests": the first number of each cell."""
+    """The (read, write) units of a row under "Requests": the first number of each cell."""
     text = DOCUMENT.read_text().split("\n## Requests\n", 1)[1].split("\n## ", 1)[0]
     (row,) = (line for line in text.splitlines() if line.startswith(f"| {pattern} |"))
     read, write = (UNITS.search(cell) for cell in row.strip("| ").split(" | ")[2:4])
@@ -37,7 +37,7 @@ def documented(pattern: str) -> tuple[int, int]:
 
 @pytest.fixture
 def world() -> World:
-    """Pods with names of 20 characters: the sizes of items in the document are theirs."""
+    """Pods with names of 20 characters, for which the document states item sizes."""
     return World(pods=tuple(pod(f"pod-{n:016}", 8, hosts=18) for n in range(16)))
 
 
@@ -99,7 +99,7 @@ def test_a_refusal_for_capacity(world: World) -> None:
     assert units(world, refused) == documented("… refused for capacity (507)")
 
 
-def test_a_refusal_that_asks_who_is_claiming(world: World) -> None:
+def test_a_refusal_that_looks_up_claiming_records(world: World) -> None:
     services = warm(world)
     for _ in range(15):
         create_reservation(services, caller(), request(8))
@@ -134,7 +134,7 @@ def test_get(world: World) -> None:
 def test_delete_while_it_is_pending(world: World) -> None:
     services = warm(world)
     made = create_reservation(services, caller(), request(2)).reservation
-    world.clock.advance(5)  # In the same second the index entry would not move.
+    world.clock.advance(5)  # In the same second the index entry would not change.
 
     assert units(world, lambda: delete_reservation(services, caller(), made.id, frozenset())) == documented(
         "delete, `pending` or `provisioning`"

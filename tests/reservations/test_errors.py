@@ -1,4 +1,4 @@
-"""Each error's answer in the reservations API."""
+"""The response to each error in the reservations API."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ANSWERS: list[tuple[CapacityError, int, str, str]] = [
 
 
 @pytest.mark.parametrize(("error", "status", "word", "text"), ANSWERS)
-def test_an_error_has_its_status_word_and_text(
+def test_an_error_has_its_status_code_and_text(
     error: CapacityError, status: int, word: str, text: str
 ) -> None:
     reply = ReservationErrors().refuse(error, TRACE)
@@ -64,7 +64,7 @@ def test_an_error_has_its_status_word_and_text(
 
 
 @pytest.mark.parametrize(("possible", "can_ever_fit"), [(8, True), (5, True), (4, False)])
-def test_a_lack_of_capacity_has_its_figures_as_fields_and_says_whether_to_wait(
+def test_a_refusal_for_lack_of_capacity_has_its_figures_and_whether_it_can_ever_fit(
     possible: int, *, can_ever_fit: bool
 ) -> None:
     shortage = errors.InsufficientCapacity(replace(SHORTAGE, largest_possible=possible))
@@ -106,11 +106,11 @@ def test_every_wrong_field_is_reported_at_once(error: CapacityError) -> None:
     ]
 
 
-def test_what_is_no_matter_of_a_field_has_no_fields() -> None:
+def test_an_error_that_concerns_no_field_has_no_fields() -> None:
     assert "errors" not in ReservationErrors().refuse(errors.NotFound("absent"), TRACE).body
 
 
-def test_only_a_missing_token_is_challenged() -> None:
+def test_only_a_missing_token_has_a_challenge_header() -> None:
     challenged = {
         reply.status
         for error, *_ in ANSWERS
@@ -123,7 +123,7 @@ def test_only_a_missing_token_is_challenged() -> None:
 @pytest.mark.parametrize(
     "error", [errors.RaceLost("lost"), errors.StorageUnavailable("throttled", outcome_unknown=True)]
 )
-def test_what_may_succeed_at_once_says_when_to_send_it_again(error: CapacityError) -> None:
+def test_an_error_that_may_pass_has_retry_after(error: CapacityError) -> None:
     reply = ReservationErrors().refuse(error, TRACE)
 
     assert (reply.status, reply.headers["Retry-After"]) == (500, "1")
@@ -141,7 +141,7 @@ def test_what_may_succeed_at_once_says_when_to_send_it_again(error: CapacityErro
         CapacityError("a kind that is yet to come"),
     ],
 )
-def test_what_no_customer_can_do_anything_about_is_an_unexpected_error(error: CapacityError) -> None:
+def test_an_error_that_no_customer_can_act_on_is_an_unexpected_error(error: CapacityError) -> None:
     reply = ReservationErrors().refuse(error, TRACE)
 
     assert reply == ReservationErrors().unexpected(TRACE)
@@ -149,7 +149,7 @@ def test_what_no_customer_can_do_anything_about_is_an_unexpected_error(error: Ca
     assert str(error) not in str(reply.body)
 
 
-def test_a_wrong_method_names_the_right_ones() -> None:
+def test_a_wrong_method_is_answered_with_the_allowed_ones() -> None:
     reply = ReservationErrors().wrong_method(["GET", "POST"], TRACE)
 
     assert (reply.status, reply.body["error"]) == (405, "method_not_allowed")

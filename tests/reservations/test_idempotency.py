@@ -1,4 +1,4 @@
-"""The same key and body give the same reservation, whatever happened in between."""
+"""The same key and body return the same reservation, whatever its status by then."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from testkit.world import ORGANIZATION, PROJECT, World, request
 KEY = "8e03978e-40d5-43e8-bc93-6894a57f9324"
 
 
-def test_a_repeated_request_shows_the_reservation_as_it_is_by_now(world: World) -> None:
+def test_a_repeat_returns_the_reservation_in_its_current_state(world: World) -> None:
     reservation_id = reserve(world, 3, key=KEY).reservation.id
     provision(world, reservation_id)
 
     assert reserve(world, 3, key=KEY).reservation.status is Status.PROVISIONED
 
 
-def test_a_repetition_during_the_teardown_shows_the_teardown(world: World) -> None:
+def test_a_repeat_during_the_teardown_returns_the_reservation_being_torn_down(world: World) -> None:
     delete(world, reserve(world, 3, key=KEY).reservation.id)
 
     assert reserve(world, 3, key=KEY).reservation.status is Status.DEPROVISIONING
     assert "provision" not in {name.split("-")[0] for name in list(world.workflows.executions)[1:]}
 
 
-def test_a_repetition_after_a_failure_shows_the_failure(world: World) -> None:
+def test_a_repeat_after_a_failure_returns_the_failed_reservation(world: World) -> None:
     reservation_id = reserve(world, 3, key=KEY).reservation.id
     fail(world, reservation_id, "a server failed")
 
@@ -44,9 +44,9 @@ def _gone(world: World) -> str:
     return reservation_id
 
 
-def test_when_the_tombstone_has_expired_the_key_is_new_again(world: World) -> None:
+def test_after_the_tombstone_expires_the_key_makes_a_new_reservation(world: World) -> None:
     first_id = _gone(world)
-    # DynamoDB takes days to remove it.
+    # DynamoDB removes the expired item days later.
     world.clock.advance(TOMBSTONE_SECONDS)
 
     again = reserve(world, 3, key=KEY).reservation
@@ -57,7 +57,7 @@ def test_when_the_tombstone_has_expired_the_key_is_new_again(world: World) -> No
     assert audit(world.db, now=world.clock.now()) == []
 
 
-def test_the_fingerprint_keeps_fields_apart() -> None:
+def test_the_fingerprint_separates_fields() -> None:
     assert (
         request(name="ab", description="c").fingerprint() != request(name="a", description="bc").fingerprint()
     )
@@ -65,7 +65,7 @@ def test_the_fingerprint_keeps_fields_apart() -> None:
     assert request().project_id == PROJECT
 
 
-def test_the_record_is_found_under_its_organization_only(world: World) -> None:
+def test_a_record_is_found_only_under_its_organization(world: World) -> None:
     reservation_id = reserve(world, 1, key=KEY).reservation.id
 
     assert stored(world, reservation_id, ORGANIZATION).id == reservation_id

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def test_a_limit_that_is_set_after_the_record_gives_the_run_back_and_notifies_the_filler(
+def test_a_request_refused_by_a_limit_set_after_its_record_gives_the_run_back_and_notifies_the_filler(
     world: World,
 ) -> None:
     world.db.after("put_item", lambda *_: world.set_quota(2))
@@ -31,7 +31,7 @@ def test_a_limit_that_is_set_after_the_record_gives_the_run_back_and_notifies_th
     assert world.events.zones == [REGION]
 
 
-def test_a_failure_takes_back_what_was_counted_and_its_delete_nothing_more(world: World) -> None:
+def test_a_failure_subtracts_what_was_counted_and_the_delete_after_it_subtracts_nothing(world: World) -> None:
     world.set_quota(5)
     reservation_id = reserve(world, 3).reservation.id
 
@@ -44,10 +44,10 @@ def test_a_failure_takes_back_what_was_counted_and_its_delete_nothing_more(world
 
 
 @pytest.mark.parametrize("end", [tear_down, fail])
-def test_a_quota_that_counts_less_than_the_record_is_reported_and_nothing_is_hidden(
+def test_a_quota_below_what_was_counted_for_a_record_is_reported_and_hides_nothing(
     world: World, end: Callable[[World, str], object]
 ) -> None:
-    """Somebody edited it by hand; with the right figure again all goes on."""
+    """An operator edited the figure by hand; with the right figure everything continues."""
     world.set_quota(5)
     reservation_id = reserve(world, 3).reservation.id
     if end is tear_down:
@@ -66,7 +66,7 @@ def test_a_quota_that_counts_less_than_the_record_is_reported_and_nothing_is_hid
     assert audit(world.db) == []
 
 
-def test_a_dead_claimant_that_is_counted_less_is_left_out_of_a_run_of_reconcile(world: World) -> None:
+def test_reconcile_skips_a_claiming_record_for_which_the_quota_counts_too_little(world: World) -> None:
     world.set_quota(5)
 
     world.db.before("update_item", dies)
@@ -82,7 +82,7 @@ def test_a_dead_claimant_that_is_counted_less_is_left_out_of_a_run_of_reconcile(
     assert (records(world), world.quota_used()) == (["gone"], 0)
 
 
-def test_counting_in_during_the_release_is_taken_off_by_its_repetition(world: World) -> None:
+def test_a_count_added_during_the_release_is_subtracted_when_the_release_is_repeated(world: World) -> None:
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
     world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
@@ -102,8 +102,8 @@ def test_counting_in_during_the_release_is_taken_off_by_its_repetition(world: Wo
     assert audit(world.db) == []
 
 
-def test_counting_in_during_the_failure_leaves_nothing_counted(world: World) -> None:
-    """The record that it read is another by then: it looks again."""
+def test_a_count_added_while_a_failure_is_written_is_subtracted_again(world: World) -> None:
+    """The record changes between read and write, so the failure is written on a second read."""
     reservation = reserve(world, 3).reservation
     store = world.services.reservations
     world.services.quotas.set_limit(ORGANIZATION, "GB300", 5)
@@ -116,10 +116,10 @@ def test_counting_in_during_the_failure_leaves_nothing_counted(world: World) -> 
     assert audit(world.db) == []
 
 
-def test_a_rival_that_was_only_claiming_and_gives_up_meanwhile_is_no_reason_to_refuse(
+def test_a_claiming_request_that_gives_up_meanwhile_causes_a_lost_race_and_no_refusal_by_quota(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It leaves after the count was read and before it is looked up who is claiming."""
+    """It gives up after the count was read and before the claiming records are looked up."""
     world.set_quota(4)
     rival = world.environment()
     with monkeypatch.context() as patches:

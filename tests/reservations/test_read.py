@@ -73,24 +73,24 @@ def _ids(world: World, who: Caller = EVERYWHERE) -> list[str]:
 ALL = {"161b9-f113b", "161b9-proje", "org-2-f113b", "org-2-proje"}
 
 
-def test_a_list_has_what_the_caller_may_see_in_id_order(world: World) -> None:
+def test_a_list_has_what_the_caller_may_see_in_order_of_id(world: World) -> None:
     assert _names(world, EVERYWHERE) == ALL
     assert _ids(world) == sorted(_ids(world))
     assert len(_ids(world)) == 4
 
 
-def test_a_list_is_narrowed_silently_to_the_callers_organizations_and_projects(world: World) -> None:
+def test_a_list_contains_only_the_callers_organizations_and_projects(world: World) -> None:
     assert _names(world, caller()) == {"161b9-f113b"}
     assert _names(world, caller(projects=frozenset({"*"}))) == {"161b9-f113b", "161b9-proje"}
     assert _names(world, caller(organizations=frozenset({"org-3"}))) == set()
 
 
-def test_a_filter_for_what_the_caller_may_not_see_finds_nothing(world: World) -> None:
+def test_a_filter_for_something_the_caller_may_not_see_finds_nothing(world: World) -> None:
     assert _names(world, caller(), organizations=frozenset({OTHER_ORGANIZATION})) == set()
     assert _names(world, caller(), projects=frozenset({OTHER_PROJECT})) == set()
 
 
-def test_values_of_one_filter_mean_or_and_different_filters_mean_and(world: World) -> None:
+def test_values_of_one_filter_are_alternatives_and_different_filters_must_all_match(world: World) -> None:
     both = frozenset({PROJECT, OTHER_PROJECT})
 
     assert _names(world, EVERYWHERE, projects=both) == ALL
@@ -100,12 +100,12 @@ def test_values_of_one_filter_mean_or_and_different_filters_mean_and(world: Worl
     ) == {"org-2-f113b"}
 
 
-def test_regions_are_filtered_by(world: World) -> None:
+def test_reservations_can_be_filtered_by_region(world: World) -> None:
     assert _names(world, EVERYWHERE, regions=frozenset({"uk-lon-1", "nowhere"})) == ALL
     assert _names(world, EVERYWHERE, regions=frozenset({"nowhere"})) == set()
 
 
-def test_all_wanted_tags_must_match(world: World) -> None:
+def test_all_tags_of_a_filter_must_match(world: World) -> None:
     assert _names(world, EVERYWHERE, tags=("team=a",)) == ALL
     assert _names(world, EVERYWHERE, tags=("team=a", "project=proje")) == {
         "161b9-proje",
@@ -122,24 +122,26 @@ def test_an_operator_lists_the_organizations_that_it_names(world: World) -> None
     }
 
 
-def test_a_list_is_read_strongly_consistent(world: World) -> None:
+def test_a_list_is_read_strongly_consistently(world: World) -> None:
     world.db.read_stale(lag_writes=50)
 
     assert _names(world, EVERYWHERE) == ALL
 
 
-def test_a_reservation_is_found_right_after_it_was_made(world: World) -> None:
+def test_a_reservation_is_found_immediately_after_its_creation(world: World) -> None:
     world.db.read_stale(lag_writes=50)
     made = reserve(world)
 
     found = get_reservation(world.services, caller(), made.reservation.id, NOWHERE)
 
-    # The record is read strongly consistent; what is known of the hardware may be of a moment ago.
+    # The record is read strongly consistently; the hardware may be a slightly older snapshot.
     assert found.reservation == made.reservation
     assert (found.health, found.topology_hash) == (made.health, made.topology_hash)
 
 
-def test_what_belongs_to_others_is_refused_as_if_it_did_not_exist(world: World) -> None:
+def test_a_reservation_of_another_organization_or_project_is_refused_as_if_it_did_not_exist(
+    world: World,
+) -> None:
     answers = set()
     for wanted in [*_ids(world), "a61b9d5a-701d-4fea-848d-0e345edf16e9", "no id at all", ""]:
         try:
@@ -158,7 +160,7 @@ def _is_visible(world: World, wanted: str, who: Caller | None = None, *named: st
     return True
 
 
-def test_a_text_that_is_no_id_is_not_looked_up(world: World) -> None:
+def test_a_text_that_is_not_an_id_is_not_looked_up(world: World) -> None:
     before = world.db.requests["batch_get_item"]
 
     assert not _is_visible(world, "QUOTA#GB300")
@@ -173,7 +175,7 @@ def test_an_operator_finds_a_reservation_in_the_organization_that_it_names(world
     assert not _is_visible(world, own, OPERATOR)
 
 
-def test_a_reservation_that_is_gone_is_not_found_nor_listed(world: World) -> None:
+def test_a_reservation_that_is_gone_is_neither_found_nor_listed(world: World) -> None:
     made = reserve(world, key="key").reservation.id
     delete(world, made)
     assert _is_visible(world, made)
@@ -183,7 +185,7 @@ def test_a_reservation_that_is_gone_is_not_found_nor_listed(world: World) -> Non
     assert made not in _ids(world)
 
 
-def test_reading_needs_the_permission(world: World) -> None:
+def test_reading_requires_the_permission(world: World) -> None:
     nobody = caller(permissions=frozenset({Permission.CREATE_RESERVATIONS}))
 
     with pytest.raises(Forbidden):
@@ -202,7 +204,7 @@ def test_a_list_reads_each_pod_once(world: World) -> None:
     assert world.db.requests["batch_get_item"] == before + 1
 
 
-# What is on offer.
+# Offerings.
 
 HGX = replace(GB300, id="g.8.h200")
 
@@ -240,7 +242,7 @@ def _offers(world: World, who: Caller, **wanted: Any) -> dict[str, UnitCounts]:
     return {sold.region_id: counts for sold, counts in found}
 
 
-def test_the_published_figures_of_both_sites_come_out() -> None:
+def test_the_figures_of_both_published_sites_are_reproduced() -> None:
     offers = _offers(_sites(), caller())
 
     assert offers == {
@@ -249,7 +251,7 @@ def test_the_published_figures_of_both_sites_come_out() -> None:
     }
 
 
-def test_cordoned_units_stay_in_the_total_and_are_not_available() -> None:
+def test_cordoned_units_count_in_the_total_and_are_not_available() -> None:
     cordoned = (rack("pod1", 0, cordoned=True), rack("pod1", 1, cordoned=True), rack("pod1", 2))
     world = World(pods=(replace(pod("pod1", 3), domains=cordoned),))
     _hold(world, "pod1", REGION, 0)
@@ -257,14 +259,14 @@ def test_cordoned_units_stay_in_the_total_and_are_not_available() -> None:
     assert _offers(world, caller()) == {REGION: UnitCounts(total=3, available=1, largest_run=1)}
 
 
-def test_a_region_for_others_is_shown_to_them_and_to_operators() -> None:
+def test_a_restricted_region_is_shown_to_its_organizations_and_to_operators() -> None:
     world = _sites()
 
     assert set(_offers(world, caller(organizations=frozenset({"other"})))) == {"uk-lon-1", "zz-hid-1"}
     assert set(_offers(world, OPERATOR)) == {"uk-lon-1", "us-chi-1", "zz-hid-1"}
 
 
-def test_offers_are_filtered_by_region_accelerator_and_unit() -> None:
+def test_offerings_are_filtered_by_region_accelerator_and_unit() -> None:
     world = _sites()
 
     assert set(_offers(world, caller(), regions=frozenset({"us-chi-1", "zz-hid-1"}))) == {"us-chi-1"}
@@ -276,7 +278,7 @@ def test_offers_are_filtered_by_region_accelerator_and_unit() -> None:
     assert _offers(world, caller(), units=frozenset({"HGX"}), regions=frozenset({"uk-lon-1"})) == {}
 
 
-def test_offers_are_in_order_of_region_accelerator_and_unit() -> None:
+def test_offerings_are_in_order_of_region_accelerator_and_unit() -> None:
     region = Region(
         "r",
         frozenset(),
@@ -290,7 +292,7 @@ def test_offers_are_in_order_of_region_accelerator_and_unit() -> None:
     assert [(sold.accelerator, sold.unit) for sold, _ in found] == [("a", "1"), ("a", "2"), ("b", "1")]
 
 
-def test_offers_are_counted_as_they_are_now() -> None:
+def test_offerings_are_counted_on_a_fresh_read() -> None:
     world = World(pods=(pod("pod1", 4),))
     assert _offers(world, caller())["uk-lon-1"].available == 4
     create_reservation(world.environment(), caller(), request(3))
@@ -299,5 +301,5 @@ def test_offers_are_counted_as_they_are_now() -> None:
     assert _offers(world, caller())["uk-lon-1"] == UnitCounts(total=4, available=1, largest_run=1)
 
 
-def test_an_offer_without_any_hardware_is_shown_with_nothing_available() -> None:
+def test_an_offering_without_hardware_is_shown_with_nothing_available() -> None:
     assert _offers(World(regions=(zone(),)), caller()) == {"uk-lon-1": UnitCounts(0, 0, 0)}

@@ -1,4 +1,4 @@
-"""A read costs two units at most, also a first one, and shows what full topology would show."""
+"""A read costs at most two units, even the first, and shows the same as a read of the full topology."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _get(world: World, services: Services, reservation_id: str) -> tuple[Observe
 
 
 def _changed(world: World, *domains: Domain) -> Pod:
-    """The pod in its next version, with other domains at their positions."""
+    """The pod in its next version, with other domains at the given positions."""
     (before,) = world.pods
     other = {domain.position: domain for domain in domains}
     after = replace(
@@ -51,7 +51,7 @@ def _changed(world: World, *domains: Domain) -> Pod:
 
 
 @pytest.mark.parametrize("racks", [1, 8, 72])
-def test_a_first_read_costs_two_units_whatever_the_size(world: World, racks: int) -> None:
+def test_a_first_read_costs_two_units_whatever_the_reservations_size(world: World, racks: int) -> None:
     made = reserve(world, racks).reservation
 
     _, units = _get(world, world.environment(), made.id)
@@ -59,7 +59,7 @@ def test_a_first_read_costs_two_units_whatever_the_size(world: World, racks: int
     assert units <= 2
 
 
-def test_a_list_costs_half_a_unit_a_pod_beside_its_records() -> None:
+def test_a_list_costs_half_a_unit_for_each_pod_beyond_its_records() -> None:
     world = World(pods=tuple(pod(f"pod{n}", 8, hosts=HOSTS) for n in range(6)))
     made = [reserve(world, 8) for _ in range(6)]
     before = world.db.read_units
@@ -70,7 +70,7 @@ def test_a_list_costs_half_a_unit_a_pod_beside_its_records() -> None:
 
 
 @pytest.mark.parametrize("broken", [0, 1, HOSTS], ids=["none", "one", "all"])
-def test_health_is_that_of_the_hosts_as_they_are(world: World, broken: int) -> None:
+def test_health_is_computed_from_the_current_state_of_the_hosts(world: World, broken: int) -> None:
     made = reserve(world, 1).reservation
     assert made.placement is not None
     states = dict.fromkeys(range(broken), HostState.UNHEALTHY)
@@ -83,7 +83,7 @@ def test_health_is_that_of_the_hosts_as_they_are(world: World, broken: int) -> N
     assert units <= 2
 
 
-def test_the_hash_follows_hardware_that_was_replaced_and_is_then_kept_by_version(world: World) -> None:
+def test_the_hash_changes_with_replaced_hardware_and_is_then_cached_by_version(world: World) -> None:
     made = reserve(world, 1).reservation
     assert made.placement is not None
     domain = rack("pod1", made.placement.start, hosts=HOSTS)
@@ -99,7 +99,7 @@ def test_the_hash_follows_hardware_that_was_replaced_and_is_then_kept_by_version
     assert units <= 2
 
 
-def test_hardware_that_changed_beside_a_reservation_costs_nothing(world: World) -> None:
+def test_a_change_of_hardware_that_the_reservation_does_not_own_costs_nothing(world: World) -> None:
     made = reserve(world, 1).reservation
     assert made.placement is not None
     beside = (made.placement.start + 5) % 72
@@ -121,7 +121,7 @@ def test_hardware_that_changed_beside_a_reservation_costs_nothing(world: World) 
     ],
     ids=["record", "shape", "unreadable shape"],
 )
-def test_what_an_earlier_version_wrote_is_shown_by_full_topology(
+def test_records_of_an_earlier_version_are_read_with_the_full_topology(
     world: World, table: str, key: keys.Key | None, names: tuple[str, ...]
 ) -> None:
     made = reserve(world, 2).reservation
@@ -137,7 +137,7 @@ def test_what_an_earlier_version_wrote_is_shown_by_full_topology(
     assert found.observed_at == OBSERVED_AT
 
 
-def test_a_stale_read_of_the_hardware_shows_what_was_so_a_moment_ago(world: World) -> None:
+def test_a_stale_read_of_the_hardware_shows_an_earlier_consistent_state(world: World) -> None:
     made = reserve(world, 1).reservation
     assert made.placement is not None
     broken = {0: HostState.UNHEALTHY}

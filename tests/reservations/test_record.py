@@ -22,21 +22,21 @@ MOVES = {
 
 @pytest.mark.parametrize("source", Status)
 @pytest.mark.parametrize("target", Status)
-def test_only_the_drawn_moves_are_allowed(source: Status, target: Status) -> None:
+def test_only_the_published_status_changes_are_allowed(source: Status, target: Status) -> None:
     assert (target in TRANSITIONS[source]) == ((source.value, target.value) in MOVES)
 
 
-def test_every_status_stands_in_the_table() -> None:
+def test_every_status_is_in_the_table_of_changes() -> None:
     assert set(TRANSITIONS) == set(Status)
 
 
-def test_everything_that_is_alive_can_be_deleted() -> None:
+def test_a_reservation_in_every_live_status_can_be_deleted() -> None:
     alive = set(Status) - {Status.CLAIMING, Status.DEPROVISIONING, Status.GONE}
 
     assert {source for source in Status if Status.DEPROVISIONING in TRANSITIONS[source]} == alive
 
 
-def test_nothing_turns_good_again_after_an_error() -> None:
+def test_no_status_change_leads_back_from_an_error() -> None:
     assert TRANSITIONS[Status.ERROR] == {Status.DEPROVISIONING}
 
 
@@ -58,7 +58,9 @@ def test_every_unsettled_status_leads_to_a_settled_one() -> None:
         (Status.GONE, None),
     ],
 )
-def test_a_status_names_the_workflow_that_has_to_settle_it(status: Status, workflow: str | None) -> None:
+def test_each_unsettled_status_names_the_workflow_that_settles_it(
+    status: Status, workflow: str | None
+) -> None:
     assert reservation(status=status).workflow == workflow
     assert (status in UNSETTLED) == (workflow is not None)
 
@@ -69,11 +71,11 @@ def test_a_reservation_without_capacity_owns_nothing() -> None:
     assert (released.owned_units, released.hosts_expected) == (0, 0)
 
 
-def test_hosts_follow_from_the_claimed_units() -> None:
+def test_the_hosts_are_those_of_the_owned_units() -> None:
     assert reservation().hosts_expected == 3 * 18
 
 
-def test_wanted_tags_must_all_be_there_with_name_and_value() -> None:
+def test_every_tag_of_a_filter_must_be_present_with_name_and_value() -> None:
     tagged = reservation(tags=(Tag("team", "a"), Tag("stage", "live")))
 
     assert tagged.has_tags(())
@@ -83,7 +85,7 @@ def test_wanted_tags_must_all_be_there_with_name_and_value() -> None:
 
 
 @pytest.mark.parametrize("tag", [Tag("a", "b=c"), Tag("a=b", "c"), Tag("=", "="), Tag("", ""), Tag("a", "=")])
-def test_a_tag_is_found_as_it_is_written_whatever_has_an_equals_sign(tag: Tag) -> None:
+def test_a_tag_is_matched_literally_even_with_equals_signs(tag: Tag) -> None:
     assert reservation(tags=(tag,)).has_tags((f"{tag.name}={tag.value}",))
 
 

@@ -1,4 +1,4 @@
-"""Owning, fencing and giving back runs of whole domains, each judged by the item as it stands."""
+"""Owning, fencing and giving back runs of whole domains, each checked on the resulting item."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def basis(*stamps: bytes | None, version: int = 7) -> Basis:
 # Owning
 
 
-def test_a_run_is_owned_by_one_write_of_one_item() -> None:
+def test_a_run_is_owned_by_one_write_to_one_item() -> None:
     write = own_write(INVENTORY, PLACE, BOOKING, basis(None, STAMP))
 
     assert write.request() == {
@@ -81,7 +81,7 @@ def test_a_run_is_owned_by_one_write_of_one_item() -> None:
     }
 
 
-def test_what_is_owned_shows_its_booking_and_its_stamps(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_an_owned_run_has_its_booking_and_its_stamps(runs: Runs, db: MemoryDynamoDB) -> None:
     assert runs.own(PLACE, BOOKING, basis()) is None
 
     claims = decode_owners({"pk": "", "sk": "POD#p", "v": 7} | _plain(item(db)))
@@ -100,7 +100,7 @@ def test_what_is_owned_shows_its_booking_and_its_stamps(runs: Runs, db: MemoryDy
     ],
     ids=["booked since", "emptied since", "an owner without a booking", "owned in part", "another topology"],
 )
-def test_a_domain_that_is_not_as_it_was_seen_refuses(
+def test_a_write_is_refused_if_a_domain_changed_since_it_was_read(
     runs: Runs, db: MemoryDynamoDB, there: dict[str, Any]
 ) -> None:
     put(db, **there)
@@ -112,7 +112,9 @@ def test_a_domain_that_is_not_as_it_was_seen_refuses(
     assert db.dump() == before
 
 
-def test_a_booking_that_has_the_same_tag_by_chance_is_kept(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_owning_a_run_under_an_existing_tag_is_refused_and_keeps_the_existing_booking(
+    runs: Runs, db: MemoryDynamoDB
+) -> None:
     runs.own(PLACE, BOOKING, basis())
     before = db.dump()
 
@@ -121,15 +123,15 @@ def test_a_booking_that_has_the_same_tag_by_chance_is_kept(runs: Runs, db: Memor
     assert db.dump() == before
 
 
-def test_a_stamp_that_is_not_the_one_seen_refuses(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_a_write_is_refused_if_a_stamp_changed_since_it_was_read(runs: Runs, db: MemoryDynamoDB) -> None:
     put(db, d3=STAMP, d4=RIVALS)
 
     assert isinstance(runs.own(PLACE, BOOKING, basis(STAMP, STAMP)), Refused)
     assert runs.own(PLACE, BOOKING, basis(STAMP, RIVALS)) is None
 
 
-def test_sent_again_after_it_stood_it_stands(runs: Runs, db: MemoryDynamoDB) -> None:
-    """Also on a topology that has moved on: what was owned is owned."""
+def test_repeating_a_write_that_succeeded_counts_as_success(runs: Runs, db: MemoryDynamoDB) -> None:
+    """Also if the topology version has changed since: the run is still owned."""
     runs.own(PLACE, BOOKING, basis())
     db.update_item(
         TableName=INVENTORY,
@@ -143,7 +145,7 @@ def test_sent_again_after_it_stood_it_stands(runs: Runs, db: MemoryDynamoDB) -> 
     assert db.dump() == once
 
 
-def test_a_booking_of_the_same_tag_and_another_run_is_not_taken_for_mine(
+def test_a_booking_with_the_same_tag_and_another_run_is_not_taken_for_ones_own(
     runs: Runs, db: MemoryDynamoDB
 ) -> None:
     runs.own(PLACE, BOOKING, basis())
@@ -153,8 +155,8 @@ def test_a_booking_of_the_same_tag_and_another_run_is_not_taken_for_mine(
     assert isinstance(runs.own(PLACE, other, basis(None)), Refused)
 
 
-def test_a_refused_run_can_never_be_owned_late(runs: Runs, db: MemoryDynamoDB) -> None:
-    """Not after the rival is gone, and not after somebody emptied the domain of parts."""
+def test_a_refused_write_cannot_succeed_later(runs: Runs, db: MemoryDynamoDB) -> None:
+    """Not after the other booking is gone, and not after a domain owned in part was emptied."""
     write = own_write(INVENTORY, PLACE, BOOKING, basis())
     rival = Booking(RIVALS, first=4, count=1, since=1)
     assert runs.own(PLACE, rival, basis(None)) is None
@@ -167,7 +169,7 @@ def test_a_refused_run_can_never_be_owned_late(runs: Runs, db: MemoryDynamoDB) -
 
 
 @pytest.mark.parametrize("fault", [timeout_before(), throttled(), item_conflict()])
-def test_it_is_sent_until_the_database_has_decided(
+def test_a_write_is_retried_until_the_database_has_decided(
     runs: Runs, db: MemoryDynamoDB, fault: Interceptor
 ) -> None:
     db.before("update_item", fault, times=3)
@@ -177,7 +179,9 @@ def test_it_is_sent_until_the_database_has_decided(
     assert owned_whole(item(db)) == {3: MINE, 4: MINE}
 
 
-def test_what_is_never_decided_may_stand(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_a_write_that_is_never_answered_is_reported_as_outcome_unknown(
+    runs: Runs, db: MemoryDynamoDB
+) -> None:
     db.before("update_item", timeout_before(), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
@@ -188,13 +192,13 @@ def test_what_is_never_decided_may_stand(runs: Runs, db: MemoryDynamoDB) -> None
 # Giving back
 
 
-def test_a_booking_ends_by_one_word_whatever_its_size() -> None:
+def test_giving_back_removes_one_attribute_whatever_the_size_of_the_run() -> None:
     write = end_write(INVENTORY, PLACE, MINE)
 
     assert (write.update, write.condition, write.values) == ("REMOVE #b", "attribute_exists(#b)", {})
 
 
-def test_what_is_given_back_is_free_and_keeps_its_stamps(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_domains_given_back_are_free_and_keep_their_stamps(runs: Runs, db: MemoryDynamoDB) -> None:
     runs.own(PLACE, BOOKING, basis())
 
     runs.release(PLACE, MINE, (), FRESH)
@@ -202,7 +206,7 @@ def test_what_is_given_back_is_free_and_keeps_its_stamps(runs: Runs, db: MemoryD
     assert item(db) == POD | encode({"v": 7, "d3": MINE, "d4": MINE})
 
 
-def test_giving_back_again_or_what_was_never_owned_changes_nothing(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_giving_back_again_or_something_never_owned_changes_nothing(runs: Runs, db: MemoryDynamoDB) -> None:
     before = db.dump()
     runs.release(PLACE, MINE, (), FRESH)
     runs.release(("r", "f", "elsewhere"), MINE, (), FRESH)
@@ -210,7 +214,7 @@ def test_giving_back_again_or_what_was_never_owned_changes_nothing(runs: Runs, d
     assert db.dump() == before
 
 
-def test_a_holder_without_a_booking_gives_back_what_it_still_has(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_a_holder_without_a_booking_gives_back_its_remaining_domains(runs: Runs, db: MemoryDynamoDB) -> None:
     put(db, d3=OLD, d4=RIVALS, d5=OLD)
 
     runs.release(PLACE, OLD, (3, 4, 5), FRESH)
@@ -224,7 +228,7 @@ def test_a_holder_without_a_booking_gives_back_what_it_still_has(runs: Runs, db:
 
 
 @pytest.mark.parametrize("before", [None, STAMP])
-def test_a_run_that_was_given_up_can_never_be_owned_late(
+def test_after_a_fence_a_delayed_write_cannot_own_the_run(
     runs: Runs, db: MemoryDynamoDB, before: bytes | None
 ) -> None:
     put(db, **({} if before is None else {"d3": before, "d4": before}))
@@ -236,7 +240,7 @@ def test_a_run_that_was_given_up_can_never_be_owned_late(
     assert owned_whole(item(db)) == {}
 
 
-def test_a_run_that_is_owned_is_given_back_by_the_fence(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_a_fence_gives_back_a_run_that_is_owned(runs: Runs, db: MemoryDynamoDB) -> None:
     late = own_write(INVENTORY, PLACE, BOOKING, basis())
     runs.own(PLACE, BOOKING, basis())
 
@@ -246,7 +250,7 @@ def test_a_run_that_is_owned_is_given_back_by_the_fence(runs: Runs, db: MemoryDy
     assert isinstance(Database(db).commit(late), Refused)
 
 
-def test_a_run_that_lands_between_the_look_and_the_fence_is_given_back(
+def test_a_fence_gives_back_a_run_owned_between_its_read_and_its_write(
     runs: Runs, db: MemoryDynamoDB
 ) -> None:
     late = own_write(INVENTORY, PLACE, BOOKING, basis())
@@ -258,7 +262,7 @@ def test_a_run_that_lands_between_the_look_and_the_fence_is_given_back(
 
 
 @pytest.mark.parametrize("owner", [{"ab": 1}, OLD], ids=["parts", "without a booking"])
-def test_a_domain_that_somebody_else_owns_is_not_touched_by_a_fence(
+def test_a_fence_does_not_change_a_domain_of_another_owner(
     runs: Runs, db: MemoryDynamoDB, owner: object
 ) -> None:
     put(db, d3=owner)
@@ -269,7 +273,7 @@ def test_a_domain_that_somebody_else_owns_is_not_touched_by_a_fence(
     assert db.dump() == before
 
 
-def test_a_rival_that_booked_the_domain_keeps_it(runs: Runs, db: MemoryDynamoDB) -> None:
+def test_a_fence_keeps_the_booking_of_another_holder(runs: Runs, db: MemoryDynamoDB) -> None:
     runs.own(PLACE, Booking(RIVALS, first=2, count=2, since=1), basis())
     before = db.dump()
 

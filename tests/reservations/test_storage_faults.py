@@ -1,4 +1,4 @@
-"""What a request does when the database throttles, fails, conflicts, or keeps its answer to itself."""
+"""Throttling, errors, conflicts and timeouts of the database during a request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ each_write = pytest.mark.parametrize("write", WRITES, ids=NAMES)
 @each_write
 @pytest.mark.parametrize("fault", PASSING)
 @pytest.mark.parametrize("times", [1, 5])
-def test_a_passing_fault_of_a_write_is_sat_out(
+def test_a_transient_fault_of_a_write_is_retried(
     world: World, fault: Interceptor, times: int, write: tuple[str, int]
 ) -> None:
     operation, skip = write
@@ -53,7 +53,7 @@ def test_a_passing_fault_of_a_write_is_sat_out(
 
 @each_write
 @pytest.mark.parametrize("fault", PASSING)
-def test_a_fault_that_lasts_is_reported_as_such_after_bounded_attempts(
+def test_a_lasting_fault_is_reported_after_a_bounded_number_of_retries(
     world: World, fault: Interceptor, write: tuple[str, int]
 ) -> None:
     operation, skip = write
@@ -67,8 +67,10 @@ def test_a_fault_that_lasts_is_reported_as_such_after_bounded_attempts(
 
 
 @each_write
-def test_what_a_fault_left_is_removed_when_its_time_is_over(world: World, write: tuple[str, int]) -> None:
-    """Whether the lost write stood or not."""
+def test_what_a_failed_request_left_behind_is_removed_when_its_time_is_over(
+    world: World, write: tuple[str, int]
+) -> None:
+    """Whether the write that timed out was applied or not."""
     operation, skip = write
     world.db.after(operation, timeout_after(), skip=skip)
     world.db.before(operation, unreachable(), times=None, skip=skip + 1)
@@ -87,9 +89,7 @@ def test_what_a_fault_left_is_removed_when_its_time_is_over(world: World, write:
 
 
 @each_write
-def test_with_a_key_the_repetition_finds_or_makes_the_one_reservation(
-    world: World, write: tuple[str, int]
-) -> None:
+def test_a_repeat_with_a_key_finds_or_makes_the_one_reservation(world: World, write: tuple[str, int]) -> None:
     operation, skip = write
     world.db.after(operation, timeout_after(), skip=skip)
     world.db.before(operation, unreachable(), times=None, skip=skip + 1)
@@ -107,8 +107,8 @@ def test_with_a_key_the_repetition_finds_or_makes_the_one_reservation(
     assert audit(world.db) == []
 
 
-def test_a_conflict_says_nothing_about_the_domains(world: World) -> None:
-    """The placement stays the same."""
+def test_a_conflict_is_retried_with_the_same_placement(world: World) -> None:
+    """A conflict says nothing about the domains."""
     sent: list[Any] = []
     world.db.before("update_item", lambda _, parameters: sent.append(parameters), times=None)
     world.db.before("update_item", item_conflict(), times=11)
@@ -121,7 +121,7 @@ def test_a_conflict_says_nothing_about_the_domains(world: World) -> None:
 
 
 @pytest.mark.parametrize("operation", ["get_item", "query", "batch_get_item"])
-def test_a_read_that_fails_refuses_nothing_and_writes_nothing(world: World, operation: str) -> None:
+def test_a_failed_read_neither_refuses_nor_writes(world: World, operation: str) -> None:
     world.db.before(operation, throttled())
 
     with pytest.raises(StorageUnavailable):
@@ -129,8 +129,8 @@ def test_a_read_that_fails_refuses_nothing_and_writes_nothing(world: World, oper
     assert records(world) == []
 
 
-def test_rivals_that_win_every_attempt_raise_race_lost() -> None:
-    """One unit of each pod is taken just before each try, so there is always room and never luck."""
+def test_sixteen_lost_races_in_a_row_raise_race_lost() -> None:
+    """One unit of each pod is taken just before each try, so there is always capacity and every try loses."""
     world = World(pods=tuple(pod(f"pod{n:02}", 2) for n in range(60)))
 
     def rival(_operation: str, parameters: dict[str, Any]) -> None:
@@ -146,11 +146,11 @@ def test_rivals_that_win_every_attempt_raise_race_lost() -> None:
     assert world.services.reservations.claiming(0)[0] == []
 
 
-def test_a_lost_race_reads_once_beside_the_next_write(world: World) -> None:
+def test_a_lost_race_reads_the_pods_once_in_parallel_with_the_next_write(world: World) -> None:
     reserve(world)
     rivals = [world.environment() for _ in range(3)]
     for rival in rivals:
-        # Three single racks, drawn apart: one of them is among the four that are wanted.
+        # Three single racks, drawn at random: one of them is among the four that are requested.
         world.db.before(
             "update_item", lambda *_, services=rival: create_reservation(services, caller(), request(1))
         )
@@ -160,7 +160,7 @@ def test_a_lost_race_reads_once_beside_the_next_write(world: World) -> None:
 
     rivals_own = 2 * len(rivals)
     assert world.telemetry.counts["ClaimRacesLost"] == 1
-    # The refused write has shown the pod; all pods are read in case the next write is refused as well.
+    # The refused write returned the pod; all pods are read in case the next write is refused as well.
     assert world.db.requests["query"] - before == rivals_own + 1
 
 
@@ -191,7 +191,7 @@ def test_a_delete_that_could_not_be_written_says_so_and_may_be_repeated(
     assert records(world) == ["deprovisioning"]
 
 
-def test_a_delete_whose_answer_is_lost_is_sent_again(world: World) -> None:
+def test_a_delete_that_timed_out_is_sent_again(world: World) -> None:
     reservation_id = reserve(world).reservation.id
     world.db.after("put_item", timeout_after())
     delete_reservation(world.services, caller(), reservation_id, NOWHERE)

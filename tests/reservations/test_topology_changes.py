@@ -1,4 +1,4 @@
-"""Hardware changes between what a request read and what it writes, and under what it already owns."""
+"""Hardware that changes between the read and the write of a request, or under an existing reservation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _sync(world: World, changed: Pod) -> Callable[[str, dict[str, Any]], None]:
     return lambda _operation, _parameters: world.load((changed,))
 
 
-def test_a_request_in_flight_is_placed_anew_when_its_rack_breaks(world: World) -> None:
+def test_a_request_is_placed_elsewhere_if_its_rack_breaks_before_the_write(world: World) -> None:
     world.db.before(WRITE, _sync(world, _changed(2, 1, 2)))
 
     observed = reserve(world, 1)
@@ -53,7 +53,7 @@ def test_a_request_in_flight_is_placed_anew_when_its_rack_breaks(world: World) -
     assert observed.health is Health.HEALTHY
 
 
-def test_a_request_in_flight_is_refused_when_too_little_is_left_in_order(world: World) -> None:
+def test_a_request_is_refused_if_too_few_adjacent_racks_still_work(world: World) -> None:
     world.db.before(WRITE, _sync(world, _changed(2, 1)))
 
     with pytest.raises(InsufficientCapacity) as caught:
@@ -62,7 +62,7 @@ def test_a_request_in_flight_is_refused_when_too_little_is_left_in_order(world: 
     assert units_held(world.db) == 0
 
 
-def test_a_kept_snapshot_never_places_on_hardware_that_broke_since(world: World) -> None:
+def test_a_kept_snapshot_never_places_on_hardware_that_has_broken_since(world: World) -> None:
     world.services.inventory.snapshot(REGION, GB300.id)
     world.load((_changed(2, 0, 1, 2),))
 
@@ -72,7 +72,7 @@ def test_a_kept_snapshot_never_places_on_hardware_that_broke_since(world: World)
     assert placement.start == 3
 
 
-def test_the_hash_is_of_the_topology_that_was_claimed_and_not_of_the_one_first_read(world: World) -> None:
+def test_the_hash_is_of_the_topology_at_the_time_of_the_write(world: World) -> None:
     replaced = replace(
         pod("pod1", 4, version=2),
         domains=tuple(
@@ -90,7 +90,7 @@ def test_the_hash_is_of_the_topology_that_was_claimed_and_not_of_the_one_first_r
     assert reserve(undisturbed, 4).topology_hash != observed.topology_hash
 
 
-def test_a_topology_that_changes_before_every_write_is_given_up_in_bounds(world: World) -> None:
+def test_a_topology_that_changes_before_every_write_ends_the_retries_at_their_limit(world: World) -> None:
     versions = iter(range(2, 200))
     world.db.before(WRITE, lambda *_: world.load((pod("pod1", 4, version=next(versions)),)), times=None)
 
@@ -99,7 +99,7 @@ def test_a_topology_that_changes_before_every_write_is_given_up_in_bounds(world:
     assert units_held(world.db) == 0
 
 
-def test_a_pod_that_moves_on_between_snapshot_and_hosts_is_read_again(world: World) -> None:
+def test_a_pod_that_changes_between_snapshot_and_hosts_is_read_again(world: World) -> None:
     world.services.inventory.snapshot(REGION, GB300.id)
     world.db.before("batch_get_item", _sync(world, _changed(2, 3)))
 
@@ -109,7 +109,7 @@ def test_a_pod_that_moves_on_between_snapshot_and_hosts_is_read_again(world: Wor
     assert observed.reservation.placement.start == 0
 
 
-def test_a_topology_that_changes_between_any_two_reads_is_not_decided(world: World) -> None:
+def test_a_topology_that_changes_between_every_two_reads_raises_race_lost(world: World) -> None:
     versions = iter(range(2, 200))
     world.db.before("query", lambda *_: world.load((pod("pod1", 4, version=next(versions)),)), times=None)
 
@@ -118,7 +118,7 @@ def test_a_topology_that_changes_between_any_two_reads_is_not_decided(world: Wor
     assert units_held(world.db) == 0
 
 
-def test_a_pod_that_moves_on_with_every_look_at_its_hosts_is_caught_up_with(world: World) -> None:
+def test_hosts_are_read_again_while_their_pod_keeps_changing(world: World) -> None:
     versions = iter(range(2, 200))
     world.db.before(
         "batch_get_item", lambda *_: world.load((pod("pod1", 4, version=next(versions)),)), times=None
@@ -127,7 +127,7 @@ def test_a_pod_that_moves_on_with_every_look_at_its_hosts_is_caught_up_with(worl
     assert reserve(world, 1).reservation.owned_units == 1
 
 
-def test_new_hardware_is_found_by_a_request_that_did_not_fit_before(world: World) -> None:
+def test_a_request_that_did_not_fit_finds_new_hardware(world: World) -> None:
     with pytest.raises(InsufficientCapacity):
         reserve(world, 6)
     world.load((pod("pod1", 6, version=2),))
@@ -135,7 +135,7 @@ def test_new_hardware_is_found_by_a_request_that_did_not_fit_before(world: World
     assert reserve(world, 6).reservation.owned_units == 6
 
 
-# Health of what is owned follows the hardware.
+# The health of a reservation follows its hardware.
 
 
 def _shown(world: World, reservation_id: str) -> Health:
@@ -161,7 +161,7 @@ def test_health_is_degraded_with_some_hosts_lost_and_an_error_with_all(
     assert _shown(world, reservation_id) is Health.HEALTHY
 
 
-def test_hardware_lost_beside_a_reservation_does_not_matter_to_it(world: World) -> None:
+def test_hardware_lost_outside_a_reservation_does_not_affect_it(world: World) -> None:
     observed = reserve(world, 2)
     placement = observed.reservation.placement
     assert placement is not None
@@ -185,7 +185,7 @@ def test_lost_hardware_stays_owned_and_is_not_sold_to_others(world: World) -> No
     assert audit(world.db) == []
 
 
-def test_the_hash_changes_with_the_claimed_hosts_and_only_with_them(world: World) -> None:
+def test_the_hash_changes_with_the_owned_hosts_and_only_with_them(world: World) -> None:
     reservation_id = reserve(world, 4).reservation.id
 
     def shown() -> str | None:
@@ -202,7 +202,7 @@ def test_the_hash_changes_with_the_claimed_hosts_and_only_with_them(world: World
     assert shown() != before
 
 
-def test_a_pod_that_the_inventory_does_not_know_leaves_health_unknown(world: World) -> None:
+def test_a_pod_missing_from_the_inventory_leaves_health_unknown(world: World) -> None:
     observed = reserve(world, 2)
     for key in (keys.hosts(REGION, "pod1"), keys.shape(REGION, GB300.id, "pod1")):
         world.db.delete_item(TableName="inventory", Key=key)
@@ -214,7 +214,7 @@ def test_a_pod_that_the_inventory_does_not_know_leaves_health_unknown(world: Wor
     assert shown.observed_at is None
 
 
-def test_the_time_of_observation_is_the_regions_latest(world: World) -> None:
+def test_the_time_of_observation_is_the_latest_of_the_region(world: World) -> None:
     reservation_id = reserve(world).reservation.id
     world.load((), (replace(world.regions[0], observed_at=1_780_009_999),))
 
@@ -223,7 +223,7 @@ def test_the_time_of_observation_is_the_regions_latest(world: World) -> None:
     assert shown.observed_at == 1_780_009_999
 
 
-def test_a_region_that_left_since_it_was_known_is_not_found_rather_than_full(world: World) -> None:
+def test_a_region_that_left_the_fleet_is_not_found_rather_than_full(world: World) -> None:
     reserve(world)
     [region] = world.regions
     world.load((), (replace(region, withdrawn=True),))
@@ -234,7 +234,7 @@ def test_a_region_that_left_since_it_was_known_is_not_found_rather_than_full(wor
             create_reservation(world.services, caller(), request(1), dry_run=dry_run)
 
 
-def test_a_region_that_left_does_not_exist_for_operators_who_want_something_new_there(world: World) -> None:
+def test_a_region_that_left_the_fleet_does_not_exist_for_an_operators_new_reservation(world: World) -> None:
     [region] = world.regions
     world.load((), (replace(region, withdrawn=True),))
     operator = caller(permissions=caller().permissions | {Permission.OPERATE})

@@ -1,4 +1,4 @@
-"""Tables of the version before bookings: read, settled, given back and sold again."""
+"""Tables of the version before bookings: records are read, settled, given back, and racks sold again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ OWNER = bytes.fromhex("a61b9d5a701d4fea")
 
 
 def earlier(world: World, status: Status = Status.PENDING, **changes: Any) -> Reservation:
-    """Three racks of pod1 from position 2 on, as the version before wrote them."""
+    """Three racks of pod1 from position 2 on, as the earlier version wrote them."""
     record = reservation(status=status, hosts_per_unit=2, **changes)
     item = encode_reservation(record)
     del item["schema"]
@@ -45,7 +45,7 @@ def earlier(world: World, status: Status = Status.PENDING, **changes: Any) -> Re
     return record
 
 
-def test_its_reservations_are_read(world: World) -> None:
+def test_earlier_reservations_are_read(world: World) -> None:
     record = earlier(world)
     shown = get_reservation(world.services, caller(), record.id, NOWHERE)
 
@@ -53,7 +53,7 @@ def test_its_reservations_are_read(world: World) -> None:
     assert record.owner == OWNER
 
 
-def test_what_it_owns_is_not_sold(world: World) -> None:
+def test_what_an_earlier_version_owns_is_not_sold(world: World) -> None:
     earlier(world)
     with pytest.raises(InsufficientCapacity):
         reserve(world, 4)
@@ -63,7 +63,7 @@ def test_what_it_owns_is_not_sold(world: World) -> None:
     assert made.placement.start == 5
 
 
-def test_its_workflows_go_on(world: World) -> None:
+def test_earlier_workflows_continue(world: World) -> None:
     record = earlier(world)
 
     assert provision(world, record.id)["outcome"] == "provisioned"
@@ -72,7 +72,9 @@ def test_its_workflows_go_on(world: World) -> None:
 
 
 @pytest.mark.parametrize("status", [Status.PENDING, Status.PROVISIONED])
-def test_its_reservations_are_deleted_and_their_racks_are_sold_again(world: World, status: Status) -> None:
+def test_earlier_reservations_are_deleted_and_their_racks_are_sold_again(
+    world: World, status: Status
+) -> None:
     record = earlier(world, status, **({"unsettled_since": None} if status is Status.PROVISIONED else {}))
     delete(world, record.id)
     assert tear_down(world, record.id) == {"outcome": "gone"}
@@ -83,7 +85,7 @@ def test_its_reservations_are_deleted_and_their_racks_are_sold_again(world: Worl
     assert audit(world.db) == []
 
 
-def test_its_failures_are_undone(world: World) -> None:
+def test_earlier_failures_are_undone(world: World) -> None:
     record = earlier(world)
     fail(world, record.id)
 
@@ -92,8 +94,8 @@ def test_its_failures_are_undone(world: World) -> None:
     assert audit(world.db) == []
 
 
-def test_of_what_it_owns_no_stamp_was_there_and_one_is_afterwards(world: World) -> None:
-    """A write that was decided before must not find a domain as it was."""
+def test_giving_back_an_earlier_reservation_adds_stamps_that_were_missing(world: World) -> None:
+    """A write decided before it must not find a domain unchanged."""
     record = earlier(world)
     delete(world, record.id)
     tear_down(world, record.id)
@@ -103,7 +105,7 @@ def test_of_what_it_owns_no_stamp_was_there_and_one_is_afterwards(world: World) 
     assert [len(item[f"d{position}"]["B"]) for position in (2, 3, 4)] == [6, 6, 6]
 
 
-def test_its_tombstones_still_answer_a_repeat(world: World) -> None:
+def test_earlier_tombstones_still_match_a_repeat(world: World) -> None:
     made = create_reservation(world.services, caller(), request(1), idempotency_key="key").reservation
     delete(world, made.id)
     tear_down(world, made.id)

@@ -1,4 +1,4 @@
-"""What answers of the capacity claims API say."""
+"""What responses of the capacity claims API contain."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each event file of the capacity claims must be answered with."""
+"""The expected response to each event file of the capacity claims."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ClaimCase:
-    """An event file, what came before it, and its answer.
+    """An event file, the state before it, and the expected response.
 
     ``figures`` are status, allocated and pending; ``code`` is the gRPC code and ``detail`` the type of the
     first detail.
@@ -161,7 +161,7 @@ CLAIM_CASES: Final = (
 
 @dataclass(frozen=True)
 class ClaimTask:
-    """An event file of the workflow or a schedule, what came before it, and its answer."""
+    """An event file of the workflow or a schedule, the state before it, and the expected result."""
 
     function: str
     event: str

@@ -1,6 +1,6 @@
-"""The published contract of the capacity claims API as JSON Schema, written out by hand.
+"""The published contract of the capacity claims API as JSON Schema, written by hand.
 
-It is deliberately not derived from the models: what is tested against it must not be its source.
+It is deliberately not derived from the models, because it tests them.
 """
 
 from __future__ import annotations

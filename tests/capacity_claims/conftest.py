@@ -18,11 +18,11 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimStage]:
     """A service with empty tables."""
     new = ClaimStage(monkeypatch)
     yield new
-    # What was built on the replaced clients must not outlive them.
+    # Nothing that was built with the replaced clients may be used by a later test.
     new.restart()
 
 
 @pytest.fixture
 def world() -> World:
-    """A zone of three racks, which are six instances."""
+    """A zone of three racks with two instances each."""
     return World(pods=(pod("lon1", 3),))

@@ -1,6 +1,6 @@
-"""The writes of a claim's life, as they reach the database.
+"""Golden files: each write request of a claim's life, as it is sent to the database.
 
-``python -m tests.capacity_claims.golden_requests`` writes the golden files anew; read the difference before
+``python -m tests.capacity_claims.golden_requests`` writes the golden files again; read the difference before
 you keep it.
 """
 
@@ -51,7 +51,7 @@ def recorded(db: MemoryDynamoDB, run: Callable[[], object]) -> list[Request]:
 
 
 def life() -> tuple[World, dict[str, list[Request]]]:
-    """A claim that is counted, grows, waits, comes back into its queue, moves, shrinks and is deleted."""
+    """A claim that is counted, grows, waits, returns to its queue, moves, shrinks and is deleted."""
     world = World(pods=(pod("lon1", 2), pod("chi1", 2, region_id=CHICAGO)))
     blocked = reserve(world, 2, CHICAGO)
     requests: dict[str, list[Request]] = {}
@@ -61,7 +61,7 @@ def life() -> tuple[World, dict[str, list[Request]]]:
         world.db, lambda: count_in(world.services.quotas, world.services.claims, made)
     )
     requests["create"] = recorded(world.db, lambda: claim(world, 1, LONDON, name="other"))
-    # Pod and record go together; so do record, queue and quota.
+    # One transaction writes pod and record; another writes record, queue and quota.
     requests["grow"] = recorded(world.db, lambda: resize(world, made, 5))
     release(world, blocked)
     requests["fill"] = recorded(world.db, lambda: fill_zone(world.services, CHICAGO, INSTANCE_TYPE))
@@ -73,7 +73,7 @@ def life() -> tuple[World, dict[str, list[Request]]]:
 
 
 def as_json(requests: list[Request]) -> str:
-    """What is sent, readable: binary values in hexadecimal digits."""
+    """The request as readable JSON: binary values as hexadecimal digits."""
     return json.dumps(requests, indent=1, sort_keys=True, default=_hexadecimal) + "\n"
 
 
@@ -84,7 +84,7 @@ def _hexadecimal(value: object) -> str:
 
 
 def conditions(request: Request) -> list[str]:
-    """Every condition of a write, statement by statement; an empty text where there is none."""
+    """The condition of each statement of a write; an empty text where there is none."""
     operation, parameters = request
     statements = (
         [next(iter(item.values())) for item in parameters["TransactItems"]]
@@ -95,7 +95,7 @@ def conditions(request: Request) -> list[str]:
 
 
 def queue_entries(db: MemoryDynamoDB) -> list[str]:
-    """Sort keys of everything that stands in queues."""
+    """Sort keys of all queue entries."""
     return [item["sk"]["S"] for item in db.table(HOLDERS).items() if item["pk"]["S"].startswith("QUEUE#")]
 
 

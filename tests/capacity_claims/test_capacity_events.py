@@ -1,4 +1,4 @@
-"""Capacity events: a hint that is sent without waiting, and whose loss fails nobody."""
+"""Capacity events: sent without waiting; a lost one causes no failure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from testkit.doubles import RecordedTelemetry
 
 
 class Invocations:
-    """A Lambda client that remembers, or fails."""
+    """A Lambda client that records its invocations, or fails."""
 
     def __init__(self, failure: Exception | None = None) -> None:
         self.requests: list[dict[str, Any]] = []
@@ -44,7 +44,7 @@ def test_an_event_names_its_zone_and_does_not_wait_for_the_filler() -> None:
         EndpointConnectionError(endpoint_url="https://lambda.invalid/"),
     ],
 )
-def test_an_event_that_is_lost_is_counted_and_logged_and_causes_no_failure(failure: Exception) -> None:
+def test_a_lost_event_is_counted_and_logged_and_causes_no_failure(failure: Exception) -> None:
     telemetry = RecordedTelemetry()
     LambdaEvents(Invocations(failure), "fill-capacity-claims", telemetry).freed(LONDON)
     assert telemetry.counts["CapacityEventsLost"] == 1
@@ -52,7 +52,7 @@ def test_an_event_that_is_lost_is_counted_and_logged_and_causes_no_failure(failu
     assert details == {"zone": LONDON}
 
 
-def test_a_defect_is_not_taken_for_a_loss() -> None:
+def test_a_programming_error_is_raised_and_not_taken_for_a_lost_event() -> None:
     events = LambdaEvents(Invocations(TypeError("a defect")), "fill-capacity-claims", RecordedTelemetry())
     with pytest.raises(TypeError):
         events.freed(LONDON)

@@ -1,4 +1,4 @@
-"""Every event file of the claims through the real handler, over everything that may have come before it."""
+"""Every event file of the claims through the real handler, in every state that may precede it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("case", CLAIM_CASES, ids=str)
-def test_an_api_event_is_answered_as_the_contract_says(case: ClaimCase, stage: ClaimStage) -> None:
+def test_the_response_to_an_api_event_matches_the_contract(case: ClaimCase, stage: ClaimStage) -> None:
     case.after(stage)
     answer = stage.request_event(case.function, case.event)
     assert answer.status == case.http, answer
@@ -41,9 +41,7 @@ def test_an_api_event_is_answered_as_the_contract_says(case: ClaimCase, stage: C
 
 
 @pytest.mark.parametrize("case", CLAIM_TASKS, ids=str)
-def test_a_task_event_is_answered_with_its_outcome_and_may_be_repeated(
-    case: ClaimTask, stage: ClaimStage
-) -> None:
+def test_a_task_event_returns_its_outcome_and_may_be_repeated(case: ClaimTask, stage: ClaimStage) -> None:
     case.after(stage)
     assert stage.run_event(case.function, case.event) == case.answer
     assert audit(stage.db) == []
@@ -54,7 +52,7 @@ def test_a_task_event_is_answered_with_its_outcome_and_may_be_repeated(
     assert stage.db.dump() == before
 
 
-def test_every_event_file_of_the_claims_is_expected_here() -> None:
+def test_every_event_file_of_the_claims_has_an_expected_result() -> None:
     expected = {(case.function, case.event) for case in CLAIM_CASES}
     expected |= {(task.function, task.event) for task in CLAIM_TASKS}
     functions = {function for function, _ in expected}

@@ -1,4 +1,4 @@
-"""Items of claims: there and back, and the largest that can be asked for fits."""
+"""Items of claims: encoding, decoding, and the largest claim fits into one item."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_a_record_is_read_as_it_was_written(claim: CapacityClaim) -> None:
 
 
 @pytest.mark.parametrize("unsettled", [None, NOW])
-def test_a_record_stands_in_the_index_exactly_while_it_has_work_to_do(unsettled: int | None) -> None:
+def test_a_record_is_in_the_index_exactly_while_it_is_unsettled(unsettled: int | None) -> None:
     item = encode_claim(record(1, unsettled_since=unsettled))
     assert ("unsettled" in item, "unsettled_since" in item) == (unsettled is not None,) * 2
 
 
-def test_the_largest_claim_fits_into_an_item_however_thinly_it_is_spread() -> None:
+def test_the_largest_claim_fits_into_an_item_even_when_spread_over_the_most_domains() -> None:
     zones = tuple(f"{n:02}{LONGEST}"[:63] for n in range(ZONES_MAX))
     spread = (
         Allocation(zones[n % ZONES_MAX], LONGEST, f"{n:04}{LONGEST}"[:63], 999, 1 << 63)
@@ -63,7 +63,7 @@ def test_the_largest_claim_fits_into_an_item_however_thinly_it_is_spread() -> No
     assert item_bytes(encode_claim(claim)) < ITEM_BYTES_MAX
 
 
-def test_a_tombstone_keeps_the_fingerprint_for_a_day_and_nothing_of_the_customer() -> None:
+def test_a_tombstone_keeps_the_fingerprint_for_a_day_and_no_customer_data() -> None:
     claim = record(1, owned(LONDON, "a", 0, 1), fingerprint="f" * 32)
     key = keys.capacity_claim(claim.organization_id, claim.id)
     item = decode(encode_tombstone(key, claim.fingerprint, NOW))

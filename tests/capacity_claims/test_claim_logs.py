@@ -1,4 +1,4 @@
-"""What is logged of claims: every write, and never a token, a body or a customer's text."""
+"""Logs of claims: every write has a line; tokens, bodies and customers' texts are never logged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_no_token_is_logged_or_printed(
             assert part not in stage.log + printed.out + printed.err
 
 
-def test_nothing_of_a_body_is_logged_or_echoed_whatever_becomes_of_it(
+def test_no_part_of_a_body_is_logged_or_echoed_whatever_the_result(
     stage: ClaimStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given.claimed(stage)
@@ -72,7 +72,7 @@ def test_nothing_of_a_body_is_logged_or_echoed_whatever_becomes_of_it(
     assert CANARY not in stage.log + printed.out + printed.err
 
 
-def test_every_write_of_a_life_leaves_a_line(stage: ClaimStage) -> None:
+def test_every_write_of_a_claims_life_is_logged(stage: ClaimStage) -> None:
     given.freed(stage)
     stage.run_event("fill_capacity_claims", "capacity_freed")
     stage.request_event("update_capacity_claim", "shrunk")
@@ -91,9 +91,9 @@ def test_every_write_of_a_life_leaves_a_line(stage: ClaimStage) -> None:
     assert all(audit["actor"] for audit in audits)
 
 
-def test_capacity_that_becomes_free_is_reported_to_the_filler(stage: ClaimStage) -> None:
+def test_freed_capacity_is_reported_to_the_filler(stage: ClaimStage) -> None:
     given.claimed(stage)
-    # The first sync of the fleet has told it as well.
+    # The first sync of the fleet has sent an event as well.
     stage.functions.invocations.clear()
     stage.request_event("update_capacity_claim", "shrunk")
     assert stage.functions.invocations == [("gpu-capacity-fill-capacity-claims", {"zones": ["us-chi-1"]})]

@@ -1,5 +1,6 @@
-"""Whatever customers, operators and hardware do, and in whatever order: nothing is owned twice, the oldest
-is served first, nobody waits for nothing, and in the end nothing is left."""
+"""Random sequences of requests, hardware changes and limits: nothing is owned twice, the oldest claim is
+served first, no claim waits while capacity for it is free, and at the end nothing is left.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +54,7 @@ ZONE_LISTS = st.sampled_from([(LONDON,), (CHICAGO,), (LONDON, CHICAGO), (CHICAGO
 
 @dataclass
 class Wanted:
-    """What a customer asked for last."""
+    """The last requested state of a claim."""
 
     claim: CapacityClaim
     count: int
@@ -62,7 +63,7 @@ class Wanted:
 
 
 class Zones:
-    """The hardware, as told to the service, and how much of it nobody owns."""
+    """The hardware as last synced, and how much of it is not owned."""
 
     def __init__(self) -> None:
         self.pods = {p.id: p for p in (pod("lon1", 2), pod("lon2", 2), pod("chi1", 2, region_id=CHICAGO))}
@@ -73,7 +74,7 @@ class Zones:
         self.world.load((self.pods[changed.id],))
 
     def usable(self, zone: str) -> dict[tuple[str, int, int], bool]:
-        """By pod, position and slot: whether the host may be given to somebody."""
+        """By pod, position and slot: whether the host may be given to a claim."""
         return {
             (p.id, d.position, h.slot): h.state is HostState.IN_SERVICE and not d.cordoned
             for p in self.pods.values()
@@ -83,7 +84,7 @@ class Zones:
         }
 
     def owned(self, zone: str) -> dict[tuple[str, int], int]:
-        """By pod and position: a mask of owned hosts, straight from the table."""
+        """By pod and position: a mask of owned hosts, read from the table."""
         found: dict[tuple[str, int], int] = {}
         for item in self.world.db.table("inventory").items():
             if item["pk"]["S"] == f"CLAIMS#{zone}#{GB300.id}":
@@ -100,7 +101,7 @@ class Zones:
         )
 
     def longest_run(self, zone: str) -> int:
-        """Whole racks side by side that a reservation could have."""
+        """The longest run of free whole racks that a reservation could own."""
         owned, usable, longest = self.owned(zone), self.usable(zone), 0
         for p in self.pods.values():
             run = 0
@@ -112,7 +113,7 @@ class Zones:
 
 
 class ClaimsMachine(RuleBasedStateMachine):
-    """Claims and reservations of two organizations over two zones of four and two racks."""
+    """Claims and reservations of two organizations over two zones, with four and two racks."""
 
     claims = Bundle("claims")
     reservations = Bundle("reservations")
@@ -125,7 +126,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.held: list[str] = []
         self.limit: int | None = None
 
-    # What customers do.
+    # Requests of customers.
 
     @rule(target=claims, count=SMALL, zones=ZONE_LISTS, mine=st.booleans())
     def create(self, count: int, zones: tuple[str, ...], mine: bool) -> object:  # noqa: FBT001
@@ -195,7 +196,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.held.remove(chosen)
         self._after(before)
 
-    # What operators and hardware do.
+    # Actions of operators and changes of hardware.
 
     @rule(limit=st.integers(0, 12))
     def set_limit(self, limit: int) -> None:
@@ -224,7 +225,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         self.world.events.freed(changed.region_id)
         self._after(before)
 
-    # What goes on behind them.
+    # Background work.
 
     @rule(chosen=claims)
     def one_round(self, chosen: str) -> None:
@@ -249,7 +250,7 @@ class ClaimsMachine(RuleBasedStateMachine):
             wanted = self.wanted[record.id]
             assert (record.count, tuple(record.zones), record.surplus) == (wanted.count, wanted.zones, 0)
             assert not wanted.deleted
-            # Nobody waits where there is something to have.
+            # No claim waits where capacity for it is free.
             assert not record.waits or not any(self.zones.free(zone) for zone in record.zones)
 
     def teardown(self) -> None:
@@ -267,7 +268,7 @@ class ClaimsMachine(RuleBasedStateMachine):
         assert (instances_held(self.world.db), units_held(self.world.db)) == (0, 0)
         assert set(queue_entries(self.world.db)) <= {"!"}
 
-    # What must hold.
+    # Invariants.
 
     def _of(self, organization: str) -> list[Wanted]:
         self._forget_gone()

@@ -1,4 +1,4 @@
-"""For which organization a request is."""
+"""Which organization a request concerns."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from testkit.handlers.claim_stage import ClaimStage
 
 
-def test_a_token_of_several_organizations_must_say_for_whom_it_claims(stage: ClaimStage) -> None:
+def test_a_token_of_several_organizations_must_name_the_one_that_claims(stage: ClaimStage) -> None:
     sample(stage)
     both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION]}
     token = f"Bearer {stage.authority.token('member', **both)}"
@@ -42,7 +42,7 @@ def test_a_token_of_several_organizations_must_say_for_whom_it_claims(stage: Cla
         ("delete_capacity_claim", "accepted"),
     ],
 )
-def test_a_request_is_about_the_organization_it_names_and_no_other(
+def test_a_request_concerns_only_the_organization_it_names(
     stage: ClaimStage, function: str, case: str
 ) -> None:
     given.claimed(stage)
@@ -61,7 +61,7 @@ def test_a_request_is_about_the_organization_it_names_and_no_other(
     assert asked(ORGANIZATION) == 200
 
 
-def test_the_list_shows_the_claims_of_the_organization_it_names(stage: ClaimStage) -> None:
+def test_the_list_has_the_claims_of_the_named_organization_only(stage: ClaimStage) -> None:
     given.claimed(stage)
     both = {"organizations": [ORGANIZATION, STRANGERS_ORGANIZATION]}
     event = sample_events.with_headers(

@@ -1,4 +1,4 @@
-"""Who may ask, and what a refusal tells in the one shape of this API."""
+"""Permissions, and the error format of this API."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "function", ["create_capacity_claim", "update_capacity_claim", "delete_capacity_claim"]
 )
 @pytest.mark.parametrize("permissions", [["capacityclaims:read"], ["operator"], ["reservations:create"], []])
-def test_writing_needs_the_permission_to_write_claims_and_no_other(
+def test_writing_requires_the_permission_to_write_claims_and_no_other(
     stage: ClaimStage, function: str, permissions: list[str]
 ) -> None:
     given.claimed(stage)
@@ -48,7 +48,7 @@ def test_writing_needs_the_permission_to_write_claims_and_no_other(
         (f"{CLAIMS}/{CLAIM_ID}", "PUT", 405, 12, "DELETE, GET, PATCH"),
     ],
 )
-def test_a_path_or_method_that_is_not_there_is_reported_in_the_shape_of_this_api(
+def test_an_unknown_path_or_method_is_reported_in_this_apis_error_format(
     stage: ClaimStage, path: str, method: str, http: int, code: int, allowed: str | None
 ) -> None:
     event = sample_events.with_path(sample_events.read("reject_unknown_route", "unknown_route"), path, method)
@@ -73,7 +73,9 @@ API = {
 
 
 @pytest.mark.parametrize("function", API)
-def test_a_defect_is_reported_with_its_trace_id_and_nothing_else(stage: ClaimStage, function: str) -> None:
+def test_an_internal_error_is_reported_with_its_trace_id_and_nothing_else(
+    stage: ClaimStage, function: str
+) -> None:
     stage.db.before("*", surprise, times=None)
     answer = stage.request_event(function, API[function])
     assert answer.status == 500
@@ -85,7 +87,7 @@ def test_a_defect_is_reported_with_its_trace_id_and_nothing_else(stage: ClaimSta
 
 
 @pytest.mark.parametrize("function", API)
-def test_a_database_that_does_not_answer_is_reported_with_when_to_try_again(
+def test_a_database_that_does_not_answer_is_reported_with_retry_after(
     stage: ClaimStage, function: str
 ) -> None:
     stage.db.before("*", throttled(), times=None)
@@ -94,7 +96,7 @@ def test_a_database_that_does_not_answer_is_reported_with_when_to_try_again(
     assert_is(STATUS, answer.json)
 
 
-def test_a_refusal_by_quota_says_what_was_asked_for_and_what_is_left(stage: ClaimStage) -> None:
+def test_a_refusal_by_quota_has_the_requested_and_the_remaining_number(stage: ClaimStage) -> None:
     given.limited(stage)
     answer = stage.request_event("create_capacity_claim", "full")
     [violation] = answer.json["details"][0]["violations"]
@@ -104,14 +106,14 @@ def test_a_refusal_by_quota_says_what_was_asked_for_and_what_is_left(stage: Clai
     assert violation["quotaDimensions"] == {"requested": "10", "used": "0"}
 
 
-def test_a_refusal_by_state_says_which_state_of_which_claim(stage: ClaimStage) -> None:
+def test_a_refusal_by_status_names_the_status_and_the_claim(stage: ClaimStage) -> None:
     given.deleted(stage)
     answer = stage.request_event("update_capacity_claim", "grown")
     [violation] = answer.json["details"][0]["violations"]
     assert (violation["type"], violation["subject"]) == ("STATUS_DELETING", CLAIM_ID)
 
 
-def test_what_exists_is_named_in_the_refusal(stage: ClaimStage) -> None:
+def test_a_refusal_names_the_resource_that_already_exists(stage: ClaimStage) -> None:
     given.claimed(stage)
     for case, name in (("id_reused", CLAIM_ID), ("name_taken", "inference")):
         answer = stage.request_event("create_capacity_claim", case)
@@ -121,7 +123,7 @@ def test_what_exists_is_named_in_the_refusal(stage: ClaimStage) -> None:
         assert answer.json["message"] == detail["description"]
 
 
-def test_what_is_missing_is_named_in_the_refusal_where_it_has_the_form_of_an_id(stage: ClaimStage) -> None:
+def test_a_refusal_names_a_missing_resource_if_the_text_has_the_form_of_an_id(stage: ClaimStage) -> None:
     given.claimed(stage)
     for function in ("get_capacity_claim", "update_capacity_claim", "delete_capacity_claim"):
         event = sample_events.read(function, "unknown")
@@ -136,7 +138,7 @@ def test_what_is_missing_is_named_in_the_refusal_where_it_has_the_form_of_an_id(
     )
 
 
-def test_another_name_in_an_update_is_refused_and_the_same_one_is_not(stage: ClaimStage) -> None:
+def test_an_update_may_repeat_the_name_but_not_change_it(stage: ClaimStage) -> None:
     given.claimed(stage)
     before = stage.db.dump()
     other = varied("grown", "update_capacity_claim", name="training")

@@ -1,4 +1,4 @@
-"""Requests of every form: what is taken, and which field is wrong."""
+"""Valid and invalid requests; a refusal names the wrong field."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ UPPER = CLAIM_ID.upper()
     ],
     ids=str,
 )
-def test_what_is_wrong_is_named_and_nothing_is_written(
+def test_an_invalid_field_is_named_and_nothing_is_written(
     stage: ClaimStage, changes: dict[str, Any], fields: list[str]
 ) -> None:
     sample(stage)
@@ -75,7 +75,7 @@ def test_what_is_wrong_is_named_and_nothing_is_written(
 
 
 @pytest.mark.parametrize("body", ["", "null", "[]", '"x"', "{", "\ufeff{}", '{"resources": NaN}', "\ud800"])
-def test_a_body_that_is_no_request_is_an_invalid_argument(stage: ClaimStage, body: str) -> None:
+def test_a_body_of_another_type_is_an_invalid_argument(stage: ClaimStage, body: str) -> None:
     sample(stage)
     event = sample_events.with_body(sample_events.read("create_capacity_claim", "full"), body)
     answer = stage.request("create_capacity_claim", event)
@@ -98,7 +98,7 @@ def test_a_body_that_is_no_request_is_an_invalid_argument(stage: ClaimStage, bod
     ],
     ids=str,
 )
-def test_what_is_allowed_is_taken_and_answered_as_it_was_given(
+def test_a_valid_request_is_accepted_and_returned_as_it_was_sent(
     stage: ClaimStage, changes: dict[str, Any]
 ) -> None:
     sample(stage)
@@ -112,7 +112,7 @@ def test_what_is_allowed_is_taken_and_answered_as_it_was_given(
     assert spec["organizationId"] == ORGANIZATION
 
 
-def test_an_id_in_capitals_is_the_same_id(stage: ClaimStage) -> None:
+def test_an_id_in_upper_case_is_the_same_id(stage: ClaimStage) -> None:
     sample(stage)
     first = claim_of(stage.claim(id=UPPER))
     assert first["spec"]["id"] == CLAIM_ID
@@ -126,7 +126,7 @@ def test_an_id_in_capitals_is_the_same_id(stage: ClaimStage) -> None:
     assert claim_of(stage.request("update_capacity_claim", shrunk))["status"]["allocatedInstances"] == 2
 
 
-def test_the_claim_of_the_published_example_can_be_read_whole(stage: ClaimStage) -> None:
+def test_the_claim_of_the_published_example_is_accepted_and_returned_whole(stage: ClaimStage) -> None:
     given.waiting(stage)
     found = claim_of(stage.request_event("get_capacity_claim", "found"))
     assert found["spec"] == {
@@ -149,7 +149,7 @@ def test_the_claim_of_the_published_example_can_be_read_whole(stage: ClaimStage)
     assert (status["allocatedInstances"], status["pendingInstances"]) == (0, 10)
 
 
-def test_a_life_from_pending_to_gone_passes_only_through_the_published_statuses(stage: ClaimStage) -> None:
+def test_a_claims_statuses_are_only_the_published_ones(stage: ClaimStage) -> None:
     given.freed(stage)
     seen = [claim_of(stage.request_event("get_capacity_claim", "found"))["status"]["status"]]
     stage.run_event("fill_capacity_claims", "capacity_freed")
@@ -171,7 +171,7 @@ def test_a_life_from_pending_to_gone_passes_only_through_the_published_statuses(
     assert stage.request_event("get_capacity_claim", "found").status == 404
 
 
-def test_parameters_are_no_id(stage: ClaimStage) -> None:
+def test_the_path_parameters_is_not_taken_for_an_id(stage: ClaimStage) -> None:
     sample(stage)
     answer = stage.request_event("list_capacity_claim_parameters", "all")
     assert answer.json == {
@@ -180,7 +180,7 @@ def test_parameters_are_no_id(stage: ClaimStage) -> None:
             "us-chi-1": {"instanceIds": ["gb300-4x"]},
         }
     }
-    # Were the gateway to route it to the claims, there is no claim of that id.
+    # If the gateway routed it to the claims, no claim would have that id.
     event = sample_events.read("get_capacity_claim", "id_malformed")
     event["pathParameters"] = {"claimID": "parameters"}
     event = event | {"path": f"{CLAIMS}/parameters"}
@@ -207,7 +207,7 @@ def test_parameters_are_no_id(stage: ClaimStage) -> None:
     ],
     ids=str,
 )
-def test_updated_after_is_strict_and_takes_every_form_of_the_standard(
+def test_updated_after_is_exclusive_and_accepts_every_format_of_rfc_3339(
     stage: ClaimStage, after: list[str], *, found: bool
 ) -> None:
     given.claimed(stage)
@@ -235,20 +235,20 @@ def test_updated_after_is_strict_and_takes_every_form_of_the_standard(
     ],
     ids=str,
 )
-def test_anything_else_is_no_time(stage: ClaimStage, after: list[str]) -> None:
+def test_any_other_text_is_not_a_time(stage: ClaimStage, after: list[str]) -> None:
     given.claimed(stage)
     event = sample_events.with_query(sample_events.read("list_capacity_claims", "all"), updatedAfter=after)
     assert violations(stage.request("list_capacity_claims", event)) == ["updated_after"]
 
 
-def test_a_time_is_given_once(stage: ClaimStage) -> None:
+def test_updated_after_may_be_given_only_once(stage: ClaimStage) -> None:
     given.claimed(stage)
     twice = ["2026-05-28T20:26:39Z"] * 2
     event = sample_events.with_query(sample_events.read("list_capacity_claims", "all"), updatedAfter=twice)
     assert violations(stage.request("list_capacity_claims", event)) == ["query updatedAfter"]
 
 
-def test_claims_are_listed_in_pages_that_show_what_the_whole_list_shows(stage: ClaimStage) -> None:
+def test_the_pages_of_a_list_together_are_the_whole_list(stage: ClaimStage) -> None:
     sample(stage)
     for name in ("a", "b", "c"):
         claim_of(stage.claim("accepted_minimal", name=name, instanceCount=1))
@@ -268,7 +268,7 @@ def test_claims_are_listed_in_pages_that_show_what_the_whole_list_shows(stage: C
     assert violations(stage.request("list_capacity_claims", wrong)) == ["limit"]
 
 
-def test_members_read_the_limit_of_their_organization_and_what_is_used_of_it(stage: ClaimStage) -> None:
+def test_members_read_their_organizations_limit_and_its_use(stage: ClaimStage) -> None:
     given.claimed_and_limited(stage)
     limited = {"organizationId": ORGANIZATION, "subject": "instances", "limit": 11, "used": 10}
     assert stage.request_event("list_capacity_claim_quotas", "all").json == {"quotas": [limited]}

@@ -1,4 +1,6 @@
-"""The record of a claim: its sums, what it gives back first, and conditions that move only with a change."""
+"""The record of a claim: its sums, what it gives back first, and conditions whose times change only with
+them.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,7 @@ claims = st.builds(
 
 @given(claims)
 @examples(200)
-def test_allocated_and_pending_are_always_the_count_and_surplus_the_rest(claim: CapacityClaim) -> None:
+def test_allocated_and_pending_add_up_to_the_count_and_the_rest_is_surplus(claim: CapacityClaim) -> None:
     assert claim.allocated + claim.pending == claim.instance_count
     assert claim.allocated + claim.surplus == claim.owned
     assert min(claim.allocated, claim.pending, claim.surplus) >= 0
@@ -93,7 +95,7 @@ def test_allocated_and_pending_are_always_the_count_and_surplus_the_rest(claim: 
 
 @given(claims)
 @examples(200)
-def test_giving_back_ends_with_exactly_what_is_asked_for_and_never_takes_what_is_needed(
+def test_giving_back_ends_with_exactly_the_requested_number_and_keeps_every_needed_host(
     claim: CapacityClaim,
 ) -> None:
     before = claim
@@ -122,12 +124,12 @@ def test_a_claim_gives_back_from_the_least_preferred_zone_first() -> None:
     assert given_back(replace(claim, zones=(CHICAGO, LONDON))) == [(LONDON, "a", 0, 0b11)]
 
 
-def test_it_goes_on_with_the_next_zone_when_that_is_not_enough() -> None:
+def test_giving_back_continues_with_the_next_zone_when_one_is_not_enough() -> None:
     claim = record(1, owned(LONDON, "a", 0, 0b11), owned(CHICAGO, "b", 0, 0b1))
     assert given_back(claim) == [(CHICAGO, "b", 0, 0b1), (LONDON, "a", 0, 0b10)]
 
 
-def test_inside_a_zone_the_smallest_holdings_go_first_so_that_whole_domains_become_free() -> None:
+def test_in_a_zone_the_smallest_holdings_go_first_so_that_whole_domains_become_free() -> None:
     claim = record(
         4,
         owned(LONDON, "a", 0, 0b111),
@@ -138,14 +140,14 @@ def test_inside_a_zone_the_smallest_holdings_go_first_so_that_whole_domains_beco
     assert given_back(claim) == [(LONDON, "a", 1, 0b1), (LONDON, "a", 2, 0b10)]
 
 
-def test_hosts_in_a_zone_that_is_no_longer_asked_for_go_before_all_others() -> None:
+def test_hosts_in_a_zone_that_is_no_longer_requested_go_first() -> None:
     claim = record(1, owned(LONDON, "a", 0, 0b11), owned(TEXAS, "c", 0, 0b1), zones=(LONDON,))
     assert claim.allocated == 1
     assert given_back(claim) == [(TEXAS, "c", 0, 0b1)]
     assert given_back(claim.without_hosts(to_give_back(claim))) == [(LONDON, "a", 0, 0b10)]
 
 
-def test_a_stray_host_counts_as_pending_until_it_is_replaced() -> None:
+def test_a_host_in_a_zone_no_longer_requested_counts_as_pending_until_it_is_replaced() -> None:
     claim = record(2, owned(TEXAS, "c", 0, 0b11), zones=(LONDON,))
     assert (claim.allocated, claim.pending, claim.surplus) == (0, 2, 2)
 
@@ -155,7 +157,7 @@ def test_a_deleted_claim_gives_back_everything() -> None:
     assert {row[0] for row in given_back(claim)} == {LONDON, TEXAS}
 
 
-def test_one_round_of_giving_back_keeps_within_the_bounds_of_a_transaction() -> None:
+def test_one_round_of_giving_back_stays_within_the_limits_of_a_transaction() -> None:
     wide = record(1, *(owned(LONDON, f"p{n:03}", 0, 1) for n in range(200)), status=ClaimStatus.DELETING)
     assert len(to_give_back(wide)) == PODS_PER_ROUND_MAX
     deep = record(1, *(owned(LONDON, "p", n, 1) for n in range(500)), status=ClaimStatus.DELETING)
@@ -180,7 +182,7 @@ def test_one_round_of_giving_back_keeps_within_the_bounds_of_a_transaction() -> 
         (ClaimStatus.DELETING, record(1, owned(LONDON, "a", 0, 1)), ClaimStatus.DELETING),
     ],
 )
-def test_a_claim_is_ready_only_when_nothing_is_pending_and_nothing_is_too_much(
+def test_a_claim_is_ready_only_with_nothing_pending_and_no_surplus(
     status: ClaimStatus, claim: CapacityClaim, becomes: ClaimStatus
 ) -> None:
     assert settled_status(replace(claim, status=status)) is becomes
@@ -191,7 +193,7 @@ def shown(claim: CapacityClaim, **reasons: ZoneReason) -> list[tuple[str, str, s
     return [(c.zone or c.type, c.status, c.reason, c.message) for c in conditions_of(claim, by_zone, NOW)]
 
 
-def test_each_zone_has_a_condition_that_says_what_it_gave_and_why_not_more() -> None:
+def test_the_condition_of_a_zone_says_what_it_provides_and_why_not_more() -> None:
     claim = record(5, owned(LONDON, "a", 0, 0b111))
     assert shown(claim, london=ZoneReason.NO_CAPACITY, chicago=ZoneReason.BEHIND_OLDER) == [
         (LONDON, "True", "InsufficientCapacity", "3 instances allocated, no capacity left"),
@@ -200,7 +202,7 @@ def test_each_zone_has_a_condition_that_says_what_it_gave_and_why_not_more() -> 
     ]
 
 
-def test_a_claim_that_has_everything_progresses_no_more() -> None:
+def test_a_complete_claim_is_no_longer_progressing() -> None:
     claim = record(3, owned(LONDON, "a", 0, 0b111), status=ClaimStatus.READY)
     assert shown(claim) == [
         (LONDON, "True", "Allocated", "3 instances allocated"),
@@ -215,13 +217,13 @@ def test_a_claim_that_grows_no_longer_says_that_a_zone_is_not_needed() -> None:
     assert shown(replace(ready, instance_count=4))[1][2] == "NotTriedYet"
 
 
-def test_a_deleted_claim_says_what_is_still_to_be_given_back() -> None:
+def test_a_deleted_claim_says_what_it_still_has_to_give_back() -> None:
     claim = record(3, owned(LONDON, "a", 0, 0b111), status=ClaimStatus.DELETING)
     assert [row[2] for row in shown(claim)] == ["Deleting", "Deleting", "Deleting"]
     assert shown(claim)[0][3] == "3 instances allocated, to be given back"
 
 
-def test_times_of_conditions_move_only_when_something_changed() -> None:
+def test_times_of_conditions_change_only_with_the_condition() -> None:
     claim = record(5, owned(LONDON, "a", 0, 0b1))
     first = conditions_of(claim, {LONDON: ZoneReason.NO_CAPACITY}, NOW)
     claim = replace(claim, conditions=first)
@@ -231,7 +233,7 @@ def test_times_of_conditions_move_only_when_something_changed() -> None:
     assert [c.updated_at - NOW for c in later] == [0, 60, 60]
 
 
-def test_what_stands_in_a_pod_is_of_one_tenant_even_where_two_choose_the_same_id() -> None:
+def test_equal_ids_of_two_organizations_have_different_tags_in_a_pod() -> None:
     mine, theirs = record(1), record(1, organization_id="other")
     assert mine.tag != theirs.tag
     assert len(bytes.fromhex(mine.tag)) == 8

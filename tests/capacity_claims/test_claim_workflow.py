@@ -1,4 +1,4 @@
-"""The workflow of a claim: its definition as it is deployed, run over real rounds and over failing ones."""
+"""The workflow of a claim: the deployed definition, run over real rounds and failing ones."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ FUNCTION: Final = "capacity_claim_steps"
 
 
 def definition() -> dict[str, Any]:
-    """As it is deployed, with the function's folder in place of its ARN."""
+    """The deployed definition, with the function's folder in place of its ARN."""
     return parse(substitute(FILE.read_text(), {"CapacityClaimStepsFunctionArn": FUNCTION}))
 
 
 @dataclass
 class Platform:
-    """Runs the executions that were started, over the real task."""
+    """Runs started executions with the real task."""
 
     world: World
     faults: list[Exception] = field(default_factory=list)
     rounds: list[str] = field(default_factory=list)
 
     def run(self) -> list[ExecutionStatus]:
-        """Every execution that was started and has not run, to its end."""
+        """Run every started execution to its end."""
         ends = []
         for name, started in list(self.world.workflows.executions.items()):
             if self.world.workflows.states[name].value == "running":
@@ -78,7 +78,7 @@ def large() -> World:
     return World(pods=(*(pod(f"lon-{n:03}", 1, hosts=1) for n in range(2 * PODS_PER_ROUND_MAX + 1)),))
 
 
-def test_a_large_claim_is_filled_round_by_round() -> None:
+def test_a_large_claim_is_filled_in_several_rounds() -> None:
     platform = Platform(large())
     made = claim(platform.world, 2 * PODS_PER_ROUND_MAX + 1)
     assert figures(made)[1] == PODS_PER_ROUND_MAX
@@ -87,7 +87,7 @@ def test_a_large_claim_is_filled_round_by_round() -> None:
     assert figures(now(platform.world, made)) == ("READY", 2 * PODS_PER_ROUND_MAX + 1, 0)
 
 
-def test_a_large_growth_starts_an_execution_of_its_own() -> None:
+def test_a_large_growth_starts_another_execution() -> None:
     platform = Platform(large())
     made = claim(platform.world, PODS_PER_ROUND_MAX + 1)
     platform.run()
@@ -101,7 +101,7 @@ def test_a_large_growth_starts_an_execution_of_its_own() -> None:
     assert figures(now(platform.world, made)) == ("READY", 2 * PODS_PER_ROUND_MAX + 1, 0)
 
 
-def test_a_claim_that_waits_ends_the_execution_and_leaves_it_to_the_filler() -> None:
+def test_a_claim_that_waits_ends_the_execution_and_is_served_by_the_filler() -> None:
     platform = Platform(World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO))))
     made = claim(platform.world, 2, LONDON)
     resize(platform.world, made, 3, CHICAGO)
@@ -110,7 +110,7 @@ def test_a_claim_that_waits_ends_the_execution_and_leaves_it_to_the_filler() -> 
     assert figures(now(platform.world, made)) == ("UPDATING", 2, 1)
 
 
-def test_a_delete_drains_to_nothing() -> None:
+def test_a_delete_gives_everything_back() -> None:
     platform = Platform(large())
     made = claim(platform.world, PODS_PER_ROUND_MAX + 1)
     platform.run()
@@ -122,7 +122,7 @@ def test_a_delete_drains_to_nothing() -> None:
 
 
 @pytest.mark.parametrize("failing", [1, 2, 3])
-def test_a_round_that_fails_is_repeated_wherever_it_fails(failing: int) -> None:
+def test_a_round_that_fails_at_any_call_is_retried(failing: int) -> None:
     platform = Platform(large())
     made = claim(platform.world, PODS_PER_ROUND_MAX + 1)
     platform.run()
@@ -144,7 +144,7 @@ def test_every_round_may_run_twice() -> None:
     assert claim_records(platform.world.db) == []
 
 
-def test_rounds_that_keep_failing_end_the_execution_and_the_next_one_resumes() -> None:
+def test_rounds_that_keep_failing_end_the_execution_and_the_next_execution_resumes() -> None:
     platform = Platform(large())
     made = claim(platform.world, 5)
     drop(platform.world, made)
@@ -158,7 +158,7 @@ def test_rounds_that_keep_failing_end_the_execution_and_the_next_one_resumes() -
     check(platform.world)
 
 
-def test_every_state_says_what_undoes_it_and_the_one_task_is_retried_and_caught() -> None:
+def test_every_state_says_what_undoes_it_and_the_task_has_retry_and_catch() -> None:
     states = list(all_states(definition()))
     assert all(state["Comment"] for _, state, _ in states)
     tasks = [state for _, state, _ in states if state["Type"] == "Task"]
@@ -166,7 +166,7 @@ def test_every_state_says_what_undoes_it_and_the_one_task_is_retried_and_caught(
     assert "arn:" not in FILE.read_text()
 
 
-def test_the_machine_knows_every_outcome_of_a_round() -> None:
+def test_the_state_machine_has_a_branch_for_every_outcome_of_a_round() -> None:
     choice = definition()["States"]["Settled"]
     named = {outcome for outcome in Step if f"'{outcome.value}'" in choice["Choices"][0]["Condition"]}
     assert named == {Step.AGAIN}

@@ -1,4 +1,6 @@
-"""Every call to the database is the last one once: what was begun is finished by whoever comes next."""
+"""The process dies at each of its database calls in turn; a retry, workflow or schedule finishes what it
+began.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,7 @@ pytestmark = pytest.mark.slow
 
 
 class Killed(BaseException):
-    """The execution environment is gone; nothing in the product catches this."""
+    """The execution environment is gone; no code of the product catches this."""
 
 
 def kill(*_: object) -> None:
@@ -75,7 +77,7 @@ def ready() -> Scene:
 
 
 def served_soon() -> Scene:
-    """It waits for two, and its rack has just become free."""
+    """A claim of two waits, and a rack for it has just become free."""
     world = small()
     blocking = reserve(world)
     made = claim(world, 2, LONDON, claim_id=ID, name="inference")
@@ -93,7 +95,7 @@ def deleted() -> Scene:
 def at_every_call(
     build: Callable[[], Scene], run: Callable[[Scene, Services], object], fault: str
 ) -> Iterator[Scene]:
-    """A fresh scene for each call of ``run``, which ends badly at that call."""
+    """A fresh scene for each call of ``run``; the process dies at that call."""
     when, interceptor = FAULTS[fault]
     for call in range(1000):
         scene = build()
@@ -108,7 +110,7 @@ def at_every_call(
 
 
 def recover(world: World) -> None:
-    """What happens by itself: events, workflows, and the schedules an hour later."""
+    """What runs without further requests: events, workflows, and the schedules an hour later."""
     check(world)
     calm(world)
     world.clock.advance(3600)
@@ -133,7 +135,7 @@ def empty() -> Scene:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_create_that_was_interrupted_stands_as_a_whole_or_not_at_all(fault: str) -> None:
+def test_an_interrupted_create_is_applied_as_a_whole_or_not_at_all(fault: str) -> None:
     for scene in at_every_call(empty, lambda s, e: create(s, e, None), fault):
         recover(scene.world)
         assert [(r.status, r.allocated) for r in claim_records(scene.world.db)] in (
@@ -143,7 +145,7 @@ def test_a_create_that_was_interrupted_stands_as_a_whole_or_not_at_all(fault: st
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_create_that_was_interrupted_and_is_sent_again_under_its_id_makes_one_claim(fault: str) -> None:
+def test_an_interrupted_create_sent_again_under_its_id_makes_one_claim(fault: str) -> None:
     for scene in at_every_call(empty, create, fault):
         create(scene, scene.world.environment())
         recover(scene.world)
@@ -162,21 +164,21 @@ WANTED = {"grows": 6, "shrinks": 1, "moves": 2}
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("update", UPDATES)
-def test_an_update_that_was_interrupted_stands_or_not_and_either_way_settles(update: str, fault: str) -> None:
+def test_an_interrupted_update_is_applied_or_not_and_settles_either_way(update: str, fault: str) -> None:
     for scene in at_every_call(ready, UPDATES[update], fault):
         recover(scene.world)
         assert figures(now(scene.world, scene.claim)) in (
             ("READY", 4, 0),
             ("READY", WANTED[update], 0),
         )
-        # The client sends it again.
+        # The client retries.
         UPDATES[update](scene, scene.world.environment())
         recover(scene.world)
         assert figures(now(scene.world, scene.claim)) == ("READY", WANTED[update], 0)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_delete_that_was_interrupted_stands_or_not_and_sent_again_it_does(fault: str) -> None:
+def test_an_interrupted_delete_is_applied_or_not_and_its_retry_is_applied(fault: str) -> None:
     for scene in at_every_call(ready, lambda s, e: drop(s.world, s.claim, services=e), fault):
         recover(scene.world)
         with contextlib.suppress(NotFound):
@@ -187,7 +189,7 @@ def test_a_delete_that_was_interrupted_stands_or_not_and_sent_again_it_does(faul
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_drain_that_was_interrupted_goes_on(fault: str) -> None:
+def test_an_interrupted_drain_continues(fault: str) -> None:
     def drain(scene: Scene, services: Services) -> None:
         for _ in range(3):
             settle_capacity_claim(services, ORGANIZATION, ID)
@@ -198,17 +200,17 @@ def test_a_drain_that_was_interrupted_goes_on(fault: str) -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_filler_that_was_interrupted_is_made_good_by_the_schedule(fault: str) -> None:
+def test_the_schedule_finishes_what_an_interrupted_filler_began(fault: str) -> None:
     for scene in at_every_call(served_soon, lambda _, e: fill_zones(e), fault):
         recover(scene.world)
         assert figures(now(scene.world, scene.claim)) == ("READY", 2, 0)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_reconcile_that_was_interrupted_is_made_good_by_the_next(fault: str) -> None:
+def test_the_next_reconcile_finishes_what_an_interrupted_one_began(fault: str) -> None:
     def left_alone() -> Scene:
         scene = deleted()
-        # Its execution died long ago.
+        # Its execution ended long ago.
         for name in scene.world.workflows.executions:
             scene.world.workflows.end(name)
         scene.world.clock.advance(3600)
@@ -219,7 +221,7 @@ def test_a_reconcile_that_was_interrupted_is_made_good_by_the_next(fault: str) -
         assert claim_records(scene.world.db) == []
 
 
-def test_a_workflow_that_was_never_started_is_started_by_reconcile_and_reported() -> None:
+def test_reconcile_starts_and_reports_a_workflow_that_was_never_started() -> None:
     scene = ready()
     scene.world.workflows.down = True
     drop(scene.world, scene.claim)
@@ -235,7 +237,7 @@ def test_a_workflow_that_was_never_started_is_started_by_reconcile_and_reported(
     assert claim_records(scene.world.db) == []
 
 
-def test_an_execution_that_ended_too_early_is_followed_by_one_with_the_next_number() -> None:
+def test_an_execution_that_ended_too_early_is_followed_by_one_with_the_next_attempt_number() -> None:
     scene = deleted()
     [first] = scene.world.workflows.executions
     scene.world.workflows.end(first)
@@ -245,7 +247,7 @@ def test_an_execution_that_ended_too_early_is_followed_by_one_with_the_next_numb
     assert second == f"{first.rpartition('-')[0]}-{int(first.rpartition('-')[2]) + 1}"
 
 
-def test_what_takes_longer_than_a_teardown_may_is_counted_as_overdue() -> None:
+def test_a_teardown_that_takes_too_long_is_counted_as_overdue() -> None:
     scene = deleted()
     scene.world.clock.advance(scene.world.limits.teardown_seconds_max)
     assert reconcile(scene.world.services).overdue == 0

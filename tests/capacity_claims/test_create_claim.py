@@ -1,4 +1,4 @@
-"""Creating: ids that clients choose, names that are unique, and answers that get lost."""
+"""Creating claims: ids chosen by clients, unique names, and timeouts."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 OTHER_ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d11"
 
 
-def test_the_same_id_and_body_again_return_the_claim_that_is_there(world: World) -> None:
+def test_the_same_id_and_body_return_the_existing_claim(world: World) -> None:
     made = claim(world, 2, claim_id=ID, name="inference")
     before = world.db.dump()
     assert claim(world, 2, claim_id=ID, name="inference") == made
@@ -57,13 +57,13 @@ def test_the_same_id_and_body_again_return_the_claim_that_is_there(world: World)
     assert len(claim_records(world.db)) == 1
 
 
-def test_a_repeat_finds_its_claim_however_it_was_changed_since(world: World) -> None:
+def test_a_repeat_returns_its_claim_however_it_was_changed_since(world: World) -> None:
     made = claim(world, 2, claim_id=ID)
     resize(world, made, 3)
     assert claim(world, 2, claim_id=ID).instance_count == 3
 
 
-def test_a_repeat_finds_its_claim_even_when_the_zone_is_gone(world: World) -> None:
+def test_a_repeat_returns_its_claim_even_if_the_zone_left_the_fleet(world: World) -> None:
     made = claim(world, 2, claim_id=ID)
     world.db.delete_item(TableName="inventory", Key={"pk": {"S": "CATALOG"}, "sk": {"S": f"REGION#{LONDON}"}})
     assert claim(world, 2, claim_id=ID, services=world.environment()).id == made.id
@@ -79,7 +79,7 @@ def test_another_body_under_the_same_id_is_refused(world: World, count: int, nam
     assert world.db.dump() == before
 
 
-def test_a_late_retry_of_a_claim_that_was_deleted_claims_nothing(world: World) -> None:
+def test_a_late_retry_of_a_deleted_claim_claims_nothing(world: World) -> None:
     made = claim(world, 2, claim_id=ID)
     drop(world, made)
     calm(world)
@@ -100,7 +100,7 @@ def test_two_organizations_may_choose_the_same_id_and_the_same_name(world: World
     check(world)
 
 
-def test_names_are_unique_in_an_organization_until_their_claim_is_gone(world: World) -> None:
+def test_names_are_unique_in_an_organization_until_the_claim_is_gone(world: World) -> None:
     made = claim(world, 1, name="inference")
     with pytest.raises(AlreadyExists) as refused:
         claim(world, 2, name="inference")
@@ -114,16 +114,14 @@ def test_names_are_unique_in_an_organization_until_their_claim_is_gone(world: Wo
     check(world)
 
 
-def test_a_name_that_nobody_gave_is_made_of_the_id(world: World) -> None:
+def test_a_claim_without_a_name_is_named_after_its_id(world: World) -> None:
     made = claim(world, 1)
     assert made.name == f"claim-{made.id}"
     assert claim(world, 1, claim_id=ID).name == f"claim-{ID}"
 
 
 @pytest.mark.parametrize("claim_id", [ID, None])
-def test_an_answer_that_is_lost_after_the_record_stands_makes_one_claim(
-    world: World, claim_id: str | None
-) -> None:
+def test_a_timeout_after_the_record_was_written_makes_one_claim(world: World, claim_id: str | None) -> None:
     world.db.after("transact_write_items", timeout_after())
     made = claim(world, 2, claim_id=claim_id)
     assert figures(made) == ("READY", 2, 0)
@@ -132,10 +130,12 @@ def test_an_answer_that_is_lost_after_the_record_stands_makes_one_claim(
 
 
 @pytest.mark.parametrize(("instances", "is_unseen"), [(3, True), (2, False)])
-def test_what_others_recorded_and_ended_meanwhile_is_no_acknowledgement(
+def test_a_claim_recorded_and_deleted_by_another_request_is_no_acknowledgement(
     world: World, instances: int, *, is_unseen: bool
 ) -> None:
-    """Another claim is never this one; and where nothing was sent unseen, neither is an equal one."""
+    """A claim with another body is never this one; an equal one is this one only if one of its own tries
+    timed out.
+    """
 
     def others_meanwhile(operation: str, parameters: dict[str, Any]) -> None:
         _end(world, claim(world, instances, claim_id=ID))
@@ -157,9 +157,7 @@ def _end(world: World, made: CapacityClaim) -> None:
 
 
 @pytest.mark.parametrize("claim_id", [ID, None])
-def test_an_answer_that_is_lost_after_the_round_stands_causes_no_failure(
-    world: World, claim_id: str | None
-) -> None:
+def test_a_timeout_after_the_round_was_written_causes_no_failure(world: World, claim_id: str | None) -> None:
     world.db.after("transact_write_items", timeout_after(), skip=1)
     made = claim(world, 2, claim_id=claim_id)
     calm(world)
@@ -168,14 +166,14 @@ def test_an_answer_that_is_lost_after_the_round_stands_causes_no_failure(
     check(world)
 
 
-def test_a_throttled_record_is_refused_as_a_whole(world: World) -> None:
+def test_a_throttled_create_writes_nothing(world: World) -> None:
     world.db.before("transact_write_items", throttled(), times=None)
     with pytest.raises(StorageUnavailable):
         claim(world, 2)
     assert claim_records(world.db) == []
 
 
-def test_a_database_that_fails_after_the_record_does_not_fail_the_request(world: World) -> None:
+def test_a_database_failure_after_the_record_does_not_fail_the_request(world: World) -> None:
     failing = world.db.before("query", throttled(), times=None)
     made = claim(world, 2, services=world.environment())
     assert figures(made) == ("CREATING", 0, 2)
@@ -184,7 +182,7 @@ def test_a_database_that_fails_after_the_record_does_not_fail_the_request(world:
     assert figures(now(world, made)) == ("READY", 2, 0)
 
 
-def test_a_workflow_service_that_is_down_does_not_fail_the_request(world: World) -> None:
+def test_an_unavailable_workflow_service_does_not_fail_the_request(world: World) -> None:
     world.workflows.down = True
     failing = world.db.before("query", throttled(), times=None)
     assert figures(claim(world, 2, services=world.environment())) == ("CREATING", 0, 2)
@@ -192,20 +190,20 @@ def test_a_workflow_service_that_is_down_does_not_fail_the_request(world: World)
     assert world.telemetry.counts["WorkflowStartsFailed"] == 1
 
 
-def test_rival_transactions_are_waited_out(world: World) -> None:
+def test_transaction_conflicts_are_retried(world: World) -> None:
     world.db.before("transact_write_items", transaction_conflict(3, 0), times=5)
     assert figures(claim(world, 2)) == ("READY", 2, 0)
     assert world.pause.attempts[:5] == [0, 1, 2, 3, 4]
 
 
-def test_a_repeat_goes_on_where_the_first_try_died(world: World) -> None:
+def test_a_repeat_continues_where_the_first_try_died(world: World) -> None:
     world.db.after("transact_write_items", dies)
     with pytest.raises(Died):
         claim(world, 2, claim_id=ID)
     assert figures(claim(world, 2, claim_id=ID)) == ("READY", 2, 0)
 
 
-def test_a_repeated_update_goes_on_where_the_first_try_died(world: World) -> None:
+def test_a_repeated_update_continues_where_the_first_try_died(world: World) -> None:
     made = claim(world, 2)
 
     for count in (4, 1):
@@ -220,7 +218,7 @@ def powerless(*permissions: Permission, organization: str = ORGANIZATION) -> Cal
     return caller(permissions=frozenset(permissions), organizations=frozenset({organization}))
 
 
-def test_reading_needs_one_permission_and_writing_another(world: World) -> None:
+def test_reading_and_writing_require_different_permissions(world: World) -> None:
     made = claim(world, 1)
     viewer = powerless(Permission.READ_CAPACITY_CLAIMS)
     admin = powerless(Permission.WRITE_CAPACITY_CLAIMS)
@@ -239,7 +237,7 @@ def test_reading_needs_one_permission_and_writing_another(world: World) -> None:
             call()
 
 
-def test_a_claim_of_another_organization_is_not_there(world: World) -> None:
+def test_a_claim_of_another_organization_is_not_found(world: World) -> None:
     made = claim(world, 1)
     other = stranger()
     assert list_capacity_claims(world.services, other, None) == []
@@ -254,7 +252,7 @@ def test_a_claim_of_another_organization_is_not_there(world: World) -> None:
     assert now(world, made) == made
 
 
-def test_a_token_of_several_organizations_has_to_say_for_which_one_it_claims(world: World) -> None:
+def test_a_token_of_several_organizations_has_to_name_the_one_that_claims(world: World) -> None:
     several = caller(organizations=frozenset({ORGANIZATION, OTHER_ORGANIZATION}))
     with pytest.raises(InvalidRequest) as refused:
         create_capacity_claim(world.services, several, wish(1))
@@ -265,7 +263,7 @@ def test_a_token_of_several_organizations_has_to_say_for_which_one_it_claims(wor
         caller().within(OTHER_ORGANIZATION)
 
 
-def test_of_two_claims_under_one_id_a_caller_of_both_organizations_always_sees_the_same(
+def test_of_two_claims_under_one_id_a_member_of_both_organizations_always_sees_the_same(
     world: World,
 ) -> None:
     mine, theirs = claim(world, 1, claim_id=ID), claim(world, 2, claim_id=ID, who=stranger())
@@ -274,7 +272,7 @@ def test_of_two_claims_under_one_id_a_caller_of_both_organizations_always_sees_t
     assert get_capacity_claim(world.services, several, ID) == now(world, first)
 
 
-def test_the_list_has_only_what_was_updated_strictly_after_a_time(world: World) -> None:
+def test_the_list_has_only_claims_updated_strictly_after_the_given_time(world: World) -> None:
     first, second = claim(world, 1), claim(world, 1)
     who = caller()
     latest, last = first.updated_us / 1_000_000, second.updated_us / 1_000_000
@@ -287,7 +285,7 @@ def test_the_list_has_only_what_was_updated_strictly_after_a_time(world: World) 
     assert [c.id for c in list_capacity_claims(world.services, who, last)] == [first.id]
 
 
-def test_however_often_a_claim_changes_its_last_change_is_not_ahead_of_the_clock(world: World) -> None:
+def test_however_often_a_claim_changes_its_update_time_is_not_ahead_of_the_clock(world: World) -> None:
     made = claim(world, 1)
     for count in range(60):
         world.clock.advance_ms(1)
@@ -297,14 +295,14 @@ def test_however_often_a_claim_changes_its_last_change_is_not_ahead_of_the_clock
         assert before.updated_us < after.updated_us <= world.clock.now_us() + 1
 
 
-def test_a_poll_with_the_time_last_seen_sees_a_change_of_the_same_millisecond(world: World) -> None:
+def test_polling_with_the_last_update_time_shows_a_change_of_the_same_millisecond(world: World) -> None:
     made = claim(world, 1)
     seen = now(world, made).updated_us / 1_000_000
     update_capacity_claim(world.services, caller(), made.id, wish(2))
     assert [c.id for c in list_capacity_claims(world.services, caller(), seen)] == [made.id]
 
 
-def test_an_update_that_always_loses_says_that_it_was_not_decided(world: World) -> None:
+def test_an_update_that_loses_every_race_is_reported_as_not_decided(world: World) -> None:
     made = claim(world, 1)
 
     def grow(*_: object) -> None:
@@ -324,7 +322,7 @@ def test_an_update_that_always_loses_says_that_it_was_not_decided(world: World) 
         ("resources.capacity_type", {"capacity_type": "CAPACITY_TYPE_MANAGED"}),
     ],
 )
-def test_neither_instance_nor_capacity_type_can_be_changed(
+def test_instance_and_capacity_type_cannot_be_changed(
     world: World, field: str, changed: dict[str, str]
 ) -> None:
     made = claim(world, 1)

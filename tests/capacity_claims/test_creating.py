@@ -1,4 +1,4 @@
-"""What can be asked of a create beside the claim: that it is repeated safely under a key, or only tried."""
+"""Options of a create request: an idempotency key, and a dry run."""
 
 from __future__ import annotations
 
@@ -59,21 +59,21 @@ def test_another_body_under_the_same_key_is_refused_and_names_the_claim(world: W
     assert len(claim_records(world.db)) == 1
 
 
-def test_a_key_stands_for_one_holder_of_each_kind(world: World) -> None:
-    """Tags are made of ids: a reservation and a claim under one key must not share one."""
+def test_a_key_makes_one_holder_of_each_kind(world: World) -> None:
+    """Tags are derived from ids, so a reservation and a claim under one key must not have the same tag."""
     made = keyed(world, 1)
     reserved = create_reservation(world.services, caller(), request(1), idempotency_key=KEY)
     assert reserved.reservation.id != made.id
     check(world)
 
 
-def test_an_id_makes_the_request_its_own_whatever_the_key(world: World) -> None:
+def test_a_request_with_an_id_is_identified_by_it_whatever_the_key(world: World) -> None:
     made = keyed(world, claim_id=ID)
     assert keyed(world, claim_id=ID, key="another") == made
     assert keyed(world).id != ID
 
 
-def test_a_dry_run_shows_what_the_claim_would_be_and_writes_nothing() -> None:
+def test_a_dry_run_shows_the_claim_that_would_be_made_and_writes_nothing() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     before = world.db.dump()
     shown = keyed(world, 3, LONDON, CHICAGO, key=None, dry_run=True)
@@ -86,14 +86,14 @@ def test_a_dry_run_shows_what_the_claim_would_be_and_writes_nothing() -> None:
     assert [(a.zone, a.count) for a in made.allocations] == [(a.zone, a.count) for a in shown.allocations]
 
 
-def test_a_dry_run_behind_one_that_waits_shows_a_claim_that_waits(world: World) -> None:
+def test_a_dry_run_shows_a_waiting_claim_where_an_older_claim_waits(world: World) -> None:
     assert figures(claim(world, 9))[2] > 0
     shown = keyed(world, 1, key=None, dry_run=True)
     assert figures(shown) == ("CREATING", 0, 1)
     check(world)
 
 
-def test_a_dry_run_is_refused_what_the_request_would_be(world: World) -> None:
+def test_a_dry_run_is_refused_where_the_request_would_be(world: World) -> None:
     world.set_quota(2, "instances")
     with pytest.raises(QuotaExceeded):
         keyed(world, 3, dry_run=True)

@@ -1,4 +1,4 @@
-"""Each write as JSON, and executed: what commits once is refused when it arrives again."""
+"""Each write as JSON, and executed: a write that has succeeded is refused when it is sent again."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ NAMES = ["count_in", "create", "grow", "fill", "move", "delete", "drain", "remov
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_write_is_sent_as_it_stands_in_the_golden_file(name: str) -> None:
+def test_each_write_equals_its_golden_file(name: str) -> None:
     assert as_json(life()[1][name]) == (FOLDER / f"{name}.json").read_text()
 
 
-def test_every_golden_file_is_of_a_write_and_every_write_has_one() -> None:
+def test_every_write_has_a_golden_file_and_every_golden_file_a_write() -> None:
     world, requests = life()
     assert {path.stem for path in FOLDER.glob("*.json")} == set(requests) == set(NAMES)
     check(world)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sent_again_when_all_is_over_it_is_refused_and_changes_nothing(name: str) -> None:
+def test_a_write_sent_again_after_the_claims_end_is_refused_and_changes_nothing(name: str) -> None:
     world, requests = life()
     before = world.db.dump()
     for operation, parameters in requests[name]:
@@ -38,7 +38,7 @@ def test_sent_again_when_all_is_over_it_is_refused_and_changes_nothing(name: str
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_record_is_only_ever_written_under_the_revision_that_was_read(name: str) -> None:
+def test_every_write_of_the_record_requires_the_revision_that_was_read(name: str) -> None:
     for request in life()[1][name]:
         assert request[0] in WRITES
         found = conditions(request)

@@ -1,4 +1,6 @@
-"""The oldest claim first: nobody younger takes what an older one waits for, and nobody waits for nothing."""
+"""Order of service: no younger claim takes what an older one waits for, and no claim waits while capacity is
+free.
+"""
 
 from __future__ import annotations
 
@@ -52,11 +54,11 @@ def pending(world: World, *claims: CapacityClaim) -> list[int]:
     return [now(world, made).pending for made in claims]
 
 
-def test_a_younger_claim_waits_while_an_older_one_waits_there() -> None:
+def test_a_younger_claim_waits_while_an_older_one_waits_in_the_zone() -> None:
     world, [blocking] = full()
     older, younger = claim(world, 2), claim(world, 1)
     release(world, blocking)
-    # Whoever comes by first, be it the younger one itself.
+    # Whichever is tried first, even the younger one itself.
     settle(world, younger)
     assert pending(world, older, younger) == [2, 1]
     assert now(world, younger).conditions[0].reason == "WaitingForOlderClaims"
@@ -65,7 +67,7 @@ def test_a_younger_claim_waits_while_an_older_one_waits_there() -> None:
     check(world)
 
 
-def test_claims_are_served_in_the_order_of_their_age_across_organizations() -> None:
+def test_claims_are_served_by_age_across_organizations() -> None:
     world, [blocking] = full()
     first, second, third = claim(world, 1), claim(world, 1, who=stranger()), claim(world, 1)
     release(world, blocking)
@@ -74,7 +76,7 @@ def test_claims_are_served_in_the_order_of_their_age_across_organizations() -> N
     check(world)
 
 
-def test_of_two_claims_of_one_second_the_earlier_one_is_the_older_whatever_their_ids() -> None:
+def test_of_two_claims_of_one_second_the_one_created_first_is_the_older() -> None:
     for ids in (("0", "f"), ("f", "0")):
         world, [blocking] = full()
         claims = []
@@ -92,7 +94,7 @@ def test_of_two_claims_of_one_second_the_earlier_one_is_the_older_whatever_their
         check(world)
 
 
-def test_the_first_that_cannot_be_served_in_full_takes_all_there_is() -> None:
+def test_the_first_claim_that_cannot_be_served_in_full_gets_all_that_is_free() -> None:
     world, [blocking] = full()
     older, younger = claim(world, 5), claim(world, 1)
     release(world, blocking)
@@ -100,18 +102,18 @@ def test_the_first_that_cannot_be_served_in_full_takes_all_there_is() -> None:
     assert pending(world, older, younger) == [3, 1]
 
 
-def test_one_created_in_the_moment_capacity_is_freed_does_not_overtake() -> None:
+def test_a_claim_created_while_capacity_becomes_free_does_not_overtake() -> None:
     world, [blocking] = full()
     older = claim(world, 2)
     release(world, blocking)
-    # The event is under way, and the filler has not run.
+    # The event is sent, and the filler has not run.
     younger = claim(world, 1)
     assert figures(younger) == ("CREATING", 0, 1)
     calm(world)
     assert pending(world, older, younger) == [0, 1]
 
 
-def test_an_older_claim_that_grows_is_served_before_those_that_waited_meanwhile() -> None:
+def test_an_older_claim_that_grows_is_served_before_younger_ones_already_waiting() -> None:
     world, [blocking] = full()
     release(world, blocking)
     older = claim(world, 2)
@@ -122,7 +124,7 @@ def test_an_older_claim_that_grows_is_served_before_those_that_waited_meanwhile(
     assert pending(world, older, younger) == [0, 1]
 
 
-def test_claims_that_wait_in_a_zone_that_left_the_fleet_are_reported_and_served_elsewhere() -> None:
+def test_claims_waiting_in_a_zone_that_left_the_fleet_are_reported_and_served_elsewhere() -> None:
     world, [_, elsewhere] = full(LONDON, CHICAGO)
     older, younger = claim(world, 2, LONDON, CHICAGO), claim(world, 1, LONDON)
     region = world.services.inventory.fresh_region(LONDON)
@@ -139,7 +141,7 @@ def test_claims_that_wait_in_a_zone_that_left_the_fleet_are_reported_and_served_
     assert pending(world, older, younger) == [0, 1]
 
 
-def test_the_order_holds_in_every_zone_of_its_own() -> None:
+def test_each_zone_has_its_own_order() -> None:
     world, [in_london, in_chicago] = full(LONDON, CHICAGO)
     both, only_chicago = claim(world, 3, LONDON, CHICAGO), claim(world, 2, CHICAGO)
     release(world, in_chicago)
@@ -159,7 +161,7 @@ def test_an_older_claim_blocks_a_younger_one_only_where_both_wait() -> None:
     assert pending(world, only_london, both) == [1, 0]
 
 
-def test_claims_for_another_type_have_a_queue_of_their_own() -> None:
+def test_claims_for_another_instance_type_have_another_queue() -> None:
     world, [blocking] = full()
     older = claim(world, 1)
     assert world.services.claims.head_of_queue(LONDON, "h200-8x").holder is None
@@ -182,7 +184,7 @@ def test_a_reservation_may_take_a_whole_free_rack_at_any_time() -> None:
     assert pending(world, waiting) == [0]
 
 
-def test_the_end_of_a_failed_reservation_serves_those_who_wait() -> None:
+def test_the_end_of_a_failed_reservation_serves_waiting_claims() -> None:
     world, [blocking] = full()
     waiting = claim(world, 1)
     assert fail(world, blocking)["outcome"] == "failed"
@@ -190,7 +192,7 @@ def test_the_end_of_a_failed_reservation_serves_those_who_wait() -> None:
     assert pending(world, waiting) == [0]
 
 
-def test_the_end_of_another_claim_serves_those_who_wait() -> None:
+def test_the_end_of_another_claim_serves_waiting_claims() -> None:
     world = World(pods=(pod("lon1", 1),))
     holding = claim(world, 2)
     waiting = claim(world, 1)
@@ -199,7 +201,7 @@ def test_the_end_of_another_claim_serves_those_who_wait() -> None:
     assert pending(world, waiting) == [0]
 
 
-def test_a_shrink_serves_those_who_wait() -> None:
+def test_a_shrink_serves_waiting_claims() -> None:
     world = World(pods=(pod("lon1", 1),))
     holding = claim(world, 2)
     waiting = claim(world, 1)
@@ -208,7 +210,7 @@ def test_a_shrink_serves_those_who_wait() -> None:
     assert pending(world, waiting, holding) == [0, 0]
 
 
-def test_new_hardware_serves_those_who_wait() -> None:
+def test_new_hardware_serves_waiting_claims() -> None:
     broken = rack("lon1", 0, states={0: HostState.UNHEALTHY, 1: HostState.UNHEALTHY})
     world = World(pods=(Pod(LONDON, "lon1", GB300.id, 1, (broken,)),))
     waiting = claim(world, 3)
@@ -218,10 +220,10 @@ def test_new_hardware_serves_those_who_wait() -> None:
     assert figures(now(world, waiting)) == ("READY", 3, 0)
 
 
-def test_one_that_waited_only_because_another_was_first_is_served_when_that_one_has_enough() -> None:
+def test_a_claim_that_waited_only_behind_another_is_served_when_that_one_is_complete() -> None:
     world = World(pods=(pod("lon1", 2),))
     younger: list[CapacityClaim] = []
-    # Between the record of the older claim and its first round.
+    # Between the creation of the older claim's record and its first round.
     world.db.after("transact_write_items", lambda *_: younger.append(claim(world, 1)))
     older = claim(world, 2)
     assert figures(older) == ("READY", 2, 0)
@@ -231,7 +233,7 @@ def test_one_that_waited_only_because_another_was_first_is_served_when_that_one_
     assert pending(world, *younger) == [0]
 
 
-def test_one_that_waited_only_behind_a_claim_that_is_deleted_is_served() -> None:
+def test_a_claim_that_waited_only_behind_a_deleted_claim_is_served() -> None:
     world = World(pods=(pod("lon1", 2),))
     younger: list[CapacityClaim] = []
 
@@ -250,7 +252,7 @@ def test_one_that_waited_only_behind_a_claim_that_is_deleted_is_served() -> None
     check(world)
 
 
-def test_one_behind_a_claim_that_looks_elsewhere_is_served() -> None:
+def test_a_claim_behind_one_that_leaves_the_zone_is_served() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     blocking = reserve(world)
     older, younger = claim(world, 2, LONDON), claim(world, 2, LONDON)
@@ -261,7 +263,7 @@ def test_one_behind_a_claim_that_looks_elsewhere_is_served() -> None:
     assert pending(world, older, younger) == [0, 0]
 
 
-def test_whoever_serves_a_queue_needs_no_event_to_go_on_with_it() -> None:
+def test_a_process_serving_a_queue_continues_without_further_events() -> None:
     world, [blocking] = full()
     claims = [claim(world, 1), claim(world, 1)]
     release(world, blocking)
@@ -271,7 +273,7 @@ def test_whoever_serves_a_queue_needs_no_event_to_go_on_with_it() -> None:
     assert world.events.zones == []
 
 
-def test_the_schedule_serves_every_zone_and_the_event_only_its_own() -> None:
+def test_the_schedule_serves_every_zone_and_an_event_only_its_own() -> None:
     world, blocking = full(LONDON, CHICAGO)
     london, chicago = claim(world, 1, LONDON), claim(world, 1, CHICAGO)
     for reservation in blocking:
@@ -283,7 +285,7 @@ def test_the_schedule_serves_every_zone_and_the_event_only_its_own() -> None:
     assert fill_zones(world.services) == 0
 
 
-def test_a_zone_that_cannot_be_served_does_not_keep_the_others_waiting_and_is_reported() -> None:
+def test_a_zone_that_cannot_be_served_is_reported_and_does_not_delay_the_others() -> None:
     world, blocking = full(LONDON, CHICAGO, TEXAS)
     claims = [claim(world, 1, z) for z in (LONDON, CHICAGO, TEXAS)]
     for reservation in blocking:
@@ -299,7 +301,7 @@ def test_a_zone_that_cannot_be_served_does_not_keep_the_others_waiting_and_is_re
     assert pending(world, *claims) == [0, 1, 0]
 
 
-def test_an_entry_whose_claim_is_gone_is_dropped_and_the_next_is_served() -> None:
+def test_a_queue_entry_of_a_claim_that_is_gone_is_removed_and_the_next_is_served() -> None:
     world, [blocking] = full()
     lost, waiting = claim(world, 1), claim(world, 1)
     release(world, blocking)
@@ -309,13 +311,14 @@ def test_an_entry_whose_claim_is_gone_is_dropped_and_the_next_is_served() -> Non
     assert pending(world, waiting) == [0]
 
 
-def test_an_older_claim_that_comes_back_while_a_younger_one_is_served_is_served_first() -> None:
+def test_an_older_claim_that_returns_while_a_younger_one_is_being_served_is_served_first() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     blocking = reserve(world)
     older = claim(world, 2, CHICAGO)
     younger = claim(world, 2, LONDON)
     release(world, blocking)
-    # The younger one has seen itself first. Before it takes anything, the older one asks for London, too,
+    # The younger claim has read itself as the first. Before it takes anything, the older one asks for London,
+    # too,
     # and its handler dies before its own round.
     filling = world.db.before(
         "transact_write_items",
@@ -331,7 +334,7 @@ def test_an_older_claim_that_comes_back_while_a_younger_one_is_served_is_served_
 
 
 def record_only(world: World, made: CapacityClaim, count: int, *zones: str) -> None:
-    """What the handler of a PATCH writes, without the round that follows."""
+    """Write what the handler of a PATCH writes, without the round that follows."""
     before = now(world, made)
     after = replace(before, instance_count=count, zones=zones, status=ClaimStatus.UPDATING)
     after = replace(after, conditions=conditions_of(after, {}, world.clock.now()))

@@ -1,4 +1,4 @@
-"""Which hosts a claim gets: whole domains and long runs survive, and nothing free is overlooked."""
+"""Which hosts a claim gets: whole domains and long runs are kept, and every free host can be found."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ attempts = st.integers(0, 3)
 
 @given(worlds(), counts, seeds, attempts)
 @examples(150)
-def test_it_opens_as_few_fresh_units_as_any_allocation_of_that_many_can(
+def test_placement_opens_as_few_fresh_units_as_any_allocation_of_that_many_hosts_can(
     domains: list[HostDomain], count: int, seed: int, attempt: int
 ) -> None:
     grants = place(domains, count, seed=seed, attempt=attempt)
@@ -100,7 +100,7 @@ def test_it_opens_as_few_fresh_units_as_any_allocation_of_that_many_can(
 
 @given(worlds(), counts, seeds, attempts, budgets)
 @examples(300)
-def test_whatever_the_room_only_free_hosts_are_taken_once_and_never_too_many(
+def test_only_free_hosts_are_taken_each_once_and_never_more_than_the_round_allows(
     domains: list[HostDomain], count: int, seed: int, attempt: int, budget: RoundBudget
 ) -> None:
     grants = place(domains, count, seed=seed, attempt=attempt, budget=budget)
@@ -118,7 +118,7 @@ def test_whatever_the_room_only_free_hosts_are_taken_once_and_never_too_many(
 
 @given(worlds(), counts, seeds, attempts, budgets)
 @examples(200)
-def test_rounds_within_any_room_end_with_as_many_as_one_without_bounds(
+def test_rounds_with_any_budget_together_take_as_many_hosts_as_one_without_limits(
     domains: list[HostDomain], count: int, seed: int, attempt: int, budget: RoundBudget
 ) -> None:
     left, total = list(domains), 0
@@ -158,19 +158,19 @@ def test_the_order_of_the_domains_does_not_matter(
     )
 
 
-def test_the_fullest_partly_used_domain_comes_first() -> None:
+def test_the_fullest_partly_owned_domain_comes_first() -> None:
     domains = [unit("a", 0, owned=0b001), unit("b", 0, owned=0b011), unit("c", 0)]
     assert places(place(domains, 1)) == [("b", 0)]
     assert places(place(domains, 3)) == [("b", 0), ("a", 0)]
     assert places(place(domains, 4)) == [("b", 0), ("a", 0), ("c", 0)]
 
 
-def test_a_partly_used_domain_comes_before_a_broken_one_and_that_before_a_fresh_unit() -> None:
+def test_a_partly_owned_domain_comes_before_a_broken_one_and_that_before_a_fresh_unit() -> None:
     domains = [unit("a", 0), broken("a", 1, usable=0b001), unit("a", 2, owned=0b001)]
     assert places(place(domains, 4)) == [("a", 2), ("a", 1), ("a", 0)]
 
 
-def test_among_equally_full_ones_the_pod_that_is_touched_already_comes_first() -> None:
+def test_among_equally_full_domains_one_in_a_pod_that_changes_anyway_comes_first() -> None:
     partly = [unit(pod, position, owned=1) for pod in "abcdef" for position in (0, 1)]
     for seed in range(20):
         grants = place([*partly, unit("c", 7, owned=0b011)], 5, seed=seed)
@@ -180,14 +180,14 @@ def test_among_equally_full_ones_the_pod_that_is_touched_already_comes_first() -
 @pytest.mark.parametrize(
     "budget", [RoundBudget(1, 9, 9), RoundBudget(9, 9, 1)], ids=["pods", "domains of a pod"]
 )
-def test_a_round_that_cannot_reach_every_partly_used_domain_opens_no_fresh_one(budget: RoundBudget) -> None:
+def test_a_round_that_cannot_use_every_partly_owned_domain_opens_no_fresh_unit(budget: RoundBudget) -> None:
     both = [unit("a", 0, owned=0b011), unit("a", 1), unit("a", 2, owned=0b001), unit("b", 0)]
     one_pod = [unit("a", 0, owned=0b011), unit("a", 1), unit("b", 0, owned=0b001)]
     for seed in range(10):
         assert places(place(one_pod if budget.pods == 1 else both, 9, seed=seed, budget=budget)) == [("a", 0)]
 
 
-def test_fresh_units_come_from_the_tightest_pod_that_holds_all() -> None:
+def test_fresh_units_come_from_the_fullest_pod_that_can_provide_all() -> None:
     domains = [
         *(unit("four", n) for n in range(4)),
         *(unit("two", n) for n in range(2)),
@@ -199,7 +199,7 @@ def test_fresh_units_come_from_the_tightest_pod_that_holds_all() -> None:
         assert {g.pod_id for g in place(domains, 7, seed=seed)} == {"four"}
 
 
-def test_where_no_pod_holds_all_the_fewest_pods_are_touched() -> None:
+def test_where_no_pod_can_provide_all_as_few_pods_as_possible_change() -> None:
     domains = [unit(pod, n) for pod, size in (("a", 3), ("b", 2), ("c", 1), ("d", 1)) for n in range(size)]
     assert {grant.pod_id for grant in place(domains, 12)} == {"a", "c"} or {
         grant.pod_id for grant in place(domains, 12)
@@ -207,7 +207,7 @@ def test_where_no_pod_holds_all_the_fewest_pods_are_touched() -> None:
     assert {grant.pod_id for grant in place(domains, 15)} == {"a", "b"}
 
 
-def test_inside_a_pod_short_runs_are_eaten_first_and_a_long_one_from_its_end() -> None:
+def test_in_a_pod_short_runs_are_used_first_and_a_long_one_from_its_end() -> None:
     long, short = [unit("a", n) for n in range(5)], [unit("a", 7), unit("a", 8)]
     for seed in range(10):
         assert {g.position for g in place([*long, *short], 6, seed=seed)} == {7, 8}
@@ -215,14 +215,14 @@ def test_inside_a_pod_short_runs_are_eaten_first_and_a_long_one_from_its_end() -
         assert third in {("a", 0), ("a", 4)}
 
 
-def test_different_seeds_spread_over_equally_tight_pods_and_the_same_one_decides_alike() -> None:
+def test_different_seeds_choose_different_equally_full_pods_and_one_seed_always_the_same() -> None:
     domains = [unit(f"pod{n}", 0) for n in range(8)]
     chosen = {places(place(domains, 1, seed=seed))[0] for seed in range(200)}
     assert len(chosen) == 8
     assert len({place(domains, 1, seed=7) for _ in range(3)}) == 1
 
 
-def test_after_a_lost_race_rivals_do_not_meet_at_the_fullest_domain_again() -> None:
+def test_after_a_lost_race_claims_spread_over_the_partly_owned_domains() -> None:
     domains = [unit("a", 0, owned=0b011), *(unit(f"pod{n}", 0, owned=0b001) for n in range(7))]
     first = {places(place(domains, 1, seed=seed))[0] for seed in range(100)}
     again = {places(place(domains, 1, seed=seed, attempt=1))[0] for seed in range(100)}
@@ -230,12 +230,12 @@ def test_after_a_lost_race_rivals_do_not_meet_at_the_fullest_domain_again() -> N
     assert len(again) == 8
 
 
-def test_domains_that_are_owned_whole_give_nothing() -> None:
+def test_domains_that_are_owned_whole_provide_nothing() -> None:
     assert place([unit("a", 0, owned=-1)], 3) == ()
 
 
 @pytest.mark.parametrize("hosts", [1, 18])
-def test_the_largest_zone_is_decided_in_no_time(hosts: int) -> None:
+def test_the_largest_zone_is_decided_quickly(hosts: int) -> None:
     usable = (1 << hosts) - 1
     domains = [
         HostDomain(

@@ -1,4 +1,4 @@
-"""The quota on instances: met by the customer as a refusal, counted through a claim's life, never adrift."""
+"""The quota on instances: refusals for customers, and the count through the life of a claim."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_claim_beyond_the_limit_is_refused_and_leaves_nothing(world: World) ->
     check(world)
 
 
-def test_what_is_asked_for_counts_and_not_what_was_found() -> None:
+def test_requested_instances_count_and_not_allocated_ones() -> None:
     world = World(pods=(pod("lon1", 1),))
     world.set_quota(10, "instances")
     claim(world, 9)
@@ -63,7 +63,7 @@ def test_what_is_asked_for_counts_and_not_what_was_found() -> None:
         claim(world, 2)
 
 
-def test_growing_counts_more_shrinking_less_and_the_end_nothing(world: World) -> None:
+def test_growing_adds_to_the_count_shrinking_subtracts_and_the_end_subtracts_all(world: World) -> None:
     world.set_quota(5, "instances")
     made = claim(world, 2)
     assert [(resize(world, made, n), used(world))[1] for n in (5, 3, 4)] == [5, 3, 4]
@@ -86,7 +86,7 @@ def test_growing_beyond_the_limit_is_refused_and_changes_nothing(world: World) -
     assert world.db.dump() == before
 
 
-def test_a_limit_set_later_counts_what_is_there_even_beyond_it(world: World) -> None:
+def test_a_limit_set_later_counts_existing_claims_even_beyond_it(world: World) -> None:
     made = claim(world, 4)
     waiting = claim(world, 9)
     change = book(world).set(ORGANIZATION, "instances", 5)
@@ -103,7 +103,9 @@ def test_a_limit_set_later_counts_what_is_there_even_beyond_it(world: World) -> 
     check(world)
 
 
-def test_a_claim_that_changes_while_it_is_counted_in_is_counted_as_it_has_become(world: World) -> None:
+def test_a_claim_that_changes_while_a_new_limit_counts_it_is_counted_with_its_new_number(
+    world: World,
+) -> None:
     made = claim(world, 4)
     world.db.before("transact_write_items", lambda *_: resize(world, made, 1))
     book(world).set(ORGANIZATION, "instances", 9)
@@ -111,7 +113,7 @@ def test_a_claim_that_changes_while_it_is_counted_in_is_counted_as_it_has_become
     check(world)
 
 
-def test_a_claim_that_is_filled_while_it_is_counted_in_is_counted_all_the_same() -> None:
+def test_a_claim_that_is_filled_while_a_new_limit_counts_it_is_still_counted() -> None:
     world = World(pods=(pod("lon1", 1),))
     blocking = reserve(world)
     claim(world, 2)
@@ -123,7 +125,7 @@ def test_a_claim_that_is_filled_while_it_is_counted_in_is_counted_all_the_same()
     check(world)
 
 
-def test_two_removals_at_once_take_the_count_back_once(world: World) -> None:
+def test_two_concurrent_removals_subtract_the_count_once(world: World) -> None:
     world.set_quota(9, "instances")
     made = claim(world, 3)
     drop(world, made)
@@ -136,7 +138,7 @@ def test_two_removals_at_once_take_the_count_back_once(world: World) -> None:
     check(world)
 
 
-def test_a_claim_that_was_missed_is_counted_when_it_changes_next(world: World) -> None:
+def test_a_claim_that_a_new_limit_missed_is_counted_at_its_next_change(world: World) -> None:
     made = claim(world, 2)
     world.set_quota(3, "instances")
     with pytest.raises(QuotaExceeded):
@@ -147,7 +149,7 @@ def test_a_claim_that_was_missed_is_counted_when_it_changes_next(world: World) -
     check(world)
 
 
-def test_a_limit_that_moves_while_a_claim_is_made_is_believed(world: World) -> None:
+def test_a_limit_that_changes_while_a_claim_is_made_is_respected(world: World) -> None:
     world.set_quota(9, "instances")
     world.db.before("transact_write_items", lambda *_: world.set_quota(3, "instances"))
     with pytest.raises(QuotaExceeded):
@@ -160,7 +162,7 @@ def test_a_limit_that_moves_while_a_claim_is_made_is_believed(world: World) -> N
     check(world)
 
 
-def test_an_answer_that_is_lost_counts_once(world: World) -> None:
+def test_a_write_that_timed_out_is_counted_once(world: World) -> None:
     world.set_quota(3, "instances")
     world.db.after("transact_write_items", timeout_after())
     made = claim(world, 3, claim_id=ID)
@@ -172,7 +174,7 @@ def test_an_answer_that_is_lost_counts_once(world: World) -> None:
     check(world)
 
 
-def test_after_a_quota_refusal_no_claim_appears_later(world: World) -> None:
+def test_after_a_refusal_by_quota_no_claim_appears_later(world: World) -> None:
     world.set_quota(3, "instances")
     in_flight: list[dict[str, Any]] = []
     rivals: list[CapacityClaim] = []
@@ -191,12 +193,12 @@ def test_after_a_quota_refusal_no_claim_appears_later(world: World) -> None:
     with pytest.raises(ClientError):
         world.db.transact_write_items(**in_flight[0])
     assert used(world) == 0
-    # A claim that never came to be does not use its id up.
+    # A claim that was never made does not use up its id.
     assert figures(claim(world, 2, claim_id=ID)) == ("READY", 2, 0)
     check(world)
 
 
-def test_what_cannot_be_told_is_not_said(world: World) -> None:
+def test_a_refusal_is_not_given_while_the_outcome_of_the_write_is_unknown(world: World) -> None:
     world.set_quota(3, "instances")
 
     def lose_sight(operation: str, parameters: dict[str, Any]) -> None:
@@ -210,7 +212,7 @@ def test_what_cannot_be_told_is_not_said(world: World) -> None:
     assert refused.value.outcome_unknown
 
 
-def test_a_claim_is_not_acknowledged_before_it_is_known_that_it_need_not_be_counted(world: World) -> None:
+def test_a_claim_is_not_acknowledged_before_it_is_known_whether_a_limit_counts_it(world: World) -> None:
     # The read of the quota after the record fails, and meanwhile an operator sets a limit.
     world.db.after(
         "transact_write_items",

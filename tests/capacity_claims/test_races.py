@@ -1,6 +1,6 @@
-"""Rivals at every single call to the database: nothing is owned twice, and everything settles.
+"""A concurrent request before every single database call: nothing is owned twice, and everything settles.
 
-Each test runs a client once for every call that it makes; right before that call the rival steps in.
+Each test runs a client once for every call that it makes; right before that call the other request runs.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ INTERRUPTIONS_MAX = 3
 
 @dataclass
 class Scene:
-    """A world and what stands in it."""
+    """A world and the holders in it."""
 
     world: World
     claims: list[CapacityClaim]
@@ -64,7 +64,7 @@ class Scene:
 
 @dataclass
 class Meeting:
-    """What became of a client and of the rival that stepped in."""
+    """The results of a client and of the request that ran in between."""
 
     scene: Scene
     client: object
@@ -75,7 +75,7 @@ class Meeting:
         return self.scene.world
 
     def settled(self) -> None:
-        """Let everything come to rest; all must agree before and after."""
+        """Let everything settle; the tables must be consistent before and after."""
         check(self.world)
         calm(self.world)
         self.world.clock.advance(3600)
@@ -93,7 +93,7 @@ def tried(act: Act, scene: Scene, services: Services) -> object:
 
 
 def at_every_call(build: Callable[[], Scene], client: Act, rival: Act) -> Iterator[Meeting]:
-    """A fresh scene for each call that the client makes; the rival runs as a whole right before it."""
+    """A fresh scene for each call of the client; the other request runs as a whole right before it."""
     for call in range(1000):
         scene = build()
         met: list[object] = []
@@ -110,12 +110,12 @@ def at_every_call(build: Callable[[], Scene], client: Act, rival: Act) -> Iterat
 
 
 def free_rack() -> Scene:
-    """One rack of two trays, free."""
+    """One rack of two hosts, free."""
     return Scene(World(pods=(pod("lon1", 1),)), [], [])
 
 
 def waiting_for_two() -> Scene:
-    """A claim of two waits; its rack has just become free, and nobody has served it."""
+    """A claim of two waits; a rack for it has just become free and the filler has not run."""
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     blocking = reserve(world)
     waiting = claim(world, 2)
@@ -125,7 +125,7 @@ def waiting_for_two() -> Scene:
 
 
 def ready() -> Scene:
-    """A claim that has what it wants, in two zones."""
+    """A complete claim with instances in two zones."""
     world = World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
     return Scene(world, [claim(world, 4, LONDON, CHICAGO)], [])
 
@@ -157,14 +157,14 @@ def take_rack(scene: Scene, services: Services) -> object:
     return reserve(scene.world, 1, LONDON, services=services)
 
 
-def test_two_fillers_at_once_give_what_one_would() -> None:
+def test_two_concurrent_fillers_give_the_same_as_one() -> None:
     for met in at_every_call(waiting_for_two, fill, fill):
         assert now(met.world, met.scene.claims[0]).allocated == 2
         assert instances_held(met.world.db) == 2
         met.settled()
 
 
-def test_two_claims_for_the_last_tray_leave_one_waiting() -> None:
+def test_two_claims_for_the_last_host_leave_one_waiting() -> None:
     def one_tray_left() -> Scene:
         scene = free_rack()
         claim(scene.world, 1)
@@ -186,12 +186,12 @@ def test_a_rack_goes_to_the_reservation_or_to_the_claim_and_never_to_both() -> N
             assert any(isinstance(r, InsufficientCapacity) for r in results) == (trays == 1)
             winners.add((client is take_rack, reservation))
             met.settled()
-    # After the call that counts the reservation looks at its quota once more: a rival there is the second.
+    # After the call that counts the reservation reads its quota once more: a request there is the second.
     assert winners == {(True, 0), (True, 1), (False, 0), (False, 1)}
 
 
-def test_the_same_holds_under_orders_of_their_calls_once_both_have_read() -> None:
-    """The client's last call before it writes, and the rival's, in every order with few interruptions."""
+def test_the_same_holds_for_orders_of_their_calls_once_both_have_read() -> None:
+    """The calls from the last read of each on, in every order with few interruptions."""
     kinds = set()
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         scene = waiting_for_two()
@@ -213,7 +213,7 @@ def test_the_same_holds_under_orders_of_their_calls_once_both_have_read() -> Non
     assert kinds == {True, False}
 
 
-def test_a_rack_with_a_claimed_tray_is_not_for_reservations_and_a_reserved_one_gives_no_tray() -> None:
+def test_a_rack_owned_in_part_is_not_reserved_and_a_reserved_rack_gives_no_host_to_a_claim() -> None:
     scene = free_rack()
     made = claim(scene.world, 1)
     with pytest.raises(InsufficientCapacity):
@@ -227,7 +227,9 @@ def test_a_rack_with_a_claimed_tray_is_not_for_reservations_and_a_reserved_one_g
 
 @pytest.mark.parametrize("count", [1, 2, 3, 6])
 @pytest.mark.parametrize("build", [waiting_for_two, ready])
-def test_an_update_beside_a_filler_ends_as_the_update_wants(build: Callable[[], Scene], count: int) -> None:
+def test_an_update_during_a_filler_run_ends_in_the_state_the_update_asks_for(
+    build: Callable[[], Scene], count: int
+) -> None:
     for client, rival in ((fill, resize_to(count)), (resize_to(count), fill)):
         for met in at_every_call(build, client, rival):
             met.settled()
@@ -236,7 +238,7 @@ def test_an_update_beside_a_filler_ends_as_the_update_wants(build: Callable[[], 
             assert (made.instance_count, made.allocated) == (count, min(count, room))
 
 
-def test_a_move_beside_a_filler_ends_in_the_new_zone() -> None:
+def test_a_move_during_a_filler_run_ends_in_the_new_zone() -> None:
     for client, rival in ((fill, resize_to(2, CHICAGO)), (resize_to(2, CHICAGO), fill)):
         for met in at_every_call(waiting_for_two, client, rival):
             met.settled()
@@ -245,7 +247,7 @@ def test_a_move_beside_a_filler_ends_in_the_new_zone() -> None:
 
 
 @pytest.mark.parametrize("build", [waiting_for_two, ready])
-def test_a_delete_beside_anything_wins(build: Callable[[], Scene]) -> None:
+def test_a_delete_overrides_any_concurrent_request(build: Callable[[], Scene]) -> None:
     for client in (fill, settle_it, resize_to(6), resize_to(1), resize_to(2, CHICAGO)):
         for met in at_every_call(build, client, delete):
             assert not isinstance(met.client, CapacityError) or isinstance(
@@ -260,18 +262,18 @@ def test_a_delete_beside_anything_wins(build: Callable[[], Scene]) -> None:
             assert instances_held(met.world.db) == 0
 
 
-def test_two_updates_at_once_end_as_one_of_them_wants() -> None:
+def test_of_two_concurrent_updates_one_determines_the_result() -> None:
     ends = set()
     for met in at_every_call(ready, resize_to(1), resize_to(6)):
         met.settled()
         made = now(met.world, met.scene.claims[0])
         assert made.pending == 0
         ends.add(made.allocated)
-    # The rival is over when the client writes, so the client has the last word, unless it had written.
+    # The other request ends before the client's write, which is the last, unless it had written.
     assert ends == {1, 6}
 
 
-def test_two_rounds_of_giving_back_give_back_once() -> None:
+def test_two_concurrent_rounds_of_giving_back_give_back_once() -> None:
     def shrunk() -> Scene:
         scene = ready()
         delete(scene, scene.world.services)
@@ -282,7 +284,7 @@ def test_two_rounds_of_giving_back_give_back_once() -> None:
         assert instances_held(met.world.db) == 0
 
 
-def test_a_release_beside_a_filler_serves_those_who_wait_at_the_latest_with_its_event() -> None:
+def test_after_a_release_during_a_filler_run_its_event_serves_waiting_claims() -> None:
     def blocked() -> Scene:
         world = World(pods=(pod("lon1", 1),))
         held = claim(world, 2)
@@ -300,7 +302,7 @@ def test_a_release_beside_a_filler_serves_those_who_wait_at_the_latest_with_its_
             met.settled()
 
 
-def test_an_older_claim_that_grows_is_never_overtaken_by_one_that_is_being_served() -> None:
+def test_an_older_claim_that_grows_is_not_overtaken_by_one_being_served() -> None:
     def two_wait() -> Scene:
         world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
         blocking = reserve(world)
@@ -313,14 +315,14 @@ def test_an_older_claim_that_grows_is_never_overtaken_by_one_that_is_being_serve
     served = set()
     for met in at_every_call(two_wait, fill, resize_to(4, LONDON, CHICAGO)):
         older, younger = (now(met.world, made) for made in met.scene.claims)
-        # Whoever got London: the older one did if it asked before the younger one had it.
+        # London goes to the older claim if it asked before the younger one had it.
         assert sorted([older.pending, younger.pending]) == [0, 2]
         served.add(older.pending)
         met.settled()
     assert served == {0, 2}
 
 
-def test_one_id_at_once_makes_one_claim_and_both_learn_of_it() -> None:
+def test_two_concurrent_creates_under_one_id_make_one_claim_and_both_succeed() -> None:
     for met in at_every_call(free_rack, make(1, claim_id=ID), make(1, claim_id=ID)):
         assert not isinstance(met.client, CapacityError)
         assert not isinstance(met.rival, CapacityError)
@@ -328,14 +330,14 @@ def test_one_id_at_once_makes_one_claim_and_both_learn_of_it() -> None:
         assert [(r.id, r.allocated) for r in claim_records(met.world.db)] == [(ID, 1)]
 
 
-def test_one_id_with_two_bodies_at_once_makes_one_claim() -> None:
+def test_two_concurrent_creates_with_one_id_and_two_bodies_make_one_claim() -> None:
     for met in at_every_call(free_rack, make(1, claim_id=ID), make(2, claim_id=ID)):
         assert isinstance(met.client, AlreadyExists) != isinstance(met.rival, AlreadyExists)
         met.settled()
         assert len(claim_records(met.world.db)) == 1
 
 
-def test_one_request_sent_twice_at_once_makes_one_claim_and_both_are_answered_with_it() -> None:
+def test_one_request_sent_twice_concurrently_makes_one_claim_and_both_responses_show_it() -> None:
     for met in at_every_call(free_rack, make(1, name="inference"), make(1, name="inference")):
         assert isinstance(met.client, CapacityClaim)
         assert isinstance(met.rival, CapacityClaim)
@@ -344,14 +346,14 @@ def test_one_request_sent_twice_at_once_makes_one_claim_and_both_are_answered_wi
         assert len(claim_records(met.world.db)) == 1
 
 
-def test_one_name_at_once_goes_to_one_of_two() -> None:
+def test_of_two_concurrent_creates_under_one_name_one_succeeds() -> None:
     for met in at_every_call(free_rack, make(1, name="inference"), make(2, name="inference")):
         assert isinstance(met.client, AlreadyExists) != isinstance(met.rival, AlreadyExists)
         met.settled()
         assert len(claim_records(met.world.db)) == 1
 
 
-def test_the_last_of_a_quota_is_counted_once() -> None:
+def test_the_rest_of_a_quota_is_used_by_one_of_two_concurrent_requests() -> None:
     def limited() -> Scene:
         scene = free_rack()
         scene.world.set_quota(3, "instances")
@@ -365,7 +367,7 @@ def test_the_last_of_a_quota_is_counted_once() -> None:
         assert quota.used == 2
 
 
-def test_two_reconciles_at_once_start_what_is_missing_once() -> None:
+def test_two_concurrent_reconciles_start_each_missing_workflow_once() -> None:
     def left_alone() -> Scene:
         scene = ready()
         scene.world.workflows.down = True
@@ -382,7 +384,7 @@ def test_two_reconciles_at_once_start_what_is_missing_once() -> None:
         assert claim_records(met.world.db) == []
 
 
-def test_the_first_of_a_queue_is_who_the_table_says() -> None:
+def test_the_first_claim_of_a_queue_is_the_first_in_the_table() -> None:
     scene = waiting_for_two()
     made = scene.claims[0]
     head = scene.world.services.claims.head_of_queue(LONDON, INSTANCE_TYPE)

@@ -1,4 +1,4 @@
-"""A POST without an id that is sent again: what the first one made, or what else has the name."""
+"""A POST without an id that is repeated: it returns the first one's claim, or a conflict of names."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NAME = "training"
 SECONDS_MAX = REPEAT_MS_MAX // 1000
 
 
-def test_a_repeat_of_the_same_caller_answers_the_claim_and_writes_nothing(world: World) -> None:
+def test_a_repeat_of_the_same_caller_returns_the_claim_and_writes_nothing(world: World) -> None:
     made = claim(world, 2, name=NAME)
     before = world.db.dump()
     assert claim(world, 2, name=NAME, services=world.environment()) == made
@@ -37,7 +37,7 @@ def test_a_repeat_of_the_same_caller_answers_the_claim_and_writes_nothing(world:
 
 
 @pytest.mark.parametrize(("seconds", "repeats"), [(0, True), (SECONDS_MAX, True), (SECONDS_MAX + 1, False)])
-def test_it_counts_as_a_repeat_for_three_minutes(world: World, seconds: int, *, repeats: bool) -> None:
+def test_a_request_counts_as_a_repeat_for_three_minutes(world: World, seconds: int, *, repeats: bool) -> None:
     made = claim(world, 2, name=NAME)
     world.clock.advance(seconds - 1)
     if repeats:
@@ -66,7 +66,7 @@ def test_another_organization_may_make_a_claim_of_that_name(world: World) -> Non
     [wish(3), wish(2, LONDON.upper()), wish(2)],
     ids=["another count", "another spelling", "another capacity type"],
 )
-def test_other_resources_under_the_name_are_no_repeat(world: World, other: object) -> None:
+def test_a_request_for_other_resources_under_the_name_is_no_repeat(world: World, other: object) -> None:
     claim(world, 2, name=NAME)
     if other == wish(2):
         other = type(wish(2))(wish(2).instance_id, 2, (LONDON,), "CAPACITY_TYPE_MANAGED")
@@ -74,7 +74,7 @@ def test_other_resources_under_the_name_are_no_repeat(world: World, other: objec
         create_capacity_claim(world.services, caller(), other, name=NAME)  # type: ignore[arg-type]
 
 
-def test_a_repeat_answers_even_when_the_first_used_up_the_quota(world: World) -> None:
+def test_a_repeat_returns_the_claim_even_if_the_first_request_used_up_the_quota(world: World) -> None:
     world.set_quota(2, "instances")
     made = claim(world, 2, name=NAME)
     assert claim(world, 2, name=NAME).id == made.id
@@ -82,7 +82,7 @@ def test_a_repeat_answers_even_when_the_first_used_up_the_quota(world: World) ->
         claim(world, 1, name="other")
 
 
-def test_a_repeat_finds_its_claim_however_it_was_changed_since(world: World) -> None:
+def test_a_repeat_of_a_changed_claim_returns_it_as_it_is_now(world: World) -> None:
     made = claim(world, 2, name=NAME)
     resize(world, made, 3)
     assert figures(claim(world, 2, name=NAME)) == ("READY", 3, 0)
@@ -90,7 +90,9 @@ def test_a_repeat_finds_its_claim_however_it_was_changed_since(world: World) -> 
         claim(world, 3, name=NAME)
 
 
-def test_a_claim_that_is_being_deleted_answers_no_repeat_and_a_gone_one_frees_its_name(world: World) -> None:
+def test_a_claim_being_deleted_is_not_returned_to_a_repeat_and_a_gone_one_frees_its_name(
+    world: World,
+) -> None:
     made = claim(world, 2, name=NAME)
     drop(world, made)
     with pytest.raises(AlreadyExists, match=f"is being deleted: its id is {made.id}"):
@@ -102,12 +104,12 @@ def test_a_claim_that_is_being_deleted_answers_no_repeat_and_a_gone_one_frees_it
     check(world)
 
 
-def test_claims_without_a_name_are_made_anew_each_time(world: World) -> None:
+def test_claims_without_a_name_are_never_repeats(world: World) -> None:
     assert claim(world, 1).id != claim(world, 1).id
 
 
 @pytest.mark.parametrize(("first", "second"), [(ID, None), (None, ID)])
-def test_who_sends_an_id_once_repeats_under_that_id_alone(
+def test_a_request_with_an_id_is_repeated_only_under_that_id(
     world: World, first: str | None, second: str | None
 ) -> None:
     made = claim(world, 2, name=NAME, claim_id=first)
@@ -115,13 +117,13 @@ def test_who_sends_an_id_once_repeats_under_that_id_alone(
         claim(world, 2, name=NAME, claim_id=second)
 
 
-def test_two_clients_ids_do_not_repeat_each_other(world: World) -> None:
+def test_requests_of_two_clients_with_different_ids_are_no_repeats(world: World) -> None:
     claim(world, 2, name=NAME, claim_id=ID)
     with pytest.raises(AlreadyExists, match=f"its id is {ID}"):
         claim(world, 2, name=NAME, claim_id=ID.replace("0b9a", "0b9b"))
 
 
-def test_two_equal_requests_at_the_same_time_make_one_claim_and_are_both_answered_with_it(
+def test_two_concurrent_equal_requests_make_one_claim_and_both_return_it(
     world: World,
 ) -> None:
     rival = world.environment()
@@ -138,7 +140,7 @@ def test_two_equal_requests_at_the_same_time_make_one_claim_and_are_both_answere
     check(world)
 
 
-def test_of_two_different_requests_for_one_name_at_the_same_time_one_gets_the_others_id(
+def test_of_two_concurrent_different_requests_for_one_name_one_gets_the_others_id(
     world: World,
 ) -> None:
     rival = world.environment()
@@ -154,7 +156,7 @@ def test_of_two_different_requests_for_one_name_at_the_same_time_one_gets_the_ot
     check(world)
 
 
-def test_a_name_that_is_free_again_by_the_time_of_the_look_is_taken(world: World) -> None:
+def test_a_name_that_becomes_free_before_the_look_up_is_taken(world: World) -> None:
     rival = world.environment()
 
     winners = []
@@ -172,7 +174,7 @@ def test_a_name_that_is_free_again_by_the_time_of_the_look_is_taken(world: World
     check(world)
 
 
-def test_a_repeat_does_the_round_that_the_first_try_left_undone(world: World) -> None:
+def test_a_repeat_does_the_round_that_the_first_try_did_not_do(world: World) -> None:
     faults = world.db.before("transact_write_items", throttled(), times=None, skip=1)
     made = claim(world, 2, name=NAME)
     assert figures(made) == ("CREATING", 0, 2)

@@ -1,4 +1,4 @@
-"""What a claim gets and gives back, round by round, each of them whole."""
+"""What a claim gets and gives back in its rounds, each of them one transaction."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def domains(made: CapacityClaim) -> list[tuple[str, int, int]]:
 
 
 def thin(pods: int, zone_id: str = LONDON) -> list[Pod]:
-    """Pods of one single host each."""
+    """Pods with one single host each."""
     return [pod(f"{zone_id}-{n:03}", 1, hosts=1, region_id=zone_id) for n in range(pods)]
 
 
-def test_ten_over_two_zones_with_room_for_six_and_two_end_as_eight_and_two_until_room_appears() -> None:
+def test_ten_over_two_zones_with_six_and_two_free_get_eight_and_wait_for_two() -> None:
     world = World(pods=(pod("lon1", 3), pod("chi1", 2, region_id=CHICAGO)))
     blocking = reserve(world, 1, CHICAGO)
     made = claim(world, 10, LONDON, CHICAGO)
@@ -83,14 +83,14 @@ def test_ten_over_two_zones_with_room_for_six_and_two_end_as_eight_and_two_until
     check(world)
 
 
-def test_zones_are_filled_in_their_order_each_as_far_as_it_goes() -> None:
+def test_zones_are_filled_in_order_of_preference() -> None:
     world = World(pods=(*(pod(f"{z}-1", 1, region_id=z) for z in (LONDON, CHICAGO, TEXAS)),))
     made = claim(world, 5, TEXAS, LONDON, CHICAGO)
     assert held_in(made) == {TEXAS: 2, LONDON: 2, CHICAGO: 1}
     assert figures(made) == ("READY", 5, 0)
 
 
-def test_a_zone_that_has_enough_leaves_the_next_one_untouched() -> None:
+def test_a_zone_that_provides_enough_leaves_the_next_one_unchanged() -> None:
     world = World(pods=(pod("lon1", 3), pod("chi1", 3, region_id=CHICAGO)))
     made = claim(world, 4, CHICAGO, LONDON)
     assert held_in(made) == {CHICAGO: 4}
@@ -109,14 +109,14 @@ def test_only_hosts_in_service_of_domains_that_are_not_cordoned_are_given() -> N
     assert domains(made) == [("lon1", 0, 0b01)]
 
 
-def test_of_two_flavors_sold_under_one_type_the_partly_used_domain_comes_first() -> None:
+def test_of_two_flavors_of_one_instance_type_a_partly_owned_domain_comes_first() -> None:
     other = replace(GB300, id="gb300-nvl72-metal")
     metal = replace(pod("z-metal", 1), flavor_id=other.id)
     offered = (offering(LONDON), replace(offering(LONDON), flavor=other, accelerator="GB300-METAL"))
     types = ((INSTANCE_TYPE, GB300.id), (INSTANCE_TYPE, other.id))
     london = Region(LONDON, frozenset(), offered, 1_779_999_000, types)
     world = World(pods=(pod("a-pinned", 2), metal), regions=(london,))
-    # The first one opens the tighter pod; so the second finds a partly used domain under the other flavor.
+    # The first claim opens the fuller pod; so the second finds a partly owned domain under the other flavor.
     assert domains(claim(world, 1)) == [("z-metal", 0, 0b01)]
     second = claim(world, 2)
     assert {(a.flavor_id, a.pod_id, a.hosts) for a in second.allocations} == {
@@ -126,7 +126,7 @@ def test_of_two_flavors_sold_under_one_type_the_partly_used_domain_comes_first()
     check(world)
 
 
-def test_many_pods_are_filled_in_rounds_each_of_which_is_seen_whole() -> None:
+def test_many_pods_are_filled_in_several_rounds_each_visible_as_a_whole() -> None:
     world = World(pods=(*thin(2 * PODS_PER_ROUND_MAX + 5),))
     made = claim(world, 2 * PODS_PER_ROUND_MAX + 5)
     seen = [figures(made)]
@@ -144,7 +144,7 @@ def test_many_pods_are_filled_in_rounds_each_of_which_is_seen_whole() -> None:
     check(world)
 
 
-def test_rounds_that_end_exactly_with_a_zone_go_on_with_the_next_one() -> None:
+def test_when_a_round_ends_exactly_with_a_zone_the_next_round_continues_with_the_next_zone() -> None:
     world = World(pods=(*thin(PODS_PER_ROUND_MAX), *thin(3, CHICAGO)))
     made = claim(world, PODS_PER_ROUND_MAX + 3, LONDON, CHICAGO)
     assert figures(made) == ("CREATING", PODS_PER_ROUND_MAX, 3)
@@ -166,12 +166,12 @@ def test_many_domains_of_one_pod_are_taken_and_given_back_within_the_limits_of_a
     check(world)
 
 
-def test_the_largest_round_is_exactly_what_one_transaction_takes() -> None:
+def test_the_largest_round_fits_exactly_into_one_transaction() -> None:
     zones = [f"zone-{n:02}" for n in range(20)]
     per_zone = [3] * 19 + [PODS_PER_ROUND_MAX - 3 * 19]
     world = World(pods=(*(p for z, n in zip(zones, per_zone, strict=True) for p in thin(n, z)),))
     blocking = [reserve(world, 1, z) for z, n in zip(zones, per_zone, strict=True) for _ in range(n)]
-    # It comes back into every queue, so every queue is checked; and it leaves every queue.
+    # It returns to every queue, so every queue is checked; and it leaves every queue.
     made = claim(world, 1, *zones)
     made = resize(world, made, 1, zones[0])
     made = resize(world, made, PODS_PER_ROUND_MAX, *zones)
@@ -186,7 +186,7 @@ def test_the_largest_round_is_exactly_what_one_transaction_takes() -> None:
     check(world)
 
 
-def test_a_round_demands_of_every_domain_what_it_saw_and_of_the_pod_its_version() -> None:
+def test_a_round_requires_every_domain_as_it_was_read_and_the_pods_version() -> None:
     world = World(pods=(pod("lon1", 2),))
     [(_, used, _)] = domains(claim(world, 1))
     demands = {used: f"d{used} = :o{used}", 1 - used: f"attribute_not_exists(d{1 - used})"}
@@ -194,7 +194,7 @@ def test_a_round_demands_of_every_domain_what_it_saw_and_of_the_pod_its_version(
     assert f"v = :version AND {demands[0]} AND {demands[1]}" in conditions(requests[-1])
 
 
-def test_hardware_that_changed_since_it_was_looked_at_is_looked_at_again() -> None:
+def test_hardware_that_changed_since_it_was_read_is_read_again() -> None:
     world = World(pods=(pod("lon1", 1),))
     lost = Pod(LONDON, "lon1", GB300.id, 2, (rack("lon1", 0, states={0: HostState.UNHEALTHY}),))
     # The first transaction records the claim, the second one fills it.
@@ -205,7 +205,7 @@ def test_hardware_that_changed_since_it_was_looked_at_is_looked_at_again() -> No
     assert world.telemetry.counts["ClaimRacesLost"] == 1
 
 
-def test_growing_adds_pending_instances_and_fills_them_at_once_where_it_can() -> None:
+def test_growing_adds_pending_instances_and_fills_them_at_once_where_possible() -> None:
     world = World(pods=(pod("lon1", 2),))
     made = claim(world, 2)
     assert figures(resize(world, made, 3)) == ("READY", 3, 0)
@@ -214,7 +214,7 @@ def test_growing_adds_pending_instances_and_fills_them_at_once_where_it_can() ->
     check(world)
 
 
-def test_shrinking_gives_back_pending_ones_first() -> None:
+def test_shrinking_gives_up_pending_instances_first() -> None:
     world = World(pods=(pod("lon1", 2),))
     made = claim(world, 9)
     world.events.zones.clear()
@@ -234,7 +234,7 @@ def test_shrinking_further_gives_back_hosts_of_the_least_preferred_zone_and_says
     check(world)
 
 
-def test_a_claim_that_leaves_a_zone_gives_back_what_it_had_there_and_looks_elsewhere() -> None:
+def test_a_claim_that_leaves_a_zone_gives_back_its_hosts_there_and_is_filled_elsewhere() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
     made = claim(world, 2, LONDON)
     moved = resize(world, made, 2, CHICAGO)
@@ -245,7 +245,7 @@ def test_a_claim_that_leaves_a_zone_gives_back_what_it_had_there_and_looks_elsew
     check(world)
 
 
-def test_another_order_of_zones_moves_nothing() -> None:
+def test_another_order_of_zones_moves_no_host() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
     made = claim(world, 1, LONDON, CHICAGO)
     moved = resize(world, made, 1, CHICAGO, LONDON)
@@ -254,7 +254,7 @@ def test_another_order_of_zones_moves_nothing() -> None:
     check(world)
 
 
-def test_an_update_that_asks_for_what_is_there_writes_nothing() -> None:
+def test_an_update_that_changes_nothing_writes_nothing() -> None:
     world = World(pods=(pod("lon1", 1),))
     made = claim(world, 2)
     before = world.db.dump()
@@ -262,11 +262,11 @@ def test_an_update_that_asks_for_what_is_there_writes_nothing() -> None:
     assert world.db.dump() == before
 
 
-def test_a_shrink_that_is_taken_back_before_its_round_leaves_nothing_unsettled() -> None:
+def test_a_shrink_that_is_reverted_before_its_round_leaves_nothing_unsettled() -> None:
     world = World(pods=(pod("lon1", 2),))
     made = claim(world, 4)
 
-    # The record is written with the first transaction or put; its round never comes.
+    # The record is written by the first transaction or put; its round never comes.
     world.db.after("put_item", dies)
     with pytest.raises(Died):
         resize(world, made, 2)
@@ -277,7 +277,7 @@ def test_a_shrink_that_is_taken_back_before_its_round_leaves_nothing_unsettled()
     assert reconcile(world.services).unsettled == 0
 
 
-def test_a_deleted_claim_drains_and_is_gone() -> None:
+def test_a_deleted_claim_gives_everything_back_and_is_removed() -> None:
     world = World(pods=(pod("lon1", 2),))
     made = claim(world, 3)
     dropped = drop(world, made)
@@ -291,7 +291,7 @@ def test_a_deleted_claim_drains_and_is_gone() -> None:
     check(world)
 
 
-def test_a_claim_that_is_being_deleted_is_never_filled_and_never_changed() -> None:
+def test_a_claim_being_deleted_is_never_filled_and_never_changed() -> None:
     world = World(pods=(pod("lon1", 2),))
     made = claim(world, 9)
     drop(world, made)
@@ -302,7 +302,7 @@ def test_a_claim_that_is_being_deleted_is_never_filled_and_never_changed() -> No
     check(world)
 
 
-def test_a_claim_that_is_gone_is_not_found_by_anybody() -> None:
+def test_a_claim_that_is_gone_is_not_found() -> None:
     world = World(pods=(pod("lon1", 2),))
     made = claim(world, 1)
     drop(world, made)
@@ -318,7 +318,7 @@ def test_a_claim_that_is_gone_is_not_found_by_anybody() -> None:
             call()
 
 
-def test_settling_what_is_settled_or_gone_or_waits_writes_nothing() -> None:
+def test_settling_a_claim_that_is_settled_gone_or_waiting_writes_nothing() -> None:
     world = World(pods=(pod("lon1", 1),))
     ready, waiting = claim(world, 2), claim(world, 1)
     before = world.db.dump()
@@ -328,7 +328,7 @@ def test_settling_what_is_settled_or_gone_or_waits_writes_nothing() -> None:
     assert world.db.dump() == before
 
 
-def test_every_write_of_a_claim_is_later_than_the_one_before_for_those_who_poll() -> None:
+def test_every_write_of_a_claim_has_a_later_update_time_than_the_one_before() -> None:
     world = World(pods=(*thin(PODS_PER_ROUND_MAX + 1),))
     times = [claim(world, PODS_PER_ROUND_MAX + 1)]
     settle(world, times[0])

@@ -1,4 +1,4 @@
-"""Zones and instance types compare without case, and are answered as they were sent."""
+"""Zones and instance types compare without case, and are returned as they were sent."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def spec(answer: Answer) -> dict[str, Any]:
     return found
 
 
-def test_another_case_names_the_same_zone_and_type_and_comes_back_as_it_was_sent(stage: ClaimStage) -> None:
+def test_another_case_names_the_same_zone_and_type_and_is_returned_as_it_was_sent(stage: ClaimStage) -> None:
     sample(stage)
     sent: dict[str, Any] = {"instanceId": "GB300-4X", "zones": ["US-Chi-1", "uk-lon-1"]}
     made = stage.request("create_capacity_claim", varied(**sent))
@@ -64,7 +64,7 @@ def test_another_case_names_the_same_zone_and_type_and_comes_back_as_it_was_sent
     assert made.json["capacityClaim"]["status"]["allocatedInstances"] == 10
 
 
-def test_an_update_may_spell_them_anew_and_is_answered_so(stage: ClaimStage) -> None:
+def test_an_update_may_spell_them_differently_and_returns_the_new_spelling(stage: ClaimStage) -> None:
     given.claimed(stage)
     sent: dict[str, Any] = {"instanceId": "GB300-4x", "zones": ["US-CHI-1", "UK-LON-1"]}
     for _ in range(2):
@@ -79,7 +79,7 @@ def test_an_update_may_spell_them_anew_and_is_answered_so(stage: ClaimStage) -> 
     assert CLAIM_ID in stage.request_event("get_capacity_claim", "found").json["capacityClaim"]["spec"]["id"]
 
 
-def test_claims_of_any_spelling_stand_in_one_queue(world: World) -> None:
+def test_claims_of_any_spelling_are_in_one_queue(world: World) -> None:
     held = reserve(world, 2)
     older = ask(world, 3, LONDON.upper())
     world.clock.advance(1)
@@ -91,7 +91,7 @@ def test_claims_of_any_spelling_stand_in_one_queue(world: World) -> None:
     check(world)
 
 
-def test_a_zone_that_left_the_catalogue_is_still_the_claims_own_in_any_case(world: World) -> None:
+def test_a_claim_keeps_a_zone_that_left_the_catalogue_in_any_spelling(world: World) -> None:
     made = claim(world, 1, LONDON, CHICAGO)
     world.db.delete_item(
         TableName="inventory", Key={"pk": {"S": "CATALOG"}, "sk": {"S": f"REGION#{CHICAGO}"}}
@@ -102,7 +102,7 @@ def test_a_zone_that_left_the_catalogue_is_still_the_claims_own_in_any_case(worl
     assert (changed.zones, changed.zones_sent) == ((LONDON, CHICAGO), (LONDON, CHICAGO.upper()))
 
 
-def test_of_zones_that_differ_in_case_alone_the_exact_one_is_meant_and_no_other_guessed() -> None:
+def test_of_zones_that_differ_only_in_case_the_exact_one_is_meant_and_no_other_is_guessed() -> None:
     twins = (zone("Zone-A"), zone("zone-a"))
     world = World(pods=(pod("p1", 1, region_id="zone-a"), pod("p2", 1, region_id="Zone-A")), regions=twins)
     assert ask(world, 1, "zone-a", instance_id=INSTANCE_TYPE).zones == ("zone-a",)
@@ -111,7 +111,7 @@ def test_of_zones_that_differ_in_case_alone_the_exact_one_is_meant_and_no_other_
         ask(world, 1, "ZONE-A", instance_id=INSTANCE_TYPE)
 
 
-def test_a_zone_of_others_is_not_found_in_another_case_either() -> None:
+def test_a_zone_of_another_organization_is_not_found_in_another_spelling_either() -> None:
     theirs = replace(zone("zone-a"), organizations=frozenset({"somebody-else"}))
     world = World(pods=(pod("p1", 1, region_id="zone-a"),), regions=(theirs,))
     for spelling in ("zone-a", "ZONE-A"):

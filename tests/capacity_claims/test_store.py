@@ -1,4 +1,4 @@
-"""What a claim's writes demand, one thing at a time, and what they leave alone."""
+"""Conditions of a claim's writes, one at a time, and what the writes leave unchanged."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def store(db: MemoryDynamoDB) -> ClaimStore:
 
 
 def labels(outcome: CapacityClaim | Refused | None) -> set[str]:
-    """What refused, by the labels of the writes."""
+    """The labels of the writes that refused."""
     return set(outcome.items) if isinstance(outcome, Refused) else set()
 
 
@@ -52,7 +52,7 @@ def _used(db: MemoryDynamoDB) -> int:
 
 
 def _sent(db: MemoryDynamoDB) -> list[dict[str, Any]]:
-    """Actions of the transactions that are sent from here on."""
+    """The actions of all transactions sent from here on."""
     actions: list[dict[str, Any]] = []
     db.before("transact_write_items", lambda _, p: actions.extend(p["TransactItems"]), times=None)
     return actions
@@ -62,7 +62,7 @@ def _waiting(count: int = 3, *, zones: tuple[str, ...] = (LONDON,), **changes: o
     return record(count, zones=zones, **changes)
 
 
-def test_a_claim_that_is_created_is_found_first_in_its_queues(store: ClaimStore) -> None:
+def test_a_new_claim_is_the_first_in_its_queues(store: ClaimStore) -> None:
     claim = _waiting(zones=(LONDON, CHICAGO))
 
     assert not labels(store.add(claim, None, Tries()))
@@ -71,14 +71,14 @@ def test_a_claim_that_is_created_is_found_first_in_its_queues(store: ClaimStore)
         assert store.head_of_queue(zone, INSTANCE_TYPE) == QueueHead(HOLDER, returns=0)
 
 
-def test_a_new_claim_is_no_comeback(store: ClaimStore, db: MemoryDynamoDB) -> None:
+def test_a_new_claim_does_not_count_as_returned(store: ClaimStore, db: MemoryDynamoDB) -> None:
     actions = _sent(db)
     store.add(_waiting(), None, Tries())
 
     assert [next(iter(action)) for action in actions] == ["Put", "Put", "Put"]
 
 
-def test_an_id_and_a_name_that_are_taken_are_reported_by_their_labels(store: ClaimStore) -> None:
+def test_a_taken_id_and_a_taken_name_are_reported_by_their_labels(store: ClaimStore) -> None:
     store.add(_waiting(), None, Tries())
 
     assert labels(store.add(_waiting(), None, Tries())) == {RECORD, NAME} == {"record", "name"}
@@ -86,7 +86,7 @@ def test_an_id_and_a_name_that_are_taken_are_reported_by_their_labels(store: Cla
     assert labels(store.add(other, None, Tries())) == {NAME}
 
 
-def test_a_claim_that_comes_back_into_its_queue_is_counted_there(store: ClaimStore) -> None:
+def test_a_claim_that_returns_to_its_queue_is_counted_there(store: ClaimStore) -> None:
     full = _waiting(1, zones=(LONDON,), allocations=(owned(LONDON, "a", 0, 1),))
     store.add(full, None, Tries())
     assert store.head_of_queue(LONDON, INSTANCE_TYPE) == QueueHead(None, returns=0)
@@ -105,7 +105,7 @@ def test_a_claim_that_waits_no_more_leaves_its_queue(store: ClaimStore) -> None:
     assert store.head_of_queue(LONDON, INSTANCE_TYPE) == QueueHead(None, returns=0)
 
 
-def test_a_turn_is_lost_when_somebody_came_back(store: ClaimStore, db: MemoryDynamoDB) -> None:
+def test_a_turn_is_lost_if_another_claim_returned_to_the_queue(store: ClaimStore, db: MemoryDynamoDB) -> None:
     claim = _waiting(2)
     store.add(claim, None, Tries())
     returns = keys.queue_returns(LONDON, INSTANCE_TYPE)
@@ -117,7 +117,7 @@ def test_a_turn_is_lost_when_somebody_came_back(store: ClaimStore, db: MemoryDyn
     assert not labels(store.update(claim, filled, turns={LONDON: 3}))
 
 
-def test_only_the_revision_that_was_read_is_changed(store: ClaimStore) -> None:
+def test_a_change_requires_the_revision_that_was_read(store: ClaimStore) -> None:
     claim = _waiting()
     store.add(claim, None, Tries())
     assert not labels(store.update(claim, claim))
@@ -130,7 +130,7 @@ def test_only_the_revision_that_was_read_is_changed(store: ClaimStore) -> None:
 
 
 @pytest.mark.parametrize("supplied", [True, False])
-def test_only_the_revision_that_was_read_is_removed(store: ClaimStore, *, supplied: bool) -> None:
+def test_a_removal_requires_the_revision_that_was_read(store: ClaimStore, *, supplied: bool) -> None:
     claim = _waiting(supplied=supplied)
     store.add(claim, None, Tries())
     store.update(claim, claim)
@@ -143,13 +143,13 @@ def test_only_the_revision_that_was_read_is_removed(store: ClaimStore, *, suppli
 # Quotas.
 
 
-def test_what_a_claim_asks_for_is_counted_up_to_the_limit(store: ClaimStore, db: MemoryDynamoDB) -> None:
+def test_requested_instances_are_counted_up_to_the_limit(store: ClaimStore, db: MemoryDynamoDB) -> None:
     assert labels(store.add(_waiting(11), LIMIT, Tries())) == {QUOTA} == {"quota"}
     assert not labels(store.add(_waiting(10), LIMIT, Tries()))
     assert _used(db) == 10
 
 
-def test_a_limit_that_moved_refuses(store: ClaimStore) -> None:
+def test_a_write_is_refused_if_the_limit_changed(store: ClaimStore) -> None:
     assert labels(store.add(_waiting(1), replace(LIMIT, limit=11), Tries())) == {QUOTA}
 
 
@@ -166,7 +166,7 @@ def test_only_a_change_of_the_number_is_counted(store: ClaimStore, db: MemoryDyn
     assert _used(db) == 9
 
 
-def test_asking_for_less_is_counted_even_beyond_the_limit(store: ClaimStore, db: MemoryDynamoDB) -> None:
+def test_shrinking_is_counted_even_beyond_the_limit(store: ClaimStore, db: MemoryDynamoDB) -> None:
     claim = _waiting(4, counted=True)
     store.add(claim, None, Tries())
     item = keys.quota(ORGANIZATION, "instances") | encode({"limit": 1, "used": 20})
@@ -176,7 +176,7 @@ def test_asking_for_less_is_counted_even_beyond_the_limit(store: ClaimStore, db:
     assert _used(db) == 19
 
 
-def test_a_claim_that_goes_takes_its_count_along_and_never_more_than_there_is(
+def test_removing_a_claim_subtracts_its_count_and_never_more_than_there_is(
     store: ClaimStore, db: MemoryDynamoDB
 ) -> None:
     claim = _waiting(4, counted=True)
@@ -189,7 +189,7 @@ def test_a_claim_that_goes_takes_its_count_along_and_never_more_than_there_is(
     assert _used(db) == 0
 
 
-def test_counting_in_goes_beyond_the_limit_and_marks_the_record(
+def test_counting_an_existing_claim_may_exceed_the_limit_and_marks_the_record(
     store: ClaimStore, db: MemoryDynamoDB
 ) -> None:
     claim = _waiting(12)
@@ -201,7 +201,7 @@ def test_counting_in_goes_beyond_the_limit_and_marks_the_record(
     assert _used(db) == 12
 
 
-def test_counting_in_without_a_quota_is_refused(store: ClaimStore, db: MemoryDynamoDB) -> None:
+def test_counting_an_existing_claim_without_a_quota_is_refused(store: ClaimStore, db: MemoryDynamoDB) -> None:
     claim = _waiting(12)
     store.add(claim, None, Tries())
     db.delete_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, "instances"))
@@ -219,7 +219,7 @@ def _entry_of(db: MemoryDynamoDB, holder: tuple[str, str], created_ms: int = 5) 
     return key
 
 
-def test_an_entry_of_an_absent_claim_is_dropped_and_no_other(store: ClaimStore, db: MemoryDynamoDB) -> None:
+def test_an_entry_of_an_absent_claim_is_removed_and_no_other(store: ClaimStore, db: MemoryDynamoDB) -> None:
     _entry_of(db, HOLDER)
     _entry_of(db, (ORGANIZATION, "other"), 6)
 
@@ -229,7 +229,7 @@ def test_an_entry_of_an_absent_claim_is_dropped_and_no_other(store: ClaimStore, 
 
 
 @pytest.mark.parametrize(("status", "stays"), [("gone", False), ("STATUS_CREATING", True)])
-def test_an_entry_is_dropped_over_a_tombstone_and_kept_for_a_living_claim(
+def test_an_entry_is_removed_if_its_claim_is_a_tombstone_and_kept_if_it_exists(
     store: ClaimStore, db: MemoryDynamoDB, status: str, *, stays: bool
 ) -> None:
     _entry_of(db, HOLDER)
@@ -240,7 +240,7 @@ def test_an_entry_is_dropped_over_a_tombstone_and_kept_for_a_living_claim(
     assert (store.head_of_queue(LONDON, INSTANCE_TYPE).holder is not None) is stays
 
 
-def test_where_nobody_stands_there_is_nothing_to_drop(store: ClaimStore, db: MemoryDynamoDB) -> None:
+def test_in_an_empty_queue_there_is_nothing_to_remove(store: ClaimStore, db: MemoryDynamoDB) -> None:
     before = db.dump()
     store.leave_queue(LONDON, INSTANCE_TYPE, HOLDER)
 

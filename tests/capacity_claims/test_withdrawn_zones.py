@@ -1,4 +1,4 @@
-"""A zone that left the fleet while something is held there: its holders keep it, and nobody new has it."""
+"""A zone that left the fleet while holders own capacity there: they keep it, and no new holder gets any."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _withdraw(world: World, zone_id: str) -> None:
 
 
 @pytest.mark.parametrize("is_operator", [False, True])
-def test_a_withdrawn_zone_takes_no_new_claim(world: World, *, is_operator: bool) -> None:
+def test_a_withdrawn_zone_accepts_no_new_claim(world: World, *, is_operator: bool) -> None:
     _withdraw(world, TEXAS)
     who = caller(permissions=caller().permissions | {"operator"}) if is_operator else caller()
     assert who.is_operator == is_operator
@@ -37,7 +37,7 @@ def test_a_withdrawn_zone_takes_no_new_claim(world: World, *, is_operator: bool)
     assert claim_records(world.db) == []
 
 
-def test_a_claim_keeps_a_withdrawn_zone_and_gets_none_anew(world: World) -> None:
+def test_a_claim_keeps_its_hosts_in_a_withdrawn_zone_and_gets_no_new_ones(world: World) -> None:
     here, elsewhere = claim(world, 1, TEXAS), claim(world, 1, LONDON)
     _withdraw(world, TEXAS)
 
@@ -48,7 +48,7 @@ def test_a_claim_keeps_a_withdrawn_zone_and_gets_none_anew(world: World) -> None
 
 
 @pytest.mark.parametrize("is_operator", [False, True])
-def test_parameters_leave_a_withdrawn_zone_out(world: World, *, is_operator: bool) -> None:
+def test_the_parameters_leave_out_a_withdrawn_zone(world: World, *, is_operator: bool) -> None:
     _withdraw(world, TEXAS)
     who = caller(permissions=caller().permissions | {"operator"}) if is_operator else caller()
 

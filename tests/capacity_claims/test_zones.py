@@ -1,4 +1,4 @@
-"""Zones of a claim: which ones a customer may name, and what is told of them."""
+"""Zones of a claim: which ones a customer may name, and what the responses reveal of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from testkit.world import INSTANCE_TYPE, World, caller, pod, zone
         ((LONDON,), "h100-80gb-sxm5", "resources.instance_id"),
     ],
 )
-def test_a_zone_that_is_not_there_or_hidden_or_lacks_the_type_is_named(
+def test_a_zone_that_does_not_exist_is_hidden_or_lacks_the_type_is_named_in_the_refusal(
     zones: tuple[str, ...], instance: str, field: str
 ) -> None:
     world = World(pods=(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS)))
@@ -44,8 +44,8 @@ def test_a_zone_that_is_not_there_or_hidden_or_lacks_the_type_is_named(
     assert claim_records(world.db) == []
 
 
-def test_as_much_is_read_for_a_hidden_zone_as_for_one_that_is_not_there() -> None:
-    """Also right after its own organization has asked for it: the time of the answer must not tell."""
+def test_as_much_is_read_for_a_hidden_zone_as_for_a_missing_one() -> None:
+    """Also right after its own organization has asked for it: the response time must not reveal it."""
     world = World(pods=(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS)))
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
     world.load((), (zone(LONDON), hidden))
@@ -61,7 +61,7 @@ def test_as_much_is_read_for_a_hidden_zone_as_for_one_that_is_not_there() -> Non
     assert read_for(TEXAS) == read_for("nowhere") == ["get_item", "query"]
 
 
-def test_a_claim_may_keep_a_zone_that_is_hidden_by_now_and_take_no_new_one_there() -> None:
+def test_a_claim_may_keep_a_zone_that_is_now_hidden_and_add_no_such_zone() -> None:
     world = World(pods=(pod("lon1", 1), pod("tex1", 1, region_id=TEXAS)))
     here, elsewhere = claim(world, 1, TEXAS), claim(world, 1, LONDON)
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
@@ -73,7 +73,7 @@ def test_a_claim_may_keep_a_zone_that_is_hidden_by_now_and_take_no_new_one_there
     assert refused.value.field == "resources.zones[1]"
 
 
-def test_parameters_tell_the_types_of_every_zone_that_the_caller_may_see() -> None:
+def test_the_parameters_have_the_types_of_every_zone_that_the_caller_may_see() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO), pod("tex1", 1, region_id=TEXAS)))
     hidden = replace(zone(TEXAS), organizations=frozenset({"somebody"}))
     bare = replace(zone(CHICAGO), instance_types=())

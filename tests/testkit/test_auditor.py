@@ -1,4 +1,4 @@
-"""The independent auditor finds nothing in tables that are well, and by each of its rules what breaks it."""
+"""The independent auditor finds nothing in consistent tables, and each of its rules finds what breaks it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _claim(**changes: Any) -> Callable[[Scene], None]:
 
 
 def _retold(old: str, new: str) -> Callable[[Scene], None]:
-    """The conditions of the claim say something else."""
+    """The conditions of the claim contradict its figures."""
 
     def plant(scene: Scene) -> None:
         conditions = scene.item(HOLDERS, CLAIM)["conditions"]
@@ -77,9 +77,9 @@ def _vm(name: str, **changes: Any) -> Callable[[VmScene], None]:
         (planted_bookings.a_booking_lies_over_the_hosts_of_two_claims, "has -0x1, others have 0xffff"),
         (lambda s: s.set(INVENTORY, pod_key("pod3"), d0={s.claim().tag: 4}), "owns hosts that do not exist"),
         (lambda s: s.set(INVENTORY, pod_key("pod3"), d0={}), "d0 is an empty map"),
-        (planted.a_domain_of_nobody_is_owned, "records list None, the pod says -1"),
+        (planted.a_domain_is_owned_without_a_holder, "records list None, the pod says -1"),
         (planted.a_listed_run_is_free, "records list -1, the pod says None"),
-        (planted.a_host_of_nobody_is_owned, "records list None, the pod says 255"),
+        (planted.a_host_is_owned_without_a_holder, "records list None, the pod says 255"),
         (planted.a_listed_host_is_free, "records list 255, the pod says None"),
         (lambda s: s.set(HOLDERS, record(s.provisioned), flavor="g.1"), "records list -1, the pod says None"),
         (_one_booking_of_two, "is listed twice under"),
@@ -115,9 +115,7 @@ def _vm(name: str, **changes: Any) -> Callable[[VmScene], None]:
         (planted_servers.two_servers_have_a_host, "server and occupation disagree"),
     ],
 )
-def test_what_is_wrong_with_reservations_and_claims_is_found(
-    plant: Callable[[Scene], None], finding: str
-) -> None:
+def test_inconsistent_reservations_and_claims_are_found(plant: Callable[[Scene], None], finding: str) -> None:
     _finds(Scene(), plant, finding)
 
 
@@ -127,7 +125,7 @@ def test_what_is_wrong_with_reservations_and_claims_is_found(
         (planted_vms.a_node_has_a_gpu_twice, "has 0x3, others have 0x1"),
         (lambda s: s.set(INVENTORY, NODE_POD, d6={s.running.tag: 0x100}), "owns hosts that do not exist"),
         (planted_vms.a_node_with_vms_is_owned_as_a_host, "has 0xff, others have"),
-        (planted_vms.gpus_of_nobody_are_owned, "records list None, the pod says 3"),
+        (planted_vms.gpus_are_owned_without_a_holder, "records list None, the pod says 3"),
         (planted_vms.the_node_of_a_vm_is_free, "records list 255, the pod says None"),
         (_vm("running", counted=["vms"]), "QUOTA#vms"),
         (planted_vms.a_vm_that_stops_has_no_work, "is stopping, indexed: False, since: False"),
@@ -152,7 +150,7 @@ def test_what_is_wrong_with_reservations_and_claims_is_found(
         ),
     ],
 )
-def test_what_is_wrong_with_vms_is_found(plant: Callable[[VmScene], None], finding: str) -> None:
+def test_inconsistent_vms_are_found(plant: Callable[[VmScene], None], finding: str) -> None:
     _finds(VmScene(), plant, finding)
 
 
@@ -164,7 +162,7 @@ def _finds(scene: Any, plant: Callable[[Any], None], finding: str) -> None:
 
 
 class Settled(Scene):
-    """VMs that nobody has anything left to do for."""
+    """VMs without work left to do."""
 
     def __init__(self) -> None:
         nodes = Nodes()
@@ -197,7 +195,9 @@ class Settled(Scene):
         ),
     ],
 )
-def test_what_is_wrong_when_all_is_settled_is_found(plant: Callable[[Settled], None], finding: str) -> None:
+def test_inconsistencies_once_everything_is_settled_are_found(
+    plant: Callable[[Settled], None], finding: str
+) -> None:
     scene = Settled()
     now = scene.world.clock.now()
     assert audit(scene.db, now=now, at_rest=True) == []
@@ -205,10 +205,10 @@ def test_what_is_wrong_when_all_is_settled_is_found(plant: Callable[[Settled], N
     assert any(finding in found for found in audit(scene.db, now=now, at_rest=True))
 
 
-def test_what_a_reservation_names_it_may_own_or_not() -> None:
+def test_a_run_that_a_reservation_names_may_be_owned_or_not() -> None:
     scene = Scene()
     named = {"named_pod": "pod3", "named_start": 0, "named_tag": planted_bookings.TAG}
     scene.set(HOLDERS, record(scene.provisioned), unsettled="1", unsettled_since=5, **named)
     assert audit(scene.db, now=scene.world.clock.now()) == []
-    planted_bookings.a_booking_is_of_nobody(scene)
+    planted_bookings.a_booking_has_no_holder(scene)
     assert audit(scene.db, now=scene.world.clock.now()) == []

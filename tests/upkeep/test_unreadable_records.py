@@ -1,4 +1,4 @@
-"""One record that cannot be read hides no other and stops no run; nor does one read that fails."""
+"""One unreadable record hides no other and stops no run; nor does one failed read."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ EVERYTHING = ReservationFilter()
 def spoil(
     world: World, key: Key, name: str = "status", value: Any = "suspended", table: str = HOLDERS
 ) -> None:
-    """Somebody edits an item by hand."""
+    """Edit an item by hand."""
     world.db.update_item(
         TableName=table,
         Key=key,
@@ -53,14 +53,14 @@ def spoil(
 
 
 def unreadable(world: World) -> int:
-    """How many items were counted as unreadable."""
+    """The number of items counted as unreadable."""
     return world.telemetry.counts["RecordsUnreadable"]
 
 
 # Reservations.
 
 
-def test_a_list_shows_the_others(world: World) -> None:
+def test_a_list_has_the_other_records(world: World) -> None:
     ids = sorted(reserve(world).reservation.id for _ in range(3))
     spoil(world, keys.reservation(ORGANIZATION, ids[1]))
 
@@ -70,7 +70,7 @@ def test_a_list_shows_the_others(world: World) -> None:
     assert unreadable(world) == 1
 
 
-def test_the_log_has_the_key_of_what_was_left_out_and_nothing_that_it_says(world: World) -> None:
+def test_the_log_has_the_key_of_an_unreadable_record_and_none_of_its_content(world: World) -> None:
     made = reserve(world, name="secret").reservation
     spoil(world, keys.reservation(ORGANIZATION, made.id))
 
@@ -80,7 +80,7 @@ def test_the_log_has_the_key_of_what_was_left_out_and_nothing_that_it_says(world
     assert details == {"pk": f"ORG#{ORGANIZATION}", "sk": f"RESERVATION#{made.id}"}
 
 
-def test_an_unreadable_record_is_reported_when_it_is_asked_for(world: World) -> None:
+def test_reading_an_unreadable_record_by_id_is_reported(world: World) -> None:
     made = reserve(world).reservation
     spoil(world, keys.reservation(ORGANIZATION, made.id))
 
@@ -88,7 +88,7 @@ def test_an_unreadable_record_is_reported_when_it_is_asked_for(world: World) -> 
         get_reservation(world.services, caller(), made.id, NOWHERE)
 
 
-def test_others_are_made_and_deleted_beside_it(world: World) -> None:
+def test_others_are_created_and_deleted_beside_an_unreadable_record(world: World) -> None:
     spoiled, other = reserve(world).reservation, reserve(world).reservation
     spoil(world, keys.reservation(ORGANIZATION, spoiled.id))
 
@@ -99,7 +99,7 @@ def test_others_are_made_and_deleted_beside_it(world: World) -> None:
     assert len(shown) == 2
 
 
-def test_the_others_are_counted_in_when_a_limit_is_set(world: World) -> None:
+def test_the_others_are_counted_when_a_limit_is_set(world: World) -> None:
     spoiled = reserve(world, 2).reservation
     reserve(world, 3)
     spoil(world, keys.reservation(ORGANIZATION, spoiled.id))
@@ -122,7 +122,7 @@ def _three_unstarted(world: World) -> list[str]:
     return ids
 
 
-def test_reconcile_starts_the_others(world: World) -> None:
+def test_reconcile_starts_the_other_workflows(world: World) -> None:
     ids = _three_unstarted(world)
     spoil(world, keys.reservation(ORGANIZATION, ids[1]))
 
@@ -144,7 +144,7 @@ def test_reconcile_leaves_a_record_whose_read_failed_to_its_next_run(world: Worl
     assert unreadable(world) == 0
 
 
-def test_reconcile_looks_at_the_kinds_that_it_can_list_and_says_of_the_others(world: World) -> None:
+def test_reconcile_continues_with_the_kinds_it_can_list_and_reports_the_others(world: World) -> None:
     ids = _three_unstarted(world)
     # The unsettled of each kind are listed from the index; reservations come first.
     world.db.before("query", throttled(), skip=16)
@@ -159,14 +159,14 @@ def test_reconcile_looks_at_the_kinds_that_it_can_list_and_says_of_the_others(wo
 
 
 def _two_waiting() -> tuple[World, Any, Any, str]:
-    """A full zone, two claims that wait there, and the reservation that could make room."""
+    """A full zone, two claims that wait there, and the reservation whose end would free capacity."""
     world = World(pods=(pod("lon1", 2),))
     blocked = reserve_rack(world, 2)
     first, second = claim(world, 1), claim(world, 1)
     return world, first, second, blocked
 
 
-def test_a_claim_that_cannot_be_read_does_not_keep_those_behind_it_waiting() -> None:
+def test_an_unreadable_claim_does_not_block_those_behind_it() -> None:
     world, first, second, blocked = _two_waiting()
     spoil(world, keys.capacity_claim(ORGANIZATION, first.id), value="STATUS_FAILED")
     release(world, blocked)
@@ -177,7 +177,7 @@ def test_a_claim_that_cannot_be_read_does_not_keep_those_behind_it_waiting() -> 
     assert unreadable(world) >= 1
 
 
-def test_a_claim_that_can_be_read_again_has_its_turn_again() -> None:
+def test_a_claim_that_is_readable_again_is_served_in_its_turn() -> None:
     world, first, second, blocked = _two_waiting()
     spoil(world, keys.capacity_claim(ORGANIZATION, first.id), value="STATUS_FAILED")
     fill_zones(world.services)
@@ -191,7 +191,7 @@ def test_a_claim_that_can_be_read_again_has_its_turn_again() -> None:
     assert figures(now(world, second)) == ("READY", 1, 0)
 
 
-def test_an_entry_of_a_queue_that_says_nothing_is_passed_over() -> None:
+def test_a_queue_entry_without_a_claim_id_is_skipped() -> None:
     world, first, second, blocked = _two_waiting()
     (entry, _) = (i for i in world.db.table(HOLDERS).items() if i["pk"]["S"].startswith("QUEUE#"))
     assert entry["claim"] == {"S": first.id}
@@ -203,7 +203,7 @@ def test_an_entry_of_a_queue_that_says_nothing_is_passed_over() -> None:
     assert figures(now(world, second)) == ("READY", 1, 0)
 
 
-def test_the_filler_serves_other_queues_and_says_of_the_one_that_failed() -> None:
+def test_the_filler_serves_other_queues_and_reports_the_one_that_failed() -> None:
     world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id="us-chi-1")))
     racks = [reserve_rack(world, 1, zone) for zone in ("uk-lon-1", "us-chi-1")]
     waiting = [claim(world, 1, zone) for zone in ("uk-lon-1", "us-chi-1")]
@@ -217,7 +217,7 @@ def test_the_filler_serves_other_queues_and_says_of_the_one_that_failed() -> Non
     assert sorted(figures(now(world, made))[1] for made in waiting) == [0, 1]
 
 
-def test_a_list_of_claims_shows_the_others() -> None:
+def test_a_list_of_claims_has_the_others() -> None:
     world = World(pods=(pod("lon1", 2),))
     made, spoiled = claim(world, 1), claim(world, 1)
     spoil(world, keys.capacity_claim(ORGANIZATION, spoiled.id), value="STATUS_FAILED")
@@ -231,7 +231,7 @@ def test_a_list_of_claims_shows_the_others() -> None:
 # VMs.
 
 
-def test_a_list_of_vms_shows_the_others_and_the_unreadable_one_is_reported() -> None:
+def test_a_list_of_vms_has_the_others_and_the_unreadable_one_is_reported() -> None:
     scene = Scene()
     spoiled, other = scene.running(), scene.running()
     spoil(scene.world, keys.vm(*spoiled.key), value="paused")
@@ -241,7 +241,7 @@ def test_a_list_of_vms_shows_the_others_and_the_unreadable_one_is_reported() -> 
         get_vm(scene.services, scene.caller, spoiled.id, ACCOUNT)
 
 
-def test_a_vm_that_cannot_be_read_does_not_keep_others_from_being_restarted() -> None:
+def test_an_unreadable_vm_does_not_prevent_the_restart_of_others() -> None:
     scene = Scene()
     spoiled = scene.running(4, INTERRUPTIBLE)
     waiting = scene.running(4, INTERRUPTIBLE)
@@ -255,7 +255,7 @@ def test_a_vm_that_cannot_be_read_does_not_keep_others_from_being_restarted() ->
     assert scene.status(waiting) in ("starting", "running")
 
 
-def test_terms_of_others_end() -> None:
+def test_an_unreadable_vm_does_not_prevent_the_end_of_other_terms() -> None:
     scene = Scene()
     spoiled, other = scene.running(1, RESERVED), scene.running(1, RESERVED)
     spoil(scene.world, keys.vm(*spoiled.key), value="paused")
@@ -265,7 +265,7 @@ def test_terms_of_others_end() -> None:
     assert scene.now(other).rental_type.value == "on_demand"
 
 
-def test_nodes_of_others_are_followed() -> None:
+def test_an_unreadable_vm_does_not_stop_the_check_of_other_nodes() -> None:
     scene = Scene()
     spoiled, other = scene.running(), scene.running()
     spoil(scene.world, keys.vm(*spoiled.key), value="paused")
@@ -275,7 +275,7 @@ def test_nodes_of_others_are_followed() -> None:
     assert scene.status(other) == "offline"
 
 
-def test_an_entry_of_the_roster_that_says_nothing_stops_no_schedule() -> None:
+def test_an_unreadable_roster_entry_stops_no_schedule() -> None:
     scene = Scene()
     spoiled, other = scene.running(1, RESERVED), scene.running(1, RESERVED)
     spoil(scene.world, keys.on_roster(spoiled.node, spoiled.id), "created_at", "long ago")
@@ -285,7 +285,7 @@ def test_an_entry_of_the_roster_that_says_nothing_stops_no_schedule() -> None:
     assert scene.now(other).rental_type.value == "on_demand"
 
 
-# The inventory: a pod that cannot be read is not sold, and the others are.
+# The inventory: an unreadable pod is not sold, and the others are.
 
 
 PARTS = {
@@ -312,7 +312,7 @@ def test_the_other_pods_of_a_region_are_sold(part: str) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_a_pod_is_sold_again_when_it_can_be_read_again(part: str) -> None:
+def test_a_pod_is_sold_again_when_it_is_readable_again(part: str) -> None:
     world = World(pods=(pod("pod1", 4),))
     key, name, value = PARTS[part]
     before = world.db.get_item(TableName=INVENTORY, Key=key)["Item"]
@@ -326,7 +326,7 @@ def test_a_pod_is_sold_again_when_it_can_be_read_again(part: str) -> None:
     assert reserve(world).reservation.placement is not None
 
 
-def test_what_is_reserved_on_a_pod_whose_hosts_cannot_be_read_is_shown_as_unknown(world: World) -> None:
+def test_a_reservation_on_a_pod_whose_hosts_are_unreadable_has_unknown_health(world: World) -> None:
     made = reserve(world).reservation
     spoil(world, keys.hosts(REGION, "pod1"), "domains", "[", INVENTORY)
 
@@ -335,7 +335,7 @@ def test_what_is_reserved_on_a_pod_whose_hosts_cannot_be_read_is_shown_as_unknow
     assert shown.reservation.id == made.id
 
 
-def test_a_region_that_cannot_be_read_hides_no_other(world: World) -> None:
+def test_an_unreadable_region_hides_no_other(world: World) -> None:
     spoil(world, keys.region("nowhere"), "observed_at", "never", INVENTORY)
 
     assert len(list_reservation_units(world.services, caller(), UnitFilter())) == 1

@@ -1,4 +1,4 @@
-"""What may have come before a step of a VM's workflows, behind the handlers of a functional stage."""
+"""States that may precede a step of a VM's workflows, behind the handlers of a functional stage."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NODES_REGION: Final = "eu-ams-1"
 
 
 def nodes(stage: Stage) -> None:
-    """The sample fleet's VM nodes are known, and nothing is rented."""
+    """The sample fleet's VM nodes are in the inventory, and nothing is rented."""
     arrangements.publish(stage, regions=(NODES_REGION,))
     stage.run_event("sync_inventory", "scheduled")
 
@@ -41,21 +41,21 @@ def created(stage: Stage) -> None:
 
 
 def reserved(stage: Stage) -> None:
-    """One for a month, of a whole node, runs."""
+    """A VM reserved for a month, of a whole node, runs."""
     nodes(stage)
     rent(SAMPLE_VM, 8, RentalType.RESERVED)
     start(stage, SAMPLE_VM)
 
 
 def interruptible(stage: Stage) -> None:
-    """An interruptible one of a whole node runs."""
+    """An interruptible VM of a whole node runs."""
     nodes(stage)
     rent(SAMPLE_VM, 8, RentalType.INTERRUPTIBLE)
     start(stage, SAMPLE_VM)
 
 
 def given_notice(stage: Stage) -> None:
-    """Somebody else's interruptible VM was told to leave for it."""
+    """An interruptible VM of another organization has notice because of it."""
     nodes(stage)
     rent(GUEST, 8, RentalType.INTERRUPTIBLE)
     start(stage, GUEST)
@@ -69,13 +69,13 @@ def over(stage: Stage) -> None:
 
 
 def vacating(stage: Stage) -> None:
-    """The other one is interrupted, and its server is still there."""
+    """The victim is interrupted, and its server is still there."""
     over(stage)
     stage.run_event("vm_steps", "begin_vm_start")
 
 
 def begun(stage: Stage) -> None:
-    """It has all of its GPUs."""
+    """The preemptor has all of its GPUs."""
     created(stage)
     stage.run_event("vm_steps", "begin_vm_start")
 
@@ -141,7 +141,7 @@ def destroyed_and_swept(stage: Stage) -> None:
 
 
 def left(stage: Stage) -> None:
-    """It has given back the GPUs that another one was interrupted for."""
+    """The victim has given back its GPUs."""
     vacating(stage)
     stop(stage, GUEST)
     stage.run_event("vm_steps", "start_vm_server")
@@ -152,7 +152,7 @@ def left(stage: Stage) -> None:
 
 
 def offline(stage: Stage) -> None:
-    """Its node vanished from the inventory, was seen to, and is back."""
+    """Its node disappeared from the inventory, was checked, and is back."""
     running(stage)
     document = arrangements.publish(stage, 2, (NODES_REGION,))
     publish_without_domains(stage, document)
@@ -177,7 +177,7 @@ def failed(stage: Stage) -> None:
 
 
 def publish_without_domains(stage: Stage, document: dict[str, Any]) -> None:
-    """Half of the nodes are not reported any more: the first of them is vm01."""
+    """Half of the nodes are no longer reported: the first of them is vm01."""
     for region in document["regions"]:
         for pod in region["pods"]:
             pod["domains"] = [d for d in pod["domains"] if "vm01" not in json.dumps(d)]
@@ -185,7 +185,7 @@ def publish_without_domains(stage: Stage, document: dict[str, Any]) -> None:
 
 
 def services() -> Services:
-    """The collaborators behind the handlers."""
+    """The services behind the handlers."""
     return composition.services()
 
 
@@ -207,12 +207,12 @@ def rent(vm_id: str, count: int, rental: RentalType = RentalType.ON_DEMAND) -> V
 
 
 def step(vm_id: str) -> dict[str, str]:
-    """What a task is called with."""
+    """The input of a task."""
     return {"organization": ORGANIZATION, "vm": vm_id}
 
 
 def start(stage: Stage, vm_id: str) -> None:
-    """All steps up to running."""
+    """All steps until it runs."""
     stage.run_step("begin_vm_start", step(vm_id))
     stage.run_step("start_vm_server", step(vm_id))
     stage.clock.advance(60)
@@ -231,6 +231,6 @@ def sweep(stage: Stage, vm_id: str) -> None:
 
 
 def stop(stage: Stage, vm_id: str) -> None:
-    """All steps of leaving."""
+    """All steps of a stop."""
     sweep(stage, vm_id)
     assert stage.run_step("settle_vm_stop", step(vm_id))["outcome"] == "settled"

@@ -1,4 +1,4 @@
-"""Slices and victims, against brute force over everything there is."""
+"""Slices and victims, against brute force over every case."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ALL = 255
 
 
 def blocks(size: int) -> list[int]:
-    """Aligned slices, written down and not computed."""
+    """Aligned slices, written out instead of computed."""
     return {
         1: [1, 2, 4, 8, 16, 32, 64, 128],
         2: [0b11, 0b1100, 0b11_0000, 0b1100_0000],
@@ -40,7 +40,7 @@ def test_every_occupancy_gives_a_free_slice_that_keeps_the_largest_free(size: in
             assert largest_left(free & ~chosen) == max(largest_left(free & ~b) for b in options)
 
 
-def test_no_victim_is_needed_where_a_slice_is_free() -> None:
+def test_no_victim_is_chosen_while_a_slice_is_free() -> None:
     for free in range(256):
         for size in SLICE_SIZES:
             if any(b & free == b for b in blocks(size)):
@@ -51,7 +51,7 @@ def test_no_victim_is_needed_where_a_slice_is_free() -> None:
 
 @st.composite
 def nodes(draw: st.DrawFn) -> tuple[int, list[Candidate]]:
-    """What is free of a node, and who may be interrupted; the rest belongs to others."""
+    """The free GPUs of a node, and the VMs that may be interrupted; other owners have the rest."""
     free, candidates = 0, []
     position = 0
     while position < 8:
@@ -68,7 +68,7 @@ def nodes(draw: st.DrawFn) -> tuple[int, list[Candidate]]:
 
 
 @given(nodes(), st.sampled_from(SLICE_SIZES))
-def test_as_few_leave_as_any_set_of_them_could_and_the_newest(
+def test_the_victims_are_the_fewest_possible_and_then_the_newest(
     node: tuple[int, list[Candidate]], size: int
 ) -> None:
     free, candidates = node
@@ -92,7 +92,7 @@ def test_as_few_leave_as_any_set_of_them_could_and_the_newest(
     assert largest_left(room & ~chosen.gpus) == max(largest_left(room & ~b) for b in options)
 
 
-def test_the_newest_of_equals_leaves() -> None:
+def test_of_equal_victims_the_newest_is_chosen() -> None:
     guests = [Candidate("a", 5, 0b11), Candidate("b", 9, 0b1100), Candidate("c", 7, 0b11_0000)]
     chosen = choose_victims(0, 2, guests)
     assert chosen is not None

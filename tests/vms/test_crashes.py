@@ -57,7 +57,7 @@ STORIES: dict[str, tuple[Story, list[str]]] = {
 
 
 class Gate:
-    """Faults only come through while it is open: they are for the steps, not for the schedule."""
+    """Faults occur only while this is open: in steps, not in the schedule."""
 
     def __init__(self, *, is_open: bool) -> None:
         self.open = is_open
@@ -73,7 +73,7 @@ class Gate:
 
 
 def recover(scene: Scene, gate: Gate | None = None) -> None:
-    """Time goes on, with the schedule that restarts what died, until nothing is left to do."""
+    """Advance the clock and run the schedule that restarts dead executions until nothing is left to do."""
     gate = gate or Gate(is_open=False)
     for _ in range(60):
         scene.engine.run()
@@ -137,7 +137,7 @@ def test_an_execution_may_die_after_any_state(story: str) -> None:
 @pytest.mark.parametrize("fault", ["before", "after"])
 @pytest.mark.parametrize("story", STORIES)
 def test_any_call_of_a_step_may_fail(story: str, fault: str) -> None:
-    """The step is repeated, as the state machine does: a fault never shows in a status."""
+    """The step is retried, as the state machine does: a fault never shows in a status."""
     tell, expected = STORIES[story]
     for number in range(150):
         scene = Scene(count=1)
@@ -177,7 +177,7 @@ def test_a_start_that_takes_too_long_is_reported() -> None:
     assert reconcile(scene.services).overdue == 1
 
 
-def test_a_status_that_the_table_does_not_have_cannot_be_written() -> None:
+def test_a_status_change_that_is_not_in_the_table_cannot_be_written() -> None:
     scene = Scene()
     vm = scene.running()
     with pytest.raises(ValueError, match="never from running to creating"):

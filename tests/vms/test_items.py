@@ -1,4 +1,4 @@
-"""VMs and roster entries as they stand in tables that exist, each read as what it was when it was written."""
+"""VMs and roster entries of existing tables are read as they were when they were written."""
 
 from __future__ import annotations
 
@@ -105,19 +105,19 @@ FULL = replace(
 )
 
 
-def test_a_vm_with_all_that_it_can_have() -> None:
+def test_a_vm_with_every_field_is_read_as_it_was_written() -> None:
     assert decode(encode_vm(FULL)) == BARE | OPTIONAL
     assert decode_vm(BARE | OPTIONAL) == FULL
 
 
-def test_what_a_vm_does_not_have_costs_nothing() -> None:
+def test_absent_fields_are_not_stored() -> None:
     item = {name: value for name, value in BARE.items() if value is not None}
 
     assert decode(encode_vm(VM)) == item
     assert decode_vm(item) == VM
 
 
-def test_the_record_of_a_vm_that_is_over_is_swept_away_and_so_is_its_entry() -> None:
+def test_the_record_of_a_vm_that_is_over_expires_and_so_does_its_entry() -> None:
     over = replace(VM, status=VmStatus.DESTROYED, gpus=0, expires_at=37)
 
     assert decode(encode_vm(over))["ttl_sweep_at"] == 37
@@ -134,7 +134,7 @@ def test_the_record_of_a_vm_that_is_over_is_swept_away_and_so_is_its_entry() -> 
 
 
 @pytest.mark.parametrize("answer", [True, False, None])
-def test_whether_a_vm_starts_again_by_itself_is_kept(*, answer: bool | None) -> None:
+def test_automatic_restart_is_stored(*, answer: bool | None) -> None:
     vm = replace(VM, auto_restart=answer)
 
     assert decode_vm(decode(encode_vm(vm))).auto_restart is answer
@@ -143,7 +143,7 @@ def test_whether_a_vm_starts_again_by_itself_is_kept(*, answer: bool | None) -> 
 ENTRY = RosterEntry(ORGANIZATION, VM.id, "vm01", "host-vm01", VmStatus.RUNNING, 1, False, None)  # noqa: FBT003
 
 
-def test_an_entry_says_only_what_there_is() -> None:
+def test_an_entry_has_only_the_fields_that_the_vm_has() -> None:
     item = {
         "pk": "VMS",
         "sk": f"vm01#{VM.id}",
@@ -173,7 +173,7 @@ def test_an_entry_says_only_what_there_is() -> None:
         (VmStatus.RUNNING, True, False),
     ],
 )
-def test_only_an_interrupted_vm_that_may_waits_to_be_started_again(
+def test_only_an_interrupted_vm_with_automatic_restart_waits_to_be_started_again(
     status: VmStatus, *, answer: bool | None, restarts: bool
 ) -> None:
     entry = roster_entry(replace(VM, status=status, auto_restart=answer))
@@ -186,7 +186,7 @@ def test_only_an_interrupted_vm_that_may_waits_to_be_started_again(
     ("rental", "ends"),
     [(RentalType.RESERVED, 9), (RentalType.ON_DEMAND, None), (RentalType.INTERRUPTIBLE, None)],
 )
-def test_a_term_that_is_over_is_no_business_of_the_roster(rental: RentalType, ends: int | None) -> None:
+def test_an_ended_term_is_not_on_the_roster(rental: RentalType, ends: int | None) -> None:
     entry = roster_entry(replace(VM, rental_type=rental, term_ends_at=9))
 
     assert entry is not None
@@ -204,5 +204,5 @@ def test_a_term_that_is_over_is_no_business_of_the_roster(rental: RentalType, en
     ],
     ids=["running", "destroyed, holds GPUs", "destroyed", "failed", "stopped"],
 )
-def test_the_roster_has_what_holds_gpus_or_could_come_back(vm: Vm, *, listed: bool) -> None:
+def test_the_roster_has_vms_that_hold_gpus_or_could_be_restarted(vm: Vm, *, listed: bool) -> None:
     assert (roster_entry(vm) is not None) is listed

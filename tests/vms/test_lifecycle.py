@@ -24,7 +24,7 @@ def stop(scene: Scene, vm: object) -> None:
     scene.engine.settle()
 
 
-def test_a_new_vm_goes_from_creating_over_starting_to_running() -> None:
+def test_a_new_vm_goes_from_creating_through_starting_to_running() -> None:
     scene = Scene()
     vm = scene.create(2)
     assert vm.status is VmStatus.CREATING
@@ -40,7 +40,7 @@ def test_a_new_vm_goes_from_creating_over_starting_to_running() -> None:
     assert scene.audit() == []
 
 
-def test_the_login_is_forgotten_when_the_provider_has_it() -> None:
+def test_the_ssh_key_is_removed_from_the_record_once_the_provider_has_it() -> None:
     scene = Scene()
     vm = scene.create()
     assert vm.ssh_public_key is not None
@@ -67,7 +67,7 @@ def test_stopping_frees_the_gpus_and_starting_takes_a_slice_again() -> None:
     assert scene.audit() == []
 
 
-def test_a_vm_that_is_destroyed_while_it_runs_counts_in_quotas_until_its_server_is_gone() -> None:
+def test_a_vm_destroyed_while_it_runs_counts_in_quotas_until_its_server_is_gone() -> None:
     scene = Scene()
     vm = scene.running(2)
     in_use = {"vms": 1, "vm_gpus": 2}
@@ -89,7 +89,7 @@ def test_a_reserved_vm_keeps_its_gpus_while_it_is_stopped() -> None:
 
 
 @pytest.mark.parametrize("stopped", [False, True])
-def test_a_term_that_is_over_turns_into_on_demand_once(stopped: bool) -> None:  # noqa: FBT001
+def test_a_term_that_is_over_becomes_on_demand_once(stopped: bool) -> None:  # noqa: FBT001
     scene = Scene()
     vm = scene.running(2, RESERVED)
     if stopped:
@@ -156,7 +156,7 @@ def test_a_server_that_never_comes_up_fails_at_the_deadline() -> None:
 
 
 @pytest.mark.parametrize("action", [start_vm, stop_vm])
-def test_an_action_that_the_table_does_not_have_is_refused_with_a_detail(action: object) -> None:
+def test_an_action_that_the_status_does_not_allow_is_refused_with_a_detail(action: object) -> None:
     scene = Scene()
     vm = scene.create()
     with pytest.raises(ActionRefused, match="a VM that is creating cannot be"):
@@ -198,7 +198,7 @@ def test_a_node_that_does_not_fit_is_refused(changes: dict[str, Any], detail: st
         scene.create(**changes)
 
 
-def test_offers_tell_the_free_slices_of_every_node() -> None:
+def test_offers_show_the_free_slices_of_every_node() -> None:
     scene = Scene()
     scene.create(2)
     first, second = free_offers(scene.services)
@@ -207,7 +207,7 @@ def test_offers_tell_the_free_slices_of_every_node() -> None:
     assert second.slices == {1: 8, 2: 4, 4: 2, 8: 1}
 
 
-def test_usage_is_reported_of_running_vms_only() -> None:
+def test_usage_is_reported_for_running_vms_only() -> None:
     scene = Scene()
     runs, creates = scene.running(), scene.create()
     usage = usage_of(scene.services, [runs, creates])
@@ -215,7 +215,7 @@ def test_usage_is_reported_of_running_vms_only() -> None:
     assert 0 <= usage[runs.id].cpu_percent <= 100
 
 
-def test_a_lost_node_shows_its_vms_offline_and_brings_them_back() -> None:
+def test_vms_of_a_lost_node_are_offline_until_it_is_back() -> None:
     scene = Scene()
     runs, halted = scene.running(2), scene.running(2)
     stop(scene, halted)
@@ -262,7 +262,7 @@ def test_a_term_that_ends_while_the_node_is_lost_frees_what_a_stopped_vm_kept() 
     assert scene.audit() == []
 
 
-def test_another_machine_under_the_node_s_name_does_not_bring_its_vms_back() -> None:
+def test_another_machine_under_the_node_s_name_does_not_restore_its_vms() -> None:
     scene = Scene()
     vm = scene.running(2)
     pod = nodes(version=2)
@@ -275,7 +275,7 @@ def test_another_machine_under_the_node_s_name_does_not_bring_its_vms_back() -> 
     assert scene.status(vm) == "offline"
 
 
-def test_a_late_start_of_a_run_that_was_swept_creates_no_server() -> None:
+def test_a_delayed_start_of_a_swept_run_creates_no_server() -> None:
     scene = Scene()
     vm = scene.running(2)
     stop(scene, vm)
@@ -303,7 +303,7 @@ def test_a_gpu_is_vacant_from_the_moment_its_server_is_gone() -> None:
     assert provider.is_vacant(vm.host_id, 0b11)
 
 
-def test_a_cordoned_node_takes_nobody_new() -> None:
+def test_a_cordoned_node_accepts_no_new_vm() -> None:
     scene = Scene()
     pod = nodes(version=2)
     cordoned = (replace(pod.domains[0], cordoned=True), *pod.domains[1:])

@@ -1,4 +1,4 @@
-"""An id that stands for an idempotency key comes again when the record of a destroyed VM is swept away."""
+"""A keyed id is used again when the record of a destroyed VM has expired."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _keyed(scene: Scene) -> Vm:
 
 
 def _swept(scene: Scene) -> Vm:
-    """A VM under the key that ran and was destroyed, and whose record has ended."""
+    """A VM under the key that ran and was destroyed, and whose record has expired."""
     vm = _keyed(scene)
     scene.engine.settle()
     vm = scene.now(vm)
@@ -43,7 +43,7 @@ def _swept(scene: Scene) -> Vm:
     return vm
 
 
-def test_a_vm_runs_under_the_key_of_one_whose_record_is_gone() -> None:
+def test_a_vm_runs_under_the_key_of_one_whose_record_has_expired() -> None:
     scene = _scene()
     first = _swept(scene)
     second = _keyed(scene)
@@ -55,7 +55,7 @@ def test_a_vm_runs_under_the_key_of_one_whose_record_is_gone() -> None:
     assert scene.audit() == []
 
 
-def test_no_name_of_an_earlier_life_comes_again_however_often_that_was_started() -> None:
+def test_no_server_or_execution_name_of_an_earlier_life_is_used_again() -> None:
     scene = _scene()
     first = _swept(scene)
     second = _keyed(scene)
@@ -65,7 +65,7 @@ def test_no_name_of_an_earlier_life_comes_again_however_often_that_was_started()
     assert not {second.server_owner, second.execution} & earlier
 
 
-def test_records_of_the_version_before_keep_the_names_of_their_servers_and_executions() -> None:
+def test_records_of_the_earlier_version_keep_the_names_of_their_servers_and_executions() -> None:
     before = replace(VM, runs=2, attempt=3, created_at=1_779_999_000)
 
     assert (before.server_owner, before.execution) == (f"{VM.id}-2", f"{VM.id}-3")

@@ -41,7 +41,7 @@ def numbered(number: int, **changes: Any) -> Vm:
 
 
 def keep(db: MemoryDynamoDB, *vms: Vm) -> None:
-    """VMs as they stand when their last transaction is written."""
+    """VMs as they are in their last transaction."""
     for vm in vms:
         db.put_item(TableName=HOLDERS, Item=encode_vm(vm))
         db.put_item(TableName=HOLDERS, Item=listing_item(vm))
@@ -71,19 +71,21 @@ def test_vms_of_one_second_are_listed_by_id(store: VmStore, db: MemoryDynamoDB) 
     assert shown(store, 9) == [4, 3, 2, 1]
 
 
-def test_a_page_goes_on_behind_a_cursor(store: VmStore, db: MemoryDynamoDB, clock: FakeClock) -> None:
+def test_a_page_continues_after_a_cursor(store: VmStore, db: MemoryDynamoDB, clock: FakeClock) -> None:
     vms = [numbered(n) if n % 2 else destroyed(n, clock) for n in range(1, 8)]
     keep(db, *vms)
     for vm in vms:
         number = int(vm.id[:8], 16)
         assert shown(store, 3, after=vm.age) == list(range(number - 1, 0, -1))[:3]
-    # Behind one that is gone by now, or never was, as well.
+    # Also after the cursor of a VM that is gone or never existed.
     assert shown(store, 2, after="001780000005#ffffffff") == [5, 4]
     assert shown(store, 2, after=vms[6].age, offset=2) == [4, 3]
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 50])
-def test_statuses_are_shown_alone(store: VmStore, db: MemoryDynamoDB, clock: FakeClock, limit: int) -> None:
+def test_a_list_can_be_limited_to_some_statuses(
+    store: VmStore, db: MemoryDynamoDB, clock: FakeClock, limit: int
+) -> None:
     stopped = [numbered(n, status=VmStatus.STOPPED, gpus=0) for n in (2, 6)]
     leaving = numbered(5, status=VmStatus.DESTROYED, unsettled_since=1)
     keep(db, numbered(1), *stopped, destroyed(3, clock), numbered(4), leaving, destroyed(7, clock))
@@ -95,7 +97,7 @@ def test_statuses_are_shown_alone(store: VmStore, db: MemoryDynamoDB, clock: Fak
     assert shown(store, limit, statuses=frozenset({VmStatus.OFFLINE})) == []
 
 
-def test_what_is_kept_no_longer_counts_as_absent_before_the_database_removes_it(
+def test_an_expired_record_is_absent_before_the_database_removes_it(
     store: VmStore, db: MemoryDynamoDB, clock: FakeClock
 ) -> None:
     gone = destroyed(2, clock, seconds=10)
@@ -110,7 +112,7 @@ def test_what_is_kept_no_longer_counts_as_absent_before_the_database_removes_it(
         assert shown(store, limit, statuses=DESTROYED) == []
 
 
-def test_a_record_that_the_database_has_removed_before_its_entry_is_passed_over(
+def test_an_entry_whose_record_the_database_has_removed_is_skipped(
     store: VmStore, db: MemoryDynamoDB, clock: FakeClock
 ) -> None:
     vms = [numbered(1), destroyed(2, clock), numbered(3), numbered(4)]
@@ -132,7 +134,7 @@ def test_vms_of_a_version_without_entries_are_listed_as_long_as_they_fit_on_the_
     assert shown(store, 9) == [4, 3, 2, 1]
 
 
-def test_a_vm_that_ends_while_the_list_is_read_is_in_it(
+def test_a_vm_that_ends_while_the_list_is_read_is_listed(
     store: VmStore, db: MemoryDynamoDB, clock: FakeClock
 ) -> None:
     keep(db, *(numbered(n) for n in range(1, 5)))
@@ -179,7 +181,7 @@ def test_a_page_costs_the_same_however_many_vms_there_were(
     assert costs[0] == costs[1]
     records, units = costs[1]
     assert records == limit
-    # A unit a record, and 40 small entries of each of the two kinds a unit.
+    # One unit for each record, and one for 40 small entries of each of the two kinds.
     assert units <= limit + 2 * (limit // 30 + 1)
 
 
@@ -192,7 +194,7 @@ def test_running_vms_are_found_among_any_number_of_destroyed_ones(
     assert units <= 15
 
 
-def test_what_is_passed_over_costs_a_unit_for_forty(
+def test_skipped_entries_cost_one_unit_for_forty(
     store: VmStore, db: MemoryDynamoDB, clock: FakeClock
 ) -> None:
     keep(db, *(destroyed(n, clock) for n in range(2000)))
@@ -204,16 +206,14 @@ def test_what_is_passed_over_costs_a_unit_for_forty(
     assert behind[1] <= 13
 
 
-def test_an_organization_whose_vms_fit_on_the_page_has_them_read_at_once(
-    store: VmStore, db: MemoryDynamoDB
-) -> None:
+def test_vms_that_fit_on_one_page_are_read_in_bulk(store: VmStore, db: MemoryDynamoDB) -> None:
     keep(db, *(numbered(n) for n in range(20)))
     records, units = Counted(db).of(store, PageOfVms(50))
     assert records == 0
     assert units <= 6
 
 
-def test_an_entry_of_no_vm_makes_a_page_shorter_and_nothing_else(store: VmStore, db: MemoryDynamoDB) -> None:
+def test_an_entry_without_a_vm_only_makes_the_page_shorter(store: VmStore, db: MemoryDynamoDB) -> None:
     keep(db, numbered(1), numbered(2))
     stray = keys.vm_listing(ORGANIZATION, numbered(3).age, ended=False)
     db.put_item(TableName=HOLDERS, Item=stray | encode({}))

@@ -17,7 +17,7 @@ def full_node(scene: Scene) -> list[object]:
 
 
 @pytest.mark.parametrize("rental", [ON_DEMAND, RESERVED])
-def test_the_newest_interruptible_vm_leaves_after_its_notice(rental: object) -> None:
+def test_the_newest_interruptible_vm_is_interrupted_after_its_notice(rental: object) -> None:
     scene = Scene()
     *stays, newest = [scene.running(2, INTERRUPTIBLE) for _ in range(4)]
     new_vm = scene.create(2, rental)  # type: ignore[arg-type]
@@ -49,7 +49,7 @@ def test_free_gpus_of_the_slice_are_taken_at_once() -> None:
     assert scene.audit() == []
 
 
-def test_a_request_that_even_preemption_cannot_serve_gives_nobody_notice() -> None:
+def test_a_request_that_preemption_cannot_serve_gives_no_notice() -> None:
     scene = Scene()
     stays = scene.running(4, ON_DEMAND)
     guests = [scene.running(2, INTERRUPTIBLE) for _ in range(2)]
@@ -65,7 +65,7 @@ def test_an_interruptible_request_preempts_nobody() -> None:
         scene.create(1, INTERRUPTIBLE)
 
 
-def test_destroying_the_new_vm_within_the_notice_lets_everybody_stay() -> None:
+def test_destroying_the_preemptor_within_the_notice_withdraws_the_notices() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     new_vm = scene.create(4)
@@ -79,7 +79,7 @@ def test_destroying_the_new_vm_within_the_notice_lets_everybody_stay() -> None:
 
 
 @pytest.mark.parametrize("leave", [stop_vm, destroy_vm])
-def test_gpus_of_one_that_leaves_by_itself_pass_to_the_new_vm(leave: object) -> None:
+def test_gpus_of_a_victim_that_leaves_earlier_go_to_the_preemptor(leave: object) -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     new_vm = scene.create(4)
@@ -94,7 +94,7 @@ def test_gpus_of_one_that_leaves_by_itself_pass_to_the_new_vm(leave: object) -> 
     assert scene.audit() == []
 
 
-def test_a_vm_with_notice_gets_none_for_a_second_new_vm() -> None:
+def test_a_vm_with_notice_is_not_a_victim_of_a_second_preemptor() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     scene.create(4)
@@ -115,7 +115,7 @@ def test_starting_an_on_demand_vm_preempts_as_creating_does() -> None:
     assert scene.audit() == []
 
 
-def test_interrupted_vms_restart_oldest_first_when_room_returns() -> None:
+def test_interrupted_vms_restart_oldest_first_when_gpus_become_free() -> None:
     scene = Scene()
     first, second = scene.running(4, INTERRUPTIBLE), scene.running(4, INTERRUPTIBLE)
     new_vm = scene.running(8)
@@ -130,7 +130,7 @@ def test_interrupted_vms_restart_oldest_first_when_room_returns() -> None:
     assert scene.audit() == []
 
 
-def test_one_without_room_does_not_keep_a_smaller_one_waiting() -> None:
+def test_a_vm_that_does_not_fit_does_not_delay_a_smaller_one() -> None:
     scene = Scene()
     big = scene.running(8, INTERRUPTIBLE)
     scene.running(4)
@@ -143,7 +143,7 @@ def test_one_without_room_does_not_keep_a_smaller_one_waiting() -> None:
     assert scene.audit() == []
 
 
-def test_an_execution_that_died_in_the_notice_is_started_again_and_finishes() -> None:
+def test_an_execution_that_died_during_the_notice_is_restarted_and_finishes() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     new_vm = scene.create(8)
@@ -157,7 +157,7 @@ def test_an_execution_that_died_in_the_notice_is_started_again_and_finishes() ->
     assert scene.audit() == []
 
 
-def test_a_new_vm_that_fails_within_the_notice_lets_everybody_stay() -> None:
+def test_a_preemptor_that_fails_within_the_notice_withdraws_the_notices() -> None:
     scene = Scene()
     victim = scene.running(8, INTERRUPTIBLE)
     new_vm = scene.create(4)
@@ -182,7 +182,7 @@ def test_fewer_victims_are_preferred_to_newer_ones() -> None:
     assert [scene.status(vm) for vm in (old, *newer)] == ["interrupted", "running", "running"]
 
 
-def test_several_leave_together_or_not_at_all() -> None:
+def test_several_victims_are_interrupted_together_or_not_at_all() -> None:
     scene = Scene()
     guests = [scene.running(2, INTERRUPTIBLE) for _ in range(4)]
     new_vm = scene.create(8)
@@ -192,7 +192,7 @@ def test_several_leave_together_or_not_at_all() -> None:
     name = next(n for n, e in scene.engine.executions.items() if e.payload["vm"] == new_vm.id)
     scene.engine.step(name)
     scene.engine.step(name)
-    # One of them is still going: the others run on until it has gone.
+    # One victim is still stopping: the others run until it is gone.
     assert [scene.status(vm) for vm in guests] == ["running", "stopping", "running", "running"]
     scene.engine.settle()
     assert [scene.status(vm) for vm in guests] == ["interrupted", "stopped", "interrupted", "interrupted"]
@@ -200,7 +200,7 @@ def test_several_leave_together_or_not_at_all() -> None:
     assert scene.audit() == []
 
 
-def test_an_interrupted_vm_is_not_started_before_its_server_is_gone() -> None:
+def test_an_interrupted_vm_is_not_restarted_before_its_server_is_gone() -> None:
     scene = Scene()
     guest = scene.running(4, INTERRUPTIBLE)
     stays = scene.running(4)

@@ -1,4 +1,4 @@
-"""Rivals that step in before any one call of a use case: one node, three APIs, one owner."""
+"""Concurrent requests before every single call of a use case: one node, three APIs, one owner."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CALLS = range(14)
 
 def rents(count: int = 1, rental: object = ON_DEMAND) -> Use:
     def use(scene: Scene) -> None:
-        # Where a reservation is just claiming the node, it is told to come again.
+        # While a reservation of the node is tentative, the request is refused with Retry-After.
         with contextlib.suppress(ActionRefused, RaceLost):
             create_vm(
                 scene.world.environment(),
@@ -64,7 +64,7 @@ THREE_APIS = {"rents": rents(8), "rents a part": rents(2), "reserves": reserves,
 
 
 def race(scene: Scene, first: Use, rival: Use, number: int) -> bool:
-    """Run the first, with all of the rival before its call of that number; whether it made so many."""
+    """Run ``first``, with all of the other before its call of that number; return whether it made so many."""
     calls = 0
 
     def interrupt(_operation: str) -> None:
@@ -83,7 +83,7 @@ def race(scene: Scene, first: Use, rival: Use, number: int) -> bool:
 
 
 def _go_on(_operation: str) -> None:
-    """Nobody steps in."""
+    """No other request."""
 
 
 def kinds_of_owners(scene: Scene) -> list[str]:
@@ -98,7 +98,7 @@ def kinds_of_owners(scene: Scene) -> list[str]:
 @pytest.mark.parametrize("number", CALLS)
 @pytest.mark.parametrize("rival", THREE_APIS)
 @pytest.mark.parametrize("first", THREE_APIS)
-def test_a_node_is_sold_by_one_of_the_three_apis_only(first: str, rival: str, number: int) -> None:
+def test_a_node_is_sold_through_one_of_the_three_apis_only(first: str, rival: str, number: int) -> None:
     scene = Scene(count=1)
     race(scene, THREE_APIS[first], THREE_APIS[rival], number)
     kinds = kinds_of_owners(scene)
@@ -107,7 +107,7 @@ def test_a_node_is_sold_by_one_of_the_three_apis_only(first: str, rival: str, nu
         assert scene.audit() == []
 
 
-def test_a_node_that_holds_a_vm_is_not_whole_for_anybody() -> None:
+def test_a_node_with_a_vm_cannot_be_reserved_whole() -> None:
     scene = Scene(count=1)
     scene.create(1)
     reserves(scene)
@@ -119,7 +119,7 @@ def test_a_node_that_holds_a_vm_is_not_whole_for_anybody() -> None:
 
 
 @pytest.mark.parametrize("taken", ["reserves", "claims"])
-def test_a_node_that_is_taken_whole_has_no_gpu_for_a_vm(taken: str) -> None:
+def test_a_node_that_is_owned_whole_has_no_gpu_for_a_vm(taken: str) -> None:
     scene = Scene(count=1)
     THREE_APIS[taken](scene)
     with pytest.raises(ActionRefused, match="no GPU of the node is free"):
@@ -154,7 +154,7 @@ MOMENTS = ("notice given", "notice over", "interrupted")
 
 
 def at(moment: str) -> Scene:
-    """Two guests, a new VM that wants the place of one, at some moment of that."""
+    """Two interruptible VMs and a preemptor of one of them, at some step of the preemption."""
     scene = Scene(count=1)
     scene.made = [scene.running(4, INTERRUPTIBLE) for _ in range(2)]
     scene.made.append(scene.create(4))
@@ -170,12 +170,14 @@ def at(moment: str) -> Scene:
 @pytest.mark.parametrize("moment", MOMENTS)
 @pytest.mark.parametrize("rival", USES)
 @pytest.mark.parametrize("first", USES)
-def test_a_rival_before_any_call_gives_no_gpu_two_owners(first: str, rival: str, moment: str) -> None:
+def test_a_concurrent_request_before_any_call_gives_no_gpu_two_owners(
+    first: str, rival: str, moment: str
+) -> None:
     for number in CALLS:
         scene = at(moment)
         seen = {vm.id: vm.status for vm in scene.vms()}
         called = True
-        # A step whose readings fell on two sides of a change says so, and the workflow repeats it.
+        # A step whose reads straddle a change reports that, and the workflow retries it.
         with contextlib.suppress(StorageUnavailable):
             called = race(scene, USES[first], USES[rival], number)
         assert scene.audit() == []
@@ -190,13 +192,13 @@ def test_a_rival_before_any_call_gives_no_gpu_two_owners(first: str, rival: str,
 
 
 def reachable(status: VmStatus) -> set[VmStatus]:
-    """Where a VM can be two moves later."""
+    """The statuses that a VM can have two changes later."""
     one = {status, *TRANSITIONS[status]}
     return one | {after for middle in one for after in TRANSITIONS[middle]}
 
 
 @pytest.mark.parametrize("action", [stop_vm, destroy_vm])
-def test_a_write_that_was_answered_with_a_timeout_is_recognized(action: object) -> None:
+def test_a_write_that_timed_out_is_recognized_as_done(action: object) -> None:
     scene = Scene()
     vm = scene.running(2)
     scene.world.db.after("transact_write_items", timeout_after())
@@ -205,7 +207,7 @@ def test_a_write_that_was_answered_with_a_timeout_is_recognized(action: object) 
     assert scene.now(vm).attempt == vm.attempt + 1
 
 
-def test_a_create_that_was_answered_with_a_timeout_rents_one_vm() -> None:
+def test_a_create_that_timed_out_rents_one_vm() -> None:
     scene = Scene()
     scene.world.db.after("transact_write_items", timeout_after())
     vm = scene.create(2)
@@ -214,7 +216,7 @@ def test_a_create_that_was_answered_with_a_timeout_rents_one_vm() -> None:
 
 
 @pytest.mark.parametrize("key", [None, "key-1"])
-def test_after_a_refusal_for_lack_of_room_no_vm_appears_later(key: str | None) -> None:
+def test_after_a_refusal_for_lack_of_capacity_no_vm_appears_later(key: str | None) -> None:
     scene = Scene()
     in_flight: list[dict[str, Any]] = []
 
@@ -237,6 +239,6 @@ def test_after_a_refusal_for_lack_of_room_no_vm_appears_later(key: str | None) -
     with pytest.raises(ClientError):
         scene.world.db.transact_write_items(**in_flight[0])
     assert [vm.id for vm in scene.vms()] == [rival.id]
-    # What never came to be does not use its key up.
+    # A VM that was never created does not use its key up.
     assert rent().gpus == 0xFF
     assert scene.audit() == []

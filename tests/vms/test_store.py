@@ -1,4 +1,4 @@
-"""What a VM's writes demand, one thing at a time, and how the store tells how they ended."""
+"""Conditions of a VM's writes, one at a time, and how the store resolves their outcomes."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ ORPHAN = replace(VM, id=OTHER[1], node="vm02")
 
 
 def items(outcome: Vm | Refused | None) -> dict[str, Any]:
-    """What refused, by the labels of the writes."""
+    """The labels of the writes that refused."""
     return outcome.items if isinstance(outcome, Refused) else {}
 
 
@@ -60,10 +60,10 @@ def _record(db: MemoryDynamoDB, vm: Vm = VM) -> dict[str, Any]:
     return item
 
 
-# What is demanded.
+# Conditions.
 
 
-def test_a_new_vm_is_found_and_on_the_roster_of_its_node(store: VmStore) -> None:
+def test_a_new_vm_is_found_and_is_on_the_roster_of_its_node(store: VmStore) -> None:
     assert stands(store.add(VM, [], None))
     assert store.get(*VM.key) == VM
     assert store.by_key([VM.key, OTHER]) == {VM.key: VM}
@@ -71,7 +71,9 @@ def test_a_new_vm_is_found_and_on_the_roster_of_its_node(store: VmStore) -> None
     assert store.roster("vm02") == []
 
 
-def test_a_second_vm_under_one_id_is_refused_and_brings_the_first(store: VmStore, db: MemoryDynamoDB) -> None:
+def test_a_second_vm_under_one_id_is_refused_and_returns_the_first(
+    store: VmStore, db: MemoryDynamoDB
+) -> None:
     store.add(VM, [], None)
     before = db.dump()
 
@@ -81,7 +83,7 @@ def test_a_second_vm_under_one_id_is_refused_and_brings_the_first(store: VmStore
     assert db.dump() == before
 
 
-def test_each_change_is_written_under_the_next_revision(store: VmStore) -> None:
+def test_each_change_writes_the_next_revision(store: VmStore) -> None:
     store.add(replace(VM, revision=4), [], None)
 
     assert stands(store.update([(replace(VM, revision=4), STOPPING)]))
@@ -89,32 +91,32 @@ def test_each_change_is_written_under_the_next_revision(store: VmStore) -> None:
 
 
 @pytest.mark.parametrize("revision", [3, 5])
-def test_only_the_revision_that_was_read_is_changed(store: VmStore, revision: int) -> None:
+def test_a_change_requires_the_revision_that_was_read(store: VmStore, revision: int) -> None:
     store.add(replace(VM, revision=4), [], None)
 
     assert set(items(store.update([(replace(VM, revision=revision), STOPPING)]))) == {RECORD}
     assert store.get(*VM.key) == replace(VM, revision=4)
 
 
-def test_only_the_status_that_was_read_is_changed(store: VmStore) -> None:
+def test_a_change_requires_the_status_that_was_read(store: VmStore) -> None:
     store.add(STOPPING, [], None)
 
     assert set(items(store.update([(VM, STOPPING)]))) == {RECORD}
 
 
-def test_a_record_that_is_not_there_cannot_be_changed(store: VmStore, db: MemoryDynamoDB) -> None:
+def test_an_absent_record_cannot_be_changed(store: VmStore, db: MemoryDynamoDB) -> None:
     before = db.dump()
 
     assert items(store.update([(VM, STOPPING)])) == {RECORD: None}
     assert db.dump() == before
 
 
-def test_a_move_that_no_vm_makes_cannot_be_built() -> None:
+def test_a_status_change_that_is_not_in_the_table_cannot_be_built() -> None:
     with pytest.raises(ValueError, match="never goes from running to starting"):
         list(change_writes(HOLDERS, VM, replace(VM, status=VmStatus.STARTING)))
 
 
-def test_others_change_with_a_new_vm_or_nothing_does(store: VmStore) -> None:
+def test_other_vms_change_with_a_new_vm_or_nothing_does(store: VmStore) -> None:
     store.add(VM, [], None)
     shown = replace(VM, preempt_at=9, preempted_by=OTHER)
 
@@ -160,13 +162,13 @@ def _sent(before: Vm | None, after: Vm) -> list[str]:
     ],
     ids=["new", "moves", "stays", "ends", "has ended", "is over", "was over"],
 )
-def test_roster_and_list_are_written_when_they_would_say_something_else(
+def test_roster_and_list_are_written_only_if_they_change(
     before: Vm | None, after: Vm, writes: list[str]
 ) -> None:
     assert _sent(before, after) == writes
 
 
-def test_an_entry_goes_with_what_it_stands_for(store: VmStore) -> None:
+def test_an_entry_is_removed_with_its_vm(store: VmStore) -> None:
     store.add(VM, [], None)
     store.add(ORPHAN, [], None)
     store.update([(VM, replace(VM, status=VmStatus.DESTROYED, gpus=0))])
@@ -175,7 +177,7 @@ def test_an_entry_goes_with_what_it_stands_for(store: VmStore) -> None:
     assert store.get(*VM.key) is not None
 
 
-def test_vms_of_a_node_come_oldest_first_and_by_id_where_they_are_as_old(store: VmStore) -> None:
+def test_vms_of_a_node_are_in_order_of_age_and_then_of_id(store: VmStore) -> None:
     for first, created_at in (("c", 5), ("b", 5), ("a", 9), ("d", 2)):
         store.add(replace(VM, id=first + VM.id[1:], created_at=created_at), [], None)
     store.add(replace(ORPHAN, node="vm011"), [], None)
@@ -185,7 +187,7 @@ def test_vms_of_a_node_come_oldest_first_and_by_id_where_they_are_as_old(store: 
     assert [vm.id[0] for vm in store.of_organization(ORGANIZATION)] == ["a", "b", "c", "d", "e"]
 
 
-def test_the_index_lists_vms_that_are_unsettled_since_then_or_before(store: VmStore) -> None:
+def test_the_index_lists_vms_unsettled_since_a_time_or_earlier(store: VmStore) -> None:
     store.add(replace(VM, unsettled_since=5), [], None)
     store.add(ORPHAN, [], None)
 
@@ -193,10 +195,12 @@ def test_the_index_lists_vms_that_are_unsettled_since_then_or_before(store: VmSt
     assert list(store.unsettled(4)) == []
 
 
-# How it ends.
+# Outcomes.
 
 
-def test_a_conflict_is_sent_again_as_it_was(store: VmStore, db: MemoryDynamoDB, pause: RecordedPause) -> None:
+def test_a_conflict_is_retried_with_the_same_write(
+    store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
+) -> None:
     db.before(WRITE, transaction_conflict(3, 0), times=SENDS - 1)
 
     assert stands(store.add(VM, [], None))
@@ -214,7 +218,7 @@ def test_conflicts_that_do_not_end_are_given_up(
     assert pause.attempts == list(range(SENDS))
 
 
-def test_what_is_throttled_is_sent_again_and_then_refused(
+def test_a_throttled_write_is_retried_and_finally_refused(
     store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
 ) -> None:
     db.before(WRITE, throttled(), times=None)
@@ -226,16 +230,16 @@ def test_what_is_throttled_is_sent_again_and_then_refused(
 
 
 @pytest.mark.parametrize("lost", [timeout_after(), internal_error()], ids=["timeout", "internal error"])
-def test_a_vm_that_was_recorded_unseen_stands(store: VmStore, db: MemoryDynamoDB, lost: Any) -> None:
+def test_a_vm_recorded_by_a_write_that_timed_out_counts_as_created(
+    store: VmStore, db: MemoryDynamoDB, lost: Any
+) -> None:
     db.after(WRITE, lost)
 
     assert stands(store.add(VM, [], None))
     assert store.get(*VM.key) == VM
 
 
-def test_a_change_that_was_written_unseen_stands_and_is_written_once(
-    store: VmStore, db: MemoryDynamoDB
-) -> None:
+def test_a_change_by_a_write_that_timed_out_is_applied_once(store: VmStore, db: MemoryDynamoDB) -> None:
     store.add(VM, [], None)
     db.after(WRITE, timeout_after())
 
@@ -243,7 +247,9 @@ def test_a_change_that_was_written_unseen_stands_and_is_written_once(
     assert store.get(*VM.key) == replace(STOPPING, revision=1)
 
 
-def test_a_change_that_was_lost_is_not_taken_for_that_of_a_rival(store: VmStore, db: MemoryDynamoDB) -> None:
+def test_a_change_that_did_not_arrive_is_not_confused_with_a_concurrent_one(
+    store: VmStore, db: MemoryDynamoDB
+) -> None:
     store.add(VM, [], None)
     rival = replace(VM, instance_label="renamed", revision=1)
     db.before(WRITE, timeout_before())
@@ -253,10 +259,10 @@ def test_a_change_that_was_lost_is_not_taken_for_that_of_a_rival(store: VmStore,
     assert store.get(*VM.key) == rival
 
 
-def test_a_refusal_after_all_was_seen_is_a_refusal_though_the_record_looks_the_same(
+def test_a_refusal_without_a_timeout_is_a_refusal_although_the_record_looks_the_same(
     store: VmStore, db: MemoryDynamoDB
 ) -> None:
-    """Two deliveries of one event: the second one has not written it."""
+    """One event is delivered twice: the second delivery did not write the record."""
     store.add(VM, [], None)
     assert stands(store.update([(VM, STOPPING)]))
 
@@ -264,7 +270,7 @@ def test_a_refusal_after_all_was_seen_is_a_refusal_though_the_record_looks_the_s
     assert _record(db)["revision"] == {"N": "1"}
 
 
-def test_an_outcome_that_is_never_known_is_passed_on_as_unknown(
+def test_an_outcome_that_stays_unknown_is_reported_as_unknown(
     store: VmStore, db: MemoryDynamoDB, pause: RecordedPause
 ) -> None:
     db.before(WRITE, timeout_before(), times=None)

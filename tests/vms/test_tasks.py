@@ -72,7 +72,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize(("function", "case", "before", "expected"), CASES)
-def test_a_task_event_is_answered_with_its_outcome_and_a_repetition_changes_nothing(
+def test_a_task_event_returns_its_outcome_and_a_repetition_changes_nothing(
     function: str, case: str, before: Callable[[Stage], None], expected: str | int, stage: Stage
 ) -> None:
     before(stage)
@@ -86,7 +86,7 @@ def test_a_task_event_is_answered_with_its_outcome_and_a_repetition_changes_noth
     assert stage.db.dump() == stored
 
 
-def test_every_event_file_of_these_functions_is_expected() -> None:
+def test_every_event_file_of_these_functions_has_an_expected_outcome() -> None:
     expected = {(function, case) for function, case, _, _ in CASES}
     here = {function for function, _ in expected}
     assert expected == {pair for pair in sample_events.cases() if pair[0] in here}

@@ -1,4 +1,4 @@
-"""Requests, workflow steps, schedules and faults in any order, against what must always hold."""
+"""Requests, workflow steps, schedules and faults in any order, checked against invariants."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ class Vms(RuleBasedStateMachine):
         self.followed = -1
         self.scene.world.db.interrupt = lambda _operation: self.follow()
 
-    # What everybody can see, read past the client and past the code that decides.
+    # The visible state, read without the client and without the code that decides.
 
     def records(self) -> dict[str, Vm]:
         items = map(decode, self.scene.world.db.table(HOLDERS).items())
         return {item["sk"][3:]: decode_vm(item) for item in items if item["sk"].startswith(keys.VM_PREFIX)}
 
     def owners(self, node: str) -> dict[int, str]:
-        """VM ids by GPU; a GPU with two owners is found out here."""
+        """VM ids by GPU; fails if a GPU has two owners."""
         key = keys.owners(REGION, GPU5090.id, POD)
         item = self.scene.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
         by_tag = {vm.tag: vm.id for vm in self.records().values()}
@@ -65,7 +65,7 @@ class Vms(RuleBasedStateMachine):
         return found
 
     def follow(self) -> None:
-        """Before every call to the database: what was written last kept to the table and to every promise."""
+        """Before every call to the database: the last write obeyed the status table and every promise."""
         requests = self.scene.world.db.requests
         written = requests["transact_write_items"] + requests["put_item"] + requests["update_item"]
         if written == self.followed:
@@ -88,7 +88,7 @@ class Vms(RuleBasedStateMachine):
             self.model.holds(vm_id, gpus)
 
     def room(self, node: str, size: int, rental: RentalType) -> int | None:
-        """For how few that leave there is room; ``None`` when there is none, or the node is lost."""
+        """With how few victims there is a slice; ``None`` if there is none, or the node is lost."""
         if NODES.index(node) in self.lost:
             return None
         self.follow()
@@ -96,7 +96,7 @@ class Vms(RuleBasedStateMachine):
         wanted = Promise(node, size, rental is INTERRUPTIBLE, rental is RESERVED)
         return self.model.fits(node, self.owners(node), wanted, shown)
 
-    # What customers do.
+    # Requests of customers.
 
     @rule(
         size=st.sampled_from([1, 2, 4, 8]),
@@ -121,7 +121,7 @@ class Vms(RuleBasedStateMachine):
         rental=st.sampled_from([ON_DEMAND, INTERRUPTIBLE, INTERRUPTIBLE]),
     )
     def fill(self, sizes: list[int], rental: RentalType) -> None:
-        """Several at once, up and running: so that there is somebody to preempt."""
+        """Several VMs at once, running: so that there are VMs to preempt."""
         for size in sizes:
             self.create(size, rental, NODES[0])
         self.scene.engine.settle()
@@ -132,7 +132,7 @@ class Vms(RuleBasedStateMachine):
         then=st.sampled_from(["told", "over", "new VM goes", "guest stops", "guest goes", "node is lost"]),
     )
     def preempt(self, size: int, rental: RentalType, then: str) -> None:
-        """Somebody comes to a node that is full of interruptible VMs; then something else happens."""
+        """A request for a node that is full of interruptible VMs, followed by another action."""
         self.fill([4, 2, 1, 1], INTERRUPTIBLE)
         new_vm = self.create(size, rental, NODES[0])
         guests = [vm_id for _, vm_id in new_vm.waits_for] if new_vm else []
@@ -186,7 +186,7 @@ class Vms(RuleBasedStateMachine):
             destroyed = destroy_vm(self.scene.services, self.scene.caller, vm.id, ACCOUNT)
             assert destroyed.status is VmStatus.DESTROYED
 
-    # What workflows, time and schedules do.
+    # Workflows, time and schedules.
 
     @rule(number=NUMBERS, count=st.integers(min_value=1, max_value=12))
     def step(self, number: int, count: int) -> None:
@@ -200,7 +200,7 @@ class Vms(RuleBasedStateMachine):
 
     @rule()
     def run_until_all_wait(self) -> None:
-        """Whoever could go on has: nobody who was told to leave outstays its notice."""
+        """Run everything that can continue; no victim may be left after its notice."""
         self.scene.engine.run()
         records = self.records()
         alive = {execution.payload["vm"] for execution in self.scene.engine.executions.values()}
@@ -244,7 +244,7 @@ class Vms(RuleBasedStateMachine):
     def reconcile(self) -> None:
         reconcile(self.scene.services)
 
-    # What must always hold.
+    # Invariants.
 
     @invariant()
     def nodes_records_and_promises_agree(self) -> None:

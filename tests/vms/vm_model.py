@@ -1,8 +1,7 @@
-"""A plain model of VMs on nodes: who was promised what, and what each status lets a VM hold.
+"""A plain model of VMs on nodes: what each VM was promised, and what each status lets it hold.
 
-It knows nothing of masks, marks, revisions or workflows. It hears of requests when they are accepted and of
-statuses as everybody can see them, and looks at the nodes to learn which GPUs were given; from then on it
-knows itself what must become of them.
+It does not know masks, marks, revisions or workflows. It gets accepted requests and visible statuses, and
+reads the nodes to learn which GPUs were given; from then on it computes what each VM must have.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ GPUS = 8
 COMING = {"creating", "starting"}
 HOLDING = {"running", "stopping"}
 NOTHING = {"interrupted", "failed"}
-# The table of the contract, written down once more, from its words.
+# The table of the contract, written a second time from its text.
 MOVES: dict[str, set[str]] = {
     "creating": {"starting", "failed"},
     "starting": {"running", "failed"},
@@ -49,13 +48,13 @@ class Promise:
 
 
 class Model:
-    """Promises by VM id, and what is wrong with what the nodes say."""
+    """Promises by VM id, and violations found on the nodes."""
 
     def __init__(self) -> None:
         self.promises: dict[str, Promise] = {}
 
     def moved(self, vm_id: str, status: str) -> None:
-        """A status was seen: it is the last one, or the next of the table."""
+        """A status was seen: it must be the last one, or the next of the table."""
         promise = self.promises[vm_id]
         before, promise.status = promise.status, status
         if status == "starting":
@@ -63,7 +62,7 @@ class Model:
         assert status in {before, "destroyed", *MOVES[before]}, f"from {before} to {status}"
 
     def holds(self, vm_id: str, gpus: set[int]) -> None:
-        """A node says that a VM has these GPUs; that must be what it was promised, at any time."""
+        """A node shows these GPUs as owned by a VM; they must be what it was promised, at any time."""
         promise = self.promises[vm_id]
         if promise.status in HOLDING:
             promise.slice = promise.slice or gpus

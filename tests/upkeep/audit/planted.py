@@ -1,4 +1,4 @@
-"""Corruptions of every kind, each planted by hand: what an audit must say of it, and what --fix may do."""
+"""Corruptions of every kind, made by hand: which findings an audit must report, and what --fix may repair."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOBODY: Final = "aaaaaaaa-2222-4333-8444-555555555555"
 
 @dataclass(frozen=True)
 class Planted:
-    """A corruption of a scene, the kinds that must be found, and whether --fix puts all of it right."""
+    """A corruption of a scene, the kinds that must be found, and whether --fix repairs all of it."""
 
     plant: Callable[[Any], None]
     kinds: tuple[str, ...]
@@ -33,7 +33,7 @@ class Planted:
 
 
 class Corruptions(list[Planted]):
-    """Those of one kind of scene, noted where each is written."""
+    """The corruptions of one kind of scene, registered where each is defined."""
 
     def __init__(self, scene: type[Scene] = Scene) -> None:
         super().__init__()
@@ -57,7 +57,7 @@ def record(reservation_id: str) -> Any:
 
 
 def run_of(scene: Scene) -> Placement:
-    """Where the provisioned reservation is."""
+    """The pod and position of the provisioned reservation."""
     placement = scene.reservation().placement
     assert placement is not None
     return placement
@@ -98,7 +98,7 @@ def the_pod_has_a_host_twice(scene: Scene) -> None:
 
 
 def _stands_also(scene: Scene, host: str, instead_of: str) -> None:
-    """Have the inventory show one host where in pod3 another one stands."""
+    """Make the inventory show one host in pod3 at the place of another."""
     pod = keys.hosts(REGION, "pod3")
     domains = scene.item(INVENTORY, pod)["domains"]
     assert instead_of in domains
@@ -119,7 +119,7 @@ def a_host_stands_twice_in_a_pod(scene: Scene) -> None:
 
 
 @planted("leaked", repaired=True)
-def a_domain_of_nobody_is_owned(scene: Scene) -> None:
+def a_domain_is_owned_without_a_holder(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)
 
 
@@ -129,7 +129,7 @@ def a_record_was_deleted_by_hand(scene: Scene) -> None:
 
 
 @planted("leaked leaked", repaired=True)
-def a_host_of_nobody_is_owned(scene: Scene) -> None:
+def a_host_is_owned_without_a_holder(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), d0={STRANGER.hex(): 1, "00" * 8: 2})
 
 

@@ -1,4 +1,4 @@
-"""The same for bookings, and for records that name a run: corruptions planted by hand."""
+"""Corruptions of bookings, and of records that name a run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def a_booking_lies_over_an_owner_without_one(scene: Scene) -> None:
 
 @planted("double double leaked")
 def a_booking_lies_over_the_hosts_of_two_claims(scene: Scene) -> None:
-    """Of a reservation that lives, so that it may not simply be ended."""
+    """A booking of a reservation that still exists, so it may not simply be removed."""
     shared = scene.claim().allocations[0]
     tag = scene.reservation(scene.pending).owner
     booking = encode_booking(Booking(tag, shared.position, 1, 1))
@@ -46,7 +46,7 @@ def a_booking_lies_over_the_hosts_of_two_claims(scene: Scene) -> None:
 
 
 @planted("leaked", repaired=True)
-def a_booking_is_of_nobody(scene: Scene) -> None:
+def a_booking_has_no_holder(scene: Scene) -> None:
     _book(scene, "pod3", 0, 2)
 
 

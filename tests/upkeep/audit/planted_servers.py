@@ -1,4 +1,4 @@
-"""The same for servers: left behind, each where it should not be."""
+"""Corruptions of servers: left behind, each where it should not be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same for VMs: corruptions planted by hand."""
+"""Corruptions of VMs."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def a_node_with_vms_is_owned_as_a_host(scene: VmScene) -> None:
 
 
 @planted("leaked", repaired=True)
-def gpus_of_nobody_are_owned(scene: VmScene) -> None:
+def gpus_are_owned_without_a_holder(scene: VmScene) -> None:
     scene.own(FREE, {NOBODYS_GPUS: 3})
 
 
@@ -106,7 +106,7 @@ def a_stopped_vm_owns_a_gpu(scene: VmScene) -> None:
 
 @planted("leaked server_leaked")
 def gpus_with_a_server_on_them_leak(scene: VmScene) -> None:
-    gpus_of_nobody_are_owned(scene)
+    gpus_are_owned_without_a_holder(scene)
     put_server(scene, f"{NOBODY}-1", "host-vm07", 1)
 
 

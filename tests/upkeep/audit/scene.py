@@ -1,4 +1,4 @@
-"""A service with a bit of everything, and ways to corrupt it by hand."""
+"""A service with holders of every kind, and functions that corrupt it."""
 
 from __future__ import annotations
 
@@ -49,8 +49,8 @@ TABLES: Final = Tables(INVENTORY, HOLDERS)
 class Scene:
     """Two pods of racks of two hosts; quotas; a provisioned and a pending reservation; two claims.
 
-    The first claim has all it asks for, the second, which waits for more than there is, stands in a queue.
-    Nothing is free but pod3, whose racks are cordoned.
+    The first claim has all it asks for; the second waits in a queue for more than is free. Nothing is free
+    but pod3, whose racks are cordoned.
     """
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ class Scene:
         wanted = Resources(INSTANCE_TYPE, count, (REGION,), "CAPACITY_TYPE_CUSTOMER")
         return create_capacity_claim(self.world.services, caller(), wanted, name=name, claim_id=claim_id).id
 
-    # Looking
+    # Reading
 
     def reservation(self, reservation_id: str | None = None) -> Reservation:
         return reservations.stored(self.world, reservation_id or self.provisioned)
@@ -104,7 +104,7 @@ class Scene:
         return self.first_domain()[0], keys.booking_attribute(reservation.owner)
 
     def claimed_domain(self) -> tuple[Key, str]:
-        """The same of the small claim."""
+        """The pod and the attribute of the small claim's first domain."""
         allocation = self.claim().allocations[0]
         return pod_key(allocation.pod_id), keys.domain_attribute(allocation.position)
 
@@ -148,14 +148,14 @@ class Scene:
 
 
 def auditor_of(world: World, page_items: int | None = None) -> Audit:
-    """An audit of a world, which asks the providers that the world has now."""
+    """An audit of a world that uses the world's providers."""
     store = AuditStore(AuditDatabase(world.db), TABLES, world.pause, page_items)
     providers = Providers(world.services.provider, world.services.vm_provider, world.pause)
     return Audit(store, providers, world.telemetry, world.clock, world.pause)
 
 
 def leave_server(scene: Scene, owner: str, host_id: str) -> None:
-    """A server that no request asked for, or that a teardown forgot."""
+    """A server that no request asked for, or that a teardown left behind."""
     scene.put(SERVERS, server_keys.server(owner, host_id), region=REGION, started_at=1, ready_at=1)
     scene.put(SERVERS, server_keys.occupied_host(host_id), holder=owner)
 
@@ -169,12 +169,12 @@ def tag(reservation_id: str) -> bytes:
 
 
 def found(report: AuditReport) -> list[str]:
-    """The kinds that were found, in order, each as often as it was."""
+    """The kinds of the findings, in order and with repetitions."""
     return sorted(one.finding.kind.value for one in report.reported)
 
 
 def results(report: AuditReport) -> set[str]:
-    """What became of the findings."""
+    """The results of the findings."""
     return {one.result.value for one in report.reported}
 
 

@@ -1,4 +1,4 @@
-"""A service small enough that every order of calls can be gone through."""
+"""A service small enough to run every order of calls."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Small:
         return auditor_of(self.world, page_items)
 
     def leak(self, pod_id: str = "pod1") -> None:
-        """Have nobody own the first free domain."""
+        """Remove the owner of the first owned domain."""
         taken = self.item(INVENTORY, pod_key(pod_id))
         free = next(f"d{position}" for position in range(3) if f"d{position}" not in taken)
         self.world.db.update_item(

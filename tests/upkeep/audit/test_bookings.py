@@ -50,30 +50,32 @@ def _kinds(facts: Facts) -> list[Kind]:
 
 @pytest.mark.parametrize("bookings", [(), (BOOKING,), (Booking(OTHER, 1, 2, 7),)])
 @pytest.mark.parametrize("reservation", [CLAIMING, GIVING_BACK, GOING])
-def test_what_a_record_may_own_is_found_neither_here_nor_gone(
+def test_a_booking_that_a_record_may_have_is_a_finding_neither_if_present_nor_if_absent(
     reservation: Reservation, bookings: tuple[Booking, ...]
 ) -> None:
-    """A run that is not (any more) this holder's can be somebody else's."""
+    """A run that does not belong to this holder, or no longer, may belong to another."""
     kinds = _kinds(_facts(reservation, *bookings))
 
     assert kinds == ([Kind.LEAKED] if bookings and bookings[0].tag == OTHER else [])
 
 
 @pytest.mark.parametrize("reservation", [CLAIMING, GIVING_BACK, GOING])
-def test_what_a_record_may_own_elsewhere_is_a_leak_and_stays(reservation: Reservation) -> None:
+def test_a_booking_elsewhere_that_a_record_may_have_is_a_leak_and_is_not_freed(
+    reservation: Reservation,
+) -> None:
     (finding,) = findings_of(_facts(reservation, Booking(TAG, 0, 2, 7)))
 
     assert (finding.kind, finding.repair) == (Kind.LEAKED, None)
 
 
-def test_a_booking_of_nobody_is_one_finding_about_all_hosts_of_its_run() -> None:
+def test_a_booking_without_a_holder_is_one_finding_about_all_hosts_of_its_run() -> None:
     [finding] = [f for f in findings_of(_facts(CLAIMING, Booking(OTHER, 0, 4, 7))) if f.kind is Kind.LEAKED]
 
     assert isinstance(finding.repair, EndBooking)
     assert len(finding.repair.hosts) == 8
 
 
-def test_a_whole_run_that_is_free_is_marked_under_the_stamps_that_are_there() -> None:
+def test_a_whole_run_that_is_free_is_marked_with_the_existing_stamps() -> None:
     facts = _facts(SETTLED)
     facts = replace(facts, owners={CLAIMS: replace(facts.owners[CLAIMS], stamps={2: OTHER})})
     (finding,) = findings_of(facts)
@@ -83,7 +85,7 @@ def test_a_whole_run_that_is_free_is_marked_under_the_stamps_that_are_there() ->
     assert finding.repair.stamps == (None, OTHER)
 
 
-def test_a_run_of_which_one_domain_is_somebody_elses_is_not_marked() -> None:
+def test_a_run_with_one_domain_of_another_owner_is_not_marked() -> None:
     (orphaned,) = [f for f in findings_of(_facts(SETTLED, d2=b"stranger")) if f.kind is Kind.ORPHANED]
 
     assert orphaned.repair is None
@@ -95,7 +97,7 @@ def test_bookings_and_owners_without_one_never_share_a_domain() -> None:
     assert _kinds(_facts(SETTLED, BOOKING)) == []
 
 
-def test_what_is_named_in_error_has_to_be_in_the_index() -> None:
+def test_a_record_that_names_a_run_in_status_error_has_to_be_in_the_index() -> None:
     facts = replace(_facts(GIVING_BACK, BOOKING), shards={})
 
     assert _kinds(facts) == [Kind.UNSETTLED_MISSING]

@@ -1,4 +1,4 @@
-"""`make audit` and the scheduled function: exit codes, both forms of the report, and that neither lies."""
+"""`make audit` and the scheduled function: exit codes and both forms of the report."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS = {"INVENTORY_TABLE": INVENTORY, "HOLDERS_TABLE": HOLDERS, "SERVERS_TAB
 
 
 class Functions:
-    """The function of the schedule, whose settings the command takes over."""
+    """The function of the schedule, whose settings the command uses."""
 
     def get_function_configuration(self, **request: str) -> dict[str, Any]:
         assert request == {"FunctionName": "the-audit"}
@@ -37,7 +37,7 @@ class Functions:
 
 @pytest.fixture
 def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """The command meets this one as its local stack."""
+    """This world as the local stack of the command."""
     made = Scene()
     clients = {"dynamodb": made.db, "lambda": Functions()}
     outputs = {"AuditHoldersFunctionName": "the-audit"}
@@ -47,12 +47,12 @@ def scene(monkeypatch: pytest.MonkeyPatch) -> Scene:
     return made
 
 
-def test_nothing_found_ends_with_0(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_audit_without_findings_exits_with_0(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     assert audit.main([]) == 0
     assert capsys.readouterr().out.endswith("nothing disagrees\n")
 
 
-def test_something_found_ends_with_1_and_says_what_to_do(
+def test_an_audit_with_findings_exits_with_1_and_says_what_to_do(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planted.a_name_is_left_of_a_claim(scene)
@@ -62,7 +62,7 @@ def test_something_found_ends_with_1_and_says_what_to_do(
     assert ADVICE[Kind.NAME_STALE] in out
 
 
-def test_all_repaired_ends_with_0_and_says_who_did_it(
+def test_an_audit_whose_findings_were_all_repaired_exits_with_0_and_names_the_operator(
     scene: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planted.a_name_is_left_of_a_claim(scene)
@@ -74,13 +74,13 @@ def test_all_repaired_ends_with_0_and_says_who_did_it(
     assert audit.main([]) == 0
 
 
-def test_what_is_left_after_repairs_ends_with_1(scene: Scene) -> None:
+def test_findings_left_after_repairs_exit_with_1(scene: Scene) -> None:
     planted.a_name_is_left_of_a_claim(scene)
     planted_servers.a_server_outlives_its_holder(scene)
     assert audit.main(["--fix"]) == 1
 
 
-def test_the_report_as_json_says_the_same(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_json_report_has_the_same_findings(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     planted.a_name_is_left_of_a_claim(scene)
     assert audit.main(["--json"]) == 1
     report = json.loads(capsys.readouterr().out)
@@ -90,7 +90,7 @@ def test_the_report_as_json_says_the_same(scene: Scene, capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("fault", [throttled(), unreachable()], ids=["throttled", "unreachable"])
-def test_a_database_that_does_not_answer_ends_with_2(
+def test_a_database_that_does_not_answer_exits_with_2(
     scene: Scene, capsys: pytest.CaptureFixture[str], fault: Any
 ) -> None:
     scene.db.before("scan", fault, times=None)
@@ -100,7 +100,7 @@ def test_a_database_that_does_not_answer_ends_with_2(
     assert captured.err.startswith("the audit could not be made: ")
 
 
-def test_without_a_stack_it_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_audit_without_a_stack_exits_with_2(monkeypatch: pytest.MonkeyPatch) -> None:
     def nothing_runs(_stack: str, _state: str) -> Any:
         raise LaunchError("no local stack is running")
 
@@ -108,7 +108,7 @@ def test_without_a_stack_it_ends_with_2(monkeypatch: pytest.MonkeyPatch) -> None
     assert audit.main([]) == 2
 
 
-def test_every_kind_has_advice_and_a_place_in_the_guide() -> None:
+def test_every_kind_of_finding_has_advice_and_a_section_in_the_guide() -> None:
     guide = (ROOT / "docs" / "audit.md").read_text(encoding="utf-8")
     assert set(ADVICE) == set(Kind)
     assert [kind.value for kind in Kind if f"`{kind}`" not in guide] == []
@@ -119,7 +119,7 @@ def test_every_kind_has_advice_and_a_place_in_the_guide() -> None:
 
 @pytest.fixture
 def deployed(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
-    """The same tables behind the composition root."""
+    """The same tables behind the function's own clients."""
     monkeypatch.setenv("POWERTOOLS_TRACE_DISABLED", "true")
     monkeypatch.setattr(composition, "environment", lambda: Environment(SETTINGS))
     monkeypatch.setattr(composition, "client", {"dynamodb": scene.db}.__getitem__)
@@ -152,7 +152,7 @@ class _Context:
         return 300_000
 
 
-def test_the_schedule_reports_and_repairs_nothing(
+def test_the_schedule_reports_findings_and_repairs_nothing(
     deployed: Scene, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert _invoke()["clean"] is True
@@ -166,7 +166,7 @@ def test_the_schedule_reports_and_repairs_nothing(
 
 
 def test_the_schedule_only_reads(deployed: Scene) -> None:
-    planted.a_domain_of_nobody_is_owned(deployed)
+    planted.a_domain_is_owned_without_a_holder(deployed)
     planted.more_is_counted_than_there_is(deployed)
     used: set[str] = set()
     deployed.db.before("*", lambda operation, _: used.add(operation), times=None)

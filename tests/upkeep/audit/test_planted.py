@@ -1,4 +1,4 @@
-"""Every kind of corruption is found; what is provably safe is repaired, and nothing else is touched."""
+"""Every kind of corruption is found; what is provably safe is repaired, and nothing else is changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def scene() -> Scene:
 
 
 @pytest.mark.parametrize("kind", [Scene, VmScene])
-def test_a_service_that_is_well_is_clean(kind: type[Scene]) -> None:
+def test_a_consistent_service_has_no_findings(kind: type[Scene]) -> None:
     scene = kind()
     report = scene.audit()
     assert report.is_clean
@@ -36,7 +36,7 @@ def test_a_service_that_is_well_is_clean(kind: type[Scene]) -> None:
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_what_is_planted_is_found_and_nothing_else(case: Planted) -> None:
+def test_exactly_the_planted_corruption_is_found(case: Planted) -> None:
     scene = case.scene()
     case.plant(scene)
     before = scene.db.dump()
@@ -47,7 +47,7 @@ def test_what_is_planted_is_found_and_nothing_else(case: Planted) -> None:
 
 
 @pytest.mark.parametrize("case", ALL, ids=str)
-def test_what_is_provably_safe_is_repaired_and_audited(case: Planted) -> None:
+def test_only_provably_safe_repairs_are_made_and_each_is_audited(case: Planted) -> None:
     scene = case.scene()
     case.plant(scene)
     scene.world.telemetry.audits.clear()
@@ -60,7 +60,7 @@ def test_what_is_provably_safe_is_repaired_and_audited(case: Planted) -> None:
 
 
 @pytest.mark.parametrize("case", [p for p in ALL if not p.repaired], ids=str)
-def test_a_second_fix_finds_nothing_more_to_do(case: Planted) -> None:
+def test_a_second_fix_has_nothing_to_do(case: Planted) -> None:
     scene = case.scene()
     case.plant(scene)
     scene.audit(fix=True)
@@ -72,16 +72,16 @@ def test_a_second_fix_finds_nothing_more_to_do(case: Planted) -> None:
 @pytest.mark.parametrize(
     "plant", [planted.an_entry_stands_for_another_claim, planted.two_claims_have_one_name]
 )
-def test_what_could_only_be_refused_is_not_even_tried(scene: Scene, plant: Callable[[Scene], None]) -> None:
+def test_a_repair_that_would_be_refused_is_not_tried(scene: Scene, plant: Callable[[Scene], None]) -> None:
     plant(scene)
     assert "refused" not in results(scene.audit(fix=True))
 
 
-def test_every_kind_is_planted() -> None:
+def test_every_kind_of_finding_is_planted() -> None:
     assert {kind for case in ALL for kind in case.kinds} == set(Kind)
 
 
-def test_each_finding_is_counted_by_its_kind(scene: Scene) -> None:
+def test_each_finding_is_counted_under_its_kind(scene: Scene) -> None:
     planted.a_pending_reservation_is_not_in_the_index(scene)
     planted.a_deleted_claim_is_not_in_the_index(scene)
     planted.a_name_is_left_of_a_claim(scene)
@@ -92,7 +92,7 @@ def test_each_finding_is_counted_by_its_kind(scene: Scene) -> None:
     assert counts["AuditsRun"] == 1
 
 
-def test_what_is_repaired_is_not_counted_as_found(scene: Scene) -> None:
+def test_a_repaired_finding_is_not_counted_as_found(scene: Scene) -> None:
     planted.a_name_is_left_of_a_claim(scene)
     scene.audit(fix=True)
     assert "AuditFindings" not in scene.world.telemetry.counts

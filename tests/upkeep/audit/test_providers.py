@@ -1,4 +1,6 @@
-"""Nothing is freed without a provider's word, nothing taken away without a record's or an operator's."""
+"""Nothing is freed without the provider's answer; no server is removed without a record or an operator's
+order.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,7 @@ OWNER = f"{NOBODY}-1780000000"
 
 
 class Listener:
-    """A provider whose calls are heard: ``calls`` are their names, ``before`` is what to do before one."""
+    """A provider that records its calls: ``calls`` are their names, ``before`` runs before one."""
 
     def __init__(self, provider: Any) -> None:
         self.provider = provider
@@ -72,15 +74,15 @@ def _result(report: AuditReport, kind: str) -> tuple[str, str]:
     return one.result.value, one.why
 
 
-# A domain is freed when its provider says that nothing is left on it.
+# A domain is freed when its provider says that no server is left on it.
 
 
 def test_a_provider_that_keeps_its_servers_elsewhere_is_asked(scene: Any) -> None:
-    """The servers of another provider than the simulated one stand in no table of this service."""
+    """Only the simulated provider keeps its servers in tables of this service."""
     elsewhere = StubbornRegion(scene.world.clock, scene.world.behaviour)
     scene.world.services = replace(scene.world.services, provider=elsewhere)
     elsewhere.pin("somebody-1", REGION, "pod3-rack01-tray01")
-    planted.a_domain_of_nobody_is_owned(scene)
+    planted.a_domain_is_owned_without_a_holder(scene)
     result, why = _result(scene.audit(fix=True), "leaked")
     assert result == "refused"
     assert "somebody-1 on pod3-rack01-tray01" in why
@@ -104,7 +106,7 @@ def test_a_provider_that_does_not_answer_frees_nothing(vm_scene: Any, down: set[
     assert vm_scene.db.table(INVENTORY).items() == before
 
 
-def test_a_provider_that_does_not_answer_is_reported_and_the_audit_is_not_clean(vm_scene: Any) -> None:
+def test_a_provider_that_does_not_answer_is_reported_and_the_audit_has_findings(vm_scene: Any) -> None:
     vm_scene.vms.down = EVERY_CALL
     vm_scene.world.pause.attempts.clear()
     report = vm_scene.audit()
@@ -115,7 +117,7 @@ def test_a_provider_that_does_not_answer_is_reported_and_the_audit_is_not_clean(
     assert vm_scene.world.pause.attempts == [0, 1]
 
 
-def test_a_provider_that_does_not_answer_at_once_is_asked_again(scene: Any) -> None:
+def test_a_provider_that_does_not_answer_is_asked_again(scene: Any) -> None:
     def come_back() -> None:
         scene.hosts.down = frozenset()
 
@@ -124,7 +126,7 @@ def test_a_provider_that_does_not_answer_at_once_is_asked_again(scene: Any) -> N
     assert scene.audit().is_clean
 
 
-def test_a_run_is_fenced_and_its_provider_asked_again_before_its_gpus_are_freed(vm_scene: Any) -> None:
+def test_before_gpus_are_freed_their_run_is_fenced_and_the_provider_asked_again(vm_scene: Any) -> None:
     planted_vms.a_failed_vm_owns_its_node(vm_scene)
     vm_scene.vms.calls.clear()
     vm_scene.audit(fix=True)
@@ -132,7 +134,7 @@ def test_a_run_is_fenced_and_its_provider_asked_again_before_its_gpus_are_freed(
     assert asked == ["is_vacant", "server", "fence", "is_vacant", "server"]
 
 
-def test_a_server_that_comes_while_its_run_is_fenced_keeps_the_gpus(vm_scene: Any) -> None:
+def test_gpus_are_not_freed_if_a_server_appears_while_its_run_is_fenced(vm_scene: Any) -> None:
     planted_vms.a_failed_vm_owns_its_node(vm_scene)
     owner = vm_scene.vm(vm_scene.failed).server_owner
     vm_scene.vms.before["fence"] = lambda: planted_vms.put_server(vm_scene, owner, "host-vm06", 0)
@@ -141,7 +143,7 @@ def test_a_server_that_comes_while_its_run_is_fenced_keeps_the_gpus(vm_scene: An
     assert "came meanwhile" in why
 
 
-def test_an_owner_that_has_servers_is_not_fenced_for_having_lost_its_record(vm_scene: Any) -> None:
+def test_an_owner_with_servers_and_without_a_record_is_not_fenced(vm_scene: Any) -> None:
     planted_vms.gpus_with_a_server_on_them_leak(vm_scene)
     planted_vms.put_server(vm_scene, vm_scene.vm(vm_scene.failed).server_owner, "host-vm06", 0)
     vm_scene.own(5, {vm_scene.failed.tag: 255})
@@ -151,15 +153,15 @@ def test_an_owner_that_has_servers_is_not_fenced_for_having_lost_its_record(vm_s
     assert {one.result.value for one in leaks} == {"refused"}
 
 
-def test_a_server_on_one_gpu_keeps_that_and_not_its_neighbours(vm_scene: Any) -> None:
+def test_a_server_on_one_gpu_prevents_only_that_gpu_from_being_freed(vm_scene: Any) -> None:
     vm_scene.own(planted_vms.FREE, {planted_vms.NOBODYS_GPUS: 0b0011, "g" + "ab" * 8: 0b1100})
     planted_vms.put_server(vm_scene, f"{NOBODY}-1", "host-vm07", 3)
     vm_scene.audit(fix=True)
     assert vm_scene.owners(planted_vms.FREE) == {"g" + "ab" * 8: 0b1100}
 
 
-def test_after_a_restore_to_an_earlier_moment_no_customer_loses_a_server(scene: Any) -> None:
-    """All records are gone, and everybody works on: --fix must not take that for an end."""
+def test_after_a_restore_from_a_backup_no_customer_loses_a_server(scene: Any) -> None:
+    """All records are lost while the servers run: --fix must not take the holders for deleted."""
     place = scene.reservation().placement
     for item in scene.db.table(HOLDERS).items():
         scene.delete(HOLDERS, {"pk": item["pk"], "sk": item["sk"]})
@@ -171,7 +173,7 @@ def test_after_a_restore_to_an_earlier_moment_no_customer_loses_a_server(scene: 
     assert {f"d{position}" for position in place.positions} <= owned.keys()
 
 
-# A server is taken away when a record says that its holder is over, or an operator does.
+# A server is deleted when a record says that its holder is over, or when an operator orders it.
 
 
 def test_a_server_is_fenced_before_it_is_deleted_and_its_host_is_sold_again(scene: Any) -> None:
@@ -188,7 +190,7 @@ def test_a_server_is_fenced_before_it_is_deleted_and_its_host_is_sold_again(scen
     assert scene.hosts.provider.pin("next-1", REGION, "pod3-rack00-tray00") is PinOutcome.PINNED
 
 
-def test_what_is_being_taken_away_already_is_found_no_more(scene: Any) -> None:
+def test_a_server_that_is_being_deleted_is_not_found_again(scene: Any) -> None:
     planted_servers.a_server_of_an_earlier_life(scene)
     scene.audit(fix=True)
     assert scene.audit().is_clean
@@ -208,19 +210,19 @@ def test_without_a_record_an_operator_has_to_name_the_owner(scene: Any) -> None:
     assert scene.audit().is_clean
 
 
-def test_the_word_of_an_operator_changes_nothing_without_fix(scene: Any) -> None:
+def test_naming_an_owner_changes_nothing_without_fix(scene: Any) -> None:
     planted_servers.a_server_outlives_its_holder(scene)
     before = scene.db.dump()
     assert results(scene.audit(taken_away=[OWNER])) == {"repairable"}
     assert scene.db.dump() == before
 
 
-def test_the_word_of_an_operator_does_not_reach_the_servers_of_a_holder_that_lives(scene: Any) -> None:
+def test_naming_an_owner_does_not_delete_servers_of_an_existing_holder(scene: Any) -> None:
     assert scene.audit(fix=True, taken_away=[scene.reservation().server_owner]).is_clean
     assert len(scene.hosts.provider.servers(scene.reservation().server_owner)) == 4
 
 
-def test_a_disk_is_deleted_where_its_record_says_that_the_vm_is_destroyed(vm_scene: Any) -> None:
+def test_a_disk_is_deleted_if_its_record_says_that_the_vm_is_destroyed(vm_scene: Any) -> None:
     planted_vms.a_disk_of_a_destroyed_vm(vm_scene)
     planted_vms.a_disk_of_no_vm(vm_scene)
     vm_scene.audit(fix=True)
@@ -230,7 +232,7 @@ def test_a_disk_is_deleted_where_its_record_says_that_the_vm_is_destroyed(vm_sce
     assert not vm_scene.vms.provider.has_disk(NOBODY)
 
 
-def test_a_provider_that_goes_away_while_it_takes_away_refuses(scene: Any) -> None:
+def test_a_provider_that_fails_during_the_deletion_refuses_the_repair(scene: Any) -> None:
     planted_servers.a_server_of_an_earlier_life(scene)
     scene.hosts.down = frozenset({"delete"})
     result, why = _result(scene.audit(fix=True), "server_leaked")
@@ -238,10 +240,10 @@ def test_a_provider_that_goes_away_while_it_takes_away_refuses(scene: Any) -> No
     assert "does not answer" in why
 
 
-# What traffic does meanwhile.
+# Concurrent traffic.
 
 
-def test_a_server_that_is_gone_at_the_second_look_was_never_left_behind(scene: Any) -> None:
+def test_a_server_that_is_gone_at_the_second_read_is_no_finding(scene: Any) -> None:
     planted_servers.a_server_outlives_its_holder(scene)
     provider, clock = scene.hosts.provider, scene.world.clock
 
@@ -253,7 +255,7 @@ def test_a_server_that_is_gone_at_the_second_look_was_never_left_behind(scene: A
     assert scene.audit().is_clean
 
 
-def test_a_provider_that_goes_away_before_the_second_look_leaves_the_finding_unjudged(scene: Any) -> None:
+def test_a_provider_that_fails_before_the_second_read_leaves_the_finding_undecided(scene: Any) -> None:
     planted_servers.a_server_outlives_its_holder(scene)
     scene.hosts.down = frozenset({"servers"})
     report = scene.audit()
@@ -261,8 +263,8 @@ def test_a_provider_that_goes_away_before_the_second_look_leaves_the_finding_unj
     assert [finding.kind.value for finding in report.unjudged] == ["server_leaked"]
 
 
-def test_two_owners_that_followed_each_other_on_a_host_did_not_share_it(scene: Any) -> None:
-    """They are listed on two pages, and the first was gone before the second came."""
+def test_two_successive_owners_of_a_host_are_not_reported_as_sharing_it(scene: Any) -> None:
+    """They are listed on two pages, and the first server was gone before the second came up."""
     planted_servers.two_servers_have_a_host(scene)
     owner = scene.reservation().server_owner
     scene.hosts.before["servers"] = lambda: scene.delete(
@@ -271,7 +273,7 @@ def test_two_owners_that_followed_each_other_on_a_host_did_not_share_it(scene: A
     assert scene.audit().is_clean
 
 
-def test_a_record_that_cannot_be_read_speaks_for_its_servers(scene: Any) -> None:
+def test_servers_of_a_record_that_cannot_be_read_are_not_orphans(scene: Any) -> None:
     leave_server(scene, OWNER, "pod3-rack00-tray00")
     scene.put(HOLDERS, keys.reservation(ORGANIZATION, NOBODY), status="lost")
     scene.set(INVENTORY, pod_key("pod3"), d1=STRANGER)

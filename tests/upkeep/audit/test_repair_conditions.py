@@ -1,4 +1,4 @@
-"""What each condition of a repair guards, one thing at a time."""
+"""What each condition of a repair protects, one at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def scene() -> Scene:
 
 
 def _repair_against(scene: Scene, rival: Callable[[Scene], None]) -> set[str]:
-    """What becomes of the findings when a rival comes between the last look and the write."""
+    """The results of the findings when another write happens between the last read and the repair."""
     states: list[dict[str, Any]] = []
 
     def step_in(_operation: str, _parameters: dict[str, Any]) -> None:
@@ -38,7 +38,7 @@ def _repair_against(scene: Scene, rival: Callable[[Scene], None]) -> set[str]:
 
 
 def _entry_of_a_tombstone(scene: Scene) -> None:
-    """A queue entry of a claim of which a tombstone is left, as an id that the client chose leaves it."""
+    """A queue entry of a claim with a tombstone, as it remains of a claim whose id the client chose."""
     key = keys.queued(REGION, INSTANCE_TYPE, 1, (ORGANIZATION, GONE))
     scene.put(HOLDERS, key, organization=ORGANIZATION, claim=GONE)
     record = keys.capacity_claim(ORGANIZATION, GONE)
@@ -74,7 +74,7 @@ def _reservation_is_counted_no_more(scene: Scene) -> None:
         _reservation_is_counted_no_more,
     ],
 )
-def test_a_hash_is_only_set_on_the_very_record_that_was_read(
+def test_a_hash_is_set_only_on_the_record_as_it_was_read(
     scene: Scene, rival: Callable[[Scene], None]
 ) -> None:
     planted.a_hash_is_missing(scene)
@@ -82,14 +82,14 @@ def test_a_hash_is_only_set_on_the_very_record_that_was_read(
     assert _repair_against(scene, rival) == {"refused"}
 
 
-def test_nothing_is_marked_in_a_pod_that_is_not_there_any_more(scene: Scene) -> None:
+def test_nothing_is_marked_in_a_pod_that_no_longer_exists(scene: Scene) -> None:
     planted.a_listed_run_is_free(scene)
 
     assert _repair_against(scene, _pod_is_removed) == {"refused"}
 
 
 def _deleted_after_it_failed(scene: Scene) -> None:
-    """Deprovisioning with nothing left to give back, and out of sight of those who finish it."""
+    """A deprovisioning record with nothing left to give back that is missing from the index."""
     placement, tag = scene.reservation(scene.pending).placement, scene.reservation(scene.pending).owner
     assert placement is not None
     scene.set(
@@ -104,14 +104,14 @@ def _deleted_after_it_failed(scene: Scene) -> None:
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
 
 
-def test_a_record_that_lists_nothing_is_put_back_into_the_index(scene: Scene) -> None:
+def test_a_record_without_capacity_is_put_back_into_the_index(scene: Scene) -> None:
     _deleted_after_it_failed(scene)
 
     assert results(scene.audit(fix=True)) == {"repaired"}
     assert "unsettled" in scene.item(HOLDERS, keys.reservation(ORGANIZATION, scene.pending))
 
 
-def test_a_record_that_lists_something_by_now_is_left_for_the_next_look(scene: Scene) -> None:
+def test_a_record_that_has_capacity_by_now_is_left_for_the_next_audit(scene: Scene) -> None:
     _deleted_after_it_failed(scene)
     record = keys.reservation(ORGANIZATION, scene.pending)
 
@@ -120,7 +120,7 @@ def test_a_record_that_lists_something_by_now_is_left_for_the_next_look(scene: S
     }
 
 
-def test_an_entry_of_a_claim_that_left_a_tombstone_is_dropped(scene: Scene) -> None:
+def test_a_queue_entry_of_a_claim_with_a_tombstone_is_removed(scene: Scene) -> None:
     before = scene.db.dump()
     _entry_of_a_tombstone(scene)
 
@@ -129,15 +129,15 @@ def test_an_entry_of_a_claim_that_left_a_tombstone_is_dropped(scene: Scene) -> N
     assert scene.db.dump() == before
 
 
-def test_an_entry_stays_when_a_claim_stands_where_the_tombstone_was(scene: Scene) -> None:
+def test_a_queue_entry_stays_if_a_claim_replaced_the_tombstone(scene: Scene) -> None:
     _entry_of_a_tombstone(scene)
     record = keys.capacity_claim(ORGANIZATION, GONE)
 
     assert _repair_against(scene, lambda s: s.set(HOLDERS, record, status="STATUS_CREATING")) == {"refused"}
 
 
-def test_an_entry_stays_when_the_tombstone_is_gone_as_well(scene: Scene) -> None:
-    """What is under the id now was not looked at; the next audit does."""
+def test_a_queue_entry_stays_if_the_tombstone_has_expired(scene: Scene) -> None:
+    """What is under the id now was not read; the next audit reads it."""
     _entry_of_a_tombstone(scene)
     record = keys.capacity_claim(ORGANIZATION, GONE)
 

@@ -1,4 +1,4 @@
-"""What each repair leaves behind."""
+"""The items that each repair leaves behind."""
 
 from __future__ import annotations
 
@@ -39,23 +39,23 @@ def _after(name: str, table: str, key: keys.Key) -> dict[str, Any]:
     return item
 
 
-def test_a_release_leaves_what_others_own() -> None:
+def test_a_release_keeps_what_others_own() -> None:
     assert _after("release a part", INVENTORY, POD)["d2"] == {"M": {STRANGER: {"N": "2"}}}
     assert "d2" not in without_stamps(_after("release all", INVENTORY, POD))
     assert "d0" not in without_stamps(_after("release GPUs", INVENTORY, NODE_POD))
 
 
-def test_a_release_leaves_a_stamp_where_nobody_owns_anything_any_more() -> None:
+def test_a_release_leaves_a_stamp_on_a_domain_without_owners() -> None:
     assert len(_after("release all", INVENTORY, POD)["d2"]["B"]) == STAMP_BYTES
     assert len(_after("release GPUs", INVENTORY, NODE_POD)["d0"]["B"]) == STAMP_BYTES
 
 
-def test_a_mark_is_added_to_what_others_own() -> None:
+def test_a_mark_is_added_beside_what_others_own() -> None:
     assert _after("mark a part", INVENTORY, POD)["d2"] == {"M": {STRANGER: {"N": "2"}, TAG: {"N": "4"}}}
     assert _after("mark all", INVENTORY, POD)["d2"] == {"B": bytes.fromhex(TAG)}
 
 
-def test_what_is_put_right_says_what_the_audit_found() -> None:
+def test_the_repaired_item_has_the_values_that_the_audit_reported() -> None:
     assert _after("set a hash", HOLDERS, RESERVATION_KEY)["topology_hash"] == {"S": "sha256:1"}
     assert _after("set used", HOLDERS, QUOTA)["used"] == {"N": "3"}
     assert _after("set used", HOLDERS, QUOTA)["limit"] == {"N": "10"}
@@ -67,7 +67,7 @@ def test_what_is_put_right_says_what_the_audit_found() -> None:
     assert _after("add an entry", HOLDERS, ON_ROSTER)["status"] == {"S": "running"}
 
 
-def test_a_claim_that_is_enqueued_is_counted_as_one_that_came_back() -> None:
+def test_a_claim_put_back_into_its_queue_counts_as_returned() -> None:
     entry = _after("enqueue", HOLDERS, ENTRY)
 
     assert (entry["organization"], entry["claim"]) == ({"S": ORGANIZATION}, {"S": CLAIM.id})
@@ -75,7 +75,7 @@ def test_a_claim_that_is_enqueued_is_counted_as_one_that_came_back() -> None:
     assert _after("enqueue", HOLDERS, returns)["comebacks"] == {"N": "1"}
 
 
-def test_a_record_that_is_repaired_gets_a_new_revision() -> None:
+def test_a_repaired_record_gets_a_new_revision() -> None:
     indexed = _after("index a VM", HOLDERS, VM_KEY)
     stays = _after("take a notice back", HOLDERS, VM_KEY)
     error = _after("index what holds nothing", HOLDERS, RESERVATION_KEY)

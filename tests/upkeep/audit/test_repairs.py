@@ -1,4 +1,4 @@
-"""Each repair is one conditional write: what has moved on since it was decided refuses it."""
+"""Each repair is one conditional write: it is refused if anything changed since it was decided."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ RESTORED = [
 
 
 @pytest.mark.parametrize("case", RESTORED, ids=str)
-def test_a_repair_restores_exactly_what_was_there(case: Planted) -> None:
+def test_a_repair_restores_exactly_what_was_there_before_the_corruption(case: Planted) -> None:
     scene = case.scene()
     before = scene.db.dump()
     case.plant(scene)
@@ -58,17 +58,17 @@ def test_a_repair_restores_exactly_what_was_there(case: Planted) -> None:
     scene.audit(fix=True)
     after = scene.db.dump()
     for tables in (before, after):
-        # Fences stay, and what is deleted at the provider takes its time to be gone.
+        # Fences stay, and a deletion at the provider takes some time.
         tables["inventory"] = [without_stamps(item) for item in tables["inventory"]]
         tables["servers"] = [i for i in tables["servers"] if i["sk"]["S"] != "FENCE" and "gone_at" not in i]
     for item in (*before["holders"], *after["holders"]):
-        # All that may differ is when a record came back into the index, and how often a VM's was written.
+        # Only the time of a record in the index and the revision of a VM's record may differ.
         item.pop("unsettled_since", None)
         item.pop("revision", None)
     assert after == before
 
 
-def test_a_claim_that_is_put_back_into_its_queue_is_announced_to_those_being_served(scene: Scene) -> None:
+def test_a_claim_put_back_into_its_queue_invalidates_turns_in_progress(scene: Scene) -> None:
     planted.a_waiting_claim_has_no_entry(scene)
     before = scene.world.services.claims.head_of_queue(REGION, INSTANCE_TYPE)
     scene.audit(fix=True)
@@ -77,13 +77,13 @@ def test_a_claim_that_is_put_back_into_its_queue_is_announced_to_those_being_ser
     assert after.returns == before.returns + 1
 
 
-def test_capacity_that_was_freed_is_sold_again(scene: Scene) -> None:
+def test_freed_capacity_is_sold_again(scene: Scene) -> None:
     scene.delete(HOLDERS, keys.reservation(ORGANIZATION, scene.pending))
     scene.audit(fix=True)
     assert len(scene.world.owners("pod2")) == 2
 
 
-# Rivals between the last look and the write
+# Concurrent writes between the last read and the repair
 
 
 def _release(scene: Scene) -> None:
@@ -147,12 +147,12 @@ def _end_booking(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key(pending.placement.pod_id), **{booking: None})
 
 
-def _end_booking_of_nobody(scene: Scene) -> None:
+def _end_booking_without_a_holder(scene: Scene) -> None:
     scene.set(INVENTORY, pod_key("pod3"), **{keys.booking_attribute(planted_bookings.TAG): None})
 
 
 def a_domain_outlives_its_record(scene: Scene) -> None:
-    """The record is a tombstone, as an idempotency key leaves it; nothing is counted of it."""
+    """The record is a tombstone, as an idempotency key leaves it; nothing is counted for it."""
     key = keys.reservation(ORGANIZATION, scene.pending)
     scene.set(INVENTORY, pod_key("pod3"), d1=holder_tag(scene.pending))
     _end_booking(scene)
@@ -160,7 +160,7 @@ def a_domain_outlives_its_record(scene: Scene) -> None:
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
 
 
-def test_what_is_left_under_a_tombstone_is_freed(scene: Scene) -> None:
+def test_what_a_tombstoned_holder_still_owns_is_freed(scene: Scene) -> None:
     a_domain_outlives_its_record(scene)
     assert results(scene.audit(fix=True)) == {"repaired"}
     assert scene.audit().is_clean
@@ -171,9 +171,9 @@ def _revive(scene: Scene) -> None:
 
 
 RIVALS: list[tuple[Callable[[Scene], None], Callable[[Scene], None]]] = [
-    (planted.a_domain_of_nobody_is_owned, _release),
-    (planted.a_domain_of_nobody_is_owned, _take_over),
-    (planted_bookings.a_booking_is_of_nobody, _end_booking_of_nobody),
+    (planted.a_domain_is_owned_without_a_holder, _release),
+    (planted.a_domain_is_owned_without_a_holder, _take_over),
+    (planted_bookings.a_booking_has_no_holder, _end_booking_without_a_holder),
     (a_domain_outlives_its_record, _revive),
     (planted.a_listed_run_is_free, _delete),
     (planted.a_listed_run_is_free, _take_domain),
@@ -195,7 +195,7 @@ RIVALS: list[tuple[Callable[[Scene], None], Callable[[Scene], None]]] = [
 @pytest.mark.parametrize(
     ("plant", "rival"), RIVALS, ids=[f"{plant.__name__}-{rival.__name__}" for plant, rival in RIVALS]
 )
-def test_what_moved_on_since_the_last_look_refuses_the_repair(
+def test_a_repair_is_refused_if_anything_changed_since_the_last_read(
     scene: Scene, plant: Callable[[Scene], None], rival: Callable[[Scene], None]
 ) -> None:
     plant(scene)
@@ -213,9 +213,9 @@ def test_what_moved_on_since_the_last_look_refuses_the_repair(
     assert scene.db.dump() == states[0]
 
 
-def test_an_earlier_repair_does_not_stand_in_the_way_of_a_later_one(scene: Scene) -> None:
-    """Two leaks in one attribute: the second repair looks again, and finds the attribute as it is now."""
-    planted.a_host_of_nobody_is_owned(scene)
+def test_an_earlier_repair_does_not_prevent_a_later_one(scene: Scene) -> None:
+    """Two leaks in one attribute: the second repair reads again, and finds the attribute as it is now."""
+    planted.a_host_is_owned_without_a_holder(scene)
     assert results(scene.audit(fix=True)) == {"repaired"}
     left = scene.db.get_item(TableName=INVENTORY, Key=pod_key("pod3"))["Item"]
     assert "d0" not in without_stamps(left)
@@ -229,22 +229,22 @@ def test_other_holders_of_a_domain_keep_what_they_have(scene: Scene) -> None:
     assert scene.item(INVENTORY, key)[domain] == before
 
 
-def test_a_conflict_is_waited_out(scene: Scene) -> None:
-    planted.a_domain_of_nobody_is_owned(scene)
+def test_a_conflict_is_retried(scene: Scene) -> None:
+    planted.a_domain_is_owned_without_a_holder(scene)
     scene.db.before("update_item", item_conflict(), times=2)
     assert results(scene.audit(fix=True)) == {"repaired"}
 
 
-def test_an_answer_that_got_lost_is_reported_by_the_next_audit(scene: Scene) -> None:
-    planted.a_domain_of_nobody_is_owned(scene)
+def test_a_repair_that_timed_out_is_reported_by_the_next_audit(scene: Scene) -> None:
+    planted.a_domain_is_owned_without_a_holder(scene)
     scene.db.after("update_item", timeout_after(), times=1)
     with pytest.raises(StorageUnavailable):
         scene.audit(fix=True)
     assert scene.audit().is_clean
 
 
-def test_what_two_holders_list_is_nobodys_to_give(scene: Scene) -> None:
-    """Both list it and the pod shows it as free: marking it would decide who keeps it."""
+def test_a_domain_listed_by_two_holders_is_given_to_neither(scene: Scene) -> None:
+    """Both list it and the pod shows it as free: a mark would decide which of them keeps it."""
     planted.two_records_list_a_domain(scene)
     key, booking = scene.booking()
     scene.set(INVENTORY, key, **{booking: None})
@@ -253,7 +253,7 @@ def test_what_two_holders_list_is_nobodys_to_give(scene: Scene) -> None:
     assert booking not in scene.item(INVENTORY, key)
 
 
-def test_a_hash_that_an_old_pod_cannot_prove_is_a_note_and_no_finding(scene: Scene) -> None:
+def test_a_hash_that_a_changed_pod_cannot_confirm_is_a_note_and_no_finding(scene: Scene) -> None:
     planted.a_hash_is_of_other_hardware(scene)
     _change_hardware(scene)
     report = scene.audit(fix=True)
@@ -261,5 +261,5 @@ def test_a_hash_that_an_old_pod_cannot_prove_is_a_note_and_no_finding(scene: Sce
     assert [notice.kind.value for notice in report.notices] == ["wrong_hash"]
 
 
-def test_the_tag_of_a_claim_that_is_gone_is_that_of_the_claim(scene: Scene) -> None:
+def test_the_tag_of_a_claim_that_is_gone_is_recognized(scene: Scene) -> None:
     assert _tag_of_claim(ORGANIZATION, CLAIM_ID) == scene.claim().tag

@@ -79,7 +79,7 @@ def _kinds(facts: Facts) -> list[Kind]:
     return [finding.kind for finding in findings_of(facts)]
 
 
-def test_facts_that_agree_make_no_finding() -> None:
+def test_consistent_facts_give_no_finding() -> None:
     assert findings_of(WELL) == []
     assert findings_of(Facts()) == []
 
@@ -87,7 +87,7 @@ def test_facts_that_agree_make_no_finding() -> None:
 @pytest.mark.parametrize(
     ("owned", "reported"), [({}, "in 0 of"), ({1: TAG}, "in 1 of"), ({1: TAG, 2: TAG}, "in 2 of")]
 )
-def test_a_host_at_two_places_is_reported_with_how_many_are_owned(
+def test_a_host_at_two_places_is_reported_with_the_number_of_owned_places(
     owned: dict[int, bytes | dict[str, int]], reported: str
 ) -> None:
     one, other = POD.domains[1], POD.domains[2]
@@ -117,22 +117,22 @@ def test_a_leak_of_a_holder_that_is_gone_may_be_freed() -> None:
     assert finding.repair.hosts == ("pod1-rack00-tray00", "pod1-rack00-tray01")
 
 
-def test_a_tombstone_is_a_holder_that_is_gone() -> None:
+def test_a_holder_with_a_tombstone_counts_as_gone() -> None:
     facts = replace(WELL, holders={RECORD: Tombstone("f")}, quotas={})
     found = findings_of(facts)
     assert [f.kind for f in found] == [Kind.LEAKED, Kind.LEAKED]
     assert all(isinstance(f.repair, ReleasePart) and f.repair.record == RECORD for f in found)
 
 
-def test_a_leak_of_a_living_holder_is_left_to_people() -> None:
+def test_a_leak_of_an_existing_holder_is_left_to_operators() -> None:
     assert _leak(_owning({0: TAG, 1: TAG, 2: TAG})).repair is None
 
 
-def test_a_leak_on_unknown_hardware_is_left_to_people() -> None:
+def test_a_leak_on_unknown_hardware_is_left_to_operators() -> None:
     assert _leak(_owning({9: b"12345678", 1: TAG, 2: TAG})).repair is None
 
 
-def test_while_a_record_is_not_understood_nobody_is_called_gone() -> None:
+def test_while_a_record_is_unreadable_no_holder_counts_as_gone() -> None:
     unknown = Side(Table.HOLDERS, keys.organization_partition(ORGANIZATION), "RENTAL#1")
     facts = _owning({0: b"12345678", 1: TAG, 2: TAG}, unreadable=frozenset({unknown}))
     assert _kinds(facts) == [Kind.UNREADABLE]
@@ -145,42 +145,42 @@ def test_a_map_of_parts_is_no_domain_of_a_reservation() -> None:
 # Hashes: what can be decided
 
 
-def test_a_hash_that_differs_is_wrong_while_the_pod_has_never_changed() -> None:
+def test_a_different_hash_is_a_finding_while_the_pod_has_never_changed() -> None:
     (finding,) = findings_of(_holding(topology_hash=f"sha256:{'0' * 64}"))
     assert (finding.kind, finding.certain) == (Kind.WRONG_HASH, True)
 
 
 @pytest.mark.parametrize("stored", [None, "", "sha256:", f"sha256:{'g' * 64}", f"md5:{'0' * 64}"])
-def test_what_is_no_hash_is_wrong_whatever_the_pod_went_through(stored: str | None) -> None:
+def test_a_value_that_is_no_hash_is_a_finding_whatever_the_pods_version(stored: str | None) -> None:
     facts = replace(_holding(topology_hash=stored), pods={CLAIMS: replace(POD, version=7)})
     (finding,) = findings_of(facts)
     assert (finding.kind, finding.certain) == (Kind.WRONG_HASH, True)
 
 
-def test_a_hash_that_differs_proves_nothing_once_the_pod_has_changed() -> None:
+def test_a_different_hash_is_no_finding_once_the_pod_has_changed() -> None:
     facts = replace(_holding(topology_hash=f"sha256:{'0' * 64}"), pods={CLAIMS: replace(POD, version=2)})
     (finding,) = findings_of(facts)
     assert (finding.certain, finding.repair) == (False, None)
 
 
-def test_a_hash_is_not_put_right_where_the_pod_denies_the_claim() -> None:
+def test_a_hash_is_not_repaired_if_the_pod_shows_another_owner() -> None:
     facts = replace(_holding(topology_hash=None), owners={CLAIMS: PodOwners("pod1", 1, {1: TAG})})
     wrong = next(f for f in findings_of(facts) if f.kind is Kind.WRONG_HASH)
     assert wrong.repair is None
 
 
-def test_without_its_topology_a_hash_is_not_judged() -> None:
+def test_a_hash_is_not_checked_without_the_topology() -> None:
     assert findings_of(replace(_holding(topology_hash=None), pods={})) == []
 
 
 # Quotas
 
 
-def test_holders_that_are_not_counted_do_not_count() -> None:
+def test_uncounted_holders_do_not_count() -> None:
     assert findings_of(replace(_holding(counted=False), quotas={})) == []
 
 
-def test_more_holders_than_a_transaction_takes_are_left_to_people() -> None:
+def test_more_holders_than_fit_into_a_transaction_are_left_to_operators() -> None:
     ids = [f"a{n:07}-39a1-490a-8d72-97f0009aee43" for n in range(100)]
     sides = [Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, i)) for i in ids]
     holders = {
@@ -194,11 +194,11 @@ def test_more_holders_than_a_transaction_takes_are_left_to_people() -> None:
         assert (finding.kind, finding.repair is not None) == (Kind.QUOTA_DRIFT, safe)
 
 
-# Corners of pods and servers
+# Edge cases of pods and servers
 
 
 def test_a_part_without_hosts_leaks_the_whole_domain() -> None:
-    """It sells to nobody: a domain with any attribute is not free for a reservation."""
+    """A domain with any attribute is not free for a reservation, so nothing can be sold there."""
     assert _leak(_owning({0: {"00" * 8: 0}, 1: TAG, 2: TAG})).repair is not None
 
 
@@ -227,7 +227,7 @@ UNKNOWN = "aaaaaaaa-2222-4333-8444-555555555555-1780000000"
     ],
     ids=["live", "failed", "contradictory", "earlier life", "tombstone", "no record", "no name of ours"],
 )
-def test_a_server_is_taken_away_only_where_a_record_says_that_its_holder_is_over(
+def test_a_server_may_be_deleted_only_if_a_record_says_that_its_holder_is_over(
     facts: Facts, owner: str, *, needs_word: bool | None
 ) -> None:
     found = findings_of(replace(facts, servers=(_server(owner),)))
@@ -240,18 +240,18 @@ def test_a_server_is_taken_away_only_where_a_record_says_that_its_holder_is_over
     assert finding.questions == (Question(Asked.SERVERS, owner),)
 
 
-def test_a_server_that_is_left_behind_is_reported_with_its_age_where_that_is_known() -> None:
+def test_a_server_left_behind_is_reported_with_its_age_if_that_is_known() -> None:
     old = replace(_server(UNKNOWN), started_at=1_780_000_000)
     reported = [f.message for f in findings_of(replace(WELL, servers=(old, _server(UNKNOWN, "other"))))]
     assert sorted("started at 2026-05-28T" in message for message in reported) == [False, True]
 
 
-def test_a_server_that_is_being_deleted_is_no_finding_for_any_holder() -> None:
+def test_a_server_that_is_being_deleted_is_never_a_finding() -> None:
     going = _server(UNKNOWN, state=ServerState.DELETING)
     assert findings_of(replace(WELL, servers=(going, _server(OWNER)))) == []
 
 
-def test_while_a_record_is_not_understood_the_server_of_nobody_is_not_judged() -> None:
+def test_while_a_record_is_unreadable_a_server_without_a_holder_is_not_judged() -> None:
     unknown = Side(Table.HOLDERS, keys.organization_partition(ORGANIZATION), "RENTAL#1")
     mine = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, UNKNOWN.rpartition("-")[0]))
     for unread, kinds in ((unknown, [Kind.SERVER_LEAKED, Kind.UNREADABLE]), (mine, [Kind.UNREADABLE])):
@@ -259,7 +259,7 @@ def test_while_a_record_is_not_understood_the_server_of_nobody_is_not_judged() -
         assert _kinds(facts) == kinds
 
 
-def test_two_servers_of_one_host_are_reported_and_those_of_two_hosts_are_not() -> None:
+def test_two_servers_on_one_host_are_reported_and_those_on_two_hosts_are_not() -> None:
     both = (_server(OWNER), _server(OWNER, "tray2"))
     assert findings_of(replace(WELL, servers=both)) == []
     other = replace(RESERVATION, id="e" + ID[1:], placement=None, status=Status.DEPROVISIONING, counted=False)

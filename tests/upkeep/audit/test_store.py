@@ -1,4 +1,4 @@
-"""Whole tables page by page, several items of one moment, and how long an audit waits for rivals."""
+"""Reads of whole tables in pages, transactional reads, and how often an audit retries conflicts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ ROUNDS = 12
 
 
 class Cancelling:
-    """A client that cancels every read of several items."""
+    """A client that cancels every transactional read."""
 
     def __init__(self, *reasons: str | None, code: str = "TransactionCanceledException") -> None:
         self._code = code
@@ -76,11 +76,11 @@ def _store(client: Any, pause: RecordedPause, page_items: int | None = None) -> 
         ("ThrottlingError", "None", "ProvisionedThroughputExceeded", "TransactionConflict"),
     ],
 )
-def test_a_read_that_met_a_rival_is_no_answer(reasons: tuple[str | None, ...]) -> None:
+def test_a_transactional_read_that_met_a_conflict_has_no_result(reasons: tuple[str | None, ...]) -> None:
     assert _read(Cancelling(*reasons)) is None
 
 
-def test_a_read_while_a_transaction_is_in_progress_is_no_answer() -> None:
+def test_a_transactional_read_during_another_transaction_has_no_result() -> None:
     assert _read(Cancelling(code="TransactionInProgressException")) is None
 
 
@@ -93,12 +93,12 @@ def test_a_read_while_a_transaction_is_in_progress_is_no_answer() -> None:
         Cancelling(code="AccessDeniedException"),
     ],
 )
-def test_a_read_that_can_never_succeed_is_a_defect(client: Cancelling) -> None:
+def test_a_transactional_read_that_can_never_succeed_raises(client: Cancelling) -> None:
     with pytest.raises(ClientError):
         _read(client)
 
 
-def test_a_read_that_keeps_meeting_rivals_is_given_up(pause: RecordedPause) -> None:
+def test_a_transactional_read_that_keeps_meeting_conflicts_is_given_up(pause: RecordedPause) -> None:
     with pytest.raises(StorageUnavailable) as caught:
         _store(Cancelling("TransactionConflict"), pause).read_together([RECORD])
 
@@ -106,7 +106,7 @@ def test_a_read_that_keeps_meeting_rivals_is_given_up(pause: RecordedPause) -> N
     assert pause.attempts == list(range(ROUNDS))
 
 
-def test_a_repair_that_keeps_meeting_rivals_is_given_up(db: MemoryDynamoDB, pause: RecordedPause) -> None:
+def test_a_repair_that_keeps_meeting_conflicts_is_given_up(db: MemoryDynamoDB, pause: RecordedPause) -> None:
     db.before("put_item", item_conflict(), times=None)
 
     with pytest.raises(StorageUnavailable) as caught:
@@ -115,7 +115,7 @@ def test_a_repair_that_keeps_meeting_rivals_is_given_up(db: MemoryDynamoDB, paus
     assert pause.attempts == list(range(ROUNDS))
 
 
-def test_items_of_one_moment_come_with_the_place_they_have(db: MemoryDynamoDB) -> None:
+def test_a_transactional_read_returns_the_items_with_their_keys(db: MemoryDynamoDB) -> None:
     there = keys.quota(ORGANIZATION, "there")
     db.put_item(TableName=HOLDERS, Item=there | encode({"limit": 3}))
 
@@ -155,15 +155,13 @@ def test_a_scan_is_strongly_consistent(db: MemoryDynamoDB) -> None:
     ],
     ids=lambda key: key["pk"]["S"],
 )
-def test_an_inventory_item_that_cannot_be_understood_is_named(
-    db: MemoryDynamoDB, pause: RecordedPause, key: Any
-) -> None:
+def test_an_unreadable_inventory_item_is_named(db: MemoryDynamoDB, pause: RecordedPause, key: Any) -> None:
     db.put_item(TableName=INVENTORY, Item=key | encode({"v": "one"}))
 
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.INVENTORY, key)}
 
 
-def test_items_that_are_well_formed_are_all_understood(db: MemoryDynamoDB, pause: RecordedPause) -> None:
+def test_well_formed_items_are_all_read(db: MemoryDynamoDB, pause: RecordedPause) -> None:
     hardware = pod("pod1", 2)
     region = Region(REGION, frozenset(), (offering(),), 1)
     feed = encode({"sequence": 7, "digest": "d", "observed_at": 1})
@@ -193,7 +191,7 @@ def test_items_that_are_well_formed_are_all_understood(db: MemoryDynamoDB, pause
         ({}, []),
     ],
 )
-def test_a_record_stands_in_the_index_when_it_has_both_of_its_keys(
+def test_a_record_is_in_the_index_if_it_has_both_index_keys(
     db: MemoryDynamoDB, pause: RecordedPause, attributes: dict[str, Any], shards: list[str]
 ) -> None:
     settled = encode_reservation(reservation(status=Status.PROVISIONED))
@@ -215,11 +213,11 @@ def test_a_record_stands_in_the_index_when_it_has_both_of_its_keys(
     ],
     ids=str,
 )
-def test_only_records_that_are_not_understood_leave_a_holder_unknown(side: Side, *, known: bool) -> None:
+def test_only_unreadable_records_make_their_holder_unknown(side: Side, *, known: bool) -> None:
     assert Facts(unreadable=frozenset({side})).knows_every_holder is known
 
 
-def test_a_counter_of_requests_is_understood_and_one_that_counts_nothing_is_named(
+def test_a_request_counter_is_readable_and_one_without_a_count_is_named(
     db: MemoryDynamoDB, pause: RecordedPause
 ) -> None:
     good, bad = ({"pk": {"S": "RATE#d1"}, "sk": {"S": f"create#{n}"}} for n in (1, 2))
@@ -229,7 +227,7 @@ def test_a_counter_of_requests_is_understood_and_one_that_counts_nothing_is_name
     assert _store(db, pause).read_all().unreadable == {Side.of(Table.HOLDERS, bad)}
 
 
-def test_api_keys_and_where_they_are_listed_are_facts(db: MemoryDynamoDB, pause: RecordedPause) -> None:
+def test_api_keys_and_their_list_entries_are_facts(db: MemoryDynamoDB, pause: RecordedPause) -> None:
     key = ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_WRITE,), 7)
     AccountStore(Database(db), HOLDERS).add_api_key(key, 0)
 
@@ -241,7 +239,7 @@ def test_api_keys_and_where_they_are_listed_are_facts(db: MemoryDynamoDB, pause:
 
 
 @pytest.mark.parametrize(("pk", "sk"), [("SOMETHING#else", "x"), ("ORG#o", "RENTAL#1"), ("VMSx", "x")])
-def test_a_holders_item_of_no_known_kind_is_named(
+def test_a_holders_item_of_unknown_kind_is_named(
     db: MemoryDynamoDB, pause: RecordedPause, pk: str, sk: str
 ) -> None:
     key = {"pk": {"S": pk}, "sk": {"S": sk}}
@@ -259,9 +257,7 @@ def test_a_vm_is_a_holder_that_is_identified_by_its_tag(db: MemoryDynamoDB, paus
     assert (facts.holders, facts.tags, facts.unreadable) == ({side: VM}, {side: VM.tag}, frozenset())
 
 
-def test_keys_of_an_account_that_cannot_be_understood_are_named(
-    db: MemoryDynamoDB, pause: RecordedPause
-) -> None:
+def test_unreadable_keys_of_an_account_are_named(db: MemoryDynamoDB, pause: RecordedPause) -> None:
     good, bad = keys.ssh_keys(ORGANIZATION, "one"), keys.ssh_keys(ORGANIZATION, "two")
     db.put_item(TableName=HOLDERS, Item=good | encode({"keys": [], "revision": 1}))
     db.put_item(TableName=HOLDERS, Item=bad | encode({"keys": [["one"]], "revision": 1}))
@@ -270,7 +266,7 @@ def test_keys_of_an_account_that_cannot_be_understood_are_named(
 
 
 @pytest.mark.parametrize("owner", [b"1234567", {"0123": 1}, {"g0123456789abcd": 1}, {"no hex digits!!!": 1}])
-def test_an_owner_that_is_no_tag_makes_its_pod_one_that_is_not_understood(
+def test_an_owner_that_is_not_a_tag_makes_its_pod_unreadable(
     db: MemoryDynamoDB, pause: RecordedPause, owner: Any
 ) -> None:
     claims = keys.owners(REGION, "flavor", "pod1")
@@ -283,6 +279,6 @@ def test_an_item_is_reported_by_its_key() -> None:
     assert str(Side(Table.HOLDERS, "ORG#o", "VM#1")) == "ORG#o VM#1"
 
 
-def test_tables_are_named_by_what_they_are_for() -> None:
+def test_tables_are_named_by_their_purpose() -> None:
     assert [table.value for table in Table] == ["inventory", "holders"]
     assert [Tables("i", "h").named(table) for table in Table] == ["i", "h"]

@@ -1,4 +1,4 @@
-"""An audit while traffic goes on: nothing is reported that is not so, in whatever order the calls come."""
+"""An audit during traffic: only real corruption is reported, in every order of the calls."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ RIVALS = [
 
 
 @pytest.mark.parametrize("rival", RIVALS, ids=lambda rival: rival.__name__)
-def test_traffic_makes_no_finding(rival: Rival) -> None:
+def test_traffic_causes_no_findings(rival: Rival) -> None:
     schedules = 0
     for schedule in every_interleaving(INTERRUPTIONS):
         small = Small()
@@ -130,7 +130,7 @@ def test_traffic_makes_no_finding(rival: Rival) -> None:
 @pytest.mark.parametrize(
     "rival", [reserve, tear_down, claim, claim_and_delete, shrink_and_grow], ids=lambda rival: rival.__name__
 )
-def test_without_the_second_look_traffic_would_make_findings(rival: Rival) -> None:
+def test_without_the_second_read_traffic_would_cause_findings(rival: Rival) -> None:
     def suspects(schedule: Schedule) -> bool:
         small = Small()
         traffic = rival(small)
@@ -142,7 +142,7 @@ def test_without_the_second_look_traffic_would_make_findings(rival: Rival) -> No
 
 
 @pytest.mark.parametrize("rival", [reserve, reserve_and_delete, claim, shrink_and_grow, tear_down])
-def test_a_real_leak_is_found_and_freed_under_traffic(rival: Rival) -> None:
+def test_a_real_leak_is_found_and_freed_during_traffic(rival: Rival) -> None:
     for schedule in every_interleaving(1):
         small = Small()
         traffic = rival(small)
@@ -164,8 +164,8 @@ def test_an_audit_reads_every_page() -> None:
     assert small.world.db.requests["scan"] - calls > 40
 
 
-def test_a_busy_organization_is_left_unjudged_and_not_accused() -> None:
-    """The quota is wrong, but holders come and go at every look: only a quiet moment tells."""
+def test_a_quota_of_a_busy_organization_is_left_undecided() -> None:
+    """The quota is wrong, but holders come and go at every read; it can only be decided without traffic."""
     small = Small()
     small.drift()
     rivals = iter(range(1000))
@@ -181,7 +181,7 @@ def test_a_busy_organization_is_left_unjudged_and_not_accused() -> None:
     assert small.world.telemetry.counts["AuditUnjudged"] == 1
 
 
-def test_conflicts_are_waited_out() -> None:
+def test_conflicts_are_retried() -> None:
     small = Small()
     small.leak()
     small.world.db.before("transact_get_items", transaction_conflict(2, at=0), times=3)

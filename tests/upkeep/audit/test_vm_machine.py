@@ -1,4 +1,6 @@
-"""Requests, workflow steps, schedules and faults in any order: whenever all is still, an audit is clean."""
+"""Requests, workflow steps, schedules and faults in any order: once everything has settled, an audit is
+clean.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repairs of what is recorded about VMs: what has moved on refuses them; what they restore works again."""
+"""Repairs of VM records: refused if anything changed since; repaired VMs work again."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def scene() -> VmScene:
     return VmScene()
 
 
-# Rivals between the last look and the write
+# Concurrent writes between the last read and the repair
 
 
 def _destroy(name: str) -> Callable[[VmScene], object]:
@@ -45,7 +45,7 @@ def _destroy(name: str) -> Callable[[VmScene], object]:
     return rival
 
 
-def _stop_newcomer(scene: VmScene) -> object:
+def _stop_preemptor(scene: VmScene) -> object:
     return stop_vm(scene.world.environment(), caller(), scene.new_vm.id, ACCOUNT)
 
 
@@ -83,12 +83,12 @@ def _make_key(scene: VmScene) -> None:
 
 
 RIVALS: list[tuple[Callable[[VmScene], None], Callable[[VmScene], object]]] = [
-    (planted_vms.gpus_of_nobody_are_owned, _rent_the_rest),
+    (planted_vms.gpus_are_owned_without_a_holder, _rent_the_rest),
     (planted_vms.a_destroyed_vm_owns_a_gpu, _revive),
     (planted_vms.half_of_the_gpus_of_a_vm_are_free, _start_kept),
-    (planted_vms.the_node_of_a_vm_is_free, _stop_newcomer),
+    (planted_vms.the_node_of_a_vm_is_free, _stop_preemptor),
     (planted_vms.the_node_of_a_vm_is_free, _take_node),
-    (planted_vms.a_vm_was_told_to_leave_for_one_that_runs, _stop_newcomer),
+    (planted_vms.a_vm_was_told_to_leave_for_one_that_runs, _stop_preemptor),
     (planted_vms.a_vm_was_told_to_leave_for_one_that_runs, _wait),
     (planted_vms.the_roster_has_a_vm_that_is_destroyed, _revive),
     (planted_vms.the_roster_says_that_a_vm_does_not_restart, _destroy("interrupted")),
@@ -104,7 +104,7 @@ RIVALS: list[tuple[Callable[[VmScene], None], Callable[[VmScene], object]]] = [
 @pytest.mark.parametrize(
     ("plant", "rival"), RIVALS, ids=[f"{plant.__name__}-{rival.__name__}" for plant, rival in RIVALS]
 )
-def test_what_moved_on_since_the_last_look_refuses_the_repair(
+def test_a_repair_is_refused_if_anything_changed_since_the_last_read(
     scene: VmScene, plant: Callable[[VmScene], None], rival: Callable[[VmScene], object]
 ) -> None:
     plant(scene)
@@ -123,16 +123,16 @@ def test_what_moved_on_since_the_last_look_refuses_the_repair(
     assert scene.db.dump() == states[0]
 
 
-# What a repair is good for
+# What works again after a repair
 
 
-def test_gpus_that_were_freed_are_rented_again(scene: VmScene) -> None:
-    planted_vms.gpus_of_nobody_are_owned(scene)
+def test_freed_gpus_are_rented_again(scene: VmScene) -> None:
+    planted_vms.gpus_are_owned_without_a_holder(scene)
     scene.audit(fix=True)
     assert scene.nodes.create(8, node="vm07").gpus == 255
 
 
-def test_a_vm_that_was_put_back_into_the_index_goes_on(scene: VmScene) -> None:
+def test_a_vm_put_back_into_the_index_continues(scene: VmScene) -> None:
     planted_vms.a_vm_that_stops_has_no_work(scene)
     scene.audit(fix=True)
     scene.world.clock.advance(61)
@@ -142,7 +142,7 @@ def test_a_vm_that_was_put_back_into_the_index_goes_on(scene: VmScene) -> None:
     assert scene.audit().is_clean
 
 
-def test_a_vm_that_is_back_on_the_roster_is_restarted(scene: VmScene) -> None:
+def test_a_vm_put_back_on_the_roster_is_restarted(scene: VmScene) -> None:
     planted_vms.a_vm_is_not_on_the_roster(scene)
     destroy_vm(scene.world.services, caller(), scene.new_vm.id, ACCOUNT)
     scene.nodes.engine.settle()
@@ -152,7 +152,7 @@ def test_a_vm_that_is_back_on_the_roster_is_restarted(scene: VmScene) -> None:
     assert scene.audit().is_clean
 
 
-def test_a_vm_whose_notice_was_taken_back_can_be_destroyed(scene: VmScene) -> None:
+def test_a_vm_whose_notice_was_removed_can_be_destroyed(scene: VmScene) -> None:
     planted_vms.the_record_of_a_waiting_vm_was_deleted(scene)
     scene.audit(fix=True)
     destroy_vm(scene.world.services, caller(), scene.leaving.id, ACCOUNT)
@@ -160,21 +160,21 @@ def test_a_vm_whose_notice_was_taken_back_can_be_destroyed(scene: VmScene) -> No
     assert scene.audit().is_clean
 
 
-def test_who_read_a_vm_before_its_repair_writes_nothing_over_it(scene: VmScene) -> None:
+def test_a_write_decided_before_the_repair_of_a_vm_is_refused(scene: VmScene) -> None:
     planted_vms.a_vm_was_told_to_leave_for_one_that_runs(scene)
     before = scene.vm(scene.new_vm)
     scene.audit(fix=True)
     assert isinstance(scene.world.services.vms.update([(before, before)]), Refused)
 
 
-def test_other_vms_of_a_node_keep_what_they_have(scene: VmScene) -> None:
+def test_other_vms_of_a_node_keep_their_gpus(scene: VmScene) -> None:
     before = scene.owners(0)
     planted_vms.a_destroyed_vm_owns_a_gpu(scene)
     scene.audit(fix=True)
     assert scene.owners(0) == before
 
 
-def test_what_two_vms_list_is_nobodys_to_give(scene: VmScene) -> None:
+def test_gpus_listed_by_two_vms_are_given_to_neither(scene: VmScene) -> None:
     planted_vms.two_vms_list_a_gpu(scene)
     scene.own(4, None)
     report = scene.audit(fix=True)
@@ -182,6 +182,6 @@ def test_what_two_vms_list_is_nobodys_to_give(scene: VmScene) -> None:
     assert scene.vm(scene.dying).tag not in scene.owners(4)
 
 
-def test_a_repair_of_gpus_that_no_node_has_fits_into_one_transaction(scene: VmScene) -> None:
+def test_a_repair_of_more_gpus_than_a_node_has_fits_into_one_transaction(scene: VmScene) -> None:
     scene.own(6, {planted_vms.NOBODYS_GPUS: (1 << ACTIONS_MAX + 1) - 1})
     assert results(scene.audit(fix=True)) == {"repaired"}

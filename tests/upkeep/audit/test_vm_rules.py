@@ -24,7 +24,7 @@ SERVER = VmServer(VM.server_owner, "host-vm01", 0b1100, ServerState.READY)
 
 
 def _facts(vm: Vm = VM, owners: dict[str, int] | None = None, **changes: Any) -> Facts:
-    """All that there is of one VM, with its node as its record has it, unless told otherwise."""
+    """The facts about one VM, with its node as its record has it, unless given otherwise."""
     entry = roster_entry(vm)
     parts = {vm.tag: vm.gpus} if owners is None else owners
     held: dict[int, bytes | dict[str, int]] = (
@@ -89,7 +89,7 @@ WAITS: dict[str, Any] = {**WORK, "waits_for": (OTHER,)}
     ],
     ids=lambda vm: f"{vm.status}-{vm.gpus}-{vm.rental_type}-{vm.offline_from}",
 )
-def test_a_vm_in_any_status_may_be_well(vm: Vm) -> None:
+def test_a_vm_in_any_status_may_be_consistent(vm: Vm) -> None:
     assert findings_of(_facts(vm)) == []
 
 
@@ -124,20 +124,20 @@ def test_a_vm_in_any_status_may_be_well(vm: Vm) -> None:
     ],
     ids=lambda vm: f"{vm.status}-{vm.gpus}-{vm.rental_type}-{vm.offline_from}-{vm.unsettled_since}",
 )
-def test_a_vm_whose_status_does_not_go_with_what_it_has_contradicts_itself(vm: Vm) -> None:
+def test_a_vm_whose_status_does_not_fit_its_fields_is_contradictory(vm: Vm) -> None:
     assert Kind.CONTRADICTORY in _kinds(_facts(vm))
 
 
 # Lists
 
 
-def test_a_vm_that_is_over_is_listed_among_live_ones_no_more() -> None:
+def test_a_vm_that_is_over_is_a_finding_in_the_list_of_live_ones() -> None:
     over = _vm("destroyed", 0, expires_at=9)
     assert findings_of(_facts(over, vm_listings=frozenset())) == []
     assert _kinds(_facts(over)) == [Kind.LISTING_STALE]
 
 
-def test_while_a_record_or_an_entry_cannot_be_read_no_list_is_judged() -> None:
+def test_while_a_record_or_an_entry_is_unreadable_no_list_is_judged() -> None:
     entries = listed(VM)
     assert _kinds(Facts(vm_listings=entries, unreadable=frozenset({RECORD}))) == [Kind.UNREADABLE]
     assert _kinds(_facts(VM, vm_listings=frozenset(), unreadable=entries)) == [Kind.UNREADABLE]
@@ -147,7 +147,7 @@ def test_while_a_record_or_an_entry_cannot_be_read_no_list_is_judged() -> None:
 
 
 def _waiting(gpus: int = 0, wants: int = 0b1100, **changes: Any) -> Facts:
-    """The VM waits for another one, which holds GPUs 0 to 3 and was told to leave."""
+    """The VM waits for another one, which holds GPUs 0 to 3 and has notice."""
     new_vm = _vm("creating", gpus, **WAITS, wants=wants)
     reported: dict[str, Any] = {"preempt_at": 9, "preempted_by": VM.key, **changes}
     victim = replace(
@@ -164,32 +164,32 @@ def _waiting(gpus: int = 0, wants: int = 0b1100, **changes: Any) -> Facts:
     )
 
 
-def test_one_that_waits_for_one_that_was_told_is_well() -> None:
+def test_a_preemptor_that_waits_for_a_vm_with_notice_is_consistent() -> None:
     assert findings_of(_waiting()) == []
 
 
-def test_a_wait_for_a_guest_without_notice_never_ends() -> None:
+def test_a_preemptor_that_waits_for_a_vm_without_notice_waits_forever() -> None:
     assert _kinds(_waiting(preempt_at=None, preempted_by=None)) == [Kind.NOTICE_MISSING]
 
 
-def test_one_that_was_told_for_another_has_a_notice_too_many() -> None:
+def test_a_victim_whose_preemptor_does_not_wait_for_it_has_a_notice_too_many() -> None:
     facts = _waiting(preempted_by=(ORGANIZATION, "nobody"))
     assert _kinds(facts) == [Kind.NOTICE_MISSING, Kind.NOTICE_STALE]
 
 
 @pytest.mark.parametrize("wants", [0b110000, 0b0110, 0b0100, 0])
-def test_what_is_waited_for_is_a_slice_that_somebody_leaves(wants: int) -> None:
+def test_a_preemptor_must_wait_for_a_slice_that_its_victims_leave(wants: int) -> None:
     assert _kinds(_waiting(wants=wants)) == [Kind.CONTRADICTORY]
 
 
-def test_while_one_record_cannot_be_read_no_notice_is_judged() -> None:
+def test_while_a_record_is_unreadable_no_notice_is_judged() -> None:
     facts = _waiting(preempt_at=None, preempted_by=None)
     other = Side.of(Table.HOLDERS, keys.vm(*OTHER))
     holders = {side: holder for side, holder in facts.holders.items() if side != other}
     assert Kind.NOTICE_MISSING not in _kinds(replace(facts, holders=holders, unreadable=frozenset({other})))
 
 
-# What is owned
+# Ownership
 
 
 def _leak(facts: Facts) -> Finding:
@@ -198,7 +198,7 @@ def _leak(facts: Facts) -> Finding:
 
 
 @pytest.mark.parametrize(("tag", "gpus"), [("g" + "ab" * 8, 0b11), ("ab" * 8, 0xFF)], ids=["GPUs", "a host"])
-def test_what_leaks_is_freed_only_where_no_server_of_a_vm_is(tag: str, gpus: int) -> None:
+def test_leaked_gpus_are_freed_only_if_no_server_of_a_vm_is_on_them(tag: str, gpus: int) -> None:
     repair = _leak(_facts(_vm("stopped", 0), {tag: 0b11})).repair
     assert isinstance(repair, ReleasePart)
     assert (repair.hosts, repair.gpus) == (("host-vm01",), gpus)
@@ -214,16 +214,16 @@ def test_what_leaks_is_freed_only_where_no_server_of_a_vm_is(tag: str, gpus: int
         (_vm("interrupted", 0), False),
     ],
 )
-def test_gpus_of_a_vm_are_freed_only_when_it_can_never_have_any(vm: Vm, *, safe: bool) -> None:
+def test_gpus_of_a_vm_are_freed_only_if_it_can_never_have_any_again(vm: Vm, *, safe: bool) -> None:
     assert (_leak(_facts(vm, {vm.tag: 0b1100})).repair is not None) is safe
 
 
 @pytest.mark.parametrize(("tag", "mask"), [("ab" * 8, 1), ("g" + "ab" * 8, 0b0100)])
-def test_a_gpu_is_shown_once_and_never_beside_a_host(tag: str, mask: int) -> None:
+def test_a_gpu_owned_twice_is_reported_once_and_not_beside_its_host(tag: str, mask: int) -> None:
     assert Kind.DOUBLE in _kinds(_facts(owners={VM.tag: VM.gpus, tag: mask}))
 
 
-def test_gpus_beside_each_other_are_not_double() -> None:
+def test_different_gpus_of_a_node_are_not_owned_twice() -> None:
     assert Kind.DOUBLE not in _kinds(_facts(owners={VM.tag: VM.gpus, "g" + "ab" * 8: 0b0011}))
 
 
@@ -246,7 +246,7 @@ def test_gpus_beside_each_other_are_not_double() -> None:
         (_vm("running", runs=2), False),
     ],
 )
-def test_a_server_is_well_until_the_teardown_of_its_run_is_over(vm: Vm, *, live: bool) -> None:
+def test_a_server_is_consistent_until_the_teardown_of_its_run_is_over(vm: Vm, *, live: bool) -> None:
     facts = _facts(vm, vm_servers=(SERVER,))
     assert _kinds(facts) == ([] if live else [Kind.SERVER_LEAKED])
     going = replace(SERVER, state=ServerState.DELETING)
@@ -262,7 +262,7 @@ def test_a_server_is_well_until_the_teardown_of_its_run_is_over(vm: Vm, *, live:
         (None, True),
     ],
 )
-def test_a_server_is_taken_away_only_where_a_record_says_that_its_run_is_over(
+def test_a_server_may_be_deleted_only_if_a_record_says_that_its_run_is_over(
     vm: Vm | None, *, needs_word: bool
 ) -> None:
     facts = _facts(vm) if vm else Facts()
@@ -273,7 +273,7 @@ def test_a_server_is_taken_away_only_where_a_record_says_that_its_run_is_over(
 
 
 @pytest.mark.parametrize("server", [replace(SERVER, gpus=0b0100), replace(SERVER, host_id="host-vm02")])
-def test_a_server_is_where_its_record_says(server: VmServer) -> None:
+def test_a_server_must_be_where_its_record_says(server: VmServer) -> None:
     assert _kinds(_facts(vm_servers=(SERVER,))) == []
     assert _kinds(_facts(vm_servers=(server,))) == [Kind.SERVER_DISAGREES]
 
@@ -285,17 +285,17 @@ def test_a_gpu_has_one_server(gpus: int, kinds: list[Kind]) -> None:
     assert [kind for kind in found if kind is not Kind.SERVER_LEAKED] == kinds
 
 
-def test_a_host_that_has_a_server_of_its_own_has_no_vms() -> None:
+def test_a_host_with_a_server_of_its_own_has_no_vms() -> None:
     whole = Server("somebody-1", "host-vm01", ServerState.READY)
     assert Kind.SERVER_DISAGREES in _kinds(_facts(vm_servers=(SERVER,), servers=(whole,)))
 
 
-def test_a_server_whose_name_is_no_run_belongs_to_nobody() -> None:
+def test_a_server_whose_name_is_not_a_run_has_no_holder() -> None:
     odd = VmServer("odd", "host", 1, ServerState.READY)
     assert _kinds(_facts(vm_servers=(odd,))) == [Kind.SERVER_LEAKED]
 
 
-def test_the_server_of_a_vm_that_cannot_be_read_is_not_judged() -> None:
+def test_the_server_of_an_unreadable_vm_is_not_judged() -> None:
     facts = Facts(vm_servers=(SERVER,), disks=frozenset({VM.id}), unreadable=frozenset({RECORD}))
     assert _kinds(facts) == [Kind.UNREADABLE]
 
@@ -310,7 +310,9 @@ def test_the_server_of_a_vm_that_cannot_be_read_is_not_judged() -> None:
         (None, True),
     ],
 )
-def test_a_disk_outlives_its_vm_no_longer_than_its_server(vm: Vm | None, *, needs_word: bool | None) -> None:
+def test_a_disk_is_left_behind_if_neither_its_vm_nor_its_server_is_left(
+    vm: Vm | None, *, needs_word: bool | None
+) -> None:
     facts = replace(_facts(vm) if vm else Facts(), disks=frozenset({VM.id}))
     found = [f.repair for f in findings_of(facts) if f.kind is Kind.DISK_LEAKED]
     assert [repair.needs_word for repair in found if isinstance(repair, TakeAway)] == (

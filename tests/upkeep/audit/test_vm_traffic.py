@@ -1,4 +1,4 @@
-"""An audit while VMs come and go: nothing is reported that is not so, in whatever order the calls come."""
+"""An audit while VMs come and go: only real corruption is reported, in every order of the calls."""
 
 from __future__ import annotations
 
@@ -198,7 +198,7 @@ SHORT = [rent, give_notice, interrupt, take_notice_back, end_term, make_a_key]
 
 
 @pytest.mark.parametrize("rival", [*LONG, *SHORT], ids=lambda rival: rival.__name__)
-def test_vms_that_come_and_go_make_no_finding(rival: Rival) -> None:
+def test_changes_of_vms_cause_no_findings(rival: Rival) -> None:
     page_items, schedules = 1 if rival in SHORT else PAGE, 0
     for schedule in every_interleaving(INTERRUPTIONS):
         scene = Scene(count=1)
@@ -216,7 +216,7 @@ def test_vms_that_come_and_go_make_no_finding(rival: Rival) -> None:
 @pytest.mark.parametrize(
     "rival", [rent, stop, give_notice, interrupt, leave_by_itself], ids=lambda rival: rival.__name__
 )
-def test_without_the_second_look_vms_would_make_findings(rival: Rival) -> None:
+def test_without_the_second_read_changes_of_vms_would_cause_findings(rival: Rival) -> None:
     def suspects(schedule: Schedule) -> bool:
         scene = Scene(count=1)
         traffic = rival(scene)
@@ -228,7 +228,7 @@ def test_without_the_second_look_vms_would_make_findings(rival: Rival) -> None:
 
 
 @pytest.mark.parametrize("rival", [rent, give_notice], ids=lambda rival: rival.__name__)
-def test_a_real_leak_of_gpus_is_found_and_freed_while_vms_come_and_go(rival: Rival) -> None:
+def test_a_real_leak_of_gpus_is_found_and_freed_while_vms_change(rival: Rival) -> None:
     for schedule in every_interleaving(1):
         scene = Scene(count=2)
         traffic = rival(scene)

@@ -1,4 +1,4 @@
-"""Each repair, executed: it stands where all is as it was read, and is refused where one thing moved."""
+"""Each repair, executed: it succeeds if everything is as it was read, and is refused if one thing changed."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def _holders(key: keys.Key) -> Side:
 
 
 class Repaired(NamedTuple):
-    """A repair, and what it meets: items by table."""
+    """A repair and the items that it meets, by table."""
 
     repair: Write
     inventory: list[Item]
@@ -101,7 +101,7 @@ class Repaired(NamedTuple):
 
 
 def repairs() -> dict[str, Repaired]:
-    """Made in each test and not at import, so that what builds items is part of what is tested."""
+    """Built in each test and not at import, so that the code that builds items is tested as well."""
     pod = POD | encode({"v": 3, "d2": {TAG: 1, STRANGER: 2}})
     node = NODE_POD | encode({"v": 3, "d0": {VM.tag: 0b101}})
     claim, vm = encode_claim(CLAIM), encode_vm(VM)
@@ -190,7 +190,7 @@ def database_of(case: Repaired) -> MemoryDynamoDB:
 
 
 def _set(db: MemoryDynamoDB, table: str, key: keys.Key, **changes: Any) -> None:
-    """Change attributes of an item, or make it; ``None`` takes one away."""
+    """Change attributes of an item, or create it; ``None`` removes one."""
     item = db.get_item(TableName=table, Key=key).get("Item", key) | encode(changes)
     db.put_item(TableName=table, Item={k: v for k, v in item.items() if changes.get(k, v) is not None})
 
@@ -199,7 +199,7 @@ NAMES = sorted(repairs())
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_repair_stands_once_where_all_is_as_it_was_read(name: str) -> None:
+def test_a_repair_succeeds_once_if_everything_is_as_it_was_read(name: str) -> None:
     case = repairs()[name]
     db = database_of(case)
     actions = actions_for(case.repair, TABLES, NOW)
@@ -326,7 +326,7 @@ RIVALS: dict[str, tuple[str, str, keys.Key, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("rival", RIVALS)
-def test_a_repair_is_refused_where_one_thing_is_not_as_it_was_read(rival: str) -> None:
+def test_a_repair_is_refused_if_one_thing_changed_since_it_was_read(rival: str) -> None:
     name, table, key, changes, label = RIVALS[rival]
     case = repairs()[name]
     db = database_of(case)
@@ -340,5 +340,5 @@ def test_a_repair_is_refused_where_one_thing_is_not_as_it_was_read(rival: str) -
     assert db.dump() == before
 
 
-def test_every_repair_has_rivals() -> None:
+def test_every_repair_is_tested_against_changes() -> None:
     assert {name for name, *_ in RIVALS.values()} == set(NAMES)

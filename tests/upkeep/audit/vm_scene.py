@@ -1,4 +1,4 @@
-"""The same service with VMs in every status, and what belongs to those who rent them."""
+"""The same service with VMs in every status, and the keys and accounts of their users."""
 
 from __future__ import annotations
 
@@ -31,21 +31,19 @@ NODE_POD: Final = keys.owners(nodes.REGION, nodes.GPU5090.id, nodes.POD)
 class VmScene(Scene):
     """Seven nodes beside the racks: vm01 to vm07.
 
-    ======  ==========================================================================================
-    vm01    ``running`` (2 GPUs), ``stopped``, ``kept`` (stopped for a term, 4 GPUs), ``destroyed``
-    vm02    ``leaving`` (8 GPUs, told to leave) for ``next_vm`` (4 GPUs, has none yet)
-    vm03    ``interrupted``, since ``newcomer`` runs there (8 GPUs)
-    vm04    ``offline`` (2 GPUs): the node is lost
-    vm05    ``created``, ``starting``, ``stopping``, ``dying`` (each 1 GPU and a workflow at work)
-    vm06    ``failed``: servers come up broken there
-    vm07    free
-    ======  ==========================================================================================
+    ====== ========================================================================================== vm01
+    ``running`` (2 GPUs), ``stopped``, ``kept`` (stopped for a term, 4 GPUs), ``destroyed`` vm02 ``leaving``
+    (8 GPUs, told to leave) for ``next_vm`` (4 GPUs, has none yet) vm03 ``interrupted``, since ``preemptor``
+    runs there (8 GPUs) vm04 ``offline`` (2 GPUs): the node is lost vm05 ``created``, ``starting``,
+    ``stopping``, ``dying`` (each 1 GPU and a workflow at work) vm06 ``failed``: servers come up broken there
+    vm07 free ======
+    ==========================================================================================
     """
 
     def __init__(self) -> None:
         super().__init__()
         for name in self.world.workflows.executions:
-            # The engine runs those of VMs; what the holders of racks still have to do stays undone.
+            # The engine runs the workflows of VMs; those of the holders of racks do not run.
             self.world.workflows.end(name)
         self.nodes = nodes.Scene(world=self.world, count=NODES)
         self.running = self._rent("vm01", 2)
@@ -63,7 +61,7 @@ class VmScene(Scene):
         self.failed = self._rent("vm06", 8)
         self.dying, self.stopping = self._rent("vm05", 1), self._rent("vm05", 1)
         self.leaving = self._rent("vm02", 8, INTERRUPTIBLE)
-        # From here on nothing is run to its end any more.
+        # From here on no workflow is run to its end.
         self.next_vm = self.nodes.create(4, node="vm02")
         destroy_vm(self.world.services, caller(), self.dying.id, ACCOUNT)
         stop_vm(self.world.services, caller(), self.stopping.id, ACCOUNT)
@@ -77,7 +75,7 @@ class VmScene(Scene):
         return vm
 
     def _begin(self, vm: Vm) -> None:
-        """Run its workflow up to where its server is coming up."""
+        """Run its workflow until its server is coming up."""
         while self.vm(vm).status is not VmStatus.STARTING or not self.has_server(vm):
             name = next(name for name in self.nodes.engine.awake() if name.startswith(vm.id))
             self.nodes.engine.step(name)
@@ -110,5 +108,5 @@ class VmScene(Scene):
         return self.nodes.owners(position)
 
     def own(self, position: int, owners: Any) -> None:
-        """Let a node be owned by hand."""
+        """Set the owner of a node by hand."""
         self.set(INVENTORY, NODE_POD, **{f"d{position}": owners or None})

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """The VM nodes of the sample fleet, and no account has anything."""
+    """The VM nodes of the sample fleet; no account has anything."""
     new = Stage(monkeypatch)
     yield new
-    # What was built on the replaced clients must not outlive them.
+    # Nothing that was built with the replaced clients may be used by a later test.
     new.restart()

@@ -1,4 +1,4 @@
-"""The OpenAPI document keeps the published contract, and what is really answered is what it says."""
+"""The OpenAPI document keeps the published contract, and real responses match the document."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ ANSWER: Final[dict[str, tuple[str, bool, list[str] | None]]] = {
     "cpu_model": ("string", True, None),
     "pcie_gen": ("string", True, None),
 }
-# Of this service's own, after the published ones.
+# Fields of this service, after the published ones.
 MORE: Final[dict[str, tuple[str, bool, list[str] | None]]] = {
     "reserved_until": ("string", True, None),
     "interruption_at": ("string", True, None),
@@ -88,7 +88,7 @@ def resolved(part: dict[str, Any]) -> dict[str, Any]:
     return part
 
 
-def test_the_answer_has_the_published_fields_types_and_enumerations() -> None:
+def test_the_response_has_the_published_fields_types_and_enumerations() -> None:
     schema = DOCUMENT["components"]["schemas"]["Vm"]
     fields = ANSWER | MORE
     assert list(schema["properties"]) == list(fields)
@@ -120,7 +120,7 @@ def test_the_request_has_the_published_fields_defaults_and_ranges() -> None:
 @pytest.mark.parametrize(
     ("function", "case"), [(function, case) for function, cases in CASES.items() for case in cases]
 )
-def test_what_is_really_answered_is_described(stage: Stage, function: str, case: str) -> None:
+def test_real_responses_match_the_document(stage: Stage, function: str, case: str) -> None:
     operation = OPERATIONS[function]
     CASES[function][case][2](stage)
     answer = stage.send(function, case)

@@ -1,4 +1,4 @@
-"""What a customer can ask of a create: that it is repeated safely, or only tried; and limits."""
+"""Creating VMs: idempotency keys, dry runs and limits."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def listed(stage: Stage) -> list[str]:
     return [vm["id"] for vm in stage.send("list_vms", "all").json]
 
 
-def test_a_repeat_under_the_same_key_answers_with_the_vm_that_the_first_one_made(stage: Stage) -> None:
+def test_a_repeat_under_the_same_key_returns_the_first_vm(stage: Stage) -> None:
     stage.with_ssh_key()
     first, again = create(stage), create(stage)
 
@@ -61,7 +61,7 @@ def test_a_repeat_under_the_same_key_answers_with_the_vm_that_the_first_one_made
     )
 
 
-def test_a_repeat_is_answered_where_the_key_and_the_room_are_gone_since(stage: Stage) -> None:
+def test_a_repeat_is_answered_even_if_the_ssh_key_and_the_capacity_are_gone(stage: Stage) -> None:
     stage.with_ssh_key()
     first = create(stage, gpu_count=8)
     stage.send("delete_ssh_key", "found")
@@ -80,7 +80,7 @@ def test_another_body_under_the_same_key_is_a_conflict_that_names_the_vm(stage: 
     assert refused.json == {"detail": f"the idempotency key was used with another request, which made {made}"}
 
 
-def test_another_password_is_another_body_and_stands_nowhere(stage: Stage) -> None:
+def test_another_password_is_another_body_and_is_stored_nowhere(stage: Stage) -> None:
     first = create(stage, "with_password")
     assert first.status == 201
 
@@ -89,7 +89,7 @@ def test_another_password_is_another_body_and_stands_nowhere(stage: Stage) -> No
     assert "another password" not in str(stage.db.dump())
 
 
-def test_a_vm_that_was_destroyed_still_answers_a_repeat(stage: Stage) -> None:
+def test_a_repeat_returns_its_vm_even_if_it_was_destroyed(stage: Stage) -> None:
     stage.with_ssh_key()
     made = create(stage).json["id"]
     event = read("destroy_vm", "found")
@@ -102,7 +102,7 @@ def test_a_vm_that_was_destroyed_still_answers_a_repeat(stage: Stage) -> None:
     assert len(listed(stage)) == 1
 
 
-def test_once_the_record_has_ended_the_key_is_free_though_the_database_still_has_it(stage: Stage) -> None:
+def test_once_the_record_has_expired_the_key_is_free_though_the_database_still_has_it(stage: Stage) -> None:
     stage.with_ssh_key()
     made = create(stage).json["id"]
     record = stage.db.get_item(TableName=HOLDERS, Key=keys.vm(ORGANIZATION, made))["Item"]
@@ -129,7 +129,7 @@ def test_a_dry_run_shows_the_vm_and_writes_nothing(stage: Stage) -> None:
     assert create(stage, key=None).json == shown.json
 
 
-def test_a_dry_run_is_refused_what_the_request_would_be(stage: Stage) -> None:
+def test_a_dry_run_is_refused_where_the_request_would_be(stage: Stage) -> None:
     stage.with_ssh_key()
     set_quota(stage.db, 1, "vm_gpus")
     assert stage.send("create_vm", event=dry()).status == 403
@@ -157,7 +157,7 @@ def test_a_vm_beyond_the_limit_is_refused_with_figures(
     }
 
 
-def test_members_read_their_limits_and_what_is_used_of_them(stage: Stage) -> None:
+def test_members_read_their_limits_and_their_use(stage: Stage) -> None:
     stage.with_ssh_key()
     set_quota(stage.db, 3, "vm_gpus")
     assert create(stage, key=None).status == 201
@@ -166,7 +166,7 @@ def test_members_read_their_limits_and_what_is_used_of_them(stage: Stage) -> Non
     assert (shown.status, shown.json) == (200, [{"subject": "vm_gpus", "limit": 3, "used": 2}])
 
 
-def test_a_default_holds_for_organizations_without_a_limit_of_their_own(
+def test_a_default_limit_applies_to_organizations_without_one_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage(monkeypatch, DEFAULT_QUOTAS="vms=1, vm_gpus=8").with_ssh_key()
@@ -178,7 +178,7 @@ def test_a_default_holds_for_organizations_without_a_limit_of_their_own(
     refused = create(stage, key=None)
     assert (refused.status, refused.json["quota"]["limit"], refused.json["quota"]["used"]) == (403, 1, 1)
 
-    # Its own limit is another one, and counts what the default has counted.
+    # Its own limit replaces the default, and includes what the default has counted.
     QuotaSetter.of(composition.services(), "operator").set(ORGANIZATION, "vms", 2)
     assert create(stage, key=None).status == 201
     assert create(stage, key=None).json["quota"] == {"subject": "vms", "requested": 1, "limit": 2, "used": 2}
@@ -195,17 +195,17 @@ def test_a_malformed_default_is_reported_by_name(text: str) -> None:
 
 @pytest.fixture
 def forgiving(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Equal requests within a minute are one."""
+    """Equal requests within a minute count as one."""
     stage = Stage(monkeypatch, REPEAT_SECONDS="60").with_ssh_key()
     yield stage
     stage.restart()
 
 
-def test_an_equal_request_without_a_key_is_a_repeat_for_as_long_as_is_set(forgiving: Stage) -> None:
+def test_an_equal_request_without_a_key_is_a_repeat_within_the_configured_time(forgiving: Stage) -> None:
     first = create(forgiving, "with_password", None, gpu_count=1).json["id"]
     forgiving.clock.advance(59)
     assert create(forgiving, "with_password", None, gpu_count=1).json["id"] == first
-    # Another body, another caller, or a key is another wish.
+    # Another body, another caller, or a key makes another VM.
     other = f"Bearer {forgiving.authority.token(sub='another@example.com')}"
     made = {
         create(forgiving, "with_password", None, gpu_count=2).json["id"],

@@ -1,4 +1,4 @@
-"""Every error of the service in the shape of the VM API."""
+"""Every error in the format of the VM API."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_an_error_is_reported_as_a_detail(
         ("/", False),
     ],
 )
-def test_unknown_paths_are_reported_in_the_shape_of_the_api_they_fall_under(path: str, theirs: bool) -> None:  # noqa: FBT001 - a column
+def test_unknown_paths_are_reported_in_the_format_of_the_api_they_belong_to(path: str, theirs: bool) -> None:  # noqa: FBT001 - a column
     assert isinstance(error_shape(path), VmErrors) == theirs
 
 
@@ -88,7 +88,7 @@ def test_unknown_paths_are_reported_in_the_shape_of_the_api_they_fall_under(path
         ("GET", "/vms/some-id/reboot", 404, None),
     ],
 )
-def test_a_wrong_method_is_reported_with_the_right_ones(
+def test_a_wrong_method_is_reported_with_the_allowed_ones(
     stage: Stage, method: str, path: str, status: int, allow: str | None
 ) -> None:
     event: dict[str, Any] = {"resource": "/{proxy+}", "path": path, "httpMethod": method, "headers": {}}
@@ -98,7 +98,7 @@ def test_a_wrong_method_is_reported_with_the_right_ones(
     assert set(answer.json) == {"detail"}
 
 
-def test_a_defect_is_reported_by_its_trace_id_alone(stage: Stage) -> None:
+def test_an_internal_error_is_reported_by_its_trace_id_alone(stage: Stage) -> None:
     def fail(_operation: str, _parameters: dict[str, Any]) -> None:
         raise RuntimeError("the inside of the service")
 

@@ -42,12 +42,12 @@ def a_key(stage: Stage) -> None:
 
 
 def a_vm(stage: Stage) -> None:
-    """The account has an SSH key and a VM that is being made."""
+    """The account has an SSH key and a VM that is being created."""
     stage.with_vm()
 
 
 def vms(stage: Stage) -> None:
-    """The account has more VMs than fit on the page."""
+    """The account has more VMs than fit on a page."""
     stage.with_vm()
     for _ in range(2):
         assert stage.send("create_vm", "with_password").status == 201
@@ -92,7 +92,7 @@ CASES: Final[dict[str, dict[str, Case]]] = {
     },
     "get_vm": dict(_ONE),
     "destroy_vm": dict(_ONE),
-    # A VM that is being made can be destroyed, but neither started nor stopped.
+    # A VM that is being created can be destroyed, but neither started nor stopped.
     "start_vm": _ONE | {"found": (400, None, a_vm)},
     "stop_vm": _ONE | {"found": (400, None, a_vm)},
     "list_vms": {
@@ -176,7 +176,7 @@ CASES: Final[dict[str, dict[str, Case]]] = {
 @pytest.mark.parametrize(
     ("function", "case"), [(function, case) for function, cases in CASES.items() for case in cases]
 )
-def test_an_event_is_answered_as_the_contract_says(stage: Stage, function: str, case: str) -> None:
+def test_the_response_to_an_event_matches_the_contract(stage: Stage, function: str, case: str) -> None:
     status, model, before = CASES[function][case]
     before(stage)
     answer = stage.send(function, case)
@@ -201,7 +201,7 @@ def _assert_is_an_error(body: Any, status: int) -> None:
     assert isinstance(body["detail"], list) == (status == 422)
 
 
-def test_every_event_file_is_expected() -> None:
+def test_every_event_file_has_an_expected_response() -> None:
     written = {f: {path.stem for path in (EVENTS / f).glob("*.json")} for f in FUNCTIONS}
     assert written == {function: set(cases) for function, cases in CASES.items()}
 
@@ -212,11 +212,11 @@ def test_the_id_in_the_sample_events_is_that_of_the_vm(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("function", [f for f in FUNCTIONS if "token_missing" in CASES[f]])
-def test_who_sends_no_token_is_challenged(stage: Stage, function: str) -> None:
+def test_a_request_without_a_token_is_challenged(stage: Stage, function: str) -> None:
     answer = stage.send(function, "token_missing")
     assert answer.headers["www-authenticate"] == NO_TOKEN
 
 
 @pytest.mark.parametrize("function", ["search_offers", "get_pricing"])
-def test_offers_and_prices_are_for_everybody(stage: Stage, function: str) -> None:
+def test_offers_and_prices_need_no_token(stage: Stage, function: str) -> None:
     assert stage.send(function, {"search_offers": "all", "get_pricing": "answered"}[function]).status == 200

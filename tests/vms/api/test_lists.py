@@ -25,7 +25,7 @@ DAY = 86_400
 
 
 def listed(stage: Stage, **query: list[str]) -> Answer:
-    """A page; every parameter as often as it has values."""
+    """A page of the list; a parameter is repeated for each of its values."""
     event = with_query(read("list_vms", "all"), **query) if query else read("list_vms", "all")
     answer = stage.send("list_vms", event=event)
     assert answer.status == 200, answer
@@ -37,7 +37,7 @@ def ids(answer: Answer) -> list[str]:
 
 
 def some(stage: Stage, count: int) -> list[str]:
-    """So many VMs of one GPU, newest first."""
+    """Create this many VMs of one GPU, newest first."""
     given.nodes(stage)
     made = []
     for number in range(count):
@@ -63,14 +63,14 @@ def test_following_the_links_shows_every_vm_once(stage: Stage) -> None:
     assert "link" not in page.headers
 
 
-def test_links_are_exact_while_vms_come(stage: Stage) -> None:
+def test_links_skip_and_repeat_nothing_while_vms_are_created(stage: Stage) -> None:
     made = some(stage, 4)
     first = listed(stage, limit=["2"])
     given.rent("cb000000-0d44-4b50-8888-8dd25736052a", 1)
     assert ids(listed(stage, **next_of(first))) == made[2:]
 
 
-def test_a_link_keeps_the_statuses_that_were_asked_for(stage: Stage) -> None:
+def test_a_link_keeps_the_requested_statuses(stage: Stage) -> None:
     made = some(stage, 4)
     destroy_vm(given.services(), caller(), made[1], ACCOUNT)
     page = listed(stage, limit=["2"], status=["creating", "running"])
@@ -89,9 +89,7 @@ def test_a_link_keeps_the_statuses_that_were_asked_for(stage: Stage) -> None:
         (["destroyed"], []),
     ],
 )
-def test_a_list_has_the_statuses_that_are_asked_for(
-    stage: Stage, statuses: list[str], shown: list[str]
-) -> None:
+def test_a_list_has_only_the_requested_statuses(stage: Stage, statuses: list[str], shown: list[str]) -> None:
     given.running(stage)
     stop_vm(given.services(), caller(), SAMPLE_VM, ACCOUNT)
     stage.clock.advance(1)
@@ -106,7 +104,7 @@ def test_an_offset_is_bounded(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("days", ["30", "1"])
-def test_a_destroyed_vm_is_shown_for_so_many_days_and_is_then_absent(stage: Stage, days: str) -> None:
+def test_a_destroyed_vm_is_shown_for_the_configured_days_and_is_then_absent(stage: Stage, days: str) -> None:
     stage.settings["DESTROYED_VM_DAYS"] = days
     stage.restart()
     given.destroyed_and_swept(stage)
@@ -125,7 +123,7 @@ def test_a_destroyed_vm_is_shown_for_so_many_days_and_is_then_absent(stage: Stag
 @pytest.mark.parametrize(
     "before", [given.created, given.running, given.stopping, given.destroyed, given.failed]
 )
-def test_no_vm_expires_that_is_not_over(stage: Stage, before: Any) -> None:
+def test_only_vms_that_are_over_expire(stage: Stage, before: Any) -> None:
     before(stage)
     kinds = ("VM#", "VMLIVE#", "VMENDED#")
     kept = [item for item in stage.db.dump()[HOLDERS] if item["sk"]["S"].startswith(kinds)]

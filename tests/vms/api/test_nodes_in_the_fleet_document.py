@@ -1,4 +1,4 @@
-"""Hosts that are rented in slices, as the fleet document tells of them."""
+"""Hosts rented in slices, as the fleet document describes them."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ def test_the_sample_nodes_have_the_published_names_and_types() -> None:
     assert set(nodes.values()) == {"5090", "4090", "6000pro"}
 
 
-def test_a_region_comes_back_from_its_item_with_its_vm_flavors() -> None:
+def test_a_region_is_read_with_the_vm_flavors_that_were_written() -> None:
     for reported in parse(raw(DOCUMENT)).regions.values():
         assert decode_region(decode(encode_region(reported.region))) == reported.region
 
 
-def test_a_flavor_says_what_renters_see() -> None:
+def test_a_flavor_has_the_texts_shown_to_customers() -> None:
     (flavor,) = [
         f for f in parse(raw(DOCUMENT)).regions["eu-ams-1"].region.vm_flavors if f.id == "v.8.5090.pcie"
     ]
     assert flavor.vm == VmShape("5090", 32 * 1024, "AMD EPYC 9654", "5.0")
 
 
-def test_flavors_without_the_part_are_not_rented_in_slices() -> None:
+def test_flavors_without_the_vm_part_are_not_rented_in_slices() -> None:
     regions = parse(raw(DOCUMENT)).regions
     assert {name for name, r in regions.items() if r.region.vm_flavors} == {"eu-ams-1"}
 
@@ -95,7 +95,7 @@ def _no_gpu_type(document: dict[str, Any]) -> None:
         (_no_gpu_type, r"flavors\[\d\].vm.gpuType: Field required"),
     ],
 )
-def test_a_node_that_customers_could_not_name_is_refused(
+def test_a_node_whose_name_customers_could_not_send_is_refused(
     change: Callable[[dict[str, Any]], None], place: str
 ) -> None:
     document = copy.deepcopy(DOCUMENT)

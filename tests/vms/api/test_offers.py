@@ -1,4 +1,4 @@
-"""What /search tells everybody."""
+"""What /search shows to everybody."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def free(stage: Stage, node: str) -> dict[int, int]:
     return {offer["gpu_count"]: offer["available"] for offer in search(stage) if offer["node"] == node}
 
 
-def test_every_node_offers_every_size_that_it_can_have(stage: Stage) -> None:
+def test_every_node_offers_every_size_that_it_has_room_for(stage: Stage) -> None:
     offers = search(stage)
     assert len({offer["node"] for offer in offers}) == 11
     assert free(stage, "vm01") == {1: 8, 2: 4, 4: 2, 8: 1}
@@ -39,7 +39,7 @@ def test_offers_are_filtered_by_type_and_size(stage: Stage) -> None:
     assert search(stage, gpu_type="3090") == []
 
 
-def test_a_vm_takes_its_slice_off_the_offers(stage: Stage) -> None:
+def test_a_vm_removes_its_slice_from_the_offers(stage: Stage) -> None:
     stage.with_vm()
     assert free(stage, "vm01") == {1: 6, 2: 3, 4: 1, 8: 0}
     assert free(stage, "vm02") == {1: 8, 2: 4, 4: 2, 8: 1}
@@ -65,7 +65,7 @@ def test_a_smaller_node_is_rented_whole_and_in_slices(stage: Stage) -> None:
     assert (too_many.status, too_many.json["detail"]) == (400, "gpu_count: the node has only 1 GPU")
 
 
-def test_a_reserved_node_has_no_slice_to_offer(stage: Stage) -> None:
+def test_a_reserved_node_offers_no_slice(stage: Stage) -> None:
     event = read("create_reservation", "full")
     body = json.loads(event["body"])
     body["spec"] = {
@@ -80,7 +80,7 @@ def test_a_reserved_node_has_no_slice_to_offer(stage: Stage) -> None:
     assert free(stage, "vm05") == free(stage, "vm06") == {1: 0, 2: 0, 4: 0, 8: 0}
 
 
-def test_nodes_of_regions_for_some_are_not_told_to_everybody(stage: Stage) -> None:
+def test_nodes_of_restricted_regions_are_not_shown_to_everybody(stage: Stage) -> None:
     key = {"pk": {"S": "CATALOG"}, "sk": {"S": "REGION#eu-ams-1"}}
     stage.db.update_item(
         TableName="inventory",

@@ -1,4 +1,4 @@
-"""Anybody may search, so searching costs next to nothing; renting is decided on what is free now."""
+"""Search is public, so its results are cached for seconds; renting is decided on a fresh read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_searches_within_a_few_seconds_read_the_inventory_once(stage: Stage) -> 
     assert _inventory_reads(stage) == reads
 
 
-def test_a_rental_shows_a_few_seconds_later(stage: Stage) -> None:
+def test_a_rental_is_visible_in_search_a_few_seconds_later(stage: Stage) -> None:
     stage.with_ssh_key()
     before = _search(stage)
     assert stage.send("create_vm", "on_demand").status == 201
@@ -40,7 +40,7 @@ def test_a_rental_shows_a_few_seconds_later(stage: Stage) -> None:
     assert _search(stage) != before
 
 
-def test_a_rental_is_refused_on_what_is_free_now_and_not_on_what_was_shown(stage: Stage) -> None:
+def test_a_rental_is_decided_on_a_fresh_read_and_not_on_the_cached_offer(stage: Stage) -> None:
     stage.with_ssh_key()
     _search(stage)
     statuses = [stage.send("create_vm", "on_demand", gpu_count=8).status for _ in range(2)]

@@ -1,4 +1,4 @@
-"""Passwords are hashed once, and told nobody."""
+"""Passwords are hashed once, and neither shown nor logged."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gpu_capacity.vms.api.models import VmCreate
 from gpu_capacity.vms.passwords import hash_password
 from testkit.handlers.vm_stage import Stage, read
 
-PASSWORD = "correct horse battery staple"  # that of the sample event
+PASSWORD = "correct horse battery staple"  # the password of the sample event
 
 
 @pytest.mark.parametrize(
     ("password", "salt", "expected"),
-    # Made with this code once and checked then with crypt(3) of libxcrypt, which reads this form.
+    # Made with this code once and checked then with crypt(3) of libxcrypt, which reads this format.
     [
         (
             "correct horse battery",
@@ -30,7 +30,7 @@ PASSWORD = "correct horse battery staple"  # that of the sample event
         ),
     ],
 )
-def test_the_hash_is_one_that_a_linux_guest_takes(password: str, salt: bytes, expected: str) -> None:
+def test_the_hash_has_a_format_that_linux_guests_accept(password: str, salt: bytes, expected: str) -> None:
     assert hash_password(password, salt) == expected
 
 
@@ -38,7 +38,7 @@ def test_equal_passwords_have_different_hashes() -> None:
     assert hash_password(PASSWORD, b"a" * 16) != hash_password(PASSWORD, b"b" * 16)
 
 
-def test_the_record_has_the_hash_and_no_answer_or_log_has_either(stage: Stage) -> None:
+def test_the_record_has_the_hash_and_no_response_or_log_has_either(stage: Stage) -> None:
     created = stage.send("create_vm", "with_password")
     (record,) = [i for i in stage.db.dump()["holders"] if i["sk"]["S"].startswith("VM#")]
     kept = record["password_hash"]["S"]
@@ -50,13 +50,13 @@ def test_the_record_has_the_hash_and_no_answer_or_log_has_either(stage: Stage) -
     assert "password" not in created.text + listed.text
 
 
-def test_a_refused_password_is_not_repeated(stage: Stage) -> None:
+def test_a_refused_password_is_not_echoed(stage: Stage) -> None:
     refused = stage.send("create_vm", "password_too_short")
     assert refused.status == 422
     assert "too short" not in refused.text + stage.log
 
 
-def test_a_password_is_in_no_text_that_is_made_of_the_request() -> None:
+def test_no_text_made_from_the_request_contains_the_password() -> None:
     body = VmCreate.model_validate_json(read("create_vm", "with_password")["body"])
     assert body.password == PASSWORD
     assert PASSWORD not in f"{body!r} {body}"

@@ -1,4 +1,4 @@
-"""What VMs cost: every figure follows from the price list, and no float takes part."""
+"""What VMs cost: every figure follows from the price list, without floats."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_every_figure_of_a_quote_follows_from_the_list(
 
 
 @given(price_lists, rentals, counts, disks)
-def test_what_is_shown_adds_up_to_the_last_digit_of_each_part(
+def test_the_total_is_the_exact_sum_of_the_shown_parts(
     prices: PriceList, rental: tuple[RentalType, int | None], gpus: int, disk: int
 ) -> None:
     rates = rates_of(prices, "5090", gpus, disk, *rental)
@@ -109,7 +109,7 @@ def test_halves_are_rounded_up() -> None:
     assert amount(Decimal("2.675")) == 2.68  # a float would already have lost the half
 
 
-def test_the_quote_of_the_example() -> None:
+def test_the_quote_equals_the_published_example() -> None:
     quote = quote_of(PRICES, "5090", 2, 100, 3)
     assert quote is not None
     # 0.69 x 0.9 x 2 + 0.014 = 1.256 an hour
@@ -153,24 +153,24 @@ def test_a_price_list_out_of_bounds_is_refused_by_name(change: dict[str, Any], n
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "{not json"])
-def test_what_is_no_price_list_is_refused(text: str) -> None:
+def test_a_document_that_is_not_a_price_list_is_refused(text: str) -> None:
     with pytest.raises(PriceListInvalid):
         parse_prices(text)
 
 
-def test_a_configured_list_replaces_the_one_of_the_package() -> None:
+def test_a_configured_list_replaces_that_of_the_package() -> None:
     configured = price_list(Environment({"PRICE_LIST": json.dumps(LIST)}))
     assert set(configured.gpu_hourly) == {"5090", "4090"}
     assert set(price_list(Environment({"PRICE_LIST": ""})).gpu_hourly) == {"5090", "4090", "6000pro"}
 
 
-def test_a_wrong_price_list_stops_the_service_by_name() -> None:
+def test_the_error_for_an_invalid_price_list_names_the_setting() -> None:
     environment = Environment({"PRICE_LIST": "{}"})
     with pytest.raises(Misconfigured, match="PRICE_LIST"):
         price_list(environment)
 
 
-def test_the_same_vm_costs_what_search_and_the_calculator_say(stage: Stage) -> None:
+def test_search_and_the_calculator_show_the_price_of_the_vm(stage: Stage) -> None:
     stage.with_ssh_key()
     offer = stage.send("search_offers", "all").json[0]
     listed = stage.send("get_pricing", "answered").json["gpus"][offer["gpu_type"]]

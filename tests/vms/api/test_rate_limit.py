@@ -1,4 +1,4 @@
-"""How many requests a minute: of an account, an organization, or an address where there is no token."""
+"""Requests a minute: of an account, of an organization, or of an address if there is no token."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    """Three reads and two writes a minute, at the beginning of one."""
+    """Three reads and two writes a minute, at the beginning of a minute."""
     stage = Stage(monkeypatch, VM_READS_PER_MINUTE="3", VM_WRITES_PER_MINUTE="2")
     stage.clock.advance(-stage.clock.now() % 60)
     yield stage
@@ -25,7 +25,7 @@ def reads(stage: Stage, times: int, authorization: str | None = None) -> list[in
     return [stage.send("list_vms", "all", authorization=authorization).status for _ in range(times)]
 
 
-def test_the_request_after_the_last_admitted_one_is_refused(strict: Stage) -> None:
+def test_the_request_after_the_last_allowed_one_is_refused(strict: Stage) -> None:
     assert reads(strict, 4) == [200, 200, 200, 429]
 
 
@@ -37,7 +37,7 @@ def test_the_refusal_says_when_the_next_minute_begins(strict: Stage) -> None:
     assert refused.json["detail"] == "too many requests: wait, then go on"
 
 
-def test_who_waits_as_long_as_was_said_is_admitted(strict: Stage) -> None:
+def test_a_client_that_waits_for_the_given_time_is_accepted(strict: Stage) -> None:
     reads(strict, 3)
     strict.clock.advance(59)
     refused = strict.send("list_vms", "all")
@@ -45,7 +45,7 @@ def test_who_waits_as_long_as_was_said_is_admitted(strict: Stage) -> None:
     assert reads(strict, 4) == [200, 200, 200, 429]
 
 
-def test_reads_and_writes_are_counted_apart(strict: Stage) -> None:
+def test_reads_and_writes_are_counted_separately(strict: Stage) -> None:
     assert reads(strict, 4)[-1] == 429
     writes = [strict.send("create_vm", "node_unknown").status for _ in range(3)]
     assert writes == [400, 400, 429]
@@ -85,7 +85,7 @@ def test_all_accounts_of_an_organization_use_up_the_organization_s_requests(
     stage.restart()
 
 
-def test_what_an_account_is_refused_does_not_count_for_its_organization(
+def test_a_request_refused_for_its_account_is_not_counted_for_its_organization(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage(monkeypatch, VM_READS_PER_MINUTE="2", READS_PER_MINUTE="3")
@@ -97,7 +97,7 @@ def test_what_an_account_is_refused_does_not_count_for_its_organization(
     stage.restart()
 
 
-def test_a_refused_request_is_not_counted_and_does_nothing(strict: Stage) -> None:
+def test_a_refused_request_is_not_counted_and_has_no_effect(strict: Stage) -> None:
     strict.with_ssh_key()
     assert strict.send("create_vm", "minimal").status == 201
     before = strict.db.dump()
@@ -105,7 +105,7 @@ def test_a_refused_request_is_not_counted_and_does_nothing(strict: Stage) -> Non
     assert strict.db.dump() == before
 
 
-def test_a_request_that_is_not_authenticated_counts_for_nobody(strict: Stage) -> None:
+def test_a_request_that_fails_authentication_is_not_counted(strict: Stage) -> None:
     before = strict.db.dump()
     assert [strict.send("list_vms", "token_missing").status for _ in range(5)] == [401] * 5
     assert strict.db.dump() == before
@@ -118,7 +118,7 @@ def test_without_a_token_the_address_is_counted(strict: Stage) -> None:
     assert strict.send("get_pricing", event=elsewhere).status == 200
 
 
-def test_the_address_is_the_gateways_and_not_what_the_caller_writes(strict: Stage) -> None:
+def test_the_address_is_that_of_the_gateway_and_no_header_of_the_caller(strict: Stage) -> None:
     for number in range(4):
         event = read("get_pricing", "answered")
         event["headers"]["X-Forwarded-For"] = f"198.51.100.{number}"
@@ -126,12 +126,12 @@ def test_the_address_is_the_gateways_and_not_what_the_caller_writes(strict: Stag
     assert answer.status == 429
 
 
-def test_counting_requests_writes_nothing_and_reads_nothing(strict: Stage) -> None:
+def test_counting_requests_reads_and_writes_nothing(strict: Stage) -> None:
     strict.send("list_vms", "all")
     stored, sent = strict.db.dump(), strict.db.requests.copy()
     assert reads(strict, 2) == [200, 200]
     once = strict.db.requests - sent
 
     assert strict.db.dump() == stored
-    # The key of the next minute costs as much as that of the first: one look at the list.
+    # The first request of the next minute costs the same as the first one: one read of the list.
     assert set(once) == {"query"}

@@ -1,4 +1,4 @@
-"""What requests may say, and how they are told what is wrong."""
+"""Valid and invalid request bodies, and how errors name the wrong fields."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ RESERVED: dict[str, Any] = {"rental_type": "reserved", "reservation_months": 6}
         ({"gpu_count": 5, "storage_gb": 1, "node": None}, ["node", "gpu_count", "storage_gb"]),
     ],
 )
-def test_each_wrong_field_is_named_in_a_list(
+def test_each_invalid_field_is_named_in_a_list(
     stage: Stage, changes: dict[str, Any], places: list[str]
 ) -> None:
     answer = stage.with_ssh_key().send("create_vm", "minimal", **changes)
@@ -86,7 +86,7 @@ def test_required_fields_are_required(stage: Stage, missing: str) -> None:
         ({"gpu_count": 2.0, "storage_gb": 100.0}, {"gpu_count": 2, "storage_gb": 100}),
     ],
 )
-def test_what_is_right_is_accepted(stage: Stage, changes: dict[str, Any], expected: dict[str, Any]) -> None:
+def test_a_valid_body_is_accepted(stage: Stage, changes: dict[str, Any], expected: dict[str, Any]) -> None:
     answer = stage.with_ssh_key().send("create_vm", "minimal", **changes)
     assert answer.status == 201, answer
     assert {name: answer.json[name] for name in expected} == expected
@@ -97,13 +97,13 @@ def test_a_reserved_vm_has_a_reservation_id(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "{not json", "\ud800"])
-def test_what_is_not_json_is_reported_as_such(stage: Stage, body: str) -> None:
+def test_a_body_that_is_not_json_is_reported_as_such(stage: Stage, body: str) -> None:
     answer = stage.send("create_vm", event=read("create_vm", "minimal") | {"body": body})
     assert answer.status == 422
     assert answer.json["detail"] == [{"loc": ["body"], "msg": "JSON decode error", "type": "json_invalid"}]
 
 
-def test_json_that_is_no_object_is_reported_as_such(stage: Stage) -> None:
+def test_json_that_is_not_an_object_is_reported_as_such(stage: Stage) -> None:
     answer = stage.send("create_vm", event=read("create_vm", "minimal") | {"body": "[]"})
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"] == ["body"]
@@ -135,13 +135,13 @@ def test_a_body_of_another_type_is_refused(stage: Stage) -> None:
         {"offset": ["1000001"]},
     ],
 )
-def test_pages_are_whole_numbers_in_bounds(stage: Stage, query: dict[str, list[str]]) -> None:
+def test_page_numbers_are_whole_numbers_within_limits(stage: Stage, query: dict[str, list[str]]) -> None:
     answer = stage.send("list_vms", event=with_query(read("list_vms", "all"), **query))
     assert answer.status == 422
     assert answer.json["detail"][0]["loc"] == ["query", next(iter(query))]
 
 
-def test_a_list_is_cut_into_pages_newest_first(stage: Stage) -> None:
+def test_a_list_is_split_into_pages_newest_first(stage: Stage) -> None:
     stage.with_ssh_key()
     made = []
     for _ in range(3):
@@ -158,7 +158,7 @@ def test_a_list_is_cut_into_pages_newest_first(stage: Stage) -> None:
     assert page(2, 3) == []
 
 
-def test_nothing_that_was_sent_comes_back(stage: Stage) -> None:
+def test_an_error_does_not_echo_the_request(stage: Stage) -> None:
     marker = "do-not-repeat-me"
     answer = stage.send(
         "create_vm", "minimal", node={"a": marker}, gpu_type=[marker], rental_type=marker, password=marker
@@ -175,11 +175,11 @@ def test_labels_of_keys_are_short_and_printable(stage: Stage, label: Any) -> Non
 
 
 @pytest.mark.parametrize("label", ["", " ", "n" * 100, "mein Schlüssel"])
-def test_any_other_label_is_kept_as_it_came(stage: Stage, label: str) -> None:
+def test_any_other_label_is_kept_as_it_was_sent(stage: Stage, label: str) -> None:
     assert stage.send("create_ssh_key", "ed25519", label=label).json["label"] == label
 
 
-def test_a_key_without_a_label_has_the_published_one(stage: Stage) -> None:
+def test_a_key_without_a_label_gets_the_published_default(stage: Stage) -> None:
     assert stage.send("create_ssh_key", "label_left_out").json["label"] == "Default SSH Key"
 
 
@@ -191,7 +191,7 @@ def test_a_public_key_has_at_most_sixteen_thousand_characters(stage: Stage) -> N
     assert stage.send("create_ssh_key", "ed25519", ssh_public_key=longest).status == 201
 
 
-def test_a_wrong_public_key_is_named_as_a_field(stage: Stage) -> None:
+def test_an_invalid_public_key_is_named_as_a_field(stage: Stage) -> None:
     answer = stage.send("create_ssh_key", "not_a_key")
     assert [problem["loc"] for problem in answer.json["detail"]] == [["body", "ssh_public_key"]]
 
@@ -200,7 +200,7 @@ def test_a_wrong_public_key_is_named_as_a_field(stage: Stage) -> None:
     "changes",
     [{"reservation_months": 2}, {"reservation_months": None}, {"gpu_count": 3}, {"storage_gb": 10}],
 )
-def test_the_calculator_takes_what_the_api_rents(stage: Stage, changes: dict[str, Any]) -> None:
+def test_the_calculator_accepts_what_the_api_rents(stage: Stage, changes: dict[str, Any]) -> None:
     answer = stage.send("calculate_reservation", "quoted", **changes)
     assert answer.status == 422
     assert [problem["loc"][1] for problem in answer.json["detail"]] == list(changes)

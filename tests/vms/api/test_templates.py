@@ -1,4 +1,4 @@
-"""Templates: a checked document, readable, and the only ones that a VM can be made of."""
+"""Templates: a validated, public list; a VM can be made only from one of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_the_packaged_list_has_the_published_examples() -> None:
     ]
 
 
-def test_a_configured_list_takes_its_place() -> None:
+def test_a_configured_list_replaces_the_packaged_one() -> None:
     configured = template_list(Environment({"VM_TEMPLATES": json.dumps([ONE])}))
     assert configured.templates == (Template(7, "Ubuntu", "Ubuntu 24.04", "ubuntu"),)
 
@@ -54,18 +54,18 @@ def test_a_configured_list_takes_its_place() -> None:
         ([ONE | {"login": None}], r"templates\[0\]\.login"),
     ],
 )
-def test_a_list_out_of_bounds_is_refused_by_the_name_of_its_entry(document: Any, named: str) -> None:
+def test_the_error_for_an_invalid_list_names_the_entry(document: Any, named: str) -> None:
     with pytest.raises(TemplateListInvalid, match=named):
         parse_templates(json.dumps(document))
 
 
 @pytest.mark.parametrize("text", ["", "no JSON", '[{"id": 7, "id": 8}]'])
-def test_what_is_no_list_is_refused(text: str) -> None:
+def test_a_document_that_is_not_a_list_is_refused(text: str) -> None:
     with pytest.raises(TemplateListInvalid):
         parse_templates(text)
 
 
-def test_a_wrong_list_stops_the_service_by_name() -> None:
+def test_the_error_for_an_invalid_list_names_the_setting() -> None:
     environment = Environment({"VM_TEMPLATES": "[]"})
     with pytest.raises(Misconfigured, match="VM_TEMPLATES"):
         template_list(environment)
@@ -77,7 +77,7 @@ def test_templates_are_shown_in_the_order_of_the_list(stage: Stage) -> None:
     assert stage.send("list_templates", "all").json == [ONE | {"id": 9}, ONE]
 
 
-def test_a_vm_is_made_of_an_offered_template_only(stage: Stage) -> None:
+def test_a_vm_can_be_made_only_from_a_listed_template(stage: Stage) -> None:
     stage.with_ssh_key()
     refused = stage.send("create_vm", "template_unknown")
     assert refused.status == 400

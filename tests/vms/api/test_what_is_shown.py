@@ -1,4 +1,4 @@
-"""What becomes of a VM is shown to its owner: notices, failures, the ends of terms."""
+"""What a VM shows to its owner: notices, failures, ends of terms."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ REASON = "an on-demand or reserved VM needs the GPUs"
 
 
 def shown(stage: Stage, vm_id: str = SAMPLE_VM) -> dict[str, Any]:
-    """The fields of this service's own that are not null; the list has the same."""
+    """The fields specific to this service that are not null; the list has the same."""
     vms = {vm["id"]: vm for vm in stage.send("list_vms", "all").json}
     event = _get(vm_id)
     assert stage.send("get_vm", event=event).json == vms[vm_id]
@@ -37,12 +37,12 @@ def _get(vm_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("before", [given.created, given.running, given.interruptible])
-def test_a_vm_that_nothing_happens_to_shows_no_notice(stage: Stage, before: Any) -> None:
+def test_a_vm_without_notice_shows_none(stage: Stage, before: Any) -> None:
     before(stage)
     assert shown(stage) == {}
 
 
-def test_a_victim_sees_when_and_why_from_the_moment_of_the_request(stage: Stage) -> None:
+def test_a_victim_shows_time_and_reason_of_its_notice_immediately(stage: Stage) -> None:
     given.nodes(stage)
     given.rent(GUEST, 8, RentalType.INTERRUPTIBLE)
     given.start(stage, GUEST)
@@ -56,18 +56,18 @@ def test_a_victim_sees_when_and_why_from_the_moment_of_the_request(stage: Stage)
     assert shown(stage) == {}
 
 
-def test_an_interrupted_vm_says_why_and_no_time_that_is_over(stage: Stage) -> None:
+def test_an_interrupted_vm_shows_why_and_no_time_in_the_past(stage: Stage) -> None:
     given.vacating(stage)
     assert shown(stage, GUEST) == {"interruption_reason": REASON}
 
 
-def test_a_notice_that_is_taken_back_is_shown_no_more(stage: Stage) -> None:
+def test_a_withdrawn_notice_is_no_longer_shown(stage: Stage) -> None:
     given.given_notice(stage)
     destroy_vm(given.services(), caller(), SAMPLE_VM, ACCOUNT)
     assert shown(stage, GUEST) == {}
 
 
-def test_one_that_leaves_by_itself_is_not_interrupted(stage: Stage) -> None:
+def test_a_vm_stopped_by_its_user_during_the_notice_does_not_show_an_interruption(stage: Stage) -> None:
     given.given_notice(stage)
     stop_vm(given.services(), caller(), GUEST, ACCOUNT)
     assert shown(stage, GUEST) == {}
@@ -81,14 +81,12 @@ def test_a_vm_that_was_started_again_shows_no_notice(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("before", [given.given_up, given.failed])
-def test_a_vm_says_why_it_failed_from_the_moment_that_its_start_is_given_up(
-    stage: Stage, before: Any
-) -> None:
+def test_a_vm_shows_why_it_failed_as_soon_as_its_start_is_given_up(stage: Stage, before: Any) -> None:
     before(stage)
     assert shown(stage) == {"failure_reason": given.FAILURE}
 
 
-def test_a_reserved_vm_says_when_its_term_ends_until_it_has(stage: Stage) -> None:
+def test_a_reserved_vm_shows_when_its_term_ends_until_it_has_ended(stage: Stage) -> None:
     given.nodes(stage)
     ends = months_later(stage.clock.now(), 1)
     given.rent(SAMPLE_VM, 8, RentalType.RESERVED)

@@ -1,4 +1,4 @@
-"""A pod that its report contradicts: nothing moves, and what is called dead is not sold meanwhile."""
+"""A pod with a contradictory report: nothing moves, and hardware reported dead is not sold meanwhile."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ HELD = frozenset({0})
         (None, {}, None),
     ],
 )
-def test_only_what_would_move_held_hardware_contradicts(
+def test_only_a_move_of_held_hardware_is_a_contradiction(
     reported: Pod | None, places: dict[str, tuple[str, int]], problem: str | None
 ) -> None:
     found = contradiction(stored(rack(0), held=HELD), reported, places)
@@ -50,7 +50,7 @@ def test_only_what_would_move_held_hardware_contradicts(
     assert contradiction(stored(rack(0)), reported, places) is None
 
 
-def test_hosts_that_are_called_dead_are_dead_wherever_they_are_reported() -> None:
+def test_hosts_reported_dead_are_dead_wherever_they_are_reported() -> None:
     states = {"rack0-0": HostState.UNHEALTHY, "rack1-1": HostState.OUT_OF_SERVICE}
 
     change = follow_losses(stored(rack(0), rack(1), held=HELD), Losses(states, set(), None), None)
@@ -61,7 +61,7 @@ def test_hosts_that_are_called_dead_are_dead_wherever_they_are_reported() -> Non
     assert (change.pod.version, change.counts.gone_unhealthy, change.vacated) == (4, 2, ())
 
 
-def test_free_hosts_that_do_not_stand_where_they_were_are_missing_and_held_ones_stay() -> None:
+def test_free_hosts_that_are_not_where_they_were_are_missing_and_held_ones_stay() -> None:
     losses = Losses({}, set(), {(1, 0, "rack1-0")})
 
     change = follow_losses(stored(rack(0), rack(1), held=HELD), losses, None)
@@ -72,7 +72,7 @@ def test_free_hosts_that_do_not_stand_where_they_were_are_missing_and_held_ones_
     assert change.vacated == (1,)
 
 
-def test_a_cordon_is_followed_and_nothing_comes_back() -> None:
+def test_a_cordon_is_applied_and_no_host_recovers() -> None:
     dead = rack(1)
     dead = replace(dead, hosts=tuple(replace(h, state=HostState.UNHEALTHY) for h in dead.hosts))
     states = {h.id: HostState.IN_SERVICE for h in dead.hosts}

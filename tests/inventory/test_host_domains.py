@@ -1,4 +1,4 @@
-"""What a snapshot tells of single hosts, and that a later reading costs no more than the pod it is about."""
+"""Single hosts in a snapshot; reading a pod again costs no more than that pod."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _domains(shape: PodShape, *owned: Ownership) -> list[HostDomain]:
     return Snapshot.of([shape], owned).host_domains()
 
 
-def test_each_domain_shows_its_usable_hosts_and_who_has_them() -> None:
+def test_each_domain_has_its_usable_hosts_and_their_owners() -> None:
     shape = _shape()
     usable = shape.domains[0].usable
     owned = Ownership("a", 1, owned=0b11, parts={1: {"one": 0b0010, "two": 0b0100}})
@@ -35,7 +35,7 @@ def test_each_domain_shows_its_usable_hosts_and_who_has_them() -> None:
     ]
 
 
-def test_a_position_that_is_not_claimed_is_owned_by_nobody() -> None:
+def test_an_unclaimed_position_has_no_owner() -> None:
     assert Ownership("a", 1, owned=0b010, parts={0: {"one": 0b1}}).owned_hosts(0) == 0
     assert Ownership("a", 1, owned=0b010).owned_hosts(2) == 0
 
@@ -54,25 +54,25 @@ def test_an_incomplete_domain_is_not_sold_whole_but_its_hosts_are() -> None:
     assert _domains(incomplete, Ownership("a", 1, 0)) == [HostDomain("a", 0, 0b101, 0, sellable=False)]
 
 
-def test_pods_without_ownership_or_of_two_versions_have_no_hosts_to_give() -> None:
+def test_pods_without_ownership_or_with_two_versions_have_no_free_hosts() -> None:
     assert _domains(_shape()) == []
     assert _domains(_shape(version=2), Ownership("a", 1, owned=0)) == []
 
 
-def test_a_later_reading_leaves_the_other_pods_as_they_are_laid_out() -> None:
+def test_reading_a_pod_again_does_not_rebuild_the_other_pods() -> None:
     shapes = [_shape(name) for name in "abc"]
     before = Snapshot.of(shapes, [Ownership(name, 1, owned=0) for name in "abc"])
 
     after = before.seeing(Ownership("b", 1, owned=0b01))
 
-    # The same objects: a claim costs the same however many pods the region has.
+    # The same objects: a booking costs the same however many pods the region has.
     assert after.line.pods[0] is before.line.pods[0]
     assert after.line.pods[2] is before.line.pods[2]
     assert after.line.pods[1].owned == 0b01
 
 
 @pytest.mark.parametrize("racks", [0, 1, 3])
-def test_a_pod_is_as_long_as_its_last_position_says_and_never_without_length(racks: int) -> None:
+def test_a_pod_is_as_long_as_its_last_position_requires_and_at_least_one(racks: int) -> None:
     empty = replace(_shape(), domains=())
     shape = _shape(racks=racks) if racks else empty
 

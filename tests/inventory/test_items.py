@@ -64,7 +64,7 @@ def test_a_reservation_is_read_as_it_was_written(record: Reservation) -> None:
     assert decode_reservation(decode(encode_reservation(record))) == record
 
 
-def test_no_description_and_no_tags_take_no_space_and_an_empty_description_is_kept() -> None:
+def test_absent_descriptions_and_tags_are_not_stored_and_an_empty_description_is() -> None:
     assert not {"description", "tags"} & set(encode_reservation(reservation(description=None)))
     assert decode_reservation(decode(encode_reservation(reservation(description="")))).description == ""
 
@@ -83,7 +83,7 @@ def test_an_unsettled_record_is_in_the_sparse_index(status: Status) -> None:
 
 
 def test_an_ordinary_record_stays_below_one_kilobyte() -> None:
-    """Above it every write of it would cost twice."""
+    """Above it every write would cost twice."""
     ordinary = reservation(
         description="Reserved accelerator units for training",
         tags=(Tag("workload", "training"), Tag("team", "research")),
@@ -136,14 +136,14 @@ def _claims(**attributes: Any) -> dict[str, Any]:
     return decode(keys.owners("r", "f", "pod1") | encode({"v": 5, **attributes}))
 
 
-def test_claims_tell_who_owns_which_position() -> None:
+def test_ownership_has_the_owner_of_each_position() -> None:
     claims = decode_owners(_claims(d0=b"one", d119=b"two"))
 
     assert (claims.pod_id, claims.version) == ("pod1", 5)
     assert claims.owners == {0: b"one", 119: b"two"}
 
 
-def test_a_booking_owns_its_run_whatever_stamps_stand_there() -> None:
+def test_a_booking_owns_its_run_whatever_its_stamps() -> None:
     booking = Booking(b"tag-01", first=3, count=2, since=1_780_000_000)
     name = keys.booking_attribute(booking.tag)
     claims = decode_owners(
@@ -155,7 +155,7 @@ def test_a_booking_owns_its_run_whatever_stamps_stand_there() -> None:
     assert claims.stamps == {3: b"tag-01", 4: b"other!", 5: b"other!"}
 
 
-def test_a_stamp_alone_owns_nothing() -> None:
+def test_a_stamp_without_a_booking_owns_nothing() -> None:
     owned = ownership_of(decode_owners(_claims(d3=b"stamp1", d4=b"8 bytes.")))
 
     assert owned.owned == 0b10000
@@ -171,7 +171,7 @@ def test_a_booking_is_read_as_it_was_written(until: int | None) -> None:
     ).bookings == (booking,)
 
 
-def test_a_snapshot_after_a_booking_is_the_one_that_a_reading_gives() -> None:
+def test_a_snapshot_updated_with_a_booking_equals_a_fresh_read() -> None:
     booking = Booking(b"tag-01", first=3, count=2, since=1_780_000_000)
     name = keys.booking_attribute(booking.tag)
     before = decode_owners(_claims(d2={"a61b9d5a701d4fea": 1}, d4=b"stamp1"))
@@ -181,7 +181,7 @@ def test_a_snapshot_after_a_booking_is_the_one_that_a_reading_gives() -> None:
 
 
 @pytest.mark.parametrize("value", [b"", b"123456", b"12345678", b"x" * 12, "text", 7])
-def test_a_booking_of_another_form_is_unreadable(value: object) -> None:
+def test_a_booking_in_an_unknown_format_is_unreadable(value: object) -> None:
     with pytest.raises(UnreadableItem):
         decode_owners(_claims(bdGFnLTAx=value))
 
@@ -192,8 +192,8 @@ def test_a_domain_owned_in_part_is_not_free_for_a_unit() -> None:
     assert ownership_of(claims).owned == 0b100
 
 
-def test_a_border_stands_wherever_the_owner_changes() -> None:
-    """Also between domains that are owned in part, as nobody holds these side by side."""
+def test_a_border_is_wherever_the_owner_changes() -> None:
+    """Also between domains that are owned in part, since no holder owns them as one run."""
     part = {"a61b9d5a701d4fea": 0b101}
     claims = decode_owners(_claims(d0=b"one", d1=b"one", d2=b"two", d3=b"two", d4=part, d5=part, d7=b"one"))
 
@@ -208,5 +208,5 @@ def test_owned_hosts_and_owned_gpus_are_distinguished() -> None:
     assert owned.owned == 0b1110
 
 
-def test_attributes_that_are_no_domains_are_not_taken_for_owners() -> None:
+def test_attributes_that_are_not_domains_are_not_read_as_owners() -> None:
     assert decode_owners(_claims(deadline=1, d=1, dx=1)).owners == {}

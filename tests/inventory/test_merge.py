@@ -93,13 +93,13 @@ def test_a_changed_offering_alone_raises_the_version() -> None:
     assert not change.shape.domains[0].complete
 
 
-def test_a_shape_that_was_lost_is_made_again() -> None:
+def test_a_lost_shape_is_created_again() -> None:
     before = replace(stored(rack(0)), shape=None)
 
     assert merge(before, pod(rack(0)), OFFERING).changed
 
 
-def test_what_vanishes_from_a_free_position_is_dropped_if_it_is_still_free() -> None:
+def test_a_domain_that_disappears_from_a_free_position_is_removed_if_it_is_still_free() -> None:
     change = merge(stored(rack(0), rack(1)), pod(rack(0)), OFFERING)
 
     assert [d.position for d in change.pod.domains] == [0]
@@ -107,7 +107,7 @@ def test_what_vanishes_from_a_free_position_is_dropped_if_it_is_still_free() -> 
     assert change.counts == Counts(removed=2)
 
 
-def test_what_vanishes_from_a_held_position_stays_with_its_hosts_missing() -> None:
+def test_a_domain_that_disappears_from_a_held_position_stays_with_its_hosts_missing() -> None:
     change = merge(stored(rack(0), rack(1), held=held(1)), pod(rack(0)), OFFERING)
 
     kept = change.pod.domains[1]
@@ -116,7 +116,7 @@ def test_what_vanishes_from_a_held_position_stays_with_its_hosts_missing() -> No
     assert change.counts == Counts(missing=2)
 
 
-def test_a_missing_domain_that_comes_back_recovers() -> None:
+def test_a_missing_domain_that_returns_recovers() -> None:
     before = stored(with_state(rack(0), HostState.MISSING, 0, 1), held=held(0))
 
     change = merge(before, pod(rack(0)), OFFERING)
@@ -124,13 +124,13 @@ def test_a_missing_domain_that_comes_back_recovers() -> None:
     assert (change.pod.domains, change.counts) == ((rack(0),), Counts(recovered=2))
 
 
-def test_a_missing_domain_is_dropped_once_it_is_free() -> None:
+def test_a_missing_domain_is_removed_once_it_is_free() -> None:
     change = merge(stored(with_state(rack(0), HostState.MISSING, 0, 1)), None, OFFERING)
 
     assert (change.pod.domains, change.vacated) == ((), (0,))
 
 
-def test_a_host_that_vanishes_from_a_held_domain_is_missing() -> None:
+def test_a_host_that_disappears_from_a_held_domain_is_missing() -> None:
     reported = replace(rack(0), hosts=(host("rack0-a", 0),))
 
     change = merge(stored(rack(0), held=held(0)), pod(reported), OFFERING)
@@ -141,7 +141,7 @@ def test_a_host_that_vanishes_from_a_held_domain_is_missing() -> None:
     ]
 
 
-def test_a_host_that_vanishes_from_a_free_domain_is_gone_if_the_domain_is_still_free() -> None:
+def test_a_host_that_disappears_from_a_free_domain_is_removed_if_the_domain_is_still_free() -> None:
     reported = replace(rack(0), hosts=(host("rack0-a", 0),))
 
     change = merge(stored(rack(0)), pod(reported), OFFERING)
@@ -164,7 +164,7 @@ def test_a_held_slot_keeps_its_host_and_another_one_there_is_withheld() -> None:
     assert change.counts == Counts(gone_unhealthy=1, missing=1)
 
 
-def test_a_free_slot_takes_another_host_if_it_is_still_free() -> None:
+def test_another_host_in_a_free_slot_requires_the_domain_to_be_still_free() -> None:
     reported = replace(rack(0), hosts=(host("rack0-a", 0), host("spare", 1)))
 
     change = merge(stored(rack(0)), pod(reported), OFFERING)
@@ -184,7 +184,7 @@ def test_a_host_that_changes_its_slot_within_a_held_domain_is_missing_from_the_f
     assert change.withheld == ("rack0-b",)
 
 
-def test_hosts_that_change_slots_within_a_free_domain_need_it_to_be_free_still() -> None:
+def test_hosts_that_change_slots_within_a_free_domain_require_it_to_be_still_free() -> None:
     reported = replace(rack(0), hosts=(host("rack0-b", 0), host("rack0-a", 1)))
 
     change = merge(stored(rack(0)), pod(reported), OFFERING)
@@ -192,31 +192,31 @@ def test_hosts_that_change_slots_within_a_free_domain_need_it_to_be_free_still()
     assert (change.pod.domains, change.vacated) == ((reported,), (0,))
 
 
-def test_another_domain_at_a_free_position_needs_it_to_be_free_still() -> None:
+def test_another_domain_at_a_free_position_requires_it_to_be_still_free() -> None:
     change = merge(stored(rack(0)), pod(rack(0, "other")), OFFERING)
 
     assert (change.pod.domains[0].id, change.vacated) == ("other", (0,))
     assert change.counts == Counts(added=2, removed=2)
 
 
-def test_a_vanished_pod_keeps_an_empty_topology() -> None:
+def test_a_disappeared_pod_keeps_an_empty_topology() -> None:
     change = merge(stored(rack(0)), None, OFFERING)
 
     assert (change.pod.domains, change.pod.version, change.vacated) == ((), 6, (0,))
 
 
-def test_a_pod_that_stays_vanished_does_not_change_again() -> None:
+def test_a_pod_that_stays_absent_does_not_change_again() -> None:
     assert not merge(stored(), None, OFFERING).changed
 
 
-def test_a_host_that_stands_in_another_pod_is_withheld() -> None:
+def test_a_host_that_is_still_in_another_pod_is_withheld() -> None:
     change = merge(None, pod(rack(0)), OFFERING, elsewhere={"rack0-b"})
 
     assert [h.id for h in change.pod.domains[0].hosts] == ["rack0-a"]
     assert change.waiting == 1
 
 
-def test_a_domain_whose_hosts_all_stand_elsewhere_is_not_there_yet() -> None:
+def test_a_domain_whose_hosts_are_all_still_elsewhere_does_not_exist_yet() -> None:
     change = merge(None, pod(rack(0)), OFFERING, elsewhere={"rack0-a", "rack0-b"})
 
     assert (change.pod.domains, change.waiting) == ((), 2)
@@ -248,7 +248,7 @@ def test_hosts_swapped_between_two_held_domains_are_missing_from_both() -> None:
     assert change.withheld == ("rack0-a", "rack1-a")
 
 
-def test_of_hosts_swapped_with_a_held_domain_neither_is_for_sale() -> None:
+def test_of_hosts_swapped_with_a_held_domain_neither_is_sold() -> None:
     left = replace(rack(0), hosts=(host("rack1-a", 0), host("rack0-b", 1)))
     right = replace(rack(1), hosts=(host("rack0-a", 0), host("rack1-b", 1)))
 
@@ -259,7 +259,7 @@ def test_of_hosts_swapped_with_a_held_domain_neither_is_for_sale() -> None:
     assert (change.withheld, change.vacated) == (("rack0-a", "rack1-a"), (1,))
 
 
-def test_a_host_that_leaves_a_free_domain_for_another_needs_the_first_to_be_free_still() -> None:
+def test_a_host_that_moves_out_of_a_free_domain_requires_that_domain_to_be_still_free() -> None:
     left = replace(rack(0), hosts=(host("rack0-a", 0),))
     right = replace(rack(1), hosts=(*rack(1).hosts, host("rack0-b", 2)))
 
@@ -268,7 +268,7 @@ def test_a_host_that_leaves_a_free_domain_for_another_needs_the_first_to_be_free
     assert (change.pod.domains, change.vacated) == ((left, right), (0,))
 
 
-def test_no_more_positions_are_let_go_of_than_one_condition_can_name() -> None:
+def test_no_more_positions_are_freed_than_one_condition_can_name() -> None:
     racks = [rack(n) for n in range(VACATED_MAX + 20)]
 
     first = merge(stored(*racks), None, OFFERING)
@@ -278,7 +278,7 @@ def test_no_more_positions_are_let_go_of_than_one_condition_can_name() -> None:
     assert (len(second.vacated), second.waiting, second.pod.domains) == (20, 0, ())
 
 
-def test_a_host_does_not_appear_anew_while_its_old_position_is_not_let_go_of() -> None:
+def test_a_host_does_not_appear_at_its_new_position_before_its_old_one_is_freed() -> None:
     racks = [rack(n) for n in range(VACATED_MAX + 1)]
     last = racks[-1].hosts[0].id
     reported = pod(Domain(500, "new", "new", cordoned=False, hosts=(host(last, 0), host("fresh", 1))))
@@ -290,12 +290,12 @@ def test_a_host_does_not_appear_anew_while_its_old_position_is_not_let_go_of() -
     assert second.pod.domains == reported.domains
 
 
-def test_a_pod_that_is_neither_stored_nor_reported_is_a_mistake() -> None:
+def test_a_pod_that_is_neither_stored_nor_reported_raises() -> None:
     with pytest.raises(ValueError, match="neither"):
         merge(None, None, OFFERING)
 
 
-def test_an_empty_pod_takes_another_flavor_and_counts_its_versions_on() -> None:
+def test_an_empty_pod_accepts_another_flavor_and_continues_its_versions() -> None:
     other = replace(pod(rack(0, "other")), flavor_id="flavor-b")
 
     emptied = merge(stored(rack(0)), other, OFFERING)

@@ -1,4 +1,4 @@
-"""Which hosts are VM nodes, and how long what was read of them is believed."""
+"""Which hosts are VM nodes, and how long the answer is cached."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _site(region_id: str, flavor: Flavor = GPU5090) -> Region:
 
 @pytest.fixture
 def world() -> World:
-    """Two regions with nodes, between which and before which stand some without."""
+    """Two regions with nodes, and regions without nodes before and between them."""
     made = World(pods=(nodes(),), regions=(SITE,))
     regions = (NO_VMS, SITE, replace(NO_VMS, id="pp-between-1"), _site(LATER))
     elsewhere = replace(nodes(3), region_id=LATER)
@@ -45,7 +45,7 @@ def test_nodes_of_all_regions_are_found_by_name(world: World) -> None:
     assert (node.pod, node.gpus, node.flavor) == ((LATER, GPU5090.id, POD), 8, GPU5090)
 
 
-def test_a_host_beside_others_in_its_domain_is_no_node(world: World) -> None:
+def test_a_host_of_a_larger_domain_is_no_node(world: World) -> None:
     alone = node_domain(0)
     pair = replace(alone, hosts=(alone.hosts[0], replace(node_domain(1).hosts[0], slot=1)))
     world.load((replace(nodes(version=2), domains=(pair, node_domain(1))),))
@@ -64,14 +64,14 @@ def test_a_pod_of_another_flavor_has_no_nodes(world: World) -> None:
 
 
 @pytest.mark.parametrize(("gpus", "names"), [(8, ["vm01", "vm02"]), (9, [])])
-def test_a_node_has_no_more_gpus_than_slices_are_made_of(gpus: int, names: list[str]) -> None:
+def test_a_node_has_at_most_as_many_gpus_as_the_largest_slice(gpus: int, names: list[str]) -> None:
     flavor = replace(GPU5090, gpu=replace(GPU5090.gpu, physical_count=gpus))
     world = World(pods=(nodes(),), regions=(_site(REGION, flavor),))
 
     assert sorted(world.services.inventory.nodes()) == names
 
 
-def test_what_was_read_is_believed_for_a_minute_and_costs_nothing(world: World) -> None:
+def test_a_node_is_cached_for_a_minute(world: World) -> None:
     inventory = world.services.inventory
     assert inventory.known_node("vm01") is None
     node = inventory.node("vm01")
@@ -86,7 +86,7 @@ def test_what_was_read_is_believed_for_a_minute_and_costs_nothing(world: World) 
     assert world.db.requests["query"] > queries
 
 
-def test_a_node_that_is_not_known_is_looked_for_every_time(world: World) -> None:
+def test_an_unknown_node_is_looked_up_every_time(world: World) -> None:
     inventory = world.services.inventory
     assert inventory.node("vm04") is None
 

@@ -1,4 +1,4 @@
-"""What is kept between requests, and what never is."""
+"""What is cached between requests, and what never is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def world() -> World:
     return World(pods=(pod("pod1", 4), pod("pod2", 2)))
 
 
-def test_a_region_is_believed_for_a_minute(world: World) -> None:
+def test_a_region_is_cached_for_a_minute(world: World) -> None:
     inventory = world.services.inventory
     inventory.region(REGION)
     world.clock.advance(CATALOG_SECONDS_MAX - 1)
@@ -33,7 +33,7 @@ def test_a_region_is_believed_for_a_minute(world: World) -> None:
     assert world.db.requests["get_item"] == 2
 
 
-def test_a_region_that_is_not_known_is_looked_for_every_time(world: World) -> None:
+def test_an_unknown_region_is_looked_up_every_time(world: World) -> None:
     inventory = world.services.inventory
     assert inventory.region("new") is None
 
@@ -44,7 +44,7 @@ def test_a_region_that_is_not_known_is_looked_for_every_time(world: World) -> No
     assert found.id == "new"
 
 
-def test_a_region_that_is_gone_is_forgotten(world: World) -> None:
+def test_a_region_that_is_gone_is_removed_from_the_cache(world: World) -> None:
     inventory = world.services.inventory
     inventory.region(REGION)
     world.db.delete_item(TableName=INVENTORY, Key=keys.region(REGION))
@@ -53,13 +53,13 @@ def test_a_region_that_is_gone_is_forgotten(world: World) -> None:
     assert inventory.region(REGION) is None
 
 
-def test_regions_are_listed_in_id_order(world: World) -> None:
+def test_regions_are_listed_in_order_of_id(world: World) -> None:
     world.load((), tuple(replace(world.regions[0], id=name) for name in ("zz", "aa")))
 
     assert [region.id for region in world.services.inventory.regions()] == ["aa", REGION, "zz"]
 
 
-def test_a_kept_snapshot_costs_no_read_and_says_that_it_is_kept(world: World) -> None:
+def test_a_kept_snapshot_costs_no_read_and_is_marked_as_kept(world: World) -> None:
     inventory = world.services.inventory
 
     assert inventory.snapshot(REGION, GB300.id)[1] is True
@@ -81,7 +81,7 @@ def test_a_fresh_snapshot_reads_shapes_only_when_their_version_changed(world: Wo
     assert world.db.requests["query"] == 5
 
 
-def test_a_snapshot_is_read_strongly_consistent(world: World) -> None:
+def test_a_snapshot_is_read_strongly_consistently(world: World) -> None:
     world.load((pod("pod1", 8, version=2),))
     world.db.read_stale(lag_writes=3)
 
@@ -104,7 +104,7 @@ def test_a_topology_that_changes_between_the_two_reads_is_read_again(world: Worl
     assert not snapshot.stale_pods
 
 
-def test_a_topology_that_never_holds_still_is_given_up(world: World) -> None:
+def test_a_topology_that_changes_between_every_two_reads_is_given_up(world: World) -> None:
     changes = iter(range(2, 100))
 
     def sync(_operation: str, _parameters: dict[str, Any]) -> None:
@@ -118,7 +118,7 @@ def test_a_topology_that_never_holds_still_is_given_up(world: World) -> None:
     assert not caught.value.outcome_unknown
 
 
-def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
+def test_the_pod_returned_by_a_write_updates_the_snapshot_without_a_read(world: World) -> None:
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
     reads = world.db.read_units
@@ -131,8 +131,8 @@ def test_what_a_write_showed_is_kept_without_another_read(world: World) -> None:
     assert world.db.read_units == reads
 
 
-def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: World) -> None:
-    """However much this environment claims meanwhile: what others release it can only read."""
+def test_a_snapshot_is_kept_for_a_few_seconds_from_its_read_on(world: World) -> None:
+    """However much this environment books meanwhile: it sees what others release only by reading."""
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
     world.clock.advance(SNAPSHOT_SECONDS_MAX - 1)
@@ -148,7 +148,7 @@ def test_a_snapshot_is_believed_for_a_few_seconds_from_its_reading_on(world: Wor
     assert inventory.snapshot(REGION, GB300.id)[1] is False
 
 
-def test_bookings_side_by_side_are_kept_as_they_would_be_read(world: World) -> None:
+def test_adjacent_bookings_are_kept_as_they_would_be_read(world: World) -> None:
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
     bookings = [Booking(b"tag-01", 0, 2, since=1), Booking(b"tag-02", 2, 1, since=2)]
@@ -161,7 +161,7 @@ def test_bookings_side_by_side_are_kept_as_they_would_be_read(world: World) -> N
     assert inventory.bookings(REGION, GB300.id) == [("pod1", booking) for booking in bookings]
 
 
-def test_a_write_that_showed_another_version_makes_the_next_request_read(world: World) -> None:
+def test_a_write_that_returned_another_version_makes_the_next_request_read(world: World) -> None:
     inventory = world.services.inventory
     inventory.fresh_snapshot(REGION, GB300.id)
 
@@ -170,7 +170,7 @@ def test_a_write_that_showed_another_version_makes_the_next_request_read(world: 
     assert inventory.snapshot(REGION, GB300.id)[1] is True
 
 
-def test_what_a_write_showed_of_a_region_that_is_not_kept_is_let_go(world: World) -> None:
+def test_a_pod_returned_by_a_write_is_ignored_if_its_region_is_not_kept(world: World) -> None:
     inventory = world.services.inventory
 
     inventory.note_booking((REGION, GB300.id, "pod1"), Booking(b"tag-01", 0, 4, since=1), 1)
@@ -185,7 +185,7 @@ def test_a_pods_hosts_are_read_once_for_each_version(world: World) -> None:
     assert world.db.requests["batch_get_item"] == 1
 
 
-def test_a_pod_that_moved_on_is_not_given_in_another_version(world: World) -> None:
+def test_hosts_are_never_returned_for_another_version_than_requested(world: World) -> None:
     inventory = world.services.inventory
     inventory.pod_at(REGION, "pod1", 1)
     world.load((pod("pod1", 5, version=2),))
@@ -195,7 +195,7 @@ def test_a_pod_that_moved_on_is_not_given_in_another_version(world: World) -> No
     assert inventory.pod_at(REGION, "nowhere", 1) is None
 
 
-def test_shapes_come_with_the_time_of_their_regions_observation(world: World) -> None:
+def test_shapes_have_the_time_of_their_regions_observation(world: World) -> None:
     wanted = [(REGION, GB300.id, name) for name in ("pod1", "pod2", "pod1")]
 
     shapes, times = world.services.inventory.observed(wanted)
@@ -205,11 +205,11 @@ def test_shapes_come_with_the_time_of_their_regions_observation(world: World) ->
     assert world.db.requests["batch_get_item"] == 1
 
 
-def test_shapes_that_are_not_there_are_left_out(world: World) -> None:
+def test_absent_shapes_are_left_out(world: World) -> None:
     assert world.services.inventory.observed([("nowhere", GB300.id, "pod9")]) == ({}, {})
 
 
-def test_full_topology_is_read_once_for_a_version(world: World) -> None:
+def test_full_topology_is_read_once_for_each_version(world: World) -> None:
     inventory, wanted = world.services.inventory, {(REGION, "pod1"): 1, (REGION, "pod2"): None}
 
     assert set(inventory.pods_in(wanted)) == set(wanted)
@@ -219,7 +219,7 @@ def test_full_topology_is_read_once_for_a_version(world: World) -> None:
     assert world.db.requests["batch_get_item"] == 2
 
 
-def test_claims_of_another_flavor_are_not_mixed_in(world: World) -> None:
+def test_ownership_of_another_flavor_is_not_mixed_in(world: World) -> None:
     item = keys.owners(REGION, "other", "pod9") | encode({"v": 1})
     world.db.put_item(TableName=INVENTORY, Item=item)
 

@@ -1,4 +1,4 @@
-"""The fingerprint of claimed hardware, recomputed as a customer would from the documentation alone."""
+"""The fingerprint of owned hardware, recomputed as a customer would from the documentation alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _quoted(text: str) -> str:
 
 
 def _recomputed(offering: tuple[str, str, str], pod_id: str, domains: list[Domain]) -> str:
-    """Written out by hand, without a JSON library: keys in alphabetical order, no white space, UTF-8."""
+    """Written by hand, without a JSON library: keys in alphabetical order, no white space, UTF-8."""
     region, accelerator, unit = map(_quoted, offering)
     units = []
     for domain in sorted(domains, key=lambda d: d.position):
@@ -44,7 +44,7 @@ def _host(domain: Domain, **changes: object) -> Domain:
     return replace(domain, hosts=(replace(first, **changes), *rest))  # type: ignore[arg-type]
 
 
-def test_it_is_what_the_documentation_says_to_compute() -> None:
+def test_the_hash_is_what_the_documentation_says_to_compute() -> None:
     assert _hash(RACKS) == _recomputed(OFFERING, "pod1", RACKS)
 
 
@@ -54,11 +54,11 @@ def test_ids_outside_of_ascii_are_hashed_as_utf_8() -> None:
     assert _hash(domains) == _recomputed(OFFERING, "pod1", domains)
 
 
-def test_it_has_the_published_form() -> None:
+def test_the_hash_has_the_published_format() -> None:
     assert re.fullmatch(r"sha256:[0-9a-f]{64}", _hash(RACKS))
 
 
-def test_the_order_in_which_domains_and_hosts_come_does_not_matter() -> None:
+def test_the_order_of_domains_and_hosts_does_not_matter() -> None:
     backwards = [replace(domain, hosts=domain.hosts[::-1]) for domain in RACKS[::-1]]
 
     assert _hash(backwards) == _hash(RACKS)
@@ -76,7 +76,7 @@ def test_the_order_in_which_domains_and_hosts_come_does_not_matter() -> None:
     ],
     ids=["domain name", "cordon", "host name", "health", "resource class", "slot"],
 )
-def test_it_stays_when_the_claimed_hardware_stays(change: Callable[[Domain], Domain]) -> None:
+def test_the_hash_stays_the_same_while_the_owned_hardware_does(change: Callable[[Domain], Domain]) -> None:
     assert _hash([change(RACKS[0]), RACKS[1]]) == _hash(RACKS)
 
 
@@ -89,11 +89,11 @@ def test_it_stays_when_the_claimed_hardware_stays(change: Callable[[Domain], Dom
     ],
     ids=["domain", "host replaced", "host lost"],
 )
-def test_it_changes_when_the_claimed_hardware_changes(change: Callable[[Domain], Domain]) -> None:
+def test_the_hash_changes_with_the_owned_hardware(change: Callable[[Domain], Domain]) -> None:
     assert _hash([change(RACKS[0]), RACKS[1]]) != _hash(RACKS)
 
 
-def test_hosts_that_trade_places_between_racks_change_it() -> None:
+def test_hosts_that_change_places_between_racks_change_the_hash() -> None:
     one, two = RACKS
     traded = [
         replace(one, hosts=(two.hosts[0], one.hosts[1])),
@@ -104,11 +104,11 @@ def test_hosts_that_trade_places_between_racks_change_it() -> None:
 
 
 @pytest.mark.parametrize("part", range(3))
-def test_region_accelerator_and_unit_are_part_of_it(part: int) -> None:
+def test_region_accelerator_and_unit_are_part_of_the_hash(part: int) -> None:
     other = tuple("other" if place == part else word for place, word in enumerate(OFFERING))
 
     assert topology_hash(other, "pod1", RACKS) != _hash(RACKS)  # type: ignore[arg-type]
 
 
-def test_the_pod_is_part_of_it() -> None:
+def test_the_pod_is_part_of_the_hash() -> None:
     assert topology_hash(OFFERING, "pod2", RACKS) != _hash(RACKS)

@@ -31,12 +31,12 @@ def test_a_domain_whose_hosts_are_all_in_service_is_a_unit() -> None:
 
 
 @pytest.mark.parametrize("state", OUT_OF_USE)
-def test_one_host_out_of_use_makes_a_unit_incomplete(state: HostState) -> None:
+def test_one_host_out_of_service_makes_a_unit_incomplete(state: HostState) -> None:
     assert not _complete(rack("pod1", 0, hosts=18, states={7: state}), offering(hosts_per_unit=18))
 
 
 @pytest.mark.parametrize("hosts", [17, 19])
-def test_a_domain_with_a_host_too_few_or_too_many_is_no_unit(hosts: int) -> None:
+def test_a_domain_with_too_few_or_too_many_hosts_is_no_unit(hosts: int) -> None:
     assert not _complete(rack("pod1", 0, hosts=hosts), offering(hosts_per_unit=18))
 
 
@@ -44,7 +44,7 @@ def test_a_host_of_another_resource_class_makes_a_unit_incomplete() -> None:
     assert not _complete(_with_class(rack("pod1", 0), 1, "B200_HOST"), offering())
 
 
-def test_without_an_offering_nothing_is_a_unit_but_hosts_are_usable_whatever_their_class() -> None:
+def test_without_an_offering_there_are_no_units_but_hosts_of_any_class_are_usable() -> None:
     domain = _with_class(rack("pod1", 0), 1, "B200_HOST")
 
     (shape,) = shape_of(_pod(domain), None).domains
@@ -53,7 +53,7 @@ def test_without_an_offering_nothing_is_a_unit_but_hosts_are_usable_whatever_the
     assert shape.usable == 0b11
 
 
-def test_a_cordoned_domain_stays_complete_and_says_that_it_is_cordoned() -> None:
+def test_a_cordoned_domain_stays_complete_and_is_marked_as_cordoned() -> None:
     (shape,) = shape_of(_pod(rack("pod1", 0, cordoned=True)), offering()).domains
 
     assert (shape.complete, shape.cordoned) == (True, True)
@@ -81,11 +81,11 @@ def test_slots_need_not_begin_at_zero() -> None:
     assert spread.usable == (1 << 3) | (1 << 9)
 
 
-def test_a_shape_carries_the_version_it_was_made_of() -> None:
+def test_a_shape_has_the_version_of_its_topology() -> None:
     assert shape_of(pod("pod1", 3, version=41), offering()).version == 41
 
 
-def test_the_published_example_is_four_available_three_side_by_side_and_eight_in_all() -> None:
+def test_the_published_example_has_four_available_three_contiguous_and_eight_in_all() -> None:
     broken = rack("pod1", 8, states={0: HostState.UNHEALTHY})
     too_small = rack("pod1", 9, hosts=1)
     racks = tuple(rack("pod1", position) for position in range(8))
@@ -104,7 +104,7 @@ def test_hardware_that_is_all_in_service_is_healthy() -> None:
 
 
 @pytest.mark.parametrize("state", OUT_OF_USE)
-def test_some_hosts_out_of_use_are_degraded_and_all_of_them_an_error(state: HostState) -> None:
+def test_some_hosts_out_of_service_are_degraded_and_all_of_them_an_error(state: HostState) -> None:
     some = [rack("pod1", 0), rack("pod1", 1, states={0: state})]
     every = [rack("pod1", 0, states={0: state, 1: state})]
 
@@ -112,18 +112,18 @@ def test_some_hosts_out_of_use_are_degraded_and_all_of_them_an_error(state: Host
     assert health_of(every, 2) is Health.ERROR
 
 
-def test_a_host_that_the_inventory_lost_counts_as_unhealthy() -> None:
+def test_a_missing_host_counts_as_unhealthy() -> None:
     assert health_of([rack("pod1", 0, hosts=1)], 2) is Health.DEGRADED
     assert health_of([rack("pod1", 0)], 4) is Health.DEGRADED
 
 
-def test_hardware_that_the_inventory_never_saw_is_unknown() -> None:
+def test_hardware_that_was_never_in_the_inventory_is_unknown() -> None:
     assert health_of([], 4) is Health.UNKNOWN
 
 
-def test_a_claim_of_nothing_is_unknown() -> None:
+def test_the_health_of_no_hosts_is_unknown() -> None:
     assert health_of([rack("pod1", 0)], 0) is Health.UNKNOWN
 
 
-def test_a_cordon_does_not_make_hardware_less_healthy() -> None:
+def test_a_cordon_does_not_change_health() -> None:
     assert health_of([rack("pod1", 0, cordoned=True)], 2) is Health.HEALTHY

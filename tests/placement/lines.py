@@ -1,6 +1,6 @@
 """Lines of pods as pictures: ``.`` free, ``x`` incomplete, ``|`` cordoned, blank no domain.
 
-A claim is a row of ``c``; ``C`` begins another one right beside it.
+An owned run is a row of ``c``; ``C`` begins another one adjacent to it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ def pod_bits(pod_id: str, picture: str) -> PodBits:
 
 
 def crowded(*pictures: str) -> tuple[str, ...]:
-    """The same pods, and full ones behind them of the claim that the first one has: no young region."""
+    """The same pods, followed by full ones with the run that the first one has, so that the region is not
+    young.
+    """
     claim = pictures[0].strip("x")
     free = sum(picture.count(".") for picture in pictures)
     return *pictures, *[claim] * -(-free // len(claim))

@@ -1,7 +1,7 @@
-"""Decisions as they were recorded: whoever replays a seed, after whatever change, finds the same places.
+"""Recorded decisions: the same seed gives the same result after every change of the code.
 
-A simulation that failed and a claim of last month are both explained by their seed alone. A decision that
-is changed on purpose is recorded anew here.
+A failed simulation and a booking of last month can both be explained by their seed alone. If a decision is
+changed on purpose, record it here again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SEED = 0x1234_5678_9ABC_DEF0
 
 
 def _unit_places(count: int, attempt: int) -> str:
-    """Where twelve seeds put a request, as pod number and position."""
+    """The pod number and position that each of twelve seeds chooses."""
     found = []
     for step in range(12):
         decision = place(PODS, Request(count, SEED + step, attempt))
@@ -33,7 +33,7 @@ def _unit_places(count: int, attempt: int) -> str:
 
 
 def _host_places(count: int, attempt: int) -> str:
-    """Which domains each of four seeds takes hosts from, in order."""
+    """The domains that each of four seeds takes hosts from, in order."""
     budget = RoundBudget(pods=9, domains=9, domains_per_pod=9)
     return " ".join(
         ",".join(
@@ -56,7 +56,7 @@ def _host_places(count: int, attempt: int) -> str:
         (3, 2, "2:5 3:0 2:5 0:0 2:5 3:0 3:5 2:1 3:2 2:1 0:4 0:0"),
     ],
 )
-def test_a_seed_finds_the_units_that_it_found_before(count: int, attempt: int, places: str) -> None:
+def test_a_seed_chooses_the_recorded_units(count: int, attempt: int, places: str) -> None:
     assert _unit_places(count, attempt) == places
 
 
@@ -82,11 +82,11 @@ def test_a_seed_finds_the_units_that_it_found_before(count: int, attempt: int, p
         ),
     ],
 )
-def test_a_seed_finds_the_hosts_that_it_found_before(count: int, attempt: int, places: str) -> None:
+def test_a_seed_chooses_the_recorded_hosts(count: int, attempt: int, places: str) -> None:
     assert _host_places(count, attempt) == places
 
 
-def test_the_first_try_is_meant_where_no_attempt_is_named() -> None:
+def test_without_an_attempt_the_first_try_is_meant() -> None:
     assert Request(2, seed=1) == Request(2, seed=1, attempt=0)
     budget = RoundBudget(1, 1, 1)
     assert HostRequest(2, budget, seed=1) == HostRequest(2, budget, seed=1, attempt=0)

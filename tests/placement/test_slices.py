@@ -1,4 +1,4 @@
-"""Slices of a node against trying everything, over all 256 ways in which its GPUs can be taken."""
+"""Slices of a node, compared with trying every block, over all 256 sets of owned GPUs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OCCUPANCIES = range(256)
 
 
 def _largest_by_trying(free: set[int]) -> int:
-    """The largest aligned block all of whose GPUs are free, found GPU by GPU."""
+    """The largest aligned block of free GPUs, found GPU by GPU."""
     return max(
         (
             size
@@ -52,7 +52,7 @@ def test_a_slice_is_aligned_and_free(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", SLICE_SIZES)
-def test_no_other_slice_would_keep_a_larger_one_free(size: int) -> None:
+def test_the_chosen_slice_keeps_the_largest_possible_slice_free(size: int) -> None:
     for free in OCCUPANCIES:
         start = choose_slice(free, size)
         if start is None:
@@ -64,7 +64,7 @@ def test_no_other_slice_would_keep_a_larger_one_free(size: int) -> None:
                 assert _largest_by_trying(_gpus(free) - taken) <= kept
 
 
-def test_largest_is_what_trying_every_block_finds() -> None:
+def test_the_largest_free_slice_equals_that_found_by_trying_every_block() -> None:
     assert [largest_slice(free) for free in OCCUPANCIES] == [
         _largest_by_trying(_gpus(f)) for f in OCCUPANCIES
     ]
@@ -79,11 +79,11 @@ def test_a_slice_of_a_smaller_node_lies_within_it(node: int, size: int) -> None:
     assert (choose_slice((1 << node) - 1, size) is not None) == (size <= node)
 
 
-def test_one_gpu_goes_beside_a_taken_one_before_it_breaks_a_pair() -> None:
+def test_one_gpu_is_taken_beside_an_owned_one_before_a_pair_is_broken() -> None:
     assert choose_slice(0b1111_0010, 1) == 1
 
 
-def test_a_pair_goes_into_the_broken_half_before_the_whole_one() -> None:
+def test_a_pair_is_taken_from_the_broken_half_before_the_whole_one() -> None:
     assert choose_slice(0b1111_1100, 2) == 2
 
 
@@ -96,7 +96,7 @@ def test_a_request_for_more_than_is_free_gets_nothing() -> None:
     assert choose_slice(0, 1) is None
 
 
-def test_two_free_gpus_that_are_no_pair_are_no_slice_of_two() -> None:
+def test_two_free_gpus_that_are_not_a_pair_are_not_a_slice_of_two() -> None:
     assert free_slices(0b0000_0110, 2) == ()
 
 
@@ -105,7 +105,7 @@ def test_a_census_counts_every_size_from_the_largest() -> None:
 
 
 @pytest.mark.parametrize("size", [0, 3, 5, 16])
-def test_other_sizes_are_no_slices(size: int) -> None:
+def test_other_sizes_are_not_slices(size: int) -> None:
     with pytest.raises(ValueError, match="one of"):
         free_slices(0b1111_1111, size)
 
@@ -116,7 +116,7 @@ def test_masks_beyond_the_node_are_refused(free: int) -> None:
         free_slices(free, 1)
 
 
-def test_filling_a_node_by_mixed_slices_wastes_nothing_that_alignment_does_not_demand() -> None:
+def test_filling_a_node_with_mixed_slices_wastes_only_what_alignment_requires() -> None:
     free = 0b1111_1111
     for size in (1, 2, 1, 4):
         start = choose_slice(free, size)

@@ -1,4 +1,4 @@
-"""Best fit at every length: the search for the shortest run doubles its reach step by step."""
+"""Best fit at every length: the search for the shortest run doubles its reach with each step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.placement.lines import line
 
 
 def _chosen(lengths: list[int], count: int, seed: int) -> int:
-    """The length of the run that a request gets a part of, of runs that are a pod each."""
+    """The length of the chosen run, where each run is a pod."""
     decision = place(line(*("." * length for length in lengths)), Request(count, seed))
     assert isinstance(decision, Placement)
     assert 0 <= decision.start <= lengths[int(decision.pod_id[1:])] - count
@@ -38,7 +38,7 @@ def test_of_many_runs_one_of_the_shortest_that_fit_is_taken(seed: int) -> None:
     assert _chosen(lengths, count, seed) == min(length for length in lengths if length >= count)
 
 
-def test_a_pod_that_is_seen_in_another_version_leaves_the_line() -> None:
+def test_a_pod_in_another_version_leaves_the_line() -> None:
     before = Snapshot.of([shape_of(pod("a", 4), offering())], [Ownership("a", 1, owned=0)])
 
     assert before.seeing(Ownership("a", 2, owned=0)).line.pods == ()

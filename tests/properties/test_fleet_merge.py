@@ -1,4 +1,4 @@
-"""Whatever the fleet manager reports and the tenants do: nobody's hardware is freed, moved or sold twice."""
+"""Random reports and tenants: no tenant's hardware is freed, moved or sold twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ REPORTED = st.sampled_from([HostState.IN_SERVICE, HostState.UNHEALTHY, HostState
 
 @st.composite
 def pods(draw: st.DrawFn) -> Pod:
-    """A pod of few positions over few ids, so that everything meets everything."""
+    """A pod of few positions and few ids, so that collisions are likely."""
     host_ids = iter(draw(st.permutations([f"h{n}" for n in range(10)])))
     domain_ids = iter(draw(st.permutations([f"d{n}" for n in range(5)])))
     domains = []
@@ -62,7 +62,7 @@ def test_the_version_rises_by_one_exactly_when_something_changed(
 
 
 @given(pods(), st.none() | pods(), HELD, ELSEWHERE)
-def test_no_host_stands_in_two_places_or_shows_up_while_it_stands_elsewhere(
+def test_no_host_is_in_two_places_or_appears_while_it_is_elsewhere(
     known: Pod, reported: Pod | None, held: frozenset[int], elsewhere: frozenset[str]
 ) -> None:
     elsewhere -= {h.id for d in known.domains for h in d.hosts}
@@ -75,7 +75,7 @@ def test_no_host_stands_in_two_places_or_shows_up_while_it_stands_elsewhere(
 
 
 @given(pods(), st.none() | pods(), HELD, ELSEWHERE)
-def test_what_leaves_a_position_is_demanded_to_be_free_and_never_held(
+def test_a_position_is_changed_only_if_it_is_not_held_and_required_to_be_free(
     known: Pod, reported: Pod | None, held: frozenset[int], elsewhere: frozenset[str]
 ) -> None:
     change = merge(StoredPod(known, shape_of(known, None), held), reported, None, elsewhere)
@@ -113,9 +113,9 @@ def _shuffled(value: Any, shuffler: random.Random) -> Any:
 
 
 class FleetAndTenants(RuleBasedStateMachine):
-    """Hosts wander between two pods while tenants claim and release, also in the middle of a run.
+    """Hosts move between two pods while tenants book and release, also during a run.
 
-    A plain model remembers what each tenant was given: hosts by position, at the moment of the claim.
+    A plain model records which hosts each tenant was given, by position, at the time of the booking.
     """
 
     POD_IDS = ("p1", "p2")
@@ -136,7 +136,9 @@ class FleetAndTenants(RuleBasedStateMachine):
         rivals=st.lists(st.tuples(st.booleans(), st.sampled_from(POD_IDS), st.integers(0, 2)), max_size=3),
     )
     def sync(self, places: list[int], rivals: list[tuple[bool, str, int]]) -> None:
-        """Publish the hosts at these places (pod and position; -1: nowhere) and sync; rivals step in."""
+        """Publish the hosts at these places (pod and position; -1: nowhere) and sync, with concurrent
+        requests.
+        """
         self.sequence += 1
         waiting = list(rivals)
 

@@ -1,4 +1,4 @@
-"""What an environment keeps of a region after its own writes is what a fresh read gives, field by field."""
+"""The snapshot that an environment keeps after its own writes equals a fresh read, field by field."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZES = st.integers(1, 5)
 
 
 def same_as_read(world: World, services: Services, region_id: str, flavor_id: str) -> bool:
-    """Whether the environment keeps something, and that is what another one reads."""
+    """Whether the environment keeps a snapshot, and it equals what another one reads."""
     kept, fresh = services.inventory.snapshot(region_id, flavor_id)
     assert not fresh
     return kept == world.environment().inventory.fresh_snapshot(region_id, flavor_id)
@@ -34,8 +34,10 @@ def same_as_read(world: World, services: Services, region_id: str, flavor_id: st
 @examples(60)
 @given(st.lists(st.integers(1, 8), min_size=1, max_size=3), st.lists(SIZES, min_size=1, max_size=12))
 @example(pods=[8], sizes=[1, 1])
-def test_what_is_kept_after_each_of_its_own_reservations(pods: list[int], sizes: list[int]) -> None:
-    """No read in between: each decision is made on what was kept after the one before."""
+def test_the_snapshot_kept_after_own_reservations_equals_a_fresh_read(
+    pods: list[int], sizes: list[int]
+) -> None:
+    """Without a read in between: each decision is made on the snapshot kept after the one before."""
     world = World(pods=tuple(pod(f"pod{n}", racks) for n, racks in enumerate(pods)))
     for size in sizes:
         with suppress(InsufficientCapacity):
@@ -50,10 +52,10 @@ ACTS = st.lists(
 
 @examples(40)
 @given(ACTS, st.sampled_from(["seen", "unseen"]))
-def test_what_is_kept_among_reservations_and_instances_of_others(
+def test_the_snapshot_kept_among_reservations_and_instances_of_others_equals_a_fresh_read(
     acts: list[tuple[str, int]], answers: str
 ) -> None:
-    """Others act through environments of their own; this one reads what they did, then writes itself."""
+    """Others act through environments of their own; this one reads, then writes itself."""
     world = World(pods=(pod("lon1", 6), pod("lon2", 5)))
     held, claims = [], []
     for act, size in acts:
@@ -68,7 +70,8 @@ def test_what_is_kept_among_reservations_and_instances_of_others(
             drop(world, claims.pop(size % len(claims)))
         mine = world.environment()
         mine.inventory.fresh_snapshot(LONDON, GB300.id)
-        # What is kept after it holds all the same: a write is sent again until its answer is seen.
+        # After an owning write that timed out a snapshot is kept as well: the write is retried until it is
+        # answered.
         lost = world.db.after("update_item", timeout_after()) if answers == "unseen" else None
         with suppress(InsufficientCapacity):
             held.append(reserve_in(world, 1 + size % 2, LONDON, mine))
@@ -79,7 +82,7 @@ def test_what_is_kept_among_reservations_and_instances_of_others(
 
 @examples(30)
 @given(st.lists(st.sampled_from([1, 2, 4, 8]), max_size=6), st.integers(1, 3))
-def test_what_is_kept_beside_nodes_that_are_rented_in_parts(gpus: list[int], count: int) -> None:
+def test_the_snapshot_kept_among_vms_equals_a_fresh_read(gpus: list[int], count: int) -> None:
     scene = Scene(count=4)
     for n, size in enumerate(gpus):
         with suppress(ActionRefused):
@@ -96,8 +99,8 @@ def test_what_is_kept_beside_nodes_that_are_rented_in_parts(gpus: list[int], cou
 
 @examples(30)
 @given(st.lists(SIZES, min_size=1, max_size=6), SIZES)
-def test_what_is_kept_after_lost_races(others: list[int], size: int) -> None:
-    """This environment believes the region empty; after a lost race it knows all of its pod."""
+def test_the_snapshot_kept_after_lost_races_equals_a_fresh_read(others: list[int], size: int) -> None:
+    """This environment's snapshot shows the region empty; after a lost race it has the whole pod."""
     world = World(pods=(pod("pod1", 8), pod("pod2", 7)))
     mine = world.services
     mine.inventory.snapshot(REGION, GB300.id)

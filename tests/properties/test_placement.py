@@ -58,7 +58,7 @@ CROWDED_PODS = st.lists(st.one_of(FREE, CLAIM, CLAIM, st.sampled_from("x| ")), m
 
 @st.composite
 def crowded_regions(draw: st.DrawFn) -> dict[str, str]:
-    """Few pods with many claims side by side and some room between them."""
+    """Few pods with many adjacent owned runs and some free units between them."""
     pods = draw(st.lists(CROWDED_PODS.map("".join), min_size=1, max_size=3))
     return {f"pod{number}": picture for number, picture in enumerate(pods)}
 
@@ -68,7 +68,7 @@ def _line(region: dict[str, str]) -> Line:
 
 
 def _runs(region: dict[str, str]) -> list[tuple[str, int, int]]:
-    """(pod, start, length) of every run of free units, letter by letter."""
+    """(pod, start, length) of every run of free units, found letter by letter."""
     found = []
     for pod_id, picture in region.items():
         start = None
@@ -82,7 +82,7 @@ def _runs(region: dict[str, str]) -> list[tuple[str, int, int]]:
 
 
 def _claims(picture: str) -> list[range]:
-    """The positions of every claim of a pod, letter by letter."""
+    """The positions of every owned run of a pod, found letter by letter."""
     begins = [
         at
         for at, letter in enumerate(picture)
@@ -118,7 +118,7 @@ def _candidates(region: dict[str, str], count: int) -> list[tuple[str, int, int]
 
 
 def _opening(region: dict[str, str], run: tuple[str, int, int], count: int) -> int:
-    """What breaking a run costs that no claim is beside; nothing where it is taken whole."""
+    """The cost of breaking a run with no owned run beside it; none if it is taken whole."""
     pod_id, start, length = run
     picture = f" {region[pod_id]} "
     if length == count or picture[start] in "cC" or picture[start + length + 1] in "cC":
@@ -131,7 +131,7 @@ def _wasted(sizes: set[int], length: int) -> int:
 
 
 def _given_back(picture: str, at: int, step: int, claims: int) -> str:
-    """The pod without the nearest claims in a row that are met from a unit of a run on, in one direction."""
+    """The pod without the nearest owned runs in a row, going from a unit of a run in one direction."""
     while 0 <= at < len(picture) and picture[at] == ".":
         at += step
     for claim in _claims(picture):
@@ -141,7 +141,7 @@ def _given_back(picture: str, at: int, step: int, claims: int) -> str:
 
 
 def _left_behind(region: dict[str, str], run: tuple[str, int, int], start: int, count: int) -> int:
-    """What is left behind, as the description has it: of whole pods, with nothing left out that cancels."""
+    """What is left behind, computed as described over whole pods, without any shortcut."""
     pod_id, sizes = run[0], _sizes_in_use(region)
 
     def wasted(picture: str) -> int:
@@ -174,7 +174,7 @@ def _run_of(region: dict[str, str], placement: Placement) -> tuple[int, int]:
 
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS)
-def test_succeeds_exactly_when_trying_every_slot_does(
+def test_placement_succeeds_exactly_when_trying_every_slot_does(
     region: dict[str, str], count: int, seed: int, attempt: int
 ) -> None:
     possible = any("." * count in picture for picture in region.values())
@@ -211,7 +211,7 @@ def test_the_first_choice_is_one_of_the_ends_of_a_run(region: dict[str, str], co
 def test_the_first_choice_leaves_the_least_behind_of_all_ends(
     region: dict[str, str], count: int, seed: int
 ) -> None:
-    """Where there are few enough runs for all to be compared; in a young region, of the shortest ones."""
+    """For few enough runs to compare them all; in a young region, of the shortest ones."""
     fitting = _candidates(region, count)
     decision = place(_line(region), Request(count, seed))
 
@@ -234,13 +234,13 @@ LONG_PODS = st.lists(
 @examples(200)
 @given(st.lists(LONG_PODS.map("".join), min_size=1, max_size=4), st.integers(1, 6), SEEDS)
 @example(pods=["x".join("." * length for length in range(1, 24)), "Cc" * 150], count=1, seed=0)
-def test_however_many_runs_there_are_none_is_passed_over_that_leaves_less_now(
+def test_no_run_that_leaves_less_now_is_missed_however_many_runs_there_are(
     pods: list[str], count: int, seed: int
 ) -> None:
     """The choice is no worse than the best end of a run of which taking units leaves the least behind now.
 
-    All runs are ranked by that, of whatever length, and in a young region by their length. Only what their
-    neighbours make of it is looked at for a few of them.
+    All runs are ranked by that, whatever their length, and in a young region by their length. Only for a few
+    of them the neighbours are examined.
     """
     region = {f"pod{number}": picture for number, picture in enumerate(pods)}
     sizes = _sizes_in_use(region)
@@ -262,10 +262,10 @@ def test_however_many_runs_there_are_none_is_passed_over_that_leaves_less_now(
 
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS)
-def test_lost_races_take_slots_that_stand_in_line_with_an_end(
+def test_slots_after_a_lost_race_are_aligned_with_an_end(
     region: dict[str, str], count: int, seed: int, attempt: int
 ) -> None:
-    """So that what two claims leave between each other is a whole number of slots."""
+    """So that two owned runs leave a whole number of slots between them."""
     decision = place(_line(region), Request(count, seed, attempt))
 
     if isinstance(decision, Placement):
@@ -275,7 +275,7 @@ def test_lost_races_take_slots_that_stand_in_line_with_an_end(
 
 
 def _choices(region: dict[str, str], count: int, attempt: int) -> set[str]:
-    """Runs that an attempt may choose, found by very many seeds."""
+    """Runs that an attempt may choose, found with very many seeds."""
     line = _line(region)
     decisions = (place(line, Request(count, mix(seed, 0), attempt)) for seed in range(300))
     found = set()
@@ -296,14 +296,16 @@ def test_after_a_lost_race_every_run_that_fits_may_be_chosen(region: dict[str, s
 
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS)
-def test_the_same_seed_decides_alike(region: dict[str, str], count: int, seed: int, attempt: int) -> None:
+def test_the_same_seed_gives_the_same_choice(
+    region: dict[str, str], count: int, seed: int, attempt: int
+) -> None:
     asked = Request(count, seed, attempt)
 
     assert place(_line(region), asked) == place(_line(dict(region)), asked)
 
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS, st.randoms(use_true_random=False))
-def test_the_order_in_which_pods_come_does_not_matter(
+def test_the_order_of_the_pods_does_not_matter(
     region: dict[str, str], count: int, seed: int, attempt: int, order: random.Random
 ) -> None:
     asked, shuffled = Request(count, seed, attempt), list(region.items())
@@ -351,7 +353,7 @@ def test_largest_is_at_most_available_and_available_at_most_total(region: dict[s
     st.lists(st.tuples(st.integers(1, 5), SEEDS), min_size=1, max_size=12),
     st.randoms(use_true_random=False),
 )
-def test_claims_never_overlap_and_releasing_them_all_in_any_order_restores_the_start(
+def test_owned_runs_never_overlap_and_releasing_them_in_any_order_restores_the_start(
     lengths: list[int], requests: list[tuple[int, int]], order: random.Random
 ) -> None:
     shapes = [shape_of(pod(f"pod{n}", length), offering()) for n, length in enumerate(lengths)]
@@ -379,7 +381,7 @@ def test_claims_never_overlap_and_releasing_them_all_in_any_order_restores_the_s
 @examples(30)
 @given(st.integers(1, 40), st.integers(1, 12), SEEDS)
 def test_one_size_of_request_fills_an_empty_pod_without_waste(length: int, count: int, seed: int) -> None:
-    """Taking ends keeps the rest in one piece, so nothing but a remainder is left over."""
+    """Taking ends keeps the rest in one piece, so only a remainder is left over."""
     shape = shape_of(pod("pod1", length), offering())
     snapshot = Snapshot.of([shape], [Ownership("pod1", 1, 0)])
     placed = 0
@@ -399,7 +401,7 @@ def test_one_size_of_request_fills_an_empty_pod_without_waste(length: int, count
 )
 @example(pods=16, length=8, requests=[(1, seed) for seed in range(46)])
 @example(pods=20, length=18, requests=[(1, seed) for seed in range(46)])
-def test_until_half_is_claimed_a_region_keeps_as_many_whole_pods_as_with_best_fit(
+def test_until_half_is_owned_a_region_keeps_as_many_whole_pods_as_with_best_fit(
     pods: int, length: int, requests: list[tuple[int, int]]
 ) -> None:
     """Pods of one length, nothing given back: ends are taken, so each pod has one run, as with best fit."""

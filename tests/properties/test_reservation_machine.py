@@ -1,6 +1,6 @@
-"""Whatever customers, workflows, the sync and operators do in whatever order: nothing is sold twice.
+"""Random sequences of requests, workflows, syncs and operations: nothing is sold twice.
 
-A plain model says what must be owned; the auditor looks at the tables; at the end everything settles.
+A plain model says what must be owned; the auditor checks the tables; at the end everything settles.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ UNIT_STEPS = {"pin": pin_unit_servers, "delete servers": delete_unit_servers}
 
 
 def _conflict(operation: str, parameters: dict[str, Any]) -> None:
-    """A rival transaction on the first item; as many reasons as there are actions, with a quota one more."""
+    """A conflict on the first item; as many reasons as there are actions, with a quota one more."""
     transaction_conflict(len(parameters["TransactItems"]), 0)(operation, parameters)
 
 
@@ -89,7 +89,7 @@ WRITES: dict[str, Callable[[dict[str, Any]], bool]] = {
 
 @dataclass
 class Expected:
-    """What the model knows of a reservation that was accepted."""
+    """The model's data about an accepted reservation."""
 
     count: int
     holds: bool = True
@@ -97,7 +97,7 @@ class Expected:
 
 
 class Reservations(RuleBasedStateMachine):
-    """Two execution environments, one of them with an old snapshot most of the time."""
+    """Two execution environments, one of them usually with an old snapshot."""
 
     made = Bundle("made")
 
@@ -120,7 +120,7 @@ class Reservations(RuleBasedStateMachine):
         lost=st.none() | st.sampled_from(sorted(WRITES)),
     )
     def create(self, count: int, who: int, key: str | None, lost: str | None) -> object:
-        """The answer of one of its three writes may get lost."""
+        """One of its three writes may time out."""
         held = self._held()
         fits = self._fits(count, held)
         hook = self.world.db.after("*", timeout_after(), only=WRITES[lost]) if lost else None
@@ -258,7 +258,7 @@ class Reservations(RuleBasedStateMachine):
         self._learn(which, complete_deprovisioning(services, ORGANIZATION, which))
 
     def _learn(self, which: str, answer: dict[str, object]) -> None:
-        """Only two answers mean that capacity was given back."""
+        """Only two responses mean that capacity was given back."""
         if answer["outcome"] == "failed" and "message" not in answer:
             self.expected[which].holds = False
         if answer["outcome"] == "gone":

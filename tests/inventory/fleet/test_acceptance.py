@@ -38,7 +38,7 @@ SHARE = DropLimits(0.2, 0)
 NOW = 1767225600
 
 
-def test_exactly_the_share_may_vanish_and_one_host_more_may_not() -> None:
+def test_exactly_the_allowed_share_of_hosts_may_disappear() -> None:
     assert regions_that_drop_too_much(inventory(racks(5)), racks(4), SHARE) == {}
 
     (deferral,) = regions_that_drop_too_much(inventory(racks(5)), racks(3), SHARE).values()
@@ -47,21 +47,21 @@ def test_exactly_the_share_may_vanish_and_one_host_more_may_not() -> None:
     assert "6 of 15 hosts would vanish" in deferral.reason
 
 
-def test_a_few_hosts_may_always_vanish() -> None:
+def test_a_few_hosts_may_always_disappear() -> None:
     small = inventory(racks(1))
 
     assert regions_that_drop_too_much(small, racks(0), DropLimits(0.2, 3)) == {}
     assert set(regions_that_drop_too_much(small, racks(0), DropLimits(0.2, 2))) == {"r1"}
 
 
-def test_a_share_of_one_region_is_not_made_up_for_by_another() -> None:
+def test_the_share_applies_to_each_region_alone() -> None:
     stored = inventory(parse(raw(document(1, [region("r1", [pod("p1", 1)]), region("r2", [pod("p2", 40)])]))))
     shown = parse(raw(document(2, [region("r1", []), region("r2", [pod("p2", 40), pod("p3", 40)])])))
 
     assert set(regions_that_drop_too_much(stored, shown, SHARE)) == {"r1"}
 
 
-def test_hosts_that_change_their_place_in_the_region_did_not_vanish() -> None:
+def test_hosts_that_move_within_the_region_did_not_disappear() -> None:
     moved = document(2, [region(pods=[pod("p1", 4)])])
     moved["regions"][0]["pods"][0]["id"] = "p9"
 
@@ -86,7 +86,7 @@ JUMP = FeedRefusal.SEQUENCE_JUMP
         (None, "", FIRST_SEQUENCE_MAX + 1, JUMP),
     ],
 )
-def test_a_document_must_follow_the_accepted_one(
+def test_a_document_must_have_a_later_sequence_than_the_accepted_one(
     accepted: int | None, digest: str, sequence: int, code: FeedRefusal | None
 ) -> None:
     fleet = parse(raw(document(sequence)))

@@ -10,7 +10,7 @@ from gpu_capacity.inventory.fleet.parsing import parse
 PUBLISHED = Path(__file__).parents[3] / "docs" / "fleet-document.schema.json"
 
 
-def test_the_published_schema_is_the_one_that_is_enforced() -> None:
+def test_the_published_schema_is_the_enforced_one() -> None:
     assert PUBLISHED.read_text(encoding="utf-8") == schema_text()
 
 

@@ -1,4 +1,4 @@
-"""One suite for every feed, then what is peculiar to each."""
+"""One suite for every feed, then tests of each feed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BYTES_MAX = 1000
 
 
 class Source(Protocol):
-    """Something that a feed reads from, which a test can fill."""
+    """A source that a feed reads from and a test can fill."""
 
     def publish(self, content: bytes) -> None: ...
 
@@ -58,7 +58,7 @@ class S3Source:
 
 
 class WebSource:
-    """A web server on the own machine; ``respond`` says what the next requests get."""
+    """A web server on this machine; ``respond`` sets the next responses."""
 
     def __init__(self) -> None:
         source = self
@@ -130,13 +130,13 @@ def refusal(feed: FleetFeed) -> FeedRefused:
     return refused.value
 
 
-def test_hands_over_the_document_as_it_was_published(source: Source) -> None:
+def test_a_feed_returns_the_document_as_it_was_published(source: Source) -> None:
     source.publish(b'{"a": "\xc3\xa4"}')
 
     assert source.feed().read() == b'{"a": "\xc3\xa4"}'
 
 
-def test_reads_afresh_each_time(source: Source) -> None:
+def test_a_feed_reads_the_document_again_each_time(source: Source) -> None:
     feed = source.feed()
     source.publish(b"first")
     feed.read()
@@ -145,7 +145,7 @@ def test_reads_afresh_each_time(source: Source) -> None:
     assert feed.read() == b"second"
 
 
-def test_a_document_that_is_not_there_is_unreachable(source: Source) -> None:
+def test_an_absent_document_is_unreachable(source: Source) -> None:
     assert refusal(source.feed()).code is FeedRefusal.UNREACHABLE
 
 
@@ -163,7 +163,7 @@ def test_a_large_document_of_unknown_length_is_too_large(web: WebSource) -> None
     assert refusal(web.feed()).code is FeedRefusal.TOO_LARGE
 
 
-def test_a_document_that_breaks_off_is_unreachable_and_not_malformed(web: WebSource) -> None:
+def test_a_document_that_is_cut_off_is_unreachable_and_not_malformed(web: WebSource) -> None:
     web.respond = lambda handler: _answer(handler, b'{"half":', 500)
 
     assert refusal(web.feed()).code is FeedRefusal.UNREACHABLE
@@ -181,7 +181,7 @@ def test_any_status_but_200_is_unreachable(web: WebSource, status: int) -> None:
     assert refusal(web.feed()).code is FeedRefusal.UNREACHABLE
 
 
-def test_what_is_no_http_is_unreachable(web: WebSource) -> None:
+def test_a_response_that_is_not_http_is_unreachable(web: WebSource) -> None:
     def respond(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"\x00\x01 nonsense\r\n\r\n")
 
@@ -190,7 +190,7 @@ def test_what_is_no_http_is_unreachable(web: WebSource) -> None:
     assert refusal(web.feed()).code is FeedRefusal.UNREACHABLE
 
 
-def test_a_redirect_away_from_tls_is_not_followed(web: WebSource) -> None:
+def test_a_redirect_to_plain_http_is_not_followed(web: WebSource) -> None:
     asked: list[str] = []
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -206,7 +206,7 @@ def test_a_redirect_away_from_tls_is_not_followed(web: WebSource) -> None:
     assert asked == ["/fleet.json"]
 
 
-def test_a_server_that_is_silent_is_unreachable_after_the_timeout(web: WebSource) -> None:
+def test_a_server_that_does_not_answer_is_unreachable_after_the_timeout(web: WebSource) -> None:
     done = threading.Event()
 
     def respond(handler: BaseHTTPRequestHandler) -> None:
@@ -220,7 +220,7 @@ def test_a_server_that_is_silent_is_unreachable_after_the_timeout(web: WebSource
     assert refused.code is FeedRefusal.UNREACHABLE
 
 
-def test_an_address_without_a_server_is_unreachable_and_not_repeated_in_the_message() -> None:
+def test_an_address_without_a_server_is_unreachable_and_not_shown_in_the_message() -> None:
     source = WebSource()
     url = source.url
     source.close()
@@ -234,7 +234,7 @@ def test_an_address_without_a_server_is_unreachable_and_not_repeated_in_the_mess
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "NoSuchBucket", "SlowDown"])
-def test_whatever_s3_refuses_is_unreachable_and_named(s3: S3Source, code: str) -> None:
+def test_every_error_of_s3_is_unreachable_and_named(s3: S3Source, code: str) -> None:
     with Stubber(s3.client) as stub:
         stub.add_client_error("get_object", code)
         refused = refusal(S3Feed(s3.client, "fleet", "now/fleet.json", BYTES_MAX))
@@ -266,5 +266,5 @@ def test_only_s3_and_https_are_feeds(location: str) -> None:
 @pytest.mark.parametrize(
     "location", ["https://example.com/fleet", "http://localhost:8000/", "http://[::1]/", "http://127.0.0.1/"]
 )
-def test_plain_http_is_for_the_own_machine_only(location: str) -> None:
+def test_plain_http_is_allowed_on_this_machine_only(location: str) -> None:
     assert isinstance(feed_at(location, _no_s3), HttpsFeed)

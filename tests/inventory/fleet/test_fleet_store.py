@@ -57,7 +57,7 @@ def test_accepting_a_document_is_one_conditional_update(world: FleetWorld) -> No
     assert Database(world.db).commit(write) == Committed()
 
 
-def test_a_pod_changes_in_one_transaction_that_names_the_document_the_version_and_what_must_be_free(
+def test_a_pod_changes_in_one_transaction_that_requires_document_version_and_free_positions(
     world: FleetWorld,
 ) -> None:
     world.sync(document(6))
@@ -94,10 +94,10 @@ def test_a_pod_changes_in_one_transaction_that_names_the_document_the_version_an
 
     refused = Database(world.db).commit(*actions)
     assert isinstance(refused, Refused)
-    assert list(refused.items) == [FEED]  # the document in use is still 6
+    assert list(refused.items) == [FEED]  # the accepted document is still 6
 
 
-def test_a_new_pod_demands_that_it_is_new(world: FleetWorld) -> None:
+def test_a_new_pod_requires_that_it_does_not_exist(world: FleetWorld) -> None:
     world.sync(document(7))
     change = merge(None, FLEET.regions["r1"].pods["p1"], None)
 
@@ -107,7 +107,7 @@ def test_a_new_pod_demands_that_it_is_new(world: FleetWorld) -> None:
     assert list(outcome.items) == [OWNERS]
 
 
-def test_a_region_is_replaced_only_for_the_document_in_use(world: FleetWorld) -> None:
+def test_a_region_is_replaced_only_for_the_accepted_document(world: FleetWorld) -> None:
     world.sync(document(7))
     wanted = FLEET.regions["r1"].region
 
@@ -145,12 +145,12 @@ def _domain(position: int, hosts: int = 1) -> Domain:
     )
 
 
-def test_only_so_many_hosts_fit_into_an_item() -> None:
+def test_a_pod_with_too_many_hosts_for_an_item_is_refused() -> None:
     assert fits_into_an_item([_domain(n, hosts=18) for n in range(128)])
     assert not fits_into_an_item([_domain(n, hosts=64) for n in range(128)])
 
 
-def test_a_sequence_is_set_back_under_the_one_that_was_read(world: FleetWorld) -> None:
+def test_a_sequence_is_reset_only_if_it_is_the_one_that_was_read(world: FleetWorld) -> None:
     world.sync(document(9))
     before = world.store.feed()
     assert before is not None
@@ -162,7 +162,7 @@ def test_a_sequence_is_set_back_under_the_one_that_was_read(world: FleetWorld) -
     assert world.sync(document(2)).refused is FeedRefusal.OUTDATED
 
 
-def test_a_digest_of_an_earlier_form_does_not_contradict(world: FleetWorld) -> None:
+def test_a_digest_in_an_earlier_format_is_not_a_contradiction(world: FleetWorld) -> None:
     world.sync(document(9))
     world.db.update_item(
         TableName="inventory",

@@ -25,7 +25,7 @@ def refusal(content: bytes) -> FeedRefused:
     return refused.value
 
 
-def test_reads_regions_pods_domains_and_hosts_in_order() -> None:
+def test_regions_pods_domains_and_hosts_are_read_in_order() -> None:
     content = document(7)
     content["regions"][0]["pods"][0]["domains"].reverse()
     content["regions"][0]["pods"][0]["domains"][0]["hosts"].reverse()
@@ -71,7 +71,7 @@ def test_a_region_without_organizations_is_for_everyone() -> None:
     assert regions["r2"].region.is_visible_to(frozenset({"org-a"}))
 
 
-def test_an_offset_is_respected_and_fractions_are_cut() -> None:
+def test_an_offset_is_respected_and_fractions_of_a_second_are_cut() -> None:
     fleet = parse(raw(document() | {"observedAt": "2026-01-01T01:00:00.75+01:00"}))
 
     assert fleet.observed_at == 1767225600
@@ -80,11 +80,11 @@ def test_an_offset_is_respected_and_fractions_are_cut() -> None:
 @pytest.mark.parametrize(
     "text", ["2025-12-31T23:59:60Z", "2026-01-01t00:00:00z", "2026-01-01T00:00:00-00:00"]
 )
-def test_every_form_of_rfc_3339_is_read(text: str) -> None:
+def test_every_format_of_rfc_3339_is_read(text: str) -> None:
     assert parse(raw(document() | {"observedAt": text})).observed_at == 1767225600
 
 
-def test_the_digest_does_not_depend_on_order_white_space_or_spelt_out_defaults() -> None:
+def test_the_digest_does_not_depend_on_order_white_space_or_explicit_defaults() -> None:
     content = document(regions=[region("r1"), region("r2", [pod("q1")])])
     other = json.loads(json.dumps(content, sort_keys=True))
     other["regions"].reverse()
@@ -112,7 +112,7 @@ def test_a_document_over_the_limit_is_too_large_before_it_is_parsed() -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"null", b"{", b"\xff\xfe", b'{"regions": NaN}', b"[" * 10000]
 )
-def test_what_is_no_document_is_malformed(content: bytes) -> None:
+def test_a_text_that_is_not_a_fleet_document_is_malformed(content: bytes) -> None:
     assert refusal(content).code is FeedRefusal.MALFORMED
 
 
@@ -191,7 +191,7 @@ WRONG: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
 
 
 @pytest.mark.parametrize(("place", "spoil"), WRONG)
-def test_a_wrong_field_is_named_by_its_place_and_never_by_its_value(
+def test_an_invalid_field_is_named_by_its_path_and_never_by_its_value(
     place: str, spoil: Callable[[dict[str, Any]], None]
 ) -> None:
     content = json.loads(raw(document()))
@@ -205,7 +205,7 @@ def test_a_wrong_field_is_named_by_its_place_and_never_by_its_value(
 
 
 @pytest.mark.parametrize("first", ["true", "false"])
-def test_a_key_that_stands_twice_is_refused_with_its_place(first: str) -> None:
+def test_a_duplicate_key_is_refused_with_its_path(first: str) -> None:
     text = raw(document()).decode()
     spoilt = text.replace('"position": 2,', f'"cordoned": {first}, "position": 2, "cordoned": false,', 1)
 
@@ -215,7 +215,7 @@ def test_a_key_that_stands_twice_is_refused_with_its_place(first: str) -> None:
     assert str(refused) == "regions[0].pods[0].domains[2].cordoned: the key occurs more than once"
 
 
-def test_a_packed_document_is_the_same_as_the_plain_one() -> None:
+def test_a_compressed_document_equals_the_plain_one() -> None:
     plain = raw(document())
 
     assert parse(gzip.compress(plain)) == parse(plain)
@@ -231,25 +231,25 @@ def test_a_packed_document_is_the_same_as_the_plain_one() -> None:
         b"\x1f\x8b" + bytes(40),
     ],
 )
-def test_a_damaged_package_is_malformed(packed: bytes) -> None:
+def test_a_damaged_archive_is_malformed(packed: bytes) -> None:
     assert refusal(packed).code is FeedRefusal.MALFORMED
 
 
-def test_a_package_of_many_empty_members_is_read_once() -> None:
-    """What is left was copied for each of them: with 16 MB of them no sync would ever have ended."""
+def test_an_archive_of_many_empty_members_is_read_once() -> None:
+    """The rest was copied for each of them: with 16 MB of members no sync would ever have ended."""
     members = gzip.compress(b"") * (4_000_000 // len(gzip.compress(b"")))
 
     assert refusal(members).code is FeedRefusal.MALFORMED
 
 
-def test_a_document_is_not_unpacked_beyond_its_bound() -> None:
+def test_a_document_is_not_decompressed_beyond_its_limit() -> None:
     bomb = gzip.compress(bytes(UNPACKED_BYTES_MAX + 1))
 
     assert len(bomb) < DOCUMENT_BYTES_MAX
     assert refusal(bomb).code is FeedRefusal.TOO_LARGE
 
 
-def test_a_host_id_is_taken_across_regions() -> None:
+def test_host_ids_are_unique_across_regions() -> None:
     copied = region("r2", [pod("q1")])
     copied["pods"][0]["domains"][0]["hosts"] = rack("p1", 0)["hosts"]
 
@@ -267,7 +267,7 @@ def test_only_a_few_of_many_problems_are_shown() -> None:
     assert str(refusal(raw(content))).endswith("; and 7 more")
 
 
-def test_the_refusal_has_no_cause_that_carries_the_input() -> None:
+def test_the_refusal_has_no_cause_that_contains_the_input() -> None:
     content = document()
     content["regions"][0]["id"] = SECRET + "#"
 
@@ -277,7 +277,7 @@ def test_the_refusal_has_no_cause_that_carries_the_input() -> None:
     assert refused.__suppress_context__
 
 
-def test_flavors_that_are_sold_as_one_instance_type_spell_it_alike() -> None:
+def test_flavors_of_one_instance_type_must_spell_it_alike() -> None:
     content = document()
     first, second = FLAVOR | {"instanceType": "gb300-4x"}, FLAVOR | {"id": "b", "instanceType": "GB300-4x"}
     content["flavors"] = [first, second]

@@ -1,4 +1,4 @@
-"""What a check says of a document is what the sync then does."""
+"""The check of a fleet document predicts what the sync then does."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("content", DOCUMENTS.values(), ids=DOCUMENTS)
-def test_the_sync_does_what_the_check_has_said(world: FleetWorld, content: dict[str, Any]) -> None:
+def test_the_sync_does_what_the_check_predicted(world: FleetWorld, content: dict[str, Any]) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     fleet = parse(raw(content))
@@ -71,7 +71,7 @@ def test_the_sync_does_what_the_check_has_said(world: FleetWorld, content: dict[
     assert {r.region_id for r in report.regions if r.catalogue} == set(reported.regions)
 
 
-def test_it_names_the_holders_that_are_touched(world: FleetWorld) -> None:
+def test_the_check_names_the_affected_holders(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     fleet = parse(raw(_broken(2)))
@@ -86,7 +86,7 @@ def test_it_names_the_holders_that_are_touched(world: FleetWorld) -> None:
     assert describe_document(fleet) == "valid: sequence 2, 1 regions, 8 domains, 24 hosts"
 
 
-def test_what_is_deferred_is_said_with_its_code(world: FleetWorld) -> None:
+def test_a_deferred_pod_or_region_is_reported_with_its_code(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     fleet = parse(raw(_relabelled(2)))
@@ -105,7 +105,7 @@ def test_what_is_deferred_is_said_with_its_code(world: FleetWorld) -> None:
         (None, [], [{"region_id": "r1"}], 3),
     ],
 )
-def test_a_sync_says_by_its_exit_code_how_it_ended(
+def test_the_exit_code_of_a_sync_says_how_it_ended(
     refused: str | None, deferred: list[str], parts: list[dict[str, str]], code: int
 ) -> None:
     report = {"refused": refused, "regions": [{"deferred": deferred}], "parts_deferred": parts}

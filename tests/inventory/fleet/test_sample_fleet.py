@@ -1,4 +1,4 @@
-"""The sample fleet answers the published example, whatever best fit draws."""
+"""The sample fleet reproduces the published example for every choice of placement."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def snapshot(region_id: str, accelerator: str) -> Snapshot:
         ("eu-ams-1", "6000pro", UnitCounts(total=2, available=2, largest_run=2)),
     ],
 )
-def test_has_the_complete_units_that_the_example_counts(
+def test_the_sample_fleet_has_the_complete_units_of_the_example(
     region_id: str, accelerator: str, counts: UnitCounts
 ) -> None:
     assert snapshot(region_id, accelerator).counts() == counts
@@ -69,7 +69,7 @@ def test_the_sample_reservations_leave_the_published_figures(seed: int, attempt:
     assert expected == {}
 
 
-def test_shows_every_way_in_which_a_rack_is_no_unit() -> None:
+def test_the_sample_fleet_shows_every_reason_why_a_rack_is_no_unit() -> None:
     racks = {d.id: d for region in FLEET.regions.values() for p in region.pods.values() for d in p.domains}
     states = {domain.id: {host.state.value for host in domain.hosts} for domain in racks.values()}
 
@@ -80,12 +80,12 @@ def test_shows_every_way_in_which_a_rack_is_no_unit() -> None:
     assert len(racks["uk-lon-1-pod2-rack04"].hosts) == 17
 
 
-def test_is_the_same_every_time_but_for_the_sequence() -> None:
+def test_the_sample_fleet_is_always_the_same_except_for_its_sequence() -> None:
     assert sample_fleet() == sample_fleet()
     assert sample_fleet(9) == sample_fleet() | {"sequence": 9}
 
 
-def test_is_accepted_by_the_sync(world: FleetWorld) -> None:
+def test_the_sync_accepts_the_sample_fleet(world: FleetWorld) -> None:
     report = world.sync(sample_fleet())
 
     assert report.refused is None

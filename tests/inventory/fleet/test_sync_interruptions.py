@@ -33,7 +33,7 @@ def _crash(operation: str, parameters: dict[str, Any]) -> None:
 
 
 def _second_document() -> dict[str, Any]:
-    """Touches everything: health, a drop, a held drop, a new pod, a new region, another offering."""
+    """Changes everything: health, a drop, a held drop, a new pod, a new region, another offering."""
     first, second = pod("p1"), pod("p2")
     first["domains"][0]["hosts"][1]["state"] = "unhealthy"
     del first["domains"][3]
@@ -54,7 +54,7 @@ WRITES_OF_SECOND = 7  # the document, four pods, two regions
 
 @pytest.mark.parametrize("answer_lost", [False, True])
 @pytest.mark.parametrize("nth", range(WRITES_OF_SECOND))
-def test_a_run_cut_short_at_any_write_is_finished_by_the_next(
+def test_a_run_interrupted_at_any_write_is_finished_by_the_next(
     world: FleetWorld, other_world: FleetWorld, nth: int, *, answer_lost: bool
 ) -> None:
     _prepare(other_world)
@@ -76,7 +76,9 @@ def test_a_run_cut_short_at_any_write_is_finished_by_the_next(
 
 
 @pytest.mark.parametrize("nth", range(1, WRITES_OF_SECOND))
-def test_a_run_cut_short_is_repaired_by_a_newer_document_as_well(world: FleetWorld, nth: int) -> None:
+def test_a_run_interrupted_at_any_write_is_also_repaired_by_a_newer_document(
+    world: FleetWorld, nth: int
+) -> None:
     _prepare(world)
     world.db.before("transact_write_items", _crash, skip=nth - 1)
     with pytest.raises(Crash):
@@ -96,7 +98,7 @@ def test_a_run_cut_short_is_repaired_by_a_newer_document_as_well(world: FleetWor
     assert world.sync(newer).regions == (RegionReport("r1"), RegionReport("r2"))
 
 
-def test_a_claim_that_comes_between_read_and_write_is_neither_freed_nor_moved(world: FleetWorld) -> None:
+def test_hardware_owned_between_read_and_write_is_neither_freed_nor_moved(world: FleetWorld) -> None:
     world.sync(document(1))
     rival = world.db.before("transact_write_items", lambda *_: world.hold("p1", 3))
 
@@ -108,7 +110,7 @@ def test_a_claim_that_comes_between_read_and_write_is_neither_freed_nor_moved(wo
     assert report.regions[0].counts == Counts(missing=3)
 
 
-def test_a_claim_elsewhere_in_the_pod_does_not_get_in_the_way(world: FleetWorld) -> None:
+def test_a_reservation_elsewhere_in_the_pod_does_not_prevent_the_write(world: FleetWorld) -> None:
     world.sync(document(1))
     world.db.before("transact_write_items", lambda *_: world.hold("p1", 0))
 
@@ -119,7 +121,7 @@ def test_a_claim_elsewhere_in_the_pod_does_not_get_in_the_way(world: FleetWorld)
     assert world.pause.attempts == []
 
 
-def test_a_claim_that_comes_before_a_move_defers_the_pod_in_this_run_and_the_next(world: FleetWorld) -> None:
+def test_a_reservation_made_before_a_move_defers_the_pod_in_this_run_and_the_next(world: FleetWorld) -> None:
     world.sync(document(1))
     before = world.pod("p1").pod
     world.db.before("transact_write_items", lambda *_: world.hold("p1", 0))
@@ -134,7 +136,7 @@ def test_a_claim_that_comes_before_a_move_defers_the_pod_in_this_run_and_the_nex
         assert (part.region_id, part.pod_id, part.code) == ("r1", "p1", FeedRefusal.MOVES_HARDWARE)
 
 
-def test_claims_that_come_first_every_time_defer_the_pod(world: FleetWorld) -> None:
+def test_reservations_made_before_every_write_defer_the_pod(world: FleetWorld) -> None:
     world.sync(document(1))
 
     def stir(*_: object) -> None:
@@ -161,7 +163,7 @@ def _is_about_p1(parameters: dict[str, Any]) -> bool:
     return "POD#p1" in str(parameters["TransactItems"])
 
 
-def test_a_transaction_in_flight_on_the_pod_is_waited_for(world: FleetWorld) -> None:
+def test_a_conflict_with_a_transaction_on_the_pod_is_retried(world: FleetWorld) -> None:
     world.sync(document(1))
     world.db.before("transact_write_items", transaction_conflict(4, at=1), times=2)
 
@@ -171,7 +173,9 @@ def test_a_transaction_in_flight_on_the_pod_is_waited_for(world: FleetWorld) -> 
     assert world.pause.attempts == [0, 1]
 
 
-def test_a_document_that_cannot_be_accepted_for_traffic_is_tried_again_later(world: FleetWorld) -> None:
+def test_a_document_that_cannot_be_accepted_because_of_conflicts_is_tried_again_later(
+    world: FleetWorld,
+) -> None:
     world.db.before("update_item", item_conflict(), times=None)
 
     with pytest.raises(StorageUnavailable):
@@ -181,7 +185,7 @@ def test_a_document_that_cannot_be_accepted_for_traffic_is_tried_again_later(wor
 
 
 @pytest.mark.parametrize("fault", [throttled(), internal_error(), timeout_before()])
-def test_a_database_that_fails_is_reported_to_the_scheduler(world: FleetWorld, fault: Any) -> None:
+def test_a_database_failure_is_reported_to_the_scheduler(world: FleetWorld, fault: Any) -> None:
     world.sync(document(1))
     world.db.before("transact_write_items", fault)
 
@@ -212,7 +216,7 @@ def test_a_newer_document_accepted_after_the_check_makes_this_one_outdated(world
     assert world.sync(_second_document()).refused is FeedRefusal.OUTDATED
 
 
-def test_what_an_older_run_wrote_after_the_first_look_is_seen(world: FleetWorld) -> None:
+def test_writes_of_an_older_run_after_the_first_read_are_seen(world: FleetWorld) -> None:
     """The host that the older run has put into p2 must not be sold from p1 as well."""
     world.sync(document(1))
     spare = host("spare", 5)
@@ -250,7 +254,7 @@ def test_two_runs_of_the_same_document_do_not_disturb_each_other(
     assert world.db.dump() == other_world.db.dump()
 
 
-def test_a_new_region_is_offered_only_when_its_pods_are_there(world: FleetWorld) -> None:
+def test_a_new_region_is_offered_only_once_its_pods_exist(world: FleetWorld) -> None:
     world.db.before("transact_write_items", _crash, skip=2)
     with pytest.raises(Crash):
         world.sync(document(1))

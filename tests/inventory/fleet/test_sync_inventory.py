@@ -48,17 +48,17 @@ def test_the_same_document_again_writes_nothing(world: FleetWorld) -> None:
     assert world.telemetry.counts == {"FeedApplied": 1}
 
 
-def test_a_newer_document_that_says_the_same_only_notes_that_it_was_seen(world: FleetWorld) -> None:
+def test_a_newer_document_with_the_same_content_only_records_that_it_was_seen(world: FleetWorld) -> None:
     world.sync(document(1))
     writes = world.writes()
 
     world.sync(document(2) | {"observedAt": "2026-01-01T00:05:00Z"})
 
-    assert world.writes() == writes + 2  # the document in use, and when the region was observed
+    assert world.writes() == writes + 2  # the accepted document, and when the region was observed
     assert world.pod("p1").pod.version == 1
 
 
-def test_health_is_followed_and_old_snapshots_cannot_place_any_more(world: FleetWorld) -> None:
+def test_after_a_change_of_health_placements_on_old_snapshots_are_refused(world: FleetWorld) -> None:
     world.sync(document(1))
     content = document(2)
     content["regions"][0]["pods"][0]["domains"][1]["hosts"][2]["state"] = "unhealthy"
@@ -82,7 +82,7 @@ def test_a_changed_offering_changes_the_shapes_of_its_pods(world: FleetWorld) ->
     assert (shape.version, world.pod("p2").pod.version) == (2, 2)
 
 
-def test_held_hardware_that_vanishes_stays_held_and_missing(world: FleetWorld) -> None:
+def test_held_hardware_that_disappears_stays_held_and_missing(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 3)
 
@@ -93,7 +93,7 @@ def test_held_hardware_that_vanishes_stays_held_and_missing(world: FleetWorld) -
     assert world.telemetry.counts["HostsMissing"] == 3
 
 
-def test_a_domain_of_which_only_a_part_is_held_counts_as_held(world: FleetWorld) -> None:
+def test_a_domain_held_in_part_counts_as_held(world: FleetWorld) -> None:
     world.sync(document(1))
     part = Update(
         "claim",
@@ -109,7 +109,7 @@ def test_a_domain_of_which_only_a_part_is_held_counts_as_held(world: FleetWorld)
     assert [h.state for h in world.domain("p1", 3).hosts] == [HostState.MISSING] * 3
 
 
-def test_missing_hardware_is_dropped_by_the_first_run_after_its_release(world: FleetWorld) -> None:
+def test_missing_hardware_is_removed_by_the_first_run_after_its_release(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 3)
     world.sync(without_rack(2, "p1", 3))
@@ -120,7 +120,7 @@ def test_missing_hardware_is_dropped_by_the_first_run_after_its_release(world: F
     assert world.positions("p1") == [0, 1, 2]
 
 
-def test_a_pod_that_vanishes_is_emptied_and_comes_back_with_a_higher_version(world: FleetWorld) -> None:
+def test_a_pod_that_disappears_is_emptied_and_returns_with_a_higher_version(world: FleetWorld) -> None:
     world.sync(document(1, [region(pods=[pod("p1", 16), pod("p2", 2)])]))
 
     world.sync(document(2, [region(pods=[pod("p1", 16)])]))
@@ -152,7 +152,7 @@ def test_a_domain_that_moves_to_another_pod_is_never_in_both(world: FleetWorld) 
     assert world.positions("p2") == [1, 2, 3, 7]
 
 
-def test_a_host_that_a_holder_misses_waits_until_it_is_released(world: FleetWorld) -> None:
+def test_a_host_missing_at_a_holder_is_placed_elsewhere_only_after_the_release(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 0)
     content = document(2)
@@ -169,7 +169,7 @@ def test_a_host_that_a_holder_misses_waits_until_it_is_released(world: FleetWorl
     assert [h.slot for h in world.domain("p1", 0).hosts] == [0, 1]
 
 
-def test_more_positions_than_one_condition_can_name_are_dropped_in_one_run(world: FleetWorld) -> None:
+def test_more_positions_than_one_condition_can_name_are_removed_in_one_run(world: FleetWorld) -> None:
     world.sync(document(1, [region(pods=[pod("p1", 230)])]))
 
     report = world.sync(document(2, [region(pods=[pod("p1", 3)])]), max_drop_share=1.0)

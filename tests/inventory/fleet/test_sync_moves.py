@@ -1,4 +1,4 @@
-"""Hosts that move while somebody holds them: nobody else gets them, and no later document forgets it."""
+"""Hosts that move while they are held: no other holder gets them, and later documents do not change that."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ HOLDS = {"the whole rack": whole, **{name: in_parts(parts) for name, parts in PA
 
 @pytest.mark.parametrize("holds", HOLDS.values(), ids=HOLDS)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_a_held_host_stays_where_it_is_held_and_is_for_sale_nowhere(
+def test_a_held_host_stays_where_it_is_held_and_is_not_sold_anywhere(
     world: FleetWorld, place: tuple[str, str, int], holds: Callable[[FleetWorld], None]
 ) -> None:
     world.sync(fleet(1))
@@ -109,7 +109,7 @@ def test_a_held_host_stays_where_it_is_held_and_is_for_sale_nowhere(
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-def test_later_documents_do_not_forget_where_a_host_is_held(
+def test_later_documents_do_not_change_where_a_host_is_held(
     world: FleetWorld, place: tuple[str, str, int]
 ) -> None:
     world.sync(fleet(1))
@@ -125,7 +125,7 @@ def test_later_documents_do_not_forget_where_a_host_is_held(
     assert not for_sale(world, place)
 
 
-def test_the_rest_of_the_fleet_is_kept_true_meanwhile(world: FleetWorld) -> None:
+def test_the_rest_of_the_fleet_is_updated_meanwhile(world: FleetWorld) -> None:
     world.sync(fleet(1))
     world.hold("p1", 0)
     content = swapped(2, ("r1", "p2", 0))
@@ -160,10 +160,10 @@ def test_after_the_release_the_same_document_puts_both_hosts_where_they_are(
 @pytest.mark.parametrize("holds", HOLDS.values(), ids=HOLDS)
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
 @pytest.mark.parametrize("nth", range(5))
-def test_a_claim_that_comes_between_read_and_write_keeps_its_hosts(
+def test_a_holder_that_comes_between_read_and_write_keeps_its_hosts(
     world: FleetWorld, place: tuple[str, str, int], holds: Callable[[FleetWorld], None], nth: int
 ) -> None:
-    """The rival claims before the nth write of the run, as soon as the version it read allows."""
+    """The holder comes before the nth write of the run, as soon as the version that was read allows it."""
     world.sync(fleet(1))
     given: list[set[tuple[int, str]]] = []
     seen = 0
@@ -187,8 +187,8 @@ def test_a_claim_that_comes_between_read_and_write_keeps_its_hosts(
         assert len(places_of(world, host_id)) <= 1
 
 
-def test_trays_that_change_slots_under_a_claim_that_comes_first_keep_theirs(world: FleetWorld) -> None:
-    """The tray of a mask is told by its slot: it must not become another tray after the claim."""
+def test_hosts_that_change_slots_after_they_were_given_to_a_claim_stay_with_it(world: FleetWorld) -> None:
+    """A host in a mask is identified by its slot, which must not get another host after the claim."""
     world.sync(fleet(1))
     content = fleet(2)
     trays = rack_of(content, ("r1", "p1", 0))["hosts"]

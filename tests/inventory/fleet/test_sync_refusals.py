@@ -65,7 +65,7 @@ def _with_a_dead_rack(content: dict[str, Any], pod_id: str, position: int) -> di
     return content
 
 
-def test_a_relabelled_held_rack_defers_its_pod_alone_and_dead_racks_are_not_sold(world: FleetWorld) -> None:
+def test_a_relabelled_held_rack_defers_only_its_pod_and_dead_racks_are_not_sold(world: FleetWorld) -> None:
     world.sync(document(5))
     world.hold("p1", 0)
     content = _other_domain_at_held_position(6)
@@ -91,7 +91,7 @@ def test_a_relabelled_held_rack_defers_its_pod_alone_and_dead_racks_are_not_sold
     assert world.writes() == writes
 
 
-def test_a_deferred_pod_follows_the_first_document_that_does_not_contradict(world: FleetWorld) -> None:
+def test_a_deferred_pod_is_updated_by_the_first_document_without_a_contradiction(world: FleetWorld) -> None:
     world.sync(document(5))
     world.hold("p1", 0)
     world.sync(_with_a_dead_rack(_other_domain_at_held_position(6), "p1", 2))
@@ -105,7 +105,7 @@ def test_a_deferred_pod_follows_the_first_document_that_does_not_contradict(worl
     assert world.domain("p1", 0).id == "other"
 
 
-def test_a_region_that_drops_too_much_is_deferred_alone(world: FleetWorld) -> None:
+def test_a_region_that_loses_too_much_is_the_only_one_deferred(world: FleetWorld) -> None:
     other = region("r2", [pod("q1")])
     world.sync(document(5, [region(), other]))
     halved = _with_a_dead_rack(document(6, [region(pods=[pod("p1", 3)]), other]), "p1", 1)
@@ -124,7 +124,7 @@ def test_a_region_that_drops_too_much_is_deferred_alone(world: FleetWorld) -> No
 
 
 @pytest.mark.parametrize("content", [_emptied(6), document(6, []), document(6, [region("r2", [])])])
-def test_a_document_that_is_half_empty_takes_nothing_away(world: FleetWorld, content: dict[str, Any]) -> None:
+def test_a_half_empty_document_removes_nothing(world: FleetWorld, content: dict[str, Any]) -> None:
     world.sync(document(5))
     before = world.all_hosts()
 
@@ -134,7 +134,7 @@ def test_a_document_that_is_half_empty_takes_nothing_away(world: FleetWorld, con
     assert world.all_hosts() == before
 
 
-def test_a_pod_that_does_not_fit_into_an_item_is_deferred_alone(world: FleetWorld) -> None:
+def test_a_pod_that_does_not_fit_into_an_item_is_the_only_one_deferred(world: FleetWorld) -> None:
     world.sync(document(5))
 
     report = world.sync(_with_a_dead_rack(_oversized(6), "p2", 0))
@@ -143,7 +143,7 @@ def test_a_pod_that_does_not_fit_into_an_item_is_deferred_alone(world: FleetWorl
     assert not _shape(world, "p2").domains[0].complete
 
 
-def test_a_free_pod_comes_back_with_another_flavor(world: FleetWorld) -> None:
+def test_a_free_pod_may_return_with_another_flavor(world: FleetWorld) -> None:
     world.sync(document(5))
     content = document(6)
     content["flavors"].append(FLAVOR | {"id": "flavor-b"})
@@ -163,7 +163,7 @@ def test_a_free_pod_comes_back_with_another_flavor(world: FleetWorld) -> None:
         assert world.db.table(INVENTORY).get((f"{kind}#r1#flavor-a", "POD#p2")) is None
 
 
-def test_a_region_that_left_is_withdrawn_and_goes_when_nothing_is_held_there(world: FleetWorld) -> None:
+def test_a_region_that_left_is_withdrawn_and_removed_when_nothing_is_held_there(world: FleetWorld) -> None:
     both, one = [region(), region("r2", [pod("q1", 1)])], [region()]
     world.sync(document(5, both))
     world.hold("q1", 0, region_id="r2")
@@ -184,7 +184,7 @@ def test_a_region_that_left_is_withdrawn_and_goes_when_nothing_is_held_there(wor
     assert world.pod("q1", "r2").pod.version == 4
 
 
-def test_the_sequence_that_locked_the_feed_is_refused_and_the_feed_goes_on(world: FleetWorld) -> None:
+def test_a_sequence_far_ahead_is_refused_and_later_documents_are_accepted(world: FleetWorld) -> None:
     world.sync(document(5))
 
     assert world.sync(document(2**53 - 1)).refused is FeedRefusal.SEQUENCE_JUMP
@@ -221,7 +221,7 @@ def test_a_drop_within_the_share_is_applied_and_the_share_can_be_raised(world: F
     assert world.all_hosts() == []
 
 
-def test_hosts_that_are_missing_already_do_not_count_as_dropped_again(world: FleetWorld) -> None:
+def test_hosts_that_are_already_missing_do_not_count_as_dropped_again(world: FleetWorld) -> None:
     world.sync(document(1))
     world.hold("p1", 2, 3)
     halved = document(2, [region(pods=[pod("p1", 2), pod("p2")])])

@@ -1,4 +1,4 @@
-"""Capacity that a run of the sync brings is offered to those who wait for it."""
+"""A sync sends capacity events for the regions whose pods it changed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from testkit.fleet.world import FleetWorld
 
 
-def test_regions_in_which_a_pod_changed_are_woken_and_others_are_not(world: FleetWorld) -> None:
+def test_events_are_sent_for_regions_with_changed_pods_and_no_others(world: FleetWorld) -> None:
     world.sync(document(1, [region("r1"), region("r2", [pod("q1")])]))
     world.events.zones.clear()
     changed = pod("q1")
@@ -25,7 +25,7 @@ def test_regions_in_which_a_pod_changed_are_woken_and_others_are_not(world: Flee
     assert world.events.zones == ["r2"]
 
 
-def test_the_same_document_again_wakes_no_region(world: FleetWorld) -> None:
+def test_the_same_document_again_sends_no_events(world: FleetWorld) -> None:
     world.sync(document(1))
     world.events.zones.clear()
 
@@ -34,8 +34,8 @@ def test_the_same_document_again_wakes_no_region(world: FleetWorld) -> None:
     assert world.events.zones == []
 
 
-def test_a_run_that_ends_early_wakes_for_the_pods_it_wrote(world: FleetWorld) -> None:
-    """The next run finds them as they should be, and would wake for none of them."""
+def test_a_run_that_ends_early_sends_events_for_the_pods_it_wrote(world: FleetWorld) -> None:
+    """The next run finds them unchanged and would send no event."""
     world.db.before("transact_write_items", internal_error(), times=None, only=_writes_the_catalogue)
 
     with pytest.raises(StorageUnavailable):

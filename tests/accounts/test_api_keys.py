@@ -1,4 +1,4 @@
-"""API keys: made by accounts and by operators, kept as hashes, good for the VM API alone."""
+"""API keys: made by accounts and by operators, stored as hashes, valid for the VM API only."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ CASES = {
 
 @pytest.mark.parametrize("scope", list(Scope))
 @pytest.mark.parametrize("function", CASES)
-def test_a_key_may_do_what_its_scope_says_and_nothing_else(stage: Stage, scope: Scope, function: str) -> None:
+def test_a_key_may_do_exactly_what_its_scope_allows(stage: Stage, scope: Scope, function: str) -> None:
     sent = stage.send(function, CASES[function], authorization=f"Bearer {stage.api_key(scope)}")
     assert (sent.status == 403) == (function not in RIGHTS[scope])
     assert sent.status in (200, 201, 403)
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer   {}", "{}", "  {} "])
-def test_a_key_is_taken_as_a_bearer_token_and_bare(stage: Stage, form: str) -> None:
+def test_a_key_is_accepted_as_a_bearer_token_and_without_a_scheme(stage: Stage, form: str) -> None:
     assert stage.send("list_vms", "all", authorization=form.format(stage.api_key())).status == 200
 
 
-def test_a_key_stands_for_the_account_that_the_tokens_of_its_subject_have(stage: Stage) -> None:
+def test_a_key_belongs_to_the_same_account_as_its_subjects_tokens(stage: Stage) -> None:
     stage.with_vm()
     by_key = stage.send("list_vms", "all", authorization=stage.api_key())
     by_token = stage.send("list_vms", "all")
@@ -57,7 +57,7 @@ def test_a_key_stands_for_the_account_that_the_tokens_of_its_subject_have(stage:
     assert stage.send("list_ssh_keys", "all", authorization=stage.api_key(subject="another")).json == []
 
 
-def test_a_revoked_key_opens_nothing_from_that_moment_on(stage: Stage) -> None:
+def test_a_revoked_key_is_refused_immediately(stage: Stage) -> None:
     key = stage.api_key()
     assert stage.send("list_vms", "all", authorization=key).status == 200
     stage.api_keys().revoke(ORGANIZATION, digest_of(key)[:16])
@@ -69,13 +69,13 @@ def test_a_revoked_key_opens_nothing_from_that_moment_on(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "key", ["nv_", "nv_short", "nv_" + "A" * 43, "nv_" + "A" * 44, "nv_" + "!" * 43, "NV_" + "A" * 43]
 )
-def test_a_made_up_key_opens_nothing(stage: Stage, key: str) -> None:
+def test_an_invented_key_is_refused(stage: Stage, key: str) -> None:
     stage.api_key()
     assert stage.send("list_vms", "all", authorization=f"Bearer {key}").status == 401
 
 
 @pytest.mark.parametrize("function", ["list_reservations", "list_capacity_claims"])
-def test_no_other_api_takes_a_key(stage: Stage, function: str) -> None:
+def test_no_other_api_accepts_a_key(stage: Stage, function: str) -> None:
     path = {
         "list_reservations": "/api/v2/reservations",
         "list_capacity_claims": "/v1alpha1/inference/capacityclaims",
@@ -89,7 +89,7 @@ def test_a_key_cannot_name_an_organization_that_is_not_its_own(stage: Stage) -> 
     assert stage.send("list_vms", event=event, authorization=stage.api_key()).status == 403
 
 
-def test_only_the_hash_of_a_key_is_kept_and_no_log_has_the_key(stage: Stage) -> None:
+def test_only_the_hash_of_a_key_is_stored_and_no_log_has_the_key(stage: Stage) -> None:
     key = stage.api_key()
     stage.send("list_vms", "all", authorization=key)
     assert is_key(key)
@@ -101,7 +101,7 @@ def test_only_the_hash_of_a_key_is_kept_and_no_log_has_the_key(stage: Stage) -> 
     assert digest_of(key) in reported
 
 
-def test_two_keys_of_an_account_are_two_keys(stage: Stage) -> None:
+def test_an_account_may_have_several_different_keys(stage: Stage) -> None:
     book = stage.api_keys()
     first, second = (book.create(ME, [Scope.READ_ONLY]) for _ in range(2))
     book.revoke(ORGANIZATION, first[1].id)
@@ -109,7 +109,7 @@ def test_two_keys_of_an_account_are_two_keys(stage: Stage) -> None:
     assert stage.send("list_vms", "all", authorization=second[0]).status == 200
 
 
-def test_keys_that_are_made_within_a_second_are_listed_as_they_were_made(stage: Stage) -> None:
+def test_keys_made_within_one_second_are_listed_in_order_of_creation(stage: Stage) -> None:
     names = [f"key {number}" for number in range(8)]
     for name in names:
         assert stage.send("create_api_key", "minimal", name=name).status == 201
@@ -117,7 +117,7 @@ def test_keys_that_are_made_within_a_second_are_listed_as_they_were_made(stage: 
     assert [key["name"] for key in stage.send("list_api_keys", "all").json] == names
 
 
-def test_a_name_is_shown_as_it_was_sent_also_the_empty_one(stage: Stage) -> None:
+def test_a_name_is_shown_as_it_was_sent_even_if_empty(stage: Stage) -> None:
     stage.send("create_api_key", "minimal", name="")
 
     assert [key["name"] for key in stage.send("list_api_keys", "all").json] == [""]
@@ -133,7 +133,7 @@ def test_a_revoked_key_is_gone_and_every_change_is_audited_once(stage: Stage) ->
     assert [line.action for line in stage.telemetry.audits] == ["create_api_key", "delete_api_key"]
 
 
-def test_keys_are_revoked_within_their_organization_only(stage: Stage) -> None:
+def test_keys_can_be_revoked_only_within_their_organization(stage: Stage) -> None:
     book = stage.api_keys()
     key, record = book.create(ME, [Scope.READ_ONLY])
     with pytest.raises(NotFound):
@@ -167,7 +167,7 @@ def test_the_command_makes_lists_and_revokes(stage: Stage) -> None:
         ["--org", "o", "--subject", "s", "--name", "n" * 101],
     ],
 )
-def test_the_command_says_how_it_is_used(stage: Stage, arguments: list[str]) -> None:
+def test_the_command_prints_its_usage(stage: Stage, arguments: list[str]) -> None:
     options, book = parse(arguments), stage.api_keys()
     with pytest.raises(LaunchError):
         answer(options, book)
@@ -183,7 +183,7 @@ def made(stage: Stage, case: str = "read_only", **changes: Any) -> str:
     return str(answer.json["api_key"])
 
 
-def test_an_account_makes_a_key_that_opens_what_its_scope_says(stage: Stage) -> None:
+def test_an_account_makes_a_key_that_may_do_what_its_scope_allows(stage: Stage) -> None:
     answer = stage.send("create_api_key", "minimal")
     assert list(answer.json) == ["api_key", "created_at", "message"]
     key = answer.json["api_key"]
@@ -202,7 +202,7 @@ def test_a_key_of_several_scopes_may_do_what_any_of_them_allows(stage: Stage) ->
     assert stage.send("list_api_keys", "all").json[0]["scopes"] == ["billing_only", "read_only"]
 
 
-def test_keys_are_listed_without_themselves_and_with_the_published_defaults(stage: Stage) -> None:
+def test_keys_are_listed_without_their_secrets_and_with_the_published_defaults(stage: Stage) -> None:
     first = made(stage, "minimal")
     stage.clock.advance(1)
     second = made(stage)
@@ -215,7 +215,7 @@ def test_keys_are_listed_without_themselves_and_with_the_published_defaults(stag
     ]
 
 
-def test_a_deleted_key_opens_nothing_and_is_listed_no_more(stage: Stage) -> None:
+def test_a_deleted_key_is_refused_and_no_longer_listed(stage: Stage) -> None:
     stage.with_api_key()
     kept = made(stage)
     assert stage.send("delete_api_key", "found").json["id"] == SAMPLE_API_KEY
@@ -229,7 +229,9 @@ def test_a_deleted_key_opens_nothing_and_is_listed_no_more(stage: Stage) -> None
     ("function", "case"),
     [("create_api_key", "minimal"), ("list_api_keys", "all"), ("delete_api_key", "found")],
 )
-def test_no_api_key_makes_shows_or_deletes_keys(stage: Stage, scope: Scope, function: str, case: str) -> None:
+def test_an_api_key_cannot_make_show_or_delete_keys(
+    stage: Stage, scope: Scope, function: str, case: str
+) -> None:
     stage.with_api_key()
     assert stage.send(function, case, authorization=stage.api_key(scope)).status == 403
 
@@ -247,7 +249,7 @@ def test_no_api_key_makes_shows_or_deletes_keys(stage: Stage, scope: Scope, func
         (["operator"], ["billing_only"], 403),
     ],
 )
-def test_a_key_never_allows_more_than_the_token_that_makes_it(
+def test_a_key_never_allows_more_than_the_token_that_made_it(
     stage: Stage, permissions: list[str], scopes: list[str], status: int
 ) -> None:
     token = stage.authority.token(permissions=permissions)
@@ -255,13 +257,13 @@ def test_a_key_never_allows_more_than_the_token_that_makes_it(
     assert answer.status == status, answer
 
 
-def test_the_refusal_of_a_key_names_what_the_token_lacks(stage: Stage) -> None:
+def test_the_refusal_of_a_key_names_the_permission_that_the_token_lacks(stage: Stage) -> None:
     token = stage.authority.token(permissions=["apikeys:write", "vms:read"])
     answer = stage.send("create_api_key", "minimal", authorization=f"Bearer {token}")
     assert answer.json["detail"].endswith(": billing:read, vms:write")
 
 
-def test_an_account_has_twenty_keys_and_no_more(stage: Stage) -> None:
+def test_an_account_may_have_at_most_twenty_keys(stage: Stage) -> None:
     all_of_them = [made(stage) for _ in range(KEYS_PER_ACCOUNT_MAX)]
     refused = stage.send("create_api_key", "minimal")
     assert (refused.status, "20 API keys" in refused.json["detail"]) == (400, True)
@@ -270,7 +272,7 @@ def test_an_account_has_twenty_keys_and_no_more(stage: Stage) -> None:
     assert stage.api_keys().create(Account(ORGANIZATION, "another"), [Scope.READ_ONLY])
 
 
-def test_the_limit_holds_when_a_rival_takes_the_last_place(stage: Stage) -> None:
+def test_the_limit_holds_when_a_concurrent_request_takes_the_last_place(stage: Stage) -> None:
     for _ in range(KEYS_PER_ACCOUNT_MAX - 1):
         made(stage)
 
@@ -291,7 +293,7 @@ def test_keys_of_other_accounts_are_neither_listed_nor_deleted(stage: Stage) -> 
     assert stage.send("list_vms", "all", authorization=foreign).status == 200
 
 
-def test_keys_that_an_earlier_version_revoked_open_nothing_and_are_not_listed(stage: Stage) -> None:
+def test_keys_revoked_by_an_earlier_version_are_refused_and_not_listed(stage: Stage) -> None:
     key = made(stage)
     stage.db.update_item(
         TableName=HOLDERS,

@@ -41,7 +41,7 @@ def test_rsa_keys_of_fewer_bits_are_refused() -> None:
         read_public_key(text)
 
 
-def test_the_fingerprint_is_the_one_that_openssh_shows() -> None:
+def test_the_fingerprint_equals_that_of_openssh() -> None:
     assert read_public_key(ED25519).fingerprint == FINGERPRINT
 
 
@@ -65,16 +65,16 @@ def test_comment_and_surrounding_blanks_do_not_change_the_key() -> None:
     ],
     ids=ascii,
 )
-def test_any_run_of_blanks_and_tabs_separates_and_line_ends_around_do_not_count(text: str) -> None:
+def test_blanks_and_tabs_separate_and_line_ends_around_the_key_are_ignored(text: str) -> None:
     key = read_public_key(text)
     assert (key.line, key.fingerprint) == (ED25519, FINGERPRINT)
 
 
-def test_tabs_in_a_comment_are_blanks() -> None:
+def test_tabs_in_a_comment_become_blanks() -> None:
     assert read_public_key(f"{ED25519}\tme\t at  home").comment == "me at home"
 
 
-def test_of_a_long_comment_the_beginning_is_kept() -> None:
+def test_a_long_comment_is_shortened() -> None:
     key = read_public_key(f"{ED25519} {'c' * 300}")
     assert key.line == f"{ED25519} {'c' * 255}"
 
@@ -93,7 +93,7 @@ def test_of_a_long_comment_the_beginning_is_kept() -> None:
     ],
     ids=lambda text: ascii(text[:24]),
 )
-def test_what_people_paste_by_mistake_is_refused_with_its_reason(text: str, reason: str) -> None:
+def test_common_pasting_mistakes_are_refused_with_their_reason(text: str, reason: str) -> None:
     with pytest.raises(PublicKeyInvalid, match=reason):
         read_public_key(text)
 
@@ -154,7 +154,7 @@ def security_token() -> str:
     ],
     ids=lambda text: ascii(text[:24]),
 )
-def test_everything_else_is_refused_without_repeating_it(text: str) -> None:
+def test_any_other_text_is_refused_and_not_echoed(text: str) -> None:
     with pytest.raises(PublicKeyInvalid) as refusal:
         read_public_key(text)
     assert not text.strip() or text.strip()[:40] not in str(refusal.value)
@@ -168,7 +168,7 @@ def test_a_private_key_is_recognized() -> None:
         read_public_key(private.decode())
 
 
-def test_the_fingerprint_is_a_sha256_over_the_keys_octets() -> None:
+def test_the_fingerprint_is_the_sha256_of_the_keys_bytes() -> None:
     digest = hashes.Hash(hashes.SHA256())
     digest.update(base64.b64decode(ED25519.split()[1]))
     expected = base64.b64encode(digest.finalize()).decode().rstrip("=")

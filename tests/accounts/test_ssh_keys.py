@@ -1,4 +1,6 @@
-"""SSH keys of an account: five at most, whoever asks at once; another account's are out of reach."""
+"""SSH keys of an account: at most five, also under concurrent requests; keys of other accounts are not
+accessible.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,7 @@ def test_keys_are_listed_oldest_first(world: World) -> None:
     assert names(world) == ["key 2", "key 1", "key 3"]
 
 
-def test_an_account_has_five_keys_and_no_more(world: World) -> None:
+def test_an_account_may_have_at_most_five_keys(world: World) -> None:
     for number in range(KEYS_PER_ACCOUNT_MAX):
         add(world, number)
     with pytest.raises(ActionRefused, match="5 SSH keys"):
@@ -56,7 +58,9 @@ def test_an_account_has_five_keys_and_no_more(world: World) -> None:
     assert len(names(world)) == KEYS_PER_ACCOUNT_MAX
 
 
-def test_the_sixth_is_refused_even_when_the_fifth_comes_between_its_read_and_its_write(world: World) -> None:
+def test_a_sixth_key_is_refused_even_if_the_fifth_is_added_between_its_read_and_its_write(
+    world: World,
+) -> None:
     for number in range(KEYS_PER_ACCOUNT_MAX - 1):
         add(world, number)
 
@@ -69,7 +73,7 @@ def test_the_sixth_is_refused_even_when_the_fifth_comes_between_its_read_and_its
     assert names(world)[-1] == "key 9"
 
 
-def test_a_rival_of_the_very_first_key_is_not_overwritten(world: World) -> None:
+def test_a_concurrently_added_first_key_is_not_overwritten(world: World) -> None:
     def rival(_operation: str, _parameters: dict[str, Any]) -> None:
         add(world, 1)
 
@@ -88,14 +92,14 @@ def test_a_caller_that_loses_every_race_is_asked_to_try_again(world: World) -> N
     assert len(world.pause.attempts) == ATTEMPTS_MAX
 
 
-def test_the_same_key_is_taken_once(world: World) -> None:
+def test_the_same_key_is_stored_once(world: World) -> None:
     add(world, 1)
     again = read_public_key(public_key(1) + " other comment")
     with pytest.raises(ActionRefused, match="already"):
         add_ssh_key(world.services, caller(), ME, "again", again)
 
 
-def test_a_deleted_key_makes_room(world: World) -> None:
+def test_deleting_a_key_makes_room_for_another(world: World) -> None:
     kept = [add(world, number) for number in range(KEYS_PER_ACCOUNT_MAX)]
     delete_ssh_key(world.services, caller(), ME, kept[2].id)
     add(world, 7)
@@ -114,20 +118,20 @@ def test_accounts_do_not_see_each_others_keys(world: World, other: Account) -> N
     assert names(world) == ["key 1"]
 
 
-def test_subjects_cannot_be_spelled_into_each_other(world: World) -> None:
+def test_a_subject_cannot_be_chosen_to_match_another_accounts_key(world: World) -> None:
     add(world, 1, Account(ORGANIZATION, "a#b"))
     assert names(world, Account(ORGANIZATION, "a")) == []
 
 
-def test_a_key_says_label_type_and_fingerprint_and_no_more(stage: Stage) -> None:
+def test_a_key_shows_label_type_and_fingerprint_and_nothing_else(stage: Stage) -> None:
     key = stage.send("create_ssh_key", "ed25519").json
     assert list(key) == ["id", "label", "key_type", "fingerprint", "created_at"]
     assert key["key_type"] == "ssh-ed25519"
     assert stage.send("list_ssh_keys", "all").json == [key]
 
 
-def test_keys_of_the_version_before_are_read_with_their_names_as_labels(world: World) -> None:
-    """It kept rows of id, name, line, fingerprint and time."""
+def test_keys_of_the_earlier_version_are_read_with_their_names_as_labels(world: World) -> None:
+    """It stored rows of id, name, line, fingerprint and time."""
     row = ["id-1", "laptop", public_key(1), read_public_key(public_key(1)).fingerprint, 1_779_000_000]
     item = keys.ssh_keys(ORGANIZATION, "user-1") | encode({"keys": [row], "revision": 1})
     world.db.put_item(TableName=HOLDERS, Item=item)
@@ -161,7 +165,7 @@ def test_a_vm_without_any_key_on_the_account_is_refused(stage: Stage) -> None:
     assert "no SSH key" in answer.json["detail"]
 
 
-def test_a_key_in_use_can_be_deleted_and_its_vm_stays(stage: Stage) -> None:
+def test_deleting_a_key_in_use_leaves_its_vm_running(stage: Stage) -> None:
     stage.with_vm()
     assert stage.send("delete_ssh_key", "found").status == 200
     assert stage.send("list_ssh_keys", "all").json == []

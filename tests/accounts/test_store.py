@@ -1,4 +1,4 @@
-"""Keys and counters of accounts: what stands in the table, and of two at once only one succeeds."""
+"""Keys and counters of accounts: the items in the table, and of two concurrent writes only one succeeds."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_an_account_without_keys_has_an_empty_ring(store: AccountStore) -> None:
     assert store.key_ring(ACCOUNT) == KeyRing()
 
 
-def test_the_keys_of_an_account_stand_in_one_item(store: AccountStore, db: MemoryDynamoDB) -> None:
+def test_all_ssh_keys_of_an_account_are_in_one_item(store: AccountStore, db: MemoryDynamoDB) -> None:
     ring = KeyRing((FIRST, SECOND), 1)
 
     assert store.change_key_ring(ACCOUNT, KeyRing(), ring)
@@ -55,7 +55,7 @@ def test_the_keys_of_an_account_stand_in_one_item(store: AccountStore, db: Memor
     assert decode_key_ring(item) == ring == store.key_ring(ACCOUNT)
 
 
-def test_only_the_ring_that_was_read_is_changed(store: AccountStore) -> None:
+def test_a_ring_is_changed_only_as_it_was_read(store: AccountStore) -> None:
     one, two = KeyRing((FIRST,), 1), KeyRing((FIRST, SECOND), 2)
     assert not store.change_key_ring(ACCOUNT, one, two)
     assert store.change_key_ring(ACCOUNT, KeyRing(), one)
@@ -67,7 +67,7 @@ def test_only_the_ring_that_was_read_is_changed(store: AccountStore) -> None:
     assert store.key_ring(ACCOUNT) == two
 
 
-def test_accounts_have_rings_of_their_own(store: AccountStore) -> None:
+def test_each_account_has_its_own_ring(store: AccountStore) -> None:
     store.change_key_ring(ACCOUNT, KeyRing(), KeyRing((FIRST,), 1))
 
     assert store.key_ring(replace(ACCOUNT, subject="user-2")) == KeyRing()
@@ -77,7 +77,7 @@ def test_accounts_have_rings_of_their_own(store: AccountStore) -> None:
 # API keys.
 
 
-def test_an_api_key_and_its_listing(store: AccountStore, db: MemoryDynamoDB) -> None:
+def test_an_api_key_is_stored_with_its_list_entry(store: AccountStore, db: MemoryDynamoDB) -> None:
     assert store.add_api_key(KEY, 0)
 
     items = {
@@ -104,7 +104,7 @@ def test_an_api_key_and_its_listing(store: AccountStore, db: MemoryDynamoDB) -> 
     assert decode_api_key(key | {"revoked_at": 9}) == replace(KEY, revoked_at=9)
 
 
-def test_a_key_of_an_earlier_version_has_one_scope_and_reads_with_the_name_that_is_left_out(
+def test_a_key_of_an_earlier_version_has_one_scope_and_the_default_name(
     store: AccountStore, db: MemoryDynamoDB
 ) -> None:
     old = {"organization": ORGANIZATION, "subject": "user-1", "scope": "read_only", "created_at": 7}
@@ -117,7 +117,7 @@ def test_a_key_of_an_earlier_version_has_one_scope_and_reads_with_the_name_that_
     assert store.api_keys(ORGANIZATION, "user-2") == []
 
 
-def test_keys_of_one_second_are_listed_in_the_order_in_which_they_were_made(store: AccountStore) -> None:
+def test_keys_of_one_second_are_listed_in_order_of_creation(store: AccountStore) -> None:
     made = [replace(KEY, digest=digit * 64, number=number) for number, digit in enumerate("fd0e", 1)]
     for revision, key in enumerate(made):
         assert store.add_api_key(key, revision)
@@ -125,7 +125,7 @@ def test_keys_of_one_second_are_listed_in_the_order_in_which_they_were_made(stor
     assert store.api_keys(ORGANIZATION, "user-1") == made
 
 
-def test_a_name_that_is_empty_stays_empty(store: AccountStore) -> None:
+def test_an_empty_name_stays_empty(store: AccountStore) -> None:
     store.add_api_key(replace(KEY, name=""), 0)
 
     found = store.api_key(KEY.digest)
@@ -133,7 +133,7 @@ def test_a_name_that_is_empty_stays_empty(store: AccountStore) -> None:
     assert found.name == ""
 
 
-def test_the_keys_of_one_subject_are_listed_alone(store: AccountStore, db: MemoryDynamoDB) -> None:
+def test_a_list_has_the_keys_of_one_subject_only(store: AccountStore, db: MemoryDynamoDB) -> None:
     store.add_api_key(KEY, 0)
     store.add_api_key(other := replace(KEY, digest="e" * 64, subject="user-2"), 0)
 
@@ -144,7 +144,7 @@ def test_the_keys_of_one_subject_are_listed_alone(store: AccountStore, db: Memor
     assert read.fired == 1
 
 
-def test_of_two_that_counted_at_once_one_makes_a_key(store: AccountStore) -> None:
+def test_of_two_concurrent_creates_with_the_same_count_one_makes_a_key(store: AccountStore) -> None:
     revision = store.api_keys_revision(ACCOUNT)
     assert store.add_api_key(KEY, revision)
 
@@ -153,7 +153,9 @@ def test_of_two_that_counted_at_once_one_makes_a_key(store: AccountStore) -> Non
     assert store.add_api_key(replace(KEY, digest="f" * 64, subject="user-2"), 0)
 
 
-def test_a_key_of_a_digest_that_exists_changes_nothing(store: AccountStore, db: MemoryDynamoDB) -> None:
+def test_creating_a_key_with_an_existing_digest_changes_nothing(
+    store: AccountStore, db: MemoryDynamoDB
+) -> None:
     store.add_api_key(KEY, 0)
     before = db.dump()
 
@@ -162,7 +164,7 @@ def test_a_key_of_a_digest_that_exists_changes_nothing(store: AccountStore, db: 
     assert db.dump() == before
 
 
-def test_a_deleted_key_leaves_nothing_but_the_count(store: AccountStore, db: MemoryDynamoDB) -> None:
+def test_deleting_a_key_leaves_only_the_count(store: AccountStore, db: MemoryDynamoDB) -> None:
     store.add_api_key(KEY, 0)
 
     assert store.delete_api_key(KEY)
@@ -173,7 +175,7 @@ def test_a_deleted_key_leaves_nothing_but_the_count(store: AccountStore, db: Mem
     assert store.api_keys_revision(ACCOUNT) == 1
 
 
-def test_keys_of_an_organization_come_oldest_first_and_by_digest_where_they_are_as_old(
+def test_keys_of_an_organization_are_in_order_of_age_and_then_of_digest(
     store: AccountStore,
 ) -> None:
     for digest, created_at in (("c", 5), ("b", 5), ("a", 9), ("d", 2)):
@@ -184,10 +186,10 @@ def test_keys_of_an_organization_come_oldest_first_and_by_digest_where_they_are_
     assert [key.digest[0] for key in store.api_keys(ORGANIZATION)] == ["d", "b", "c", "a"]
 
 
-# Rivals.
+# Concurrent writes.
 
 
-def test_a_write_in_conflict_is_sent_again(store: AccountStore, db: MemoryDynamoDB) -> None:
+def test_a_write_in_conflict_is_retried(store: AccountStore, db: MemoryDynamoDB) -> None:
     db.before("transact_write_items", transaction_conflict(3, 0), times=SENDS - 1)
     db.before("update_item", item_conflict(), times=SENDS - 1)
 

@@ -1,4 +1,4 @@
-"""What each event file of the API must be answered with."""
+"""The expected response to each event file of the API."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ApiCase:
-    """An event file, what came before it, and its answer."""
+    """An event file, the state before it, and the expected response."""
 
     function: str
     event: str

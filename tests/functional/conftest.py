@@ -18,7 +18,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     """A service with empty tables."""
     new = Stage(monkeypatch)
     yield new
-    # What was built on the replaced clients must not outlive them.
+    # Nothing that was built with the replaced clients may be used by a later test.
     new.restart()
 
 
@@ -31,6 +31,6 @@ def sample(stage: Stage) -> Stage:
 
 @pytest.fixture
 def reserved(stage: Stage) -> Stage:
-    """The same, and the reservation that the event files name is pending."""
+    """The same, with the reservation that the event files name in status pending."""
     arrangements.reserved(stage)
     return stage

@@ -1,8 +1,7 @@
-"""The published contract of the reservations API, version 0.5.0, as JSON Schema, written out by hand.
+"""The published contract of the reservations API, version 0.5.0, as JSON Schema, written by hand.
 
-It is deliberately not derived from the models: what is tested against it must not be its source. Fields
-may be added to the contract, never taken away or changed. Times are narrower than published: whole
-seconds in UTC.
+It is deliberately not derived from the models, because it tests them. Fields may be added to the contract,
+never removed or changed. Times are narrower than published: whole seconds in UTC.
 """
 
 from __future__ import annotations
@@ -235,14 +234,14 @@ ADDED: Final[dict[str, frozenset[str]]] = {
     "error": frozenset({"errors", "capacity", "quota"}),
 }
 
-# Fields of the contract that say nothing here: a reservation is never modified.
+# Fields of the contract without a meaning here: a reservation is never modified.
 LEFT_OUT: Final[dict[str, frozenset[str]]] = {
     "projectScopedResourceReadMetadata": frozenset({"modifiedTime", "modifiedBy"})
 }
 
 
 def assert_is(schema: dict[str, Any], instance: object) -> None:
-    """Fail with every deviation of an answer from a schema."""
+    """Fail with every deviation of a response from a schema."""
     problems = [
         f"{'.'.join(map(str, error.absolute_path))}: {error.message}"
         for error in Draft202012Validator(schema).iter_errors(instance)

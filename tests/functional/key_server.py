@@ -1,4 +1,4 @@
-"""An issuer's key set behind an address on this machine, which can be changed and can fail."""
+"""An issuer's key set behind a URL on this machine, which can be changed and can fail."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ class KeyServer:
                 self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
-                """Nothing is printed."""
+                """Print nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
 
     @property
     def url(self) -> str:
-        """Where the key set is."""
+        """The URL of the key set."""
         return f"http://127.0.0.1:{self._server.server_port}/.well-known/jwks.json"
 
     def __enter__(self) -> Self:
@@ -56,7 +56,7 @@ class KeyServer:
         self.stop()
 
     def stop(self) -> None:
-        """Nobody listens at the address any more. Safe to repeat."""
+        """Stop listening. Safe to repeat."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()

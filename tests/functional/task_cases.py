@@ -1,4 +1,4 @@
-"""What each event file of the workflows and schedules must be answered with."""
+"""The expected result of each event file of the workflows and schedules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskCase:
-    """An event file, what came before it, and the part of its answer that matters."""
+    """An event file, the state before it, and the part of its result that is checked."""
 
     function: str
     event: str

@@ -1,6 +1,7 @@
-"""What was committed is answered, whatever stands in the tables: no value there makes an answer fail.
+"""Committed writes are answered with success, whatever values the tables have.
 
-Values are planted that no rule for requests admits, as an earlier release with other rules could have left.
+The planted values are ones that no request may have, as an earlier release with other rules could have left
+them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ LONG_AGO = -(10**15)
 
 
 def plant(stage: Stage, table: str, key: Key, **values: Any) -> None:
-    """Put values into an item that is there."""
+    """Put values into an existing item."""
     item = stage.db.get_item(TableName=table, Key=key)["Item"]
     stage.db.put_item(TableName=table, Item=item | encode(values))
 
@@ -50,7 +51,7 @@ def vms(monkeypatch: pytest.MonkeyPatch) -> vm_stage.Stage:
 @pytest.mark.parametrize(
     ("observed_at", "shown"), [(FAR_FUTURE, "9999-12-31T23:59:59Z"), (LONG_AGO, "0001-01-01T00:00:00Z")]
 )
-def test_a_reservation_is_answered_whenever_its_region_was_observed(
+def test_a_reservation_is_returned_whenever_its_region_was_observed(
     stage: Stage, observed_at: int, shown: str
 ) -> None:
     given.sample(stage)
@@ -66,7 +67,7 @@ def test_a_reservation_is_answered_whenever_its_region_was_observed(
     assert {a.json["status"]["topologyObservedAt"] for a in (created, repeated, read)} == {shown}
 
 
-def test_a_reservation_is_answered_whatever_its_record_says(stage: Stage) -> None:
+def test_a_reservation_is_returned_whatever_its_record_contains(stage: Stage) -> None:
     given.reserved(stage)
     record = {
         "name": "-" * 5000,
@@ -90,7 +91,7 @@ def test_a_reservation_is_answered_whatever_its_record_says(stage: Stage) -> Non
         ("delete_capacity_claim", "accepted"),
     ],
 )
-def test_a_capacity_claim_is_answered_whatever_its_record_says(
+def test_a_capacity_claim_is_returned_whatever_its_record_contains(
     claims: ClaimStage, function: str, case: str
 ) -> None:
     claim_stage.claimed(claims)
@@ -103,7 +104,7 @@ def test_a_capacity_claim_is_answered_whatever_its_record_says(
 
 
 @pytest.mark.parametrize(("function", "case"), [("get_vm", "found"), ("destroy_vm", "found")])
-def test_a_vm_is_answered_whatever_its_record_says(vms: vm_stage.Stage, function: str, case: str) -> None:
+def test_a_vm_is_returned_whatever_its_record_contains(vms: vm_stage.Stage, function: str, case: str) -> None:
     vms.with_vm()
     plant(vms, HOLDERS, keys.vm(ORGANIZATION, SAMPLE_VM), created_at=FAR_FUTURE, instance_label="n" * 5000)
 

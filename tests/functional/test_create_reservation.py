@@ -1,4 +1,4 @@
-"""POST /api/v2/reservations: what is decided in the request, and what it leaves behind."""
+"""POST /api/v2/reservations: what the request decides, and what it writes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _create(stage: Stage, event: dict[str, Any]) -> Answer:
     return stage.request("create_reservation", event)
 
 
-def test_the_answer_already_carries_what_was_decided(sample: Stage) -> None:
+def test_the_response_has_the_placement_and_all_other_decisions(sample: Stage) -> None:
     reservation = _create(sample, wish()).json
     assert reservation["status"]["claimedUnitCount"] == 2
     assert reservation["status"]["machineFlavorId"] == "g.72.gb300.pinned"
@@ -32,7 +32,7 @@ def test_the_answer_already_carries_what_was_decided(sample: Stage) -> None:
     assert reservation["metadata"]["healthStatus"] == "healthy"
 
 
-def test_the_answer_repeats_the_request(sample: Stage) -> None:
+def test_the_response_repeats_the_request(sample: Stage) -> None:
     reservation = _create(sample, wish()).json
     assert reservation["spec"] == {
         "regionId": "uk-lon-1",
@@ -48,7 +48,7 @@ def test_the_answer_repeats_the_request(sample: Stage) -> None:
     assert metadata["createdBy"] == "developer@example.com"
 
 
-def test_every_request_without_a_key_is_a_new_reservation_even_under_the_same_name(sample: Stage) -> None:
+def test_every_request_without_a_key_makes_a_new_reservation_even_under_the_same_name(sample: Stage) -> None:
     first, second = (_create(sample, wish(count=1)).json["metadata"] for _ in range(2))
     assert first["id"] != second["id"]
     assert first["name"] == second["name"]
@@ -60,9 +60,7 @@ def test_ids_have_the_form_of_version_4_and_begin_with_a_letter(sample: Stage) -
 
 
 @pytest.mark.parametrize("empty", [{"tags": []}, {"description": None, "tags": None}])
-def test_no_tags_and_a_description_that_was_not_sent_are_left_out(
-    sample: Stage, empty: dict[str, Any]
-) -> None:
+def test_absent_tags_and_descriptions_are_left_out(sample: Stage, empty: dict[str, Any]) -> None:
     metadata = _create(sample, wish(empty, count=1)).json["metadata"]
     assert "tags" not in metadata
     assert ("description" in metadata) == ("description" not in empty)
@@ -85,7 +83,7 @@ def test_an_empty_description_that_was_sent_is_read_back(sample: Stage) -> None:
     ],
     ids=["description", "tag name", "tag value", "number of tags"],
 )
-def test_what_is_too_long_is_named_and_nothing_is_written(
+def test_a_field_that_is_too_long_is_named_and_nothing_is_written(
     sample: Stage, changes: dict[str, Any], field: str
 ) -> None:
     before = sample.db.dump()
@@ -95,7 +93,7 @@ def test_what_is_too_long_is_named_and_nothing_is_written(
     assert sample.db.dump() == before
 
 
-def test_the_largest_descriptions_and_tags_are_taken_and_read_back(sample: Stage) -> None:
+def test_the_largest_descriptions_and_tags_are_accepted_and_read_back(sample: Stage) -> None:
     largest = {
         "description": "é" * 2048,
         "tags": [{"name": f"{n:02}" + "n" * 126, "value": "é" * 128} for n in range(50)],
@@ -123,7 +121,7 @@ def test_a_workflow_that_cannot_be_started_does_not_fail_the_request(sample: Sta
     assert _create(sample, wish()).status == 202
 
 
-def test_one_line_of_audit_says_who_did_what_to_which(sample: Stage) -> None:
+def test_one_audit_line_says_who_did_what_to_which_reservation(sample: Stage) -> None:
     identity = _create(sample, wish()).json["metadata"]["id"]
     (line,) = [line["audit"] for line in sample.log_lines if line.get("audit", {}).get("target") == identity]
     assert line["actor"] == "developer@example.com"
@@ -131,7 +129,7 @@ def test_one_line_of_audit_says_who_did_what_to_which(sample: Stage) -> None:
     assert line["outcome"] == "accepted"
 
 
-def test_a_shortage_says_how_many_were_asked_for_and_are_there(sample: Stage) -> None:
+def test_a_refusal_for_lack_of_capacity_has_the_requested_and_the_available_number(sample: Stage) -> None:
     error = _create(sample, wish(count=5)).json
     assert error["error"] == "server_error"
     text = error["error_description"]
@@ -139,7 +137,7 @@ def test_a_shortage_says_how_many_were_asked_for_and_are_there(sample: Stage) ->
         assert figure in text
 
 
-def test_units_are_contiguous_or_not_sold(sample: Stage) -> None:
+def test_units_that_are_not_contiguous_are_not_sold(sample: Stage) -> None:
     assert _create(sample, wish(count=4)).status == 507
     assert _create(sample, wish(count=3)).status == 202
 
@@ -152,7 +150,7 @@ def test_a_refused_request_writes_nothing(sample: Stage) -> None:
 
 
 @pytest.mark.parametrize("count", [129, 2_147_483_647])
-def test_more_units_than_one_claim_can_have_are_invalid(sample: Stage, count: int) -> None:
+def test_more_units_than_one_reservation_may_have_are_invalid(sample: Stage, count: int) -> None:
     answer = _create(sample, wish(count=count))
 
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
@@ -160,7 +158,7 @@ def test_more_units_than_one_claim_can_have_are_invalid(sample: Stage, count: in
 
 
 @pytest.mark.parametrize(("count", "outlook"), [(8, "may fit later"), (9, "can never fit")])
-def test_what_can_never_fit_is_distinguished_from_what_does_not_fit_now(
+def test_a_request_that_can_never_fit_is_distinguished_from_one_that_does_not_fit_now(
     sample: Stage, count: int, outlook: str
 ) -> None:
     answer = _create(sample, wish(count=count))
@@ -180,7 +178,7 @@ def test_a_hidden_region_is_answered_like_one_that_does_not_exist(sample: Stage)
     assert hidden.status == 404
 
 
-def test_a_hidden_region_does_not_tell_what_it_offers(sample: Stage) -> None:
+def test_the_refusal_for_a_hidden_region_does_not_reveal_its_offerings(sample: Stage) -> None:
     arrangements.hide_chicago(sample)
     hidden = _create(sample, wish(regionId="us-chi-1", accelerator="B200"))
     assert hidden.status == 404
@@ -194,7 +192,7 @@ NOT_OFFERED = {
 
 
 @pytest.mark.parametrize(("spec", "fields"), NOT_OFFERED.values(), ids=NOT_OFFERED.keys())
-def test_what_the_region_does_not_offer_is_named_with_what_it_does(
+def test_an_offering_that_the_region_does_not_have_is_refused_with_those_it_has(
     sample: Stage, spec: dict[str, Any], fields: list[str]
 ) -> None:
     answer = _create(sample, wish(**spec))
@@ -209,7 +207,7 @@ def test_what_the_region_does_not_offer_is_named_with_what_it_does(
 @pytest.mark.parametrize(
     "region", ["", "x" * 2000, "é" * 600, "uk-lon-1\n", "UK-LON-1", "CATALOG", "../uk-lon-1"]
 )
-def test_a_strange_region_is_merely_not_there(sample: Stage, region: str) -> None:
+def test_a_region_with_an_unusual_name_is_merely_not_found(sample: Stage, region: str) -> None:
     assert _create(sample, wish(regionId=region)).status == 404
 
 
@@ -225,7 +223,7 @@ def test_a_strange_region_is_merely_not_there(sample: Stage, region: str) -> Non
         {"projectId": "*"},
     ],
 )
-def test_nobody_creates_in_places_of_others(sample: Stage, spec: dict[str, Any]) -> None:
+def test_creating_for_another_organization_or_project_is_refused(sample: Stage, spec: dict[str, Any]) -> None:
     assert _create(sample, wish(**spec)).status == 403
 
 
@@ -239,7 +237,7 @@ def test_all_projects_means_every_project_of_the_own_organizations(sample: Stage
 
 @pytest.mark.parametrize("project", ["", "x" * 256, "ü" * 128, "a\nb", "\x1b[2J", "a\x00"])
 def test_a_project_that_no_token_can_name_is_invalid(sample: Stage, project: str) -> None:
-    """Also for who may create in all projects: a record of 60 KB would be read with every list."""
+    """Also for callers with access to all projects: a record of 60 KB would be read with every list."""
     token = sample.authority.token(projects=["*"])
     event = with_headers(wish(projectId=project), authorization=f"Bearer {token}")
     before = sample.db.dump()
@@ -249,7 +247,7 @@ def test_a_project_that_no_token_can_name_is_invalid(sample: Stage, project: str
     assert sample.db.dump() == before
 
 
-def test_an_operator_creates_for_nobody(sample: Stage) -> None:
+def test_an_operator_cannot_create_for_any_organization(sample: Stage) -> None:
     answer = sample.request("create_reservation", wish(), profile="operator")
     assert answer.status == 403
 
@@ -266,7 +264,9 @@ def test_a_quota_refusal_is_a_403_with_its_figures(sample: Stage) -> None:
 # Idempotency-Key
 
 
-def test_the_same_key_and_body_get_the_first_answer_and_change_nothing(reserved: Stage) -> None:
+def test_a_repeat_with_the_same_key_and_body_returns_the_first_response_and_changes_nothing(
+    reserved: Stage,
+) -> None:
     first = reserved.request_event("get_reservation", "found").json
     before, executions = reserved.db.dump(), reserved.step_functions.names()
     again = reserved.request_event("create_reservation", "accepted_with_idempotency_key")
@@ -301,14 +301,14 @@ def test_a_malformed_key_is_refused(sample: Stage, key: str) -> None:
     assert "Idempotency-Key" in answer.json["error_description"]
 
 
-def test_a_longest_key_is_taken(sample: Stage) -> None:
+def test_a_key_of_maximum_length_is_accepted(sample: Stage) -> None:
     assert _create(sample, with_headers(wish(), idempotency_key="~" * 255)).status == 202
 
 
 # dryRun
 
 
-def test_a_dry_run_shows_the_reservation_as_it_would_be_and_writes_nothing(sample: Stage) -> None:
+def test_a_dry_run_shows_the_reservation_that_would_be_made_and_writes_nothing(sample: Stage) -> None:
     before, executions = sample.db.dump(), sample.step_functions.names()
     units = sample.db.write_units
     answer = sample.request_event("create_reservation", "dry_run")
@@ -339,7 +339,7 @@ def test_a_dry_run_is_refused_for_the_same_reasons(sample: Stage) -> None:
     assert _create(sample, with_query(wish(unit="HGX"), **dry)).status == 400
 
 
-def test_a_dry_run_that_is_declined_is_a_real_one(sample: Stage) -> None:
+def test_a_dry_run_parameter_of_false_makes_a_real_reservation(sample: Stage) -> None:
     assert _create(sample, with_query(wish(), dryRun=["false"])).status == 202
 
 
@@ -356,7 +356,7 @@ def test_a_dry_run_is_true_or_false_and_nothing_else(sample: Stage, values: list
 
 
 @pytest.mark.parametrize("fault", [throttled(), unreachable()], ids=["throttled", "unreachable"])
-def test_an_undecided_request_may_be_sent_again_as_it_is(sample: Stage, fault: Any) -> None:
+def test_an_undecided_request_may_be_sent_again_unchanged(sample: Stage, fault: Any) -> None:
     hook = sample.db.before("*", fault, times=None)
     answer = _create(sample, wish())
     assert answer.status == 500

@@ -1,4 +1,4 @@
-"""A console of another origin may call, if one is configured; otherwise nothing tells of it."""
+"""Cross-origin requests: allowed for one configured console; otherwise no response mentions origins."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ def open_stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
 
 
 def _preflight(stage: Stage, path: str = "/api/v2/reservations") -> Answer:
-    """As a browser sends it: no token, whatever the request after it carries."""
+    """As a browser sends it: without a token, whatever the following request has."""
     event = sample_events.read("reject_unknown_route", "preflight") | {"resource": path}
     return stage.request("reject_unknown_route", event)
 
 
 @pytest.mark.parametrize("path", sorted({operation.path for operation in OPERATIONS.values()}))
-def test_a_browser_learns_without_a_token_what_it_may_send(open_stage: Stage, path: str) -> None:
+def test_a_preflight_without_a_token_is_answered_with_the_allowed_methods_and_headers(
+    open_stage: Stage, path: str
+) -> None:
     answer = _preflight(open_stage, path)
     assert (answer.status, answer.text) == (HTTPStatus.NO_CONTENT, "")
     assert answer.headers["access-control-allow-origin"] == CONSOLE
@@ -40,20 +42,20 @@ def test_a_browser_learns_without_a_token_what_it_may_send(open_stage: Stage, pa
     assert {"authorization", "content-type", "idempotency-key"} <= set(allowed)
 
 
-def test_options_that_no_browser_asks_for_stay_a_wrong_method(open_stage: Stage) -> None:
+def test_an_options_request_that_is_no_preflight_is_a_wrong_method(open_stage: Stage) -> None:
     event = sample_events.read("reject_unknown_route", "preflight")
     event["headers"] = {n: v for n, v in event["headers"].items() if not n.startswith("Access-Control")}
     assert open_stage.request("reject_unknown_route", event).status == HTTPStatus.METHOD_NOT_ALLOWED
 
 
-def test_a_path_that_does_not_exist_has_nothing_to_send(open_stage: Stage) -> None:
+def test_a_preflight_for_an_unknown_path_allows_nothing(open_stage: Stage) -> None:
     event = sample_events.read("reject_unknown_route", "preflight")
     event |= {"resource": "/{proxy+}", "pathParameters": {"proxy": "elsewhere"}}
     assert open_stage.request("reject_unknown_route", event).status == HTTPStatus.NOT_FOUND
 
 
 @pytest.mark.parametrize(("function", "case"), EVENTS)
-def test_every_answer_may_be_read_by_the_console_and_refusals_too(
+def test_every_response_including_refusals_may_be_read_by_the_console(
     open_stage: Stage, function: str, case: str
 ) -> None:
     answer = open_stage.request_event(function, case)
@@ -62,7 +64,7 @@ def test_every_answer_may_be_read_by_the_console_and_refusals_too(
 
 
 @pytest.mark.parametrize(("function", "case"), EVENTS)
-def test_without_a_console_no_answer_speaks_of_origins(stage: Stage, function: str, case: str) -> None:
+def test_without_a_console_no_response_mentions_origins(stage: Stage, function: str, case: str) -> None:
     answer = stage.request_event(function, case)
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
@@ -71,7 +73,7 @@ def test_without_a_console_a_preflight_is_a_wrong_method(monkeypatch: pytest.Mon
     assert _preflight(Stage(monkeypatch)).status == HTTPStatus.METHOD_NOT_ALLOWED
 
 
-def test_a_defect_may_be_read_as_well(open_stage: Stage) -> None:
+def test_an_internal_error_may_be_read_by_the_console(open_stage: Stage) -> None:
     def surprise(*_: object) -> None:
         raise RuntimeError("boom")
 
@@ -81,5 +83,5 @@ def test_a_defect_may_be_read_as_well(open_stage: Stage) -> None:
     assert answer.headers["access-control-allow-origin"] == CONSOLE
 
 
-def test_no_cookie_is_ever_asked_for(open_stage: Stage) -> None:
+def test_no_response_allows_cookies(open_stage: Stage) -> None:
     assert "access-control-allow-credentials" not in _preflight(open_stage).headers

@@ -1,4 +1,4 @@
-"""Whatever a function waits for ends before the function does: its own answer has to fit in as well."""
+"""Every wait of a function ends before its timeout and leaves time for its response."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FUNCTIONS = {
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_every_invocation_has_what_is_left_of_its_function_less_its_answer(
+def test_every_invocation_has_the_remaining_time_of_its_function_less_that_for_its_response(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, function: str
 ) -> None:
     arrangements.sample(stage)

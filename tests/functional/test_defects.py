@@ -1,4 +1,4 @@
-"""What nobody foresaw: a trace id for the customer, the stack for the operator, a metric for the alarm."""
+"""Unexpected errors: a trace id for the customer, the stack in the log, a metric for the alarm."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class SurprisingError(Exception):
-    """Not one of this package's."""
+    """An exception that is not one of this package's."""
 
 
 def _surprise(*_: object) -> None:
@@ -41,7 +41,7 @@ def _fail(stage: Stage, function: str) -> Answer:
 
 
 @pytest.mark.parametrize("function", CASES)
-def test_the_customer_gets_a_trace_id_and_nothing_else(stage: Stage, function: str) -> None:
+def test_the_customer_gets_only_a_trace_id(stage: Stage, function: str) -> None:
     answer = _fail(stage, function)
     assert answer.status == 500
     assert answer.json == {
@@ -63,28 +63,30 @@ def test_the_log_has_the_stack_under_the_trace_id(stage: Stage, function: str) -
 
 
 @pytest.mark.parametrize("function", CASES)
-def test_it_is_counted_where_the_alarm_looks(
+def test_an_unexpected_error_is_counted_in_the_metric_that_the_alarm_watches(
     stage: Stage, function: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     _fail(stage, function)
     assert "RequestsFailed" in _metrics(capsys)
 
 
-def test_a_refusal_is_no_failure(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_not_counted_as_a_failure(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     for case in ("region_unknown", "body_invalid", "token_missing", "permission_missing"):
         stage.request_event("create_reservation", case)
     assert "RequestsFailed" not in _metrics(capsys)
     assert not any(line["level"] == "ERROR" for line in stage.log_lines)
 
 
-def test_a_shortage_is_no_failure(sample: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_lack_of_capacity_is_not_counted_as_a_failure(
+    sample: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert sample.request_event("create_reservation", "capacity_insufficient").status == 507
     metrics = _metrics(capsys)
     assert "ReservationsRefused" in metrics
     assert "RequestsFailed" not in metrics
 
 
-def test_a_database_that_does_not_answer_is_a_failure(
+def test_a_database_that_does_not_answer_is_counted_as_a_failure(
     sample: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sample.db.before("*", throttled(), times=None)
@@ -100,9 +102,7 @@ def test_a_database_that_does_not_answer_is_a_failure(
         ("reconcile_holders", "scheduled"),
     ],
 )
-def test_a_task_that_fails_says_so_to_a_caller_that_repeats_it(
-    stage: Stage, function: str, case: str
-) -> None:
+def test_a_task_that_fails_raises_so_that_its_caller_retries(stage: Stage, function: str, case: str) -> None:
     arrangements.publish(stage)
     stage.db.before("*", _surprise, times=None)
     with pytest.raises(SurprisingError):
@@ -110,9 +110,7 @@ def test_a_task_that_fails_says_so_to_a_caller_that_repeats_it(
 
 
 @pytest.mark.parametrize("function", ["capacity_claim_steps", "reservation_steps", "vm_steps"])
-def test_a_step_that_a_function_does_not_have_is_named_with_those_that_it_has(
-    stage: Stage, function: str
-) -> None:
+def test_an_unknown_step_is_refused_with_the_known_ones(stage: Stage, function: str) -> None:
     before = stage.db.dump()
     for event in ({"step": "begin_dinner"}, {}):
         having = ", ".join(steps()[function])
@@ -122,7 +120,7 @@ def test_a_step_that_a_function_does_not_have_is_named_with_those_that_it_has(
     assert stage.db.dump() == before
 
 
-def test_the_next_request_is_served_as_if_nothing_had_been(sample: Stage) -> None:
+def test_the_request_after_an_unexpected_error_is_served_normally(sample: Stage) -> None:
     hook = sample.db.before("*", _surprise, times=None)
     assert sample.request_event("create_reservation", "full").status == 500
     hook.cancel()

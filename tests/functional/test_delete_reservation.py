@@ -1,4 +1,4 @@
-"""DELETE /api/v2/reservations/{reservationID}: accepted at once, done by a workflow, harmless twice."""
+"""DELETE /api/v2/reservations/{reservationID}: accepted at once, done by a workflow, safe to repeat."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def _delete(stage: Stage) -> int:
     return stage.request_event("delete_reservation", "accepted").status
 
 
-def test_the_answer_has_no_body(reserved: Stage) -> None:
+def test_the_response_has_no_body(reserved: Stage) -> None:
     answer = reserved.request_event("delete_reservation", "accepted")
     assert (answer.status, answer.text) == (202, "")
 
 
-def test_it_starts_the_teardown(reserved: Stage) -> None:
+def test_a_delete_starts_the_teardown(reserved: Stage) -> None:
     _delete(reserved)
     assert reserved.step_functions.names()[-1].startswith(f"deprovision-{SAMPLE_ID}-")
 
 
-def test_a_second_one_is_accepted_and_triggers_nothing(reserved: Stage) -> None:
+def test_a_second_delete_is_accepted_and_starts_nothing(reserved: Stage) -> None:
     _delete(reserved)
     before, executions, lines = reserved.db.dump(), reserved.step_functions.names(), len(_audits(reserved))
     units = reserved.db.write_units
@@ -48,7 +48,7 @@ def test_the_capacity_is_held_until_the_teardown_is_done(stage: Stage) -> None:
     assert stage.request("create_reservation", arrangements.wish(count=2)).status == 202
 
 
-def test_after_the_teardown_it_is_not_there(stage: Stage) -> None:
+def test_after_the_teardown_the_reservation_is_not_found(stage: Stage) -> None:
     arrangements.gone(stage)
     assert stage.request_event("get_reservation", "found").status == 404
     assert stage.request_event("list_reservations", "all").json == []
@@ -56,7 +56,7 @@ def test_after_the_teardown_it_is_not_there(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("given", [arrangements.reserved, arrangements.begun, arrangements.failed])
-def test_it_wins_over_every_other_status(stage: Stage, given: Callable[[Stage], None]) -> None:
+def test_a_delete_overrides_every_other_status(stage: Stage, given: Callable[[Stage], None]) -> None:
     given(stage)
     assert _delete(stage) == 202
     metadata = stage.request_event("get_reservation", "found").json["metadata"]
@@ -68,8 +68,8 @@ def test_a_workflow_that_cannot_be_started_does_not_fail_the_request(reserved: S
     assert _delete(reserved) == 202
 
 
-def test_of_two_at_once_one_triggers_the_teardown(reserved: Stage) -> None:
-    """The rival deletes between this one's read and its write."""
+def test_of_two_concurrent_deletes_one_starts_the_teardown(reserved: Stage) -> None:
+    """The other request deletes between this one's read and its write."""
     rivals: list[int] = []
     reserved.db.before("put_item", lambda *_: rivals.append(_delete(reserved)))
     assert _delete(reserved) == 202
@@ -77,8 +77,8 @@ def test_of_two_at_once_one_triggers_the_teardown(reserved: Stage) -> None:
     assert [name.split("-")[0] for name in reserved.step_functions.names()].count("deprovision") == 1
 
 
-def test_one_that_finds_it_gone_meanwhile_says_so(stage: Stage) -> None:
-    """A rival's deletion, with its whole teardown, happens between this one's read and its write."""
+def test_a_delete_of_a_reservation_that_is_removed_meanwhile_is_not_found(stage: Stage) -> None:
+    """Another deletion, with its whole teardown, happens between this one's read and its write."""
     arrangements.provisioned(stage)
 
     def rival(*_: object) -> None:
@@ -90,7 +90,7 @@ def test_one_that_finds_it_gone_meanwhile_says_so(stage: Stage) -> None:
     assert _delete(stage) == 404
 
 
-def test_what_others_may_not_delete_stays_as_it_is(reserved: Stage) -> None:
+def test_a_reservation_that_the_caller_may_not_delete_is_unchanged(reserved: Stage) -> None:
     before = reserved.db.dump()
     for case, status in (("foreign", 404), ("permission_missing", 403), ("token_missing", 401)):
         assert reserved.request_event("delete_reservation", case).status == status
@@ -102,7 +102,7 @@ def test_a_reader_may_not_delete(reserved: Stage) -> None:
     assert reserved.request("delete_reservation", event, profile="reader").status == 403
 
 
-def test_an_operator_deletes_where_it_names_the_organization(reserved: Stage) -> None:
+def test_an_operator_deletes_in_the_organization_that_it_names(reserved: Stage) -> None:
     event = sample_events.read("delete_reservation", "accepted")
     assert reserved.request("delete_reservation", event, profile="operator").status == 404
     assert reserved.request_event("delete_reservation", "accepted_by_operator").status == 202

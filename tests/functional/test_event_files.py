@@ -1,4 +1,4 @@
-"""An event file is complete, or states what is its own over its base; together they are what AWS sends."""
+"""An event file is complete, or has only its differences from its base; together they are what AWS sends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ BY_API: Final = [pair for pair in FILES if pair[0] in OPERATIONS]
 
 
 def said_before(base: dict[str, Any], changes: dict[str, Any], place: str = "") -> Iterator[str]:
-    """Where the changes change nothing."""
+    """Parts of the changes that change nothing."""
     for name, value in changes.items():
         below = base.get(name)
         if isinstance(value, dict) and value:
@@ -43,7 +43,7 @@ def said_before(base: dict[str, Any], changes: dict[str, Any], place: str = "") 
 
 
 @pytest.mark.parametrize(("function", "case"), CASES)
-def test_a_case_says_something_and_nothing_that_its_base_says(function: str, case: str) -> None:
+def test_a_case_has_changes_and_none_that_its_base_already_has(function: str, case: str) -> None:
     content = stated(f"{function}/{case}")
     base = content.pop("base")
     assert content
@@ -52,7 +52,7 @@ def test_a_case_says_something_and_nothing_that_its_base_says(function: str, cas
 
 
 @pytest.mark.parametrize("function", sorted({function for function, _ in CASES}))
-def test_a_case_stands_on_the_request_to_the_gateway_or_on_one_case_of_its_function(function: str) -> None:
+def test_a_case_is_based_on_the_gateway_request_or_on_one_case_of_its_function(function: str) -> None:
     bases = {stated(f"{function}/{case}")["base"] for owner, case in CASES if owner == function}
     others = bases - {BASE}
     assert (BASE in bases, len(others) <= 1) == (True, True)
@@ -62,13 +62,13 @@ def test_a_case_stands_on_the_request_to_the_gateway_or_on_one_case_of_its_funct
 
 
 @pytest.mark.parametrize("function", sorted({function for function, _ in FILES}))
-def test_no_event_of_a_function_is_there_twice(function: str) -> None:
+def test_no_two_events_of_a_function_are_equal(function: str) -> None:
     events = [read(owner, case) for owner, case in FILES if owner == function]
     assert [event for event in events if events.count(event) > 1] == []
 
 
 @pytest.mark.parametrize(("function", "case"), COMPLETE)
-def test_what_needs_no_token_is_a_complete_file(function: str, case: str) -> None:
+def test_an_event_without_a_token_is_a_complete_file(function: str, case: str) -> None:
     event = stated(f"{function}/{case}")
     assert event == read(function, case)
     assert "{{token:" not in str(event)
@@ -77,7 +77,7 @@ def test_what_needs_no_token_is_a_complete_file(function: str, case: str) -> Non
 
 
 @pytest.mark.parametrize(("function", "case"), CASES)
-def test_a_case_holds_a_token_or_leaves_it_out(function: str, case: str) -> None:
+def test_a_case_has_a_placeholder_for_a_token_or_removes_it(function: str, case: str) -> None:
     assert ("{{token:" in str(read(function, case))) == (case != "token_missing")
 
 
@@ -99,7 +99,7 @@ def test_every_operation_has_events() -> None:
     assert {function for function, _ in BY_API} == set(OPERATIONS)
 
 
-def test_the_gateway_shows_all_values_of_a_parameter_and_the_last_one() -> None:
+def test_an_event_has_all_values_of_a_parameter_and_the_last_one_as_gateways_send_them() -> None:
     event = read("list_vms", "by_status")
     assert event["multiValueQueryStringParameters"] == {"status": ["creating", "running"]}
     assert event["queryStringParameters"] == {"status": "running"}

@@ -1,4 +1,4 @@
-"""Every file in ``events/`` through the real handler, over everything that may have come before it."""
+"""Every file in ``events/`` through the real handler, in every state that may precede it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("case", API_CASES, ids=str)
-def test_an_api_event_is_answered_as_the_contract_says(case: ApiCase, stage: Stage) -> None:
+def test_the_response_to_an_api_event_matches_the_contract(case: ApiCase, stage: Stage) -> None:
     case.after(stage)
     answer = stage.request_event(case.function, case.event)
     assert answer.status == case.status, answer
@@ -36,14 +36,16 @@ def test_an_api_event_is_answered_as_the_contract_says(case: ApiCase, stage: Sta
 
 
 @pytest.mark.parametrize("case", TASK_CASES, ids=str)
-def test_a_task_event_is_answered_with_its_outcome(case: TaskCase, stage: Stage) -> None:
+def test_a_task_event_returns_its_outcome(case: TaskCase, stage: Stage) -> None:
     case.after(stage)
     result = stage.run_event(case.function, case.event)
     assert {name: result[name] for name in case.answer} == case.answer
 
 
 @pytest.mark.parametrize("case", TASK_CASES, ids=str)
-def test_a_repeated_task_answers_alike_or_says_that_it_is_settled(case: TaskCase, stage: Stage) -> None:
+def test_a_repeated_task_returns_the_same_outcome_or_reports_that_it_is_settled(
+    case: TaskCase, stage: Stage
+) -> None:
     case.after(stage)
     first = stage.run_event(case.function, case.event)
     before = stage.db.dump()
@@ -53,8 +55,8 @@ def test_a_repeated_task_answers_alike_or_says_that_it_is_settled(case: TaskCase
     assert stage.db.dump() == before
 
 
-def test_every_event_file_is_expected_somewhere() -> None:
-    """Functions of other APIs are replayed with their own tests."""
+def test_every_event_file_has_an_expected_result() -> None:
+    """Tests of other APIs replay the events of their functions."""
     expected = {(c.function, c.event) for c in (*API_CASES, *TASK_CASES)}
     here = {function for function, _ in expected}
     assert expected == {pair for pair in sample_events.cases() if pair[0] in here}
@@ -74,7 +76,7 @@ def test_no_event_holds_a_token(function: str, case: str) -> None:
 @pytest.mark.parametrize(
     ("function", "case"), [pair for pair in sample_events.cases() if "headers" in sample_events.read(*pair)]
 )
-def test_an_api_event_is_whole(function: str, case: str) -> None:
+def test_an_api_event_is_complete(function: str, case: str) -> None:
     event = sample_events.read(function, case)
     assert {name: [value] for name, value in event["headers"].items()} == event["multiValueHeaders"]
     several = event["multiValueQueryStringParameters"] or {}

@@ -1,4 +1,4 @@
-"""GET /api/v2/reservations/{reservationID}: what is shown, and what is not told."""
+"""GET /api/v2/reservations/{reservationID}: what is shown, and what is not revealed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _metadata(stage: Stage) -> dict[str, str]:
     return metadata
 
 
-def test_a_get_right_after_the_post_finds_the_same(sample: Stage) -> None:
+def test_a_get_right_after_the_post_returns_the_same(sample: Stage) -> None:
     made = sample.request_event("create_reservation", "accepted_with_idempotency_key")
     assert _get(sample).json == made.json
 
@@ -45,14 +45,14 @@ def test_the_status_follows_the_workflow(stage: Stage) -> None:
     assert _metadata(stage)["provisioningStatus"] == "provisioned"
 
 
-def test_being_undone_is_shown_as_provisioning_and_only_the_end_as_error(stage: Stage) -> None:
+def test_an_undo_is_shown_as_provisioning_and_only_its_end_as_error(stage: Stage) -> None:
     arrangements.abandoned_and_swept(stage)
     assert _metadata(stage)["provisioningStatus"] == "provisioning"
     stage.run_event("reservation_steps", "fail_provisioning")
     assert _metadata(stage)["provisioningStatus"] == "error"
 
 
-def test_an_error_says_what_failed_and_holds_nothing(stage: Stage) -> None:
+def test_a_failed_reservation_says_what_failed_and_owns_nothing(stage: Stage) -> None:
     arrangements.failed(stage)
     status = _get(stage).json["status"]
     assert "simulated hardware fault" in status["message"]
@@ -60,14 +60,14 @@ def test_an_error_says_what_failed_and_holds_nothing(stage: Stage) -> None:
     assert "topologyHash" not in status
 
 
-def test_what_is_being_deleted_says_since_when(stage: Stage) -> None:
+def test_a_reservation_being_deleted_has_its_time_of_deletion(stage: Stage) -> None:
     arrangements.deleted(stage)
     metadata = _metadata(stage)
     assert metadata["provisioningStatus"] == "deprovisioning"
     assert metadata["deletionTime"] > metadata["creationTime"]
 
 
-def test_what_is_not_being_deleted_has_no_time_of_deletion(reserved: Stage) -> None:
+def test_a_reservation_not_being_deleted_has_no_time_of_deletion(reserved: Stage) -> None:
     assert "deletionTime" not in _metadata(reserved)
 
 
@@ -84,7 +84,7 @@ def test_health_follows_the_hardware_and_the_hash_stays(reserved: Stage) -> None
     assert _get(reserved).json["status"]["topologyHash"] == before
 
 
-# What is not told
+# What is not revealed
 
 
 @pytest.mark.parametrize("function", ["get_reservation", "delete_reservation"])
@@ -95,24 +95,24 @@ def test_a_foreign_id_is_answered_exactly_like_an_absent_one(reserved: Stage, fu
     assert foreign.status == 404
 
 
-def test_another_project_of_the_same_organization_is_foreign_too(reserved: Stage) -> None:
+def test_a_reservation_in_another_project_of_the_organization_is_not_found(reserved: Stage) -> None:
     token = reserved.authority.token(projects=["0d4c51ac-7a5e-4c45-8f3e-2f6f6b0f7d11"])
     event = with_headers(sample_events.read("get_reservation", "found"), authorization=f"Bearer {token}")
     assert reserved.request("get_reservation", event) == _get(reserved, NOBODYS_ID)
 
 
-def test_a_right_project_under_another_organization_is_foreign(reserved: Stage) -> None:
+def test_a_permitted_project_under_another_organization_is_not_found(reserved: Stage) -> None:
     token = reserved.authority.token(organizations=[SAMPLE_ORGANIZATION], projects=["*"])
     event = with_headers(sample_events.read("get_reservation", "found"), authorization=f"Bearer {token}")
     assert reserved.request("get_reservation", event).status == 404
 
 
-def test_naming_an_organization_opens_no_door(reserved: Stage) -> None:
+def test_naming_an_organization_gives_no_access_to_it(reserved: Stage) -> None:
     event = with_query(sample_events.read("get_reservation", "foreign"), organizationID=[ORGANIZATION])
     assert reserved.request("get_reservation", event).status == 404
 
 
-def test_naming_organizations_narrows_where_to_look(reserved: Stage) -> None:
+def test_naming_organizations_limits_the_search_to_them(reserved: Stage) -> None:
     token = reserved.authority.token(organizations=[ORGANIZATION, SAMPLE_ORGANIZATION], projects=["*"])
     event = with_headers(sample_events.read("get_reservation", "found"), authorization=f"Bearer {token}")
     for organizations, status in (([ORGANIZATION], 200), ([SAMPLE_ORGANIZATION], 404), ([], 200)):
@@ -141,19 +141,19 @@ def test_an_operator_has_to_name_the_organization(reserved: Stage) -> None:
         "ü",
     ],
 )
-def test_what_is_no_id_is_not_found(reserved: Stage, identity: str) -> None:
+def test_a_text_that_is_not_an_id_is_not_found(reserved: Stage, identity: str) -> None:
     answer = _get(reserved, identity)
     assert (answer.status, answer.json["error"]) == (404, "not_found")
 
 
-def test_a_quota_is_no_reservation(reserved: Stage) -> None:
+def test_the_key_of_a_quota_is_not_an_id(reserved: Stage) -> None:
     arrangements.quota(reserved)
     token = reserved.authority.token(projects=["*"])
     event = with_headers(sample_events.read("list_reservations", "all"), authorization=f"Bearer {token}")
     assert len(reserved.request("list_reservations", event).json) == 1
 
 
-def test_a_member_of_the_sample_project_does_not_see_this_one(reserved: Stage) -> None:
+def test_a_member_of_the_sample_project_does_not_see_this_reservation(reserved: Stage) -> None:
     token = reserved.authority.token(organizations=[SAMPLE_ORGANIZATION], projects=[SAMPLE_PROJECT])
     event = with_headers(sample_events.read("get_reservation", "found"), authorization=f"Bearer {token}")
     assert reserved.request("get_reservation", event).status == 404

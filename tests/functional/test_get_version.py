@@ -1,4 +1,4 @@
-"""GET /api/version: for everybody."""
+"""GET /api/version: open to everybody."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ def test_name_and_version_are_those_of_the_contract(stage: Stage) -> None:
     assert API_VERSION == "0.5.0"
 
 
-def test_it_needs_no_token_and_minds_no_bad_one(stage: Stage) -> None:
+def test_the_version_needs_no_token_and_ignores_a_bad_one(stage: Stage) -> None:
     event = with_headers(sample_events.read("get_version", "answered"), authorization="Bearer nonsense")
     assert stage.request("get_version", event).status == 200
 
 
-def test_it_reads_nothing(stage: Stage) -> None:
+def test_the_version_reads_no_table(stage: Stage) -> None:
     stage.db.requests.clear()
     stage.request_event("get_version", "answered")
     assert not stage.db.requests

@@ -73,14 +73,14 @@ def _import(function: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("function", sample_events.functions())
-def test_importing_a_handler_touches_nothing(function: str) -> None:
+def test_importing_a_handler_reads_no_environment_and_opens_no_client(function: str) -> None:
     done = _import(function)
     assert done.returncode == 0, done.stderr
     assert done.stdout + done.stderr == ""
 
 
-def test_invoking_one_does() -> None:
-    """The watch works: without this the tests above could not fail."""
+def test_invoking_a_handler_reads_the_environment_and_opens_clients() -> None:
+    """This shows that the test above would detect a violation."""
     done = _import("get_version", "invoke")
     assert done.returncode == 1
     assert "the environment was read" in done.stderr

@@ -1,4 +1,4 @@
-"""Where keys come from: a static set, or an address that is read seldom, believed long and may fail."""
+"""Sources of keys: a static set, or a URL that is read seldom, cached long and may fail."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _status(stage: Stage, authority: Authority | None = None) -> int:
     return _ask(stage, (authority or stage.authority).token()).status
 
 
-def test_keys_are_read_from_the_address_once_and_kept(stage: Stage, issuer: KeyServer) -> None:
+def test_keys_are_read_from_the_address_once_and_cached(stage: Stage, issuer: KeyServer) -> None:
     assert [_status(stage) for _ in range(3)] == [200, 200, 200]
     assert issuer.fetches == 1
 
@@ -67,7 +67,7 @@ def test_no_key_is_read_before_a_token_comes(stage: Stage, issuer: KeyServer) ->
     assert issuer.fetches == 0
 
 
-def test_kept_keys_are_read_again_after_five_minutes(
+def test_cached_keys_are_read_again_after_five_minutes(
     stage: Stage, issuer: KeyServer, stopwatch: Stopwatch
 ) -> None:
     for passed, fetches in ((0, 1), (299, 1), (1, 2), (299, 2)):
@@ -76,7 +76,7 @@ def test_kept_keys_are_read_again_after_five_minutes(
         assert issuer.fetches == fetches
 
 
-def test_a_rotated_key_is_found_at_once_when_the_kept_ones_are_old_enough(
+def test_a_rotated_key_is_found_at_once_when_the_cached_ones_are_old_enough(
     stage: Stage, issuer: KeyServer, stopwatch: Stopwatch
 ) -> None:
     assert _status(stage) == 200
@@ -88,7 +88,7 @@ def test_a_rotated_key_is_found_at_once_when_the_kept_ones_are_old_enough(
     assert issuer.fetches == 2
 
 
-def test_a_revoked_key_is_not_believed_once_the_set_was_read_again(
+def test_a_revoked_key_is_refused_once_the_set_was_read_again(
     stage: Stage, issuer: KeyServer, stopwatch: Stopwatch
 ) -> None:
     assert _status(stage) == 200
@@ -97,7 +97,7 @@ def test_a_revoked_key_is_not_believed_once_the_set_was_read_again(
     assert _status(stage) == 401
 
 
-def test_made_up_key_names_do_not_make_the_issuer_be_hammered(
+def test_invented_key_names_do_not_flood_the_issuer(
     stage: Stage, issuer: KeyServer, stopwatch: Stopwatch
 ) -> None:
     assert _status(stage) == 200
@@ -128,7 +128,7 @@ def test_a_key_of_one_kind_does_not_verify_under_the_name_of_another(stage: Stag
     assert _status(stage, rsa) == 401
 
 
-def test_a_key_that_nobody_understands_does_not_spoil_the_others(stage: Stage, issuer: KeyServer) -> None:
+def test_an_unknown_kind_of_key_does_not_disable_the_others(stage: Stage, issuer: KeyServer) -> None:
     issuer.document = {"keys": [{"kty": "future", "kid": "x"}, stage.authority.public_key]}
     assert _status(stage) == 200
 
@@ -137,13 +137,15 @@ def test_a_key_that_nobody_understands_does_not_spoil_the_others(stage: Stage, i
 
 
 def _assert_undecided(answer: Answer) -> None:
-    """Not 401: nothing is known to be wrong with the token."""
+    """Not 401: the token may be valid."""
     assert (answer.status, answer.json["error"]) == (500, "server_error")
     assert answer.headers["retry-after"] == "1"
     assert "try again" in answer.json["error_description"]
 
 
-def test_while_the_issuer_does_not_answer_nothing_is_decided(stage: Stage, issuer: KeyServer) -> None:
+def test_while_the_issuer_does_not_answer_no_token_is_accepted_or_refused(
+    stage: Stage, issuer: KeyServer
+) -> None:
     issuer.stop()
     _assert_undecided(_ask(stage, stage.authority.token()))
 
@@ -166,7 +168,7 @@ NO_KEY_SETS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("document", NO_KEY_SETS.values(), ids=NO_KEY_SETS.keys())
-def test_what_is_no_key_set_decides_nothing_and_is_overcome(
+def test_a_document_that_is_not_a_key_set_decides_nothing_and_a_later_one_is_used(
     stage: Stage, issuer: KeyServer, document: Any
 ) -> None:
     issuer.document = document
@@ -176,7 +178,7 @@ def test_what_is_no_key_set_decides_nothing_and_is_overcome(
 
 
 @pytest.mark.parametrize("document", NO_KEY_SETS.values(), ids=NO_KEY_SETS.keys())
-def test_keys_that_are_kept_outlive_a_failure(
+def test_cached_keys_are_used_during_a_failure(
     stage: Stage, issuer: KeyServer, stopwatch: Stopwatch, document: Any
 ) -> None:
     assert _status(stage) == 200
@@ -185,13 +187,13 @@ def test_keys_that_are_kept_outlive_a_failure(
     assert _status(stage) == 200
 
 
-def test_a_broken_answer_decides_nothing(stage: Stage, stopwatch: Stopwatch) -> None:
-    """Something listens at the address that does not speak HTTP."""
+def test_a_malformed_response_decides_nothing(stage: Stage, stopwatch: Stopwatch) -> None:
+    """A server at the address that does not speak HTTP."""
     import socket  # noqa: PLC0415 - only here
     import threading  # noqa: PLC0415 - only here
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        # Only so that a failure is not a test that never ends.
+        # Only so that a failing test ends.
         listener.settimeout(10)
 
         def answer() -> None:
@@ -217,7 +219,7 @@ def test_a_static_set_may_be_given_as_base64url(stage: Stage) -> None:
     assert _status(stage) == 200
 
 
-def test_a_static_set_wins_over_an_address(stage: Stage) -> None:
+def test_a_static_set_has_priority_over_an_address(stage: Stage) -> None:
     stage.settings["AUTH_JWKS_URL"] = "http://127.0.0.1:9/"
     assert _status(stage) == 200
 
@@ -236,7 +238,7 @@ def test_a_static_set_wins_over_an_address(stage: Stage) -> None:
         {"AUTH_ALGORITHMS": "none"},
     ],
 )
-def test_a_setting_that_is_wrong_admits_nobody(stage: Stage, changes: dict[str, str]) -> None:
+def test_an_invalid_setting_accepts_no_token(stage: Stage, changes: dict[str, str]) -> None:
     stage.settings |= changes
     answer = _ask(stage, stage.authority.token())
     assert (answer.status, answer.json["error"]) == (500, "server_error")

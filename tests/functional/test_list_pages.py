@@ -1,4 +1,4 @@
-"""Pages of lists through the handlers: every API that pages walks its own list, and no other's."""
+"""Pages of lists through the handlers: every paginated API pages its own list, and no other's."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def ids(answer: Answer) -> list[str]:
     return [entry["metadata"]["id"] for entry in answer.json]
 
 
-def test_pages_show_what_the_whole_list_shows(reserved: Stage) -> None:
+def test_pages_together_show_the_whole_list(reserved: Stage) -> None:
     whole = listed(reserved)
     assert "link" not in whole.headers
     first = listed(reserved, limit=["2"])
@@ -49,7 +49,7 @@ def test_pages_show_what_the_whole_list_shows(reserved: Stage) -> None:
     assert "link" not in second.headers
 
 
-def test_filters_hold_on_every_page(reserved: Stage) -> None:
+def test_filters_apply_to_every_page(reserved: Stage) -> None:
     wanted: dict[str, Any] = {"tag": ["letter=b"], "regionID": ["uk-lon-1", "us-chi-1"]}
     first = listed(reserved, limit=["1"], **wanted)
     assert [entry["metadata"]["name"] for entry in first.json] == ["b"]
@@ -62,7 +62,7 @@ def test_filters_hold_on_every_page(reserved: Stage) -> None:
     assert listed(reserved, **other).status == 400
 
 
-def test_a_cursor_of_another_organization_is_refused_and_opens_nothing(reserved: Stage) -> None:
+def test_a_cursor_of_another_organization_is_refused_and_reveals_nothing(reserved: Stage) -> None:
     query = following(listed(reserved, limit=["1"]))
     for profile, more in (("stranger", {}), ("operator", {"organizationID": [STRANGERS_ORGANIZATION]})):
         answer = listed(reserved, profile, **query, **more)
@@ -72,13 +72,13 @@ def test_a_cursor_of_another_organization_is_refused_and_opens_nothing(reserved:
 
 
 @pytest.mark.parametrize("query", [{"limit": ["0"]}, {"limit": ["1", "1"]}, {"cursor": ["x"]}], ids=str)
-def test_what_is_wrong_with_a_page_is_reported_by_name(reserved: Stage, query: dict[str, Any]) -> None:
+def test_an_invalid_page_parameter_is_reported_by_name(reserved: Stage, query: dict[str, Any]) -> None:
     answer = listed(reserved, **query)
     assert answer.status == 400
     assert answer.json["error_description"].startswith(f"query {next(iter(query))}: ")
 
 
-def test_a_page_reads_a_page(reserved: Stage) -> None:
+def test_reading_a_page_reads_only_that_page(reserved: Stage) -> None:
     reads: list[dict[str, Any]] = []
     reserved.db.before("query", lambda _, parameters: reads.append(parameters), times=None)
     first = listed(reserved, limit=["2"])

@@ -1,4 +1,4 @@
-"""GET /api/v2/quotas: what an organization may have of each accelerator, and what it has."""
+"""GET /api/v2/quotas: the limits of an organization for each accelerator, and their use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def quotas(stage: Stage, profile: str = "member", **query: list[str]) -> list[tu
     return [(q["organizationId"], q["subject"], q["limit"], q["used"]) for q in answer.json]
 
 
-def test_a_limit_is_shown_with_what_is_used_of_it(sample: Stage) -> None:
+def test_a_limit_is_shown_with_its_use(sample: Stage) -> None:
     assert quotas(sample) == []
     set_quota(sample.db, 8, "GB300")
     set_quota(sample.db, 4, "H200")
@@ -28,12 +28,12 @@ def test_a_limit_is_shown_with_what_is_used_of_it(sample: Stage) -> None:
     assert quotas(sample) == [(ORGANIZATION, "GB300", 8, 2), (ORGANIZATION, "H200", 4, 0)]
 
 
-def test_limits_on_instances_belong_to_the_other_api(sample: Stage) -> None:
+def test_limits_on_instances_are_shown_by_the_other_api(sample: Stage) -> None:
     set_quota(sample.db, 100, "instances")
     assert quotas(sample) == []
 
 
-def test_nobody_sees_the_limits_of_others_but_an_operator_who_names_them(sample: Stage) -> None:
+def test_limits_of_others_are_shown_only_to_an_operator_who_names_them(sample: Stage) -> None:
     set_quota(sample.db, 8, "GB300")
     set_quota(sample.db, 3, "GB300", organization=STRANGERS_ORGANIZATION)
     assert quotas(sample) == [(ORGANIZATION, "GB300", 8, 0)]

@@ -58,11 +58,11 @@ def _units(stage: Stage, claims: dict[str, Any] | None = None, /, **query: list[
     return stage.request("list_reservation_units", with_headers(event, authorization=f"Bearer {token}"))
 
 
-def test_the_sample_fleet_answers_the_published_example(sample: Stage) -> None:
+def test_the_sample_fleet_reproduces_the_published_example(sample: Stage) -> None:
     assert _units(sample).json == [LONDON, CHICAGO]
 
 
-def test_a_reservation_is_seen_at_once(sample: Stage) -> None:
+def test_a_reservation_changes_the_figures_at_once(sample: Stage) -> None:
     assert sample.request("create_reservation", arrangements.wish(count=3)).status == 202
     (london,) = _units(sample, regionID=["uk-lon-1"]).json
     assert (london["availableUnitCount"], london["largestContiguousUnitCount"]) == (1, 1)
@@ -84,7 +84,7 @@ def test_a_reservation_is_seen_at_once(sample: Stage) -> None:
         ({"unit": ["HGX"], "accelerator": ["GB300"], "regionID": ["us-chi-1"]}, []),
     ],
 )
-def test_values_of_one_parameter_mean_or_and_parameters_mean_and(
+def test_values_of_one_parameter_are_alternatives_and_different_parameters_must_all_match(
     sample: Stage, query: dict[str, list[str]], expected: list[str]
 ) -> None:
     assert [unit["regionId"] for unit in _units(sample, **query).json] == expected
@@ -95,14 +95,14 @@ def test_an_empty_inventory_is_an_empty_array(stage: Stage) -> None:
     assert (answer.status, answer.text) == (200, "[]")
 
 
-def test_a_region_is_listed_to_those_who_may_know_of_it(sample: Stage) -> None:
+def test_a_region_is_listed_only_to_those_who_may_see_it(sample: Stage) -> None:
     arrangements.hide_chicago(sample)
     assert [u["regionId"] for u in _units(sample).json] == ["uk-lon-1"]
     for claims in ({"organizations": [SAMPLE_ORGANIZATION]}, {"permissions": ["operator"]}):
         assert [u["regionId"] for u in _units(sample, claims).json] == ["uk-lon-1", "us-chi-1"]
 
 
-def test_every_function_that_reads_sees_the_same_whatever_it_remembers(sample: Stage) -> None:
+def test_every_reading_function_returns_the_same_whatever_it_has_cached(sample: Stage) -> None:
     first = _units(sample).json
     sample.restart()
     assert _units(sample).json == first

@@ -21,7 +21,7 @@ OTHER_PROJECT = "0d4c51ac-7a5e-4c45-8f3e-2f6f6b0f7d11"
 
 @pytest.fixture
 def fleet(sample: Stage) -> Stage:
-    """Four reservations of one organization, in two projects and two regions, variously tagged."""
+    """Four reservations of one organization, in two projects and two regions, with various tags."""
     every_project = f"Bearer {sample.authority.token(projects=['*'])}"
     wishes = [
         wish({"name": "red", "tags": [_tag("colour", "red"), _tag("size", "s")]}, count=1),
@@ -61,13 +61,13 @@ def test_without_a_filter_everything_visible_is_listed(fleet: Stage) -> None:
     assert _names(_list(fleet)) == EVERYTHING
 
 
-def test_the_order_is_that_of_the_ids(fleet: Stage) -> None:
+def test_the_list_is_in_order_of_id(fleet: Stage) -> None:
     ids = [entry["metadata"]["id"] for entry in _list(fleet).json]
     assert len(ids) == 4
     assert ids == sorted(ids)
 
 
-def test_the_order_is_that_of_the_ids_across_organizations_too(fleet: Stage) -> None:
+def test_the_list_is_in_order_of_id_across_organizations(fleet: Stage) -> None:
     claims = {"organizations": [ORGANIZATION, SAMPLE_ORGANIZATION], "projects": ["*"]}
     ids = [entry["metadata"]["id"] for entry in _list(fleet, claims).json]
     assert len(ids) == 6
@@ -100,32 +100,32 @@ def test_the_order_is_that_of_the_ids_across_organizations_too(fleet: Stage) -> 
         ({"projectID": [OTHER_PROJECT], "regionID": ["us-chi-1"]}, set()),
     ],
 )
-def test_values_of_one_parameter_mean_or_and_parameters_mean_and(
+def test_values_of_one_parameter_are_alternatives_and_different_parameters_must_all_match(
     fleet: Stage, query: dict[str, list[str]], expected: set[str]
 ) -> None:
     assert _names(_list(fleet, **query)) == expected
 
 
 @pytest.mark.parametrize("selector", ["", "colour", " "])
-def test_a_tag_selector_has_an_equals_sign(fleet: Stage, selector: str) -> None:
+def test_a_tag_filter_has_an_equals_sign(fleet: Stage, selector: str) -> None:
     answer = _list(fleet, tag=["size=s", selector])
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
     assert answer.json["error_description"] == "query tag: must be name=value"
 
 
 @pytest.mark.parametrize("selector", ["colour=red=", "=", "a==b", "==", "colour=RED"])
-def test_a_tag_that_nothing_has_finds_nothing(fleet: Stage, selector: str) -> None:
+def test_a_tag_that_no_reservation_has_finds_nothing(fleet: Stage, selector: str) -> None:
     assert _names(_list(fleet, tag=["size=s", selector])) == set()
 
 
 @pytest.mark.parametrize(("name", "value"), [("query", "a=b"), ("a=b", "c"), ("padded", "YQ=="), ("=", "=")])
-def test_a_tag_with_equals_signs_is_found_as_it_is_written(fleet: Stage, name: str, value: str) -> None:
+def test_a_tag_is_matched_literally_even_with_equals_signs(fleet: Stage, name: str, value: str) -> None:
     event = wish({"name": "equals", "tags": [{"name": name, "value": value}]}, count=1)
     assert fleet.request("create_reservation", event).status == 202
     assert _names(_list(fleet, tag=[f"{name}={value}"])) == {"equals"}
 
 
-def test_a_query_without_its_plural_form_works_too(fleet: Stage) -> None:
+def test_a_query_without_its_multi_value_form_works_too(fleet: Stage) -> None:
     event = with_query(sample_events.read("list_reservations", "all"), regionID=["us-chi-1"])
     event["multiValueQueryStringParameters"] = None
     assert _names(fleet.request("list_reservations", event, profile="member")) == {"chicago"}
@@ -151,7 +151,7 @@ def test_a_member_of_one_project_sees_that_project(fleet: Stage) -> None:
         {"organizations": [ORGANIZATION], "projects": 7},
     ],
 )
-def test_nothing_visible_is_an_empty_array(fleet: Stage, claims: dict[str, Any]) -> None:
+def test_a_caller_who_may_see_nothing_gets_an_empty_array(fleet: Stage, claims: dict[str, Any]) -> None:
     answer = _list(fleet, claims)
     assert (answer.status, answer.text) == (200, "[]")
     assert _list(fleet, claims, organizationID=[ORGANIZATION]).text == "[]"
@@ -176,7 +176,7 @@ def test_several_organizations_of_one_caller_are_listed_together(fleet: Stage) -
     assert len(_list(fleet, claims, organizationID=[SAMPLE_ORGANIZATION]).json) == 2
 
 
-def test_claims_may_be_words_in_one_text(fleet: Stage) -> None:
+def test_token_claims_may_be_words_in_one_text(fleet: Stage) -> None:
     claims = {"organizations": ORGANIZATION, "projects": "* x", "permissions": "reservations:read other"}
     assert _names(_list(fleet, claims)) == EVERYTHING
 

@@ -1,4 +1,4 @@
-"""What is logged: every write, and never a token, a body or a customer's text."""
+"""Logs: every write has a line; tokens, bodies and customers' texts are never logged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_no_token_is_logged_or_printed(
             assert part not in printed.out + printed.err
 
 
-def test_nothing_of_a_body_is_logged_whatever_becomes_of_it(
+def test_no_part_of_a_body_is_logged_whatever_the_result(
     sample: Stage, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loud = {"name": CANARY, "description": CANARY, "tags": [{"name": CANARY, "value": CANARY}]}
@@ -60,7 +60,7 @@ def test_nothing_of_a_body_is_logged_whatever_becomes_of_it(
     assert CANARY not in sample.log + printed.out + printed.err
 
 
-def test_not_even_of_a_request_that_met_a_defect(sample: Stage) -> None:
+def test_no_part_of_a_body_is_logged_after_an_unexpected_error(sample: Stage) -> None:
     def surprise(*_: object) -> None:
         raise RuntimeError("boom")
 
@@ -71,7 +71,7 @@ def test_not_even_of_a_request_that_met_a_defect(sample: Stage) -> None:
     assert CANARY not in sample.log
 
 
-def test_every_write_of_a_life_leaves_a_line(stage: Stage) -> None:
+def test_every_write_of_a_reservations_life_is_logged(stage: Stage) -> None:
     arrangements.gone(stage)
     actions = [
         line["audit"]["action"]
@@ -100,7 +100,7 @@ def test_every_line_of_a_workflow_names_its_function_and_its_step(stage: Stage) 
     assert not any("step" in line for line in others)
 
 
-def test_every_write_of_a_failure_leaves_a_line(stage: Stage) -> None:
+def test_every_write_of_a_failed_provisioning_is_logged(stage: Stage) -> None:
     arrangements.failed(stage)
     audits = [line["audit"] for line in stage.log_lines if "audit" in line]
     actions = [a["action"] for a in audits if a["target"] == sample_events.SAMPLE_ID]
@@ -115,14 +115,14 @@ def test_every_write_of_a_failure_leaves_a_line(stage: Stage) -> None:
         assert audit["outcome"]
 
 
-def test_a_refused_feed_says_why(stage: Stage) -> None:
+def test_a_refused_fleet_document_is_logged_with_the_reason(stage: Stage) -> None:
     arrangements.published_late(stage)
     stage.run_event("sync_inventory", "scheduled")
     assert stage.log_lines[-1]["level"] == "WARNING"
     assert stage.log_lines[-1]["details"]["code"] == "outdated"
 
 
-def test_a_deferred_part_of_the_feed_is_named_with_its_reason(stage: Stage) -> None:
+def test_a_deferred_pod_or_region_is_logged_with_its_reason(stage: Stage) -> None:
     arrangements.published_half_empty(stage)
     stage.run_event("sync_inventory", "scheduled")
     (warned,) = [line for line in stage.log_lines if line["level"] == "WARNING"]

@@ -1,4 +1,4 @@
-"""The whole story over boto3 and moto: the real composition root, its clients and its environment."""
+"""The whole life of a reservation over boto3 and moto: the real composition root, clients and environment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _DEFINITION = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Succee
 
 
 class Account:
-    """An AWS account of moto's, with what the template makes in it."""
+    """An AWS account in moto, with the resources of the template."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.authority = Authority()
@@ -66,7 +66,7 @@ class Account:
         return answer
 
     def publish(self) -> None:
-        """Put the sample fleet where the sync reads it, and run that."""
+        """Put the sample fleet where the sync reads it, and run the sync."""
         document = sample_fleet()
         document["regions"] = [r for r in document["regions"] if r["id"] in SMALL_REGIONS]
         boto3.client("s3").put_object(Bucket=BUCKET, Key="fleet.json", Body=json.dumps(document).encode())
@@ -136,7 +136,7 @@ def test_a_reservation_is_made_shown_listed_deleted_and_gone(account: Account) -
     assert _units(account) == (8, 4, 8)
 
 
-def test_it_is_provisioned_server_by_server(account: Account) -> None:
+def test_a_reservation_is_provisioned_server_by_server(account: Account) -> None:
     account.ask("create_reservation", "accepted_with_idempotency_key")
     begun = account.step("begin_provisioning")
     assert begun["outcome"] == "proceed"
@@ -150,7 +150,7 @@ def test_it_is_provisioned_server_by_server(account: Account) -> None:
     assert status == "provisioned"
 
 
-def test_its_workflow_is_started_under_the_name_of_the_record(account: Account) -> None:
+def test_the_workflow_is_started_under_the_name_of_the_record(account: Account) -> None:
     account.ask("create_reservation", "accepted_with_idempotency_key")
     machines = account.workflows.list_state_machines()["stateMachines"]
     (arn,) = [m["stateMachineArn"] for m in machines if m["name"] == "provision-reservation"]
@@ -160,7 +160,7 @@ def test_its_workflow_is_started_under_the_name_of_the_record(account: Account) 
     assert json.loads(started["input"]) == STEP
 
 
-def test_a_full_region_is_refused_after_reading_it_afresh(account: Account) -> None:
+def test_a_full_region_is_refused_after_a_fresh_read(account: Account) -> None:
     def reserve(count: int) -> Answer:
         return answer_of(account.run("create_reservation", wish(count=count)))
 
@@ -190,7 +190,7 @@ def test_a_lost_workflow_is_started_again(account: Account, monkeypatch: pytest.
 @pytest.mark.parametrize(
     "name", ["INVENTORY_TABLE", "HOLDERS_TABLE", "SERVERS_TABLE", "PROVISION_STATE_MACHINE_ARN"]
 )
-def test_without_a_setting_no_request_is_served(
+def test_without_a_required_setting_no_request_is_served(
     account: Account, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.delenv(name)
@@ -201,7 +201,7 @@ def test_without_a_setting_no_request_is_served(
     assert name not in answer.text
 
 
-def test_two_environments_share_nothing_but_the_tables(account: Account) -> None:
+def test_two_environments_share_only_the_tables(account: Account) -> None:
     account.ask("create_reservation", "accepted_with_idempotency_key")
     _forget()
     assert account.ask("get_reservation", "found").status == 200

@@ -1,4 +1,4 @@
-"""How many requests a minute of an organization are admitted, whichever of its tokens they come with."""
+"""Requests a minute of an organization, whichever of its tokens they have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THIRD = "9d3c7a10-52be-4b0e-8f64-1c2d3e4f5a6b"
 
 @pytest.fixture
 def strict(monkeypatch: pytest.MonkeyPatch) -> Iterator[ClaimStage]:
-    """Two reads and one write a minute, at the beginning of one."""
+    """Two reads and one write a minute, at the beginning of a minute."""
     stage = ClaimStage(monkeypatch, READS_PER_MINUTE="2", WRITES_PER_MINUTE="1")
     arrangements.inventory(stage)
     stage.clock.advance(-stage.clock.now() % 60)
@@ -45,20 +45,20 @@ def read(
     return stage.request(function, event).status
 
 
-def test_every_token_of_an_organization_uses_up_the_same_requests(strict: ClaimStage) -> None:
+def test_all_tokens_of_an_organization_share_one_limit(strict: ClaimStage) -> None:
     assert read(strict, ORGANIZATION) == 200
     assert read(strict, ORGANIZATION, STRANGERS_ORGANIZATION) == 200
     assert read(strict, ORGANIZATION, THIRD) == 429
 
 
-def test_a_request_that_names_none_counts_for_every_organization_of_its_token(strict: ClaimStage) -> None:
+def test_a_request_that_names_no_organization_counts_for_every_one_of_its_token(strict: ClaimStage) -> None:
     assert [read(strict, ORGANIZATION, THIRD) for _ in range(2)] == [200, 200]
     assert read(strict, ORGANIZATION) == 429
     assert read(strict, THIRD) == 429
     assert read(strict, STRANGERS_ORGANIZATION) == 200
 
 
-def test_a_refused_request_counts_for_none_of_them(strict: ClaimStage) -> None:
+def test_a_refused_request_is_not_counted(strict: ClaimStage) -> None:
     assert [read(strict, ORGANIZATION) for _ in range(2)] == [200, 200]
     assert [read(strict, ORGANIZATION, THIRD) for _ in range(3)] == [429] * 3
     assert [read(strict, THIRD) for _ in range(3)] == [200, 200, 429]
@@ -88,7 +88,7 @@ def test_a_request_counts_for_the_organization_that_it_names(
     ],
     ids=["foreign header", "foreign query", "two", "two that differ", "nothing"],
 )
-def test_naming_a_foreign_organization_or_several_spares_none_of_the_caller_s(
+def test_naming_foreign_or_several_organizations_still_counts_for_all_of_the_caller_s(
     strict: ClaimStage, named: dict[str, str | list[str]]
 ) -> None:
     assert [read(strict, ORGANIZATION, THIRD, **named) for _ in range(3)] == [200, 200, 429]  # type: ignore[arg-type]
@@ -96,7 +96,7 @@ def test_naming_a_foreign_organization_or_several_spares_none_of_the_caller_s(
     assert read(strict, STRANGERS_ORGANIZATION) == 200
 
 
-def test_an_operator_without_organizations_counts_by_subject_whomever_the_request_names(
+def test_an_operator_without_organizations_is_counted_by_subject_whatever_the_request_names(
     strict: ClaimStage,
 ) -> None:
     def asked() -> int:
@@ -115,12 +115,14 @@ def test_claims_count_for_the_organization_in_the_header(strict: ClaimStage) -> 
     assert [listed(ORGANIZATION) for _ in range(3)] == [200, 200, 429]
 
 
-def test_writes_are_counted_apart_from_reads(strict: ClaimStage) -> None:
+def test_writes_are_counted_separately_from_reads(strict: ClaimStage) -> None:
     assert [read(strict, ORGANIZATION) for _ in range(3)] == [200, 200, 429]
     assert [strict.claim().status for _ in range(2)] == [200, 429]
 
 
-def test_the_refusal_says_when_the_next_minute_begins_and_then_is_over(strict: ClaimStage) -> None:
+def test_the_refusal_says_when_the_next_minute_begins_and_requests_are_then_accepted(
+    strict: ClaimStage,
+) -> None:
     event = sample_events.read("list_reservations", "all")
     assert [strict.request("list_reservations", event).status for _ in range(2)] == [200, 200]
     strict.clock.advance(13)

@@ -1,4 +1,4 @@
-"""A refused credential is counted, whatever it was sent to; a request without one is not."""
+"""A refused credential is counted, whatever the request; a request without one is not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ METRIC = "CredentialsRefused"
 
 
 def _counted(capsys: pytest.CaptureFixture[str]) -> float:
-    """The sum over the functions' embedded metrics, without the parts that have dimensions of their own."""
+    """The sum over the functions' embedded metrics, without those that have dimensions of their own."""
     lines = [json.loads(text) for text in capsys.readouterr().out.splitlines() if '"_aws"' in text]
     return sum(
         sum(line[METRIC])

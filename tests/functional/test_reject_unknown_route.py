@@ -1,4 +1,4 @@
-"""Whatever is no operation: 404, or 405 with the methods that there are."""
+"""Requests for no operation: 404, or 405 with the allowed methods."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ def _reject(stage: Stage, path: str, method: str = "PUT") -> Answer:
 
 @pytest.mark.parametrize(("path", "allowed"), PATHS.items())
 @pytest.mark.parametrize("method", METHODS)
-def test_a_known_path_says_which_methods_it_takes(stage: Stage, path: str, allowed: str, method: str) -> None:
+def test_a_known_path_is_answered_with_its_allowed_methods(
+    stage: Stage, path: str, allowed: str, method: str
+) -> None:
     if method in allowed.split(", "):
         return
     answer = _reject(stage, path, method)
@@ -64,7 +66,7 @@ def test_an_unknown_path_is_not_found_and_not_echoed(stage: Stage, path: str) ->
     assert answer.json["error_description"] == "the requested resource does not exist"
 
 
-def test_no_token_is_asked_for_and_none_is_read(stage: Stage) -> None:
+def test_no_token_is_required_or_read(stage: Stage) -> None:
     event = with_headers(sample_events.read("reject_unknown_route", "root"), authorization="Bearer nonsense")
     assert stage.request("reject_unknown_route", event).status == 404
 
@@ -74,28 +76,28 @@ def test_no_token_is_asked_for_and_none_is_read(stage: Stage) -> None:
 def test_an_operation_that_is_reached_by_another_route_is_not_found(
     stage: Stage, name: str, other: dict[str, str]
 ) -> None:
-    """Only a mistake in the template could do this; it must not be answered as if all were well."""
+    """Only a mistake in the template could cause this; it must not look like a success."""
     operation = OPERATIONS[name]
     right = {"httpMethod": operation.method, "resource": operation.path}
     event = with_path(sample_events.read("reject_unknown_route", "root"), "/elsewhere", "GET") | right | other
     answer = stage.request(name, event, profile="member")
     assert answer.status == 404
-    # Each API answers in its own shape.
+    # Each API answers in its own format.
     shown = answer.json.get("error", answer.json.get("code", answer.json.get("detail")))
     assert shown in {"not_found", 5, "the requested resource does not exist"}
     assert answer.headers["cache-control"] == "no-cache"
 
 
 @pytest.mark.parametrize("case", ["wrong_method", "unknown_route"])
-def test_the_base_path_of_a_custom_domain_changes_no_answer(stage: Stage, case: str) -> None:
-    """The gateway leaves it in the path that it hands on, and takes it out of the route."""
+def test_the_base_path_of_a_custom_domain_does_not_change_the_response(stage: Stage, case: str) -> None:
+    """The gateway leaves it in the path that it passes on, and removes it from the route."""
     event = sample_events.read("reject_unknown_route", case)
     plain = stage.request("reject_unknown_route", event)
     event["path"] = event["requestContext"]["path"] = f"/gpu{event['path']}"
     assert stage.request("reject_unknown_route", event) == plain
 
 
-def test_an_unknown_path_below_a_base_path_is_answered_in_the_shape_of_its_api(stage: Stage) -> None:
+def test_an_unknown_path_below_a_base_path_is_answered_in_the_format_of_its_api(stage: Stage) -> None:
     event = with_path(sample_events.read("reject_unknown_route", "root"), "/vms/a/b/c", "GET")
     event["path"] = "/gpu/vms/a/b/c"
     assert "detail" in stage.request("reject_unknown_route", event).json

@@ -1,4 +1,4 @@
-"""Bodies that are wrong in every way: refused by the name of the field, never by its value."""
+"""Invalid bodies are refused with the name of the field and never with its value."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG)
-def test_a_wrong_value_is_refused_by_the_name_of_its_field(sample: Stage, field: str, value: Any) -> None:
+def test_an_invalid_value_is_refused_by_the_name_of_its_field(sample: Stage, field: str, value: Any) -> None:
     before = sample.db.dump()
     answer = _create(sample, _with(field, value))
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
@@ -80,7 +80,7 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_field(sample: Stage, field:
 
 
 @pytest.mark.parametrize("literal", ["2.0", "2e0", "20E-1"])
-def test_a_whole_number_may_be_written_with_a_fraction(sample: Stage, literal: str) -> None:
+def test_a_whole_number_may_be_written_with_a_zero_fraction(sample: Stage, literal: str) -> None:
     text = sample_events.body_of(wish(count=77))
     event = with_body(wish(), json.dumps(text).replace("77", literal))
     answer = _create(sample, event)
@@ -90,7 +90,7 @@ def test_a_whole_number_may_be_written_with_a_fraction(sample: Stage, literal: s
 @pytest.mark.parametrize(
     "literal", ["1.99999999999999999999", "2.00000000000000000001", "2e400", "0.0", "-2.0"]
 )
-def test_a_number_that_only_rounding_makes_whole_is_refused(sample: Stage, literal: str) -> None:
+def test_a_number_that_is_whole_only_after_rounding_is_refused(sample: Stage, literal: str) -> None:
     text = sample_events.body_of(wish(count=77))
     answer = _create(sample, with_body(wish(), json.dumps(text).replace("77", literal)))
     assert answer.status == 400
@@ -124,7 +124,7 @@ def test_a_missing_field_is_named(sample: Stage, field: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a", "0", "Z9", "a-b_c.d", "a" * 63, "a..b", "a--b"])
-def test_a_name_within_the_pattern_is_taken(sample: Stage, name: str) -> None:
+def test_a_name_that_matches_the_pattern_is_accepted(sample: Stage, name: str) -> None:
     answer = _create(sample, wish({"name": name}, count=1))
     assert answer.status == 202
     assert answer.json["metadata"]["name"] == name
@@ -150,7 +150,7 @@ def test_a_name_within_the_pattern_is_taken(sample: Stage, name: str) -> None:
         "\uff11",
     ],
 )
-def test_a_name_outside_the_pattern_is_refused(sample: Stage, name: str) -> None:
+def test_a_name_that_does_not_match_the_pattern_is_refused(sample: Stage, name: str) -> None:
     answer = _create(sample, wish({"name": name}, count=1))
     assert answer.status == 400
     assert answer.json["error_description"].startswith("metadata.name")
@@ -167,9 +167,9 @@ def test_tag_names_are_unique(sample: Stage) -> None:
 @pytest.mark.parametrize(
     "text", ["", " ", "ünïcödé ✓ 🙂", "a\nb\tc", "\x00", "</script>", '"', "\\", "%00", "{{token:x}}"]
 )
-def test_free_text_comes_back_as_it_went(sample: Stage, text: str) -> None:
+def test_free_text_is_returned_unchanged(sample: Stage, text: str) -> None:
     tags = [{"name": f"n{text}", "value": text}]
-    # Sent to the handler without the tokens' replacement, which would take a text for a placeholder.
+    # Sent without replacing token placeholders, because a text may look like a placeholder.
     event = wish({"description": f"d{text}", "tags": tags}, count=1)
     event = with_headers(event, authorization=f"Bearer {sample.authority.token()}")
     result = sample.run("create_reservation", event)
@@ -201,14 +201,14 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize("body", NOT_JSON.values(), ids=NOT_JSON.keys())
-def test_what_is_not_json_is_refused(sample: Stage, body: str | None) -> None:
+def test_a_body_that_is_not_json_is_refused(sample: Stage, body: str | None) -> None:
     answer = _create(sample, with_body(wish(), body))
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
     assert answer.json["error_description"] == "the request body is not valid JSON"
 
 
 @pytest.mark.parametrize("body", ["null", "true", "7", '"text"', "[]", "[{}]"])
-def test_json_that_is_no_object_is_refused(sample: Stage, body: str) -> None:
+def test_json_that_is_not_an_object_is_refused(sample: Stage, body: str) -> None:
     answer = _create(sample, with_body(wish(), body))
     assert (answer.status, answer.json["error"]) == (400, "invalid_request")
 
@@ -225,18 +225,18 @@ def test_a_huge_number_is_refused(sample: Stage, digits: int, form: str) -> None
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
-def test_what_is_no_number_in_json_is_no_count(sample: Stage, number: str) -> None:
+def test_a_value_that_is_no_json_number_is_no_count(sample: Stage, number: str) -> None:
     body = json.dumps(sample_events.body_of(wish())).replace('"count": 2', f'"count": {number}')
     assert _create(sample, with_body(wish(), body)).status == 400
 
 
-def test_a_huge_number_in_an_unknown_field_does_no_harm(sample: Stage) -> None:
+def test_a_huge_number_in_an_unknown_field_is_ignored(sample: Stage) -> None:
     body = json.dumps(sample_events.body_of(wish())).replace('"count"', f'"other": 1{"0" * 5_000}, "count"')
     assert _create(sample, with_body(wish(), body)).status in {202, 400}
 
 
 @pytest.mark.parametrize("text", ["not base64!", "ä", "e30", "e30=e30="])
-def test_what_is_not_base64_is_refused(sample: Stage, text: str) -> None:
+def test_invalid_base64_is_refused(sample: Stage, text: str) -> None:
     event = with_body(wish(), text)
     event["isBase64Encoded"] = True
     assert _create(sample, event).status == 400
@@ -256,7 +256,7 @@ def test_json_may_be_declared_in_several_ways(sample: Stage, declared: str | Non
 @pytest.mark.parametrize(
     "declared", ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", "json", ""]
 )
-def test_anything_else_is_an_unsupported_media_type(sample: Stage, declared: str) -> None:
+def test_any_other_media_type_is_unsupported(sample: Stage, declared: str) -> None:
     answer = _create(sample, with_headers(wish(), content_type=declared))
     assert (answer.status, answer.json["error"]) == (415, "unsupported_media_type")
 
@@ -266,11 +266,11 @@ def _of_size(octets: int) -> dict[str, Any]:
     return with_body(wish(), body + " " * (octets - len(body)))
 
 
-def test_a_body_of_the_largest_size_is_taken(sample: Stage) -> None:
+def test_a_body_of_the_maximum_size_is_accepted(sample: Stage) -> None:
     assert _create(sample, _of_size(64 * 1024)).status == 202
 
 
-def test_a_body_of_one_byte_more_is_too_large(sample: Stage) -> None:
+def test_a_body_one_byte_larger_is_too_large(sample: Stage) -> None:
     answer = _create(sample, _of_size(64 * 1024 + 1))
     assert (answer.status, answer.json["error"]) == (413, "request_entity_too_large")
 
@@ -282,7 +282,7 @@ def test_size_is_counted_in_bytes_and_not_in_characters(sample: Stage) -> None:
     assert _create(sample, event).status == 413
 
 
-def test_nobody_without_a_token_learns_what_is_wrong_with_a_body(sample: Stage) -> None:
+def test_without_a_token_no_error_of_the_body_is_revealed(sample: Stage) -> None:
     for event in (
         with_body(wish(), "{"),
         _of_size(64 * 1024 + 1),

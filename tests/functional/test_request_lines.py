@@ -1,4 +1,4 @@
-"""One line a request, whatever becomes of it, and the trace id in every answer."""
+"""One log line for each request, whatever its result, and the trace id in every response."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _requests(stage: Stage) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("case", API_CASES, ids=str)
-def test_a_request_is_one_line_with_its_answer(case: ApiCase, stage: Stage) -> None:
+def test_a_request_has_one_line_with_its_status(case: ApiCase, stage: Stage) -> None:
     case.after(stage)
     before = len(_requests(stage))
     answer = stage.request_event(case.function, case.event)
@@ -41,7 +41,7 @@ def test_a_request_is_one_line_with_its_answer(case: ApiCase, stage: Stage) -> N
     assert (request["organization"] == "-") == unknown
 
 
-def test_a_defect_has_its_line_too(sample: Stage) -> None:
+def test_an_unexpected_error_has_its_line_too(sample: Stage) -> None:
     def surprise(*_: object) -> None:
         raise RuntimeError("boom")
 
@@ -52,7 +52,7 @@ def test_a_defect_has_its_line_too(sample: Stage) -> None:
     assert line["request"]["subject"] == SUBJECT
 
 
-def test_a_route_of_another_function_has_its_line(sample: Stage) -> None:
+def test_a_request_on_another_functions_route_has_its_line(sample: Stage) -> None:
     event = sample_events.read("list_reservations", "all") | {"resource": "/elsewhere"}
     assert sample.request("list_reservations", event).status == 404
     assert _requests(sample)[-1]["request"]["status"] == 404
@@ -65,7 +65,7 @@ def _organization(stage: Stage, event: dict[str, Any], function: str, **changes:
     return organization
 
 
-def test_the_organization_is_the_one_that_is_named_or_the_only_one(sample: Stage) -> None:
+def test_the_logged_organization_is_the_named_one_or_the_only_one(sample: Stage) -> None:
     read = sample_events.read("list_reservations", "all")
     both = {"organizations": [OTHER, ORGANIZATION]}
     assert _organization(sample, read, "list_reservations") == ORGANIZATION
@@ -78,7 +78,7 @@ def test_the_organization_is_the_one_that_is_named_or_the_only_one(sample: Stage
     assert _organization(sample, create, "create_reservation", **both) == ORGANIZATION
 
 
-def test_what_others_write_for_an_organization_is_not_logged(sample: Stage) -> None:
+def test_an_organization_that_the_caller_does_not_belong_to_is_not_logged(sample: Stage) -> None:
     canary = "canary-7d1f"
     read = sample_events.read("list_reservations", "all")
     create = arrangements.wish(organizationId=canary)
@@ -97,7 +97,7 @@ def test_an_operator_is_logged_with_the_organization_that_it_names(sample: Stage
 
 
 def _refused(printed: str) -> list[tuple[str | None, float]]:
-    """Every count of refused credentials, with the fault that it stands under."""
+    """The counts of refused credentials, by the reason for the refusal."""
     lines = [json.loads(line) for line in printed.splitlines() if "_aws" in line]
     return [
         (line.get("fault"), sum(line["CredentialsRefused"])) for line in lines if "CredentialsRefused" in line
@@ -115,10 +115,10 @@ def _refused(printed: str) -> list[tuple[str | None, float]]:
         ("Basic dXNlcjpwYXNz", None),
     ],
 )
-def test_a_credential_that_was_refused_is_counted_by_its_fault(
+def test_a_refused_credential_is_counted_under_its_reason(
     stage: Stage, capsys: pytest.CaptureFixture[str], authorization: str | None, fault: str | None
 ) -> None:
-    """A request without any is none that somebody guesses with."""
+    """A request without a credential is no attempt to guess one."""
     if authorization is not None:
         authorization = authorization.format(
             expired=stage.authority.token("expired"), elsewhere=stage.authority.token(aud="billing")
@@ -129,7 +129,7 @@ def test_a_credential_that_was_refused_is_counted_by_its_fault(
     assert sorted(_refused(capsys.readouterr().out), key=str) == sorted(expected, key=str)
 
 
-def test_one_that_was_accepted_is_not(sample: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_accepted_credential_is_not_counted(sample: Stage, capsys: pytest.CaptureFixture[str]) -> None:
     assert sample.request_event("list_reservations", "all").status == 200
     assert sample.request_event("list_reservations", "permission_missing").status == 403
     assert _refused(capsys.readouterr().out) == []

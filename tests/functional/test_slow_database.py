@@ -1,4 +1,6 @@
-"""A slow database ends in the API's own answer, within the function's time, and never in the gateway's."""
+"""With a slow database the API still answers itself, within the function's time and before the gateway's
+timeout.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ READS: Final = {"list_reservations": "all", "list_capacity_claims": "all", "list
 
 
 class SlowDatabase:
-    """Serves every call, but the answers of so many calls of an operation only come when nobody waits."""
+    """Executes every call, but returns this many results of an operation only after the caller's timeout."""
 
     def __init__(self, db: Any) -> None:
         self.now = 0.0
@@ -42,7 +44,7 @@ class SlowDatabase:
         self._db = db
 
     def lose(self, answers: int, operation: str = "*", skip: int = 0) -> None:
-        """The answers of calls of an operation, or of all, come too late: of so many, after the first few."""
+        """Results of an operation's calls, or of all, come too late: this many, after the first few."""
         self.lost = {operation: answers}
         self._skip = skip
 
@@ -50,7 +52,7 @@ class SlowDatabase:
         def call(**request: Any) -> Any:
             name = operation if operation in self.lost else "*"
             try:
-                # The service may do it, or refuse it, whether or not anybody waits for its answer.
+                # The service may apply or refuse it, whether or not the caller still waits.
                 return getattr(self._db, operation)(**request)
             finally:
                 if self.lost.get(name, 0) > 0:
@@ -75,13 +77,13 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
     arrangements.publish(new, 2, (*arrangements.SMALL_REGIONS, "eu-ams-1"))
     new.run_event("sync_inventory", "scheduled")
     yield new
-    # What was built on the replaced clients must not outlive them.
+    # Nothing that was built with the replaced clients may be used by a later test.
     new.restart()
 
 
 @pytest.fixture
 def slow(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> SlowDatabase:
-    """The database of the stage behind the client of production, on a clock that only it moves."""
+    """The stage's database behind the production client, on a clock that only the database advances."""
     database, others = SlowDatabase(stage.db), composition.client
     deadline = Deadline(lambda: database.now)
     monkeypatch.setattr(composition, "deadline", lambda: deadline)
@@ -117,14 +119,14 @@ def test_a_database_that_never_answers_a_write_is_reported_in_time(
 
     answer = stage.request_event(function, CREATES[function])
 
-    # The write stands, and the look at its record tells: so it is answered as what it is.
+    # The write was applied, and a read of its record shows that: so the request succeeds.
     assert answer.status in (200, 201, 202)
     assert 0 < slow.now < FUNCTION_SECONDS
     assert len(stage.db.table("holders")) > before
 
 
 @pytest.mark.parametrize("function", CREATES)
-def test_a_write_whose_answers_were_lost_is_found_and_not_made_again(
+def test_a_write_that_timed_out_is_found_and_not_made_again(
     stage: Stage, slow: SlowDatabase, function: str
 ) -> None:
     twin = stage.db.copy()

@@ -1,4 +1,4 @@
-"""Bearer tokens: what does not verify in every respect is 401, and the words say in which."""
+"""Bearer tokens: one that does not verify in every respect is a 401 with the reason."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _ask(stage: Stage, authorization: str | None, **headers: str) -> Answer:
 
 
 def _raw(stage: Stage, event: dict[str, Any]) -> Answer:
-    """Without the replacement of placeholders: what is sent here may be no text at all."""
+    """Without replacing placeholders, because what is sent here may not be text at all."""
     return answer_of(stage.run("list_reservations", event))
 
 
@@ -59,7 +59,7 @@ def _assert_refused(answer: Answer, why: str) -> None:
     assert answer.headers["cache-control"] == "no-cache"
 
 
-def test_a_good_token_is_accepted(stage: Stage) -> None:
+def test_a_valid_token_is_accepted(stage: Stage) -> None:
     assert _ask(stage, f"Bearer {stage.authority.token()}").status == 200
 
 
@@ -75,7 +75,7 @@ def test_the_name_of_the_header_is_accepted_in_any_case(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("authorization", [None, "", " ", "Bearer", "Bearer ", "bearer"])
-def test_without_a_bearer_token_one_is_asked_for(stage: Stage, authorization: str | None) -> None:
+def test_without_a_bearer_token_the_response_has_a_challenge(stage: Stage, authorization: str | None) -> None:
     _assert_refused(_ask(stage, authorization), MISSING)
 
 
@@ -88,16 +88,16 @@ def test_another_scheme_is_refused_by_name(stage: Stage, authorization: str) -> 
 
 @pytest.mark.parametrize("key", ["nv_" + "A" * 43, "nv_", "nv_short"])
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer  ", ""])
-def test_an_api_key_is_refused_with_a_hint_where_it_belongs(stage: Stage, scheme: str, key: str) -> None:
+def test_an_api_key_is_refused_with_a_hint_at_the_vm_api(stage: Stage, scheme: str, key: str) -> None:
     _assert_refused(_ask(stage, f"{scheme}{key}"), API_KEY)
 
 
-def test_no_headers_at_all_are_no_token(stage: Stage) -> None:
+def test_a_request_without_any_headers_has_no_token(stage: Stage) -> None:
     event = sample_events.read("list_reservations", "all") | {"headers": None, "multiValueHeaders": None}
     _assert_refused(_raw(stage, event), MISSING)
 
 
-def test_two_schemes_are_none(stage: Stage) -> None:
+def test_a_header_with_two_schemes_has_no_token(stage: Stage) -> None:
     token = stage.authority.token()
     _assert_refused(_ask(stage, f"Basic dXNlcjpwYXNz, Bearer {token}"), SCHEME)
     _assert_refused(_ask(stage, f"Bearer {token}, Basic dXNlcjpwYXNz"), MALFORMED)
@@ -144,24 +144,24 @@ WRONG_CLAIMS: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("changes", "why"), WRONG_CLAIMS.values(), ids=WRONG_CLAIMS.keys())
-def test_claims_that_are_wrong_are_refused(stage: Stage, changes: dict[str, Any], why: str) -> None:
+def test_invalid_claims_are_refused(stage: Stage, changes: dict[str, Any], why: str) -> None:
     _assert_refused(_ask(stage, f"Bearer {stage.authority.token(**changes)}"), why)
 
 
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", None])
-def test_a_token_is_of_a_type_for_access_or_of_none(stage: Stage, kind: str | None) -> None:
+def test_the_type_of_a_token_is_that_of_access_tokens_or_absent(stage: Stage, kind: str | None) -> None:
     assert _ask(stage, f"Bearer {stage.authority.sign(claims(), typ=kind)}").status == 200
 
 
 @pytest.mark.parametrize(
     "kind", ["ID", "logout+jwt", "dpop+jwt", "secevent+jwt", "JWE", "at+jwt ", 7, ["JWT"]]
 )
-def test_a_token_that_was_issued_for_something_else_is_refused(stage: Stage, kind: Any) -> None:
+def test_a_token_of_another_type_is_refused(stage: Stage, kind: Any) -> None:
     _assert_refused(_ask(stage, f"Bearer {stage.authority.sign(claims(), typ=kind)}"), MALFORMED)
 
 
-def test_a_signature_that_is_wrong_reveals_nothing_of_the_claims(stage: Stage) -> None:
-    """Or anybody could find out what the service expects."""
+def test_an_invalid_signature_reveals_nothing_about_the_claims(stage: Stage) -> None:
+    """Otherwise anybody could find out what the service expects."""
     for changes, _ in WRONG_CLAIMS.values():
         _assert_refused(_ask(stage, f"Bearer {Authority().token(**changes)}"), SIGNATURE)
 
@@ -176,7 +176,7 @@ def test_a_signature_that_is_wrong_reveals_nothing_of_the_claims(stage: Stage) -
     ],
     ids=["organization", "project", "subject", "no text"],
 )
-def test_what_cannot_be_part_of_a_key_is_refused_by_a_text_that_says_so(
+def test_an_identity_that_cannot_be_part_of_a_key_is_refused_with_the_reason(
     stage: Stage, changes: dict[str, Any]
 ) -> None:
     _assert_refused(_ask(stage, f"Bearer {stage.authority.token(**changes)}"), TOO_LONG)
@@ -195,7 +195,7 @@ def test_what_cannot_be_part_of_a_key_is_refused_by_a_text_that_says_so(
         {"organizations": ["o" * 255], "projects": ["p" * 255], "sub": "s" * 255},
     ],
 )
-def test_claims_that_may_vary_are_accepted(stage: Stage, changes: dict[str, Any]) -> None:
+def test_valid_variants_of_claims_are_accepted(stage: Stage, changes: dict[str, Any]) -> None:
     assert _ask(stage, f"Bearer {stage.authority.token(**changes)}").status == 200
 
 
@@ -204,7 +204,7 @@ def _unsigned(stage: Stage, algorithm: str) -> str:
 
 
 def _by_shared_secret(stage: Stage, algorithm: str, secret: bytes) -> str:
-    """The classic forgery: the public key, which everybody has, used as a secret."""
+    """A well-known forgery: the public key used as a shared secret."""
     digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[algorithm]
     signed = f"{encoded({'alg': algorithm, 'typ': 'JWT', 'kid': 'key-1'})}.{encoded(claims())}"
     signature = hmac.new(secret, signed.encode(), digest).digest()
@@ -252,9 +252,9 @@ def test_a_token_that_was_changed_after_signing_is_refused(stage: Stage) -> None
     _assert_refused(_ask(stage, f"Bearer {header}.{encoded(claims('operator'))}.{signature}"), SIGNATURE)
 
 
-def test_every_single_changed_character_of_the_signature_counts(stage: Stage) -> None:
+def test_every_changed_character_of_the_signature_is_detected(stage: Stage) -> None:
     head, _, signature = stage.authority.token().rpartition(".")
-    # The last character holds bits that no decoder looks at, so it is left alone.
+    # The last character has bits that no decoder reads, so it is not changed.
     for place in range(0, len(signature) - 1, 9):
         other = "A" if signature[place] != "A" else "B"
         changed = signature[:place] + other + signature[place + 1 :]
@@ -290,7 +290,7 @@ GARBAGE: dict[str, str] = {
 
 
 @pytest.mark.parametrize("token", GARBAGE.values(), ids=GARBAGE.keys())
-def test_garbage_is_refused_and_no_defect(stage: Stage, token: str) -> None:
+def test_a_text_that_is_not_a_token_is_refused_and_causes_no_error(stage: Stage, token: str) -> None:
     answer = _ask(stage, f"Bearer {token}")
     _assert_refused(answer, ALGORITHM if "accepted" in answer.text else MALFORMED)
     assert token not in stage.log
@@ -307,7 +307,7 @@ SIGNED_GARBAGE = {
 
 
 @pytest.mark.parametrize("payload", SIGNED_GARBAGE.values(), ids=SIGNED_GARBAGE.keys())
-def test_a_good_signature_under_something_else_is_refused(stage: Stage, payload: str) -> None:
+def test_a_valid_signature_with_other_content_is_refused(stage: Stage, payload: str) -> None:
     _assert_refused(_ask(stage, f"Bearer {stage.authority.sign_text(payload)}"), CLAIMS)
 
 
@@ -315,7 +315,7 @@ def test_a_token_without_a_key_name_is_tried_with_the_issuers_key(stage: Stage) 
     assert _ask(stage, f"Bearer {stage.authority.sign(claims(), kid=None)}").status == 200
 
 
-# Rights
+# Permissions
 
 
 @pytest.mark.parametrize(
@@ -333,5 +333,5 @@ def test_a_token_without_a_key_name_is_tried_with_the_issuers_key(stage: Stage) 
         ([["reservations:read"]], 403),
     ],
 )
-def test_rights_are_words_of_the_token(stage: Stage, permissions: Any, expected: int) -> None:
+def test_permissions_are_words_of_the_token(stage: Stage, permissions: Any, expected: int) -> None:
     assert _ask(stage, f"Bearer {stage.authority.token(permissions=permissions)}").status == expected

@@ -1,4 +1,4 @@
-"""Trace ids of errors: 32 hex digits, the caller's where it sent one, and the same in the log."""
+"""Trace ids of errors: 32 hex digits, the caller's if it sent one, and the same in the log."""
 
 from __future__ import annotations
 
@@ -70,14 +70,16 @@ def test_the_incoming_trace_is_continued(
         {"x_amzn_trace_id": ";" * 4000},
     ],
 )
-def test_otherwise_it_is_a_new_one(stage: Stage, function: str, headers: dict[str, str]) -> None:
+def test_without_an_incoming_trace_a_new_one_is_made(
+    stage: Stage, function: str, headers: dict[str, str]
+) -> None:
     first, second = (_trace_id(stage, function, **headers) for _ in range(2))
     for trace_id in (first, second):
         assert re.fullmatch("[0-9a-f]{32}", trace_id)
     assert first != second
 
 
-def test_the_log_of_a_request_carries_its_trace_id(sample: Stage) -> None:
+def test_the_log_of_a_request_has_its_trace_id(sample: Stage) -> None:
     event = with_headers(
         sample_events.read("create_reservation", "full"), traceparent=f"00-{W3C}-00f067aa0ba902b7-01"
     )
@@ -85,7 +87,7 @@ def test_the_log_of_a_request_carries_its_trace_id(sample: Stage) -> None:
     assert sample.log_lines[-1]["trace_id"] == W3C
 
 
-def test_the_next_request_does_not_inherit_it(reserved: Stage) -> None:
+def test_the_next_request_has_another_trace_id(reserved: Stage) -> None:
     event = with_headers(
         sample_events.read("delete_reservation", "accepted"), traceparent=f"00-{W3C}-00f067aa0ba902b7-01"
     )

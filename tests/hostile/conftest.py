@@ -1,4 +1,6 @@
-"""One service for many requests: what is refused must change nothing, so it serves until something does."""
+"""One service for many requests: a refused request must change nothing, so a service is used until something
+changes.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ S = TypeVar("S", bound=Service)
 
 
 class Shelf(Generic[S]):
-    """Builds a service when there is none that is as it was built."""
+    """Builds a service unless the last one is unchanged."""
 
     def __init__(self, build: Callable[[pytest.MonkeyPatch], S]) -> None:
         self._build = build
@@ -31,7 +33,7 @@ class Shelf(Generic[S]):
 
     def clear(self) -> None:
         if self._service is not None:
-            # What was built on the replaced clients must not outlive them.
+            # Nothing that was built with the replaced clients may be used by a later test.
             self._service.stage.restart()
         self._patches.undo()
 

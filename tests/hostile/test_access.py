@@ -1,4 +1,4 @@
-"""Who may do what: every operation for everybody, and nothing to be learned about what is not one's own."""
+"""Access: every operation for every kind of caller; refusals reveal nothing about resources of others."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ def test_every_operation_is_in_the_matrix() -> None:
 
 @pytest.mark.parametrize("operation", ASKS)
 @pytest.mark.parametrize("person", PEOPLE)
-def test_each_may_do_what_they_may(service: Service, operation: str, person: str) -> None:
+def test_each_caller_may_do_exactly_what_the_matrix_says(
+    service: Service, operation: str, person: str
+) -> None:
     before = service.db.dump()
     answer = service.sent_by(service.named(ASKS[operation]), person)
     assert answer.status == EXPECTED[operation][list(PEOPLE).index(person)], answer
@@ -56,7 +58,7 @@ def test_each_may_do_what_they_may(service: Service, operation: str, person: str
 
 @pytest.mark.parametrize("operation", ASKS)
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_nobody_gets_in_without_a_good_token(service: Service, operation: str, stranger: str) -> None:
+def test_every_operation_requires_a_valid_token(service: Service, operation: str, stranger: str) -> None:
     before = service.db.dump()
     answer = service.send(service.named(ASKS[operation]), _authorization(service, stranger))
     assert answer.status == (200 if operation in PUBLIC else 401), answer
@@ -64,7 +66,7 @@ def test_nobody_gets_in_without_a_good_token(service: Service, operation: str, s
     assert service.db.dump() == before
 
 
-def test_who_does_not_get_in_is_not_told_whether_the_thing_exists(service: Service) -> None:
+def test_a_caller_who_is_refused_does_not_learn_whether_the_resource_exists(service: Service) -> None:
     for method, path in (
         ("GET", RESERVATIONS),
         ("DELETE", RESERVATIONS),
@@ -80,7 +82,7 @@ def test_who_does_not_get_in_is_not_told_whether_the_thing_exists(service: Servi
             assert there == absent
 
 
-# What is not one's own
+# Resources of others
 
 
 THINGS: Final = {
@@ -104,7 +106,7 @@ THINGS: Final = {
 
 
 def _looked(service: Service, ask: Ask, person: str) -> tuple[Answer, object]:
-    """The answer, and how often the database was asked for it: time tells tales, too."""
+    """The response and the number of database calls, because response times reveal things, too."""
     before = dict(service.db.requests)
     answer = service.sent_by(ask, person)
     calls = {name: count - before.get(name, 0) for name, count in service.db.requests.items()}
@@ -112,20 +114,20 @@ def _looked(service: Service, ask: Ask, person: str) -> tuple[Answer, object]:
 
 
 def _nameless(answer: Answer, sent: str) -> Answer:
-    """The answer without the id that was sent: some refusals repeat it."""
+    """The response without the id that was sent: some refusals repeat it."""
     return replace(answer, text=answer.text.replace(sent, "ID"))
 
 
 @pytest.mark.parametrize("what", THINGS)
 @pytest.mark.parametrize("person", ["owner", "other project", "reader"])
-def test_a_foreign_id_is_answered_as_one_that_does_not_exist(
+def test_a_foreign_id_is_answered_like_one_that_does_not_exist(
     service: Service, what: str, person: str
 ) -> None:
     ask = THINGS[what]
     kind = "reservation" if ask.path == RESERVATIONS else "claim"
     foreign = service.ids[f"{kind} of other organization"]
     before = service.db.dump()
-    # One call first, so that both of those compared find the environment equally warm.
+    # One call first, so that both of the compared calls find the same caches.
     service.sent_by(ask.to(f"{ask.path}/{ABSENT}"), person)
     absent, absent_calls = _looked(service, ask.to(f"{ask.path}/{ABSENT}"), person)
     there, there_calls = _looked(service, ask.to(f"{ask.path}/{foreign}"), person)
@@ -136,7 +138,7 @@ def test_a_foreign_id_is_answered_as_one_that_does_not_exist(
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-def test_a_reservation_of_another_project_is_answered_as_one_that_does_not_exist(
+def test_a_reservation_of_another_project_is_answered_like_one_that_does_not_exist(
     service: Service, method: str
 ) -> None:
     ask = Ask(method, RESERVATIONS)
@@ -148,7 +150,7 @@ def test_a_reservation_of_another_project_is_answered_as_one_that_does_not_exist
 
 @pytest.mark.parametrize("thing", ["reservation of owner", "claim of owner"])
 @pytest.mark.parametrize("spelling", ["{}%0a", "{{{}}}", "urn:uuid:{}", " {}", "{}/"])
-def test_an_id_in_another_spelling_is_no_id(service: Service, thing: str, spelling: str) -> None:
+def test_an_id_in_another_spelling_is_not_an_id(service: Service, thing: str, spelling: str) -> None:
     base = RESERVATIONS if thing.startswith("reservation") else CLAIMS
     before = service.db.dump()
     for identity in (spelling.format(service.ids[thing]), service.ids[thing].replace("-", "")):
@@ -158,7 +160,7 @@ def test_an_id_in_another_spelling_is_no_id(service: Service, thing: str, spelli
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE", "PATCH"])
-def test_an_operator_learns_nothing_of_claims(service: Service, method: str) -> None:
+def test_an_operator_cannot_tell_a_claim_from_a_missing_one(service: Service, method: str) -> None:
     body = json.dumps(claim_body()) if method == "PATCH" else None
     foreign, absent = (
         _nameless(service.sent_by(Ask(method, f"{CLAIMS}/{last}", body), "operator"), last)
@@ -168,7 +170,7 @@ def test_an_operator_learns_nothing_of_claims(service: Service, method: str) -> 
 
 
 @pytest.mark.parametrize("person", PEOPLE)
-def test_lists_show_what_one_may_see_and_nothing_else(service: Service, person: str) -> None:
+def test_lists_show_only_what_the_caller_may_see(service: Service, person: str) -> None:
     seen = {r["metadata"]["id"] for r in service.sent_by(Ask("GET", RESERVATIONS), person).json}
     mine = {"reader": "owner", "operator": "nobody"}.get(person, person)
     assert seen == {i for name, i in service.ids.items() if name == f"reservation of {mine}"}
@@ -179,7 +181,7 @@ def test_lists_show_what_one_may_see_and_nothing_else(service: Service, person: 
     }
 
 
-def test_a_list_of_a_foreign_organization_is_that_of_one_that_does_not_exist(service: Service) -> None:
+def test_a_list_of_a_foreign_organization_equals_that_of_one_that_does_not_exist(service: Service) -> None:
     answers = [
         _looked(service, Ask("GET", RESERVATIONS, query=(("organizationID", organization),)), "owner")
         for organization in (STRANGERS_ORGANIZATION, "no-such-organization")
@@ -189,7 +191,7 @@ def test_a_list_of_a_foreign_organization_is_that_of_one_that_does_not_exist(ser
 
 
 @pytest.mark.parametrize("person", ["owner", "other organization"])
-def test_a_hidden_region_is_answered_as_one_that_does_not_exist(service: Service, person: str) -> None:
+def test_a_hidden_region_is_answered_like_one_that_does_not_exist(service: Service, person: str) -> None:
     organization = PEOPLE[person].get("organizations", [ORGANIZATION])[0]
     changes = {"organizationId": organization}
     if person != "owner":
@@ -215,7 +217,7 @@ def test_the_id_of_a_foreign_claim_is_free_to_use_and_reveals_nothing(service: S
     assert service.sent_by(theirs, "other organization") == before
 
 
-def test_an_idempotency_key_of_somebody_else_is_free_to_use(service: Service) -> None:
+def test_an_idempotency_key_of_another_organization_is_free_to_use(service: Service) -> None:
     body = json.dumps(reservation_body())
     key = (("idempotency-key", "the-same"),)
     mine = service.sent_by(Ask("POST", RESERVATIONS, body, headers=key), "owner")

@@ -1,4 +1,4 @@
-"""Every bad input through the real handlers: the right refusal, in the API's own shape, and nothing else."""
+"""Every bad input through the real handlers: the right refusal in the right format, and no other effect."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _assert_claims_shape(answer: Answer, bad: Bad) -> None:
 
 def _assert_vms_shape(answer: Answer) -> None:
     assert answer.headers["x-trace-id"] == TRACE_ID
-    # What a full node could still give, so that no client reads the text.
+    # The GPUs that a full node could still provide, so that clients need not read the text.
     assert answer.json.keys() - ({"capacity"} if answer.status == 400 else set()) == {"detail"}
     detail = answer.json["detail"]
     assert detail
@@ -141,10 +141,10 @@ def test_the_corpora_cover_every_api_and_every_refusal() -> None:
 
 
 @pytest.mark.parametrize(("api", "some"), [("service", CORPUS[::37]), ("vms", VM_CORPUS[::29])])
-def test_an_answer_never_depends_on_what_was_refused_before(
+def test_a_response_does_not_depend_on_earlier_refused_requests(
     request: pytest.FixtureRequest, api: str, some: tuple[Bad, ...]
 ) -> None:
-    """An environment serves one request after the other, and remembers some of what it read."""
+    """An environment serves one request after another and caches some of what it read."""
     service: Service = request.getfixturevalue(api)
     first = [_answer(service, bad) for bad in some]
     again = [_answer(service, bad) for bad in reversed(some)]

@@ -1,4 +1,4 @@
-"""Where a limit is, it is exactly there: what reaches it is taken, what goes one beyond is refused."""
+"""Every limit is exact: a value at the limit is accepted, and one beyond it is refused."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_a_token_names_up_to_50_organizations(service: Service, organizations: i
 
 
 def _free_everything(service: Service) -> None:
-    """Take away what holds parts of the first pod, as if nobody had ever had anything."""
+    """Remove every owner of parts of the first pod."""
     for item in list(service.db.dump()["inventory"]):
         if any(name.startswith("d") and name[1:].isdecimal() for name in item):
             freed = {n: v for n, v in item.items() if not (n.startswith("d") and n[1:].isdecimal())}

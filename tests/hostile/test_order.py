@@ -1,6 +1,6 @@
-"""What is checked first, for every operation: the credential, the permission, the request, and then the rest.
+"""The order of checks of every operation: credential, permission, request, and then the rest.
 
-A caller without the right must not learn from the answer what would have been wrong otherwise.
+A caller without the permission must not learn what else would have been wrong.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _variants(name: str) -> dict[str, Ask]:
 
 
 def _paths(service: VmService, ask: Ask) -> list[Ask]:
-    """To the thing that is there, to one that is not, and to what cannot be an id."""
+    """To a resource that exists, to one that does not, and to an invalid id."""
     parts = ask.path.split("/")
     named = [part for part in parts if " of " in part]
     return [
@@ -74,7 +74,7 @@ def _every(service: VmService, name: str) -> list[tuple[str, Ask]]:
 
 
 def _but(permission: Permission) -> list[str]:
-    """Every right but one; an operator's implies others."""
+    """Every permission but one; that of an operator implies others."""
     return [p.value for p in Permission if p not in (permission, Permission.OPERATE)]
 
 
@@ -84,7 +84,7 @@ def _text(answer: Answer) -> str:
 
 
 @pytest.mark.parametrize("name", RESTRICTED)
-def test_without_the_permission_nothing_else_is_looked_at(vms: VmService, name: str) -> None:
+def test_without_the_permission_nothing_else_is_checked(vms: VmService, name: str) -> None:
     permission = OPERATIONS[name].permission
     assert permission is not None
     token = f"Bearer {vms.token('owner', permissions=_but(permission))}"
@@ -99,7 +99,7 @@ def test_without_the_permission_nothing_else_is_looked_at(vms: VmService, name: 
 
 @pytest.mark.parametrize("name", RESTRICTED)
 @pytest.mark.parametrize("authorization", [None, "Bearer nonsense"])
-def test_without_a_credential_not_even_the_permission_is(
+def test_without_a_credential_not_even_the_permission_is_checked(
     vms: VmService, name: str, authorization: str | None
 ) -> None:
     for what, ask in _every(vms, name):
@@ -107,19 +107,19 @@ def test_without_a_credential_not_even_the_permission_is(
 
 
 @pytest.mark.parametrize("name", RESTRICTED)
-def test_the_permission_in_the_table_is_the_one_that_the_operation_needs(vms: VmService, name: str) -> None:
-    """A wrong one would shut callers out, or let them through to a use case that refuses them."""
+def test_the_table_has_the_permission_that_each_operation_requires(vms: VmService, name: str) -> None:
+    """A wrong one would refuse callers, or let them through to a use case that refuses them."""
     permission = OPERATIONS[name].permission
     assert permission is not None
     ask = _paths(vms, ALL[name])[0]
     answer = vms.send(ask, f"Bearer {vms.token('owner', permissions=[permission.value])}")
-    # An API key may not allow more than its maker: that is no matter of the operation's permission.
+    # An API key may not allow more than its maker may: that is not decided by the operation's permission.
     assert answer.status != 403 or "the key would allow more" in answer.text
 
 
 @pytest.mark.parametrize("ask", [ALL["create_vm"], ALL["create_ssh_key"], ALL["calculate_reservation"]])
 @pytest.mark.parametrize("body", ["{", '{"gpu_type": "nosuch"}'])
-def test_an_api_key_without_the_right_is_refused_before_its_request_is_read(
+def test_an_api_key_without_the_permission_is_refused_before_its_request_is_read(
     vms: VmService, ask: Ask, body: str
 ) -> None:
     scope = "read_only key" if ask.path != "/reservations/calculate" else "read_write key"
@@ -128,6 +128,6 @@ def test_an_api_key_without_the_right_is_refused_before_its_request_is_read(
 
 
 @pytest.mark.parametrize("name", ["update_capacity_claim"])
-def test_a_wrong_body_is_reported_before_whether_the_thing_exists(vms: VmService, name: str) -> None:
+def test_an_invalid_body_is_reported_before_the_resource_is_looked_up(vms: VmService, name: str) -> None:
     for ask in _paths(vms, replace(ALL[name], body="{}")):
         assert vms.sent_by(ask, "owner").status == 400

@@ -1,4 +1,4 @@
-"""Query parameters: a misspelt one is refused by name, for it may have been meant to prevent something."""
+"""Query parameters: an unknown one is refused by name, because the caller may depend on it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _ask(service: VmService, name: str, *query: tuple[str, str]) -> Ask:
 
 
 def _problems(answer: Answer) -> dict[str, str]:
-    """Where something is wrong, and what, in whichever API's shape."""
+    """The field and the problem, in the format of either API."""
     body: dict[str, Any] = answer.json
     if "errors" in body:
         return {problem["field"]: problem["problem"] for problem in body["errors"]}
@@ -55,14 +55,14 @@ def test_an_unknown_parameter_is_refused_by_name_and_changes_nothing(
 
 
 @pytest.mark.parametrize("name", STRICT)
-def test_all_unknown_parameters_are_reported_at_once_and_long_names_are_cut(
+def test_all_unknown_parameters_are_reported_at_once_and_long_names_are_shortened(
     vms: VmService, name: str
 ) -> None:
     answer = vms.sent_by(_ask(vms, name, ("a", "1"), ("b" * 5_000, "2")), "owner")
     assert list(_problems(answer)) == ["query a", f"query {'b' * 64}"]
 
 
-# What a cursor is good for depends on its list: tests/http/test_pages.py.
+# Which lists accept a cursor: tests/http/test_pages.py.
 ONCE: Final = [
     (name, parameter) for name in STRICT for parameter in OPERATIONS[name].once if parameter != "cursor"
 ]
@@ -77,9 +77,9 @@ GOOD: Final = {
 
 
 @pytest.mark.parametrize(("name", "parameter"), ONCE)
-def test_what_means_one_thing_may_be_given_once(vms: VmService, name: str, parameter: str) -> None:
+def test_a_parameter_with_one_value_may_be_given_only_once(vms: VmService, name: str, parameter: str) -> None:
     once = (parameter, GOOD[parameter])
-    # What the request names may not be there; of its query nothing is wrong.
+    # The resource of the request may not exist, but its query is valid.
     accepted = vms.sent_by(_ask(vms, name, once), "owner")
     assert accepted.status in {200, 400, 404}
     assert "query" not in accepted.text
@@ -113,6 +113,8 @@ def test_a_flag_is_true_or_false(vms: VmService, text: str) -> None:
 
 
 def test_the_version_is_answered_without_any_table(vms: VmService) -> None:
-    """Monitors without a token append what defeats caches; it depends on nothing, and may not answer 400."""
+    """Monitors without a token append random parameters against caches; the response depends on nothing, and
+    must not be a 400.
+    """
     answer = vms.send(_ask(vms, "get_version", ("cachebuster", "1785312"), ("_", "1"), ("_", "2")), None)
     assert answer.status == 200

@@ -1,4 +1,4 @@
-"""Who may do what with VMs: every operation for everybody, and nothing to be learned of what is others'."""
+"""Access to VMs: every operation for every kind of caller; refusals reveal nothing about others."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _authorization(service: VmService, stranger: str) -> str | None:
     return f"Bearer {expired(authority) if stranger == 'expired' else FORGERIES[stranger](authority)}"
 
 
-def test_every_answer_of_the_matrix_is_expected() -> None:
+def test_every_response_of_the_matrix_is_expected() -> None:
     assert set(EXPECTED) == set(VM_ASKS)
     assert {len(row) for row in EXPECTED.values()} == {len(WHO)}
     assert len(FORGERIES) == 8
@@ -69,7 +69,7 @@ def test_every_answer_of_the_matrix_is_expected() -> None:
 
 @pytest.mark.parametrize("operation", VM_ASKS)
 @pytest.mark.parametrize("person", WHO)
-def test_each_may_do_what_they_may(vms: VmService, operation: str, person: str) -> None:
+def test_each_caller_may_do_exactly_what_the_matrix_says(vms: VmService, operation: str, person: str) -> None:
     before = vms.db.dump()
     answer = vms.sent_by(vms.named(VM_ASKS[operation]), person)
     assert answer.status == EXPECTED[operation][WHO.index(person)], answer
@@ -80,7 +80,7 @@ def test_each_may_do_what_they_may(vms: VmService, operation: str, person: str) 
 
 @pytest.mark.parametrize("operation", VM_ASKS)
 @pytest.mark.parametrize("stranger", STRANGERS)
-def test_nobody_gets_in_without_a_good_token_or_key(vms: VmService, operation: str, stranger: str) -> None:
+def test_every_operation_requires_a_valid_token_or_key(vms: VmService, operation: str, stranger: str) -> None:
     before = vms.db.dump()
     answer = vms.send(vms.named(VM_ASKS[operation]), _authorization(vms, stranger))
     assert answer.status == (200 if operation in PUBLIC else 401), answer
@@ -89,7 +89,9 @@ def test_nobody_gets_in_without_a_good_token_or_key(vms: VmService, operation: s
 
 
 @pytest.mark.parametrize("operation", sorted(VM_ASKS.keys() - PUBLIC))
-def test_a_refused_caller_sees_why_and_not_whether_the_thing_exists(vms: VmService, operation: str) -> None:
+def test_a_refused_caller_sees_the_reason_and_not_whether_the_resource_exists(
+    vms: VmService, operation: str
+) -> None:
     absent = dict.fromkeys(vms.ids, ABSENT)
     ask = VM_ASKS[operation]
     paths = {"/".join(names.get(p, p) for p in ask.path.split("/")) for names in (vms.ids, absent)}
@@ -101,7 +103,7 @@ def test_a_refused_caller_sees_why_and_not_whether_the_thing_exists(vms: VmServi
 
 @pytest.mark.parametrize("operation", sorted(ASKS.keys() - PUBLIC_OF_OTHERS))
 @pytest.mark.parametrize("key", [*(who for who in WHO if "key" in who), "revoked key"])
-def test_no_other_api_takes_an_api_key(vms: VmService, operation: str, key: str) -> None:
+def test_no_other_api_accepts_an_api_key(vms: VmService, operation: str, key: str) -> None:
     before = vms.db.dump()
     ask = ASKS[operation]
     path = ask.path.replace("reservation of owner", ABSENT).replace("claim of owner", ABSENT)
@@ -111,7 +113,7 @@ def test_no_other_api_takes_an_api_key(vms: VmService, operation: str, key: str)
     assert vms.db.dump() == before
 
 
-# What is not one's own
+# Resources of others
 
 OTHERS: Final = {
     "GET vm": Ask("GET", f"{VMS}/vm"),
@@ -124,7 +126,7 @@ OTHERS: Final = {
 
 
 def _looked(service: VmService, ask: Ask, person: str) -> tuple[Answer, object]:
-    """The answer, and how often the database was asked for it: time tells tales, too."""
+    """The response and the number of database calls, because response times reveal things, too."""
     before = dict(service.db.requests)
     answer = service.sent_by(ask, person)
     calls = {name: count - before.get(name, 0) for name, count in service.db.requests.items()}
@@ -132,7 +134,7 @@ def _looked(service: VmService, ask: Ask, person: str) -> tuple[Answer, object]:
 
 
 def _compared(service: VmService, foreign: Ask, absent: Ask, person: str) -> Answer:
-    """Both are answered alike, by as many calls; one goes before, so that both find the same warm."""
+    """Both get the same response after the same number of calls; a call before them fills the caches."""
     before = service.db.dump()
     service.sent_by(absent, person)
     answer, calls = _looked(service, absent, person)
@@ -143,7 +145,9 @@ def _compared(service: VmService, foreign: Ask, absent: Ask, person: str) -> Ans
 
 @pytest.mark.parametrize("what", OTHERS)
 @pytest.mark.parametrize("person", ["owner", "other project", "reader", "read_write key", "read_only key"])
-def test_a_foreign_id_is_answered_as_one_that_does_not_exist(vms: VmService, what: str, person: str) -> None:
+def test_a_foreign_id_is_answered_like_one_that_does_not_exist(
+    vms: VmService, what: str, person: str
+) -> None:
     ask = OTHERS[what]
     thing = "key" if ask.path.startswith(KEYS) else "vm"
     foreign, absent = (
@@ -153,7 +157,7 @@ def test_a_foreign_id_is_answered_as_one_that_does_not_exist(vms: VmService, wha
     assert _compared(vms, foreign, absent, person).status in {403, 404}
 
 
-def test_a_key_of_a_colleague_is_answered_as_one_that_does_not_exist(vms: VmService) -> None:
+def test_a_key_of_another_member_is_answered_like_one_that_does_not_exist(vms: VmService) -> None:
     foreign, absent = (
         Ask("DELETE", f"{KEYS}/{identity}") for identity in (vms.ids["key of other project"], ABSENT)
     )
@@ -161,7 +165,9 @@ def test_a_key_of_a_colleague_is_answered_as_one_that_does_not_exist(vms: VmServ
 
 
 @pytest.mark.parametrize("whose", ["other project", "other organization"])
-def test_a_key_of_somebody_else_cannot_be_named_and_reveals_nothing(vms: VmService, whose: str) -> None:
+def test_a_key_of_another_organization_cannot_be_named_and_reveals_nothing(
+    vms: VmService, whose: str
+) -> None:
     foreign, absent = (
         Ask("POST", VMS, json.dumps(vm_body(auth_method="ssh_key", password=None, ssh_key_id=identity)))
         for identity in (vms.ids[f"key of {whose}"], ABSENT)
@@ -169,7 +175,7 @@ def test_a_key_of_somebody_else_cannot_be_named_and_reveals_nothing(vms: VmServi
     assert _compared(vms, foreign, absent, "owner").status == 400
 
 
-def test_a_node_that_one_may_not_see_is_answered_as_one_that_does_not_exist(vms: VmService) -> None:
+def test_a_node_that_the_caller_may_not_see_is_answered_like_one_that_does_not_exist(vms: VmService) -> None:
     hidden, absent = (Ask("POST", VMS, json.dumps(vm_body(node=node))) for node in (HIDDEN_NODE, "vm99"))
     answer = _compared(vms, hidden, absent, "owner")
     assert (answer.status, answer.json) == (400, {"detail": "the node does not exist"})
@@ -179,7 +185,7 @@ def test_a_node_that_one_may_not_see_is_answered_as_one_that_does_not_exist(vms:
     assert HIDDEN_REGION not in seen
 
 
-def test_a_foreign_organization_is_answered_as_one_that_does_not_exist(vms: VmService) -> None:
+def test_a_foreign_organization_is_answered_like_one_that_does_not_exist(vms: VmService) -> None:
     for ask in (Ask("GET", VMS), Ask("GET", KEYS), Ask("POST", VMS, json.dumps(vm_body()))):
         foreign, absent = (
             replace(ask, headers=(("x-organization-id", organization),))
@@ -189,7 +195,7 @@ def test_a_foreign_organization_is_answered_as_one_that_does_not_exist(vms: VmSe
 
 
 @pytest.mark.parametrize("person", WHO)
-def test_lists_show_what_one_may_see_and_nothing_else(vms: VmService, person: str) -> None:
+def test_lists_show_only_what_the_caller_may_see(vms: VmService, person: str) -> None:
     foreign = person in ("other organization", "key of another organization")
     for path, thing in ((VMS, "vm"), (KEYS, "key")):
         answer = vms.sent_by(Ask("GET", path), person)
@@ -203,7 +209,7 @@ def test_lists_show_what_one_may_see_and_nothing_else(vms: VmService, person: st
 
 @pytest.mark.parametrize("thing", ["vm of owner", "key of owner"])
 @pytest.mark.parametrize("spelling", ["{}%0a", "{{{}}}", "urn:uuid:{}", " {}", "{}/", "{}\u200b"])
-def test_an_id_in_another_spelling_is_no_id(vms: VmService, thing: str, spelling: str) -> None:
+def test_an_id_in_another_spelling_is_not_an_id(vms: VmService, thing: str, spelling: str) -> None:
     base = VMS if thing.startswith("vm") else KEYS
     before = vms.db.dump()
     for identity in (spelling.format(vms.ids[thing]), vms.ids[thing].replace("-", "")):
@@ -212,7 +218,7 @@ def test_an_id_in_another_spelling_is_no_id(vms: VmService, thing: str, spelling
 
 
 @pytest.mark.parametrize("person", WHO)
-def test_prices_are_the_same_for_everybody_who_may_ask(vms: VmService, person: str) -> None:
+def test_every_caller_with_the_permission_sees_the_same_prices(vms: VmService, person: str) -> None:
     for ask in (Ask("GET", PRICING), Ask("GET", SEARCH)):
         assert vms.sent_by(ask, person).text == vms.send(ask, None).text
     quoted = vms.sent_by(Ask("POST", QUOTES, json.dumps(quote_body())), person)

@@ -37,17 +37,17 @@ def _call(world: World, raw: str | None = None, *, encoded: bool = False, **chan
     return Call(services=world.services, caller=caller(), raw_body=raw, body_is_base64=encoded, **values)
 
 
-def test_a_body_becomes_its_model(world: World) -> None:
+def test_a_body_is_parsed_into_its_model(world: World) -> None:
     assert _call(world, '{"name": "é", "count": 2}').body(Body) == Body(name="é", count=2)
 
 
-def test_a_body_may_come_as_base64(world: World) -> None:
+def test_a_body_may_be_encoded_as_base64(world: World) -> None:
     raw = base64.b64encode('{"name": "é"}'.encode()).decode()
 
     assert _call(world, raw, encoded=True).body(Body).name == "é"
 
 
-def test_base64_that_is_none_is_malformed(world: World) -> None:
+def test_invalid_base64_is_malformed(world: World) -> None:
     call = _call(world, "{not base64}", encoded=True)
 
     with pytest.raises(MalformedBody):
@@ -57,7 +57,7 @@ def test_base64_that_is_none_is_malformed(world: World) -> None:
 @pytest.mark.parametrize(
     "raw", [None, "", "{", "name", '{"name": "a"} trailing', '{"name": "\ud800"}', "{" * 10_000, "\x00"]
 )
-def test_what_is_not_json_is_malformed(world: World, raw: str | None) -> None:
+def test_a_body_that_is_not_json_is_malformed(world: World, raw: str | None) -> None:
     call = _call(world, raw)
 
     with pytest.raises(MalformedBody):
@@ -67,7 +67,7 @@ def test_what_is_not_json_is_malformed(world: World, raw: str | None) -> None:
 @pytest.mark.parametrize(
     "raw", ["{}", "[]", "null", "1", '"text"', '{"name": 1}', '{"name": "a", "count": "x"}']
 )
-def test_json_that_is_not_what_the_operation_takes_is_invalid(world: World, raw: str) -> None:
+def test_json_that_does_not_fit_the_model_is_invalid(world: World, raw: str) -> None:
     call = _call(world, raw)
 
     with pytest.raises(BodyInvalid) as caught:
@@ -89,18 +89,18 @@ def test_problems_name_the_field_and_never_echo_the_value(world: World) -> None:
     "declared",
     ["application/json", "Application/JSON", "application/json; charset=utf-8", " application/json "],
 )
-def test_json_is_taken_however_its_type_is_written(world: World, declared: str) -> None:
+def test_the_content_type_of_json_may_be_written_in_any_form(world: World, declared: str) -> None:
     assert _call(world, '{"name": "a"}', headers={"content-type": declared}).body(Body)
 
 
-def test_a_body_without_a_declared_type_is_taken_for_json(world: World) -> None:
+def test_a_body_without_a_content_type_is_parsed_as_json(world: World) -> None:
     assert _call(world, '{"name": "a"}').body(Body)
 
 
 @pytest.mark.parametrize(
     "declared", ["text/plain", "", "application/jsonp", "application/x-www-form-urlencoded"]
 )
-def test_another_type_is_refused_before_the_body_is_looked_at(world: World, declared: str) -> None:
+def test_another_content_type_is_refused_before_the_body_is_read(world: World, declared: str) -> None:
     call = _call(world, "{", headers={"content-type": declared})
 
     with pytest.raises(UnsupportedMediaType):
@@ -113,14 +113,14 @@ def test_a_body_may_be_exactly_as_large_as_the_limit(world: World) -> None:
     assert _call(world, f'{{"name":"{filler}"}}').body(Body).name == filler
 
 
-def test_a_body_beyond_the_limit_is_refused_by_its_bytes(world: World) -> None:
+def test_a_body_beyond_the_limit_is_refused_by_its_size_in_bytes(world: World) -> None:
     call = _call(world, "é" * (BODY_BYTES_MAX // 2 + 1))
 
     with pytest.raises(BodyTooLarge):
         call.body(Body)
 
 
-def test_an_encoded_body_is_measured_decoded(world: World) -> None:
+def test_the_limit_applies_to_the_decoded_body(world: World) -> None:
     raw = base64.b64encode(b" " * (BODY_BYTES_MAX - 12) + b'{"name":"a"}').decode()
 
     assert _call(world, raw, encoded=True).body(Body)
@@ -157,7 +157,7 @@ def test_any_other_flag_is_refused(world: World, values: list[str]) -> None:
 
 
 @pytest.mark.parametrize("key", ["a", "x" * 255, "!~", "8e03978e-40d5-43e8-bc93-6894a57f9324"])
-def test_an_idempotency_key_is_taken_as_it_is(world: World, key: str) -> None:
+def test_an_idempotency_key_is_used_unchanged(world: World, key: str) -> None:
     assert _call(world, headers={"idempotency-key": key}).idempotency_key() == key
 
 
@@ -166,7 +166,7 @@ def test_without_the_header_there_is_no_idempotency_key(world: World) -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "é", "a\n", "\x7f"])
-def test_an_idempotency_key_must_be_visible_ascii_of_sensible_length(world: World, key: str) -> None:
+def test_an_idempotency_key_must_be_visible_ascii_of_limited_length(world: World, key: str) -> None:
     call = _call(world, headers={"idempotency-key": key})
 
     with pytest.raises(InvalidRequest) as caught:
@@ -175,7 +175,7 @@ def test_an_idempotency_key_must_be_visible_ascii_of_sensible_length(world: Worl
 
 
 def test_of_many_unknown_parameters_the_first_are_reported() -> None:
-    """Each is told with what there is, twenty times its own length: anybody may send thousands."""
+    """The error for each is up to twenty times as long as the parameter, and anybody may send thousands."""
     many = {f"x{n}": ["1"] for n in range(2 * PROBLEMS_SHOWN_MAX)}
 
     with pytest.raises(InvalidRequest) as caught:

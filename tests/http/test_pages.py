@@ -1,4 +1,4 @@
-"""What one answer holds of a list: never more than a function may answer, and never silently less."""
+"""Pages of lists: never more than a function may return, and nothing is left out silently."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def walk(things: Sequence[Thing], limit: int, scope: str = "things") -> list[lis
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 7])
-def test_pages_show_everything_once_in_order_also_where_two_organizations_chose_one_id(limit: int) -> None:
+def test_pages_show_everything_once_in_order_even_if_two_organizations_chose_one_id(limit: int) -> None:
     things = [Thing(name, organization) for name in "abc" for organization in ("org-1", "org-2")]
     pages = walk(things, limit)
     assert [entry for page in pages for entry in page] == [view(t) for t in things]
@@ -109,12 +109,12 @@ def test_pages_show_everything_once_in_order_also_where_two_organizations_chose_
     assert 1 <= len(pages[-1]) <= limit
 
 
-def test_a_page_that_ends_with_the_list_leads_nowhere() -> None:
+def test_the_last_page_has_no_link() -> None:
     assert len(walk([Thing(n) for n in names(4)], 2)) == 2
     assert walk([], 2) == [[]]
 
 
-def test_what_is_added_or_goes_between_two_pages_moves_nothing_else() -> None:
+def test_items_added_or_removed_between_two_pages_move_no_others() -> None:
     page = page_of(call(limit="2"), "things", [ORGANIZATION])
     _, link = cut(page, read([Thing(n) for n in "bdfh"], page.window), view)
     page = page_of(call(**following(link)), "things", [ORGANIZATION])
@@ -136,7 +136,7 @@ def cursor_of(scope: str = "things", organizations: tuple[str, ...] = (ORGANIZAT
     return following(link)["cursor"]
 
 
-def test_a_cursor_that_was_changed_anywhere_is_refused() -> None:
+def test_a_cursor_that_was_changed_is_refused() -> None:
     cursor = cursor_of()
     assert page_of(call(limit="1", cursor=cursor), "things", [ORGANIZATION]).after == ("a", ORGANIZATION)
     tampered = [cursor[:n] + ("A" if cursor[n] != "A" else "B") + cursor[n + 1 :] for n in range(len(cursor))]
@@ -171,8 +171,8 @@ def test_a_cursor_of_another_list_filter_or_organization_is_refused() -> None:
         json.dumps(["é" * 200, ORGANIZATION]),
     ],
 )
-def test_a_cursor_with_a_right_digest_and_anything_in_it_is_refused(words: str) -> None:
-    """Whoever reads this code can compute the digest."""
+def test_a_cursor_with_a_valid_digest_and_arbitrary_content_is_refused(words: str) -> None:
+    """Anybody who reads this code can compute the digest."""
     octets = words.encode()
     made_up = base64.urlsafe_b64encode(pages._digest(octets, ("things", ORGANIZATION, "")) + octets)
 
@@ -180,8 +180,8 @@ def test_a_cursor_with_a_right_digest_and_anything_in_it_is_refused(words: str) 
         page_of(call(limit="1", cursor=made_up.decode().rstrip("=")), "things", [ORGANIZATION])
 
 
-def test_the_header_that_leads_on_is_one_that_a_gateway_passes_on() -> None:
-    """A query may be three times as long when it is encoded."""
+def test_the_link_header_is_short_enough_for_the_gateway() -> None:
+    """Encoding makes a query up to three times as long."""
     with pytest.raises(InvalidRequest, match="query limit: not taken with so long a query"):
         page_of(call(limit="1", tag=":" * 2_700), "things", [ORGANIZATION])
 
@@ -192,7 +192,7 @@ def test_the_header_that_leads_on_is_one_that_a_gateway_passes_on() -> None:
     assert page_of(call(tag=":" * 8_000), "things", [ORGANIZATION])
 
 
-def test_a_lone_surrogate_in_a_query_does_not_keep_from_the_next_page() -> None:
+def test_a_lone_surrogate_in_a_query_does_not_prevent_the_next_page() -> None:
     page = page_of(call(limit="1", tag="\ud800"), "things", [ORGANIZATION])
     _, link = cut(page, [Thing("a", "o"), Thing("b", "o")], view)
     assert "tag=%ED%A0%80" in link["Link"]
@@ -205,13 +205,13 @@ def test_a_cursor_without_a_limit_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["limit", "cursor"])
 @pytest.mark.parametrize("operation", ["list_reservations", "list_capacity_claims", "list_vms"])
-def test_either_given_twice_is_refused(operation: str, name: str) -> None:
+def test_a_limit_or_cursor_given_twice_is_refused(operation: str, name: str) -> None:
     with pytest.raises(InvalidRequest, match=f"query {name}: must be given once"):
         OPERATIONS[operation].check_query({name: ["1", "1"]})
 
 
 def largest_reservation() -> Observed:
-    """The largest that can be accepted; texts that the fleet and tokens decide are as long as they can be."""
+    """The largest that can be accepted; texts from fleet document and tokens have maximum length."""
     tags = tuple(
         Tag(f"{n:02}" + WORST * (TAG_NAME_BYTES_MAX - 2), WORST * TAG_VALUE_BYTES_MAX)
         for n in range(TAGS_MAX)
@@ -242,11 +242,11 @@ def largest_claim() -> CapacityClaim:
 
 
 def sent_bytes(views: list[dict[str, Any]] | dict[str, Any]) -> int:
-    """What the platform gets of a function, with every letter beyond ASCII written as an escape."""
+    """The response as the platform gets it from a function, with every letter beyond ASCII escaped."""
     return len(json.dumps(proxy_response(Reply(200, views, {"Link": "x" * 2000}), "0" * 32)))
 
 
-def test_a_single_one_of_the_largest_fits_many_times_over() -> None:
+def test_a_single_item_of_the_largest_size_fits_many_times() -> None:
     assert sent_bytes(reservation_view(largest_reservation())) * 20 < PLATFORM_BYTES_MAX
     assert sent_bytes(claim_entry(largest_claim())) * 100 < PLATFORM_BYTES_MAX
 
@@ -256,7 +256,7 @@ def test_a_single_one_of_the_largest_fits_many_times_over() -> None:
     [(largest_reservation(), reservation_view), (largest_claim(), claim_entry)],
     ids=["reservations", "claims"],
 )
-def test_a_page_of_the_largest_is_cut_where_an_answer_ends(entry: Any, render: Any) -> None:
+def test_a_page_of_the_largest_items_ends_where_the_response_is_full(entry: Any, render: Any) -> None:
     page = page_of(call(limit=str(PAGE_ENTRIES_MAX)), "things", [ORGANIZATION])
     count = PLATFORM_BYTES_MAX // len(json.dumps(json.dumps(render(entry)))) + 2
     entries = [entry] * min(count, PAGE_ENTRIES_MAX + 1)
@@ -282,7 +282,7 @@ def test_a_list_without_a_limit_is_whole_or_refused_by_name(entry: Any, render: 
         cut(page, [entry] * (fitting + 1), render)
 
 
-def test_all_units_that_a_fleet_document_can_offer_fit_into_one_answer() -> None:
+def test_all_units_that_a_fleet_document_can_offer_fit_into_one_response() -> None:
     counts = UnitCounts(available=10**6, largest_run=10**6, total=10**6)
     entry = unit_view(offering("r" * 63, 18), counts)
     longest = {

@@ -1,4 +1,4 @@
-"""A key set behind an address: kept, refreshed for rotated keys, and never hammered."""
+"""A key set behind a URL: cached, refreshed for rotated keys, and not requested too often."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ADDRESS = "https://issuer.example/jwks"
 
 
 class Issuer:
-    """Publishes key ids at a time that stands still; ``down`` answers nothing."""
+    """Publishes key ids under a fixed clock; with ``down`` it does not answer."""
 
     def __init__(self) -> None:
         self.key_ids = ["first"]
@@ -64,7 +64,7 @@ def _ids(keys: RemoteKeys, *, refresh: bool = False) -> list[Any]:
     return [key.key_id for key in keys.keys(refresh=refresh)]
 
 
-def test_keys_are_read_once_and_kept_for_minutes(issuer: Issuer) -> None:
+def test_keys_are_read_once_and_cached_for_minutes(issuer: Issuer) -> None:
     keys = RemoteKeys(ADDRESS)
     for _ in range(5):
         assert _ids(keys) == ["first"]
@@ -82,7 +82,7 @@ def test_nothing_is_read_before_the_first_token(issuer: Issuer) -> None:
     assert issuer.calls == 0
 
 
-def test_an_unknown_key_id_finds_the_rotated_key(issuer: Issuer) -> None:
+def test_an_unknown_key_id_triggers_a_refresh_that_finds_the_rotated_key(issuer: Issuer) -> None:
     keys = RemoteKeys(ADDRESS)
     _ids(keys)
     issuer.key_ids = ["second"]
@@ -91,7 +91,7 @@ def test_an_unknown_key_id_finds_the_rotated_key(issuer: Issuer) -> None:
     assert _ids(keys, refresh=True) == ["second"]
 
 
-def test_made_up_key_ids_do_not_hammer_the_issuer(issuer: Issuer) -> None:
+def test_invented_key_ids_do_not_flood_the_issuer(issuer: Issuer) -> None:
     keys = RemoteKeys(ADDRESS)
     for _ in range(100):
         _ids(keys, refresh=True)
@@ -99,7 +99,7 @@ def test_made_up_key_ids_do_not_hammer_the_issuer(issuer: Issuer) -> None:
     assert issuer.calls == 1
 
 
-def test_an_issuer_that_is_down_does_not_matter_while_keys_are_kept(issuer: Issuer) -> None:
+def test_an_unavailable_issuer_causes_no_failure_while_keys_are_cached(issuer: Issuer) -> None:
     keys = RemoteKeys(ADDRESS)
     _ids(keys)
     issuer.down = True
@@ -110,8 +110,8 @@ def test_an_issuer_that_is_down_does_not_matter_while_keys_are_kept(issuer: Issu
     assert issuer.calls == 2
 
 
-def test_without_any_keys_the_request_is_not_decided(issuer: Issuer) -> None:
-    """Not a 401: nothing is known to be wrong with the token."""
+def test_without_any_keys_the_token_is_neither_accepted_nor_refused(issuer: Issuer) -> None:
+    """Not a 401: the token may be valid."""
     issuer.down = True
     keys = RemoteKeys(ADDRESS)
 
@@ -122,7 +122,7 @@ def test_without_any_keys_the_request_is_not_decided(issuer: Issuer) -> None:
 @pytest.mark.parametrize(
     "content", [b"", b"<html>", b"[]", b"{}", b'{"keys": []}', b'{"keys": [{}]}', b"\xff"]
 )
-def test_an_answer_that_is_no_key_set_counts_as_none(issuer: Issuer, content: bytes) -> None:
+def test_a_response_that_is_not_a_key_set_counts_as_no_response(issuer: Issuer, content: bytes) -> None:
     issuer.content = content
     keys = RemoteKeys(ADDRESS)
 
@@ -140,7 +140,7 @@ def test_after_a_failure_the_next_request_tries_again(issuer: Issuer) -> None:
     assert _ids(keys) == ["first"]
 
 
-def test_a_redirect_off_tls_is_not_followed() -> None:
+def test_a_redirect_to_plain_http_is_not_followed() -> None:
     request = urllib.request.Request("https://issuer.example.com/keys")
 
     with pytest.raises(urllib.error.URLError, match="without TLS"):

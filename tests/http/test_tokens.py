@@ -72,7 +72,7 @@ def _refused(verifier: TokenVerifier, authorization: str | None) -> str:
     return caught.value.challenge
 
 
-def test_a_good_token_says_who_calls_and_what_they_may_do(verifier: TokenVerifier) -> None:
+def test_a_valid_token_gives_the_caller_and_its_permissions(verifier: TokenVerifier) -> None:
     caller = verifier.verify(f"Bearer {_token()}")
 
     assert (caller.subject, caller.name) == ("user-1", "john.doe@example.com")
@@ -97,7 +97,7 @@ def test_a_token_without_a_key_id_is_tried_with_the_first_key(verifier: TokenVer
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "Basic abc", "token"])
-def test_without_a_bearer_token_the_challenge_does_not_speak_of_one(
+def test_without_a_bearer_token_the_challenge_names_no_error(
     verifier: TokenVerifier, header: str | None
 ) -> None:
     assert _refused(verifier, header) == 'Bearer realm="gpu-capacity"'
@@ -152,7 +152,7 @@ def test_an_unsigned_token_is_refused(verifier: TokenVerifier) -> None:
     _refused(verifier, f"Bearer {token}")
 
 
-def test_the_public_key_is_not_taken_for_a_shared_secret(verifier: TokenVerifier) -> None:
+def test_the_public_key_is_not_used_as_a_shared_secret(verifier: TokenVerifier) -> None:
     public = RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     signer = jwt.algorithms.HMACAlgorithm(jwt.algorithms.HMACAlgorithm.SHA256)
     head = _part({"alg": "HS256", "typ": "JWT", "kid": "rsa"})
@@ -172,7 +172,7 @@ def test_an_algorithm_that_is_not_configured_is_refused() -> None:
 
 
 @pytest.mark.parametrize("token", ["a", "a.b", "a.b.c", "....", "é.é.é", "e30.e30.e30", "\x00"])
-def test_garbage_is_refused(verifier: TokenVerifier, token: str) -> None:
+def test_a_text_that_is_not_a_token_is_refused(verifier: TokenVerifier, token: str) -> None:
     _refused(verifier, f"Bearer {token}")
 
 
@@ -186,7 +186,7 @@ def test_two_tokens_in_one_header_are_refused(verifier: TokenVerifier) -> None:
     _refused(verifier, f"Bearer {_token()} {_token()}")
 
 
-def test_rights_may_be_one_text_of_words(verifier: TokenVerifier) -> None:
+def test_permissions_may_be_one_text_separated_by_spaces(verifier: TokenVerifier) -> None:
     caller = verifier.verify(f"Bearer {_token(_claims(permissions='reservations:read operator'))}")
 
     assert caller.permissions == {"reservations:read", "operator"}
@@ -194,7 +194,9 @@ def test_rights_may_be_one_text_of_words(verifier: TokenVerifier) -> None:
 
 @pytest.mark.parametrize("blank", ["\t", "\n", "\u00a0", "\u2028", "\u3000", "\x1f"])
 def test_only_a_space_separates_words(verifier: TokenVerifier, blank: str) -> None:
-    """Else an organization that calls itself so would be two, one of them another tenant's."""
+    """Otherwise an organization with another separator in its name would count as two, one of them another
+    tenant's.
+    """
     organizations = _token(_claims(organizations=f"mine{blank}theirs"))
     permissions = _token(_claims(permissions=f"vms:read{blank}operator"))
 
@@ -203,14 +205,14 @@ def test_only_a_space_separates_words(verifier: TokenVerifier, blank: str) -> No
 
 
 @pytest.mark.parametrize("claim", [None, 7, {"a": 1}, [7, None, "", ["x"]], True])
-def test_rights_in_any_other_form_are_no_rights(verifier: TokenVerifier, claim: Any) -> None:
+def test_permissions_in_any_other_form_are_ignored(verifier: TokenVerifier, claim: Any) -> None:
     caller = verifier.verify(f"Bearer {_token(_claims(organizations=claim, permissions=claim))}")
 
     assert caller.organizations == caller.permissions == frozenset()
 
 
 @pytest.mark.parametrize("name", [None, "", 7])
-def test_a_caller_without_a_name_goes_by_its_subject(verifier: TokenVerifier, name: Any) -> None:
+def test_a_caller_without_a_name_is_named_by_its_subject(verifier: TokenVerifier, name: Any) -> None:
     assert verifier.verify(f"Bearer {_token(_claims(email=name))}").name == "user-1"
 
 
@@ -226,8 +228,8 @@ def test_claims_are_read_under_their_configured_names() -> None:
     assert caller.is_operator
 
 
-def test_a_token_of_endless_organizations_is_refused(verifier: TokenVerifier) -> None:
-    """Each of them is looked through."""
+def test_a_token_of_too_many_organizations_is_refused(verifier: TokenVerifier) -> None:
+    """Each of them costs a read."""
     many = [f"org-{n}" for n in range(ORGANIZATIONS_MAX + 1)]
 
     assert verifier.verify(f"Bearer {_token(_claims(organizations=many[1:]))}")
@@ -245,8 +247,10 @@ def test_a_token_with_an_identity_that_is_too_long_is_refused_with_a_text_that_s
 
 
 @pytest.mark.parametrize("claim", ["sub", "organizations", "projects"])
-def test_a_token_with_an_identity_that_does_not_print_is_refused(verifier: TokenVerifier, claim: str) -> None:
-    """An operator's terminal would obey it."""
+def test_a_token_with_unprintable_characters_in_its_identity_is_refused(
+    verifier: TokenVerifier, claim: str
+) -> None:
+    """An operator's terminal would interpret them."""
     changed: dict[str, Any] = {claim: "a\x1b[2Jb"}
 
     with pytest.raises(Unauthenticated, match="does not print"):
@@ -254,13 +258,13 @@ def test_a_token_with_an_identity_that_does_not_print_is_refused(verifier: Token
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x1b[31mb", "\N{RIGHT-TO-LEFT OVERRIDE}ab"])
-def test_a_name_that_does_not_print_gives_way_to_the_subject(verifier: TokenVerifier, name: str) -> None:
+def test_an_unprintable_name_is_replaced_by_the_subject(verifier: TokenVerifier, name: str) -> None:
     caller = verifier.verify(f"Bearer {_token(_claims(email=name))}")
 
     assert caller.name == caller.subject
 
 
-def test_a_name_that_is_too_long_gives_way_to_the_subject(verifier: TokenVerifier) -> None:
+def test_a_name_that_is_too_long_is_replaced_by_the_subject(verifier: TokenVerifier) -> None:
     caller = verifier.verify(f"Bearer {_token(_claims(email='e' * 1_900))}")
 
     assert caller.name == caller.subject

@@ -20,7 +20,7 @@ def _amazon(root: str) -> dict[str, str]:
         f"01-{TRACE}-00f067aa0ba902b7-01-more",
     ],
 )
-def test_a_w3c_trace_is_carried_on(header: str) -> None:
+def test_a_w3c_trace_is_continued(header: str) -> None:
     assert trace_id_of({"traceparent": header}, OTHERWISE) == TRACE
 
 
@@ -32,11 +32,11 @@ def test_a_w3c_trace_is_carried_on(header: str) -> None:
         f"Self=1-67891234-12456789abcdef012345678;Root=1-{TRACE[:8]}-{TRACE[8:]}",
     ],
 )
-def test_an_amazon_trace_is_carried_on(header: str) -> None:
+def test_an_amazon_trace_is_continued(header: str) -> None:
     assert trace_id_of(_amazon(header), OTHERWISE) == TRACE
 
 
-def test_the_w3c_trace_wins_over_amazons() -> None:
+def test_the_w3c_trace_has_priority_over_amazons() -> None:
     headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01", **_amazon(f"Root=1-{'a' * 8}-{'b' * 24}")}
 
     assert trace_id_of(headers, OTHERWISE) == TRACE
@@ -57,5 +57,5 @@ def test_the_w3c_trace_wins_over_amazons() -> None:
         _amazon("Parent=53995c3f42cd8ad8"),
     ],
 )
-def test_without_a_usable_header_the_id_made_for_the_request_is_used(headers: dict[str, str]) -> None:
+def test_without_a_valid_header_the_generated_request_id_is_used(headers: dict[str, str]) -> None:
     assert trace_id_of(headers, OTHERWISE) == OTHERWISE

@@ -1,4 +1,4 @@
-"""Numbers in JSON are judged by their text, never by what a double makes of it."""
+"""Numbers in JSON are checked by their text, not by their value as a double."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from gpu_capacity.http.whole_numbers import plainly_written
         ('{"a": [1.0, {"b": 3.0}], "c": 4.0}', '{"a": [1, {"b": 3}], "c": 4}'),
     ],
 )
-def test_a_whole_number_is_written_with_digits_alone(written: str, plain: str) -> None:
+def test_a_whole_number_is_written_with_digits_only(written: str, plain: str) -> None:
     assert plainly_written(written.encode()) == plain.encode()
 
 
@@ -53,7 +53,7 @@ def test_a_whole_number_is_written_with_digits_alone(written: str, plain: str) -
         '"2.0 \u00e9\u2028 3.0"',
     ],
 )
-def test_everything_else_stays_as_it_is(written: str) -> None:
+def test_other_values_stay_unchanged(written: str) -> None:
     assert plainly_written(written.encode()) == written.encode()
 
 
@@ -64,14 +64,14 @@ def test_only_numbers_change() -> None:
 
 @pytest.mark.parametrize("number", ["1" * 60_000, f"0.{'1' * 60_000}", f"1.{'0' * 60_000}"])
 @pytest.mark.parametrize("exponent", ["e9999", "E+9999", "e-9999"])
-def test_no_number_takes_long(number: str, exponent: str) -> None:
-    """Its digits are read once, also where the exponent leaves it as it is."""
+def test_parsing_any_number_is_fast(number: str, exponent: str) -> None:
+    """Its digits are read once, also where the exponent leaves it unchanged."""
     text = f'{{"a": {number}{exponent}}}'.encode()
     assert plainly_written(text) == text
 
 
 @pytest.mark.parametrize("part", ['\\"', '"a', "1.", "1e", "1.0,", '"\\\\'])
-def test_no_text_takes_long(part: str) -> None:
-    """One that takes quadratic time would not end within the patience of any test."""
+def test_parsing_any_text_is_fast(part: str) -> None:
+    """One that took quadratic time would run into the timeout of the test."""
     text = part * (BODY_BYTES_MAX // len(part))
     assert len(plainly_written(text.encode())) <= BODY_BYTES_MAX

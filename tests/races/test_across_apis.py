@@ -1,4 +1,4 @@
-"""One node and three APIs that sell it: whole, by the host, and by the GPU. Never to two of them."""
+"""One node and three APIs that sell it: whole, by the host, and by the GPU. Never through two of them."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ SELLERS = {
 
 
 def owners(scene: Scene) -> list[str]:
-    """How the first node is owned, past all code: ``whole``, or in parts (``hosts``, ``gpus``), or not."""
+    """How the first node is owned, read from the table: ``whole``, in parts (``hosts``, ``gpus``), or not."""
     items = [i for i in scene.world.db.dump()[INVENTORY] if i["pk"]["S"].startswith(f"CLAIMS#{REGION}")]
     if 0 in owned_whole(items[0]):
         return ["whole"]
@@ -86,14 +86,14 @@ def owners(scene: Scene) -> list[str]:
 
 
 def got(result: object) -> bool:
-    """Whether a buyer got something of the node; a claim that only waits for it has not."""
+    """Whether a client got something of the node; a claim that only waits for it has not."""
     if isinstance(result, CapacityClaim):
         return result.allocated == 1
     return isinstance(result, Vm | Observed)
 
 
 def warm(scene: Scene) -> Services:
-    """An environment that has served before."""
+    """An environment with filled caches."""
     services = scene.world.environment()
     services.inventory.nodes()
     services.inventory.region(REGION)
@@ -105,7 +105,7 @@ def meet(scene: Scene, names: tuple[str, ...]) -> list[Client]:
 
 
 def check(scene: Scene) -> None:
-    """Records and node agree, and the node has one kind of owners at most."""
+    """Records and node agree, and all owners of the node are of one kind."""
     assert len(owners(scene)) <= 1
     assert audit(scene.world.db) == []
     if owners(scene) in ([], ["gpus"]):
@@ -113,7 +113,7 @@ def check(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("names", list(combinations_with_replacement(BUYERS, 2)), ids=" and ".join)
-def test_of_two_who_want_a_node_at_once_one_api_sells_it(names: tuple[str, str]) -> None:
+def test_of_two_concurrent_requests_for_a_node_only_one_api_sells_it(names: tuple[str, str]) -> None:
     for schedule in every_interleaving(interruptions_max=2):
         scene = Scene(count=1)
         results = schedule.run_to_an_answer(scene.world.db, meet(scene, names))
@@ -127,7 +127,7 @@ def test_of_two_who_want_a_node_at_once_one_api_sells_it(names: tuple[str, str])
 
 
 @pytest.mark.parametrize("part", ["rents all", "rents a part"])
-def test_of_three_who_want_a_node_at_once_one_gets_it(part: str) -> None:
+def test_of_three_concurrent_requests_for_a_node_one_succeeds(part: str) -> None:
     for schedule in every_interleaving(interruptions_max=1):
         scene = Scene(count=1)
         results = schedule.run_to_an_answer(scene.world.db, meet(scene, (part, "reserves", "claims")))
@@ -135,7 +135,7 @@ def test_of_three_who_want_a_node_at_once_one_gets_it(part: str) -> None:
         assert [got(result) for result in results].count(True) == 1
 
 
-# Who has it gives it back while another one asks for it.
+# The owner gives it back while another one asks for it.
 
 
 def _vm_leaves(scene: Scene) -> Callable[[Services], object]:
@@ -166,9 +166,9 @@ LEAVERS = {"gpus": _vm_leaves, "whole": _reservation_leaves, "hosts": _claim_lea
 
 @pytest.mark.parametrize("name", ["rents all", "rents a part", "reserves", "claims"])
 @pytest.mark.parametrize("left", LEAVERS)
-def test_a_node_that_is_given_back_while_another_asks_has_one_owner_or_none(left: str, name: str) -> None:
+def test_a_node_given_back_during_another_request_has_one_owner_or_none(left: str, name: str) -> None:
     ends = set()
-    # A claim makes more calls than the others, of which each may be interrupted.
+    # A claim makes more calls than the others, and another request may run before each of them.
     for schedule in every_interleaving(interruptions_max=1 if name == "claims" else 2):
         scene = Scene(count=1)
         leave = LEAVERS[left](scene)
@@ -180,7 +180,7 @@ def test_a_node_that_is_given_back_while_another_asks_has_one_owner_or_none(left
         check(scene)
         assert owners(scene) == ([SELLERS[name]] if got(result) else [])
         if not got(result):
-            # It asked too early, and would get it now; a claim that waits does by itself.
+            # It asked too early, and would get it now; a waiting claim gets it without another request.
             fill_zones(scene.world.environment())
             if name != "claims":
                 assert got(BUYERS[name](scene, scene.world.environment()))
@@ -189,11 +189,11 @@ def test_a_node_that_is_given_back_while_another_asks_has_one_owner_or_none(left
     assert ends == {True, False}
 
 
-# A node that holds a VM is not available whole, and the other way round.
+# A node with a VM is not available whole, and a node owned whole has no VM.
 
 
 def offered(scene: Scene) -> tuple[int, int, int]:
-    """What each API says of the two nodes: free units, free hosts, free GPUs."""
+    """The free units, free hosts and free GPUs that the APIs show for the two nodes."""
     services = scene.world.environment()
     ((offering, units),) = list_reservation_units(services, caller(), UnitFilter())
     snapshot = services.inventory.fresh_snapshot(REGION, offering.flavor.id)
@@ -211,14 +211,14 @@ def offered(scene: Scene) -> tuple[int, int, int]:
         ("claims", (1, 1, 8)),
     ],
 )
-def test_each_api_offers_what_the_others_have_left(name: str, left: tuple[int, int, int]) -> None:
+def test_each_api_offers_only_what_the_others_have_left(name: str, left: tuple[int, int, int]) -> None:
     scene = Scene()
     assert offered(scene) == (2, 2, 16)
     assert got(BUYERS[name](scene, scene.services))
     assert offered(scene) == left
 
 
-def test_a_vm_of_one_gpu_keeps_its_node_from_both_other_apis_until_it_has_left() -> None:
+def test_a_vm_of_one_gpu_blocks_its_node_for_both_other_apis_until_it_has_left() -> None:
     scene = Scene(count=1)
     vm = scene.running(1)
     with pytest.raises(InsufficientCapacity):
@@ -234,7 +234,7 @@ def test_a_vm_of_one_gpu_keeps_its_node_from_both_other_apis_until_it_has_left()
         scene.create(1)
 
 
-def test_a_stopped_vm_that_keeps_its_gpus_keeps_the_node_and_one_that_does_not_does_not() -> None:
+def test_a_stopped_vm_blocks_its_node_only_if_it_keeps_its_gpus() -> None:
     for rental, kept in ((RESERVED, ["gpus"]), (ON_DEMAND, [])):
         stage = VmStage()
         stage.stop(stage.rent_and_run(1, rental))
@@ -269,8 +269,8 @@ ASKING = {"reserves": _reserving, "claims": _claiming}
 
 
 @pytest.mark.parametrize("name", ASKING)
-def test_a_node_is_not_sold_whole_while_the_server_of_an_interrupted_vm_is_still_going(name: str) -> None:
-    """Its GPUs were handed to a new VM, which is destroyed before it had a server of its own."""
+def test_a_node_is_not_sold_whole_while_the_server_of_an_interrupted_vm_still_exists(name: str) -> None:
+    """Its GPUs went to a new VM, which is destroyed before it had a server of its own."""
     stage = VmStage(delete_seconds=60)
     guest = stage.rent_and_run(8, INTERRUPTIBLE)
     new_vm = stage.rent(8)

@@ -1,4 +1,4 @@
-"""Two clients under every order of their calls: one winner for the last of anything, and nothing leaks."""
+"""Two clients in every order of their calls: one winner for the last of anything, and nothing leaks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _deleter(services: Services, reservation_id: str) -> Client:
 
 
 def _warm(world: World) -> Services:
-    """An environment that has served before: it has the catalogue, a snapshot and the hosts at hand."""
+    """An environment that has served before, with catalogue, snapshot and hosts cached."""
     services = world.environment()
     services.inventory.region(REGION)
     services.inventory.snapshot(REGION, GB300.id)
@@ -62,7 +62,7 @@ def _kinds(results: list[object]) -> list[str]:
     return sorted(type(result).__name__ for result in results)
 
 
-def test_every_order_of_calls_is_gone_through_once() -> None:
+def test_every_order_of_calls_is_run_once() -> None:
     """Two clients of three calls each have 20 orders."""
     orders = []
     for schedule in every_interleaving():
@@ -81,7 +81,7 @@ def test_every_order_of_calls_is_gone_through_once() -> None:
     assert all(order.count("a") == 3 for order in orders)
 
 
-def test_the_last_unit_goes_to_exactly_one_of_two_environments_that_never_served() -> None:
+def test_of_two_environments_with_empty_caches_exactly_one_gets_the_last_unit() -> None:
     schedules = 0
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         world = _world()
@@ -97,7 +97,7 @@ def test_the_last_unit_goes_to_exactly_one_of_two_environments_that_never_served
     assert schedules > 100
 
 
-def test_two_that_fit_both_get_theirs() -> None:
+def test_two_requests_that_both_fit_both_succeed() -> None:
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         world = _world(racks=2)
         results = schedule.run_to_an_answer(world.db, [_creator(_warm(world)), _creator(_warm(world))])
@@ -107,7 +107,7 @@ def test_two_that_fit_both_get_theirs() -> None:
         assert audit(world.db) == []
 
 
-def test_three_that_want_the_last_two_racks_leave_one_without() -> None:
+def test_of_three_requests_for_the_last_two_racks_two_succeed() -> None:
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         world = _world(racks=2)
         results = schedule.run_to_an_answer(world.db, [_creator(_warm(world)) for _ in range(3)])
@@ -116,7 +116,7 @@ def test_three_that_want_the_last_two_racks_leave_one_without() -> None:
         assert audit(world.db) == []
 
 
-def test_claims_that_overlap_in_part_never_share_a_rack() -> None:
+def test_reservations_that_overlap_in_part_never_share_a_rack() -> None:
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         world = _world(racks=5)
         results = schedule.run_to_an_answer(world.db, [_creator(_warm(world), 3), _creator(_warm(world), 3)])
@@ -126,7 +126,7 @@ def test_claims_that_overlap_in_part_never_share_a_rack() -> None:
         assert audit(world.db) == []
 
 
-def test_the_last_of_a_quota_goes_to_exactly_one() -> None:
+def test_exactly_one_of_two_concurrent_requests_gets_the_rest_of_a_quota() -> None:
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         world = _world(racks=4)
         world.set_quota(3)
@@ -137,7 +137,7 @@ def test_the_last_of_a_quota_goes_to_exactly_one() -> None:
         assert audit(world.db) == []
 
 
-def test_one_key_sent_twice_at_once_makes_one_reservation_and_both_learn_of_it() -> None:
+def test_one_key_sent_twice_concurrently_makes_one_reservation_and_both_return_it() -> None:
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         world = _world(racks=3)
         results = schedule.run_to_an_answer(
@@ -154,7 +154,7 @@ def test_one_key_sent_twice_at_once_makes_one_reservation_and_both_learn_of_it()
         assert len(world.workflows) == 1
 
 
-def test_two_deletes_at_once_start_one_teardown() -> None:
+def test_two_concurrent_deletes_start_one_teardown() -> None:
     for schedule in every_interleaving():
         world = _world(racks=2)
         made = create_reservation(world.services, caller(), request(2)).reservation
@@ -165,7 +165,7 @@ def test_two_deletes_at_once_start_one_teardown() -> None:
         assert [line.action for line in world.telemetry.audits].count("delete_reservation") == 1
 
 
-def test_a_release_beside_a_claim_never_gives_away_what_is_still_owned() -> None:
+def test_a_release_during_a_create_never_gives_away_what_is_still_owned() -> None:
     outcomes = set()
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         world = _world(racks=2)
@@ -185,7 +185,7 @@ def test_a_release_beside_a_claim_never_gives_away_what_is_still_owned() -> None
     assert outcomes == {Observed, InsufficientCapacity}
 
 
-def test_a_delete_wins_over_the_beginning_of_provisioning() -> None:
+def test_a_delete_overrides_the_beginning_of_provisioning() -> None:
     for schedule in every_interleaving():
         world = _world()
         made = create_reservation(world.services, caller(), request(1)).reservation
@@ -201,7 +201,7 @@ def test_a_delete_wins_over_the_beginning_of_provisioning() -> None:
         assert audit(world.db) == []
 
 
-def test_a_delete_wins_over_the_end_of_provisioning() -> None:
+def test_a_delete_overrides_the_end_of_provisioning() -> None:
     for schedule in every_interleaving():
         world = _world()
         made = create_reservation(world.services, caller(), request(1)).reservation
@@ -220,7 +220,7 @@ def test_a_delete_wins_over_the_end_of_provisioning() -> None:
         assert audit(world.db, now=world.clock.now()) == []
 
 
-def test_a_delete_wins_over_a_failure_and_capacity_is_given_back_once() -> None:
+def test_a_delete_overrides_a_failure_and_capacity_is_given_back_once() -> None:
     for schedule in every_interleaving():
         world = _world()
         world.set_quota(1)
@@ -242,7 +242,7 @@ def test_a_delete_wins_over_a_failure_and_capacity_is_given_back_once() -> None:
         assert audit(world.db) == []
 
 
-def test_an_end_and_an_undo_of_provisioning_exclude_each_other() -> None:
+def test_the_end_and_the_undo_of_provisioning_exclude_each_other() -> None:
     seen = set()
     for schedule in every_interleaving():
         world = _world()
@@ -263,7 +263,7 @@ def test_an_end_and_an_undo_of_provisioning_exclude_each_other() -> None:
     assert seen == {("provisioned", "superseded"), ("superseded", "undo")}
 
 
-def test_two_removals_at_once_free_everything_once() -> None:
+def test_two_concurrent_removals_free_everything_once() -> None:
     for schedule in every_interleaving():
         world = _world(racks=2)
         world.set_quota(2)
@@ -279,8 +279,8 @@ def test_two_removals_at_once_free_everything_once() -> None:
         assert world.telemetry.counts["ReservationsRemoved"] == 1
 
 
-def test_two_reconciles_at_once_start_one_execution() -> None:
-    """Each reads eight shards, so that all orders are too many: these have at most two interruptions."""
+def test_two_concurrent_reconciles_start_one_execution() -> None:
+    """Each reads eight shards, so there are too many orders: these have at most two interruptions."""
     for schedule in every_interleaving(interruptions_max=2):
         world = _world()
         made = create_reservation(world.services, caller(), request(1)).reservation
@@ -293,7 +293,7 @@ def test_two_reconciles_at_once_start_one_execution() -> None:
         assert stored(world, made.id).attempt == 1
 
 
-def test_a_delete_beside_a_removal_answers_as_one_before_or_after_it() -> None:
+def test_a_delete_during_a_removal_is_answered_as_one_before_or_after_it() -> None:
     for schedule in every_interleaving():
         world = _world()
         made = create_reservation(world.services, caller(), request(1)).reservation

@@ -1,6 +1,6 @@
-"""A limit that is set while its organization goes on creating, under every order of their calls.
+"""A limit that is set while its organization creates holders, in every order of the calls.
 
-Nobody who was acknowledged escapes the count; whoever begins when the limit is written is held to it.
+Every acknowledged holder is counted; a request that begins once the limit is written is checked against it.
 """
 
 from __future__ import annotations
@@ -61,14 +61,16 @@ CREATES: dict[str, Create] = {ACCELERATOR: reserve, INSTANCES: claim, VMS: rent,
 
 
 def counted(scene: Scene, subject: str) -> tuple[int, int]:
-    """What the quota says is used, and how many holders there are: each uses one."""
+    """The use that the quota has, and the number of holders: each uses one."""
     item = scene.world.db.get_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, subject))["Item"]
     items = [decode(i) for i in scene.world.db.table(HOLDERS).items() if i["sk"]["S"].startswith(SORTS)]
     return decode(item)["used"], sum(not is_tombstone(item) for item in items)
 
 
 def run_all(subject: str, *, limit: int, after: int) -> list[tuple[int, int, str]]:
-    """One create beside the operator, then ``after`` more: what is counted, what there is, how it ended."""
+    """One create concurrent with the operator, then ``after`` more: what is counted, what exists, how each
+    ended.
+    """
     found = []
     for schedule in every_interleaving(INTERRUPTIONS_MAX):
         scene = Scene(count=4)
@@ -93,32 +95,32 @@ def run_all(subject: str, *, limit: int, after: int) -> list[tuple[int, int, str
 
 
 @pytest.mark.parametrize("subject", CREATES)
-def test_whoever_is_acknowledged_is_counted_and_whoever_comes_later_is_held_to_the_limit(
+def test_every_acknowledged_holder_is_counted_and_every_later_request_is_checked_against_the_limit(
     subject: str,
 ) -> None:
     found = run_all(subject, limit=2, after=1)
 
     assert len(found) > 20
-    # The first is there before, the second comes beside the operator, the third when all is written.
+    # The first exists before, the second is created concurrently, the third when all is written.
     assert {(used, held) for used, held, _ in found} == {(2, 2)}
     assert {ended.partition(" ")[2] for *_, ended in found} == {"then refused"}
 
 
 @pytest.mark.parametrize("subject", CREATES)
-def test_a_limit_that_is_used_up_already_holds_from_the_moment_it_is_written(subject: str) -> None:
+def test_a_limit_that_is_already_used_up_applies_from_the_moment_it_is_written(subject: str) -> None:
     found = run_all(subject, limit=1, after=1)
 
     assert all(used == held for used, held, _ in found)
-    # Who came before the limit stands beyond it, and who came after was refused.
+    # A holder from before the limit exceeds it, and a request after it is refused.
     assert {held for _, held, _ in found} == {1, 2}
     assert all("QuotaExceeded" in ended or held == 2 for _, held, ended in found)
 
 
 @pytest.mark.parametrize("subject", CREATES)
-def test_without_the_second_look_somebody_escapes_the_count(
+def test_without_the_second_read_a_holder_would_not_be_counted(
     subject: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The test sees what it is for."""
+    """This shows that the tests above detect the mistake."""
     monkeypatch.setattr(quotas, "count_in", lambda *_: False)
     monkeypatch.setattr(claiming, "_quota_now", lambda *_: None)
 
@@ -126,10 +128,10 @@ def test_without_the_second_look_somebody_escapes_the_count(
 
 
 @pytest.mark.parametrize("subject", CREATES)
-def test_a_create_that_begins_when_the_limit_has_just_been_written_meets_all_of_the_count(
+def test_a_create_that_begins_right_after_the_limit_is_written_finds_the_complete_count(
     subject: str,
 ) -> None:
-    """Before the operator is told anything, and before anybody else could have counted what was there."""
+    """Before the operator gets a response, and before anything could have counted the existing holders."""
     scene = Scene(count=4)
     CREATES[subject](scene, scene.world.environment())
     refused: list[bool] = []

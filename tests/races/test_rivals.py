@@ -1,4 +1,4 @@
-"""Rivals that step in before any one call of a use case: whatever they do, nothing is owned twice or lost."""
+"""Other requests before any one call of a use case: nothing is owned twice or lost."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _claims(*counts: int) -> Rival:
             claim(world, count)
 
     def claim(world: World, count: int) -> None:
-        # Where what is left is merely under claim, the rival is told to come again.
+        # While what is left is tentative, the request is refused with Retry-After.
         with contextlib.suppress(InsufficientCapacity, RaceLost):
             create_reservation(world.environment(), caller(), request(count))
 
@@ -56,7 +56,7 @@ def _claims(*counts: int) -> Rival:
 
 
 def _frees(world: World) -> None:
-    """Take the reservation that stood before through its whole end."""
+    """Take the existing reservation through its whole end."""
     standing = [r for r in world.services.reservations.of_organization(ORGANIZATION) if r.count == STANDING]
     for reservation in standing[:1]:
         delete_reservation(world.environment(), caller(), reservation.id, NOWHERE)
@@ -82,13 +82,13 @@ RIVALS: dict[str, Rival] = {
 
 
 def _step_in(world: World, at: int, *rivals: Rival) -> Hook:
-    """The rivals act, one after the other, before the call with that number."""
+    """The other requests run, one after the other, before the call with that number."""
     return world.db.before("*", lambda *_: [rival(world) for rival in rivals], skip=at)
 
 
 @pytest.mark.parametrize("rival", RIVALS)
 @pytest.mark.parametrize("at", CALLS)
-def test_a_create_is_right_whatever_one_rival_does_at_any_moment(at: int, rival: str) -> None:
+def test_a_create_is_correct_whatever_one_other_request_does_before_any_call(at: int, rival: str) -> None:
     world = _world()
     create_reservation(world.services, caller(), request(STANDING))
     world.services = world.environment()
@@ -110,7 +110,7 @@ def test_a_create_is_right_whatever_one_rival_does_at_any_moment(at: int, rival:
 @pytest.mark.parametrize("first", RIVALS)
 @pytest.mark.parametrize("second", RIVALS)
 @pytest.mark.parametrize("at", [5, 6, 7])
-def test_a_create_is_right_whatever_two_rivals_do_before_one_of_its_writes(
+def test_a_create_is_correct_whatever_two_other_requests_do_before_one_of_its_writes(
     at: int, first: str, second: str
 ) -> None:
     world = _world(quota=20)
@@ -124,7 +124,7 @@ def test_a_create_is_right_whatever_two_rivals_do_before_one_of_its_writes(
 
 
 class AlikeIds:
-    """Ids that differ and decide alike: the seed of a placement is the second half of the id."""
+    """Ids that differ and give the same decisions: the seed of a placement is the second half of the id."""
 
     def __init__(self, first: int) -> None:
         self._first = first
@@ -133,7 +133,7 @@ class AlikeIds:
         return bytes([self._first]) + b"-unlike" + b"as-alike"
 
 
-def test_three_that_decide_alike_come_apart_and_all_get_theirs() -> None:
+def test_three_requests_with_the_same_decisions_spread_and_all_succeed() -> None:
     world = World(pods=tuple(pod(f"pod{n}", 3) for n in range(3)))
     mine, *rivals = (replace(world.environment(), ids=AlikeIds(n)) for n in range(3))
     for services in rivals:
@@ -146,7 +146,7 @@ def test_three_that_decide_alike_come_apart_and_all_get_theirs() -> None:
     assert audit(world.db) == []
 
 
-def test_two_rivals_that_take_the_last_unit_in_turn_leave_one_winner() -> None:
+def test_two_requests_that_take_the_last_unit_in_turn_leave_one_winner() -> None:
     world = World(pods=(pod("pod1", 1),))
     world.db.before(OWN, lambda *_: [_claims(1)(world), _claims(1)(world)])
 
@@ -157,8 +157,8 @@ def test_two_rivals_that_take_the_last_unit_in_turn_leave_one_winner() -> None:
     assert audit(world.db) == []
 
 
-def test_a_rival_that_takes_and_gives_back_in_between_costs_one_more_look() -> None:
-    """The stamp it left tells its writes, should they come late, from those of the claim."""
+def test_a_run_taken_and_given_back_before_the_write_costs_one_more_read() -> None:
+    """The stamp it left distinguishes its writes, should they arrive late, from those of this request."""
     world = _world()
 
     def rival(*_: Any) -> None:
@@ -175,7 +175,7 @@ def test_a_rival_that_takes_and_gives_back_in_between_costs_one_more_look() -> N
     assert audit(world.db) == []
 
 
-def test_a_claim_that_stands_is_found_although_a_rival_took_the_rest_before_it_could_ask_again() -> None:
+def test_a_booking_that_succeeded_is_found_although_the_rest_was_taken_before_the_retry() -> None:
     world = World(pods=(pod("pod1", 4),))
     world.db.after(OWN, timeout_after())
     rival = world.db.before(OWN, lambda *_: _claims(1)(world), skip=1)
@@ -198,7 +198,7 @@ STEPS: dict[str, Callable[[World, str], object]] = {
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("at", range(14))
-def test_a_delete_at_any_moment_of_a_step_wins_and_leaves_nothing(step: str, at: int) -> None:
+def test_a_delete_before_any_call_of_a_step_overrides_it_and_leaves_nothing(step: str, at: int) -> None:
     world = _world(quota=8)
     reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
     if step == "complete":
@@ -216,7 +216,7 @@ def test_a_delete_at_any_moment_of_a_step_wins_and_leaves_nothing(step: str, at:
 
 
 @pytest.mark.parametrize("at", range(12))
-def test_a_whole_teardown_by_a_rival_at_any_moment_of_another_is_harmless(at: int) -> None:
+def test_a_whole_concurrent_teardown_before_any_call_of_another_is_harmless(at: int) -> None:
     world = _world(quota=8)
     reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
     provision(world, reservation_id)
@@ -230,8 +230,8 @@ def test_a_whole_teardown_by_a_rival_at_any_moment_of_another_is_harmless(at: in
 
 
 @pytest.mark.parametrize("at", range(4))
-def test_capacity_that_is_sold_again_at_once_is_not_touched_by_a_late_teardown(at: int) -> None:
-    """The rival finishes the teardown and sells the racks again; then the late one goes on."""
+def test_capacity_that_is_sold_again_is_not_changed_by_a_late_teardown(at: int) -> None:
+    """The other finishes the teardown and sells the racks again; then the late one continues."""
     world = World(pods=(pod("pod1", 2),))
     reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
     delete_reservation(world.services, caller(), reservation_id, NOWHERE)
@@ -249,7 +249,7 @@ def test_capacity_that_is_sold_again_at_once_is_not_touched_by_a_late_teardown(a
 
 
 @pytest.mark.parametrize("at", range(5))
-def test_a_delete_that_meets_the_end_of_the_reservation_says_that_it_is_gone(at: int) -> None:
+def test_a_delete_during_the_last_step_of_a_teardown_says_that_the_reservation_is_gone(at: int) -> None:
     world = _world()
     reservation_id = create_reservation(world.services, caller(), request(2)).reservation.id
 

@@ -1,4 +1,4 @@
-"""The stage of the functional tests, for what is proved by running."""
+"""The stage of the functional tests, for tests of permissions by execution."""
 
 from tests.functional.conftest import stage
 

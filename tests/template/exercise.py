@@ -1,7 +1,7 @@
-"""Runs every function over everything that its tests know, and records the rights that it needs.
+"""Runs every function over everything that its tests know, and records the permissions that it needs.
 
-What the event files do not reach (quotas, races, retries) is added here, so that a right that is granted and
-never needed stands out as much as one that is missing.
+What the event files do not reach (quotas, races, retries) is added here, so that a permission that is granted
+and never needed is found as well as a missing one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def record() -> dict[str, set[Access]]:
-    """The rights that each function used, by function."""
+    """The permissions that each function used, by function."""
     used: dict[str, set[Access]] = {}
     api: list[Callable[[Stage], Any]] = [_api(case) for case in API_CASES]
     tasks: list[Callable[[Stage], Any]] = [_task(case) for case in TASK_CASES]

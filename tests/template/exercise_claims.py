@@ -1,4 +1,4 @@
-"""Lives of capacity claims that reach every right of their functions. What is right is proved elsewhere."""
+"""Lives of capacity claims that need every permission of their functions. Other tests check the results."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _counted_life(stage: Stage) -> None:
 
 
 def _more_than_there_is(stage: Stage) -> None:
-    """Two that wait, of which the older one gives up: whoever lets go wakes the other."""
+    """Two claims that wait, of which the older one gives up: a claim that leaves the queue wakes the next."""
     given.inventory(stage)
     for leave in (_shrink_to_nothing_pending, _delete_what_waits, _want_no_more_of_a_zone):
         _create(stage, 500, OLDER)
@@ -169,7 +169,7 @@ def _gone_from_under_its_queue(stage: Stage) -> None:
 
 
 def _deleted_while_it_was_served(stage: Stage) -> None:
-    """The filler meets a claim that was deleted since it looked at the queue, and finishes it."""
+    """The filler finds a claim that was deleted since it read the queue, and finishes it."""
     given.inventory(stage)
     _quota(stage)
     zone = ["uk-lon-1"]
@@ -197,7 +197,7 @@ def _left_to_the_workflow(stage: Stage) -> None:
 
 
 def _overtaken_by_nobody(stage: Stage) -> None:
-    """A younger claim queues up behind one that is just being created: who leaves the queue wakes it."""
+    """A younger claim enters the queue behind one being created, which wakes it when it leaves the queue."""
     given.inventory(stage)
     stage.db.before("transact_write_items", lambda *_: _create(stage, 5, YOUNGER, ["uk-lon-1"]), skip=1)
     _create(stage, 5, OLDER, ["uk-lon-1"])

@@ -1,4 +1,4 @@
-"""Lives of VMs that reach every right of their functions. What is right is proved in ``tests.vms``."""
+"""Lives of VMs that need every permission of their functions. ``tests.vms`` checks the results."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def record() -> Iterator[dict[str, set[Access]]]:
-    """The rights that each function used, life by life: by function."""
+    """The permissions that each function used in these lives, by function."""
     for life in (*(_task(case) for case in CASES), *LIVES):
         with pytest.MonkeyPatch.context() as monkeypatch:
             stage = Stage(monkeypatch)
@@ -34,7 +34,7 @@ def record() -> Iterator[dict[str, set[Access]]]:
 
 
 def limited(stage: Stage) -> None:
-    """The organization has quotas, which every create and every end counts in."""
+    """The organization has quotas, which every create and every end changes."""
     for subject in (VMS, VM_GPUS):
         item = keys.quota(ORGANIZATION, subject) | encode({"limit": 100, "used": 0})
         stage.db.put_item(TableName=HOLDERS, Item=item)

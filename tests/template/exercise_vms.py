@@ -1,4 +1,4 @@
-"""What the event files of the VM API need of AWS. What is right is proved in ``tests.vms``."""
+"""The permissions that the event files of the VM API need. ``tests.vms`` checks the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def record() -> Iterator[dict[str, set[Access]]]:
-    """The rights that each function used, event by event: by function."""
+    """The permissions that each function used for these events, by function."""
     for function, cases in CASES.items():
         for case, (_, _, before) in cases.items():
             with pytest.MonkeyPatch.context() as monkeypatch:

@@ -1,4 +1,4 @@
-"""Reads ``template.yaml`` with CloudFormation's short forms, and answers questions about it."""
+"""Reads ``template.yaml`` with CloudFormation's short forms, and answers queries about it."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _Loader.add_multi_constructor("!", _intrinsic)
 
 @cache
 def template() -> dict[str, Any]:
-    """The template, short forms written out."""
+    """The template with its short forms expanded."""
     content: dict[str, Any] = yaml.load(TEMPLATE.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     return content
 
@@ -105,7 +105,7 @@ def event_routes() -> list[tuple[str, str, str]]:
 def _called(operation: dict[str, Any]) -> str:
     integration = operation["x-amazon-apigateway-integration"]
     assert (integration["type"], integration["httpMethod"]) == ("aws_proxy", "POST")
-    # By its alias: a published version, not whatever was deployed last.
+    # By its alias: a published version, not the latest deployment.
     found = re.search(r"functions/\$\{(\w+)\.Arn\}:live/invocations$", integration["uri"]["Fn::Sub"])
     assert found, integration
     return found[1]
@@ -116,21 +116,20 @@ SIMULATED: Final = {"SimulatesHosts": True, "SimulatesVms": True, "SimulatesAny"
 
 
 def statements(properties: dict[str, Any], **conditions: bool) -> list[dict[str, Any]]:
-    """All policy statements of a function or state machine, of a stack of these conditions."""
+    """All policy statements of a function or state machine under these conditions."""
     policies = chosen(properties.get("Policies", []), **SIMULATED | conditions)
     return [statement for policy in policies for statement in policy["Statement"]]
 
 
 def listed(value: Any) -> list[Any]:
-    """IAM lets a list of one be written without brackets."""
+    """IAM accepts a list of one without brackets."""
     return value if isinstance(value, list) else [value]
 
 
 def resource_name(resource: Any) -> str:
     """The recorder's name of a policy's resource.
 
-    Raises:
-        ValueError: it is nothing that this application owns, or wider than that.
+    Raises: ValueError: it is not a resource of this application, or wider than one.
     """
     if isinstance(resource, dict) and "Fn::GetAtt" in resource:
         target, attribute = resource["Fn::GetAtt"]

@@ -14,7 +14,7 @@ from testkit.handlers.aws import Access
 from tests.template.loading import SIMULATED, chosen, listed, resource_name, template
 from tools.openapi.routes import logical_id
 
-# The translator lives in the emulator's environment, which expands the template with it as well.
+# The translator is installed in the emulator's environment, which expands the template with it as well.
 _TRANSLATE: Final = """
 import json, sys
 from samtranslator.translator.transform import transform
@@ -30,7 +30,7 @@ _SENDS_LETTERS: Final = "DeadLetterQueuePolicy"
 
 @cache
 def translated(**parameters: str) -> dict[str, Any]:
-    """The template in CloudFormation's own resources, by SAM's translator."""
+    """The template in CloudFormation's own resources, expanded by SAM's translator."""
     content = copy.deepcopy(template())
     for resource in content["Resources"].values():
         properties = resource.get("Properties", {})
@@ -69,13 +69,13 @@ def role_of(resource: str) -> dict[str, Any]:
 
 
 def inline(role: dict[str, Any]) -> list[dict[str, Any]]:
-    """The statements that a role carries itself."""
+    """The statements of a role's own policies."""
     policies = chosen(role.get("Policies", []), **SIMULATED)
     return [s for policy in policies for s in listed(policy["PolicyDocument"]["Statement"])]
 
 
 def granted(function: str) -> set[Access]:
-    """What the code of a function may do by its role, in the words of the recorder of the functional tests.
+    """What the code of a function may do by its role, in the terms of the recorder of the functional tests.
 
     Sending to the dead letter queue is left out: Lambda does that, not the code.
     """
@@ -92,10 +92,9 @@ def granted(function: str) -> set[Access]:
 
 
 def _keys_of(statement: dict[str, Any]) -> list[str]:
-    """The patterns of partition keys that a statement is limited to; one that is empty where it is not.
+    """The patterns of partition keys that a statement is limited to; an empty one if it is not limited.
 
-    Raises:
-        ValueError: its condition is another one, of which this knows nothing.
+    Raises: ValueError: its condition is an unknown one.
     """
     condition = statement.get("Condition", {})
     if not condition:

@@ -1,4 +1,4 @@
-"""What the package's source says: which settings it reads and which metrics it counts."""
+"""Facts about the package's source: which settings it reads and which metrics it counts."""
 
 from __future__ import annotations
 

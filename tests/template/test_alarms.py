@@ -1,4 +1,4 @@
-"""Alarms look where the code counts, and schedules lose nothing silently."""
+"""Alarms watch the metrics that the code counts, and schedules lose no failure silently."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 ALARMS = resources("AWS::CloudWatch::Alarm")
 
-# Somebody has to look when these move. Every other metric is for graphs; a new one has to be judged.
+# Metrics for which an operator must be notified. All others are for graphs; a new one has to be classified.
 ALARMING = {
     "RequestsFailed",
     "CredentialsRefused",
@@ -76,20 +76,20 @@ def _own() -> dict[str, dict[str, Any]]:
     return {a["MetricName"]: a for a in ALARMS.values() if a.get("Namespace") == NAMESPACE}
 
 
-def test_every_metric_that_is_counted_was_judged() -> None:
+def test_every_counted_metric_is_classified() -> None:
     assert source.metrics_counted() == ALARMING | FOR_GRAPHS
 
 
-def test_there_is_an_alarm_for_every_metric_that_somebody_has_to_look_at() -> None:
+def test_every_metric_that_needs_an_operator_has_an_alarm() -> None:
     assert set(_own()) == ALARMING
 
 
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_says_what_is_wrong_and_notifies_somebody(name: str) -> None:
+def test_an_alarm_has_a_description_and_sends_a_notification(name: str) -> None:
     assert ALARMS[name]["AlarmDescription"].endswith(".")
     assert ALARMS[name]["AlarmActions"] == [{"Ref": "AlarmTopic"}]
     silent = ALARMS[name]["TreatMissingData"]
-    # Only of a feed is silence itself the fault.
+    # Missing data is itself a fault only for feeds.
     assert silent == ("breaching" if name == "FeedSilentAlarm" else "notBreaching")
 
 
@@ -103,12 +103,12 @@ def test_an_alarm_watches_the_metric_of_its_own_stack_only(metric: str) -> None:
     assert {"Name": "service", "Value": {"Ref": "AWS::StackName"}} in _own()[metric]["Dimensions"]
 
 
-def test_how_many_refused_credentials_raise_an_alarm_is_for_the_operator_to_say() -> None:
+def test_the_threshold_for_refused_credentials_is_a_parameter() -> None:
     assert _own()["CredentialsRefused"]["Threshold"] == {"Ref": "CredentialsRefusedThreshold"}
     assert template()["Parameters"]["CredentialsRefusedThreshold"]["MinValue"] == 1
 
 
-def test_what_was_deferred_once_and_followed_by_the_next_document_raises_nothing() -> None:
+def test_a_deferral_that_the_next_document_resolves_raises_no_alarm() -> None:
     alarm = _own()["FleetPartsDeferred"]
     assert (alarm["Period"], alarm["EvaluationPeriods"]) == (900, 2)
 
@@ -181,7 +181,7 @@ STORIES: dict[str, Callable[[Stage], None]] = {
 
 
 @pytest.mark.parametrize("metric", sorted(ALARMING))
-def test_the_metric_is_counted_under_the_very_dimensions_that_the_alarm_watches(
+def test_metrics_are_counted_under_the_dimensions_that_the_alarm_watches(
     metric: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stage = Stage(monkeypatch)
@@ -222,7 +222,7 @@ def test_errors_and_throttles_of_every_function_of_the_api_are_watched() -> None
         assert watched == {(kind, name) for name in of_the_api}
 
 
-def test_no_function_is_throttled_unseen() -> None:
+def test_throttles_of_every_function_are_watched() -> None:
     watched = set().union(*(_watched(a) for a in ALARMS if "Metrics" in ALARMS[a]))
     assert {name for metric, name in watched if metric == "Throttles"} == set(functions())
 
@@ -265,7 +265,7 @@ def test_the_scheduled_functions_are_those_that_repair_and_the_one_that_audits()
 
 
 @pytest.mark.parametrize("name", sorted(_scheduled()))
-def test_a_schedule_repeats_a_little_and_then_leaves_a_letter(name: str) -> None:
+def test_a_schedule_retries_a_few_times_and_then_sends_to_the_dead_letter_queue(name: str) -> None:
     queue = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
     schedule = _scheduled()[name]
     assert schedule["DeadLetterConfig"] == {"Arn": queue}
@@ -274,7 +274,7 @@ def test_a_schedule_repeats_a_little_and_then_leaves_a_letter(name: str) -> None
     assert functions()[name]["DeadLetterQueue"] == {"Type": "SQS", "TargetArn": queue}
 
 
-def test_a_letter_is_kept_encrypted_and_seen() -> None:
+def test_dead_letters_are_encrypted_and_watched() -> None:
     queue = template()["Resources"]["DeadLetterQueue"]["Properties"]
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["SqsManagedSseEnabled"] is True
@@ -282,15 +282,15 @@ def test_a_letter_is_kept_encrypted_and_seen() -> None:
     assert dimension["Value"] == {"Fn::GetAtt": ["DeadLetterQueue", "QueueName"]}
 
 
-def test_a_scheduled_function_ends_before_it_is_started_again_too_often() -> None:
+def test_a_scheduled_function_times_out_before_too_many_runs_overlap() -> None:
     for name in set(_scheduled()) - {logical_id("audit_holders")}:
         assert functions()[name]["Timeout"] <= 300
     # It reads everything, once a day.
     assert functions()[logical_id("audit_holders")]["Timeout"] == 900
 
 
-def test_the_cost_of_being_watched_is_reported_by_what_is_watched() -> None:
-    """Each metric that an alarm looks at is billed."""
+def test_the_documented_cost_of_alarms_counts_the_watched_metrics() -> None:
+    """Each metric that an alarm watches is billed."""
     looked_at = sum(sum("MetricStat" in m for m in a.get("Metrics", [])) or 1 for a in ALARMS.values())
     reported = re.search(r"alarms look at (\d+) metrics", (ROOT / "docs" / "deploying.md").read_text())
     assert reported

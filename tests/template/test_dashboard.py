@@ -1,4 +1,4 @@
-"""The dashboard shows what the stack counts, and nothing that it does not."""
+"""The dashboard shows what the stack counts, and nothing else."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BODY: dict[str, Any] = json.loads(DASHBOARD["DashboardBody"]["Fn::Sub"])
 
 
 def _metrics() -> Iterator[tuple[str, str, dict[str, str]]]:
-    """(namespace, metric, dimensions) of every line; a point repeats what stands above it."""
+    """(namespace, metric, dimensions) of every line; a point repeats the value above it."""
     for widget in BODY["widgets"]:
         above: list[Any] = []
         for line in widget["properties"].get("metrics", []):
@@ -29,7 +29,7 @@ def _metrics() -> Iterator[tuple[str, str, dict[str, str]]]:
             yield namespace, metric, dict(zip(dimensions[::2], dimensions[1::2], strict=True))
 
 
-def test_every_metric_of_our_own_is_one_that_the_code_counts_under_the_name_of_the_stack() -> None:
+def test_the_dashboard_has_only_metrics_that_the_code_counts_under_the_name_of_the_stack() -> None:
     own = [(metric, dimensions) for namespace, metric, dimensions in _metrics() if namespace == NAMESPACE]
     assert {metric for metric, _ in own} <= source.metrics_counted()
     assert all(dimensions == {"service": "${AWS::StackName}"} for _, dimensions in own)
@@ -54,7 +54,7 @@ def test_the_api_counts_under_the_name_that_the_dashboard_shows() -> None:
     assert (api["Name"], api["StageName"]) == ({"Fn::Sub": "${AWS::StackName}"}, "live")
 
 
-def test_widgets_stand_side_by_side_in_the_region_of_the_stack() -> None:
+def test_widgets_are_side_by_side_in_the_region_of_the_stack() -> None:
     taken: set[tuple[int, int]] = set()
     for widget in BODY["widgets"]:
         assert widget["properties"]["region"] == "${AWS::Region}"

@@ -1,4 +1,4 @@
-"""Encryption keeps nobody out who has to come in: each key admits the services that use its targets."""
+"""Encryption: each key admits every service that uses its targets."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ CLOUDWATCH: Final = "cloudwatch.amazonaws.com"
 LOGS: Final = "logs.${AWS::Region}.amazonaws.com"
 ACCOUNT: Final = {"Ref": "AWS::AccountId"}
 
-# Who writes to a target of a type (or reads from it for its callers), and what the key has to admit it to. A
-# type that is not here has to be judged before it may have a key.
+# Which service writes to a target of a type (or reads from it for its callers), and which statement of the
+# key
+# admits it. A new type has to be classified before it may have a key.
 ADMITTED: Final = {
     "AWS::SNS::Topic": (CLOUDWATCH, {"kms:Decrypt", "kms:GenerateDataKey"}),
     "AWS::Logs::LogGroup": (
@@ -36,7 +37,7 @@ ADMITTED: Final = {
 
 
 def _keys(value: Any) -> Iterator[Any]:
-    """Every key that some part of a resource names."""
+    """Every key that any part of a resource names."""
     if isinstance(value, dict):
         for name, part in value.items():
             if name in KEY_PROPERTIES:
@@ -58,7 +59,7 @@ def _encrypted(*, own_key: bool) -> dict[str, list[Any]]:
 
 
 def _everything(**conditions: bool) -> dict[str, bool]:
-    """Every condition of the template as true, but for those given."""
+    """Every condition of the template as true, except for those given."""
     return dict.fromkeys(template()["Conditions"], True) | conditions
 
 
@@ -68,7 +69,7 @@ def _statements() -> list[dict[str, Any]]:
 
 
 def _admits(service: str) -> list[dict[str, Any]]:
-    """The statements that let a service in: as itself, or for the callers of this account."""
+    """The statements that admit a service: as itself, or for the callers of this account."""
     return [
         statement
         for statement in _statements()
@@ -81,15 +82,15 @@ def _text(value: Any) -> str | None:
     return value.get("Fn::Sub") if isinstance(value, dict) else value
 
 
-def test_by_default_nothing_is_encrypted_with_a_key_that_is_billed() -> None:
+def test_by_default_nothing_is_encrypted_with_a_billed_key() -> None:
     assert _encrypted(own_key=False) == {}
     assert template()["Parameters"]["CustomerKey"]["Default"] == "false"
     for name, table in resources("AWS::DynamoDB::Table").items():
-        # True without a key is the managed one, which is billed for every call.
+        # True without a key means the managed one, which is billed for every call.
         assert chosen(table["SSESpecification"], OwnKey=False) == {"SSEEnabled": False}, name
 
 
-def test_with_a_customer_key_all_that_holds_names_of_customers_has_it() -> None:
+def test_every_resource_with_customer_names_is_encrypted_with_the_customer_key() -> None:
     kinds = ("AWS::DynamoDB::Table", "AWS::Logs::LogGroup", "AWS::SNS::Topic")
     assert set(_encrypted(own_key=True)) == {name for kind in kinds for name in resources(kind)}
 
@@ -98,13 +99,13 @@ def test_with_a_customer_key_all_that_holds_names_of_customers_has_it() -> None:
 def test_the_key_of_a_target_admits_the_service_that_writes_to_it(name: str) -> None:
     service, actions = ADMITTED[template()["Resources"][name]["Type"]]
     for key in _encrypted(own_key=True)[name]:
-        # Not by an alias: the policy of a managed key (alias/aws/...) admits no other service for ever.
+        # Not by an alias: the policy of a managed key (alias/aws/...) can never admit another service.
         assert key in ({"Ref": KEY}, {"Fn::GetAtt": [KEY, "Arn"]})
     patterns = [action for statement in _admits(service) for action in listed(statement["Action"])]
     assert not [a for a in actions if not any(fnmatchcase(a, pattern) for pattern in patterns)]
 
 
-def test_the_key_serves_this_account_only() -> None:
+def test_the_key_can_be_used_by_this_account_only() -> None:
     for statement in _statements():
         if statement["Principal"] == {
             "AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
@@ -117,7 +118,7 @@ def test_the_key_serves_this_account_only() -> None:
         assert of_this_account or equal["kms:CallerAccount"] == ACCOUNT
 
 
-def test_cloudwatch_is_admitted_by_conditions_that_its_requests_carry() -> None:
+def test_cloudwatch_is_admitted_by_conditions_that_its_requests_meet() -> None:
     """It calls as itself: the account of the caller is not this one, that of the alarm is."""
     (statement,) = _admits(CLOUDWATCH)
     assert statement["Condition"].keys() == {"StringEquals", "ArnLike"}
@@ -125,14 +126,16 @@ def test_cloudwatch_is_admitted_by_conditions_that_its_requests_carry() -> None:
     assert list(statement["Condition"]["ArnLike"]) == ["aws:SourceArn"]
 
 
-def test_the_key_is_kept_as_long_as_what_it_encrypts() -> None:
+def test_the_key_is_retained_like_the_data_it_encrypts() -> None:
     key = template()["Resources"][KEY]
     assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
     assert key["Properties"]["EnableKeyRotation"] is True
 
 
 def test_queues_and_buckets_are_encrypted_by_their_own_service() -> None:
-    """Such keys have no policy: who may send a letter or put a fleet document needs no right besides."""
+    """Such keys have no policy: a caller who may send a message or put a fleet document needs no further
+    permission.
+    """
     for queue in resources("AWS::SQS::Queue").values():
         assert queue["SqsManagedSseEnabled"] is True
     for bucket in resources("AWS::S3::Bucket").values():

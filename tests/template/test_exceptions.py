@@ -1,4 +1,4 @@
-"""Every exception from a check says why."""
+"""Every exception from a check has its reason."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HARMLESS: Final = ("tests/", "testkit/", "events/", "proof/results/", "tools/loc
 """What is not deployed, and has texts that look like secrets."""
 
 
-def test_every_exception_in_the_template_gives_its_reason() -> None:
+def test_every_exception_in_the_template_has_its_reason() -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
     exceptions = re.findall(r"# checkov:skip=(\w+):(.+)", text)
     assert len(exceptions) == text.count("checkov:skip") > 0
@@ -25,7 +25,7 @@ def test_every_exception_in_the_template_gives_its_reason() -> None:
         assert len(reason) > SENTENCE, check
 
 
-def test_every_rule_left_out_of_the_check_of_the_template_has_its_reason_above_it() -> None:
+def test_every_ignored_rule_of_the_template_linter_has_its_reason_above_it() -> None:
     path = ROOT / ".checkov.yaml"
     skipped = yaml.safe_load(path.read_text(encoding="utf-8"))["skip-check"]
     assert len(set(skipped)) == len(skipped) > 0
@@ -35,7 +35,7 @@ def test_every_rule_left_out_of_the_check_of_the_template_has_its_reason_above_i
         assert above.startswith("  # "), check
 
 
-def test_false_alarms_of_secrets_are_all_in_tests_samples_results_or_the_local_stack() -> None:
+def test_false_positives_of_the_secret_scan_are_all_in_tests_samples_results_or_the_local_stack() -> None:
     baseline: dict[str, Any] = json.loads((ROOT / ".secrets.baseline").read_text(encoding="utf-8"))
     for file, entries in baseline["results"].items():
         assert file.startswith(HARMLESS), file

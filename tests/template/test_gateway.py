@@ -1,4 +1,4 @@
-"""What operators may turn on around the gateway: a domain, a log, a console."""
+"""Options of the gateway: a domain, an access log, a console."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.template.loading import ROOT, chosen, resources, template
 (API,) = resources("AWS::Serverless::Api").values()
 ALL_OFF: Final = dict.fromkeys(("LogsGateway", "HasConsole", "HasBasePath"), False)
 
-# Nothing of these holds a token, a query, a body or what a customer calls things.
+# None of these fields holds a token, a query, a body or names that customers give.
 LOGGED: Final = {
     "requestId",
     "requestTime",
@@ -34,18 +34,18 @@ LOGGED: Final = {
 }
 
 
-def test_the_log_of_the_gateway_is_off_until_the_account_has_its_role() -> None:
+def test_the_access_log_is_off_until_the_account_has_its_role() -> None:
     assert template()["Parameters"]["GatewayAccessLog"]["Default"] == "false"
     assert "AccessLogSetting" not in chosen(API, **ALL_OFF)
     assert resources("AWS::ApiGateway::Account") == {}
 
 
-def test_a_line_of_the_gateways_log_is_json_and_holds_no_secret() -> None:
+def test_a_line_of_the_access_log_is_json_and_holds_no_secret() -> None:
     setting = chosen(API["AccessLogSetting"], LogsGateway=True)
     assert setting["DestinationArn"] == {"Fn::GetAtt": ["GatewayLogGroup", "Arn"]}
     line = json.loads(setting["Format"])
     assert set(line.values()) == {f"$context.{name}" for name in LOGGED}
-    # API Gateway takes no format without it.
+    # API Gateway accepts no format without it.
     assert line["requestId"] == "$context.requestId"
 
 
@@ -55,7 +55,7 @@ def _own_replies(*, has_console: bool) -> dict[str, Any]:
     return reported
 
 
-def test_refusals_of_the_gateway_itself_may_be_read_by_the_console_and_by_no_other() -> None:
+def test_errors_of_the_gateway_may_be_read_by_the_console_origin_and_no_other() -> None:
     allowed = "gatewayresponse.header.Access-Control-Allow-Origin"
     for reply in _own_replies(has_console=True).values():
         assert reply["responseParameters"][allowed] == {"Fn::Sub": "'${CorsOrigin}'"}
@@ -64,7 +64,7 @@ def test_refusals_of_the_gateway_itself_may_be_read_by_the_console_and_by_no_oth
 
 
 @pytest.mark.parametrize("schema", ["error", "RpcStatus", "Error"])
-def test_refusals_of_the_gateway_itself_have_the_shape_of_every_api(schema: str) -> None:
+def test_errors_of_the_gateway_have_the_format_of_every_api(schema: str) -> None:
     document = json.loads((ROOT / "docs" / "openapi.json").read_text())
     wanted = {"$ref": f"#/components/schemas/{schema}"} | {"components": document["components"]}
     reported = _own_replies(has_console=False)
@@ -72,12 +72,12 @@ def test_refusals_of_the_gateway_itself_have_the_shape_of_every_api(schema: str)
     for name, reply in reported.items():
         body = json.loads(reply["responseTemplates"]["application/json"])
         problems = [e.message for e in Draft202012Validator(wanted).iter_errors(body)]
-        # The gateway knows no trace id of ours, and the contract asks for none.
+        # The gateway does not know our trace id, and the contract does not require it.
         assert problems in ([], ["'trace_id' is a required property"]), name
         assert body["error_description"] == body["message"] == body["detail"]
 
 
-def test_refusals_of_the_gateway_itself_are_not_kept_and_say_when_to_come_back() -> None:
+def test_errors_of_the_gateway_are_not_cached_and_have_retry_after() -> None:
     reported = _own_replies(has_console=False)
     for reply in reported.values():
         assert reply["responseParameters"]["gatewayresponse.header.Cache-Control"] == "'no-cache'"
@@ -89,8 +89,8 @@ def test_refusals_of_the_gateway_itself_are_not_kept_and_say_when_to_come_back()
     assert waits == ["THROTTLED"]
 
 
-def test_a_parameter_of_the_gateway_counts_from_the_deployment_on() -> None:
-    """SAM deploys a stage anew only for changes that it sees, and parameters are none of them."""
+def test_a_changed_parameter_of_the_gateway_takes_effect_with_the_deployment() -> None:
+    """SAM deploys a stage again only for changes that it sees, and parameters are not among them."""
     assert API["AlwaysDeploy"] is True
 
 
@@ -106,7 +106,7 @@ def test_a_parameter_of_the_gateway_counts_from_the_deployment_on() -> None:
         ("https://a' 'b", False),
     ],
 )
-def test_one_origin_is_taken_as_browsers_send_it(origin: str, *, taken: bool) -> None:
+def test_an_allowed_origin_is_written_as_browsers_send_it(origin: str, *, taken: bool) -> None:
     pattern = template()["Parameters"]["CorsOrigin"]["AllowedPattern"]
     assert bool(re.fullmatch(pattern, origin)) is taken
 
@@ -121,7 +121,7 @@ def _resource(name: str) -> dict[str, Any]:
     return resource
 
 
-def test_without_a_domain_nothing_of_it_is_made() -> None:
+def test_without_a_domain_no_resource_of_it_is_created() -> None:
     assert [_resource(name)["Condition"] for name in DOMAIN] == ["HasDomain", "HasDomain", "HasRecord"]
     conditions = template()["Conditions"]
     assert conditions["HasRecord"]["Fn::And"][0] == {"Condition": "HasDomain"}
@@ -129,9 +129,9 @@ def test_without_a_domain_nothing_of_it_is_made() -> None:
         assert template()["Parameters"][name]["Default"] == ""
 
 
-def test_a_domain_leads_to_the_stage_below_its_base_path() -> None:
+def test_a_domain_maps_its_base_path_to_the_stage() -> None:
     domain, mapping = _resource("CustomDomain")["Properties"], _resource("CustomDomainMapping")["Properties"]
-    # A regional domain may only lead to a regional API.
+    # A regional domain can only be mapped to a regional API.
     assert API["EndpointConfiguration"] == {"Type": "REGIONAL"}
     assert domain["EndpointConfiguration"] == {"Types": ["REGIONAL"]}
     assert domain["SecurityPolicy"] == "TLS_1_2"

@@ -1,4 +1,4 @@
-"""The committed OpenAPI document is what the code says, and what the contract says."""
+"""The committed OpenAPI document matches the code and the contract."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
 
-def test_the_committed_document_has_not_drifted() -> None:
+def test_the_committed_document_is_up_to_date() -> None:
     committed = (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
     assert committed == generator.text(), "run `make openapi`"
 
 
-def test_every_reference_leads_somewhere() -> None:
+def test_every_reference_resolves() -> None:
     found = set(_references(DOCUMENT))
     assert found
     for reference in found:
@@ -40,7 +40,7 @@ def test_every_reference_leads_somewhere() -> None:
             part = part[name.replace("~1", "/")]
 
 
-def test_every_shared_part_is_referred_to() -> None:
+def test_every_shared_component_is_referenced() -> None:
     references = set(_references(DOCUMENT))
     for kind in ("parameters", "responses", "schemas", "headers"):
         for name in DOCUMENT["components"][kind]:
@@ -48,11 +48,11 @@ def test_every_shared_part_is_referred_to() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
-def test_every_schema_is_one(name: str) -> None:
+def test_every_schema_is_valid(name: str) -> None:
     Draft202012Validator.check_schema(SCHEMAS[name])
 
 
-def test_every_example_is_one() -> None:
+def test_every_example_is_valid() -> None:
     examples = list(_examples(DOCUMENT))
     assert len(examples) >= 10
     for schema, example in examples:
@@ -92,20 +92,20 @@ def test_query_parameters_are_those_of_the_code(operation: Any) -> None:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
-def test_a_wrong_query_has_its_answer_unless_any_is_taken(operation: Any) -> None:
+def test_every_operation_that_checks_its_query_documents_the_400(operation: Any) -> None:
     answers = DOCUMENT["paths"][operation.path][operation.method.lower()]["responses"]
     assert bool({"400", "422"} & set(answers)) == (not operation.any_query)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=list(OPERATIONS))
-def test_the_permission_is_named(operation: Any) -> None:
+def test_each_operation_names_its_permission(operation: Any) -> None:
     entry = DOCUMENT["paths"][operation.path][operation.method.lower()]
     assert (entry.get("security") == []) == (operation.permission is None)
     if operation.permission is not None:
         assert f"`{operation.permission.value}`" in entry["description"]
 
 
-def test_every_answer_has_the_trace_id() -> None:
+def test_every_response_has_the_trace_id() -> None:
     for methods in DOCUMENT["paths"].values():
         for entry in methods.values():
             for response in entry["responses"].values():
@@ -138,7 +138,7 @@ ADDED_ANSWERS = {"createReservation": {200, 409, 413, 415}, "getVersion": {500}}
 
 
 @pytest.mark.parametrize("operation", sorted(PUBLISHED_ANSWERS))
-def test_answers_are_those_of_the_contract_and_those_that_were_added(operation: str) -> None:
+def test_responses_are_those_of_the_contract_and_the_documented_additions(operation: str) -> None:
     (entry,) = [
         e for methods in DOCUMENT["paths"].values() for e in methods.values() if e["operationId"] == operation
     ]
@@ -146,7 +146,7 @@ def test_answers_are_those_of_the_contract_and_those_that_were_added(operation: 
     assert described == PUBLISHED_ANSWERS[operation] | ADDED_ANSWERS.get(operation, set())
 
 
-def test_everything_needs_a_token_except_the_version_and_what_is_on_offer() -> None:
+def test_every_operation_but_version_and_offers_requires_a_token() -> None:
     (scheme,) = DOCUMENT["components"]["securitySchemes"]
     assert DOCUMENT["security"] == [{scheme: []}]
     public = [
@@ -156,7 +156,7 @@ def test_everything_needs_a_token_except_the_version_and_what_is_on_offer() -> N
 
 
 @pytest.mark.parametrize("case", [c for c in API_CASES if c.function in OPERATIONS], ids=str)
-def test_what_is_really_answered_is_described(case: ApiCase, stage: Stage) -> None:
+def test_real_responses_match_the_document(case: ApiCase, stage: Stage) -> None:
     operation = OPERATIONS[case.function]
     case.after(stage)
     answer = stage.request_event(case.function, case.event)
@@ -186,7 +186,7 @@ def test_a_schema_keeps_the_fields_of_the_contract(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(contract.PUBLISHED))
 def test_a_schema_requires_what_the_contract_requires(name: str) -> None:
     published, ours = set(contract.PUBLISHED[name]["required"]), set(SCHEMAS[name]["required"])
-    # An answer may promise more than it has to; a request may not demand more.
+    # A response may guarantee more than the contract; a request may not require more.
     promised = {"trace_id"} if name == "error" else set()
     assert ours == published | promised
 

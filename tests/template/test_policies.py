@@ -1,4 +1,4 @@
-"""Each function may do exactly what it does: proved by running it and comparing with its role."""
+"""Each function may do exactly what it does: tested by running it and comparing with its role."""
 
 from __future__ import annotations
 
@@ -25,14 +25,12 @@ READERS = sorted(
 
 @pytest.fixture(scope="module")
 def used() -> dict[str, set[Access]]:
-    """What each function did in all of its tests."""
+    """The permissions that each function used in all of its tests."""
     return exercise.record()
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_function_is_allowed_what_it_does_and_nothing_more(
-    folder: str, used: dict[str, set[Access]]
-) -> None:
+def test_a_role_allows_exactly_what_its_function_does(folder: str, used: dict[str, set[Access]]) -> None:
     needed, allowed = used.get(folder, set()), granted(folder)
     missing = sorted(access for access in needed if not access.is_allowed_by(allowed))
     superfluous = sorted(right for right in allowed if not _was_used(right, needed, allowed))
@@ -41,7 +39,7 @@ def test_a_function_is_allowed_what_it_does_and_nothing_more(
 
 
 def _was_used(right: Access, used: set[Access], granted: set[Access]) -> bool:
-    """A right without a limit to keys was used where no limited right would have done."""
+    """An unlimited permission was used where no permission limited to keys would have sufficed."""
     if right.keys:
         return right in used
     return any(
@@ -56,7 +54,7 @@ def test_a_reader_cannot_write(folder: str) -> None:
     assert {action for s in opened for action in listed(s["Action"])} - {"sqs:SendMessage"} <= READS
 
 
-def test_nobody_scans_but_the_audit() -> None:
+def test_only_the_audit_may_scan() -> None:
     scanning = {
         name
         for name, properties in functions().items()
@@ -77,14 +75,14 @@ def test_no_policy_holds_a_wildcard(name: str) -> None:
         for resource in listed(statement["Resource"]):
             assert resource != "*"
             text = resource.get("Fn::Sub", "")
-            # Executions and objects have names that nobody knows beforehand.
+            # Executions and objects have names that are not known beforehand.
             assert "*" not in text or text.endswith(
                 ("-reservation:*", "-claim:*", "-vm:*", "${FleetBucket.Arn}/*")
             )
 
 
-def test_policies_are_written_out_and_not_taken_from_elsewhere() -> None:
-    """A managed policy or a template of SAM's grants more than a look at this file would tell."""
+def test_policies_are_written_out_and_not_managed_or_templates() -> None:
+    """A managed policy or a SAM policy template grants more than this file shows."""
     for name, properties in functions().items():
         for policy in properties.get("Policies", []):
             assert set(policy) == {"Version", "Statement"}, name

@@ -1,4 +1,4 @@
-"""Whoever does not ask the simulated provider has no right on its table."""
+"""Only stacks with the simulated provider have permissions on its table."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OF_VMS = {"VmStepsFunction"}
 
 @pytest.mark.parametrize("hosts", [True, False])
 @pytest.mark.parametrize("vms", [True, False])
-def test_a_stack_with_other_providers_opens_the_table_of_the_simulated_one_to_nobody(
+def test_a_stack_with_other_providers_grants_no_access_to_the_simulated_providers_table(
     *, hosts: bool, vms: bool
 ) -> None:
     conditions = {"SimulatesHosts": hosts, "SimulatesVms": vms, "SimulatesAny": hosts or vms}

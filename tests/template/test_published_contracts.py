@@ -1,4 +1,4 @@
-"""The published contracts as OpenAPI, by which the service is fuzzed, say what the contract tests say."""
+"""The published contracts as OpenAPI, used for fuzzing, equal those of the contract tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ NARROWER = {"pattern", "format"}
 
 
 def _shape(schema: Any, schemas: dict[str, Any]) -> Any:
-    """A schema without what either side may say more precisely, references written out."""
+    """A schema without what either side may specify further, with references resolved."""
     if isinstance(schema, list):
         return [_shape(part, schemas) for part in schema]
     if not isinstance(schema, dict):
@@ -46,7 +46,7 @@ def test_the_pattern_of_names_is_the_published_one() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENTS))
-def test_every_schema_is_one(name: str) -> None:
+def test_every_schema_is_valid(name: str) -> None:
     for schema in DOCUMENTS[name]["components"]["schemas"].values():
         Draft202012Validator.check_schema(schema)
 
@@ -66,5 +66,5 @@ def _unnamed(path: str) -> list[str]:
     return ["{}" if part.startswith("{") else part for part in path.split("/")]
 
 
-def test_the_own_document_describes_every_operation() -> None:
+def test_the_projects_own_document_describes_every_operation() -> None:
     assert operations_of(OWN) == {operation_id(name) for name in OPERATIONS}

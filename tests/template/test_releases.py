@@ -1,4 +1,4 @@
-"""Releases: the gateway calls what is published, it moves as asked, and is never an old one by accident."""
+"""Releases: the gateway calls published versions, which change only as requested."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def _version_of(function: str, **parameters: str) -> str:
     return version
 
 
-def test_functions_of_the_api_are_published_and_no_others() -> None:
+def test_only_functions_of_the_api_are_published() -> None:
     published = {name for name, properties in functions().items() if "AutoPublishAlias" in properties}
     assert published == set(ALIASED)
     assert {functions()[name]["AutoPublishAlias"] for name in published} == {"live"}
 
 
 @pytest.mark.parametrize("name", ALIASED)
-def test_a_new_release_is_a_new_version_and_the_same_one_is_none(name: str) -> None:
+def test_a_new_release_is_a_new_version_and_the_same_release_is_not(name: str) -> None:
     assert _version_of(name, **FIRST) != _version_of(name, **SECOND)
     assert _version_of(name, **FIRST) == _version_of(name, **FIRST, LogLevel="DEBUG")
 
 
-def test_a_release_changes_the_function_itself_because_lambda_publishes_nothing_twice() -> None:
+def test_a_release_changes_the_function_because_lambda_publishes_no_unchanged_version() -> None:
     for name in ALIASED:
         before, after = (
             translated(**r)["Resources"][name]["Properties"]["Description"] for r in (FIRST, SECOND)
@@ -46,7 +46,7 @@ def test_a_release_changes_the_function_itself_because_lambda_publishes_nothing_
 
 
 def test_a_deployment_without_a_release_is_refused() -> None:
-    """It would change the functions, and leave the versions that the gateway calls as they are."""
+    """It would change the functions, and leave the versions that the gateway calls unchanged."""
     parameter = template()["Parameters"]["Release"]
     assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"])
     (assertion,) = template()["Rules"]["ReleaseIsNamed"]["Assertions"]
@@ -68,16 +68,16 @@ def test_old_versions_are_deleted_and_their_snapshots_with_them() -> None:
     assert {version["DeletionPolicy"] for version in versions.values()} == {"Delete"}
 
 
-# Step by step
+# Gradual deployment
 
 
-def test_by_default_a_release_is_there_at_once_and_nothing_of_codedeploy_is_made() -> None:
+def test_by_default_a_release_is_deployed_at_once_without_codedeploy() -> None:
     assert not _made("AWS::CodeDeploy::DeploymentGroup")
     assert not _made("AWS::CodeDeploy::Application")
 
 
 @pytest.mark.parametrize("name", ALIASED)
-def test_a_canary_goes_back_when_requests_fail_or_the_function_crashes(name: str) -> None:
+def test_a_canary_is_rolled_back_when_requests_fail_or_the_function_crashes(name: str) -> None:
     made = translated(Canary="true")["Resources"]
     group = made[f"{name}DeploymentGroup"]["Properties"]
     assert made[f"{name}Aliaslive"]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
@@ -103,7 +103,7 @@ def _watches_errors_of(alarm: str, function: str) -> bool:
     return any(m["MetricName"] == "Errors" and m["Dimensions"] == [dimension] for m in metrics)
 
 
-def test_all_steps_on_offer_are_some_that_codedeploy_has() -> None:
+def test_all_allowed_deployment_types_exist_in_codedeploy() -> None:
     parameter = template()["Parameters"]["CanarySteps"]
     assert parameter["Default"] in parameter["AllowedValues"]
     for steps in parameter["AllowedValues"]:
@@ -113,7 +113,7 @@ def test_all_steps_on_offer_are_some_that_codedeploy_has() -> None:
 # Snapshots
 
 
-def test_functions_start_from_snapshots_only_where_it_was_asked_for() -> None:
+def test_functions_start_from_snapshots_only_if_configured() -> None:
     for name in ALIASED:
         snap = functions()[name]["SnapStart"]
         assert chosen({"on": snap}, Snapshots=False) == {}
@@ -122,7 +122,7 @@ def test_functions_start_from_snapshots_only_where_it_was_asked_for() -> None:
     assert template()["Parameters"]["SnapStart"]["Default"] == "false"
 
 
-def test_snapshots_are_refused_where_the_runtime_has_none() -> None:
+def test_snapshots_are_refused_for_runtimes_without_them() -> None:
     (assertion,) = template()["Rules"]["SnapshotsNeedTheirRuntime"]["Assertions"]
     runtimes, chosen_one = assertion["Assert"]["Fn::Contains"]
     assert chosen_one == {"Ref": "PythonRuntime"}

@@ -1,4 +1,4 @@
-"""Every role that the stack will have: who may take it on, and what it opens."""
+"""Every role of the stack: which service may assume it, and what it allows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOGS = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
 
 
 def _owners() -> dict[str, str]:
-    """The service that takes a role on, by role."""
+    """The service that may assume a role, by role."""
     owners = dict.fromkeys(_roles_of("AWS::Lambda::Function", "Role"), "lambda")
     owners |= dict.fromkeys(_roles_of("AWS::StepFunctions::StateMachine", "RoleArn"), "states")
     return owners | {
@@ -42,7 +42,7 @@ def test_every_role_belongs_to_one_function_workflow_or_schedule() -> None:
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_a_role_is_taken_on_by_its_own_service_only(role: str) -> None:
+def test_a_role_can_be_assumed_by_its_own_service_only(role: str) -> None:
     (statement,) = ROLES[role]["AssumeRolePolicyDocument"]["Statement"]
     assert statement == {
         "Effect": "Allow",
@@ -52,16 +52,16 @@ def test_a_role_is_taken_on_by_its_own_service_only(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_a_role_has_no_managed_policies_but_for_logs_and_traces(role: str) -> None:
+def test_a_role_has_no_managed_policies_except_for_logs_and_traces(role: str) -> None:
     expected = {"lambda": {LOGS, TRACES}, "states": {TRACES}, "scheduler": set()}[_owners()[role]]
     assert set(ROLES[role].get("ManagedPolicyArns", ())) == expected
 
 
 @pytest.mark.parametrize("role", sorted(ROLES))
-def test_no_role_opens_more_than_what_it_names(role: str) -> None:
+def test_no_role_allows_more_than_the_resources_it_names(role: str) -> None:
     for statement in inline(ROLES[role]):
         assert statement["Effect"] == "Allow"
-        # A condition only narrows what is opened.
+        # A condition only narrows the permission.
         assert set(statement) <= {"Effect", "Action", "Resource", "Condition"}
         for action in listed(statement["Action"]):
             assert "*" not in action
@@ -73,12 +73,12 @@ def _is_wild(resource: Any) -> bool:
     if isinstance(resource, str):
         return True  # nothing has a name that is known beforehand
     text = resource.get("Fn::Sub", "")
-    # Executions and objects have names that nobody knows beforehand.
+    # Executions and objects have names that are not known beforehand.
     return "*" in text and not text.endswith(("-reservation:*", "-claim:*", "-vm:*", "${FleetBucket.Arn}/*"))
 
 
 @pytest.mark.parametrize("function", sorted(functions()))
-def test_failed_events_of_a_function_may_be_sent_to_the_queue_by_those_who_have_events(function: str) -> None:
+def test_only_functions_with_asynchronous_events_may_send_to_the_dead_letter_queue(function: str) -> None:
     sends = [s for s in inline(role_of(function)) if "sqs:SendMessage" in listed(s["Action"])]
     expected = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": QUEUE}
     assert sends == ([expected] if "DeadLetterQueue" in functions()[function] else [])
@@ -100,7 +100,7 @@ def test_a_schedule_may_invoke_its_own_function_and_report_its_failures(name: st
     }
 
 
-def test_functions_are_invoked_from_outside_by_this_api_only() -> None:
+def test_functions_can_be_invoked_from_outside_by_this_api_only() -> None:
     permissions = made("AWS::Lambda::Permission")
     assert permissions
     for permission in permissions.values():

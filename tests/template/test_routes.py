@@ -1,4 +1,4 @@
-"""The routes in the template are what the table of operations says, and everything else is rejected."""
+"""The routes in the template match the table of operations, and everything else is rejected."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ REJECTING = logical_id("reject_unknown_route")
 TEXT = TEMPLATE.read_text(encoding="utf-8")
 
 
-# What is written
+# The text of the template
 
 
-def test_the_routes_in_the_template_have_not_drifted() -> None:
+def test_the_routes_in_the_template_are_up_to_date() -> None:
     assert with_routes(TEXT) == TEXT, "run `make openapi`"
 
 
-def test_routes_that_somebody_edited_are_written_anew() -> None:
+def test_edited_routes_are_written_again() -> None:
     edited = TEXT.replace(f"{BEGIN}\n", f'{BEGIN}\n          "/made-up": {{}}\n').replace(
         'Method: POST, Path: "/vms"', 'Method: PUT, Path: "/vms"'
     )
@@ -37,7 +37,7 @@ def test_the_event_of_a_new_operation_is_added_to_its_function() -> None:
     assert with_routes("".join(without)) == TEXT
 
 
-def test_what_is_no_operation_any_more_has_no_event() -> None:
+def test_the_event_of_a_removed_operation_is_removed() -> None:
     (event,) = (line for line in TEXT.splitlines(keepends=True) if 'Path: "/api/version"' in line)
     old = "  OldFunction:\n    Type: AWS::Serverless::Function\n    Properties:\n"
     rest = TEXT.replace("Outputs:\n", f"{old}\nOutputs:\n")
@@ -45,12 +45,12 @@ def test_what_is_no_operation_any_more_has_no_event() -> None:
 
 
 @pytest.mark.parametrize("line", [BEGIN, END, "  CreateVmFunction:"])
-def test_a_template_without_a_place_for_them_is_refused_by_name(line: str) -> None:
+def test_a_template_without_a_place_for_routes_is_refused_by_name(line: str) -> None:
     with pytest.raises(MisshapenTemplateError, match=re.escape(line.strip())):
         with_routes(TEXT.replace(f"{line}\n", ""))
 
 
-# What is routed
+# Routing
 
 
 def test_every_operation_is_a_function_on_its_route() -> None:
@@ -59,7 +59,7 @@ def test_every_operation_is_a_function_on_its_route() -> None:
     assert set(event_routes()) == expected
 
 
-def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
+def test_an_unknown_path_or_method_is_rejected_in_the_apis_own_format() -> None:
     """The gateway answers 403 to a method that a path does not list, and never falls back to {proxy+}."""
     rejected = {(path, method) for path, method, name in routes() if name == REJECTING}
     taken = {(operation.path, operation.method) for operation in OPERATIONS.values()}
@@ -67,8 +67,8 @@ def test_whatever_is_no_operation_is_rejected_in_the_apis_own_shape() -> None:
     assert rejected == {(path, method) for path, _ in taken for method in METHODS} - taken | elsewhere
 
 
-def test_the_gateway_may_call_what_rejects_under_one_statement() -> None:
-    """A statement for each of its routes would outgrow the 20 KB that a function's policy may have."""
+def test_the_gateway_may_call_the_rejecting_functions_under_one_statement() -> None:
+    """A statement for each of its routes would exceed the 20 KB that a function's policy may have."""
     (permission,) = resources("AWS::Lambda::Permission").values()
     assert permission["FunctionName"] == {"Ref": f"{REJECTING}.Alias"}
     assert permission["SourceArn"]["Fn::Sub"].endswith(":${Api}/*")

@@ -1,4 +1,4 @@
-"""The template sets exactly the variables that the code reads, and the code reads them in one place."""
+"""The template sets exactly the variables that the code reads, and only the composition root reads them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _variables() -> dict[str, object]:
     return variables
 
 
-def test_every_variable_that_is_read_is_set_and_every_one_that_is_set_is_read() -> None:
+def test_every_variable_that_is_read_is_set_and_the_other_way_round() -> None:
     assert source.settings_read() == set(_variables()) - FOR_LIBRARIES
 
 
@@ -28,17 +28,17 @@ def test_the_environment_is_read_in_the_composition_root_only() -> None:
     assert not source.modules_that_mention("getenv")
 
 
-def test_clients_are_opened_in_the_composition_root_only() -> None:
+def test_clients_are_created_in_the_composition_root_only() -> None:
     assert source.modules_that_call("boto3") == {"runtime/composition.py"}
 
 
 def test_every_variable_comes_from_a_parameter_or_a_resource() -> None:
-    """A value written into the template could not be changed by whoever deploys it."""
+    """A value written into the template could not be changed at deployment."""
     for name, value in _variables().items():
         assert isinstance(value, dict), name
 
 
-def test_every_parameter_is_used_and_described_where_its_name_does_not_say_all() -> None:
+def test_every_parameter_is_used_and_described_unless_its_name_says_all() -> None:
     text = str({key: value for key, value in template().items() if key != "Parameters"})
     for name in template()["Parameters"]:
         assert f"'{name}'" in text or f"${{{name}}}" in text, name
@@ -54,8 +54,8 @@ def test_defaults_of_the_template_are_those_of_the_code() -> None:
     assert parameters["AuthClaimName"]["Default"] == rules.name_claim
 
 
-def test_provisioning_gives_up_before_its_clients_do() -> None:
-    """A client like Terraform waits 30 minutes; the undo has to fit in as well."""
+def test_provisioning_gives_up_before_clients_do() -> None:
+    """A client like Terraform waits 30 minutes; the undo has to finish within that time as well."""
     assert template()["Parameters"]["ProvisioningSecondsMax"]["Default"] < 1800
 
 
@@ -70,6 +70,6 @@ def test_every_parameter_is_documented_with_its_default() -> None:
 
 
 def test_a_deployment_tags_the_stack_for_the_bill() -> None:
-    """CloudFormation hands the tags of a stack on to every resource that can have any."""
+    """CloudFormation passes the tags of a stack on to every resource that supports tags."""
     samconfig = tomllib.loads((ROOT / "samconfig.toml").read_text(encoding="utf-8"))
     assert samconfig["default"]["deploy"]["parameters"]["tags"] == "service=gpu-capacity"

@@ -1,4 +1,4 @@
-"""Tables and the bucket: kept, encrypted, recoverable, and shaped as the code expects."""
+"""Tables and the bucket: retained, encrypted, recoverable, and with the schema that the code expects."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TABLES = resources("AWS::DynamoDB::Table")
 KEPT = [*TABLES, *resources("AWS::S3::Bucket")]
 
 
-def test_there_are_the_three_tables_that_the_code_knows() -> None:
+def test_the_template_has_the_three_tables_that_the_code_uses() -> None:
     assert sorted(TABLES) == ["HoldersTable", "InventoryTable", "ServersTable"]
 
 
 @pytest.mark.parametrize("name", KEPT)
-def test_data_outlives_the_stack(name: str) -> None:
+def test_data_is_retained_when_the_stack_is_deleted(name: str) -> None:
     resource = template()["Resources"][name]
     assert resource["DeletionPolicy"] == "Retain"
     assert resource["UpdateReplacePolicy"] == "Retain"
@@ -31,19 +31,19 @@ def test_data_outlives_the_stack(name: str) -> None:
 def test_a_table_is_recoverable_encrypted_and_protected(name: str) -> None:
     table = TABLES[name]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert "SSESpecification" in table  # tests/template/test_encryption.py says which key
+    assert "SSESpecification" in table  # tests/template/test_encryption.py checks which key
     assert table["DeletionProtectionEnabled"] == {"Ref": "DeletionProtection"}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_tables_are_protected_unless_somebody_says_otherwise() -> None:
+def test_tables_are_protected_against_deletion_by_default() -> None:
     assert template()["Parameters"]["DeletionProtection"]["Default"] == "true"
 
 
 @pytest.mark.parametrize(
     ("name", "table"), [("InventoryTable", INVENTORY), ("HoldersTable", HOLDERS), ("ServersTable", SERVERS)]
 )
-def test_a_table_has_the_keys_and_indexes_that_the_tests_run_on(name: str, table: str) -> None:
+def test_a_table_has_the_keys_and_indexes_of_the_test_tables(name: str, table: str) -> None:
     db = MemoryDynamoDB()
     create_tables(db)
     tested = db.describe_table(TableName=table)["Table"]
@@ -63,7 +63,7 @@ def test_the_index_is_the_one_that_reconcile_reads() -> None:
 
 
 @pytest.mark.parametrize("name", ["HoldersTable", "ServersTable"])
-def test_what_is_kept_for_a_while_expires(name: str) -> None:
+def test_items_with_an_end_expire(name: str) -> None:
     assert TABLES[name]["TimeToLiveSpecification"] == {"AttributeName": TTL_ATTRIBUTE, "Enabled": True}
 
 

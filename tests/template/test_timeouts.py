@@ -1,4 +1,4 @@
-"""Time limits nest: a call ends before its function, an API's function before the gateway gives up."""
+"""Time limits are nested: a call ends before its function, an API's function before the gateway's timeout."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _is_of_an_api(function: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize("name", sorted(n for n, function in FUNCTIONS.items() if _is_of_an_api(function)))
-def test_an_api_function_answers_before_the_gateway_does(name: str) -> None:
+def test_an_api_function_answers_before_the_gateway_times_out(name: str) -> None:
     assert _timeout(FUNCTIONS[name]) < GATEWAY_SECONDS_MAX
 
 
@@ -44,9 +44,7 @@ OF_MANY_HOSTS: Final = {"pin_unit_servers", "delete_unit_servers", "sweep_server
 
 
 @pytest.mark.parametrize(("machine", "step"), TASKS)
-def test_a_step_over_many_hosts_has_a_minute_and_every_other_one_the_usual_time(
-    machine: str, step: str
-) -> None:
+def test_a_step_over_many_hosts_has_a_minute_and_every_other_one_the_default(machine: str, step: str) -> None:
     given, function = TASKS[machine, step]
     whole = _timeout(FUNCTIONS[logical_id(function)])
     usual: int = template()["Globals"]["Function"]["Timeout"]
@@ -55,5 +53,5 @@ def test_a_step_over_many_hosts_has_a_minute_and_every_other_one_the_usual_time(
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
-def test_a_function_has_time_for_a_slow_read_a_slow_write_the_look_at_it_and_its_answer(name: str) -> None:
+def test_a_function_has_time_for_a_slow_read_a_slow_write_and_the_read_that_resolves_it(name: str) -> None:
     assert _timeout(FUNCTIONS[name]) >= ATTEMPT_SECONDS + ATTEMPT_SECONDS + READ_BACK_SECONDS + ANSWER_SECONDS

@@ -1,4 +1,4 @@
-"""The contracts of imports are about all code that there is. What they say is checked by ``make lint``."""
+"""The import contracts cover all code. ``make lint`` checks what they say."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ def test_every_package_is_under_the_contracts() -> None:
     assert sorted(in_order) == sorted(LINTER["root_packages"]) == sorted(_packages())
 
 
-def test_every_package_with_modules_of_its_own_is_looked_through_for_circles() -> None:
-    """Handlers import the product alone, as the order of packages says, so they make none."""
+def test_every_package_with_modules_is_checked_for_import_cycles() -> None:
+    """Handlers import only the product, as the order of packages says, so they form no cycle."""
     assert set(CONTRACTS["circles"]["ancestors"]) == _packages() - {"functions"}
 
 
-def test_every_record_and_all_that_decides_placement_is_pure() -> None:
+def test_records_and_placement_rules_are_pure() -> None:
     pure = set(CONTRACTS["pure"]["source_modules"])
     records = {".".join(path.parts[-3:-1]) + ".record" for path in ROOT.glob("layers/*/*/*/record.py")}
     assert records | {f"{PRODUCT}.placement", f"{PRODUCT}.inventory.model", f"{PRODUCT}.errors"} <= pure
 
 
-def test_every_noun_is_a_column_with_an_edge() -> None:
+def test_every_noun_with_an_api_is_in_the_contracts() -> None:
     apis = {f"{PRODUCT}.{path.parent.name}" for path in ROOT.glob("layers/*/*/*/api")}
     assert apis == set(CONTRACTS["columns"]["containers"])
     assert {f"{noun}.api" for noun in apis} | {f"{PRODUCT}.http"} == set(CONTRACTS["edge"]["source_modules"])
 
 
 @pytest.mark.parametrize("contract", ["pure", "use-cases"])
-def test_what_knows_no_library_imports_none_that_no_contract_names(contract: str) -> None:
-    """The linter forbids libraries by name; here it is whatever is not the standard library."""
+def test_pure_modules_import_no_library_beyond_the_listed_ones(contract: str) -> None:
+    """The linter forbids libraries by name; this test covers whatever is not the standard library."""
     rooms = tuple(source.removesuffix(".*") for source in CONTRACTS[contract]["source_modules"])
     graph = grimp.build_graph(PRODUCT, include_external_packages=True, cache_dir=None)
     modules = [module for module in graph.modules if module.startswith(rooms) and ".api" not in module]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FOLDERS = sample_events.functions()
 
 
-def test_every_function_folder_has_its_resource_and_every_resource_its_folder() -> None:
+def test_function_folders_and_function_resources_match() -> None:
     assert {logical_id(folder) for folder in FOLDERS} == set(functions())
     for folder in FOLDERS:
         assert functions()[logical_id(folder)]["CodeUri"] == f"functions/{folder}"
@@ -40,7 +40,7 @@ def test_every_function_has_events_under_its_name(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_handler_says_its_own_name(folder: str) -> None:
+def test_a_handler_reports_its_own_name(folder: str) -> None:
     text = (ROOT / "functions" / folder / "handler.py").read_text(encoding="utf-8")
     (name,) = re.findall(r'_function\(\s*"(\w+)"', text)
     assert name == folder
@@ -57,7 +57,7 @@ def test_an_operation_has_its_tests_and_its_operation_id(name: str) -> None:
     assert entry["operationId"] == operation_id(name)
 
 
-# What all functions have in common
+# Properties of all functions
 
 
 def test_functions_are_traced_and_run_on_the_runtime_of_the_layer() -> None:
@@ -70,13 +70,13 @@ def test_functions_are_traced_and_run_on_the_runtime_of_the_layer() -> None:
     assert template()["Parameters"]["Architecture"]["Default"] == "arm64"
 
 
-def test_no_function_goes_its_own_way() -> None:
+def test_no_function_overrides_the_global_settings() -> None:
     own = {"Runtime", "Architectures", "Layers", "Tracing", "Handler", "Environment", "Role"}
     for name, properties in functions().items():
         assert not own & set(properties), name
 
 
-def test_functions_of_the_api_end_before_the_gateway_gives_up() -> None:
+def test_functions_of_the_api_time_out_before_the_gateway() -> None:
     common = template()["Globals"]["Function"]["Timeout"]
     for _, _, name in routes():
         assert functions()[name].get("Timeout", common) < 29
@@ -111,10 +111,10 @@ def test_a_workflow_may_invoke_exactly_the_functions_that_it_names(machine: str)
 
 
 @pytest.mark.parametrize("machine", sorted(resources("AWS::Serverless::StateMachine")))
-def test_executions_of_a_version_before_keep_their_role_while_a_deployment_may_be_taken_back(
+def test_executions_of_an_earlier_version_keep_their_role_while_a_rollback_is_possible(
     machine: str,
 ) -> None:
-    """A role at another path is another role; the one before is only deleted when the deployment is over."""
+    """A role at another path is another role; the earlier one is only deleted when the deployment is over."""
     assert resources("AWS::Serverless::StateMachine")[machine]["RolePath"] == "/workflows/"
 
 
@@ -128,7 +128,7 @@ def test_a_workflow_is_standard_traced_and_named_as_its_starters_expect(machine:
     assert [arn for arn in arns if arn.endswith(f":{name}")]
 
 
-def test_every_function_is_reached_by_somebody() -> None:
+def test_every_function_is_invoked_by_something() -> None:
     definitions = " ".join(
         path.read_text(encoding="utf-8") for path in (ROOT / "statemachines").glob("*.json")
     )
@@ -148,11 +148,11 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
 
 
-# Capacity to repair
+# Reserved concurrency
 
 
-def test_capacity_may_be_reserved_for_what_gives_hardware_back() -> None:
-    """Customers' requests then cannot use up what works off what was accepted, and what starts that again."""
+def test_concurrency_may_be_reserved_for_functions_that_give_hardware_back() -> None:
+    """Customers' requests then cannot use up the concurrency that workflows and reconcile need."""
     steps = {logical_id(name) for name in FOLDERS if name.endswith("_steps")}
     reserved = {
         "Fn::If": ["ReservesRepairs", {"Ref": "RepairConcurrency"}, {"Ref": "AWS::NoValue"}],

@@ -1,4 +1,6 @@
-"""Where each machine goes with each answer of a step: written down once, and held against the definitions."""
+"""Where each state machine goes after each outcome of a step, written once and checked against the
+definitions.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 ANY: Final = "any"
 """Stands for the answer of a step that nobody branches on."""
 
-# (machine, step, outcome) to the next task, or to the state that the execution ends in.
+# (machine, step, outcome) to the next task, or to the state in which the execution ends.
 ROUTES: Mapping[tuple[str, str, str], str] = {
     ("provision", "begin_provisioning", "proceed"): "PinUnitServers",
     ("provision", "begin_provisioning", "undo"): "DeleteUnitServers",
@@ -81,14 +83,14 @@ ROUTES: Mapping[tuple[str, str, str], str] = {
     ("stop_vm", "settle_vm_stop", "waiting"): "SweepVmServer",
     ("stop_vm", "settle_vm_stop", "superseded"): "Superseded",
     ("stop_vm", "restart_vms_beside", ANY): "Done",
-    # Whatever a round of a capacity claim comes to but "again", nothing is left that can be done at once.
+    # After any outcome of a capacity claim's round but "again" nothing is left that can be done at once.
     **{
         ("settle_claim", "settle_capacity_claim", round_.value): "Settle" if round_ is Step.AGAIN else "Done"
         for round_ in Step
     },
 }
 
-# The answers that lead to each step; the machine is driven there first.
+# The outcomes that lead to each step; the machine is driven there first.
 USUAL: Mapping[str, str] = {
     "begin_provisioning": "proceed",
     "pin_unit_servers": "pinned",
@@ -119,7 +121,7 @@ TURNED_BACK: Mapping[str, frozenset[str]] = {
 
 
 def states_until_work(machine: str, step: str, outcome: str) -> str:
-    """The task after ``step`` answered ``outcome``, or the last state when there is none."""
+    """The task after ``step`` returned ``outcome``, or the last state if there is none."""
     turned_back = step in TURNED_BACK.get(machine, ())
     usual = {**(UNDO if turned_back else USUAL), step: outcome}
     answered: list[str] = []

@@ -24,9 +24,9 @@ BROKEN_HOST = "pod1-rack01-tray01"
 
 @dataclass(frozen=True)
 class Scenario:
-    """``prepare`` gives a stage whose next execution stands before its first step, and its reservation.
+    """``prepare`` gives a stage whose next execution is before its first step, and its reservation.
 
-    ``steps`` are those that are called, each with how many times it was called by then.
+    ``steps`` are the called ones, each with the number of its calls until then.
     """
 
     prepare: Callable[[], tuple[Stage, str]]
@@ -44,7 +44,7 @@ def provision() -> tuple[Stage, str]:
 
 
 def undo() -> tuple[Stage, str]:
-    """One of the four servers fails, so everything is taken back."""
+    """One of the four servers fails, so everything is undone."""
     # The reservation fills the pod, so it gets the broken host wherever it is placed.
     behaviour = SimulatedBehaviour(ready_seconds=20, delete_seconds=3, failing_hosts=frozenset({BROKEN_HOST}))
     stage = Stage(World(pods=(pod("pod1", 2),), behaviour=behaviour))
@@ -95,7 +95,7 @@ def _steps(wanted: Callable[[str, str], bool]) -> list[ParameterSet]:
     ]
 
 
-# Without these a machine has a way on: it takes back what was done. Without others it ends unfinished.
+# If one of these fails, the machine undoes what was done. If another one fails, it ends unfinished.
 _DISPENSABLE = ("pin_unit_servers", "check_servers")
 
 EVERY_STEP = _steps(lambda _, __: True)

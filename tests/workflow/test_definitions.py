@@ -1,4 +1,4 @@
-"""The definitions as files: complete, wired, and with an answer to everything a step can say."""
+"""The definitions as files: complete, wired, and with a branch for every outcome of a step."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_every_state_says_what_it_is_for_and_what_undoes_it(machine: str, name: 
 
 
 @pytest.mark.parametrize(("machine", "name"), TASKS)
-def test_every_task_repeats_whatever_failed_with_backoff_and_jitter(machine: str, name: str) -> None:
+def test_every_task_retries_all_errors_with_backoff_and_jitter(machine: str, name: str) -> None:
     state, _ = _find(machine, name)
     retrier = state["Retry"][-1]
     assert retrier["ErrorEquals"] == ["States.ALL"]
@@ -66,7 +66,7 @@ def test_every_task_repeats_whatever_failed_with_backoff_and_jitter(machine: str
 
 
 @pytest.mark.parametrize(("machine", "name"), TASKS)
-def test_a_task_that_fails_for_good_is_caught_by_itself_or_by_its_map(machine: str, name: str) -> None:
+def test_a_task_that_fails_permanently_is_caught_by_itself_or_by_its_map(machine: str, name: str) -> None:
     state, outer = _find(machine, name)
     caught = state.get("Catch") or (outer or {}).get("Catch")
     assert caught
@@ -74,7 +74,7 @@ def test_a_task_that_fails_for_good_is_caught_by_itself_or_by_its_map(machine: s
 
 
 @pytest.mark.parametrize(("machine", "name"), TASKS)
-def test_every_task_runs_the_step_whose_name_it_has_or_begins(machine: str, name: str) -> None:
+def test_every_task_runs_the_step_whose_name_it_has_or_begins_with(machine: str, name: str) -> None:
     state, _ = _find(machine, name)
     step = state["Arguments"]["step"]
     assert f"{step}_".startswith(re.sub(r"(?<!^)([A-Z])", r"_\1", name).lower() + "_")
@@ -91,7 +91,7 @@ def test_every_step_of_a_function_is_a_task_of_some_machine() -> None:
     assert named == {(function, step) for function, having in steps().items() for step in having}
 
 
-def test_a_step_is_one_of_one_noun() -> None:
+def test_every_step_belongs_to_one_noun() -> None:
     names = [step for having in steps().values() for step in having]
     assert len(names) == len(set(names))
 
@@ -125,19 +125,19 @@ def test_every_machine_of_the_template_is_examined_here() -> None:
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "statemachines").iterdir()), ids=lambda path: path.name)
-def test_a_definition_is_used_by_the_template_and_names_no_resource_itself(path: Any) -> None:
+def test_the_template_uses_each_definition_and_no_definition_names_a_resource(path: Any) -> None:
     assert path.read_text() in [source(machine) for machine in MACHINES]
     assert "arn:" not in path.read_text()
     assert path.name.endswith(".asl.json")
 
 
 @pytest.mark.parametrize("machine", MACHINES)
-def test_an_execution_that_hangs_is_ended_after_every_deadline_in_the_record(machine: str) -> None:
+def test_an_execution_that_hangs_is_timed_out_after_every_deadline_in_the_record(machine: str) -> None:
     longest = sum(int(template()["Parameters"][name]["Default"]) for name in DEADLINES)
     assert definition(machine)["TimeoutSeconds"] > longest
 
 
-# What steps answer, and where the machine goes with it.
+# Outcomes of steps, and where the machine goes after them.
 
 
 def _outcomes() -> dict[str, set[str]]:
@@ -156,7 +156,7 @@ def _functions(module: ModuleType) -> list[ast.FunctionDef]:
 
 
 def _outcomes_of_vms() -> dict[str, set[str]]:
-    """Those of the VMs' steps: what each tells itself, and what the helpers tell that it asks."""
+    """The outcomes of the VMs' steps: those each returns itself, and those of the functions that it calls."""
     functions = {function.name: function for function in _functions(vm_lifecycle)}
 
     def reported(name: str) -> set[str]:
@@ -190,7 +190,7 @@ def _told(answer: ast.Return) -> set[str]:
     return reported
 
 
-def test_the_table_of_routes_knows_every_step_and_every_outcome_of_it() -> None:
+def test_the_table_of_routes_has_every_step_and_every_outcome() -> None:
     routed: dict[str, set[str]] = {}
     for _, step, outcome in ROUTES:
         routed.setdefault(step, set()).add(outcome)
@@ -215,11 +215,13 @@ def test_every_task_of_every_machine_is_in_the_table_of_routes() -> None:
 
 
 @pytest.mark.parametrize(("machine", "step", "outcome"), ROUTES)
-def test_every_outcome_leads_where_the_table_of_routes_says(machine: str, step: str, outcome: str) -> None:
+def test_every_outcome_leads_to_the_state_in_the_table_of_routes(
+    machine: str, step: str, outcome: str
+) -> None:
     assert states_until_work(machine, step, outcome) == ROUTES[machine, step, outcome]
 
 
-def test_a_missing_and_an_unused_substitution_are_both_refused() -> None:
+def test_missing_and_unused_substitutions_are_refused() -> None:
     with pytest.raises(DefinitionError, match="not provided: \\['B'\\]"):
         substitute("${A} ${B}", {"A": "a"})
     with pytest.raises(DefinitionError, match="unused: \\['B'\\]"):

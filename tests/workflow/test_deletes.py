@@ -1,4 +1,4 @@
-"""A delete wins at any time: no server and no claim outlives it, and its record goes."""
+"""A delete overrides every workflow: no server and no ownership is left, and the record is removed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _in_turns(stage: Stage) -> None:
 
 @pytest.mark.parametrize("run", [_provisioning_first, _teardown_first, _in_turns])
 @pytest.mark.parametrize(("scenario", "step"), STEPS_OF_PROVISIONING)
-def test_a_delete_before_any_step_wins_in_any_order(
+def test_a_delete_before_any_step_overrides_it_in_any_order(
     scenario: Scenario, step: Step, run: Callable[[Stage], None]
 ) -> None:
     stage, reservation = scenario.prepare()
@@ -52,7 +52,9 @@ def test_a_delete_before_any_step_wins_in_any_order(
 
 
 @pytest.mark.parametrize(("scenario", "step"), STEPS_OF_PROVISIONING)
-def test_a_delete_after_a_step_that_died_before_it_answered_wins(scenario: Scenario, step: Step) -> None:
+def test_a_delete_after_a_step_that_died_before_its_result_overrides_it(
+    scenario: Scenario, step: Step
+) -> None:
     stage, reservation = scenario.prepare()
 
     def dies_and_is_deleted(run: Callable[[], object]) -> object:
@@ -90,7 +92,7 @@ def test_the_teardown_stops_the_execution_that_reconcile_started_last() -> None:
 
 
 @pytest.mark.parametrize("host", range(4))
-def test_a_pin_that_was_under_way_during_the_whole_teardown_meets_the_fence(host: int) -> None:
+def test_a_pin_in_progress_during_the_whole_teardown_is_refused_by_the_fence(host: int) -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
 
     def delete_and_sweep(_operation: str, _parameters: dict[str, object]) -> None:
@@ -107,7 +109,7 @@ def test_a_pin_that_was_under_way_during_the_whole_teardown_meets_the_fence(host
 
 
 @pytest.mark.parametrize("host", range(4))
-def test_a_pin_that_lands_between_the_delete_and_the_fence_is_swept(host: int) -> None:
+def test_a_pin_applied_between_the_delete_and_the_fence_is_swept(host: int) -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
     stage.world.db.before(
         "transact_write_items", lambda _operation, _parameters: stage.delete(reservation), skip=host
@@ -120,7 +122,7 @@ def test_a_pin_that_lands_between_the_delete_and_the_fence_is_swept(host: int) -
     stage.check_settled()
 
 
-def test_deleting_again_meanwhile_changes_and_starts_nothing() -> None:
+def test_a_second_delete_meanwhile_changes_and_starts_nothing() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     stage.advance()
     before, executions = stage.world.db.dump(), len(stage.workflows)
@@ -129,7 +131,7 @@ def test_deleting_again_meanwhile_changes_and_starts_nothing() -> None:
     assert len(stage.workflows) == executions
 
 
-def test_a_failed_reservation_is_deleted_without_touching_racks_that_others_have_by_now() -> None:
+def test_deleting_a_failed_reservation_does_not_touch_racks_that_others_own_by_now() -> None:
     stage, failed = SCENARIOS["undo"].prepare()
     stage.run_all()
     next_holder = stage.reserve()
@@ -143,7 +145,7 @@ def test_a_failed_reservation_is_deleted_without_touching_racks_that_others_have
     stage.check_settled()
 
 
-def test_while_it_is_torn_down_it_keeps_its_racks_and_shows_when_it_was_deleted() -> None:
+def test_during_the_teardown_a_reservation_keeps_its_racks_and_shows_when_it_was_deleted() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     deleted_at = stage.clock.now()
     while stage.advance():
@@ -155,7 +157,7 @@ def test_while_it_is_torn_down_it_keeps_its_racks_and_shows_when_it_was_deleted(
     assert stage.owners("pod1") == {}
 
 
-def test_hardware_that_left_the_inventory_meanwhile_is_swept_all_the_same() -> None:
+def test_hardware_that_left_the_inventory_meanwhile_is_swept_as_well() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     pod = stage.world.pods[0]
     record = stage.record(reservation)

@@ -1,4 +1,4 @@
-"""Every step goes wrong, in every way, at every point: what is left is what the record says, and no more."""
+"""Every step fails in every way at every point: what is left is exactly what the record says."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ONCE = [fails, dies_after, runs_twice, answers_first_of_two]
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_undisturbed_a_scenario_takes_exactly_the_steps_it_lists(scenario: Scenario) -> None:
+def test_an_undisturbed_scenario_takes_exactly_the_steps_it_lists(scenario: Scenario) -> None:
     stage, reservation = scenario.prepare()
     stage.run_all()
     counts: Counter[str] = Counter()
@@ -43,7 +43,7 @@ def test_undisturbed_a_scenario_takes_exactly_the_steps_it_lists(scenario: Scena
 
 @pytest.mark.parametrize("disturbance", ONCE)
 @pytest.mark.parametrize(("scenario", "step"), EVERY_STEP)
-def test_a_step_disturbed_once_changes_nothing_about_the_end(
+def test_one_failure_of_a_step_does_not_change_the_end(
     scenario: Scenario, step: Step, disturbance: Disturbance
 ) -> None:
     stage, reservation = scenario.prepare()
@@ -56,7 +56,7 @@ def test_a_step_disturbed_once_changes_nothing_about_the_end(
 
 @pytest.mark.parametrize("disturbance", [runs_twice, answers_first_of_two])
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_every_step_delivered_twice_changes_nothing_about_the_end(
+def test_delivering_every_step_twice_does_not_change_the_end(
     scenario: Scenario, disturbance: Disturbance
 ) -> None:
     stage, reservation = scenario.prepare()
@@ -69,7 +69,7 @@ def test_every_step_delivered_twice_changes_nothing_about_the_end(
 
 @pytest.mark.parametrize("disturbance", [fails, dies_after])
 @pytest.mark.parametrize(("scenario", "step"), DISPENSABLE_STEPS)
-def test_without_pins_and_checks_everything_is_taken_back(
+def test_if_pins_or_checks_keep_failing_everything_is_undone(
     scenario: Scenario, step: Step, disturbance: Disturbance
 ) -> None:
     stage, reservation = scenario.prepare()
@@ -82,7 +82,7 @@ def test_without_pins_and_checks_everything_is_taken_back(
 
 @pytest.mark.parametrize("disturbance", [fails, dies_after])
 @pytest.mark.parametrize(("scenario", "step"), INDISPENSABLE_STEPS)
-def test_without_any_other_step_the_execution_is_unfinished_until_it_works_again(
+def test_if_any_other_step_keeps_failing_the_execution_is_unfinished_until_it_works_again(
     scenario: Scenario, step: Step, disturbance: Disturbance
 ) -> None:
     stage, reservation = scenario.prepare()
@@ -92,7 +92,7 @@ def test_without_any_other_step_the_execution_is_unfinished_until_it_works_again
     assert first.visited[-1] == "Unfinished"
     assert first.status is ExecutionStatus.FAILED
     if disturbance is dies_after and step == scenario.steps[-1]:
-        # The very last step is done; all that was lost is its answer.
+        # The very last step is done; only its result was lost.
         assert stage.status(reservation) is scenario.ends_as
     else:
         assert stage.status(reservation) is not scenario.ends_as
@@ -124,7 +124,7 @@ def test_a_step_delivered_again_after_the_end_changes_nothing(scenario: Scenario
     assert stage.status(reservation) is scenario.ends_as
 
 
-def test_a_late_step_does_no_harm_to_the_holder_that_has_the_racks_of_a_failed_reservation_now() -> None:
+def test_a_late_step_of_a_failed_reservation_does_not_harm_the_next_owner_of_its_racks() -> None:
     stage = Stage()
     failed = stage.reserve(4)
     stage.disturb("pin_unit_servers", fails, first=2, times=None)
@@ -133,7 +133,7 @@ def test_a_late_step_does_no_harm_to_the_holder_that_has_the_racks_of_a_failed_r
     _check_late_steps_change_nothing(stage, [*stage.calls])
 
 
-def test_a_late_step_does_no_harm_to_the_holder_that_has_the_racks_of_a_deleted_reservation_now() -> None:
+def test_a_late_step_of_a_deleted_reservation_does_not_harm_the_next_owner_of_its_racks() -> None:
     stage = Stage()
     deleted = stage.reserve(4)
     stage.run_all()
@@ -156,7 +156,7 @@ def _check_late_steps_change_nothing(stage: Stage, calls: list[Call]) -> None:
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_the_order_in_which_units_are_worked_on_does_not_matter(scenario: Scenario) -> None:
+def test_the_order_of_units_in_a_map_does_not_matter(scenario: Scenario) -> None:
     stage, reservation = scenario.prepare()
     stage.arrange = reversed
     stage.run_all()

@@ -1,7 +1,7 @@
-"""An upgrade takes the functions of a running execution away: nothing changes, and another one goes on.
+"""An upgrade removes the functions of a running execution: nothing changes, and another execution continues.
 
-An execution keeps the definition that it began with. Where a release has other functions, all steps of that
-definition fail from one moment on: those that would undo something as well.
+An execution keeps the definition that it began with. If a release has other functions, all steps of that
+definition fail from then on, including those that would undo something.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def test_no_vm_is_lost_with_the_functions_of_its_execution(
     assert stage.world.db.dump() == before
     stage.engine.heal()
     stage.settle()
-    # What the last step of all does, the schedule does as well.
+    # The schedule does what the last step does.
     stage.restart()
     stage.settle()
     assert tuple(stage.statuses()) == scenario.ends_as

@@ -1,4 +1,4 @@
-"""What hosts and their provider can do to a reservation, and what the customer is told of it."""
+"""Failures of hosts and of their provider, and what the customer sees of them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ EVERY_HOST = [f"pod1-rack{position:02}-tray{slot:02}" for position in (0, 1) for
 
 
 def _stage(behaviour: SimulatedBehaviour | None = None, **limits: int) -> Stage:
-    """A pod of two racks over a region of its own; a reservation of two racks fills it."""
+    """A pod of two racks in a region of its own; a reservation of two racks fills it."""
     behaviour = behaviour or SimulatedBehaviour(ready_seconds=20, delete_seconds=3)
     world = World(pods=(pod("pod1", 2),), behaviour=behaviour, limits=Limits(**limits))
     return Stage(world, provider=lambda world: StubbornRegion(world.clock, behaviour))
@@ -46,7 +46,7 @@ def _failed(stage: Stage, reservation: str) -> Reservation:
 
 
 @pytest.mark.parametrize("host", EVERY_HOST)
-def test_one_failing_host_fails_the_whole_and_is_named(host: str) -> None:
+def test_one_failing_host_fails_the_reservation_and_is_named(host: str) -> None:
     stage = _stage(SimulatedBehaviour(ready_seconds=20, failing_hosts=frozenset({host})))
     reservation = stage.reserve()
     stage.run_all()
@@ -55,7 +55,7 @@ def test_one_failing_host_fails_the_whole_and_is_named(host: str) -> None:
     )
 
 
-def test_a_stuck_host_is_waited_for_until_the_deadline_and_not_longer() -> None:
+def test_a_stuck_host_is_waited_for_until_the_deadline() -> None:
     stage = _stage(
         SimulatedBehaviour(ready_seconds=20, stuck_hosts=frozenset({HOST})), provisioning_seconds_max=300
     )
@@ -77,7 +77,7 @@ def test_a_host_that_is_slow_but_in_time_is_no_failure() -> None:
     stage.check_settled()
 
 
-def test_a_host_with_somebody_elses_server_is_named_and_that_server_is_left_alone() -> None:
+def test_a_host_with_a_server_of_another_owner_is_named_and_that_server_is_left_alone() -> None:
     stage = _stage()
     stage.provider.pin("somebody-else", REGION, HOST)
     reservation = stage.reserve()
@@ -106,7 +106,7 @@ def _without(stage: Stage, change: Any) -> Pod:
     ],
     ids=["host missing", "host gone", "rack gone"],
 )
-def test_hardware_that_went_missing_after_the_claim_is_reported(change: Any, message: str) -> None:
+def test_hardware_that_went_missing_after_the_reservation_is_reported(change: Any, message: str) -> None:
     stage = _stage()
     reservation = stage.reserve()
     stage.world.load((_without(stage, change),))
@@ -114,8 +114,8 @@ def test_hardware_that_went_missing_after_the_claim_is_reported(change: Any, mes
     assert _failed(stage, reservation).failure == message
 
 
-def test_an_unhealthy_host_is_given_its_server_all_the_same() -> None:
-    # What the claim covers is the customer's; health is shown, and does not decide about provisioning.
+def test_an_unhealthy_host_still_gets_its_server() -> None:
+    # The owned hosts are the customer's; health is shown, and does not decide about provisioning.
     stage = _stage()
     reservation = stage.reserve()
     broken = rack("pod1", 1, states={1: HostState.UNHEALTHY})
@@ -124,11 +124,11 @@ def test_an_unhealthy_host_is_given_its_server_all_the_same() -> None:
     assert stage.status(reservation) is Status.PROVISIONED
 
 
-# The provider itself is away.
+# The provider itself is unavailable.
 
 
 @pytest.mark.parametrize("step", ["pin_unit_servers", "check_servers"])
-def test_a_provider_that_is_away_for_a_while_never_shows_as_an_error(step: str) -> None:
+def test_a_provider_unavailable_for_a_while_never_causes_an_error_status(step: str) -> None:
     stage = _stage()
     reservation = stage.reserve()
     away_until = 0
@@ -153,7 +153,7 @@ def test_a_provider_that_is_away_for_a_while_never_shows_as_an_error(step: str) 
     stage.check_settled()
 
 
-def test_a_provider_that_stays_away_leaves_it_provisioning_until_the_servers_are_known_to_be_gone() -> None:
+def test_while_its_provider_is_unavailable_a_reservation_stays_provisioning() -> None:
     stage = _stage()
     reservation = stage.reserve()
     while not _provider(stage).live():
@@ -162,7 +162,7 @@ def test_a_provider_that_stays_away_leaves_it_provisioning_until_the_servers_are
     for _ in range(90):
         stage.run_all()
         report = stage.reconcile(after_seconds=60)
-        # Its servers may still stand there: it must not say error, and must not give the racks back.
+        # Its servers may still exist: it must neither show an error nor give the racks back.
         assert stage.status(reservation) is Status.PROVISIONING
         assert len(stage.owners("pod1")) == 2
     assert report.overdue == 1
@@ -172,7 +172,7 @@ def test_a_provider_that_stays_away_leaves_it_provisioning_until_the_servers_are
     assert _failed(stage, reservation).failure == "the host provider did not answer"
 
 
-def test_a_delete_while_the_provider_is_away_is_done_when_it_is_back() -> None:
+def test_a_delete_while_the_provider_is_unavailable_is_finished_when_it_is_back() -> None:
     stage = _stage()
     reservation = stage.reserve()
     stage.run_all()
@@ -189,10 +189,10 @@ def test_a_delete_while_the_provider_is_away_is_done_when_it_is_back() -> None:
     stage.check_settled()
 
 
-# Servers that do not go away.
+# Servers that are not deleted.
 
 
-def test_a_server_that_does_not_go_away_fails_the_teardown_in_time_and_again_until_it_is_gone() -> None:
+def test_a_server_that_is_not_deleted_fails_the_teardown_in_time_and_again_until_it_is_gone() -> None:
     stage = _stage(teardown_seconds_max=600)
     reservation = stage.reserve()
     stage.run_all()
@@ -219,7 +219,7 @@ def test_a_server_that_does_not_go_away_fails_the_teardown_in_time_and_again_unt
     stage.check_settled()
 
 
-def test_a_server_that_does_not_go_away_keeps_a_failed_provisioning_from_showing_error() -> None:
+def test_a_server_that_is_not_deleted_prevents_a_failed_provisioning_from_showing_error() -> None:
     stage = _stage(
         SimulatedBehaviour(ready_seconds=20, failing_hosts=frozenset({HOST})),
         provisioning_seconds_max=300,

@@ -24,7 +24,7 @@ def _task(**fields: Any) -> dict[str, Any]:
 
 
 class Bench:
-    """Runs a definition with a task ``work`` that answers, in turn, what it is given."""
+    """Runs a definition with a task ``work`` that returns the given results in turn."""
 
     def __init__(self, definition: dict[str, Any], *answers: Any, arrange: Any = iter) -> None:
         self.clock = FakeClock(0)
@@ -49,7 +49,7 @@ class Bench:
 FAULT = TaskError("Fault", "it broke")
 
 
-def test_a_task_gets_its_arguments_and_its_answer_is_assigned() -> None:
+def test_a_task_gets_its_arguments_and_its_result_is_assigned() -> None:
     definition = _machine(
         Work=_task(Arguments={"n": "{% $states.input.name %}"}, Assign={"kept": "{% $states.result.n %}"}),
         Done={**DONE, "Output": "{% $kept %}"},
@@ -59,7 +59,7 @@ def test_a_task_gets_its_arguments_and_its_answer_is_assigned() -> None:
     assert bench.asked == [{"n": "input"}]
 
 
-def test_an_expression_that_yields_nothing_is_an_error_that_no_state_catches() -> None:
+def test_an_expression_without_a_value_is_an_error_that_no_state_catches() -> None:
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Done"}]
     bench = Bench(_machine(Work=_task(Assign={"kept": "{% $states.result.n %}"}, Catch=catch), Done=DONE))
     with pytest.raises(DefinitionError, match="yields nothing"):
@@ -75,7 +75,7 @@ def test_variables_are_assigned_from_the_values_before() -> None:
     assert Bench(definition).run() == [2, 1]
 
 
-def test_a_retry_is_bounded_and_its_delays_grow_up_to_the_maximum() -> None:
+def test_retries_are_bounded_and_their_delays_grow_up_to_the_maximum() -> None:
     retry = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 1, "BackoffRate": 2, "MaxDelaySeconds": 3}
     definition = _machine(Work=_task(Retry=[{**retry, "MaxAttempts": 4}]), Done=DONE)
     bench = Bench(definition, *[FAULT] * 5)
@@ -85,7 +85,7 @@ def test_a_retry_is_bounded_and_its_delays_grow_up_to_the_maximum() -> None:
     assert bench.clock.now() == 1 + 2 + 3 + 3
 
 
-def test_a_retry_and_a_catch_match_the_name_of_the_error() -> None:
+def test_retry_and_catch_match_the_name_of_the_error() -> None:
     definition = _machine(
         Work=_task(
             Retry=[{"ErrorEquals": ["Other"], "MaxAttempts": 5}],
@@ -122,7 +122,7 @@ def _map(**processor_task: Any) -> dict[str, Any]:
     }
 
 
-def test_a_map_answers_in_the_order_of_its_items_whatever_order_it_worked_in() -> None:
+def test_a_map_returns_results_in_the_order_of_its_items_whatever_order_they_ran_in() -> None:
     definition = _machine(Each=_map(), Done={**DONE, "Output": "{% $answers %}"})
     bench = Bench(definition, {"n": "c"}, {"n": "b"}, {"n": "a"}, arrange=reversed)
     assert bench.run() == ["a", "b", "c"]
@@ -136,14 +136,14 @@ def test_an_item_that_fails_ends_its_map() -> None:
     assert len(bench.asked) == 2
 
 
-def test_a_state_of_a_map_cannot_assign_a_variable_of_the_machine() -> None:
+def test_a_state_in_a_map_cannot_assign_a_variable_of_the_machine() -> None:
     each = _map(Assign={"kept": 2})
     bench = Bench(_machine(Work=_task(Assign={"kept": 1}, Next="Each"), Each=each, Done=DONE))
     with pytest.raises(DefinitionError, match="outer scope"):
         bench.run()
 
 
-def test_a_choice_takes_the_first_rule_that_holds_and_fails_where_none_does() -> None:
+def test_a_choice_takes_the_first_rule_that_matches_and_fails_if_none_does() -> None:
     rules = [
         {"Condition": "{% $states.input.name = 'other' %}", "Next": "Wrong"},
         {"Condition": "{% $states.input.name = 'input' %}", "Next": "Done"},
@@ -165,7 +165,7 @@ def test_a_condition_must_yield_a_boolean() -> None:
         bench.run()
 
 
-def test_a_wait_moves_the_clock_and_an_execution_that_takes_too_long_is_timed_out() -> None:
+def test_a_wait_advances_the_clock_and_an_execution_that_takes_too_long_times_out() -> None:
     wait: dict[str, Any] = {"Type": "Wait", "Seconds": "{% 60 %}"}
     bench = Bench(_machine(One={**wait, "Next": "Two"}, Two={**wait, "Next": "Done"}, Done=DONE))
     bench.run()
@@ -173,7 +173,7 @@ def test_a_wait_moves_the_clock_and_an_execution_that_takes_too_long_is_timed_ou
     assert bench.clock.now() == 120
 
 
-def test_a_task_that_takes_too_long_is_repeated_and_caught_like_any_other_fault() -> None:
+def test_a_task_that_takes_too_long_is_retried_and_caught_like_any_other_error() -> None:
     late = TaskError("States.Timeout", "no answer in time")
     catch = [{"ErrorEquals": ["States.ALL"], "Next": "Caught"}]
     retry = [{"ErrorEquals": ["States.ALL"], "MaxAttempts": 1}]
@@ -189,7 +189,7 @@ def test_a_task_that_takes_too_long_is_repeated_and_caught_like_any_other_fault(
     assert uncaught.execution.status is ExecutionStatus.FAILED
 
 
-def test_an_execution_stands_still_before_each_attempt_of_a_task_and_can_be_stopped_there() -> None:
+def test_an_execution_pauses_before_each_attempt_of_a_task_and_can_be_stopped_there() -> None:
     bench = Bench(_machine(Work=_task(Next="Again"), Again=_task(), Done=DONE))
     assert bench.execution.advance() == "Work"
     assert bench.asked == []
@@ -200,7 +200,7 @@ def test_an_execution_stands_still_before_each_attempt_of_a_task_and_can_be_stop
     assert bench.execution.status is ExecutionStatus.ABORTED
 
 
-def test_nothing_follows_a_task_during_which_the_execution_was_stopped() -> None:
+def test_an_execution_stopped_during_a_task_does_not_continue_after_it() -> None:
     bench = Bench(_machine(Each=_map(), Done=DONE), *[{"n": 1}] * 3)
     inner = bench.execution.invoke
 
@@ -213,7 +213,7 @@ def test_nothing_follows_a_task_during_which_the_execution_was_stopped() -> None
     assert bench.execution.visited == ["Each", "Work"]
 
 
-def test_an_endless_definition_is_noticed() -> None:
+def test_an_endless_definition_is_detected() -> None:
     bench = Bench(_machine(Work=_task(Next="Work")))
     with pytest.raises(DefinitionError, match="does not end"):
         bench.run()
@@ -230,12 +230,12 @@ def test_an_endless_definition_is_noticed() -> None:
         ({"Work": _task(InputPath="$"), "Done": DONE}, "InputPath"),
     ],
 )
-def test_what_is_not_understood_is_refused_before_it_runs(states: dict[str, Any], problem: str) -> None:
+def test_an_unsupported_definition_is_refused_before_it_runs(states: dict[str, Any], problem: str) -> None:
     with pytest.raises(DefinitionError, match=problem):
         _machine(**states)
 
 
-def test_a_pass_state_assigns_and_hands_on_its_input() -> None:
+def test_a_pass_state_assigns_and_passes_on_its_input() -> None:
     definition = _machine(
         Keep={"Type": "Pass", "Comment": "-", "Assign": {"n": "{% $states.input.name %}"}, "Next": "Work"},
         Work=_task(Arguments={"kept": "{% $n %}", "passed": "{% $states.input.name %}"}),
@@ -246,7 +246,7 @@ def test_a_pass_state_assigns_and_hands_on_its_input() -> None:
     assert bench.asked == [{"kept": "input", "passed": "input"}]
 
 
-def test_without_a_way_to_wait_each_wait_is_a_point_that_says_its_end() -> None:
+def test_without_a_clock_each_wait_is_a_point_with_the_time_of_its_end() -> None:
     retry = {"ErrorEquals": ["States.ALL"], "IntervalSeconds": 7, "MaxAttempts": 1}
     definition = _machine(
         Wait={"Type": "Wait", "Comment": "-", "Seconds": 5, "Next": "Work"},

@@ -22,7 +22,7 @@ def _statuses(stage: Stage, reservation: str) -> list[Status | None]:
     return seen
 
 
-def test_from_pending_to_provisioned_to_gone() -> None:
+def test_a_reservation_goes_from_pending_through_provisioned_to_gone() -> None:
     stage = Stage()
     reservation = stage.reserve()
     assert _statuses(stage, reservation) == [Status.PENDING, Status.PROVISIONING, Status.PROVISIONED]
@@ -34,7 +34,7 @@ def test_from_pending_to_provisioned_to_gone() -> None:
     stage.check_settled()
 
 
-def test_several_reservations_live_side_by_side() -> None:
+def test_several_reservations_go_through_their_lives_concurrently() -> None:
     stage = Stage()
     first, second, third = stage.reserve(1), stage.reserve(2), stage.reserve(1)
     stage.run_in_turns()
@@ -46,7 +46,7 @@ def test_several_reservations_live_side_by_side() -> None:
     stage.check_settled()
 
 
-def test_each_step_that_changes_something_writes_one_line_of_the_audit_trail() -> None:
+def test_each_step_that_changes_something_writes_one_audit_line() -> None:
     stage = Stage()
     reservation = stage.reserve()
     stage.run_all()
@@ -73,7 +73,7 @@ def _lived_and_gone() -> tuple[Stage, str]:
     return stage, reservation
 
 
-def test_for_a_day_the_key_of_a_deleted_reservation_reserves_nothing() -> None:
+def test_for_a_day_the_key_of_a_deleted_reservation_makes_no_new_one() -> None:
     stage, _ = _lived_and_gone()
     with pytest.raises(Conflict):
         stage.reserve(key=KEY)

@@ -1,4 +1,4 @@
-"""Every single call of the database fails once, or loses its answer, wherever a workflow makes it."""
+"""Every single database call of a workflow fails once, or times out after it was applied."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AFTER = [timeout_after, internal_error]
 
 
 def calls_of(scenario: Scenario) -> int:
-    """How many calls of the database the scenario makes when nothing disturbs it."""
+    """The number of database calls of the undisturbed scenario."""
     stage, _ = scenario.prepare()
     before = stage.world.db.requests.total()
     stage.run_all()
@@ -29,9 +29,7 @@ def calls_of(scenario: Scenario) -> int:
 
 @pytest.mark.parametrize("fault", BEFORE)
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_a_call_that_does_not_get_through_is_repeated(
-    scenario: Scenario, fault: Callable[[], Interceptor]
-) -> None:
+def test_a_call_that_does_not_arrive_is_retried(scenario: Scenario, fault: Callable[[], Interceptor]) -> None:
     for number in range(calls_of(scenario)):
         stage, reservation = scenario.prepare()
         hook = stage.world.db.before("*", fault(), skip=number)
@@ -44,9 +42,7 @@ def test_a_call_that_does_not_get_through_is_repeated(
 
 @pytest.mark.parametrize("fault", AFTER)
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_a_call_whose_answer_is_lost_may_be_repeated(
-    scenario: Scenario, fault: Callable[[], Interceptor]
-) -> None:
+def test_a_call_that_timed_out_may_be_retried(scenario: Scenario, fault: Callable[[], Interceptor]) -> None:
     for number in range(calls_of(scenario)):
         stage, reservation = scenario.prepare()
         hook = stage.world.db.after("*", fault(), skip=number)
@@ -58,7 +54,7 @@ def test_a_call_whose_answer_is_lost_may_be_repeated(
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_a_database_that_is_away_for_two_minutes_from_any_call_on_changes_nothing_about_the_end(
+def test_a_database_outage_of_two_minutes_from_any_call_on_does_not_change_the_end(
     scenario: Scenario,
 ) -> None:
     for number in range(calls_of(scenario)):

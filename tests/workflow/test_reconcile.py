@@ -1,4 +1,4 @@
-"""Reconcile restarts what a crash left unsettled: once, patiently, and never what still runs."""
+"""Reconcile restarts what a crash left unsettled: with growing delays, and never a running execution."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _ended(stage: Stage) -> str:
     return reservation
 
 
-def test_nothing_unsettled_is_nothing_to_do() -> None:
+def test_without_unsettled_records_reconcile_does_nothing() -> None:
     assert Stage().reconcile(after_seconds=GRACE) == NOTHING
 
 
 @pytest.mark.parametrize("settled", [Status.PROVISIONED, Status.ERROR, None])
-def test_a_settled_record_is_not_even_looked_at(settled: Status | None) -> None:
+def test_a_settled_record_is_not_even_read(settled: Status | None) -> None:
     stage = Stage()
     if settled is Status.ERROR:
         stage.disturb("check_servers", fails, times=None)
@@ -52,7 +52,7 @@ def test_a_settled_record_is_not_even_looked_at(settled: Status | None) -> None:
     assert stage.world.db.requests["get_item"] == reads
 
 
-def test_a_handler_that_died_between_commit_and_start_is_made_good() -> None:
+def test_reconcile_starts_the_workflow_of_a_create_that_died_after_its_commit() -> None:
     stage = Stage()
     stage.workflows.down = True
     reservation = stage.reserve()
@@ -61,13 +61,13 @@ def test_a_handler_that_died_between_commit_and_start_is_made_good() -> None:
     assert stage.reconcile(after_seconds=GRACE).restarted == 1
     stage.run_all()
     assert stage.status(reservation) is Status.PROVISIONED
-    # Under the very name that the handler would have used, so that a late handler starts nothing more.
+    # Under the name that the handler would have used, so that a late handler starts nothing more.
     assert stage.execution("provision", reservation).status is ExecutionStatus.SUCCEEDED
     assert len(_names(stage)) == 1
     stage.check_settled()
 
 
-def test_a_delete_that_died_between_commit_and_start_is_made_good() -> None:
+def test_reconcile_starts_the_workflow_of_a_delete_that_died_after_its_commit() -> None:
     stage = Stage()
     reservation = stage.reserve()
     stage.run_all()
@@ -81,7 +81,7 @@ def test_a_delete_that_died_between_commit_and_start_is_made_good() -> None:
     stage.check_settled()
 
 
-def test_a_customer_does_not_see_that_the_workflow_service_is_down() -> None:
+def test_a_customer_does_not_notice_an_unavailable_workflow_service() -> None:
     stage = Stage()
     stage.workflows.down = True
     reservation = stage.reserve()
@@ -92,7 +92,7 @@ def test_a_customer_does_not_see_that_the_workflow_service_is_down() -> None:
     assert stage.world.telemetry.counts["WorkflowStartsFailed"] == 2
 
 
-def test_while_the_workflow_service_is_down_reconcile_goes_on_and_warns() -> None:
+def test_while_the_workflow_service_is_unavailable_reconcile_continues_and_warns() -> None:
     stage = Stage()
     stage.workflows.down = True
     first, second = stage.reserve(1), stage.reserve(1)
@@ -105,7 +105,7 @@ def test_while_the_workflow_service_is_down_reconcile_goes_on_and_warns() -> Non
     stage.check_settled()
 
 
-def test_a_teardown_that_cannot_stop_the_provisioning_repeats_that_until_it_can() -> None:
+def test_a_teardown_that_cannot_stop_the_provisioning_retries_until_it_can() -> None:
     stage = Stage()
     reservation = stage.reserve()
     stage.advance()
@@ -144,7 +144,7 @@ def test_a_running_execution_is_left_alone_however_long_it_takes() -> None:
     assert len(_names(stage)) == 1
 
 
-def test_an_execution_that_ended_unsettled_is_followed_by_one_with_the_next_number() -> None:
+def test_an_execution_that_ended_unsettled_is_followed_by_one_with_the_next_attempt_number() -> None:
     stage = Stage()
     reservation = _ended(stage)
     assert stage.reconcile(after_seconds=GRACE).restarted == 1
@@ -166,13 +166,13 @@ def test_each_further_attempt_waits_twice_as_long_up_to_half_an_hour() -> None:
         assert stage.reconcile(after_seconds=1).restarted == 1, attempt
 
 
-def test_a_reconcile_that_died_after_it_took_the_number_is_made_good_by_the_next() -> None:
+def test_the_next_reconcile_starts_an_attempt_that_one_died_after_recording() -> None:
     stage = Stage()
     reservation = _ended(stage)
     found = stage.record(reservation)
     assert found is not None
     stage.clock.advance(GRACE)
-    # Took the right to start attempt 1, and then was gone.
+    # It recorded attempt 1, and then died.
     numbered = replace(found, attempt=found.attempt + 1, unsettled_since=stage.clock.now())
     assert not isinstance(stage.services.reservations.change(found, numbered), Refused)
     assert stage.reconcile(after_seconds=2 * GRACE).restarted == 1
@@ -181,7 +181,7 @@ def test_a_reconcile_that_died_after_it_took_the_number_is_made_good_by_the_next
 
 
 @pytest.mark.parametrize("operation", ["query", "get_item", "put_item"])
-def test_of_two_reconciles_at_once_one_starts_the_next_execution(operation: str) -> None:
+def test_of_two_concurrent_reconciles_one_starts_the_next_execution(operation: str) -> None:
     stage = Stage()
     reservation = _ended(stage)
     stage.clock.advance(GRACE)
@@ -196,7 +196,7 @@ def test_of_two_reconciles_at_once_one_starts_the_next_execution(operation: str)
     stage.check_settled()
 
 
-def test_a_reconcile_that_meets_a_delete_does_not_start_provisioning_anew() -> None:
+def test_a_reconcile_during_a_delete_does_not_start_provisioning_again() -> None:
     stage = Stage()
     reservation = _ended(stage)
     stage.clock.advance(GRACE)
@@ -207,7 +207,7 @@ def test_a_reconcile_that_meets_a_delete_does_not_start_provisioning_anew() -> N
     stage.check_settled()
 
 
-def test_a_delete_right_after_reconcile_took_the_number_stops_what_is_started_late() -> None:
+def test_a_delete_after_reconcile_recorded_an_attempt_stops_the_execution_started_late() -> None:
     stage = Stage()
     reservation = _ended(stage)
     stage.clock.advance(GRACE)
@@ -224,7 +224,7 @@ def test_a_delete_right_after_reconcile_took_the_number_stops_what_is_started_la
     stage.check_settled()
 
 
-def test_what_takes_longer_than_allowed_is_counted_as_overdue() -> None:
+def test_a_workflow_that_takes_longer_than_allowed_is_counted_as_overdue() -> None:
     stage = Stage()
     reservation = stage.reserve()
     stage.advance()
@@ -239,7 +239,7 @@ def test_what_takes_longer_than_allowed_is_counted_as_overdue() -> None:
     assert stage.reconcile(after_seconds=1).overdue == 1
 
 
-def test_one_run_looks_at_a_bounded_number_and_the_next_at_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_run_examines_a_bounded_number_and_the_next_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gpu_capacity.upkeep.reconcile.HOLDERS_PER_RUN_MAX", 3)
     stage = Stage()
     stage.workflows.down = True
@@ -253,7 +253,7 @@ def test_one_run_looks_at_a_bounded_number_and_the_next_at_the_rest(monkeypatch:
     stage.check_settled()
 
 
-def test_one_restart_is_one_line_of_the_audit_trail() -> None:
+def test_one_restart_writes_one_audit_line() -> None:
     stage = Stage()
     reservation = _ended(stage)
     stage.world.telemetry.audits.clear()

@@ -1,4 +1,4 @@
-"""A rival runs between any two calls of the database that a step makes: a delete, or a second execution."""
+"""A delete or a second execution runs between any two database calls of a step."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALIVE = [pytest.param(SCENARIOS[name], id=name) for name in ("provision", "undo"
 def _with_rival(
     scenario: Scenario, rival: Callable[[Stage, str], object]
 ) -> Iterator[tuple[Stage, str, int]]:
-    """The scenario once for each call that it makes, with the rival in front of that call."""
+    """The scenario once for each call that it makes, with the other operation before that call."""
     for number in range(calls_of(scenario)):
         stage, reservation = scenario.prepare()
 
@@ -45,7 +45,7 @@ def _delete_and_tear_down(stage: Stage, reservation: str) -> None:
 
 
 def _lose_the_execution_and_run_another(stage: Stage, reservation: str) -> None:
-    """The running step becomes a ghost: its execution is over, and goes on all the same."""
+    """The running step becomes a ghost: its execution has ended, but it continues."""
     for execution in stage.running():
         execution.stop()
     stage.reconcile(after_seconds=60)
@@ -61,7 +61,7 @@ def _reconcile(stage: Stage, _reservation: str) -> None:
 
 
 @pytest.mark.parametrize("scenario", ALIVE)
-def test_a_delete_in_the_middle_of_a_step_wins(scenario: Scenario) -> None:
+def test_a_delete_during_a_step_overrides_it(scenario: Scenario) -> None:
     for stage, reservation, number in _with_rival(scenario, _delete):
         assert stage.status(reservation) is None, f"call {number}"
         stage.check_settled()
@@ -83,13 +83,13 @@ def test_a_step_of_a_lost_execution_does_not_disturb_the_next_execution(scenario
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_reconcile_in_the_middle_of_a_step_leaves_a_running_execution_alone(scenario: Scenario) -> None:
+def test_reconcile_during_a_step_leaves_a_running_execution_alone(scenario: Scenario) -> None:
     for stage, reservation, number in _with_rival(scenario, _reconcile):
         assert stage.status(reservation) is scenario.ends_as, f"call {number}"
         stage.check_settled()
 
 
-def test_two_deletes_at_once_start_one_teardown() -> None:
+def test_two_concurrent_deletes_start_one_teardown() -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
     stage.run_all()
     hook = stage.world.db.before("put_item", lambda _operation, _parameters: stage.delete(reservation))

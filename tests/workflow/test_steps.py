@@ -1,4 +1,4 @@
-"""Single steps at the worst moment: what each guards against on its own, before the next guard helps."""
+"""Single steps at the worst moment: what each step guards against by itself."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _pin(stage: Stage, reservation: str) -> PinOutcome:
     return stage.provider.pin(stage.made[reservation].server_owner, REGION, FREE_HOST)
 
 
-def test_a_pin_that_begins_after_the_delete_does_not_even_ask_the_provider() -> None:
+def test_a_pin_that_begins_after_the_delete_does_not_call_the_provider() -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
     _run_until(stage, "begin_provisioning")
     stage.delete(reservation)
@@ -61,7 +61,7 @@ def test_the_provider_is_fenced_before_the_undo_deletes_the_first_server() -> No
     assert _pin(stage, reservation) is PinOutcome.FENCED
 
 
-def test_an_undo_that_died_before_its_fence_is_fenced_by_the_sweep() -> None:
+def test_the_sweep_sets_the_fence_of_an_undo_that_died_before_it() -> None:
     stage, reservation = SCENARIOS["undo"].prepare()
     lost = stage.world.db.before("put_item", unreachable(), times=None)
     stage.run_all()
@@ -77,7 +77,7 @@ def test_an_undo_that_died_before_its_fence_is_fenced_by_the_sweep() -> None:
     stage.check_settled()
 
 
-def test_an_undo_that_is_resumed_pins_nothing_more() -> None:
+def test_a_resumed_undo_pins_no_more_servers() -> None:
     stage, reservation = SCENARIOS["undo"].prepare()
     _run_until(stage, "abandon_provisioning")
     stage.execution("provision", reservation).stop()
@@ -101,7 +101,7 @@ def test_the_first_reason_for_a_failure_stays() -> None:
     assert again.failure == found.failure != "a later reason"
 
 
-def test_a_late_completion_does_not_overtake_an_undo_that_has_begun() -> None:
+def test_a_late_completion_does_not_override_an_undo_that_has_begun() -> None:
     stage, reservation = SCENARIOS["provision"].prepare()
 
     def abandon(_operation: str, _parameters: dict[str, object]) -> None:
@@ -128,14 +128,14 @@ def test_a_late_completion_does_not_overtake_an_undo_that_has_begun() -> None:
         ("deprovision", "complete_deprovisioning", "gone"),
     ],
 )
-def test_a_step_delivered_twice_answers_twice_the_same(scenario: str, step: str, outcome: str) -> None:
+def test_a_step_delivered_twice_returns_the_same_twice(scenario: str, step: str, outcome: str) -> None:
     stage, reservation = SCENARIOS[scenario].prepare()
     _run_until(stage, step)
     more = {"message": "again"} if step == "abandon_provisioning" else {}
     assert _step(stage, step, reservation, **more)["outcome"] == outcome
 
 
-def test_of_two_teardowns_that_complete_at_once_both_say_gone() -> None:
+def test_of_two_concurrent_completions_of_a_teardown_both_return_gone() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     while stage.execution("deprovision", reservation).visited[-1] != "CompleteDeprovisioning":
         stage.advance()
@@ -151,8 +151,8 @@ def test_of_two_teardowns_that_complete_at_once_both_say_gone() -> None:
     stage.check_settled()
 
 
-def test_units_that_are_counted_between_read_and_release_are_uncounted_again() -> None:
-    # The organization got its limit later, and the count of what it has runs just now.
+def test_units_that_are_counted_between_read_and_release_are_subtracted_again() -> None:
+    # The organization got its limit later, and its existing holders are being counted now.
     stage, reservation = _without_quota()
     stage.run_all()
     stage.delete(reservation)
@@ -187,7 +187,7 @@ def test_a_step_without_its_reservation_is_superseded() -> None:
     assert set(answers.values()) == {"superseded"}
 
 
-def test_a_release_frees_what_its_own_booking_has_and_nothing_that_somebody_else_owns() -> None:
+def test_a_release_frees_the_domains_of_its_own_booking_and_no_others() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     while stage.execution("deprovision", reservation).visited[-1] != "CompleteDeprovisioning":
         stage.advance()
@@ -198,7 +198,7 @@ def test_a_release_frees_what_its_own_booking_has_and_nothing_that_somebody_else
     assert stage.owners("pod1") == {placement.start: b"somebody"}
 
 
-def test_each_unit_begins_to_delete_its_own_servers_before_anything_is_swept() -> None:
+def test_each_unit_begins_to_delete_its_own_servers_before_the_sweep() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     while stage.execution("deprovision", reservation).visited[-1] != "SweepServers":
         stage.advance()

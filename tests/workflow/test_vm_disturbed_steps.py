@@ -1,4 +1,4 @@
-"""Every step of a VM's workflows goes wrong, in every way: what is left is what the statuses say."""
+"""Every step of a VM's workflows fails in every way: what is left is exactly what the statuses say."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ONCE = [fails, dies_after, runs_twice, answers_first_of_two]
 
 
 class Lasting:
-    """From some call on every call for the same VM goes wrong; others' do not."""
+    """From some call on every call for the same VM fails; those for others do not."""
 
     def __init__(self, stage: VmStage, how: Disturbance) -> None:
         self._stage, self._how = stage, how
@@ -41,7 +41,7 @@ class Lasting:
         return self._how(run) if concerned == self.vm_id else run()
 
     def execution(self) -> Execution:
-        """The last one of that VM."""
+        """The last execution of that VM."""
         executions = self._stage.engine.ended.values()
         return [found for found in executions if found.payload["vm"] == self.vm_id][-1]
 
@@ -53,7 +53,7 @@ def disturb_for_good(stage: VmStage, step: Step, how: Disturbance) -> Lasting:
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_undisturbed_a_scenario_takes_exactly_the_steps_it_lists(scenario: Scenario) -> None:
+def test_an_undisturbed_scenario_takes_exactly_the_steps_it_lists(scenario: Scenario) -> None:
     stage = scenario.prepare()
     stage.engine.settle()
     counts: Counter[str] = Counter()
@@ -68,7 +68,7 @@ def test_undisturbed_a_scenario_takes_exactly_the_steps_it_lists(scenario: Scena
 
 @pytest.mark.parametrize("disturbance", ONCE)
 @pytest.mark.parametrize(("scenario", "step"), EVERY_STEP)
-def test_a_step_disturbed_once_changes_nothing_about_the_end(
+def test_one_failure_of_a_step_does_not_change_the_end(
     scenario: Scenario, step: Step, disturbance: Disturbance
 ) -> None:
     stage = scenario.prepare()
@@ -81,7 +81,7 @@ def test_a_step_disturbed_once_changes_nothing_about_the_end(
 
 @pytest.mark.parametrize("disturbance", [runs_twice, answers_first_of_two])
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_every_step_delivered_twice_changes_nothing_about_the_end(
+def test_delivering_every_step_twice_does_not_change_the_end(
     scenario: Scenario, disturbance: Disturbance
 ) -> None:
     stage = scenario.prepare()
@@ -94,14 +94,14 @@ def test_every_step_delivered_twice_changes_nothing_about_the_end(
 
 @pytest.mark.parametrize("disturbance", [fails, dies_after])
 @pytest.mark.parametrize(("scenario", "step"), DISPENSABLE_STEPS)
-def test_a_start_without_its_server_is_taken_back_and_gives_others_their_room_again(
+def test_a_start_that_gets_no_server_is_undone_and_frees_its_gpus(
     scenario: Scenario, step: Step, disturbance: Disturbance
 ) -> None:
     stage = scenario.prepare()
     lasting = disturb_for_good(stage, step, disturbance)
     stage.engine.settle()
     assert "AbandonVmStart" in lasting.execution().visited
-    # The look that saw it running was done; all that was lost is its answer.
+    # The check that saw it running was done; only its result was lost.
     seen = disturbance is dies_after and step[0] == "complete_vm_start"
     assert tuple(stage.statuses()) == (scenario.ends_as if seen else scenario.undone_as)
     stage.check_settled()
@@ -109,7 +109,7 @@ def test_a_start_without_its_server_is_taken_back_and_gives_others_their_room_ag
 
 @pytest.mark.parametrize("disturbance", [fails, dies_after])
 @pytest.mark.parametrize(("scenario", "step"), INDISPENSABLE_STEPS)
-def test_without_any_other_step_the_execution_is_unfinished_until_it_works_again(
+def test_if_any_other_step_keeps_failing_the_execution_is_unfinished_until_it_works_again(
     scenario: Scenario, step: Step, disturbance: Disturbance
 ) -> None:
     stage = scenario.prepare()
@@ -125,7 +125,7 @@ def test_without_any_other_step_the_execution_is_unfinished_until_it_works_again
 
 @pytest.mark.parametrize("disturbance", [fails, dies_after])
 @pytest.mark.parametrize(("scenario", "step"), OPTIONAL_STEPS)
-def test_without_the_restart_beside_the_schedule_brings_others_back(
+def test_if_the_restart_step_keeps_failing_the_schedule_restarts_the_others(
     scenario: Scenario, step: Step, disturbance: Disturbance
 ) -> None:
     stage = scenario.prepare()
@@ -139,13 +139,13 @@ def test_without_the_restart_beside_the_schedule_brings_others_back(
 
 
 @pytest.mark.parametrize("stuck", [1, 2])
-def test_a_server_that_cannot_be_taken_away_keeps_its_gpus_from_everybody(stuck: int) -> None:
+def test_a_server_that_cannot_be_deleted_keeps_its_gpus_owned(stuck: int) -> None:
     stage = SCENARIOS["preempt"].prepare()
     disturb_for_good(stage, ("sweep_vm_server", stuck), fails)
     while stage.now(stage.made[-1]).failure is None:
         stage.engine.go_on()
     for _ in range(50):
-        # The new VM was given up, and still holds what it took over.
+        # The start of the new VM was given up, and it still owns what it took over.
         assert stage.engine.go_on()
         assert stage.owned() == {stage.made[-1].tag: NODE_GPUS}
     stage.engine.heal()
@@ -173,7 +173,7 @@ def test_a_step_delivered_again_after_the_end_changes_nothing(scenario: Scenario
 
 
 @pytest.mark.parametrize("left", ["undo", "stop", "destroy"])
-def test_a_late_step_does_no_harm_to_the_holder_that_has_the_gpus_now(left: str) -> None:
+def test_a_late_step_does_not_harm_the_next_owner_of_the_gpus(left: str) -> None:
     stage = SCENARIOS[left].prepare()
     stage.engine.settle()
     calls = list(stage.engine.calls)
@@ -192,7 +192,7 @@ def _check_late_steps_change_nothing(stage: VmStage, calls: list[Call]) -> None:
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_the_order_in_which_executions_go_on_does_not_matter(scenario: Scenario) -> None:
+def test_the_order_in_which_executions_continue_does_not_matter(scenario: Scenario) -> None:
     stage = scenario.prepare()
     stage.engine.settle(newest_first=True)
     assert tuple(stage.statuses()) == scenario.ends_as

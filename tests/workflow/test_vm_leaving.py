@@ -1,4 +1,4 @@
-"""A VM is destroyed, stopped, or loses its node before any step: nothing of it outlives its record's word."""
+"""A VM is destroyed or stopped, or loses its node, before any step: what is left is what its record says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ ACCEPTED = SCENARIOS["preempt"].steps
 
 @pytest.mark.parametrize("newest_first", [False, True], ids=["start first", "teardown first"])
 @pytest.mark.parametrize(("scenario", "step"), STEPS_OF_STARTS)
-def test_a_destroy_before_any_step_wins_and_those_that_were_to_leave_run(
+def test_a_destroy_before_any_step_overrides_it_and_its_victims_keep_running(
     scenario: Scenario,
     step: Step,
     newest_first: bool,  # noqa: FBT001 - a case
@@ -50,7 +50,9 @@ def test_a_destroy_before_any_step_wins_and_those_that_were_to_leave_run(
 
 
 @pytest.mark.parametrize(("scenario", "step"), STEPS_OF_STARTS)
-def test_a_destroy_after_a_step_that_died_before_it_answered_wins(scenario: Scenario, step: Step) -> None:
+def test_a_destroy_after_a_step_that_died_before_its_result_overrides_it(
+    scenario: Scenario, step: Step
+) -> None:
     stage = scenario.prepare()
 
     def dies_and_is_destroyed(run: Callable[[], object]) -> object:
@@ -69,7 +71,7 @@ def test_a_destroy_after_a_step_that_died_before_it_answered_wins(scenario: Scen
 @pytest.mark.parametrize("newest_first", [False, True], ids=["start first", "teardown first"])
 @pytest.mark.parametrize("leaves", ["stop", "destroy"])
 @pytest.mark.parametrize("number", range(len(ACCEPTED)))
-def test_a_guest_with_notice_may_leave_by_itself_before_any_step(
+def test_a_victim_may_be_stopped_by_its_user_before_any_step(
     number: int,
     leaves: str,
     newest_first: bool,  # noqa: FBT001 - a case
@@ -111,7 +113,7 @@ def test_a_node_that_is_lost_before_any_step_leaves_no_gpu_without_an_owner(
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_destroying_again_meanwhile_changes_and_starts_nothing(scenario: Scenario) -> None:
+def test_a_second_destroy_meanwhile_changes_and_starts_nothing(scenario: Scenario) -> None:
     stage = scenario.prepare()
     stage.destroy(stage.made[-1])
     for _ in range(4):
@@ -135,7 +137,7 @@ def test_gpus_are_kept_until_the_server_is_gone(name: str) -> None:
     stage.check_settled()
 
 
-def test_the_disk_of_a_destroyed_vm_goes_and_that_of_any_other_stays() -> None:
+def test_the_disk_of_a_destroyed_vm_is_deleted_and_that_of_any_other_stays() -> None:
     ends: dict[str, set[str]] = {}
     for name in ("stop", "destroy", "preempt"):
         stage = SCENARIOS[name].prepare()
@@ -144,7 +146,7 @@ def test_the_disk_of_a_destroyed_vm_goes_and_that_of_any_other_stays() -> None:
     assert ends == {"stop": {"stopped"}, "destroy": set(), "preempt": {"interrupted", "running"}}
 
 
-def test_every_status_of_a_life_is_seen_in_its_order() -> None:
+def test_the_statuses_of_a_life_are_seen_in_order() -> None:
     stage = SCENARIOS["start"].prepare()
     vm = stage.made[0]
     seen = _statuses(stage)
@@ -164,7 +166,7 @@ def test_every_status_of_a_life_is_seen_in_its_order() -> None:
 
 
 def _statuses(stage: VmStage) -> list[str]:
-    """Every status of the only VM that somebody polling between any two points sees, once each."""
+    """Every status of the only VM that a client polling between any two points sees, once each."""
     seen = [stage.statuses()[0].value]
     while stage.engine.go_on():
         if stage.statuses()[0].value != seen[-1]:

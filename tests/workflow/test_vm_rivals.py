@@ -1,4 +1,4 @@
-"""Before any call of the database that the workflows of VMs make a rival runs, or the call goes wrong."""
+"""Before any database call of the workflows of VMs another operation runs, or the call fails."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from tests.workflow.vm_stage import VmStage
 
 STARTS = [pytest.param(SCENARIOS[name], id=name) for name in ("start", "undo", "preempt", "start again")]
-# What the other scenarios do with a lost call is told by the crashes in ``tests.vms``.
+# The crash tests in ``tests.vms`` cover lost calls in the other scenarios.
 LOST_CALLS = [pytest.param(SCENARIOS[name], id=name) for name in ("undo", "give back", "stop reserved")]
 
 POINTS_OF_A_TEARDOWN = 60
 
 
 def calls_of(scenario: Scenario) -> int:
-    """How many calls of the database the scenario makes when nothing disturbs it."""
+    """The number of database calls of the undisturbed scenario."""
     stage = scenario.prepare()
     before = stage.world.db.requests.total()
     stage.engine.settle()
@@ -32,7 +32,7 @@ def calls_of(scenario: Scenario) -> int:
 
 
 def _with_rival(scenario: Scenario, rival: Callable[[VmStage], object]) -> Iterator[tuple[VmStage, int]]:
-    """The scenario once for each call that it makes, with the rival in front of that call."""
+    """The scenario once for each call that it makes, with the other operation before that call."""
     for number in range(calls_of(scenario)):
         stage = scenario.prepare()
 
@@ -51,7 +51,7 @@ def _destroy(stage: VmStage) -> None:
 
 
 def _destroy_and_tear_down(stage: VmStage) -> None:
-    """The step that is under way outlives the whole teardown, if that does not wait for the step itself."""
+    """The running step outlives the whole teardown, unless that waits for the step itself."""
     stage.destroy(stage.made[-1])
     for _ in range(POINTS_OF_A_TEARDOWN):
         if not stage.engine.go_on():
@@ -66,7 +66,7 @@ def _stop_a_guest(stage: VmStage) -> None:
 
 
 def _lose_the_executions_and_run_others(stage: VmStage) -> None:
-    """The running step becomes a ghost: its execution is over, and goes on all the same."""
+    """The running step becomes a ghost: its execution has ended, but it continues."""
     stage.kill_all()
     stage.reconcile(after_seconds=60)
     stage.engine.settle()
@@ -79,7 +79,7 @@ def _look_after_everything(stage: VmStage) -> None:
 
 @pytest.mark.parametrize("rival", [_destroy, _destroy_and_tear_down])
 @pytest.mark.parametrize("scenario", STARTS)
-def test_a_destroy_in_the_middle_of_a_step_wins_and_leaves_nothing_behind(
+def test_a_destroy_during_a_step_overrides_it_and_leaves_nothing_behind(
     scenario: Scenario, rival: Callable[[VmStage], object]
 ) -> None:
     for stage, number in _with_rival(scenario, rival):
@@ -87,7 +87,7 @@ def test_a_destroy_in_the_middle_of_a_step_wins_and_leaves_nothing_behind(
         stage.check_settled()
 
 
-def test_a_guest_that_leaves_in_the_middle_of_a_step_costs_the_new_vm_nothing() -> None:
+def test_a_victim_that_leaves_during_a_step_does_not_harm_the_preemptor() -> None:
     for stage, number in _with_rival(SCENARIOS["preempt"], _stop_a_guest):
         assert stage.statuses()[0] in (STOPPED, DEAD), f"call {number}"
         assert stage.statuses()[-1] is RUNNING, f"call {number}"
@@ -102,7 +102,7 @@ def test_a_step_of_a_lost_execution_does_not_disturb_the_next_execution(scenario
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_the_schedules_in_the_middle_of_a_step_leave_running_executions_alone(scenario: Scenario) -> None:
+def test_the_schedules_during_a_step_leave_running_executions_alone(scenario: Scenario) -> None:
     for stage, number in _with_rival(scenario, _look_after_everything):
         assert tuple(stage.statuses()) == scenario.ends_as, f"call {number}"
         stage.check_settled()
@@ -110,9 +110,7 @@ def test_the_schedules_in_the_middle_of_a_step_leave_running_executions_alone(sc
 
 @pytest.mark.parametrize("fault", [throttled, timeout_before])
 @pytest.mark.parametrize("scenario", LOST_CALLS)
-def test_a_call_that_does_not_get_through_is_repeated(
-    scenario: Scenario, fault: Callable[[], Interceptor]
-) -> None:
+def test_a_call_that_does_not_arrive_is_retried(scenario: Scenario, fault: Callable[[], Interceptor]) -> None:
     for number in range(calls_of(scenario)):
         stage = scenario.prepare()
         hook = stage.world.db.before("*", fault(), skip=number)
@@ -125,9 +123,7 @@ def test_a_call_that_does_not_get_through_is_repeated(
 
 @pytest.mark.parametrize("fault", [timeout_after])
 @pytest.mark.parametrize("scenario", LOST_CALLS)
-def test_a_call_whose_answer_is_lost_may_be_repeated(
-    scenario: Scenario, fault: Callable[[], Interceptor]
-) -> None:
+def test_a_call_that_timed_out_may_be_retried(scenario: Scenario, fault: Callable[[], Interceptor]) -> None:
     for number in range(calls_of(scenario)):
         stage = scenario.prepare()
         hook = stage.world.db.after("*", fault(), skip=number)
@@ -139,7 +135,7 @@ def test_a_call_whose_answer_is_lost_may_be_repeated(
 
 
 @pytest.mark.parametrize("scenario", EVERY_SCENARIO)
-def test_a_database_that_is_away_for_two_minutes_from_any_call_on_changes_nothing_about_the_end(
+def test_a_database_outage_of_two_minutes_from_any_call_on_does_not_change_the_end(
     scenario: Scenario,
 ) -> None:
     for number in range(0, calls_of(scenario), 3):

@@ -29,11 +29,11 @@ DEAD, FAILED, INTERRUPTED, RUNNING, STOPPED = (
 
 @dataclass(frozen=True)
 class Scenario:
-    """``prepare`` gives a stage whose executions stand before their first step.
+    """``prepare`` gives a stage whose executions are before their first step.
 
-    ``steps`` are those that are called, each with how many times it was called by then; ``ends_as``
-    are the statuses of the stage's VMs, ``undone_as`` those after a start that was given up. The last VM is
-    the one that all is about.
+    ``steps`` are the called ones, each with the number of its calls until then; ``ends_as`` are the statuses
+    of the stage's VMs, ``undone_as`` those after a start that was given up. The last VM is the one that the
+    scenario is about.
     """
 
     prepare: Callable[[], VmStage]
@@ -49,14 +49,14 @@ def start() -> VmStage:
 
 
 def undo() -> VmStage:
-    """The server fails, so everything is taken back."""
+    """The server fails, so everything is undone."""
     stage = VmStage(failing_hosts=frozenset({"host-vm01"}))
     stage.rent(4)
     return stage
 
 
 def preempt() -> VmStage:
-    """Two are interrupted for the one that comes."""
+    """Two VMs are interrupted for the preemptor."""
     stage = VmStage()
     for _ in range(2):
         stage.rent_and_run(4, INTERRUPTIBLE)
@@ -100,7 +100,7 @@ def destroy() -> VmStage:
 
 
 def give_back() -> VmStage:
-    """The one that another was interrupted for is destroyed, so that the other one starts again."""
+    """The preemptor is destroyed, so that its victim starts again."""
     stage = VmStage()
     stage.rent_and_run(8, INTERRUPTIBLE)
     new_vm = stage.rent_and_run(4)
@@ -177,11 +177,11 @@ def _steps(wanted: Callable[[str, str], bool]) -> list[ParameterSet]:
     ]
 
 
-# Without these a start has a way on: it takes back what was done.
+# If one of these fails, a start undoes what was done.
 _DISPENSABLE = ("start_vm_server", "complete_vm_start")
-# Without this a machine ends well all the same; the schedule does what it would have done.
+# If this fails, a machine still ends well; the schedule does what it would have done.
 _OPTIONAL = "restart_vms_beside"
-# Without this the new VM has no room for its server until it is too late: not the same end.
+# If this fails, the new VM has no room for its server until it is too late: not the same end.
 _OF_OTHERS = ("preempt", "sweep_vm_server")
 
 EVERY_STEP = _steps(lambda _, __: True)

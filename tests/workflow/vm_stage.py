@@ -1,4 +1,4 @@
-"""A node of eight GPUs whose VMs' workflows run, and what must hold of it at any time and at the end."""
+"""A node of eight GPUs whose VMs' workflows run, and the invariants at any time and at the end."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NODE_GPUS = 0xFF
 
 
 class VmStage(Scene):
-    """One node; every step is watched. VMs are told apart by the order in which they were made."""
+    """One node; every step is watched. VMs are identified by their order of creation."""
 
     def __init__(self, **behaviour: Any) -> None:
         super().__init__(count=1)
@@ -41,15 +41,15 @@ class VmStage(Scene):
         self._seen: dict[str, VmStatus] = {}
 
     def behave(self, **behaviour: Any) -> None:
-        """From now on the simulated region is like this."""
+        """Set the behaviour of the simulated region."""
         defaults = {"ready_seconds": READY_SECONDS, "delete_seconds": DELETE_SECONDS}
         self.world.behaviour = SimulatedBehaviour(**(defaults | behaviour))
         self.services = self.world.services = self.world.environment()
 
-    # What customers and schedules do.
+    # Requests of customers, and schedules.
 
     def rent(self, count: int, rental: RentalType = ON_DEMAND) -> Vm:
-        """Rent; the execution stands before its first step."""
+        """Rent; the execution is before its first step."""
         vm = self.create(count, rental)
         self.made.append(vm)
         return vm
@@ -87,7 +87,7 @@ class VmStage(Scene):
         return [self.engine.executions.get(name) or self.engine.ended[name] for name in names]
 
     def kill_all(self) -> None:
-        """All executions die where they stand; a step that is running becomes a ghost."""
+        """All executions die where they are; a running step becomes a ghost."""
         self.engine.awake()
         for name in list(self.engine.executions):
             self.engine.kill(name)
@@ -97,7 +97,7 @@ class VmStage(Scene):
         return self.engine.awake()[0]
 
     def until_step(self, number: int) -> None:
-        """Go on until so many steps have been called; the next one is about to be."""
+        """Continue until so many steps have been called; the next one is about to be."""
         while len(self.engine.calls) < number or not self._stands_before_a_step():
             assert self.engine.go_on(), f"only {len(self.engine.calls)} steps"
 
@@ -106,7 +106,7 @@ class VmStage(Scene):
         return bool(awake) and self.engine.executions[awake[0]].wakes_at is None
 
     def settle(self) -> int:
-        """Run, and let the schedule restart what ended too early; how many restarts that took."""
+        """Run, and let the schedule restart what ended too early; return how many restarts that took."""
         restarted = 0
         self.engine.settle()
         for _ in range(SETTLE_ROUNDS_MAX):
@@ -117,7 +117,7 @@ class VmStage(Scene):
         raise AssertionError(f"not settled: {self.statuses()}")
 
     def live_through(self) -> None:
-        """As ``settle``, with the schedules in step with the executions, until nobody can be restarted."""
+        """As ``settle``, with the schedules in step with the executions, until nothing can be restarted."""
         for _ in range(20 * SETTLE_ROUNDS_MAX):
             self.engine.run()
             settled = not self.engine.executions and all(vm.workflow is None for vm in self.records())
@@ -129,14 +129,14 @@ class VmStage(Scene):
                 self.restart()
         raise AssertionError(f"not settled: {self.statuses()}")
 
-    # What is there, read past the client, so that faults of it hit the product alone.
+    # Reads that bypass the client, so that its faults affect the product alone.
 
     def records(self) -> list[Vm]:
         items = map(decode, self.world.db.table(HOLDERS).items())
         return [decode_vm(item) for item in items if item["sk"].startswith(keys.VM_PREFIX)]
 
     def statuses(self) -> list[VmStatus]:
-        """Of the VMs in the order in which they were made."""
+        """The statuses of the VMs in order of creation."""
         by_id = {vm.id: vm.status for vm in self.records()}
         return [by_id[vm.id] for vm in self.made]
 
@@ -147,7 +147,7 @@ class VmStage(Scene):
         return owned_in_part(item).get(0, {})
 
     def live_servers(self) -> dict[str, int]:
-        """GPUs of every server there is, by its owner, straight from where they are kept."""
+        """GPUs of every server, by its owner, read from the table."""
         prefix = server_keys.vm_server("")["pk"]["S"]
         return {
             item["pk"].removeprefix(prefix): int(item["gpus"])
@@ -162,10 +162,10 @@ class VmStage(Scene):
         items = map(decode, self.world.db.table(SERVERS).items())
         return {item["pk"].removeprefix(prefix) for item in items if item["pk"].startswith(prefix)}
 
-    # What must hold.
+    # Invariants.
 
     def check_safety(self) -> None:
-        """At any time: node, records and servers agree, and statuses moved along the table."""
+        """At any time: node, records and servers agree, and statuses changed along the table."""
         assert self.audit() == []
         servers = self.live_servers()
         assert self.owned() or not servers, f"a node that may be sold whole has servers: {servers}"
@@ -175,7 +175,7 @@ class VmStage(Scene):
             self._seen[vm.id] = vm.status
 
     def check_settled(self) -> None:
-        """When all is done: servers, GPUs, disks and marks are what the statuses say, and no more."""
+        """At the end: servers, GPUs, disks and marks are exactly what the statuses say."""
         self.check_safety()
         assert self.audit(at_rest=True) == []
         assert list(self.services.vms.unsettled(self.world.clock.now())) == []
@@ -183,7 +183,7 @@ class VmStage(Scene):
 
 
 def _within_two_moves(status: VmStatus) -> Iterator[VmStatus]:
-    """Where a VM can be by the next look: a rival may have moved it twice within one step."""
+    """The statuses possible at the next read: another operation may have changed it twice within one step."""
     yield status
     for after in TRANSITIONS[status]:
         yield after

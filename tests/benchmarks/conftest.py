@@ -1,4 +1,4 @@
-"""Options of a run that takes seconds and writes nowhere but into a test's own folder."""
+"""Options of a run that takes seconds and writes only into a test's own folder."""
 
 from __future__ import annotations
 

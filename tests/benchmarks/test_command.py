@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PICTURE = re.compile(r"!\[[^]]*\]\(benchmarks/([a-z0-9-]+\.svg)\)")
 
 
-def test_one_part_runs_alone_and_leaves_the_others_as_they_were(
+def test_running_one_part_leaves_the_results_of_the_others(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main(["--quick", "--part", "cost", "--part", "scale"], folder=tmp_path) == 0
@@ -48,7 +48,7 @@ def test_a_part_that_does_not_exist_is_refused() -> None:
         command.main(["--part", "nothing"])
 
 
-def test_the_committed_document_is_what_the_committed_results_say() -> None:
+def test_the_committed_document_matches_the_committed_results() -> None:
     written = (RESULTS.parent / "benchmarks.md").read_text()
 
     assert written == results.written_from(RESULTS, TITLES)
@@ -68,7 +68,7 @@ def test_every_plot_is_shown_and_small_enough_to_commit() -> None:
     assert max(drawn.values()) <= SVG_BYTES_MAX
 
 
-def test_results_name_no_place_of_the_machine_they_come_from() -> None:
+def test_results_contain_no_path_of_the_machine_that_made_them() -> None:
     texts = [path.read_text() for path in (*RESULTS.glob("*.json"), RESULTS.parent / "benchmarks.md")]
 
     assert not any(

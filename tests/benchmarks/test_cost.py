@@ -19,7 +19,7 @@ ONE_OF_EACH = Consumption(1, 1, 1, 1, 1)
 
 
 def prices() -> Prices:
-    """Each price another power of ten, so that no two can be taken for each other."""
+    """Each price is another power of ten, so that no two can be confused."""
     return Prices(
         date="2000-01-01",
         region="nowhere",
@@ -46,11 +46,11 @@ def prices() -> Prices:
         (Consumption(task_invocations=2), 2 * (10_000 + 3.0 * 0.5 * 1_000_000)),
     ],
 )
-def test_each_thing_has_its_price(used: Consumption, usd: float) -> None:
+def test_each_operation_has_its_price(used: Consumption, usd: float) -> None:
     assert used.usd(prices()) == usd
 
 
-def test_what_is_used_together_costs_the_sum() -> None:
+def test_operations_together_cost_their_sum() -> None:
     both = ONE_OF_EACH + Consumption(write_units=5)
 
     assert both == Consumption(6, 1, 1, 1, 1)
@@ -68,7 +68,7 @@ def test_the_price_list_has_a_date_and_the_published_prices() -> None:
 
 
 @pytest.mark.parametrize("units", SIZES)
-def test_a_claim_costs_the_same_whatever_its_size(units: int) -> None:
+def test_a_reservation_costs_the_same_whatever_its_size(units: int) -> None:
     cost = claim_cost(units)
 
     assert (cost.own, cost.record, cost.index_entry) == (1, 2, 1)
@@ -80,14 +80,14 @@ def test_a_claim_costs_the_same_whatever_its_size(units: int) -> None:
     assert (cost.round_trips, cost.round_trips_with_quota) == (3, 3)
 
 
-def test_what_is_waited_for_is_a_transaction_for_the_quota_and_single_writes() -> None:
+def test_with_a_quota_the_sequence_is_one_transaction_and_single_writes() -> None:
     single, transaction = alone.PUBLISHED_MEDIANS
 
     assert alone.published_seconds(4) == pytest.approx(3 * single)
     assert alone.published_seconds(4, quota=True) == pytest.approx(transaction + 2 * single)
 
 
-def test_a_refusal_writes_nothing_and_looks_up_who_is_claiming_only_where_it_matters() -> None:
+def test_a_refusal_writes_nothing_and_looks_up_claiming_records_only_if_needed() -> None:
     at_once, looked_up = alone.refusal(since_seconds=alone.SINCE_LONG), alone.refusal(since_seconds=0)
 
     assert at_once.write_units == looked_up.write_units == 0
@@ -95,11 +95,11 @@ def test_a_refusal_writes_nothing_and_looks_up_who_is_claiming_only_where_it_mat
     assert at_once.read_units < looked_up.read_units
 
 
-def test_one_item_per_unit_costs_two_units_for_each_and_two_for_the_record() -> None:
+def test_with_one_item_for_each_unit_a_unit_costs_two_and_the_record_two() -> None:
     assert [one_item_per_unit(units) for units in (1, 72)] == [4, 146]
 
 
-def test_lost_races_are_billed_to_the_claims_that_stood() -> None:
+def test_lost_races_are_billed_to_the_successful_requests() -> None:
     contended = contended_cost(4, Options(quick=True))
 
     assert contended.write_units >= 4
@@ -108,7 +108,7 @@ def test_lost_races_are_billed_to_the_claims_that_stood() -> None:
     assert 2 < contended.write_units_of_one_sent <= 4
 
 
-def test_the_meter_agrees_with_the_service_and_keeps_refused_writes_apart() -> None:
+def test_the_meter_agrees_with_the_service_and_counts_refused_writes_separately() -> None:
     world = World(pods=(pod("pod1", 1),))
     stale = world.environment()
     stale.inventory.fresh_snapshot("uk-lon-1", "g.72.gb300.pinned")
@@ -124,7 +124,7 @@ def test_the_meter_agrees_with_the_service_and_keeps_refused_writes_apart() -> N
     assert meter.total() == world.db.write_units - before
 
 
-def test_a_life_is_the_sum_of_its_stages_however_it_is_counted() -> None:
+def test_the_cost_of_a_life_is_the_sum_of_its_stages() -> None:
     life = reservation_life(racks=2, hosts=2)
 
     assert list(life.stages) == ["reserve (POST)", "provision", "delete (DELETE)", "deprovision"]

@@ -1,4 +1,4 @@
-"""The part on the sync syncs what it says."""
+"""The benchmark of the sync syncs what its report says."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.options import Options
 from gpu_capacity.inventory.fleet.parsing import parse
 
 
-def test_the_documents_have_the_size_that_is_reported() -> None:
+def test_the_documents_have_the_reported_size() -> None:
     region = parse(document(1, 100)).regions["us-tex-1"]
 
     domains = [domain for pod in region.pods.values() for domain in pod.domains]

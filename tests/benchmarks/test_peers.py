@@ -28,7 +28,7 @@ def test_peers_that_are_not_set_up_are_named_with_their_script(quick: Options) -
         assert (Path(part.__file__).parent / f"{name}.sh").is_file()
 
 
-def test_a_peer_that_is_set_up_stands_in_the_table_and_leaves_its_outcome(
+def test_a_peer_that_is_set_up_is_in_the_table_and_saves_its_result(
     quick: Options, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def half(_folder: Path, trace: Sequence[Job]) -> Standing:
@@ -49,7 +49,7 @@ def test_a_peer_that_is_set_up_stands_in_the_table_and_leaves_its_outcome(
     assert outcome["by_load"]["1.0"]["wrong"] == 3
 
 
-def test_claims_and_releases_come_in_the_order_of_time() -> None:
+def test_creates_and_releases_are_in_order_of_time() -> None:
     trace = [Job(0.0, 2, 5.0), Job(1.0, 3, 1.0), Job(2.0, 4, 9.0), Job(6.0, 1, 1.0)]
 
     assert list(events(trace)) == [
@@ -96,7 +96,7 @@ def test_slurm_listens_on_loopback_only_and_knows_every_node(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", PEERS)
-def test_the_scripts_are_sound(name: str) -> None:
+def test_the_scripts_have_valid_syntax(name: str) -> None:
     script = Path(part.__file__).parent / f"{name}.sh"
     shell = shutil.which("sh")
     assert shell is not None

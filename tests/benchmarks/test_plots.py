@@ -27,14 +27,14 @@ def test_other_data_gives_other_bytes(tmp_path: Path) -> None:
     assert plot(5).write(tmp_path).read_bytes() != plot(6).write(tmp_path).read_bytes()
 
 
-def test_a_plot_has_no_date_and_its_words_are_text(tmp_path: Path) -> None:
+def test_a_plot_has_no_date_and_its_text_is_stored_as_text(tmp_path: Path) -> None:
     svg = plot().write(tmp_path).read_text()
 
     assert "<dc:date>" not in svg
     assert ">Title</text>" in svg
 
 
-def test_lines_can_be_told_apart_without_colour(tmp_path: Path) -> None:
+def test_lines_can_be_distinguished_without_colour(tmp_path: Path) -> None:
     svg = plot().write(tmp_path).read_text()
 
     assert svg.count("stroke-dasharray") >= 2

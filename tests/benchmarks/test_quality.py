@@ -51,7 +51,7 @@ def picture(layout: Layout, free: int) -> str:
 
 
 def bits(layout: Layout, text: str) -> int:
-    """Free units and the first units of claims from a picture: ``.`` free, ``c`` claimed."""
+    """Free units and the first units of owned runs from a picture: ``.`` free, ``c`` owned."""
     return sum(
         1 << offset + at
         for offset, pod in zip(layout.line.offsets, text.split(), strict=True)
@@ -70,7 +70,7 @@ def after(policy: Policy, text: str, size: int) -> str:
     return picture(SMALL, free ^ policy(free, begins_of(SMALL, free), size, mix(7, 0)))
 
 
-# What the simulator is held against.
+# References for the simulator.
 
 
 @pytest.mark.parametrize("load", [0.8, 1.0])
@@ -85,13 +85,13 @@ def test_kaufman_and_roberts_give_erlangs_loss_for_a_single_size() -> None:
     assert kaufman_roberts(10, {1: 10.0})[1] == pytest.approx(0.2146, abs=5e-5)
 
 
-def test_kaufman_and_roberts_lose_more_of_what_is_larger() -> None:
+def test_kaufman_and_roberts_lose_more_of_the_larger_requests() -> None:
     blocked = kaufman_roberts(20, {1: 4.0, 3: 2.0, 8: 0.5})
 
     assert 0 < blocked[1] < blocked[3] < blocked[8] < 1
 
 
-def test_the_bound_takes_what_fits_beside_each_other_and_a_fraction_of_the_rest() -> None:
+def test_the_bound_accepts_what_fits_together_and_a_fraction_of_the_rest() -> None:
     trace = [Job(0.0, 6, 1.0), Job(0.5, 6, 1.0), Job(5.0, 10, 2.0)]
 
     assert clairvoyant_bound(trace, 10) == pytest.approx(10.0 + 20.0)
@@ -99,7 +99,7 @@ def test_the_bound_takes_what_fits_beside_each_other_and_a_fraction_of_the_rest(
 
 
 @pytest.mark.parametrize("name", MIXES)
-def test_nothing_that_was_replayed_is_above_the_bound(name: str) -> None:
+def test_no_replay_exceeds_the_bound(name: str) -> None:
     layout = Layout.of(4, 18)
     trace = poisson_trace(MIXES[name], units=layout.units, load=1.0, jobs=400, seed=1)
     bound = clairvoyant_bound(trace, layout.units)
@@ -113,7 +113,7 @@ def test_nothing_that_was_replayed_is_above_the_bound(name: str) -> None:
 
 @pytest.mark.parametrize("name", POLICIES)
 @pytest.mark.parametrize("mix_name", MIXES)
-def test_every_policy_takes_what_is_free_and_accepts_when_its_rule_allows(name: str, mix_name: str) -> None:
+def test_every_policy_takes_free_units_and_accepts_whenever_its_rule_allows(name: str, mix_name: str) -> None:
     layout = Layout.of(3, 18)
     policy = POLICIES[name](layout)
     seen = []
@@ -159,8 +159,8 @@ def test_any_units_takes_the_fullest_pod_that_has_enough() -> None:
     assert after(any_units_in_one_pod(SMALL), "c.c.c.c. c.....cc", 4) == "cccccccc c.....cc"
 
 
-def test_this_chooser_gets_the_borders_of_claims() -> None:
-    """Beside a claim of three a rest of three is of use; beside three claims of one it is not."""
+def test_this_projects_policy_gets_the_borders_of_owned_runs() -> None:
+    """Beside an owned run of three a rest of three is of use; beside three of one it is not."""
     layout = Layout.of(3, 8)
     free = bits(layout, "ccc....c c.....cc cccccccc")
     claimed = layout.line.free ^ free
@@ -175,8 +175,8 @@ def test_this_chooser_gets_the_borders_of_claims() -> None:
 
 
 @pytest.mark.parametrize("seconds_apart", [0, SECONDS_APART, 2 * SNAPSHOT_SECONDS_MAX])
-def test_this_chooser_decides_as_the_service_does(seconds_apart: int) -> None:
-    """The same requests through the whole use case, with what ends in between ended by other functions."""
+def test_this_projects_policy_decides_as_the_service_does(seconds_apart: int) -> None:
+    """The same requests through the whole use case, with deletes in between that run other functions."""
     layout = Layout.of(4, 8)
     policy = this_chooser(layout, seconds_apart=seconds_apart)
     world = World(pods=tuple(pod(p.pod_id, 8, hosts=1) for p in layout.line.pods))
@@ -218,7 +218,7 @@ def test_a_young_region_keeps_as_many_whole_pods_as_best_fit_would(beginning: Be
     assert kept["best fit"] <= kept["this chooser"] <= kept["at most"]
 
 
-def test_whole_pods_are_those_that_nothing_was_taken_of() -> None:
+def test_pods_count_as_whole_if_nothing_was_taken_from_them() -> None:
     layout = Layout.of(4, 8)
 
     assert whole_pods_after(layout, first_fit(layout), [3, 3, 3, 8]) == 1
@@ -238,14 +238,14 @@ def test_whole_pods_are_those_that_nothing_was_taken_of() -> None:
         ([4, 4, 1], 4),
     ],
 )
-def test_no_more_whole_pods_are_possible_than_units_and_pairs_leave(requests: list[int], most: int) -> None:
+def test_the_bound_on_whole_pods_follows_from_units_and_pairs(requests: list[int], most: int) -> None:
     assert most_whole_pods(Layout.of(6, 8), requests) == most
 
 
 # Replaying.
 
 
-def test_a_job_that_does_not_fit_is_gone_and_the_room_of_those_that_ended_is_used_again() -> None:
+def test_a_job_that_does_not_fit_is_lost_and_units_of_ended_jobs_are_used_again() -> None:
     layout = Layout.of(1, 4)
     trace = [Job(0.0, 3, 2.0), Job(1.0, 2, 5.0), Job(2.0, 4, 1.0)]
 
@@ -255,7 +255,7 @@ def test_a_job_that_does_not_fit_is_gone_and_the_room_of_those_that_ended_is_use
     assert (outcome.offered, outcome.accepted) == (6.0 + 10.0 + 4.0, 6.0 + 4.0)
 
 
-def test_glimpses_are_taken_in_even_intervals() -> None:
+def test_samples_are_taken_at_even_intervals() -> None:
     layout = Layout.of(1, 4)
 
     outcome = replay(layout, first_fit(layout), [Job(0.0, 1, 1.5), Job(3.0, 1, 1.0)], glimpse_every=1.0)
@@ -263,7 +263,7 @@ def test_glimpses_are_taken_in_even_intervals() -> None:
     assert [(g.time, g.free, g.longest) for g in outcome.glimpses] == [(1.0, 3, 3), (2.0, 4, 4), (3.0, 4, 4)]
 
 
-def test_a_trace_offers_the_load_that_was_asked_for() -> None:
+def test_a_trace_has_the_requested_load() -> None:
     trace = poisson_trace(MIXES["odd"], units=100, load=0.8, jobs=40_000, seed=1)
 
     assert offered(trace) / trace[-1].arrival / 100 == pytest.approx(0.8, rel=0.03)
@@ -329,7 +329,7 @@ def test_a_workload_without_the_number_of_processors_is_refused(tmp_path: Path) 
         read_workload(path, units=16, largest=8, jobs_max=10)
 
 
-def test_arrivals_are_moved_to_make_a_load() -> None:
+def test_arrivals_are_scaled_to_the_requested_load() -> None:
     jobs = at_load([Job(50.0, 2, 10.0), Job(70.0, 1, 30.0), Job(90.0, 1, 10.0)], units=10, load=0.5)
 
     assert offered(jobs) / (jobs[-1].arrival - jobs[0].arrival) == pytest.approx(5.0)

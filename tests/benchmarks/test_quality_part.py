@@ -1,4 +1,4 @@
-"""The part itself: what it says of a trace that is given, and of what falls short."""
+"""The benchmark of placement quality: how it reports a given trace and missed goals."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_trace_of_whole_units_is_replayed_at_every_load(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("name", [None, "trace.csv"])
-def test_without_such_a_trace_it_says_so(name: str | None, tmp_path: Path) -> None:
+def test_without_a_trace_of_whole_units_the_report_says_so(name: str | None, tmp_path: Path) -> None:
     section = Section("Placement quality")
 
     part._real_trace(section, REGION, Options(trace=tmp_path / name if name else None))
@@ -62,14 +62,14 @@ def test_without_such_a_trace_it_says_so(name: str | None, tmp_path: Path) -> No
     ]
 
 
-def test_a_mix_falls_short_for_want_of_more_than_contiguity_where_giving_it_up_is_short_too() -> None:
+def test_a_missed_goal_is_not_explained_by_contiguity_if_giving_it_up_misses_it_too() -> None:
     text = why_short(case(**{OURS: 0.954, IN_ONE_POD: 0.949, "buddy": 0.948}))
 
     assert "which gives up contiguity, reaches 0.949" in text
     assert "buddy, accepts no more: 0.948" in text
 
 
-def test_a_mix_falls_short_by_the_price_of_contiguity_where_giving_it_up_is_enough() -> None:
+def test_a_missed_goal_is_explained_by_contiguity_if_giving_it_up_reaches_it() -> None:
     text = why_short(case(**{OURS: 0.94, IN_ONE_POD: 0.97, "best fit": 0.95}))
 
     assert "reaches 0.970, so the missing part is the price of contiguity" in text

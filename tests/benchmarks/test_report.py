@@ -29,12 +29,12 @@ def section() -> Section:
     return made
 
 
-def test_each_figure_stands_beside_its_goal_with_a_verdict_and_why_it_is_missed() -> None:
+def test_each_figure_has_its_goal_a_verdict_and_the_reason_for_a_miss() -> None:
     assert [figure.verdict for figure in section().figures] == ["met", "**short**: The disk is slow.", "—"]
     assert "| time | 9 ms | 5 ms | **short**: The disk is slow. |" in section().markdown()
 
 
-def test_a_run_shows_all_blocks_and_the_document_figures_and_plots_alone() -> None:
+def test_a_run_shows_all_blocks_and_the_document_only_figures_and_plots() -> None:
     whole, short = section().markdown(), section().summary("About it.")
 
     assert "Some words.\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n![Growth](benchmarks/growth.svg)\n" in whole
@@ -58,18 +58,18 @@ def test_a_row_of_another_length_than_the_head_is_refused() -> None:
         Section("Cost").table(("a", "b"), [(1, 2), (3,)])
 
 
-def test_the_document_begins_with_how_many_figures_fall_short() -> None:
+def test_the_document_begins_with_the_number_of_missed_goals() -> None:
     assert "1 meet it and 1 fall short" in verdicts([section()])
     assert "0 meet it and 0 fall short" in verdicts([Section("Cost")])
 
 
-def test_a_section_survives_being_saved(tmp_path: Path) -> None:
+def test_a_section_is_read_as_it_was_saved(tmp_path: Path) -> None:
     results.save(tmp_path, "cost", Result(section(), 1.26, "2026-01-02"))
 
     assert results.load(tmp_path, "cost") == Result(section(), 1.3, "2026-01-02")
 
 
-def test_what_never_ran_has_no_results(tmp_path: Path) -> None:
+def test_a_part_that_never_ran_has_no_results(tmp_path: Path) -> None:
     assert results.load(tmp_path, "cost") is None
     assert "No results yet of the part `cost`." in results.written_from(tmp_path, TITLES)
 
@@ -81,7 +81,7 @@ def test_the_document_has_a_section_for_every_part(tmp_path: Path) -> None:
     assert list(ABOUT) == list(TITLES)
 
 
-def test_what_could_not_be_measured_never_replaces_what_once_was(quick: Options) -> None:
+def test_a_failed_measurement_never_replaces_an_earlier_result(quick: Options) -> None:
     missing = Part("cost", "benchmarks.not_there.part", "Cost")
     results.save(quick.plots, "cost", Result(section(), 1.0, "2026-01-02"))
 
@@ -91,7 +91,7 @@ def test_what_could_not_be_measured_never_replaces_what_once_was(quick: Options)
     assert results.load(quick.plots, "cost") == Result(section(), 1.0, "2026-01-02")
 
 
-def test_a_part_that_is_not_there_says_so(quick: Options) -> None:
+def test_an_absent_part_says_so(quick: Options) -> None:
     Part("peers", "benchmarks.not_there.part", "Peers").run(quick)
     saved = results.load(quick.plots, "peers")
 
@@ -99,7 +99,7 @@ def test_a_part_that_is_not_there_says_so(quick: Options) -> None:
     assert saved.section.blocks == ["Not measured: this part is not in this checkout."]
 
 
-def test_a_part_that_lacks_a_library_fails_and_does_not_pass_for_absent(
+def test_a_part_that_lacks_a_library_fails_and_does_not_count_as_absent(
     quick: Options, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "part_without_library.py").write_text("import a_library_that_is_not_there\n")

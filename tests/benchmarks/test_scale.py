@@ -34,12 +34,12 @@ UNCONTENDED = Load(
 )
 
 
-def test_a_limit_is_met_where_the_demand_reaches_it() -> None:
+def test_a_limit_is_reached_where_the_demand_equals_it() -> None:
     assert Limit("units", per_claim=4.0, limit=1000.0, change="").met_at == 250.0
     assert Limit("units", per_claim=0.0, limit=1000.0, change="").met_at == math.inf
 
 
-def test_the_limit_that_is_met_first_comes_first() -> None:
+def test_the_limit_that_is_reached_first_comes_first() -> None:
     limits = dynamodb_limits(COST, UNCONTENDED, SIZE, PUBLISHED)
 
     assert [each.met_at for each in limits] == sorted(each.met_at for each in limits)
@@ -49,7 +49,7 @@ def test_the_limit_that_is_met_first_comes_first() -> None:
     assert limits[1].met_at == 1000 / COST["life.inventory"]
 
 
-def test_lost_races_bring_every_limit_nearer_and_none_further() -> None:
+def test_lost_races_lower_the_load_at_which_each_limit_is_reached() -> None:
     contended = replace(UNCONTENDED, pod_units=3.0, record_units=5.0, rereads=0.5, wasted=2.0)
     before = {each.name: each.met_at for each in dynamodb_limits(COST, UNCONTENDED, SIZE, PUBLISHED)}
     after = {each.name: each.met_at for each in dynamodb_limits(COST, contended, SIZE, PUBLISHED)}
@@ -77,7 +77,7 @@ def test_a_full_pod_of_racks_stays_below_what_two_units_write() -> None:
     assert 1024 < scale.sizes().full_pod < 2048
 
 
-def test_it_is_computed_from_the_results_of_the_part_on_cost(quick: Options) -> None:
+def test_the_page_is_computed_from_the_results_of_the_cost_part(quick: Options) -> None:
     without = scale.measure(quick)
     named("cost").run(quick)
     computed = scale.measure(quick)

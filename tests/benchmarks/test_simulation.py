@@ -43,7 +43,7 @@ def put(name: str) -> dict[str, object]:
     return {"Put": {"TableName": HOLDERS, "Item": key(name)}}
 
 
-def test_actors_run_in_the_order_of_time(simulation: Simulation) -> None:
+def test_actors_run_in_order_of_time(simulation: Simulation) -> None:
     seen: list[tuple[str, float]] = []
 
     def actor(name: str, pause: float) -> None:
@@ -58,7 +58,7 @@ def test_actors_run_in_the_order_of_time(simulation: Simulation) -> None:
     assert seen == [("quick", 2.0), ("slow", 3.0), ("quick", 4.0), ("slow", 6.0)]
 
 
-def test_what_an_actor_raises_ends_the_run(simulation: Simulation) -> None:
+def test_an_exception_of_an_actor_ends_the_run(simulation: Simulation) -> None:
     def fail() -> None:
         simulation.sleep(1.0)
         raise ZeroDivisionError
@@ -108,7 +108,7 @@ def test_an_item_takes_a_thousand_write_units_a_second(
     assert max(ended) - min(ended) == pytest.approx(writers / 1000, rel=0.15)
 
 
-def test_a_transaction_in_flight_on_an_item_refuses_another(
+def test_a_transaction_in_progress_on_an_item_refuses_another(
     simulation: Simulation, service: SimulatedService
 ) -> None:
     codes: list[str] = []
@@ -128,7 +128,7 @@ def test_a_transaction_in_flight_on_an_item_refuses_another(
     assert service.claim_units == {HOLDERS: 8}, "what met a conflict is billed like what stood"
 
 
-def test_a_single_write_never_meets_another_single_write(
+def test_single_writes_never_conflict_with_each_other(
     simulation: Simulation, service: SimulatedService
 ) -> None:
     for _ in range(20):
@@ -139,7 +139,7 @@ def test_a_single_write_never_meets_another_single_write(
 
 
 @pytest.mark.parametrize("transaction", [True, False])
-def test_the_same_crowd_does_the_same_every_time(*, transaction: bool) -> None:
+def test_a_simulation_with_the_same_seed_gives_the_same_result(*, transaction: bool) -> None:
     crowd = Crowd(6, 2, transaction, seconds=0.2, warm_up_seconds=0.05)
 
     first, again = (crowd.run()[0] for _ in range(2))
@@ -149,9 +149,7 @@ def test_the_same_crowd_does_the_same_every_time(*, transaction: bool) -> None:
 
 
 @pytest.mark.parametrize("transaction", [True, False])
-def test_every_rack_that_a_crowd_owns_is_owned_once_and_by_a_recorded_reservation(
-    *, transaction: bool
-) -> None:
+def test_every_owned_rack_is_owned_once_and_by_a_recorded_reservation(*, transaction: bool) -> None:
     tally, service = Crowd(8, 1, transaction, seconds=0.3).run()
     records = [decode(item) for item in service.tables.dump()[HOLDERS]]
     listed = {(r["tag"], r["start"], r["units"]) for r in records if r["status"] == "pending"}
@@ -163,7 +161,7 @@ def test_every_rack_that_a_crowd_owns_is_owned_once_and_by_a_recorded_reservatio
     assert sum(b.count for b in claims.bookings) == len(claims.owners) <= RACKS_PER_POD
 
 
-def test_some_racks_may_belong_to_others_all_the_time() -> None:
+def test_some_racks_may_belong_to_other_holders_during_the_whole_run() -> None:
     tally, service = Crowd(4, 3, transaction=True, seconds=0.2, occupied=0.5).run()
     owned = [len(decode_owners(decode(item)).owners) for item in pods_of(service)]
 
@@ -179,7 +177,7 @@ def test_a_tally_counts_refused_writes() -> None:
     assert [tally.latency(share) for share in (0.0, 0.5, 0.99)] == [0.1, 0.3, 0.4]
 
 
-def test_every_claim_that_began_in_the_window_is_followed_to_its_end() -> None:
+def test_every_request_that_began_in_the_window_is_followed_to_its_end() -> None:
     crowd = Crowd(8, 1, transaction=True, seconds=0.02, warm_up_seconds=0.1)
     tally, _ = crowd.run()
 

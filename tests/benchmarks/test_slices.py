@@ -57,17 +57,17 @@ def test_only_nodes_with_eight_gpus_count(nodes: Path) -> None:
     assert read_nodes(nodes) == 2
 
 
-def test_tasks_are_those_that_ran_on_gpus_in_slices_that_hold_them(trace: Path) -> None:
+def test_tasks_are_those_that_ran_on_gpus_with_the_slices_that_hold_them(trace: Path) -> None:
     assert read_tasks(trace) == [Task(10.0, 8, 30.0), Task(20.0, 1, 70.0), Task(30.0, 8, 25.0)]
 
 
-def test_the_mean_demand_counts_what_runs_within_the_window_only() -> None:
+def test_the_mean_demand_counts_only_tasks_running_within_the_window() -> None:
     tasks = [Task(0.0, 4, 10.0), Task(5.0, 1, 100.0)]
 
     assert mean_demand(tasks, 5.0, 15.0) == pytest.approx((4 * 5 + 1 * 10) / 10)
 
 
-def test_copies_of_a_trace_are_turned_in_time_and_keep_sizes_and_durations() -> None:
+def test_copies_of_a_trace_are_shifted_in_time_and_keep_sizes_and_durations() -> None:
     tasks = [Task(float(n), 1 + n % 2, 5.0) for n in range(200)]
     begin, end = busy_window(tasks)
 
@@ -95,7 +95,7 @@ def test_every_policy_fills_a_cluster_to_the_last_gpu_with_tasks_of_one(name: st
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_released_can_be_placed_again(name: str) -> None:
+def test_released_gpus_can_be_used_again(name: str) -> None:
     cluster = Cluster(1, rules(POPULARITY)[name])
     slot = cluster.place(8, 0)
     assert slot == (0, WHOLE_NODE)
@@ -117,7 +117,7 @@ def test_only_the_random_policy_opens_a_fresh_node_beside_a_used_one(name: str) 
     assert first[0] == second[0]
 
 
-def test_this_rule_takes_the_node_where_the_fewest_large_slices_are_lost() -> None:
+def test_this_projects_rule_chooses_the_node_that_loses_the_fewest_large_slices() -> None:
     """A slice of one: of a free pair in one node, or the odd one of another."""
     cluster = Cluster(2, rules(POPULARITY)["this rule"])
     masks = {0: 0b0011_1111, 1: 0b0111_1111}
@@ -127,13 +127,13 @@ def test_this_rule_takes_the_node_where_the_fewest_large_slices_are_lost() -> No
     assert cluster.place(1, 0) == (1, 0b1000_0000)
 
 
-def test_fragmentation_counts_the_gpus_that_a_task_drawn_from_the_workload_cannot_use() -> None:
+def test_fragmentation_counts_the_gpus_that_a_random_task_of_the_workload_cannot_use() -> None:
     assert fragmentation(WHOLE_NODE, POPULARITY) == 0
     # Three in a row from the first: one has no neighbour for a pair, none makes a four or an eight.
     assert fragmentation(0b0000_0111, POPULARITY) == pytest.approx(0.2 * 1 + 0.1 * 3 + 0.2 * 3)
 
 
-def test_the_gradient_takes_the_slice_whose_loss_raises_fragmentation_least() -> None:
+def test_the_gradient_rule_takes_the_slice_that_raises_fragmentation_least() -> None:
     gradient = FragmentationGradient(POPULARITY)
     free = 0b1000_1111
 
@@ -144,7 +144,7 @@ def test_the_gradient_takes_the_slice_whose_loss_raises_fragmentation_least() ->
 # Replays.
 
 
-def test_a_task_that_does_not_fit_is_gone() -> None:
+def test_a_task_that_does_not_fit_is_lost() -> None:
     tasks = [Task(0.0, 8, 10.0), Task(5.0, 8, 10.0), Task(10.0, 1, 5.0)]
 
     served = serve(tasks, 1, rules(POPULARITY)["best fit"], POPULARITY)
@@ -153,7 +153,7 @@ def test_a_task_that_does_not_fit_is_gone() -> None:
     assert (served.whole_nodes_offered, served.whole_nodes_accepted) == (160.0, 80.0)
 
 
-def test_the_papers_experiment_stops_when_more_was_asked_for_than_there_is() -> None:
+def test_the_papers_experiment_stops_when_more_is_requested_than_exists() -> None:
     rows = inflate([Task(0.0, 4, 1.0)] * 100, 5, rules(POPULARITY)["this rule"], POPULARITY)
 
     assert [round(demand, 2) for demand, _, _ in rows][-3:] == [1.0, 1.1, 1.2]
@@ -170,7 +170,7 @@ def test_without_a_trace_the_part_says_so(quick: Options) -> None:
     assert "NODES=" in section.markdown()
 
 
-def test_the_verdict_has_no_tolerance_and_names_what_accepts_more() -> None:
+def test_the_verdict_has_no_tolerance_and_names_policies_that_accept_more() -> None:
     section = Section("Slices")
 
     _verdict(section, 1.0, {OURS: 0.95679, GRADIENT: 0.95680, "best fit": 0.95700, "random": 0.8})

@@ -1,4 +1,4 @@
-"""The parts that measure real time: what they count is asserted, what they measure is not."""
+"""Benchmarks that measure real time: the tests check the counts, not the measurements."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_operations_are_distinguished_from_tasks() -> None:
     assert {"sync_inventory", "reservation_steps", "reconcile_holders"}.isdisjoint(answering)
 
 
-def test_an_import_is_shown_with_all_that_it_brings_in() -> None:
+def test_an_import_is_shown_with_all_that_it_imports() -> None:
     small, large = import_of("decimal"), import_of("boto3")
 
     assert 0 < small.shown < large.shown
     assert 0 < small.processor < large.processor
 
 
-def test_a_handler_that_compiles_itself_takes_longer() -> None:
+def test_a_handler_that_is_not_precompiled_takes_longer() -> None:
     folder = handlers()["get_version"]
 
     assert cold_start.uncompiled_ms(folder, times=1) > import_of("handler", folder).processor
@@ -67,14 +67,14 @@ def test_the_product_is_compiled_before_it_is_measured(
     assert list((tmp_path / "functions" / "__pycache__").glob("handler.*.pyc"))
 
 
-def test_the_first_request_takes_longer_than_the_second_and_is_answered() -> None:
+def test_the_first_request_takes_longer_than_the_second_and_succeeds() -> None:
     taken = first_request("list_reservations", handlers()["list_reservations"], times=1)
 
     assert taken.status == HTTPStatus.OK
     assert taken.first > taken.second > 0
 
 
-def test_the_layer_s_size_counts_its_libraries_and_the_product() -> None:
+def test_the_layer_s_size_includes_its_libraries_and_the_product() -> None:
     sizes = layer_bytes()
 
     assert sizes["boto3"] > 0
@@ -87,7 +87,7 @@ def test_the_quick_form_of_the_cold_start_names_its_goal(quick: Options) -> None
     assert section.figures[0].anchor == f"{GOAL_MS:.0f} ms"
 
 
-def test_the_slowest_import_is_one_that_stays_the_slowest() -> None:
+def test_the_slowest_import_is_the_one_that_is_slowest_in_every_run() -> None:
     taken = {name: Import(ms, ms) for name, ms in (("a", 90.0), ("b", 80.0), ("c", 70.0), ("d", 10.0))}
     again = {"a": Import(50.0, 60.0), "b": Import(95.0, 95.0)}
 
@@ -97,12 +97,12 @@ def test_the_slowest_import_is_one_that_stays_the_slowest() -> None:
     assert taken == {"a": Import(50, 60), "b": Import(80, 80), "c": Import(70, 70), "d": Import(9, 10)}
 
 
-def test_a_warm_claim_is_three_writes_and_a_look_at_the_quota_and_a_refusal_reads() -> None:
+def test_a_warm_create_is_three_writes_and_a_read_of_the_quota_and_a_refusal_reads() -> None:
     assert warm_path.requests_when_warm() == {"put_item": 2, "update_item": 1, "get_item": 1}
     assert warm_path.requests_of_a_refusal() == {"query": 1, "get_item": 1}
 
 
-def test_own_time_leaves_out_what_passes_in_the_client(quick: Options) -> None:
+def test_own_time_excludes_time_in_the_client(quick: Options) -> None:
     section = warm_path.measure(quick)
 
     assert section.figures[0].met
@@ -110,7 +110,7 @@ def test_own_time_leaves_out_what_passes_in_the_client(quick: Options) -> None:
 
 
 @pytest.mark.parametrize("load", [0.0, 0.5, 0.9])
-def test_a_region_is_claimed_about_as_much_as_it_was_asked_for(load: float) -> None:
+def test_a_region_is_filled_to_about_the_requested_share(load: float) -> None:
     line = region(20, 72, load)
 
     assert line.free.bit_count() / (20 * 72) == pytest.approx(1 - load, abs=0.1)
@@ -118,7 +118,7 @@ def test_a_region_is_claimed_about_as_much_as_it_was_asked_for(load: float) -> N
 
 @pytest.mark.parametrize("load", [0.0, 0.5, 0.9])
 @pytest.mark.parametrize("count", [1, 3, 8, 73])
-def test_the_anchor_of_the_decision_time_finds_a_shortest_run(load: float, count: int) -> None:
+def test_the_reference_of_the_decision_time_finds_a_shortest_run(load: float, count: int) -> None:
     line = region(4, 72, load)
     pods = decision_time.units_of(line)
     runs = {

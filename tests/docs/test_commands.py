@@ -1,4 +1,4 @@
-"""Commands that pages show exist, and the README leads to the first success within two screens."""
+"""Commands shown on pages exist, and the README shows a first success within two screens."""
 
 from __future__ import annotations
 

@@ -55,6 +55,6 @@ def test_a_decision_that_is_replaced_and_the_one_that_replaces_it_name_each_othe
 
 
 @pytest.mark.parametrize("name", DECISIONS)
-def test_a_decision_says_what_why_and_what_else_there_was(name: str) -> None:
+def test_a_decision_has_what_was_decided_why_and_the_alternatives(name: str) -> None:
     for heading in ("What|Decision", "Why", "Alternatives"):
         assert re.search(rf"^\*\*(?:{heading})", DECISIONS[name], re.MULTILINE), heading

@@ -1,4 +1,4 @@
-"""Every link from one page of this repository to another leads somewhere."""
+"""Every link between pages of this repository resolves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _prose(page: Path) -> str:
 
 @cache
 def _anchors(page: Path) -> frozenset[str]:
-    """What a heading is linked by, in the way that Git hosts make it of the text."""
+    """The anchor that Git hosts make from the text of a heading."""
     return frozenset(
         re.sub(r"[^\w\- ]", "", re.sub(r"\]\([^)]*\)", "", text).lower()).replace(" ", "-")
         for text in HEADING.findall(_prose(page))
@@ -40,7 +40,7 @@ def _broken(page: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_of_a_page_leads_to_a_file_and_a_heading(page: Path) -> None:
+def test_every_link_of_a_page_resolves_to_a_file_and_a_heading(page: Path) -> None:
     assert list(_broken(page)) == []
 
 

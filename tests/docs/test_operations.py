@@ -1,4 +1,4 @@
-"""Each API's page lists its operations, with the statuses that the published document has."""
+"""Each API's page lists its operations, with the statuses of the published document."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/three-apis.md says of statuses, error bodies and limits is what the code does."""
+"""The statuses, error bodies and limits in docs/three-apis.md match the code."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ REFUSALS: Final[dict[str, CapacityError | tuple[CapacityError | None, ...]]] = {
 }
 
 
-def test_refusals_are_those_of_the_code() -> None:
+def test_the_refusals_on_the_page_match_the_code() -> None:
     wanted = {
         case: [
             _refused(error, api)
@@ -162,7 +162,7 @@ WRONG: Final[tuple[tuple[type[BaseModel], dict[str, Any]], ...]] = (
 )
 
 
-def test_the_same_mistake_is_answered_by_each_api_as_the_page_shows() -> None:
+def test_each_api_answers_the_same_mistake_as_the_page_shows() -> None:
     shown = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
     answered = []
     for (model, body), api in zip(WRONG, APIS, strict=True):
@@ -173,7 +173,7 @@ def test_the_same_mistake_is_answered_by_each_api_as_the_page_shows() -> None:
     assert shown == json.loads(json.dumps(answered))
 
 
-def test_successes_are_those_of_the_published_document() -> None:
+def test_the_successes_on_the_page_match_the_published_document() -> None:
     claims = "/v1alpha1/inference/capacityclaims"
     operations = {
         "create": [("/api/v2/reservations", "post"), (claims, "post"), ("/vms", "post")],
@@ -201,7 +201,7 @@ def test_successes_are_those_of_the_published_document() -> None:
 
 
 def _length(pattern: str) -> int:
-    """The longest text of a pattern that has two ends and so many characters between them."""
+    """The longest text of a pattern with two ends and this many characters between them."""
     found = re.search(r"\{0,(\d+)\}", pattern)
     assert found is not None
     return int(found[1]) + 2
@@ -211,7 +211,7 @@ def _tag() -> str:
     return f"name {reservation.TAG_NAME_BYTES_MAX} bytes, value {reservation.TAG_VALUE_BYTES_MAX} bytes"
 
 
-def test_limits_are_those_of_the_code() -> None:
+def test_the_limits_on_the_page_match_the_code() -> None:
     parameters = template()["Parameters"]
     resources = OPENAPI["components"]["schemas"]["CapacityClaimResources"]["properties"]
     body = f"{call.BODY_BYTES_MAX // 1024} KiB"

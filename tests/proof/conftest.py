@@ -20,7 +20,7 @@ def crew() -> Iterator[Crew]:
 
 @pytest.fixture(scope="module", autouse=True)
 def _collecting_seldom() -> Iterator[None]:
-    """As in ``make prove``: whatever all other tests have loaded is not looked through again and again."""
+    """As in ``make prove``: the garbage collector does not scan again what all other tests have loaded."""
     before = gc.get_threshold()
     seldom_collect()
     yield

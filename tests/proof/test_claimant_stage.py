@@ -1,4 +1,4 @@
-"""The stages on which a claimant has died are what they say, or the orders on them would show nothing."""
+"""Stages on which a claiming process has died have the state that they claim to have."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _dead(scene: Scene) -> Record | None:
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.__name__)
-def test_a_retry_goes_on_under_the_id_of_the_dead(stage: Callable[[], Stage], crew: Crew) -> None:
+def test_a_retry_continues_under_the_id_of_the_dead_process(stage: Callable[[], Stage], crew: Crew) -> None:
     scene = Scene(crew, stage())
     found = _dead(scene)
     assert ("nothing" if found is None else found.status) == STAGES[stage]
@@ -48,7 +48,7 @@ def test_a_retry_goes_on_under_the_id_of_the_dead(stage: Callable[[], Stage], cr
     assert made.status == "pending"
 
 
-def test_only_what_is_booked_is_owned_before_anybody_acts(crew: Crew) -> None:
+def test_at_the_start_only_booked_racks_are_owned(crew: Crew) -> None:
     owners = {stage: len(Scene(crew, stage()).ledger.bookings.bookings) for stage in STAGES}
 
     assert {stage for stage, count in owners.items() if count > owners[unrecorded]} == {booked}
@@ -62,7 +62,7 @@ def test_only_what_is_booked_is_owned_before_anybody_acts(crew: Crew) -> None:
         (removed, "late own", "gone"),
     ],
 )
-def test_a_late_write_of_the_dead_lands_where_nobody_acted(
+def test_a_late_write_of_the_dead_process_succeeds_if_nothing_else_was_written(
     stage: Callable[[], Stage], late: str, status: str, crew: Crew
 ) -> None:
     scene = Scene(crew, stage())
@@ -75,7 +75,7 @@ def test_a_late_write_of_the_dead_lands_where_nobody_acted(
 
 
 def test_turns_are_the_last_calls_of_an_operation_or_its_first(crew: Crew) -> None:
-    """Each has one turn before the other acts as a whole."""
+    """Each has one turn before the other runs as a whole."""
 
     def called(name: str) -> list[str]:
         scene = Scene(crew, booked(), (0, 1), turns=1)

@@ -1,4 +1,4 @@
-"""What the sync applied is compared with what the document says, but for what it tells is deferred."""
+"""The result of a sync is compared with the document, except for what it reports as deferred."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def _compare(fleet: Fleet, deferred: Collection[PodKey] = ()) -> list[str]:
     return list(disagreements(founded(SHAPE, {}).db, document, deferred))
 
 
-def test_what_was_applied_agrees() -> None:
+def test_an_applied_document_agrees() -> None:
     assert _compare(Fleet(SHAPE)) == []
 
 
-def test_a_cordon_that_is_not_in_the_inventory_is_reported() -> None:
+def test_a_cordon_missing_from_the_inventory_is_reported() -> None:
     fleet = Fleet(SHAPE)
     fleet.racks("lon1")[1]["cordoned"] = True
 
@@ -41,5 +41,5 @@ def test_a_host_in_another_state_is_reported() -> None:
     assert _compare(fleet) == [f"{LONDON} lon1 0 has lon1-rack00-tray01 as in_service, which is unhealthy"]
 
 
-def test_a_pod_that_is_not_there_is_reported() -> None:
+def test_a_missing_pod_is_reported() -> None:
     assert _compare(Fleet({LONDON: {"lon1": 2, "lon2": 1}})) == [f"{LONDON} lon2 is not in the inventory"]

@@ -1,4 +1,4 @@
-"""The ledger tells every contradiction: each is written into a sound world, as no product code does."""
+"""The ledger reports every contradiction: each is written into a consistent world by the test."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Bench:
         self.db.put_item(TableName=table, Item=item)
 
     def change(self, table: str, item: dict[str, Any], **changes: Any) -> None:
-        """Write an item with other attributes; those that are ``None`` go away."""
+        """Write an item with other attributes; those that are ``None`` are removed."""
         merged = {name: value for name, value in (item | changes).items() if value is not None}
         self.put(table, merged)
 
@@ -74,7 +74,7 @@ def free_rack(bench: Bench) -> int:
     return next(position for position in range(5) if position not in owned)
 
 
-def test_the_stage_is_sound() -> None:
+def test_an_unchanged_stage_has_no_contradictions() -> None:
     bench = Bench()
 
     assert bench.problems == []
@@ -83,7 +83,7 @@ def test_the_stage_is_sound() -> None:
 
 
 def _book(bench: Bench, position: int, tag: bytes, count: int = 1) -> None:
-    """Book a run as the protocol does, whoever names it."""
+    """Book a run as the protocol does, under the given id."""
     name = "b" + urlsafe_b64encode(tag).decode()
     stamps = {f"d{position + n}": {"B": tag} for n in range(count)}
     made = {name: {"B": bytes([0, position, count, 0, 0, 0, 0])}}
@@ -270,7 +270,7 @@ def _pins_for_a_stranger(bench: Bench) -> None:
 
 
 def _accepts_without_counting(bench: Bench) -> None:
-    """Whatever the record says of it, the limit stands."""
+    """Whatever the record says, the limit applies."""
     _settles_without_owning(bench)
 
 

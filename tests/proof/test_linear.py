@@ -1,4 +1,4 @@
-"""The linearizability checker on histories made by hand, good and bad, and on all small ones."""
+"""The linearizability checker on histories written by hand, valid and invalid, and on all small ones."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", GOOD)
-def test_a_history_with_an_order_has_one(name: str) -> None:
+def test_a_linearizable_history_is_accepted(name: str) -> None:
     found = order_of(GOOD[name], 0)
 
     assert found is not None
@@ -91,12 +91,12 @@ def test_a_history_with_an_order_has_one(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_history_without_an_order_has_none(name: str) -> None:
+def test_a_history_that_is_not_linearizable_is_rejected(name: str) -> None:
     assert order_of(BAD[name], 0) is None
 
 
 def is_an_order(operations: list[Operation[int]], order: list[int] | tuple[int, ...]) -> bool:
-    """Whether an order respects time and the model, told without the checker."""
+    """Whether an order respects time and the model, decided without the checker."""
     state: int | None = 0
     for place, number in enumerate(order):
         if any(operations[later].known < operations[number].asked for later in order[place + 1 :]):
@@ -112,7 +112,7 @@ INTERVALS = ((0, 3), (1, 6), (2, 4), (5, 7), (5, inf))
 STEPS: tuple[Step, ...] = (Write(1), Write(2), Read(0), Read(1), Read(2), Swap(1, 2), Swap(0, 1))
 
 
-def test_the_checker_says_what_trying_every_order_says() -> None:
+def test_the_checker_agrees_with_trying_every_order() -> None:
     with_an_order = 0
     for steps in product(STEPS, repeat=3):
         for times in permutations(INTERVALS, 3):
@@ -124,7 +124,7 @@ def test_the_checker_says_what_trying_every_order_says() -> None:
     assert 1_000 < with_an_order < len(STEPS) ** 3 * 60 - 1_000
 
 
-def test_a_hint_never_changes_the_answer() -> None:
+def test_a_hint_never_changes_the_result() -> None:
     for name, operations in (GOOD | BAD).items():
         backwards = [
             Operation(operation.step, operation.asked, operation.known, hint=-number)
@@ -133,7 +133,7 @@ def test_a_hint_never_changes_the_answer() -> None:
         assert (order_of(backwards, 0) is None) == (name in BAD)
 
 
-def test_a_search_that_is_too_long_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_search_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linear, "STEPS_MAX", 50)
     writes = [(Write(value), 0.0, 9.0) for value in range(9)]
 

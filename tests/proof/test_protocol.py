@@ -1,4 +1,4 @@
-"""The model of the protocol of holders holds, and each rule is there for a reason that it can show."""
+"""The model of the holders' protocol keeps its invariants, and each rule is needed for one of them."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ SMALL = [name for name in SCENARIOS if name not in LARGE]
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_a_scenario_with_all_rules_never_goes_wrong(name: str) -> None:
+def test_a_scenario_with_all_rules_keeps_the_invariants(name: str) -> None:
     found = SCENARIOS[name].run()
 
     assert (found.problem, found.trace, found.complete) == (None, (), True)
 
 
-def test_each_rule_has_a_trace() -> None:
+def test_each_rule_has_a_trace_that_needs_it() -> None:
     assert TRACES.keys() == RULES.keys()
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_without_a_rule_there_is_a_way_to_go_wrong(rule: str) -> None:
+def test_without_a_rule_an_invariant_can_be_broken(rule: str) -> None:
     shown = TRACES[rule]
 
     found = SCENARIOS[shown.scenario].run(frozenset({rule}))
@@ -39,7 +39,7 @@ def test_without_a_rule_there_is_a_way_to_go_wrong(rule: str) -> None:
 
 @pytest.mark.parametrize("name", ["delete", "adopt", "two-moves", "move-delete"])
 @pytest.mark.parametrize("step", NOT_NEEDED)
-def test_what_is_not_needed_may_be_left_out(step: str, name: str) -> None:
+def test_rules_that_are_not_needed_may_be_left_out(step: str, name: str) -> None:
     found = SCENARIOS[name].run(frozenset({step}))
 
     assert (found.problem, found.complete) == (None, True)

@@ -1,4 +1,4 @@
-"""States that the model takes for one behave as one, and nothing that can be reached is left out."""
+"""States that the model treats as one behave as one, and no reachable state is left out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def moves_of(scenario: Scenario) -> Moves:
 
 
 def reach(kinds: str, scenario: Scenario, keys: Keys, states_max: int) -> Iterator[tuple[State, list[State]]]:
-    """Each state that is one by itself for the keys, and those after it."""
+    """Each state with a key of its own, and the states after it."""
     moves, first = moves_of(scenario), start(kinds, scenario.runs)
     seen, waiting = {keys.of(first)}, deque([first])
     while waiting:
@@ -46,7 +46,7 @@ def next_keys(moves: Moves, keys: Keys, state: State) -> set[Any]:
 
 
 @pytest.mark.parametrize("name", ["rival", "delete", "two-creates", "fail", "upgrade", "answers"])
-def test_states_of_one_key_go_on_alike(name: str) -> None:
+def test_states_with_one_key_have_the_same_successors(name: str) -> None:
     scenario = SCENARIOS[name]
     moves, keys = moves_of(scenario), Keys(frozenset(), scenario.runs)
     nexts: dict[Any, set[Any]] = {}
@@ -64,10 +64,11 @@ def without_late(key: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 @pytest.mark.parametrize("name", ["create", "delete", "fail", "upgrade"])
-def test_what_is_reached_with_everything_looked_at_is_reached(name: str) -> None:
-    """Every write may be late there, whatever became of its sender; one more worker does what those do.
+def test_the_reduced_exploration_reaches_what_the_full_one_reaches(name: str) -> None:
+    """In the full one every write may be late, whatever happened to its sender; one more worker does what
+    those do.
 
-    A state that was reached stands for all in which fewer writes are late.
+    A reached state covers all states in which fewer writes are late.
     """
     scenario = SCENARIOS[name]
     keys, moves = Keys(frozenset(), scenario.runs), moves_of(scenario)

@@ -1,4 +1,4 @@
-"""What docs/proof.md says of the model is what the model says."""
+"""What docs/proof.md says about the model matches the model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pytest
 
 
-def test_each_hole_is_closed_by_rules_that_show_a_trace_or_says_why_not() -> None:
+def test_each_hole_is_closed_by_rules_with_a_trace_or_says_why_not() -> None:
     assert set(HOLES) == {f"H{number}" for number in range(1, 22)}
     for hole in HOLES.values():
         assert hole.rules or hole.why
@@ -36,7 +36,7 @@ def test_the_page_has_every_scenario_rule_and_hole() -> None:
     assert holes["rows"] == list(report.holes())
 
 
-def test_what_goes_wrong_or_is_cut_short_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_violations_and_incomplete_explorations_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Found(7, "a domain is owned twice", ("a", "b")), Found(9, None, complete=False)]
     monkeypatch.setattr(Scenario, "run", lambda _self, _dropped: found.pop(0))
 

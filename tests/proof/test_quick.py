@@ -1,4 +1,4 @@
-"""The quick form of `make prove`: every promise, on some seeds, crashes and interleavings."""
+"""The quick form of `make prove`: every invariant, on some seeds, crashes and interleavings."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def test_no_order_of_calls_violates_anything(block: Block, crew: Crew) -> None:
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_after_a_crash_at_any_side_effect_all_settles_and_nothing_is_left(story: str, crew: Crew) -> None:
+def test_after_a_crash_at_any_side_effect_everything_settles_and_nothing_leaks(
+    story: str, crew: Crew
+) -> None:
     undisturbed = play(story, crew, {})
     assert undisturbed.problems == ()
     assert len(undisturbed.effects) > 10

@@ -1,4 +1,4 @@
-"""Which schedules cannot differ: by hand-made turns, and by playing all of them."""
+"""Which schedules have the same result: checked with turns written by hand, and by playing all schedules."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ OF_INDEX = (
     ],
     ids=["put", "update", "delete", "put of many", "update of many", "delete of many"],
 )
-def test_a_write_of_what_another_reads_does_not_commute(
+def test_a_write_and_a_read_of_the_same_item_do_not_commute(
     read: tuple[str, dict[str, Any]], write: tuple[str, dict[str, Any]]
 ) -> None:
     reader, writer = _turn(0, read), _turn(1, write)
@@ -94,7 +94,7 @@ def test_a_write_of_what_another_reads_does_not_commute(
 
 
 @pytest.mark.parametrize("read", [GET, BATCH, _query("ORG#b")], ids=["get", "batch", "query"])
-def test_a_write_of_something_else_commutes_with_a_read(read: tuple[str, dict[str, Any]]) -> None:
+def test_a_write_and_a_read_of_different_items_commute(read: tuple[str, dict[str, Any]]) -> None:
     assert _turn(0, read).commutes(_turn(1, _put("VM#2")))
     assert _turn(1, _put("VM#2")).commutes(_turn(0, read))
 
@@ -109,7 +109,7 @@ def test_turns_of_one_operation_never_commute() -> None:
     assert not _turn(0, GET).commutes(_turn(0, GET))
 
 
-def test_a_condition_check_is_a_read_in_its_place_among_the_writes() -> None:
+def test_a_condition_check_counts_as_a_read_at_its_place_among_the_writes() -> None:
     check = _turn(0, _transaction("ConditionCheck", "VM#1"))
 
     assert check.reads == {ITEM}
@@ -118,7 +118,7 @@ def test_a_condition_check_is_a_read_in_its_place_among_the_writes() -> None:
     assert check.commutes(_turn(1, GET))
 
 
-def test_what_nothing_is_known_of_keeps_its_place_among_everything() -> None:
+def test_a_turn_with_unknown_effects_keeps_its_place() -> None:
     scan = _turn(0, ("scan", {"TableName": "holders"}))
 
     assert not scan.commutes(_turn(1, GET))
@@ -136,8 +136,8 @@ def test_a_reader_has_two_places_beside_a_writer_and_any_beside_a_reader() -> No
     "title",
     ["claim x release", "claim x sync", "delete x delete", "sync x fill", "guest leaves x destroy newcomer"],
 )
-def test_schedules_of_a_class_end_alike(title: str, crew: Crew) -> None:
-    """Every schedule is played here, each by itself."""
+def test_schedules_of_one_class_have_the_same_result(title: str, crew: Crew) -> None:
+    """Every schedule is played here, separately."""
     block = _block(title)
     sizes = []
     for found in classes(block, crew):
@@ -152,7 +152,7 @@ def test_schedules_of_a_class_end_alike(title: str, crew: Crew) -> None:
 
 
 def _ending(scene: Scene) -> Any:
-    """All but fractions of seconds: what happens in one second may happen in another order."""
+    """Everything except fractions of seconds: the order of events within one second may differ."""
     reported = [(work.name, work.answer, work.created, work.seen) for work in scene.office.works]
     tables = {
         table: [
@@ -163,10 +163,10 @@ def _ending(scene: Scene) -> Any:
     return tables, reported
 
 
-def test_schedules_of_a_class_do_not_end_alike_when_reads_are_not_noted(
+def test_schedules_of_one_class_differ_if_reads_are_not_recorded(
     crew: Crew, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So the test above would notice."""
+    """So the test above would detect a mistake."""
     note = Turn.note
 
     def blind(turn: Turn, operation: str, parameters: dict[str, Any]) -> None:
@@ -188,7 +188,7 @@ def test_schedules_of_a_class_do_not_end_alike_when_reads_are_not_noted(
 
 
 def test_no_schedule_is_in_two_classes(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
-    """That what a turn touches is noted once and not another time does not go unseen."""
+    """A turn whose accesses are recorded once and not another time is detected."""
     block = _block("claim x release")
     found = classes(block, crew)
     next(found)
@@ -199,9 +199,9 @@ def test_no_schedule_is_in_two_classes(crew: Crew, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("bug", IN_ORDERS, ids=lambda bug: bug.name)
-def test_a_planted_bug_shows_in_a_class_as_well(bug: Bug, crew: Crew) -> None:
+def test_a_planted_bug_is_found_with_one_schedule_for_each_class(bug: Bug, crew: Crew) -> None:
     block = _block(bug.orders)
-    # What blocks keep from one run to the next is prepared by the product as it is.
+    # The unmodified product prepares what blocks keep from one run to the next.
     assert run_classes(block).problems == []
 
     with planted(bug):
@@ -213,12 +213,12 @@ def test_a_planted_bug_shows_in_a_class_as_well(bug: Bug, crew: Crew) -> None:
 
 
 @pytest.mark.parametrize("block", [*PAIRS, *ALL_TRIPLES], ids=lambda block: block.full_title)
-def test_no_block_makes_two_records_that_tell_milliseconds_apart(block: Block) -> None:
-    """Classes hold for times in whole seconds; of what the operations make, claims alone have finer ones."""
+def test_no_block_makes_two_records_that_differ_by_milliseconds_only(block: Block) -> None:
+    """Classes are valid for times in whole seconds; of the records, only claims have finer ones."""
     assert block.names.count("claim node") <= 1
 
 
-def test_counts_schedules_and_what_was_played_of_them() -> None:
+def test_a_block_counts_schedules_and_those_that_were_played() -> None:
     total = run_classes(_block("claim x claim"))
 
     assert total.runs == 252

@@ -1,4 +1,4 @@
-"""A seed says it all: the same run, byte for byte, in this process and in any other."""
+"""A seed determines the run, byte for byte, in this process and in any other."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 SEEDS = (0, 3, 7, 11, 42, 104)
 
 
-def test_a_seed_makes_the_same_history_twice(crew: Crew) -> None:
+def test_a_seed_gives_the_same_history_twice(crew: Crew) -> None:
     for seed in SEEDS:
         first = simulate(seed, crew, history=True)
-        # Another run in between must leave no trace.
+        # A run in between must have no effect.
         simulate(seed + 1, crew)
         second = simulate(seed, crew, history=True)
 
@@ -38,11 +38,11 @@ def test_a_seed_makes_the_same_history_twice(crew: Crew) -> None:
         assert len(first.history) > 1_000
 
 
-def test_different_seeds_make_different_histories(crew: Crew) -> None:
+def test_different_seeds_give_different_histories(crew: Crew) -> None:
     assert len({simulate(seed, crew, history=True).history for seed in SEEDS}) == len(SEEDS)
 
 
-def test_a_schedule_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_schedule_is_replayed_by_its_text(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     played: list[tuple[str, Sequence[int]]] = []
 
     def note(block: Block, schedule: Sequence[int], _crew: Crew) -> list[str]:
@@ -60,7 +60,7 @@ def test_a_schedule_is_played_again_by_its_words(crew: Crew, monkeypatch: pytest
 @pytest.mark.parametrize(
     "strikes", [{2: Mode.UNACKNOWLEDGED, 7: Mode.TWICE}, {3: Mode.LATE, 4: Mode.BEFORE}, {3: Mode.LATE}]
 )
-def test_a_crash_is_played_again_by_its_words(
+def test_a_crash_is_replayed_by_its_text(
     crew: Crew, monkeypatch: pytest.MonkeyPatch, strikes: dict[int, Mode]
 ) -> None:
     played: list[Mapping[int, Mode]] = []
@@ -78,13 +78,13 @@ def test_a_crash_is_played_again_by_its_words(
 @pytest.mark.parametrize(
     "words", ["", "claim x claim", "claim x claim 0000011112", "waiting claim, 3", "no story, 3 done twice"]
 )
-def test_other_words_are_refused(words: str, crew: Crew) -> None:
+def test_an_invalid_text_is_refused(words: str, crew: Crew) -> None:
     with pytest.raises(UnknownReplayError):
         replay(words, crew)
 
 
 def test_the_printed_command_replays_a_seed_in_another_process(crew: Crew, tmp_path: Path) -> None:
-    """With another order of sets, too: nothing may depend on that."""
+    """Also with another hash seed, so nothing may depend on the order of sets."""
     history = tmp_path / "history"
     command = [sys.executable, "-m", "proof", "--seed", "42", "--history", str(history)]
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONPATH": "layers/shared"}

@@ -1,4 +1,4 @@
-"""Results add up, are forgotten when the code changes, and become a page."""
+"""Results add up, are discarded when the code changes, and become a page."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_section_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert [section.title for section in all_sections(tmp_path).values()] == ["Load"]
 
 
-def test_what_was_found_with_other_code_is_not_added_up(tmp_path: Path) -> None:
+def test_results_of_other_code_are_not_added_up(tmp_path: Path) -> None:
     save("load", Section("Load", 50, version="0123456789ab", raw={"runs": 1}), tmp_path)
 
     assert load_raw("load", tmp_path) == {}
@@ -70,7 +70,7 @@ def test_figures_with_a_goal_are_those_that_the_simulation_has() -> None:
     assert set(GOALS["simulation"]) <= set(sections.simulation(_simulated()).figures)
 
 
-def test_what_is_written_by_hand_stays() -> None:
+def test_text_written_by_hand_stays() -> None:
     before = f"# Proof\n\n{report.BEGIN}| old |\n{report.END}\nBy hand.\n"
 
     after = report.page(before, {"a": Section("A", 1, figures={"calls": 1})})
@@ -85,7 +85,7 @@ def test_the_page_is_the_one_that_the_results_make() -> None:
     assert written.count("\n") <= 160
 
 
-def test_seeds_go_on_where_they_stopped(
+def test_seeds_continue_where_they_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(results, "RESULTS", tmp_path)
@@ -129,7 +129,7 @@ def test_tasks_cover_everything_once() -> None:
     assert places[: block.size] == list(range(block.size))
 
 
-def test_the_blocks_are_as_large_as_they_are_said_to_be() -> None:
+def test_the_blocks_have_their_declared_size() -> None:
     assert {block.size for block in PAIRS} == {252}
     assert {block.size for block in (*TRIPLES, *ALL_TRIPLES)} == {1680}
     assert {block.size for block in LONG_TRIPLES} == {34650}
@@ -142,7 +142,7 @@ def test_every_kind_of_fault_has_a_row() -> None:
 
 
 def _simulated(seeds: int = 1, operations: int = 1, faulted: int = 1, times: int = 0) -> dict[str, Any]:
-    """What the full form adds up of seeds."""
+    """The sum over seeds of the full form."""
     others = dict.fromkeys(["storage calls", "writes", "executions", "virtual seconds"], 1)
     return {
         "seeds": seeds,
@@ -156,7 +156,7 @@ def _simulated(seeds: int = 1, operations: int = 1, faulted: int = 1, times: int
     }
 
 
-def test_the_report_says_what_it_is_short_of() -> None:
+def test_the_report_names_what_is_missing() -> None:
     enough = _simulated(100_000, 1_000_000, 200_000, 1_000)
     assert sections.shortfalls(enough) == []
     assert "not yet" not in sections.simulation(enough).figures
@@ -168,7 +168,7 @@ def test_the_report_says_what_it_is_short_of() -> None:
     assert "99,999 of 100,000 seeds" in sections.shortfalls(_simulated(99_999))
 
 
-def test_a_block_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_continues_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     block = PAIRS[0]
     tasks = list(schedule_tasks(block, 100))
     monkeypatch.setattr(results, "RESULTS", tmp_path)
@@ -192,7 +192,7 @@ def test_a_block_goes_on_where_it_stopped(tmp_path: Path, monkeypatch: pytest.Mo
     assert section.figures["2 x 5 turns, groups with all 252 schedules"] == "1 of 1"
 
 
-def test_results_that_were_saved_are_reported_in_the_words_of_today() -> None:
+def test_saved_results_are_reported_with_the_current_texts() -> None:
     made = replace(sections.simulation(_simulated(seeds=7)), version="0123456789ab")
     saved = replace(made, text=["Old."], tables=[])
 
@@ -200,7 +200,7 @@ def test_results_that_were_saved_are_reported_in_the_words_of_today() -> None:
     assert sections.in_words_of_today("load", saved) == saved
 
 
-def test_a_story_that_is_not_finished_says_so() -> None:
+def test_an_unfinished_story_is_reported() -> None:
     raw: dict[str, Any] = {
         "effects": {"a": ["f"], "b": ["f"], "c": ["f"]},
         "single": {"a": 3, "b": 2},
@@ -217,8 +217,8 @@ def test_a_story_that_is_not_finished_says_so() -> None:
     ]
 
 
-def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
-    """Modules of the test kit, as a process has them that imports the simulation and nothing else."""
+def test_the_version_covers_all_that_the_simulation_imports() -> None:
+    """Modules of the test kit that a process has which imports the simulation and nothing else."""
     program = (
         "import sys, proof.full; from proof.campaign import run_seeds; run_seeds(0, 3);"
         "print(*sorted(name for name in sys.modules if name.startswith('testkit.')), sep='\\n')"
@@ -251,7 +251,7 @@ def test_the_version_rests_on_all_that_the_simulation_imports() -> None:
         ("tests/holders/test_claim.py", False, False),
     ],
 )
-def test_a_version_follows_from_what_results_rest_on(
+def test_a_version_changes_with_the_code_that_results_depend_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, *, of_simulation: bool, of_service: bool
 ) -> None:
     monkeypatch.setattr(results, "ROOT", tmp_path)

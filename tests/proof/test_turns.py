@@ -1,4 +1,4 @@
-"""The scheduler: one at a time, in the order that is drawn, with a clock that jumps."""
+"""The scheduler: one actor at a time, in random order, with a clock that jumps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Bench:
-    """Turns with a clock and a note of who did what."""
+    """Turns with a clock and a record of who did what."""
 
     def __init__(self, crew: Crew, order: str = "", points_max: int = 100) -> None:
         self.clock = FakeClock(0)
@@ -37,7 +37,7 @@ class Bench:
         return 0
 
 
-def test_whoever_is_drawn_goes_on(crew: Crew) -> None:
+def test_the_drawn_actor_continues(crew: Crew) -> None:
     bench = Bench(crew, "abbabaab")
     bench.walk("a")
     bench.walk("b")
@@ -48,7 +48,7 @@ def test_whoever_is_drawn_goes_on(crew: Crew) -> None:
     assert bench.turns.idle
 
 
-def test_time_jumps_to_the_first_who_wakes(crew: Crew) -> None:
+def test_time_jumps_to_the_first_actor_that_wakes(crew: Crew) -> None:
     bench = Bench(crew)
 
     def sleeper(name: str, seconds: int) -> None:
@@ -62,7 +62,7 @@ def test_time_jumps_to_the_first_who_wakes(crew: Crew) -> None:
     assert bench.done == ["soon at 5", "late at 50"]
 
 
-def test_a_run_can_be_ended_at_a_time_and_go_on(crew: Crew) -> None:
+def test_a_run_can_be_paused_at_a_time_and_continued(crew: Crew) -> None:
     bench = Bench(crew)
     bench.turns.spawn("late", lambda: bench.done.append("late"), after_ms=9_000)
     bench.turns.run(until_ms=5_000)
@@ -72,7 +72,7 @@ def test_a_run_can_be_ended_at_a_time_and_go_on(crew: Crew) -> None:
     assert (bench.done, bench.turns.idle) == (["late"], True)
 
 
-def test_a_defect_ends_the_run_and_is_reported(crew: Crew) -> None:
+def test_an_unexpected_error_ends_the_run_and_is_reported(crew: Crew) -> None:
     bench = Bench(crew)
     bench.walk("a", steps=50)
     bench.turns.spawn("b", [].pop)
@@ -84,7 +84,7 @@ def test_a_defect_ends_the_run_and_is_reported(crew: Crew) -> None:
     assert bench.turns.idle
 
 
-def test_what_goes_round_for_ever_is_ended(crew: Crew) -> None:
+def test_an_endless_loop_is_ended(crew: Crew) -> None:
     bench = Bench(crew, points_max=20)
     bench.walk("a", steps=10_000)
     bench.turns.run()

@@ -1,4 +1,4 @@
-"""What clients saw of one holder, and whether some order of what happened explains it."""
+"""What clients saw of one holder, and whether some order of the events explains it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ ASKED = 5
 
 
 def answer(invoked: int, answered: float, *, holds: bool | None) -> Any:
-    """Somebody asked for the holder, and this was the answer."""
+    """A read of the holder, and its result."""
     return SimpleNamespace(
         invoked=invoked, answered=answered, seen=[Seen(HOLDER, holds)], created=[], misled=False
     )
 
 
 def problems(*answers: Any, created: bool = True) -> Sequence[str]:
-    """The holder is asked for at 5, owns a rack from 10 to 50, and this is what clients see of it.
+    """The holder is requested at 5, owns a rack from 10 to 50, and this is what clients see of it.
 
-    With ``created=False`` nobody asked for it: it is there from the beginning.
+    With ``created=False`` it was not requested: it exists from the beginning.
     """
     ledger = SimpleNamespace(
         effects=[
@@ -61,15 +61,15 @@ def test_a_holder_that_was_shown_and_then_absent_must_not_be_shown_again() -> No
     assert "no order" in problem
 
 
-def test_an_answer_that_is_on_its_way_when_the_holder_is_first_shown_may_be_of_the_time_before() -> None:
+def test_a_response_on_its_way_when_the_holder_is_first_shown_may_be_of_the_time_before() -> None:
     assert problems(answer(20, 32, holds=False), answer(30, 31, holds=True), answer(40, 41, holds=True)) == []
 
 
-def test_an_absence_that_nobody_waited_for_says_nothing() -> None:
+def test_a_read_that_never_returned_proves_nothing() -> None:
     assert problems(answer(20, inf, holds=False), answer(30, 31, holds=True)) == []
 
 
-def test_a_holder_that_was_there_from_the_beginning_and_is_absent_must_not_be_shown_again() -> None:
+def test_a_holder_from_the_beginning_that_is_absent_must_not_be_shown_again() -> None:
     seen = answer(20, 21, holds=False), answer(30, 31, holds=True)
 
     assert problems(*seen) == []

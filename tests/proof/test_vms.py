@@ -1,4 +1,4 @@
-"""VM clients: rules that tell every contradiction, stories that go as they say, bugs that leave no trace."""
+"""VM clients: rules report every contradiction, stories run as described, bugs leave no trace."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Bench:
         return self.holders[name][1].removeprefix("VM#")
 
 
-def test_the_stage_is_sound() -> None:
+def test_an_unchanged_stage_has_no_contradictions() -> None:
     bench = Bench()
 
     assert bench.problems == []
@@ -148,7 +148,7 @@ STATUSES = {
 
 
 @pytest.mark.parametrize("name", STATUSES)
-def test_a_story_goes_as_it_says(name: str, crew: Crew) -> None:
+def test_a_story_runs_as_described(name: str, crew: Crew) -> None:
     story = Story(crew, vm_stories.STORIES[name], {}, vm_stories.NODES)
     seen: dict[Any, list[str]] = {}
 
@@ -166,8 +166,8 @@ def test_a_story_goes_as_it_says(name: str, crew: Crew) -> None:
     assert next(iter(seen.values())) == [*STATUSES[name], "destroyed"]
 
 
-def test_no_bug_outlives_its_planting(crew: Crew) -> None:
-    """Each stops in the middle of a run, where calls of the product are under way."""
+def test_a_planted_bug_is_removed_completely(crew: Crew) -> None:
+    """Each stops in the middle of a run, with calls of the product in progress."""
     before = simulate(SEED, crew, history=True).history
     for bug in BUGS:
         detect(bug, crew, (SEED,))
@@ -190,7 +190,7 @@ print(digest(simulate(42, Crew(), history=True).history))
 """
 
 
-def test_a_bug_leaves_no_trace_in_a_process_that_has_loaded_nothing_else(crew: Crew) -> None:
+def test_a_planted_bug_leaves_no_trace_in_a_process_that_has_loaded_nothing_else(crew: Crew) -> None:
     done = subprocess.run(  # noqa: S603 - this interpreter, this repository
         [sys.executable, "-c", _LEAVE_A_TRACE],
         cwd=ROOT,

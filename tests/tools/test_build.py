@@ -25,7 +25,7 @@ def compiled(folder: Path) -> Path:
     return Path(importlib.util.cache_from_source(str(folder / "module.py")))
 
 
-def test_a_layer_is_compiled_and_functions_stay_as_they_are(build: Path) -> None:
+def test_the_layer_is_compiled_and_functions_are_unchanged(build: Path) -> None:
     assert compile_layers(build, sys.executable, dict(os.environ))
 
     assert compiled(build / "SharedLayer/python/product").is_file()
@@ -44,7 +44,7 @@ def test_the_same_sources_give_the_same_files_whenever_they_are_built(build: Pat
     assert b"/opt/python/product/module.py" in first
 
 
-def test_compiled_files_are_used_although_the_archive_has_changed_all_times(build: Path) -> None:
+def test_compiled_files_are_used_although_the_archive_changes_all_times(build: Path) -> None:
     folder = build / "SharedLayer/python/product"
     compile_layers(build, sys.executable, dict(os.environ))
     os.utime(folder / "module.py", (1, 1))
@@ -61,7 +61,7 @@ def test_compiled_files_are_used_although_the_archive_has_changed_all_times(buil
     assert f"code object from '{compiled(folder)}'" in shown
 
 
-def test_an_interpreter_that_is_not_there_is_reported(build: Path) -> None:
+def test_a_missing_interpreter_is_reported(build: Path) -> None:
     assert not compile_layers(build, "python-that-is-not-there", dict(os.environ))
 
 
@@ -69,7 +69,7 @@ def sam_that_says(*lines: str, code: int = 0) -> list[str]:
     return [sys.executable, "-c", f"import sys; sys.stderr.write({chr(10).join(lines)!r}); sys.exit({code})"]
 
 
-def test_what_sam_says_of_functions_without_requirements_is_left_out_and_nothing_else(
+def test_only_the_warning_about_functions_without_requirements_is_left_out(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     expected = "requirements.txt file not found. Continuing the build without dependencies."
@@ -80,7 +80,7 @@ def test_what_sam_says_of_functions_without_requirements_is_left_out_and_nothing
     assert capfd.readouterr().err == f"Building\n{other}\n"
 
 
-def test_a_build_that_fails_is_reported_by_its_own_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_build_exits_with_its_own_code(capfd: pytest.CaptureFixture[str]) -> None:
     assert run_build(sam_that_says("Build Failed", code=3), dict(os.environ)) == 3
     assert "Build Failed" in capfd.readouterr().err
 
@@ -96,7 +96,7 @@ def release(root: Path, **configured: str) -> str:
     return parameters("deploy", configured, "python3.13", root)["Release"]
 
 
-def test_a_deployment_of_the_same_is_no_new_release(sources: Path) -> None:
+def test_deploying_the_same_again_is_no_new_release(sources: Path) -> None:
     assert release(sources, LogLevel="INFO") == release(sources, LogLevel="INFO")
 
 
@@ -110,7 +110,7 @@ def test_another_parameter_alone_is_a_new_release(sources: Path) -> None:
     assert release(sources, LogLevel="INFO")[:10] != release(sources, LogLevel="DEBUG")[:10]
 
 
-def test_a_release_that_was_configured_once_does_not_stay(sources: Path) -> None:
+def test_a_release_configured_earlier_is_replaced(sources: Path) -> None:
     assert release(sources, Release="configured0") != "configured0"
 
 

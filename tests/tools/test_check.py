@@ -28,11 +28,11 @@ PRODUCT = "layers/shared/gpu_capacity"
         ("tests/vms/test_that_is_gone.py", []),
     ],
 )
-def test_what_changed_is_tested_in_the_folder_of_its_room(changed: str, tests: list[str]) -> None:
+def test_a_changed_room_is_tested_in_the_folder_of_its_name(changed: str, tests: list[str]) -> None:
     assert check.tests_for([changed], ROOT / "tests") == tests
 
 
-def test_a_test_within_a_folder_that_is_run_is_not_run_twice() -> None:
+def test_a_test_within_a_selected_folder_is_not_run_twice() -> None:
     changed = [f"{PRODUCT}/vms/create.py", "tests/vms/test_store.py", "tests/holders/test_ids.py"]
     assert check.tests_for(changed, ROOT / "tests") == ["tests/holders/test_ids.py", "tests/vms"]
 
@@ -42,14 +42,14 @@ def test_every_room_has_tests_of_its_name(room: str) -> None:
     assert check.tests_for([f"{PRODUCT}/{room}/module.py"], ROOT / "tests") == [f"tests/{room}"]
 
 
-def test_what_belongs_to_a_change_outside_of_the_package_is_there() -> None:
+def test_the_tests_for_changes_outside_the_package_exist() -> None:
     missing = [
         name for names in check.BESIDE.values() for name in names if not (ROOT / "tests" / name).exists()
     ]
     assert not missing
 
 
-def test_what_differs_and_what_git_does_not_know_has_changed(
+def test_modified_and_untracked_files_count_as_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(check, "ROOT", tmp_path)

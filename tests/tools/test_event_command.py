@@ -28,7 +28,7 @@ REFUSED: Final = {
 }
 
 
-def test_it_prints_the_complete_event_and_nothing_else(
+def test_the_command_prints_the_complete_event_and_nothing_else(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     name = "create_reservation/full"
@@ -57,7 +57,7 @@ def stage(monkeypatch: pytest.MonkeyPatch, state: State) -> Iterator[Stage]:
     keys = issuer.encoded_key_set(state.issuer_key)
     new = Stage(monkeypatch, AUTH_ISSUER=issuer.ISSUER, AUTH_AUDIENCE=issuer.AUDIENCE, AUTH_JWKS=keys)
     yield new
-    # What was built on the replaced clients must not outlive them.
+    # Nothing that was built with the replaced clients may be used by a later test.
     new.restart()
 
 
@@ -71,7 +71,7 @@ def test_the_service_accepts_the_token_of_a_customer_and_refuses_the_others(
         assert refused == REFUSED.get(case), case
 
 
-def test_an_event_that_holds_no_token_needs_no_key(tmp_path: Path) -> None:
+def test_an_event_without_a_token_needs_no_key(tmp_path: Path) -> None:
     printed = event.event("sync_inventory/scheduled", State(tmp_path / "none"))
 
     assert printed == sample_events.read("sync_inventory", "scheduled")

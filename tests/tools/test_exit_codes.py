@@ -1,4 +1,4 @@
-"""Exit codes of docs/operations.md are what a script sees: make hides them, the command does not."""
+"""Exit codes in docs/operations.md are those that a script sees: make hides them, the command does not."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_every_command_with_exit_codes_is_documented() -> None:
 
 
 @pytest.mark.parametrize(("setting", "arguments"), DOCUMENTED)
-def test_the_documented_command_ends_with_its_own_code(setting: str, arguments: str, tmp_path: Path) -> None:
+def test_the_documented_command_exits_with_its_own_code(setting: str, arguments: str, tmp_path: Path) -> None:
     wanted = [*shlex.split(arguments), "--state", str(tmp_path)]
     if "fleet_check" in arguments:
         wanted += ["--file", str(tmp_path / "none.json")]
@@ -44,7 +44,7 @@ def test_the_documented_command_ends_with_its_own_code(setting: str, arguments: 
     assert done.returncode == NOWHERE[arguments.split()[1]]
 
 
-def test_make_ends_with_2_and_prints_the_code(tmp_path: Path) -> None:
+def test_make_exits_with_2_and_prints_the_code(tmp_path: Path) -> None:
     target = ROOT / "Makefile"
     recipe = tmp_path / "Makefile"
     (line,) = [line for line in target.read_text().splitlines() if "-m tools.sync" in line]

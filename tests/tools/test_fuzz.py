@@ -1,4 +1,4 @@
-"""What the fuzzer is told of the service, and what is told of the fuzzer."""
+"""What the fuzzer knows about the service, and how its results are reported."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_the_words_and_limits_are_those_of_the_service() -> None:
     assert known.TEMPLATE_VMID in template_list(Environment({})).ids
 
 
-def test_a_body_that_fits_is_one_that_the_service_takes() -> None:
+def test_a_generated_body_is_accepted_by_the_service() -> None:
     made_up = {
         "node": "\x00",
         "gpu_type": "",
@@ -67,7 +67,7 @@ def test_a_body_that_fits_is_one_that_the_service_takes() -> None:
     assert "ssh_key_id" not in made_up
 
 
-def test_every_key_is_a_new_one_that_the_service_takes() -> None:
+def test_every_generated_key_is_new_and_accepted_by_the_service() -> None:
     book, lines = Known(), set()
     for _ in range(3):
         body = dict(KEY_BODY)
@@ -77,7 +77,7 @@ def test_every_key_is_a_new_one_that_the_service_takes() -> None:
     assert len(lines) == 3
 
 
-def test_an_id_is_one_of_the_same_collection() -> None:
+def test_a_generated_id_belongs_to_the_same_collection() -> None:
     book = _vms(3)
     assert book.one_of("/ssh-keys/{id}") is None
     assert {book.one_of("/vms/{id}/start") for _ in range(3)} == {"vm 0", "vm 1", "vm 2"}
@@ -93,7 +93,7 @@ def test_api_keys_are_known_from_their_list() -> None:
     assert {book.one_of("/auth/api-keys/{id}") for _ in range(4)} == {"key 1", "key 2"}
 
 
-def test_the_oldest_ends_first_and_some_stay() -> None:
+def test_the_oldest_holders_are_deleted_first_and_some_stay() -> None:
     book = _vms(SPARED + 1)
     assert book.one_of("/vms/{id}", to_end=True) == "vm 0"
     book.remember("DELETE", "/vms/{id}", {"id": "vm 0"}, None)
@@ -101,7 +101,7 @@ def test_the_oldest_ends_first_and_some_stay() -> None:
     assert {book.one_of("/vms/{vm}") for _ in range(10)} == {f"vm {n + 1}" for n in range(SPARED)}
 
 
-def test_some_requests_keep_what_was_made_up() -> None:
+def test_some_requests_keep_invented_values() -> None:
     book = Known()
     assert sum(book.made_up() for _ in range(100)) == 100 // MADE_UP_EVERY
 
@@ -120,15 +120,15 @@ def rows() -> dict[str, list[Any]]:
     return {row[1]: row for row in by_operation(documents)}
 
 
-def test_answers_add_up_over_documents_whatever_they_call_a_parameter(rows: dict[str, list[Any]]) -> None:
+def test_responses_add_up_over_documents_whatever_their_parameter_names(rows: dict[str, list[Any]]) -> None:
     assert rows["`GET /vms/{id}`"] == ["VM rental", "`GET /vms/{id}`", 6, 3, "50%", 2, 0, 1, 1]
 
 
-def test_a_lack_of_capacity_is_no_fault(rows: dict[str, list[Any]]) -> None:
+def test_a_lack_of_capacity_is_no_failure(rows: dict[str, list[Any]]) -> None:
     assert rows["`POST /api/v2/reservations`"][2:] == [4, 1, "25%", 0, 3, 0, 0]
 
 
-def test_an_operation_that_nobody_called_is_shown(rows: dict[str, list[Any]]) -> None:
+def test_an_operation_that_was_never_called_is_shown(rows: dict[str, list[Any]]) -> None:
     assert len(rows) == len(OPERATIONS)
     assert rows["`GET /pricing`"][2:5] == [0, 0, "none sent"]
     apis = [row[0] for row in rows.values()]

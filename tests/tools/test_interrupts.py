@@ -26,8 +26,8 @@ def commands() -> list[str]:
 
 
 @pytest.mark.parametrize("module", commands())
-def test_every_command_sets_its_handler_of_interrupts_before_it_does_anything(module: str) -> None:
-    """Also where it was started with SIGINT ignored: its first act replaces that."""
+def test_every_command_sets_its_interrupt_handler_before_anything_else(module: str) -> None:
+    """Also if it was started with SIGINT ignored: its first act replaces that."""
     observer = (
         "import runpy, signal, sys\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
@@ -53,7 +53,7 @@ def test_every_command_sets_its_handler_of_interrupts_before_it_does_anything(mo
 
 
 @pytest.mark.parametrize("error", ["KeyboardInterrupt", "ValueError('a defect')"])
-def test_an_interrupt_is_one_word_and_a_defect_its_traceback(error: str) -> None:
+def test_an_interrupt_prints_one_word_and_an_unexpected_error_its_traceback(error: str) -> None:
     program = f"from tools.interrupts import heed_interrupts\nheed_interrupts()\nraise {error}\n"
     done = subprocess.run(  # noqa: S603 - this interpreter, this repository's files
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
@@ -68,7 +68,7 @@ def test_an_interrupt_is_one_word_and_a_defect_its_traceback(error: str) -> None
 
 
 @pytest.mark.parametrize("module", [name for name in commands() if name != "tools.set_up"])
-def test_every_command_ends_so(module: str) -> None:
+def test_every_command_handles_interrupts_so(module: str) -> None:
     path = ROOT / module.replace(".", "/")
     source = (path / "__main__.py" if path.is_dir() else path.with_suffix(".py")).read_text()
 

@@ -1,4 +1,4 @@
-"""The load run's section says what the run found."""
+"""The load run's section reports what the run found."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_the_share_of_waiting_is_of_the_time_of_all_calls() -> None:
     assert (waited_share(CALLS), waited_share([])) == (0.75, 0)
 
 
-def test_the_section_says_waiting_apart_and_hides_nothing_that_went_wrong() -> None:
+def test_the_section_shows_waiting_separately_and_hides_no_failure() -> None:
     found = section(FIGURES)
     shown = page("", {"load": found})
     for line in (

@@ -1,4 +1,4 @@
-"""What the customers of a load run do, at a region that a counter stands for."""
+"""The clients of a load run, against a counter in place of a region."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FAR = float("inf")
 
 
 class Region:
-    """Accepts until its units are gone, from any thread; ``extra`` of them twice."""
+    """Accepts until its units are used up, from any thread; ``extra`` of them twice."""
 
     def __init__(self, units: dict[tuple[str, str], int], status_when_full: int = 507) -> None:
         self.left = dict(units)
@@ -46,20 +46,20 @@ def customers_of(region: Region, number: int) -> list[Customer]:
 
 
 @pytest.mark.parametrize("racks", [0, 1, 7, 128])
-def test_customers_who_fill_a_region_together_leave_not_one_unit(racks: int) -> None:
+def test_clients_that_fill_a_region_together_use_every_unit(racks: int) -> None:
     region = Region({RACKS: racks, MACHINES: 45})
     taken = everybody(customers_of(region, 8), lambda customer: customer.fill(FAR))
     assert region.left == {RACKS: 0, MACHINES: 0}
     assert [sum(one[offering] for one in taken) for offering in (RACKS, MACHINES)] == [racks, 45]
 
 
-def test_a_customer_stops_filling_at_a_fault() -> None:
+def test_a_client_stops_filling_after_a_failure() -> None:
     [customer] = customers_of(Region({RACKS: 3, MACHINES: 0}, status_when_full=503), 1)
     assert sum(customer.fill(FAR).values()) == 0
     assert customer.held == []
 
 
-def test_a_region_that_is_never_full_is_left_in_time_and_said() -> None:
+def test_a_region_that_never_becomes_full_ends_the_run_in_time_and_is_reported() -> None:
     [customer] = customers_of(Region({RACKS: 3, MACHINES: 3}), 1)
     assert sum(customer.fill(0.0).values()) == 0
     [fault] = customer.client.faults

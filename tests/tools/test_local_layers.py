@@ -32,7 +32,7 @@ def zipped(folder: Path, content: str) -> Path:
 
 
 def unpack(archive: Path, into: Path) -> list[str]:
-    """As the emulator does it: an empty folder, a look at the names, everything out."""
+    """As the emulator does it: an empty folder, a list of the names, everything unpacked."""
     into.mkdir(parents=True)
     with SharingZipFile(archive) as opened:
         names = opened.namelist()
@@ -40,7 +40,7 @@ def unpack(archive: Path, into: Path) -> list[str]:
     return names
 
 
-def test_a_layer_is_unpacked_once_and_found_by_everybody(tmp_path: Path, shared: Path) -> None:
+def test_a_layer_is_unpacked_once_and_found_by_every_process(tmp_path: Path, shared: Path) -> None:
     archive = zipped(tmp_path, "one")
     places = [tmp_path / process / "layer_0" for process in "abc"]
 
@@ -51,7 +51,7 @@ def test_a_layer_is_unpacked_once_and_found_by_everybody(tmp_path: Path, shared:
     assert len({(place / MODULE).resolve() for place in places}) == len(list(shared.iterdir())) == 1
 
 
-def test_what_one_process_compiles_is_there_for_the_next(tmp_path: Path) -> None:
+def test_files_compiled_by_one_process_are_used_by_the_next(tmp_path: Path) -> None:
     archive = zipped(tmp_path, "one")
     unpack(archive, tmp_path / "a" / "layer_0")
     (tmp_path / "a" / "layer_0" / "python" / "compiled").touch()
@@ -68,7 +68,7 @@ def test_another_layer_is_another_folder(tmp_path: Path) -> None:
     assert (tmp_path / "two" / "layer_0" / MODULE).read_text() == "two"
 
 
-def test_code_belongs_to_its_process(tmp_path: Path, shared: Path) -> None:
+def test_function_code_is_not_shared_between_processes(tmp_path: Path, shared: Path) -> None:
     unpack(zipped(tmp_path, "one"), tmp_path / "a" / "code")
 
     assert not (tmp_path / "a" / "code").is_symlink()
@@ -76,7 +76,7 @@ def test_code_belongs_to_its_process(tmp_path: Path, shared: Path) -> None:
     assert not shared.exists()
 
 
-def test_processes_that_start_together_find_it_whole(tmp_path: Path, shared: Path) -> None:
+def test_processes_that_start_together_find_it_complete(tmp_path: Path, shared: Path) -> None:
     archive = zipped(tmp_path, "one")
     places = [tmp_path / str(number) / "layer_0" for number in range(16)]
     with ThreadPoolExecutor(len(places)) as pool:
@@ -86,7 +86,7 @@ def test_processes_that_start_together_find_it_whole(tmp_path: Path, shared: Pat
     assert len(list(shared.iterdir())) == 1
 
 
-def test_half_a_layer_is_nobodys(tmp_path: Path, shared: Path) -> None:
+def test_a_partly_unpacked_layer_is_never_shared(tmp_path: Path, shared: Path) -> None:
     archive = zipped(tmp_path, "one")
     whole = archive.read_bytes()
     archive.write_bytes(whole.replace(b"one", b"bad", 1))

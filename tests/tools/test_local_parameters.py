@@ -16,7 +16,7 @@ def by_defaults(template: dict[str, Any], *_: object) -> dict[str, Any]:
     return {name: parameter.get("Default") for name, parameter in template["Parameters"].items()}
 
 
-def test_what_was_sent_is_what_the_transform_sees() -> None:
+def test_the_transform_gets_the_parameters_that_were_sent() -> None:
     sent = [{"Key": "Release", "Value": "abc"}, {"Key": "AuthIssuer", "Value": "https://issuer"}]
     assert with_parameters(by_defaults)(TEMPLATE, sent, {}) == {
         "Release": "abc",

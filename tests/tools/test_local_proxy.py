@@ -1,4 +1,4 @@
-"""The address that the user sees: what it takes for a request body, and what it hands on."""
+"""The proxy in front of the emulator: which request bodies it accepts, and what it passes on."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def answered(server: Server, body: bytes) -> int:
 
 
 @pytest.mark.parametrize("size", [b"-5", b"+2", b"0x2", b"0_2", b"", b"two", b"2 2", b"1" * 17])
-def test_a_chunk_whose_size_is_no_number_is_refused(server: Server, size: bytes) -> None:
+def test_a_chunk_with_an_invalid_size_is_refused(server: Server, size: bytes) -> None:
     assert answered(server, size + b"\r\n{}\r\n0\r\n\r\n") == 400
 
 
 @pytest.mark.parametrize("size", [b"2", b"02", b"2;name=value", b"2 "])
-def test_a_chunk_whose_size_is_one_is_sent_on(server: Server, size: bytes) -> None:
+def test_a_chunk_with_a_valid_size_is_passed_on(server: Server, size: bytes) -> None:
     assert answered(server, size + b"\r\n{}\r\n0\r\n\r\n") == 502
 
 
-def test_the_functions_ignore_a_forwarded_address() -> None:
-    """Requests without a token are limited by it."""
+def test_functions_ignore_a_forwarded_address() -> None:
+    """Requests without a token are limited by address."""
     output: list[list[str]] = []
 
     class Emulator(BaseHTTPRequestHandler):
@@ -62,7 +62,7 @@ def test_the_functions_ignore_a_forwarded_address() -> None:
             self.end_headers()
 
         def log_message(self, *_arguments: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     emulator, front = HTTPServer((LOOPBACK, 0), Emulator), Server(0)
     thread = threading.Thread(target=emulator.handle_request)

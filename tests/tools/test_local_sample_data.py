@@ -1,4 +1,4 @@
-"""The sample tenant's reservations: what becomes of one that fails does not keep the stack from serving."""
+"""The sample tenant's reservations: a failed one does not prevent the stack from serving."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ def reserved(monkeypatch: pytest.MonkeyPatch, *turns: int | str) -> str:
     return sample_data.reserve(ANY_STATE, "http://127.0.0.1", wanted)
 
 
-def test_all_that_are_provisioned_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_provisioned_reservations_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     assert reserved(monkeypatch, "provisioned", "provisioned") == "2 of 2 reservations"
 
 
-def test_one_that_ended_in_error_is_reported_and_the_others_are_waited_for(
+def test_a_reservation_that_ends_in_error_is_reported_and_the_others_are_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     output = reserved(monkeypatch, "error", "provisioned")
@@ -53,13 +53,13 @@ def test_one_that_ended_in_error_is_reported_and_the_others_are_waited_for(
     assert output.endswith("is not provisioned but error")
 
 
-def test_one_that_is_refused_is_reported_with_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_reservation_is_reported_with_the_response(monkeypatch: pytest.MonkeyPatch) -> None:
     output = reserved(monkeypatch, 507, "provisioned")
     assert output.startswith("1 of 2 reservations; ")
     assert output.endswith('was refused: 507 {"detail": "no capacity"}')
 
 
-def test_one_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_reservation_that_takes_too_long_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample_data, "SETTLE_SECONDS_MAX", 0.01)
     monkeypatch.setattr(sample_data, "POLL_SECONDS", 0.02)
     assert reserved(monkeypatch, "provisioning").endswith("is not provisioned but provisioning")

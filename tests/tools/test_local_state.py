@@ -1,4 +1,4 @@
-"""What the launcher knows of the run before."""
+"""What the launcher knows about the previous run."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_run_that_saved_its_tables_lost_nothing(state: State) -> None:
     assert not state.note_start()
 
 
-def test_a_later_run_that_was_killed_lost_what_it_did(state: State) -> None:
+def test_a_later_run_that_was_killed_lost_its_changes(state: State) -> None:
     state.note_start()
     saved(state, seconds_after_start=-10)
 

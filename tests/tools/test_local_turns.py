@@ -1,4 +1,4 @@
-"""Calls of one function take turns, at the front and inside the emulator."""
+"""Calls of one function take turns, in the proxy and inside the emulator."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CUSTOMERS = 64
 
 
 def until(turns: Turns, waiting: int, name: str = "make") -> None:
-    """Return when so many wait: nothing tells a thread that another began to."""
+    """Return when this many threads wait; there is no event for the start of a wait."""
     pause = threading.Event()
     for _ in range(SECONDS_MAX * 1_000):
         if turns.waiting(name) == waiting:
@@ -59,7 +59,7 @@ class Crowd:
             self.done += 1
 
 
-def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
+def test_turns_come_in_the_order_in_which_they_were_requested() -> None:
     turns = Turns(1)
     order: list[int] = []
 
@@ -74,7 +74,7 @@ def test_turns_come_in_the_order_in_which_they_were_asked_for() -> None:
     assert order == list(range(10))
 
 
-def test_a_turn_that_is_given_up_goes_to_one_who_waits_and_not_to_one_who_comes() -> None:
+def test_a_released_turn_goes_to_a_waiting_call_and_not_to_a_new_one() -> None:
     turns = Turns(1)
     got: list[str] = []
 
@@ -92,7 +92,7 @@ def test_a_turn_that_is_given_up_goes_to_one_who_waits_and_not_to_one_who_comes(
     assert got == ["waits", "comes"]
 
 
-def test_never_more_than_that_many_have_a_turn_and_everybody_gets_one() -> None:
+def test_never_more_than_the_allowed_number_have_a_turn_and_every_call_gets_one() -> None:
     turns = Turns(3)
     crowd = Crowd(turns, 3, 48)
 
@@ -106,7 +106,7 @@ def test_never_more_than_that_many_have_a_turn_and_everybody_gets_one() -> None:
     assert (crowd.done, crowd.most) == (48, 3)
 
 
-def test_nobody_waits_for_those_of_another_name() -> None:
+def test_calls_of_different_functions_do_not_wait_for_each_other() -> None:
     turns = Turns(1)
     with turns.turn("make"), turns.turn("see") as waited:
         assert waited < SECONDS_MAX
@@ -157,7 +157,7 @@ ROUTES = [
         ("GET", "/", "Reject"),
     ],
 )
-def test_the_function_behind_a_request_is_that_of_the_most_literal_route(
+def test_a_request_belongs_to_the_function_of_the_most_literal_route(
     method: str, path: str, function: str
 ) -> None:
     assert answering(ROUTES, method, path) == function
@@ -169,14 +169,14 @@ def test_a_request_without_a_route_has_no_function() -> None:
 
 @pytest.fixture
 def front() -> Iterator[tuple[Server, Crowd]]:
-    """The front before something that keeps the first calls until all the others wait."""
+    """The proxy in front of a server that holds the first calls until all the others wait."""
     crowds: list[Crowd] = []
 
     class Slow(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             with crowds[0]:
                 pass
-            # Counted out before the answer: whoever has it may let the next call in at once.
+            # Decremented before the response: its receiver may start the next call at once.
             self.send_response(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
@@ -197,7 +197,7 @@ def front() -> Iterator[tuple[Server, Crowd]]:
         thread.join()
 
 
-def test_sixty_four_calls_at_once_are_all_answered_by_as_many_as_there_are_processes(
+def test_sixty_four_concurrent_calls_are_all_answered_by_the_allowed_number_of_processes(
     front: tuple[Server, Crowd],
 ) -> None:
     server, crowd = front

@@ -1,4 +1,4 @@
-"""`make quota` against the tables of a stack: shown, set with what is there counted in, taken away."""
+"""`make quota` on the tables of a stack: shown, set with existing holders counted, removed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools import quota
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """The command meets this one as its local stack."""
+    """This service as the local stack of the command."""
     made = World(pods=(pod("pod1", 4),))
     outputs = {"InventoryTableName": INVENTORY, "HoldersTableName": HOLDERS}
     monkeypatch.setattr(quota, "stack_of", lambda _stack, _state: (made.db, outputs))
@@ -25,7 +25,7 @@ def run(monkeypatch: pytest.MonkeyPatch, *options: str) -> int:
     return quota.main()
 
 
-def test_a_quota_is_set_shown_and_taken_away(
+def test_a_quota_is_set_shown_and_removed(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     reserve(world, 3)

@@ -1,4 +1,4 @@
-"""What the command makes of what its tools say. The tools themselves are others' to test."""
+"""How the command evaluates the output of its tools."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def said(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let every tool say this."""
+    """Make every tool report this."""
 
     def say(stdout: Any, *, code: int = 0, stderr: str = "") -> None:
         text = stdout if isinstance(stdout, str) else json.dumps(stdout)
@@ -38,20 +38,22 @@ def known(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("known")
-def test_known_false_alarms_are_none(said: Callable[..., None]) -> None:
+def test_known_false_positives_are_no_findings(said: Callable[..., None]) -> None:
     said(_scan("one"))
     assert "1 known" in security.detect_secrets()
 
 
 @pytest.mark.usefixtures("known")
-def test_what_is_not_known_is_found(said: Callable[..., None]) -> None:
+def test_unknown_findings_are_reported(said: Callable[..., None]) -> None:
     said(_scan("one", "two"))
     with pytest.raises(security.Found, match=r"a\.py"):
         security.detect_secrets()
 
 
 @pytest.mark.usefixtures("known")
-def test_a_known_false_alarm_that_is_gone_has_to_be_forgotten(said: Callable[..., None]) -> None:
+def test_a_known_false_positive_that_is_gone_has_to_be_removed_from_the_list(
+    said: Callable[..., None],
+) -> None:
     said(_scan())
     with pytest.raises(security.Found, match="no longer"):
         security.detect_secrets()
@@ -66,7 +68,7 @@ def test_locked_versions_without_known_vulnerability_pass(said: Callable[..., No
     assert f"{len(security.LOCKS)} locked versions" in security.pip_audit()
 
 
-def test_a_vulnerable_version_is_named_with_the_version_that_mends_it(said: Callable[..., None]) -> None:
+def test_a_vulnerable_version_is_named_with_the_version_that_fixes_it(said: Callable[..., None]) -> None:
     said(_audit({"vulns": [{"id": "X-1", "fix_versions": ["1.1"]}]}), code=1)
     with pytest.raises(security.Found, match=r"lib 1\.0: X-1 \(fixed in 1\.1\)"):
         security.pip_audit()
@@ -75,13 +77,15 @@ def test_a_vulnerable_version_is_named_with_the_version_that_mends_it(said: Call
 @pytest.mark.parametrize(
     "answer", ["", _audit({"skip_reason": "not found"})], ids=["no answer", "no package known"]
 )
-def test_without_a_database_nothing_is_known(said: Callable[..., None], answer: Any) -> None:
+def test_without_a_database_of_vulnerabilities_the_result_is_unknown(
+    said: Callable[..., None], answer: Any
+) -> None:
     said(answer, stderr="cannot connect")
     with pytest.raises(security.Unknown):
         security.pip_audit()
 
 
-def test_findings_fail_the_command_and_what_is_unknown_does_not(
+def test_findings_fail_the_command_and_unknown_results_do_not(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def unknown() -> str:

@@ -1,4 +1,4 @@
-"""How all tests are run, with scripts in the place of pytest."""
+"""How all tests are run, with scripts in place of pytest."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ def venvs(tmp_path: Path) -> Callable[[str], Path]:
     return make
 
 
-def test_runs_the_story_and_all_others_with_the_given_arguments(venvs: Callable[[str], Path]) -> None:
+def test_the_suite_runs_the_story_and_all_other_tests_with_the_given_arguments(
+    venvs: Callable[[str], Path],
+) -> None:
     folder = venvs("")
 
     assert main([str(folder), "-k", "some name"]) == 0
@@ -63,8 +65,8 @@ def test_runs_the_story_and_all_others_with_the_given_arguments(venvs: Callable[
     assert (folder / "benchmarks.arguments").read_text().endswith(" tests/benchmarks -k some name\n")
 
 
-def test_the_story_goes_first_where_both_want_to_run(venvs: Callable[[str], Path]) -> None:
-    """The priority is set once a process runs, so that its first moments may still have another one."""
+def test_the_story_has_priority_over_the_other_tests(venvs: Callable[[str], Path]) -> None:
+    """The priority is set once a process runs, so its first moments may have another one."""
     folder = venvs("sleep 0.2; nice >$(dirname $0)/../../$part.later")
 
     assert main([str(folder)]) == 0
@@ -89,7 +91,7 @@ def test_the_story_is_reported_when_it_is_over(
 
 @pytest.mark.parametrize("part", ["story", "rest", "benchmarks"])
 @pytest.mark.parametrize("code", [1, 2, 3, 4])
-def test_fails_when_any_part_does_and_runs_the_others(
+def test_the_suite_fails_if_any_part_fails_and_still_runs_the_others(
     venvs: Callable[[str], Path], part: str, code: int
 ) -> None:
     folder = venvs(f"[ $part != {part} ] || exit {code}")
@@ -102,7 +104,7 @@ def test_fails_when_any_part_does_and_runs_the_others(
     ]
 
 
-def test_a_choice_of_tests_may_leave_none_of_some_parts_but_not_of_all(
+def test_a_selection_may_be_empty_for_some_parts_but_not_for_all(
     venvs: Callable[[str], Path],
 ) -> None:
     assert main([str(venvs(f"[ $part = rest ] || exit {NO_TESTS}"))]) == 0
@@ -114,12 +116,12 @@ def test_no_test_at_all_is_a_failure(venvs: Callable[[str], Path]) -> None:
 
 @pytest.mark.parametrize("at_first", [signal.SIG_DFL, signal.SIG_IGN])
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGTERM, 1), (signal.SIGINT, 130)])
-def test_nothing_is_left_running_when_it_is_ended(
+def test_an_interrupted_suite_leaves_no_process_running(
     venvs: Callable[[str], Path], sent: signal.Signals, code: int, at_first: signal.Handlers
 ) -> None:
-    """Each part is interrupted as if by hand, and has the time to put away what it began.
+    """Each part is interrupted as from the keyboard, and has time to clean up.
 
-    Also where it was started with SIGINT ignored, as shells without job control and build servers do.
+    Also if it was started with SIGINT ignored, as shells without job control and build servers do.
     """
     folder = venvs(
         'folder=$(dirname $0)/../..; trap "echo $part put away >>$folder/log; exit 2" INT\n'
@@ -142,7 +144,7 @@ def test_nothing_is_left_running_when_it_is_ended(
 
 @contextmanager
 def started(module: str, *arguments: str, interrupts: signal.Handlers) -> Iterator[subprocess.Popen[bytes]]:
-    """A command of this repository in a process of its own, which has ended when this is left."""
+    """Run a command of this repository in a process of its own, which has ended when this block is left."""
     before = signal.signal(signal.SIGINT, interrupts)
     try:
         command = [sys.executable, "-m", module, *arguments]

@@ -1,4 +1,4 @@
-"""A parameter that the template does not have is refused: `sam` would drop it without a word."""
+"""A parameter that the template does not have is refused: `sam` would ignore it silently."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def test_every_parameter_of_the_template_is_known() -> None:
     check_names(parameters(TEMPLATE), TEMPLATE)
 
 
-def test_a_misspelt_one_is_refused_with_the_one_that_is_meant() -> None:
+def test_a_misspelt_parameter_is_refused_with_the_similar_one() -> None:
     with pytest.raises(LaunchError, match=re.escape("no parameter AlarmEmial: is it AlarmEmail?")):
         check_names(["Dashboard", "AlarmEmial"], TEMPLATE)
 
 
-def test_one_like_no_other_is_refused_with_the_place_where_they_are_listed() -> None:
+def test_a_parameter_like_no_other_is_refused_with_the_place_where_they_are_listed() -> None:
     with pytest.raises(LaunchError, match=r"no parameter Zzz: docs/configuration\.md"):
         check_names(["Zzz"], TEMPLATE)
 
@@ -55,18 +55,18 @@ def test_a_deployment_refuses_it_before_it_builds(
 
 
 @pytest.mark.parametrize("more", [["--config-env", "production"], ["--config-env=production", "--guided"]])
-def test_another_environment_brings_its_own_parameters(tmp_path: Path, more: list[str]) -> None:
+def test_each_environment_has_its_own_parameters(tmp_path: Path, more: list[str]) -> None:
     found = build.configured_overrides(samconfig(tmp_path), "deploy", build.environment_of(more))
 
     assert found == {"AlarmEmail": "b@example.com", "Dashboard": "false"}
 
 
-def test_without_one_it_is_the_default(tmp_path: Path) -> None:
+def test_without_an_environment_the_default_is_used(tmp_path: Path) -> None:
     found = build.configured_overrides(samconfig(tmp_path), "deploy", build.environment_of(["--guided"]))
 
     assert found == {"AlarmEmail": "a@example.com"}
 
 
-def test_an_environment_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_an_absent_environment_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LaunchError, match=r"samconfig\.toml has no section staging"):
         build.configured_overrides(samconfig(tmp_path), "deploy", "staging")

@@ -1,4 +1,4 @@
-"""Whatever people mistype, a command says in one line what would help, before it does anything."""
+"""Wrong arguments: each command says in one line what would help, before it does anything."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ TOKEN = ["--org", "o", "--project", "p"]
 def printed(
     module: str, arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> str:
-    """What a command that refuses its arguments says."""
+    """The error of a command that refuses its arguments."""
     command = importlib.import_module(module)
     monkeypatch.setattr("sys.argv", [module, *arguments])
     code = command.main(arguments) if command.main.__code__.co_argcount else command.main()
@@ -57,7 +57,7 @@ def printed(
         ("proof.__main__", ["--minutes"], "MINUTES"),
     ],
 )
-def test_a_number_is_whole_and_within_its_bounds(
+def test_a_number_must_be_whole_and_within_its_limits(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     module: str,
@@ -71,7 +71,7 @@ def test_a_number_is_whole_and_within_its_bounds(
     assert re.fullmatch(rf"{name} is a whole number from \d+ to \d+\n", said)
 
 
-def test_no_sequence_is_set_that_no_document_could_follow(
+def test_a_sequence_that_no_document_could_follow_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = printed("tools.sync", ["--sequence", str(SEQUENCE_MAX + 1)], monkeypatch, capsys)
@@ -79,7 +79,7 @@ def test_no_sequence_is_set_that_no_document_could_follow(
     assert said == f"SEQUENCE is a whole number from 1 to {SEQUENCE_MAX}\n"
 
 
-def test_a_token_has_no_permission_that_the_service_does_not_know(tmp_path: Path) -> None:
+def test_an_unknown_permission_is_refused(tmp_path: Path) -> None:
     issuer.ensure_key(State(tmp_path).issuer_key)
     options = dev_token.parse([*TOKEN, "--state", str(tmp_path), "--permissions", "operator,vms:raed"])
 
@@ -88,7 +88,7 @@ def test_a_token_has_no_permission_that_the_service_does_not_know(tmp_path: Path
 
 
 @pytest.mark.parametrize("given", [["--scope", "read_only"], ["--name", "dashboards"]])
-def test_a_key_that_is_described_and_nobodys_is_not_taken_for_a_list(given: list[str]) -> None:
+def test_a_key_with_a_description_and_without_a_subject_is_refused(given: list[str]) -> None:
     with pytest.raises(LaunchError, match="SUBJECT= is missing"):
         api_key.check(api_key.parse(["--org", "o", *given]))
 
@@ -103,7 +103,7 @@ def test_a_key_that_is_described_and_nobodys_is_not_taken_for_a_list(given: list
         ("../events/create_vm/minimal", "functions that have events: "),
     ],
 )
-def test_an_event_that_is_not_there_is_named_with_those_that_are(
+def test_an_unknown_event_is_refused_with_the_known_ones(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, listed: str
 ) -> None:
     said = printed("tools.event", ["--name", name], monkeypatch, capsys)
@@ -132,7 +132,7 @@ def a_file(tmp_path: Path) -> Path:
         ("tools.api_key", ["--org", "o"]),
     ],
 )
-def test_a_folder_without_a_stack_is_named_with_the_way_to_name_another(
+def test_a_folder_without_a_stack_is_refused_with_the_option_for_another(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -147,7 +147,7 @@ def test_a_folder_without_a_stack_is_named_with_the_way_to_name_another(
     assert re.search(rf"no local stack (is running|was started) on {folder}: .*STATE=\n", said)
 
 
-def test_a_stack_does_not_start_on_what_is_no_folder(
+def test_a_stack_does_not_start_on_a_path_that_is_not_a_folder(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     said = printed("tools.run", ["--port", "0", "--state", str(a_file(tmp_path))], monkeypatch, capsys)
@@ -155,13 +155,13 @@ def test_a_stack_does_not_start_on_what_is_no_folder(
     assert re.fullmatch(r"\S+ cannot be the state folder: File exists: choose another with STATE=.*\n", said)
 
 
-def test_a_document_that_is_not_there_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_a_missing_document_is_named(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert fleet_check.main(["--file", str(no_folder(tmp_path))]) == fleet_check.UNKNOWN
     assert capsys.readouterr().err == f"{no_folder(tmp_path)} cannot be read: No such file or directory\n"
 
 
 class CloudFormation:
-    """Answers about one deployed stack, or cannot."""
+    """Describes one deployed stack, or fails."""
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer
@@ -181,7 +181,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("answer", "said"), REFUSED)
-def test_a_deployed_stack_that_cannot_be_meant(
+def test_an_unusable_deployed_stack_is_refused_with_the_reason(
     monkeypatch: pytest.MonkeyPatch, answer: Any, said: str
 ) -> None:
     monkeypatch.setattr(boto3, "client", lambda _service: CloudFormation(answer))
@@ -190,7 +190,7 @@ def test_a_deployed_stack_that_cannot_be_meant(
         connect("site", "")
 
 
-def test_a_document_is_not_called_checked_against_a_stack_that_is_not_there(
+def test_a_document_is_not_reported_as_checked_against_a_missing_stack(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(fleet_check, "parse", lambda _text: None)
@@ -200,7 +200,7 @@ def test_a_document_is_not_called_checked_against_a_stack_that_is_not_there(
     assert fleet_check.main(["--file", str(a_file(tmp_path)), "--stack", "site"]) == fleet_check.UNKNOWN
 
 
-def test_what_a_stack_prints_about_itself_names_its_own_folder(tmp_path: Path) -> None:
+def test_hints_that_a_stack_prints_name_its_own_folder(tmp_path: Path) -> None:
     issuer.ensure_key(State(tmp_path).issuer_key)
     said = how_to_use(State(tmp_path), "http://127.0.0.1:1")
 
@@ -208,7 +208,7 @@ def test_what_a_stack_prints_about_itself_names_its_own_folder(tmp_path: Path) -
     assert said.endswith(f"its state is kept (rm -r {tmp_path} forgets it).")
 
 
-def test_the_usual_stack_needs_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_stack_needs_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(issuer, "mint", lambda *_, **__: "token")
     said = how_to_use(State(DEFAULT_STATE), "http://127.0.0.1:1")
 
@@ -225,7 +225,7 @@ def test_help_names_every_variable_that_a_command_takes(target: str) -> None:
     assert {name for name in taken - {"VENVS"} if f"{name}=" not in found[1]} == set()
 
 
-def test_the_commands_that_write_have_a_line_of_use(
+def test_the_commands_that_write_print_their_usage(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for module in (quota, api_key, dev_token, event):

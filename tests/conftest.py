@@ -1,4 +1,4 @@
-"""What holds for all tests together."""
+"""Fixtures and checks for all tests."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if find_spec("hypothesis"):  # the tests of the benchmarks need none
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, Any, Any]:
-    """Where CI is set a test that is skipped is a promise that was not looked at: it fails."""
+    """In CI a skipped test fails, because it leaves a promise unchecked."""
     report = yield
     if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("CI"):
         report.outcome = "failed"
@@ -32,7 +32,9 @@ def pytest_runtest_makereport() -> Generator[None, Any, Any]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _each_process_on_a_processor_of_its_own() -> None:
-    """Of several that share the tests: to hand over to a thread elsewhere takes far longer, and many do."""
+    """With several processes that share the tests: a switch to another thread takes far longer, and many
+    tests switch often.
+    """
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker:
         from proof.campaign import stay_on  # noqa: PLC0415 - single tests need none of the proof
@@ -42,7 +44,9 @@ def _each_process_on_a_processor_of_its_own() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_that_a_role_forbids() -> Iterator[None]:
-    """Whatever a function asked AWS for in any test of this process, its role in the template allows."""
+    """The role of a function in the template allows every AWS request that the function made in any test of
+    this process.
+    """
     yield
     if not EVERYTHING:
         return
@@ -65,7 +69,7 @@ def db() -> MemoryDynamoDB:
 
 @pytest.fixture
 def pause() -> RecordedPause:
-    """A pause that nobody waits for."""
+    """A pause that takes no real time."""
     return RecordedPause()
 
 

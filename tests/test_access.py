@@ -17,12 +17,12 @@ def _operator(**changes: Any) -> Caller:
 
 
 @pytest.mark.parametrize("permission", CUSTOMERS)
-def test_a_permission_in_the_token_is_enough(permission: Permission) -> None:
+def test_a_permission_in_the_token_is_sufficient(permission: Permission) -> None:
     caller(permissions=frozenset({permission.value})).require(permission)
 
 
 @pytest.mark.parametrize("permission", CUSTOMERS)
-def test_no_other_permission_stands_in_for_it(permission: Permission) -> None:
+def test_no_other_permission_replaces_it(permission: Permission) -> None:
     others = frozenset(CUSTOMERS) - {permission}
 
     with pytest.raises(Forbidden):
@@ -34,12 +34,12 @@ def test_an_operator_may_read_and_delete(permission: Permission) -> None:
     _operator().require(permission)
 
 
-def test_an_operator_may_not_create_in_somebodys_name() -> None:
+def test_an_operator_may_not_create_for_a_customer() -> None:
     with pytest.raises(Forbidden):
         _operator().require(Permission.CREATE_RESERVATIONS)
 
 
-def test_the_words_in_tokens_never_change() -> None:
+def test_the_names_of_permissions_in_tokens_never_change() -> None:
     assert {permission.value for permission in Permission} >= {
         "reservations:create",
         "reservations:read",
@@ -48,7 +48,7 @@ def test_the_words_in_tokens_never_change() -> None:
     }
 
 
-def test_membership_needs_the_organization_and_the_project() -> None:
+def test_membership_requires_the_organization_and_the_project() -> None:
     assert caller().owns(ORGANIZATION, PROJECT)
     assert not caller().owns(ORGANIZATION, "other")
     assert not caller().owns("other", PROJECT)
@@ -61,12 +61,12 @@ def test_a_star_stands_for_every_project_of_the_callers_organizations_only() -> 
     assert not everywhere.owns("other", "any")
 
 
-def test_an_operator_sees_what_it_is_no_member_of() -> None:
+def test_an_operator_may_see_organizations_that_it_does_not_belong_to() -> None:
     assert _operator().may_see("any", "any")
     assert not _operator().owns("any", "any")
 
 
-def test_a_customer_searches_its_organizations_narrowed_to_those_named() -> None:
+def test_a_customer_searches_its_organizations_limited_to_those_named() -> None:
     member = caller(organizations=frozenset({"b", "a", "c"}))
 
     assert member.organizations_to_search(frozenset()) == ["a", "b", "c"]
@@ -74,13 +74,13 @@ def test_a_customer_searches_its_organizations_narrowed_to_those_named() -> None
     assert member.organizations_to_search(frozenset({"foreign"})) == []
 
 
-def test_an_operator_searches_whatever_it_names_and_otherwise_its_own() -> None:
+def test_an_operator_searches_the_organizations_it_names_and_otherwise_its_own() -> None:
     assert _operator().organizations_to_search(frozenset({"x", "a"})) == ["a", "x"]
     assert _operator().organizations_to_search(frozenset()) == []
 
 
-def test_an_operator_looks_into_so_many_organizations_at_once_and_no_more() -> None:
-    """Each of them is a read: with as many as an address can name the answer would not come in time."""
+def test_an_operator_may_search_a_limited_number_of_organizations_at_once() -> None:
+    """Each of them is a read: with as many as a URL can name the response would not come in time."""
     named = [f"org-{n:02}" for n in range(ORGANIZATIONS_MAX + 1)]
 
     assert _operator().organizations_to_search(frozenset(named[1:])) == named[1:]
@@ -88,7 +88,7 @@ def test_an_operator_looks_into_so_many_organizations_at_once_and_no_more() -> N
         _operator().organizations_to_search(frozenset(named))
 
 
-def test_a_customer_may_name_any_number_of_organizations_it_looks_into_its_own() -> None:
+def test_a_customer_may_name_any_number_of_organizations_and_searches_its_own() -> None:
     named = frozenset(f"org-{n}" for n in range(ORGANIZATIONS_MAX + 1)) | {ORGANIZATION}
 
     assert caller().organizations_to_search(named) == [ORGANIZATION]

@@ -13,14 +13,14 @@ class Monotonic:
         return self.seconds
 
 
-def test_nothing_bounds_the_work_until_an_invocation_does() -> None:
+def test_without_an_invocation_there_is_no_deadline() -> None:
     clock = Monotonic()
     deadline = Deadline(clock)
     clock.seconds += 1e6
     assert deadline.remaining_seconds() == math.inf
 
 
-def test_what_is_left_shrinks_with_time_and_ends_at_nothing() -> None:
+def test_the_remaining_time_shrinks_to_zero() -> None:
     clock = Monotonic()
     deadline = Deadline(clock)
     deadline.arm(19.0)
@@ -39,5 +39,5 @@ def test_the_next_invocation_has_its_own_time() -> None:
     assert deadline.remaining_seconds() == 5.0
 
 
-def test_commands_and_tests_have_no_end() -> None:
+def test_commands_and_tests_have_no_deadline() -> None:
     assert Deadline.none().remaining_seconds() == math.inf

@@ -35,7 +35,7 @@ def _run(function: str) -> list[str]:
     return done.stdout.splitlines()[-1].split()
 
 
-def test_garbage_is_not_looked_for_while_a_function_is_imported_and_is_while_it_runs() -> None:
+def test_the_garbage_collector_is_off_during_the_import_of_a_function_and_on_while_it_runs() -> None:
     passes, threshold, frozen = _run("create_vm")
     assert int(passes) <= 2, "one pass may start and end before the package is imported"
     assert (threshold, frozen) == ("10000", "True")

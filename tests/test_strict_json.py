@@ -7,7 +7,7 @@ import pytest
 from gpu_capacity.strict_json import JsonRefused, KeyRepeated, NotJson, dotted, loads
 
 
-def test_plain_json_is_read_as_it_stands() -> None:
+def test_plain_json_is_parsed() -> None:
     assert loads(b'{"a": [1, 2.5, true, null, "\\u00e9", {"b": {}}]}') == {
         "a": [1, 2.5, True, None, "é", {"b": {}}]
     }
@@ -30,15 +30,15 @@ def test_plain_json_is_read_as_it_stands() -> None:
         (b'{"b": {"x": 1, "x": 2}, "a": {"y": 1, "y": 2}}', ("b", "x")),
     ],
 )
-def test_a_repeated_key_is_refused_with_its_place(text: bytes, place: tuple[str | int, ...]) -> None:
+def test_a_repeated_key_is_refused_with_its_path(text: bytes, place: tuple[str | int, ...]) -> None:
     with pytest.raises(KeyRepeated) as caught:
         loads(text)
     assert caught.value.place == place
     assert dotted(place) in str(caught.value)
 
 
-def test_the_place_of_a_repeated_key_takes_no_more_memory_than_the_text_allows() -> None:
-    """With the way to each of the 30,000 numbers this would take a quarter of a gigabyte."""
+def test_the_path_of_a_repeated_key_takes_no_more_memory_than_the_text_allows() -> None:
+    """With the path of each of the 30,000 numbers this would take a quarter of a gigabyte."""
     depth = 900
     text = "[" * depth + "1," * 30_000 + '{"a": 1, "a": 2}' + "]" * depth
     tracemalloc.start()
@@ -52,7 +52,7 @@ def test_the_place_of_a_repeated_key_takes_no_more_memory_than_the_text_allows()
     assert peak < 8_000_000
 
 
-def test_the_same_key_may_stand_in_different_objects() -> None:
+def test_different_objects_may_have_the_same_key() -> None:
     assert loads(b'{"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}]}') == {"a": {"a": 1}, "b": [{"a": 1}, {"a": 2}]}
 
 
@@ -84,7 +84,7 @@ def test_the_same_key_may_stand_in_different_objects() -> None:
     ],
     ids=lambda text: repr(text[:24]),
 )
-def test_what_is_no_json_is_refused(text: bytes) -> None:
+def test_a_text_that_is_not_json_is_refused(text: bytes) -> None:
     with pytest.raises(NotJson):
         loads(text)
 
@@ -93,7 +93,7 @@ def test_pairs_of_surrogates_are_characters() -> None:
     assert loads(b'"\\ud83d\\ude00"') == "\N{GRINNING FACE}"
 
 
-def test_refusals_repeat_no_value() -> None:
+def test_refusals_do_not_echo_values() -> None:
     for text in (b'{"a": "hunter2", "a": "hunter2"}', b'{"a": hunter2}', b'{"a": "hunter2", "b": NaN}'):
         with pytest.raises(JsonRefused) as caught:
             loads(text)

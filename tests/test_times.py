@@ -1,4 +1,4 @@
-"""Times as text: what RFC 3339 admits is read, and whatever is stored can be shown."""
+"""Times as text: every RFC 3339 time can be read, and every stored time can be shown."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NEW_YEAR_2026 = 1767225600
         ("9999-12-31T23:59:59-08:00", LAST_SECOND + 8 * 3600),
     ],
 )
-def test_reads_every_form_of_the_standard(text: str, seconds: float) -> None:
+def test_every_format_of_the_standard_is_read(text: str, seconds: float) -> None:
     assert parse_rfc3339(text) == seconds
 
 
@@ -64,13 +64,13 @@ def test_reads_every_form_of_the_standard(text: str, seconds: float) -> None:
     ],
     ids=str,
 )
-def test_refuses_what_the_standard_refuses(text: str) -> None:
+def test_every_format_that_the_standard_forbids_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^.+$"):
         parse_rfc3339(text)
 
 
 @given(st.one_of(st.integers(), st.floats(allow_nan=False)))
-def test_every_time_can_be_shown_and_is_read_as_it_is_shown(seconds: float) -> None:
+def test_every_time_can_be_shown_and_read_back(seconds: float) -> None:
     text = rfc3339(seconds)
 
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{6})?Z", text)
@@ -81,7 +81,7 @@ def test_every_time_can_be_shown_and_is_read_as_it_is_shown(seconds: float) -> N
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
-def test_reads_what_python_writes(time: datetime) -> None:
+def test_times_as_python_writes_them_are_read(time: datetime) -> None:
     assert parse_rfc3339(time.isoformat()) == pytest.approx(time.timestamp(), abs=1e-4)
 
 

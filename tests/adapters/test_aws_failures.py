@@ -1,4 +1,4 @@
-"""One table says what a failed call of an AWS service means."""
+"""One table maps each failed call of an AWS service to its meaning."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def _refused(code: str, status: int = 400) -> ClientError:
     ],
 )
 @pytest.mark.parametrize("status", [400, 429, 503])
-def test_a_throttled_call_did_nothing_whatever_its_status(code: str, status: int) -> None:
+def test_a_throttled_call_had_no_effect_whatever_its_status(code: str, status: int) -> None:
     assert failure_of(_refused(code, status)) is Failure.NOT_DONE
 
 
-def test_an_unknown_code_with_the_status_of_a_throttle_is_one() -> None:
+def test_an_unknown_code_with_the_status_of_throttling_counts_as_throttling() -> None:
     assert failure_of(_refused("Later", 429)) is Failure.NOT_DONE
 
 
@@ -67,7 +67,7 @@ def test_another_write_on_the_same_item_is_a_conflict(code: str) -> None:
         ("NeverHeardOf", 502),
     ],
 )
-def test_a_service_that_failed_may_have_done_it(code: str, status: int) -> None:
+def test_a_server_error_leaves_the_outcome_unknown(code: str, status: int) -> None:
     assert failure_of(_refused(code, status)) is Failure.UNKNOWN
 
 
@@ -83,11 +83,11 @@ def test_a_service_that_failed_may_have_done_it(code: str, status: int) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_without_a_usable_answer_it_may_have_been_done(error: Any) -> None:
+def test_a_missing_or_unusable_response_leaves_the_outcome_unknown(error: Any) -> None:
     assert failure_of(error) is Failure.UNKNOWN
 
 
-def test_what_was_not_sent_was_not_done() -> None:
+def test_a_request_that_was_not_sent_had_no_effect() -> None:
     assert failure_of(NoTimeLeft(operation="put_item")) is Failure.NOT_DONE
 
 
@@ -103,7 +103,7 @@ def test_what_was_not_sent_was_not_done() -> None:
     ],
     ids=str,
 )
-def test_what_would_be_refused_again_is_a_defect(error: Any) -> None:
+def test_a_request_that_would_be_refused_again_is_a_programming_error(error: Any) -> None:
     assert failure_of(error) is Failure.DEFECT
 
 
@@ -120,5 +120,5 @@ def test_what_would_be_refused_again_is_a_defect(error: Any) -> None:
         ([], Failure.DEFECT),
     ],
 )
-def test_reasons_of_a_cancelled_transaction(codes: list[str | None], failure: Failure) -> None:
+def test_the_reasons_of_a_cancelled_transaction_are_mapped(codes: list[str | None], failure: Failure) -> None:
     assert failure_of_reasons(codes) is failure

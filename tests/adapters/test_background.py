@@ -15,21 +15,21 @@ BOTH = pytest.mark.parametrize("background", [run_now, BackgroundThread()], ids=
 
 
 @BOTH
-def test_what_comes_of_the_work_is_answered_as_often_as_it_is_asked_for(background: Background) -> None:
+def test_the_result_can_be_asked_for_several_times(background: Background) -> None:
     answer = background(lambda: "done")
 
     assert (answer(), answer()) == ("done", "done")
 
 
 @BOTH
-def test_several_works_have_an_answer_each(background: Background) -> None:
+def test_each_task_has_its_own_result(background: Background) -> None:
     answers = [background(partial(abs, number)) for number in range(3)]
 
     assert [answer() for answer in answers] == [0, 1, 2]
 
 
 @BOTH
-def test_what_the_work_raises_is_raised(background: Background) -> None:
+def test_an_exception_of_the_task_is_raised(background: Background) -> None:
     def fail() -> NoReturn:
         raise ZeroDivisionError
 
@@ -37,7 +37,7 @@ def test_what_the_work_raises_is_raised(background: Background) -> None:
         background(fail)()
 
 
-def test_a_thread_works_while_its_caller_goes_on() -> None:
+def test_a_task_runs_while_its_caller_continues() -> None:
     goes_on = threading.Event()
 
     answer = BackgroundThread()(lambda: goes_on.wait(timeout=60))

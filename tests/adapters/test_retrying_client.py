@@ -1,4 +1,4 @@
-"""What failed in passing is sent again; nothing is sent that could not end within the invocation."""
+"""Transient failures are retried; no request is sent that could not end within the invocation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NEEDED = {WRITE: ATTEMPT_SECONDS + READ_BACK_SECONDS, READ: ATTEMPT_SECONDS}
 
 
 class Service:
-    """Answers what it is told to, one answer a call, each of which takes so many seconds."""
+    """Returns the given results, one for each call, each after the given number of seconds."""
 
     def __init__(self, *answers: Any, seconds: float = 0.0) -> None:
         self.now = 0.0
@@ -57,7 +57,7 @@ def _client(service: Service, seconds: float = 1000.0) -> tuple[RetryingClient, 
     return RetryingClient(service, deadline, pause), pause
 
 
-def test_an_answer_is_passed_on() -> None:
+def test_a_response_is_passed_on() -> None:
     service = Service({"Item": 1})
     client, pause = _client(service)
 
@@ -69,7 +69,7 @@ def test_an_answer_is_passed_on() -> None:
 @pytest.mark.parametrize(
     "failure", [_refused("ThrottlingException"), _refused("InternalServerError", 500), _silence()], ids=repr
 )
-def test_what_failed_in_passing_is_sent_again_after_growing_pauses(failure: Exception) -> None:
+def test_transient_failures_are_retried_after_growing_pauses(failure: Exception) -> None:
     service = Service(*[failure] * (ATTEMPTS_MAX - 1), "done")
     client, pause = _client(service)
 
@@ -80,7 +80,7 @@ def test_what_failed_in_passing_is_sent_again_after_growing_pauses(failure: Exce
 @pytest.mark.parametrize(
     "code", ["ConditionalCheckFailedException", "ValidationException", "TransactionConflictException"]
 )
-def test_a_decision_of_the_service_is_not_asked_for_again(code: str) -> None:
+def test_a_refusal_of_the_service_is_not_retried(code: str) -> None:
     service = Service(_refused(code))
     client, pause = _client(service)
 
@@ -89,7 +89,7 @@ def test_a_decision_of_the_service_is_not_asked_for_again(code: str) -> None:
     assert pause.attempts == []
 
 
-def test_after_so_many_attempts_the_failure_is_reported() -> None:
+def test_after_the_last_attempt_the_failure_is_reported() -> None:
     service = Service(*[_refused("ThrottlingException")] * (ATTEMPTS_MAX + 1))
     client, pause = _client(service)
 
@@ -99,7 +99,7 @@ def test_after_so_many_attempts_the_failure_is_reported() -> None:
     assert len(pause.attempts) == ATTEMPTS_MAX - 1
 
 
-def test_an_attempt_that_may_have_been_done_is_reported_whatever_comes_later() -> None:
+def test_an_unknown_outcome_of_any_attempt_is_reported_whatever_comes_later() -> None:
     throttles = [_refused("ThrottlingException")] * ATTEMPTS_MAX
     client, _ = _client(Service(throttles[0], _silence(), *throttles))
 
@@ -108,7 +108,7 @@ def test_an_attempt_that_may_have_been_done_is_reported_whatever_comes_later() -
 
 
 @pytest.mark.parametrize("operation", [WRITE, READ])
-def test_nothing_is_sent_that_could_not_end_in_time(operation: str) -> None:
+def test_no_request_is_sent_that_could_not_end_in_time(operation: str) -> None:
     service = Service("done")
     client, _ = _client(service, NEEDED[operation] - 0.01)
 
@@ -118,14 +118,14 @@ def test_nothing_is_sent_that_could_not_end_in_time(operation: str) -> None:
 
 
 @pytest.mark.parametrize("operation", [WRITE, READ])
-def test_what_just_fits_is_sent(operation: str) -> None:
+def test_a_request_that_just_fits_is_sent(operation: str) -> None:
     client, _ = _client(Service("done"), NEEDED[operation])
 
     assert getattr(client, operation)() == "done"
 
 
 @pytest.mark.parametrize("operation", [WRITE, READ])
-def test_no_attempt_is_added_that_does_not_fit(operation: str) -> None:
+def test_no_retry_is_made_that_does_not_fit(operation: str) -> None:
     service = Service(_silence(), "done", seconds=ATTEMPT_SECONDS)
     client, _ = _client(service, NEEDED[operation] + ATTEMPT_SECONDS - 0.01)
 
@@ -134,7 +134,7 @@ def test_no_attempt_is_added_that_does_not_fit(operation: str) -> None:
     assert len(service.calls) == 1
 
 
-def test_a_write_leaves_the_time_to_look_whether_it_stands() -> None:
+def test_a_write_reserves_time_for_the_read_that_resolves_it() -> None:
     service = Service(_silence(), {"Item": 1}, seconds=ATTEMPT_SECONDS)
     client, _ = _client(service, NEEDED[WRITE])
     with pytest.raises(ReadTimeoutError):
@@ -144,10 +144,10 @@ def test_a_write_leaves_the_time_to_look_whether_it_stands() -> None:
 
 
 @pytest.mark.parametrize("later", ["ThrottlingError", "ProvisionedThroughputExceeded", "TransactionConflict"])
-def test_a_transaction_cancelled_after_one_that_may_stand_does_not_say_that_nothing_stands(
+def test_a_transaction_cancelled_after_a_timeout_leaves_the_outcome_unknown(
     later: str,
 ) -> None:
-    """What the last attempt met may be the first one itself, and says nothing about it."""
+    """The last attempt may have been cancelled because the first one succeeded."""
     service = Service(_silence(), *[_cancelled(later)] * (ATTEMPTS_MAX - 1))
     client, _ = _client(service)
 
@@ -156,7 +156,7 @@ def test_a_transaction_cancelled_after_one_that_may_stand_does_not_say_that_noth
     assert len(service.calls) == ATTEMPTS_MAX
 
 
-def test_a_transaction_that_was_throttled_is_sent_again() -> None:
+def test_a_throttled_transaction_is_retried() -> None:
     service = Service(_cancelled("None", "ThrottlingError"), "done")
     client, _ = _client(service)
 
@@ -164,7 +164,7 @@ def test_a_transaction_that_was_throttled_is_sent_again() -> None:
 
 
 @pytest.mark.parametrize("reason", ["TransactionConflict", "ConditionalCheckFailed"])
-def test_a_transaction_that_was_decided_is_not_sent_again(reason: str) -> None:
+def test_a_transaction_that_was_refused_is_not_retried(reason: str) -> None:
     service = Service(_cancelled(reason), "done")
     client, _ = _client(service)
 
@@ -181,7 +181,7 @@ def _cancelled(*codes: str) -> ClientError:
     return ClientError(response, "TransactWriteItems")
 
 
-def test_all_attempts_of_a_transaction_carry_one_token_and_the_next_transaction_another() -> None:
+def test_all_attempts_of_a_transaction_have_one_token_and_the_next_transaction_another() -> None:
     service = Service(_silence(), "done", "done")
     client, _ = _client(service)
 
@@ -193,7 +193,7 @@ def test_all_attempts_of_a_transaction_carry_one_token_and_the_next_transaction_
     assert other != first
 
 
-def test_no_other_call_carries_a_token() -> None:
+def test_no_other_call_has_a_token() -> None:
     service = Service("done")
     client, _ = _client(service)
 

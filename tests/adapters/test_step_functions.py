@@ -20,7 +20,7 @@ def _error(code: str) -> ClientError:
 
 
 class Client:
-    """Records calls; answers what was prepared for them."""
+    """Records calls and returns prepared responses."""
 
     def __init__(self, **answers: Any) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -47,7 +47,7 @@ def _workflows(client: Client) -> StepFunctionsWorkflows:
     return StepFunctionsWorkflows(client, MACHINES)
 
 
-def test_starts_under_the_name_with_the_payload_as_json() -> None:
+def test_an_execution_is_started_under_its_name_with_the_payload_as_json() -> None:
     client = Client()
 
     assert _workflows(client).start("provision", "one", {"reservation": "r"})
@@ -56,12 +56,12 @@ def test_starts_under_the_name_with_the_payload_as_json() -> None:
     assert json.loads(sent["input"]) == {"reservation": "r"}
 
 
-def test_a_used_name_is_no_error() -> None:
+def test_starting_under_a_used_name_is_no_error() -> None:
     assert not _workflows(Client(start=_error("ExecutionAlreadyExists"))).start("provision", "one", {})
 
 
 @pytest.mark.parametrize("error", [_error("ThrottlingException"), _error("StateMachineDoesNotExist"), DOWN])
-def test_a_start_that_fails_says_so(error: Exception) -> None:
+def test_a_start_that_fails_raises(error: Exception) -> None:
     workflows = _workflows(Client(start=error))
 
     with pytest.raises(WorkflowUnavailable):
@@ -85,21 +85,21 @@ def test_every_status_is_running_or_ended(status: str, state: WorkflowState) -> 
     assert client.calls == [("describe", {"executionArn": EXECUTION})]
 
 
-def test_an_execution_that_never_was_is_absent() -> None:
+def test_an_execution_that_never_existed_is_absent() -> None:
     workflows = _workflows(Client(describe=_error("ExecutionDoesNotExist")))
 
     assert workflows.state("provision", "one") is WorkflowState.ABSENT
 
 
 @pytest.mark.parametrize("error", [_error("ThrottlingException"), DOWN])
-def test_a_state_that_cannot_be_read_is_not_taken_for_absent(error: Exception) -> None:
+def test_a_status_that_cannot_be_read_does_not_count_as_absent(error: Exception) -> None:
     workflows = _workflows(Client(describe=error))
 
     with pytest.raises(WorkflowUnavailable):
         workflows.state("provision", "one")
 
 
-def test_stops_what_runs_and_says_why() -> None:
+def test_a_running_execution_is_stopped_with_a_reason() -> None:
     client = Client(describe={"status": "RUNNING"})
 
     _workflows(client).stop("provision", "one", "deleted")
@@ -108,7 +108,7 @@ def test_stops_what_runs_and_says_why() -> None:
 
 
 @pytest.mark.parametrize("answer", [{"status": "SUCCEEDED"}, _error("ExecutionDoesNotExist")])
-def test_leaves_alone_what_does_not_run(answer: Any) -> None:
+def test_an_execution_that_does_not_run_is_left_alone(answer: Any) -> None:
     client = Client(describe=answer)
 
     _workflows(client).stop("provision", "one", "deleted")
@@ -117,7 +117,7 @@ def test_leaves_alone_what_does_not_run(answer: Any) -> None:
 
 
 @pytest.mark.parametrize("error", [_error("ThrottlingException"), DOWN])
-def test_a_stop_that_fails_says_so(error: Exception) -> None:
+def test_a_stop_that_fails_raises(error: Exception) -> None:
     workflows = _workflows(Client(describe={"status": "RUNNING"}, stop=error))
 
     with pytest.raises(WorkflowUnavailable):

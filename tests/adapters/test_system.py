@@ -35,7 +35,7 @@ def _slept(monkeypatch: pytest.MonkeyPatch, attempts: range, times: int = 50) ->
     return found
 
 
-def test_a_pause_is_any_time_up_to_a_bound_that_doubles_to_a_third_of_a_second(
+def test_pauses_are_random_up_to_a_bound_that_doubles_to_a_third_of_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for attempt, seconds in _slept(monkeypatch, range(20)).items():
@@ -45,7 +45,7 @@ def test_a_pause_is_any_time_up_to_a_bound_that_doubles_to_a_third_of_a_second(
         assert min(seconds) < bound / 2
 
 
-def test_rivals_do_not_come_back_together(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_concurrent_clients_do_not_retry_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(set(_slept(monkeypatch, range(3, 4))[3])) > 40
 
 
@@ -55,7 +55,9 @@ def test_a_very_late_attempt_does_not_overflow(monkeypatch: pytest.MonkeyPatch) 
     assert seconds <= 0.32
 
 
-def test_no_pause_outlasts_the_invocation(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_pause_is_longer_than_the_remaining_time_of_the_invocation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     slept: list[float] = []
     monkeypatch.setattr(time, "sleep", slept.append)
     deadline = Deadline(lambda: 0.0)

@@ -1,4 +1,4 @@
-"""Bounds that others rely on, as figures: DynamoDB's own, and how long something is believed or tried."""
+"""Limits that others rely on, as figures: DynamoDB's own, cache times and numbers of retries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from testkit.world import HOLDERS, World, create_tables, pod
 from tests.capacity_claims.test_claim_rules import record
 
 
-def test_the_limits_of_dynamodb_are_those_that_it_publishes() -> None:
+def test_the_limits_of_dynamodb_are_the_published_ones() -> None:
     assert writes.ACTIONS_MAX == 100
     assert writes.EXPRESSION_BYTES_MAX == 4096
     assert database.BATCH_GET_MAX == 100
@@ -33,7 +33,7 @@ def test_a_pod_may_be_as_large_as_an_item_less_ten_kilobytes() -> None:
     assert text.TEXT_BYTES_MAX == 390_000
 
 
-def test_a_hundred_keys_are_one_call() -> None:
+def test_a_hundred_keys_are_read_in_one_call() -> None:
     db = MemoryDynamoDB()
     create_tables(db)
     wanted = [{"pk": {"S": "ORG#o"}, "sk": {"S": str(n)}} for n in range(100)]
@@ -44,7 +44,7 @@ def test_a_hundred_keys_are_one_call() -> None:
 
 
 class NeverWhole:
-    """Leaves the keys of a batch unread for so many rounds."""
+    """Leaves the keys of a batch unprocessed for this many rounds."""
 
     def __init__(self, rounds: int) -> None:
         self.rounds = rounds
@@ -55,7 +55,7 @@ class NeverWhole:
         return {"Responses": {}, **left}
 
 
-def test_keys_of_a_batch_are_asked_for_eight_times_with_growing_pauses() -> None:
+def test_unprocessed_keys_of_a_batch_are_requested_eight_times_with_growing_pauses() -> None:
     wanted = [{"pk": {"S": "p"}, "sk": {"S": "s"}}]
 
     pause = RecordedPause()

@@ -1,4 +1,4 @@
-"""Every answer of DynamoDB becomes one of few outcomes."""
+"""Every response of DynamoDB is mapped to one of a few outcomes."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_single_write_needs_no_transaction(db: MemoryDynamoDB, database: Datab
 
 
 @pytest.mark.parametrize("operation", SINGLE)
-def test_a_refused_single_write_names_itself_and_brings_the_item(
+def test_a_refused_single_write_has_its_label_and_the_item(
     db: MemoryDynamoDB, database: Database, operation: str
 ) -> None:
     db.put_item(TableName=HOLDERS, Item=_key("a") | encode({"n": 9}))
@@ -87,13 +87,13 @@ def test_a_refused_single_write_names_itself_and_brings_the_item(
     assert outcome == Refused({"a": {"pk": "ORG#o", "sk": "RESERVATION#a", "n": 9}})
 
 
-def test_a_refusal_over_an_absent_item_brings_none(database: Database) -> None:
+def test_a_refusal_over_an_absent_item_has_no_item(database: Database) -> None:
     assert database.commit(_put(new=False)) == Refused({"a": None})
 
 
 @pytest.mark.parametrize("operation", SINGLE)
 @pytest.mark.parametrize("conflict", [item_conflict, lambda: _fails("ReplicatedWriteConflictException")])
-def test_a_single_write_that_meets_another_is_busy(
+def test_a_single_write_in_conflict_is_busy(
     db: MemoryDynamoDB, database: Database, operation: str, conflict: Callable[[], Interceptor]
 ) -> None:
     db.before(operation, conflict())
@@ -104,12 +104,12 @@ def test_a_single_write_that_meets_another_is_busy(
 # Transactions.
 
 
-def test_a_transaction_writes_all(db: MemoryDynamoDB, database: Database) -> None:
+def test_a_transaction_writes_all_its_actions(db: MemoryDynamoDB, database: Database) -> None:
     assert database.commit(_put("a"), _put("b")) == Committed()
     assert len(db.table(HOLDERS)) == 2
 
 
-def test_a_refused_transaction_says_each_failed_condition_by_its_label(
+def test_a_refused_transaction_has_the_labels_of_all_failed_conditions(
     db: MemoryDynamoDB, database: Database
 ) -> None:
     database.commit(_put("a"))
@@ -128,7 +128,7 @@ def test_a_check_alone_is_sent_as_a_transaction(db: MemoryDynamoDB, database: Da
 
 
 @pytest.mark.parametrize("at", [0, 1, {0, 1}])
-def test_a_transaction_that_meets_another_is_busy(
+def test_a_transaction_in_conflict_is_busy(
     db: MemoryDynamoDB, database: Database, at: int | set[int]
 ) -> None:
     db.before("transact_write_items", transaction_conflict(2, at))
@@ -142,7 +142,7 @@ def test_a_transaction_that_is_still_in_progress_is_busy(db: MemoryDynamoDB, dat
     assert database.commit(_put("a"), _put("b")) == Busy()
 
 
-def test_a_refusal_outweighs_a_conflict(db: MemoryDynamoDB, database: Database) -> None:
+def test_a_refusal_has_priority_over_a_conflict(db: MemoryDynamoDB, database: Database) -> None:
     def mixed(operation: str, _parameters: dict[str, Any]) -> None:
         reasons = [{"Code": "TransactionConflict"}, {"Code": "ConditionalCheckFailed"}]
         members = {"CancellationReasons": reasons}
@@ -153,7 +153,7 @@ def test_a_refusal_outweighs_a_conflict(db: MemoryDynamoDB, database: Database) 
     assert database.commit(_put("a"), _put("b")) == Refused({"b": None})
 
 
-def test_a_transaction_takes_as_many_actions_as_it_may() -> None:
+def test_a_transaction_accepts_the_maximum_number_of_actions() -> None:
     sent: list[Any] = []
 
     class Client:
@@ -166,7 +166,7 @@ def test_a_transaction_takes_as_many_actions_as_it_may() -> None:
     assert len(sent) == ACTIONS_MAX
 
 
-def test_more_actions_than_a_transaction_takes_are_a_defect(db: MemoryDynamoDB, database: Database) -> None:
+def test_more_actions_than_a_transaction_accepts_raise(db: MemoryDynamoDB, database: Database) -> None:
     actions = [_put(str(n)) for n in range(ACTIONS_MAX + 1)]
 
     with pytest.raises(ValueError, match="101 actions"):
@@ -174,7 +174,7 @@ def test_more_actions_than_a_transaction_takes_are_a_defect(db: MemoryDynamoDB, 
     assert db.requests["transact_write_items"] == 0
 
 
-# Not knowing.
+# Unknown outcomes.
 
 UNKNOWN: dict[str, tuple[Callable[[], Interceptor], bool]] = {
     "throttled": (throttled, False),
@@ -190,7 +190,7 @@ UNKNOWN: dict[str, tuple[Callable[[], Interceptor], bool]] = {
 
 @pytest.mark.parametrize("failure", UNKNOWN)
 @pytest.mark.parametrize("count", [1, 2], ids=["single", "transaction"])
-def test_a_write_without_an_answer_says_whether_it_may_stand(
+def test_a_write_that_failed_reports_whether_its_outcome_is_unknown(
     db: MemoryDynamoDB, database: Database, failure: str, count: int
 ) -> None:
     interceptor, outcome_unknown = UNKNOWN[failure]
@@ -201,7 +201,7 @@ def test_a_write_without_an_answer_says_whether_it_may_stand(
     assert caught.value.outcome_unknown is outcome_unknown
 
 
-def test_a_write_whose_answer_is_lost_stands(db: MemoryDynamoDB, database: Database) -> None:
+def test_a_write_that_timed_out_may_have_been_applied(db: MemoryDynamoDB, database: Database) -> None:
     db.after("transact_write_items", timeout_after())
 
     with pytest.raises(StorageUnavailable) as caught:
@@ -223,7 +223,7 @@ def test_a_transaction_throttled_at_a_statement_was_not_written(
 
 @pytest.mark.parametrize("failure", UNKNOWN)
 @pytest.mark.parametrize("operation", ["get_item", "batch_get_item", "query"])
-def test_a_read_without_an_answer_wrote_nothing(
+def test_a_read_that_failed_wrote_nothing(
     db: MemoryDynamoDB, database: Database, failure: str, operation: str
 ) -> None:
     db.before(operation, UNKNOWN[failure][0]())
@@ -242,21 +242,23 @@ def _read(database: Database, operation: str) -> None:
         list(database.query(HOLDERS, "ORG#o"))
 
 
-# Defects: what this service should never be told passes as it is, to be logged with its stack.
+# Programming errors: an unexpected error is raised unchanged, to be logged with its stack.
 
 
 @pytest.mark.parametrize(
     "code", ["ValidationException", "AccessDeniedException", "ResourceNotFoundException"]
 )
 @pytest.mark.parametrize("count", [1, 2], ids=["single", "transaction"])
-def test_a_defect_passes_untouched(db: MemoryDynamoDB, database: Database, code: str, count: int) -> None:
+def test_a_programming_error_is_raised_unchanged(
+    db: MemoryDynamoDB, database: Database, code: str, count: int
+) -> None:
     db.before("*", _fails(code))
 
     with pytest.raises(ClientError, match=code):
         database.commit(*[_put(name) for name in "ab"[:count]])
 
 
-def test_a_statement_cancelled_for_an_unforeseen_reason_passes_untouched(
+def test_a_statement_cancelled_for_an_unknown_reason_is_raised_unchanged(
     db: MemoryDynamoDB, database: Database
 ) -> None:
     db.before("transact_write_items", transaction_cancelled("ItemCollectionSizeLimitExceeded", "text", 2, 0))
@@ -294,7 +296,7 @@ def test_a_query_reads_every_page_in_key_order(db: MemoryDynamoDB, database: Dat
     assert db.requests["query"] > 1
 
 
-def test_a_query_keeps_to_its_prefix(db: MemoryDynamoDB, database: Database) -> None:
+def test_a_query_returns_only_its_prefix(db: MemoryDynamoDB, database: Database) -> None:
     database.commit(_put("a"))
     db.put_item(TableName=HOLDERS, Item=keys.quota("o", "GB300") | encode({"n": 1}))
 
@@ -302,7 +304,7 @@ def test_a_query_keeps_to_its_prefix(db: MemoryDynamoDB, database: Database) -> 
     assert len(list(database.query(HOLDERS, "ORG#o", keys.RESERVATION_PREFIX))) == 1
 
 
-def test_many_keys_are_read_in_as_few_calls_as_there_can_be(db: MemoryDynamoDB, database: Database) -> None:
+def test_many_keys_are_read_in_as_few_calls_as_possible(db: MemoryDynamoDB, database: Database) -> None:
     for number in range(3):
         database.commit(_put(str(number)))
     wanted = [_key(str(number)) for number in range(BATCH_GET_MAX + 1)]
@@ -317,7 +319,7 @@ def test_no_keys_need_no_call(db: MemoryDynamoDB, database: Database) -> None:
 
 
 class Unwilling:
-    """Answers a batch with nothing but unprocessed keys, the first ``rounds`` times."""
+    """Returns only unprocessed keys, the first ``rounds`` times."""
 
     def __init__(self, db: MemoryDynamoDB, rounds: int) -> None:
         self._db = db
@@ -330,7 +332,7 @@ class Unwilling:
         return self._db.batch_get_item(**parameters)
 
 
-def test_keys_left_unread_are_asked_for_again(db: MemoryDynamoDB, database: Database) -> None:
+def test_unprocessed_keys_are_requested_again(db: MemoryDynamoDB, database: Database) -> None:
     database.commit(_put("a"))
 
     found = Database(Unwilling(db, 3), RecordedPause()).get_many(HOLDERS, [_key("a")])  # type: ignore[arg-type]
@@ -338,7 +340,7 @@ def test_keys_left_unread_are_asked_for_again(db: MemoryDynamoDB, database: Data
     assert [item["sk"] for item in found] == ["RESERVATION#a"]
 
 
-def test_keys_left_unread_for_ever_are_not_taken_for_absent(db: MemoryDynamoDB) -> None:
+def test_keys_that_stay_unprocessed_do_not_count_as_absent(db: MemoryDynamoDB) -> None:
     unwilling = Database(Unwilling(db, 1000), RecordedPause())  # type: ignore[arg-type]
 
     with pytest.raises(StorageUnavailable) as caught:

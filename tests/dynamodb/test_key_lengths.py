@@ -1,4 +1,4 @@
-"""No input that is accepted makes a key that DynamoDB does not take."""
+"""No accepted input makes a key that DynamoDB refuses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ BUILDERS: Final = {
 
 
 @pytest.mark.parametrize("name", BUILDERS)
-def test_a_key_of_the_longest_parts_is_one_that_can_exist(name: str) -> None:
+def test_a_key_of_the_longest_parts_is_accepted(name: str) -> None:
     parts = {p: LONGEST.get(p, NAME) for p in signature(BUILDERS[name]).parameters}
 
     key = BUILDERS[name](**parts)
@@ -62,7 +62,7 @@ def test_a_key_of_the_longest_parts_is_one_that_can_exist(name: str) -> None:
         ("Jo Ü. 用户", True),
     ],
 )
-def test_identities_are_bounded_in_bytes_and_can_be_printed(text: str, *, can_be: bool) -> None:
+def test_identities_are_limited_in_bytes_and_printable(text: str, *, can_be: bool) -> None:
     assert is_identity(text) is can_be
 
 
@@ -76,7 +76,7 @@ WRITES: Final = [
 
 
 @pytest.mark.parametrize("write", WRITES, ids=lambda write: type(write).__name__)
-def test_a_write_under_a_key_that_cannot_exist_is_a_defect_and_is_not_sent(write: Write) -> None:
+def test_a_write_under_an_invalid_key_raises_and_is_not_sent(write: Write) -> None:
     db = MemoryDynamoDB()
     create_tables(db)
 

@@ -1,4 +1,4 @@
-"""No two items may ever share a key, whatever customers and fleets are called."""
+"""No two items may share a key, whatever names customers and fleets have."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _plain(key: keys.Key) -> tuple[str, str]:
 
 
 def test_every_kind_of_item_of_the_inventory_table_has_keys_of_its_own() -> None:
-    """Even where region, flavor and pod all have the same name."""
+    """Even if region, flavor and pod have the same name."""
     kinds = [
         keys.feed(),
         keys.region("x"),
@@ -43,7 +43,7 @@ def test_every_kind_of_item_of_the_holders_table_has_keys_of_its_own() -> None:
         (keys.quota("a", "b"), keys.quota("b", "a")),
     ],
 )
-def test_names_that_trade_places_make_another_key(one: keys.Key, other: keys.Key) -> None:
+def test_names_in_another_order_make_another_key(one: keys.Key, other: keys.Key) -> None:
     assert _plain(one) != _plain(other)
 
 
@@ -53,7 +53,7 @@ def test_pods_of_one_region_and_flavor_share_a_partition() -> None:
     assert _plain(keys.hosts("r", "a"))[0] == keys.hosts_partition("r")
 
 
-def test_a_query_for_reservations_does_not_meet_quotas() -> None:
+def test_a_query_for_reservations_does_not_return_quotas() -> None:
     assert _plain(keys.reservation("o", ID))[1].startswith(keys.RESERVATION_PREFIX)
     assert not _plain(keys.quota("o", "GB300"))[1].startswith(keys.RESERVATION_PREFIX)
 

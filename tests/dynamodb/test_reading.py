@@ -1,4 +1,4 @@
-"""What stores read, how often, and what they make of an answer that says little."""
+"""What stores read, how often, and how they treat failed reads and writes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def world() -> World:
 
 
 class Failing:
-    """A client whose every write fails with this answer."""
+    """A client whose every write fails with this error."""
 
     def __init__(self, answer: Any) -> None:
         self._answer = answer
@@ -43,7 +43,7 @@ def _write(answer: Any) -> None:
         {"Error": {"Code": "Unheard"}, "ResponseMetadata": {"HTTPStatusCode": 503}},
     ],
 )
-def test_a_write_that_failed_on_the_other_side_may_stand(answer: Any) -> None:
+def test_a_write_with_a_server_error_has_an_unknown_outcome(answer: Any) -> None:
     with pytest.raises(StorageUnavailable) as caught:
         _write(answer)
     assert caught.value.outcome_unknown
@@ -57,12 +57,12 @@ def test_a_write_that_failed_on_the_other_side_may_stand(answer: Any) -> None:
         {"Error": {"Code": "Unheard"}, "ResponseMetadata": {"HTTPStatusCode": 499}},
     ],
 )
-def test_a_write_that_was_refused_as_wrong_is_a_defect(answer: Any) -> None:
+def test_a_write_refused_as_invalid_raises(answer: Any) -> None:
     with pytest.raises(ClientError):
         _write(answer)
 
 
-def test_a_partition_that_cannot_exist_is_empty_without_a_question() -> None:
+def test_a_partition_with_an_invalid_key_is_empty_without_a_read() -> None:
     db = MemoryDynamoDB()
     create_tables(db)
 
@@ -81,11 +81,11 @@ def test_a_snapshot_is_tried_four_times(world: World) -> None:
     with pytest.raises(StorageUnavailable):
         world.services.inventory.fresh_snapshot(REGION, GB300.id)
 
-    # Claims and shapes each time.
+    # Ownership and shapes each time.
     assert world.db.requests["query"] == 8
 
 
-def test_a_snapshot_that_is_forgotten_is_read_again(world: World) -> None:
+def test_a_snapshot_that_was_dropped_is_read_again(world: World) -> None:
     inventory = world.services.inventory
     inventory.snapshot(REGION, GB300.id)
     inventory.forget_snapshot(REGION, GB300.id)
@@ -94,7 +94,7 @@ def test_a_snapshot_that_is_forgotten_is_read_again(world: World) -> None:
     inventory.forget_snapshot("elsewhere", GB300.id)
 
 
-def test_claims_that_came_back_with_a_refusal_are_seen(world: World) -> None:
+def test_ownership_returned_with_a_refusal_is_used(world: World) -> None:
     inventory = world.services.inventory
     inventory.snapshot(REGION, GB300.id)
     item = {"pk": "any", "sk": "POD#pod1", "v": 1, "d0": b"12345678", "d2": {"ab": 1}}

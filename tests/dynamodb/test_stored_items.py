@@ -1,4 +1,4 @@
-"""Items as they stand in tables that exist: each is still read as what it was when it was written."""
+"""Items of existing tables: each is still read as what it was when it was written."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ RESERVATION = {
 }
 
 
-def test_a_reservation_with_all_that_it_can_have() -> None:
+def test_a_reservation_with_every_field() -> None:
     full = reservation(
         status=Status.DEPROVISIONING,
         description="a description",
@@ -96,7 +96,7 @@ def test_a_reservation_with_all_that_it_can_have() -> None:
     assert decode_reservation(RESERVATION) == full
 
 
-def test_a_reservation_without_what_is_optional() -> None:
+def test_a_reservation_without_optional_fields() -> None:
     bare = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
     item = decode(encode_reservation(bare))
     optional = {
@@ -179,7 +179,7 @@ def test_a_capacity_claim() -> None:
     assert decode_claim(item) == claim
 
 
-def test_what_a_claim_owns_is_read_in_the_order_of_domains_however_it_stands() -> None:
+def test_the_owned_hosts_of_a_claim_are_read_in_order_of_domain_in_whatever_order_they_are_stored() -> None:
     item = decode(encode_claim(record(5)))
     item["allocations"] = '[["b","g",[["pod2",[7,1,0,1]],["pod1",[2,3]]]],["a","g",[["pod9",[5,1]]]]]'
 
@@ -187,7 +187,7 @@ def test_what_a_claim_owns_is_read_in_the_order_of_domains_however_it_stands() -
     assert owned == [("a", "pod9", 5), ("b", "pod1", 2), ("b", "pod2", 0), ("b", "pod2", 7)]
 
 
-def test_what_a_capacity_claim_does_not_say_costs_nothing() -> None:
+def test_absent_fields_of_a_capacity_claim_are_not_stored() -> None:
     bare = record(5, created_millisecond=0, supplied=False, counted=False)
     item = decode(encode_claim(bare))
 
@@ -195,7 +195,7 @@ def test_what_a_capacity_claim_does_not_say_costs_nothing() -> None:
     assert decode_claim(item) == bare
 
 
-def test_an_unsettled_capacity_claim_stands_in_the_shard_of_its_tag() -> None:
+def test_an_unsettled_capacity_claim_is_in_the_shard_of_its_tag() -> None:
     claim = record(5, unsettled_since=77)
     item = decode(encode_claim(claim))
 
@@ -237,7 +237,7 @@ def test_a_shape() -> None:
     assert decode_shape(item) == shape
 
 
-def test_a_shape_of_an_earlier_version_reveals_nothing_of_identity() -> None:
+def test_a_shape_of_an_earlier_version_has_no_identity_hash() -> None:
     shape = shape_of(pod("pod1", 2), offering())
     item = decode(encode_shape(shape))
     del item["serving"], item["identities"]
@@ -246,7 +246,7 @@ def test_a_shape_of_an_earlier_version_reveals_nothing_of_identity() -> None:
     assert decode_shape(item) == replace(shape, domains=bare)
 
 
-def test_full_topology_is_text_in_its_own_letters() -> None:
+def test_full_topology_is_stored_as_readable_text() -> None:
     named = replace(pod("pod1", 1), id="zürich")
     named = replace(named, domains=(replace(named.domains[0], name="gestell ü"),))
     item = decode(encode_pod(named))
@@ -301,7 +301,7 @@ def test_a_region() -> None:
     assert decode_region(item) == region
 
 
-def test_a_flavor_of_an_earlier_version_has_no_architecture_that_is_known() -> None:
+def test_a_flavor_of_an_earlier_version_has_an_unknown_architecture() -> None:
     region = Region(REGION, frozenset(), (offering(),), 1)
     item = decode(encode_region(region))
     del item["offerings"][0]["flavor"]["architecture"]
@@ -310,7 +310,7 @@ def test_a_flavor_of_an_earlier_version_has_no_architecture_that_is_known() -> N
     assert old.flavor == replace(GB300, architecture=Architecture.UNKNOWN)
 
 
-def test_a_region_that_everybody_may_see_and_that_sells_no_single_hosts() -> None:
+def test_a_public_region_without_instance_types() -> None:
     region = Region(REGION, frozenset(), (), 1, ())
     item = decode(encode_region(region))
 

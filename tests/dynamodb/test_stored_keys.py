@@ -1,4 +1,4 @@
-"""Keys as they stand in tables that exist: one that changes loses what is stored under it."""
+"""Keys of existing tables: a change of a key would lose the items under it."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
 
 
 @pytest.mark.parametrize(("key", "names", "pk", "sk"), STORED, ids=[f"{pk} {sk}" for *_, pk, sk in STORED])
-def test_an_item_is_found_where_it_was_put(
+def test_an_item_has_the_recorded_key(
     key: Callable[..., keys.Key], names: tuple[Any, ...], pk: str, sk: str
 ) -> None:
     assert key(*names) == {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
-def test_domains_and_shards_have_the_names_they_had() -> None:
+def test_domains_and_shards_have_the_recorded_names() -> None:
     assert keys.domain_attribute(17) == "d17"
     assert keys.GPU_TAG_PREFIX == "g"
     assert keys.UNSETTLED_INDEX == "unsettled"
@@ -51,8 +51,8 @@ def test_domains_and_shards_have_the_names_they_had() -> None:
 
 
 @pytest.mark.parametrize(("digits", "shard"), [("0000", "0"), ("0007", "7"), ("0008", "0"), ("efff", "7")])
-def test_a_holder_stands_in_the_shard_of_its_last_digits(digits: str, shard: str) -> None:
-    """Of all four: a change moves records out of sight of those who wait for them."""
+def test_a_holder_is_in_the_shard_of_its_last_digits(digits: str, shard: str) -> None:
+    """Of all four: after a change, schedules would not find existing records."""
     assert keys.unsettled_shard(f"a61b9d5a-701d-4fea-848d-0e345edf{digits}") == shard
 
 
@@ -67,11 +67,11 @@ def test_a_holder_stands_in_the_shard_of_its_last_digits(digits: str, shard: str
         ("p", "\ud800", False),
     ],
 )
-def test_a_key_may_be_as_long_as_dynamodb_takes_it(pk: str, sk: str, *, possible: bool) -> None:
+def test_a_key_may_be_as_long_as_dynamodb_accepts(pk: str, sk: str, *, possible: bool) -> None:
     assert keys.can_exist(pk, sk) is possible
 
 
-def test_places_in_a_queue_sort_by_age_and_behind_the_count_of_returns() -> None:
+def test_queue_entries_sort_by_age_after_the_count_of_returns() -> None:
     places = [keys.queued("z", "t", ms, ("o", "i"))["sk"]["S"] for ms in (9, 10, 10**13, 10**14)]
 
     assert sorted([*reversed(places), keys.QUEUE_RETURNS_SORT_KEY]) == ["!", *places]

@@ -1,4 +1,4 @@
-"""Whatever stands in a stored item, its decoder reads it or says that it is unreadable, and nothing else."""
+"""Whatever a stored item contains, its decoder reads it or raises UnreadableItem, and nothing else."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ STRAY: Final[tuple[Any, ...]] = (
 
 @dataclass(frozen=True)
 class Kind:
-    """An item with everything that it can have, and what reads it. ``lives`` unless it ends by itself."""
+    """An item with every field, and its decoder; ``lives`` unless the item expires."""
 
     item: Item
     decode: Callable[[dict[str, Any]], object]
@@ -164,7 +164,7 @@ FIELDS: Final = [(kind, name) for kind, it in KINDS.items() for name in it.item 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_item_as_it_is_written_is_readable(kind: str) -> None:
+def test_an_item_is_readable_as_it_was_written(kind: str) -> None:
     KINDS[kind].decode(decode(KINDS[kind].item))
 
 
@@ -177,7 +177,7 @@ def test_an_item_without_a_field_is_read_or_unreadable(kind: str, name: str) -> 
 
 
 @pytest.mark.parametrize(("kind", "name"), FIELDS)
-def test_an_item_with_anything_in_the_place_of_a_field_is_read_or_unreadable(kind: str, name: str) -> None:
+def test_an_item_with_any_value_in_place_of_a_field_is_read_or_unreadable(kind: str, name: str) -> None:
     for stray in STRAY:
         _read_or_unreadable(KINDS[kind], decode(KINDS[kind].item) | {name: stray})
 
@@ -208,12 +208,12 @@ UNREADABLE: Final = [
 
 
 @pytest.mark.parametrize(("kind", "name", "stray"), UNREADABLE)
-def test_what_would_mislead_is_unreadable(kind: str, name: str, stray: Any) -> None:
+def test_a_misleading_item_is_unreadable(kind: str, name: str, stray: Any) -> None:
     with pytest.raises(UnreadableItem):
         KINDS[kind].decode(decode(KINDS[kind].item) | {name: stray})
 
 
-def test_what_an_unreadable_item_says_is_in_no_message() -> None:
+def test_no_message_contains_the_content_of_an_unreadable_item() -> None:
     item = decode(KINDS["reservation"].item) | {"name": "a secret name", "status": "suspended"}
 
     with pytest.raises(UnreadableItem) as caught:
@@ -224,9 +224,9 @@ def test_what_an_unreadable_item_says_is_in_no_message() -> None:
 
 
 @pytest.mark.parametrize("kind", [name for name, kind in KINDS.items() if kind.lives])
-def test_nothing_that_lives_has_the_attribute_by_which_items_are_swept(kind: str) -> None:
+def test_no_live_item_has_the_time_to_live_attribute(kind: str) -> None:
     assert TTL_ATTRIBUTE not in KINDS[kind].item
 
 
-def test_a_tombstone_has_the_attribute_by_which_items_are_swept() -> None:
+def test_a_tombstone_has_the_time_to_live_attribute() -> None:
     assert TTL_ATTRIBUTE in KINDS["tombstone"].item

@@ -1,4 +1,4 @@
-"""The largest claim that is allowed fits the limits of DynamoDB."""
+"""The largest allowed reservation is within the limits of DynamoDB."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def _operators(expression: str) -> int:
     return len(words) + len(re.findall(r"<=|>=|<>|[=<>+-]", expression))
 
 
-def test_the_largest_claim_stands_at_three_digit_positions() -> None:
+def test_the_largest_reservation_has_three_digit_positions() -> None:
     assert START >= 100
 
 
 @every_past
-def test_the_largest_claim_stays_within_one_expression(stamps: tuple[bytes | None, ...]) -> None:
+def test_the_largest_reservation_fits_into_one_expression(stamps: tuple[bytes | None, ...]) -> None:
     write = _own(stamps)
     for expression in (write.update, write.condition or ""):
         assert len(expression.encode()) <= EXPRESSION_BYTES_MAX
@@ -61,7 +61,7 @@ def test_the_largest_claim_stays_within_one_expression(stamps: tuple[bytes | Non
 
 
 @every_past
-def test_the_largest_claim_and_its_end_are_carried_out(stamps: tuple[bytes | None, ...]) -> None:
+def test_the_largest_reservation_can_be_owned_and_given_back(stamps: tuple[bytes | None, ...]) -> None:
     db = MemoryDynamoDB()
     create_tables(db)
     pod = keys.owners(*PLACE) | encode({"v": 2**53})
@@ -77,7 +77,7 @@ def test_the_largest_claim_and_its_end_are_carried_out(stamps: tuple[bytes | Non
     assert without_stamps(left) == pod
 
 
-def test_the_largest_holder_without_a_booking_gives_back_in_one_write() -> None:
+def test_the_largest_holder_without_a_booking_is_given_back_in_one_write() -> None:
     db = MemoryDynamoDB()
     create_tables(db)
     owned = {keys.domain_attribute(p): OWNER for p in LARGEST.positions}
@@ -89,7 +89,7 @@ def test_the_largest_holder_without_a_booking_gives_back_in_one_write() -> None:
     assert owned_whole(db.dump()[INVENTORY][0]) == {}
 
 
-def test_the_record_does_not_grow_with_the_claim() -> None:
+def test_the_record_does_not_grow_with_the_reservation() -> None:
     small, large = (encode_reservation(reservation(count=count)) for count in (1, UNITS_PER_RESERVATION_MAX))
 
     assert small.keys() == large.keys()

@@ -19,9 +19,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         SimulatedDeleteSeconds="1",
         PollSeconds="1",
         ReconcileGraceSeconds="5",
-        # Longer than it takes to see that a VM which was told to leave runs on.
+        # Longer than it takes to see that a VM with notice keeps running.
         VmNoticeSeconds="4",
-        # Tests look more often than people do; how often they write is limited as it is by default.
+        # Tests read more often than people do; the limit on writes is the default.
         VmReadsPerMinute="600",
     ) as running:
         yield running

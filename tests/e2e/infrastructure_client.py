@@ -1,7 +1,7 @@
-"""A client as a provider of an infrastructure-as-code tool is.
+"""A client that behaves like a provider of an infrastructure-as-code tool.
 
-It writes, then polls until what it asked for is so; it fails on any status that it does not expect on the
-way, and it sends a request again when it cannot know what became of it.
+It writes, then polls until the request has taken effect; it fails on any status that it does not expect on
+the way, and it retries a request whose outcome it cannot know.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TRIES_MAX: Final = 8
 
 
 class UnexpectedError(AssertionError):
-    """What would end a run of the tool with an error."""
+    """An error that would end a run of the tool."""
 
 
 class LostAnswerError(Exception):
@@ -38,8 +38,8 @@ class LostAnswerError(Exception):
 class InfrastructureClient:
     """Creates, reads, updates and deletes one organization's claims.
 
-    ``losses`` counts the answers that are thrown away from now on, as a broken connection does. ``passed``
-    are the statuses seen by the last operation, in order.
+    ``losses`` counts the responses that are dropped from now on, as a broken connection does. ``passed`` are
+    the statuses seen by the last operation, in order.
     """
 
     stack: Stack
@@ -53,7 +53,7 @@ class InfrastructureClient:
         return self.ready(claim_id, CREATE_SECONDS_MAX, on_the_way={"STATUS_CREATING"})
 
     def begin(self, resources: dict[str, Any], name: str | None = None) -> str:
-        """Create a claim and do not wait; its id."""
+        """Create a claim and return its id without waiting."""
         body = {"id": str(uuid.uuid4()), "resources": resources} | ({"name": name} if name else {})
         created = self._sent("POST", CLAIMS, body)
         self._expect(created, 200)
@@ -102,7 +102,7 @@ class InfrastructureClient:
         return found
 
     def read(self, claim_id: str) -> dict[str, Any]:
-        """A claim as it is now."""
+        """A claim in its current state."""
         answer = self._read(claim_id)
         self._expect(answer, 200)
         claim: dict[str, Any] = answer.json["capacityClaim"]
@@ -133,7 +133,7 @@ class InfrastructureClient:
         return self._sent("GET", f"{CLAIMS}/{claim_id}")
 
     def _sent(self, method: str, path: str, body: Any = None) -> Answer:
-        """Send until there is an answer that says something."""
+        """Retry until there is a response."""
         for _ in range(TRIES_MAX):
             try:
                 answer = self._once(method, path, body)

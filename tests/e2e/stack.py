@@ -1,4 +1,4 @@
-"""The local stack as a subprocess, and a client as a customer has one."""
+"""The local stack as a subprocess, and an HTTP client for it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ POLL_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer."""
+    """An HTTP response."""
 
     status: int
     headers: Mapping[str, str]
@@ -81,7 +81,7 @@ class Stack:
             return Answer(refusal.code, dict(refusal.headers), refusal.read().decode())
 
     def wait_until(self, what: str, *call: Any, seen: Any, **options: Any) -> list[Any]:
-        """Poll as a client would until ``seen(answer)``; the distinct things it saw on the way."""
+        """Poll until ``seen(answer)``; return the distinct values seen on the way."""
         deadline = time.monotonic() + SETTLED_SECONDS_MAX
         history: list[Any] = []
         while time.monotonic() < deadline:

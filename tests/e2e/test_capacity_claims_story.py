@@ -1,4 +1,4 @@
-"""The claims' story against the real template: a provider of an infrastructure-as-code tool at work."""
+"""The claims' story against the real template, with the requests of an infrastructure-as-code tool."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ORGANIZATION, PROJECT = "e2e00000-0000-4000-8000-000000000001", "e2e00000-0000-4000-8000-000000000002"
 CHICAGO, LONDON, TEXAS = "us-chi-1", "uk-lon-1", "us-tex-1"
 
-# What the sample tenant leaves: whole racks of 18 trays, and the sound trays of racks that are not whole.
+# What the sample tenant leaves: whole racks of 18 hosts, and the usable hosts of incomplete racks.
 FREE_IN_CHICAGO = 2 * 18 + 17 + 17
 FREE_IN_LONDON = 4 * 18 + 17 + 17
 
@@ -55,7 +55,7 @@ def numbers(claim: dict[str, Any]) -> tuple[str, int, int]:
     return status["status"], status["allocatedInstances"], status["pendingInstances"]
 
 
-def test_parameters_tell_what_every_zone_has(client: InfrastructureClient, stack: Stack, token: str) -> None:
+def test_parameters_show_what_every_zone_has(client: InfrastructureClient, stack: Stack, token: str) -> None:
     assert client.parameters() == {
         "eu-ams-1": ["4090-4x", "4090-8x", "5090-1x", "5090-2x", "5090-8x", "6000pro-8x"],
         LONDON: ["gb300-4x"],
@@ -65,7 +65,7 @@ def test_parameters_tell_what_every_zone_has(client: InfrastructureClient, stack
     assert_is(PARAMETERS, stack.call("GET", f"{CLAIMS}/parameters", token=token).json)
 
 
-def test_a_claim_of_ten_with_room_for_eight_becomes_ready_when_a_reservation_goes(
+def test_a_claim_of_ten_with_eight_free_becomes_ready_when_a_reservation_ends(
     client: InfrastructureClient, stack: Stack, token: str
 ) -> None:
     reservation = reserve(stack, token, CHICAGO, 1)
@@ -81,7 +81,7 @@ def test_a_claim_of_ten_with_room_for_eight_becomes_ready_when_a_reservation_goe
         (LONDON, "2 instances allocated, no capacity left"),
         ("", "8 of 10 instances allocated, 2 pending"),
     ]
-    # Whoever comes later waits behind it, and gets nothing before it has everything.
+    # A later claim waits behind it, and gets nothing before it is complete.
     later = client.begin(resources(1, CHICAGO), name="later")
     assert numbers(client.read(later)) == ("STATUS_CREATING", 0, 1)
 
@@ -91,10 +91,10 @@ def test_a_claim_of_ten_with_room_for_eight_becomes_ready_when_a_reservation_goe
     assert numbers(client.ready(later, 45, on_the_way={"STATUS_CREATING"})) == ("STATUS_READY", 1, 0)
 
 
-def test_a_rack_with_a_claimed_tray_is_no_unit_and_a_reserved_rack_gives_no_tray(
+def test_a_rack_owned_in_part_is_no_unit_and_a_reserved_rack_gives_no_host_to_a_claim(
     client: InfrastructureClient, stack: Stack, token: str
 ) -> None:
-    # More than the trays of racks that are not whole: so it opens a whole one.
+    # More than the hosts of incomplete racks: so it opens a complete one.
     claim = client.create(resources(35, CHICAGO))
     assert figures(stack, token, CHICAGO) == (1, 1, 6)
     assert reserve(stack, token, CHICAGO, 2).status == 507
@@ -142,7 +142,7 @@ def test_a_claim_moves_to_another_zone(client: InfrastructureClient) -> None:
     assert (first["zone"], first["status"]) == (LONDON, "True")
 
 
-def test_requests_whose_answers_were_lost_are_harmless_when_they_are_sent_again(
+def test_requests_that_timed_out_are_safe_to_retry(
     client: InfrastructureClient,
 ) -> None:
     client.losses = 2
@@ -160,13 +160,13 @@ def test_requests_whose_answers_were_lost_are_harmless_when_they_are_sent_again(
 
 
 def test_a_large_claim_is_filled_by_the_workflow(client: InfrastructureClient) -> None:
-    # More domains than one transaction takes.
+    # More domains than one transaction can change.
     created = client.create(resources(400, TEXAS, instance="h200-8x"))
     assert numbers(created) == ("STATUS_READY", 400, 0)
     assert client.passed[-1] == "STATUS_READY"
 
 
-def test_what_cannot_be_is_refused_in_the_shape_of_this_api(
+def test_invalid_requests_are_refused_in_the_format_of_this_api(
     client: InfrastructureClient, stack: Stack, token: str
 ) -> None:
     body = {"resources": resources(0, "us-nowhere-1") | {"capacityType": "CAPACITY_TYPE_UNSPECIFIED"}}

@@ -53,7 +53,7 @@ def delete_and_wait(stack: Stack, token: str, reservation_id: str) -> list[Any]:
     return stack.wait_until("removal", "GET", path, token=token, seen=lambda answer: answer.status == 404)
 
 
-def test_the_sample_regions_answer_the_published_figures(stack: Stack, token: str) -> None:
+def test_the_sample_regions_have_the_published_figures(stack: Stack, token: str) -> None:
     assert figures(stack, token, "uk-lon-1") == (4, 3, 8)
     assert figures(stack, token, "us-chi-1") == (2, 2, 6)
 
@@ -97,7 +97,9 @@ def test_a_reservation_becomes_provisioned_is_deleted_and_its_racks_are_sold_aga
     delete_and_wait(stack, token, again.json["metadata"]["id"])
 
 
-def test_of_many_customers_at_once_exactly_as_many_win_as_there_are_racks(stack: Stack, token: str) -> None:
+def test_of_many_concurrent_customers_exactly_as_many_succeed_as_there_are_racks(
+    stack: Stack, token: str
+) -> None:
     with ThreadPoolExecutor(max_workers=8) as pool:
         answers = list(pool.map(lambda _: reserve(stack, token, "uk-lon-1", 1), range(12)))
     won = [answer.json["metadata"]["id"] for answer in answers if answer.status == 202]
@@ -110,7 +112,7 @@ def test_of_many_customers_at_once_exactly_as_many_win_as_there_are_racks(stack:
     assert figures(stack, token, "uk-lon-1") == (4, 3, 8)
 
 
-def test_a_retry_with_the_same_key_meets_the_first_reservation(stack: Stack, token: str) -> None:
+def test_a_retry_with_the_same_key_returns_the_first_reservation(stack: Stack, token: str) -> None:
     key = {"Idempotency-Key": str(uuid.uuid4())}
     first = reserve(stack, token, "us-tex-1", 2, headers=key)
     second = reserve(stack, token, "us-tex-1", 2, headers=key)
@@ -121,7 +123,7 @@ def test_a_retry_with_the_same_key_meets_the_first_reservation(stack: Stack, tok
     delete_and_wait(stack, token, first.json["metadata"]["id"])
 
 
-def test_a_delete_in_the_middle_of_provisioning_wins(stack: Stack, token: str) -> None:
+def test_a_delete_during_provisioning_overrides_it(stack: Stack, token: str) -> None:
     before = figures(stack, token, "us-tex-1")
     accepted = reserve(stack, token, "us-tex-1", 8)
     assert accepted.status == 202
@@ -160,7 +162,7 @@ def test_a_dry_run_reserves_nothing(stack: Stack, token: str) -> None:
         ("GET", "/api/v2/reservations/a64f9269-36e0-4312-b8d1-52d93d569b7b", 404, "not_found"),
     ],
 )
-def test_unknown_routes_and_wrong_methods_answer_in_the_shape_of_the_api(
+def test_unknown_routes_and_wrong_methods_are_answered_in_the_format_of_the_api(
     stack: Stack, token: str, method: str, path: str, status: int, word: str
 ) -> None:
     answer = stack.call(method, path, token=token)
@@ -168,7 +170,7 @@ def test_unknown_routes_and_wrong_methods_answer_in_the_shape_of_the_api(
     assert_is(ERROR, answer.json)
 
 
-def test_nobody_gets_in_without_a_token(stack: Stack) -> None:
+def test_a_request_without_a_token_is_refused(stack: Stack) -> None:
     for path in ("/api/v2/reservations", "/api/v2/reservation-units"):
         answer = stack.call("GET", path)
         assert answer.status == 401

@@ -1,4 +1,4 @@
-"""The emulator enforces the roles of the template: what runs here, runs with the rights that it will have."""
+"""The emulator enforces the roles of the template, so functions run here with their real permissions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _role(stack: Stack, function: str) -> str:
 
 @pytest.fixture
 def listing_without_query(stack: Stack) -> Any:
-    """Takes the right to query from the role of one function for the time of a test."""
+    """Remove the permission to query from the role of one function for the duration of a test."""
     iam, role = stack.client("iam"), _role(stack, "ListReservationsFunction")
     document = {"Version": "2012-10-17", "Statement": [NOTHING]}
     iam.put_role_policy(RoleName=role, PolicyName="taken-away", PolicyDocument=json.dumps(document))

@@ -43,14 +43,14 @@ def customer(stack: Stack) -> Iterator[VmCustomer]:
 
 
 def free_slices(stack: Stack, node: str) -> dict[int, int]:
-    """How many slices of each size the node could give, as anybody may ask."""
+    """The number of free slices of each size of the node, as shown to everybody."""
     answer = stack.call("GET", "/search")
     assert answer.status == 200, answer.text
     return {offer["gpu_count"]: offer["available"] for offer in answer.json if offer["node"] == node}
 
 
 def wait_for_slices(stack: Stack, node: str, wanted: dict[int, int]) -> None:
-    """Offers are shown as of some seconds ago."""
+    """Offers are some seconds old."""
     until(lambda: free_slices(stack, node) == wanted, f"{node} with {wanted}")
 
 
@@ -74,7 +74,7 @@ def operator(stack: Stack, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_anybody_sees_what_nodes_could_give_and_what_it_costs(stack: Stack) -> None:
+def test_offers_and_prices_are_shown_without_a_token(stack: Stack) -> None:
     prices = stack.call("GET", "/pricing").json["gpus"]
     assert set(prices) == {"4090", "5090", "6000pro"}
     offers = stack.call("GET", "/search").json
@@ -128,19 +128,19 @@ def test_a_vm_runs_stops_starts_again_and_stays_readable_when_it_is_destroyed(
         assert [vm["id"] for vm in listed] == shown
 
 
-def test_a_full_node_interrupts_an_interruptible_vm_after_the_notice_and_starts_it_again_when_there_is_room(
+def test_a_full_node_interrupts_an_interruptible_vm_after_its_notice_and_restarts_it_when_there_is_room(
     customer: VmCustomer,
 ) -> None:
     kept = customer.rent("vm01", "5090", 4)
     older = customer.rent("vm01", "5090", 2, **INTERRUPTIBLE)
     customer.until({kept: "running", older: "running"})
-    # Times are whole seconds, and the newest leaves: this one is created later than the other one's start.
+    # Times are whole seconds, and the newest is preempted: this one is created after the start of the other.
     newest = customer.rent("vm01", "5090", 2, **INTERRUPTIBLE)
     before = customer.until({newest: "running"})
     assert [before[vm_id]["auto_restart"] for vm_id in (kept, older, newest)] == [None, True, True]
     assert before[newest]["hourly_rate"] < before[kept]["hourly_rate"] / 2
 
-    # Nobody leaves for an interruptible VM, or for one that would not fit even then.
+    # An interruptible VM preempts none, and neither does one that would not fit even then.
     refused = customer.ask("vm01", "5090", 1, **INTERRUPTIBLE)
     assert refused.json["detail"] == "no GPU of the node is free for a VM of 1"
     too_large = customer.ask("vm01", "5090", 8)
@@ -165,7 +165,7 @@ def test_a_full_node_interrupts_an_interruptible_vm_after_the_notice_and_starts_
     assert customer.until({newest: "stopped"})[newest]["auto_restart"] is False
 
 
-def test_a_reserved_vm_costs_what_the_calculator_said_and_keeps_its_gpus_while_it_is_stopped(
+def test_a_reserved_vm_costs_what_the_calculator_showed_and_keeps_its_gpus_while_it_is_stopped(
     stack: Stack, customer: VmCustomer
 ) -> None:
     wanted = {"gpu_type": "6000pro", "gpu_count": 4, "storage_gb": 500, "reservation_months": 3}
@@ -191,7 +191,7 @@ def test_a_reserved_vm_costs_what_the_calculator_said_and_keeps_its_gpus_while_i
     customer.until({vm_id: "running"})
 
 
-def test_an_api_key_opens_what_its_scope_says_until_it_is_revoked(stack: Stack) -> None:
+def test_an_api_key_may_do_what_its_scope_allows_until_it_is_revoked(stack: Stack) -> None:
     organization = str(uuid.uuid4())
     key = {
         scope: operator(stack, "--org", organization, "--subject", "robot", "--scope", scope)[0]
@@ -205,7 +205,7 @@ def test_an_api_key_opens_what_its_scope_says_until_it_is_revoked(stack: Stack) 
         reader.ask("vm05", "4090", 1),
         reader.call("DELETE", f"/ssh-keys/{added['id']}"),
         accountant.call("GET", "/vms"),
-        # The other APIs know nothing of API keys.
+        # The other APIs do not accept API keys.
         stack.call("GET", "/api/v2/reservations", token=writer.token),
     ):
         assert refused.status in {401, 403}, refused.text
@@ -238,7 +238,7 @@ def test_an_account_makes_lists_and_deletes_its_own_api_keys(customer: VmCustome
     assert reader.call("GET", "/vms").status == 401
 
 
-def test_a_vm_is_made_of_a_template_that_is_offered(customer: VmCustomer) -> None:
+def test_a_vm_can_be_made_only_from_a_listed_template(customer: VmCustomer) -> None:
     templates = {template["id"]: template for template in customer.call("GET", "/templates").json}
     assert templates[101] == {"id": 101, "name": "Ubuntu 24.04", "os": "Ubuntu 24.04", "login": "ubuntu"}
     refused = customer.ask("vm05", "4090", 1, template_vmid=9000)
@@ -246,8 +246,8 @@ def test_a_vm_is_made_of_a_template_that_is_offered(customer: VmCustomer) -> Non
     assert all(str(template) in refused.json["detail"] for template in templates)
 
 
-def test_a_caller_that_writes_too_often_sees_when_to_come_back(customer: VmCustomer) -> None:
-    # Minutes begin with the clock's: so many requests exceed the 30 of a minute, whenever they are sent.
+def test_a_caller_that_writes_too_often_gets_retry_after(customer: VmCustomer) -> None:
+    # Minutes are those of the clock: so many requests exceed the 30 of a minute, whenever they are sent.
     path = f"/ssh-keys/{uuid.uuid4()}"
     answers: list[Answer] = []
     while len(answers) <= 2 * 30 and (not answers or answers[-1].status == 404):
@@ -258,7 +258,7 @@ def test_a_caller_that_writes_too_often_sees_when_to_come_back(customer: VmCusto
     assert customer.call("GET", "/ssh-keys").status == 200
 
 
-def test_a_node_with_a_vm_is_not_sold_whole_and_a_node_that_is_sold_whole_rents_no_vm(
+def test_a_node_with_a_vm_is_not_sold_whole_and_a_node_sold_whole_rents_no_vm(
     stack: Stack, customer: VmCustomer
 ) -> None:
     whole = {"regionId": AMSTERDAM, "accelerator": "4090", "unit": "NODE"}
@@ -276,7 +276,7 @@ def test_a_node_with_a_vm_is_not_sold_whole_and_a_node_that_is_sold_whole_rents_
     path = f"{CLAIMS}/{claim['spec']['id']}"
     assert pending(customer.call("GET", path)) == 1
     customer.begin("destroy", vm_id)
-    # The freed node goes to the claim that waits for one.
+    # The waiting claim gets the freed node.
     until(lambda: pending(customer.call("GET", path)) == 0, "allocation")
     assert customer.ask("vm05", "4090", 1).status == 400
 
@@ -287,7 +287,7 @@ def test_a_node_with_a_vm_is_not_sold_whole_and_a_node_that_is_sold_whole_rents_
 
 
 def units(stack: Stack, customer: VmCustomer) -> tuple[int, int]:
-    """How many nodes with 4090 GPUs a reservation could have, and how many there are."""
+    """The number of nodes with 4090 GPUs that are available to reservations, and of all."""
     path = f"/api/v2/reservation-units?regionID={AMSTERDAM}&accelerator=4090"
     (row,) = stack.call("GET", path, token=customer.token).json
     return row["availableUnitCount"], row["totalCount"]
@@ -304,7 +304,7 @@ def pending(claim: Answer) -> int:
     return count
 
 
-def test_a_vm_whose_node_is_lost_is_offline_and_runs_again_when_the_node_is_back(
+def test_a_vm_of_a_lost_node_is_offline_and_runs_again_when_the_node_is_back(
     stack: Stack, customer: VmCustomer
 ) -> None:
     vm_id = customer.rent("vm08", "6000pro", 1)
@@ -325,7 +325,7 @@ def test_a_vm_whose_node_is_lost_is_offline_and_runs_again_when_the_node_is_back
 
 
 def watch_nodes(stack: Stack) -> None:
-    """What the schedule does every minute."""
+    """Run the schedule of every minute."""
     functions = stack.client("lambda")
     names = [
         entry["FunctionName"]
@@ -350,7 +350,7 @@ def watch_nodes(stack: Stack) -> None:
         ("POST", "/reservations/calculate", {"gpu_type": "4090"}, 422),
     ],
 )
-def test_what_cannot_be_is_refused_in_the_shape_of_this_api(
+def test_invalid_requests_are_refused_in_the_format_of_this_api(
     customer: VmCustomer, method: str, path: str, body: Any, status: int
 ) -> None:
     answer = customer.call(method, path, body)
@@ -362,7 +362,9 @@ def test_what_cannot_be_is_refused_in_the_shape_of_this_api(
     assert all(set(problem) == {"loc", "msg", "type"} for problem in answer.json["detail"])
 
 
-def test_nobody_else_sees_a_vm_or_reads_its_password(stack: Stack, customer: VmCustomer) -> None:
+def test_other_organizations_do_not_see_a_vm_and_no_response_has_its_password(
+    stack: Stack, customer: VmCustomer
+) -> None:
     secret = "correct horse battery"
     asked = customer.ask("vm05", "4090", 1, auth_method="password", password=secret)
     assert asked.status == 201

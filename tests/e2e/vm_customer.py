@@ -1,4 +1,4 @@
-"""A customer of the VM API: rents, waits as a person with a terminal would, and pays attention on the way."""
+"""A customer of the VM API that rents, polls, and checks the statuses on the way."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class VmCustomer:
         return self.call("POST", "/vms", body | {"template_vmid": 101} | more)
 
     def rent(self, node: str, gpu_type: str, count: int, **more: Any) -> str:
-        """Ask for a VM that is expected to be had; its id."""
+        """Rent a VM that must be accepted; return its id."""
         answer = self.ask(node, gpu_type, count, **more)
         assert (answer.status, answer.json.get("status")) == (201, "creating"), answer.text
         assert set(answer.json) == set(ANSWER | MORE)
@@ -53,14 +53,14 @@ class VmCustomer:
         return vm_id
 
     def read(self, vm_id: str) -> dict[str, Any]:
-        """A VM as it is now."""
+        """A VM in its current state."""
         answer = self.call("GET", f"/vms/{vm_id}")
         assert answer.status == 200, answer.text
         vm: dict[str, Any] = answer.json
         return vm
 
     def begin(self, action: str, vm_id: str) -> dict[str, Any]:
-        """Stop, start or destroy a VM: what is answered."""
+        """Stop, start or destroy a VM; return the response."""
         method, path = (
             ("DELETE", f"/vms/{vm_id}") if action == "destroy" else ("POST", f"/vms/{vm_id}/{action}")
         )
@@ -71,7 +71,7 @@ class VmCustomer:
         return vm
 
     def until(self, wanted: dict[str, str]) -> dict[str, dict[str, Any]]:
-        """Look until every VM (by id) has the status that is wanted of it; the organization's VMs by id."""
+        """Poll until every VM (by id) has its wanted status; return the organization's VMs by id."""
         deadline = time.monotonic() + WAIT_SECONDS_MAX
         while True:
             listed = self.call("GET", "/vms?limit=200")

@@ -1,4 +1,4 @@
-"""What an operator may limit, and that what was there before is counted in."""
+"""Which subjects an operator may limit, and that existing holders are counted."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.parametrize("subject", ["gb300", "GB300 ", "VMs", "NVL72", "", "Instances"])
-def test_a_subject_that_would_limit_nothing_is_refused_with_those_that_limit_something(
-    world: World, subject: str
-) -> None:
+def test_a_subject_without_effect_is_refused_with_the_valid_ones(world: World, subject: str) -> None:
     with pytest.raises(InvalidRequest, match="subject: would limit nothing: it is one of GB300, instances"):
         check_subject(world.services.inventory.regions(), subject)
 

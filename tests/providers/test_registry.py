@@ -35,7 +35,7 @@ def host_provider(site):
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A second folder, which has hosts and no VMs; and a file, which is none."""
+    """A second folder, with hosts and without VMs; and a file, which is no provider."""
     (tmp_path / "own").mkdir()
     (tmp_path / "own" / "__init__.py").write_text(OWN, encoding="utf-8")
     (tmp_path / "notes.py").write_text("", encoding="utf-8")
@@ -62,7 +62,7 @@ def test_another_folder_is_another_provider() -> None:
 
 
 @pytest.mark.usefixtures("own")
-def test_the_settings_of_the_one_that_is_chosen_are_read_at_once_and_no_others() -> None:
+def test_only_the_settings_of_the_chosen_provider_are_read_and_at_once() -> None:
     with pytest.raises(Misconfigured, match="OWN_COLOR"):
         registry.host_provider(_site(HOST_PROVIDER="own"))
     registry.host_provider(_site(HOST_PROVIDER="own", OWN_COLOR="red", SIMULATED_READY_SECONDS="soon"))
@@ -72,13 +72,13 @@ def test_the_settings_of_the_one_that_is_chosen_are_read_at_once_and_no_others()
 
 @pytest.mark.usefixtures("own")
 @pytest.mark.parametrize("name", ["abacus", "notes", "registry", "../own", "own.x", "Own"])
-def test_a_name_that_is_no_folder_is_refused_with_those_that_there_are(name: str) -> None:
+def test_a_name_that_is_no_folder_is_refused_with_the_existing_ones(name: str) -> None:
     with pytest.raises(Misconfigured, match=r"^HOST_PROVIDER must be one of: own, simulated$"):
         registry.host_provider(_site(HOST_PROVIDER=name))
 
 
 @pytest.mark.usefixtures("own")
-def test_a_folder_without_vms_runs_none() -> None:
+def test_a_provider_without_vms_runs_none() -> None:
     with pytest.raises(Misconfigured, match=r"^VM_PROVIDER must be one of: simulated$"):
         registry.vm_provider(_site(VM_PROVIDER="own"))
 
@@ -94,7 +94,7 @@ def test_the_service_is_wired_with_both() -> None:
 @pytest.mark.parametrize(
     ("parameter", "factory"), [("HostProvider", "host_provider"), ("VmProvider", "vm_provider")]
 )
-def test_the_template_offers_the_folders_that_there_are(parameter: str, factory: str) -> None:
+def test_the_template_allows_exactly_the_existing_folders(parameter: str, factory: str) -> None:
     declared = template()["Parameters"][parameter]
     assert declared["AllowedValues"] == registry.names(factory)
     assert declared["Default"] == registry.DEFAULT

@@ -1,4 +1,4 @@
-"""Keys of the servers table: as they stand in tables that exist, and no two items under the same one."""
+"""Keys of the servers table: the recorded ones, and no two items under the same one."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ STORED: list[tuple[Callable[..., Key], tuple[Any, ...], str, str]] = [
 
 
 @pytest.mark.parametrize(("key", "names", "pk", "sk"), STORED, ids=[f"{pk} {sk}" for *_, pk, sk in STORED])
-def test_an_item_is_found_where_it_was_put(
+def test_an_item_has_the_recorded_key(
     key: Callable[..., Key], names: tuple[Any, ...], pk: str, sk: str
 ) -> None:
     assert key(*names) == {"pk": {"S": pk}, "sk": {"S": sk}}
 
 
 def test_every_kind_of_item_has_keys_of_its_own() -> None:
-    """Even where holder, host and VM all have the same name."""
+    """Even if holder, host and VM have the same name."""
     kinds = [
         keys.server("x", "x"),
         keys.fence("x"),
@@ -46,10 +46,10 @@ def test_every_kind_of_item_has_keys_of_its_own() -> None:
     assert len({(key["pk"]["S"], key["sk"]["S"]) for key in kinds}) == len(kinds)
 
 
-def test_names_that_trade_places_make_another_key() -> None:
+def test_names_in_another_order_make_another_key() -> None:
     assert keys.server("a", "b") != keys.server("b", "a")
     assert keys.server("a", "FENCE") != keys.fence("a")
 
 
-def test_a_query_for_servers_does_not_meet_the_fence() -> None:
+def test_a_query_for_servers_does_not_return_the_fence() -> None:
     assert not keys.fence("h")["sk"]["S"].startswith(keys.HOST_PREFIX)

@@ -1,4 +1,4 @@
-"""Every variable of the use cases, wrong or absent, is told by its name when the first request comes."""
+"""Every absent or malformed variable of the use cases is named when the first request comes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MALFORMED = {
     "SIMULATED_STUCK_SHARE": "all",
 }
 OTHER_MACHINES = ("SETTLE_CLAIM", "START_VM", "STOP_VM")
-# Whatever else this version of the root asks for, it finds.
+# Every other variable of this composition root is present.
 GOOD = dict.fromkeys(
     [*NEEDED, *(f"{name}_STATE_MACHINE_ARN" for name in OTHER_MACHINES), "FILL_FUNCTION"], "x"
 )
@@ -54,7 +54,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[dict[str, s
         builder.cache_clear()
 
 
-def test_good_variables_are_enough(configure: Callable[[dict[str, str]], None]) -> None:
+def test_valid_variables_are_sufficient(configure: Callable[[dict[str, str]], None]) -> None:
     configure({**GOOD, "PROVISIONING_SECONDS_MAX": "60"})
 
     assert composition.services().limits.provisioning_seconds_max == 60

@@ -1,4 +1,4 @@
-"""What is logged and measured, read from the standard output as Lambda reads it."""
+"""Logs and metrics, read from the standard output as Lambda reads it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STACK = "capacity-of-tests"
 
 @dataclass
 class Context:
-    """What Lambda hands to a handler."""
+    """The context that Lambda passes to a handler."""
 
     function_name: str = "create_reservation"
     memory_limit_in_mb: int = 512
@@ -26,7 +26,7 @@ class Context:
 
 
 class CurrentOutput:
-    """The standard output as it is when something is written."""
+    """The standard output at the time of the write."""
 
     def write(self, text: str) -> None:
         sys.stdout.write(text)
@@ -49,7 +49,7 @@ def observability(
     made = Observability()
     made.metrics.clear_metrics()
     for handler in logging.getLogger(STACK).handlers:
-        # The logger of a service is made once in a process and keeps the output that it found then.
+        # The logger of a service is made once in a process and keeps the output it found then.
         monkeypatch.setattr(handler, "stream", CurrentOutput())
     return made
 
@@ -66,7 +66,7 @@ def _metrics(lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [line for line in lines if "_aws" in line]
 
 
-def test_an_audit_line_says_who_what_which_and_how_it_ended(
+def test_an_audit_line_has_the_caller_the_operation_the_resource_and_the_outcome(
     observability: Observability, capsys: pytest.CaptureFixture[str]
 ) -> None:
     observability.audit("user-1", "create_reservation", "a61b", "accepted", organization="org", units=3)
@@ -84,7 +84,7 @@ def test_an_audit_line_says_who_what_which_and_how_it_ended(
     }
 
 
-def test_facts_and_warnings_carry_their_details(
+def test_facts_and_warnings_have_their_details(
     observability: Observability, capsys: pytest.CaptureFixture[str]
 ) -> None:
     observability.info("applied", sequence=4)
@@ -127,7 +127,7 @@ def test_counts_are_flushed_when_the_handler_raises(
     assert [metric["RequestsFailed"] for metric in _metrics(_lines(capsys))] == [[1.0]]
 
 
-def test_one_invocation_does_not_report_the_counts_of_the_one_before(
+def test_an_invocation_does_not_report_the_counts_of_the_one_before(
     observability: Observability, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def handler(event: dict[str, Any], _context: Any) -> None:
@@ -163,7 +163,7 @@ def test_lines_of_an_invocation_carry_its_function_and_request_id(
     assert line["function_request_id"] == Context().aws_request_id
 
 
-def test_neither_event_nor_answer_is_logged(
+def test_neither_event_nor_response_is_logged(
     observability: Observability, capsys: pytest.CaptureFixture[str]
 ) -> None:
     event = {"headers": {"authorization": "Bearer s3cret-token"}, "body": "s3cret-body"}

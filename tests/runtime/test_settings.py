@@ -1,4 +1,4 @@
-"""Every malformed variable is told by its name, before anything is served."""
+"""Every malformed variable is named before anything is served."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ def test_an_empty_variable_counts_as_absent(value: str | None) -> None:
 
 
 @pytest.mark.parametrize("value", [None, "", " "])
-def test_a_variable_that_must_be_there_is_named_when_it_is_not(value: str | None) -> None:
+def test_an_absent_required_variable_is_named(value: str | None) -> None:
     environment = _env(value)
 
     with pytest.raises(Misconfigured, match="NAME is not set"):
         environment.text("NAME")
 
 
-def test_blanks_around_a_value_do_not_count() -> None:
+def test_blanks_around_a_value_are_ignored() -> None:
     assert _env(" x ").text("NAME") == "x"
     assert _env(" a , ,b,").words("NAME") == ["a", "b"]
 
@@ -49,7 +49,7 @@ def test_a_whole_number_may_be_as_small_as_allowed() -> None:
 @pytest.mark.parametrize(
     "value", ["2", "-1", "3.0", "three", "1e3", "0x10", "²", "3 4", "1_0", "+3", "03", "\u0663"]
 )
-def test_a_whole_number_that_is_none_or_too_small_is_named(value: str) -> None:
+def test_an_invalid_or_too_small_whole_number_is_named(value: str) -> None:
     environment = _env(value)
 
     with pytest.raises(Misconfigured, match="NAME must be a whole number of at least 3"):
@@ -57,14 +57,14 @@ def test_a_whole_number_that_is_none_or_too_small_is_named(value: str) -> None:
 
 
 @pytest.mark.parametrize(("value", "share"), [("0", 0.0), ("1", 1.0), ("0.25", 0.25), ("0.50", 0.5)])
-def test_a_share_is_between_nothing_and_all(value: str, share: float) -> None:
+def test_a_share_is_between_zero_and_one(value: str, share: float) -> None:
     assert _env(value).share("NAME", 0.1) == share
 
 
 @pytest.mark.parametrize(
     "value", ["1.01", "-0.1", "20%", "half", "nan", "inf", ".5", "0.2_5", "1e-1", "0,5", "\u0660"]
 )
-def test_a_share_that_is_none_is_named(value: str) -> None:
+def test_an_invalid_share_is_named(value: str) -> None:
     environment = _env(value)
 
     with pytest.raises(Misconfigured, match="NAME must be a number between 0 and 1"):
@@ -83,7 +83,7 @@ def test_a_key_set_is_json_or_base64url_of_it() -> None:
 @pytest.mark.parametrize(
     "value", ["{", "{}", '{"keys": []}', "not a key set", "eyJ", "W10", "/w", '{"keys": 0}']
 )
-def test_a_key_set_that_is_none_is_named(value: str) -> None:
+def test_an_invalid_key_set_is_named(value: str) -> None:
     environment = _env(value)
 
     with pytest.raises(Misconfigured, match="NAME must be a JWKS"):

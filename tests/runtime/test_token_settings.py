@@ -15,7 +15,7 @@ NEEDED = {"AUTH_ISSUER": "https://issuer.example", "AUTH_AUDIENCE": "gpu-capacit
 KEY = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP256R1()).public_key()))
 
 
-def test_issuer_and_audience_are_enough() -> None:
+def test_issuer_and_audience_are_sufficient() -> None:
     rules = token_rules(Environment(NEEDED))
 
     assert (rules.issuer, rules.audience) == ("https://issuer.example", "gpu-capacity")
@@ -32,7 +32,7 @@ def test_a_missing_issuer_or_audience_is_named(missing: str) -> None:
 
 
 @pytest.mark.parametrize("algorithms", ["HS256", "none", "RS256,HS512", "rs256"])
-def test_an_algorithm_that_is_no_signature_by_a_private_key_is_refused(algorithms: str) -> None:
+def test_an_algorithm_without_a_private_key_is_refused(algorithms: str) -> None:
     environment = Environment({**NEEDED, "AUTH_ALGORITHMS": algorithms})
 
     with pytest.raises(Misconfigured, match="AUTH_ALGORITHMS"):
@@ -48,13 +48,13 @@ def test_an_algorithm_that_is_no_signature_by_a_private_key_is_refused(algorithm
         ("AUTH_CLAIM_NAME", "name_claim"),
     ],
 )
-def test_the_names_of_claims_are_configuration(variable: str, claim: str) -> None:
+def test_the_names_of_claims_are_configurable(variable: str, claim: str) -> None:
     rules = token_rules(Environment({**NEEDED, variable: "https://x/claim"}))
 
     assert getattr(rules, claim) == "https://x/claim"
 
 
-def test_a_static_key_set_wins_over_an_address() -> None:
+def test_a_static_key_set_has_priority_over_an_address() -> None:
     address = {"AUTH_JWKS_URL": "https://issuer.example/jwks"}
     static = {"AUTH_JWKS": json.dumps({"keys": [KEY]})}
 
@@ -69,7 +69,7 @@ def test_without_any_keys_both_variables_are_named() -> None:
         key_source(environment)
 
 
-def test_keys_over_plain_http_from_elsewhere_are_refused() -> None:
+def test_keys_over_plain_http_from_another_machine_are_refused() -> None:
     environment = Environment({"AUTH_JWKS_URL": "http://issuer.example/jwks"})
 
     with pytest.raises(Misconfigured, match="AUTH_JWKS_URL"):

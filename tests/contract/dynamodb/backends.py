@@ -1,4 +1,4 @@
-"""A DynamoDB client with an empty table of its own, and shorthands that read well in tests."""
+"""A DynamoDB client with an empty table of its own, and short methods for tests."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Backend:
         return items
 
     def refused(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        """The response of a call on this table that has to be refused."""
+        """The error response of a call on this table that must be refused."""
         if operation != "transact_write_items":
             parameters["TableName"] = self.table
         with pytest.raises(ClientError) as caught:
@@ -75,7 +75,7 @@ class Backend:
         return response
 
     def refusal_code(self, operation: str, **parameters: Any) -> str:
-        """The error code of a call on this table that has to be refused."""
+        """The error code of a call on this table that must be refused."""
         code: str = self.refused(operation, **parameters)["Error"]["Code"]
         return code
 
@@ -102,7 +102,7 @@ def but(*values: Any, **reasons: str) -> Any:
 
 
 def boto3_client(endpoint: str | None) -> Any:
-    # Without retries, so that a refusal is seen at once and once.
+    # Without retries, so that a refusal is returned immediately.
     config = Config(retries={"max_attempts": 0}, connect_timeout=5, read_timeout=20)
     credentials: dict[str, Any] = {}
     if "AWS_ACCESS_KEY_ID" not in os.environ:

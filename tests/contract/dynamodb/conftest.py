@@ -49,7 +49,7 @@ def emulator_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
 
 
-# A client takes far longer to build than a test takes to run, so that all tests share one a backend.
+# A client takes far longer to build than a test takes to run, so all tests share one for each backend.
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def _put_units(backend: Backend, **attributes: Any) -> float:
 
 @pytest.mark.parametrize(("domains", "units"), [(1, 4), (16, 4)])
 @pytest.mark.deviates(moto="reports no capacity of transactions")
-def test_a_claim_costs_four_units_however_many_domains_it_takes(
+def test_a_reservation_costs_four_units_however_many_domains_it_takes(
     backend: Backend, domains: int, units: float
 ) -> None:
     names = [f"d{position}" for position in range(domains)]
@@ -111,7 +111,7 @@ def _index_units(backend: Backend, item: dict[str, Any]) -> dict[str, float]:
 
 
 @pytest.mark.deviates(moto="does not bill indexes")
-def test_an_index_is_billed_only_when_what_it_holds_changes(backend: Backend) -> None:
+def test_an_index_is_billed_only_if_its_entry_changes(backend: Backend) -> None:
     entering = {**key("a", "1"), "place": {"S": "uk"}, "colour": {"S": "blue"}}
 
     assert _index_units(backend, key("a", "1")) == {}

@@ -1,4 +1,4 @@
-"""A conditional write happens exactly when its condition holds, and shows what stood in its way."""
+"""A conditional write is applied exactly if its condition holds; a refusal can return the stored item."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_put_that_must_not_overwrite_succeeds_once(backend: Backend) -> None:
     assert backend.refusal_code("put_item", **put) == "ConditionalCheckFailedException"
 
 
-def test_a_refused_put_shows_the_stored_item_when_asked(backend: Backend) -> None:
+def test_a_refused_put_returns_the_stored_item_if_requested(backend: Backend) -> None:
     backend.put("a", "1", holder={"S": "first"})
 
     response = backend.refused(
@@ -34,7 +34,7 @@ def test_a_refused_put_shows_the_stored_item_when_asked(backend: Backend) -> Non
     assert response["Item"] == {**key("a", "1"), "holder": {"S": "first"}}
 
 
-def test_a_refused_put_shows_nothing_unless_asked(backend: Backend) -> None:
+def test_a_refused_put_returns_no_item_unless_requested(backend: Backend) -> None:
     backend.put("a", "1")
 
     response = backend.refused("put_item", Item=key("a", "1"), ConditionExpression=FREE)
@@ -42,7 +42,7 @@ def test_a_refused_put_shows_nothing_unless_asked(backend: Backend) -> None:
     assert "Item" not in response
 
 
-def test_a_refused_update_shows_the_stored_item_and_changes_nothing(backend: Backend) -> None:
+def test_a_refused_update_returns_the_stored_item_and_changes_nothing(backend: Backend) -> None:
     backend.put("a", "1", d3={"S": "other"})
 
     response = backend.refused(
@@ -74,7 +74,7 @@ def test_a_refused_delete_keeps_the_item(backend: Backend) -> None:
     assert backend.get("a", "1") is not None
 
 
-def test_a_failed_condition_on_nothing_has_no_item_to_show(backend: Backend) -> None:
+def test_a_failed_condition_on_an_absent_item_returns_none(backend: Backend) -> None:
     response = backend.refused(
         "update_item",
         Key=key("a", "1"),
@@ -89,7 +89,7 @@ def test_a_failed_condition_on_nothing_has_no_item_to_show(backend: Backend) -> 
     assert backend.get("a", "1") is None
 
 
-def test_delete_returns_what_it_deleted(backend: Backend) -> None:
+def test_delete_returns_the_deleted_item(backend: Backend) -> None:
     backend.put("a", "1", n={"N": "7"})
 
     response = backend.client.delete_item(TableName=backend.table, Key=key("a", "1"), ReturnValues="ALL_OLD")
@@ -98,7 +98,7 @@ def test_delete_returns_what_it_deleted(backend: Backend) -> None:
     assert backend.get("a", "1") is None
 
 
-def test_deleting_what_is_not_there_is_fine(backend: Backend) -> None:
+def test_deleting_an_absent_item_succeeds(backend: Backend) -> None:
     response = backend.client.delete_item(TableName=backend.table, Key=key("a", "1"), ReturnValues="ALL_OLD")
 
     assert "Attributes" not in response
@@ -261,7 +261,7 @@ def _words(condition: str) -> set[str]:
 
 
 @pytest.mark.parametrize("condition", TRUE)
-def test_a_condition_that_holds_lets_the_write_pass(backend: Backend, condition: str) -> None:
+def test_a_write_is_applied_if_its_condition_holds(backend: Backend, condition: str) -> None:
     backend.put("a", "1", **STORED)
 
     backend.client.delete_item(TableName=backend.table, **_checked(backend, condition))
@@ -270,7 +270,7 @@ def test_a_condition_that_holds_lets_the_write_pass(backend: Backend, condition:
 
 
 @pytest.mark.parametrize("condition", FALSE)
-def test_a_condition_that_does_not_hold_stops_the_write(backend: Backend, condition: str) -> None:
+def test_a_write_is_refused_if_its_condition_does_not_hold(backend: Backend, condition: str) -> None:
     backend.put("a", "1", **STORED)
 
     code = backend.refusal_code("delete_item", **_checked(backend, condition))

@@ -1,4 +1,4 @@
-"""What only the in-memory DynamoDB can show: rivals, faults, lost answers, tokens that expire."""
+"""Features of the in-memory DynamoDB alone: concurrent requests, faults, timeouts, tokens that expire."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ NEW = "attribute_not_exists(pk)"
 
 
 class Clock:
-    """A clock that only moves when told to."""
+    """A clock that tests advance."""
 
     def __init__(self) -> None:
         self.seconds = 1000.0
@@ -79,7 +79,7 @@ def _code(caught: pytest.ExceptionInfo[ClientError]) -> str:
         (internal_error, "InternalServerError", 500),
     ],
 )
-def test_a_fault_before_a_write_leaves_nothing_behind(
+def test_a_fault_before_a_write_stores_nothing(
     db: MemoryDynamoDB, store: Backend, fault: Callable[[], Any], code: str, status: int
 ) -> None:
     db.before("put_item", fault())
@@ -111,7 +111,7 @@ def test_a_connection_that_fails_before_a_write_stores_nothing(
 @pytest.mark.parametrize(
     ("fault", "error"), [(timeout_after, ReadTimeoutError), (internal_error, ClientError)]
 )
-def test_a_lost_answer_leaves_the_write_behind(
+def test_a_timeout_after_a_write_keeps_the_write(
     db: MemoryDynamoDB, store: Backend, fault: Callable[[], Any], error: type[Exception]
 ) -> None:
     db.after("transact_write_items", fault())
@@ -146,7 +146,7 @@ def test_a_fault_can_wait_and_repeat(db: MemoryDynamoDB, store: Backend) -> None
     assert [item["sk"]["S"] for item in db.table(store.table).items()] == ["1", "4"]
 
 
-def test_a_fault_can_pick_its_calls(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_fault_can_be_limited_to_some_calls(db: MemoryDynamoDB, store: Backend) -> None:
     db.before("put_item", throttled(), only=lambda parameters: parameters["Item"]["sk"] == {"S": "2"})
     _put(store, "1")
 
@@ -197,7 +197,7 @@ def test_a_transaction_over_its_throughput_names_its_statements(db: MemoryDynamo
     assert codes == ["None", "ProvisionedThroughputExceeded"]
 
 
-def test_a_throttle_comes_in_every_form_that_the_service_has(db: MemoryDynamoDB, store: Backend) -> None:
+def test_throttling_can_take_every_form_of_the_service(db: MemoryDynamoDB, store: Backend) -> None:
     db.before("*", throttled_anyhow(Random(1)), times=None)  # noqa: S311 - a seed, no secret
     seen = set()
     for _ in range(40):
@@ -211,7 +211,7 @@ def test_a_throttle_comes_in_every_form_that_the_service_has(db: MemoryDynamoDB,
     assert len(db.table(store.table)) == 0
 
 
-def test_a_storm_lasts_as_long_as_its_clock_says(db: MemoryDynamoDB, store: Backend, clock: Clock) -> None:
+def test_a_storm_of_faults_ends_by_its_clock(db: MemoryDynamoDB, store: Backend, clock: Clock) -> None:
     until = clock.seconds + 30
     db.before("*", storm(throttled(), lambda: clock.seconds, until), times=None)
     for _ in range(3):
@@ -225,12 +225,12 @@ def test_a_storm_lasts_as_long_as_its_clock_says(db: MemoryDynamoDB, store: Back
     assert ("a", "1") in db.table(store.table)
 
 
-def test_a_conflict_must_name_a_statement_that_is_there() -> None:
+def test_a_conflict_must_name_an_existing_statement() -> None:
     with pytest.raises(ValueError, match="not all among 2"):
         transaction_conflict(2, at=2)
 
 
-def test_a_rival_steps_in_before_a_write(db: MemoryDynamoDB, store: Backend) -> None:
+def test_another_request_can_run_before_a_write(db: MemoryDynamoDB, store: Backend) -> None:
     db.before("put_item", lambda *_: store.put("a", "1", holder={"S": "rival"}))
 
     response = store.refused(
@@ -243,7 +243,7 @@ def test_a_rival_steps_in_before_a_write(db: MemoryDynamoDB, store: Backend) -> 
     assert response["Item"]["holder"] == {"S": "rival"}
 
 
-def test_a_rival_is_not_intercepted_itself(db: MemoryDynamoDB, store: Backend) -> None:
+def test_the_injected_request_is_not_intercepted_itself(db: MemoryDynamoDB, store: Backend) -> None:
     hook = db.before("put_item", lambda *_: store.put("a", "rival"), times=None)
 
     _put(store, "1")
@@ -253,7 +253,7 @@ def test_a_rival_is_not_intercepted_itself(db: MemoryDynamoDB, store: Backend) -
     assert len(db.table(store.table)) == 3
 
 
-def test_several_rivals_step_in_one_after_the_other(db: MemoryDynamoDB, store: Backend) -> None:
+def test_several_injected_requests_run_one_after_the_other(db: MemoryDynamoDB, store: Backend) -> None:
     for number in range(3):
         db.before("put_item", lambda *_, n=number: store.put("a", "1", last={"N": str(n)}))
 
@@ -263,7 +263,7 @@ def test_several_rivals_step_in_one_after_the_other(db: MemoryDynamoDB, store: B
     assert store.get("a", "1") == {**key("a", "1"), "last": {"N": "2"}}
 
 
-def test_a_call_that_is_refused_has_no_answer_to_lose(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_refused_call_does_not_trigger_faults_after_success(db: MemoryDynamoDB, store: Backend) -> None:
     store.put("a", "1")
     hook = db.after("put_item", timeout_after())
 
@@ -272,7 +272,7 @@ def test_a_call_that_is_refused_has_no_answer_to_lose(db: MemoryDynamoDB, store:
     assert hook.fired == 0
 
 
-def test_a_scheduler_is_informed_of_every_call(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_scheduler_is_notified_of_every_call(db: MemoryDynamoDB, store: Backend) -> None:
     seen: list[str] = []
     db.interrupt = seen.append
 
@@ -306,7 +306,7 @@ def test_a_request_token_is_remembered_for_ten_minutes(
     assert store.get("quota", "org") == {**key("quota", "org"), "used": {"N": used}}
 
 
-def test_a_lost_answer_is_replayed_by_its_token(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_write_that_timed_out_is_replayed_by_its_token(db: MemoryDynamoDB, store: Backend) -> None:
     db.after("transact_write_items", timeout_after())
     with pytest.raises(ReadTimeoutError):
         _counted(store, "token")

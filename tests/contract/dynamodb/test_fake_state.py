@@ -1,4 +1,4 @@
-"""What only the in-memory DynamoDB can tell: stale reads, bills of failures, totals, dumps, foreign calls."""
+"""Features of the in-memory DynamoDB alone: stale reads, costs, totals, dumps, unsupported calls."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_stale_reads_lag_behind_and_consistent_ones_do_not(db: MemoryDynamoDB, s
     assert db.get_item(**read)["Item"]["n"] == {"N": "3"}
 
 
-def test_a_stale_index_still_holds_what_has_left_it(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_stale_index_still_has_entries_that_were_removed(db: MemoryDynamoDB, store: Backend) -> None:
     store.put("a", "1", owned_by={"S": "org"})
     db.read_stale(lag_writes=1)
     store.put("a", "1")
@@ -51,7 +51,7 @@ def test_a_stale_index_still_holds_what_has_left_it(db: MemoryDynamoDB, store: B
     assert left == []
 
 
-def test_a_stale_query_does_not_know_a_new_item(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_stale_query_does_not_return_a_new_item(db: MemoryDynamoDB, store: Backend) -> None:
     store.put("a", "1")
     db.read_stale(lag_writes=1)
     db.transact_write_items(TransactItems=[store.put_statement("a", sk, {}) for sk in ("2", "3")])
@@ -97,7 +97,7 @@ def test_requests_and_units_are_counted(db: MemoryDynamoDB, store: Backend) -> N
     assert db.consumed == {"ReadCapacityUnits": 2.0, "WriteCapacityUnits": 1.0}
 
 
-def test_transactions_name_read_and_write_units_apart(store: Backend) -> None:
+def test_transactions_report_read_and_write_units_separately(store: Backend) -> None:
     response = store.client.transact_write_items(
         TransactItems=[store.put_statement("a", "1", {"place": {"S": "uk"}})],
         ReturnConsumedCapacity="INDEXES",
@@ -109,7 +109,7 @@ def test_transactions_name_read_and_write_units_apart(store: Backend) -> None:
     assert consumed["GlobalSecondaryIndexes"] == {"by_place": {"CapacityUnits": 1, "WriteCapacityUnits": 1}}
 
 
-def test_nothing_handed_out_leads_back_into_the_store(db: MemoryDynamoDB, store: Backend) -> None:
+def test_changing_a_returned_item_does_not_change_the_store(db: MemoryDynamoDB, store: Backend) -> None:
     item = {**key("a", "1"), "m": {"M": {"k": {"L": [{"S": "x"}]}}}}
     db.put_item(TableName=store.table, Item=item)
     before = db.dump()
@@ -146,7 +146,7 @@ def test_a_dump_does_not_depend_on_the_order_of_writes(store: Backend) -> None:
     assert store.client.dump() == other.dump()
 
 
-def test_a_call_that_boto3_would_not_send_is_not_served(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_call_that_boto3_would_not_send_is_refused(db: MemoryDynamoDB, store: Backend) -> None:
     with pytest.raises(ParamValidationError):
         db.get_item(TableName=store.table, Key={"pk": "a"}, Consistent=True)
 

@@ -1,4 +1,4 @@
-"""What runs of millions of calls need of the in-memory DynamoDB: copies, a watcher, and trust."""
+"""Features of the in-memory DynamoDB for millions of calls: copies, a watcher, trusted callers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def store(db: MemoryDynamoDB) -> Backend:
     return with_table("fake", db)
 
 
-def test_a_copy_begins_with_the_same_items_and_goes_its_own_way(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_copy_starts_with_the_same_items_and_is_then_independent(
+    db: MemoryDynamoDB, store: Backend
+) -> None:
     store.put("a", "1", owned_by={"S": "org"})
     twin = Backend("fake", db.copy(), store.table)
     assert twin.client.dump() == db.dump()
@@ -44,7 +46,7 @@ def test_a_copy_begins_with_the_same_items_and_goes_its_own_way(db: MemoryDynamo
     assert store.index_items("by_owner", "owned_by = :v", "org", count=0) == []
 
 
-def test_no_hook_goes_with_a_copy(db: MemoryDynamoDB, store: Backend) -> None:
+def test_hooks_are_not_copied(db: MemoryDynamoDB, store: Backend) -> None:
     db.before("put_item", connection_reset())
     Backend("fake", db.copy(), store.table).put("a", "1")
 
@@ -73,7 +75,7 @@ def test_a_watcher_sees_all_changes_of_a_write_together(db: MemoryDynamoDB, stor
     ]
 
 
-def test_a_watcher_sees_nothing_of_what_is_refused(db: MemoryDynamoDB, store: Backend) -> None:
+def test_a_watcher_sees_nothing_of_a_refused_write(db: MemoryDynamoDB, store: Backend) -> None:
     store.put("a", "1")
     seen: list[Any] = []
     db.watch(seen.append)
@@ -85,7 +87,7 @@ def test_a_watcher_sees_nothing_of_what_is_refused(db: MemoryDynamoDB, store: Ba
 
 
 @pytest.mark.parametrize("stored", [False, True])
-def test_a_connection_that_breaks_reveals_nothing_of_the_write(
+def test_a_connection_failure_does_not_reveal_whether_the_write_was_applied(
     db: MemoryDynamoDB, store: Backend, *, stored: bool
 ) -> None:
     register = db.after if stored else db.before
@@ -97,7 +99,7 @@ def test_a_connection_that_breaks_reveals_nothing_of_the_write(
     assert (("a", "1") in db.table(store.table)) == stored
 
 
-def test_one_that_trusts_differs_only_for_what_boto3_would_not_send() -> None:
+def test_a_trusting_store_differs_only_for_calls_that_boto3_would_not_send() -> None:
     wrong: dict[str, Any] = {"TableName": "t", "Key": {"pk": {"S": 1}}}
     with pytest.raises(ParamValidationError):
         MemoryDynamoDB().get_item(**wrong)
@@ -111,7 +113,9 @@ def test_one_that_trusts_differs_only_for_what_boto3_would_not_send() -> None:
 
 
 @pytest.mark.parametrize("trusting", [True, False])
-def test_one_that_trusts_lends_what_a_query_finds_and_never_changes_it(*, trusting: bool) -> None:
+def test_a_trusting_store_returns_its_own_items_from_queries_and_never_changes_them(
+    *, trusting: bool
+) -> None:
     db = MemoryDynamoDB(trusting=trusting)
     create_tables(db)
     db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}, "n": {"N": "1"}})
@@ -129,7 +133,7 @@ def test_one_that_trusts_lends_what_a_query_finds_and_never_changes_it(*, trusti
     assert db.query(**ALL_OF_A)["Items"][0]["n"] == {"N": "2"}
 
 
-def test_a_query_answered_from_memory_is_the_one_of_this_moment_in_this_copy() -> None:
+def test_a_cached_query_is_the_current_one_of_this_copy() -> None:
     db = MemoryDynamoDB(trusting=True)
     create_tables(db)
     wanted = ALL_OF_A | {"ConsistentRead": True}
@@ -152,7 +156,7 @@ def test_a_query_answered_from_memory_is_the_one_of_this_moment_in_this_copy() -
     assert found(db) == found(db.copy()) == ["1"]
 
 
-def test_a_query_answered_from_memory_costs_the_same_and_is_the_callers_own() -> None:
+def test_a_cached_query_costs_the_same_and_returns_the_callers_own_items() -> None:
     db = MemoryDynamoDB(trusting=True)
     create_tables(db)
     db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}, "n": {"S": "x" * 9_000}})
@@ -166,7 +170,7 @@ def test_a_query_answered_from_memory_costs_the_same_and_is_the_callers_own() ->
     assert db.query(**wanted)["Count"] == len(db.query(**wanted)["Items"]) == 1
 
 
-def test_a_stale_read_is_never_answered_from_memory() -> None:
+def test_a_stale_read_is_never_cached() -> None:
     db = MemoryDynamoDB(trusting=True)
     create_tables(db)
     db.put_item(TableName=HOLDERS, Item={"pk": {"S": "a"}, "sk": {"S": "1"}})

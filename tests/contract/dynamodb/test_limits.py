@@ -1,4 +1,4 @@
-"""What is wrong whatever is stored is a ValidationException, and nothing is written."""
+"""An invalid request is a ValidationException, whatever is stored, and writes nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _update_code(backend: Backend, **parameters: Any) -> str:
     return backend.refusal_code("update_item", **{"Key": key("a", "1"), **parameters})
 
 
-def test_an_expression_of_4096_bytes_is_taken(backend: Backend) -> None:
+def test_an_expression_of_4096_bytes_is_accepted(backend: Backend) -> None:
     condition = " AND ".join(f"attribute_not_exists({'a' * 40}{number})" for number in range(55))
     rest = 4096 - len(condition.encode()) - len(" AND ")
     condition = f"{condition} AND {_long_condition(rest)}"
@@ -176,7 +176,7 @@ def test_a_malformed_condition_is_refused(backend: Backend, condition: str, valu
         pytest.param({**key("a", "1"), "s": {"SS": []}}, id="with an empty set"),
     ],
 )
-def test_an_item_that_cannot_be_is_refused(backend: Backend, item: dict[str, Any]) -> None:
+def test_an_impossible_item_is_refused(backend: Backend, item: dict[str, Any]) -> None:
     assert backend.refusal_code("put_item", Item=item) == INVALID
 
 
@@ -195,7 +195,7 @@ def test_a_key_needs_all_of_its_attributes_and_no_more(backend: Backend) -> None
     assert backend.refusal_code("get_item", Key={**key("a", "1"), "n": {"N": "1"}}) == INVALID
 
 
-def test_a_missing_table_is_said_to_be_missing(backend: Backend) -> None:
+def test_a_missing_table_is_reported(backend: Backend) -> None:
     with pytest.raises(ClientError) as caught:
         backend.client.get_item(TableName="no-such-table", Key=key("a", "1"))
 

@@ -1,4 +1,4 @@
-"""Queries answer ranges of one partition in order, page by page, and sparse indexes follow the items."""
+"""Queries return ranges of one partition in order, page by page, and sparse indexes follow the items."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _sort_keys(response: dict[str, Any]) -> list[str]:
         ("sk >= :x AND pk = :p", ("b2",), ["b2", "b3", "c1"]),
     ],
 )
-def test_a_range_of_sort_keys_comes_in_order(
+def test_a_range_of_sort_keys_is_in_order(
     backend: Backend, condition: str, bounds: tuple[str, ...], expected: list[str]
 ) -> None:
     _fill(backend, "b2", "c1", "a1", "b3", "b1")
@@ -47,7 +47,7 @@ def test_a_range_of_sort_keys_comes_in_order(
     assert _sort_keys(backend.query(condition, values)) == expected
 
 
-def test_a_query_runs_backwards(backend: Backend) -> None:
+def test_a_query_can_run_backwards(backend: Backend) -> None:
     _fill(backend, "b2", "c1", "a1")
 
     response = backend.query("pk = :p", {":p": {"S": "p"}}, ScanIndexForward=False, Limit=2)
@@ -56,7 +56,7 @@ def test_a_query_runs_backwards(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("forward", [True, False])
-def test_pages_join_without_gap_or_repeat(backend: Backend, *, forward: bool) -> None:
+def test_pages_have_no_gaps_and_repeat_nothing(backend: Backend, *, forward: bool) -> None:
     names = [f"s{number:02}" for number in range(11)]
     _fill(backend, *names)
     found: list[str] = []
@@ -71,7 +71,7 @@ def test_pages_join_without_gap_or_repeat(backend: Backend, *, forward: bool) ->
     assert found == sorted(names, reverse=not forward)
 
 
-def test_a_page_goes_on_where_its_last_item_was_deleted(backend: Backend) -> None:
+def test_a_page_continues_where_its_last_item_was_deleted(backend: Backend) -> None:
     _fill(backend, "a", "b", "c")
     first = backend.query("pk = :p", {":p": {"S": "p"}}, Limit=2)
     backend.client.delete_item(TableName=backend.table, Key=key("p", "b"))
@@ -93,7 +93,7 @@ def test_a_limit_counts_items_before_the_filter(backend: Backend) -> None:
     assert response["LastEvaluatedKey"] == key("p", "s1")
 
 
-def test_a_projection_leaves_only_what_was_asked_for(backend: Backend) -> None:
+def test_a_projection_returns_only_the_requested_attributes(backend: Backend) -> None:
     backend.put("p", "s", n={"N": "1"}, spec={"M": {"gpus": {"N": "4"}, "cpus": {"N": "144"}}})
 
     response = backend.query(
@@ -115,7 +115,7 @@ def test_an_item_without_the_index_key_is_not_in_the_index(backend: Backend) -> 
     assert items == [{**key("p", "in"), "owned_by": {"S": "org"}, "n": {"N": "1"}}]
 
 
-def test_an_item_leaves_and_enters_a_sparse_index(backend: Backend) -> None:
+def test_an_item_can_leave_and_enter_a_sparse_index(backend: Backend) -> None:
     backend.put("p", "s", owned_by={"S": "org"})
     update: dict[str, Any] = {"TableName": backend.table, "Key": key("p", "s")}
 
@@ -139,7 +139,7 @@ def test_an_index_needs_both_of_its_keys(backend: Backend) -> None:
     assert [item["sk"]["S"] for item in items] == ["whole"]
 
 
-def test_a_keys_only_index_holds_nothing_but_keys_in_number_order(backend: Backend) -> None:
+def test_a_keys_only_index_has_only_keys_in_order_of_number(backend: Backend) -> None:
     for number in ("100", "9", "-3"):
         backend.put("p", f"s{number}", kind={"S": "pending"}, sort_n={"N": number}, extra={"S": "x"})
 
@@ -149,7 +149,7 @@ def test_a_keys_only_index_holds_nothing_but_keys_in_number_order(backend: Backe
     assert {name for item in items for name in item} == {"pk", "sk", "kind", "sort_n"}
 
 
-def test_an_index_holds_the_attributes_that_it_includes(backend: Backend) -> None:
+def test_an_index_has_the_attributes_that_it_includes(backend: Backend) -> None:
     backend.put("p", "s", place={"S": "uk"}, colour={"S": "blue"}, extra={"S": "x"})
 
     items = backend.index_items("by_place", "place = :v", "uk", count=1)
@@ -224,7 +224,7 @@ def test_a_scan_finds_every_item_page_by_page(backend: Backend) -> None:
     assert sorted(found) == [f"p{number}" for number in range(7)]
 
 
-def test_a_batch_read_leaves_out_what_is_not_there(backend: Backend) -> None:
+def test_a_batch_read_leaves_out_absent_items(backend: Backend) -> None:
     backend.put("a", "1", n={"N": "1"})
     backend.put("b", "1", n={"N": "2"})
     keys = [key("a", "1"), key("missing", "1"), key("b", "1")]

@@ -1,4 +1,4 @@
-"""The same expression again: with other values, other types, other names, and with what it does not use."""
+"""An expression used again: with other values, other types, other names, and with unused ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ EQUAL = "n = :wanted AND attribute_exists(pk)"
 
 
 def _set(backend: Backend, value: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Set an attribute if another one is as wanted; whether it was."""
+    """Set an attribute if another one has the wanted value; return whether it had."""
     parameters = {
         "Key": key("a", "1"),
         "UpdateExpression": "SET n = :value",
@@ -55,7 +55,7 @@ def test_types_may_differ_from_request_to_request(backend: Backend) -> None:
     assert backend.get("a", "1") == key("a", "1") | {"n": {"B": b"\x01"}}
 
 
-def test_two_statements_of_one_transaction_may_say_the_same(backend: Backend) -> None:
+def test_two_statements_of_one_transaction_may_use_the_same_expression(backend: Backend) -> None:
     statements = [
         backend.statement(
             "Update",
@@ -90,7 +90,7 @@ def test_names_are_those_of_each_request(backend: Backend) -> None:
     assert backend.get("a", "1") == key("a", "1") | {"colour": {"S": "colour"}, "shape": {"S": "shape"}}
 
 
-def test_a_value_that_nothing_uses_is_refused_the_second_time_as_well(backend: Backend) -> None:
+def test_an_unused_value_is_refused_the_second_time_as_well(backend: Backend) -> None:
     update: dict[str, Any] = {"Key": key("a", "1"), "UpdateExpression": "SET n = :value"}
     values = {":value": {"N": "1"}}
     backend.client.update_item(TableName=backend.table, **update, ExpressionAttributeValues=values)
@@ -103,7 +103,7 @@ def test_a_value_that_nothing_uses_is_refused_the_second_time_as_well(backend: B
 
 
 @pytest.mark.deviates(moto="compares the bounds with the item instead of refusing them")
-def test_a_range_that_is_upside_down_is_refused_after_one_that_is_not(backend: Backend) -> None:
+def test_a_reversed_range_is_refused_after_a_valid_one(backend: Backend) -> None:
     backend.put("a", "1", n={"N": "5"})
     condition = {"ConditionExpression": "n BETWEEN :low AND :high"}
 

@@ -1,4 +1,4 @@
-"""A transaction writes everything or nothing, and says which of its statements stood in the way."""
+"""A transaction writes everything or nothing, and names the statements that refused it."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_nothing_is_written_when_one_condition_fails(backend: Backend) -> None:
     assert backend.get("pod", "usage") == {**key("pod", "usage"), "d0": {"S": "other"}}
 
 
-def test_reasons_stand_in_the_order_of_the_statements(backend: Backend) -> None:
+def test_reasons_are_in_the_order_of_the_statements(backend: Backend) -> None:
     backend.put("pod", "usage", d0={"S": "other"})
     backend.put("org", "taken")
 
@@ -93,7 +93,7 @@ def test_reasons_stand_in_the_order_of_the_statements(backend: Backend) -> None:
     assert codes == ["None", "ConditionalCheckFailed", "None", "ConditionalCheckFailed"]
 
 
-def test_a_reason_carries_the_stored_item_only_where_asked(backend: Backend) -> None:
+def test_a_reason_has_the_stored_item_only_if_requested(backend: Backend) -> None:
     backend.put("pod", "usage", d0={"S": "other"}, version={"N": "3"})
     backend.put("org", "taken")
 
@@ -103,7 +103,7 @@ def test_a_reason_carries_the_stored_item_only_where_asked(backend: Backend) -> 
     assert "Item" not in record
 
 
-def test_a_reason_about_nothing_has_no_item(backend: Backend) -> None:
+def test_a_reason_about_an_absent_item_has_none(backend: Backend) -> None:
     check = backend.statement(
         "ConditionCheck",
         "org",
@@ -118,7 +118,7 @@ def test_a_reason_about_nothing_has_no_item(backend: Backend) -> None:
     assert "Item" not in reason
 
 
-def test_a_failed_check_stops_the_statements_beside_it(backend: Backend) -> None:
+def test_a_failed_check_cancels_the_other_statements(backend: Backend) -> None:
     backend.put("quota", "org", used={"N": "8"})
     check = backend.statement(
         "ConditionCheck",
@@ -143,7 +143,7 @@ def test_two_statements_on_one_item_are_refused(backend: Backend) -> None:
     assert backend.get("pod", "usage") is None
 
 
-def test_a_hundred_statements_are_written_at_once(backend: Backend) -> None:
+def test_a_hundred_statements_are_accepted(backend: Backend) -> None:
     statements = [_record(backend, f"r{number:03}") for number in range(100)]
 
     backend.client.transact_write_items(TransactItems=statements)
@@ -163,7 +163,7 @@ def test_a_hundred_and_one_statements_are_refused(backend: Backend) -> None:
 
 @pytest.fixture
 def token() -> str:
-    # One of its own for each test: the emulator outlives them.
+    # One of its own for each test, because the emulator outlives the tests.
     return str(uuid.uuid4())
 
 
@@ -221,7 +221,7 @@ def test_an_update_that_does_not_fit_the_item_is_a_reason_of_its_own(backend: Ba
     assert backend.get("org", "mine") is None
 
 
-def test_a_transactional_read_answers_in_order_with_gaps(backend: Backend) -> None:
+def test_a_transactional_read_returns_items_in_order_with_gaps(backend: Backend) -> None:
     backend.put("a", "1", n={"N": "1"})
     backend.put("a", "3", n={"N": "3"})
 
@@ -234,7 +234,7 @@ def test_a_transactional_read_answers_in_order_with_gaps(backend: Backend) -> No
 
 
 @pytest.mark.undecided(moto="is not atomic under threads, and may win by chance")
-def test_of_rivals_in_parallel_exactly_one_wins(backend: Backend) -> None:
+def test_of_concurrent_transactions_exactly_one_succeeds(backend: Backend) -> None:
     rivals = [f"rival-{number}" for number in range(8)]
     start = threading.Barrier(len(rivals))
 

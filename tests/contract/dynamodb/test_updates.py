@@ -83,7 +83,7 @@ X = {":x": {"L": [{"S": "x"}]}}
         ),
     ],
 )
-def test_an_update_makes_of_an_item(
+def test_an_update_changes_an_item_as_its_expression_says(
     backend: Backend,
     stored: dict[str, Any],
     expression: str,
@@ -107,7 +107,7 @@ def test_members_are_added_to_a_set_once(backend: Backend) -> None:
     assert sorted(stored["s"]["SS"]) == ["a", "b"]
 
 
-def test_an_update_creates_what_is_not_there(backend: Backend) -> None:
+def test_an_update_creates_an_absent_item(backend: Backend) -> None:
     _update(backend, "SET n = :one", ONE)
 
     assert backend.get("a", "1") == {**key("a", "1"), "n": {"N": "1"}}
@@ -131,7 +131,7 @@ def test_numbers_are_stored_in_canonical_form(backend: Backend) -> None:
         ("UPDATED_NEW", {"n": {"N": "2"}}),
     ],
 )
-def test_an_update_returns_what_it_is_asked_for(
+def test_an_update_returns_the_requested_values(
     backend: Backend, wanted: str, expected: dict[str, Any]
 ) -> None:
     backend.put("a", "1", n={"N": "1"}, o={"N": "9"})
@@ -171,8 +171,8 @@ def test_an_update_without_actions_creates_the_bare_item(backend: Backend) -> No
     assert backend.get("a", "1") == key("a", "1")
 
 
-def test_taking_away_from_nothing_creates_the_bare_item(backend: Backend) -> None:
-    """So what only releases has to demand that the item exists."""
+def test_removing_from_an_absent_item_creates_the_bare_item(backend: Backend) -> None:
+    """So a write that only releases has to require that the item exists."""
     _update(backend, "REMOVE n")
 
     assert backend.get("a", "1") == key("a", "1")

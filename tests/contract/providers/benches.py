@@ -1,7 +1,7 @@
-"""Where the contract suites find the providers that they run over.
+"""The providers that the contract suites run over.
 
-A bench stands for one region with machines. To run the suites over another provider, write a bench for it
-and name it in ``HOST_BENCHES`` or ``VM_BENCHES``; ``docs/providers.md`` says more.
+A bench stands for one region with machines. To run the suites over another provider, write a bench for it and
+name it in ``HOST_BENCHES`` or ``VM_BENCHES``; ``docs/providers.md`` says more.
 """
 
 from __future__ import annotations
@@ -31,42 +31,42 @@ _PAGE_ITEMS = 2
 
 
 class Bench(Protocol):
-    """A region in which time passes when it is told to."""
+    """A region whose time the tests advance."""
 
     def while_a_server_comes_up(self) -> None:
-        """Let pass what a server takes to come up, or to be known as broken."""
+        """Advance the time by what a server takes to come up, or to be known as broken."""
 
     def while_a_server_goes(self) -> None:
-        """Let pass what a server takes to be gone."""
+        """Advance the time by what a server takes to be gone."""
 
     def days(self, count: int) -> None:
-        """Let days pass."""
+        """Advance the time by days."""
 
     def before_the_next_change(self, rival: Callable[[], object]) -> None:
-        """Run this once when the next call that changes something is under way, before it takes effect."""
+        """Run this once during the next call that changes something, before it takes effect."""
 
     @contextmanager
     def out_of_reach(self) -> Iterator[None]:
-        """Let nothing of the region be reached meanwhile."""
+        """Make the region unreachable within the block."""
 
 
 class HostBench(Bench, Protocol):
     """A region with hosts."""
 
     def provider(self) -> HostProvider:
-        """A provider as another execution environment has it: it finds what the earlier ones did."""
+        """A provider of another execution environment: it finds what the earlier ones did."""
 
 
 class VmBench(Bench, Protocol):
     """A region with nodes of 8 GPUs."""
 
     def provider(self) -> VmProvider:
-        """A provider as another execution environment has it: it finds what the earlier ones did."""
+        """A provider of another execution environment: it finds what the earlier ones did."""
 
 
 @dataclass
 class BenchClient:
-    """A DynamoDB client of small pages, with a rival, and which may be out of reach."""
+    """A DynamoDB client with small pages and an injected request, which may be unreachable."""
 
     client: Any
     rivals: list[Callable[[], object]] = field(default_factory=list)
@@ -139,14 +139,14 @@ class SimulatedBench:
 
 
 class SimulatedHostBench(SimulatedBench):
-    """Its hosts."""
+    """The region's hosts."""
 
     def provider(self) -> HostProvider:
         return self.hosts()
 
 
 class SimulatedVmBench(SimulatedBench):
-    """Its nodes."""
+    """The region's nodes."""
 
     def provider(self) -> VmProvider:
         return self.vms()
@@ -164,5 +164,5 @@ VM_BENCHES: Final[dict[str, Callable[[Any], VmBench]]] = {
 
 
 def memory_bench() -> SimulatedBench:
-    """A simulated region in memory, for what only that has."""
+    """A simulated region in memory, for tests of its own features."""
     return SimulatedBench(MemoryDynamoDB())

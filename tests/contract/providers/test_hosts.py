@@ -1,4 +1,4 @@
-"""The contract of a host provider: what the workflows and the audit rely on, of any of them."""
+"""The contract of a host provider: what the workflows and the audit require of every provider."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_pinned_server_starts_and_comes_up(host_bench: HostBench) -> None:
     assert _states(provider) == {"host-1": ServerState.READY}
 
 
-def test_pinning_again_is_answered_alike_and_changes_nothing(host_bench: HostBench) -> None:
+def test_pinning_again_returns_the_same_and_changes_nothing(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1")
     assert _pin(provider, MINE, "host-1") == [PinOutcome.PINNED]
@@ -63,7 +63,7 @@ def test_pinning_again_is_answered_alike_and_changes_nothing(host_bench: HostBen
     assert _states(provider) == {"host-1": ServerState.READY}
 
 
-def test_a_host_takes_one_holders_server(host_bench: HostBench) -> None:
+def test_a_host_accepts_the_server_of_one_holder(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, OTHERS, "host-1")
     assert _pin(provider, MINE, "host-1", "host-2") == [PinOutcome.OCCUPIED, PinOutcome.PINNED]
@@ -71,7 +71,7 @@ def test_a_host_takes_one_holders_server(host_bench: HostBench) -> None:
     assert list(_states(provider, OTHERS)) == ["host-1"]
 
 
-def test_a_server_that_cannot_come_up_says_so_and_why(host_bench: HostBench) -> None:
+def test_a_server_that_cannot_come_up_is_failed_with_a_reason(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, BROKEN_HOST, "host-1")
     assert set(_states(provider).values()) == {ServerState.STARTING}
@@ -92,7 +92,7 @@ def test_a_server_that_hangs_is_starting_however_long_it_takes(host_bench: HostB
 # The fence
 
 
-def test_after_the_fence_no_server_is_pinned_any_more(host_bench: HostBench) -> None:
+def test_after_the_fence_no_server_can_be_pinned(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1")
     provider.fence(MINE)
@@ -110,20 +110,20 @@ def test_the_fence_holds_long_after_everything_is_gone(host_bench: HostBench) ->
     assert _states(provider) == {}
 
 
-def test_a_fence_may_be_put_twice_and_before_anything_else(host_bench: HostBench) -> None:
+def test_a_fence_may_be_set_twice_and_before_anything_else(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     provider.fence(MINE)
     provider.fence(MINE)
     assert _pin(provider, MINE, "host-1") == [PinOutcome.FENCED]
 
 
-def test_a_fence_stops_nobody_else(host_bench: HostBench) -> None:
+def test_a_fence_does_not_affect_other_holders(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     provider.fence(MINE)
     assert _pin(provider, OTHERS, "host-1") == [PinOutcome.PINNED]
 
 
-def test_a_fence_takes_no_server_away(host_bench: HostBench) -> None:
+def test_a_fence_removes_no_server(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1")
     provider.fence(MINE)
@@ -131,7 +131,7 @@ def test_a_fence_takes_no_server_away(host_bench: HostBench) -> None:
     assert _states(provider) == {"host-1": ServerState.READY}
 
 
-def test_a_pin_that_was_under_way_when_the_fence_fell_creates_nothing(host_bench: HostBench) -> None:
+def test_a_pin_in_progress_when_the_fence_is_set_creates_nothing(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     host_bench.before_the_next_change(lambda: host_bench.provider().fence(MINE))
     assert _pin(provider, MINE, "host-1") == [PinOutcome.FENCED]
@@ -149,7 +149,7 @@ def test_fenced_is_returned_rather_than_occupied(host_bench: HostBench) -> None:
 # Races for a host
 
 
-def test_of_two_holders_that_pin_one_host_at_once_one_gets_it(host_bench: HostBench) -> None:
+def test_of_two_holders_that_pin_one_host_concurrently_one_succeeds(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     host_bench.before_the_next_change(lambda: _pin(provider, OTHERS, "host-1"))
     assert _pin(provider, MINE, "host-1") == [PinOutcome.OCCUPIED]
@@ -157,7 +157,7 @@ def test_of_two_holders_that_pin_one_host_at_once_one_gets_it(host_bench: HostBe
     assert _states(provider, OTHERS) == {"host-1": ServerState.STARTING}
 
 
-def test_of_two_pins_of_one_holder_at_once_both_succeed_with_one_server(host_bench: HostBench) -> None:
+def test_two_concurrent_pins_of_one_holder_succeed_with_one_server(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     host_bench.before_the_next_change(lambda: _pin(provider, MINE, "host-1"))
     assert _pin(provider, MINE, "host-1") == [PinOutcome.PINNED]
@@ -176,7 +176,7 @@ def test_a_server_is_listed_until_it_is_gone(host_bench: HostBench) -> None:
     assert list(_states(provider)) == ["host-2"]
 
 
-def test_deleting_again_does_not_begin_anew(host_bench: HostBench) -> None:
+def test_deleting_again_does_not_restart_the_deletion(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1")
     provider.delete(MINE, ["host-1"])
@@ -188,14 +188,14 @@ def test_deleting_again_does_not_begin_anew(host_bench: HostBench) -> None:
     assert _states(provider) == {}
 
 
-def test_deleting_what_is_not_there_is_no_error(host_bench: HostBench) -> None:
+def test_deleting_an_absent_server_is_no_error(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     provider.delete(MINE, ["host-1"])
     provider.delete(MINE, [])
     assert _pin(provider, MINE, "host-1") == [PinOutcome.PINNED]
 
 
-def test_nobody_deletes_the_server_of_another_holder(host_bench: HostBench) -> None:
+def test_a_holder_cannot_delete_the_server_of_another(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, OTHERS, "host-1")
     provider.delete(MINE, ["host-1"])
@@ -214,7 +214,7 @@ def test_a_host_is_free_for_another_holder_exactly_when_the_server_is_gone(host_
     assert _pin(provider, OTHERS, "host-1") == [PinOutcome.PINNED]
 
 
-def test_a_late_delete_of_a_server_that_is_gone_spares_a_later_holder(host_bench: HostBench) -> None:
+def test_a_late_delete_of_a_server_that_is_gone_does_not_affect_a_later_holder(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1")
     provider.delete(MINE, ["host-1"])
@@ -243,7 +243,7 @@ def test_a_server_in_any_state_can_be_deleted(host_bench: HostBench) -> None:
 # Listing
 
 
-def test_where_nothing_is_every_list_is_empty(host_bench: HostBench) -> None:
+def test_without_servers_every_list_is_empty(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     assert list(provider.servers(MINE)) == []
     assert list(provider.servers_on(["host-1"])) == []
@@ -251,14 +251,14 @@ def test_where_nothing_is_every_list_is_empty(host_bench: HostBench) -> None:
     assert every_server(provider) == []
 
 
-def test_servers_are_listed_by_holder_in_the_order_of_their_hosts(host_bench: HostBench) -> None:
+def test_servers_are_listed_by_holder_in_order_of_host(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-3", "host-1", "host-2")
     _pin(provider, OTHERS, "host-0")
     assert list(_states(provider)) == ["host-1", "host-2", "host-3"]
 
 
-def test_servers_of_any_holder_are_listed_in_the_order_of_the_hosts(host_bench: HostBench) -> None:
+def test_servers_of_all_holders_are_listed_in_order_of_host(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     _pin(provider, MINE, "host-1", "host-3")
     _pin(provider, OTHERS, "host-2", "host-4")
@@ -266,7 +266,7 @@ def test_servers_of_any_holder_are_listed_in_the_order_of_the_hosts(host_bench: 
     assert _places(found) == [(MINE, "host-1"), (OTHERS, "host-2"), (MINE, "host-3")]
 
 
-def test_all_servers_of_all_holders_are_on_the_pages(host_bench: HostBench) -> None:
+def test_the_pages_together_have_all_servers_of_all_holders(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     expected = [(f"holder-{n}", f"host-{n}") for n in range(7)]
     for holder, host in expected:
@@ -275,7 +275,7 @@ def test_all_servers_of_all_holders_are_on_the_pages(host_bench: HostBench) -> N
     assert sorted(_places(every_server(provider))) == expected
 
 
-def test_the_three_lists_tell_the_same_of_a_server(host_bench: HostBench) -> None:
+def test_the_three_lists_agree_about_a_server(host_bench: HostBench) -> None:
     provider = host_bench.provider()
     hosts = [BROKEN_HOST, "host-1", "host-2"]
     _pin(provider, MINE, *hosts)
@@ -318,7 +318,7 @@ def test_another_environment_sees_the_same_servers(host_bench: HostBench) -> Non
     ],
     ids=["pin", "fence", "delete", "servers", "servers_on", "every_server"],
 )
-def test_what_cannot_be_reached_says_so_and_never_that_nothing_is_there(
+def test_an_unreachable_provider_raises_and_never_reports_that_nothing_is_there(
     host_bench: HostBench, call: Callable[[HostProvider], object]
 ) -> None:
     provider = host_bench.provider()

@@ -1,4 +1,4 @@
-"""What only the simulated region has: times and faults that are set, items, a database that may fail it."""
+"""Features of the simulated region alone: configurable times and faults, items, faults of its database."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def place() -> Place:
 
 @pytest.mark.parametrize("fault", [throttled, unreachable])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_database_that_does_not_answer_is_a_provider_that_does_not(
+def test_a_database_that_does_not_answer_makes_the_provider_unavailable(
     place: Place, call: str, fault: Callable[[], Any]
 ) -> None:
     place.db.before("*", fault(), times=None)
@@ -68,7 +68,7 @@ def test_a_database_that_does_not_answer_is_a_provider_that_does_not(
 
 
 @pytest.mark.parametrize(("call", "statements"), [("pin", 3), ("delete", 2)])
-def test_a_transaction_in_conflict_is_sent_again_and_at_last_given_up(
+def test_a_transaction_conflict_is_retried_and_finally_given_up(
     place: Place, call: str, statements: int
 ) -> None:
     place.db.before("transact_write_items", transaction_conflict(statements, at=0), times=2)
@@ -80,13 +80,13 @@ def test_a_transaction_in_conflict_is_sent_again_and_at_last_given_up(
     assert place.pause.attempts == [0, 1, *range(8)]
 
 
-def test_a_fence_that_meets_a_pin_in_flight_is_sent_again(place: Place) -> None:
+def test_a_fence_in_conflict_with_a_pin_is_retried(place: Place) -> None:
     place.db.before("put_item", item_conflict(), times=1)
     place.region.fence("mine")
     assert place.region.pin("mine", "uk-lon-1", "host-2") is PinOutcome.FENCED
 
 
-def test_a_pin_whose_answer_was_lost_is_answered_when_it_is_repeated(place: Place) -> None:
+def test_a_repeated_pin_that_timed_out_succeeds(place: Place) -> None:
     place.db.after("transact_write_items", timeout_after())
     with pytest.raises(ProviderUnavailable):
         place.region.pin("mine", "uk-lon-1", "host-2")
@@ -94,7 +94,7 @@ def test_a_pin_whose_answer_was_lost_is_answered_when_it_is_repeated(place: Plac
     assert len(place.region.servers("mine")) == 2
 
 
-def test_what_is_over_is_left_to_its_time_to_live_and_what_is_not_is_kept(place: Place) -> None:
+def test_ended_items_expire_and_current_ones_do_not(place: Place) -> None:
     assert [item for item in place.db.table(SERVERS).items() if "ttl_sweep_at" in item] == []
     place.region.fence("mine")
     place.region.delete("mine", ["host-1"])
@@ -103,7 +103,7 @@ def test_what_is_over_is_left_to_its_time_to_live_and_what_is_not_is_kept(place:
     assert min(expiring.values()) >= place.clock.now() + FENCE_SECONDS
 
 
-def test_a_host_that_is_taken_over_is_not_removed_by_the_time_to_live_of_the_server_before(
+def test_the_expiry_of_an_earlier_server_does_not_remove_its_successor_on_the_host(
     place: Place,
 ) -> None:
     place.region.delete("mine", ["host-1"])
@@ -116,7 +116,7 @@ def test_a_host_that_is_taken_over_is_not_removed_by_the_time_to_live_of_the_ser
     assert "gone_at" not in host
 
 
-# Its behaviour is configuration.
+# Its behaviour is configurable.
 
 
 def _states(region: SimulatedRegion) -> dict[str, ServerState]:
@@ -124,7 +124,7 @@ def _states(region: SimulatedRegion) -> dict[str, ServerState]:
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 300])
-def test_servers_take_the_time_that_is_set_and_not_a_second_more(seconds: int) -> None:
+def test_servers_take_exactly_the_configured_time(seconds: int) -> None:
     bench = memory_bench()
     region = bench.hosts(SimulatedBehaviour(ready_seconds=seconds, delete_seconds=seconds))
     region.pin("mine", "uk-lon-1", "host-1")
@@ -152,7 +152,7 @@ def test_a_stuck_host_never_comes_up() -> None:
 
 
 @pytest.mark.parametrize(("field", "state"), [("failure_share", "failed"), ("stuck_share", "starting")])
-def test_a_share_of_the_hosts_is_hit_and_always_the_same_ones(field: str, state: str) -> None:
+def test_a_share_of_the_hosts_fails_and_always_the_same_ones(field: str, state: str) -> None:
     bench = memory_bench()
     half = bench.hosts(SimulatedBehaviour(**{field: 0.5}))  # type: ignore[arg-type]
     for number in range(40):
@@ -169,7 +169,7 @@ def test_a_share_of_the_hosts_is_hit_and_always_the_same_ones(field: str, state:
 # Hosts and GPUs of hosts are the same machines.
 
 
-def test_a_vm_finds_no_room_on_a_host_with_a_server_and_has_room_when_it_is_gone() -> None:
+def test_a_vm_does_not_fit_on_a_host_with_a_server_until_that_is_gone() -> None:
     bench = memory_bench()
     bench.hosts().pin("mine", "eu-ams-1", ORDER.host_id)
     assert bench.vms().start(ORDER) is PinOutcome.OCCUPIED
@@ -200,7 +200,7 @@ def _every(of: Callable[[str | None], Page[Any]]) -> list[Any]:
     return found
 
 
-def test_servers_know_since_when_they_are() -> None:
+def test_servers_have_the_time_of_their_creation() -> None:
     bench = memory_bench()
     begun = bench.clock.now()
     bench.hosts().pin("mine", "eu-ams-1", "host-1")
@@ -212,14 +212,14 @@ def test_servers_know_since_when_they_are() -> None:
     assert server.started_at == vm_server.started_at == begun
 
 
-def test_nothing_of_a_login_is_kept() -> None:
+def test_logins_are_not_stored() -> None:
     bench = memory_bench()
     order = replace(ORDER, ssh_public_key="SECRET")
     bench.vms().start(replace(order, password_hash="SECRET"))  # pragma: allowlist secret
     assert "SECRET" not in str(bench.client.scan(TableName=bench.table))
 
 
-def test_a_host_that_is_occupied_by_what_is_not_known_is_not_taken_for_empty() -> None:
+def test_a_host_with_an_unreadable_item_does_not_count_as_empty() -> None:
     bench = memory_bench()
     region = bench.hosts()
     region.pin("mine", "uk-lon-1", "host-1")

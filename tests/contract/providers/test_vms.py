@@ -1,4 +1,4 @@
-"""The contract of a VM provider: what the workflows and the audit rely on, of any of them."""
+"""The contract of a VM provider: what the workflows and the audit require of every provider."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_server_starts_and_comes_up_with_an_address(vm_bench: VmBench) -> None
     assert ready.ip_address
 
 
-def test_starting_again_is_answered_alike_and_changes_nothing(vm_bench: VmBench) -> None:
+def test_starting_again_returns_the_same_and_changes_nothing(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     assert provider.start(ORDER) is PinOutcome.PINNED
@@ -97,7 +97,7 @@ def test_a_gpu_serves_one_server(vm_bench: VmBench, gpus: int, outcome: str) -> 
     assert provider.start(_other(0b0011, "thirds-1", host_id="node-2")) is PinOutcome.PINNED
 
 
-def test_a_server_that_cannot_come_up_says_so_and_why(vm_bench: VmBench) -> None:
+def test_a_server_that_cannot_come_up_is_failed_with_a_reason(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(replace(ORDER, host_id=BROKEN_HOST))
     vm_bench.while_a_server_comes_up()
@@ -117,7 +117,7 @@ def test_a_server_that_hangs_is_starting_however_long_it_takes(vm_bench: VmBench
 # The fence
 
 
-def test_after_the_fence_a_run_is_not_started_any_more_and_another_run_is(vm_bench: VmBench) -> None:
+def test_after_the_fence_its_run_cannot_be_started_and_another_run_can(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.fence(MINE)
     provider.fence(MINE)
@@ -136,7 +136,7 @@ def test_the_fence_holds_long_after_everything_is_gone(vm_bench: VmBench) -> Non
     assert provider.server(MINE) is None
 
 
-def test_a_fence_takes_no_server_away(vm_bench: VmBench) -> None:
+def test_a_fence_removes_no_server(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.fence(MINE)
@@ -144,7 +144,7 @@ def test_a_fence_takes_no_server_away(vm_bench: VmBench) -> None:
     assert _state(provider) is ServerState.READY
 
 
-def test_a_start_that_was_under_way_when_the_fence_fell_creates_nothing(vm_bench: VmBench) -> None:
+def test_a_start_in_progress_when_the_fence_is_set_creates_nothing(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     vm_bench.before_the_next_change(lambda: vm_bench.provider().fence(MINE))
     assert provider.start(ORDER) is PinOutcome.FENCED
@@ -163,7 +163,7 @@ def test_fenced_is_returned_rather_than_occupied(vm_bench: VmBench) -> None:
 # Races for GPUs
 
 
-def test_of_two_runs_that_want_a_gpu_at_once_one_gets_it(vm_bench: VmBench) -> None:
+def test_of_two_concurrent_runs_that_want_a_gpu_one_gets_it(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     vm_bench.before_the_next_change(lambda: vm_bench.provider().start(_other(0b0110)))
     assert provider.start(ORDER) is PinOutcome.OCCUPIED
@@ -172,7 +172,7 @@ def test_of_two_runs_that_want_a_gpu_at_once_one_gets_it(vm_bench: VmBench) -> N
     assert provider.is_vacant("node-1", 0b0001)
 
 
-def test_of_two_starts_of_one_run_at_once_both_succeed_with_one_server(vm_bench: VmBench) -> None:
+def test_two_concurrent_starts_of_one_run_succeed_with_one_server(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     vm_bench.before_the_next_change(lambda: vm_bench.provider().start(ORDER))
     assert provider.start(ORDER) is PinOutcome.PINNED
@@ -191,7 +191,7 @@ def test_a_server_is_listed_until_it_is_gone(vm_bench: VmBench) -> None:
     assert provider.server(MINE) is None
 
 
-def test_stopping_again_does_not_begin_anew(vm_bench: VmBench) -> None:
+def test_stopping_again_does_not_restart_the_stop(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
@@ -202,7 +202,7 @@ def test_stopping_again_does_not_begin_anew(vm_bench: VmBench) -> None:
     assert provider.server(MINE) is None
 
 
-def test_stopping_what_is_not_there_is_no_error(vm_bench: VmBench) -> None:
+def test_stopping_an_absent_server_is_no_error(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.stop(MINE)
     assert provider.start(ORDER) is PinOutcome.PINNED
@@ -219,7 +219,7 @@ def test_gpus_are_free_for_another_run_exactly_when_the_server_is_gone(vm_bench:
     assert provider.start(_other(0b0011)) is PinOutcome.PINNED
 
 
-def test_a_late_stop_of_a_run_that_is_over_spares_a_later_holder(vm_bench: VmBench) -> None:
+def test_a_late_stop_of_a_run_that_is_over_does_not_affect_a_later_holder(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
@@ -243,7 +243,7 @@ def test_a_server_in_any_state_can_be_stopped(vm_bench: VmBench, host: str) -> N
 # Disks
 
 
-def test_the_disk_is_made_with_the_first_server_and_outlives_it(vm_bench: VmBench) -> None:
+def test_the_disk_is_created_with_the_first_server_and_outlives_it(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     assert not provider.has_disk(VM)
     provider.start(ORDER)
@@ -255,7 +255,7 @@ def test_the_disk_is_made_with_the_first_server_and_outlives_it(vm_bench: VmBenc
     assert provider.has_disk(VM)
 
 
-def test_a_disk_is_deleted_and_that_may_be_repeated(vm_bench: VmBench) -> None:
+def test_deleting_a_disk_may_be_repeated(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.start(_other(0b1100))
@@ -267,10 +267,10 @@ def test_a_disk_is_deleted_and_that_may_be_repeated(vm_bench: VmBench) -> None:
     assert every_disk(provider) == ["others"]
 
 
-# Listing, and asking
+# Lists and usage
 
 
-def test_where_nothing_is_every_answer_says_so(vm_bench: VmBench) -> None:
+def test_without_servers_every_response_is_empty(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     assert provider.server(MINE) is None
     assert provider.is_vacant("node-1", 0xFF)
@@ -279,7 +279,7 @@ def test_where_nothing_is_every_answer_says_so(vm_bench: VmBench) -> None:
     assert provider.usage([]) == {}
 
 
-def test_only_the_gpus_of_servers_are_not_vacant(vm_bench: VmBench) -> None:
+def test_only_gpus_with_servers_are_not_vacant(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     assert [provider.is_vacant("node-1", 1 << gpu) for gpu in range(4)] == [False, False, True, True]
@@ -287,7 +287,7 @@ def test_only_the_gpus_of_servers_are_not_vacant(vm_bench: VmBench) -> None:
     assert provider.is_vacant("node-2", 0xFF)
 
 
-def test_all_servers_and_all_disks_are_on_the_pages(vm_bench: VmBench) -> None:
+def test_the_pages_together_have_all_servers_and_all_disks(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     owners = [f"vm{n}-1" for n in range(7)]
     for number, owner in enumerate(owners):
@@ -299,7 +299,7 @@ def test_all_servers_and_all_disks_are_on_the_pages(vm_bench: VmBench) -> None:
     assert sorted(every_disk(provider)) == [f"vm{n}" for n in range(7)]
 
 
-def test_both_lists_tell_the_same_of_a_server(vm_bench: VmBench) -> None:
+def test_both_lists_agree_about_a_server(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     orders = [ORDER, _other(1, "a-1", BROKEN_HOST), _other(1, "b-1", "node-3")]
     for order in orders:
@@ -329,7 +329,7 @@ def test_another_environment_sees_the_same_servers(vm_bench: VmBench) -> None:
     assert _state(vm_bench.provider()) is ServerState.STARTING
 
 
-def test_usage_is_in_percent_and_only_of_the_vms_asked_for(vm_bench: VmBench) -> None:
+def test_usage_is_in_percent_and_only_of_the_requested_vms(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.start(_other(0b1100))
@@ -361,7 +361,7 @@ def test_usage_is_in_percent_and_only_of_the_vms_asked_for(vm_bench: VmBench) ->
         *("every_server", "has_disk", "every_disk", "delete_disk"),
     ],
 )
-def test_what_cannot_be_reached_says_so_and_never_that_nothing_is_there(
+def test_an_unreachable_provider_raises_and_never_reports_that_nothing_is_there(
     vm_bench: VmBench, call: Callable[[VmProvider], object]
 ) -> None:
     provider = vm_bench.provider()

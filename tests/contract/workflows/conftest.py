@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gpu_capacity.ports import Workflows
 
 MACHINES = ("provision", "deprovision")
-# Runs until it is stopped: what a test wants to see ended, it ends itself.
+# Runs until it is stopped, which each test does where it needs it.
 ENDLESS = {
     "QueryLanguage": "JSONata",
     "StartAt": "Wait",
@@ -40,10 +40,10 @@ class Bench(Protocol):
     workflows: Workflows
 
     def executions(self, machine: str) -> list[dict[str, object]]:
-        """The payload of every execution there ever was."""
+        """The payload of every execution that ever existed."""
 
     def unreachable(self) -> Workflows:
-        """The same machines, when the service does not answer."""
+        """The same machines, with the service unreachable."""
 
 
 class RecordedBench:
@@ -83,7 +83,7 @@ class StepFunctionsBench:
         return [json.loads(execution["input"]) for execution in described]
 
     def unreachable(self) -> Workflows:
-        # Nothing listens on the port of the discard protocol.
+        # No process listens on the port of the discard protocol.
         return StepFunctionsWorkflows(_client("http://127.0.0.1:9"), self._arns)
 
 

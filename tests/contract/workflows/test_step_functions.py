@@ -1,4 +1,4 @@
-"""Answers of Step Functions that the emulators never give."""
+"""Responses of Step Functions that the emulators never give."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ARN = "arn:aws:states:us-east-1:123456789012:stateMachine:stack-provision-reserv
 
 
 class ScriptedClient:
-    """Answers each operation with what it is given; remembers what it was asked."""
+    """Returns the given response for each operation, and records the calls."""
 
     def __init__(self, **answers: Any) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
@@ -72,7 +72,7 @@ def test_every_status_is_either_running_or_ended(status: str, state: WorkflowSta
     ],
     ids=["throttled", "no machine", "denied", "timeout"],
 )
-def test_any_other_answer_is_unavailable_and_never_taken_for_an_outcome(error: Exception) -> None:
+def test_any_other_response_means_unavailable_and_never_an_outcome(error: Exception) -> None:
     workflows, _ = _workflows(start_execution=error, describe_execution=error)
     with pytest.raises(WorkflowUnavailable):
         workflows.start("provision", "name", {})
@@ -88,7 +88,7 @@ def test_a_stop_that_fails_is_unavailable() -> None:
         workflows.stop("provision", "name", "over")
 
 
-def test_the_execution_is_addressed_by_the_arn_that_follows_from_machine_and_name() -> None:
+def test_the_arn_of_an_execution_follows_from_machine_and_name() -> None:
     workflows, client = _workflows(describe_execution={"status": "RUNNING"}, stop_execution={})
     workflows.stop("provision", "name", "the reservation is being deleted")
     execution = "arn:aws:states:us-east-1:123456789012:execution:stack-provision-reservation:name"

@@ -1,4 +1,4 @@
-"""What the use cases rely on, of whatever starts, watches and stops executions."""
+"""What the use cases require of every service that starts, watches and stops executions."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def test_an_execution_is_started_with_its_payload_and_runs(bench: Bench) -> None
     assert bench.executions("provision") == [PAYLOAD]
 
 
-def test_what_was_never_started_is_absent(bench: Bench) -> None:
+def test_an_execution_that_was_never_started_is_absent(bench: Bench) -> None:
     assert bench.workflows.state("provision", NAME) is WorkflowState.ABSENT
 
 
 def test_starting_again_while_it_runs_leaves_one_execution(bench: Bench) -> None:
-    # What the second start answers differs between services; that nothing more runs is what counts.
+    # The response to the second start differs between services; what counts is that nothing more runs.
     bench.workflows.start("provision", NAME, PAYLOAD)
     bench.workflows.start("provision", NAME, PAYLOAD)
     assert bench.executions("provision") == [PAYLOAD]
     assert bench.workflows.state("provision", NAME) is WorkflowState.RUNNING
 
 
-def test_a_name_is_not_taken_for_another_payload(bench: Bench) -> None:
+def test_a_name_in_use_is_not_started_with_another_payload(bench: Bench) -> None:
     bench.workflows.start("provision", NAME, PAYLOAD)
     assert bench.workflows.start("provision", NAME, {**PAYLOAD, "reservation": "reservation-2"}) is False
     assert bench.executions("provision") == [PAYLOAD]
@@ -64,7 +64,7 @@ def test_the_next_name_starts_the_next_execution(bench: Bench) -> None:
     assert bench.executions("provision") == [PAYLOAD, PAYLOAD]
 
 
-def test_stopping_what_never_was_or_is_over_is_no_error(bench: Bench) -> None:
+def test_stopping_an_absent_or_ended_execution_is_no_error(bench: Bench) -> None:
     bench.workflows.stop("provision", NAME, "never was")
     assert bench.workflows.state("provision", NAME) is WorkflowState.ABSENT
     bench.workflows.start("provision", NAME, PAYLOAD)
@@ -81,7 +81,7 @@ def test_stopping_one_leaves_the_others_running(bench: Bench) -> None:
     assert bench.workflows.state("provision", other) is WorkflowState.RUNNING
 
 
-def test_two_machines_keep_their_executions_apart(bench: Bench) -> None:
+def test_executions_of_two_machines_are_separate(bench: Bench) -> None:
     bench.workflows.start("provision", NAME, PAYLOAD)
     bench.workflows.start("deprovision", NAME.replace("provision", "deprovision"), PAYLOAD)
     assert bench.executions("provision") == [PAYLOAD]
@@ -97,7 +97,7 @@ def test_two_machines_keep_their_executions_apart(bench: Bench) -> None:
     ],
     ids=["start", "state", "stop"],
 )
-def test_a_service_that_does_not_answer_is_distinguished_from_any_answer(
+def test_an_unreachable_service_is_distinguished_from_every_response(
     bench: Bench, call: Callable[[Workflows], object]
 ) -> None:
     workflows = bench.unreachable()

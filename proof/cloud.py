@@ -281,6 +281,8 @@ class Cloud:
 
     def audit(self) -> list[str]:
         """The audit by schedule; what it reports."""
+        # Faults may end while it is under way.
+        was_calm = self._is_calm
         report: AuditReport = self.invoke(
             "audit",
             Work("audit_holders"),
@@ -291,7 +293,7 @@ class Cloud:
         return [
             f"{one.finding.kind}: {one.finding.subject}: {one.finding.message}"
             for one in report.reported
-            if self._is_calm or one.finding.kind is not Finding.PROVIDER_SILENT
+            if was_calm or one.finding.kind is not Finding.PROVIDER_SILENT
         ]
 
     @property

@@ -74,6 +74,9 @@ class TimeRules:
         told_us, now_us = _updated_us(after), self._now_ms() * 1_000
         if told_us > now_us + TOGETHER_US + self._terms.skew_seconds * 1_000_000:
             self._tell(f"{key}: its change is told as of {told_us - now_us} us from now")
+        if before is not None and before["status"]["S"] == GONE:
+            # An unfinished tombstone: this is another life of the id.
+            before = None
         is_seen = before is not None and any(before.get(name) != after.get(name) for name in SHOWN)
         if before is not None and is_seen and told_us <= _updated_us(before):
             self._tell(f"{key} changed, and the change is told as of {told_us}, no later than the last")

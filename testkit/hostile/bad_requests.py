@@ -160,7 +160,6 @@ PATHS: Final = (
     ("OPTIONS", "/api/v2/reservations", 405),
     ("POST", f"/api/v2/reservations/{ABSENT}", 405),
     ("PUT", f"/api/v2/reservations/{ABSENT}", 405),
-    ("PATCH", f"/api/v2/reservations/{ABSENT}", 405),
     ("POST", "/api/v2/reservation-units", 405),
     ("DELETE", "/api/version", 405),
     ("BREW", "/api/version", 405),

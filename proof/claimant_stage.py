@@ -21,7 +21,7 @@ from proof.fleet import LONDON
 from proof.planting import as_planted
 from proof.reservations import Reservations
 from proof.scene import Beginning
-from proof.stage import CALM_TEMPER, prepared
+from proof.stage import CALM_PROFILE, prepared
 from proof.tenants import SUBJECTS
 from proof.turns import Crew
 from proof.wire import WRITES
@@ -72,7 +72,7 @@ def _sent() -> tuple[Sent, ...]:
 
 
 def _cloud(db: MemoryDynamoDB, seconds: int) -> Cloud:
-    cloud = Cloud(_SEED, Crew(), CALM_TEMPER, still=True, db=db)
+    cloud = Cloud(_SEED, Crew(), CALM_PROFILE, still=True, db=db)
     cloud.clock.advance(seconds)
     return cloud
 

@@ -162,7 +162,7 @@ class Claims:
 
     def _wish(self, who: Tenant) -> Resources:
         count, zones = who.draw.choice(COUNTS), who.draw.choice(ZONES)
-        if who.office.cloud.temper.nodes and who.draw.random() < NODES_SHARE:
+        if who.office.cloud.profile.nodes and who.draw.random() < NODES_SHARE:
             return Resources(str(GPU5090.instance_type), min(count, 2), (LONDON,), "CAPACITY_TYPE_CUSTOMER")
         return Resources(INSTANCE_TYPE, count, zones, "CAPACITY_TYPE_CUSTOMER")
 

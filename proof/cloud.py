@@ -27,7 +27,7 @@ from gpu_capacity.upkeep.audit.facts import Kind as Finding
 from gpu_capacity.upkeep.audit.run import audit_holders
 from gpu_capacity.upkeep.reconcile import reconcile
 from gpu_capacity.vms.schedule import end_vm_terms, restart_vms, watch_vm_nodes
-from proof.faults import CALM, Killed, Kind, Weather, Work
+from proof.faults import CALM, FaultSource, Killed, Kind, Work
 from proof.feed_rules import disagreements
 from proof.fleet import Feed
 from proof.surroundings import Events, Executions, Provider, Silence, SkewedClock, Workflows
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.fleet.sync import SyncReport
     from gpu_capacity.runtime.services import Services
     from gpu_capacity.upkeep.audit.run import AuditReport
-    from proof.temper import Temper
+    from proof.profiles import Profile
     from proof.turns import Actor, Crew
 
 SKEW_SECONDS_MAX: Final = 20
@@ -63,13 +63,13 @@ class Environment:
 
     def __init__(self, cloud: Cloud, number: int) -> None:
         skew_ms = 0
-        if cloud.weather.chance(cloud.temper.skewed):
+        if cloud.fault_source.chance(cloud.profile.skewed):
             skew_ms = cloud.draw.randrange(-SKEW_SECONDS_MAX, SKEW_SECONDS_MAX + 1) * 1000
         if skew_ms:
-            cloud.weather.count(Kind.SKEWED)
-        wire = Wire(cloud.db, cloud.turns, cloud.weather, cloud.note)
+            cloud.fault_source.count(Kind.SKEWED)
+        wire = Wire(cloud.db, cloud.turns, cloud.fault_source, cloud.note)
         self.deadline = Deadline(lambda: cloud.clock.now_ms() / 1000)
-        is_patient = cloud.weather.chance(cloud.temper.patient)
+        is_patient = cloud.fault_source.chance(cloud.profile.patient)
         self.edges = Edges(
             dynamodb=RetryingClient(wire, self.deadline, cloud.pause) if is_patient else wire,
             clock=SkewedClock(cloud.clock, skew_ms),
@@ -94,16 +94,16 @@ _EMPTY: Final = MemoryDynamoDB(trusting=True)
 create_tables(_EMPTY)
 
 
-def _settings(temper: Temper) -> Variables:
+def _settings(profile: Profile) -> Variables:
     """The variables of the functions, as the template would set them."""
     numbers = {
-        "SIMULATED_READY_SECONDS": temper.ready_seconds,
+        "SIMULATED_READY_SECONDS": profile.ready_seconds,
         "SIMULATED_DELETE_SECONDS": DELETE_SECONDS,
         "PROVISIONING_SECONDS_MAX": PROVISIONING_SECONDS_MAX,
         "TEARDOWN_SECONDS_MAX": TEARDOWN_SECONDS_MAX,
-        "RECONCILE_GRACE_SECONDS": temper.grace_seconds,
-        "VM_NOTICE_SECONDS": temper.notice_seconds,
-        "VM_START_SECONDS_MAX": temper.start_seconds_max,
+        "RECONCILE_GRACE_SECONDS": profile.grace_seconds,
+        "VM_NOTICE_SECONDS": profile.notice_seconds,
+        "VM_START_SECONDS_MAX": profile.start_seconds_max,
     }
     return Variables(TABLES | {name: str(number) for name, number in numbers.items()})
 
@@ -114,22 +114,22 @@ class Cloud:
     Args:
         seed: where all draws come from.
         crew: threads.
-        temper: what kind of run it is. Nothing goes wrong until ``weather.share`` is set.
+        profile: what kind of run it is. Nothing goes wrong until ``fault_source.share`` is set.
         still: executions that are started do not run, events do not arrive, and pauses take no time.
         db: tables to begin with a copy of; empty ones without.
     """
 
     def __init__(
-        self, seed: int, crew: Crew, temper: Temper, *, still: bool = False, db: MemoryDynamoDB = _EMPTY
+        self, seed: int, crew: Crew, profile: Profile, *, still: bool = False, db: MemoryDynamoDB = _EMPTY
     ) -> None:
         self.seed = seed
         self.draw = random.Random(seed)
         self.clock = FakeClock()
         self.db = db.copy(self.clock.now)
-        self.weather = Weather(self.draw, 0.0)
+        self.fault_source = FaultSource(self.draw, 0.0)
         self.turns = Turns(crew, self._choose, self.clock.now_ms, self.clock.advance_ms)
-        self.temper = temper
-        self.settings = _settings(temper)
+        self.profile = profile
+        self.settings = _settings(profile)
         self._still = still
         self.notes: list[tuple[int, str, str, str, str]] = []
         self.ticks = 0
@@ -195,7 +195,7 @@ class Cloud:
     def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None:
         """Have the same thing done once more, now or much later; whoever asked first does not wait for it."""
         late = self.draw.random() < 0.5
-        self.weather.count(Kind.LATE if late else Kind.DUPLICATE, work)
+        self.fault_source.count(Kind.LATE if late else Kind.DUPLICATE, work)
         after_ms = self.draw.randrange(20_000, 120_000) if late else self.draw.randrange(500)
         self.turns.spawn(f"{name} again", lambda: self.endure(run), after_ms)
 
@@ -213,17 +213,17 @@ class Cloud:
         """Have those served who wait in a zone, a little later; events may overtake each other."""
         if self._still:
             return
-        if self.weather.chance(self.weather.share / 4):
-            self.weather.count(Kind.LOST, self._work())
+        if self.fault_source.chance(self.fault_source.share / 4):
+            self.fault_source.count(Kind.LOST, self._work())
             return
         times = 1
-        if self.weather.chance(self.weather.share):
-            self.weather.count(Kind.DUPLICATE, self._work())
+        if self.fault_source.chance(self.fault_source.share):
+            self.fault_source.count(Kind.DUPLICATE, self._work())
             times = 2
         for _ in range(times):
             after_ms = self.draw.randrange(50, 2_000)
-            if self.weather.chance(self.weather.share):
-                self.weather.count(Kind.LATE, self._work())
+            if self.fault_source.chance(self.fault_source.share):
+                self.fault_source.count(Kind.LATE, self._work())
                 after_ms = self.draw.randrange(30_000, 200_000)
             self._events_sent += 1
             number = self._events_sent
@@ -232,7 +232,7 @@ class Cloud:
 
     def _deliver(self, number: int, zone: str) -> None:
         if self._events_under_way[0] != number and not self._is_calm:
-            self.weather.count(Kind.REORDERED)
+            self.fault_source.count(Kind.REORDERED)
         self._events_under_way.remove(number)
         for _ in range(DELIVERIES_MAX):
             if self.endure(lambda: self.fill([zone])):
@@ -319,12 +319,12 @@ class Cloud:
 
     def heal(self) -> None:
         """Nothing goes wrong any more, and what was stuck is free."""
-        self.weather.clear()
+        self.fault_source.clear()
         self.troubles.clear()
 
     @property
     def _is_calm(self) -> bool:
-        return self.weather.share == 0
+        return self.fault_source.share == 0
 
     def _work(self) -> Work | None:
         actor = self.turns.current
@@ -344,6 +344,6 @@ class Cloud:
 
     def _choose(self, ready: Sequence[Actor]) -> int:
         """Whoever stopped last goes on as often as the run is sticky; else anybody."""
-        if len(ready) == 1 or self.draw.random() < self.temper.stickiness:
+        if len(ready) == 1 or self.draw.random() < self.profile.stickiness:
             return len(ready) - 1
         return self.draw.randrange(len(ready))

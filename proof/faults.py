@@ -117,7 +117,7 @@ _EITHER: Final = frozenset({Kind.ERROR_500, Kind.RESET, Kind.KILLED})
 """The caller cannot tell whether these happened before the call was served or after."""
 
 
-class Weather:
+class FaultSource:
     """Draws what goes wrong.
 
     Args:
@@ -156,7 +156,7 @@ class Weather:
         return True
 
     def chance(self, share: float) -> bool:
-        """Whether something happens that happens so often, weather permitting."""
+        """Whether something happens that happens with this probability; never once the faults are over."""
         return self.share > 0 and self.draw.random() < share
 
     def count(self, kind: Kind, work: Work | None = None) -> None:

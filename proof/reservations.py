@@ -142,9 +142,9 @@ class Reservations:
 
     def _create_with(self, who: Tenant, wanted: ReservationRequest, key: str | None) -> None:
         cloud = who.office.cloud
-        if key is not None and cloud.weather.chance(cloud.weather.share):
+        if key is not None and cloud.fault_source.chance(cloud.fault_source.share):
             # An impatient client, or a proxy: the same request is under way twice.
-            cloud.weather.count(Kind.DUPLICATE)
+            cloud.fault_source.count(Kind.DUPLICATE)
             cloud.turns.spawn(
                 f"{who.name} again",
                 lambda: self.create(who, wanted, key),
@@ -191,7 +191,7 @@ class Reservations:
             region_id=who.draw.choice(REGIONS),
             name=f"training-{who.draw.randrange(3)}",
         )
-        are_nodes = who.office.cloud.temper.nodes and who.draw.random() < NODES_SHARE
+        are_nodes = who.office.cloud.profile.nodes and who.draw.random() < NODES_SHARE
         return of_nodes(wanted) if are_nodes else wanted
 
     def _saw(self, who: Tenant, observed: Observed, work: Work) -> RecordKey:

@@ -11,7 +11,7 @@ from gpu_capacity.errors import CapacityError
 from proof.audits import findings
 from proof.cloud import Cloud
 from proof.ledger import Ledger
-from proof.stage import CALM_TEMPER
+from proof.stage import CALM_PROFILE
 from proof.tenants import Book, Office, Tenant
 from proof.turns import Crew
 from proof.visible import judge
@@ -53,7 +53,7 @@ class Scene:
     ) -> None:
         self._stage = stage
         self.violations: list[str] = []
-        self.cloud = Cloud(0, crew, CALM_TEMPER, still=True, db=stage.db)
+        self.cloud = Cloud(0, crew, CALM_PROFILE, still=True, db=stage.db)
         self.cloud.clock.advance(stage.seconds + 1)
         self.cloud.turns.choose = self._choose
         self.holders, self.documents = stage.holders, stage.documents

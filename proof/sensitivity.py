@@ -8,10 +8,10 @@ from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from proof.crashes import play, single_crashes
-from proof.founding import found_all
 from proof.interleavings import ALL_TRIPLES, PAIRS
 from proof.planting import Bug, planted
 from proof.simulation import simulate
+from proof.worlds import make_all_worlds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,7 +44,7 @@ def detect(bug: Bug, crew: Crew, seeds: Iterable[int]) -> Detection:
     """Run seeds, or the orders of the bug's block, or its story, until one of them shows a violation."""
     if bug.orders:
         return _detect_in_orders(bug, crew)
-    found_all()
+    make_all_worlds()
     if bug.story:
         return _detect_in_story(bug, crew)
     with planted(bug):

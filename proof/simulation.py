@@ -21,23 +21,23 @@ from proof.claims import Claims
 from proof.cloud import SKEW_SECONDS_MAX, Cloud
 from proof.faults import CALM, Kind
 from proof.fleet import REGIONS, Fleet
-from proof.founding import founded
 from proof.ledger import Ledger, plain
 from proof.lost_records import after_losses
+from proof.profiles import draw_profile
 from proof.reservations import Reservations
-from proof.temper import draw_temper
 from proof.tenants import ORGANIZATIONS, SUBJECTS, Book, Office, Tenant
 from proof.time_rules import Terms
 from proof.unreadable import plant
 from proof.visible import judge
 from proof.vms import GUEST_COUNTS, GUESTS, Vms
+from proof.worlds import new_world
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proof.faults import Work
-    from proof.temper import Temper
+    from proof.profiles import Profile
     from proof.tenants import Api
     from proof.turns import Crew
 
@@ -78,15 +78,15 @@ class Outcome:
 class Simulation:
     """A run of one seed."""
 
-    def __init__(self, seed: int, crew: Crew, temper: Temper | None = None) -> None:
+    def __init__(self, seed: int, crew: Crew, profile: Profile | None = None) -> None:
         self.draw = random.Random(f"simulation-{seed}")
         self.violations: list[str] = []
         self._is_readable = True
-        self.temper = temper or draw_temper(self.draw)
-        self.fleet = Fleet(self.temper.shape, self.temper.nodes)
-        world = founded(self.temper.shape, self.temper.nodes)
+        self.profile = profile or draw_profile(self.draw)
+        self.fleet = Fleet(self.profile.shape, self.profile.nodes)
+        world = new_world(self.profile.shape, self.profile.nodes)
         self.fleet.sequence = world.sequence
-        self.cloud = Cloud(seed, crew, self.temper, db=world.db)
+        self.cloud = Cloud(seed, crew, self.profile, db=world.db)
         self.cloud.tell = self.tell
         self.ledger = Ledger(
             self.cloud.tick,
@@ -94,7 +94,7 @@ class Simulation:
             self._work,
             self.tell,
             self.cloud.in_trouble,
-            Terms(self.temper.notice_seconds, 2 * SKEW_SECONDS_MAX if self.temper.skewed else 0),
+            Terms(self.profile.notice_seconds, 2 * SKEW_SECONDS_MAX if self.profile.skewed else 0),
         )
         self.ledger.adopt(self.cloud.db.dump())
         self.cloud.db.watch(self.ledger)
@@ -102,7 +102,7 @@ class Simulation:
         self.apis: tuple[Api, ...] = (
             Reservations(),
             Claims(),
-            *([Vms(self.temper.nodes)] if self.temper.nodes else []),
+            *([Vms(self.profile.nodes)] if self.profile.nodes else []),
         )
         self.books = {organization: Book(organization) for organization in ORGANIZATIONS}
 
@@ -132,16 +132,16 @@ class Simulation:
     # The parts of a run.
 
     def _begin(self) -> None:
-        if self.temper.limits:
+        if self.profile.limits:
             self.cloud.limit(ORGANIZATION, "GB300", self.draw.randrange(2, 9))
             self.cloud.limit(ORGANIZATION, "instances", self.draw.randrange(2, 13))
-        if self.temper.clients and self.temper.nodes and self.draw.random() < 0.6:
+        if self.profile.clients and self.profile.nodes and self.draw.random() < 0.6:
             self._rent_before()
-        self.cloud.weather.share = self.temper.share
+        self.cloud.fault_source.share = self.profile.share
 
     def _rent_before(self) -> None:
         """There are VMs before anything goes wrong; the terms of some will end while it does."""
-        vms, draw, clock = Vms(self.temper.nodes), self.draw, self.cloud.clock
+        vms, draw, clock = Vms(self.profile.nodes), self.draw, self.cloud.clock
 
         def rent(who: Tenant) -> None:
             for _ in range(draw.randrange(1, 4)):
@@ -157,47 +157,47 @@ class Simulation:
         for run in (rent, stop):
             self._by_everybody(run)
         if draw.random() < 0.5:
-            left = draw.randrange(1, max(2, self.temper.chaos_ms // 2_000))
+            left = draw.randrange(1, max(2, self.profile.chaos_ms // 2_000))
             clock.advance(months_later(begun, 1) - left - clock.now())
 
     def chaos(self) -> None:
         """Everything happens, and anything may go wrong."""
-        turns, temper = self.cloud.turns, self.temper
-        for number in range(temper.clients):
+        turns, profile = self.cloud.turns, self.profile
+        for number in range(profile.clients):
             book = self.books[ORGANIZATIONS[number % 3 % 2]]
             draw, subject = random.Random(self.draw.random()), SUBJECTS[number // 2 % 2]
             who = Tenant(f"client {number}", self.office, book, draw, subject)
-            turns.spawn(who.name, partial(self._live, who), self.draw.choice(temper.thinking_ms))
+            turns.spawn(who.name, partial(self._live, who), self.draw.choice(profile.thinking_ms))
         for name, run, every_ms in zip(
             ("reconcile", "fill", "sync"),
             (self.cloud.reconcile, self.cloud.fill, self._synchronize),
-            temper.every_ms,
+            profile.every_ms,
             strict=True,
         ):
             self._schedule(name, run, every_ms)
-        if temper.nodes:
-            for run, every_ms in zip(self._vm_schedules(), temper.vms_every_ms, strict=True):
+        if profile.nodes:
+            for run, every_ms in zip(self._vm_schedules(), profile.vms_every_ms, strict=True):
                 self._schedule("vms", run, every_ms)
         if self.draw.random() < 0.3:
-            turns.spawn("operator", self._change_limit, self.draw.randrange(temper.chaos_ms // 2))
-        if not temper.limits:
+            turns.spawn("operator", self._change_limit, self.draw.randrange(profile.chaos_ms // 2))
+        if not profile.limits:
             # First limits, early, so that functions may have seen that there were none.
-            turns.spawn("operator", self._first_limits, self.draw.randrange(temper.chaos_ms // 10))
-        if self.cloud.weather.chance(UNREADABLE_SHARE):
-            turns.spawn("editor", self._edit_by_hand, self.draw.randrange(temper.chaos_ms // 2))
+            turns.spawn("operator", self._first_limits, self.draw.randrange(profile.chaos_ms // 10))
+        if self.cloud.fault_source.chance(UNREADABLE_SHARE):
+            turns.spawn("editor", self._edit_by_hand, self.draw.randrange(profile.chaos_ms // 2))
         elif self.draw.random() < AUDITED_SHARE:
             turns.spawn(
-                "audit", partial(self.cloud.endure, self._audit), self.draw.randrange(temper.chaos_ms)
+                "audit", partial(self.cloud.endure, self._audit), self.draw.randrange(profile.chaos_ms)
             )
-        turns.run(self.cloud.clock.now_ms() + temper.chaos_ms)
+        turns.run(self.cloud.clock.now_ms() + profile.chaos_ms)
 
     def _live(self, who: Tenant) -> None:
-        focus, used = self.temper.focus, self.apis
+        focus, used = self.profile.focus, self.apis
         if focus >= 0.5:
             used = (self.apis[int((2 * focus - 1) * len(self.apis))],)
-        for _ in range(self.draw.randrange(2, self.temper.operations)):
+        for _ in range(self.draw.randrange(2, self.profile.operations)):
             self.draw.choice(used).act(who)
-            self.cloud.turns.sleep(self.draw.choice(self.temper.thinking_ms))
+            self.cloud.turns.sleep(self.draw.choice(self.profile.thinking_ms))
         if self.draw.random() < 0.5:
             # Half of them tidy up.
             for holder in [h for h in who.book.known if h not in self.ledger.asked_to_end]:
@@ -206,7 +206,7 @@ class Simulation:
     def _schedule(self, name: str, run: Any, every_ms: int) -> None:
         """Invocations by schedule: some late, some killed, and now and then two at a time."""
         # Most clients are done early, so what comes often comes early.
-        until_ms = min(self.temper.chaos_ms, TIMES_MAX * every_ms)
+        until_ms = min(self.profile.chaos_ms, TIMES_MAX * every_ms)
         for after_ms in range(self.draw.randrange(every_ms), until_ms, every_ms):
             self.cloud.turns.spawn(
                 name, partial(self.cloud.endure, run), after_ms + self.draw.randrange(3_000)
@@ -220,10 +220,10 @@ class Simulation:
             run()
 
     def _synchronize(self) -> None:
-        for _ in range(self.draw.randrange(1, self.temper.changes + 1)):
+        for _ in range(self.draw.randrange(1, self.profile.changes + 1)):
             self.fleet.change(self.draw)
-        if self.cloud.weather.chance(0.3):
-            self.cloud.weather.count(Kind.POISON)
+        if self.cloud.fault_source.chance(0.3):
+            self.cloud.fault_source.count(Kind.POISON)
             if not self.cloud.synchronize(self.fleet.poison(self.draw, self.cloud.accepted)):
                 self.tell("a poisonous document was applied")
         if self.fleet.sequence % 5 == 0:
@@ -241,7 +241,7 @@ class Simulation:
 
     def _edit_by_hand(self) -> None:
         self._is_readable = False
-        self.cloud.weather.count(Kind.UNREADABLE)
+        self.cloud.fault_source.count(Kind.UNREADABLE)
         organization, region = self.draw.choice(ORGANIZATIONS), self.draw.choice(REGIONS)
         plant(self.cloud.db, self.draw, organization, region, self.cloud.clock.now())
 
@@ -400,7 +400,7 @@ class Simulation:
             self.cloud.seed,
             self.violations + [d for d in self.cloud.turns.defects if d not in self.violations],
             counts,
-            Counter({kind.value: n for kind, n in self.cloud.weather.counts.items()}),
+            Counter({kind.value: n for kind, n in self.cloud.fault_source.counts.items()}),
             self._history() if history else b"",
             Counter(f"{work.name}: {work.answer}" for work in works),
         )

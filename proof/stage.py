@@ -19,7 +19,7 @@ from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
 from proof.cloud import Cloud
 from proof.fleet import LONDON, Fleet
-from proof.temper import Temper
+from proof.profiles import Profile
 from proof.turns import Crew
 from testkit.items import CLAIM, RESERVATION
 from testkit.world import INSTANCE_TYPE, ORGANIZATION, caller, request
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from testkit.items import RecordKey
 
 POD: Final = "lon1"
-CALM_TEMPER: Final = Temper(
+CALM_PROFILE: Final = Profile(
     shape={LONDON: {POD: 5}},
     nodes={},
     share=0.0,
@@ -69,9 +69,9 @@ class Stage:
 @cache
 def prepared() -> Stage:
     """The stage as the module tells."""
-    cloud = Cloud(_SEED, Crew(), CALM_TEMPER, still=True)
+    cloud = Cloud(_SEED, Crew(), CALM_PROFILE, still=True)
     began = cloud.clock.now()
-    fleet = Fleet(CALM_TEMPER.shape)
+    fleet = Fleet(CALM_PROFILE.shape)
     fleet.racks(POD)[4]["hosts"][0]["state"] = "unhealthy"
     cloud.synchronize(fleet.publish())
     cloud.limit(ORGANIZATION, "GB300", LIMIT_UNITS)
@@ -104,7 +104,7 @@ def prepared() -> Stage:
 def almost_used_up() -> Stage:
     """The same, with a limit that leaves room for one more rack."""
     stage = prepared()
-    cloud = Cloud(_SEED + 1, Crew(), CALM_TEMPER, still=True, db=stage.db)
+    cloud = Cloud(_SEED + 1, Crew(), CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
     cloud.limit(ORGANIZATION, "GB300", LIMIT_UNITS - 1)
     return replace(stage, db=cloud.db)
@@ -114,7 +114,7 @@ def almost_used_up() -> Stage:
 def full() -> Stage:
     """The same with the free rack taken, so long ago that nobody may give it up as a claim."""
     stage = prepared()
-    cloud = Cloud(_SEED + 2, Crew(), CALM_TEMPER, still=True, db=stage.db)
+    cloud = Cloud(_SEED + 2, Crew(), CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
     _reserve(cloud.environment().services)
     return replace(stage, db=cloud.db, seconds=stage.seconds + TENTATIVE_SECONDS_MAX + 1)

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from proof.faults import Fault, Kind, Weather
+from proof.faults import Fault, FaultSource, Kind
 from proof.fleet import LONDON
 from proof.simulation import PATIENCE_MS, Simulation
-from proof.stage import CALM_TEMPER
+from proof.stage import CALM_PROFILE
 from proof.tenants import Tenant
 from testkit.world import ORGANIZATION
 
@@ -47,8 +47,8 @@ _FAULTS: Final = {
 }
 
 
-class Plan(Weather):
-    """Weather that strikes at chosen side effects, counted from 1, and nowhere else."""
+class Plan(FaultSource):
+    """A fault source that strikes only at chosen side effects, counted from 1."""
 
     def __init__(self, draw: Random, strikes: Mapping[int, Mode]) -> None:
         super().__init__(draw, 0.0)
@@ -70,9 +70,9 @@ class Story(Simulation):
     shape: ClassVar[dict[str, dict[str, int]]] = {LONDON: {"lon1": 3}}
 
     def __init__(self, crew: Crew, tell_story: Tell, strikes: Mapping[int, Mode], nodes: Shape) -> None:
-        super().__init__(0, crew, replace(CALM_TEMPER, shape=self.shape, nodes=nodes, ready_seconds=4))
+        super().__init__(0, crew, replace(CALM_PROFILE, shape=self.shape, nodes=nodes, ready_seconds=4))
         self.plan = Plan(self.cloud.draw, strikes)
-        self.cloud.weather = self.plan
+        self.cloud.fault_source = self.plan
         self._story = tell_story
         self._late: list[tuple[str, dict[str, Any], Work | None]] = []
         self.who = Tenant("client", self.office, self.books[ORGANIZATION], self.draw)

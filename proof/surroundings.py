@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from gpu_capacity.providers.port import HostProvider, Server
-    from proof.faults import Weather
+    from proof.faults import FaultSource
     from proof.turns import Turns
     from testkit.doubles import FakeClock
 
@@ -46,7 +46,7 @@ class Platform(Protocol):
     troubles: dict[str, tuple[str, int]]
     turns: Turns
     vm_hosts: dict[str, str]
-    weather: Weather
+    fault_source: FaultSource
 
     def note(self, operation: str, target: str, fault: str) -> None: ...
 
@@ -99,14 +99,14 @@ class Troubled:
     def __init__(self, cloud: Platform) -> None:
         self._clock = cloud.clock
         self._turns = cloud.turns
-        self._weather = cloud.weather
+        self._fault_source = cloud.fault_source
         self._troubles = cloud.troubles
 
     def _perhaps_stuck(self, where: str) -> None:
-        if self._weather.chance(self._weather.share / 2):
-            self._weather.count(Kind.STUCK)
-            trouble = _TROUBLES[self._weather.draw.randrange(len(_TROUBLES))]
-            seconds = self._weather.draw.randrange(10, TROUBLE_SECONDS_MAX)
+        if self._fault_source.chance(self._fault_source.share / 2):
+            self._fault_source.count(Kind.STUCK)
+            trouble = _TROUBLES[self._fault_source.draw.randrange(len(_TROUBLES))]
+            seconds = self._fault_source.draw.randrange(10, TROUBLE_SECONDS_MAX)
             self._troubles[where] = (trouble, self._clock.now() + seconds)
 
     def _trouble(self, where: str) -> str:
@@ -115,11 +115,11 @@ class Troubled:
 
     def _perhaps_half_way(self) -> None:
         if fault := self._strike():
-            self._weather.count(fault.kind, self._work())
+            self._fault_source.count(fault.kind, self._work())
             raise ProviderUnavailable("done, and the answer is lost")
 
     def _strike(self) -> Fault | None:
-        return self._weather.strike(_PROVIDER, self._work())
+        return self._fault_source.strike(_PROVIDER, self._work())
 
     def _work(self) -> Work | None:
         actor = self._turns.current
@@ -151,7 +151,7 @@ class Provider(Troubled):
         going = [host_id for host_id in host_ids if self._trouble(host_id) != "stays"]
         if len(going) > 1 and (fault := self._strike()):
             self._region.delete(holder_id, going[: len(going) // 2])
-            self._weather.count(fault.kind, self._work())
+            self._fault_source.count(fault.kind, self._work())
             raise ProviderUnavailable("half of it is done")
         self._region.delete(holder_id, going)
 
@@ -182,7 +182,7 @@ class _Faulty:
 
     def __init__(self, cloud: Platform) -> None:
         self._turns = cloud.turns
-        self._weather = cloud.weather
+        self._fault_source = cloud.fault_source
         self._note = cloud.note
 
     def _call(self, run: Callable[[], Any], target: str, *, effect: bool = True) -> tuple[Any, Kind | None]:
@@ -190,11 +190,11 @@ class _Faulty:
         self._turns.point()
         actor = self._turns.current
         work: Work | None = actor.operation if actor else None
-        fault = self._weather.strike(_CALLS, work, effect=effect)
+        fault = self._fault_source.strike(_CALLS, work, effect=effect)
         self._note("call", target, fault.kind.value if fault else "")
         if fault is None:
             return run(), None
-        self._weather.count(fault.kind, work)
+        self._fault_source.count(fault.kind, work)
         answer = run() if fault.after else None
         if fault.kind is Kind.SENT_TWICE:
             run()
@@ -303,7 +303,7 @@ class Executions:
         def run() -> Any:
             return cloud.invoke("task", work, lambda e: run_step(function, e.services, payload))
 
-        if cloud.weather.chance(cloud.weather.share / 2):
+        if cloud.fault_source.chance(cloud.fault_source.share / 2):
             cloud.repeat_late(step, run, work)
         try:
             return run()

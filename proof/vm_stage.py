@@ -28,7 +28,7 @@ from proof.cloud import Cloud
 from proof.faults import Work
 from proof.fleet import LONDON, Fleet
 from proof.reservations import Reservations, of_nodes
-from proof.stage import CALM_TEMPER, Stage
+from proof.stage import CALM_PROFILE, Stage
 from proof.turns import Crew
 from proof.vms import Vms, wanted
 from testkit.items import VM
@@ -50,7 +50,7 @@ CLAIM_IDS: Final = tuple(f"0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6e1{number}" for numb
 def prepared_nodes() -> Stage:
     """The stage as the module tells."""
     # Not the seed of the runs: their first VMs would have the ids of these.
-    cloud = Cloud(1, Crew(), replace(CALM_TEMPER, nodes=NODES), still=True)
+    cloud = Cloud(1, Crew(), replace(CALM_PROFILE, nodes=NODES), still=True)
     began = cloud.clock.now()
     fleet = Fleet({LONDON: {}}, NODES)
     cloud.synchronize(fleet.publish())
@@ -61,7 +61,7 @@ def prepared_nodes() -> Stage:
     }
     cloud.clock.advance(1)
     holders["newcomer"] = _rented(services, TAKEN, 8, RentalType.ON_DEMAND)
-    cloud.clock.advance(CALM_TEMPER.notice_seconds)
+    cloud.clock.advance(CALM_PROFILE.notice_seconds)
     return Stage(cloud.db, cloud.clock.now() - began, holders, _documents(fleet))
 
 

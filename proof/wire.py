@@ -21,7 +21,7 @@ from testkit.dynamodb import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from proof.faults import Weather
+    from proof.faults import FaultSource
     from proof.turns import Turns
     from testkit.dynamodb import MemoryDynamoDB
 
@@ -65,14 +65,14 @@ class Wire:
     Args:
         db: the tables.
         turns: the run's actors.
-        weather: what goes wrong.
+        fault_source: what goes wrong.
         note: records a call: its operation, its target, its fault.
     """
 
-    def __init__(self, db: MemoryDynamoDB, turns: Turns, weather: Weather, note: Note) -> None:
+    def __init__(self, db: MemoryDynamoDB, turns: Turns, fault_source: FaultSource, note: Note) -> None:
         self._db = db
         self._turns = turns
-        self._weather = weather
+        self._fault_source = fault_source
         self._note = note
 
     def __getattr__(self, operation: str) -> Callable[..., Response]:
@@ -91,13 +91,13 @@ class Wire:
         actor = self._turns.current
         work = actor.operation if actor else None
         kinds = _INDEX_READS if "IndexName" in parameters else _KINDS[operation]
-        fault = self._weather.strike(kinds, work, effect=operation in WRITES)
-        if self._weather.storms(work):
+        fault = self._fault_source.strike(kinds, work, effect=operation in WRITES)
+        if self._fault_source.storms(work):
             fault = Fault(Kind.THROTTLED)
         self._note(operation, target_of(parameters), fault.kind.value if fault else "")
         if fault is None:
             return self._serve(operation, parameters)
-        self._weather.count(fault.kind, work)
+        self._fault_source.count(fault.kind, work)
         if work is not None and fault.kind is Kind.STALE_READ:
             work.misled = True
         return self._go_wrong(fault, operation, parameters)
@@ -109,20 +109,20 @@ class Wire:
     def _go_wrong(self, fault: Fault, operation: str, parameters: dict[str, Any]) -> Response:
         match fault.kind:
             case Kind.STALE_READ:
-                self._db.read_stale(lag_writes=1 + self._weather.draw.randrange(LAG_WRITES_MAX))
+                self._db.read_stale(lag_writes=1 + self._fault_source.draw.randrange(LAG_WRITES_MAX))
                 try:
                     return self._serve(operation, parameters)
                 finally:
                     self._db.read_stale(lag_writes=0)
             case Kind.LATE:
-                self._turns.sleep(self._weather.draw.choice(DELAYS_MS))
+                self._turns.sleep(self._fault_source.draw.choice(DELAYS_MS))
                 return self._serve(operation, parameters)
             case Kind.SENT_TWICE:
                 return self._twice(operation, parameters)
             case Kind.STRAY:
-                after_ms = fault.lands_ms or self._weather.draw.choice(STRAY_MS)
+                after_ms = fault.lands_ms or self._fault_source.draw.choice(STRAY_MS)
                 self._send_on_its_way(operation, parameters, after_ms)
-                if fault.lands_ms or self._weather.draw.random() < 1 / 3:
+                if fault.lands_ms or self._fault_source.draw.random() < 1 / 3:
                     raise Killed
         if fault.after:
             self._serve(operation, parameters)
@@ -152,10 +152,10 @@ class Wire:
 
     def _raise(self, kind: Kind, operation: str, parameters: dict[str, Any]) -> None:
         actions = len(parameters.get("TransactItems", ()))
-        at = self._weather.draw.randrange(actions) if actions else 0
+        at = self._fault_source.draw.randrange(actions) if actions else 0
         match kind:
             case Kind.THROTTLED:
-                throttled_anyhow(self._weather.draw)(operation, parameters)
+                throttled_anyhow(self._fault_source.draw)(operation, parameters)
             case Kind.CONFLICT if actions:
                 transaction_conflict(actions, at)(operation, parameters)
             case Kind.CONFLICT:

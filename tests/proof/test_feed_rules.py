@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from proof.feed_rules import disagreements
 from proof.fleet import LONDON, Fleet
-from proof.founding import founded
+from proof.worlds import new_world
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,7 +19,7 @@ SHAPE = {LONDON: {"lon1": 2}}
 
 def _compare(fleet: Fleet, deferred: Collection[PodKey] = ()) -> list[str]:
     document: dict[str, Any] = json.loads(fleet.publish())
-    return list(disagreements(founded(SHAPE, {}).db, document, deferred))
+    return list(disagreements(new_world(SHAPE, {}).db, document, deferred))
 
 
 def test_an_applied_document_agrees() -> None:

@@ -31,7 +31,7 @@ NODES: Final[tuple[Shape, ...]] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Temper:
+class Profile:
     """Durations are milliseconds where nothing else is said; shares are of calls.
 
     Attributes:
@@ -76,14 +76,14 @@ class Temper:
     patient: float
 
 
-def draw_temper(draw: Random) -> Temper:
+def draw_profile(draw: Random) -> Profile:
     """The kind of a run: two of three are hot, with everybody at everybody's throat.
 
     One of four is small: most mistakes show between two or three clients over a few domains, and
     for one large run several small ones can be tried.
     """
     hot, small = draw.random() < 0.67, draw.random() < 0.25
-    return Temper(
+    return Profile(
         shape=draw.choice(SMALL_SHAPES if small else SHAPES),
         nodes=draw.choice(NODES),
         share=draw.choice((0.0, 0.1, 0.18, 0.26, 0.35)),

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from proof.cloud import Cloud
 from proof.fleet import Fleet
-from proof.stage import CALM_TEMPER
-from proof.temper import NODES, SHAPES, SMALL_SHAPES
+from proof.profiles import NODES, SHAPES, SMALL_SHAPES
+from proof.stage import CALM_PROFILE
 from proof.turns import Crew
 
 if TYPE_CHECKING:
@@ -22,32 +22,32 @@ Pods = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Founded:
+class NewWorld:
     """Tables after the first document of a fleet, and the sequence of that document."""
 
     db: MemoryDynamoDB
     sequence: int
 
 
-def founded(shape: Shape, nodes: Shape) -> Founded:
+def new_world(shape: Shape, nodes: Shape) -> NewWorld:
     """The world of these racks and nodes."""
-    return _founded(_pods(shape), _pods(nodes))
+    return _new_world(_pods(shape), _pods(nodes))
 
 
-def found_all() -> None:
+def make_all_worlds() -> None:
     """Make every world that a run may begin with, before anything is planted in the product."""
     for shape, nodes in product((*SHAPES, *SMALL_SHAPES), NODES):
-        founded(shape, nodes)
+        new_world(shape, nodes)
 
 
 @cache
-def _founded(racks: Pods, nodes: Pods) -> Founded:
+def _new_world(racks: Pods, nodes: Pods) -> NewWorld:
     shapes = [{region: dict(pods) for region, pods in places} for places in (racks, nodes)]
-    cloud = Cloud(0, Crew(), replace(CALM_TEMPER, shape=shapes[0], nodes=shapes[1]), still=True)
+    cloud = Cloud(0, Crew(), replace(CALM_PROFILE, shape=shapes[0], nodes=shapes[1]), still=True)
     fleet = Fleet(*shapes)
     if refused := cloud.synchronize(fleet.publish()):
         raise AssertionError(f"the first document was refused: {refused}")
-    return Founded(cloud.db, fleet.sequence)
+    return NewWorld(cloud.db, fleet.sequence)
 
 
 def _pods(shape: Shape) -> Pods:

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from proof import full, quick, sections
+from proof.outcome import digest
 from proof.protocol import report as protocol
 from proof.replay import UnknownReplayError, replay
-from proof.simulation import digest, simulate
+from proof.simulation import simulate
 from proof.turns import Crew
 from tools.interrupts import heed_interrupts
 from tools.local_stack.errors import LaunchError

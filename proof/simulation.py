@@ -6,11 +6,8 @@ make the world → clients, schedules and hardware, with faults → heal and set
 
 from __future__ import annotations
 
-import hashlib
-import json
 import random
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,8 +18,9 @@ from proof.claims import Claims
 from proof.cloud import SKEW_SECONDS_MAX, Cloud
 from proof.faults import CALM, Kind
 from proof.fleet import REGIONS, Fleet
-from proof.ledger import Ledger, plain
+from proof.ledger import Ledger
 from proof.lost_records import after_losses
+from proof.outcome import outcome_of
 from proof.profiles import draw_profile
 from proof.reservations import Reservations
 from proof.tenants import ORGANIZATIONS, SUBJECTS, Book, Office, Tenant
@@ -37,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from proof.faults import Work
+    from proof.outcome import Outcome
     from proof.profiles import Profile
     from proof.tenants import Api
     from proof.turns import Crew
@@ -53,26 +52,6 @@ UNREADABLE_SHARE, AUDITED_SHARE, DAY_LATER_SHARE, LOST_SHARE = 0.25, 0.3, 0.15, 
 """Of the runs, how many have an unreadable record, an audit under way, a look at keys in the end, losses."""
 
 UNSETTLED: Final = frozenset({"claiming", "pending", "provisioning", "deprovisioning", "STATUS_DELETING"})
-
-
-@dataclass
-class Outcome:
-    """What came of a seed.
-
-    Attributes:
-        seed: which one.
-        violations: everything that is wrong; empty when all is well.
-        counts: how much was done: client operations, faulted ones, storage calls, and so on.
-        faults: how often each kind of fault took effect.
-        history: the whole run as bytes, when it was asked for.
-    """
-
-    seed: int
-    violations: list[str]
-    counts: Counter[str]
-    faults: Counter[str]
-    history: bytes = b""
-    answers: Counter[str] = field(default_factory=Counter)
 
 
 class Simulation:
@@ -383,32 +362,8 @@ class Simulation:
         return actor.operation if actor else None
 
     def outcome(self, *, history: bool = False) -> Outcome:
-        """What came of it."""
-        works = self.office.works
-        counts: Counter[str] = Counter(
-            {
-                "client operations": len(works),
-                "faulted operations": sum(work.faulted for work in works),
-                "storage calls": sum(self.cloud.db.requests.values()),
-                "writes": self.ledger.writes,
-                "executions": len(self.cloud.executions),
-                "virtual seconds": self.cloud.clock.now() - 1_780_000_000,
-                "points": self.cloud.turns.points,
-            }
-        )
-        return Outcome(
-            self.cloud.seed,
-            self.violations + [d for d in self.cloud.turns.defects if d not in self.violations],
-            counts,
-            Counter({kind.value: n for kind, n in self.cloud.fault_source.counts.items()}),
-            self._history() if history else b"",
-            Counter(f"{work.name}: {work.answer}" for work in works),
-        )
-
-    def _history(self) -> bytes:
-        lines = [json.dumps(list(note)) for note in self.cloud.notes]
-        lines += [json.dumps(plain(effect)) for effect in self.ledger.effects]
-        return "\n".join(lines).encode()
+        """The result of the run, with its history if requested."""
+        return outcome_of(self.violations, self.cloud, self.ledger, self.office.works, history=history)
 
 
 class Violated(Exception):
@@ -425,8 +380,3 @@ def simulate(seed: int, crew: Crew, *, history: bool = False) -> Outcome:
     finally:
         simulation.cloud.turns.abandon()
     return simulation.outcome(history=history)
-
-
-def digest(history: bytes) -> str:
-    """A history in 16 hex digits."""
-    return hashlib.sha256(history).hexdigest()[:16]

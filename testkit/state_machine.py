@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jsonata import Jsonata
 
+from testkit.state_machine_definition import DefinitionError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, MutableMapping, Sequence
 
@@ -31,30 +33,6 @@ Points: TypeAlias = "Generator[str, None, Any]"
 
 TRANSITIONS_MAX = 5_000
 """More means a definition that goes round for ever: the service itself ends a history of 25,000 events."""
-
-SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
-EVERY_STATE = frozenset({"Type", "Comment"})
-ONWARD = frozenset({"Assign", "Output", "Next", "End"})
-FIELDS: dict[str, frozenset[str]] = {
-    # How long a task may take is for whoever runs it: a fault that a test plants.
-    "Task": frozenset({"Resource", "TimeoutSeconds", "Arguments", "Retry", "Catch"}) | ONWARD,
-    "Map": frozenset({"Items", "ItemSelector", "ItemProcessor", "MaxConcurrency", "Catch"}) | ONWARD,
-    "Pass": ONWARD,
-    "Wait": frozenset({"Seconds"}) | ONWARD,
-    "Choice": frozenset({"Choices", "Default"}),
-    "Succeed": frozenset({"Output"}),
-    "Fail": frozenset({"Error", "Cause"}),
-}
-MACHINE_FIELDS = frozenset({"Comment", "QueryLanguage", "TimeoutSeconds", "StartAt", "States"})
-PROCESSOR_FIELDS = frozenset({"ProcessorConfig", "StartAt", "States", "Comment"})
-CHOICE_FIELDS = frozenset({"Condition", "Next", "Comment"})
-PACES = frozenset({"IntervalSeconds", "BackoffRate", "MaxDelaySeconds", "MaxAttempts", "JitterStrategy"})
-RETRY_FIELDS = frozenset({"ErrorEquals", "Comment"}) | PACES
-CATCH_FIELDS = frozenset({"ErrorEquals", "Next", "Assign", "Output", "Comment"})
-
-
-class DefinitionError(Exception):
-    """The definition is wrong, or uses what this interpreter does not know. Never caught by a state."""
 
 
 class TaskError(Exception):
@@ -80,30 +58,6 @@ class ExecutionStatus(StrEnum):
     FAILED = "FAILED"
     TIMED_OUT = "TIMED_OUT"
     ABORTED = "ABORTED"
-
-
-def substitute(text: str, values: Mapping[str, str]) -> str:
-    """Fill every ``${Name}``, as the deployment does.
-
-    Raises:
-        DefinitionError: a name without a value, or a value that nobody uses.
-    """
-    names = set(SUBSTITUTION.findall(text))
-    if names != set(values):
-        raise DefinitionError(
-            f"not provided: {sorted(names - set(values))}, unused: {sorted(set(values) - names)}"
-        )
-    return SUBSTITUTION.sub(lambda match: values[match[1]], text)
-
-
-def parse(text: str) -> dict[str, Any]:
-    """A definition, checked as far as that goes without running it."""
-    definition: dict[str, Any] = json.loads(text)
-    _only(definition, MACHINE_FIELDS, "the machine")
-    if definition.get("QueryLanguage") != "JSONata":
-        raise DefinitionError("only JSONata definitions are understood")
-    _check_states(definition)
-    return definition
 
 
 @dataclass
@@ -358,47 +312,3 @@ def _whole_number(value: Any) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 0:
         raise DefinitionError(f"not a whole number: {value!r}")
     return value
-
-
-def _only(fields: Mapping[str, Any], known: frozenset[str], where: str) -> None:
-    if unknown := sorted(set(fields) - known):
-        raise DefinitionError(f"{where}: {unknown} not supported")
-
-
-def _check_states(level: dict[str, Any]) -> None:
-    states = level["States"]
-    for name, state in states.items():
-        if state["Type"] not in FIELDS:
-            raise DefinitionError(f"{name}: type {state['Type']} not supported")
-        _only(state, FIELDS[state["Type"]] | EVERY_STATE, name)
-        _check_ways(name, state, states)
-        for retrier in state.get("Retry", ()):
-            _only(retrier, RETRY_FIELDS, f"{name} Retry")
-        for catcher in state.get("Catch", ()):
-            _only(catcher, CATCH_FIELDS, f"{name} Catch")
-        for rule in state.get("Choices", ()):
-            _only(rule, CHOICE_FIELDS, f"{name} Choices")
-        if state["Type"] == "Map":
-            processor = state["ItemProcessor"]
-            _only(processor, PROCESSOR_FIELDS, f"{name} ItemProcessor")
-            if processor["ProcessorConfig"] != {"Mode": "INLINE"}:
-                raise DefinitionError(f"{name}: only inline maps are understood")
-            _check_states(processor)
-    if level["StartAt"] not in states:
-        raise DefinitionError(f"StartAt names no state: {level['StartAt']}")
-
-
-def _check_ways(name: str, state: dict[str, Any], states: Mapping[str, Any]) -> None:
-    """Every way out of a state leads to a state of the same level."""
-    if missing := [target for target in ways_out(state) if target not in states]:
-        raise DefinitionError(f"{name}: leads to {missing}, which is not there")
-    ends = state["Type"] in ("Succeed", "Fail", "Choice") or state.get("End") is True
-    if ends == ("Next" in state):
-        raise DefinitionError(f"{name}: needs either Next or End")
-
-
-def ways_out(state: dict[str, Any]) -> list[str]:
-    """The states that may follow a state."""
-    rules = [*state.get("Choices", ()), *state.get("Catch", ())]
-    direct = [state[field] for field in ("Next", "Default") if field in state]
-    return direct + [rule["Next"] for rule in rules]

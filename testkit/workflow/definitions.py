@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import yaml
 
-from testkit.state_machine import parse, substitute
+from testkit.state_machine_definition import parse, substitute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -25,7 +25,8 @@ from testkit.claims import (
     resize,
 )
 from testkit.dynamodb import throttled
-from testkit.state_machine import Execution, ExecutionStatus, TaskError, parse, substitute
+from testkit.state_machine import Execution, ExecutionStatus, TaskError
+from testkit.state_machine_definition import parse, substitute
 from testkit.workflow.definitions import REPOSITORY, all_states, run_step
 from testkit.world import World, pod
 

@@ -13,8 +13,9 @@ import pytest
 import proof.replay
 from proof.crashes import Ending, spell
 from proof.interleavings import PAIRS, Block
+from proof.outcome import digest
 from proof.replay import UnknownReplayError, replay
-from proof.simulation import digest, simulate
+from proof.simulation import simulate
 from proof.story import Mode
 from tools.reporting.results import ROOT
 

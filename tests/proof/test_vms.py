@@ -12,8 +12,9 @@ import pytest
 from proof import vm_stories
 from proof.bugs import BUGS
 from proof.ledger import Ledger
+from proof.outcome import digest
 from proof.sensitivity import detect
-from proof.simulation import digest, simulate
+from proof.simulation import simulate
 from proof.story import Story
 from proof.vm_stage import prepared_nodes
 from testkit.world import HOLDERS, SERVERS
@@ -179,7 +180,8 @@ _LEAVE_A_TRACE = """
 import sys
 from proof.bugs import BUGS
 from proof.planting import planted
-from proof.simulation import digest, simulate
+from proof.outcome import digest
+from proof.simulation import simulate
 from proof.turns import Crew
 from testkit.workflow.definitions import steps
 

@@ -12,7 +12,7 @@ import pytest
 from gpu_capacity.capacity_claims.settle import Step
 from gpu_capacity.reservations import deprovisioning, provisioning
 from gpu_capacity.vms import lifecycle as vm_lifecycle
-from testkit.state_machine import DefinitionError, substitute, ways_out
+from testkit.state_machine_definition import DefinitionError, substitute, ways_out
 from testkit.workflow.definitions import (
     MACHINES,
     REPOSITORY,

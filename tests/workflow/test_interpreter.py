@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from testkit.doubles import FakeClock
-from testkit.state_machine import DefinitionError, Execution, ExecutionStatus, TaskError, parse
+from testkit.state_machine import Execution, ExecutionStatus, TaskError
+from testkit.state_machine_definition import DefinitionError, parse
 
 DONE = {"Type": "Succeed", "Comment": "Done."}
 

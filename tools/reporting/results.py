@@ -34,8 +34,8 @@ _NOT_RUN: Final = {_PACKAGE / "http", *_PACKAGE.glob("*/api")}
 
 _JUDGES: Final = (
     *("proof", "testkit/dynamodb", "testkit/vms", "testkit/workflow/definitions.py"),
-    *("testkit/workflow/faults.py", "testkit/state_machine.py", "testkit/world.py", "testkit/doubles.py"),
-    *("testkit/auditor", "testkit/items.py"),
+    *("testkit/workflow/faults.py", "testkit/state_machine.py", "testkit/state_machine_definition.py"),
+    *("testkit/world.py", "testkit/doubles.py", "testkit/auditor", "testkit/items.py"),
 )
 """Folders and files of what the simulation runs beside the product."""
 

@@ -196,7 +196,8 @@ def _ids() -> Iterator[Bad]:
         ):
             # The claims' refusal names the resource, where the id has the form of one.
             told = base == CLAIMS and name in {"absent", "of another version"}
-            yield Bad(f"id: {name}", Ask(method, f"{base}/{identity}", sent), 404, () if told else values)
+            status = 400 if base == RESERVATIONS and len(identity) > 63 else 404
+            yield Bad(f"id: {name}", Ask(method, f"{base}/{identity}", sent), status, () if told else values)
 
 
 def _queries() -> Iterator[Bad]:

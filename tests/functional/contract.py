@@ -58,6 +58,36 @@ RESERVATION_CREATE: Final[dict[str, Any]] = {
     "properties": {"metadata": RESOURCE_METADATA, "spec": CREATE_SPEC},
 }
 
+PROVISIONING_DETAIL: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["reason", "message"],
+    "properties": {
+        "reason": {
+            "type": "string",
+            "enum": [
+                "Provisioning",
+                "Provisioned",
+                "Errored",
+                "Deprovisioning",
+                "Deprovisioned",
+                "DependencyNotReady",
+                "DependencyFailed",
+                "DependencyNotFound",
+            ],
+        },
+        "message": _TEXT,
+    },
+}
+
+HEALTH_DETAIL: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["reason", "message"],
+    "properties": {
+        "reason": {"type": "string", "enum": ["Healthy", "Degraded", "Unknown"]},
+        "message": _TEXT,
+    },
+}
+
 READ_METADATA: Final[dict[str, Any]] = {
     "type": "object",
     "required": [
@@ -81,27 +111,12 @@ READ_METADATA: Final[dict[str, Any]] = {
             "type": "string",
             "enum": ["unknown", "pending", "provisioning", "provisioned", "deprovisioning", "error"],
         },
+        "provisioningStatusDetail": PROVISIONING_DETAIL,
         "healthStatus": {"type": "string", "enum": ["unknown", "healthy", "degraded", "error"]},
+        "healthStatusDetail": HEALTH_DETAIL,
         "organizationId": _TEXT,
         "projectId": _TEXT,
     },
-}
-
-STATUS: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["machineFlavorId", "claimedUnitCount"],
-    "properties": {
-        "machineFlavorId": _TEXT,
-        "claimedUnitCount": _AMOUNT,
-        "topologyHash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
-        "topologyObservedAt": _TIME,
-    },
-}
-
-RESERVATION: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["metadata", "spec", "status"],
-    "properties": {"metadata": READ_METADATA, "spec": SPEC, "status": STATUS},
 }
 
 GPU: Final[dict[str, Any]] = {
@@ -126,6 +141,24 @@ HOST: Final[dict[str, Any]] = {
         "gpu": GPU,
         "architecture": {"type": "string", "enum": ["UNKNOWN", "x86_64", "aarch64"]},
     },
+}
+
+STATUS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["machineFlavorId", "claimedUnitCount", "host"],
+    "properties": {
+        "machineFlavorId": _TEXT,
+        "claimedUnitCount": _AMOUNT,
+        "host": HOST,
+        "topologyHash": {"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"},
+        "topologyObservedAt": _TIME,
+    },
+}
+
+RESERVATION: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["metadata", "spec", "status"],
+    "properties": {"metadata": READ_METADATA, "spec": SPEC, "status": STATUS},
 }
 
 UNIT: Final[dict[str, Any]] = {
@@ -219,6 +252,8 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
     "reservationV2Spec": SPEC,
     "reservationV2CreateSpec": CREATE_SPEC,
     "reservationV2Create": RESERVATION_CREATE,
+    "resourceProvisioningStatusDetail": PROVISIONING_DETAIL,
+    "resourceHealthStatusDetail": HEALTH_DETAIL,
     "projectScopedResourceReadMetadata": READ_METADATA,
     "reservationV2Status": STATUS,
     "reservationV2Read": RESERVATION,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -13,6 +14,8 @@ from testkit.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_PROJECT
 from testkit.world import ORGANIZATION
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from testkit.handlers.stage import Answer, Stage
 
 
@@ -137,13 +140,26 @@ def test_an_operator_has_to_name_the_organization(reserved: Stage) -> None:
         "..",
         "0" * 36,
         "1" + SAMPLE_ID[1:],
-        "x" * 3000,
+        "x" * 63,
         "ü",
     ],
 )
 def test_a_text_that_is_not_an_id_is_not_found(reserved: Stage, identity: str) -> None:
     answer = _get(reserved, identity)
     assert (answer.status, answer.json["error"]) == (404, "not_found")
+
+
+@pytest.mark.parametrize("function", ["get_reservation", "delete_reservation"])
+@pytest.mark.parametrize("length", [64, 3000])
+def test_what_is_longer_than_an_id_may_be_is_refused(reserved: Stage, function: str, length: int) -> None:
+    path = f"/api/v2/reservations/{'x' * length}"
+    event = with_path(sample_events.read("get_reservation", "found"), path)
+    event["httpMethod"] = {"get_reservation": "GET", "delete_reservation": "DELETE"}[function]
+    answer = reserved.request(function, event)
+    assert (answer.status, answer.json["error"]) == (400, "invalid_request")
+    assert answer.json["errors"] == [
+        {"field": "path reservationID", "problem": "must have at most 63 characters"}
+    ]
 
 
 def test_the_key_of_a_quota_is_not_an_id(reserved: Stage) -> None:
@@ -157,3 +173,114 @@ def test_a_member_of_the_sample_project_does_not_see_this_reservation(reserved: 
     token = reserved.authority.token(organizations=[SAMPLE_ORGANIZATION], projects=[SAMPLE_PROJECT])
     event = with_headers(sample_events.read("get_reservation", "found"), authorization=f"Bearer {token}")
     assert reserved.request("get_reservation", event).status == 404
+
+
+# What the hosts are, and why the statuses are what they are
+
+LONDONS_HOST: Final = {
+    "cpus": 144,
+    "memory": 960,
+    "disk": 0,
+    "gpu": {"vendor": "NVIDIA", "model": "GB300", "physicalCount": 4, "logicalCount": 4, "memory": 288},
+    "architecture": "aarch64",
+}
+
+
+def test_the_hosts_are_described_in_every_answer(sample: Stage) -> None:
+    made = sample.request_event("create_reservation", "accepted_with_idempotency_key")
+    found = _get(sample)
+    listed = sample.request_event("list_reservations", "all")
+    for view in (made.json, found.json, *listed.json):
+        assert view["status"]["host"] == LONDONS_HOST
+
+
+def test_the_hosts_are_described_after_the_region_was_withdrawn_and_the_reservation_failed(
+    stage: Stage,
+) -> None:
+    arrangements.failed(stage)
+    document = arrangements.publish(stage, sequence=2, regions=("us-chi-1",))
+    stage.bucket.content = json.dumps(document).encode()
+    stage.run_event("sync_inventory", "scheduled")
+    assert _get(stage).json["status"]["host"] == LONDONS_HOST
+
+
+@pytest.mark.parametrize(
+    ("before", "reason", "message"),
+    [
+        (arrangements.reserved, "Provisioning", r"2 units claimed; starting servers on 36 hosts begins"),
+        (arrangements.begun, "Provisioning", r"starting servers on 36 hosts of 2 units"),
+        (
+            arrangements.abandoned,
+            "DependencyFailed",
+            r"provisioning failed and its servers are being deleted: .*simulated hardware fault",
+        ),
+        (arrangements.provisioned, "Provisioned", r"every host of 2 units has had its server started"),
+        (arrangements.failed, "Errored", r".*simulated hardware fault.*; nothing is reserved, so delete it"),
+        (arrangements.deleted, "Deprovisioning", r"its servers are being deleted"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+def test_the_provisioning_status_is_explained(
+    stage: Stage, before: Callable[[Stage], None], reason: str, message: str
+) -> None:
+    before(stage)
+    detail = _get(stage).json["metadata"]["provisioningStatusDetail"]
+    assert detail["reason"] == reason
+    assert re.match(message, detail["message"])
+
+
+def _break(stage: Stage, hosts: int, state: str) -> None:
+    """Publish the fleet with the first hosts of the reservation's first rack in another state."""
+    document = arrangements.publish(stage, sequence=2)
+    (pod,) = [p for r in document["regions"] for p in r["pods"] if p["id"] == "uk-lon-1-pod1"]
+    racks = [pod["domains"][position] for position in arrangements.positions()]
+    for host in [host for rack in racks for host in rack["hosts"]][:hosts]:
+        host["state"] = state
+    stage.bucket.content = json.dumps(document).encode()
+    assert stage.run_event("sync_inventory", "scheduled")["refused"] is None
+
+
+def _health(stage: Stage) -> tuple[str, str, str]:
+    metadata = _get(stage).json["metadata"]
+    detail = metadata["healthStatusDetail"]
+    return metadata["healthStatus"], detail["reason"], detail["message"]
+
+
+def test_health_names_the_hosts_that_are_not_in_service(reserved: Stage) -> None:
+    assert _health(reserved) == ("healthy", "Healthy", "36 hosts in service")
+    _break(reserved, 2, "out_of_service")
+    status, reason, message = _health(reserved)
+    assert (status, reason) == ("degraded", "Degraded")
+    assert re.fullmatch(
+        r"not all of 36 hosts are in service: "
+        r"\S+ \(out of service\), \S+ \(out of service\)",
+        message,
+    )
+
+
+def test_health_names_some_of_many_hosts_and_counts_the_others(reserved: Stage) -> None:
+    _break(reserved, 36, "unhealthy")
+    status, reason, message = _health(reserved)
+    assert (status, reason) == ("error", "Degraded")
+    assert message.startswith("none of 36 hosts is in service: ")
+    assert message.count("(unhealthy)") == 10
+    assert message.endswith(", 26 more")
+
+
+def test_what_holds_nothing_has_no_health(stage: Stage) -> None:
+    arrangements.failed(stage)
+    assert _health(stage) == ("unknown", "Unknown", "it has no hosts")
+
+
+@pytest.mark.parametrize("description", ["", "text", None])
+def test_a_description_is_read_back_as_it_was_sent(sample: Stage, description: str | None) -> None:
+    made = sample.request("create_reservation", arrangements.wish({"description": description}))
+    for metadata in (made.json["metadata"], _get(sample, made.json["metadata"]["id"]).json["metadata"]):
+        assert metadata.get("description") == description
+        assert ("description" in metadata) == (description is not None)
+
+
+def test_an_answer_without_a_body_has_no_content_type(reserved: Stage) -> None:
+    answer = reserved.request_event("delete_reservation", "accepted")
+    assert (answer.status, answer.text) == (202, "")
+    assert "content-type" not in answer.headers

@@ -23,7 +23,8 @@ from gpu_capacity.http.proxy import proxy_response
 from gpu_capacity.inventory.fleet.document import OFFERINGS_PER_REGION_MAX, REGIONS_MAX
 from gpu_capacity.inventory.snapshot import UnitCounts
 from gpu_capacity.inventory.units import Health
-from gpu_capacity.reservations.api.models import reservation_view, unit_view
+from gpu_capacity.reservations.api.models import reservation_view
+from gpu_capacity.reservations.api.units import unit_view
 from gpu_capacity.reservations.observation import Observed
 from gpu_capacity.reservations.record import (
     DESCRIPTION_BYTES_MAX,

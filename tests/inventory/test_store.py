@@ -198,10 +198,10 @@ def test_hosts_are_never_returned_for_another_version_than_requested(world: Worl
 def test_shapes_have_the_time_of_their_regions_observation(world: World) -> None:
     wanted = [(REGION, GB300.id, name) for name in ("pod1", "pod2", "pod1")]
 
-    shapes, times = world.services.inventory.observed(wanted)
+    shapes, regions = world.services.inventory.observed(wanted)
 
     assert set(shapes) == {(REGION, "pod1"), (REGION, "pod2")}
-    assert times == {REGION: 1_779_999_000}
+    assert {name: region.observed_at for name, region in regions.items()} == {REGION: 1_779_999_000}
     assert world.db.requests["batch_get_item"] == 1
 
 

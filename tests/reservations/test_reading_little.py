@@ -17,7 +17,7 @@ from gpu_capacity.reservations.read import (
     list_reservations,
 )
 from testkit.reservations import NOWHERE, reserve
-from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, rack
+from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, World, caller, pod, rack, zone
 
 if TYPE_CHECKING:
     from gpu_capacity.inventory.model import Domain, Pod
@@ -78,9 +78,36 @@ def test_health_is_computed_from_the_current_state_of_the_hosts(world: World, br
 
     found, units = _get(world, world.environment(), made.id)
 
-    assert found == observe(made, after, OBSERVED_AT)
+    assert found == observe(made, after, zone(hosts=HOSTS))
     assert found.health is {0: Health.HEALTHY, 1: Health.DEGRADED, HOSTS: Health.ERROR}[broken]
+    assert len(found.impaired) == broken
+    assert (units <= 2) == (broken == 0)
+
+
+def test_the_names_of_broken_hosts_are_read_once_for_a_version(world: World) -> None:
+    made = reserve(world, 1).reservation
+    assert made.placement is not None
+    _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states={3: HostState.UNHEALTHY}))
+    services = world.environment()
+
+    first, _ = _get(world, services, made.id)
+    again, units = _get(world, services, made.id)
+
+    assert first == again
+    assert [host.id for host in first.impaired] == [f"pod1-rack{made.placement.start:02}-tray03"]
     assert units <= 2
+
+
+def test_health_is_shown_where_the_names_of_broken_hosts_cannot_be_read(world: World) -> None:
+    made = reserve(world, 1).reservation
+    assert made.placement is not None
+    _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states={3: HostState.UNHEALTHY}))
+    world.db.delete_item(TableName=INVENTORY, Key=keys.hosts(REGION, "pod1"))
+
+    found, _ = _get(world, world.environment(), made.id)
+
+    assert (found.health, found.impaired) == (Health.DEGRADED, ())
+    assert found.topology_hash == made.topology_hash
 
 
 def test_the_hash_changes_with_replaced_hardware_and_is_then_cached_by_version(world: World) -> None:
@@ -94,7 +121,7 @@ def test_the_hash_changes_with_replaced_hardware_and_is_then_cached_by_version(w
     first, _ = _get(world, services, made.id)
     again, units = _get(world, services, made.id)
 
-    assert first == again == observe(made, after, OBSERVED_AT)
+    assert first == again == observe(made, after, zone(hosts=HOSTS))
     assert first.topology_hash != made.topology_hash
     assert units <= 2
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from gpu_capacity.reservations.api import models
+from gpu_capacity.reservations.api.units import ReservationUnitRead
 from tools.openapi import creating, paging
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
@@ -36,7 +37,7 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "in": "path",
         "required": True,
         "description": "The reservation's id.",
-        "schema": {"type": "string"},
+        "schema": {"type": "string", "minLength": 1, "maxLength": 63},
     },
     "organizationIDQueryParameter": _filter(
         "organizationID",
@@ -167,6 +168,19 @@ _REQUEST: Final[Json] = {
     "metadata": _METADATA,
     "spec": {"organizationId": _ORGANIZATION, "projectId": _PROJECT, **_SPEC},
 }
+_HOST: Final[Json] = {
+    "cpus": 144,
+    "memory": 960,
+    "disk": 0,
+    "gpu": {
+        "vendor": "NVIDIA",
+        "model": "GB300",
+        "physicalCount": 4,
+        "logicalCount": 4,
+        "memory": 288,
+    },
+    "architecture": "aarch64",
+}
 _RESERVATION: Final[Json] = {
     "metadata": {
         **_METADATA,
@@ -176,12 +190,18 @@ _RESERVATION: Final[Json] = {
         "creationTime": "2026-04-28T10:45:45Z",
         "createdBy": "john.doe@example.com",
         "provisioningStatus": "pending",
+        "provisioningStatusDetail": {
+            "reason": "Provisioning",
+            "message": "2 units claimed; starting servers on 36 hosts begins in a moment",
+        },
         "healthStatus": "healthy",
+        "healthStatusDetail": {"reason": "Healthy", "message": "36 hosts in service"},
     },
     "spec": _SPEC,
     "status": {
         "machineFlavorId": "g.72.gb300.pinned",
         "claimedUnitCount": 2,
+        "host": _HOST,
         "topologyHash": "sha256:4fd768f7a87c07aa81e7af8a765cdeaa0f7fe671052f3acbeec918522d026d2e",
         "topologyObservedAt": "2026-04-28T10:45:00Z",
     },
@@ -197,19 +217,7 @@ _UNIT: Final[Json] = {
     "gpusPerUnit": 72,
     "gpuMemoryPerUnit": 20736,
     "memoryPerUnit": 17280,
-    "host": {
-        "cpus": 144,
-        "memory": 960,
-        "disk": 0,
-        "gpu": {
-            "vendor": "NVIDIA",
-            "model": "GB300",
-            "physicalCount": 4,
-            "logicalCount": 4,
-            "memory": 288,
-        },
-        "architecture": "aarch64",
-    },
+    "host": _HOST,
     "availableUnitCount": 4,
     "largestContiguousUnitCount": 3,
     "totalCount": 8,
@@ -306,9 +314,7 @@ RESERVATIONS: Final = ApiText(
                 "reservationUnitQueryParameter",
             ),
             answers={
-                200: Answer(
-                    "A list of reservation units.", models.ReservationUnitRead, many=True, example=[_UNIT]
-                )
+                200: Answer("A list of reservation units.", ReservationUnitRead, many=True, example=[_UNIT])
             },
             errors=(400, 401, 403, 500),
         ),

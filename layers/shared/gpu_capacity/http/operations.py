@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 NAME_SHOWN_MAX: Final = 64
 """Unknown parameter names are shown up to this length."""
 
+PATH_CHARACTERS_MAX: Final = {"reservationID": 63, "organizationID": 63}
+"""Limits of path parameters that a published contract has. Elsewhere a long id is an absent one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -56,6 +59,20 @@ class Operation:
         twice = [name for name in self.once if len(query.get(name, ())) > 1]
         problems = [(f"query {name[:NAME_SHOWN_MAX]}", f"unknown: {self._known()}") for name in unknown]
         problems += [(f"query {name}", "must be given once") for name in twice]
+        if problems:
+            raise InvalidRequest.of(problems)
+
+    def check_path(self, parameters: Mapping[str, str]) -> None:
+        """Refuse path parameters that are longer than they may be.
+
+        Raises:
+            InvalidRequest: it names all that are too long.
+        """
+        problems = [
+            (f"path {name}", f"must have at most {PATH_CHARACTERS_MAX[name]} characters")
+            for name, value in parameters.items()
+            if name in PATH_CHARACTERS_MAX and len(value) > PATH_CHARACTERS_MAX[name]
+        ]
         if problems:
             raise InvalidRequest.of(problems)
 

@@ -61,10 +61,14 @@ class ProxyRequest:
 
 
 def proxy_response(reply: Reply, trace_id: str) -> dict[str, Any]:
-    """The response in the gateway's form. Every body is JSON, and every response has the trace id."""
+    """The response in the gateway's form. Every body is JSON, and every response has the trace id.
+
+    A response without a body has no content type.
+    """
+    content = {} if reply.body is None else {"Content-Type": "application/json"}
     return {
         "statusCode": reply.status,
-        "headers": {"Content-Type": "application/json", TRACE_HEADER: trace_id, **reply.headers},
+        "headers": {**content, TRACE_HEADER: trace_id, **reply.headers},
         "body": "" if reply.body is None else json.dumps(reply.body, ensure_ascii=False),
         "isBase64Encoded": False,
     }

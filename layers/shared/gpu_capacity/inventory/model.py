@@ -135,6 +135,11 @@ class Region:
             return ()
         return tuple(flavor_id for name, flavor_id in self.instance_types if name == instance_type)
 
+    def flavor(self, flavor_id: str) -> Flavor | None:
+        """A flavor of the region, also of a withdrawn one; ``None`` if the region does not have it."""
+        known = (*(offering.flavor for offering in self.offerings), *self.vm_flavors)
+        return next((flavor for flavor in known if flavor.id == flavor_id), None)
+
     def instance_type_like(self, wanted: str) -> str | None:
         """The region's instance type with this name, regardless of case; an exact match has precedence."""
         names = [name for name, _ in self.instance_types]

@@ -311,17 +311,18 @@ class InventoryStore:
         return found
 
     def observed(
-        self, wanted: Iterable[tuple[str, str, str]]
-    ) -> tuple[dict[tuple[str, str], PodShape], dict[str, int]]:
-        """Shapes of pods by (region id, pod id), and ``observed_at`` of their regions by id, in one batch.
+        self, wanted: Iterable[tuple[str, str, str]], regions: Iterable[str] = ()
+    ) -> tuple[dict[tuple[str, str], PodShape], dict[str, Region]]:
+        """Shapes of pods by (region id, pod id), and their regions by id, in one batch.
 
         Eventually consistent, which costs half as much and is rarely a second old. Not for decisions.
 
         Args:
             wanted: (region id, flavor id, pod id) of each pod.
+            regions: more regions, of which no pod is wanted.
         """
         triples = sorted(set(wanted))
-        regions = sorted({region_id for region_id, _, _ in triples})
+        regions = sorted({region_id for region_id, _, _ in triples}.union(regions))
         items = self._database.get_many(
             self._table,
             [keys.shape(*triple) for triple in triples] + [keys.region(region_id) for region_id in regions],
@@ -331,7 +332,7 @@ class InventoryStore:
         shapes = [item for item in items if item["pk"] != keys.CATALOG_PARTITION]
         return (
             {(s.region_id, s.pod_id): s for s in self._database.readable(shapes, decode_shape)},
-            {region.id: region.observed_at for region in self._database.readable(catalog, decode_region)},
+            {region.id: region for region in self._database.readable(catalog, decode_region)},
         )
 
     def _owners(self, region_id: str, flavor_id: str) -> Iterable[PodOwners]:

@@ -81,7 +81,7 @@ def create_reservation(
         check_quota(services, draft, services.quotas.read(draft.organization_id, draft.accelerator))
         with _offered_now(services, caller, request):
             plan = plan_run(services, draft, 0, fresh=True)
-        return observe(plan.applied_to(draft), plan.pod, region.observed_at)
+        return observe(plan.applied_to(draft), plan.pod, region)
     with _offered_now(services, caller, request):
         claimed = claim_run(services, draft, first.earlier, remembered(services, first.recent, draft.id))
     if not isinstance(claimed, Claimed):
@@ -90,7 +90,7 @@ def create_reservation(
     services.telemetry.count("ReservationsAccepted")
     _audit(services, caller, draft, "accepted")
     start_workflow(services, claimed.reservation)
-    return observe(claimed.reservation, claimed.pod, region.observed_at)
+    return observe(claimed.reservation, claimed.pod, region)
 
 
 def _draft(

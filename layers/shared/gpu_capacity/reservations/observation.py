@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gpu_capacity.inventory.model import HostState
 from gpu_capacity.inventory.units import (
     Health,
     hardware_digest,
@@ -21,19 +22,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.holders.roles import HasInventory
-    from gpu_capacity.inventory.model import Pod, PodShape
+    from gpu_capacity.inventory.model import Domain, Flavor, Host, Pod, PodShape, Region
     from gpu_capacity.placement.model import Placement
     from gpu_capacity.reservations.record import Reservation
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A reservation as the API shows it. ``observed_at`` is in seconds since the epoch."""
+    """A reservation as the API shows it. ``observed_at`` is in seconds since the epoch.
+
+    ``flavor`` is the hardware of its hosts, None if the region does not have the flavor any more.
+    ``impaired`` has the hosts that are not in service, and ``unlisted`` is the number of hosts that the
+    inventory does not have at all. Both are empty while every host is in service.
+    """
 
     reservation: Reservation
     health: Health
     topology_hash: str | None
     observed_at: int | None
+    flavor: Flavor | None = None
+    impaired: tuple[Host, ...] = ()
+    unlisted: int = 0
 
     @property
     def id(self) -> str:
@@ -46,63 +55,88 @@ class Observed:
         return self.reservation.organization_id
 
 
-def observe(reservation: Reservation, pod: Pod | None, observed_at: int | None) -> Observed:
+def observe(reservation: Reservation, pod: Pod | None, region: Region | None) -> Observed:
     """A reservation with the state of its hardware; unknown if it owns nothing or the pod is missing.
 
     Args:
         reservation: the record.
         pod: its pod as read; None if the topology does not have it.
-        observed_at: the time of the fleet document that the topology is from, in epoch seconds.
+        region: its region as read; None if there is none. It has the time of the fleet document.
     """
-    placement = reservation.placement
+    placement, flavor = reservation.placement, flavor_of(reservation, region)
     if placement is None:
-        return Observed(reservation, Health.UNKNOWN, None, None)
+        return Observed(reservation, Health.UNKNOWN, None, None, flavor)
     if pod is None:
-        return Observed(reservation, Health.UNKNOWN, reservation.topology_hash, None)
+        return Observed(reservation, Health.UNKNOWN, reservation.topology_hash, None, flavor)
     domains = pod.between(placement.start, placement.count)
     offering = (reservation.region_id, reservation.accelerator, reservation.unit)
     return Observed(
         reservation=reservation,
         health=health_of(domains, reservation.hosts_expected),
         topology_hash=topology_hash(offering, pod.id, domains),
-        observed_at=observed_at,
+        observed_at=region.observed_at if region else None,
+        flavor=flavor,
+        impaired=_impaired(domains),
+        unlisted=max(0, reservation.hosts_expected - sum(len(domain.hosts) for domain in domains)),
     )
 
 
 def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> list[Observed]:
     """Several reservations with the state of their hardware, from one batch of small reads.
 
-    The full topology is read only for reservations whose hardware was replaced or extended since they were
-    accepted, and for pods that an earlier version wrote.
+    The full topology is read only for reservations with hosts that are not in service, for those whose
+    hardware was replaced or extended since they were accepted, and for pods that an earlier version wrote.
     """
     placed = [(r, r.placement.pod_id) for r in reservations if r.placement is not None]
     shapes: Mapping[tuple[str, str], PodShape] = {}
-    times: Mapping[str, int] = {}
-    if placed:
-        shapes, times = services.inventory.observed(
-            (r.region_id, r.flavor_id, pod_id) for r, pod_id in placed
+    regions: Mapping[str, Region] = {}
+    if reservations:
+        shapes, regions = services.inventory.observed(
+            ((r.region_id, r.flavor_id, pod_id) for r, pod_id in placed), {r.region_id for r in reservations}
         )
     by_shape = {
-        r.id: _by_shape(r, r.placement, shapes.get((r.region_id, pod_id)), times.get(r.region_id))
+        r.id: _by_shape(r, r.placement, shapes.get((r.region_id, pod_id)), regions.get(r.region_id))
         for r, pod_id in placed
         if r.placement is not None
     }
-    pairs = {(r.region_id, pod_id) for r, pod_id in placed if by_shape[r.id] is None}
+    pairs = {(r.region_id, pod_id) for r, pod_id in placed if not _is_all(by_shape[r.id])}
     versions = {pair: shapes[pair].version if pair in shapes else None for pair in pairs}
     pods = services.inventory.pods_in(versions) if versions else {}
-    return [
-        by_shape.get(r.id)
-        or observe(
-            r,
-            pods.get((r.region_id, r.placement.pod_id)) if r.placement is not None else None,
-            times.get(r.region_id),
-        )
-        for r in reservations
-    ]
+    return [_observed(r, by_shape.get(r.id), pods, regions.get(r.region_id)) for r in reservations]
+
+
+def _observed(
+    reservation: Reservation,
+    by_shape: Observed | None,
+    pods: Mapping[tuple[str, str], Pod],
+    region: Region | None,
+) -> Observed:
+    """What the shape shows, if that is all or nothing else can be read; else what the topology shows."""
+    placement = reservation.placement
+    pod = pods.get((reservation.region_id, placement.pod_id)) if placement is not None else None
+    if by_shape is not None and (pod is None or _is_all(by_shape)):
+        return by_shape
+    return observe(reservation, pod, region)
+
+
+def _is_all(by_shape: Observed | None) -> bool:
+    """Whether a shape shows all there is to know: it does not name the hosts that are not in service."""
+    return by_shape is not None and by_shape.health is Health.HEALTHY
+
+
+def flavor_of(reservation: Reservation, region: Region | None) -> Flavor | None:
+    """The hardware of a reservation's hosts; None if the region does not have the flavor any more."""
+    return region.flavor(reservation.flavor_id) if region else None
+
+
+def _impaired(domains: Sequence[Domain]) -> tuple[Host, ...]:
+    return tuple(
+        host for domain in domains for host in domain.hosts if host.state is not HostState.IN_SERVICE
+    )
 
 
 def _by_shape(
-    reservation: Reservation, placement: Placement, shape: PodShape | None, observed_at: int | None
+    reservation: Reservation, placement: Placement, shape: PodShape | None, region: Region | None
 ) -> Observed | None:
     """A reservation with the state that follows from its pod's shape.
 
@@ -114,5 +148,10 @@ def _by_shape(
         return None
     if hardware_digest(domain.identity for domain in domains) != reservation.hardware:
         return None
-    health = health_of_shapes(domains, reservation.hosts_expected)
-    return Observed(reservation, health, reservation.topology_hash, observed_at)
+    return Observed(
+        reservation,
+        health_of_shapes(domains, reservation.hosts_expected),
+        reservation.topology_hash,
+        region.observed_at if region else None,
+        flavor_of(reservation, region),
+    )

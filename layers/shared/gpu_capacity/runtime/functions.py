@@ -61,8 +61,9 @@ def api_function(
 ) -> LambdaHandler:
     """A handler of the operation ``name`` for callers with a credential.
 
-    The order of checks is the same for all operations: the credential, the permission, the query parameters,
-    then what ``handle`` checks. So a caller without the permission learns nothing about the rest.
+    The order of checks is the same for all operations: the credential, the permission, the parameters of
+    query and path, then what ``handle`` checks. So a caller without the permission learns nothing about the
+    rest.
 
     Args:
         name: of the operation.
@@ -81,6 +82,7 @@ def api_function(
         involved.note(caller, request.headers.get("x-organization-id"), *request.query.get(_ORGANIZATION, ()))
         caller.require(permission)
         operation.check_query(request.query)
+        operation.check_path(request.path_parameters)
         return handle(
             Call(
                 services=services,

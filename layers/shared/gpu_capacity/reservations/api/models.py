@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, ConfigDict, Field, StrictInt, StrictStr, field_validator
 
 from gpu_capacity.access import IDENTITY_BYTES_MAX
 from gpu_capacity.http.rendering import Timestamp, as_json, timestamp
 from gpu_capacity.http.text_sizes import AtMostBytes, printable
-from gpu_capacity.inventory.model import Architecture, GpuVendor
 from gpu_capacity.inventory.units import Health
+from gpu_capacity.reservations.api.bodies import Body
+from gpu_capacity.reservations.api.details import (
+    CLAIMING,
+    HealthDetail,
+    ProvisioningDetail,
+    health_detail,
+    provisioning_detail,
+)
+from gpu_capacity.reservations.api.units import HostRead, host_read
 from gpu_capacity.reservations.record import (
     DESCRIPTION_BYTES_MAX,
     TAG_NAME_BYTES_MAX,
@@ -24,12 +31,8 @@ from gpu_capacity.reservations.request import ReservationRequest
 
 if TYPE_CHECKING:
     from gpu_capacity.holders.quota import Quota
-    from gpu_capacity.inventory.model import Offering
-    from gpu_capacity.inventory.snapshot import UnitCounts
     from gpu_capacity.reservations.observation import Observed
     from gpu_capacity.reservations.record import Reservation
-
-_CLAIMING = "claiming: the request that creates it is in progress, or has died"
 
 COUNT_MAX = 2_147_483_647
 """The published schema has no maximum; a count of more than 32 bits can only be a mistake."""
@@ -52,11 +55,7 @@ Project = Annotated[
 Count = Annotated[StrictInt, Field(ge=1, le=COUNT_MAX)]
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
-
-
-class TagModel(_Body):
+class TagModel(Body):
     """A label of the customer's, without meaning to the service."""
 
     model_config = ConfigDict(title="tag")
@@ -65,7 +64,7 @@ class TagModel(_Body):
     value: Annotated[StrictStr, AtMostBytes(TAG_VALUE_BYTES_MAX)] = Field(description="The value of the tag.")
 
 
-class ResourceMetadata(_Body):
+class ResourceMetadata(Body):
     """Metadata required for reads and writes."""
 
     model_config = ConfigDict(title="resourceMetadata")
@@ -82,7 +81,7 @@ class ResourceMetadata(_Body):
         return tags
 
 
-class ReservationSpec(_Body):
+class ReservationSpec(Body):
     """What is reserved."""
 
     model_config = ConfigDict(title="reservationV2Spec")
@@ -102,7 +101,7 @@ class ReservationCreateSpec(ReservationSpec):
     project_id: Project = Field(description="The project to provision the reservation in.")
 
 
-class ReservationCreate(_Body):
+class ReservationCreate(Body):
     """A request to create a reservation."""
 
     model_config = ConfigDict(title="reservationV2Create")
@@ -139,22 +138,25 @@ class ReservationMetadataRead(ResourceMetadata):
     provisioning_status: Literal[
         "unknown", "pending", "provisioning", "provisioned", "deprovisioning", "error"
     ]
+    provisioning_status_detail: ProvisioningDetail | None = None
     health_status: Health
+    health_status_detail: HealthDetail | None = None
 
 
-class ReservationStatusRead(_Body):
+class ReservationStatusRead(Body):
     """The state of the reservation. ``message`` says what failed; it is an addition to the contract."""
 
     model_config = ConfigDict(title="reservationV2Status")
 
     machine_flavor_id: str
     claimed_unit_count: int = Field(ge=0)
+    host: HostRead
     topology_hash: str | None = None
     topology_observed_at: Timestamp | None = None
     message: str | None = None
 
 
-class ReservationRead(_Body):
+class ReservationRead(Body):
     """A reservation."""
 
     model_config = ConfigDict(title="reservationV2Read")
@@ -164,59 +166,7 @@ class ReservationRead(_Body):
     status: ReservationStatusRead
 
 
-class GpuRead(_Body):
-    """GPUs of one host; memory in GiB for one GPU."""
-
-    model_config = ConfigDict(title="reservationUnitGpuV2")
-
-    vendor: GpuVendor
-    model: str
-    physical_count: int = Field(ge=0)
-    logical_count: int = Field(ge=0)
-    memory: int = Field(ge=0)
-
-
-class HostRead(_Body):
-    """One host of a unit; memory in GiB, disk in GB."""
-
-    model_config = ConfigDict(title="reservationUnitHostV2")
-
-    cpus: int = Field(ge=0)
-    memory: int = Field(ge=0)
-    disk: int = Field(ge=0)
-    gpu: GpuRead
-    architecture: Architecture
-
-
-class ReservationUnitRead(_Body):
-    """A regional offering with its capacity."""
-
-    model_config = ConfigDict(title="reservationUnitV2")
-
-    region_id: str
-    accelerator: str
-    unit: str
-    machine_flavor_id: str
-    device_type_resource_class: str
-    hosts_per_unit: int = Field(ge=1)
-    cpus_per_unit: int = Field(ge=0)
-    gpus_per_unit: int = Field(ge=0)
-    gpu_memory_per_unit: int = Field(ge=0)
-    memory_per_unit: int = Field(ge=0)
-    host: HostRead
-    available_unit_count: int = Field(
-        ge=0, description="Number of complete, currently unclaimed reservation units that are not cordoned."
-    )
-    largest_contiguous_unit_count: int = Field(
-        ge=0, description="Largest contiguous reservation-unit count currently satisfiable."
-    )
-    total_count: int = Field(
-        ge=0,
-        description="Number of complete reservation units in the regional offering. Cordoned ones count.",
-    )
-
-
-class QuotaRead(_Body):
+class QuotaRead(Body):
     """How many units of an accelerator an organization may have in all, and how many it has."""
 
     model_config = ConfigDict(title="quota")
@@ -227,7 +177,7 @@ class QuotaRead(_Body):
     used: int = Field(ge=0)
 
 
-class VersionRead(_Body):
+class VersionRead(Body):
     """Name and version of the service."""
 
     model_config = ConfigDict(title="version")
@@ -236,7 +186,7 @@ class VersionRead(_Body):
     version: str
 
 
-class FieldProblemRead(_Body):
+class FieldProblemRead(Body):
     """What is wrong with one field, header or parameter."""
 
     model_config = ConfigDict(title="fieldProblem")
@@ -245,7 +195,7 @@ class FieldProblemRead(_Body):
     problem: str
 
 
-class ExcludedUnits(_Body):
+class ExcludedUnits(Body):
     """Units that no request can have now, each counted by the first reason that applies."""
 
     model_config = ConfigDict(title="excludedUnits")
@@ -255,7 +205,7 @@ class ExcludedUnits(_Body):
     incomplete: int = Field(ge=0)
 
 
-class CapacityFigures(_Body):
+class CapacityFigures(Body):
     """Why a reservation does not fit; an addition to the contract. ``canEverFit`` tells whether to wait."""
 
     model_config = ConfigDict(title="insufficientCapacity")
@@ -268,7 +218,7 @@ class CapacityFigures(_Body):
     excluded: ExcludedUnits
 
 
-class QuotaFigures(_Body):
+class QuotaFigures(Body):
     """Which limit refused; an addition to the contract."""
 
     model_config = ConfigDict(title="quotaExceeded")
@@ -279,7 +229,7 @@ class QuotaFigures(_Body):
     used: int
 
 
-class ErrorRead(_Body):
+class ErrorRead(Body):
     """An error, compatible with OAuth 2."""
 
     model_config = ConfigDict(title="error", alias_generator=None)
@@ -324,7 +274,9 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
                 created_by=reservation.created_by,
                 deletion_time=timestamp(reservation.deleted_at),
                 provisioning_status=shown_status(reservation),
+                provisioning_status_detail=provisioning_detail(reservation),
                 health_status=observed.health,
+                health_status_detail=health_detail(observed),
             ),
             spec=ReservationSpec.model_construct(
                 region_id=reservation.region_id,
@@ -335,9 +287,10 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
             status=ReservationStatusRead.model_construct(
                 machine_flavor_id=reservation.flavor_id,
                 claimed_unit_count=reservation.owned_units,
+                host=host_read(observed.flavor),
                 topology_hash=observed.topology_hash,
                 topology_observed_at=timestamp(observed.observed_at),
-                message=reservation.failure if reservation.is_shown else _CLAIMING,
+                message=reservation.failure if reservation.is_shown else CLAIMING,
             ),
         )
     )
@@ -348,41 +301,5 @@ def quota_view(quota: Quota) -> dict[str, Any]:
     return as_json(
         QuotaRead.model_construct(
             organization_id=quota.organization_id, subject=quota.subject, limit=quota.limit, used=quota.used
-        )
-    )
-
-
-def unit_view(offering: Offering, counts: UnitCounts) -> dict[str, Any]:
-    """An offering as JSON. The figures of a unit are computed from those of its hosts."""
-    flavor, hosts = offering.flavor, offering.hosts_per_unit
-    gpus = hosts * flavor.gpu.logical_count
-    return as_json(
-        ReservationUnitRead.model_construct(
-            region_id=offering.region_id,
-            accelerator=offering.accelerator,
-            unit=offering.unit,
-            machine_flavor_id=flavor.id,
-            device_type_resource_class=offering.device_type_resource_class,
-            hosts_per_unit=hosts,
-            cpus_per_unit=hosts * flavor.cpus,
-            gpus_per_unit=gpus,
-            gpu_memory_per_unit=hosts * flavor.gpu.physical_count * flavor.gpu.memory_gib,
-            memory_per_unit=hosts * flavor.memory_gib,
-            host=HostRead.model_construct(
-                cpus=flavor.cpus,
-                memory=flavor.memory_gib,
-                disk=flavor.disk_gb,
-                gpu=GpuRead.model_construct(
-                    vendor=flavor.gpu.vendor,
-                    model=flavor.gpu.model,
-                    physical_count=flavor.gpu.physical_count,
-                    logical_count=flavor.gpu.logical_count,
-                    memory=flavor.gpu.memory_gib,
-                ),
-                architecture=flavor.architecture,
-            ),
-            available_unit_count=counts.available,
-            largest_contiguous_unit_count=counts.largest_run,
-            total_count=counts.total,
         )
     )

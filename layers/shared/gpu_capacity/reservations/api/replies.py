@@ -15,8 +15,8 @@ from gpu_capacity.reservations.api.models import (
     VersionRead,
     quota_view,
     reservation_view,
-    unit_view,
 )
+from gpu_capacity.reservations.api.units import unit_view
 from gpu_capacity.reservations.read import ReservationFilter, UnitFilter
 
 if TYPE_CHECKING:

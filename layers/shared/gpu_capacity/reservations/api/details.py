@@ -1,0 +1,116 @@
+"""Says in words why a reservation has its statuses. Derived from what is shown, and not stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from pydantic import ConfigDict, Field
+
+from gpu_capacity.inventory.units import Health
+from gpu_capacity.reservations.api.bodies import Body
+from gpu_capacity.reservations.record import Status
+
+if TYPE_CHECKING:
+    from gpu_capacity.inventory.model import Host
+    from gpu_capacity.reservations.observation import Observed
+    from gpu_capacity.reservations.record import Reservation
+
+HOSTS_NAMED_MAX: Final = 10
+"""A message names so many hosts and counts the others."""
+
+CLAIMING: Final = "claiming: the request that creates it is in progress, or has died"
+
+
+class ProvisioningDetail(Body):
+    """Why a resource has its provisioning status."""
+
+    model_config = ConfigDict(title="resourceProvisioningStatusDetail")
+
+    reason: Literal[
+        "Provisioning",
+        "Provisioned",
+        "Errored",
+        "Deprovisioning",
+        "Deprovisioned",
+        "DependencyNotReady",
+        "DependencyFailed",
+        "DependencyNotFound",
+    ]
+    message: str = Field(description="For people. Programs should go by the reason.")
+
+
+class HealthDetail(Body):
+    """Why a resource has its health status."""
+
+    model_config = ConfigDict(title="resourceHealthStatusDetail")
+
+    reason: Literal["Healthy", "Degraded", "Unknown"]
+    message: str = Field(description="For people. Programs should go by the reason.")
+
+
+def provisioning_detail(reservation: Reservation) -> ProvisioningDetail:
+    """The reason and the explanation of the provisioning status."""
+    reason, message = _provisioning(reservation)
+    return ProvisioningDetail.model_construct(reason=reason, message=message)
+
+
+def _provisioning(reservation: Reservation) -> tuple[str, str]:
+    units, hosts = _counted(reservation.owned_units, "unit"), _counted(reservation.hosts_expected, "host")
+    why = reservation.failure
+    match reservation.status:
+        case Status.CLAIMING:
+            explained = "Provisioning", CLAIMING
+        case Status.PENDING:
+            explained = "Provisioning", f"{units} claimed; starting servers on {hosts} begins in a moment"
+        case Status.PROVISIONING if why is not None:
+            explained = "DependencyFailed", f"provisioning failed and its servers are being deleted: {why}"
+        case Status.PROVISIONING:
+            explained = "Provisioning", f"starting servers on {hosts} of {units}"
+        case Status.PROVISIONED:
+            explained = "Provisioned", f"every host of {units} has had its server started"
+        case Status.ERROR:
+            explained = "Errored", f"{why}; nothing is reserved, so delete it and create another one"
+        case _:
+            explained = "Deprovisioning", "its servers are being deleted; then its units are given back"
+    return explained
+
+
+def health_detail(observed: Observed) -> HealthDetail:
+    """The reason and the explanation of the health status."""
+    reason, message = _health(observed)
+    return HealthDetail.model_construct(reason=reason, message=message)
+
+
+def _health(observed: Observed) -> tuple[str, str]:
+    expected = observed.reservation.hosts_expected
+    hosts = _counted(expected, "host")
+    match observed.health:
+        case Health.HEALTHY:
+            return "Healthy", f"{hosts} in service"
+        case Health.UNKNOWN if expected == 0:
+            return "Unknown", "it has no hosts"
+        case Health.UNKNOWN:
+            return "Unknown", f"nothing is known of its {hosts}"
+        case Health.ERROR:
+            return "Degraded", f"none of {hosts} is in service{_named(observed)}"
+        case _:
+            return "Degraded", f"not all of {hosts} are in service{_named(observed)}"
+
+
+def _named(observed: Observed) -> str:
+    """The hosts that are not in service, after a colon; empty if the topology could not be read."""
+    named = [_host(host) for host in observed.impaired[:HOSTS_NAMED_MAX]]
+    more = len(observed.impaired) - len(named)
+    if more:
+        named.append(f"{more} more")
+    if observed.unlisted:
+        named.append(f"{observed.unlisted} that the inventory does not have")
+    return f": {', '.join(named)}" if named else ""
+
+
+def _host(host: Host) -> str:
+    return f"{host.id} ({host.state.value.replace('_', ' ')})"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

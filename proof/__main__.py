@@ -37,7 +37,7 @@ JOBS_MAX = 256
 
 
 def main(arguments: list[str]) -> int:
-    """Run what is asked for; 1 when something does not hold."""
+    """Run what the arguments request; 1 if there is a violation."""
     parser = argparse.ArgumentParser(
         prog="make prove", description=__doc__.split("\n", maxsplit=1)[0] if __doc__ else ""
     )
@@ -75,7 +75,7 @@ def main(arguments: list[str]) -> int:
 
 
 def replay_words(words: str) -> int:
-    """Play a schedule or a crash and tell what is wrong."""
+    """Replay a schedule or a crash and print its violations."""
     try:
         problems = replay(words, Crew())
     except UnknownReplayError as error:
@@ -85,7 +85,7 @@ def replay_words(words: str) -> int:
 
 
 def tell(problems: Sequence[str]) -> int:
-    """Print what is wrong; the exit code."""
+    """Print the violations and return the exit code."""
     for problem in problems:
         print(f"VIOLATION {problem}")
     print("something does not hold" if problems else "everything holds")
@@ -93,7 +93,7 @@ def tell(problems: Sequence[str]) -> int:
 
 
 def replay_seed(seed: int, path: str) -> int:
-    """Run one seed and tell what happened."""
+    """Run one seed and print its counts and violations."""
     outcome = simulate(seed, Crew(), history=True)
     print(f"seed {seed}: history {digest(outcome.history)}, {len(outcome.history)} bytes")
     for name, count in sorted(outcome.counts.items()):

@@ -1,4 +1,4 @@
-"""The independent auditor of the tests over the tables of a run."""
+"""Runs the independent auditor of the tests over the tables of a run."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ if TYPE_CHECKING:
 
 
 def findings(db: MemoryDynamoDB, now: int, *, at_rest: bool = False) -> list[str]:
-    """Everything that is wrong with the tables at a time (seconds), servers included."""
+    """All findings about the tables at a time (seconds), servers included."""
     readable = {table: [item for item in items if MARK not in item] for table, items in db.dump().items()}
     return audit_tables(readable, now=now, at_rest=at_rest)

@@ -1,16 +1,16 @@
-"""What has to hold of reservations and pods, which do not change in one transaction.
+"""Invariants of reservations and pods, which do not change in one transaction.
 
 A reservation is recorded with a run and a tag by name, the run is booked under that tag, and then the record
 is settled with it. At every moment:
 
-- a run is only booked under a tag that a live record names at that moment, with that run, and no booking
-  stands that none names; whatever is named may be booked, or not;
-- a settled record owns its whole run until its teardown gives it back, all at once, and never again;
-- a booking ends where its record is on its way out, has failed, or is claiming still, and nowhere else;
-- a tag belongs to one naming of one run of one record, and no other ever has it;
-- what stands for a domain never vanishes and never becomes a stamp that it was before; where a run is booked
-  it is the tag;
-- a life that ended does not come back, and none takes the place of another without an end in between.
+- a run is only booked under a tag that a live record names with that run, and every booking is named by a
+  record; a run that is named need not be booked;
+- a settled record owns its whole run until its teardown releases all of it at once;
+- a booking ends only while its record is deprovisioning, has failed, or is still claiming;
+- a tag is used once: for one run of one record;
+- the stamp of a domain never disappears and never takes an earlier value again; while a run is booked the
+  stamp is the tag;
+- a life that ended does not return, and a new life begins only after the old one has ended.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from testkit.items import Domain, Item, PodKey, Record, RecordKey, Run
 
 TAG_DIGITS: Final = 2 * STAMP_BYTES
-"""Whoever owns by anything longer is of before there were bookings."""
+"""Longer tags belong to owners from before there were bookings."""
 
 SETTLED: Final = frozenset({"pending", "provisioning", "provisioned"})
 LEAVING: Final = "deprovisioning"
@@ -34,12 +34,12 @@ GIVES_UP: Final = frozenset({CLAIMING, LEAVING, "error"})
 
 
 class BookingRules:
-    """Follows the bookings of pods and the records that name them; ``tell`` takes each violation."""
+    """Follows the bookings of pods and the records that name them; ``tell`` is called with each violation."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
         self.bookings: dict[str, Run] = {}
-        """By tag, in whatever pod."""
+        """Booked runs of all pods, by tag."""
         self.booked: list[str] = []
         """Tags whose bookings the last write made."""
         self.ended: list[tuple[str, Run]] = []
@@ -54,7 +54,7 @@ class BookingRules:
         self._over: defaultdict[RecordKey, set[str]] = defaultdict(set)
 
     def note_pod(self, pod: PodKey, item: Item, *, given: bool) -> None:
-        """A write of who owns what in a pod."""
+        """Note a write of a pod's ownership item."""
         before = self._by_pod[pod]
         now = {tag: (*pod, first, count) for tag, (first, count) in bookings_of(item).items()}
         self._by_pod[pod] = now
@@ -93,7 +93,7 @@ class BookingRules:
     def note_record(
         self, key: RecordKey, before: Record | None, record: Record | None, *, given: bool
     ) -> None:
-        """A write of a reservation."""
+        """Note a write of a reservation."""
         was, now = before.runs if before else {}, record.runs if record else {}
         for tag in was:
             self._bearers.pop(tag, None)
@@ -120,7 +120,7 @@ class BookingRules:
             self._tell(f"{key}: the life {record.life} begins in the middle of {before.life}")
 
     def judge(self, owners: Callable[[Domain], Mapping[str, int]], *, given: bool) -> None:
-        """Judge what one write concerned, when all of it is noted. ``owners`` tells who owns a domain."""
+        """Check what one write changed, once all of it is noted; ``owners`` returns a domain's owners."""
         for tag, _ in self.ended:
             bearer = self._bearers.get(tag)
             if not given and bearer is not None and bearer.status not in GIVES_UP:
@@ -149,7 +149,7 @@ class BookingRules:
         return self._bearers.get(tag)
 
     def take(self) -> tuple[list[str], list[tuple[str, Run]]]:
-        """What the last write booked, and what it ended."""
+        """The bookings that the last write made, and those that it ended."""
         made, over = self.booked, self.ended
         self.booked, self.ended = [], []
         return made, over

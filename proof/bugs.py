@@ -1,8 +1,7 @@
 """Every bug that is planted.
 
-They are the mistakes that this kind of software invites: a condition that is dropped, a check before the
-act, an undo that is forgotten, a fault that is taken for another. A simulation that finds none of them
-proves nothing.
+They are typical mistakes of this kind of software: a missing condition, a check before the act, a missing
+undo, a fault that is mistaken for another. A simulation that does not find them proves nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Many runs over several processes, added up until the time is over."""
+"""Many runs over several processes, summed up until the time is over."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Task = tuple[Any, ...]
 
 @dataclass
 class Sum:
-    """What runs came to, together. ``problems`` are the first few: what they were found in, and what."""
+    """Sum of several runs. ``problems`` are the first few violations, each with its replay command."""
 
     runs: int = 0
     counts: Counter[str] = field(default_factory=Counter)
@@ -93,7 +93,7 @@ def _sum_of(story: str, found: Iterable[crashes.Crash]) -> Sum:
 
 
 def find_bug(place: int, seeds: Sequence[int]) -> sensitivity.Detection:
-    """How many of these seeds a planted bug takes."""
+    """Count the seeds until a planted bug is found."""
     return sensitivity.detect(BUGS[place], crew(), seeds)
 
 
@@ -112,8 +112,8 @@ def schedule_tasks(block: interleavings.Block, size: int = SCHEDULES_A_TASK) -> 
 def stay_on(place: int) -> None:
     """Keep this process on one processor, where the system can.
 
-    Only one thread of a run goes on at a time: to hand over within a processor takes a fraction of the time
-    that it takes to wake up another one.
+    Only one thread of a run is active at a time, and switching threads on one processor is much faster than
+    waking up another processor.
     """
     if hasattr(os, "sched_setaffinity"):
         allowed = sorted(os.sched_getaffinity(0))
@@ -126,17 +126,17 @@ def _prepare(places: Queue[int]) -> None:
 
 
 def seldom_collect() -> None:
-    """What is loaded stays; what a run leaves behind is soon gone, so there is little to look for."""
+    """Collect garbage less often: loaded modules stay, and runs leave little garbage."""
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
 class Workers:
-    """Processes that do tasks.
+    """Processes that run tasks.
 
     Args:
         jobs: how many; with one everything is done in this process.
-        deadline: when no further task is begun, by ``time.monotonic``.
+        deadline: no task starts after it, by ``time.monotonic``.
     """
 
     def __init__(self, jobs: int, deadline: float) -> None:
@@ -162,7 +162,7 @@ class Workers:
         return time.monotonic() >= self.deadline
 
     def do(self, run: Callable[..., Any], tasks: Iterable[Task]) -> Iterator[tuple[Task, Any]]:
-        """Each task with what came of it, in order; no further ones once the time is over."""
+        """Yield each task with its result, in order, until the time is over."""
         if self._pool is None:
             for task in tasks:
                 if self.is_over:
@@ -181,7 +181,7 @@ class Workers:
             yield done, result.get()
 
     def add_up(self, run: Callable[..., Sum], tasks: Sequence[Task]) -> tuple[Sum, int]:
-        """What the tasks came to together, and how many were done: all, or those before the time was over."""
+        """The sum of the tasks, and how many were done before the time was over."""
         total, done = Sum(), 0
         for _, result in self.do(run, tasks):
             total += result

@@ -1,7 +1,7 @@
-"""Stages on which a claimant of a reservation has died, and what it sent that may still land.
+"""Stages on which the claimant of a reservation has crashed, and its last write may still land.
 
-Its retry, reconcile and its rivals act there, and its last write lands in between: the one that nobody had an
-answer to. What it had sent before is definite, or it would not have gone on.
+A retry, reconcile and rivals act there, and the claimant's last write, which got no answer, lands late in
+between. Its earlier writes were answered, or it would not have sent the next one.
 """
 
 from __future__ import annotations
@@ -40,22 +40,21 @@ if TYPE_CHECKING:
 KEY: Final = "key-dead"
 WANTED: Final = request(1, region_id=LONDON)
 PUT, OWN, SETTLE = range(3)
-"""What a claimant sends, in this order."""
+"""The writes of a claimant, in order."""
 
 _DEAD: Final = (ORGANIZATION, SUBJECTS[0], KEY)
 """What the claimant's record stands for."""
 
 _SEED: Final = 20_001
 _SECONDS: Final = 200
-"""Until nobody waits any more for whoever claims."""
+"""After this time others may take over from a claimant."""
 
 
 @as_planted
 def _sent() -> tuple[Sent, ...]:
     """The writes of a claimant without rivals, on the stage of all operations.
 
-    What lands late is written by the product with the bug that is planted, on stages made by the product as
-    it is.
+    Late writes are built by the product with the planted bug; the stages are made by the product without it.
     """
     stage, sent = prepared(), []
     cloud = _cloud(stage.db, stage.seconds)
@@ -78,7 +77,7 @@ def _cloud(db: MemoryDynamoDB, seconds: int) -> Cloud:
 
 
 def _after(landed: int, *, removed: bool = False) -> Stage:
-    """The stage when so many of the claimant's writes have landed, or its record was removed since."""
+    """The stage after so many of the claimant's writes, with or without its record removed since."""
     stage = prepared()
     cloud = _cloud(stage.db, stage.seconds)
     for operation, parameters in _sent()[:landed]:
@@ -91,31 +90,31 @@ def _after(landed: int, *, removed: bool = False) -> Stage:
 
 @cache
 def unrecorded() -> Stage:
-    """The claimant's record may still land."""
+    """The write of the claimant's record may still land."""
     return _after(PUT)
 
 
 @cache
 def recorded() -> Stage:
-    """Its record stands; that it owns its run may still land."""
+    """The record is written; the booking of its run may still land."""
     return _after(OWN)
 
 
 @cache
 def booked() -> Stage:
-    """It owns its run; that it settles may still land."""
+    """The run is booked; the write that settles the record may still land."""
     return _after(SETTLE)
 
 
 @cache
 def removed() -> Stage:
-    """Its record stood, and reconcile removed it."""
+    """The record was written, and reconcile removed it."""
     return _after(OWN, removed=True)
 
 
 @cache
 def given_back() -> Stage:
-    """It owned its run, and reconcile gave that back and removed its record."""
+    """The run was booked, and reconcile released it and removed the record."""
     return _after(SETTLE, removed=True)
 
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 ZONES: Final = ((LONDON,), (CHICAGO,), (LONDON, CHICAGO), (CHICAGO, LONDON))
 COUNTS: Final = (1, 1, 2, 2, 3, 4, 6, 9)
 NODES_SHARE: Final = 0.3
-"""Of the claims, how many are for nodes that VMs are rented on, too."""
+"""The share of claims for nodes on which VMs are rented, too."""
 
 _ACTIONS: Final = (
     ("create", 7),
@@ -132,7 +132,7 @@ class Claims:
         )
 
     def update(self, who: Tenant, holder: RecordKey, wanted: Resources) -> None:
-        """Ask for something else than before."""
+        """Change what a claim requests."""
         who.insist(
             lambda: self._about(
                 who,

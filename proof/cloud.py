@@ -59,7 +59,7 @@ PROVISIONING_SECONDS_MAX, TEARDOWN_SECONDS_MAX = 300, 300
 
 
 class Environment:
-    """Where functions run: its own clock, connections and memory of what it read last."""
+    """An execution environment: its own clock, connections and caches."""
 
     def __init__(self, cloud: Cloud, number: int) -> None:
         skew_ms = 0
@@ -78,7 +78,7 @@ class Environment:
             telemetry=Silence(),
             deadline=self.deadline,
         )
-        # The region's time is its own, whatever the functions take for the time.
+        # The region has the true time, even if the clocks of the functions are wrong.
         region, vms = providers_of(cloud.settings, replace(self.edges, clock=cloud.clock))
         self.events = Events(cloud)
         neighbours = Neighbours(
@@ -109,12 +109,12 @@ def _settings(profile: Profile) -> Variables:
 
 
 class Cloud:
-    """Everything of one run.
+    """The platform of one run.
 
     Args:
         seed: where all draws come from.
         crew: threads.
-        profile: what kind of run it is. Nothing goes wrong until ``fault_source.share`` is set.
+        profile: what kind of run it is. There are no faults until ``fault_source.share`` is set.
         still: executions that are started do not run, events do not arrive, and pauses take no time.
         db: tables to begin with a copy of; empty ones without.
     """
@@ -167,7 +167,7 @@ class Cloud:
     # Functions.
 
     def invoke(self, group: str, work: Work, run: Callable[[Environment], Any]) -> Any:
-        """Run a function in an environment that nobody else uses meanwhile.
+        """Run a function in an environment that serves no other call at the same time.
 
         Raises:
             Killed: the environment is gone.
@@ -193,14 +193,14 @@ class Cloud:
         return answer
 
     def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None:
-        """Have the same thing done once more, now or much later; whoever asked first does not wait for it."""
+        """Deliver the same call again, now or much later; the first caller does not wait for it."""
         late = self.draw.random() < 0.5
         self.fault_source.count(Kind.LATE if late else Kind.DUPLICATE, work)
         after_ms = self.draw.randrange(20_000, 120_000) if late else self.draw.randrange(500)
         self.turns.spawn(f"{name} again", lambda: self.endure(run), after_ms)
 
     def endure(self, run: Callable[[], object]) -> bool:
-        """Run it, come what may; whether nothing came."""
+        """Run it and catch every fault; true if there was none."""
         try:
             run()
         except (CapacityError, Killed):
@@ -210,7 +210,7 @@ class Cloud:
     # Events and schedules.
 
     def freed(self, zone: str) -> None:
-        """Have those served who wait in a zone, a little later; events may overtake each other."""
+        """Send the event that wakes the claims waiting in a zone; events may arrive late and out of order."""
         if self._still:
             return
         if self.fault_source.chance(self.fault_source.share / 4):
@@ -257,7 +257,7 @@ class Cloud:
         return self._scheduled("end_vm_terms", end_vm_terms)
 
     def watch_vm_nodes(self) -> int:
-        """The look at nodes by schedule; how many VMs it concerned."""
+        """The check of nodes by schedule; how many VMs it affected."""
         return self._scheduled("watch_vm_nodes", watch_vm_nodes)
 
     def _scheduled(self, name: str, run: Callable[[Services], int]) -> int:
@@ -313,12 +313,12 @@ class Cloud:
         self.invoke("operator", Work("set_quota"), run)
 
     def in_trouble(self, name: str) -> bool:
-        """Whether a server, by its host or by the run of its VM, does not come up or has failed."""
+        """Whether a server (by its host, or by the run of its VM) does not come up or has failed."""
         trouble, until = self.troubles.get(name, ("", 0))
         return trouble in ("hangs", "fails") and self.clock.now() < until
 
     def heal(self) -> None:
-        """Nothing goes wrong any more, and what was stuck is free."""
+        """End all faults, and free the servers that were stuck."""
         self.fault_source.clear()
         self.troubles.clear()
 
@@ -343,7 +343,7 @@ class Cloud:
         return self.environment()
 
     def _choose(self, ready: Sequence[Actor]) -> int:
-        """Whoever stopped last goes on as often as the run is sticky; else anybody."""
+        """Choose the actor that ran last with the probability ``stickiness``; otherwise any actor."""
         if len(ready) == 1 or self.draw.random() < self.profile.stickiness:
             return len(ready) - 1
         return self.draw.randrange(len(ready))

@@ -1,11 +1,10 @@
-"""Every side effect as the last one of its function: before it, after it, and done twice; and every two.
+"""Crashes at every side effect of a story: before it, after it, and done twice; and at every two of them.
 
-Stories go through all that holders can live through, one thing after the other. A side effect is a write,
-or a call to another service that changes something there. At a chosen one the function is killed before the
-effect or after it (committed, and nobody knows), or the effect is done twice, or the function is killed and
-the write lands when others have gone on in its place. Then everything goes on as it
-does on the platform: clients ask again, tasks are retried, schedules come round. In the end all has to be
-settled, and when everything is ended, a clean slate.
+Stories cover every transition of the holders, one after the other. A side effect is a write, or a call that
+changes something in another service. At a chosen side effect the function is killed before it or after it
+(committed without an answer), or the effect happens twice, or the function is killed and its write lands
+late, after others have taken over. Then the platform continues: clients and tasks retry, and schedules run.
+In the end everything has to be settled, and after every holder was deleted nothing may be left.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ def failed_provisioning(story: Story) -> None:
 
 
 def stubborn_servers(story: Story) -> None:
-    """Servers stay for a minute when they are told to go."""
+    """Servers stay for a minute after the request to remove them."""
     _reserves(story)
     until = story.cloud.clock.now() + 60
     story.cloud.troubles |= {f"lon1-rack{n:02}-tray00": ("stays", until) for n in range(3)}
@@ -143,14 +142,14 @@ STORIES: Final[dict[str, Tell]] = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What came of a story: what is wrong, and which functions had side effects, in order."""
+    """The result of a story: its violations, and the functions that had side effects, in order."""
 
     problems: tuple[str, ...]
     effects: tuple[str, ...]
 
 
 def play(name: str, crew: Crew, strikes: Mapping[int, Mode]) -> Ending:
-    """Tell a story with these faults."""
+    """Run a story with these faults."""
     nodes = vm_stories.NODES if name in vm_stories.STORIES else {}
     story = Story(crew, STORIES[name], strikes, nodes)
     try:
@@ -168,7 +167,7 @@ def effects_of(name: str, crew: Crew) -> Counter[str]:
 
 
 def spell(story: str, strikes: Mapping[int, Mode]) -> str:
-    """A story with its faults in words that ``proof.replay`` reads."""
+    """A story with its faults as the text that ``proof.replay`` parses."""
     return ", ".join([story, *(f"{place} {mode.value}" for place, mode in strikes.items())])
 
 
@@ -176,7 +175,7 @@ Crash = tuple[dict[int, Mode], Ending]
 
 
 def single_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iterator[Crash]:
-    """The story with each of its side effects gone wrong in each way; one part in so many of all that."""
+    """The story with each mode of crash at each side effect; one part of ``parts``."""
     for place in range(1, len(play(name, crew, {}).effects) + 1):
         if place % parts == part:
             for mode in Mode:
@@ -184,7 +183,7 @@ def single_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iter
 
 
 def sampled_crashes(name: str, crew: Crew) -> Iterator[Crash]:
-    """The story with each of its side effects gone wrong in one way, the ways in turn."""
+    """The story with one crash at each side effect, the modes in turn."""
     modes = tuple(Mode)
     for place in range(1, len(play(name, crew, {}).effects) + 1):
         mode = modes[place % len(modes)]
@@ -192,7 +191,7 @@ def sampled_crashes(name: str, crew: Crew) -> Iterator[Crash]:
 
 
 def double_crashes(name: str, crew: Crew, part: int = 0, parts: int = 1) -> Iterator[Crash]:
-    """The story with every two of its side effects gone wrong, the second after the first has."""
+    """The story with crashes at every two side effects, the second after the first."""
     for first, ending in single_crashes(name, crew, part, parts):
         ((place, _),) = first.items()
         for later in range(place + 1, len(ending.effects) + 1):

@@ -1,4 +1,4 @@
-"""What may go wrong, when it does, and how often it did."""
+"""The kinds of faults, when they strike, and how often they did."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Kind(StrEnum):
-    """Kinds of faults. What is counted is what took effect, not what was tried."""
+    """Kinds of faults. Only faults that took effect are counted."""
 
     THROTTLED = "throttled"
     STORM = "storm of throttles, many calls long"
@@ -38,17 +38,17 @@ class Kind(StrEnum):
 
 
 NOT_OF_OPERATIONS: Final = frozenset({Kind.SKEWED, Kind.POISON, Kind.STUCK, Kind.UNREADABLE})
-"""These are counted by clock, by document and by server: they make no single operation a faulted one."""
+"""Counted per clock, document or server: no single operation counts as faulted because of them."""
 
 
 STORMS_APART: Final = 60
-"""So many times rarer than other faults: each is worth dozens of them."""
+"""How many times rarer a storm is than other faults: one storm throttles dozens of calls."""
 
 STORM_CALLS: Final = (8, 60)
-"""How many calls of the database a storm meets."""
+"""How many database calls a storm throttles."""
 
 CALM: Final = "calm"
-"""The client whose operations are spared: it sets the scene and looks at the end."""
+"""The client whose operations meet no faults: it prepares the stage and checks the end."""
 
 
 class Killed(BaseException):
@@ -57,22 +57,22 @@ class Killed(BaseException):
 
 @dataclass
 class Work:
-    """Something that is being done: a client's operation, a task, a schedule.
+    """An operation: of a client, a task or a schedule.
 
     Attributes:
         name: the use case or step.
-        client: who asked, empty for what nobody asked for.
-        request: what was asked for, in plain values.
-        invoked, answered: ticks of the run's own count; ``answered`` is ``None`` as long as nobody knows.
-        faulted: whether anything went wrong in it.
-        misled: whether an index showed it what had been before: who is claiming now may have been hidden.
+        client: the client that requested it; empty if none did.
+        request: the request, in plain values.
+        invoked, answered: ticks of the run; ``answered`` is ``None`` until the client has an answer.
+        faulted: whether a fault took effect in it.
+        misled: whether it read a stale index, which may have hidden current claimants.
         began_ms: when it began, in true milliseconds.
-        created: the records that it put.
-        owes: regions in which it freed capacity, or brought some, and has not had anybody woken since.
-        behind: by region, whether anybody who stood behind a claim that left a queue there still does.
+        created: the records that it created.
+        owes: regions in which it freed or added capacity, and has not yet woken the waiting claims.
+        behind: by region, whether claims still wait behind one that left a queue there.
         answer: one word for how it ended.
-        denied: whether its answer tells that nothing was made.
-        seen: what the answer tells of holders, see ``visible``.
+        denied: whether its answer says that nothing was created.
+        seen: what the answer says about holders, see ``visible``.
     """
 
     name: str
@@ -91,20 +91,20 @@ class Work:
     seen: list[Any] = field(default_factory=list)
 
     def woke(self, region: str) -> None:
-        """Those who wait in a region are looked after."""
+        """The claims that wait in a region were woken."""
         self.owes.discard(region)
         self.behind.pop(region, None)
 
     def left_asleep(self) -> list[str]:
-        """Regions in which it should have had those woken who wait."""
+        """Regions in which it should have woken the waiting claims."""
         return sorted(self.owes | {region for region, is_waiting in self.behind.items() if is_waiting()})
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What goes wrong with a call: before it is served, or ``after``, so that only the answer is lost.
+    """A fault of a call: before it is served, or ``after``, so that only the answer is lost.
 
-    A stray write lands after ``lands_ms``, and its sender is dead; without that chance decides both.
+    A stray write lands after ``lands_ms``, and its sender has crashed; without that both are drawn.
     """
 
     kind: Kind
@@ -118,11 +118,11 @@ _EITHER: Final = frozenset({Kind.ERROR_500, Kind.RESET, Kind.KILLED})
 
 
 class FaultSource:
-    """Draws what goes wrong.
+    """Draws faults.
 
     Args:
         draw: the run's source of randomness.
-        share: of the calls, how many have something go wrong.
+        share: the share of calls that meet a fault.
     """
 
     def __init__(self, draw: Random, share: float) -> None:
@@ -132,9 +132,9 @@ class FaultSource:
         self._storm_calls = 0
 
     def strike(self, kinds: Sequence[Kind], work: Work | None, *, effect: bool = False) -> Fault | None:
-        """Nothing, or one of these kinds; the caller brings it about and then calls ``count``.
+        """Draw a fault of one of these kinds, or none; the caller applies it and then calls ``count``.
 
-        ``effect`` tells that the call changes something.
+        ``effect`` says whether the call changes something.
         """
         if self.share == 0 or not kinds or self.draw.random() >= self.share:
             return None
@@ -144,7 +144,7 @@ class FaultSource:
         return Fault(kind, kind in _ALWAYS_AFTER or (kind in _EITHER and self.draw.random() < 0.5))
 
     def storms(self, work: Work | None) -> bool:
-        """Whether this call of the database meets a storm, which throttles whatever comes."""
+        """Whether this database call falls into a storm, which throttles every call."""
         if self.share == 0 or (work is not None and work.client == CALM):
             return False
         if self._storm_calls == 0 and self.draw.random() < self.share / STORMS_APART:
@@ -156,15 +156,15 @@ class FaultSource:
         return True
 
     def chance(self, share: float) -> bool:
-        """Whether something happens that happens with this probability; never once the faults are over."""
+        """Draw true with this probability; always false once the faults have ended."""
         return self.share > 0 and self.draw.random() < share
 
     def count(self, kind: Kind, work: Work | None = None) -> None:
-        """It took effect."""
+        """Count a fault that took effect."""
         self.counts[kind] += 1
         if work is not None and kind not in NOT_OF_OPERATIONS:
             work.faulted = True
 
     def clear(self) -> None:
-        """From now on nothing goes wrong any more."""
+        """End the faults."""
         self.share = 0.0

@@ -1,8 +1,8 @@
-"""What has to hold of the inventory after a run of the sync: it says of hardware what the document says.
+"""Invariant of the inventory after a sync: it agrees with the fleet document.
 
-Judged where the run tells that it applied the document, for pods that it does not tell are deferred, as long
-as no later document is in use. A host that the document has in another place, or not at all, may still stand
-where it is held; so a host is compared where both have it in the same place.
+Checked when the sync reports that it applied the document, for pods that it does not report as deferred, and
+only while no later document is in use. A host that the document moves or removes may stay where it is held,
+so a host is compared only if both have it in the same place.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def disagreements(db: MemoryDynamoDB, document: Told, deferred: Collection[PodKey]) -> Iterator[str]:
-    """Where the inventory says something else than the document."""
+    """Yield each difference between the inventory and the document."""
     for region in document["regions"]:
         for pod in region["pods"]:
             item = db.table(INVENTORY).get((f"HOSTS#{region['id']}", f"POD#{pod['id']}"))
@@ -39,7 +39,7 @@ def disagreements(db: MemoryDynamoDB, document: Told, deferred: Collection[PodKe
 def _about(pod: str, told: Told, stored: list[Any] | None) -> Iterator[str]:
     where = f"{pod} {told['position']}"
     if stored is None:
-        # All of its hosts may still stand elsewhere.
+        # All of its hosts may still be held elsewhere.
         return
     _, _, _, cordoned, hosts = stored
     if cordoned != told["cordoned"]:

@@ -1,4 +1,4 @@
-"""The hardware of a run, and the documents that tell of it: true ones, and poisonous ones."""
+"""The hardware of a run, and the fleet documents that describe it: valid ones and poisoned ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _NODES: Final[Document] = {
 
 
 class Fleet:
-    """What there is, and what is published of it.
+    """The hardware, and the documents that are published about it.
 
     Args:
         pods: how many racks each pod has, by region and pod.
@@ -82,7 +82,7 @@ class Fleet:
         return racks
 
     def publish(self) -> bytes:
-        """A new document about what there is."""
+        """A new document that describes the current hardware."""
         self.sequence += 1
         return _raw(self._document())
 
@@ -99,18 +99,18 @@ class Fleet:
         return _raw(document)
 
     def poison(self, draw: Random, accepted: int) -> bytes:
-        """A document that must change nothing while the one of sequence ``accepted`` is in use."""
+        """A document that the sync has to refuse while the one of sequence ``accepted`` is in use."""
         return draw.choice(_POISONS)(self, draw, accepted)
 
     def change(self, draw: Random) -> None:
-        """Something happens to the hardware."""
+        """Apply a random change to the hardware."""
         domain = self._any_domain(draw)
         host = draw.choice(domain["hosts"])
         match draw.randrange(9):
             case 0:
                 domain["cordoned"] = not domain.get("cordoned", False)
             case 1:
-                # A board is replaced: other hardware stands in the same slot.
+                # A board is replaced: the slot has another host.
                 self._replaced += 1
                 host["id"] = f"{host['id'].split('+')[0]}+{self._replaced}"
             case 2:
@@ -128,7 +128,7 @@ class Fleet:
                 host["state"] = draw.choice(STATES)
 
     def repair(self) -> None:
-        """All hardware is there and in service."""
+        """Put all hardware back into service."""
         if self._removed is not None:
             self._return()
         for domain in self._domains():
@@ -153,7 +153,7 @@ class Fleet:
         return domain
 
     def _remove_or_return(self, draw: Random) -> None:
-        """A rack of the larger region vanishes, or the one that did comes back."""
+        """Remove a rack of the larger region, or return the removed one."""
         if self._removed is not None:
             self._return()
             return
@@ -221,7 +221,7 @@ class Feed:
 
 
 def node_places(nodes: Shape) -> dict[str, Domain]:
-    """Where the nodes of a fleet stand, by their names: a node that is replaced hands on its name."""
+    """The places of the fleet's nodes, by name: a replacement keeps the name."""
     return {
         _node_name(pod, position): (region, pod, position)
         for region, counts in sorted(nodes.items())

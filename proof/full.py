@@ -1,7 +1,7 @@
-"""The full form: goes on where it stopped, until the time is over, and writes down what was found.
+"""The full form: resumes where the last run stopped, until the time is over, and stores its results.
 
-First everything that has an end: interleavings, crash points and their pairs, planted bugs. The rest of the
-time goes to seeds nobody has tried yet.
+The finite parts come first: planted bugs, crash points and their pairs, interleavings. The rest of the time
+goes to new seeds.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ SEEDS_A_SAVE: Final = 100 * SEEDS_A_TASK
 
 
 def run(jobs: int, deadline: float) -> int:
-    """Run until everything is done or the time is over; 1 when something does not hold."""
+    """Run until everything is done or the time is over; 1 if there is a violation."""
     begun = time.monotonic()
-    # What has an end may take half of the time; what it does not get done, the next run does.
+    # The finite parts may take half of the time; the next run continues them.
     with Workers(jobs, begun + (deadline - begun) / 2) as workers:
         violated = _bugs(workers) + _crashes(workers) + _schedules(workers)
         workers.deadline = deadline
@@ -50,7 +50,7 @@ def run(jobs: int, deadline: float) -> int:
     for shortfall in short:
         print(f"not yet: {shortfall}")
     print(f"{violated} violations; docs/proof.md is written")
-    # What is short before all seeds are run, the next run makes up for; after that nothing would.
+    # A shortfall before all seeds are run is left to the next run; after that it is final.
     return 1 if violated or (short and raw["seeds"] >= goals.SEEDS) else 0
 
 

@@ -68,17 +68,17 @@ def sync(scene: Scene, number: int) -> None:
 
 
 def fill(scene: Scene, _number: int) -> None:
-    """The filler serves whoever waits."""
+    """The filler serves the waiting claims."""
     scene.cloud.fill([LONDON])
 
 
 def grow(scene: Scene, _number: int) -> None:
-    """A customer wants more than a capacity claim has: it waits again, and is older than who waits."""
+    """A customer raises the count of a capacity claim: it waits again, and is older than the others."""
     Claims().update(scene.who, scene.holders["held"], wish(4))
 
 
 def ask_again(scene: Scene, _number: int) -> None:
-    """A customer finds no room, looks whether anybody is gone, and asks the same environment again."""
+    """A customer finds no capacity, checks for released holders, and asks the same environment again."""
     scene.cloud.warm = 1.0
     scene.who.book.known.setdefault(scene.holders["leaving"])
     for key in ("key-0", "key-1"):
@@ -93,7 +93,7 @@ def pin(scene: Scene, _number: int) -> None:
 
 
 def tear_down(scene: Scene, _number: int) -> None:
-    """A customer deletes that reservation, and its servers and all of it are taken away."""
+    """A customer deletes that reservation, and its teardown runs to the end."""
     Reservations().end(scene.who, scene.holders["stays"])
     for step in (begin_deprovisioning, delete_unit_servers, sweep_servers):
         _step_of_rack(scene, "stays", step)
@@ -154,17 +154,17 @@ class Block:
         yield from _all_orders(len(self.names), self.turns)
 
     def spell(self, schedule: Sequence[int]) -> str:
-        """A schedule in words that ``proof.replay`` reads: the operations, and whose turn it is."""
+        """A schedule as the text that ``proof.replay`` parses: the operations and their turns."""
         return f"{self.title} {''.join(map(str, schedule))}"
 
     def play(self, schedule: Sequence[int], crew: Crew) -> list[str]:
-        """What is wrong after one of the schedules."""
+        """The violations after one of the schedules."""
         return Scene(crew, self.stage(), schedule, self.turns).play([OPERATIONS[name] for name in self.names])
 
 
 @cache
 def _all_orders(clients: int, turns: int) -> tuple[tuple[int, ...], ...]:
-    """Kept, as every task of a block begins with the first and goes on to its own."""
+    """Cached, because every task of a block starts at the first schedule and skips to its own."""
     return tuple(_orders([turns] * clients))
 
 

@@ -1,22 +1,22 @@
-"""Looks at every write when it is done: is what the tables say now allowed, after what they said before?
+"""Checks after every write whether the change of the tables is allowed.
 
-What it demands holds at every moment, not only in the end:
+The invariants hold at every moment, not only at the end:
 
-- of a domain that is owned in part a pod shows exactly what records list, as both change in one transaction;
-  of whole ones what their records name: ``booking_rules``; and no host is owned by two;
-- what is newly owned is present, in service, not cordoned, and for a reservation a row of complete domains;
-- a record appears once, moves only along its lifecycle, and disappears only after somebody asked for that:
+- if parts of a domain are owned, the pod has exactly the parts that records list, because both change in one
+  transaction; whole domains follow ``booking_rules``; and no host has two owners;
+- newly owned hardware is present, in service and not cordoned; a reservation gets a row of complete domains;
+- a record appears once, follows its lifecycle, and disappears only after a request to end it:
   ``move_rules``;
-- a quota counts exactly what its holders have, and no write that adds a holder goes beyond the limit:
+- a quota counts exactly the usage of its holders, and no write that adds a holder exceeds the limit:
   ``quota_rules``;
-- nobody takes what an older one waits for: ``queue_rules``;
-- what is held stays in the inventory, whatever the fleet document says, and no host stands in two places;
-- times are told as they are, and notices are kept: ``time_rules``;
-- a server stands only on hardware of its holder, and is gone when that is given back;
+- no claim takes capacity that an older claim waits for: ``queue_rules``;
+- held hardware stays in the inventory, even if the fleet document drops it; no host is in two places;
+- times are correct, and notice periods are kept: ``time_rules``;
+- a server runs only on hardware of its holder, and is gone when the hardware is released;
 - a reservation is provisioned when all of its servers are up.
 
-What a write frees, or brings into service, is noted in the work that it belongs to: that work has to wake
-those who wait there.
+Capacity that a write frees or adds is noted in the operation that it belongs to: that operation has to wake
+the claims that wait there.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ _NO_HARDWARE: Final = Hardware(0)
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What one write changed about what a holder owns: masks by domain. ``tick`` is that of the write."""
+    """What one write changed in a holder's ownership: masks by domain. ``tick`` is that of the write."""
 
     tick: int
     holder: RecordKey
@@ -72,7 +72,7 @@ class Effect:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What one write changed about the hardware of a pod."""
+    """What one write changed in a pod's hardware."""
 
     tick: int
     pod: PodKey
@@ -83,12 +83,12 @@ class Ledger:
     """Follows the writes of one run.
 
     Args:
-        tick: numbers what happens.
+        tick: returns the next tick of the run.
         now_ms: the true time in milliseconds.
-        work: what is being done by whoever writes.
+        work: returns the operation that writes.
         tell: called with each violation.
         terms: what time customers are given.
-        in_trouble: whether something is wrong now with the server on a host, or of a VM's run; by its name.
+        in_trouble: whether the server on a host, or of a VM's run, is in trouble now; by its name.
     """
 
     def __init__(
@@ -118,22 +118,22 @@ class Ledger:
         self._adopts = False
         self._owners: dict[PodKey, dict[int, dict[str, int]]] = {}
         self._listed: defaultdict[Domain, dict[RecordKey, int]] = defaultdict(dict)
-        # What reservations have: what they list, as far as they own it.
+        # What reservations have: the domains that they list and own.
         self._has: dict[RecordKey, dict[Domain, int]] = {}
         self._host_places: dict[str, PodKey] = {}
         self._servers = Servers(self._now, in_trouble)
-        # By host: every domain it ever stood in, as one may move under its holder.
+        # By host: every domain it was ever in, because a host may move under its holder.
         self._stood: defaultdict[str, set[Domain]] = defaultdict(set)
         self._now_tick = 0
 
     def adopt(self, tables: Mapping[str, Sequence[Item]]) -> None:
-        """Take what is stored as given: nobody is asked how it came to be."""
+        """Take the stored items as given, without checking how they were written."""
         self._adopts = True
         self(
             [
                 (table, (item["pk"]["S"], item["sk"]["S"]), None, item)
                 for table, items in sorted(tables.items())
-                # Hardware first: what is owned has to be there.
+                # Hardware first: owned hardware has to be present.
                 for item in sorted(items, key=lambda item: not item["pk"]["S"].startswith("HOSTS#"))
             ]
         )
@@ -168,13 +168,13 @@ class Ledger:
                 self._note_server(key, after)
 
     def forget_the_gone(self) -> None:
-        """A day has passed: what is gone may be made again."""
+        """A day has passed: ids of removed holders may be used again."""
         for key in [key for key, record in self.records.items() if record.status == GONE]:
             del self.records[key]
         self.existed.intersection_update(self.records)
 
     def owned(self) -> dict[Domain, dict[str, int]]:
-        """Everything that somebody owns, by the pods."""
+        """Everything that is owned, according to the pods."""
         return {
             (*pod, position): owners
             for pod, by_position in self._owners.items()
@@ -288,7 +288,7 @@ class Ledger:
     # Judging.
 
     def _judge_domain(self, domain: Domain) -> None:
-        """Of parts the pod shows what records list; what is whole reservations own; nothing twice."""
+        """Parts agree with their records, whole domains have a reservation, no host has two owners."""
         owners = self._owners_of(domain)
         listed = {self.records[key].tag: mask for key, mask in self._listed[domain].items()}
         parts = {tag: mask for tag, mask in owners.items() if mask != WHOLE}
@@ -303,7 +303,7 @@ class Ledger:
             taken |= mask
 
     def _follow_bookings(self, changed: set[RecordKey]) -> None:
-        """What reservations booked, gave back and have, by the last write."""
+        """What reservations booked, released and have, after the last write."""
         self.bookings.judge(self._owners_of, given=self._adopts)
         made, over = self.bookings.take()
         for tag in made:
@@ -325,14 +325,14 @@ class Ledger:
             return
         self._has[key] = now
         gained, lost = dict.fromkeys(now.keys() - was, WHOLE), dict.fromkeys(was.keys() - now, WHOLE)
-        # No revision: it has all at once, and nothing at once.
+        # No revision: it gets all of it at once, and loses all of it at once.
         self.effects.append(Effect(self._now_tick, key, 0, gained, lost))
 
     def _owners_of(self, domain: Domain) -> dict[str, int]:
         return self._owners.get(domain[:2], {}).get(domain[2], {})
 
     def _judge_hands(self, effects: Sequence[Effect]) -> None:
-        """What changed hands with one write: taken only where it may be, given back only when it is empty."""
+        """Check one write's transfers: only available hardware is taken, only empty is released."""
         given: defaultdict[Domain, int] = defaultdict(int)
         taken: defaultdict[Domain, int] = defaultdict(int)
         for effect in effects:
@@ -345,7 +345,7 @@ class Ledger:
         self._judge_given({domain: mask & ~taken[domain] for domain, mask in given.items()})
 
     def _judge_given(self, given: Mapping[Domain, int]) -> None:
-        """Nothing stands on what is nobody's from now on; those who wait may have it."""
+        """Released hardware has no server on it; waiting claims may have it."""
         for domain, mask in given.items():
             if mask:
                 shared = bool(self._owners_of(domain))
@@ -367,7 +367,7 @@ class Ledger:
             self._tell(f"{record.key} is provisioned with {up} of {wanted} servers")
 
     def _note_free(self, domain: Domain, gpus: int) -> None:
-        """Capacity that appears is owed to those who wait; see ``Work``."""
+        """New capacity is owed to the waiting claims; see ``Work``."""
         taken = sum(self._owners.get(domain[:2], {}).get(domain[2], {}).values())
         if (work := self._work()) and self._hardware_of(domain).whole_hosts(domain[2], ~taken) & gpus:
             work.owes.add(domain[0])

@@ -1,17 +1,17 @@
-"""Is there an order of operations that everybody could have seen? A linearizability checker.
+"""A linearizability checker: is there an order of operations that explains all answers?
 
-An operation takes effect at one moment between the tick at which it was asked for and the tick at which
-somebody knew of it. A history is linearizable if such moments can be chosen so that, one after the other in
+An operation takes effect at one moment between the tick of its request and the tick at which its effect was
+first known. A history is linearizable if such moments can be chosen so that, one after the other in
 their order, the operations do what a sequential model allows. The search is Wing and Gong's with Lowe's
 memory:
 
-1. Candidates are the operations that were asked for before the earliest remaining one was known of.
-2. A candidate that reads and may be next, is: it changes nothing, so waiting for it can only hurt.
-3. Of the others each is tried, in the order of ``hint``; a set of done operations that led to the same state
-   before is not tried again.
+1. Candidates are the operations that were requested before the earliest remaining one was known.
+2. A candidate that reads and may be next is taken at once: it changes nothing, so delaying it never helps.
+3. Each other candidate is tried, in the order of ``hint``; a set of done operations that led to the same
+   state before is not tried again.
 
-The cost is exponential in how many operations overlap, so it is bounded by ``steps_max``; a search that ends
-at the bound says so and is no proof of either.
+The cost is exponential in the number of overlapping operations, so it is bounded by ``steps_max``; a search
+that ends at the bound raises ``Undecided`` and proves nothing.
 """
 
 from __future__ import annotations
@@ -29,19 +29,19 @@ STEPS_MAX = 200_000
 
 
 class Step(Protocol[State]):
-    """What an operation does to the sequential model."""
+    """The effect of an operation on the sequential model."""
 
     @property
     def reads(self) -> bool:
-        """Whether it leaves every state as it is."""
+        """Whether it changes no state."""
 
     def apply(self, state: State) -> State | None:
-        """The state after it, ``None`` where it cannot happen."""
+        """The state after it; ``None`` if it cannot happen in this state."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operation(Generic[State]):
-    """A step, and between which ticks it took effect; ``known`` is ``inf`` where nobody ever knew."""
+    """A step, and the ticks between which it took effect; ``known`` is ``inf`` if it was never known."""
 
     step: Step[State]
     asked: float
@@ -54,7 +54,7 @@ class Undecided(Exception):
 
 
 def order_of(operations: Sequence[Operation[State]], initial: State) -> list[int] | None:
-    """The operations in an order that everybody could have seen, by their places; ``None``: there is none.
+    """Return a linearization, as places in the list of operations; ``None`` if there is none.
 
     Raises:
         Undecided: there are too many orders.
@@ -81,7 +81,7 @@ def order_of(operations: Sequence[Operation[State]], initial: State) -> list[int
             if memory in seen:
                 continue
             seen.add(memory)
-            # Where a read can be next, nothing else has to be tried here.
+            # If a read can be next, nothing else has to be tried here.
             trail.append((state, [] if operations[place].step.reads else candidates))
             chosen.append(place)
             del remaining[place]
@@ -102,7 +102,7 @@ def _candidates(
     remaining: dict[int, None],
     state: State,
 ) -> list[int]:
-    """Which may be next: reads that can be first, then the others by their hints."""
+    """The candidates for the next place: reads that can be first, then the others by their hints."""
     if not remaining:
         return []
     bound = min(known[place] for place in remaining)

@@ -1,7 +1,7 @@
-"""Records that somebody deletes by hand, or that a restore takes away, and an audit that repairs.
+"""Loses records, as by hand or by a restore, and lets an audit repair the rest.
 
-It plays on a copy of the tables, when all has settled. Who lost a record works on: as long as a provider has
-a server of his, he keeps that server and his hardware. Once an operator has named him, all of it is free.
+Runs on a copy of the tables, when everything is settled. A holder without a record keeps its hardware as long
+as a provider has a server of it. Once an operator names the holder, everything is released.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from testkit.items import Domain, Record
 
 ALL_LOST_SHARE: Final = 0.2
-"""How often all records are lost, and not some."""
+"""The probability that all records are lost, and not some."""
 
 _SECONDS_UNTIL_GONE: Final = 60
 
 
 def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
-    """What an audit that repairs does wrong when records are lost, as sentences."""
+    """The mistakes of a repairing audit after records were lost, as sentences."""
     clock = FakeClock(cloud.clock.now())
     db = cloud.db.copy(clock.now)
     lost = _lose(db, draw)
@@ -60,7 +60,7 @@ def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
 
 
 def _lose(db: MemoryDynamoDB, draw: Random) -> list[Record]:
-    """Delete some records, and tell which they were."""
+    """Delete some records, and return them."""
     records = [
         record
         for item in db.table(HOLDERS).items()
@@ -77,7 +77,7 @@ def _lose(db: MemoryDynamoDB, draw: Random) -> list[Record]:
 
 
 def _owners(db: MemoryDynamoDB) -> dict[Domain, dict[str, int]]:
-    """Who owns what, by the pods."""
+    """The owners, according to the pods."""
     return {
         (item["pk"]["S"].split("#")[1], item["sk"]["S"].partition("#")[2], position): owners
         for item in db.table(INVENTORY).items()
@@ -87,7 +87,7 @@ def _owners(db: MemoryDynamoDB) -> dict[Domain, dict[str, int]]:
 
 
 def _servers(db: MemoryDynamoDB) -> set[tuple[str, str]]:
-    """Owner, and host or nothing, of every server that nobody has told to go."""
+    """Owner, and host or nothing, of every server without a request to remove it."""
     found = set()
     for item in db.table(SERVERS).items():
         kind, _, owner = item["pk"]["S"].partition("#")

@@ -1,7 +1,7 @@
-"""What has to hold of a record's life: it appears once, moves along its lifecycle, ends when somebody asked.
+"""Invariants of a record's lifecycle: it appears once, follows the lifecycle, and ends only on request.
 
-A reservation that is claiming is not there yet. It may go as nobody asked, and what is left of it stands for
-nothing: the same id may come again.
+A reservation that is claiming does not exist yet for its customer. It may disappear without a request, and
+its tombstone does not block the id: the same id may appear again.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MOVES: Final[Mapping[str, frozenset[str]]] = {
 class MoveRules:
     """Follows records; see ``Ledger`` for the arguments.
 
-    ``existed`` are the holders that there ever were, ``asked_to_end`` those whose end somebody asked for.
+    ``existed`` are all holders that ever existed, ``asked_to_end`` those with a request to end them.
     """
 
     def __init__(self, work: Callable[[], Work | None], tell: Callable[[str], None]) -> None:
@@ -54,7 +54,7 @@ class MoveRules:
         self.asked_to_end: set[RecordKey] = set()
 
     def note(self, key: RecordKey, before: Record | None, record: Record | None, *, given: bool) -> None:
-        """A write of a record; ``given`` is what was there before anybody looked."""
+        """Note a write of a record; ``given`` if it was stored before the run."""
         if given:
             if record is not None and record.finished and record.status != CLAIMING:
                 self.existed.add(key)
@@ -86,7 +86,7 @@ class MoveRules:
             self._tell(f"{key}: revision {before.revision} became {record.revision}")
 
     def _note_made(self, key: RecordKey) -> None:
-        """A holder is there from now on: before that its record only says what it is about to own."""
+        """A holder exists from now on; until now its record only named what it intends to own."""
         self.existed.add(key)
         if work := self._work():
             work.created.append(key)

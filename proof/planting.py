@@ -1,4 +1,4 @@
-"""How a bug is planted: a named patch, in memory and for the time of a test."""
+"""Plants bugs: named patches, in memory and for the time of a test."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ Found = TypeVar("Found")
 
 @dataclass(frozen=True, slots=True)
 class Bug:
-    """A mistake: what it is called, what it does, and how it is made.
+    """A bug: its name, its effect, and its patch.
 
-    ``orders`` names a block of interleavings in which it is looked for, ``story`` a story that is told with
-    and without a crash: the window of some mistakes is one call wide, or takes a long preparation, and chance
-    would take thousands of seeds to meet it.
+    ``orders`` names a block of interleavings in which to look for it, ``story`` a story to run with and
+    without a crash: some bugs have a window of one call or need a long preparation, and random seeds would
+    take thousands of runs to find them.
     """
 
     name: str
@@ -43,20 +43,20 @@ _KEPT: list[_lru_cache_wrapper[Any]] = []
 
 
 def as_planted(find: Callable[[], Found]) -> Callable[[], Found]:
-    """Keep what the product does, until a bug is planted in it or taken out again."""
+    """Cache a result of the product until a bug is planted or removed."""
     kept = cache(find)
     _KEPT.append(kept)
     return kept
 
 
 class Patches:
-    """Replaces attributes until it is left."""
+    """Replaces attributes, and restores them on exit."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
 
     def wrap(self, owner: Any, name: str, wrapper: Callable[[Any], Any]) -> None:
-        """Replace a function by what ``wrapper`` makes of it."""
+        """Replace a function by ``wrapper`` of it."""
         self.replace(owner, name, wrapper(getattr(owner, name)))
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
@@ -71,13 +71,13 @@ class Patches:
                 self.replace(module, name, planted)
 
     def close(self) -> None:
-        """Put everything back."""
+        """Restore everything."""
         self._stack.close()
 
 
 @contextmanager
 def planted(bug: Bug | None) -> Iterator[None]:
-    """The product with a bug, or as it is."""
+    """The product with a bug, or without one."""
     _load_everything()
     patches = Patches()
     try:
@@ -91,7 +91,7 @@ def planted(bug: Bug | None) -> Iterator[None]:
 
 
 def _forget() -> None:
-    # Handlers hold the steps that they were loaded with.
+    # Loaded handlers keep references to the steps.
     definitions.steps.cache_clear()
     for kept in _KEPT:
         kept.cache_clear()
@@ -105,7 +105,7 @@ def _load_everything() -> None:
 
 
 def under(change: Callable[[str], str]) -> Callable[[Any], Any]:
-    """The same write under another condition; values that nobody uses any more are left out."""
+    """The same write with another condition, without the values that are now unused."""
 
     def wrapper(build: Any) -> Any:
         def built(*arguments: Any, **more: Any) -> Any:
@@ -125,5 +125,5 @@ def under(change: Callable[[str], str]) -> Callable[[Any], Any]:
 
 
 def without(part: str) -> Callable[[str], str]:
-    """Drop every term that has this in it."""
+    """Drop every term of the condition that contains this text."""
     return lambda condition: " AND ".join(term for term in condition.split(" AND ") if part not in term)

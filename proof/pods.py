@@ -1,4 +1,4 @@
-"""A pod as clients may think of it: domains that are taken, given back and looked at, one at a time."""
+"""The sequential model of a pod: steps take, release and read domains, one at a time."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class PodState:
     """Who owns what, and what could be owned.
 
     Attributes:
-        owned: (position, mask) that somebody owns, by position; absent where nobody does.
+        owned: (position, mask) of owned GPUs, by position; absent if none are owned.
         holders: (holder, position, mask), in order.
         usable: (position, mask) of GPUs that may be given away.
         complete: positions that may be sold whole.
@@ -44,7 +44,7 @@ EMPTY = PodState((), (), (), frozenset())
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What one holder takes and gives back."""
+    """What one holder takes and releases."""
 
     holder: str
     takes: Masks
@@ -53,9 +53,9 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Holders give back what is theirs and take what is free, all at once.
+    """Holders release what they own and take what is free, all in one step.
 
-    What is taken has to be usable, unless another holder hands it over in the same breath.
+    GPUs that are taken have to be usable, unless another holder transfers them in the same step.
     """
 
     parts: tuple[Part, ...]
@@ -92,7 +92,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """The inventory shows other hardware from now on."""
+    """The inventory has other hardware from now on."""
 
     usable: Masks
     complete: frozenset[int]
@@ -105,7 +105,7 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Somebody was told that no row of so many domains is free."""
+    """A client got the answer that no row of so many domains is free."""
 
     count: int
     reads: bool = True
@@ -117,7 +117,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class NoSlice:
-    """Somebody was told that no aligned slice of so many GPUs is free at a position."""
+    """A client got the answer that no aligned slice of so many GPUs is free at a position."""
 
     position: int
     count: int
@@ -132,7 +132,7 @@ class NoSlice:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """Somebody was told that these domains could be had."""
+    """A client got the answer that these domains were available."""
 
     positions: tuple[int, ...]
     reads: bool = True

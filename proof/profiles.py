@@ -1,4 +1,4 @@
-"""What kind of run a seed is: hot or slow, calm or stormy, with how much of what."""
+"""The kind of run that a seed is: how contended, how faulty, with how many clients and how much hardware."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ NODES: Final[tuple[Shape, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Durations are milliseconds where nothing else is said; shares are of calls.
+    """The parameters of a run. Durations are in milliseconds unless the name has a unit; shares are of calls.
 
     Attributes:
         shape, nodes: racks, and nodes of eight GPUs, by region and pod.
-        share: how often something goes wrong.
-        stickiness: how often whoever stopped last goes on.
+        share: the probability of a fault.
+        stickiness: the probability that the actor that ran last runs next.
         clients, operations: how many there are, and how much each does, at most.
-        focus: 0 to 1; below a half clients use all APIs, above it stands for the one that all of them use.
+        focus: 0 to 1; below a half clients use all APIs; above, it selects one API for all of them.
         thinking_ms: how long clients may wait between two operations.
-        chaos_ms: how long everything may go wrong.
+        chaos_ms: how long faults may happen.
         every_ms: the intervals of reconcile, filler and sync.
-        changes: what may happen to hardware between two looks at it, at most.
-        vms_every_ms: the intervals of what restarts VMs, ends their terms and watches their nodes.
+        changes: how many changes of hardware there are between two syncs, at most.
+        vms_every_ms: the intervals of the schedules that restart VMs, end terms and watch nodes.
         ready_seconds: how long a server takes to come up.
-        grace_seconds: how long a record may be unsettled before reconcile looks at it.
-        notice_seconds: how long VMs keep running after they were told to leave.
-        start_seconds_max: when the start of a VM is given up.
+        grace_seconds: how long a record may be unsettled before reconcile handles it.
+        notice_seconds: how long VMs keep running after their notice of preemption.
+        start_seconds_max: the timeout of the start of a VM.
         limits: whether an organization has quotas.
-        skewed: how many clocks are off.
-        patient: how many environments send again by themselves what failed in passing, as deployed ones do;
-            the others show every fault to the stores.
+        skewed: the share of environments with a skewed clock.
+        patient: the share of environments whose client retries transient failures, as deployed ones do;
+            in the others the stores see every fault.
     """
 
     shape: Shape
@@ -77,10 +77,10 @@ class Profile:
 
 
 def draw_profile(draw: Random) -> Profile:
-    """The kind of a run: two of three are hot, with everybody at everybody's throat.
+    """Draw the kind of a run: two of three are hot, with much contention.
 
-    One of four is small: most mistakes show between two or three clients over a few domains, and
-    for one large run several small ones can be tried.
+    One of four is small: most bugs show with two or three clients on a few domains, and several small runs
+    take no longer than a large one.
     """
     hot, small = draw.random() < 0.67, draw.random() < 0.25
     return Profile(

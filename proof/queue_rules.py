@@ -1,11 +1,11 @@
-"""What has to hold of those who wait for instances: nobody younger takes what an older one waits for.
+"""Invariant of claims that wait for instances: no younger claim takes what an older one waits for.
 
-Age is what a record says of its creation. One that is recorded while a round is already under way may be
-older than the one that the round serves, by its clock or because its request took its time: the round need
-not know it. One that comes *back* into a queue, as it wants more again, is never passed over.
+The age of a claim is the creation time in its record. A claim that is recorded while a round is under way may
+be older than the claim that the round serves, because of its clock or a slow request: the round need not know
+it. A claim that *returns* to a queue, because its count was raised, is never passed over.
 
-A claim that leaves a queue may leave capacity to those behind: the work in which it does has to wake them,
-and for one that is deleted the work that removes it in the end. The filler serves those behind by itself.
+A claim that leaves a queue may leave capacity to the claims behind it: the operation has to wake them; for a
+deleted claim, the operation that removes it. The filler serves the claims behind by itself.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ FILLER: Final = "fill_capacity_claims"
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Whose turn comes by ``age``; ``joined_ms`` is when it was recorded, 0 where it came back."""
+    """A place in a queue, ordered by ``age``; ``joined_ms`` is when it was recorded, 0 if it returned."""
 
     age: tuple[int, str, str]
     joined_ms: int
@@ -53,7 +53,7 @@ class QueueRules:
         self._left_deleted: dict[RecordKey, frozenset[Queue]] = {}
 
     def note(self, key: RecordKey, after: Item | None, gained: Iterable[str], *, is_new: bool) -> None:
-        """A write of a claim, which took hosts in the zones ``gained``."""
+        """Note a write of a claim, which took hosts in the zones ``gained``."""
         if not key[1].startswith(CLAIM):
             return
         if after is not None and "instance_id" in after:
@@ -93,7 +93,7 @@ class QueueRules:
 
 
 def _queues_of(item: Item | None) -> frozenset[Queue]:
-    """Where a claim waits: in all of its zones while it has less there than it asks for."""
+    """Where a claim waits: in all of its zones where it has less than it requests."""
     if item is None or "allocations" not in item or item["status"]["S"] == "STATUS_DELETING":
         return frozenset()
     zones = [zone["S"] for zone in item["zones"]["L"]]

@@ -1,6 +1,6 @@
 """The quick form, a sample of the full one: some seeds, crashes and interleavings, and every planted bug.
 
-Of interleavings that cannot differ it plays one, see ``reduction``; the full form plays all.
+It runs one interleaving of each equivalence class, see ``reduction``; the full form runs all.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.reporting.results import load
 SEEDS: Final = 300
 SEEDS_A_BUG_MAX: Final = 1_000
 BLOCKS: Final = (*interleavings.PAIRS, *interleavings.ALL_TRIPLES[::6])
-"""All of two operations, and of those of three as many as leave the form quick."""
+"""All blocks of two operations, and as many of three as keep this form quick."""
 
 
 def seeds_for(bug: str) -> tuple[int, ...]:
@@ -32,7 +32,7 @@ def seeds_for(bug: str) -> tuple[int, ...]:
 
 
 def run_classes(block: interleavings.Block) -> Sum:
-    """One schedule of each class of a block; every schedule of a class with something wrong is a problem."""
+    """Run one schedule of each class of a block; every schedule of a class with a violation is a problem."""
     total = Sum()
     for found in classes(block, crew()):
         problems = [
@@ -45,7 +45,7 @@ def run_classes(block: interleavings.Block) -> Sum:
 
 
 def run(jobs: int) -> int:
-    """Run it all and tell; 1 when something does not hold."""
+    """Run everything and print the result; 1 if there is a violation."""
     begun = time.monotonic()
     problems: list[str] = []
     with Workers(jobs, inf) as workers:

@@ -1,10 +1,10 @@
-"""What has to hold of quotas, counted by who was accepted and not by what the product marks as counted.
+"""Invariants of quotas, counted from the accepted holders and not from the product's own marks.
 
-- a holder that was asked for after the quota began to count counts, whatever its record says;
-- so does one that was counted in later, from then on and until it ends;
-- the quota says exactly what these have, and no acceptance brings them beyond the limit;
-- once an operator's command has come to its end, no holder is left out that it found, or that was
-  acknowledged; and when the limit is written, everybody who was acknowledged is counted.
+- a holder that was requested after the quota began to count does count, even if its record says otherwise;
+- an earlier holder counts from the time at which it was counted in until it ends;
+- the quota has exactly the sum of these holders, and no acceptance exceeds the limit;
+- once an operator's command has ended, every holder that it found, or that was acknowledged, is counted; and
+  when the limit is written, every acknowledged holder is counted.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Limit:
-    """A quota as it is now, and since when (milliseconds) it counts."""
+    """The current quota, and since when (milliseconds) it counts."""
 
     limit: int | None
     used: int
@@ -34,7 +34,7 @@ class _Limit:
 class QuotaRules:
     """Follows quotas and holders; see ``Ledger`` for the arguments. ``now_ms`` is the true time.
 
-    ``acknowledged`` are the holders that clients know of.
+    ``acknowledged`` are the holders that were acknowledged to clients.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class QuotaRules:
         self._limits: dict[RecordKey, _Limit] = {}
         self._counting: defaultdict[RecordKey, dict[RecordKey, int]] = defaultdict(dict)
         self._uncounted: defaultdict[RecordKey, dict[RecordKey, int]] = defaultdict(dict)
-        """By quota the holders that need not count yet, with the time when they were made."""
+        """By quota the holders that need not count yet, with the time of their creation."""
         self._changed: dict[RecordKey, int] = {}
 
     def note_limit(self, quota: RecordKey, after: Item | None) -> None:
-        """A write of a quota."""
+        """Note a write of a quota."""
         self._changed.setdefault(quota, 0)
         if after is None:
             self._limits.pop(quota, None)
@@ -66,13 +66,13 @@ class QuotaRules:
         self._limits[quota] = _Limit(limit, int(after["used"]["N"]), counts_ms)
 
     def note_record(self, before: Record | None, record: Record | None, *, given: bool) -> None:
-        """A write of a holder; ``given`` is what was there before anybody looked."""
+        """Note a write of a holder; ``given`` if it was stored before the run."""
         uses = record.uses if record else {}
         for quota in {*(before.uses if before else {}), *uses}:
             self._note(quota, before, record, given=given)
 
     def judge(self) -> None:
-        """Judge the quotas that one write concerned, when all of it is noted."""
+        """Check the quotas that one write affected, once all of it is noted."""
         for quota, more in self._changed.items():
             limit = self._limits.get(quota)
             counting = sum(self._counting[quota].values())
@@ -84,7 +84,7 @@ class QuotaRules:
         self._changed.clear()
 
     def judge_command(self, quota: RecordKey, began_ms: int) -> None:
-        """An operator's command that began then has counted in everybody whom it had to."""
+        """Check that an operator's command, begun at this time, has counted every holder that it had to."""
         left_out = [
             key
             for key, made_ms in self._uncounted[quota].items()
@@ -103,7 +103,7 @@ class QuotaRules:
             if had is not None:
                 self._changed.setdefault(quota, 0)
             return
-        # What is claiming is not there yet: whether it has to count is decided when it is settled.
+        # A claiming holder does not exist yet: whether it has to count is decided when it settles.
         is_made = before is None or before.status in (CLAIMING, GONE)
         is_new = is_made and record.status != CLAIMING and not given
         if had is not None or quota in record.counted or (is_new and self._must_count(quota)):

@@ -1,20 +1,19 @@
-"""All schedules of a block, of each kind of those that cannot differ one: partial-order reduction.
+"""Partial-order reduction: runs one schedule of each equivalence class of a block.
 
-Two turns that follow each other commute when neither can tell whether the other was first: both only read, or
-one reads what the other does not write. Schedules that become each other by exchanging such neighbours are of
-one class, and end alike. One of each class is played, what its turns touched is noted, and with it every
-schedule of its class is known; this goes on until none is left. The full form plays every schedule; that both
-find the same is tested.
+Two adjacent turns commute if both only read, or if neither writes what the other reads. Schedules that differ
+only by swapping such neighbours form a class and have the same result. One schedule of each class is run, and
+the keys that its turns touch determine every other schedule of the class; this repeats until none is left.
+The full form runs every schedule; a test checks that both find the same.
 
-What a turn touches is not told by the code under test, so nothing is believed of it:
+What a turn touches is observed at the database, not reported by the code under test:
 
-- reads are those of keys, or of a whole partition or table; writes are those of keys, done or refused;
-- all writes keep their order, whatever they write: so everything that the tables ever hold at once, and with
-  it everything that the ledger looks at, comes up in one schedule of the class as in another;
-- so does what is shared beside the tables: whatever tells a client something, takes or returns an
-  environment, draws, or calls something else than the tables keeps its place among the writes;
-- what moves the clock to another second keeps its place among everything. Within a second only the records
-  of capacity claims tell times apart, and no block makes two of them.
+- reads are of keys, partitions or tables; writes are of keys, committed or refused;
+- all writes keep their order: so every schedule of a class goes through the same states of the tables, and
+  the ledger checks the same states;
+- so do effects outside the tables: an answer to a client, taking or returning an environment, a random draw
+  and a call to another service keep their places among the writes;
+- a turn that moves the clock to another second keeps its place among all turns. Only records of capacity
+  claims have times finer than a second, and no block creates two of them.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ _ACTIONS: Final = {"Put": "Item", "Update": "Key", "Delete": "Key"}
 class Turn:
     """One turn of an operation: what it read and wrote.
 
-    ``ordered`` is set for what has to stay in its place among the writes, ``barrier`` among everything.
+    ``ordered``: keeps its place among the writes; ``barrier``: keeps its place among all turns.
     """
 
     number: int
@@ -57,7 +56,7 @@ class Turn:
     barrier: bool = False
 
     def commutes(self, other: Turn) -> bool:
-        """Whether it makes no difference which of the two is first, when one follows the other."""
+        """Whether two adjacent turns commute."""
         return not (
             self.number == other.number
             or self.barrier
@@ -71,7 +70,7 @@ class Turn:
         return any(place[:length] in other.reads for place in self.writes for length in range(1, 4))
 
     def note(self, operation: str, parameters: dict[str, Any]) -> None:
-        """Add what a call reads and writes."""
+        """Add the keys that a call reads and writes."""
         match operation:
             case "get_item":
                 self.reads.add(_item(parameters, parameters["Key"]))
@@ -92,7 +91,7 @@ class Turn:
                 self.ordered = True
                 self.writes.add(_item(parameters, parameters[_WRITES[operation]]))
             case _:
-                # Nothing is known of it.
+                # An unknown call.
                 self.barrier = True
 
 
@@ -105,7 +104,7 @@ def _key(item: dict[str, Any]) -> tuple[str, str]:
 
 
 def _partition(parameters: dict[str, Any]) -> Place:
-    """Which one a query reads; of an index the whole table, as any item may come to stand there."""
+    """The keys that a query reads; for an index the whole table, because any item may appear there."""
     table = parameters["TableName"]
     values = parameters["ExpressionAttributeValues"]
     partition = values.get(":pk")
@@ -127,12 +126,12 @@ class Watched(Scene):
     def play(self, operations: Sequence[Start]) -> list[str]:
         """See ``Scene.play``."""
         problems = super().play(operations)
-        # Turns that nobody asked for, as everybody was done.
+        # Turns that were not used, because every operation had ended.
         deque(self._schedule, maxlen=0)
         return problems
 
     def _one_after_the_other(self, schedule: Schedule) -> Iterator[int]:
-        """The schedule; whoever asks for the next number has ended the turn of the one before."""
+        """The schedule; a request for the next number ends the turn before it."""
         for number in schedule:
             turn = self._turn = Turn(number)
             self.turns.append(turn)
@@ -140,13 +139,13 @@ class Watched(Scene):
             yield number
             self._turn = None
             if len(self.cloud.notes) == called:
-                # The operation was over before.
+                # The operation had already ended.
                 continue
             turn.barrier |= self.cloud.clock.now() != second
             turn.ordered |= self._shared() != shared or not (turn.reads or turn.writes)
 
     def _shared(self) -> object:
-        """What operations have in common beside the tables, as far as it can change."""
+        """The state that operations share outside the tables, as far as it can change."""
         working = [id(actor.operation) for actor in self._actors]
         return self.cloud.ticks, working, self.cloud.draw.getstate(), self.who.draw.getstate()
 
@@ -156,7 +155,7 @@ class Watched(Scene):
 
 
 def alike(turns: Sequence[Turn]) -> Iterator[Schedule]:
-    """Every schedule of the class of one whose turns these are, itself included."""
+    """Every schedule of the class of the schedule with these turns, itself included."""
     before = [
         sum(1 << place for place, earlier in enumerate(turns[:end]) if not earlier.commutes(turn))
         for end, turn in enumerate(turns)
@@ -177,7 +176,7 @@ def _extensions(
 
 @dataclass(frozen=True, slots=True)
 class Class:
-    """Schedules that end alike: what was played of them, what is wrong in it, and which they are."""
+    """An equivalence class: the schedule that was run, its violations, and all members."""
 
     scene: Watched
     problems: list[str]
@@ -185,7 +184,7 @@ class Class:
 
 
 def classes(block: Block, crew: Crew) -> Iterator[Class]:
-    """All classes of a block; the first schedule of each is the one that was played.
+    """All classes of a block; the first schedule of each is the one that was run.
 
     Raises:
         AssertionError: a schedule is in two classes, so turns depend on something that is not noted.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 COUNTS: Final = (1, 1, 1, 2, 2, 3, 4)
 FLAVORS: Final = {"GB300": GB300.id, NODE_OFFERING.accelerator: GPU5090.id}
 NODES_SHARE: Final = 0.3
-"""Of the requests, how many are for nodes that VMs are rented on, too."""
+"""The share of requests for nodes on which VMs are rented, too."""
 _ACTIONS: Final = (
     ("create", 8),
     ("create again", 2),
@@ -134,7 +134,7 @@ class Reservations:
         self._create_with(who, wanted, key)
 
     def _create_again(self, who: Tenant) -> None:
-        """A key is used again: by a program that died, by mistake for something else, or by a colleague."""
+        """Use a key again: as a program after a crash, by mistake for another request, or as a colleague."""
         key, wanted = who.draw.choice(who.book.keys)
         if who.draw.random() < 0.2:
             wanted = self._request(who)
@@ -158,7 +158,7 @@ class Reservations:
     def create(
         self, who: Tenant, wanted: ReservationRequest, key: str | None, *, dry_run: bool = False
     ) -> Work:
-        """Reserve, or with ``dry_run`` ask what could be had."""
+        """Reserve, or with ``dry_run`` ask what is available."""
 
         def read(answer: Any, work: Work) -> None:
             if isinstance(answer, InsufficientCapacity):

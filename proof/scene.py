@@ -1,4 +1,4 @@
-"""A stage for one schedule, and those who act on it; see ``interleavings``."""
+"""A stage for one schedule, and its actors; see ``interleavings``."""
 
 from __future__ import annotations
 
@@ -39,13 +39,13 @@ class Beginning:
 
 
 class Scene:
-    """The stage for one schedule, and those who act on it.
+    """The stage for one schedule, and its actors.
 
     Args:
         crew: threads.
         stage: the tables to begin with.
         schedule: whose turn it is, by places in the list of operations.
-        turns: how many turns each has; ``None`` lets everybody act as a whole, one after the other.
+        turns: how many turns each has; ``None`` runs the operations whole, one after the other.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Scene:
         self._leads: list[int] = []
 
     def play(self, operations: Sequence[Start]) -> list[str]:
-        """Let them act in the order of the schedule; what is wrong then."""
+        """Run the operations in the order of the schedule, and return the violations."""
         for number, start in enumerate(operations):
             self._leads.append(self._lead_of(start))
             self._actors.append(self.cloud.turns.spawn(str(number), partial(self._act, start, number)))
@@ -94,7 +94,7 @@ class Scene:
             self.cloud.note(str(number), type(error).__name__, "")
 
     def _choose(self, ready: Sequence[Actor]) -> int:
-        """First everybody's lead, then the schedule, then each to the end."""
+        """First the lead of each operation, then the schedule, then each to its end."""
         if self._turns is not None:
             for place, actor in enumerate(ready):
                 if actor.points <= self._leads[self._actors.index(actor)]:
@@ -116,7 +116,7 @@ def calls_until_write(start: Start, stage: Stage) -> int:
     scene.play([start])
     calls = [operation for _, actor, operation, *_ in scene.cloud.notes if operation in CALLS]
     writes = (place for place, operation in enumerate(calls, 1) if operation in WRITES)
-    # What finds no room when it is alone writes nothing; a rival makes room for it.
+    # An operation that finds no capacity when it runs alone writes nothing; a rival frees some for it.
     return max(writes, default=len(calls))
 
 

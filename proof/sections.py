@@ -1,4 +1,4 @@
-"""What was added up, as sections of the report."""
+"""The sums of all runs, as sections of the report."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ the rule that finds them: they show that the rules work, not that there are enou
 
 
 def shortfalls(raw: Mapping[str, Any]) -> list[str]:
-    """What the seeds so far have less of than the full form is meant to have."""
+    """The goals of the full form that the seeds so far have not reached."""
     operations = raw["counts"]["client operations"]
     faulted, times = raw["counts"]["faulted operations"], raw["faults"]
     short = [
@@ -186,7 +186,7 @@ def planted(detections: list[Detection], seeds_max: int) -> Section:
 
 
 def in_words_of_today(name: str, found: Section) -> Section:
-    """What was saved, with figures, tables and words as this version of the code makes them of it."""
+    """A saved section, with figures, tables and words as this version of the code writes them."""
     remade: Mapping[str, Callable[[dict[str, Any]], Section]] = {
         "simulation": simulation,
         "interleavings": schedules,

@@ -1,4 +1,4 @@
-"""Plants each bug and counts the seeds until something notices."""
+"""Plants each bug and counts the seeds until a check finds it."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _KEYS: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A bug by its name, after how many seeds it was noticed (``None``: not at all), in which, by what.
+    """A bug by name, the number of seeds until it was found (``None``: never), the seed, and the violation.
 
-    Where it was looked for in a block of interleavings or in a story, ``place`` tells, and ``seeds`` counts
-    schedules or crashes.
+    For a search in a block of interleavings or in a story, ``place`` names it, and ``seeds`` counts schedules
+    or crashes.
     """
 
     bug: str
@@ -58,7 +58,7 @@ def _detect_in_orders(bug: Bug, crew: Crew) -> Detection:
     block = next(block for block in (*PAIRS, *ALL_TRIPLES) if block.title == bug.orders)
     place = f"orders of {bug.orders}"
     schedules = list(block.schedules())
-    # What blocks keep from one run to the next is prepared by the product as it is.
+    # Blocks cache stages between runs: they are prepared by the product without the bug.
     block.play(schedules[0], crew)
     with planted(bug):
         for number, schedule in enumerate(schedules, 1):
@@ -80,7 +80,7 @@ def _detect_in_story(bug: Bug, crew: Crew) -> Detection:
 
 
 def _in_short(problem: str) -> str:
-    """The violation without the names of what it was found in; of a stack trace the last line."""
+    """The violation without the names of its run; of a stack trace the last line."""
     line = problem.strip().splitlines()[-1]
     line = _KEYS.sub("…", line)
     return line if len(line) <= SIGN_CHARACTERS_MAX else line[:SIGN_CHARACTERS_MAX] + "…"

@@ -1,4 +1,4 @@
-"""Servers as the provider has them: on what hardware of their holders, when they come up and when they go."""
+"""Servers as the provider has them: their hardware, when they come up and when they are gone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class _Server:
-    """Where it is of its holder's domains, on which GPUs; times are seconds, ``gone_at`` if it is known."""
+    """Its place among its holder's domains, and its GPUs; times are seconds, ``gone_at`` if it is known."""
 
     domains: frozenset[Domain]
     gpus: int
@@ -38,7 +38,7 @@ class Servers:
 
     Args:
         now: the true time in seconds.
-        in_trouble: whether something is wrong now with the server on a host; by its name.
+        in_trouble: whether the server on a host is in trouble now; by its name.
     """
 
     def __init__(self, now: Callable[[], int], in_trouble: Callable[[str], bool]) -> None:
@@ -47,7 +47,7 @@ class Servers:
         self._servers: dict[Place, _Server] = {}
 
     def note(self, place: Place, after: Item | None, held: Mapping[Domain, int], *, of_vm: bool) -> bool:
-        """A write of a server whose holder has these domains; whether it is a new one."""
+        """Note a write of a server whose holder has these domains; true if the server is new."""
         if after is None:
             self._servers.pop(place, None)
             return False
@@ -74,10 +74,10 @@ class Servers:
         )
 
     def left_on(self, domain: Domain, mask: int, *, shared: bool) -> Iterator[Place]:
-        """Servers that stay on GPUs which become free.
+        """Servers that are still on GPUs when these become free.
 
-        But for VMs' that are still leaving while other VMs have the rest of the node (``shared``): whoever
-        comes next is a VM, and VMs wait for each other's GPUs. What could be anybody's has to be empty.
+        Except those of VMs that are leaving a node that other VMs use (``shared``): the next owner is a VM,
+        and VMs wait for each other's GPUs. Hardware that any kind of holder may take has to be empty.
         """
         now = self._now()
         for place, server in self._servers.items():

@@ -1,7 +1,7 @@
-"""One seed: a world is made, everything happens in it, nothing goes wrong any more, all is taken back.
+"""One seed: operations with faults, then the end of faults, then the end of every holder.
 
-make the world → clients, schedules and hardware, with faults → heal and settle → look → end everything
-→ settle → a clean slate
+make the world → clients, schedules and hardware, with faults → end faults and settle → list everything
+→ delete everything → settle → check that nothing is left
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ if TYPE_CHECKING:
     from proof.turns import Crew
 
 SETTLE_ROUNDS_MAX: Final = 14
-"""Of reconcile and filler. Reconcile restarts what failed n times after 2^n minutes, 32 at most."""
+"""Rounds of reconcile and filler. Reconcile waits 2^n minutes after n failures, 32 at most."""
 TIMES_MAX: Final = 8
-"""How often a schedule comes round while things may go wrong."""
+"""How often a schedule runs while faults may happen."""
 
 PATIENCE_MS, PATIENCE_ROUNDS_MAX = 200_000, 100
-"""How long everybody may go on before schedules come round, and how often they do."""
+"""How long actors may run before reconcile runs again, and how often it does."""
 
 UNREADABLE_SHARE, AUDITED_SHARE, DAY_LATER_SHARE, LOST_SHARE = 0.25, 0.3, 0.15, 0.3
-"""Of the runs, how many have an unreadable record, an audit under way, a look at keys in the end, losses."""
+"""Shares of runs with an unreadable record, an audit under way, a check of keys a day later, lost records."""
 
 UNSETTLED: Final = frozenset({"claiming", "pending", "provisioning", "deprovisioning", "STATUS_DELETING"})
 
@@ -86,7 +86,7 @@ class Simulation:
         self.books = {organization: Book(organization) for organization in ORGANIZATIONS}
 
     def run(self) -> None:
-        """From an empty world to a clean slate."""
+        """Run from an empty world until nothing is left."""
         self._begin()
         self.chaos()
         self.cloud.heal()
@@ -104,7 +104,7 @@ class Simulation:
         self._a_day_later()
 
     def tell(self, problem: str) -> None:
-        """Note a violation; the run is not worth going on with."""
+        """Note a violation, and stop the run."""
         self.violations.append(problem)
         self.cloud.turns.stop()
 
@@ -119,7 +119,7 @@ class Simulation:
         self.cloud.fault_source.share = self.profile.share
 
     def _rent_before(self) -> None:
-        """There are VMs before anything goes wrong; the terms of some will end while it does."""
+        """Create VMs before the faults begin; the terms of some will end during the faults."""
         vms, draw, clock = Vms(self.profile.nodes), self.draw, self.cloud.clock
 
         def rent(who: Tenant) -> None:
@@ -140,7 +140,7 @@ class Simulation:
             clock.advance(months_later(begun, 1) - left - clock.now())
 
     def chaos(self) -> None:
-        """Everything happens, and anything may go wrong."""
+        """Run clients, schedules and changes of hardware, with faults."""
         turns, profile = self.cloud.turns, self.profile
         for number in range(profile.clients):
             book = self.books[ORGANIZATIONS[number % 3 % 2]]
@@ -160,7 +160,7 @@ class Simulation:
         if self.draw.random() < 0.3:
             turns.spawn("operator", self._change_limit, self.draw.randrange(profile.chaos_ms // 2))
         if not profile.limits:
-            # First limits, early, so that functions may have seen that there were none.
+            # First limits, early, so that functions may have read before that there were none.
             turns.spawn("operator", self._first_limits, self.draw.randrange(profile.chaos_ms // 10))
         if self.cloud.fault_source.chance(UNREADABLE_SHARE):
             turns.spawn("editor", self._edit_by_hand, self.draw.randrange(profile.chaos_ms // 2))
@@ -183,8 +183,8 @@ class Simulation:
                 next(api for api in self.apis if holder[1].startswith(api.kind)).end(who, holder)
 
     def _schedule(self, name: str, run: Any, every_ms: int) -> None:
-        """Invocations by schedule: some late, some killed, and now and then two at a time."""
-        # Most clients are done early, so what comes often comes early.
+        """Invocations by schedule: some late, some killed, and some at the same time."""
+        # Most clients end early, so frequent schedules run early.
         until_ms = min(self.profile.chaos_ms, TIMES_MAX * every_ms)
         for after_ms in range(self.draw.randrange(every_ms), until_ms, every_ms):
             self.cloud.turns.spawn(
@@ -225,12 +225,12 @@ class Simulation:
         plant(self.cloud.db, self.draw, organization, region, self.cloud.clock.now())
 
     def _audit(self) -> None:
-        """The product's own audit finds nothing where nothing is wrong, whatever goes on meanwhile."""
+        """The product's own audit finds nothing in correct tables, even while other operations run."""
         for finding in self.cloud.audit():
             self.tell(f"the audit reports {finding}")
 
     def _lose_records(self) -> None:
-        """Some records are gone in a copy of all this, and an audit repairs; nothing here is changed."""
+        """Lose records in a copy of the tables and let an audit repair it; this run is not changed."""
         draw = random.Random(f"lost-{self.cloud.seed}")
         if self._is_readable and draw.random() < LOST_SHARE:
             for problem in after_losses(self.cloud, draw):
@@ -242,7 +242,7 @@ class Simulation:
         self._limit(organization, subject, self.draw.randrange(1, 12))
 
     def _settle(self) -> None:
-        """The schedules go on until nobody has anything left to do."""
+        """Run the schedules until no holder is unsettled."""
         cloud = self.cloud
         document = self.fleet.publish()
         cloud.turns.spawn("sync", lambda: cloud.synchronize(document))
@@ -262,10 +262,10 @@ class Simulation:
             self.tell(f"never settled: {left}")
 
     def go_on(self) -> None:
-        """Let everybody go on to the end.
+        """Run all actors to their ends.
 
         Raises:
-            Violated: something did not hold.
+            Violated: there was a violation.
         """
         turns, clock = self.cloud.turns, self.cloud.clock
         for _ in range(PATIENCE_ROUNDS_MAX):
@@ -274,7 +274,7 @@ class Simulation:
             if turns.idle or turns.defects or self.violations:
                 break
             clock.advance_ms(max(0, until_ms - clock.now_ms()))
-            # An execution may wait for another one that was never started: schedules go on meanwhile.
+            # An execution may wait for another one that was never started: reconcile starts it.
             turns.spawn("reconcile", partial(self.cloud.endure, self.cloud.reconcile))
         else:
             self.tell("executions never end")
@@ -291,7 +291,7 @@ class Simulation:
         ]
 
     def _look(self) -> None:
-        """Everybody lists everything, and finds what was acknowledged."""
+        """List everything as each organization, and find every acknowledged holder."""
 
         def look(who: Tenant) -> None:
             there = {holder for api in self.apis for holder in api.look(who)}
@@ -316,7 +316,7 @@ class Simulation:
             self.cloud.turns.spawn(f"look {organization[:4]}", partial(run, who))
         self.go_on()
 
-    # What has to hold when nothing is under way.
+    # Invariants when nothing is under way.
 
     def _check(self, when: str) -> None:
         for finding in findings(self.cloud.db, self.cloud.clock.now(), at_rest=True):
@@ -337,7 +337,7 @@ class Simulation:
             self.tell(f"in the end there are {left}")
 
     def _a_day_later(self) -> None:
-        """Nothing stands in the way of an idempotency key any more, whatever it stood for."""
+        """After a day every idempotency key may be used again."""
         used = [(book, *pair) for _, book in sorted(self.books.items()) for pair in book.keys]
         if not used or self.violations or self.draw.random() >= DAY_LATER_SHARE:
             return
@@ -367,7 +367,7 @@ class Simulation:
 
 
 class Violated(Exception):
-    """Something does not hold; the run ends here."""
+    """There was a violation; the run ends here."""
 
 
 def simulate(seed: int, crew: Crew, *, history: bool = False) -> Outcome:

@@ -1,8 +1,8 @@
 """Tables on which every kind of operation has something to do at once, prepared once and copied for each run.
 
-One pod of five racks: one is broken and its good host claimed; one is a reservation's on its way out, whose
-servers are gone; one is claimed host by host; one is another reservation's; one is free, and a claim waits
-that nobody has told of it.
+One pod of five racks: one is broken, and its good host is claimed; one belongs to a deprovisioning
+reservation without servers; one is claimed host by host; one belongs to another reservation; one is free,
+and a claim waits that was not woken for it.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ CALM_PROFILE: Final = Profile(
     patient=0.0,
 )
 _SEED: Final = 10_001
-"""What is random here must not be so again for those who act on it."""
+"""The seed of the stage; actors use other seeds, so that their random values differ."""
 LIMIT_UNITS, LIMIT_INSTANCES = 4, 9
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stage:
-    """Prepared tables, the time that passed, holders by what they are here, and the next documents."""
+    """Prepared tables, the time that passed, holders by their parts here, and the next documents."""
 
     db: MemoryDynamoDB
     seconds: int
@@ -68,7 +68,7 @@ class Stage:
 
 @cache
 def prepared() -> Stage:
-    """The stage as the module tells."""
+    """The stage that the module describes."""
     cloud = Cloud(_SEED, Crew(), CALM_PROFILE, still=True)
     began = cloud.clock.now()
     fleet = Fleet(CALM_PROFILE.shape)
@@ -112,7 +112,7 @@ def almost_used_up() -> Stage:
 
 @cache
 def full() -> Stage:
-    """The same with the free rack taken, so long ago that nobody may give it up as a claim."""
+    """The same with the free rack taken, so long ago that it is no longer under claim."""
     stage = prepared()
     cloud = Cloud(_SEED + 2, Crew(), CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
@@ -121,7 +121,7 @@ def full() -> Stage:
 
 
 def _documents(fleet: Fleet, broken: tuple[int, ...]) -> tuple[bytes, ...]:
-    """Each breaks or repairs something that others have or want; ``broken`` is the rack that each breaks."""
+    """Documents that break or repair hardware that others have or want; ``broken`` is the rack of each."""
     racks = fleet.racks(POD)
     documents = []
     for change, position in enumerate(broken):

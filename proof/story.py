@@ -1,4 +1,4 @@
-"""A run that tells a story, with faults at chosen side effects; see ``crashes``."""
+"""A run of one story, with faults at chosen side effects; see ``crashes``."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Mode(StrEnum):
-    """What goes wrong at a side effect."""
+    """The fault at a side effect."""
 
     BEFORE = "killed before"
     UNACKNOWLEDGED = "committed and killed"
@@ -42,7 +42,7 @@ _FAULTS: Final = {
     Mode.BEFORE: Fault(Kind.KILLED),
     Mode.UNACKNOWLEDGED: Fault(Kind.KILLED, after=True),
     Mode.TWICE: Fault(Kind.SENT_TWICE),
-    # After reconcile has come round, which is when nobody has gone on for ``PATIENCE_MS``.
+    # After the next reconcile, which runs when no actor has run for ``PATIENCE_MS``.
     Mode.LATE: Fault(Kind.STRAY, lands_ms=PATIENCE_MS + 100_000),
 }
 
@@ -65,7 +65,7 @@ class Plan(FaultSource):
 
 
 class Story(Simulation):
-    """A run in which nothing is left to chance: what the story does, and faults where they are planned."""
+    """A deterministic run: the steps of the story, with the planned faults."""
 
     shape: ClassVar[dict[str, dict[str, int]]] = {LONDON: {"lon1": 3}}
 
@@ -85,12 +85,12 @@ class Story(Simulation):
         self.plan.counting = False
 
     def asks(self, run: Callable[[], object]) -> None:
-        """A customer does something, and everything that follows from it is done."""
+        """Run a customer's operation and everything that follows from it."""
         self.cloud.turns.spawn("client", run)
         self.go_on()
 
     def comes_round(self, run: Callable[[], object]) -> None:
-        """A schedule, a little later; when it dies it comes round again."""
+        """Run a schedule, a little later, and again if it was killed."""
         self.cloud.clock.advance(120)
         for _ in range(2):
             ended: list[bool] = []
@@ -100,11 +100,11 @@ class Story(Simulation):
                 return
 
     def lands_late(self, operation: str, parameters: dict[str, Any]) -> None:
-        """Whoever goes on now has sent a write that is on its way for long."""
+        """Delay the write of the current actor."""
         self._late.append((operation, parameters, self._work()))
 
     def late_writes_land(self) -> None:
-        """What is still on its way lands, if it still can; nobody hears of that."""
+        """Apply the delayed writes, if their conditions still hold; their senders get no answer."""
         for operation, parameters, work in self._late:
 
             def land(operation: str = operation, parameters: dict[str, Any] = parameters) -> None:
@@ -118,11 +118,11 @@ class Story(Simulation):
         ended.append(self.cloud.endure(run))
 
     def syncs(self) -> None:
-        """The fleet manager publishes what there is, and the sync comes round."""
+        """Publish the current hardware, and run the sync."""
         document = self.fleet.publish()
         self.comes_round(lambda: self.cloud.synchronize(document))
 
     def known(self, kind: str) -> RecordKey:
-        """The latest holder of a kind, by what stands in the tables."""
+        """The latest holder of a kind in the tables."""
         found = [key for key, record in self.ledger.records.items() if key[1].startswith(kind)]
         return found[-1] if found else (f"ORG#{ORGANIZATION}", kind)

@@ -31,13 +31,13 @@ _CALLS: Final = (
 )
 _PROVIDER: Final = (Kind.PARTLY_DONE,)
 TROUBLE_SECONDS_MAX: Final = 400
-"""Longer than the provisioning may take, so that some of it is given up."""
+"""Longer than the timeout of provisioning, so that some of it fails."""
 
 _TROUBLES: Final = ("hangs", "fails", "stays")
 
 
 class Platform(Protocol):
-    """What these ports need of the run that they are a part of; a ``Cloud`` has it."""
+    """What these ports need of their run; ``Cloud`` provides it."""
 
     clock: FakeClock
     draw: Random
@@ -58,7 +58,7 @@ class Platform(Protocol):
 
 
 class SkewedClock:
-    """Runs as the true one does, and shows another time."""
+    """A clock with a constant skew."""
 
     def __init__(self, clock: FakeClock, skew_ms: int) -> None:
         self._clock = clock
@@ -75,7 +75,7 @@ class SkewedClock:
 
 
 class Silence:
-    """Telemetry that nobody reads."""
+    """Telemetry that is discarded."""
 
     def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
         pass
@@ -91,9 +91,9 @@ class Silence:
 
 
 class Troubled:
-    """A provider with calls that are done in part, and servers that are in trouble.
+    """A provider with partial failures, and servers in trouble.
 
-    A server in trouble ``hangs`` on its way up, ``fails``, or ``stays`` when it is told to go.
+    A server in trouble ``hangs`` while it starts, ``fails``, or ``stays`` after a request to remove it.
     """
 
     def __init__(self, cloud: Platform) -> None:
@@ -128,7 +128,7 @@ class Troubled:
 
 
 class Provider(Troubled):
-    """The simulated region, with calls that are done in part and hosts that are in trouble."""
+    """The simulated region, with partial failures and hosts in trouble."""
 
     def __init__(self, region: HostProvider, cloud: Platform) -> None:
         super().__init__(cloud)
@@ -186,7 +186,7 @@ class _Faulty:
         self._note = cloud.note
 
     def _call(self, run: Callable[[], Any], target: str, *, effect: bool = True) -> tuple[Any, Kind | None]:
-        """What came of it, and what the caller meets instead of it."""
+        """The result of the call, and the error that the caller gets instead."""
         self._turns.point()
         actor = self._turns.current
         work: Work | None = actor.operation if actor else None
@@ -235,7 +235,7 @@ class Workflows(_Faulty):
 
 
 class Events(_Faulty):
-    """Asynchronous invocations as an environment sends them. Never raises; what is lost is lost."""
+    """Asynchronous invocations as an environment sends them. Never raises; a lost one is not retried."""
 
     def __init__(self, cloud: Platform) -> None:
         super().__init__(cloud)
@@ -250,7 +250,7 @@ class Events(_Faulty):
 
 
 class Executions:
-    """Step Functions: runs the definitions, one actor an execution; with ``still`` none goes on."""
+    """Step Functions: runs the definitions, one actor per execution; with ``still`` none runs."""
 
     def __init__(self, cloud: Platform, *, still: bool = False) -> None:
         self._cloud = cloud
@@ -262,7 +262,7 @@ class Executions:
         return len(self._runs)
 
     def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
-        """Start, or find it running; false where the name was used and the execution is over."""
+        """Start it, or find it running; false if the name was used and the execution is over."""
         if self.down:
             return False
         if name in self._runs:
@@ -281,7 +281,7 @@ class Executions:
         return True
 
     def state(self, name: str) -> WorkflowState:
-        """What became of an execution."""
+        """The state of an execution."""
         if name not in self._runs:
             return WorkflowState.ABSENT
         return WorkflowState.RUNNING if self._runs[name].runs else WorkflowState.ENDED

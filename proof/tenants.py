@@ -1,4 +1,4 @@
-"""What the clients of all APIs have in common: who they are, what they know, and how they ask."""
+"""The common part of the clients of all APIs: identity, known holders, retries."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ LOST: Final = "lost"
 
 @dataclass
 class Book:
-    """What the members of one organization know of what they have, together.
+    """The holders that the members of one organization know, together.
 
-    ``known`` are the holders that an answer told of, in that order; ``keys`` what each idempotency key or
-    chosen id was used for.
+    ``known`` are the holders that answers named, in that order; ``keys`` are the requests of each idempotency
+    key or chosen id.
     """
 
     organization: str
@@ -50,7 +50,7 @@ class Book:
 
 
 class Office:
-    """Takes operations and sends them to the service; keeps what became of each."""
+    """Sends operations to the service, and keeps the result of each."""
 
     def __init__(self, cloud: Cloud, ledger: Ledger, tell: Callable[[str], None]) -> None:
         self.cloud = cloud
@@ -68,7 +68,7 @@ class Office:
         read: Callable[[Any, Work], None],
         key: Key | None = None,
     ) -> Work:
-        """One operation, under an idempotency key. ``read`` notes in the work what the answer tells."""
+        """Run one operation with an idempotency key. ``read`` notes in the work what the answer says."""
         work = Work(name, client, request, self.cloud.tick())
         self.works.append(work)
         if key is not None:
@@ -92,7 +92,7 @@ class Office:
         return work
 
     def remember(self, key: Key, made: RecordKey) -> None:
-        """A holder that the same request made under a key before all this."""
+        """Note a holder that the same request created with a key before the run."""
         self._uses.setdefault(key, []).append(Work("create_reservation", created=[made]))
 
     def tell(self, problem: str) -> None:
@@ -100,20 +100,20 @@ class Office:
         self._tell(problem)
 
     def _judge(self, answer: object, work: Work) -> None:
-        """Whoever is told no has nothing, and whoever is told yes has something."""
+        """Check that a refused request created nothing, and that an accepted one has a holder."""
         may_stand = isinstance(answer, StorageUnavailable) and answer.outcome_unknown
         work.denied = isinstance(answer, RequestRefused | DoesNotFit | TryAgain) and not may_stand
         if work.denied and work.created:
             self._tell(f"{work.name} {work.request} was refused with {answer} and made {work.created}")
 
     def forget_keys(self) -> None:
-        """A day has passed: what keys stood for is forgotten."""
+        """A day has passed: forget the idempotency keys."""
         self._uses.clear()
 
     def _judge_key(self, key: Key, work: Work, answer: object) -> None:
-        """A key stands for what its own subject made with it, and for nothing else.
+        """Check that a key answers only with what its own subject created with it.
 
-        A conflict means that the key was used for something else, or that what it stands for has ended.
+        A conflict means that the key was used for another request, or that its holder has ended.
         """
         uses = self._uses[key]
         made = {holder for use in uses for holder in use.created}
@@ -127,7 +127,7 @@ class Office:
             self._tell(f"the key {key} answers with {sorted(strange)}, which was not made under it")
 
     def acknowledged(self, book: Book, holder: RecordKey) -> None:
-        """An answer told of a holder: it has to be there, or to have ended."""
+        """An answer named a holder: it has to exist, or to have ended."""
         self.ledger.quotas.acknowledged.add(holder)
         if holder not in self.ledger.existed:
             self._tell(f"{holder} was acknowledged and never recorded")
@@ -135,9 +135,9 @@ class Office:
 
 
 class Api(Protocol):
-    """The clients of one API: something to add when there is another one.
+    """The clients of one API. A new API adds an implementation.
 
-    ``kind`` is what the sort keys of its records begin with.
+    ``kind`` is the prefix of the sort keys of its records.
     """
 
     kind: str
@@ -146,7 +146,7 @@ class Api(Protocol):
         """Do one thing that a client may do."""
 
     def look(self, who: Tenant) -> list[RecordKey]:
-        """List everything; the holders that there are."""
+        """List everything, and return the holders."""
 
     def end(self, who: Tenant, holder: RecordKey) -> None:
         """Ask for the end of a holder."""
@@ -172,7 +172,7 @@ class Tenant:
         )
 
     def one_of(self, kind: str) -> RecordKey | None:
-        """A holder of a kind that an answer told of: mostly one of the latest whose end nobody asked for."""
+        """A known holder of a kind: mostly one of the latest without a request to end it."""
         known = [holder for holder in self.book.known if holder[1].startswith(kind)]
         current = [holder for holder in known if holder not in self.office.ledger.asked_to_end][-3:]
         if current and self.draw.random() < 0.85:
@@ -180,7 +180,7 @@ class Tenant:
         return self.draw.choice(known) if known else None
 
     def insist(self, ask: Callable[[], Work], times: int = 3) -> Work:
-        """Ask again as long as nothing is wrong with the request, or nobody answers."""
+        """Retry as long as the request may still succeed, or there is no answer."""
         work = ask()
         for _ in range(times):
             if work.answer != LOST and work.answer not in _AGAIN:

@@ -1,8 +1,8 @@
-"""What has to hold of the times that customers are shown and given.
+"""Invariants of the times that customers see, of terms and of notice periods.
 
-- whatever a customer sees of a claim, its change is told as later than the last one, and never ahead of time;
+- each change of a claim that a customer can see has a later time than the last one, never in the future;
 - a VM that is reserved stays so until its term ends;
-- a VM that has to make room is told so for its whole notice, and runs until that is over.
+- a preempted VM has its whole notice period, and runs until that is over.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from testkit.items import Item, RecordKey
 
 SHOWN: Final = ("status", "name", "instance_count", "zones", "allocations", "conditions")
-"""What a customer sees of a claim, where it may change."""
+"""The attributes of a claim that customers see and that may change."""
 
 TOGETHER_US: Final = 1_000
-"""Changes of one millisecond of the run are told in the order in which they were made."""
+"""Changes within one millisecond of the run get times in the order of the changes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The notice of VMs, and by how much the clocks of the functions may be wrong, in seconds."""
+    """The notice period of VMs, and the skew of the functions' clocks, in seconds."""
 
     notice_seconds: int = 0
     skew_seconds: int = 0
@@ -53,7 +53,7 @@ class TimeRules:
         self._items: dict[RecordKey, Item] = {}
 
     def note(self, key: RecordKey, after: Item | None, *, given: bool) -> None:
-        """A write of a record; ``given`` is what was there before anybody looked."""
+        """Note a write of a record; ``given`` if it was stored before the run."""
         before = self._items.pop(key, None)
         if after is None:
             return
@@ -64,7 +64,7 @@ class TimeRules:
             self._judge_change(key, before, after)
         if key[1].startswith(VM):
             if after["status"]["S"] == GONE:
-                # Of one that never came to be: a VM that was there stays as destroyed.
+                # A tombstone of a VM that never existed: the record of one that did stays as destroyed.
                 del self._items[key]
                 return
             self._judge_notice(key, before or {}, after)

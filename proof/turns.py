@@ -1,9 +1,9 @@
-"""Runs actors one at a time. At every point an actor may have to let others go first.
+"""Runs actors one at a time. At every scheduling point another actor may run first.
 
-Each actor runs in a thread of its own, because the code under test knows nothing of this and calls its
-database from deep within. Only one thread ever runs: whoever comes to a point draws who goes on and hands
-over, so a run follows from the draws alone. Time is virtual; it moves with every point, and where everybody
-sleeps it jumps to the first who wakes.
+Each actor has its own thread, because the code under test is synchronous and calls its database from deep
+within. Only one thread runs at a time: at each point the current actor draws the next one and hands over, so
+the draws alone determine a run. Time is virtual: it moves with every point, and when all actors sleep it
+jumps to the first one that wakes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Run = Callable[[], object]
     Choose = Callable[[Sequence["Actor"]], int]
-    """From those who could go on, in the order in which they stopped, to the place of the one that does."""
+    """Chooses among the ready actors, in the order in which they stopped; returns a place in the list."""
 
 
 class Abandoned(BaseException):
@@ -26,9 +26,9 @@ class Abandoned(BaseException):
 
 
 class Actor:
-    """Somebody who does something, now or from ``wakes_ms`` on.
+    """An actor, ready now or from ``wakes_ms`` on.
 
-    ``operation`` is what it works on, for records; ``points`` counts where it let others go first.
+    ``operation`` is its current work, for records; ``points`` counts its scheduling points.
     """
 
     def __init__(self, name: str, run: Run, wakes_ms: int) -> None:
@@ -41,13 +41,13 @@ class Actor:
 
 
 class Crew:
-    """Threads that outlive the actors they run: starting one costs more than a run of most actors."""
+    """A pool of threads that are reused: starting one costs more than running most actors."""
 
     def __init__(self) -> None:
         self._idle: list[_Thread] = []
 
     def take(self) -> _Thread:
-        """A thread with nothing to do."""
+        """An idle thread."""
         return self._idle.pop() if self._idle else _Thread(self._idle.append)
 
     def dismiss(self) -> None:
@@ -57,7 +57,7 @@ class Crew:
 
 
 class _Thread:
-    """Waits to be given work, does it, and gives itself back."""
+    """Waits for work, does it, and returns to the pool."""
 
     def __init__(self, give_back: Callable[[_Thread], None]) -> None:
         self.turn = threading.Lock()
@@ -67,7 +67,7 @@ class _Thread:
         threading.Thread(target=self._live, daemon=True).start()
 
     def give(self, work: Run | None) -> None:
-        """Begin this; with ``None`` end."""
+        """Begin this work; ``None`` ends the thread."""
         self._work = work
         self.turn.release()
 
@@ -87,10 +87,10 @@ class Turns:
 
     Args:
         crew: where threads come from.
-        choose: draws who goes on.
+        choose: draws the next actor.
         now_ms: reads the clock.
         advance_ms: moves it.
-        points_max: more of them mean that something spins.
+        points_max: more points mean an endless loop.
     """
 
     def __init__(
@@ -119,13 +119,13 @@ class Turns:
         self._main.acquire()
 
     def spawn(self, name: str, run: Run, after_ms: int = 0) -> Actor:
-        """Have somebody begin later, or at the next point."""
+        """Start an actor later, or at the next point."""
         actor = Actor(name, run, self._now_ms() + after_ms)
         self._sleep_on(actor)
         return actor
 
     def point(self) -> None:
-        """Let whoever is drawn go first."""
+        """A scheduling point: run the actor that is drawn."""
         if (me := self.current) is None:
             return
         self.points += 1
@@ -139,7 +139,7 @@ class Turns:
         self._wait_for_turn(me)
 
     def sleep(self, milliseconds: int) -> None:
-        """Let at least so much time pass."""
+        """Sleep for at least this time."""
         me = self.current
         if me is None:
             self._advance_ms(milliseconds)
@@ -150,7 +150,7 @@ class Turns:
         self._wait_for_turn(me)
 
     def run(self, until_ms: int | None = None) -> None:
-        """Let all go on until nobody is left, or all who are left sleep beyond a time."""
+        """Run until no actor is left, or all that are left sleep beyond a time."""
         self._until_ms = until_ms
         following = self._next()
         if following is not None:
@@ -160,16 +160,16 @@ class Turns:
 
     @property
     def idle(self) -> bool:
-        """Whether nobody is left."""
+        """Whether no actor is left."""
         return not self._ready and not self._asleep
 
     def abandon(self) -> None:
-        """End all actors where they stand. Called when they do not run."""
+        """End all actors where they are. Called while none runs."""
         self._abandoned = True
         self.run()
 
     def stop(self) -> None:
-        """From the next point on, end everybody. Called by an actor."""
+        """End all actors from the next point on. Called by an actor."""
         self._abandoned = True
 
     def _check(self) -> None:
@@ -218,7 +218,7 @@ class Turns:
             actor.thread.turn.release()
 
     def _whole(self, actor: Actor) -> Run:
-        """Run an actor to its end; what has to be done once its thread is free again."""
+        """Run an actor to its end; returns what to do once its thread is free again."""
         self.current = actor
         try:
             self._check()

@@ -1,7 +1,7 @@
-"""Records that no function can read, as one that was edited by hand: each alone among all the others.
+"""Records that no function can read, as after an edit by hand.
 
-They stand where the schedules look, and they have no holder behind them. The rules pass over them; what they
-must not do is to keep others from being settled, served and listed.
+They are in the indexes that the schedules read, and belong to no holder. The rules ignore them; they must not
+keep other records from being settled, served and listed.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     Item = dict[str, Any]
 
 MARK: Final = "unreadable"
-"""The attribute by which the rules know them."""
+"""The attribute by which the rules recognize them."""
 
 ID: Final = "deadbeef-0000-4000-8000-00000000000"
 _KINDS: Final = ((RESERVATION, "suspended"), (CLAIM, "STATUS_FAILED"), (VM, "melted"))
 
 
 def plant(db: MemoryDynamoDB, draw: Random, organization: str, zone: str, now: int) -> None:
-    """Put one: unsettled for long, and where it is a claim first in its queue."""
+    """Put one: unsettled for long, and for a claim the first in its queue."""
     prefix, status = draw.choice(_KINDS)
     identity = f"{ID}{draw.randrange(10)}"
     item = _item(f"ORG#{organization}", prefix + identity) | {

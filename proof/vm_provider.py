@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class VmProvider(Troubled):
-    """The simulated VMs; a server is in trouble by its owner, or because its host is."""
+    """The simulated VMs; a server is in trouble if its owner or its host is."""
 
     def __init__(self, vms: port.VmProvider, cloud: Platform) -> None:
         super().__init__(cloud)
         self._vms = vms
-        # Which host a server was started on: troubles may be those of hosts.
+        # The host of each server: a host may be in trouble.
         self._hosts: dict[str, str] = cloud.vm_hosts
 
     def start(self, order: VmOrder) -> PinOutcome:

@@ -1,10 +1,10 @@
-"""What has to hold of VMs after every write, beyond what holds of all holders.
+"""Invariants of VMs after every write, beyond those of all holders.
 
-- a VM has its whole slice, aligned, unless it still waits for those that were told to leave;
-- whoever was interrupted, failed or is gone holds nothing, and whoever is stopped only what its term keeps;
-- of those that were told to leave and the one they leave for each record names the other;
-- a server runs on GPUs that its VM owns, no GPU has two, no VM has two, and one that runs has one that is up;
-- whoever has settled without running has no server, nor has whoever gives its GPUs back by itself.
+- a VM has its whole slice, aligned, unless it still waits for VMs that it preempts;
+- a VM that is interrupted, failed or destroyed owns nothing; a stopped one only what its term keeps;
+- the records of a preempted VM and of its preemptor name each other;
+- a server runs on GPUs of its VM; no GPU and no VM has two servers; a running VM has a server that is up;
+- a VM that is settled and not running has no server, nor has one that releases its GPUs by itself.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class VmServer:
-    """A server of a VM: of which run, on which host, on which of its GPUs."""
+    """A server of a VM: its run, its host, and its GPUs."""
 
     owner: str
     host: str
@@ -54,7 +54,7 @@ class VmRules:
         self.servers: dict[str, VmServer] = {}
 
     def follow(self, records: Iterable[tuple[RecordKey, Item | None]]) -> None:
-        """Judge the VMs that one write changed, when all of them are known."""
+        """Check the VMs that one write changed, once all of them are noted."""
         changed: list[tuple[Rental | None, Rental]] = []
         for key, after in records:
             if not key[1].startswith(VM):
@@ -76,7 +76,7 @@ class VmRules:
                 self._tell(f"{after_.key} ({after_.status}): {problem}")
 
     def note_server(self, owner: str, after: Item | None) -> None:
-        """Judge the server of a run that a write changed."""
+        """Check the server of a run that a write changed."""
         if after is None:
             self.servers.pop(owner, None)
             return
@@ -95,7 +95,7 @@ class VmRules:
 
     @property
     def lives(self) -> bool:
-        """Whether there is a VM that is not destroyed, or is not yet gone."""
+        """Whether any VM is not yet destroyed and gone."""
         return any(vm.status != "destroyed" or vm.unsettled for vm in self.rentals.values())
 
     def living(self) -> list[VmServer]:
@@ -108,7 +108,7 @@ class VmRules:
         return server.ready_at <= self._now() and server.gone_at is None and not in_trouble
 
     def _left_over(self, before: Rental) -> Iterator[str]:
-        """Whoever was named before and still names it, though it does not name them any more."""
+        """VMs that still name this VM although it no longer names them."""
         vm = self.rentals[before.key]
         for key in before.waits_for - vm.waits_for:
             if self.rentals[key].preempted_by == vm.key:

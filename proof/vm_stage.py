@@ -1,8 +1,8 @@
 """Nodes on which every kind of VM operation has something to do, prepared once and copied for each run.
 
-Three nodes of eight GPUs: one is free; on one an interruptible VM of four GPUs was told to leave for a VM
-that wants all eight, and its notice is over; one is a VM's that runs. And what clients, tasks and the other
-two APIs do there, for ``interleavings``.
+Three nodes of eight GPUs: one is free; on one an interruptible VM of four GPUs is preempted by a VM that
+wants all eight, and its notice is over; one belongs to a running VM. The module has the operations of
+clients, tasks and the other two APIs there, for ``interleavings``.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ CLAIM_IDS: Final = tuple(f"0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6e1{number}" for numb
 
 @cache
 def prepared_nodes() -> Stage:
-    """The stage as the module tells."""
-    # Not the seed of the runs: their first VMs would have the ids of these.
+    """The stage that the module describes."""
+    # Not the seed of the runs: their first VMs would have the same ids.
     cloud = Cloud(1, Crew(), replace(CALM_PROFILE, nodes=NODES), still=True)
     began = cloud.clock.now()
     fleet = Fleet({LONDON: {}}, NODES)
@@ -66,7 +66,7 @@ def prepared_nodes() -> Stage:
 
 
 def _documents(fleet: Fleet) -> tuple[bytes, ...]:
-    """Each breaks or repairs the free node."""
+    """Documents that break or repair the free node."""
     documents = []
     for state in ("unhealthy", "in_service", "out_of_service"):
         fleet.racks("lon9")[0]["hosts"][0]["state"] = state
@@ -138,17 +138,17 @@ def claim_node(scene: Scene, number: int) -> None:
 
 
 def preempt(scene: Scene, _number: int) -> None:
-    """The notice is over: the newcomer's workflow interrupts the guest."""
+    """The notice is over: the preemptor's workflow interrupts the preempted VM."""
     _step(scene, "begin_vm_start", "newcomer")
 
 
 def vm_leaves(scene: Scene, _number: int) -> None:
-    """The VM that has a node whole is destroyed, and gives it back."""
+    """The VM that has a whole node is destroyed, and releases it."""
     _leaves(scene, "leaving")
 
 
 def destroy_guest(scene: Scene, _number: int) -> None:
-    """A customer destroys the guest."""
+    """A customer destroys the preempted VM."""
     _destroys(scene, "guest")
 
 
@@ -158,7 +158,7 @@ def guest_leaves(scene: Scene, _number: int) -> None:
 
 
 def destroy_newcomer(scene: Scene, _number: int) -> None:
-    """A customer destroys the VM that the guest has to leave for."""
+    """A customer destroys the preemptor."""
     _destroys(scene, "newcomer")
 
 

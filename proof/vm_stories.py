@@ -32,7 +32,7 @@ def _rents(story: Story, count: int, rental: RentalType = RentalType.ON_DEMAND) 
 
 
 def _one(story: Story, number: int) -> RecordKey | None:
-    """A VM by the order in which they were made, if it was made."""
+    """A VM by the order of creation, if it was created."""
     made = [
         key for key, record in story.ledger.records.items() if key[1].startswith(VM) and record.status != GONE
     ]
@@ -57,7 +57,7 @@ def life_of_a_vm(story: Story) -> None:
 
 
 def preemption(story: Story) -> None:
-    """An interruptible VM makes room for another one, and is started again when that one is gone."""
+    """An interruptible VM is preempted, and is started again when the preemptor is gone."""
     _rents(story, 8, RentalType.INTERRUPTIBLE)
     _rents(story, 4)
     _ends(story, 1)
@@ -65,7 +65,7 @@ def preemption(story: Story) -> None:
 
 
 def stubborn_guest(story: Story) -> None:
-    """An interrupted VM's server stays for a while; a neighbour leaves, and restarts come round."""
+    """An interrupted VM's server stays for a while; a neighbour leaves, and the restarts run."""
     cloud = story.cloud
     _rents(story, 4)
     _rents(story, 4, RentalType.INTERRUPTIBLE)
@@ -85,7 +85,7 @@ def stubborn_guest(story: Story) -> None:
 
 
 def failed_start(story: Story) -> None:
-    """The server fails; the GPUs are given back, and the customer destroys what is left."""
+    """The server fails; the GPUs are released, and the customer destroys the VM."""
     story.cloud.troubles[BOARD] = ("fails", _FOR_EVER)
     _rents(story, 2)
     _ends(story, 0)
@@ -125,7 +125,7 @@ def end_of_a_term(story: Story) -> None:
 
 
 def unheard_create(story: Story) -> None:
-    """A create goes unheard, and is refused when it is sent again: by then there is a limit. It lands later.
+    """A create gets no answer, and its retry is refused, because there is a limit by then. It lands later.
 
     Then the customer rents another one, and destroys it.
     """
@@ -133,7 +133,7 @@ def unheard_create(story: Story) -> None:
 
     def lose(operation: str, parameters: dict[str, Any]) -> None:
         story.lands_late(operation, parameters)
-        # The operator may die as well: also when this is the write that lands late, which nobody waits for.
+        # The operator may crash as well: also if this is the late write, whose sender does not wait.
         cloud.endure(lambda: cloud.limit(ORGANIZATION, VMS, 0))
         timeout_before()(operation, parameters)
 

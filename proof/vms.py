@@ -37,7 +37,7 @@ RENTALS: Final = (
     *[RentalType.RESERVED] * 2,
 )
 GUESTS: Final = (*[RentalType.INTERRUPTIBLE] * 6, *[RentalType.RESERVED] * 3, RentalType.ON_DEMAND)
-"""What those rent who come first: what has to make room later, or ends with its term."""
+"""The offers of the first VMs: interruptible ones, and ones with a term."""
 
 GUEST_COUNTS: Final = (2, 4, 4, 8)
 LIST_MAX: Final = 1_000
@@ -119,11 +119,11 @@ class Vms:
         self.change(who, "destroy_vm", holder, destroy_vm)
 
     def create(self, who: Tenant, node: str, count: int, rental: RentalType) -> Work:
-        """Rent a VM. There is no key: whoever got no answer looks at the list."""
+        """Rent a VM. There is no idempotency key: after a lost answer the client reads the list."""
 
         def read(answer: Any, work: Work) -> None:
             if isinstance(answer, ActionRefused):
-                # Whatever the reason is, there was a moment without room.
+                # For every reason there was a moment without capacity.
                 work.seen.append(NoSlice(self._places[node], count))
             elif isinstance(answer, Vm):
                 who.office.acknowledged(who.book, self._saw(answer, work))
@@ -155,7 +155,7 @@ class Vms:
         )
 
     def _saw(self, vm: Vm, work: Work) -> RecordKey:
-        """A record never vanishes, so every answer tells up to which revision it is known at least."""
+        """A record never disappears, so every answer gives a lower bound of the known revision."""
         holder = (f"ORG#{vm.organization_id}", VM + vm.id)
         work.seen.append(Seen(holder, holds=True, revision=vm.revision))
         return holder

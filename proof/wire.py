@@ -1,4 +1,4 @@
-"""DynamoDB as one execution environment sees it: others may go first at every call, and any call may fail."""
+"""DynamoDB as one execution environment sees it: others may run before a call, and any call may fail."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ _KINDS: Final = {
 WRITES: Final = frozenset({"put_item", "update_item", "delete_item", TRANSACTION})
 LAG_WRITES_MAX: Final = 12
 DELAYS_MS: Final = (200, 1_000, 5_000, 20_000, 60_000)
-"""How late a write may arrive: so long that everything else has gone on meanwhile."""
+"""How late a write may land, in milliseconds: up to long after its sender has moved on."""
 STRAY_MS: Final = (20, 100, *DELAYS_MS, 190_000)
-"""The same for one that nobody waits for: after its sender has sent it again, has gone on, or is dead."""
+"""The same for a write whose sender does not wait: it has retried, moved on or crashed."""
 
 
 class Wire:
@@ -65,7 +65,7 @@ class Wire:
     Args:
         db: the tables.
         turns: the run's actors.
-        fault_source: what goes wrong.
+        fault_source: draws the faults.
         note: records a call: its operation, its target, its fault.
     """
 
@@ -132,7 +132,7 @@ class Wire:
         raise AssertionError(fault)
 
     def _twice(self, operation: str, parameters: dict[str, Any]) -> Response:
-        """The first answer is lost and the SDK sends again; of transactions it makes one by their token."""
+        """The first answer is lost and the SDK retries; a transaction applies once, because of its token."""
         if operation == TRANSACTION:
             parameters = {**parameters, "ClientRequestToken": f"token-{self._turns.points}"}
         self._serve(operation, parameters)
@@ -140,7 +140,7 @@ class Wire:
         return self._serve(operation, parameters)
 
     def _send_on_its_way(self, operation: str, parameters: dict[str, Any], after_ms: int) -> None:
-        """It lands some time, if it still can; its sender never hears of that."""
+        """The write lands later, if its condition still holds; its sender gets no answer."""
         sender = self._turns.current
 
         def land() -> None:

@@ -1,4 +1,4 @@
-"""Worlds with all their hardware and nobody in them, made once by the real sync and copied for each run."""
+"""Worlds with hardware and without holders, made once by the real sync and copied for each run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from testkit.dynamodb import MemoryDynamoDB
 
 Pods = tuple[tuple[str, tuple[tuple[str, int], ...]], ...]
-"""A shape that can be a key."""
+"""A hashable shape."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +35,7 @@ def new_world(shape: Shape, nodes: Shape) -> NewWorld:
 
 
 def make_all_worlds() -> None:
-    """Make every world that a run may begin with, before anything is planted in the product."""
+    """Make every world that a run may begin with, before a bug is planted in the product."""
     for shape, nodes in product((*SHAPES, *SMALL_SHAPES), NODES):
         new_world(shape, nodes)
 

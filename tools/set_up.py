@@ -74,9 +74,10 @@ def build(venv: Path, name: str) -> None:
     python = venv / "bin" / "python"
     run([sys.executable, "-m", "venv", str(venv)], name)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    # A lock names every package: there is nothing to resolve, and older pips stumble over extras if they try.
     # Python compiles what it imports; compiling all the rest takes a third of the time.
-    run([*install, "--no-compile", "--no-deps", "--require-hashes", "--requirement", str(lock_file(name))], name)
+    install.append("--no-compile")
+    # A lock names every package: there is nothing to resolve, and older pips stumble over extras if they try.
+    run([*install, "--no-deps", "--require-hashes", "--requirement", str(lock_file(name))], name)
     (venv / STAMP).write_text(wanted_stamp(name))
 
 

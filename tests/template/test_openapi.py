@@ -26,6 +26,13 @@ DOCUMENT: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text
 SCHEMAS: dict[str, Any] = DOCUMENT["components"]["schemas"]
 
 
+def test_an_operation_that_is_not_described_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    operation = OPERATIONS["get_reservation"]
+    monkeypatch.setattr(generator, "OPERATIONS", {**OPERATIONS, "rename_reservation": operation})
+    with pytest.raises(ValueError, match=r"tools/openapi: rename_reservation$"):
+        generator.document()
+
+
 def test_the_committed_document_is_up_to_date() -> None:
     committed = (ROOT / "docs" / "openapi.json").read_text(encoding="utf-8")
     assert committed == generator.text(), "run `make openapi`"

@@ -78,11 +78,12 @@ class QueueRules:
         work = self._work()
         if work is not None and work.name != FILLER:
             for queue in left:
-                if others := frozenset(self._queues[queue]):
+                if others := dict(self._queues[queue]):
                     work.behind[queue[0]] = partial(self._still_wait, queue, others)
 
-    def _still_wait(self, queue: Queue, others: frozenset[RecordKey]) -> bool:
-        return bool(others & self._queues[queue].keys())
+    def _still_wait(self, queue: Queue, others: dict[RecordKey, _Waiting]) -> bool:
+        """Whether one of the others has not left the queue since. One that came back looks after itself."""
+        return any(self._queues[queue].get(key) is waiting for key, waiting in others.items())
 
     def _judge(self, key: RecordKey, queue: Queue, age: tuple[int, str, str]) -> None:
         work = self._work()

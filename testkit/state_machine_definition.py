@@ -16,7 +16,7 @@ SUBSTITUTION = re.compile(r"\$\{(\w+)\}")
 EVERY_STATE = frozenset({"Type", "Comment"})
 ONWARD = frozenset({"Assign", "Output", "Next", "End"})
 FIELDS: dict[str, frozenset[str]] = {
-    # How long a task may take is for whoever runs it: a fault that a test plants.
+    # The interpreter does not enforce the timeout of a task: a test plants it as a fault.
     "Task": frozenset({"Resource", "TimeoutSeconds", "Arguments", "Retry", "Catch"}) | ONWARD,
     "Map": frozenset({"Items", "ItemSelector", "ItemProcessor", "MaxConcurrency", "Catch"}) | ONWARD,
     "Pass": ONWARD,
@@ -41,7 +41,7 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
     """Fill every ``${Name}``, as the deployment does.
 
     Raises:
-        DefinitionError: a name without a value, or a value that nobody uses.
+        DefinitionError: a name has no value, or a value is not used.
     """
     names = set(SUBSTITUTION.findall(text))
     if names != set(values):

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
+import jmespath
 import pytest
 
 from gpu_capacity.http.operations import CLAIMS, OPERATIONS
@@ -45,3 +46,26 @@ def test_the_statuses_of_an_operation_are_the_published_ones(page: str) -> None:
         published = set(OPENAPI[OPERATIONS[name].path][method.lower()]["responses"])
         reported = set(STATUS.findall(errors)) | (set(STATUS.findall(success)) or {"200"})
         assert published - always == reported - always, name
+
+
+def test_a_restore_stops_every_function_but_the_steps_of_workflows() -> None:
+    query = re.search(r'--query \\\n\s+"([^"]+)"', (DOCS / "operations.md").read_text("utf-8"))
+    template = (DOCS.parent / "template.yaml").read_text("utf-8")
+    functions = set(re.findall(r"^  (\w+):\n    Type: AWS::Serverless::Function$", template, re.MULTILINE))
+    stack = [
+        {"ResourceType": kind, "LogicalResourceId": name, "PhysicalResourceId": name}
+        for kind, names in {
+            "AWS::Lambda::Function": functions,
+            "AWS::DynamoDB::Table": ["HoldersTable"],
+        }.items()
+        for name in names
+    ]
+
+    assert query is not None
+    stopped = jmespath.search(query[1], {"StackResourceSummaries": stack})
+    assert functions - set(stopped) == {
+        "ReservationStepsFunction",
+        "CapacityClaimStepsFunction",
+        "VmStepsFunction",
+    }
+    assert set(stopped) <= functions

@@ -214,7 +214,7 @@ def test_the_hosts_are_described_after_the_region_was_withdrawn_and_the_reservat
             "DependencyFailed",
             r"provisioning failed and its servers are being deleted: .*simulated hardware fault",
         ),
-        (arrangements.provisioned, "Provisioned", r"every host of 2 units has had its server started"),
+        (arrangements.provisioned, "Provisioned", r"servers were started on 36 hosts of 2 units"),
         (arrangements.failed, "Errored", r".*simulated hardware fault.*; nothing is reserved, so delete it"),
         (arrangements.deleted, "Deprovisioning", r"its servers are being deleted"),
     ],

@@ -82,7 +82,7 @@ def test_without_a_bearer_token_the_response_has_a_challenge(stage: Stage, autho
 @pytest.mark.parametrize(
     "authorization", ["Basic dXNlcjpwYXNz", "Token x", "BearerX abc", "eyJ.e.s", "Bearer,x y"]
 )
-def test_another_scheme_is_refused_by_name(stage: Stage, authorization: str) -> None:
+def test_a_scheme_other_than_bearer_is_refused(stage: Stage, authorization: str) -> None:
     _assert_refused(_ask(stage, authorization), SCHEME)
 
 

@@ -112,7 +112,7 @@ def test_a_flag_is_true_or_false(vms: VmService, text: str) -> None:
     assert vms.db.dump() == tables
 
 
-def test_the_version_is_answered_without_any_table(vms: VmService) -> None:
+def test_the_version_is_answered_with_unknown_parameters(vms: VmService) -> None:
     """Monitors without a token append random parameters against caches; the response depends on nothing, and
     must not be a 400.
     """

@@ -10,18 +10,28 @@ from hypothesis import strategies as st
 from gpu_capacity.inventory.snapshot import Ownership, Snapshot
 from gpu_capacity.inventory.units import shape_of
 from gpu_capacity.placement.choose import (
-    RELEASE_CHANCES,
     RUNS_COMPARED_MAX,
-    SPLIT_COST,
-    WASTE_COST,
     explain,
     mix,
     place,
 )
-from gpu_capacity.placement.line import Line, PodBits, longest_run
+from gpu_capacity.placement.line import longest_run
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
 from testkit.searching import examples
 from testkit.world import offering, pod
+from tests.properties.pictures import (
+    CLAIM,
+    candidates,
+    crowded_regions,
+    left_behind,
+    line_of,
+    opening_cost,
+    regions,
+    run_of,
+    runs_of,
+    sizes_in_use,
+    wasted,
+)
 
 if TYPE_CHECKING:
     import random
@@ -30,148 +40,6 @@ SEEDS = st.integers(0, 2**64 - 1)
 ATTEMPTS = st.integers(0, 4)
 COUNTS = st.integers(1, 9)
 
-# ``.`` free, ``c`` owned, ``C`` the first of another claim right beside one, ``x`` incomplete, ``|``
-# cordoned, blank no domain; free is drawn most often.
-PICTURES = st.text(alphabet="......ccCx| ", max_size=14)
-
-
-def _pod_bits(pod_id: str, picture: str) -> PodBits:
-    def mask(letters: str) -> int:
-        return sum(1 << place for place, letter in enumerate(picture) if letter in letters)
-
-    known, complete = mask(".cCx|"), mask(".cC|")
-    return PodBits(pod_id, max(len(picture), 1), known, complete, mask("|"), mask("cC"), mask("C"))
-
-
-@st.composite
-def regions(draw: st.DrawFn) -> dict[str, str]:
-    """Pods by id, as pictures."""
-    pictures = draw(st.lists(PICTURES, max_size=5))
-    ids = draw(st.lists(st.integers(0, 99), min_size=len(pictures), max_size=len(pictures), unique=True))
-    return {f"pod{number}": picture for number, picture in zip(ids, pictures, strict=True)}
-
-
-FREE = st.integers(1, 7).map(lambda units: "." * units)
-CLAIM = st.integers(1, 5).map(lambda units: "C" + "c" * (units - 1))
-CROWDED_PODS = st.lists(st.one_of(FREE, CLAIM, CLAIM, st.sampled_from("x| ")), min_size=1, max_size=8)
-
-
-@st.composite
-def crowded_regions(draw: st.DrawFn) -> dict[str, str]:
-    """Few pods with many adjacent owned runs and some free units between them."""
-    pods = draw(st.lists(CROWDED_PODS.map("".join), min_size=1, max_size=3))
-    return {f"pod{number}": picture for number, picture in enumerate(pods)}
-
-
-def _line(region: dict[str, str]) -> Line:
-    return Line.of(_pod_bits(pod_id, picture) for pod_id, picture in region.items())
-
-
-def _runs(region: dict[str, str]) -> list[tuple[str, int, int]]:
-    """(pod, start, length) of every run of free units, found letter by letter."""
-    found = []
-    for pod_id, picture in region.items():
-        start = None
-        for position, letter in enumerate(picture + "c"):
-            if letter == "." and start is None:
-                start = position
-            elif letter != "." and start is not None:
-                found.append((pod_id, start, position - start))
-                start = None
-    return found
-
-
-def _claims(picture: str) -> list[range]:
-    """The positions of every owned run of a pod, found letter by letter."""
-    begins = [
-        at
-        for at, letter in enumerate(picture)
-        if letter == "C" or (letter == "c" and (at == 0 or picture[at - 1] not in "cC"))
-    ]
-    claims = []
-    for at in begins:
-        end = at + 1
-        while end < len(picture) and picture[end] == "c":
-            end += 1
-        claims.append(range(at, end))
-    return claims
-
-
-def _without(picture: str, claim: range) -> str:
-    return "".join("." if at in claim else letter for at, letter in enumerate(picture))
-
-
-def _sizes_in_use(region: dict[str, str]) -> set[int]:
-    return {len(claim) for picture in region.values() for claim in _claims(picture)}
-
-
-def _is_young(region: dict[str, str]) -> bool:
-    everything = "".join(region.values())
-    return everything.count("c") + everything.count("C") < everything.count(".")
-
-
-def _candidates(region: dict[str, str], count: int) -> list[tuple[str, int, int]]:
-    """The runs that fit; while the region is young, the shortest of them."""
-    fitting = [run for run in _runs(region) if run[2] >= count]
-    shortest = min((length for *_, length in fitting), default=0)
-    return [run for run in fitting if not _is_young(region) or run[2] == shortest]
-
-
-def _opening(region: dict[str, str], run: tuple[str, int, int], count: int) -> int:
-    """The cost of breaking a run with no owned run beside it; none if it is taken whole."""
-    pod_id, start, length = run
-    picture = f" {region[pod_id]} "
-    if length == count or picture[start] in "cC" or picture[start + length + 1] in "cC":
-        return 0
-    return SPLIT_COST * len(_sizes_in_use(region))
-
-
-def _wasted(sizes: set[int], length: int) -> int:
-    return sum(WASTE_COST * (length % size) - size * (length >= size) for size in sizes)
-
-
-def _given_back(picture: str, at: int, step: int, claims: int) -> str:
-    """The pod without the nearest owned runs in a row, going from a unit of a run in one direction."""
-    while 0 <= at < len(picture) and picture[at] == ".":
-        at += step
-    for claim in _claims(picture):
-        if claims and at in claim:
-            return _given_back(_without(picture, claim), at, step, claims - 1)
-    return picture
-
-
-def _left_behind(region: dict[str, str], run: tuple[str, int, int], start: int, count: int) -> int:
-    """What is left behind, computed as described over whole pods, without any shortcut."""
-    pod_id, sizes = run[0], _sizes_in_use(region)
-
-    def wasted(picture: str) -> int:
-        return sum(_wasted(sizes, length) for _, _, length in _runs({"": picture}))
-
-    before = region[pod_id]
-    edges = sum(
-        not 0 <= beside < len(before) or before[beside] not in ".cC" for beside in (start - 1, start + count)
-    )
-    cost = sum(RELEASE_CHANCES) ** 2 * (_opening(region, run, count) - edges * len(sizes))
-    for claims_before, chance in enumerate(RELEASE_CHANCES):
-        for claims_after, other in enumerate(RELEASE_CHANCES):
-            later = _given_back(before, run[1], -1, claims_before)
-            later = _given_back(later, run[1], 1, claims_after)
-            taken = later[:start] + "-" * count + later[start + count :]
-            cost += chance * other * (wasted(taken) - wasted(later))
-    return cost
-
-
-def _run_of(region: dict[str, str], placement: Placement) -> tuple[int, int]:
-    """(start, length) of the run that holds the whole placement."""
-    ((start, length),) = (
-        (start, length)
-        for pod_id, start, length in _runs(region)
-        if pod_id == placement.pod_id
-        and start <= placement.start
-        and placement.start + placement.count <= start + length
-    )
-    return start, length
-
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS)
 def test_placement_succeeds_exactly_when_trying_every_slot_does(
@@ -179,14 +47,14 @@ def test_placement_succeeds_exactly_when_trying_every_slot_does(
 ) -> None:
     possible = any("." * count in picture for picture in region.values())
 
-    assert isinstance(place(_line(region), Request(count, seed, attempt)), Placement) == possible
+    assert isinstance(place(line_of(region), Request(count, seed, attempt)), Placement) == possible
 
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS)
 def test_every_placement_is_free_contiguous_and_within_one_pod(
     region: dict[str, str], count: int, seed: int, attempt: int
 ) -> None:
-    decision = place(_line(region), Request(count, seed, attempt))
+    decision = place(line_of(region), Request(count, seed, attempt))
 
     if isinstance(decision, Placement):
         assert decision.count == count
@@ -196,10 +64,10 @@ def test_every_placement_is_free_contiguous_and_within_one_pod(
 
 @given(regions(), COUNTS, SEEDS)
 def test_the_first_choice_is_one_of_the_ends_of_a_run(region: dict[str, str], count: int, seed: int) -> None:
-    decision = place(_line(region), Request(count, seed))
+    decision = place(line_of(region), Request(count, seed))
 
     if isinstance(decision, Placement):
-        start, length = _run_of(region, decision)
+        start, length = run_of(region, decision)
         assert decision.start in (start, start + length - count)
 
 
@@ -212,12 +80,12 @@ def test_the_first_choice_leaves_the_least_behind_of_all_ends(
     region: dict[str, str], count: int, seed: int
 ) -> None:
     """For few enough runs to compare them all; in a young region, of the shortest ones."""
-    fitting = _candidates(region, count)
-    decision = place(_line(region), Request(count, seed))
+    fitting = candidates(region, count)
+    decision = place(line_of(region), Request(count, seed))
 
     if isinstance(decision, Placement) and len(fitting) <= RUNS_COMPARED_MAX:
         costs = {
-            (run[0], at): _left_behind(region, run, at, count)
+            (run[0], at): left_behind(region, run, at, count)
             for run in fitting
             for at in (run[1], run[1] + run[2] - count)
         }
@@ -243,21 +111,21 @@ def test_no_run_that_leaves_less_now_is_missed_however_many_runs_there_are(
     of them the neighbours are examined.
     """
     region = {f"pod{number}": picture for number, picture in enumerate(pods)}
-    sizes = _sizes_in_use(region)
-    decision = place(_line(region), Request(count, seed))
+    sizes = sizes_in_use(region)
+    decision = place(line_of(region), Request(count, seed))
 
     def left_now(run: tuple[str, int, int]) -> int:
-        more = _wasted(sizes, run[2] - count) - _wasted(sizes, run[2])
-        return more + _opening(region, run, count)
+        more = wasted(sizes, run[2] - count) - wasted(sizes, run[2])
+        return more + opening_cost(region, run, count)
 
     def cost(run: tuple[str, int, int]) -> int:
-        return min(_left_behind(region, run, at, count) for at in (run[1], run[1] + run[2] - count))
+        return min(left_behind(region, run, at, count) for at in (run[1], run[1] + run[2] - count))
 
     if isinstance(decision, Placement):
-        fitting = _candidates(region, count)
+        fitting = candidates(region, count)
         least = min(map(left_now, fitting))
-        start, length = _run_of(region, decision)
-        taken = _left_behind(region, (decision.pod_id, start, length), decision.start, count)
+        start, length = run_of(region, decision)
+        taken = left_behind(region, (decision.pod_id, start, length), decision.start, count)
         assert taken <= max(cost(run) for run in fitting if left_now(run) == least)
 
 
@@ -266,29 +134,29 @@ def test_slots_after_a_lost_race_are_aligned_with_an_end(
     region: dict[str, str], count: int, seed: int, attempt: int
 ) -> None:
     """So that two owned runs leave a whole number of slots between them."""
-    decision = place(_line(region), Request(count, seed, attempt))
+    decision = place(line_of(region), Request(count, seed, attempt))
 
     if isinstance(decision, Placement):
-        start, length = _run_of(region, decision)
+        start, length = run_of(region, decision)
         from_left, from_right = decision.start - start, start + length - decision.start - count
         assert 0 in (from_left % count, from_right % count)
 
 
 def _choices(region: dict[str, str], count: int, attempt: int) -> set[str]:
     """Runs that an attempt may choose, found with very many seeds."""
-    line = _line(region)
+    line = line_of(region)
     decisions = (place(line, Request(count, mix(seed, 0), attempt)) for seed in range(300))
     found = set()
     for decision in decisions:
         assert isinstance(decision, Placement)
-        found.add(f"{decision.pod_id}:{_run_of(region, decision)[0]}")
+        found.add(f"{decision.pod_id}:{run_of(region, decision)[0]}")
     return found
 
 
 @examples(40)
 @given(regions(), COUNTS)
 def test_after_a_lost_race_every_run_that_fits_may_be_chosen(region: dict[str, str], count: int) -> None:
-    fitting = {f"{pod_id}:{start}" for pod_id, start, size in _runs(region) if size >= count}
+    fitting = {f"{pod_id}:{start}" for pod_id, start, size in runs_of(region) if size >= count}
 
     if fitting:
         assert _choices(region, count, 0) <= fitting
@@ -301,7 +169,7 @@ def test_the_same_seed_gives_the_same_choice(
 ) -> None:
     asked = Request(count, seed, attempt)
 
-    assert place(_line(region), asked) == place(_line(dict(region)), asked)
+    assert place(line_of(region), asked) == place(line_of(dict(region)), asked)
 
 
 @given(regions(), COUNTS, SEEDS, ATTEMPTS, st.randoms(use_true_random=False))
@@ -311,19 +179,19 @@ def test_the_order_of_the_pods_does_not_matter(
     asked, shuffled = Request(count, seed, attempt), list(region.items())
     order.shuffle(shuffled)
 
-    assert place(_line(dict(shuffled)), asked) == place(_line(region), asked)
+    assert place(line_of(dict(shuffled)), asked) == place(line_of(region), asked)
 
 
 @given(regions(), COUNTS)
 def test_an_explanation_counts_every_unit_once(region: dict[str, str], count: int) -> None:
-    reason = explain(_line(region), count)
+    reason = explain(line_of(region), count)
     known = "".join(region.values()).replace(" ", "")
 
     assert reason.available + reason.claimed + reason.cordoned + reason.incomplete == len(known)
     assert reason.claimed == known.count("c") + known.count("C")
     assert reason.cordoned == known.count("|")
     assert reason.incomplete == known.count("x")
-    assert reason.largest_run == max((size for _, _, size in _runs(region)), default=0)
+    assert reason.largest_run == max((size for _, _, size in runs_of(region)), default=0)
     assert reason.largest_possible == max(
         (len(part) for picture in region.values() for part in picture.split(" ")), default=0
     )
@@ -333,7 +201,7 @@ def test_an_explanation_counts_every_unit_once(region: dict[str, str], count: in
 def test_a_refusal_is_always_for_more_than_the_longest_run(
     region: dict[str, str], count: int, seed: int
 ) -> None:
-    decision = place(_line(region), Request(count, seed))
+    decision = place(line_of(region), Request(count, seed))
 
     if isinstance(decision, Unplaceable):
         assert decision.largest_run < count
@@ -342,7 +210,7 @@ def test_a_refusal_is_always_for_more_than_the_longest_run(
 
 @given(regions())
 def test_largest_is_at_most_available_and_available_at_most_total(region: dict[str, str]) -> None:
-    line = _line(region)
+    line = line_of(region)
     total = sum(p.complete.bit_count() for p in line.pods)
 
     assert longest_run(line.free) <= line.free.bit_count() <= total

@@ -260,7 +260,7 @@ def test_a_server_that_is_listed_again_before_the_release_is_swept_again() -> No
     stage.check_settled()
 
 
-def test_no_response_contains_the_text_of_an_exception() -> None:
+def test_a_failure_does_not_contain_the_text_of_an_exception() -> None:
     stage = _stage()
     reservation = stage.reserve()
 

@@ -8,13 +8,13 @@ from gpu_capacity.accounts.api import models as accounts
 from gpu_capacity.vms.api import models
 from gpu_capacity.vms.api.error_models import DetailRead
 from tools.openapi import creating
+from tools.openapi import vm_examples as examples
 from tools.openapi.description import Answer, ApiText, Json, OperationText
 
 _VMS: Final = "VMs"
 _ACCOUNT: Final = "SSH keys"
 _API_KEYS: Final = "API keys"
 _PRICES: Final = "Prices"
-_ID: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
 
 _PARAMETERS: Final[dict[str, Json]] = {
     **creating.PARAMETERS,
@@ -109,7 +109,7 @@ _ERRORS: Final = {
         "vmConflict",
         _error(
             "The idempotency key stands for another request.",
-            f"the idempotency key was used with another request, which made {_ID}",
+            f"the idempotency key was used with another request, which made {examples.ID}",
         ),
     ),
     422: (
@@ -136,65 +136,7 @@ _ERRORS: Final = {
     ),
 }
 
-_VM: Final[Json] = {
-    "id": _ID,
-    "vmid": 7364192115955136,
-    "user_id": 8755086047644397,
-    "node": "vm01",
-    "instance_label": "vm01-cafe0d44",
-    "gpu_type": "5090",
-    "gpu_count": 2,
-    "storage_gb": 100,
-    "ram_gb": 384,
-    "cpu_cores": 48,
-    "ip_address": None,
-    "status": "creating",
-    "created_at": "2026-04-28T10:45:45Z",
-    "started_at": None,
-    "stopped_at": None,
-    "rental_type": "on_demand",
-    "reservation_id": None,
-    "auto_restart": None,
-    "hourly_rate": 1.394,
-    "gpu_hourly_rate": 0.69,
-    "storage_hourly_rate": 0.014,
-    "cpu_percent": 0.0,
-    "ram_percent": 0.0,
-    "cpu_model": "AMD EPYC 9654",
-    "pcie_gen": "5.0",
-    "reserved_until": None,
-    "interruption_at": None,
-    "interruption_reason": None,
-    "failure_reason": None,
-}
-_REQUEST: Final[Json] = {
-    "node": "vm01",
-    "gpu_type": "5090",
-    "gpu_count": 2,
-    "storage_gb": 100,
-    "template_vmid": 101,
-}
-_PUBLIC_KEY: Final = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4 me"
-_KEY: Final[Json] = {
-    "id": "beef7c1a-5b2e-4d19-9a70-3f1c2d4e5b6a",
-    "label": "laptop",
-    "key_type": "ssh-ed25519",
-    "fingerprint": "SHA256:lbmsoA0yIEcEiVDRnMWuzm+nV+3ZEEpVIURqFoeSspg",
-    "created_at": "2026-04-28T10:45:45Z",
-}
-_API_KEY: Final[Json] = {
-    "id": "8f8e738d20348604",  # pragma: allowlist secret
-    "name": "dashboards",
-    "scopes": ["read_only"],
-    "created_at": "2026-04-28T10:45:45Z",
-    "last_four": "OW2o",
-}
-_NEW_API_KEY: Final[Json] = {
-    "api_key": "nv_…",  # pragma: allowlist secret
-    "created_at": "2026-04-28T10:45:45Z",
-    "message": "Keep this key: it is not shown again. Its id is 8f8e738d20348604.",
-}
-_ONE: Final = Answer("The VM.", models.VmRead, example=_VM)
+_ONE: Final = Answer("The VM.", models.VmRead, example=examples.VM)
 _NEXT: Final = dict.fromkeys(("get_vm", "start_vm", "stop_vm", "destroy_vm"), ("id", "$response.body#/id"))
 _LATER: Final = {"delete_ssh_key": ("id", "$response.body#/id")}
 _ORGANIZATION: Final = ("vmOrganizationIdHeader",)
@@ -229,10 +171,10 @@ VMS: Final = ApiText(
             "interruptible ones where the node is full.",
             parameters=(*creating.NAMES, *_ORGANIZATION),
             request=models.VmCreate,
-            request_example=_REQUEST,
+            request_example=examples.REQUEST,
             answers={
-                200: Answer("Only with dryRun: the VM as it would be.", models.VmRead, example=_VM),
-                201: Answer("VM creation started.", models.VmRead, example=_VM, links=_NEXT),
+                200: Answer("Only with dryRun: the VM as it would be.", models.VmRead, example=examples.VM),
+                201: Answer("VM creation started.", models.VmRead, example=examples.VM, links=_NEXT),
             },
             errors=(400, 401, 403, 409, 422, 429, 500),
         ),
@@ -245,7 +187,7 @@ VMS: Final = ApiText(
                 *("limitParameter", "offsetParameter", "statusParameter", "pageCursorParameter"),
                 *_ORGANIZATION,
             ),
-            answers={200: Answer("VMs.", models.VmRead, many=True, example=[_VM], headers=("Link",))},
+            answers={200: Answer("VMs.", models.VmRead, many=True, example=[examples.VM], headers=("Link",))},
             errors=(401, 403, 422, 429, 500),
         ),
         "get_vm": _action("Get VM", "Shows one VM."),
@@ -353,8 +295,8 @@ VMS: Final = ApiText(
             description="Puts a public key on the account: Ed25519, ECDSA, or RSA from 2048 bits.",
             parameters=_ORGANIZATION,
             request=accounts.SshKeyCreate,
-            request_example={"label": "laptop", "ssh_public_key": _PUBLIC_KEY},
-            answers={201: Answer("The key.", accounts.SshKeyRead, example=_KEY, links=_LATER)},
+            request_example={"label": "laptop", "ssh_public_key": examples.PUBLIC_KEY},
+            answers={201: Answer("The key.", accounts.SshKeyRead, example=examples.KEY, links=_LATER)},
             errors=(400, 401, 403, 422, 429, 500),
         ),
         "list_ssh_keys": OperationText(
@@ -362,7 +304,7 @@ VMS: Final = ApiText(
             summary="List SSH keys",
             description="Lists the keys of the account, oldest first.",
             parameters=_ORGANIZATION,
-            answers={200: Answer("Keys.", accounts.SshKeyRead, many=True, example=[_KEY])},
+            answers={200: Answer("Keys.", accounts.SshKeyRead, many=True, example=[examples.KEY])},
             errors=(401, 403, 422, 429, 500),
         ),
         "delete_ssh_key": OperationText(
@@ -370,7 +312,7 @@ VMS: Final = ApiText(
             summary="Delete SSH key",
             description="Takes a key off the account; VMs that have it keep it.",
             parameters=_OF_ONE,
-            answers={200: Answer("The key that was.", accounts.SshKeyRead, example=_KEY)},
+            answers={200: Answer("The key that was.", accounts.SshKeyRead, example=examples.KEY)},
             errors=(401, 403, 404, 422, 429, 500),
         ),
         "create_api_key": OperationText(
@@ -381,7 +323,7 @@ VMS: Final = ApiText(
             parameters=_ORGANIZATION,
             request=accounts.ApiKeyCreate,
             request_example={"name": "dashboards", "scopes": ["read_only"]},
-            answers={201: Answer("The key.", accounts.ApiKeyCreated, example=_NEW_API_KEY)},
+            answers={201: Answer("The key.", accounts.ApiKeyCreated, example=examples.NEW_API_KEY)},
             errors=(400, 401, 403, 422, 429, 500),
         ),
         "list_api_keys": OperationText(
@@ -389,7 +331,7 @@ VMS: Final = ApiText(
             summary="List API keys",
             description="Lists the API keys of the account, oldest first, without the keys themselves.",
             parameters=_ORGANIZATION,
-            answers={200: Answer("Keys.", accounts.ApiKeyRead, many=True, example=[_API_KEY])},
+            answers={200: Answer("Keys.", accounts.ApiKeyRead, many=True, example=[examples.API_KEY])},
             errors=(401, 403, 422, 429, 500),
         ),
         "delete_api_key": OperationText(
@@ -397,7 +339,7 @@ VMS: Final = ApiText(
             summary="Delete API key",
             description="Takes back an API key of the account: it opens nothing from then on.",
             parameters=("apiKeyIdParameter", *_ORGANIZATION),
-            answers={200: Answer("The key that was.", accounts.ApiKeyRead, example=_API_KEY)},
+            answers={200: Answer("The key that was.", accounts.ApiKeyRead, example=examples.API_KEY)},
             errors=(401, 403, 404, 422, 429, 500),
         ),
     },

@@ -181,14 +181,17 @@ def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed
         booking = Booking(plan.tag, plan.placement.start, plan.placement.count, services.clock.now())
         read_pods = _reading_ahead(services, record, attempt)
         refused = services.runs.own(place, booking, plan.basis)
-        # Also after a success: what is noted of this booking must not be lost to an older reading.
-        known = read_pods()
         if read_quota is not None:
             record, read_quota = _counted(services, record, read_quota), None
         if refused is None:
-            services.inventory.note_booking(place, booking, plan.basis.version)
-            return _settle(services, record, plan)
+            settled = _settle(services, record, plan)
+            # After the settle, which a slow read must not delay; before the note, which it would replace.
+            read_pods()
+            if isinstance(settled, Claimed):
+                services.inventory.note_booking(place, booking, plan.basis.version)
+            return settled
         services.telemetry.count("ClaimRacesLost")
+        known = read_pods()
         _cache_refusal(services, record, refused)
         try:
             plan = _plan_again(services, record, plan, attempt, known=known)

@@ -67,7 +67,7 @@ def _provisioning(reservation: Reservation) -> tuple[str, str]:
         case Status.PROVISIONING:
             explained = "Provisioning", f"starting servers on {hosts} of {units}"
         case Status.PROVISIONED:
-            explained = "Provisioned", f"every host of {units} has had its server started"
+            explained = "Provisioned", f"servers were started on {hosts} of {units}"
         case Status.ERROR:
             explained = "Errored", f"{why}; nothing is reserved, so delete it and create another one"
         case _:

@@ -230,7 +230,7 @@ def test_the_provisioning_status_is_explained(
 
 
 def _break(stage: Stage, hosts: int, state: str) -> None:
-    """Publish the fleet with the first hosts of the reservation's first rack in another state."""
+    """Publish the fleet with so many hosts of the reservation's racks in another state."""
     document = arrangements.publish(stage, sequence=2)
     (pod,) = [p for r in document["regions"] for p in r["pods"] if p["id"] == "uk-lon-1-pod1"]
     racks = [pod["domains"][position] for position in arrangements.positions()]

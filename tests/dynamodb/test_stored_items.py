@@ -28,9 +28,13 @@ from gpu_capacity.reservations.items import (
     encode_reservation,
 )
 from gpu_capacity.reservations.record import Run, Status, Tag
+from testkit.placements import PLACEMENT_ID
 from testkit.reservations import RESERVATION_ID, reservation
 from testkit.world import GB300, ORGANIZATION, REGION, offering, pod
 from tests.capacity_claims.test_claim_rules import record
+
+OCCUPIED = "owgtqUkseTw-dPFod4PS3ow"
+"""The attribute for the hosts of the placement with the sample id."""
 
 RESERVATION = {
     "pk": f"ORG#{ORGANIZATION}",
@@ -69,6 +73,7 @@ RESERVATION = {
     "named_start": 5,
     "named_tag": b"tag-02",
     "claiming_until": 1_780_000_030,
+    OCCUPIED: bytes([2, 0, 2, 0x02, 0x01, 0, 4, 0, 0x0F]),
 }
 
 
@@ -90,6 +95,7 @@ def test_a_reservation_with_every_field() -> None:
         tag=b"tag-01",
         named=Run(Placement("pod2", 5, 3), b"tag-02"),
         claiming_until=1_780_000_030,
+        occupied={PLACEMENT_ID: ((2, 0x0201), (4, 0x0F))},
     )
 
     assert decode(encode_reservation(full)) == RESERVATION | {"unsettled": str(0x16E9 % 8)}
@@ -102,7 +108,7 @@ def test_a_reservation_without_optional_fields() -> None:
     optional = {
         *("description", "tags", "pod", "start", "topology_hash", "keyed", "counted", "provision_attempt"),
         *("deadline", "failure", "deleted_at", "unsettled", "unsettled_since"),
-        *("life", "revision", "tag", "named_pod", "named_start", "named_tag", "claiming_until"),
+        *("life", "revision", "tag", "named_pod", "named_start", "named_tag", "claiming_until", OCCUPIED),
     }
 
     assert set(item) == set(RESERVATION) - optional

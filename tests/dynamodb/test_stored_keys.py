@@ -19,6 +19,7 @@ STORED: list[tuple[Callable[..., keys.Key], tuple[Any, ...], str, str]] = [
     (keys.shape, ("r", "f", "p"), "SHAPES#r#f", "POD#p"),
     (keys.hosts, ("r", "p"), "HOSTS#r", "POD#p"),
     (keys.reservation, ("o", "i"), "ORG#o", "RESERVATION#i"),
+    (keys.placement, ("o", "i"), "ORG#o", "PLACEMENT#i"),
     (keys.capacity_claim, ("o", "i"), "ORG#o", "CLAIM#i"),
     (keys.claim_name, ("o", "n"), "ORG#o", "CLAIMNAME#n"),
     (keys.quota, ("o", "s"), "ORG#o", "QUOTA#s"),

@@ -36,14 +36,17 @@ from gpu_capacity.inventory.items import (
 )
 from gpu_capacity.inventory.model import Region
 from gpu_capacity.inventory.units import shape_of
+from gpu_capacity.placements.items import decode_placement, encode_placement
 from gpu_capacity.reservations.items import decode_reservation, encode_reservation
 from gpu_capacity.vms.items import decode_entry, decode_vm, encode_entry, encode_vm, roster_entry
 from testkit.dynamodb import MemoryDynamoDB
+from testkit.placements import PLACEMENT_ID
 from testkit.reservations import reservation
 from testkit.vms.record import OTHER, VM
 from testkit.vms.scene import GPU5090
 from testkit.world import GB300, HOLDERS, INVENTORY, ORGANIZATION, REGION, create_tables, offering, pod
 from tests.capacity_claims.test_claim_rules import record
+from tests.placements.test_items import FULL
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -127,10 +130,19 @@ def _kinds() -> dict[str, Kind]:
     return {
         "reservation": Kind(
             encode_reservation(
-                reservation(failure="x", deadline=5, deleted_at=6, keyed=True, counted=True, description="d")
+                reservation(
+                    failure="x",
+                    deadline=5,
+                    deleted_at=6,
+                    keyed=True,
+                    counted=True,
+                    description="d",
+                    occupied={PLACEMENT_ID: ((2, 1),)},
+                )
             ),
             decode_reservation,
         ),
+        "placement": Kind(encode_placement(FULL), decode_placement),
         "tombstone": Kind(
             encode_tombstone(keys.reservation(ORGANIZATION, "id"), "f", 5), decode_tombstone, lives=False
         ),
@@ -193,6 +205,13 @@ UNREADABLE: Final = [
     ("reservation", "created_at", "soon"),
     ("reservation", "units", "3"),
     ("reservation", "counted", "yes"),
+    ("reservation", keys.occupied_attribute(PLACEMENT_ID), b""),
+    ("reservation", keys.occupied_attribute(PLACEMENT_ID), b"\x01\x00\x02"),
+    ("reservation", keys.occupied_attribute(PLACEMENT_ID), "hosts"),
+    ("placement", "status", "gone soon"),
+    ("placement", "hosts", b"\x00"),
+    ("placement", "policy", "tight"),
+    ("placement", "networking", {"groups": "sg-1"}),
     ("capacity claim", "status", "STATUS_FAILED"),
     ("capacity claim", "zones", "uk-lon-1"),
     ("capacity claim", "allocations", "[[1]]"),

@@ -18,6 +18,7 @@ from gpu_capacity.errors import RaceLost, StorageUnavailable
 from gpu_capacity.reservations.items import encode_reservation
 from gpu_capacity.reservations.record import Reservation, Status
 from testkit.dynamodb import item_conflict, throttled, timeout_after, timeout_before
+from testkit.placements import PLACEMENT_ID, placement
 from testkit.reservations import RESERVATION_ID, reservation
 from testkit.world import HOLDERS, ORGANIZATION, World
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.store import ReservationStore
 
 NEW = reservation(life=b"life-one", revision=1, tag=b"tag-01")
+OTHER_PLACEMENT = "d31c7b63-5c2f-4a10-8e4d-6b2ef105c8b4"
 KEY = keys.reservation(ORGANIZATION, RESERVATION_ID)
 UNFINISHED = Tombstone(NEW.fingerprint, NEW.life, finished=False)
 
@@ -352,3 +354,23 @@ def test_a_create_that_timed_out_and_was_then_confirmed_is_left_alone(
         assert create(store, world, tries=tries) is None
     assert tries.outcome_unknown
     assert store.get(ORGANIZATION, RESERVATION_ID) == NEW
+
+
+def test_a_record_changes_beside_another_one_or_neither_does(store: ReservationStore, world: World) -> None:
+    create(store, world)
+    taken = NEW.with_placement(PLACEMENT_ID, ((2, 1),))
+    beside = store.change_beside(NEW, taken, "reservation")
+    placements = world.services.placements
+
+    assert placements.create(placement(), world.clock.now(), beside) is None
+    assert store.get(ORGANIZATION, RESERVATION_ID) == replace(taken, revision=2)
+
+    late = placements.create(placement(id=OTHER_PLACEMENT), world.clock.now(), beside)
+    assert isinstance(late, Refused)
+    assert set(late.items) == {"reservation"}
+    assert placements.get(ORGANIZATION, OTHER_PLACEMENT) is None
+
+
+def test_no_record_is_written_beside_another_one_against_its_lifecycle(store: ReservationStore) -> None:
+    with pytest.raises(ValueError, match="never from pending to provisioned"):
+        store.change_beside(NEW, replace(NEW, status=Status.PROVISIONED), "reservation")

@@ -96,3 +96,11 @@ def test_a_quota_can_be_used_up_exactly(count: int, *, allowed: bool) -> None:
 
 def test_a_quota_lowered_below_its_use_allows_nothing() -> None:
     assert not Quota("org", "GB300", limit=2, used=5).allows(1)
+
+
+def test_placements_have_hosts_of_their_own_and_give_back_all_of_them() -> None:
+    taken = reservation().with_placement("a", ((2, 0b011), (3, 0b1))).with_placement("b", ((2, 0b100),))
+
+    assert taken.occupied_hosts == {2: 0b111, 3: 0b1}
+    assert taken.without_placement("a") == reservation().with_placement("b", ((2, 0b100),))
+    assert taken.without_placement("a").without_placement("b") == reservation()

@@ -11,6 +11,7 @@ inventory   HOSTS#region           POD#pod            full topology of a pod: la
 holders     ORG#organization       RESERVATION#id     a reservation, or its tombstone
 holders     ORG#organization       CLAIM#id           a capacity claim, or its tombstone
 holders     ORG#organization       CLAIMNAME#name     which capacity claim has that name
+holders     ORG#organization       PLACEMENT#id       a placement, or its tombstone
 holders     ORG#organization       QUOTA#subject      a quota: the limit, and how much is used
 holders     QUEUE#zone#instance    time#org#id        a capacity claim with pending instances
 holders     QUEUE#zone#instance    !                  how often claims came back into the queue
@@ -35,13 +36,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from typing import Final, TypeAlias
+from uuid import UUID
 
 Key: TypeAlias = dict[str, dict[str, str]]
 
 POD_PREFIX: Final = "POD#"
 RESERVATION_PREFIX: Final = "RESERVATION#"
+PLACEMENT_PREFIX: Final = "PLACEMENT#"
 CLAIM_PREFIX: Final = "CLAIM#"
 VM_PREFIX: Final = "VM#"
 VM_LIVE_PREFIX: Final = "VMLIVE#"
@@ -54,6 +57,9 @@ REGION_PREFIX: Final = "REGION#"
 GPU_TAG_PREFIX: Final = "g"
 """Prefix of holder tags for GPUs among the parts of a domain. It is no hex digit, so no plain tag begins with
 it."""
+
+_OCCUPIED_PREFIX: Final = "o"
+_OCCUPIED_CHARACTERS: Final = 23
 
 UNSETTLED_INDEX: Final = "unsettled"
 UNSETTLED_SHARDS: Final = 8
@@ -132,6 +138,11 @@ def holder(prefix: str, organization_id: str, holder_id: str) -> Key:
 def reservation(organization_id: str, reservation_id: str) -> Key:
     """A reservation."""
     return _key(organization_partition(organization_id), RESERVATION_PREFIX + reservation_id)
+
+
+def placement(organization_id: str, placement_id: str) -> Key:
+    """A placement."""
+    return _key(organization_partition(organization_id), PLACEMENT_PREFIX + placement_id)
 
 
 def capacity_claim(organization_id: str, claim_id: str) -> Key:
@@ -238,6 +249,21 @@ def booking_attribute(tag: bytes) -> str:
     It is URL-safe base64, which may have a hyphen. So expressions need a placeholder for the name.
     """
     return "b" + urlsafe_b64encode(tag).decode()
+
+
+def occupied_attribute(placement_id: str) -> str:
+    """The name of the attribute for the hosts of this placement in a reservation's record.
+
+    It is short, because a reservation may have many placements and is billed by its size.
+    """
+    return _OCCUPIED_PREFIX + urlsafe_b64encode(UUID(placement_id).bytes).decode().rstrip("=")
+
+
+def occupying_placement(attribute: str) -> str | None:
+    """The placement whose hosts this attribute of a reservation has; ``None`` if it is another attribute."""
+    if len(attribute) != _OCCUPIED_CHARACTERS or not attribute.startswith(_OCCUPIED_PREFIX):
+        return None
+    return str(UUID(bytes=urlsafe_b64decode(attribute[1:] + "==")))
 
 
 def unsettled_shards() -> list[str]:

@@ -8,9 +8,15 @@ from typing import Final
 INSTANCES: Final = "instances"
 VMS: Final = "vms"
 VM_GPUS: Final = "vm_gpus"
-"""The subjects for capacity claims and VMs. The subject for reservations is their accelerator."""
+PLACEMENT_SERVERS: Final = "placement_servers"
+"""The subjects for capacity claims, VMs and placements. That for reservations is their accelerator."""
 
-_NOUNS: Final = {INSTANCES: "instances", VMS: "VMs", VM_GPUS: "GPUs of VMs"}
+_NOUNS: Final = {
+    INSTANCES: "instances",
+    VMS: "VMs",
+    VM_GPUS: "GPUs of VMs",
+    PLACEMENT_SERVERS: "servers of placements",
+}
 
 
 @dataclass(frozen=True, slots=True)

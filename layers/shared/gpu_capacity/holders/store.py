@@ -258,16 +258,26 @@ class HolderStore(Generic[H]):
         Raises:
             ValueError: the lifecycle does not allow this change of status.
         """
-        if not self._kind.allows(before.status, after.status):
-            raise ValueError(f"never from {before.status} to {after.status}")
-        after = replace(after, revision=before.revision + 1)  # type: ignore[type-var]
-        written = self._kind.encode(after)
+        after = self._successor(before, after)
         refused = self._send(
-            [*beside, self._put(written, before)],
+            [*beside, self._put(self._kind.encode(after), before)],
             self._key(before.organization_id, before.id),
             lambda item: item is not None and not is_tombstone(item) and self._kind.decode(item) == after,
         )
         return refused or after
+
+    def change_beside(self, before: H, after: H, label: str) -> Put:
+        """The write of ``change`` as an action beside the record of another kind, under a label of its own.
+
+        Raises:
+            ValueError: the lifecycle does not allow this change of status.
+        """
+        return replace(self._put(self._kind.encode(self._successor(before, after)), before), label=label)
+
+    def _successor(self, before: H, after: H) -> H:
+        if not self._kind.allows(before.status, after.status):
+            raise ValueError(f"never from {before.status} to {after.status}")
+        return replace(after, revision=before.revision + 1)  # type: ignore[type-var]
 
     def remove(self, before: H, now: int, *beside: Action, finished: bool = True) -> Refused | None:
         """Replace a record with a tombstone, which expires. The holder must not own anything any more.

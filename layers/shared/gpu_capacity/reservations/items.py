@@ -7,7 +7,7 @@ reconcile reads.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import Item, encode
@@ -30,6 +30,10 @@ from gpu_capacity.reservations.record import Reservation, Run, Status, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from gpu_capacity.reservations.record import Hosts
+
+_POSITION_BYTES: Final = 2
 
 
 def encode_reservation(reservation: Reservation) -> Item:
@@ -73,6 +77,10 @@ def encode_reservation(reservation: Reservation) -> Item:
             "named_start": named.placement.start if named else None,
             "named_tag": named.tag if named else None,
             "claiming_until": reservation.claiming_until,
+            **{
+                keys.occupied_attribute(placement): encode_hosts(hosts)
+                for placement, hosts in reservation.occupied.items()
+            },
         }
     )
 
@@ -119,4 +127,31 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         tag=binary_or_none(item, "tag"),
         named=named,
         claiming_until=second_or_none(item, "claiming_until"),
+        occupied={
+            occupant: decode_hosts(binary(item, name))
+            for name in item
+            if (occupant := keys.occupying_placement(name)) is not None
+        },
+    )
+
+
+def encode_hosts(hosts: Hosts) -> bytes:
+    """Hosts as bytes: the size of a mask, then for each domain its position in two bytes, and the mask."""
+    size = max((mask.bit_length() + 7) // 8 for _, mask in hosts)
+    rows = (p.to_bytes(_POSITION_BYTES, "big") + mask.to_bytes(size, "big") for p, mask in hosts)
+    return bytes([size]) + b"".join(rows)
+
+
+def decode_hosts(encoded: bytes) -> Hosts:
+    """The hosts that these bytes encode.
+
+    Raises:
+        ValueError: no hosts do.
+    """
+    row = _POSITION_BYTES + encoded[0]
+    if len(encoded) % row != 1 or row == _POSITION_BYTES:
+        raise ValueError("not hosts of domains")
+    rows = [encoded[start : start + row] for start in range(1, len(encoded), row)]
+    return tuple(
+        (int.from_bytes(r[:_POSITION_BYTES], "big"), int.from_bytes(r[_POSITION_BYTES:], "big")) for r in rows
     )

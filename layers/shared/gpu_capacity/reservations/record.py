@@ -15,13 +15,15 @@ Customers are not shown a record that is ``claiming``: it names a run that it do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 from gpu_capacity.holders.ids import holder_tag
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gpu_capacity.placement.model import Placement
 
 UNITS_PER_RESERVATION_MAX: Final = 128
@@ -82,6 +84,10 @@ class Run:
     tag: bytes
 
 
+Hosts: TypeAlias = tuple[tuple[int, int], ...]
+"""Hosts of a reservation's pod: (position of the domain, mask over slots), in order of positions."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reservation:
     """The record of a reservation. Times are seconds since the epoch.
@@ -99,6 +105,9 @@ class Reservation:
     record may own as well: a claiming record is going to own it, until ``claiming_until``; a record in status
     ``error`` is going to release it. A record of an earlier version has neither life nor tag: it owns its
     domains by its holder tag.
+
+    ``occupied`` has the hosts of each placement, by its id. They are disjoint and owned. Every change of them
+    is a change of this record, so placements, a release of units and a delete exclude each other.
     """
 
     NOUN: ClassVar[str] = "reservation"
@@ -135,6 +144,7 @@ class Reservation:
     tag: bytes | None = None
     named: Run | None = None
     claiming_until: int | None = None
+    occupied: Mapping[str, Hosts] = field(default_factory=dict, hash=False)
 
     @property
     def is_unsettled(self) -> bool:
@@ -192,6 +202,25 @@ class Reservation:
     def execution(self) -> str:
         """The name of the workflow execution of the current attempt."""
         return execution_name(self.workflow or "", self, self.attempt)
+
+    @property
+    def occupied_hosts(self) -> dict[int, int]:
+        """The hosts that placements have: masks over slots, by the position of the domain."""
+        masks: dict[int, int] = {}
+        for hosts in self.occupied.values():
+            for position, mask in hosts:
+                masks[position] = masks.get(position, 0) | mask
+        return masks
+
+    def with_placement(self, placement_id: str, hosts: Hosts) -> Reservation:
+        """The reservation after a placement has taken these hosts, which must be free."""
+        return replace(self, occupied={**self.occupied, placement_id: hosts})
+
+    def without_placement(self, placement_id: str) -> Reservation:
+        """The reservation after a placement has given its hosts back."""
+        return replace(
+            self, occupied={key: self.occupied[key] for key in self.occupied if key != placement_id}
+        )
 
     def has_tags(self, wanted: tuple[str, ...]) -> bool:
         """Whether the reservation has every wanted tag, written ``name=value``.

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.http.request_counts import RequestCounts
     from gpu_capacity.inventory.store import InventoryStore
+    from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
     from gpu_capacity.reservations.runs import Runs
@@ -30,6 +31,7 @@ class Services:
     inventory: InventoryStore
     runs: Runs
     reservations: ReservationStore
+    placements: PlacementStore
     claims: ClaimStore
     vms: VmStore
     quotas: QuotaStore

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.inventory.fleet.sync import FleetSync
+    from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import (
         Background,
         CapacityEvents,
@@ -96,6 +97,7 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         prices=lazy(lambda: _price_list(env)),
         templates=lazy(lambda: _template_list(env)),
         reservations=lazy(lambda: _reservation_store(database, tables)),
+        placements=lazy(lambda: _placement_store(database, tables)),
         runs=lazy(lambda: _runs(database, tables)),
         vms=lazy(lambda: _vm_store(database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
@@ -201,6 +203,12 @@ def _reservation_store(database: Database, tables: TableNames) -> ReservationSto
     from gpu_capacity.reservations.store import ReservationStore  # noqa: PLC0415 - see above
 
     return ReservationStore(database, tables.holders)
+
+
+def _placement_store(database: Database, tables: TableNames) -> PlacementStore:
+    from gpu_capacity.placements.store import PlacementStore  # noqa: PLC0415 - see above
+
+    return PlacementStore(database, tables.holders)
 
 
 def _claim_store(database: Database, tables: TableNames) -> ClaimStore:

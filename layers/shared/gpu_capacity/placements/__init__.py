@@ -1,0 +1,1 @@
+"""Placements: servers on hosts of a reservation."""

@@ -1,0 +1,1 @@
+"""Placements as the Reservation API shows them: bodies and replies."""

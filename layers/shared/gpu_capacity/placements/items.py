@@ -1,0 +1,171 @@
+"""Encodes a placement as an item of the holders table, and decodes it.
+
+``unsettled`` and ``unsettled_since`` exist only while the record is unsettled: they are the keys of the
+sparse index that reconcile reads.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gpu_capacity.dynamodb import keys
+from gpu_capacity.dynamodb.client import Item, encode
+from gpu_capacity.dynamodb.decoding import (
+    SCHEMA,
+    binary,
+    binary_or_none,
+    decoder,
+    flag,
+    rows,
+    second,
+    second_or_none,
+    text,
+    text_or_none,
+    texts,
+    whole,
+    whole_or_none,
+)
+from gpu_capacity.placements.record import (
+    Constraints,
+    Networking,
+    Placement,
+    PlacementStatus,
+    Policy,
+    ReadinessMode,
+    StrategyType,
+    Unsatisfiable,
+    UpdateStrategy,
+)
+from gpu_capacity.reservations.items import decode_hosts, encode_hosts
+from gpu_capacity.reservations.record import Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from enum import StrEnum
+
+
+def encode_placement(placement: Placement) -> Item:
+    """The whole record as an item."""
+    constraints, networking, strategy = placement.constraints, placement.networking, placement.strategy
+    unsettled = placement.is_unsettled
+    return keys.placement(placement.organization_id, placement.id) | encode(
+        {
+            "status": placement.status.value,
+            "project": placement.project_id,
+            "name": placement.name,
+            "description": placement.description,
+            "tags": [[tag.name, tag.value] for tag in placement.tags] or None,
+            "reservation": placement.reservation_id,
+            "reservation_life": placement.reservation_life,
+            "region": placement.region_id,
+            "flavor": placement.flavor_id,
+            "pod": placement.pod_id,
+            "network": placement.network_id,
+            "servers": placement.count,
+            "hosts": encode_hosts(placement.hosts),
+            "policy": constraints.policy.value,
+            "max_skew": constraints.max_skew,
+            "min_domains": constraints.min_domains,
+            "unsatisfiable": _word(constraints.when_unsatisfiable),
+            "readiness": _word(placement.readiness),
+            "image": placement.image_id,
+            "generation": placement.generation,
+            "networking": None if networking is None else _networking(networking),
+            "ssh_authority": placement.ssh_certificate_authority_id,
+            "user_data": placement.user_data,
+            "strategy": strategy.type.value,
+            "rolling_update": strategy.rolling_update or None,
+            "max_unavailable": strategy.max_unavailable,
+            "created_at": placement.created_at,
+            "created_by": placement.created_by,
+            "modified_at": placement.modified_at,
+            "modified_by": placement.modified_by,
+            "deleted_at": placement.deleted_at,
+            "fingerprint": placement.fingerprint,
+            "keyed": placement.keyed or None,
+            "counted": placement.counted or None,
+            "attempt": placement.attempt,
+            "deadline": placement.deadline,
+            "failure": placement.failure,
+            "unsettled": keys.unsettled_shard(placement.id) if unsettled else None,
+            "unsettled_since": placement.unsettled_since if unsettled else None,
+            "schema": SCHEMA,
+            "life": placement.life,
+            "revision": placement.revision,
+        }
+    )
+
+
+@decoder
+def decode_placement(item: Mapping[str, Any]) -> Placement:
+    """The placement of an item that is no tombstone."""
+    return Placement(
+        id=item["sk"].removeprefix(keys.PLACEMENT_PREFIX),
+        organization_id=item["pk"].removeprefix(keys.organization_partition("")),
+        project_id=text(item, "project"),
+        name=text(item, "name"),
+        description=text_or_none(item, "description"),
+        tags=tuple(Tag(name, value) for name, value in rows(item.get("tags", ()), str, str)),
+        reservation_id=text(item, "reservation"),
+        reservation_life=binary_or_none(item, "reservation_life"),
+        region_id=text(item, "region"),
+        flavor_id=text(item, "flavor"),
+        pod_id=text(item, "pod"),
+        network_id=text(item, "network"),
+        count=whole(item, "servers"),
+        hosts=decode_hosts(binary(item, "hosts")),
+        constraints=Constraints(
+            Policy(text(item, "policy")),
+            whole_or_none(item, "max_skew"),
+            whole_or_none(item, "min_domains"),
+            Unsatisfiable(text(item, "unsatisfiable")) if "unsatisfiable" in item else None,
+        ),
+        readiness=ReadinessMode(text(item, "readiness")) if "readiness" in item else None,
+        image_id=text(item, "image"),
+        generation=whole(item, "generation"),
+        networking=_networking_of(item["networking"]) if "networking" in item else None,
+        ssh_certificate_authority_id=text_or_none(item, "ssh_authority"),
+        user_data=binary_or_none(item, "user_data"),
+        strategy=UpdateStrategy(
+            StrategyType(text(item, "strategy")),
+            flag(item, "rolling_update"),
+            text_or_none(item, "max_unavailable"),
+        ),
+        status=PlacementStatus(text(item, "status")),
+        created_at=second(item, "created_at"),
+        created_by=text(item, "created_by"),
+        modified_at=second_or_none(item, "modified_at"),
+        modified_by=text_or_none(item, "modified_by"),
+        deleted_at=second_or_none(item, "deleted_at"),
+        fingerprint=text(item, "fingerprint"),
+        keyed=flag(item, "keyed"),
+        counted=flag(item, "counted"),
+        attempt=whole(item, "attempt"),
+        deadline=second_or_none(item, "deadline"),
+        failure=text_or_none(item, "failure"),
+        unsettled_since=second_or_none(item, "unsettled_since"),
+        life=binary(item, "life"),
+        revision=whole(item, "revision"),
+    )
+
+
+def _word(value: StrEnum | None) -> str | None:
+    return None if value is None else value.value
+
+
+def _networking(networking: Networking) -> dict[str, Any]:
+    """A map of what was sent: an empty list is kept, and an absent one stays absent."""
+    sent = {
+        "sources": networking.allowed_source_addresses,
+        "public_ip": networking.public_ip,
+        "groups": networking.security_groups,
+    }
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in sent.items() if v is not None}
+
+
+def _networking_of(value: Mapping[str, Any]) -> Networking:
+    return Networking(
+        texts(value["sources"]) if "sources" in value else None,
+        flag(value, "public_ip") if "public_ip" in value else None,
+        texts(value["groups"]) if "groups" in value else None,
+    )

@@ -1,0 +1,273 @@
+"""The record of a placement (servers on some hosts of a reservation), and the table of its statuses.
+
+::
+
+    pending ──► provisioning ──► provisioned      back to provisioning: the placement has a new image, and its
+       │          │  ▲    │        │   ▲          servers are rebuilt
+       │          │  └────┼──► error ──┘          error: a server failed, or the time was up; hosts stay taken
+       │          ▼       ▼     ▼  ▼
+       └───────► deprovisioning ◄──┘              wins over everything else
+                       │
+                       ▼
+                      gone                        the record is removed; GET answers 404
+
+Which hosts a placement has is written in its reservation's record as well (``Reservation.occupied``), in the
+transactions that make and remove the placement. They never change in between.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from gpu_capacity.holders.quota import PLACEMENT_SERVERS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_capacity.reservations.record import Hosts, Tag
+
+USER_DATA_BYTES_MAX: Final = 16 * 1024
+SERVER_ID_PREFIX: Final = "psrv-"
+_SERVER_ID_DIGITS: Final = 16
+
+
+class PlacementStatus(StrEnum):
+    """Provisioning status. Only a tombstone has ``gone``."""
+
+    PENDING = "pending"
+    PROVISIONING = "provisioning"
+    PROVISIONED = "provisioned"
+    DEPROVISIONING = "deprovisioning"
+    ERROR = "error"
+    GONE = "gone"
+
+
+TRANSITIONS: Final[dict[PlacementStatus, frozenset[PlacementStatus]]] = {
+    PlacementStatus.PENDING: frozenset({PlacementStatus.PROVISIONING, PlacementStatus.DEPROVISIONING}),
+    PlacementStatus.PROVISIONING: frozenset(
+        {PlacementStatus.PROVISIONED, PlacementStatus.ERROR, PlacementStatus.DEPROVISIONING}
+    ),
+    PlacementStatus.PROVISIONED: frozenset({PlacementStatus.PROVISIONING, PlacementStatus.DEPROVISIONING}),
+    PlacementStatus.ERROR: frozenset(
+        {PlacementStatus.PROVISIONING, PlacementStatus.PROVISIONED, PlacementStatus.DEPROVISIONING}
+    ),
+    PlacementStatus.DEPROVISIONING: frozenset({PlacementStatus.GONE}),
+    PlacementStatus.GONE: frozenset(),
+}
+
+UNSETTLED: Final = frozenset(
+    {PlacementStatus.PENDING, PlacementStatus.PROVISIONING, PlacementStatus.DEPROVISIONING}
+)
+"""Statuses with work to do for the workflow."""
+
+
+def allows(source: PlacementStatus, target: PlacementStatus) -> bool:
+    """Whether ``TRANSITIONS`` has this change of status; keeping the status is always allowed."""
+    return source is target or target in TRANSITIONS[source]
+
+
+class Policy(StrEnum):
+    """How hosts are spread over domains."""
+
+    PACK = "pack"
+    SPREAD = "spread"
+
+
+class Unsatisfiable(StrEnum):
+    """What happens if the constraints cannot be met."""
+
+    FAIL = "fail"
+    BEST_EFFORT = "bestEffort"
+
+
+class ReadinessMode(StrEnum):
+    """Whether only hosts that pass the readiness check are taken."""
+
+    REQUIRE = "Require"
+    PREFER = "Prefer"
+    IGNORE = "Ignore"
+
+
+class StrategyType(StrEnum):
+    """How servers get another image."""
+
+    MANUAL = "Manual"
+    ROLLING_UPDATE = "RollingUpdate"
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """Which hosts are taken, as the customer sent it: ``None`` for what was not sent."""
+
+    policy: Policy
+    max_skew: int | None = None
+    min_domains: int | None = None
+    when_unsatisfiable: Unsatisfiable | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Networking:
+    """How servers are reached, as the customer sent it: ``None`` for what was not sent."""
+
+    allowed_source_addresses: tuple[str, ...] | None = None
+    public_ip: bool | None = None
+    security_groups: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateStrategy:
+    """How servers get another image.
+
+    ``rolling_update`` is whether the customer sent that object, and ``max_unavailable`` is a number of
+    servers or a percentage of them, as sent; ``None`` means 1.
+    """
+
+    type: StrategyType = StrategyType.MANUAL
+    rolling_update: bool = False
+    max_unavailable: str | None = None
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether the service rebuilds the servers itself."""
+        return self.type is StrategyType.ROLLING_UPDATE
+
+    def budget(self, count: int) -> int:
+        """How many of ``count`` servers may be rebuilt at a time: 0 if the customer rebuilds each one."""
+        if not self.is_rolling:
+            return 0
+        amount = self.max_unavailable or "1"
+        if amount.endswith("%"):
+            return -(-count * int(amount[:-1]) // 100)
+        return min(int(amount), count)
+
+
+MANUAL: Final = UpdateStrategy()
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The record of a placement. Times are seconds since the epoch.
+
+    Attributes:
+        reservation_life: the life of its reservation, whose id may come again.
+        pod_id: the pod of the reservation.
+        hosts: those that it has, by domain.
+        image_id: what its servers are to run.
+        generation: the number of that image, from 1; rises with every change of the image.
+        readiness: as sent; ``None`` means ``Prefer``.
+        user_data: the bytes; the API has them in base64.
+        failure: the message of status ``error``.
+        attempt: numbers the executions of the workflow.
+        deadline: when servers that are not up are given up.
+        counted: whether its servers are part of the organization's quota.
+        keyed: whether the id was made of an idempotency key.
+        life: random; distinguishes records that have the same id one after the other.
+        revision: rises with every write.
+    """
+
+    NOUN: ClassVar[str] = "placement"
+
+    id: str
+    organization_id: str
+    project_id: str
+    name: str
+    description: str | None
+    tags: tuple[Tag, ...]
+    reservation_id: str
+    reservation_life: bytes | None
+    region_id: str
+    flavor_id: str
+    pod_id: str
+    network_id: str
+    count: int
+    hosts: Hosts
+    constraints: Constraints
+    image_id: str
+    status: PlacementStatus
+    created_at: int
+    created_by: str
+    fingerprint: str
+    life: bytes
+    readiness: ReadinessMode | None = None
+    networking: Networking | None = None
+    ssh_certificate_authority_id: str | None = None
+    user_data: bytes | None = None
+    strategy: UpdateStrategy = MANUAL
+    generation: int = 1
+    keyed: bool = False
+    counted: bool = False
+    revision: int = 0
+    attempt: int = 0
+    unsettled_since: int | None = None
+    deadline: int | None = None
+    failure: str | None = None
+    modified_at: int | None = None
+    modified_by: str | None = None
+    deleted_at: int | None = None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the API shows it: always."""
+        return True
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether the workflow has work to do for it."""
+        return self.status in UNSETTLED
+
+    @property
+    def workflow(self) -> str | None:
+        """The workflow that has to settle the record, if any."""
+        return "settle_placement" if self.is_unsettled else None
+
+    @property
+    def execution(self) -> str:
+        """The name of the workflow execution of the current attempt.
+
+        The creation time distinguishes placements that have the same id one after the other because of the
+        same idempotency key.
+        """
+        return f"placement-{self.server_owner}-{self.attempt}"
+
+    @property
+    def server_owner(self) -> str:
+        """The host provider's name for the owner of its servers."""
+        return f"{self.id}-{self.created_at}"
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What quotas already count of it, by subject."""
+        return {PLACEMENT_SERVERS: self.count} if self.counted else {}
+
+    @property
+    def uncounted(self) -> dict[str, int]:
+        """What quotas do not count of it yet, by subject."""
+        return {} if self.counted else {PLACEMENT_SERVERS: self.count}
+
+    @property
+    def max_unavailable(self) -> int:
+        """How many servers may be rebuilt at a time."""
+        return self.strategy.budget(self.count)
+
+    def slots(self) -> Iterator[tuple[int, int, int]]:
+        """Its hosts in their order, as (ordinal, position of the domain, slot)."""
+        places = (
+            (p, slot) for p, mask in self.hosts for slot in range(mask.bit_length()) if mask >> slot & 1
+        )
+        return ((ordinal, position, slot) for ordinal, (position, slot) in enumerate(places))
+
+    def server_id(self, ordinal: int) -> str:
+        """The id of the server of this ordinal. Without meaning for customers, and never used again."""
+        digest = hashlib.sha256(self.life + ordinal.to_bytes(4, "big")).hexdigest()
+        return SERVER_ID_PREFIX + digest[:_SERVER_ID_DIGITS]
+
+    def server_name(self, ordinal: int) -> str:
+        """The name of the server of this ordinal."""
+        return f"{self.name}-{ordinal}"
+
+    def has_tags(self, wanted: tuple[str, ...]) -> bool:
+        """Whether the placement has every wanted tag, written ``name=value``."""
+        return {f"{tag.name}={tag.value}" for tag in self.tags}.issuperset(wanted)

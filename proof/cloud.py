@@ -17,7 +17,7 @@ from gpu_capacity.operations.set_quota import QuotaSetter
 from gpu_capacity.runtime.settings import Environment as Variables
 from gpu_capacity.runtime.wiring import (
     Edges,
-    Neighbours,
+    Outside,
     audit_of,
     fleet_sync_of,
     providers_of,
@@ -81,13 +81,13 @@ class Environment:
         # The region has the true time, even if the clocks of the functions are wrong.
         region, vms = providers_of(cloud.settings, replace(self.edges, clock=cloud.clock))
         self.events = Events(cloud)
-        neighbours = Neighbours(
+        outside = Outside(
             workflows=Workflows(cloud),
             events=self.events,
             provider=Provider(region, cloud),
             vm_provider=VmProvider(vms, cloud),
         )
-        self.services = services_of(cloud.settings, self.edges, neighbours)
+        self.services = services_of(cloud.settings, self.edges, outside)
 
 
 _EMPTY: Final = MemoryDynamoDB(trusting=True)

@@ -28,7 +28,7 @@ from gpu_capacity.providers.simulated.region import SimulatedBehaviour, Simulate
 from gpu_capacity.providers.simulated.vms import SimulatedVms
 from gpu_capacity.reservations.request import ReservationRequest
 from gpu_capacity.runtime.settings import Environment
-from gpu_capacity.runtime.wiring import Edges, Neighbours, services_of
+from gpu_capacity.runtime.wiring import Edges, Outside, services_of
 from testkit.doubles import (
     CountingIds,
     FakeClock,
@@ -235,13 +235,13 @@ class World:
             self.db, self.clock, CountingIds(f"environment-{self._environments}"), self.pause, self.telemetry
         )
         database = Database(self.db, self.pause, self.clock)
-        neighbours = Neighbours(
+        outside = Outside(
             workflows=self.workflows,
             events=self.events,
             provider=SimulatedRegion(database, SERVERS, self.clock, self.pause, self.behaviour),
             vm_provider=SimulatedVms(database, SERVERS, self.clock, self.pause, self.behaviour),
         )
-        return replace(services_of(Environment(TABLES), edges, neighbours), limits=self.limits)
+        return replace(services_of(Environment(TABLES), edges, outside), limits=self.limits)
 
     def load(self, pods: tuple[Pod, ...], regions: tuple[Region, ...] = ()) -> None:
         """Write topology the way the sync does; ownership of known pods stays."""

@@ -36,6 +36,8 @@ BRISK = {
     "PollSeconds": "1",
     "VmNoticeSeconds": "10",
 }
+# Placements may name only what the sample of other services has: `make run` prints it.
+SAMPLE = {"Neighbours": "sample"}
 API_URL = re.compile(r"^https://(?P<api>[^.]+)\.execute-api\.[^/]+/(?P<stage>[^/]+)/?$")
 
 
@@ -72,6 +74,7 @@ def parameters(state: State, emulator_url: str, more: Mapping[str, str]) -> dict
         "AuthJwks": issuer.encoded_key_set(state.issuer_key),
         "DeletionProtection": "false",
         **BRISK,
+        **SAMPLE,
         **more,
     }
 

@@ -2,8 +2,11 @@
 
 import json
 import shlex
+from collections.abc import Iterator
 from typing import Any, Final
 
+from gpu_capacity.inventory.model import Architecture
+from gpu_capacity.neighbours.sample import ENTRIES
 from tools.local_stack import issuer
 from tools.local_stack.state import DEFAULT_STATE, State
 
@@ -55,6 +58,9 @@ def how_to_use(state: State, url: str) -> str:
             "# watch it become provisioned",
             f"{_CURL} {url}/api/v2/reservations/$ID",
             "",
+            "# what placements may name of other services (by name or id)",
+            *(f"#   {line}" for line in _neighbours()),
+            "",
             "# capacity claims: 20 single instances, in one zone as far as it goes, then in the next",
             f"{_sending(_CLAIM)} {url}/v1alpha1/inference/capacityclaims",
             "",
@@ -78,6 +84,13 @@ def how_to_use(state: State, url: str) -> str:
             f"Ctrl-C stops the stack; its state is kept ({_forgetting(state)} forgets it).",
         )
     )
+
+
+def _neighbours() -> Iterator[str]:
+    """Networks, images and the like of the sample, one a line."""
+    for entry in ENTRIES:
+        of = "" if entry.architecture is Architecture.UNKNOWN else f" ({entry.architecture})"
+        yield f"{entry.region_id} {entry.kind} {entry.name}{of}: {entry.id}"
 
 
 def _naming(state: State) -> str:

@@ -7,6 +7,7 @@
     │   ├── Conflict                 contradicts an earlier use of the same idempotency key
     │   │   └── AlreadyExists        an id or a name is in use                 (names the resource)
     │   │       └── KeyReused        an idempotency key belongs to another request
+    │   ├── Unprocessable            valid, but what it names does not go together
     │   ├── FailedPrecondition       the state of a resource does not allow this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
     │   │   └── SliceUnavailable     the node has no such slice                    (carries GPUs)
@@ -113,6 +114,10 @@ class KeyReused(AlreadyExists):
             resource_name,
             f"the idempotency key was used with another request, which made {resource_name}",
         )
+
+
+class Unprocessable(RequestRefused):
+    """The request is valid and all that it names exists, but does not go together."""
 
 
 class FailedPrecondition(RequestRefused):

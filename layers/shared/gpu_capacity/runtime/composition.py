@@ -23,7 +23,7 @@ from gpu_capacity.runtime.observability import Observability
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import (
     Edges,
-    Neighbours,
+    Outside,
     audit_of,
     fleet_sync_of,
     providers_of,
@@ -93,7 +93,7 @@ def services() -> Services:
             "stop_vm": env.text("STOP_VM_STATE_MACHINE_ARN"),
         },
     )
-    return services_of(env, edges(), Neighbours(workflows, capacity_events(), provider, vm_provider))
+    return services_of(env, edges(), Outside(workflows, capacity_events(), provider, vm_provider))
 
 
 @cache

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.repeat_store import RepeatStore
     from gpu_capacity.http.request_counts import RequestCounts
     from gpu_capacity.inventory.store import InventoryStore
+    from gpu_capacity.neighbours.port import Neighbours
     from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import Background, CapacityEvents, Clock, Ids, Pause, Telemetry, Workflows
     from gpu_capacity.providers.port import HostProvider, VmProvider
@@ -41,6 +42,7 @@ class Services:
     templates: TemplateList
     provider: HostProvider
     vm_provider: VmProvider
+    neighbours: Neighbours
     workflows: Workflows
     events: CapacityEvents
     telemetry: Telemetry

@@ -1,7 +1,7 @@
 """Builds the service from its settings and from what is outside of it.
 
 Production, the proof and the tests all build the service here, so that they check what is deployed. They
-differ only in ``Edges`` and ``Neighbours``. Opens no client and reads no environment variable of the process.
+differ only in ``Edges`` and ``Outside``. Opens no client and reads no environment variable of the process.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from gpu_capacity.holders.limits import Limits
 from gpu_capacity.holders.records import report_unreadable
 from gpu_capacity.http.request_counts import RequestCounts
 from gpu_capacity.inventory.store import InventoryStore
+from gpu_capacity.neighbours import registry as neighbours
 from gpu_capacity.providers import registry
 from gpu_capacity.providers.registry import Site
 from gpu_capacity.runtime.lazy import lazy
@@ -70,7 +71,7 @@ class Edges:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbours:
+class Outside:
     """What use cases call outside of this service: workflows, the filler, and host providers."""
 
     workflows: Workflows
@@ -79,7 +80,7 @@ class Neighbours:
     vm_provider: VmProvider
 
 
-def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Services:
+def services_of(env: Environment, edges: Edges, outside: Outside) -> Services:
     """The collaborators of the use cases.
 
     Reads all settings but the price list and the templates, which the VM API reads on first use. So a wrong
@@ -102,10 +103,11 @@ def services_of(env: Environment, edges: Edges, neighbours: Neighbours) -> Servi
         vms=lazy(lambda: _vm_store(database, tables)),
         quotas=lazy(lambda: _quota_store(database, tables, defaults)),
         repeats=lazy(lambda: _repeat_store(database, tables)),
-        provider=neighbours.provider,
-        vm_provider=neighbours.vm_provider,
-        workflows=neighbours.workflows,
-        events=neighbours.events,
+        provider=outside.provider,
+        vm_provider=outside.vm_provider,
+        neighbours=neighbours.neighbours_named(env.text("NEIGHBOURS", neighbours.DEFAULT)),
+        workflows=outside.workflows,
+        events=outside.events,
         telemetry=edges.telemetry,
         clock=edges.clock,
         ids=edges.ids,

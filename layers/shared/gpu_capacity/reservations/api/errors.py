@@ -21,6 +21,7 @@ from gpu_capacity.errors import (
     RateLimited,
     TryAgain,
     Unauthenticated,
+    Unprocessable,
 )
 from gpu_capacity.http.call import (
     RETRY_AFTER_SECONDS,
@@ -47,6 +48,7 @@ _ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
     BodyTooLarge: (413, "request_entity_too_large"),
+    Unprocessable: (422, "unprocessable_content"),
     RateLimited: (429, "server_error"),
     UnsupportedMediaType: (415, "unsupported_media_type"),
     InsufficientCapacity: (507, "server_error"),

@@ -1,0 +1,1 @@
+"""What belongs to other services: networks, images, security groups, SSH certificate authorities."""

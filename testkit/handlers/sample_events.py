@@ -1,7 +1,8 @@
 """The events in ``events/``: read, filled in with tokens, and varied.
 
 A file with a ``base`` is a case: it states what differs from the event named there, ``events/<base>.json``,
-which may be a case itself. Every other file is complete.
+which may be a case itself. Every other file is complete. What every operation refuses has no file: it follows
+from the case of the operation that stands on ``rest_api``.
 """
 
 from __future__ import annotations
@@ -14,12 +15,26 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.http.operations import OPERATIONS
+from testkit.handlers.authority import PROFILES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 EVENTS: Final = ROOT / "events"
 FUNCTIONS: Final = ROOT / "functions"
+BASE: Final = "rest_api"
+
+REFUSED: Final = {
+    "token_missing": 401,
+    "permission_missing": 403,
+    "foreign": 404,
+    "unknown": 404,
+    "id_malformed": 404,
+}
+"""The cases that have no file, with their status: the first two of each operation that needs a permission,
+the others where its path has an id as well."""
 
 # What the event files stand on: this key makes this id, for the subject of the sample tokens.
 SAMPLE_KEY: Final = "events-example-1"
@@ -37,7 +52,12 @@ def functions() -> list[str]:
 
 
 def cases() -> list[tuple[str, str]]:
-    """Every event file as (function, case), in order."""
+    """Every event as (function, case), in order."""
+    return sorted([*files(), *((function, case) for function in OPERATIONS for case in refusals(function))])
+
+
+def files() -> list[tuple[str, str]]:
+    """The events that have a file, as (function, case), in order."""
     return sorted((path.parent.name, path.stem) for path in EVENTS.glob("*/*.json"))
 
 
@@ -48,9 +68,53 @@ def read(function: str, case: str) -> dict[str, Any]:
 
 
 def stated(name: str) -> dict[str, Any]:
-    """What one file says; ``name`` is its path in ``events/`` without the suffix."""
+    """What a file says, or would say; ``name`` is its path in ``events/`` without the suffix."""
+    function, _, case = name.partition("/")
+    derived = refusals(function).get(case)
+    return copy.deepcopy(_content(name) if derived is None else derived)
+
+
+@cache
+def _content(name: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
     return content
+
+
+@cache
+def refusals(function: str) -> dict[str, dict[str, Any]]:
+    """The cases in ``REFUSED`` of an operation by name, as files would state them; none of a public one."""
+    operation = OPERATIONS.get(function)
+    if operation is None or operation.permission is None:
+        return {}
+    (base,) = {
+        name
+        for name in (f"{function}/{case}" for owner, case in files() if owner == function)
+        if _content(name).get("base") == BASE
+    }
+    success = _content(base)
+    may_read = operation.permission in PROFILES["reader"]["permissions"]
+    changes: dict[str, dict[str, Any]] = {
+        "token_missing": {"headers": {"Authorization": None}},
+        "permission_missing": _sent_by("powerless" if may_read else "reader"),
+    }
+    if "{" in operation.path:
+        changes |= {
+            "foreign": _sent_by("stranger"),
+            "unknown": _naming(success, lambda found: f"{found[:-4]}0000"),
+            "id_malformed": _naming(success, lambda _found: "not-an-id"),
+        }
+    return {case: {"base": base} | change for case, change in changes.items()}
+
+
+def _naming(success: dict[str, Any], other: Callable[[str], str]) -> dict[str, Any]:
+    """What differs where another id is named: in the path, and in a body that repeats it."""
+    ((parameter, found),) = success["pathParameters"].items()
+    named = {"pathParameters": {parameter: other(found)}}
+    return named | {"body": {"id": other(found)}} if "id" in success.get("body", {}) else named
+
+
+def _sent_by(profile: str) -> dict[str, Any]:
+    return {"headers": {"Authorization": f"Bearer {{{{token:{profile}}}}}"}}
 
 
 def merged(name: str) -> dict[str, Any]:

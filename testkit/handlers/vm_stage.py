@@ -17,7 +17,7 @@ from gpu_capacity.dynamodb.database import Database
 from testkit.doubles import CountingIds, RecordedTelemetry
 from testkit.handlers import arrangements, sample_events
 from testkit.handlers.authority import SUBJECT, Authority
-from testkit.handlers.sample_events import EVENTS, read
+from testkit.handlers.sample_events import read
 from testkit.handlers.stage import Answer
 from testkit.handlers.stage import Stage as FunctionalStage
 from testkit.world import HOLDERS, ORGANIZATION
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import pytest
 
 __all__ = [
-    "EVENTS",
+
     "SAMPLE_API_KEY",
     "SAMPLE_KEY",
     "SAMPLE_VM",

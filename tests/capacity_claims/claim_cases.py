@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.http.operations import CLAIMS as CLAIMS_PATH
+from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import claim_stage as given
 from testkit.handlers.arrangements import sample
+from testkit.handlers.sample_events import REFUSED, refusals
 from tests.capacity_claims.claim_contract import CLAIM, CLAIMS, PARAMETERS, QUOTAS, STATUS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from testkit.handlers.stage import Stage
 
@@ -68,17 +71,15 @@ def _bad(function: str, event: str, after: Callable[[Stage], None], *fields: str
     return _no(function, event, after, 400, 3, "BadRequest", *fields)
 
 
-def _refusals(function: str) -> tuple[ClaimCase, ...]:
-    return (
-        _no(function, "token_missing", given.claimed, 401, 16),
-        _no(function, "permission_missing", given.claimed, 403, 7),
-    )
-
-
-def _absent(function: str) -> tuple[ClaimCase, ...]:
-    return tuple(
-        _no(function, event, given.claimed, 404, 5, "ResourceInfo") for event in ("unknown", "foreign")
-    )
+def _refusals() -> Iterator[ClaimCase]:
+    """What every operation refuses."""
+    codes = {401: 16, 403: 7, 404: 5}
+    for operation in OPERATIONS.values():
+        if operation.path.startswith(CLAIMS_PATH):
+            for case in refusals(operation.name):
+                status = REFUSED[case]
+                detail = "ResourceInfo" if status == 404 else "RequestInfo"
+                yield _no(operation.name, case, given.claimed, status, codes[status], detail)
 
 
 CLAIM_CASES: Final = (
@@ -114,27 +115,20 @@ CLAIM_CASES: Final = (
     _no(_CREATE, "full", given.limited, 429, 8, "QuotaFailure"),
     _no(_CREATE, "organization_of_others", sample, 403, 7),
     _no(_CREATE, "token_expired", sample, 401, 16),
-    *_refusals(_CREATE),
     _claim(_GET, "found", given.claimed, "READY", 10, 0),
     _claim(_GET, "found", given.waiting, "CREATING", 0, 10),
     _claim(_GET, "found", given.deleted, "DELETING", 10, 0),
     _claim(_GET, "found", given.drained, "DELETING", 0, 10),
     _no(_GET, "found", given.gone, 404, 5, "ResourceInfo"),
     _claim(_GET, "found_upper_case", given.claimed, "READY", 10, 0),
-    _no(_GET, "id_malformed", given.claimed, 404, 5, "ResourceInfo"),
-    *_absent(_GET),
-    *_refusals(_GET),
     ClaimCase(_LIST, "all", given.claimed, 200, CLAIMS),
     ClaimCase(_LIST, "all", given.gone, 200, CLAIMS),
     ClaimCase(_LIST, "updated_after", given.shrunk, 200, CLAIMS),
     ClaimCase(_LIST, "nothing_visible", given.claimed, 200, CLAIMS),
     _bad(_LIST, "updated_after_malformed", given.claimed, "updated_after"),
-    *_refusals(_LIST),
     ClaimCase(_PARAMETERS, "all", sample, 200, PARAMETERS),
-    *_refusals(_PARAMETERS),
     ClaimCase(_QUOTAS, "all", given.claimed_and_limited, 200, QUOTAS),
     ClaimCase(_QUOTAS, "all", sample, 200, QUOTAS),
-    *_refusals(_QUOTAS),
     _claim(_UPDATE, "grown", given.claimed, "READY", 12, 0),
     _claim(_UPDATE, "grown", given.waiting, "CREATING", 0, 12),
     _claim(_UPDATE, "shrunk", given.claimed, "READY", 2, 0),
@@ -147,15 +141,11 @@ CLAIM_CASES: Final = (
     _no(_UPDATE, "grown", given.claimed_and_limited, 429, 8, "QuotaFailure"),
     _no(_UPDATE, "grown", given.deleted, 400, 9, "PreconditionFailure"),
     _no(_UPDATE, "grown", given.gone, 404, 5, "ResourceInfo"),
-    *_absent(_UPDATE),
-    *_refusals(_UPDATE),
     _claim(_DELETE, "accepted", given.claimed, "DELETING", 10, 0),
     _claim(_DELETE, "accepted", given.waiting, "DELETING", 0, 10),
     _claim(_DELETE, "accepted", given.deleted, "DELETING", 10, 0),
     _no(_DELETE, "accepted", given.gone, 404, 5, "ResourceInfo"),
-    _no(_DELETE, "id_malformed", given.claimed, 404, 5, "ResourceInfo"),
-    *_absent(_DELETE),
-    *_refusals(_DELETE),
+    *_refusals(),
 )
 
 

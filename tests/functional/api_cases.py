@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import arrangements as given
+from testkit.handlers.sample_events import REFUSED, refusals
 from tests.functional import contract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from testkit.handlers.stage import Stage
 
@@ -51,6 +53,19 @@ _QUOTAS: Final = "list_reservation_quotas"
 _NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
 _BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
 
+
+def _refusals() -> Iterator[ApiCase]:
+    """What every operation refuses."""
+    errors = {401: "access_denied", 403: "forbidden", 404: "not_found"}
+    for operation in OPERATIONS.values():
+        if operation.path.startswith("/api/"):
+            for case in refusals(operation.name):
+                status = REFUSED[case]
+                yield _no(
+                    operation.name, case, status, errors[status], headers=_NO_TOKEN if status == 401 else {}
+                )
+
+
 API_CASES: Final = (
     _ok(_CREATE, "full", contract.RESERVATION, 202, after=given.sample),
     _ok(_CREATE, "accepted_minimal", contract.RESERVATION, 202, after=given.sample),
@@ -68,9 +83,7 @@ API_CASES: Final = (
     _no(_CREATE, "content_type_wrong", 415, "unsupported_media_type"),
     _no(_CREATE, "not_offered", 400, "invalid_request"),
     _no(_CREATE, "region_unknown", 404, "not_found"),
-    _no(_CREATE, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
     _no(_CREATE, "token_expired", 401, "access_denied", headers=_BAD_TOKEN),
-    _no(_CREATE, "permission_missing", 403, "forbidden"),
     _no(_CREATE, "project_of_others", 403, "forbidden"),
     _no(_CREATE, "full", 403, "forbidden", after=given.sample_with_quota_of_one),
     _no(_CREATE, "idempotency_key_reused", 409, "conflict"),
@@ -81,42 +94,27 @@ API_CASES: Final = (
     _ok(_GET, "found", contract.RESERVATION, after=given.deleted),
     _no(_GET, "found", 404, "not_found", after=given.gone),
     _ok(_GET, "found_by_operator", contract.RESERVATION),
-    _no(_GET, "unknown", 404, "not_found"),
-    _no(_GET, "foreign", 404, "not_found"),
-    _no(_GET, "id_malformed", 404, "not_found"),
-    _no(_GET, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
-    _no(_GET, "permission_missing", 403, "forbidden"),
     _ok(_LIST, "all", contract.RESERVATIONS),
     _ok(_LIST, "all", contract.RESERVATIONS, after=given.failed),
     _ok(_LIST, "filtered", contract.RESERVATIONS),
     _ok(_LIST, "nothing_visible", contract.RESERVATIONS),
     _ok(_LIST, "by_operator", contract.RESERVATIONS),
     _no(_LIST, "tag_malformed", 400, "invalid_request"),
-    _no(_LIST, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
-    _no(_LIST, "permission_missing", 403, "forbidden"),
     _ok(_DELETE, "accepted", None, 202),
     _ok(_DELETE, "accepted", None, 202, after=given.provisioned),
     _ok(_DELETE, "accepted", None, 202, after=given.failed),
     _ok(_DELETE, "accepted", None, 202, after=given.deleted),
     _no(_DELETE, "accepted", 404, "not_found", after=given.gone),
     _ok(_DELETE, "accepted_by_operator", None, 202),
-    _no(_DELETE, "unknown", 404, "not_found"),
-    _no(_DELETE, "foreign", 404, "not_found"),
-    _no(_DELETE, "id_malformed", 404, "not_found"),
-    _no(_DELETE, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
-    _no(_DELETE, "permission_missing", 403, "forbidden"),
     _ok(_QUOTAS, "all", contract.QUOTAS, after=given.sample_with_quota_of_one),
     _ok(_QUOTAS, "by_operator", contract.QUOTAS),
-    _no(_QUOTAS, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
-    _no(_QUOTAS, "permission_missing", 403, "forbidden"),
     _ok(_UNITS, "all", contract.UNITS),
     _ok(_UNITS, "filtered", contract.UNITS),
     _ok(_UNITS, "nothing_offered", contract.UNITS),
-    _no(_UNITS, "token_missing", 401, "access_denied", headers=_NO_TOKEN),
-    _no(_UNITS, "permission_missing", 403, "forbidden"),
     _ok(_VERSION, "answered", contract.VERSION),
     _no(_REJECT, "unknown_route", 404, "not_found"),
     _no(_REJECT, "root", 404, "not_found"),
     _no(_REJECT, "wrong_method", 405, "method_not_allowed", headers={"allow": "DELETE, GET"}),
     _no(_REJECT, "preflight", 405, "method_not_allowed", headers={"allow": "GET, POST"}),
+    *_refusals(),
 )

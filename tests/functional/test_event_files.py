@@ -8,12 +8,12 @@ import pytest
 
 from gpu_capacity.http.operations import OPERATIONS
 from testkit.handlers import sample_events
-from testkit.handlers.sample_events import merged, read, stated
+from testkit.handlers.authority import PROFILES
+from testkit.handlers.sample_events import BASE, REFUSED, merged, read, stated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BASE: Final = "rest_api"
 OWN: Final = {
     "base",
     "httpMethod",
@@ -26,10 +26,10 @@ OWN: Final = {
 }
 """What a case may state: the gateway derives everything else."""
 
-FILES: Final = sample_events.cases()
-CASES: Final = [(function, case) for function, case in FILES if "base" in stated(f"{function}/{case}")]
-COMPLETE: Final = [pair for pair in FILES if pair not in CASES]
-BY_API: Final = [pair for pair in FILES if pair[0] in OPERATIONS]
+EVENTS: Final = sample_events.cases()
+CASES: Final = [(function, case) for function, case in EVENTS if "base" in stated(f"{function}/{case}")]
+COMPLETE: Final = [pair for pair in EVENTS if pair not in CASES]
+BY_API: Final = [pair for pair in EVENTS if pair[0] in OPERATIONS]
 
 
 def said_before(base: dict[str, Any], changes: dict[str, Any], place: str = "") -> Iterator[str]:
@@ -61,9 +61,9 @@ def test_a_case_is_based_on_the_gateway_request_or_on_one_case_of_its_function(f
         assert stated(other)["base"] == BASE
 
 
-@pytest.mark.parametrize("function", sorted({function for function, _ in FILES}))
+@pytest.mark.parametrize("function", sorted({function for function, _ in EVENTS}))
 def test_no_two_events_of_a_function_are_equal(function: str) -> None:
-    events = [read(owner, case) for owner, case in FILES if owner == function]
+    events = [read(owner, case) for owner, case in EVENTS if owner == function]
     assert [event for event in events if events.count(event) > 1] == []
 
 
@@ -78,7 +78,24 @@ def test_an_event_without_a_token_is_a_complete_file(function: str, case: str) -
 
 @pytest.mark.parametrize(("function", "case"), CASES)
 def test_a_case_has_a_placeholder_for_a_token_or_removes_it(function: str, case: str) -> None:
-    assert ("{{token:" in str(read(function, case))) == (case != "token_missing")
+    sent = read(function, case)["headers"].get("Authorization")
+    assert (sent is None) == (case == "token_missing")
+    assert sent in {None, *(f"Bearer {{{{token:{profile}}}}}" for profile in PROFILES)}
+
+
+def test_no_file_states_what_every_operation_refuses() -> None:
+    assert set(EVENTS) - set(sample_events.files()) == {
+        (operation.name, case)
+        for operation in OPERATIONS.values()
+        for case, status in REFUSED.items()
+        if operation.permission and ("{" in operation.path or status != 404)
+    }
+
+
+def test_an_unknown_id_is_as_well_formed_as_the_known_one_wherever_the_request_has_it() -> None:
+    event = read("update_capacity_claim", "unknown")
+    assert event["pathParameters"]["claimID"] == sample_events.body_of(event)["id"]
+    assert event["pathParameters"]["claimID"] == "3f0e9a52-7c1b-4d6e-9f38-2b5a6c7d0000"
 
 
 @pytest.mark.parametrize(("function", "case"), BY_API)

@@ -15,6 +15,7 @@ from gpu_capacity.inventory.snapshot import Ownership, Snapshot
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.line import Line, PodBits
 from gpu_capacity.placement.model import Placement, Request
+from gpu_capacity.placement.servers import Constraints, Policy, Readiness, UnitHosts, choose_hosts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,9 @@ SIZES: Final = (1, 2, 8)
 BATCH: Final = 10
 MEDIANS: Final = 3
 ADDITIONS: Final = 1_000_000
+UNITS, HOSTS_PER_UNIT = 128, 18
+"""The largest reservation, of NVL72 racks."""
+HOST_CHOICE_MICROSECONDS_MAX: Final = 1000.0
 CLAIMED_MEAN_MIN: Final = 4
 """Claimed and free runs alternate; neither is shorter than one unit, so a high load has long claimed ones."""
 
@@ -98,6 +102,27 @@ def microseconds_of_keeping_step(pods: int, units: int, rounds: int) -> float:
     shapes = [PodShape("region", f"pod{n:05}", "flavor", 1, domains) for n in range(pods)]
     snapshot = Snapshot.of(shapes, [Ownership(shape.pod_id, 1, 0) for shape in shapes])
     return _median_microseconds(lambda n: snapshot.seeing(Ownership("pod00000", 1, 1 << n % units)), rounds)
+
+
+def reservation(seed: int) -> list[UnitHosts]:
+    """The largest reservation. Placements hold hosts of half of its units; some hosts are not ready."""
+    chance, every = stream("reservation", seed), (1 << HOSTS_PER_UNIT) - 1
+    units = []
+    for position in range(UNITS):
+        held = (1 << chance.randrange(HOSTS_PER_UNIT)) - 1 if chance.random() < 0.5 else 0
+        not_ready = sum(1 << slot for slot in range(HOSTS_PER_UNIT) if chance.random() < 0.05)
+        units.append(UnitHosts("pod", position, every, every & ~held, every & ~not_ready))
+    return units
+
+
+def microseconds_of_hosts(policy: Policy, readiness: Readiness, rounds: int) -> float:
+    """Median time (µs) to choose hosts of the largest reservation for placements of all sizes."""
+    reservations = [reservation(seed) for seed in range(rounds)]
+    counts = [1 + stream("hosts", n).randrange(UNITS * HOSTS_PER_UNIT // 2) for n in range(rounds)]
+    constraints = Constraints(policy)
+    return _median_microseconds(
+        lambda n: choose_hosts(reservations[n], counts[n], constraints, readiness, n), rounds, batch=1
+    )
 
 
 def _median_microseconds(work: Callable[[int], object], rounds: int, batch: int = BATCH) -> float:
@@ -187,8 +212,33 @@ def measure(options: Options) -> Section:
         + ", ".join(f"{value:.0f} µs over {name}" for name, value in steps.items())
         + "."
     )
+    _hosts(section, options)
     _growth(section, options)
     return section
+
+
+def _hosts(section: Section, options: Options) -> None:
+    """The hosts of placements: times by policy and readiness."""
+    rounds = options.sized(120, 3)
+    times = {
+        policy: [microseconds_of_hosts(policy, readiness, rounds) for readiness in Readiness]
+        for policy in Policy
+    }
+    slowest = max(time for row in times.values() for time in row)
+    section.figure(
+        f"slowest median choice of hosts, reservation of {UNITS} units × {HOSTS_PER_UNIT} hosts",
+        f"{slowest:.0f} µs",
+        f"{HOST_CHOICE_MICROSECONDS_MAX:.0f} µs",
+        met=slowest <= HOST_CHOICE_MICROSECONDS_MAX,
+    )
+    section.text(
+        f"Median µs of `choose_hosts` for placements of 1 to {UNITS * HOSTS_PER_UNIT // 2} hosts. Other "
+        "placements hold hosts of half of the units."
+    )
+    section.table(
+        ("policy", *(readiness.value for readiness in Readiness)),
+        [(policy.value, *(f"{time:.0f}" for time in row)) for policy, row in times.items()],
+    )
 
 
 def _growth(section: Section, options: Options) -> None:

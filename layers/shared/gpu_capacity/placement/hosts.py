@@ -117,7 +117,7 @@ def place_hosts(domains: Iterable[HostDomain], request: HostRequest) -> tuple[Ho
             passed_over = True
             continue
         touched[domain.pod_id] = before + 1
-        hosts = _lowest(domain.free, missing)
+        hosts = lowest(domain.free, missing)
         grants.append(HostGrant(domain.pod_id, domain.position, hosts))
         missing -= hosts.bit_count()
     return tuple(grants)
@@ -183,13 +183,18 @@ def _shortest_runs_first(units: list[HostDomain], request: HostRequest) -> list[
 
 def _draw(pod_id: str, request: HostRequest) -> int:
     """A sort key among equals, derived from the pod and the seed."""
+    return mix(request.seed ^ salt_of(pod_id), request.attempt)
+
+
+def salt_of(pod_id: str) -> int:
+    """64 evenly distributed bits from the id of a pod."""
     salt = 0
     for byte in pod_id.encode():
         salt = mix(salt ^ byte, 0)
-    return mix(request.seed ^ salt, request.attempt)
+    return salt
 
 
-def _lowest(mask: int, count: int) -> int:
+def lowest(mask: int, count: int) -> int:
     """The ``count`` lowest set bits of a mask, or all of them."""
     taken = 0
     while mask and count:

@@ -266,7 +266,7 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
 # Fields that this project adds, by schema; all of them are optional.
 ADDED: Final[dict[str, frozenset[str]]] = {
     "reservationV2Status": frozenset({"message"}),
-    "error": frozenset({"errors", "capacity", "quota"}),
+    "error": frozenset({"errors", "capacity", "hosts", "quota"}),
 }
 
 # Fields of the contract without a meaning here: a reservation is never modified.

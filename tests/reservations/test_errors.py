@@ -18,6 +18,10 @@ SHORTAGE = Unplaceable(
     requested=5, available=4, largest_run=3, claimed=4, cordoned=0, incomplete=1, largest_possible=8
 )
 
+SHORT_OF_HOSTS = errors.HostsUnavailable(
+    "2 of 5 hosts are free", requested=5, free=2, ready=1, is_lasting=False
+)
+
 ANSWERS: list[tuple[CapacityError, int, str, str]] = [
     (errors.InvalidRequest("spec.count", "too many"), 400, "invalid_request", "spec.count: too many"),
     (MalformedBody("not JSON"), 400, "invalid_request", "not JSON"),
@@ -43,6 +47,9 @@ ANSWERS: list[tuple[CapacityError, int, str, str]] = [
     ),
     (errors.NotFound("absent"), 404, "not_found", "absent"),
     (errors.Conflict("other request"), 409, "conflict", "other request"),
+    (errors.StateConflict("it is being deleted"), 409, "conflict", "it is being deleted"),
+    (SHORT_OF_HOSTS, 409, "conflict", "2 of 5 hosts are free"),
+    (errors.Unprocessable("other region"), 422, "unprocessable_content", "other region"),
     (BodyTooLarge("too large"), 413, "request_entity_too_large", "too large"),
     (UnsupportedMediaType("not JSON"), 415, "unsupported_media_type", "not JSON"),
     (errors.InsufficientCapacity(SHORTAGE), 507, "server_error", SHORTAGE.describe()),
@@ -57,10 +64,24 @@ def test_an_error_has_its_status_code_and_text(
 
     assert reply.status == status
     contract = {
-        name: value for name, value in reply.body.items() if name not in {"errors", "capacity", "quota"}
+        name: value
+        for name, value in reply.body.items()
+        if name not in {"errors", "capacity", "hosts", "quota"}
     }
     assert contract == {"error": word, "error_description": text, "trace_id": TRACE}
     assert reply.headers["Cache-Control"] == "no-cache"
+
+
+def test_a_refusal_for_lack_of_hosts_has_its_figures() -> None:
+    reply = ReservationErrors().refuse(SHORT_OF_HOSTS, TRACE)
+
+    assert reply.body["hosts"] == {
+        "requestedHostCount": 5,
+        "freeHostCount": 2,
+        "readyHostCount": 1,
+        "canEverFit": True,
+    }
+    assert ErrorRead.model_validate(reply.body).model_dump(by_alias=True, exclude_none=True) == reply.body
 
 
 @pytest.mark.parametrize(("possible", "can_ever_fit"), [(8, True), (5, True), (4, False)])

@@ -7,7 +7,8 @@
     │   ├── Conflict                 contradicts an earlier use of the same idempotency key
     │   │   └── AlreadyExists        an id or a name is in use                 (names the resource)
     │   │       └── KeyReused        an idempotency key belongs to another request
-    │   ├── Unprocessable            valid, but what it names does not go together
+    │   ├── StateConflict            the state of a reservation or placement does not allow this
+    │   ├── Unprocessable            well formed, but what it names does not go together
     │   ├── FailedPrecondition       the state of a resource does not allow this
     │   ├── ActionRefused            a VM's status, or its node, does not allow this     (detail)
     │   │   └── SliceUnavailable     the node has no such slice                    (carries GPUs)
@@ -16,6 +17,7 @@
     │       └── QuotaExceeded        the organization's limit is reached
     ├── DoesNotFit                   no room now: wait, or ask for less
     │   ├── InsufficientCapacity     no run is long enough                  (carries the explanation)
+    │   ├── HostsUnavailable         a reservation has not enough free hosts      (carries the figures)
     │   └── RateLimited              the caller's share of this minute is used up   (carries seconds)
     ├── TryAgain                     nothing is wrong with the request: send it again unchanged
     │   ├── RaceLost                 other writers were faster in every attempt
@@ -116,8 +118,12 @@ class KeyReused(AlreadyExists):
         )
 
 
+class StateConflict(RequestRefused):
+    """The state of a reservation or a placement does not allow this, or another request has changed it."""
+
+
 class Unprocessable(RequestRefused):
-    """The request is valid and all that it names exists, but does not go together."""
+    """The request is well formed, but what it asks for or names does not go together."""
 
 
 class FailedPrecondition(RequestRefused):
@@ -243,6 +249,25 @@ class InsufficientCapacity(DoesNotFit):
     def __init__(self, reason: Unplaceable) -> None:
         super().__init__(reason.describe())
         self.reason = reason
+
+
+class HostsUnavailable(DoesNotFit):
+    """A reservation has not enough free hosts for a placement. Only raised after a strongly consistent read.
+
+    Args:
+        message: for the customer.
+        requested: how many hosts the request asks for.
+        free: how many no placement has.
+        ready: how many of those pass the readiness check.
+        is_lasting: whether the reservation would not have enough even if it had no placements.
+    """
+
+    def __init__(self, message: str, *, requested: int, free: int, ready: int, is_lasting: bool) -> None:
+        super().__init__(message)
+        self.requested = requested
+        self.free = free
+        self.ready = ready
+        self.is_lasting = is_lasting
 
 
 class RateLimited(DoesNotFit):

@@ -14,11 +14,13 @@ from gpu_capacity.errors import (
     CapacityError,
     Conflict,
     Forbidden,
+    HostsUnavailable,
     InsufficientCapacity,
     InvalidRequest,
     NotFound,
     QuotaExceeded,
     RateLimited,
+    StateConflict,
     TryAgain,
     Unauthenticated,
     Unprocessable,
@@ -47,6 +49,8 @@ _ANSWERS: Final[dict[type[CapacityError], tuple[int, str]]] = {
     Forbidden: (403, "forbidden"),
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
+    StateConflict: (409, "conflict"),
+    HostsUnavailable: (409, "conflict"),
     BodyTooLarge: (413, "request_entity_too_large"),
     Unprocessable: (422, "unprocessable_content"),
     RateLimited: (429, "server_error"),
@@ -133,6 +137,14 @@ def _figures(error: CapacityError) -> dict[str, Any]:
                 },
             }
             return {"capacity": figures}
+        case HostsUnavailable():
+            hosts = {
+                "requestedHostCount": error.requested,
+                "freeHostCount": error.free,
+                "readyHostCount": error.ready,
+                "canEverFit": not error.is_lasting,
+            }
+            return {"hosts": hosts}
         case QuotaExceeded():
             limits = {
                 "subject": error.subject,

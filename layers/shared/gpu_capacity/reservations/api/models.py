@@ -218,6 +218,17 @@ class CapacityFigures(Body):
     excluded: ExcludedUnits
 
 
+class HostFigures(Body):
+    """Why a placement does not fit; an addition to the contract. ``canEverFit`` tells whether to wait."""
+
+    model_config = ConfigDict(title="hostsUnavailable")
+
+    requested_host_count: int = Field(ge=1)
+    free_host_count: int = Field(ge=0)
+    ready_host_count: int = Field(ge=0)
+    can_ever_fit: bool
+
+
 class QuotaFigures(Body):
     """Which limit refused; an addition to the contract."""
 
@@ -250,6 +261,7 @@ class ErrorRead(Body):
     trace_id: str
     errors: list[FieldProblemRead] | None = Field(None, description="With 400: every wrong field.")
     capacity: CapacityFigures | None = Field(None, description="With 507.")
+    hosts: HostFigures | None = Field(None, description="With 409 where hosts of a reservation are short.")
     quota: QuotaFigures | None = Field(None, description="With 403 over a quota.")
 
 

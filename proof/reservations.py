@@ -164,10 +164,9 @@ class Reservations:
             if isinstance(answer, InsufficientCapacity):
                 work.seen.append(Refused(wanted.region_id, FLAVORS[wanted.accelerator], wanted.count))
             elif dry_run and isinstance(answer, Observed):
-                placement = answer.reservation.placement
-                assert placement is not None
-                pod = (wanted.region_id, placement.pod_id)
-                work.seen.append(Offered(tuple((*pod, position) for position in placement.positions)))
+                [run] = answer.reservation.runs
+                pod = (wanted.region_id, run.placement.pod_id)
+                work.seen.append(Offered(tuple((*pod, position) for position in run.placement.positions)))
             elif isinstance(answer, Observed):
                 holder = self._saw(who, answer, work)
                 who.office.acknowledged(who.book, holder)
@@ -200,7 +199,7 @@ class Reservations:
         status = reservation.status.value
         if status in (CLAIMING, GONE):
             who.office.tell(f"{holder} is shown as {status}")
-        holds = None if status == "deprovisioning" else reservation.placement is not None
+        holds = None if status == "deprovisioning" else bool(reservation.runs)
         work.seen.append(Seen(holder, holds=holds))
         return holder
 

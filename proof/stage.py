@@ -142,8 +142,7 @@ def _position(services: Services, holder: RecordKey) -> int:
     """Where the rack of a reservation is."""
     found = services.reservations.get(ORGANIZATION, holder[1].removeprefix(RESERVATION))
     assert found is not None
-    assert found.placement is not None
-    return found.placement.start
+    return found.positions[0]
 
 
 def _claim(services: Services, count: int, name: str) -> RecordKey:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
@@ -22,7 +23,7 @@ from gpu_capacity.reservations.provisioning import (
     fail_provisioning,
     pin_unit_servers,
 )
-from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.reservations.releasing import give_back
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION, caller, request
 
@@ -51,7 +52,7 @@ def reservation(**changes: Any) -> Reservation:
         count=3,
         flavor_id=GB300.id,
         hosts_per_unit=18,
-        placement=Placement("pod1", 2, 3),
+        runs=(Run(Placement("pod1", 2, 3), holder_tag(RESERVATION_ID)),),
         topology_hash="sha256:" + "0" * 64,
         status=Status.PENDING,
         created_at=1_780_000_000,

@@ -278,10 +278,9 @@ class _Claimant:
 
     def _give_back(self, reservation: Reservation) -> None:
         """Free the domains, as the workflow does."""
-        assert reservation.placement is not None
-        assert reservation.tag is not None
-        place = (reservation.region_id, reservation.flavor_id, reservation.placement.pod_id)
-        self._releases.release(place, reservation.tag, (), b"")
+        [run] = reservation.runs
+        place = (reservation.region_id, reservation.flavor_id, run.placement.pod_id)
+        self._releases.release(place, run.tag, (), b"")
 
     def _environment(self, world: World, hardware: tuple[Pod, ...], empty: InventoryStore) -> Services:
         inventory = WarmInventory(self._database, INVENTORY, world.clock)

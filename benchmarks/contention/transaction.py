@@ -88,7 +88,7 @@ def _draft(services: Services, request: ReservationRequest) -> Reservation:
         count=request.count,
         flavor_id=GB300.id,
         hosts_per_unit=1,
-        placement=None,
+        runs=(),
         topology_hash=None,
         status=Status.PENDING,
         created_at=now,

@@ -232,8 +232,7 @@ def positions() -> list[int]:
     """The positions that the reservation of the events owns."""
     found = composition.services().reservations.get(ORGANIZATION, SAMPLE_ID)
     assert found is not None
-    assert found.placement is not None
-    return list(found.placement.positions)
+    return list(found.positions)
 
 
 def sweep(stage: Stage) -> None:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.dynamodb.tombstones import is_tombstone
 from gpu_capacity.errors import CapacityError
 from gpu_capacity.ports import WorkflowState
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
+from gpu_capacity.reservations.items import decode_reservation
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.upkeep.reconcile import reconcile
 from testkit.auditor import audit, units_held
@@ -22,6 +24,7 @@ from testkit.workflow.definitions import definition, run_step
 from testkit.workflow.faults import Disturbed
 from testkit.world import (
     GB300,
+    HOLDERS,
     INVENTORY,
     ORGANIZATION,
     REGION,
@@ -102,7 +105,8 @@ class Stage(Disturbed):
             self.services = replace(self.services, provider=self.stubborn)
         # By id the latest; an idempotency key may have had several lives.
         self.made: dict[str, Reservation] = {}
-        self._owners: dict[str, bytes] = {}
+        self._holders: dict[str, str] = {}
+        """By the name at the provider the id of the reservation."""
         self.arrange = arrange
         if quota:
             self.world.set_quota(QUOTA_UNITS)
@@ -117,7 +121,7 @@ class Stage(Disturbed):
         """Reserve; the execution stands before its first step."""
         observed = create_reservation(self.services, caller(), request(count), idempotency_key=key)
         self.made[observed.reservation.id] = observed.reservation
-        self._owners[observed.reservation.server_owner] = observed.reservation.owner
+        self._holders[observed.reservation.server_owner] = observed.reservation.id
         return observed.reservation.id
 
     def delete(self, reservation_id: str) -> None:
@@ -231,9 +235,9 @@ class Stage(Disturbed):
         """At any time: a server of ours stands only on hardware that its reservation owns."""
         owners = {pod_id: self.owners(pod_id) for pod_id in {p.id for p in self.world.pods}}
         for owner, host_id in self.live_servers():
-            if owner in self._owners:
+            if owner in self._holders:
                 pod_id, position = self._hosts()[host_id]
-                assert owners[pod_id].get(position) == self._owners[owner], f"{host_id} is not {owner}'s"
+                assert owners[pod_id].get(position) in self._tags(owner), f"{host_id} is not {owner}'s"
 
     def check_settled(self) -> None:
         """When all is done: servers, domains and quota are what the records say, and nothing else is left."""
@@ -244,11 +248,22 @@ class Stage(Disturbed):
             (r.server_owner, host_id)
             for r in records
             for host_id, (pod_id, position) in self._hosts().items()
-            if r.placement and pod_id == r.placement.pod_id and position in r.placement.positions
+            if pod_id == r.pod_id and position in r.positions
         }
-        assert {server for server in self.live_servers() if server[0] in self._owners} == servers
+        assert {server for server in self.live_servers() if server[0] in self._holders} == servers
         assert self.world.quota_used() == units_held(self.world.db)
         assert self.running() == []
+
+    def _tags(self, owner: str) -> set[bytes]:
+        """The tags by which a holder owns, or did so until it has given back, read past the client."""
+        key = keys.reservation(ORGANIZATION, self._holders[owner])
+        item = self.world.db.table(HOLDERS).get((key["pk"]["S"], key["sk"]["S"]))
+        if item is None or is_tombstone(found := decode(item)):
+            return set()
+        record = decode_reservation(found)
+        named = (record.named,) if record.named else ()
+        runs = (*record.runs, *record.leaving, *named) if record.server_owner == owner else ()
+        return {run.tag for run in runs}
 
     def _hosts(self) -> dict[str, tuple[str, int]]:
         return {

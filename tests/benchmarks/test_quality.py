@@ -192,8 +192,8 @@ def test_this_projects_policy_decides_as_the_service_does(seconds_apart: int) ->
             assert policy(free, begins, size, 1) == 0
         else:
             taken = policy(free, begins, size, seed_of(made.id))
-            assert made.placement is not None
-            first = layout.offsets[made.placement.pod_id] + made.placement.start
+            [run] = made.runs
+            first = layout.offsets[run.placement.pod_id] + run.placement.start
             assert taken == ((1 << size) - 1) << first
             free, begins = free ^ taken, begins | taken & -taken
             held.append((made, taken))

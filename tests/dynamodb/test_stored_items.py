@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from gpu_capacity.capacity_claims.items import decode_claim, encode_claim
 from gpu_capacity.capacity_claims.record import Allocation, Condition
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.dynamodb.tombstones import encode_tombstone, is_tombstone
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import decode_quota
 from gpu_capacity.inventory.items import (
@@ -92,7 +95,7 @@ def test_a_reservation_with_every_field() -> None:
         unsettled_since=1_780_000_200,
         life=b"lifetime",
         revision=7,
-        tag=b"tag-01",
+        runs=(Run(Placement("pod1", 2, 3), b"tag-01"),),
         named=Run(Placement("pod2", 5, 3), b"tag-02"),
         claiming_until=1_780_000_030,
         occupied={PLACEMENT_ID: ((2, 0x0201), (4, 0x0F))},
@@ -103,7 +106,7 @@ def test_a_reservation_with_every_field() -> None:
 
 
 def test_a_reservation_without_optional_fields() -> None:
-    bare = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
+    bare = reservation(status=Status.ERROR, runs=(), topology_hash=None, unsettled_since=None)
     item = decode(encode_reservation(bare))
     optional = {
         *("description", "tags", "pod", "start", "topology_hash", "keyed", "counted", "provision_attempt"),
@@ -122,10 +125,54 @@ def test_a_record_is_in_the_index_exactly_while_its_status_is_unsettled() -> Non
     assert "unsettled_since" not in settled
 
 
-def test_a_placement_at_the_first_position_is_kept() -> None:
-    first = reservation(placement=replace(reservation().placement, start=0))  # type: ignore[type-var]
+def test_a_run_at_the_first_position_is_kept() -> None:
+    first = reservation(runs=(Run(Placement("pod1", 0, 3), b"tag-01"),))
 
     assert decode_reservation(decode(encode_reservation(first))) == first
+
+
+def test_a_run_of_a_version_without_bookings_is_owned_by_the_holder_tag() -> None:
+    item = decode(encode_reservation(reservation(life=b"lifetime", revision=7)))
+
+    assert "tag" not in item
+    assert decode_reservation(item).runs == (Run(Placement("pod1", 2, 3), holder_tag(RESERVATION_ID)),)
+
+
+RUN_AT_2, RUN_AT_4 = b"run--2".hex(), b"run--4".hex()
+
+
+@pytest.mark.parametrize(
+    ("owned", "stored"),
+    [
+        ({"runs": [(2, 1), (4, 1)]}, {"runs": [[2, 1, RUN_AT_2], [4, 1, RUN_AT_4]]}),
+        ({"runs": [(2, 2)]}, {"runs": [[2, 2, RUN_AT_2]]}),
+        (
+            {"runs": [(2, 2)], "leaving": [(4, 1)]},
+            {"runs": [[2, 2, RUN_AT_2]], "leaving": [[4, 1, RUN_AT_4]]},
+        ),
+        ({"leaving": [(2, 3)]}, {"leaving": [[2, 3, RUN_AT_2]]}),
+    ],
+)
+def test_runs_of_a_reservation_that_released_units(
+    owned: dict[str, list[tuple[int, int]]], stored: dict[str, list[list[object]]]
+) -> None:
+    changes = {
+        name: tuple(Run(Placement("pod1", start, count), b"run--%d" % start) for start, count in runs)
+        for name, runs in owned.items()
+    }
+    left = reservation(**{"runs": (), **changes})
+    item = decode(encode_reservation(left))
+
+    names = ("pod", "start", "tag", "runs", "leaving")
+    assert {name: item[name] for name in names if name in item} == {"pod": "pod1", **stored}
+    assert decode_reservation(item) == left
+
+
+def test_a_reservation_that_has_released_everything_has_no_pod() -> None:
+    none = reservation(runs=(), status=Status.PROVISIONED, unsettled_since=None)
+
+    assert "pod" not in encode_reservation(none)
+    assert decode_reservation(decode(encode_reservation(none))) == none
 
 
 def test_a_tombstone_of_a_reservation() -> None:

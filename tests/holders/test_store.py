@@ -15,8 +15,9 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.dynamodb.tombstones import TOMBSTONE_SECONDS, Tombstone
 from gpu_capacity.dynamodb.writes import Put, Update
 from gpu_capacity.errors import RaceLost, StorageUnavailable
+from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.items import encode_reservation
-from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.reservations.record import Reservation, Run, Status
 from testkit.dynamodb import item_conflict, throttled, timeout_after, timeout_before
 from testkit.placements import PLACEMENT_ID, placement
 from testkit.reservations import RESERVATION_ID, reservation
@@ -25,7 +26,7 @@ from testkit.world import HOLDERS, ORGANIZATION, World
 if TYPE_CHECKING:
     from gpu_capacity.reservations.store import ReservationStore
 
-NEW = reservation(life=b"life-one", revision=1, tag=b"tag-01")
+NEW = reservation(life=b"life-one", revision=1, runs=(Run(Placement("pod1", 2, 3), b"tag-01"),))
 OTHER_PLACEMENT = "d31c7b63-5c2f-4a10-8e4d-6b2ef105c8b4"
 KEY = keys.reservation(ORGANIZATION, RESERVATION_ID)
 UNFINISHED = Tombstone(NEW.fingerprint, NEW.life, finished=False)

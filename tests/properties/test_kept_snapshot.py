@@ -110,11 +110,10 @@ def test_the_snapshot_kept_after_lost_races_equals_a_fresh_read(others: list[int
             create_reservation(rival, caller(), request(count))
 
     try:
-        placement = create_reservation(mine, caller(), request(size)).reservation.placement
+        placement = create_reservation(mine, caller(), request(size)).reservation.runs[0].placement
     except InsufficientCapacity:
         assert same_as_read(world, mine, REGION, GB300.id)
         return
-    assert placement is not None
     if world.telemetry.counts["ClaimRacesLost"]:
         kept, _ = mine.inventory.snapshot(REGION, GB300.id)
         read = world.environment().inventory.fresh_snapshot(REGION, GB300.id)

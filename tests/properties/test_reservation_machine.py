@@ -149,8 +149,7 @@ class Reservations(RuleBasedStateMachine):
             assert key is not None
             assert reservation.count == count
             return multiple()
-        placement = reservation.placement
-        assert placement is not None
+        placement = reservation.runs[0].placement
         assert set(placement.positions) <= self.usable[placement.pod_id] - held[placement.pod_id]
         self.expected[reservation.id] = Expected(count)
         return reservation.id

@@ -148,7 +148,7 @@ def test_one_key_sent_twice_concurrently_makes_one_reservation_and_both_return_i
         assert isinstance(first, Observed)
         assert isinstance(second, Observed)
         assert first.reservation.id == second.reservation.id
-        assert first.reservation.placement == second.reservation.placement
+        assert first.reservation.runs[0].placement == second.reservation.runs[0].placement
         assert units_held(world.db) == 2
         assert audit(world.db) == []
         assert len(world.workflows) == 1

@@ -215,8 +215,8 @@ def test_a_retry_after_a_lost_race_names_another_run_and_another_tag() -> None:
 
     made = reserve(world, 8).reservation
 
-    assert made.placement != named[0].placement
-    assert made.tag != named[0].tag
+    assert made.runs[0].placement != named[0].placement
+    assert made.runs[0].tag != named[0].tag
     assert made.named is None
     assert made.revision == 3
 

@@ -40,8 +40,8 @@ def test_an_accepted_request_owns_its_units_and_shows_all_fields_at_once(world: 
     assert observed.observed_at == 1_779_999_000
     assert is_holder_id(reservation.id)
     assert world.owners("pod2") in (
-        dict.fromkeys((0, 1, 2), reservation.tag),
-        dict.fromkeys((1, 2, 3), reservation.tag),
+        dict.fromkeys((0, 1, 2), reservation.runs[0].tag),
+        dict.fromkeys((1, 2, 3), reservation.runs[0].tag),
     )
     assert audit(world.db) == []
 
@@ -59,8 +59,7 @@ def test_the_record_has_the_request_the_caller_and_the_time(world: World) -> Non
 def test_the_hash_is_that_of_the_hardware_that_is_owned(world: World) -> None:
     observed = reserve(world, 2)
 
-    placement = observed.reservation.placement
-    assert placement is not None
+    placement = observed.reservation.runs[0].placement
     racks = [rack(placement.pod_id, position) for position in placement.positions]
     assert observed.topology_hash == topology_hash((REGION, "GB300", "NVL72"), placement.pod_id, racks)
 

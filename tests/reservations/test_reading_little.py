@@ -77,9 +77,8 @@ def test_a_list_costs_half_a_unit_for_each_pod_beyond_its_records() -> None:
 @pytest.mark.parametrize("broken", [0, 1, HOSTS], ids=["none", "one", "all"])
 def test_health_is_computed_from_the_current_state_of_the_hosts(world: World, broken: int) -> None:
     made = reserve(world, 1).reservation
-    assert made.placement is not None
     states = dict.fromkeys(range(broken), HostState.UNHEALTHY)
-    after = _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states=states))
+    after = _changed(world, rack("pod1", made.positions[0], hosts=HOSTS, states=states))
 
     found, units = _get(world, world.environment(), made.id)
 
@@ -91,22 +90,20 @@ def test_health_is_computed_from_the_current_state_of_the_hosts(world: World, br
 
 def test_the_names_of_broken_hosts_are_read_once_for_a_version(world: World) -> None:
     made = reserve(world, 1).reservation
-    assert made.placement is not None
-    _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states={3: HostState.UNHEALTHY}))
+    _changed(world, rack("pod1", made.positions[0], hosts=HOSTS, states={3: HostState.UNHEALTHY}))
     services = world.environment()
 
     first, _ = _get(world, services, made.id)
     again, units = _get(world, services, made.id)
 
     assert first == again
-    assert [host.id for host in first.impaired] == [f"pod1-rack{made.placement.start:02}-tray03"]
+    assert [host.id for host in first.impaired] == [f"pod1-rack{made.positions[0]:02}-tray03"]
     assert units <= 2
 
 
 def test_health_is_shown_where_the_names_of_broken_hosts_cannot_be_read(world: World) -> None:
     made = reserve(world, 1).reservation
-    assert made.placement is not None
-    _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states={3: HostState.UNHEALTHY}))
+    _changed(world, rack("pod1", made.positions[0], hosts=HOSTS, states={3: HostState.UNHEALTHY}))
     world.db.delete_item(TableName=INVENTORY, Key=keys.hosts(REGION, "pod1"))
 
     found, _ = _get(world, world.environment(), made.id)
@@ -117,8 +114,7 @@ def test_health_is_shown_where_the_names_of_broken_hosts_cannot_be_read(world: W
 
 def test_the_hash_changes_with_replaced_hardware_and_is_then_cached_by_version(world: World) -> None:
     made = reserve(world, 1).reservation
-    assert made.placement is not None
-    domain = rack("pod1", made.placement.start, hosts=HOSTS)
+    domain = rack("pod1", made.positions[0], hosts=HOSTS)
     replaced = replace(domain.hosts[0], id="another-tray")
     after = _changed(world, replace(domain, hosts=(replaced, *domain.hosts[1:])))
     services = world.environment()
@@ -133,8 +129,7 @@ def test_the_hash_changes_with_replaced_hardware_and_is_then_cached_by_version(w
 
 def test_a_change_of_hardware_that_the_reservation_does_not_own_costs_nothing(world: World) -> None:
     made = reserve(world, 1).reservation
-    assert made.placement is not None
-    beside = (made.placement.start + 5) % 72
+    beside = (made.positions[0] + 5) % 72
     domain = rack("pod1", beside, hosts=HOSTS)
     _changed(world, replace(domain, hosts=domain.hosts[1:]))
 
@@ -171,9 +166,8 @@ def test_records_of_an_earlier_version_are_read_with_the_full_topology(
 
 def test_a_stale_read_of_the_hardware_shows_an_earlier_consistent_state(world: World) -> None:
     made = reserve(world, 1).reservation
-    assert made.placement is not None
     broken = {0: HostState.UNHEALTHY}
-    _changed(world, rack("pod1", made.placement.start, hosts=HOSTS, states=broken))
+    _changed(world, rack("pod1", made.positions[0], hosts=HOSTS, states=broken))
     world.db.read_stale(lag_writes=10)
 
     found, _ = _get(world, world.environment(), made.id)

@@ -66,7 +66,7 @@ def test_each_unsettled_status_names_the_workflow_that_settles_it(
 
 
 def test_a_reservation_without_capacity_owns_nothing() -> None:
-    released = reservation(placement=None)
+    released = reservation(runs=())
 
     assert (released.owned_units, released.hosts_expected) == (0, 0)
 

@@ -47,8 +47,7 @@ def test_a_request_is_placed_elsewhere_if_its_rack_breaks_before_the_write(world
 
     observed = reserve(world, 1)
 
-    assert observed.reservation.placement is not None
-    assert observed.reservation.placement.start in (0, 3)
+    assert observed.reservation.positions[0] in (0, 3)
     assert world.telemetry.counts["ClaimRacesLost"] == 1
     assert observed.health is Health.HEALTHY
 
@@ -67,8 +66,7 @@ def test_a_kept_snapshot_never_places_on_hardware_that_has_broken_since(world: W
     world.load((_changed(2, 0, 1, 2),))
 
     assert list(world.owners("pod1")) == []
-    placement = reserve(world, 1).reservation.placement
-    assert placement is not None
+    placement = reserve(world, 1).reservation.runs[0].placement
     assert placement.start == 3
 
 
@@ -105,8 +103,7 @@ def test_a_pod_that_changes_between_snapshot_and_hosts_is_read_again(world: Worl
 
     observed = reserve(world, 3)
 
-    assert observed.reservation.placement is not None
-    assert observed.reservation.placement.start == 0
+    assert observed.reservation.positions[0] == 0
 
 
 def test_a_topology_that_changes_between_every_two_reads_raises_race_lost(world: World) -> None:
@@ -163,8 +160,7 @@ def test_health_is_degraded_with_some_hosts_lost_and_an_error_with_all(
 
 def test_hardware_lost_outside_a_reservation_does_not_affect_it(world: World) -> None:
     observed = reserve(world, 2)
-    placement = observed.reservation.placement
-    assert placement is not None
+    placement = observed.reservation.runs[0].placement
     others = [position for position in range(4) if position not in placement.positions]
 
     world.load((_changed(2, *others),))

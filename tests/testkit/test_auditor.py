@@ -52,8 +52,7 @@ def _listed_twice(scene: Scene) -> None:
 
 def _one_booking_of_two(scene: Scene) -> None:
     mine = scene.reservation()
-    assert mine.placement
-    changes = {"pod": mine.placement.pod_id, "start": mine.placement.start, "tag": mine.tag}
+    changes = {"pod": mine.pod_id, "start": mine.positions[0], "tag": mine.runs[0].tag}
     scene.set(HOLDERS, record(scene.pending), **changes)
 
 

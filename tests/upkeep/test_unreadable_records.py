@@ -302,8 +302,7 @@ def test_the_other_pods_of_a_region_are_sold(part: str) -> None:
     spoil(world, key, name, value, INVENTORY)
 
     for _ in range(4):
-        placement = reserve(world).reservation.placement
-        assert placement is not None
+        placement = reserve(world).reservation.runs[0].placement
         assert placement.pod_id == "pod2"
     with pytest.raises(InsufficientCapacity):
         reserve(world)
@@ -323,7 +322,7 @@ def test_a_pod_is_sold_again_when_it_is_readable_again(part: str) -> None:
     world.db.put_item(TableName=INVENTORY, Item=before)
     world.clock.advance(60)
 
-    assert reserve(world).reservation.placement is not None
+    assert reserve(world).reservation.owned_units == 1
 
 
 def test_a_reservation_on_a_pod_whose_hosts_are_unreadable_has_unknown_health(world: World) -> None:

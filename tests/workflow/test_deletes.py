@@ -162,8 +162,7 @@ def test_hardware_that_left_the_inventory_meanwhile_is_swept_as_well() -> None:
     pod = stage.world.pods[0]
     record = stage.record(reservation)
     assert record is not None
-    assert record.placement is not None
-    gone = set(record.placement.positions)
+    gone = set(record.positions)
     left = tuple(domain for domain in pod.domains if domain.position not in gone)
     stage.world.load((type(pod)(pod.region_id, pod.id, pod.flavor_id, pod.version + 1, left),))
     stage.run_all()

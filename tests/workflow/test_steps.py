@@ -41,7 +41,7 @@ def test_a_pin_that_begins_after_the_delete_does_not_call_the_provider() -> None
     stage, reservation = SCENARIOS["provision"].prepare()
     _run_until(stage, "begin_provisioning")
     stage.delete(reservation)
-    position = stage.made[reservation].placement
+    position = stage.made[reservation].runs[0].placement
     assert position is not None
     transactions = stage.world.db.requests["transact_write_items"]
     answer = _step(stage, "pin_unit_servers", reservation, position=position.start)
@@ -191,8 +191,7 @@ def test_a_release_frees_the_domains_of_its_own_booking_and_no_others() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     while stage.execution("deprovision", reservation).visited[-1] != "CompleteDeprovisioning":
         stage.advance()
-    placement = stage.made[reservation].placement
-    assert placement is not None
+    placement = stage.made[reservation].runs[0].placement
     stage.take_over("pod1", placement.start, owner=b"somebody")
     assert _step(stage, "complete_deprovisioning", reservation)["outcome"] == "gone"
     assert stage.owners("pod1") == {placement.start: b"somebody"}

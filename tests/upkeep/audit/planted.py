@@ -58,9 +58,7 @@ def record(reservation_id: str) -> Any:
 
 def run_of(scene: Scene) -> Placement:
     """The pod and position of the provisioned reservation."""
-    placement = scene.reservation().placement
-    assert placement is not None
-    return placement
+    return scene.reservation().runs[0].placement
 
 
 def _claim_record(claim_id: str = CLAIM_ID) -> Any:
@@ -202,7 +200,7 @@ def a_failed_reservation_lists_capacity(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), status="error")
 
 
-@planted("contradictory leaked")
+@planted("contradictory leaked quota_drift")
 def a_provisioned_reservation_lists_nothing(scene: Scene) -> None:
     scene.set(HOLDERS, record(scene.provisioned), pod=None, start=None)
 

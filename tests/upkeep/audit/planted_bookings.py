@@ -40,7 +40,7 @@ def a_booking_lies_over_an_owner_without_one(scene: Scene) -> None:
 def a_booking_lies_over_the_hosts_of_two_claims(scene: Scene) -> None:
     """A booking of a reservation that still exists, so it may not simply be removed."""
     shared = scene.claim().allocations[0]
-    tag = scene.reservation(scene.pending).owner
+    tag = scene.reservation(scene.pending).runs[0].tag
     booking = encode_booking(Booking(tag, shared.position, 1, 1))
     scene.set(INVENTORY, pod_key(shared.pod_id), **{keys.booking_attribute(tag): booking})
 
@@ -65,14 +65,14 @@ def a_booking_of_nobody_reaches_past_the_topology(scene: Scene) -> None:
 def a_booking_lies_beside_the_run(scene: Scene) -> None:
     reservation = scene.reservation(scene.pending)
     key = keys.owners(REGION, reservation.flavor_id, "pod3")
-    attribute = keys.booking_attribute(reservation.owner)
-    scene.set(INVENTORY, key, **{attribute: encode_booking(Booking(reservation.owner, 0, 1, 1))})
+    attribute = keys.booking_attribute(reservation.runs[0].tag)
+    scene.set(INVENTORY, key, **{attribute: encode_booking(Booking(reservation.runs[0].tag, 0, 1, 1))})
 
 
 @planted("orphaned")
 def a_booking_is_shorter_than_the_run(scene: Scene) -> None:
     key, attribute = scene.booking()
-    shorter = Booking(scene.reservation().owner, run_of(scene).start, 1, 1)
+    shorter = Booking(scene.reservation().runs[0].tag, run_of(scene).start, 1, 1)
     scene.set(INVENTORY, key, **{attribute: encode_booking(shorter)})
 
 

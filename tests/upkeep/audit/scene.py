@@ -94,14 +94,13 @@ class Scene:
 
     def first_domain(self) -> tuple[Key, str]:
         """The pod and the attribute of the provisioned reservation's first domain."""
-        placement = self.reservation().placement
-        assert placement is not None
+        placement = self.reservation().runs[0].placement
         return pod_key(placement.pod_id), keys.domain_attribute(placement.start)
 
     def booking(self) -> tuple[Key, str]:
         """The pod and the attribute of the provisioned reservation's booking."""
         reservation = self.reservation()
-        return self.first_domain()[0], keys.booking_attribute(reservation.owner)
+        return self.first_domain()[0], keys.booking_attribute(reservation.runs[0].tag)
 
     def claimed_domain(self) -> tuple[Key, str]:
         """The pod and the attribute of the small claim's first domain."""

@@ -13,18 +13,18 @@ from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.record import Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import EndBooking, Facts, Kind, MarkRun
-from tests.upkeep.audit.test_rules import CLAIMS, RECORD, RESERVATION, WELL
+from tests.upkeep.audit.test_rules import CLAIMS, QUOTA, RECORD, RESERVATION, WELL
 
 if TYPE_CHECKING:
     from gpu_capacity.reservations.record import Reservation
 
 TAG, OTHER = b"booked", b"others"
 BOOKING = Booking(TAG, 1, 2, 7)
-SETTLED = replace(RESERVATION, tag=TAG)
+SETTLED = replace(RESERVATION, runs=(Run(Placement("pod1", 1, 2), TAG),))
 CLAIMING = replace(
     RESERVATION,
     status=Status.CLAIMING,
-    placement=None,
+    runs=(),
     topology_hash=None,
     named=Run(Placement("pod1", 1, 2), TAG),
 )
@@ -39,7 +39,7 @@ def _facts(reservation: Reservation, *bookings: Booking, **owners: bytes) -> Fac
         WELL,
         owners={CLAIMS: PodOwners("pod1", 1, marks, stamps, bookings)},
         holders={RECORD: reservation},
-        tags={RECORD: reservation.owner.hex()},
+        quotas={QUOTA: replace(WELL.quotas[QUOTA], used=reservation.units_used)},
         shards={RECORD: "5"},
     )
 

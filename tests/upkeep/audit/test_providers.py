@@ -162,7 +162,7 @@ def test_a_server_on_one_gpu_prevents_only_that_gpu_from_being_freed(vm_scene: A
 
 def test_after_a_restore_from_a_backup_no_customer_loses_a_server(scene: Any) -> None:
     """All records are lost while the servers run: --fix must not take the holders for deleted."""
-    place = scene.reservation().placement
+    place = scene.reservation().runs[0].placement
     for item in scene.db.table(HOLDERS).items():
         scene.delete(HOLDERS, {"pk": item["pk"], "sk": item["sk"]})
     report = scene.audit(fix=True)

@@ -90,8 +90,7 @@ def test_nothing_is_marked_in_a_pod_that_no_longer_exists(scene: Scene) -> None:
 
 def _deleted_after_it_failed(scene: Scene) -> None:
     """A deprovisioning record with nothing left to give back that is missing from the index."""
-    placement, tag = scene.reservation(scene.pending).placement, scene.reservation(scene.pending).owner
-    assert placement is not None
+    [run] = scene.reservation(scene.pending).runs
     scene.set(
         HOLDERS,
         keys.reservation(ORGANIZATION, scene.pending),
@@ -99,8 +98,8 @@ def _deleted_after_it_failed(scene: Scene) -> None:
         counted=None,
         **dict.fromkeys(("pod", "start", "topology_hash", "unsettled", "unsettled_since")),
     )
-    booking = keys.booking_attribute(tag)
-    scene.set(INVENTORY, pod_key(placement.pod_id), **{booking: None})
+    booking = keys.booking_attribute(run.tag)
+    scene.set(INVENTORY, pod_key(run.placement.pod_id), **{booking: None})
     scene.set(HOLDERS, keys.quota(ORGANIZATION, "GB300"), used=2)
 
 

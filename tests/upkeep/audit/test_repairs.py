@@ -113,8 +113,7 @@ def _delete_pending(scene: Scene) -> None:
 
 
 def _change_hardware(scene: Scene) -> None:
-    placement = scene.reservation().placement
-    assert placement is not None
+    placement = scene.reservation().runs[0].placement
     scene.set(INVENTORY, keys.hosts(REGION, placement.pod_id), v=2)
 
 
@@ -142,9 +141,9 @@ def _give_name_to_another(scene: Scene) -> None:
 
 def _end_booking(scene: Scene) -> None:
     pending = scene.reservation(scene.pending)
-    assert pending.placement is not None
-    booking = keys.booking_attribute(pending.owner)
-    scene.set(INVENTORY, pod_key(pending.placement.pod_id), **{booking: None})
+    [run] = pending.runs
+    booking = keys.booking_attribute(run.tag)
+    scene.set(INVENTORY, pod_key(run.placement.pod_id), **{booking: None})
 
 
 def _end_booking_without_a_holder(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.providers.port import Server, ServerState
-from gpu_capacity.reservations.record import Reservation, Status
+from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import (
     Asked,
@@ -49,7 +49,7 @@ RESERVATION = Reservation(
     count=2,
     flavor_id=GB300.id,
     hosts_per_unit=2,
-    placement=Placement("pod1", 1, 2),
+    runs=(Run(Placement("pod1", 1, 2), TAG),),
     topology_hash=topology_hash((REGION, "GB300", "NVL72"), "pod1", POD.between(1, 2)),
     status=Status.PROVISIONED,
     created_at=1_780_000_000,
@@ -184,7 +184,7 @@ def test_more_holders_than_fit_into_a_transaction_are_left_to_operators() -> Non
     ids = [f"a{n:07}-39a1-490a-8d72-97f0009aee43" for n in range(100)]
     sides = [Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, i)) for i in ids]
     holders = {
-        side: replace(RESERVATION, id=i, placement=None, status=Status.ERROR)
+        side: replace(RESERVATION, id=i, runs=(), status=Status.ERROR)
         for side, i in zip(sides, ids, strict=True)
     }
     tags = {side: holder_tag(i).hex() for side, i in zip(sides, ids, strict=True)}
@@ -218,7 +218,7 @@ UNKNOWN = "aaaaaaaa-2222-4333-8444-555555555555-1780000000"
     ("facts", "owner", "needs_word"),
     [
         (WELL, OWNER, None),
-        (_holding(status=Status.ERROR, placement=None, counted=False), OWNER, False),
+        (_holding(status=Status.ERROR, runs=(), counted=False), OWNER, False),
         (_holding(status=Status.ERROR), OWNER, True),
         (WELL, EARLIER, False),
         (replace(WELL, holders={RECORD: Tombstone("f")}), OWNER, False),
@@ -262,7 +262,7 @@ def test_while_a_record_is_unreadable_a_server_without_a_holder_is_not_judged() 
 def test_two_servers_on_one_host_are_reported_and_those_on_two_hosts_are_not() -> None:
     both = (_server(OWNER), _server(OWNER, "tray2"))
     assert findings_of(replace(WELL, servers=both)) == []
-    other = replace(RESERVATION, id="e" + ID[1:], placement=None, status=Status.DEPROVISIONING, counted=False)
+    other = replace(RESERVATION, id="e" + ID[1:], runs=(), status=Status.DEPROVISIONING, counted=False)
     side = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, other.id))
     facts = replace(
         WELL,

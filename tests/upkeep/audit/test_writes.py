@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 NOW = 1_780_000_000
 TABLES = Tables(INVENTORY, HOLDERS)
 CLAIM, RESERVED = record(3), reservation(status=Status.PROVISIONED, unsettled_since=None)
-ERROR = reservation(status=Status.ERROR, placement=None, topology_hash=None, unsettled_since=None)
+ERROR = reservation(status=Status.ERROR, runs=(), topology_hash=None, unsettled_since=None)
 COUNTED = replace(CLAIM, counted=True)
 NEWCOMER = replace(VM, id=OTHER[1])
 KEY = ApiKey("d" * 64, ORGANIZATION, "user-1", (Scope.READ_WRITE,), 7)

@@ -102,9 +102,8 @@ def claim_run(
     # wider choice. Otherwise the next race would be lost as well.
     crowded = services.inventory.is_contended(draft.region_id, draft.flavor_id)
     plan = plan_run(services, draft, int(crowded), fresh=crowded)
-    run = Run(plan.placement, plan.tag)
-    begun = _begin(services, replace(draft, status=Status.CLAIMING, named=run), earlier, beside)
-    if isinstance(begun, Tombstone) or begun.named != run:
+    begun = _begin(services, replace(draft, status=Status.CLAIMING, named=plan.run), earlier, beside)
+    if isinstance(begun, Tombstone) or begun.named != plan.run:
         return begun
     return _own_and_settle(services, begun, plan)
 
@@ -119,7 +118,7 @@ def _continue(services: Needs, dead: Reservation) -> Claimed | Reservation | Tom
     except CapacityError:
         _withdraw_quietly(services, record)
         raise
-    return _own_and_settle(services, _named(services, record, Run(plan.placement, plan.tag)), plan)
+    return _own_and_settle(services, _named(services, record, plan.run), plan)
 
 
 def _begin(
@@ -198,7 +197,7 @@ def _own_and_settle(services: Needs, record: Reservation, plan: Plan) -> Claimed
         except CapacityError:
             _withdraw_quietly(services, record)
             raise
-        record = _named(services, record, Run(plan.placement, plan.tag))
+        record = _named(services, record, plan.run)
     _withdraw_quietly(services, record)
     raise RaceLost("other requests won every attempt")
 
@@ -307,7 +306,7 @@ def _settle(services: Needs, record: Reservation, plan: Plan) -> Claimed | Reser
         return Claimed(outcome, plan.pod)
     item = outcome.items[RECORD]
     found = services.reservations.read(item) if item is not None else None
-    if isinstance(found, Reservation) and found.tag == plan.tag:
+    if isinstance(found, Reservation) and plan.run in found.runs:
         return Claimed(found, plan.pod)
     place = (record.region_id, record.flavor_id, plan.placement.pod_id)
     services.runs.release(place, plan.tag, (), b"")
@@ -380,7 +379,7 @@ def check_quota(services: Needs, draft: Reservation, quota: Quota | None) -> Non
     except QuotaExceeded:
         # Sum over the records, as ``used`` may include claiming reservations that have been withdrawn by now.
         owned = sum(
-            r.count
+            r.units_used
             for r in services.reservations.every(draft.organization_id)
             if r.status is not Status.CLAIMING and r.counted and r.accelerator == draft.accelerator
         )

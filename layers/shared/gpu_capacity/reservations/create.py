@@ -117,7 +117,7 @@ def _draft(
         count=request.count,
         flavor_id=offering.flavor.id,
         hosts_per_unit=offering.hosts_per_unit,
-        placement=None,
+        runs=(),
         topology_hash=None,
         status=Status.PENDING,
         created_at=now,

@@ -41,8 +41,7 @@ def begin_deprovisioning(services: Needs, organization_id: str, reservation_id: 
     services.provider.fence(reservation.server_owner)
     name = execution_name("provision", reservation, reservation.provision_attempt)
     services.workflows.stop("provision", name, "the reservation is being deleted")
-    units = list(reservation.placement.positions) if reservation.placement else []
-    return {"outcome": "proceed", "units": units}
+    return {"outcome": "proceed", "units": list(reservation.positions)}
 
 
 def delete_unit_servers(

@@ -25,11 +25,12 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
     whole_or_none,
 )
+from gpu_capacity.holders.ids import holder_tag
 from gpu_capacity.placement.model import Placement
 from gpu_capacity.reservations.record import Reservation, Run, Status, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gpu_capacity.reservations.record import Hosts
 
@@ -38,8 +39,7 @@ _POSITION_BYTES: Final = 2
 
 def encode_reservation(reservation: Reservation) -> Item:
     """The whole record as an item."""
-    placement, named = reservation.placement, reservation.named
-    unsettled = reservation.is_unsettled
+    named, unsettled = reservation.named, reservation.is_unsettled
     return keys.reservation(reservation.organization_id, reservation.id) | encode(
         {
             "status": reservation.status.value,
@@ -53,8 +53,6 @@ def encode_reservation(reservation: Reservation) -> Item:
             "units": reservation.count,
             "flavor": reservation.flavor_id,
             "hosts_per_unit": reservation.hosts_per_unit,
-            "pod": placement.pod_id if placement else None,
-            "start": placement.start if placement else None,
             "topology_hash": reservation.topology_hash,
             "hardware": reservation.hardware,
             "created_at": reservation.created_at,
@@ -72,7 +70,6 @@ def encode_reservation(reservation: Reservation) -> Item:
             "schema": SCHEMA,
             "life": reservation.life,
             "revision": reservation.revision or None,
-            "tag": reservation.tag,
             "named_pod": named.placement.pod_id if named else None,
             "named_start": named.placement.start if named else None,
             "named_tag": named.tag if named else None,
@@ -82,20 +79,41 @@ def encode_reservation(reservation: Reservation) -> Item:
                 for placement, hosts in reservation.occupied.items()
             },
         }
+        | _owned(reservation)
     )
+
+
+def _owned(reservation: Reservation) -> dict[str, Any]:
+    """The attributes for what it owns: a run of all its units has attributes of its own, others are rows."""
+    runs, leaving = reservation.runs, reservation.leaving
+    pod = next((run.placement.pod_id for run in (*runs, *leaving)), None)
+    left = {"pod": pod, "leaving": _run_rows(leaving)}
+    match runs:
+        case (Run(placement, tag),) if placement.count == reservation.count:
+            # A version before 0.7.0 owned domains by the holder tag, and stored none.
+            own = None if tag == holder_tag(reservation.id) else tag
+            return left | {"start": placement.start, "tag": own}
+        case _:
+            return left | {"runs": _run_rows(runs)}
+
+
+def _run_rows(runs: Sequence[Run]) -> list[list[Any]] | None:
+    return [[run.placement.start, run.placement.count, run.tag.hex()] for run in runs] or None
 
 
 @decoder
 def decode_reservation(item: Mapping[str, Any]) -> Reservation:
     """The reservation of an item that is no tombstone."""
-    placement = named = None
-    if "pod" in item:
-        placement = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))
+    identity, named = item["sk"].removeprefix(keys.RESERVATION_PREFIX), None
+    runs = _decode_runs(item, "runs")
+    if "start" in item:
+        place = Placement(text(item, "pod"), whole(item, "start"), whole(item, "units"))
+        runs = (Run(place, binary_or_none(item, "tag") or holder_tag(identity)),)
     if "named_tag" in item:
         place = Placement(text(item, "named_pod"), whole(item, "named_start"), whole(item, "units"))
         named = Run(place, binary(item, "named_tag"))
     return Reservation(
-        id=item["sk"].removeprefix(keys.RESERVATION_PREFIX),
+        id=identity,
         organization_id=item["pk"].removeprefix(keys.organization_partition("")),
         project_id=text(item, "project"),
         name=text(item, "name"),
@@ -107,7 +125,7 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         count=whole(item, "units"),
         flavor_id=text(item, "flavor"),
         hosts_per_unit=whole(item, "hosts_per_unit"),
-        placement=placement,
+        runs=runs,
         topology_hash=text_or_none(item, "topology_hash"),
         hardware=binary_or_none(item, "hardware"),
         status=Status(text(item, "status")),
@@ -124,7 +142,7 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         deleted_at=second_or_none(item, "deleted_at"),
         life=binary_or_none(item, "life"),
         revision=whole_or_none(item, "revision") or 0,
-        tag=binary_or_none(item, "tag"),
+        leaving=_decode_runs(item, "leaving"),
         named=named,
         claiming_until=second_or_none(item, "claiming_until"),
         occupied={
@@ -154,4 +172,11 @@ def decode_hosts(encoded: bytes) -> Hosts:
     rows = [encoded[start : start + row] for start in range(1, len(encoded), row)]
     return tuple(
         (int.from_bytes(r[:_POSITION_BYTES], "big"), int.from_bytes(r[_POSITION_BYTES:], "big")) for r in rows
+    )
+
+
+def _decode_runs(item: Mapping[str, Any], name: str) -> tuple[Run, ...]:
+    return tuple(
+        Run(Placement(text(item, "pod"), start, count), bytes.fromhex(tag))
+        for start, count, tag in rows(item.get(name, ()), int, int, str)
     )

@@ -7,7 +7,7 @@ sync never writes records, and what it has written shows at once.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.inventory.units import (
@@ -23,8 +23,16 @@ if TYPE_CHECKING:
 
     from gpu_capacity.holders.roles import HasInventory
     from gpu_capacity.inventory.model import Domain, Flavor, Host, Pod, PodShape, Region
-    from gpu_capacity.placement.model import Placement
     from gpu_capacity.reservations.record import Reservation
+
+AnyDomain_co = TypeVar("AnyDomain_co", covariant=True)
+
+
+class HasDomains(Protocol[AnyDomain_co]):
+    """A pod, or its shape."""
+
+    def between(self, start: int, count: int) -> tuple[AnyDomain_co, ...]:
+        """The existing domains at positions ``start`` to ``start + count - 1``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +71,14 @@ def observe(reservation: Reservation, pod: Pod | None, region: Region | None) ->
         pod: its pod as read; None if the topology does not have it.
         region: its region as read; None if there is none. It has the time of the fleet document.
     """
-    placement, flavor = reservation.placement, flavor_of(reservation, region)
-    if placement is None:
-        return Observed(reservation, Health.UNKNOWN, None, None, flavor)
-    if pod is None:
+    flavor = flavor_of(reservation, region)
+    if pod is None or not reservation.runs:
         return Observed(reservation, Health.UNKNOWN, reservation.topology_hash, None, flavor)
-    domains = pod.between(placement.start, placement.count)
-    offering = (reservation.region_id, reservation.accelerator, reservation.unit)
+    domains = domains_of(reservation, pod)
     return Observed(
         reservation=reservation,
         health=health_of(domains, reservation.hosts_expected),
-        topology_hash=topology_hash(offering, pod.id, domains),
+        topology_hash=hash_of(reservation, pod),
         observed_at=region.observed_at if region else None,
         flavor=flavor,
         impaired=_impaired(domains),
@@ -87,7 +92,7 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
     The full topology is read only for reservations with hosts that are not in service, for those whose
     hardware was replaced or extended since they were accepted, and for pods that an earlier version wrote.
     """
-    placed = [(r, r.placement.pod_id) for r in reservations if r.placement is not None]
+    placed = [(r, r.pod_id) for r in reservations if r.pod_id is not None]
     shapes: Mapping[tuple[str, str], PodShape] = {}
     regions: Mapping[str, Region] = {}
     if reservations:
@@ -95,9 +100,8 @@ def observe_all(services: HasInventory, reservations: Sequence[Reservation]) -> 
             ((r.region_id, r.flavor_id, pod_id) for r, pod_id in placed), {r.region_id for r in reservations}
         )
     by_shape = {
-        r.id: _by_shape(r, r.placement, shapes.get((r.region_id, pod_id)), regions.get(r.region_id))
+        r.id: _by_shape(r, shapes.get((r.region_id, pod_id)), regions.get(r.region_id))
         for r, pod_id in placed
-        if r.placement is not None
     }
     pairs = {(r.region_id, pod_id) for r, pod_id in placed if not _is_all(by_shape[r.id])}
     versions = {pair: shapes[pair].version if pair in shapes else None for pair in pairs}
@@ -112,8 +116,7 @@ def _observed(
     region: Region | None,
 ) -> Observed:
     """What the shape shows, if that is all or nothing else can be read; else what the topology shows."""
-    placement = reservation.placement
-    pod = pods.get((reservation.region_id, placement.pod_id)) if placement is not None else None
+    pod = pods.get((reservation.region_id, reservation.pod_id)) if reservation.pod_id else None
     if by_shape is not None and (pod is None or _is_all(by_shape)):
         return by_shape
     return observe(reservation, pod, region)
@@ -129,21 +132,31 @@ def flavor_of(reservation: Reservation, region: Region | None) -> Flavor | None:
     return region.flavor(reservation.flavor_id) if region else None
 
 
+def domains_of(reservation: Reservation, pod: HasDomains[AnyDomain_co]) -> tuple[AnyDomain_co, ...]:
+    """The domains that a reservation owns, as its pod has them now, in position order."""
+    places = (run.placement for run in reservation.runs)
+    return tuple(domain for place in places for domain in pod.between(place.start, place.count))
+
+
+def hash_of(reservation: Reservation, pod: Pod | None) -> str:
+    """The topology hash of what a reservation owns, as its pod has it now; without a pod, of no units."""
+    offering = (reservation.region_id, reservation.accelerator, reservation.unit)
+    return topology_hash(offering, pod.id if pod else "", domains_of(reservation, pod) if pod else ())
+
+
 def _impaired(domains: Sequence[Domain]) -> tuple[Host, ...]:
     return tuple(
         host for domain in domains for host in domain.hosts if host.state is not HostState.IN_SERVICE
     )
 
 
-def _by_shape(
-    reservation: Reservation, placement: Placement, shape: PodShape | None, region: Region | None
-) -> Observed | None:
+def _by_shape(reservation: Reservation, shape: PodShape | None, region: Region | None) -> Observed | None:
     """A reservation with the state that follows from its pod's shape.
 
     None if the shape shows other hardware than the reservation was accepted with, or does not show it: then
     the topology hash has to be computed from the full topology.
     """
-    domains = shape.between(placement.start, placement.count) if shape is not None else ()
+    domains = domains_of(reservation, shape) if shape is not None else ()
     if not domains or not all(domain.identity for domain in domains):
         return None
     if hardware_digest(domain.identity for domain in domains) != reservation.hardware:

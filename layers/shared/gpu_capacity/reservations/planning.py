@@ -12,6 +12,7 @@ from gpu_capacity.inventory.bookings import new_tag
 from gpu_capacity.inventory.units import hardware_digest, identity_of, topology_hash
 from gpu_capacity.placement.choose import place
 from gpu_capacity.placement.model import Placement, Request, Unplaceable
+from gpu_capacity.reservations.record import Run
 
 if TYPE_CHECKING:
     from typing import Protocol
@@ -55,12 +56,16 @@ class Plan:
     topology_hash: str
     hardware: bytes
 
+    @property
+    def run(self) -> Run:
+        """The run under the tag of its booking."""
+        return Run(self.placement, self.tag)
+
     def applied_to(self, draft: Reservation) -> Reservation:
         """The reservation as it will be when it owns the run."""
         return replace(
             draft,
-            placement=self.placement,
-            tag=self.tag,
+            runs=(self.run,),
             topology_hash=self.topology_hash,
             hardware=self.hardware,
         )

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.holders.advance import advance
 from gpu_capacity.inventory.model import HostState
 from gpu_capacity.providers.port import PinOutcome, ServerState
-from gpu_capacity.reservations.record import Run, Status
+from gpu_capacity.reservations.record import Status
 from gpu_capacity.reservations.releasing import give_back, refund
 
 if TYPE_CHECKING:
@@ -214,14 +214,15 @@ def give_back_failed(services: Needs, key: HolderKey) -> bool:
 
 def _failed_record(reservation: Reservation) -> Reservation | None:
     """The reservation as ``error``: it names the run that it listed, and quotas do not count it any more."""
-    if reservation.status is not Status.PROVISIONING or reservation.placement is None:
+    if reservation.status is not Status.PROVISIONING or not reservation.runs:
         return None
+    # Units are released from a provisioned reservation only, so this one still has the run that it claimed.
+    [run] = reservation.runs
     return replace(
         reservation,
         status=Status.ERROR,
-        named=Run(reservation.placement, reservation.owner),
-        placement=None,
-        tag=None,
+        named=run,
+        runs=(),
         topology_hash=None,
         hardware=None,
         counted=False,
@@ -241,10 +242,9 @@ def _is_failing(reservation: Reservation) -> bool:
 
 def owned_domain(services: Needs, reservation: Reservation, position: int) -> Domain | None:
     """The domain at a position, as the inventory has it now; None if there is none or it is not owned."""
-    placement = reservation.placement
-    if placement is None or position not in placement.positions:
+    if reservation.pod_id is None or position not in reservation.positions:
         return None
-    pair = (reservation.region_id, placement.pod_id)
+    pair = (reservation.region_id, reservation.pod_id)
     pod = services.inventory.pods({pair}).get(pair)
     return next(iter(pod.between(position, 1)), None) if pod else None
 
@@ -254,7 +254,7 @@ def _is_provisioning(reservation: Reservation) -> bool:
 
 
 def _units(reservation: Reservation) -> Sequence[int]:
-    return list(reservation.placement.positions) if reservation.placement else []
+    return list(reservation.positions)
 
 
 def _failed(message: str) -> dict[str, Any]:

@@ -19,8 +19,6 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
-from gpu_capacity.holders.ids import holder_tag
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -78,7 +76,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run of domains under the tag of its booking."""
+    """A run of domains under the tag of its booking, or the holder tag that a version before 0.7.0 used."""
 
     placement: Placement
     tag: bytes
@@ -92,8 +90,11 @@ Hosts: TypeAlias = tuple[tuple[int, int], ...]
 class Reservation:
     """The record of a reservation. Times are seconds since the epoch.
 
-    ``placement``, ``topology_hash`` and ``hardware`` are None before the run is owned and after it is
-    released; ``hardware`` is the digest of the domains that the hash was computed from, see
+    ``runs`` are what the reservation owns, in position order and all in one pod: one run as it was claimed,
+    fewer units or several runs once some were released, none before it owns anything and after it has
+    released everything. ``leaving`` are runs that its customer has released: their bookings end when the
+    provider has let go of their hosts. ``topology_hash`` and ``hardware`` are None before it owns anything
+    and in status ``error``; ``hardware`` is the digest of the domains that the hash was computed from, see
     ``hardware_digest``. ``failure`` is set when the undo of provisioning begins, and is the message of status
     ``error``. ``attempt`` numbers the executions of the current workflow; ``provision_attempt`` is the number
     of the last provisioning execution, once a teardown has begun. ``deadline`` is when provisioning gives up.
@@ -101,10 +102,9 @@ class Reservation:
     key.
 
     ``life`` is random and distinguishes records that have the same id one after the other; ``revision`` rises
-    with every write. ``tag`` is that of the booking that owns the placement. ``named`` is a run that the
-    record may own as well: a claiming record is going to own it, until ``claiming_until``; a record in status
-    ``error`` is going to release it. A record of an earlier version has neither life nor tag: it owns its
-    domains by its holder tag.
+    with every write. ``named`` is a run that the record may own as well: a claiming record is going to own
+    it, until ``claiming_until``; a record in status ``error`` is going to release it. A record of an earlier
+    version has no life.
 
     ``occupied`` has the hosts of each placement, by its id. They are disjoint and owned. Every change of them
     is a change of this record, so placements, a release of units and a delete exclude each other.
@@ -124,7 +124,7 @@ class Reservation:
     count: int
     flavor_id: str
     hosts_per_unit: int
-    placement: Placement | None
+    runs: tuple[Run, ...]
     topology_hash: str | None
     status: Status
     created_at: int
@@ -141,7 +141,7 @@ class Reservation:
     hardware: bytes | None = None
     life: bytes | None = None
     revision: int = 0
-    tag: bytes | None = None
+    leaving: tuple[Run, ...] = ()
     named: Run | None = None
     claiming_until: int | None = None
     occupied: Mapping[str, Hosts] = field(default_factory=dict, hash=False)
@@ -149,7 +149,7 @@ class Reservation:
     @property
     def is_unsettled(self) -> bool:
         """Whether there is work to do for it."""
-        return self.status in UNSETTLED or self.named is not None
+        return self.status in UNSETTLED or self.named is not None or bool(self.leaving)
 
     @property
     def is_shown(self) -> bool:
@@ -157,25 +157,34 @@ class Reservation:
         return self.status is not Status.CLAIMING
 
     @property
-    def owner(self) -> bytes:
-        """The tag that marks its domains: of its booking, or the holder tag that an earlier version used."""
-        return self.tag or holder_tag(self.id)
+    def pod_id(self) -> str | None:
+        """The pod that has its units; None if it owns none."""
+        return self.runs[0].placement.pod_id if self.runs else None
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Where its units are in that pod, in order."""
+        return tuple(position for run in self.runs for position in run.placement.positions)
 
     @property
     def owned_units(self) -> int:
         """How many units the reservation owns."""
-        return self.placement.count if self.placement else 0
+        return sum(run.placement.count for run in self.runs)
+
+    @property
+    def units_used(self) -> int:
+        """How many units it owns or is claiming: what a quota counts of it."""
+        return self.count if self.status is Status.CLAIMING else self.owned_units
 
     @property
     def counts(self) -> dict[str, int]:
         """What quotas already count of it, by subject."""
-        return {self.accelerator: self.count} if self.counted else {}
+        return {self.accelerator: self.units_used} if self.counted else {}
 
     @property
     def uncounted(self) -> dict[str, int]:
-        """What quotas do not count of it yet, by subject: units that it owns or is claiming."""
-        uses = self.placement is not None or self.status is Status.CLAIMING
-        return {self.accelerator: self.count} if uses and not self.counted else {}
+        """What quotas do not count of it yet, by subject."""
+        return {self.accelerator: self.units_used} if self.units_used and not self.counted else {}
 
     @property
     def hosts_expected(self) -> int:

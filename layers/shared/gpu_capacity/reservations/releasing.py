@@ -10,14 +10,13 @@ from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.advance import demand_change
 from gpu_capacity.holders.quota_store import uncount
 from gpu_capacity.inventory.bookings import new_tag
-from gpu_capacity.reservations.record import Run
 
 if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.dynamodb.writes import Action
     from gpu_capacity.holders.roles import HasClock, HasDeadline, HasEvents, HasIds
-    from gpu_capacity.reservations.record import Reservation
+    from gpu_capacity.reservations.record import Reservation, Run
     from gpu_capacity.reservations.roles import HasReservations, HasRuns
     from gpu_capacity.reservations.runs import Place
 
@@ -84,20 +83,20 @@ def give_back(services: Needs, reservation: Reservation) -> None:
     Raises:
         StorageUnavailable: the outcome is unknown.
     """
-    runs = [reservation.named] if reservation.named else []
-    if reservation.placement is not None:
-        runs.append(Run(reservation.placement, reservation.owner))
-    for run in runs:
+    named = (reservation.named,) if reservation.named else ()
+    for run in (*named, *reservation.leaving, *reservation.runs):
         stamp = new_tag(services.ids.random_bytes())
         services.runs.release(place_of(reservation, run), run.tag, run.placement.positions, stamp)
 
 
 def refund(services: Needs, reservation: Reservation) -> list[Action]:
     """The write that subtracts a reservation from its organization's quota; none if it is not counted."""
-    if not reservation.counted:
-        return []
     table = services.reservations.table
-    return [uncount(table, reservation.organization_id, reservation.accelerator, reservation.count)]
+    return [
+        uncount(table, reservation.organization_id, subject, units)
+        for subject, units in reservation.counts.items()
+        if units
+    ]
 
 
 def place_of(reservation: Reservation, run: Run) -> Place:

@@ -41,7 +41,7 @@ class ReservationStore(HolderStore[Reservation]):
             Whether it was written; false if the reservation changed.
         """
         place = (reservation.organization_id, reservation.accelerator)
-        counted = quotas.count_in(self.table, *place, reservation.count)
+        counted = quotas.count_in(self.table, *place, reservation.units_used)
         written = self.change(reservation, replace(reservation, counted=True), counted)
         return not isinstance(written, Refused)
 

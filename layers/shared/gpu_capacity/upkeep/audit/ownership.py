@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from gpu_capacity.capacity_claims.record import CapacityClaim
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.holders.ids import holder_tag
-from gpu_capacity.reservations.record import Reservation, Run, Status
+from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.upkeep.audit.facts import Side, Table
 from gpu_capacity.vms.record import Vm
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gpu_capacity.inventory.bookings import Booking
+    from gpu_capacity.reservations.record import Run
     from gpu_capacity.upkeep.audit.facts import Facts, Owner
 
 Place: TypeAlias = "tuple[Side, int]"
@@ -93,8 +93,8 @@ def listings(facts: Facts) -> Iterator[Listing]:
     for record, holder in facts.holders.items():
         tag = facts.tags[record]
         match holder:
-            case Reservation() if holder.placement is not None and not _gives_back(holder):
-                yield from _run(record, holder, Run(holder.placement, holder.owner))
+            case Reservation() if not _gives_back(holder):
+                yield from _runs(record, holder, holder.runs)
             case CapacityClaim():
                 for a in holder.allocations:
                     pod = claims_of(a.zone, a.flavor_id, a.pod_id)
@@ -112,30 +112,30 @@ def possible_listings(facts: Facts) -> Iterator[Listing]:
     """
     for record, holder in facts.holders.items():
         if isinstance(holder, Reservation):
-            if holder.named is not None:
-                yield from _run(record, holder, holder.named)
-            if holder.placement is not None and _gives_back(holder):
-                yield from _run(record, holder, Run(holder.placement, holder.owner))
+            named = (holder.named,) if holder.named else ()
+            given_back = holder.runs if _gives_back(holder) else ()
+            yield from _runs(record, holder, (*named, *holder.leaving, *given_back))
 
 
 def _gives_back(holder: Reservation) -> bool:
     return holder.status is Status.DEPROVISIONING
 
 
-def _run(record: Side, holder: Reservation, run: Run) -> Iterator[Listing]:
-    pod = claims_of(holder.region_id, holder.flavor_id, run.placement.pod_id)
-    for position in run.placement.positions:
-        yield Listing(pod, position, run.tag.hex(), None, record)
+def _runs(record: Side, holder: Reservation, runs: Iterable[Run]) -> Iterator[Listing]:
+    for run in runs:
+        pod = claims_of(holder.region_id, holder.flavor_id, run.placement.pod_id)
+        for position in run.placement.positions:
+            yield Listing(pod, position, run.tag.hex(), None, record)
 
 
 def record_of(facts: Facts, tag: str) -> Side | None:
-    """The record of a tag; a reservation is also found by the run that it names, and by its holder tag."""
+    """The record of a tag; a reservation is found by its holder tag and by every run that it names."""
     for record, own in facts.tags.items():
         holder = facts.holders.get(record)
         tags = [own]
         if isinstance(holder, Reservation):
-            tags.append(holder_tag(holder.id).hex())
-            tags += [holder.named.tag.hex()] if holder.named else []
+            named = (holder.named,) if holder.named else ()
+            tags += [run.tag.hex() for run in (*holder.runs, *holder.leaving, *named)]
         if tag in tags:
             return record
     return None

@@ -28,7 +28,6 @@ from gpu_capacity.inventory.items import (
     decode_shape,
 )
 from gpu_capacity.reservations.items import decode_reservation
-from gpu_capacity.reservations.record import Reservation
 from gpu_capacity.upkeep.audit.facts import Facts, Holder, Side, Table
 from gpu_capacity.vms.items import RosterEntry, decode_entry, decode_vm
 
@@ -163,9 +162,7 @@ class Reading:
         if is_tombstone(item):
             self.holders[side] = decode_tombstone(item)
             return
-        self.holders[side] = holder = decode_record(item)
-        if isinstance(holder, Reservation):
-            self.tags[side] = holder.owner.hex()
+        self.holders[side] = decode_record(item)
         if "unsettled" in item and "unsettled_since" in item:
             self.shards[side] = str(item["unsettled"])
 

@@ -19,8 +19,8 @@ from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.tombstones import Tombstone
 from gpu_capacity.holders.ids import tag_of_owner
 from gpu_capacity.inventory.bookings import TAG_BYTES, Booking
-from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.slices import GPUS_PER_NODE_MAX, slice_mask
+from gpu_capacity.reservations.observation import hash_of
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.upkeep.audit.facts import (
     Asked,
@@ -244,12 +244,12 @@ def _end(facts: Facts, pod: Side, booking: Booking) -> EndBooking | None:
 def _runs_orphaned(
     facts: Facts, shown: Mapping[Place, Sequence[Part]], contested: Collection[Place]
 ) -> Iterator[Finding]:
-    """Reservations whose pod does not show the whole run under the tag of their booking, each once."""
-    runs: dict[Side, list[Listing]] = {}
+    """Runs of reservations that the pod does not show whole under the tag of their booking, each once."""
+    runs: dict[tuple[Side, str], list[Listing]] = {}
     for listing in listings(facts):
         if _is_booked(listing.tag) and listing.pod not in facts.unreadable:
-            runs.setdefault(listing.record, []).append(listing)
-    for record, run in sorted(runs.items()):
+            runs.setdefault((listing.record, listing.tag), []).append(listing)
+    for (record, _), run in sorted(runs.items()):
         if any(missing(part, shown.get(part.place, ())) for part in run):
             places = [part.place for part in run]
             free = not any(shown.get(place) for place in places)
@@ -309,12 +309,14 @@ def _release(facts: Facts, part: Part, record: Side | None) -> ReleasePart | Non
 def contradiction(holder: Holder) -> str | None:
     """How a record contradicts its own status, in words; None if it does not."""
     match holder:
-        case Reservation(status=Status.ERROR) if holder.placement is not None:
+        case Reservation(status=Status.ERROR) if holder.runs:
             return "in error, and still lists capacity"
-        case Reservation(status=Status.CLAIMING) if holder.placement is not None:
+        case Reservation(status=Status.CLAIMING) if holder.runs:
             return "claiming, and lists capacity already"
         case Reservation(status=Status.PENDING | Status.PROVISIONING | Status.PROVISIONED):
-            return None if holder.placement is not None else f"{holder.status}, and lists no capacity"
+            # Only one that has released all of its units has none, and the hash of none.
+            released = holder.status is Status.PROVISIONED and holder.topology_hash == hash_of(holder, None)
+            return None if holder.runs or released else f"{holder.status}, and lists no capacity"
         case CapacityClaim(status=ClaimStatus.READY) if holder.pending or holder.surplus:
             return "ready, and owns other than it asks for"
         case Vm():
@@ -333,22 +335,24 @@ def _hashed(
     it is no hash at all, or if the pod still has its first version. It is repaired only if the pod confirms
     the ownership: otherwise the ownership may be what is wrong.
     """
-    if holder.placement is None:
+    if holder.pod_id is None:
         return
-    claims = claims_of(holder.region_id, holder.flavor_id, holder.placement.pod_id)
+    claims = claims_of(holder.region_id, holder.flavor_id, holder.pod_id)
     pod = facts.pods.get(claims)
     hardware = _hardware(facts, claims)
     if pod is None or hardware is None:
         return
-    offering = (holder.region_id, holder.accelerator, holder.unit)
-    domains = pod.between(holder.placement.start, holder.placement.count)
-    expected = topology_hash(offering, pod.id, domains)
+    expected = hash_of(holder, pod)
     stored = holder.topology_hash
     if stored == expected:
         return
     malformed = stored is None or not _HASH.fullmatch(stored)
     certain = malformed or pod.version == _FIRST_VERSION
-    mine = (Part(claims, p, facts.tags[record], None) for p in holder.placement.positions)
+    mine = (
+        Part(claims, position, run.tag.hex(), None)
+        for run in holder.runs
+        for position in run.placement.positions
+    )
     own = not any(missing(part, shown.get(part.place, ())) for part in mine)
     yield Finding(
         Kind.WRONG_HASH,

@@ -17,7 +17,7 @@ from gpu_capacity.holders.quota_store import QuotaStore
 from gpu_capacity.inventory.fleet import changes
 from gpu_capacity.inventory.fleet import sync as sync_inventory
 from gpu_capacity.operations.set_quota import QuotaSetter
-from gpu_capacity.providers.port import ServerState
+from gpu_capacity.providers.port import VmServerState
 from gpu_capacity.reservations import deprovisioning, provisioning
 from gpu_capacity.reservations import repeats as reservation_repeats
 from gpu_capacity.upkeep import reconcile
@@ -208,7 +208,7 @@ def _run_before_the_server_does(patches: Patches) -> None:
 
                 def server(self, owner: str) -> Any:
                     found = services.vm_provider.server(owner)
-                    return found and replace(found, state=ServerState.READY)
+                    return found and replace(found, state=VmServerState.READY)
 
             return complete(replace(services, vm_provider=Provider()), *more)
 

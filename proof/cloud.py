@@ -137,8 +137,8 @@ class Cloud:
         self.troubles: dict[str, tuple[str, int]] = {}
         # Takes what is wrong with what the functions did; a run sets it.
         self.tell: Callable[[str], None] = lambda _problem: None
-        # By owner and host: servers that were pinned. One that is up stays up.
-        self.pinned: set[tuple[str, str]] = set()
+        # By owner and host: holds that there were. A host that is held stays so.
+        self.held: set[tuple[str, str]] = set()
         # By the owner of a VM's server: the host it was started on.
         self.vm_hosts: dict[str, str] = {}
         self.executions = Executions(self, still=still)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
 from gpu_capacity.ports import WorkflowState
-from gpu_capacity.providers.port import Page, PinOutcome, ServerState
+from gpu_capacity.providers.port import HoldOutcome, HoldState, Page
 from proof.faults import Fault, Killed, Kind, Work
 from testkit.state_machine import Execution, TaskError
 from testkit.workflow.definitions import MACHINES, definition, run_step
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from random import Random
 
-    from gpu_capacity.providers.port import HostProvider, Server
+    from gpu_capacity.providers.port import Hold, HostProvider
     from proof.faults import FaultSource
     from proof.turns import Turns
     from testkit.doubles import FakeClock
@@ -42,7 +42,7 @@ class Platform(Protocol):
     clock: FakeClock
     draw: Random
     executions: Executions
-    pinned: set[tuple[str, str]]
+    held: set[tuple[str, str]]
     troubles: dict[str, tuple[str, int]]
     turns: Turns
     vm_hosts: dict[str, str]
@@ -133,48 +133,50 @@ class Provider(Troubled):
     def __init__(self, region: HostProvider, cloud: Platform) -> None:
         super().__init__(cloud)
         self._region = region
-        self._pinned = cloud.pinned
+        self._held = cloud.held
 
-    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
-        outcome = self._region.pin(holder_id, region_id, host_id)
-        if outcome is PinOutcome.PINNED and (holder_id, host_id) not in self._pinned:
-            self._pinned.add((holder_id, host_id))
-            self._perhaps_stuck(host_id)
-        self._perhaps_half_way()
-        return outcome
+    def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
+        outcomes: dict[str, HoldOutcome] = {}
+        for host_id in host_ids:
+            outcomes |= self._region.hold(holder_id, region_id, [host_id])
+            if outcomes[host_id] is HoldOutcome.HELD and (holder_id, host_id) not in self._held:
+                self._held.add((holder_id, host_id))
+                self._perhaps_stuck(host_id)
+            self._perhaps_half_way()
+        return outcomes
 
     def fence(self, holder_id: str) -> None:
         self._region.fence(holder_id)
         self._perhaps_half_way()
 
-    def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
+    def release(self, holder_id: str, host_ids: Sequence[str]) -> None:
         going = [host_id for host_id in host_ids if self._trouble(host_id) != "stays"]
         if len(going) > 1 and (fault := self._strike()):
-            self._region.delete(holder_id, going[: len(going) // 2])
+            self._region.release(holder_id, going[: len(going) // 2])
             self._fault_source.count(fault.kind, self._work())
             raise ProviderUnavailable("half of it is done")
-        self._region.delete(holder_id, going)
+        self._region.release(holder_id, going)
 
-    def servers(self, holder_id: str) -> Sequence[Server]:
-        return [self._seen(server) for server in self._region.servers(holder_id)]
+    def held(self, holder_id: str) -> Sequence[Hold]:
+        return [self._seen(hold) for hold in self._region.held(holder_id)]
 
-    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
-        return [self._seen(server) for server in self._region.servers_on(host_ids)]
+    def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
+        return [self._seen(hold) for hold in self._region.held_on(host_ids)]
 
-    def every_server(self, after: str | None = None) -> Page[Server]:
-        page = self._region.every_server(after)
-        return Page(tuple(self._seen(server) for server in page.entries), page.after)
+    def every_hold(self, after: str | None = None) -> Page[Hold]:
+        page = self._region.every_hold(after)
+        return Page(tuple(self._seen(hold) for hold in page.entries), page.after)
 
-    def _seen(self, server: Server) -> Server:
-        if server.state is ServerState.READY:
-            match self._trouble(server.host_id):
+    def _seen(self, hold: Hold) -> Hold:
+        if hold.state is HoldState.HELD:
+            match self._trouble(hold.host_id):
                 case "hangs":
-                    return replace(server, state=ServerState.STARTING)
+                    return replace(hold, state=HoldState.PREPARING)
                 case "fails":
-                    return replace(server, state=ServerState.FAILED, message="in trouble")
+                    return replace(hold, state=HoldState.UNFIT, message="in trouble")
                 case _:
                     pass
-        return server
+        return hold
 
 
 class _Faulty:

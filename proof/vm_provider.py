@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gpu_capacity.providers.port import Page, PinOutcome, ServerState
+from gpu_capacity.providers.port import Page, StartOutcome, VmServerState
 from proof.surroundings import Troubled
 
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ class VmProvider(Troubled):
         # The host of each server: a host may be in trouble.
         self._hosts: dict[str, str] = cloud.vm_hosts
 
-    def start(self, order: VmOrder) -> PinOutcome:
+    def start(self, order: VmOrder) -> StartOutcome:
         outcome = self._vms.start(order)
-        if outcome is PinOutcome.PINNED and order.owner not in self._hosts:
+        if outcome is StartOutcome.STARTED and order.owner not in self._hosts:
             self._hosts[order.owner] = order.host_id
             self._perhaps_stuck(order.owner)
         self._perhaps_half_way()
@@ -67,12 +67,12 @@ class VmProvider(Troubled):
         return self._vms.usage(owners)
 
     def _seen(self, server: VmServer) -> VmServer:
-        if server.state is ServerState.READY:
+        if server.state is VmServerState.READY:
             match self._trouble_of(server.owner):
                 case "hangs":
-                    return replace(server, state=ServerState.STARTING, ip_address=None)
+                    return replace(server, state=VmServerState.STARTING, ip_address=None)
                 case "fails":
-                    return replace(server, state=ServerState.FAILED, ip_address=None, message="in trouble")
+                    return replace(server, state=VmServerState.FAILED, ip_address=None, message="in trouble")
                 case _:
                     pass
         return server

@@ -1,4 +1,4 @@
-"""A simulated region with a table of its own, which fails or keeps servers when it is told to."""
+"""A simulated region with a table of its own, which fails or keeps hosts when it is told to."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from gpu_capacity.ports import Clock
-    from gpu_capacity.providers.port import Page, PinOutcome, Server
+    from gpu_capacity.providers.port import Hold, HoldOutcome, Page
 
 _TABLE: Final = "servers"
 
@@ -24,13 +24,13 @@ class StubbornRegion:
 
     Attributes:
         down: every call fails while this is set.
-        undeletable: hosts whose servers are not deleted as long as they stand here.
+        unreleasable: hosts that are not released as long as they stand here.
         calls: the methods that were called, failed calls included.
     """
 
     def __init__(self, clock: Clock, behaviour: SimulatedBehaviour) -> None:
         self.down = False
-        self.undeletable: set[str] = set()
+        self.unreleasable: set[str] = set()
         self.calls: list[str] = []
         db = MemoryDynamoDB(now=clock.now)
         keys = [("pk", "HASH"), ("sk", "RANGE")]
@@ -44,37 +44,37 @@ class StubbornRegion:
         self._region = SimulatedRegion(Database(db, pause, clock), _TABLE, clock, pause, behaviour)
 
     def live(self) -> set[tuple[str, str]]:
-        """(holder id, host id) of every server there is, those being deleted included."""
-        found, page = set(), self._region.every_server()
+        """(holder id, host id) of every hold there is, those being released included."""
+        found, page = set(), self._region.every_hold()
         while True:
-            found |= {(server.holder_id, server.host_id) for server in page.entries}
+            found |= {(hold.holder_id, hold.host_id) for hold in page.entries}
             if page.after is None:
                 return found
-            page = self._region.every_server(page.after)
+            page = self._region.every_hold(page.after)
 
-    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
-        self._answer("pin")
-        return self._region.pin(holder_id, region_id, host_id)
+    def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
+        self._answer("hold")
+        return self._region.hold(holder_id, region_id, host_ids)
 
     def fence(self, holder_id: str) -> None:
         self._answer("fence")
         self._region.fence(holder_id)
 
-    def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
-        self._answer("delete")
-        self._region.delete(holder_id, [host for host in host_ids if host not in self.undeletable])
+    def release(self, holder_id: str, host_ids: Sequence[str]) -> None:
+        self._answer("release")
+        self._region.release(holder_id, [host for host in host_ids if host not in self.unreleasable])
 
-    def servers(self, holder_id: str) -> Sequence[Server]:
-        self._answer("servers")
-        return self._region.servers(holder_id)
+    def held(self, holder_id: str) -> Sequence[Hold]:
+        self._answer("held")
+        return self._region.held(holder_id)
 
-    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
-        self._answer("servers_on")
-        return self._region.servers_on(host_ids)
+    def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
+        self._answer("held_on")
+        return self._region.held_on(host_ids)
 
-    def every_server(self, after: str | None = None) -> Page[Server]:
-        self._answer("every_server")
-        return self._region.every_server(after)
+    def every_hold(self, after: str | None = None) -> Page[Hold]:
+        self._answer("every_hold")
+        return self._region.every_hold(after)
 
     def _answer(self, method: str) -> None:
         self.calls.append(method)

@@ -209,7 +209,7 @@ class Stage(Disturbed):
             return self.stubborn.live()
         servers = set()
         for item in map(decode, self.world.db.table(SERVERS).items()):
-            holder = item["pk"].removeprefix(server_keys.servers_partition(""))
+            holder = item["pk"].removeprefix(server_keys.holds_partition(""))
             if holder != item["pk"] and item["sk"].startswith(server_keys.HOST_PREFIX):
                 gone = "gone_at" in item and self.clock.now() >= item["gone_at"]
                 if not gone:

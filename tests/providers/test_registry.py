@@ -9,7 +9,7 @@ import pytest
 from gpu_capacity import providers
 from gpu_capacity.errors import Misconfigured
 from gpu_capacity.providers import registry
-from gpu_capacity.providers.port import PinOutcome
+from gpu_capacity.providers.port import HoldOutcome, StartOutcome
 from gpu_capacity.providers.registry import Site
 from gpu_capacity.runtime.settings import Environment
 from gpu_capacity.runtime.wiring import Edges, providers_of
@@ -51,8 +51,8 @@ def _site(**settings: str) -> Site:
 
 def test_the_simulated_provider_is_the_default_of_both() -> None:
     site = _site()
-    assert registry.host_provider(site)().pin("mine-1", "eu-ams-1", "host") is PinOutcome.PINNED
-    assert registry.vm_provider(site)().start(ORDER) is PinOutcome.PINNED
+    assert registry.host_provider(site)().hold("mine-1", "eu-ams-1", ["host"]) == {"host": HoldOutcome.HELD}
+    assert registry.vm_provider(site)().start(ORDER) is StartOutcome.STARTED
 
 
 @pytest.mark.usefixtures("own")
@@ -87,7 +87,7 @@ def test_the_service_is_wired_with_both() -> None:
     site = _site()
     edges = Edges(site.dynamodb, site.clock, CountingIds(), site.pause, site.telemetry)
     hosts, vms = providers_of(Environment({"SERVERS_TABLE": SERVERS}), edges)
-    assert list(hosts.servers("mine-1")) == []
+    assert list(hosts.held("mine-1")) == []
     assert vms.server("mine-1") is None
 
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
 
 STORED: list[tuple[Callable[..., Key], tuple[Any, ...], str, str]] = [
-    (keys.server, ("h", "n"), "HOLDER#h", "HOST#n"),
+    (keys.hold, ("h", "n"), "HOLDER#h", "HOST#n"),
     (keys.fence, ("h",), "HOLDER#h", "FENCE"),
-    (keys.occupied_host, ("n",), "HOST#n", "HOST"),
+    (keys.held_host, ("n",), "HOST#n", "HOST"),
     (keys.occupied_gpu, ("n", 3), "HOST#n", "GPU#3"),
     (keys.vm_server, ("i-1",), "VMRUN#i-1", "SERVER"),
     (keys.vm_fence, ("i-1",), "VMRUN#i-1", "FENCE"),
@@ -34,9 +34,9 @@ def test_an_item_has_the_recorded_key(
 def test_every_kind_of_item_has_keys_of_its_own() -> None:
     """Even if holder, host and VM have the same name."""
     kinds = [
-        keys.server("x", "x"),
+        keys.hold("x", "x"),
         keys.fence("x"),
-        keys.occupied_host("x"),
+        keys.held_host("x"),
         keys.occupied_gpu("x", 0),
         keys.vm_server("x"),
         keys.vm_fence("x"),
@@ -47,9 +47,9 @@ def test_every_kind_of_item_has_keys_of_its_own() -> None:
 
 
 def test_names_in_another_order_make_another_key() -> None:
-    assert keys.server("a", "b") != keys.server("b", "a")
-    assert keys.server("a", "FENCE") != keys.fence("a")
+    assert keys.hold("a", "b") != keys.hold("b", "a")
+    assert keys.hold("a", "FENCE") != keys.fence("a")
 
 
-def test_a_query_for_servers_does_not_return_the_fence() -> None:
+def test_a_query_for_holds_does_not_return_the_fence() -> None:
     assert not keys.fence("h")["sk"]["S"].startswith(keys.HOST_PREFIX)

@@ -15,7 +15,7 @@ from gpu_capacity.capacity_claims.record import CapacityClaim
 from gpu_capacity.capacity_claims.resources import Resources
 from gpu_capacity.capacity_claims.settle import settle_capacity_claim
 from gpu_capacity.errors import ActionRefused, InsufficientCapacity
-from gpu_capacity.providers.port import PinOutcome
+from gpu_capacity.providers.port import HoldOutcome
 from gpu_capacity.reservations.create import create_reservation
 from gpu_capacity.reservations.delete import delete_reservation
 from gpu_capacity.reservations.deprovisioning import complete_deprovisioning
@@ -150,7 +150,7 @@ def _reservation_leaves(scene: Scene) -> Callable[[Services], object]:
     made = reserves(scene, scene.services).reservation
     assert provision(scene.world, made.id)["outcome"] == "provisioned"
     delete_reservation(scene.services, caller(), made.id, NOWHERE)
-    scene.services.provider.delete(made.server_owner, [HOST])
+    scene.services.provider.release(made.server_owner, [HOST])
     scene.world.clock.advance(scene.world.behaviour.delete_seconds)
     return lambda services: complete_deprovisioning(services, ORGANIZATION, made.id)
 
@@ -281,4 +281,4 @@ def test_a_node_is_not_sold_whole_while_the_server_of_an_interrupted_vm_still_ex
     while not got(ask()):
         assert stage.engine.go_on(), "nobody ever gets it"
     assert stage.live_servers() == {}
-    assert stage.services.provider.pin("another", REGION, HOST) is PinOutcome.PINNED
+    assert stage.services.provider.hold("another", REGION, [HOST]) == {HOST: HoldOutcome.HELD}

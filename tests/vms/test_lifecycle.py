@@ -7,7 +7,7 @@ import pytest
 
 from gpu_capacity.accounts.account import Account
 from gpu_capacity.errors import ActionRefused, Forbidden, NotFound
-from gpu_capacity.providers.port import PinOutcome, VmOrder
+from gpu_capacity.providers.port import StartOutcome, VmOrder
 from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.offers import free_offers
 from gpu_capacity.vms.read import get_vm, list_vms, usage_of
@@ -280,7 +280,7 @@ def test_a_delayed_start_of_a_swept_run_creates_no_server() -> None:
     vm = scene.running(2)
     stop(scene, vm)
     order = VmOrder(vm.server_owner, vm.id, REGION, vm.host_id, 0b11, 100, 101, None, None)
-    assert scene.services.vm_provider.start(order) is PinOutcome.FENCED
+    assert scene.services.vm_provider.start(order) is StartOutcome.FENCED
     assert scene.services.vm_provider.server(vm.server_owner) is None
 
 
@@ -288,7 +288,7 @@ def test_the_provider_gives_a_gpu_to_one_server_only() -> None:
     scene = Scene()
     vm = scene.running(2)
     order = VmOrder("another-1", "another", REGION, vm.host_id, 0b110, 100, 101, None, None)
-    assert scene.services.vm_provider.start(order) is PinOutcome.OCCUPIED
+    assert scene.services.vm_provider.start(order) is StartOutcome.OCCUPIED
 
 
 def test_a_gpu_is_vacant_from_the_moment_its_server_is_gone() -> None:

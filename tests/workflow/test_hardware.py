@@ -79,7 +79,7 @@ def test_a_host_that_is_slow_but_in_time_is_no_failure() -> None:
 
 def test_a_host_with_a_server_of_another_owner_is_named_and_that_server_is_left_alone() -> None:
     stage = _stage()
-    stage.provider.pin("somebody-else", REGION, HOST)
+    stage.provider.hold("somebody-else", REGION, [HOST])
     reservation = stage.reserve()
     stage.run_all()
     assert _failed(stage, reservation).failure == f"host {HOST} is occupied by a server of somebody else"
@@ -196,7 +196,7 @@ def test_a_server_that_is_not_deleted_fails_the_teardown_in_time_and_again_until
     stage = _stage(teardown_seconds_max=600)
     reservation = stage.reserve()
     stage.run_all()
-    _provider(stage).undeletable.add(HOST)
+    _provider(stage).unreleasable.add(HOST)
     begun = stage.clock.now()
     stage.delete(reservation)
     stage.run_all()
@@ -212,7 +212,7 @@ def test_a_server_that_is_not_deleted_fails_the_teardown_in_time_and_again_until
     assert stage.execution("deprovision", reservation, attempt=1).error == "Unfinished"
     assert len(stage.owners("pod1")) == 2
 
-    _provider(stage).undeletable.clear()
+    _provider(stage).unreleasable.clear()
     # The time is long up: one execution begins to delete the server and ends, the next finds it gone.
     assert stage.settle(reservation) == 2
     assert stage.status(reservation) is None
@@ -225,13 +225,13 @@ def test_a_server_that_is_not_deleted_prevents_a_failed_provisioning_from_showin
         provisioning_seconds_max=300,
         teardown_seconds_max=100,
     )
-    _provider(stage).undeletable.add(EVERY_HOST[0])
+    _provider(stage).unreleasable.add(EVERY_HOST[0])
     reservation = stage.reserve()
     stage.run_all()
     assert stage.execution("provision", reservation).visited[-1] == "Unfinished"
     assert stage.status(reservation) is Status.PROVISIONING
     assert len(stage.owners("pod1")) == 2
-    _provider(stage).undeletable.clear()
+    _provider(stage).unreleasable.clear()
     stage.settle(reservation)
     assert (
         _failed(stage, reservation).failure == f"the server on host {HOST} failed: simulated hardware fault"
@@ -242,13 +242,13 @@ def test_a_server_that_is_listed_again_before_the_release_is_swept_again() -> No
     stage = _stage()
     reservation = stage.reserve()
     stage.run_all()
-    _provider(stage).undeletable.add(HOST)
+    _provider(stage).unreleasable.add(HOST)
     stage.delete(reservation)
     while stage.calls[-1].step != "sweep_servers":
         stage.advance()
 
     def goes_away_at_last(run: Run) -> Any:
-        _provider(stage).undeletable.clear()
+        _provider(stage).unreleasable.clear()
         return run()
 
     stage.disturb("sweep_servers", lambda _run: {"outcome": "clear"}, first=2)

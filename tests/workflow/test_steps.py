@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpu_capacity.providers.port import PinOutcome, ServerState
+from gpu_capacity.providers.port import HoldOutcome, HoldState
 from gpu_capacity.reservations.record import Status
 from testkit.dynamodb import unreachable
 from testkit.workflow.definitions import function_of
@@ -32,9 +32,9 @@ def _without_quota() -> tuple[Stage, str]:
     return stage, stage.reserve()
 
 
-def _pin(stage: Stage, reservation: str) -> PinOutcome:
-    """A pin that was sent long ago and arrives now."""
-    return stage.provider.pin(stage.made[reservation].server_owner, REGION, FREE_HOST)
+def _hold(stage: Stage, reservation: str) -> HoldOutcome:
+    """A request to hold that was sent long ago and arrives now."""
+    return stage.provider.hold(stage.made[reservation].server_owner, REGION, [FREE_HOST])[FREE_HOST]
 
 
 def test_a_pin_that_begins_after_the_delete_does_not_call_the_provider() -> None:
@@ -52,13 +52,13 @@ def test_a_pin_that_begins_after_the_delete_does_not_call_the_provider() -> None
 def test_the_provider_is_fenced_before_the_first_server_is_deleted() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     _run_until(stage, "begin_deprovisioning")
-    assert _pin(stage, reservation) is PinOutcome.FENCED
+    assert _hold(stage, reservation) is HoldOutcome.FENCED
 
 
 def test_the_provider_is_fenced_before_the_undo_deletes_the_first_server() -> None:
     stage, reservation = SCENARIOS["undo"].prepare()
     _run_until(stage, "abandon_provisioning")
-    assert _pin(stage, reservation) is PinOutcome.FENCED
+    assert _hold(stage, reservation) is HoldOutcome.FENCED
 
 
 def test_the_sweep_sets_the_fence_of_an_undo_that_died_before_it() -> None:
@@ -71,7 +71,7 @@ def test_the_sweep_sets_the_fence_of_an_undo_that_died_before_it() -> None:
     while not stage.running():
         stage.reconcile(after_seconds=60)
     _run_until(stage, "sweep_servers")
-    assert _pin(stage, reservation) is PinOutcome.FENCED
+    assert _hold(stage, reservation) is HoldOutcome.FENCED
     stage.run_all()
     assert stage.status(reservation) is Status.ERROR
     stage.check_settled()
@@ -201,5 +201,5 @@ def test_each_unit_begins_to_delete_its_own_servers_before_the_sweep() -> None:
     stage, reservation = SCENARIOS["deprovision"].prepare()
     while stage.execution("deprovision", reservation).visited[-1] != "SweepServers":
         stage.advance()
-    servers = stage.provider.servers(stage.made[reservation].server_owner)
-    assert [server.state for server in servers] == [ServerState.DELETING] * 4
+    servers = stage.provider.held(stage.made[reservation].server_owner)
+    assert [server.state for server in servers] == [HoldState.RELEASING] * 4

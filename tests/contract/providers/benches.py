@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_capacity.providers.port import HostProvider, VmProvider
 
 STUCK_HOST, BROKEN_HOST = "host-that-hangs", "host-that-fails"
-"""Machines that every bench has to have: servers never come up on the one, and fail on the other."""
+"""Machines that every bench has to have: holds and servers hang on the one, and fail on the other."""
 
 _READY_SECONDS, _DELETE_SECONDS = 20, 5
 _PAGE_ITEMS = 2
@@ -32,12 +32,6 @@ _PAGE_ITEMS = 2
 
 class Bench(Protocol):
     """A region whose time the tests advance."""
-
-    def while_a_server_comes_up(self) -> None:
-        """Advance the time by what a server takes to come up, or to be known as broken."""
-
-    def while_a_server_goes(self) -> None:
-        """Advance the time by what a server takes to be gone."""
 
     def days(self, count: int) -> None:
         """Advance the time by days."""
@@ -53,12 +47,24 @@ class Bench(Protocol):
 class HostBench(Bench, Protocol):
     """A region with hosts."""
 
+    def while_a_hold_is_prepared(self) -> None:
+        """Advance the time by what a host takes to be held, or to be known as unfit."""
+
+    def while_a_hold_goes(self) -> None:
+        """Advance the time by what a hold takes to be gone."""
+
     def provider(self) -> HostProvider:
         """A provider of another execution environment: it finds what the earlier ones did."""
 
 
 class VmBench(Bench, Protocol):
     """A region with nodes of 8 GPUs."""
+
+    def while_a_server_comes_up(self) -> None:
+        """Advance the time by what a server takes to come up, or to be known as broken."""
+
+    def while_a_server_goes(self) -> None:
+        """Advance the time by what a server takes to be gone."""
 
     def provider(self) -> VmProvider:
         """A provider of another execution environment: it finds what the earlier ones did."""
@@ -110,6 +116,12 @@ class SimulatedBench:
                 {"AttributeName": "sk", "AttributeType": "S"},
             ],
         )
+
+    def while_a_hold_is_prepared(self) -> None:
+        self.clock.advance(_READY_SECONDS)
+
+    def while_a_hold_goes(self) -> None:
+        self.clock.advance(_DELETE_SECONDS)
 
     def while_a_server_comes_up(self) -> None:
         self.clock.advance(_READY_SECONDS)

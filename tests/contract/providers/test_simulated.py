@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.providers.port import PinOutcome, ServerState
+from gpu_capacity.providers.port import HoldOutcome, HoldState, StartOutcome
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.providers.simulated.region import FENCE_SECONDS, SimulatedBehaviour, SimulatedRegion
 from testkit.doubles import FakeClock, RecordedPause
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from gpu_capacity.providers.port import Page
 
 CALLS: dict[str, Callable[[SimulatedRegion], object]] = {
-    "pin": lambda region: region.pin("mine", "uk-lon-1", "host-2"),
+    "hold": lambda region: region.hold("mine", "uk-lon-1", ["host-2"]),
     "fence": lambda region: region.fence("mine"),
-    "delete": lambda region: region.delete("mine", ["host-1"]),
-    "servers": lambda region: region.servers("mine"),
+    "release": lambda region: region.release("mine", ["host-1"]),
+    "held": lambda region: region.held("mine"),
 }
 
 
@@ -48,12 +48,12 @@ class Place:
 
 @pytest.fixture
 def place() -> Place:
-    """A region with one server of ``mine`` on ``host-1``."""
+    """A region with ``host-1`` held by ``mine``."""
     clock, pause = FakeClock(), RecordedPause()
     db = MemoryDynamoDB(now=clock.now)
     create_tables(db)
     region = SimulatedRegion(Database(db, clock=clock), SERVERS, clock, pause, SimulatedBehaviour())
-    region.pin("mine", "uk-lon-1", "host-1")
+    region.hold("mine", "uk-lon-1", ["host-1"])
     return Place(region, db, pause, clock)
 
 
@@ -67,7 +67,7 @@ def test_a_database_that_does_not_answer_makes_the_provider_unavailable(
         CALLS[call](place.region)
 
 
-@pytest.mark.parametrize(("call", "statements"), [("pin", 3), ("delete", 2)])
+@pytest.mark.parametrize(("call", "statements"), [("hold", 3), ("release", 2)])
 def test_a_transaction_conflict_is_retried_and_finally_given_up(
     place: Place, call: str, statements: int
 ) -> None:
@@ -80,35 +80,35 @@ def test_a_transaction_conflict_is_retried_and_finally_given_up(
     assert place.pause.attempts == [0, 1, *range(8)]
 
 
-def test_a_fence_in_conflict_with_a_pin_is_retried(place: Place) -> None:
+def test_a_fence_in_conflict_with_a_hold_is_retried(place: Place) -> None:
     place.db.before("put_item", item_conflict(), times=1)
     place.region.fence("mine")
-    assert place.region.pin("mine", "uk-lon-1", "host-2") is PinOutcome.FENCED
+    assert place.region.hold("mine", "uk-lon-1", ["host-2"]) == {"host-2": HoldOutcome.FENCED}
 
 
-def test_a_repeated_pin_that_timed_out_succeeds(place: Place) -> None:
+def test_a_repeated_hold_that_timed_out_succeeds(place: Place) -> None:
     place.db.after("transact_write_items", timeout_after())
     with pytest.raises(ProviderUnavailable):
-        place.region.pin("mine", "uk-lon-1", "host-2")
-    assert place.region.pin("mine", "uk-lon-1", "host-2") is PinOutcome.PINNED
-    assert len(place.region.servers("mine")) == 2
+        place.region.hold("mine", "uk-lon-1", ["host-2"])
+    assert place.region.hold("mine", "uk-lon-1", ["host-2"]) == {"host-2": HoldOutcome.HELD}
+    assert len(place.region.held("mine")) == 2
 
 
 def test_ended_items_expire_and_current_ones_do_not(place: Place) -> None:
     assert [item for item in place.db.table(SERVERS).items() if "ttl_sweep_at" in item] == []
     place.region.fence("mine")
-    place.region.delete("mine", ["host-1"])
+    place.region.release("mine", ["host-1"])
     expiring = {item["pk"]["S"]: int(item["ttl_sweep_at"]["N"]) for item in place.db.table(SERVERS).items()}
     assert len(place.db.table(SERVERS)) == 3
     assert min(expiring.values()) >= place.clock.now() + FENCE_SECONDS
 
 
-def test_the_expiry_of_an_earlier_server_does_not_remove_its_successor_on_the_host(
+def test_the_expiry_of_an_earlier_hold_does_not_remove_its_successor_on_the_host(
     place: Place,
 ) -> None:
-    place.region.delete("mine", ["host-1"])
+    place.region.release("mine", ["host-1"])
     place.clock.advance(60)
-    place.region.pin("others", "uk-lon-1", "host-1")
+    place.region.hold("others", "uk-lon-1", ["host-1"])
     host = place.db.table(SERVERS).get(("HOST#host-1", "HOST"))
     assert host is not None
     assert host["holder"] == {"S": "others"}
@@ -119,74 +119,74 @@ def test_the_expiry_of_an_earlier_server_does_not_remove_its_successor_on_the_ho
 # Its behaviour is configurable.
 
 
-def _states(region: SimulatedRegion) -> dict[str, ServerState]:
-    return {server.host_id: server.state for server in region.servers("mine")}
+def _states(region: SimulatedRegion) -> dict[str, HoldState]:
+    return {hold.host_id: hold.state for hold in region.held("mine")}
 
 
 @pytest.mark.parametrize("seconds", [0, 1, 300])
-def test_servers_take_exactly_the_configured_time(seconds: int) -> None:
+def test_holds_take_exactly_the_configured_time(seconds: int) -> None:
     bench = memory_bench()
     region = bench.hosts(SimulatedBehaviour(ready_seconds=seconds, delete_seconds=seconds))
-    region.pin("mine", "uk-lon-1", "host-1")
+    region.hold("mine", "uk-lon-1", ["host-1"])
     if seconds:
         bench.clock.advance(seconds - 1)
-        region.pin("mine", "uk-lon-1", "host-1")
-        assert _states(region) == {"host-1": ServerState.STARTING}
+        region.hold("mine", "uk-lon-1", ["host-1"])
+        assert _states(region) == {"host-1": HoldState.PREPARING}
         bench.clock.advance(1)
-    assert _states(region) == {"host-1": ServerState.READY}
-    region.delete("mine", ["host-1"])
+    assert _states(region) == {"host-1": HoldState.HELD}
+    region.release("mine", ["host-1"])
     if seconds:
         bench.clock.advance(seconds - 1)
-        region.delete("mine", ["host-1"])
-        assert _states(region) == {"host-1": ServerState.DELETING}
+        region.release("mine", ["host-1"])
+        assert _states(region) == {"host-1": HoldState.RELEASING}
         bench.clock.advance(1)
     assert _states(region) == {}
 
 
-def test_a_stuck_host_never_comes_up() -> None:
+def test_a_stuck_host_is_never_held() -> None:
     bench = memory_bench()
     region = bench.hosts(SimulatedBehaviour(stuck_hosts=frozenset({"host-1"})))
-    region.pin("mine", "uk-lon-1", "host-1")
+    region.hold("mine", "uk-lon-1", ["host-1"])
     bench.days(365)
-    assert _states(region) == {"host-1": ServerState.STARTING}
+    assert _states(region) == {"host-1": HoldState.PREPARING}
 
 
-@pytest.mark.parametrize(("field", "state"), [("failure_share", "failed"), ("stuck_share", "starting")])
+@pytest.mark.parametrize(("field", "state"), [("failure_share", "unfit"), ("stuck_share", "preparing")])
 def test_a_share_of_the_hosts_fails_and_always_the_same_ones(field: str, state: str) -> None:
     bench = memory_bench()
     half = bench.hosts(SimulatedBehaviour(**{field: 0.5}))  # type: ignore[arg-type]
     for number in range(40):
-        half.pin("mine", "uk-lon-1", f"host-{number:02}")
+        half.hold("mine", "uk-lon-1", [f"host-{number:02}"])
     bench.clock.advance(60)
     hit = {host for host, found in _states(half).items() if found == state}
     assert 10 <= len(hit) <= 30
     again = bench.hosts(SimulatedBehaviour(**{field: 0.5}))  # type: ignore[arg-type]
     assert {host for host, found in _states(again).items() if found == state} == hit
     every = bench.hosts(SimulatedBehaviour(**{field: 1.0}))  # type: ignore[arg-type]
-    assert set(_states(every).values()) == {ServerState(state)}
+    assert set(_states(every).values()) == {HoldState(state)}
 
 
 # Hosts and GPUs of hosts are the same machines.
 
 
-def test_a_vm_does_not_fit_on_a_host_with_a_server_until_that_is_gone() -> None:
+def test_a_vm_does_not_fit_on_a_held_host_until_the_hold_is_gone() -> None:
     bench = memory_bench()
-    bench.hosts().pin("mine", "eu-ams-1", ORDER.host_id)
-    assert bench.vms().start(ORDER) is PinOutcome.OCCUPIED
-    bench.hosts().delete("mine", [ORDER.host_id])
-    assert bench.vms().start(ORDER) is PinOutcome.OCCUPIED
+    bench.hosts().hold("mine", "eu-ams-1", [ORDER.host_id])
+    assert bench.vms().start(ORDER) is StartOutcome.OCCUPIED
+    bench.hosts().release("mine", [ORDER.host_id])
+    assert bench.vms().start(ORDER) is StartOutcome.OCCUPIED
     bench.while_a_server_goes()
-    assert bench.vms().start(ORDER) is PinOutcome.PINNED
+    assert bench.vms().start(ORDER) is StartOutcome.STARTED
 
 
-def test_each_list_has_its_own_kind_of_server() -> None:
+def test_each_list_has_its_own_kind() -> None:
     bench = memory_bench()
-    bench.hosts().pin("mine", "eu-ams-1", "host-1")
+    bench.hosts().hold("mine", "eu-ams-1", ["host-1"])
     bench.vms().start(ORDER)
     hosts, vms, disks = (
-        _every(of) for of in (bench.hosts().every_server, bench.vms().every_server, bench.vms().every_disk)
+        _every(of) for of in (bench.hosts().every_hold, bench.vms().every_server, bench.vms().every_disk)
     )
-    assert [server.holder_id for server in hosts] == ["mine"]
+    assert [hold.holder_id for hold in hosts] == ["mine"]
     assert [server.owner for server in vms] == [ORDER.owner]
     assert disks == [ORDER.vm_id]
 
@@ -200,16 +200,16 @@ def _every(of: Callable[[str | None], Page[Any]]) -> list[Any]:
     return found
 
 
-def test_servers_have_the_time_of_their_creation() -> None:
+def test_holds_and_servers_have_the_time_of_their_creation() -> None:
     bench = memory_bench()
     begun = bench.clock.now()
-    bench.hosts().pin("mine", "eu-ams-1", "host-1")
+    bench.hosts().hold("mine", "eu-ams-1", ["host-1"])
     bench.vms().start(ORDER)
     bench.while_a_server_comes_up()
-    (server,) = bench.hosts().servers("mine")
+    (hold,) = bench.hosts().held("mine")
     vm_server = bench.vms().server(ORDER.owner)
     assert vm_server is not None
-    assert server.started_at == vm_server.started_at == begun
+    assert hold.since == vm_server.started_at == begun
 
 
 def test_logins_are_not_stored() -> None:
@@ -222,6 +222,6 @@ def test_logins_are_not_stored() -> None:
 def test_a_host_with_an_unreadable_item_does_not_count_as_empty() -> None:
     bench = memory_bench()
     region = bench.hosts()
-    region.pin("mine", "uk-lon-1", "host-1")
-    bench.client.delete_item(TableName=bench.table, Key=server_keys.server("mine", "host-1"))
-    assert [(s.holder_id, s.state) for s in region.servers_on(["host-1"])] == [("mine", ServerState.FAILED)]
+    region.hold("mine", "uk-lon-1", ["host-1"])
+    bench.client.delete_item(TableName=bench.table, Key=server_keys.hold("mine", "host-1"))
+    assert [(h.holder_id, h.state) for h in region.held_on(["host-1"])] == [("mine", HoldState.UNFIT)]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.providers.port import PinOutcome, ServerState, Usage, VmOrder, VmServer
+from gpu_capacity.providers.port import StartOutcome, Usage, VmOrder, VmServer, VmServerState
 from tests.contract.providers.benches import BROKEN_HOST, STUCK_HOST
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def _other(gpus: int, owner: str = OTHERS, host_id: str = "node-1") -> VmOrder:
     return replace(ORDER, owner=owner, vm_id=owner.rpartition("-")[0], gpus=gpus, host_id=host_id)
 
 
-def _state(provider: VmProvider, owner: str = MINE) -> ServerState | None:
+def _state(provider: VmProvider, owner: str = MINE) -> VmServerState | None:
     server = provider.server(owner)
     return server.state if server is not None else None
 
@@ -66,35 +66,35 @@ def every_disk(provider: VmProvider) -> list[str]:
 
 def test_a_server_starts_and_comes_up_with_an_address(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
-    assert provider.start(ORDER) is PinOutcome.PINNED
+    assert provider.start(ORDER) is StartOutcome.STARTED
     starting = provider.server(MINE)
     assert starting is not None
-    assert (starting.state, starting.ip_address) == (ServerState.STARTING, None)
+    assert (starting.state, starting.ip_address) == (VmServerState.STARTING, None)
     assert (starting.owner, starting.host_id, starting.gpus) == (MINE, "node-1", 0b0011)
     vm_bench.while_a_server_comes_up()
     ready = provider.server(MINE)
     assert ready is not None
-    assert ready.state is ServerState.READY
+    assert ready.state is VmServerState.READY
     assert ready.ip_address
 
 
 def test_starting_again_returns_the_same_and_changes_nothing(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
-    assert provider.start(ORDER) is PinOutcome.PINNED
+    assert provider.start(ORDER) is StartOutcome.STARTED
     vm_bench.while_a_server_comes_up()
     before = provider.server(MINE)
-    assert provider.start(ORDER) is PinOutcome.PINNED
+    assert provider.start(ORDER) is StartOutcome.STARTED
     assert provider.server(MINE) == before
 
 
-@pytest.mark.parametrize(("gpus", "outcome"), [(0b0110, "occupied"), (0b1100, "pinned")])
+@pytest.mark.parametrize(("gpus", "outcome"), [(0b0110, "occupied"), (0b1100, "started")])
 def test_a_gpu_serves_one_server(vm_bench: VmBench, gpus: int, outcome: str) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     assert provider.start(_other(gpus)).value == outcome
-    assert (provider.server(OTHERS) is not None) == (outcome == "pinned")
-    assert provider.start(_other(0b0011, "thirds-1", host_id="node-2")) is PinOutcome.PINNED
+    assert (provider.server(OTHERS) is not None) == (outcome == "started")
+    assert provider.start(_other(0b0011, "thirds-1", host_id="node-2")) is StartOutcome.STARTED
 
 
 def test_a_server_that_cannot_come_up_is_failed_with_a_reason(vm_bench: VmBench) -> None:
@@ -103,7 +103,7 @@ def test_a_server_that_cannot_come_up_is_failed_with_a_reason(vm_bench: VmBench)
     vm_bench.while_a_server_comes_up()
     server = provider.server(MINE)
     assert server is not None
-    assert (server.state, server.ip_address) == (ServerState.FAILED, None)
+    assert (server.state, server.ip_address) == (VmServerState.FAILED, None)
     assert server.message
 
 
@@ -111,7 +111,7 @@ def test_a_server_that_hangs_is_starting_however_long_it_takes(vm_bench: VmBench
     provider = vm_bench.provider()
     provider.start(replace(ORDER, host_id=STUCK_HOST))
     vm_bench.days(1)
-    assert _state(provider) is ServerState.STARTING
+    assert _state(provider) is VmServerState.STARTING
 
 
 # The fence
@@ -121,9 +121,9 @@ def test_after_the_fence_its_run_cannot_be_started_and_another_run_can(vm_bench:
     provider = vm_bench.provider()
     provider.fence(MINE)
     provider.fence(MINE)
-    assert provider.start(ORDER) is PinOutcome.FENCED
+    assert provider.start(ORDER) is StartOutcome.FENCED
     assert provider.server(MINE) is None
-    assert provider.start(replace(ORDER, owner=AGAIN)) is PinOutcome.PINNED
+    assert provider.start(replace(ORDER, owner=AGAIN)) is StartOutcome.STARTED
 
 
 def test_the_fence_holds_long_after_everything_is_gone(vm_bench: VmBench) -> None:
@@ -132,7 +132,7 @@ def test_the_fence_holds_long_after_everything_is_gone(vm_bench: VmBench) -> Non
     provider.fence(MINE)
     provider.stop(MINE)
     vm_bench.days(6)
-    assert provider.start(ORDER) is PinOutcome.FENCED
+    assert provider.start(ORDER) is StartOutcome.FENCED
     assert provider.server(MINE) is None
 
 
@@ -141,13 +141,13 @@ def test_a_fence_removes_no_server(vm_bench: VmBench) -> None:
     provider.start(ORDER)
     provider.fence(MINE)
     vm_bench.while_a_server_comes_up()
-    assert _state(provider) is ServerState.READY
+    assert _state(provider) is VmServerState.READY
 
 
 def test_a_start_in_progress_when_the_fence_is_set_creates_nothing(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     vm_bench.before_the_next_change(lambda: vm_bench.provider().fence(MINE))
-    assert provider.start(ORDER) is PinOutcome.FENCED
+    assert provider.start(ORDER) is StartOutcome.FENCED
     assert provider.server(MINE) is None
     assert provider.is_vacant("node-1", 0xFF)
     assert not provider.has_disk(VM)
@@ -157,7 +157,7 @@ def test_fenced_is_returned_rather_than_occupied(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(_other(0b0011))
     provider.fence(MINE)
-    assert provider.start(ORDER) is PinOutcome.FENCED
+    assert provider.start(ORDER) is StartOutcome.FENCED
 
 
 # Races for GPUs
@@ -166,16 +166,16 @@ def test_fenced_is_returned_rather_than_occupied(vm_bench: VmBench) -> None:
 def test_of_two_concurrent_runs_that_want_a_gpu_one_gets_it(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     vm_bench.before_the_next_change(lambda: vm_bench.provider().start(_other(0b0110)))
-    assert provider.start(ORDER) is PinOutcome.OCCUPIED
+    assert provider.start(ORDER) is StartOutcome.OCCUPIED
     assert provider.server(MINE) is None
-    assert _state(provider, OTHERS) is ServerState.STARTING
+    assert _state(provider, OTHERS) is VmServerState.STARTING
     assert provider.is_vacant("node-1", 0b0001)
 
 
 def test_two_concurrent_starts_of_one_run_succeed_with_one_server(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     vm_bench.before_the_next_change(lambda: vm_bench.provider().start(ORDER))
-    assert provider.start(ORDER) is PinOutcome.PINNED
+    assert provider.start(ORDER) is StartOutcome.STARTED
     assert [server.owner for server in every_server(provider)] == [MINE]
 
 
@@ -186,7 +186,7 @@ def test_a_server_is_listed_until_it_is_gone(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
-    assert _state(provider) is ServerState.DELETING
+    assert _state(provider) is VmServerState.DELETING
     vm_bench.while_a_server_goes()
     assert provider.server(MINE) is None
 
@@ -205,18 +205,18 @@ def test_stopping_again_does_not_restart_the_stop(vm_bench: VmBench) -> None:
 def test_stopping_an_absent_server_is_no_error(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.stop(MINE)
-    assert provider.start(ORDER) is PinOutcome.PINNED
+    assert provider.start(ORDER) is StartOutcome.STARTED
 
 
 def test_gpus_are_free_for_another_run_exactly_when_the_server_is_gone(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
-    assert provider.start(_other(0b0011)) is PinOutcome.OCCUPIED
+    assert provider.start(_other(0b0011)) is StartOutcome.OCCUPIED
     assert not provider.is_vacant("node-1", 0b0011)
     vm_bench.while_a_server_goes()
     assert provider.is_vacant("node-1", 0b0011)
-    assert provider.start(_other(0b0011)) is PinOutcome.PINNED
+    assert provider.start(_other(0b0011)) is StartOutcome.STARTED
 
 
 def test_a_late_stop_of_a_run_that_is_over_does_not_affect_a_later_holder(vm_bench: VmBench) -> None:
@@ -227,7 +227,7 @@ def test_a_late_stop_of_a_run_that_is_over_does_not_affect_a_later_holder(vm_ben
     provider.start(replace(ORDER, owner=AGAIN))
     provider.stop(MINE)
     vm_bench.while_a_server_comes_up()
-    assert _state(provider, AGAIN) is ServerState.READY
+    assert _state(provider, AGAIN) is VmServerState.READY
 
 
 @pytest.mark.parametrize("host", [BROKEN_HOST, STUCK_HOST, "node-1"])
@@ -251,7 +251,7 @@ def test_the_disk_is_created_with_the_first_server_and_outlives_it(vm_bench: VmB
     provider.stop(MINE)
     vm_bench.while_a_server_goes()
     assert provider.has_disk(VM)
-    assert provider.start(replace(ORDER, owner=AGAIN, ssh_public_key=None)) is PinOutcome.PINNED
+    assert provider.start(replace(ORDER, owner=AGAIN, ssh_public_key=None)) is StartOutcome.STARTED
     assert provider.has_disk(VM)
 
 
@@ -319,14 +319,14 @@ def test_a_server_that_is_gone_is_in_no_list(vm_bench: VmBench) -> None:
     provider = vm_bench.provider()
     provider.start(ORDER)
     provider.stop(MINE)
-    assert [server.state for server in every_server(provider)] == [ServerState.DELETING]
+    assert [server.state for server in every_server(provider)] == [VmServerState.DELETING]
     vm_bench.while_a_server_goes()
     assert every_server(provider) == []
 
 
 def test_another_environment_sees_the_same_servers(vm_bench: VmBench) -> None:
     vm_bench.provider().start(ORDER)
-    assert _state(vm_bench.provider()) is ServerState.STARTING
+    assert _state(vm_bench.provider()) is VmServerState.STARTING
 
 
 def test_usage_is_in_percent_and_only_of_the_requested_vms(vm_bench: VmBench) -> None:
@@ -368,5 +368,5 @@ def test_an_unreachable_provider_raises_and_never_reports_that_nothing_is_there(
     provider.start(ORDER)
     with vm_bench.out_of_reach(), pytest.raises(ProviderUnavailable):
         call(provider)
-    assert _state(provider) is ServerState.STARTING
+    assert _state(provider) is VmServerState.STARTING
     assert provider.has_disk(VM)

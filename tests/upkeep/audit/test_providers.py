@@ -11,7 +11,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.providers.port import PinOutcome, ServerState
+from gpu_capacity.providers.port import HoldOutcome, HoldState
 from gpu_capacity.providers.simulated import keys as server_keys
 from testkit.provider import StubbornRegion
 from testkit.world import HOLDERS, INVENTORY, ORGANIZATION, REGION
@@ -49,7 +49,9 @@ class Listener:
         return call
 
 
-EVERY_CALL = frozenset({"fence", "servers", "servers_on", "every_server", "is_vacant", "server", "has_disk"})
+EVERY_CALL = frozenset(
+    {"fence", "held", "held_on", "every_hold", "every_server", "is_vacant", "server", "has_disk"}
+)
 
 
 @pytest.fixture
@@ -81,20 +83,20 @@ def test_a_provider_that_keeps_its_servers_elsewhere_is_asked(scene: Any) -> Non
     """Only the simulated provider keeps its servers in tables of this service."""
     elsewhere = StubbornRegion(scene.world.clock, scene.world.behaviour)
     scene.world.services = replace(scene.world.services, provider=elsewhere)
-    elsewhere.pin("somebody-1", REGION, "pod3-rack01-tray01")
+    elsewhere.hold("somebody-1", REGION, ["pod3-rack01-tray01"])
     planted.a_domain_is_owned_without_a_holder(scene)
     result, why = _result(scene.audit(fix=True), "leaked")
     assert result == "refused"
     assert "somebody-1 on pod3-rack01-tray01" in why
-    elsewhere.delete("somebody-1", ["pod3-rack01-tray01"])
+    elsewhere.release("somebody-1", ["pod3-rack01-tray01"])
     scene.world.clock.advance(60)
     assert _result(scene.audit(fix=True), "leaked") == ("repaired", "")
 
 
 @pytest.mark.parametrize(
     "down",
-    [EVERY_CALL, {"servers_on"}, {"is_vacant"}, {"fence"}],
-    ids=["every call", "servers_on", "is_vacant", "fence"],
+    [EVERY_CALL, {"held_on"}, {"is_vacant"}, {"fence"}],
+    ids=["every call", "held_on", "is_vacant", "fence"],
 )
 def test_a_provider_that_does_not_answer_frees_nothing(vm_scene: Any, down: set[str]) -> None:
     planted_vms.a_failed_vm_owns_its_node(vm_scene)
@@ -167,8 +169,8 @@ def test_after_a_restore_from_a_backup_no_customer_loses_a_server(scene: Any) ->
         scene.delete(HOLDERS, {"pk": item["pk"], "sk": item["sk"]})
     report = scene.audit(fix=True)
     assert found(report).count("server_leaked") == 4
-    servers = scene.hosts.provider.every_server().entries
-    assert [server.state for server in servers] == [ServerState.READY] * 4
+    servers = scene.hosts.provider.every_hold().entries
+    assert [server.state for server in servers] == [HoldState.HELD] * 4
     owned = scene.item(INVENTORY, pod_key(place.pod_id))
     assert {f"d{position}" for position in place.positions} <= owned.keys()
 
@@ -181,13 +183,17 @@ def test_a_server_is_fenced_before_it_is_deleted_and_its_host_is_sold_again(scen
     scene.hosts.calls.clear()
     scene.world.telemetry.audits.clear()
     assert _result(scene.audit(fix=True), "server_leaked") == ("repaired", "")
-    assert [call for call in scene.hosts.calls if call in ("fence", "delete")] == ["fence", "delete"]
+    assert [call for call in scene.hosts.calls if call in ("fence", "release")] == ["fence", "release"]
     (line,) = scene.world.telemetry.audits
     assert (line.action, line.outcome) == ("repair_server_leaked", "repaired")
     owner = f"{scene.provisioned}-1"
-    assert scene.hosts.provider.pin(owner, REGION, "pod3-rack00-tray01") is PinOutcome.FENCED
+    assert scene.hosts.provider.hold(owner, REGION, ["pod3-rack00-tray01"]) == {
+        "pod3-rack00-tray01": HoldOutcome.FENCED
+    }
     scene.world.clock.advance(60)
-    assert scene.hosts.provider.pin("next-1", REGION, "pod3-rack00-tray00") is PinOutcome.PINNED
+    assert scene.hosts.provider.hold("next-1", REGION, ["pod3-rack00-tray00"]) == {
+        "pod3-rack00-tray00": HoldOutcome.HELD
+    }
 
 
 def test_a_server_that_is_being_deleted_is_not_found_again(scene: Any) -> None:
@@ -219,7 +225,7 @@ def test_naming_an_owner_changes_nothing_without_fix(scene: Any) -> None:
 
 def test_naming_an_owner_does_not_delete_servers_of_an_existing_holder(scene: Any) -> None:
     assert scene.audit(fix=True, taken_away=[scene.reservation().server_owner]).is_clean
-    assert len(scene.hosts.provider.servers(scene.reservation().server_owner)) == 4
+    assert len(scene.hosts.provider.held(scene.reservation().server_owner)) == 4
 
 
 def test_a_disk_is_deleted_if_its_record_says_that_the_vm_is_destroyed(vm_scene: Any) -> None:
@@ -234,7 +240,7 @@ def test_a_disk_is_deleted_if_its_record_says_that_the_vm_is_destroyed(vm_scene:
 
 def test_a_provider_that_fails_during_the_deletion_refuses_the_repair(scene: Any) -> None:
     planted_servers.a_server_of_an_earlier_life(scene)
-    scene.hosts.down = frozenset({"delete"})
+    scene.hosts.down = frozenset({"release"})
     result, why = _result(scene.audit(fix=True), "server_leaked")
     assert result == "refused"
     assert "does not answer" in why
@@ -248,16 +254,16 @@ def test_a_server_that_is_gone_at_the_second_read_is_no_finding(scene: Any) -> N
     provider, clock = scene.hosts.provider, scene.world.clock
 
     def goes() -> None:
-        provider.delete(OWNER, ["pod3-rack00-tray00"])
+        provider.release(OWNER, ["pod3-rack00-tray00"])
         clock.advance(60)
 
-    scene.hosts.before["servers"] = goes
+    scene.hosts.before["held"] = goes
     assert scene.audit().is_clean
 
 
 def test_a_provider_that_fails_before_the_second_read_leaves_the_finding_undecided(scene: Any) -> None:
     planted_servers.a_server_outlives_its_holder(scene)
-    scene.hosts.down = frozenset({"servers"})
+    scene.hosts.down = frozenset({"held"})
     report = scene.audit()
     assert report.reported == ()
     assert [finding.kind.value for finding in report.unjudged] == ["server_leaked"]
@@ -267,8 +273,8 @@ def test_two_successive_owners_of_a_host_are_not_reported_as_sharing_it(scene: A
     """They are listed on two pages, and the first server was gone before the second came up."""
     planted_servers.two_servers_have_a_host(scene)
     owner = scene.reservation().server_owner
-    scene.hosts.before["servers"] = lambda: scene.delete(
-        "servers", server_keys.server(owner, "pod3-rack00-tray00")
+    scene.hosts.before["held"] = lambda: scene.delete(
+        "servers", server_keys.hold(owner, "pod3-rack00-tray00")
     )
     assert scene.audit().is_clean
 

@@ -13,7 +13,7 @@ from gpu_capacity.holders.quota import Quota
 from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.model import Placement
-from gpu_capacity.providers.port import Server, ServerState
+from gpu_capacity.providers.port import Hold, HoldState
 from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import (
@@ -205,8 +205,8 @@ def test_a_part_without_hosts_leaks_the_whole_domain() -> None:
 # Servers
 
 
-def _server(owner: str, host: str = "tray", state: ServerState = ServerState.READY) -> Server:
-    return Server(owner, host, state)
+def _server(owner: str, host: str = "tray", state: HoldState = HoldState.HELD) -> Hold:
+    return Hold(owner, host, state)
 
 
 OWNER = RESERVATION.server_owner
@@ -241,13 +241,13 @@ def test_a_server_may_be_deleted_only_if_a_record_says_that_its_holder_is_over(
 
 
 def test_a_server_left_behind_is_reported_with_its_age_if_that_is_known() -> None:
-    old = replace(_server(UNKNOWN), started_at=1_780_000_000)
+    old = replace(_server(UNKNOWN), since=1_780_000_000)
     reported = [f.message for f in findings_of(replace(WELL, servers=(old, _server(UNKNOWN, "other"))))]
     assert sorted("started at 2026-05-28T" in message for message in reported) == [False, True]
 
 
 def test_a_server_that_is_being_deleted_is_never_a_finding() -> None:
-    going = _server(UNKNOWN, state=ServerState.DELETING)
+    going = _server(UNKNOWN, state=HoldState.RELEASING)
     assert findings_of(replace(WELL, servers=(going, _server(OWNER)))) == []
 
 

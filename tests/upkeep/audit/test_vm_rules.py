@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.inventory.items import PodOwners
-from gpu_capacity.providers.port import Server, ServerState, VmServer
+from gpu_capacity.providers.port import Hold, HoldState, VmServer, VmServerState
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import Facts, Finding, Kind, ReleasePart, Side, Table, TakeAway
 from gpu_capacity.vms.items import roster_entry
@@ -20,7 +20,7 @@ from testkit.world import ORGANIZATION
 
 CLAIMS = Side.of(Table.INVENTORY, keys.owners(REGION, GPU5090.id, POD))
 RECORD = Side.of(Table.HOLDERS, keys.vm(*VM.key))
-SERVER = VmServer(VM.server_owner, "host-vm01", 0b1100, ServerState.READY)
+SERVER = VmServer(VM.server_owner, "host-vm01", 0b1100, VmServerState.READY)
 
 
 def _facts(vm: Vm = VM, owners: dict[str, int] | None = None, **changes: Any) -> Facts:
@@ -249,7 +249,7 @@ def test_different_gpus_of_a_node_are_not_owned_twice() -> None:
 def test_a_server_is_consistent_until_the_teardown_of_its_run_is_over(vm: Vm, *, live: bool) -> None:
     facts = _facts(vm, vm_servers=(SERVER,))
     assert _kinds(facts) == ([] if live else [Kind.SERVER_LEAKED])
-    going = replace(SERVER, state=ServerState.DELETING)
+    going = replace(SERVER, state=VmServerState.DELETING)
     assert findings_of(replace(facts, vm_servers=(going,))) == []
 
 
@@ -280,18 +280,18 @@ def test_a_server_must_be_where_its_record_says(server: VmServer) -> None:
 
 @pytest.mark.parametrize(("gpus", "kinds"), [(0b0011, []), (0b0110, [Kind.SERVER_DISAGREES])])
 def test_a_gpu_has_one_server(gpus: int, kinds: list[Kind]) -> None:
-    other = VmServer(f"{OTHER[1]}-1", "host-vm01", gpus, ServerState.STARTING)
+    other = VmServer(f"{OTHER[1]}-1", "host-vm01", gpus, VmServerState.STARTING)
     found = _kinds(_facts(vm_servers=(SERVER, other)))
     assert [kind for kind in found if kind is not Kind.SERVER_LEAKED] == kinds
 
 
 def test_a_host_with_a_server_of_its_own_has_no_vms() -> None:
-    whole = Server("somebody-1", "host-vm01", ServerState.READY)
+    whole = Hold("somebody-1", "host-vm01", HoldState.HELD)
     assert Kind.SERVER_DISAGREES in _kinds(_facts(vm_servers=(SERVER,), servers=(whole,)))
 
 
 def test_a_server_whose_name_is_not_a_run_has_no_holder() -> None:
-    odd = VmServer("odd", "host", 1, ServerState.READY)
+    odd = VmServer("odd", "host", 1, VmServerState.READY)
     assert _kinds(_facts(vm_servers=(odd,))) == [Kind.SERVER_LEAKED]
 
 

@@ -1,4 +1,4 @@
-"""The ports of providers: servers on whole hosts, and servers for VMs. One contract suite tests them."""
+"""The ports of providers: hosts with their servers, and servers for VMs. Contract suites test them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,230 @@ class Page(Generic[Entry]):
     after: str | None
 
 
+class HoldState(StrEnum):
+    """The state of a hold."""
+
+    PREPARING = "preparing"
+    HELD = "held"
+    UNFIT = "unfit"
+    RELEASING = "releasing"
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A host that the provider keeps for a holder; nobody else can get it.
+
+    ``message`` says for operators why a host is unfit. ``since`` is in seconds since the epoch; ``None`` if
+    the provider does not know it.
+    """
+
+    holder_id: str
+    host_id: str
+    state: HoldState
+    message: str = ""
+    since: int | None = None
+
+
+class HoldOutcome(StrEnum):
+    """The result of a request to hold a host."""
+
+    HELD = "held"
+    FENCED = "fenced"
+    OCCUPIED = "occupied"
+
+
+class Readiness(StrEnum):
+    """Whether a host can boot a server now."""
+
+    READY = "Ready"
+    NOT_READY = "NotReady"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Fitness:
+    """The readiness of a host, with a reason that customers may see."""
+
+    readiness: Readiness
+    reason: str | None = None
+
+
 class ServerState(StrEnum):
-    """The state of a server."""
+    """The state of a server on a host. ``queued``: accepted, and booting has not begun."""
+
+    QUEUED = "queued"
+    BUILDING = "building"
+    REBUILDING = "rebuilding"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    DELETING = "deleting"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOrder:
+    """A request for a server of a placement on a held host.
+
+    ``owner`` identifies the placement, ``holder_id`` who holds the host. ``ordinal`` is the server's place in
+    the placement, ``generation`` rises with each change of the placement's image. All servers of an owner
+    share an InfiniBand partition key, which ``network_id`` limits. ``user_data`` is in base64.
+    """
+
+    owner: str
+    holder_id: str
+    region_id: str
+    host_id: str
+    ordinal: int
+    name: str
+    generation: int
+    image_id: str
+    network_id: str
+    allowed_source_addresses: tuple[str, ...] = ()
+    public_ip: bool = False
+    security_groups: tuple[str, ...] = ()
+    ssh_certificate_authority_id: str | None = None
+    user_data: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server of a placement on a host.
+
+    ``image_id`` and ``generation`` are of the image that was accepted last. ``message`` says for operators
+    why the server failed. Addresses are known once it has booted. ``since`` is when it was deployed, in
+    seconds since the epoch; ``None`` if the provider does not know it.
+    """
+
+    owner: str
+    host_id: str
+    ordinal: int
+    generation: int
+    image_id: str
+    state: ServerState
+    message: str = ""
+    private_ip: str | None = None
+    public_ip: str | None = None
+    mac_address: str | None = None
+    since: int | None = None
+
+
+class DeployOutcome(StrEnum):
+    """The result of a request to deploy a server."""
+
+    DEPLOYED = "deployed"
+    FENCED = "fenced"
+    NOT_HELD = "not_held"
+    OCCUPIED = "occupied"
+
+
+class PowerAction(StrEnum):
+    """What can be done to a server without changing what is on it."""
+
+    STOP = "stop"
+    REBOOT = "reboot"
+    HARD_REBOOT = "hard_reboot"
+
+
+class ActionOutcome(StrEnum):
+    """The result of a request to change a server that is deployed."""
+
+    ACCEPTED = "accepted"
+    NOT_ALLOWED = "not_allowed"
+    ABSENT = "absent"
+    FENCED = "fenced"
+
+
+class HostProvider(Protocol):
+    """Holds hosts, and runs servers on held hosts. All methods raise ``ProviderUnavailable``.
+
+    ``docs/providers.md`` explains how to write a provider. ``tests/contract/providers`` checks what it must
+    do. Methods that take several hosts may serve them side by side. When one raises, some hosts may be done.
+
+    The fence makes late requests harmless: after ``fence`` has returned, no ``hold`` of this holder and no
+    ``deploy``, ``rebuild`` or ``power`` of this placement has an effect, even if it was sent earlier. Without
+    the fence, a request that was sent before a release could be executed after the last look at what is left,
+    and take hardware that is sold to another customer.
+    """
+
+    def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
+        """Keep these hosts for the holder, and check that each is fit. The result has every host.
+
+        A repeated call changes nothing and returns ``held``. A host is ``occupied`` while another holder has
+        it; every host is ``fenced`` after ``fence``. A call holds some hosts or all.
+        """
+
+    def fence(self, owner: str) -> None:
+        """Refuse all that this holder or placement asks for later, except to give something back.
+
+        Idempotent.
+        """
+
+    def release(self, holder_id: str, host_ids: Sequence[str]) -> None:
+        """Begin to release the holder's hosts. Hosts that it does not hold are no error.
+
+        A host with a server on it stays as it is: the server has to be gone first.
+        """
+
+    def held(self, holder_id: str) -> Sequence[Hold]:
+        """All holds of the holder, including those being released, in order of host ids."""
+
+    def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
+        """All holds of all holders on these hosts, including those being released, in order of host ids."""
+
+    def every_hold(self, after: str | None = None) -> Page[Hold]:
+        """All holds of all holders, including those being released, in pages and in no particular order.
+
+        A hold that exists from the first page to the last is on one of the pages. A hold that appears or
+        disappears in between may be.
+        """
+
+
+class HostServers(Protocol):
+    """The servers of a ``HostProvider``. A held host has at most one."""
+
+    def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
+        """Whether these hosts can boot a server now. The result has every host."""
+
+    def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
+        """Begin to boot a server on each order's host. The result has every host.
+
+        A repeated order changes nothing and returns ``deployed``, whatever became of the server. A host is
+        ``not_held`` unless the order's holder has it in state ``held``, and ``occupied`` while another server
+        is on it.
+        """
+
+    def undeploy(self, owner: str, host_ids: Sequence[str]) -> None:
+        """Begin to remove the placement's servers on these hosts. Absent servers are no error."""
+
+    def power(self, owner: str, host_id: str, action: PowerAction) -> ActionOutcome:
+        """Begin to stop or reboot a server.
+
+        A running server can be stopped and rebooted. A hard reboot switches it off and on, so it starts one
+        that is stopped, too. To stop a server that stops or is stopped is ``accepted`` and does nothing. Any
+        other server is ``not_allowed``.
+        """
+
+    def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:
+        """Begin to put another image on a server; its local disks are lost. A failed server can be rebuilt.
+
+        A call with an older generation than the server's is accepted and does nothing, so that no late
+        request brings an old image back. One with the same generation boots a failed server again, and does
+        nothing to any other.
+        """
+
+    def servers(self, owner: str) -> Sequence[Server]:
+        """All servers of the placement, including those being removed, in order of ordinals."""
+
+    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
+        """All servers on these hosts, including those being removed, in order of host ids."""
+
+    def every_server(self, after: str | None = None) -> Page[Server]:
+        """All servers of all placements, in pages; see ``every_hold``."""
+
+
+class VmServerState(StrEnum):
+    """The state of the server of a VM."""
 
     STARTING = "starting"
     READY = "ready"
@@ -32,64 +254,12 @@ class ServerState(StrEnum):
     DELETING = "deleting"
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A server of a holder, which occupies a host.
+class StartOutcome(StrEnum):
+    """The result of a request to start the server of a VM."""
 
-    ``message`` describes a failure for operators. ``started_at`` is in seconds since the epoch; ``None`` if
-    the provider does not know it.
-    """
-
-    holder_id: str
-    host_id: str
-    state: ServerState
-    message: str = ""
-    started_at: int | None = None
-
-
-class PinOutcome(StrEnum):
-    """The result of a request to start a server."""
-
-    PINNED = "pinned"
+    STARTED = "started"
     FENCED = "fenced"
     OCCUPIED = "occupied"
-
-
-class HostProvider(Protocol):
-    """Puts servers on hosts and removes them. All methods raise ``ProviderUnavailable``.
-
-    ``docs/providers.md`` explains how to write a provider. ``tests/contract/providers`` checks what it must
-    do.
-
-    The fence makes late requests harmless: after ``fence`` has returned, no ``pin`` for this holder can
-    create a server, even if it was sent earlier. Without the fence, a pin that was sent before a delete could
-    be executed after the sweep, and leave a server on hardware that is sold to another customer.
-    """
-
-    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
-        """Start the holder's server on this host. A repeated call changes nothing and returns ``pinned``.
-
-        Returns ``occupied`` if another holder's server is on the host, ``fenced`` after ``fence``.
-        """
-
-    def fence(self, holder_id: str) -> None:
-        """Refuse every later ``pin`` for this holder. Idempotent."""
-
-    def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
-        """Start to delete the holder's servers on these hosts. Absent servers are not an error."""
-
-    def servers(self, holder_id: str) -> Sequence[Server]:
-        """All servers of the holder, including those being deleted, in the order of host ids."""
-
-    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
-        """All servers of all holders on these hosts, including those being deleted, in order of host ids."""
-
-    def every_server(self, after: str | None = None) -> Page[Server]:
-        """All servers of all holders, including those being deleted, in pages and in no particular order.
-
-        A server that exists from the first page to the last is on one of the pages. A server that appears or
-        disappears in between may be.
-        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +292,7 @@ class VmServer:
     owner: str
     host_id: str
     gpus: int
-    state: ServerState
+    state: VmServerState
     ip_address: str | None = None
     message: str = ""
     started_at: int | None = None
@@ -143,10 +313,10 @@ class VmProvider(Protocol):
     never has two servers: the provider itself refuses the second one, whatever the records say.
     """
 
-    def start(self, order: VmOrder) -> PinOutcome:
+    def start(self, order: VmOrder) -> StartOutcome:
         """Start the server of a run. Creates the VM's disk if it does not exist yet.
 
-        A repeated call changes nothing and returns ``pinned``. Returns ``occupied`` while another server is
+        A repeated call changes nothing and returns ``started``. Returns ``occupied`` while another server is
         on one of the GPUs, ``fenced`` after ``fence``.
         """
 
@@ -163,13 +333,13 @@ class VmProvider(Protocol):
         """Whether no server of any run is on these GPUs of a host (a mask)."""
 
     def every_server(self, after: str | None = None) -> Page[VmServer]:
-        """The servers of all runs, in pages; see ``HostProvider.every_server``."""
+        """The servers of all runs, in pages; see ``HostProvider.every_hold``."""
 
     def has_disk(self, vm_id: str) -> bool:
         """Whether the VM has a disk."""
 
     def every_disk(self, after: str | None = None) -> Page[str]:
-        """The ids of all VMs that have a disk, in pages; see ``HostProvider.every_server``."""
+        """The ids of all VMs that have a disk, in pages; see ``HostProvider.every_hold``."""
 
     def delete_disk(self, vm_id: str) -> None:
         """Delete the VM's disk. An absent disk is not an error."""

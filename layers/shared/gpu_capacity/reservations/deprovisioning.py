@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.holders.advance import demand_change
-from gpu_capacity.providers.port import ServerState
+from gpu_capacity.providers.port import HoldState
 from gpu_capacity.reservations.provisioning import SUPERSEDED, owned_domain
 from gpu_capacity.reservations.record import Status, execution_name
 from gpu_capacity.reservations.releasing import give_back, refund
@@ -57,7 +57,7 @@ def delete_unit_servers(
         return SUPERSEDED
     domain = owned_domain(services, reservation, position)
     if domain is not None:
-        services.provider.delete(reservation.server_owner, [host.id for host in domain.hosts])
+        services.provider.release(reservation.server_owner, [host.id for host in domain.hosts])
     return {"outcome": "deleting"}
 
 
@@ -73,11 +73,11 @@ def sweep_servers(services: Needs, organization_id: str, reservation_id: str) ->
     if reservation is None or not _is_going_away(reservation):
         return SUPERSEDED
     services.provider.fence(reservation.server_owner)
-    servers = services.provider.servers(reservation.server_owner)
+    servers = services.provider.held(reservation.server_owner)
     if not servers:
         return {"outcome": "clear"}
-    services.provider.delete(
-        reservation.server_owner, [s.host_id for s in servers if s.state is not ServerState.DELETING]
+    services.provider.release(
+        reservation.server_owner, [s.host_id for s in servers if s.state is not HoldState.RELEASING]
     )
     begun = reservation.deleted_at or reservation.deadline or reservation.created_at
     if services.clock.now() >= begun + services.limits.teardown_seconds_max:
@@ -99,7 +99,7 @@ def complete_deprovisioning(services: Needs, organization_id: str, reservation_i
         return {"outcome": "gone"}
     if reservation.status is not Status.DEPROVISIONING:
         return SUPERSEDED
-    if services.provider.servers(reservation.server_owner):
+    if services.provider.held(reservation.server_owner):
         return {"outcome": "waiting"}
     # Before the record is removed: only the record says what has to be released.
     give_back(services, reservation)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.holders.advance import advance
 from gpu_capacity.inventory.model import HostState
-from gpu_capacity.providers.port import PinOutcome, ServerState
+from gpu_capacity.providers.port import HoldOutcome, HoldState
 from gpu_capacity.reservations.record import Status
 from gpu_capacity.reservations.releasing import give_back, refund
 
@@ -92,15 +92,18 @@ def pin_unit_servers(
     domain = owned_domain(services, reservation, position)
     if domain is None or len(domain.hosts) < reservation.hosts_per_unit:
         return _failed("hardware of a claimed unit is missing from the inventory")
+    if missing := next((host for host in domain.hosts if host.state is HostState.MISSING), None):
+        return _failed(f"host {missing.name} of a claimed unit is missing from the inventory")
+    outcomes = services.provider.hold(
+        reservation.server_owner, reservation.region_id, [host.id for host in domain.hosts]
+    )
     for host in domain.hosts:
-        if host.state is HostState.MISSING:
-            return _failed(f"host {host.name} of a claimed unit is missing from the inventory")
-        match services.provider.pin(reservation.server_owner, reservation.region_id, host.id):
-            case PinOutcome.FENCED:
+        match outcomes[host.id]:
+            case HoldOutcome.FENCED:
                 return {"outcome": "fenced", "message": "provisioning was stopped"}
-            case PinOutcome.OCCUPIED:
+            case HoldOutcome.OCCUPIED:
                 return _failed(f"host {host.name} is occupied by a server of somebody else")
-            case PinOutcome.PINNED:
+            case HoldOutcome.HELD:
                 pass
     return {"outcome": "pinned", "message": ""}
 
@@ -114,10 +117,10 @@ def check_servers(services: Needs, organization_id: str, reservation_id: str) ->
     reservation = services.reservations.get(organization_id, reservation_id)
     if reservation is None or not _is_provisioning(reservation):
         return SUPERSEDED
-    servers = services.provider.servers(reservation.server_owner)
-    if broken := next((s for s in servers if s.state is ServerState.FAILED), None):
+    servers = services.provider.held(reservation.server_owner)
+    if broken := next((s for s in servers if s.state is HoldState.UNFIT), None):
         return _failed(f"the server on host {broken.host_id} failed: {broken.message}")
-    ready = sum(server.state is ServerState.READY for server in servers)
+    ready = sum(server.state is HoldState.HELD for server in servers)
     if ready >= reservation.hosts_expected:
         return {"outcome": "ready", "message": ""}
     if reservation.deadline is not None and services.clock.now() >= reservation.deadline:
@@ -183,7 +186,7 @@ def fail_provisioning(services: Needs, organization_id: str, reservation_id: str
     reservation = services.reservations.get(*key)
     if reservation is None or not _is_failing(reservation):
         return SUPERSEDED
-    if services.provider.servers(reservation.server_owner):
+    if services.provider.held(reservation.server_owner):
         return {"outcome": "waiting"}
     failed = advance(
         services.reservations, key, _failed_record, services.pause, partial(_uncounted, services)

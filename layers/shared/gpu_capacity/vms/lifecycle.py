@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.holders.workflows import start_workflow
-from gpu_capacity.providers.port import PinOutcome, ServerState, VmOrder
+from gpu_capacity.providers.port import StartOutcome, VmOrder, VmServerState
 from gpu_capacity.vms.gpus import host_of, release, without_gpus, without_notice
 from gpu_capacity.vms.preemption import evict, notices_withdrawn, start_deadline
 from gpu_capacity.vms.record import RentalType, VmStatus
@@ -89,11 +89,11 @@ def start_vm_server(services: Needs, organization_id: str, vm_id: str) -> dict[s
         password_hash=vm.password_hash,
     )
     match services.vm_provider.start(order):
-        case PinOutcome.FENCED | PinOutcome.OCCUPIED:
+        case StartOutcome.FENCED | StartOutcome.OCCUPIED:
             # A run is fenced after its record has changed, which the next try of this step sees. If it has
             # not changed, the run never gets a server, and the deadline ends it.
             return _late(services, vm) or _outcome("waiting")
-        case PinOutcome.PINNED:
+        case StartOutcome.STARTED:
             return _forget_login(services, vm)
 
 
@@ -111,7 +111,7 @@ def complete_vm_start(services: Needs, organization_id: str, vm_id: str) -> dict
         if vm is None or not _is_starting(vm):
             return SUPERSEDED
         server = services.vm_provider.server(vm.server_owner)
-        if server is None or server.state is not ServerState.READY:
+        if server is None or server.state is not VmServerState.READY:
             return _not_up(services, vm, server)
         running = replace(
             vm,
@@ -326,7 +326,7 @@ def _not_up(services: Needs, vm: Vm, server: VmServer | None) -> dict[str, Any]:
     """The outcome while the server is not up: ``failed`` with the reason, or ``waiting``."""
     if server is None:
         return _outcome("failed", "the server is gone")
-    if server.state is ServerState.FAILED:
+    if server.state is VmServerState.FAILED:
         return _outcome("failed", f"the server failed: {server.message}")
     if host_of(services, vm) is None:
         return _outcome("failed", "the node was lost")

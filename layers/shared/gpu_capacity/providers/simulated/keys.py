@@ -3,9 +3,9 @@
 =====================  =================  =============================================
 pk                     sk                 item
 =====================  =================  =============================================
-HOLDER#id              HOST#host          a pinned server
-HOLDER#id              FENCE              no further server may be pinned for the holder
-HOST#host              HOST               the holder whose server occupies the host
+HOLDER#id              HOST#host          a hold of a host
+HOLDER#id              FENCE              no further host may be held for the holder
+HOST#host              HOST               the holder of the host
 HOST#host              GPU#number         the run whose server occupies the GPU
 VMRUN#owner            SERVER             the server of one run of a VM
 VMRUN#owner            FENCE              no further server may be started for the run
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
 HOST_PREFIX: Final = "HOST#"
 
 
-def servers_partition(holder_id: str) -> str:
-    """The partition of all servers of a holder."""
+def holds_partition(holder_id: str) -> str:
+    """The partition of all holds of a holder."""
     return f"HOLDER#{holder_id}"
 
 
-def server(holder_id: str, host_id: str) -> Key:
-    """A pinned server."""
-    return _key(servers_partition(holder_id), HOST_PREFIX + host_id)
+def hold(holder_id: str, host_id: str) -> Key:
+    """A hold of a host."""
+    return _key(holds_partition(holder_id), HOST_PREFIX + host_id)
 
 
 def fence(holder_id: str) -> Key:
-    """Exists if no further server may be pinned for the holder."""
-    return _key(servers_partition(holder_id), "FENCE")
+    """Exists if no further host may be held for the holder."""
+    return _key(holds_partition(holder_id), "FENCE")
 
 
-def occupied_host(host_id: str) -> Key:
-    """The holder whose server occupies a host."""
+def held_host(host_id: str) -> Key:
+    """The holder of a host."""
     return _key(HOST_PREFIX + host_id, "HOST")
 
 

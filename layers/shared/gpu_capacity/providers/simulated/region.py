@@ -1,7 +1,7 @@
-"""A host provider that simulates servers in a table. They take time to start, fail or hang as configured.
+"""A host provider that simulates holds in a table. They take time, fail or hang as configured.
 
-Nothing runs between invocations: a read computes a server's state from the clock. Two things are real, as in
-any provider: a host has at most one server, and the fence. Conditions of the writes ensure both.
+Nothing runs between invocations: a read computes a state from the clock. Two things are real, as in any
+provider: a host has at most one holder, and the fence. Conditions of the writes ensure both.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
-from gpu_capacity.providers.port import Page, PinOutcome, Server, ServerState
+from gpu_capacity.providers.port import Hold, HoldOutcome, HoldState, Page
 from gpu_capacity.providers.simulated import keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.keys import Key
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 Entry = TypeVar("Entry")
 
 FENCE_SECONDS: Final = 7 * 24 * 3600
-"""How long fences and deleted servers are kept: far longer than a request can be in progress."""
+"""How long fences and ended items are kept: far longer than a request can be in progress."""
 
 _CONFLICTS_MAX: Final = 8
-_SERVER, _FENCE, _HOST = "server", "fence", "host"
+_HOLD, _FENCE, _HOST = "hold", "fence", "host"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,20 @@ class SimulatedRegion:
         self._pause = pause
         self._behaviour = behaviour
 
-    def pin(self, holder_id: str, region_id: str, host_id: str) -> PinOutcome:
-        """See ``HostProvider.pin``. One transaction checks the fence and the host, and writes the server."""
+    def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
+        """See ``HostProvider.hold``."""
+        return {host_id: self._hold(holder_id, region_id, host_id) for host_id in host_ids}
+
+    def _hold(self, holder_id: str, region_id: str, host_id: str) -> HoldOutcome:
+        """Hold a host. One transaction checks the fence and the host, and writes the hold."""
         now = self._clock.now()
-        server = keys.server(holder_id, host_id) | encode(
+        hold = keys.hold(holder_id, host_id) | encode(
             {"region": region_id, "started_at": now, "ready_at": now + self._behaviour.ready_seconds}
         )
-        occupation = keys.occupied_host(host_id) | encode({"holder": holder_id})
+        occupation = keys.held_host(host_id) | encode({"holder": holder_id})
         outcome = self._commit(
             Check(_FENCE, self._table, keys.fence(holder_id), IS_FREE, {}, free_at(now)),
-            Put(_SERVER, self._table, server, IS_FREE, {}, free_at(now)),
+            Put(_HOLD, self._table, hold, IS_FREE, {}, free_at(now)),
             Put(
                 _HOST,
                 self._table,
@@ -92,29 +96,29 @@ class SimulatedRegion:
             ),
         )
         if isinstance(outcome, Committed):
-            return PinOutcome.PINNED
+            return HoldOutcome.HELD
         if _FENCE in outcome.items:
-            return PinOutcome.FENCED
-        return PinOutcome.PINNED if _SERVER in outcome.items else PinOutcome.OCCUPIED
+            return HoldOutcome.FENCED
+        return HoldOutcome.HELD if _HOLD in outcome.items else HoldOutcome.OCCUPIED
 
     def fence(self, holder_id: str) -> None:
         """See ``HostProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
         self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({TTL_ATTRIBUTE: expires})))
 
-    def delete(self, holder_id: str, host_ids: Sequence[str]) -> None:
-        """See ``HostProvider.delete``. A repeated call does not start the deletion again.
+    def release(self, holder_id: str, host_ids: Sequence[str]) -> None:
+        """See ``HostProvider.release``. A repeated call does not begin again.
 
-        One transaction marks server and host, so that the host becomes free at the moment the server is gone.
+        One transaction marks both items of a hold, so that the host becomes free when the hold is gone.
         """
         gone_at = self._clock.now() + self._behaviour.delete_seconds
         values = {":gone_at": encode_value(gone_at), ":sweep_at": encode_value(gone_at + FENCE_SECONDS)}
         for host_id in host_ids:
             self._commit(
                 Update(
-                    _SERVER,
+                    _HOLD,
                     self._table,
-                    keys.server(holder_id, host_id),
+                    keys.hold(holder_id, host_id),
                     f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
                     "attribute_exists(pk) AND attribute_not_exists(gone_at)",
                     {},
@@ -123,7 +127,7 @@ class SimulatedRegion:
                 Update(
                     _HOST,
                     self._table,
-                    keys.occupied_host(host_id),
+                    keys.held_host(host_id),
                     f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
                     "holder = :holder",
                     {},
@@ -131,34 +135,34 @@ class SimulatedRegion:
                 ),
             )
 
-    def servers(self, holder_id: str) -> Sequence[Server]:
-        """See ``HostProvider.servers``. Does not delete items of servers that are gone: these expire."""
+    def held(self, holder_id: str) -> Sequence[Hold]:
+        """See ``HostProvider.held``. Does not delete items of holds that are gone: these expire."""
         try:
-            partition = keys.servers_partition(holder_id)
+            partition = keys.holds_partition(holder_id)
             items = list(self._database.query(self._table, partition, keys.HOST_PREFIX))
         except StorageUnavailable as error:
             raise ProviderUnavailable("the simulated region does not answer") from error
-        return [server for item in items if (server := self._observe(holder_id, item))]
+        return [hold for item in items if (hold := self._observe(holder_id, item))]
 
-    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
-        """See ``HostProvider.servers_on``. Uses the items of occupied hosts, like ``pin``."""
+    def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
+        """See ``HostProvider.held_on``. Uses the items of held hosts, like ``hold``."""
         now = self._clock.now()
-        occupations = self._read_many([keys.occupied_host(host_id) for host_id in host_ids])
+        occupations = self._read_many([keys.held_host(host_id) for host_id in host_ids])
         holders = {
             str(item["pk"]).removeprefix(keys.HOST_PREFIX): str(item["holder"])
             for item in occupations
             if item.get("gone_at", now + 1) > now
         }
-        places = [keys.server(holder_id, host_id) for host_id, holder_id in holders.items()]
-        known = {s.host_id: s for item in self._read_many(places) if (s := self._observed(item))}
+        places = [keys.hold(holder_id, host_id) for host_id, holder_id in holders.items()]
+        known = {h.host_id: h for item in self._read_many(places) if (h := self._observed(item))}
         return [
             known.get(host_id)
-            or Server(holders[host_id], host_id, ServerState.FAILED, "of which nothing is known")
+            or Hold(holders[host_id], host_id, HoldState.UNFIT, "of which nothing is known")
             for host_id in sorted(holders)
         ]
 
-    def every_server(self, after: str | None = None) -> Page[Server]:
-        """See ``HostProvider.every_server``."""
+    def every_hold(self, after: str | None = None) -> Page[Hold]:
+        """See ``HostProvider.every_hold``."""
         return page_of(self._database, self._table, after, self._observed)
 
     def _read_many(self, wanted: Sequence[Key]) -> list[dict[str, Any]]:
@@ -167,24 +171,24 @@ class SimulatedRegion:
         except StorageUnavailable as error:
             raise ProviderUnavailable("the simulated region does not answer") from error
 
-    def _observed(self, item: dict[str, Any]) -> Server | None:
-        """The server in an item of the table; ``None`` if the item is not a server, or the server is gone."""
+    def _observed(self, item: dict[str, Any]) -> Hold | None:
+        """The hold in an item of the table; ``None`` if the item is not a hold, or the hold is gone."""
         partition, sort_key = str(item["pk"]), str(item["sk"])
-        holder_id = partition.removeprefix(keys.servers_partition(""))
+        holder_id = partition.removeprefix(keys.holds_partition(""))
         if holder_id == partition or not sort_key.startswith(keys.HOST_PREFIX):
             return None
         return self._observe(holder_id, item)
 
-    def _observe(self, holder_id: str, item: dict[str, Any]) -> Server | None:
+    def _observe(self, holder_id: str, item: dict[str, Any]) -> Hold | None:
         host_id, now = item["sk"].removeprefix(keys.HOST_PREFIX), self._clock.now()
-        server = partial(Server, holder_id, host_id, started_at=int(item["started_at"]))
+        hold = partial(Hold, holder_id, host_id, since=int(item["started_at"]))
         if "gone_at" in item:
-            return server(ServerState.DELETING) if now < item["gone_at"] else None
+            return hold(HoldState.RELEASING) if now < item["gone_at"] else None
         if self._behaviour.hangs(host_id) or now < item["ready_at"]:
-            return server(ServerState.STARTING)
+            return hold(HoldState.PREPARING)
         if self._behaviour.fails(host_id):
-            return server(ServerState.FAILED, "simulated hardware fault")
-        return server(ServerState.READY)
+            return hold(HoldState.UNFIT, "simulated hardware fault")
+        return hold(HoldState.HELD)
 
     def _commit(self, *actions: Action) -> Committed | Refused:
         try:

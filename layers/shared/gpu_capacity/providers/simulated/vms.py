@@ -16,7 +16,7 @@ from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
 from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
-from gpu_capacity.providers.port import PinOutcome, ServerState, Usage, VmServer
+from gpu_capacity.providers.port import StartOutcome, Usage, VmServer, VmServerState
 from gpu_capacity.providers.simulated import keys
 from gpu_capacity.providers.simulated.region import FENCE_SECONDS, page_of
 
@@ -49,7 +49,7 @@ class SimulatedVms:
         self._pause = pause
         self._behaviour = behaviour
 
-    def start(self, order: VmOrder) -> PinOutcome:
+    def start(self, order: VmOrder) -> StartOutcome:
         """See ``VmProvider.start``. One transaction checks fence and GPUs, and writes server and disk.
 
         The login is not stored.
@@ -71,7 +71,7 @@ class SimulatedVms:
         occupation = encode({"owner": order.owner})
         outcome = self._commit(
             Check(_FENCE, self._table, keys.vm_fence(order.owner), IS_FREE, {}, free_at(now)),
-            Check("host", self._table, keys.occupied_host(order.host_id), _FREE, {}, values),
+            Check("host", self._table, keys.held_host(order.host_id), _FREE, {}, values),
             Put(_SERVER, self._table, server, IS_FREE, {}, free_at(now)),
             Put("disk", self._table, disk),
             *(
@@ -87,10 +87,10 @@ class SimulatedVms:
             ),
         )
         if isinstance(outcome, Committed):
-            return PinOutcome.PINNED
+            return StartOutcome.STARTED
         if _FENCE in outcome.items:
-            return PinOutcome.FENCED
-        return PinOutcome.PINNED if _SERVER in outcome.items else PinOutcome.OCCUPIED
+            return StartOutcome.FENCED
+        return StartOutcome.STARTED if _SERVER in outcome.items else StartOutcome.OCCUPIED
 
     def fence(self, owner: str) -> None:
         """See ``VmProvider.fence``."""
@@ -176,12 +176,12 @@ class SimulatedVms:
             VmServer, owner, str(item["host"]), int(item["gpus"]), started_at=int(item["started_at"])
         )
         if "gone_at" in item:
-            return server(ServerState.DELETING) if now < item["gone_at"] else None
+            return server(VmServerState.DELETING) if now < item["gone_at"] else None
         if self._behaviour.hangs(item["host"]) or now < item["ready_at"]:
-            return server(ServerState.STARTING)
+            return server(VmServerState.STARTING)
         if self._behaviour.fails(item["host"]):
-            return server(ServerState.FAILED, message="simulated hardware fault")
-        return server(ServerState.READY, ip_address=_address(owner))
+            return server(VmServerState.FAILED, message="simulated hardware fault")
+        return server(VmServerState.READY, ip_address=_address(owner))
 
     def _read(self, key: Key) -> dict[str, Any] | None:
         try:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.bookings import Booking
     from gpu_capacity.inventory.items import PodOwners
     from gpu_capacity.inventory.model import Pod
-    from gpu_capacity.providers.port import Server, VmServer
+    from gpu_capacity.providers.port import Hold, VmServer
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.vms.items import RosterEntry
     from gpu_capacity.vms.record import Vm
@@ -115,7 +115,7 @@ class Facts:
     names: Mapping[Side, str] = field(default_factory=dict)
     entries: Mapping[Side, Side] = field(default_factory=dict)
     quotas: Mapping[Side, Quota] = field(default_factory=dict)
-    servers: tuple[Server, ...] = ()
+    servers: tuple[Hold, ...] = ()
     vm_servers: tuple[VmServer, ...] = ()
     disks: frozenset[str] = frozenset()
     roster: Mapping[Side, RosterEntry] = field(default_factory=dict)

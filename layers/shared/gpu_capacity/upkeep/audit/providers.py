@@ -62,7 +62,7 @@ class Providers:
         names = {about: [q.name for q in questions if q.about is about] for about in Asked}
         return self._patiently(
             lambda: Facts(
-                servers=tuple(s for name in names[Asked.SERVERS] for s in self.hosts.servers(name)),
+                servers=tuple(s for name in names[Asked.SERVERS] for s in self.hosts.held(name)),
                 vm_servers=tuple(s for name in names[Asked.VM_SERVER] if (s := self.vms.server(name))),
                 disks=frozenset(name for name in names[Asked.DISK] if self.vms.has_disk(name)),
             )
@@ -77,7 +77,7 @@ class Providers:
         match repair.thing.about:
             case Asked.SERVERS:
                 self.hosts.fence(repair.thing.name)
-                self.hosts.delete(repair.thing.name, [repair.host_id])
+                self.hosts.release(repair.thing.name, [repair.host_id])
             case Asked.VM_SERVER:
                 self.vms.fence(repair.thing.name)
                 self.vms.stop(repair.thing.name)
@@ -95,7 +95,7 @@ class Providers:
 
     def _left_on(self, part: Freeing) -> Iterator[str]:
         """The servers on the hardware of a part, and the server of its holder, wherever that is."""
-        for server in self._patiently(lambda: self.hosts.servers_on(part.hosts)):
+        for server in self._patiently(lambda: self.hosts.held_on(part.hosts)):
             yield f"of {server.holder_id} on {server.host_id}"
         for host_id, gpus in part.slices:
             if not self._patiently(partial(self.vms.is_vacant, host_id, gpus)):
@@ -106,7 +106,7 @@ class Providers:
                 yield f"of {owner} on {vm_server.host_id}"
 
     def _list_hosts(self) -> dict[str, Any]:
-        return {"servers": tuple(_every(self.hosts.every_server))}
+        return {"servers": tuple(_every(self.hosts.every_hold))}
 
     def _list_vms(self) -> dict[str, Any]:
         return {

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.holders.ids import id_of_owner
-from gpu_capacity.providers.port import Server, ServerState
+from gpu_capacity.providers.port import Hold, HoldState, VmServerState
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.times import rfc3339
 from gpu_capacity.upkeep.audit.facts import Asked, Facts, Finding, Kind, Question, Side, TakeAway
@@ -33,8 +33,8 @@ _WHOLE: Final = -1
 
 def server_findings(facts: Facts) -> Iterator[Finding]:
     """All findings about what providers have."""
-    servers = [server for server in facts.servers if server.state is not ServerState.DELETING]
-    vm_servers = [server for server in facts.vm_servers if server.state is not ServerState.DELETING]
+    servers = [server for server in facts.servers if server.state is not HoldState.RELEASING]
+    vm_servers = [server for server in facts.vm_servers if server.state is not VmServerState.DELETING]
     reservations = _by_id(facts, keys.RESERVATION_PREFIX)
     for server in servers:
         yield from _of_reservation(facts, reservations, server)
@@ -51,7 +51,7 @@ def _by_id(facts: Facts, prefix: str) -> Mapping[str, Side]:
     return {side.sk.removeprefix(prefix): side for side in facts.holders if side.sk.startswith(prefix)}
 
 
-def _of_reservation(facts: Facts, by_id: Mapping[str, Side], server: Server) -> Iterator[Finding]:
+def _of_reservation(facts: Facts, by_id: Mapping[str, Side], server: Hold) -> Iterator[Finding]:
     """A finding if the server's reservation is gone or failed."""
     identity = id_of_owner(server.holder_id)
     record = by_id.get(identity)
@@ -82,12 +82,13 @@ def _of_vm(facts: Facts, by_id: Mapping[str, Side], server: VmServer) -> Iterato
 
 
 def _left_behind(
-    facts: Facts, question: Question, where: str, server: Server | VmServer, record: Side | None
+    facts: Facts, question: Question, where: str, server: Hold | VmServer, record: Side | None
 ) -> Finding:
     """The finding for a server whose holder has ended; ``record`` is what remains of the holder, if any."""
     message = "its holder is over" if record else "nobody knows its holder"
-    if server.started_at is not None:
-        message += f"; it was started at {rfc3339(server.started_at)}"
+    since = server.since if isinstance(server, Hold) else server.started_at
+    if since is not None:
+        message += f"; it was started at {rfc3339(since)}"
     repair = TakeAway(question, server.host_id, needs_word=not _is_witnessed(facts, record))
     sides = (record,) if record else ()
     return Finding(Kind.SERVER_LEAKED, where, message, sides, repair, questions=(question,))
@@ -136,9 +137,9 @@ def _disk(facts: Facts, by_id: Mapping[str, Side], vm_id: str) -> Iterator[Findi
 _Place = tuple[str, int, Question]
 
 
-def _place(server: Server | VmServer) -> _Place:
+def _place(server: Hold | VmServer) -> _Place:
     """The host of a server, its mask of GPUs, and the question about it."""
-    if isinstance(server, Server):
+    if isinstance(server, Hold):
         return server.host_id, _WHOLE, Question(Asked.SERVERS, server.holder_id)
     return server.host_id, server.gpus, Question(Asked.VM_SERVER, server.owner)
 

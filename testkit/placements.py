@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gpu_capacity.placements.record import Constraints, Placement, PlacementStatus, Policy
+from gpu_capacity.placement.servers import Policy
+from gpu_capacity.placements.record import Constraints, Placement, PlacementStatus
 from testkit.reservations import RESERVATION_ID
 from testkit.world import GB300, ORGANIZATION, PROJECT, REGION
 

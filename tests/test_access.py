@@ -9,7 +9,21 @@ from gpu_capacity.errors import Forbidden, InvalidRequest
 from testkit.world import ORGANIZATION, PROJECT, caller
 
 OPERATOR = frozenset({Permission.OPERATE})
-CUSTOMERS = [Permission.CREATE_RESERVATIONS, Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS]
+CUSTOMERS = [
+    Permission.CREATE_RESERVATIONS,
+    Permission.READ_RESERVATIONS,
+    Permission.DELETE_RESERVATIONS,
+    Permission.CREATE_PLACEMENTS,
+    Permission.READ_PLACEMENTS,
+    Permission.UPDATE_PLACEMENTS,
+    Permission.DELETE_PLACEMENTS,
+]
+OPERATORS = [
+    Permission.READ_RESERVATIONS,
+    Permission.DELETE_RESERVATIONS,
+    Permission.READ_PLACEMENTS,
+    Permission.DELETE_PLACEMENTS,
+]
 
 
 def _operator(**changes: Any) -> Caller:
@@ -29,14 +43,15 @@ def test_no_other_permission_replaces_it(permission: Permission) -> None:
         caller(permissions=others).require(permission)
 
 
-@pytest.mark.parametrize("permission", [Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS])
+@pytest.mark.parametrize("permission", OPERATORS)
 def test_an_operator_may_read_and_delete(permission: Permission) -> None:
     _operator().require(permission)
 
 
-def test_an_operator_may_not_create_for_a_customer() -> None:
+@pytest.mark.parametrize("permission", sorted({*CUSTOMERS} - {*OPERATORS}))
+def test_an_operator_may_not_create_or_change_anything_for_a_customer(permission: Permission) -> None:
     with pytest.raises(Forbidden):
-        _operator().require(Permission.CREATE_RESERVATIONS)
+        _operator().require(permission)
 
 
 def test_the_names_of_permissions_in_tokens_never_change() -> None:
@@ -44,6 +59,10 @@ def test_the_names_of_permissions_in_tokens_never_change() -> None:
         "reservations:create",
         "reservations:read",
         "reservations:delete",
+        "placements:create",
+        "placements:read",
+        "placements:update",
+        "placements:delete",
         "operator",
     }
 

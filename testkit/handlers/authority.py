@@ -28,7 +28,7 @@ CUSTOMERS: Final = [permission.value for permission in Permission if permission 
 # The names that stand in the event files, and what their tokens say beyond the common claims.
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "member": {},
-    "reader": {"permissions": ["reservations:read", "capacityclaims:read", "vms:read"]},
+    "reader": {"permissions": ["reservations:read", "placements:read", "capacityclaims:read", "vms:read"]},
     "powerless": {"permissions": ["none"]},
     "stranger": {
         "sub": "stranger@example.com",
@@ -53,7 +53,7 @@ class Authority:
     something else.
     """
 
-    nouns: tuple[str, ...] = ("reservations",)
+    nouns: tuple[str, ...] = ("reservations", "placements")
     key_id: str = "key-1"
     algorithm: str = "ES256"
     private_key: Any = field(default=None)

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import pytest
 
 __all__ = [
-
     "SAMPLE_API_KEY",
     "SAMPLE_KEY",
     "SAMPLE_VM",

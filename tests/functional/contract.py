@@ -269,11 +269,6 @@ ADDED: Final[dict[str, frozenset[str]]] = {
     "error": frozenset({"errors", "capacity", "hosts", "quota"}),
 }
 
-# Fields of the contract without a meaning here: a reservation is never modified.
-LEFT_OUT: Final[dict[str, frozenset[str]]] = {
-    "projectScopedResourceReadMetadata": frozenset({"modifiedTime", "modifiedBy"})
-}
-
 
 def assert_is(schema: dict[str, Any], instance: object) -> None:
     """Fail with every deviation of a response from a schema."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
+from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.items import decode_placement, encode_placement
 from gpu_capacity.placements.record import (
     Constraints,
     Networking,
     PlacementStatus,
-    Policy,
-    ReadinessMode,
     StrategyType,
     Unsatisfiable,
     UpdateStrategy,
@@ -23,7 +22,7 @@ FULL = placement(
     description="",
     tags=(Tag("team", "é"),),
     constraints=Constraints(Policy.SPREAD, 1, 2, Unsatisfiable.BEST_EFFORT),
-    readiness=ReadinessMode.REQUIRE,
+    readiness=Readiness.REQUIRE,
     networking=Networking((), public_ip=False, security_groups=("sg-1",)),
     ssh_certificate_authority_id="ca-1",
     user_data=b"#cloud-config\x00",

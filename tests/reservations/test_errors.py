@@ -10,6 +10,7 @@ from gpu_capacity import errors
 from gpu_capacity.errors import CapacityError, FeedRefusal
 from gpu_capacity.http.call import BodyInvalid, BodyTooLarge, MalformedBody, UnsupportedMediaType
 from gpu_capacity.placement.model import Unplaceable
+from gpu_capacity.placement.servers import NotEnoughHosts
 from gpu_capacity.reservations.api.errors import ReservationErrors
 from gpu_capacity.reservations.api.models import ErrorRead
 
@@ -18,9 +19,7 @@ SHORTAGE = Unplaceable(
     requested=5, available=4, largest_run=3, claimed=4, cordoned=0, incomplete=1, largest_possible=8
 )
 
-SHORT_OF_HOSTS = errors.HostsUnavailable(
-    "2 of 5 hosts are free", requested=5, free=2, ready=1, is_lasting=False
-)
+SHORT_OF_HOSTS = errors.HostsUnavailable(NotEnoughHosts(requested=5, hosts=9, free=4, ready=3))
 
 ANSWERS: list[tuple[CapacityError, int, str, str]] = [
     (errors.InvalidRequest("spec.count", "too many"), 400, "invalid_request", "spec.count: too many"),
@@ -48,7 +47,7 @@ ANSWERS: list[tuple[CapacityError, int, str, str]] = [
     (errors.NotFound("absent"), 404, "not_found", "absent"),
     (errors.Conflict("other request"), 409, "conflict", "other request"),
     (errors.StateConflict("it is being deleted"), 409, "conflict", "it is being deleted"),
-    (SHORT_OF_HOSTS, 409, "conflict", "2 of 5 hosts are free"),
+    (SHORT_OF_HOSTS, 409, "conflict", SHORT_OF_HOSTS.reason.describe()),
     (errors.Unprocessable("other region"), 422, "unprocessable_content", "other region"),
     (BodyTooLarge("too large"), 413, "request_entity_too_large", "too large"),
     (UnsupportedMediaType("not JSON"), 415, "unsupported_media_type", "not JSON"),
@@ -72,13 +71,22 @@ def test_an_error_has_its_status_code_and_text(
     assert reply.headers["Cache-Control"] == "no-cache"
 
 
+def test_hosts_need_not_be_ready_where_the_request_does_not_say_so() -> None:
+    short = errors.HostsUnavailable(NotEnoughHosts(requested=5, hosts=4, free=4, ready=None))
+    reply = ReservationErrors().refuse(short, TRACE)
+
+    assert "readyHostCount" not in reply.body["hosts"]
+    assert reply.body["hosts"]["canEverFit"] is False
+
+
 def test_a_refusal_for_lack_of_hosts_has_its_figures() -> None:
     reply = ReservationErrors().refuse(SHORT_OF_HOSTS, TRACE)
 
     assert reply.body["hosts"] == {
         "requestedHostCount": 5,
-        "freeHostCount": 2,
-        "readyHostCount": 1,
+        "totalHostCount": 9,
+        "freeHostCount": 4,
+        "readyHostCount": 3,
         "canEverFit": True,
     }
     assert ErrorRead.model_validate(reply.body).model_dump(by_alias=True, exclude_none=True) == reply.body

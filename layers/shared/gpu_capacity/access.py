@@ -21,6 +21,10 @@ class Permission(StrEnum):
     CREATE_RESERVATIONS = "reservations:create"
     READ_RESERVATIONS = "reservations:read"
     DELETE_RESERVATIONS = "reservations:delete"
+    CREATE_PLACEMENTS = "placements:create"
+    READ_PLACEMENTS = "placements:read"
+    UPDATE_PLACEMENTS = "placements:update"
+    DELETE_PLACEMENTS = "placements:delete"
     READ_CAPACITY_CLAIMS = "capacityclaims:read"
     WRITE_CAPACITY_CLAIMS = "capacityclaims:write"
     READ_VMS = "vms:read"
@@ -51,7 +55,13 @@ PERMISSIONS_OF_SCOPE: Final[dict[Scope, frozenset[str]]] = {
 the leaked key is revoked."""
 
 _IMPLIED_BY_OPERATE: Final = frozenset(
-    {Permission.READ_RESERVATIONS, Permission.DELETE_RESERVATIONS, Permission.READ_CAPACITY_CLAIMS}
+    {
+        Permission.READ_RESERVATIONS,
+        Permission.DELETE_RESERVATIONS,
+        Permission.READ_PLACEMENTS,
+        Permission.DELETE_PLACEMENTS,
+        Permission.READ_CAPACITY_CLAIMS,
+    }
 )
 
 

@@ -17,7 +17,7 @@
     │       └── QuotaExceeded        the organization's limit is reached
     ├── DoesNotFit                   no room now: wait, or ask for less
     │   ├── InsufficientCapacity     no run is long enough                  (carries the explanation)
-    │   ├── HostsUnavailable         a reservation has not enough free hosts      (carries the figures)
+    │   ├── HostsUnavailable         a reservation has not enough free hosts  (carries the explanation)
     │   └── RateLimited              the caller's share of this minute is used up   (carries seconds)
     ├── TryAgain                     nothing is wrong with the request: send it again unchanged
     │   ├── RaceLost                 other writers were faster in every attempt
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from gpu_capacity.placement.model import Unplaceable
+    from gpu_capacity.placement.servers import NotEnoughHosts
 
 
 PROBLEMS_SHOWN_MAX: Final = 50
@@ -252,22 +253,11 @@ class InsufficientCapacity(DoesNotFit):
 
 
 class HostsUnavailable(DoesNotFit):
-    """A reservation has not enough free hosts for a placement. Only raised after a strongly consistent read.
+    """A reservation has too few free hosts for a placement. Only raised after a consistent read."""
 
-    Args:
-        message: for the customer.
-        requested: how many hosts the request asks for.
-        free: how many no placement has.
-        ready: how many of those pass the readiness check.
-        is_lasting: whether the reservation would not have enough even if it had no placements.
-    """
-
-    def __init__(self, message: str, *, requested: int, free: int, ready: int, is_lasting: bool) -> None:
-        super().__init__(message)
-        self.requested = requested
-        self.free = free
-        self.ready = ready
-        self.is_lasting = is_lasting
+    def __init__(self, reason: NotEnoughHosts) -> None:
+        super().__init__(reason.describe())
+        self.reason = reason
 
 
 class RateLimited(DoesNotFit):

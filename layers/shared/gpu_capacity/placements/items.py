@@ -25,13 +25,12 @@ from gpu_capacity.dynamodb.decoding import (
     whole,
     whole_or_none,
 )
+from gpu_capacity.placement.servers import Policy, Readiness
 from gpu_capacity.placements.record import (
     Constraints,
     Networking,
     Placement,
     PlacementStatus,
-    Policy,
-    ReadinessMode,
     StrategyType,
     Unsatisfiable,
     UpdateStrategy,
@@ -120,7 +119,7 @@ def decode_placement(item: Mapping[str, Any]) -> Placement:
             whole_or_none(item, "min_domains"),
             Unsatisfiable(text(item, "unsatisfiable")) if "unsatisfiable" in item else None,
         ),
-        readiness=ReadinessMode(text(item, "readiness")) if "readiness" in item else None,
+        readiness=Readiness(text(item, "readiness")) if "readiness" in item else None,
         image_id=text(item, "image"),
         generation=whole(item, "generation"),
         networking=_networking_of(item["networking"]) if "networking" in item else None,

@@ -23,10 +23,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from gpu_capacity.holders.quota import PLACEMENT_SERVERS
+from gpu_capacity.placement import servers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_capacity.placement.servers import Policy, Readiness
     from gpu_capacity.reservations.record import Hosts, Tag
 
 USER_DATA_BYTES_MAX: Final = 16 * 1024
@@ -69,26 +71,11 @@ def allows(source: PlacementStatus, target: PlacementStatus) -> bool:
     return source is target or target in TRANSITIONS[source]
 
 
-class Policy(StrEnum):
-    """How hosts are spread over domains."""
-
-    PACK = "pack"
-    SPREAD = "spread"
-
-
 class Unsatisfiable(StrEnum):
     """What happens if the constraints cannot be met."""
 
     FAIL = "fail"
     BEST_EFFORT = "bestEffort"
-
-
-class ReadinessMode(StrEnum):
-    """Whether only hosts that pass the readiness check are taken."""
-
-    REQUIRE = "Require"
-    PREFER = "Prefer"
-    IGNORE = "Ignore"
 
 
 class StrategyType(StrEnum):
@@ -106,6 +93,12 @@ class Constraints:
     max_skew: int | None = None
     min_domains: int | None = None
     when_unsatisfiable: Unsatisfiable | None = None
+
+    @property
+    def wanted(self) -> servers.Constraints:
+        """The same for the choice of hosts, with what counts where nothing was sent."""
+        best_effort = self.when_unsatisfiable is Unsatisfiable.BEST_EFFORT
+        return servers.Constraints(self.policy, self.max_skew, self.min_domains, best_effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +184,7 @@ class Placement:
     created_by: str
     fingerprint: str
     life: bytes
-    readiness: ReadinessMode | None = None
+    readiness: Readiness | None = None
     networking: Networking | None = None
     ssh_certificate_authority_id: str | None = None
     user_data: bytes | None = None

@@ -137,14 +137,15 @@ def _figures(error: CapacityError) -> dict[str, Any]:
                 },
             }
             return {"capacity": figures}
-        case HostsUnavailable():
+        case HostsUnavailable(reason=short):
+            ready = {} if short.ready is None else {"readyHostCount": short.ready}
             hosts = {
-                "requestedHostCount": error.requested,
-                "freeHostCount": error.free,
-                "readyHostCount": error.ready,
-                "canEverFit": not error.is_lasting,
+                "requestedHostCount": short.requested,
+                "totalHostCount": short.hosts,
+                "freeHostCount": short.free,
+                "canEverFit": not short.is_lasting,
             }
-            return {"hosts": hosts}
+            return {"hosts": hosts | ready}
         case QuotaExceeded():
             limits = {
                 "subject": error.subject,

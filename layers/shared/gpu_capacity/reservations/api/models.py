@@ -124,8 +124,8 @@ class ReservationCreate(Body):
         )
 
 
-class ReservationMetadataRead(ResourceMetadata):
-    """Metadata of a reservation."""
+class ProjectScopedMetadataRead(ResourceMetadata):
+    """Metadata of a reservation or a placement. A reservation is never modified."""
 
     model_config = ConfigDict(title="projectScopedResourceReadMetadata")
 
@@ -134,6 +134,8 @@ class ReservationMetadataRead(ResourceMetadata):
     project_id: str
     creation_time: Timestamp
     created_by: str | None = None
+    modified_time: Timestamp | None = None
+    modified_by: str | None = None
     deletion_time: Timestamp | None = None
     provisioning_status: Literal[
         "unknown", "pending", "provisioning", "provisioned", "deprovisioning", "error"
@@ -161,7 +163,7 @@ class ReservationRead(Body):
 
     model_config = ConfigDict(title="reservationV2Read")
 
-    metadata: ReservationMetadataRead
+    metadata: ProjectScopedMetadataRead
     spec: ReservationSpec
     status: ReservationStatusRead
 
@@ -224,8 +226,9 @@ class HostFigures(Body):
     model_config = ConfigDict(title="hostsUnavailable")
 
     requested_host_count: int = Field(ge=1)
+    total_host_count: int = Field(ge=0)
     free_host_count: int = Field(ge=0)
-    ready_host_count: int = Field(ge=0)
+    ready_host_count: int | None = Field(None, ge=0, description="Of the free ones, with `Require`.")
     can_ever_fit: bool
 
 
@@ -275,7 +278,7 @@ def reservation_view(observed: Observed) -> dict[str, Any]:
     reservation = observed.reservation
     return as_json(
         ReservationRead.model_construct(
-            metadata=ReservationMetadataRead.model_construct(
+            metadata=ProjectScopedMetadataRead.model_construct(
                 id=reservation.id,
                 name=reservation.name,
                 description=reservation.description,

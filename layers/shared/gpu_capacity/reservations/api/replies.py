@@ -93,7 +93,7 @@ def reservation_filter(call: Call[object]) -> ReservationFilter:
         organizations=call.values("organizationID"),
         projects=call.values("projectID"),
         regions=call.values("regionID"),
-        tags=_tag_selectors(call),
+        tags=tag_selectors(call),
     )
 
 
@@ -106,7 +106,12 @@ def unit_filter(call: Call[object]) -> UnitFilter:
     )
 
 
-def _tag_selectors(call: Call[object]) -> tuple[str, ...]:
+def tag_selectors(call: Call[object]) -> tuple[str, ...]:
+    """The tags that a resource must have, as sent.
+
+    Raises:
+        InvalidRequest: one is not ``name=value``.
+    """
     selectors = tuple(call.ordered_values("tag"))
     if not all("=" in selector for selector in selectors):
         raise InvalidRequest("query tag", "must be name=value")

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from gpu_capacity.holders.quota import Quota
@@ -73,6 +75,22 @@ def test_a_reservation_without_capacity_owns_nothing() -> None:
 
 def test_the_hosts_are_those_of_the_owned_units() -> None:
     assert reservation().hosts_expected == 3 * 18
+
+
+def test_a_unit_id_belongs_to_one_unit_of_one_reservation() -> None:
+    mine = reservation(life=b"lifetime")
+    others = (reservation(life=b"life-two"), reservation(), reservation(created_at=1))
+    units = [r.unit_id(position) for r in (mine, *others) for position in (0, 1, 127, 999)]
+
+    assert len(set(units)) == len(units)
+    assert all(re.fullmatch("[0-9a-f]{64}", unit) for unit in units)
+
+
+def test_a_unit_keeps_its_id_when_other_units_and_the_status_change() -> None:
+    before = reservation(life=b"lifetime")
+    after = reservation(life=b"lifetime", runs=(), status=Status.DEPROVISIONING, revision=9)
+
+    assert before.unit_id(3) == after.unit_id(3)
 
 
 def test_every_tag_of_a_filter_must_be_present_with_name_and_value() -> None:

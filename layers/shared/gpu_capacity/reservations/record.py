@@ -15,6 +15,7 @@ Customers are not shown a record that is ``claiming``: it names a run that it do
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
@@ -220,6 +221,14 @@ class Reservation:
             for position, mask in hosts:
                 masks[position] = masks.get(position, 0) | mask
         return masks
+
+    def unit_id(self, position: int) -> str:
+        """The id of the unit at a position of the pod: 64 hex digits.
+
+        Without meaning for customers, and the same for as long as the reservation has the unit.
+        """
+        of_whom = self.life or self.server_owner.encode()
+        return hashlib.sha256(of_whom + position.to_bytes(2, "big")).hexdigest()
 
     def with_placement(self, placement_id: str, hosts: Hosts) -> Reservation:
         """The reservation after a placement has taken these hosts, which must be free."""

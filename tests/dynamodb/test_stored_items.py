@@ -55,7 +55,8 @@ RESERVATION = {
     "hosts_per_unit": 18,
     "pod": "pod1",
     "start": 2,
-    "topology_hash": "sha256:" + "0" * 64,
+    "hash": "sha256:" + "0" * 64,
+    "hash_of": b"hardware",
     "created_at": 1_780_000_000,
     "created_by": "john.doe@example.com",
     "fingerprint": "f" * 32,
@@ -98,6 +99,7 @@ def test_a_reservation_with_every_field() -> None:
         runs=(Run(Placement("pod1", 2, 3), b"tag-01"),),
         named=Run(Placement("pod2", 5, 3), b"tag-02"),
         claiming_until=1_780_000_030,
+        hardware=b"hardware",
         occupied={PLACEMENT_ID: ((2, 0x0201), (4, 0x0F))},
     )
 
@@ -109,7 +111,7 @@ def test_a_reservation_without_optional_fields() -> None:
     bare = reservation(status=Status.ERROR, runs=(), topology_hash=None, unsettled_since=None)
     item = decode(encode_reservation(bare))
     optional = {
-        *("description", "tags", "pod", "start", "topology_hash", "keyed", "counted", "provision_attempt"),
+        *("description", "tags", "pod", "start", "hash", "hash_of", "keyed", "counted", "provision_attempt"),
         *("deadline", "failure", "deleted_at", "unsettled", "unsettled_since"),
         *("life", "revision", "tag", "named_pod", "named_start", "named_tag", "claiming_until", OCCUPIED),
     }

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gpu_capacity.inventory.model import Domain, HostState
+from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
 from gpu_capacity.inventory.units import topology_hash
 from testkit.world import rack
 
@@ -27,10 +28,12 @@ def _quoted(text: str) -> str:
 def _recomputed(offering: tuple[str, str, str], pod_id: str, domains: list[Domain]) -> str:
     """Written by hand, without a JSON library: keys in alphabetical order, no white space, UTF-8."""
     region, accelerator, unit = map(_quoted, offering)
+    pod = _quoted(opaque_pod_id(offering[0], pod_id))
     units = []
     for domain in sorted(domains, key=lambda d: d.position):
         hosts = ",".join(_quoted(host) for host in sorted(h.id for h in domain.hosts))
-        units.append(f'{{"domainId":{_quoted(domain.id)},"hostIds":[{hosts}],"podId":{_quoted(pod_id)}}}')
+        rack_id = _quoted(opaque_domain_id(offering[0], domain.id))
+        units.append(f'{{"domainId":{rack_id},"hostIds":[{hosts}],"podId":{pod}}}')
     text = f'{{"accelerator":{accelerator},"regionId":{region},"unit":{unit},"units":[{",".join(units)}]}}'
     return "sha256:" + hashlib.sha256(text.encode("utf-8")).hexdigest()
 
@@ -49,7 +52,7 @@ def test_the_hash_is_what_the_documentation_says_to_compute() -> None:
 
 
 def test_ids_outside_of_ascii_are_hashed_as_utf_8() -> None:
-    domains = [replace(rack("pod1", 0), id="Köln “7”")]
+    domains = [_host(rack("pod1", 0), id="Köln “7”")]
 
     assert _hash(domains) == _recomputed(OFFERING, "pod1", domains)
 

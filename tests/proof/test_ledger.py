@@ -143,7 +143,7 @@ def _claiming(bench: Bench, **more: Any) -> dict[str, Any]:
         "named_start": {"N": str(free_rack(bench))},
         "named_tag": {"B": TAG},
     }
-    gone = ("pod", "start", "tag", "counted", "topology_hash", "hardware")
+    gone = ("pod", "start", "tag", "counted", "hash", "hash_of")
     return {name: value for name, value in item.items() if name not in gone} | more
 
 

@@ -142,7 +142,7 @@ def test_a_change_of_hardware_that_the_reservation_does_not_own_costs_nothing(wo
 @pytest.mark.parametrize(
     ("table", "key", "names"),
     [
-        (HOLDERS, None, ("hardware",)),
+        (HOLDERS, None, ("hash_of",)),
         (INVENTORY, keys.shape(REGION, GB300.id, "pod1"), ("identities", "serving")),
         (INVENTORY, keys.shape(REGION, GB300.id, "pod1"), ("v",)),
     ],
@@ -162,6 +162,21 @@ def test_records_of_an_earlier_version_are_read_with_the_full_topology(
 
     assert (found.health, found.topology_hash) == (Health.HEALTHY, made.topology_hash)
     assert found.observed_at == OBSERVED_AT
+
+
+def test_a_hash_of_an_earlier_version_is_not_shown(world: World) -> None:
+    made = reserve(world, 2).reservation
+    world.db.update_item(
+        TableName=HOLDERS,
+        Key=keys.reservation(ORGANIZATION, made.id),
+        UpdateExpression="SET topology_hash = :hash, hardware = :hardware REMOVE #hash, hash_of",
+        ExpressionAttributeNames={"#hash": "hash"},
+        ExpressionAttributeValues={":hash": {"S": f"sha256:{'0' * 64}"}, ":hardware": {"B": made.hardware}},
+    )
+
+    found, _ = _get(world, world.environment(), made.id)
+
+    assert found.topology_hash == made.topology_hash
 
 
 def test_a_stale_read_of_the_hardware_shows_an_earlier_consistent_state(world: World) -> None:

@@ -236,17 +236,17 @@ def an_owner_is_no_tag(scene: Scene) -> None:
 
 @planted("wrong_hash", repaired=True)
 def a_hash_is_missing(scene: Scene) -> None:
-    scene.set(HOLDERS, record(scene.provisioned), topology_hash=None)
+    scene.set(HOLDERS, record(scene.provisioned), hash=None)
 
 
 @planted("wrong_hash", repaired=True)
 def a_hash_is_none(scene: Scene) -> None:
-    scene.set(HOLDERS, record(scene.provisioned), topology_hash="sha256:abc")
+    scene.set(HOLDERS, record(scene.provisioned), hash="sha256:abc")
 
 
 @planted("wrong_hash", repaired=True)
 def a_hash_is_of_other_hardware(scene: Scene) -> None:
-    scene.set(HOLDERS, record(scene.provisioned), topology_hash=f"sha256:{'0' * 64}")
+    scene.set(HOLDERS, record(scene.provisioned), hash=f"sha256:{'0' * 64}")
 
 
 # Quotas

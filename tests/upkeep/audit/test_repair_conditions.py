@@ -96,7 +96,7 @@ def _deleted_after_it_failed(scene: Scene) -> None:
         keys.reservation(ORGANIZATION, scene.pending),
         status="deprovisioning",
         counted=None,
-        **dict.fromkeys(("pod", "start", "topology_hash", "unsettled", "unsettled_since")),
+        **dict.fromkeys(("pod", "start", "hash", "unsettled", "unsettled_since")),
     )
     booking = keys.booking_attribute(run.tag)
     scene.set(INVENTORY, pod_key(run.placement.pod_id), **{booking: None})

@@ -56,7 +56,7 @@ def test_a_mark_is_added_beside_what_others_own() -> None:
 
 
 def test_the_repaired_item_has_the_values_that_the_audit_reported() -> None:
-    assert _after("set a hash", HOLDERS, RESERVATION_KEY)["topology_hash"] == {"S": "sha256:1"}
+    assert _after("set a hash", HOLDERS, RESERVATION_KEY)["hash"] == {"S": "sha256:1"}
     assert _after("set used", HOLDERS, QUOTA)["used"] == {"N": "3"}
     assert _after("set used", HOLDERS, QUOTA)["limit"] == {"N": "10"}
     assert _after("drop a name", HOLDERS, NAME) == {}

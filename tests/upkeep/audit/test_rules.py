@@ -51,6 +51,7 @@ RESERVATION = Reservation(
     hosts_per_unit=2,
     runs=(Run(Placement("pod1", 1, 2), TAG),),
     topology_hash=topology_hash((REGION, "GB300", "NVL72"), "pod1", POD.between(1, 2)),
+    hardware=b"hardware",
     status=Status.PROVISIONED,
     created_at=1_780_000_000,
     created_by="john.doe@example.com",
@@ -167,6 +168,10 @@ def test_a_hash_is_not_repaired_if_the_pod_shows_another_owner() -> None:
     facts = replace(_holding(topology_hash=None), owners={CLAIMS: PodOwners("pod1", 1, {1: TAG})})
     wrong = next(f for f in findings_of(facts) if f.kind is Kind.WRONG_HASH)
     assert wrong.repair is None
+
+
+def test_a_record_whose_hash_is_of_an_earlier_version_is_not_judged() -> None:
+    assert findings_of(_holding(topology_hash=None, hardware=None)) == []
 
 
 def test_a_hash_is_not_checked_without_the_topology() -> None:

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.inventory.model import DomainShape, HostState, PodShape
+from gpu_capacity.inventory.opaque_ids import opaque_domain_id, opaque_pod_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -123,8 +124,9 @@ def topology_hash(offering: tuple[str, str, str], pod_id: str, domains: Sequence
         {"accelerator": …, "regionId": …, "unit": …,
          "units": [{"domainId": …, "hostIds": [sorted], "podId": …}, …]}
 
-    with units in position order. Names, times and health are not included, so the hash changes if and only if
-    the hardware changes.
+    with units in position order. Ids of pods and domains are the opaque ones, so that customers can recompute
+    the hash from the topology that they read. Names, times and health are not included, so the hash changes
+    if and only if the hardware changes.
 
     Args:
         offering: region id, accelerator and unit of the reservation.
@@ -137,7 +139,11 @@ def topology_hash(offering: tuple[str, str, str], pod_id: str, domains: Sequence
         "accelerator": accelerator,
         "unit": unit,
         "units": [
-            {"podId": pod_id, "domainId": domain.id, "hostIds": sorted(host.id for host in domain.hosts)}
+            {
+                "podId": opaque_pod_id(region_id, pod_id),
+                "domainId": opaque_domain_id(region_id, domain.id),
+                "hostIds": sorted(host.id for host in domain.hosts),
+            }
             for domain in sorted(domains, key=lambda d: d.position)
         ],
     }

@@ -3,6 +3,10 @@
 Attribute names are short, so that an ordinary record stays below 1 KB and costs one write unit. ``unsettled``
 and ``unsettled_since`` exist only while the record is unsettled: they are the keys of the sparse index that
 reconcile reads.
+
+An earlier version hashed other ids, and stored the hash as ``topology_hash`` and the digest of the hardware
+as ``hardware``. Neither is read any more: the hash of such a record is computed with each read. In turn the
+earlier version finds no hash in a record of this one, and computes its own.
 """
 
 from __future__ import annotations
@@ -53,8 +57,8 @@ def encode_reservation(reservation: Reservation) -> Item:
             "units": reservation.count,
             "flavor": reservation.flavor_id,
             "hosts_per_unit": reservation.hosts_per_unit,
-            "topology_hash": reservation.topology_hash,
-            "hardware": reservation.hardware,
+            "hash": reservation.topology_hash,
+            "hash_of": reservation.hardware,
             "created_at": reservation.created_at,
             "created_by": reservation.created_by,
             "fingerprint": reservation.fingerprint,
@@ -126,8 +130,8 @@ def decode_reservation(item: Mapping[str, Any]) -> Reservation:
         flavor_id=text(item, "flavor"),
         hosts_per_unit=whole(item, "hosts_per_unit"),
         runs=runs,
-        topology_hash=text_or_none(item, "topology_hash"),
-        hardware=binary_or_none(item, "hardware"),
+        topology_hash=text_or_none(item, "hash"),
+        hardware=binary_or_none(item, "hash_of"),
         status=Status(text(item, "status")),
         created_at=second(item, "created_at"),
         created_by=text(item, "created_by"),

@@ -333,9 +333,10 @@ def _hashed(
     The record does not have the version of the pod from which the hash was computed, and the sync may replace
     a host under a holder. So a hash that differs from that of the present hardware is certainly wrong only if
     it is no hash at all, or if the pod still has its first version. It is repaired only if the pod confirms
-    the ownership: otherwise the ownership may be what is wrong.
+    the ownership: otherwise the ownership may be what is wrong. A record of an earlier version stores no hash
+    of this one, and nothing is missing.
     """
-    if holder.pod_id is None:
+    if holder.pod_id is None or (holder.topology_hash is None and holder.hardware is None):
         return
     claims = claims_of(holder.region_id, holder.flavor_id, holder.pod_id)
     pod = facts.pods.get(claims)

@@ -172,9 +172,9 @@ def _set_hash(repair: SetHash, tables: Tables) -> list[Action]:
             _REPAIRED,
             tables.holders,
             repair.record.key,
-            "SET topology_hash = :hash, revision = :next",
+            "SET #hash = :hash, revision = :next",
             demand,
-            names,
+            names | {"#hash": "hash"},
             values
             | {":hash": {"S": repair.topology_hash}, ":next": encode_value(repair.holder.revision + 1)},
         ),

@@ -113,9 +113,9 @@ class ServerOrder:
 class Server:
     """A server of a placement on a host.
 
-    ``image_id`` and ``generation`` are of the image that was accepted last. ``message`` says for operators
-    why the server failed. Addresses are known once it has booted. ``since`` is when it was deployed, in
-    seconds since the epoch; ``None`` if the provider does not know it.
+    ``image_id`` and ``generation`` are of the image that was accepted last, and ``since`` is when that was,
+    in seconds since the epoch; ``None`` if the provider does not know it. ``message`` says for operators why
+    the server failed. Addresses are known once it has booted.
     """
 
     owner: str
@@ -143,6 +143,7 @@ class DeployOutcome(StrEnum):
 class PowerAction(StrEnum):
     """What can be done to a server without changing what is on it."""
 
+    START = "start"
     STOP = "stop"
     REBOOT = "reboot"
     HARD_REBOOT = "hard_reboot"
@@ -220,11 +221,11 @@ class HostServers(Protocol):
         """Begin to remove the placement's servers on these hosts. Absent servers are no error."""
 
     def power(self, owner: str, host_id: str, action: PowerAction) -> ActionOutcome:
-        """Begin to stop or reboot a server.
+        """Begin to start, stop or reboot a server.
 
-        A running server can be stopped and rebooted. A hard reboot switches it off and on, so it starts one
-        that is stopped, too. To stop a server that stops or is stopped is ``accepted`` and does nothing. Any
-        other server is ``not_allowed``.
+        A running server can be stopped and rebooted, a stopped one started. A hard reboot switches it off and
+        on, so it starts one that is stopped, too. To start a server that runs, or to stop one that stops or
+        is stopped, is ``accepted`` and does nothing. Any other server is ``not_allowed``.
         """
 
     def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:

@@ -1,10 +1,10 @@
-"""Give, list and revoke API keys of the VM API: `make -s api-key ORG=… [SUBJECT=… | REVOKE=…]`.
+"""Create, list and revoke API keys of the VM API: `make -s api-key ORG=… [SUBJECT=… | REVOKE=…]`.
 
-With SUBJECT a key is made for that subject of the organization and printed: kept nowhere, it is not
-shown again. SCOPE is read_write (the default), read_only or billing_only, or several with commas between
-them; NAME is what people call it. With REVOKE the key of that id is deleted. With ORG alone the keys of the
-organization are listed. With STACK the deployed stack of that name is meant, in the account and region of
-the usual AWS settings; without it the running local one.
+With SUBJECT, creates a key for that subject of the organization and prints it. Only its hash is stored, so
+it cannot be shown again. SCOPE is read_write (the default), read_only or billing_only, or several separated
+by commas; NAME is a label. With REVOKE, deletes the key with that id. With ORG alone, lists the keys of the
+organization. STACK names a deployed stack, in the account and region of the usual AWS settings; without it
+the command works on the running local stack.
 """
 
 import argparse
@@ -33,12 +33,12 @@ _USAGE = (
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Read the command line; an empty value is one not given, which is how make passes an unset variable."""
+    """Read the command line. An empty value counts as not given: make passes unset variables so."""
     parser = argparse.ArgumentParser(prog="make api-key", description=__doc__)
     parser.add_argument("--org", default="", help="organization id (ORG=)")
-    parser.add_argument("--subject", default="", help="whose key it will be, as in its tokens (SUBJECT=)")
+    parser.add_argument("--subject", default="", help="subject who gets the key, as in tokens (SUBJECT=)")
     parser.add_argument("--scope", default="", help=f"{', '.join(Scope)} (SCOPE=)")
-    parser.add_argument("--name", default="", help="what people call it (NAME=)")
+    parser.add_argument("--name", default="", help="label of the key (NAME=)")
     parser.add_argument("--revoke", default="", help="id of a key, as the list shows it (REVOKE=)")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
@@ -46,23 +46,23 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def check(options: argparse.Namespace) -> None:
-    """LaunchError where the options are incomplete or contradict each other.
+    """Raise LaunchError if the options are incomplete or contradict each other.
 
-    A scope or a name without a subject makes no key: only to list them would hide that.
+    SCOPE or NAME without SUBJECT is an error: listing the keys instead would hide the mistake.
     """
     makes = bool(options.scope or options.name)
     if not options.org or (options.revoke and (options.subject or makes)):
         raise LaunchError(_USAGE)
     if makes and not options.subject:
-        raise LaunchError(f"SUBJECT= is missing: whose key it will be\n{_USAGE}")
+        raise LaunchError(f"SUBJECT= is missing: the subject that gets the key\n{_USAGE}")
 
 
 def answer(options: argparse.Namespace, book: ApiKeyIssuer) -> str:
-    """Do what the options ask for; the lines to print.
+    """Do what the options ask for and return the lines to print.
 
     Raises:
         LaunchError: the options are incomplete or contradict each other.
-        NotFound: there is no key of that id.
+        NotFound: there is no key with that id.
     """
     check(options)
     if options.revoke:
@@ -71,7 +71,7 @@ def answer(options: argparse.Namespace, book: ApiKeyIssuer) -> str:
         return "\n".join(_line(key) for key in book.of_organization(options.org)) or "no API keys"
     words = [word.strip() for word in (options.scope or Scope.READ_WRITE).split(",")]
     if not set(words) <= set(Scope):
-        raise LaunchError(f"SCOPE is one of {', '.join(Scope)}, or several of them with commas")
+        raise LaunchError(f"SCOPE is one of {', '.join(Scope)}, or several separated by commas")
     if len(options.name) > NAME_LENGTH_MAX or not options.name.isprintable():
         raise LaunchError(f"NAME has at most {NAME_LENGTH_MAX} printable characters")
     account = Account(options.org, options.subject)

@@ -1,9 +1,9 @@
 """Look for disagreements between holders and pods: `make audit [ARGS="--fix --json"] [STACK=…] [STATE=…]`.
 
-Asks the providers, reads all tables and reports what certainly disagrees. With --fix it repairs what is
-provably safe. With STACK the deployed stack of that name is meant, in the account and region of the usual AWS
-settings; without it the running local stack. Ends with 0 when nothing disagrees (any more), 1 when something
-does, 2 when that could not be told.
+Asks the providers, reads all tables and reports what certainly disagrees. With --fix it repairs what can be
+repaired safely. STACK names a deployed stack, in the account and region of the usual AWS settings; without
+it the command works on the running local stack. Exit code: 0 if nothing disagrees (any more), 1 if something
+does, 2 if the audit failed.
 """
 
 import argparse
@@ -31,15 +31,15 @@ CLEAN, FOUND, FAILED = 0, 1, 2
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the report and tell by the exit code what it says."""
+    """Print the report and return the exit code."""
     parser = argparse.ArgumentParser(prog="make audit", description=__doc__)
-    parser.add_argument("--fix", action="store_true", help="repair what is provably safe")
+    parser.add_argument("--fix", action="store_true", help="repair what can be repaired safely")
     parser.add_argument(
         "--take-away",
         metavar="NAME",
         action="append",
         default=[],
-        help="with --fix: delete what this owner or VM, of whom no record is left, has at a provider",
+        help="with --fix: delete what this owner or VM has at a provider although it has no record",
     )
     parser.add_argument("--json", action="store_true", help="the report as JSON")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
 def run(
     client: Callable[[str], Any], outputs: Mapping[str, str], *, fix: bool, taken_away: Sequence[str] = ()
 ) -> AuditReport:
-    """One audit with the settings of the stack's own, so that it asks the same providers."""
+    """Run one audit with the settings of the stack's own audit, so that it asks the same providers."""
     functions, name = client("lambda"), outputs["AuditHoldersFunctionName"]
     settings = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     edges = Edges(client("dynamodb"), SystemClock(), SystemIds(), JitteredPause(), Stderr())
@@ -69,7 +69,7 @@ def run(
 
 
 def describe(report: AuditReport) -> str:
-    """The report for people."""
+    """Format the report as text."""
     lines = [", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in report.read.items()) + " read"]
     for one in report.reported:
         finding = one.finding
@@ -84,11 +84,11 @@ def describe(report: AuditReport) -> str:
 
 
 def _outcome(report: AuditReport) -> str:
-    return "all repaired" if report.is_clean else "docs/audit.md tells what to do"
+    return "all repaired" if report.is_clean else "docs/audit.md says what to do"
 
 
 def tables_of(outputs: Mapping[str, str]) -> Tables:
-    """The tables of a stack by its outputs."""
+    """Return the tables that the outputs of a stack name."""
     return Tables(outputs["InventoryTableName"], outputs["HoldersTableName"])
 
 

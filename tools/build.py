@@ -1,7 +1,7 @@
 """`sam build` of the template as it would be deployed: `make build`.
 
-`sam` needs an interpreter of the very version that it builds for. Where the machine lacks the template's own,
-the build is made for one that it has, and says so; `make deploy` does not choose for the user and asks.
+`sam` needs an interpreter of the version that it builds for. If the machine lacks the template's, `make
+build` builds for an installed one and prints a note; `make deploy` stops and asks for RUNTIME instead.
 """
 
 import argparse
@@ -38,7 +38,7 @@ def environment_of(more: Sequence[str]) -> str:
 def configured_overrides(samconfig: Path, command: str, section: str = "default") -> dict[str, str]:
     """Return the template parameters that a section of samconfig.toml sets for `sam build` or `sam deploy`.
 
-    `--parameter-overrides` on the command line replaces them all, so they have to be repeated there.
+    `--parameter-overrides` on the command line replaces them all, so the command line has to repeat them.
 
     Raises:
         LaunchError: there is no such section.
@@ -55,7 +55,7 @@ def configured_overrides(samconfig: Path, command: str, section: str = "default"
 
 
 def works(interpreter: str) -> bool:
-    """Tell whether a command of this name starts: version managers leave names that do not."""
+    """Tell whether a command of this name starts: version managers leave shims that do not."""
     try:
         done = subprocess.run([interpreter, "-c", ""], capture_output=True, check=False)
     except FileNotFoundError:
@@ -83,16 +83,16 @@ def choose(template: Path, wanted: str, *, fall_back: bool) -> str:
 
 
 def compile_layers(build: Path, interpreter: str, environment: dict[str, str]) -> bool:
-    """Put compiled files beside the layer's modules; tell whether the interpreter could be started.
+    """Compile the layer's modules; return whether the interpreter could be started.
 
-    Functions cannot write to a layer, so without these every cold start would compile all that it imports.
-    They are valid for as long as the layer is, whatever times an archive gives its files, and the same for
-    the same sources, so that a layer which did not change is not published again.
+    Functions cannot write to a layer, so without compiled files every cold start would compile what it
+    imports. The files do not depend on modification times, and the same sources give the same bytes, so that
+    an unchanged layer is not published again.
     """
     command = [interpreter, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     try:
         for layer in sorted(each.parent for each in build.glob("*/python")):
-            # Under the names that the files will have in a function: tracebacks show them.
+            # With the paths that the files will have in a function: tracebacks show them.
             places = ["-s", str(layer), "-p", "/opt", str(layer / "python")]
             subprocess.run([*command, *places], env=environment, check=False)
     except FileNotFoundError:
@@ -105,7 +105,7 @@ def parameters(
 ) -> dict[str, str]:
     """Return the template parameters of a command, from those that samconfig.toml sets for it.
 
-    A deployment gets a `Release` that differs whenever sources or parameters do: functions of the API serve a
+    A deployment gets a `Release` that changes with sources and parameters: functions of the API serve a
     published version, and only a new release publishes one.
     """
     values = {**configured, "PythonRuntime": runtime}
@@ -114,17 +114,17 @@ def parameters(
     return values
 
 
-# `sam` says this of every function that has no requirements, as none here has: the layer brings them all.
+# `sam` prints this for every function without a requirements file; here the layer has all packages.
 EXPECTED = "requirements.txt file not found. Continuing the build without dependencies."
 
 
 def without_expected(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of `sam build` that tell something."""
+    """Yield the lines of `sam build` except the expected ones."""
     return (line for line in lines if line.rstrip() != EXPECTED)
 
 
 def run_build(command: list[str], environment: dict[str, str]) -> int:
-    """Run `sam build`, pass its messages on but for the expected ones, and return its exit code."""
+    """Run `sam build`, print its messages except the expected ones, and return its exit code."""
     with subprocess.Popen(command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True) as process:
         for line in without_expected(process.stderr or ()):
             sys.stderr.write(line)
@@ -150,7 +150,7 @@ def main() -> int:
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
-    # Whatever interpreter runs this is a candidate for `sam` as well.
+    # `sam` may also use the interpreter that runs this.
     path = os.pathsep.join([os.environ.get("PATH", os.defpath), str(Path(sys.executable).parent)])
     environment = {"SAM_CLI_TELEMETRY": "0", **os.environ, "PATH": path}
     commands = ["build", "deploy"] if options.deploy else ["build"]

@@ -2,9 +2,9 @@
 
     python -m tools.check .venvs [--since COMMIT] [arguments for pytest]
 
-What changed is what differs from the commit that this branch left ``origin/main`` at, or from ``--since``,
-files that are not committed included. The tests of a room are in the folder of its name; those that take
-long (``@pytest.mark.slow``) are left to ``make test``.
+Compares with the commit at which this branch left ``origin/main``, or with ``--since``, and includes files
+that are not committed. The tests of a room are in the folder of its name; ``make test`` runs the slow ones
+(``@pytest.mark.slow``).
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ BESIDE: Final = {
     "template.yaml": ("template/test_wiring.py", "template/test_routes.py"),
     "tools": ("tools",),
 }
-"""What is tested for a change outside of the package, by the first part of its path."""
+"""Tests to run for a change outside of the package, by the first part of its path."""
 
 
 def tests_for(changed: Iterable[str], tests: Path) -> list[str]:
-    """The tests of what changed, as paths below the repository; folders and files that exist, each once.
+    """Return the tests of what changed: paths below the repository that exist, each once.
 
-    A test that changed stands for itself. A module at the top of the package has a test file of its name, a
-    module of a room the tests of that room.
+    A changed test file is run itself. A module at the top of the package has a test file of its name; a
+    module of a room has the tests of that room.
     """
     found = {f"tests/{name}" for path in changed for name in _tested_by(Path(path).parts)}
     there = {path for path in found if (tests.parent / path).exists()}
@@ -56,14 +56,14 @@ def _tested_by(parts: tuple[str, ...]) -> Iterator[str]:
         if parts[-1].startswith("test_"):
             yield "/".join(parts[1:])
         elif len(parts) > len(("tests", "module")):
-            # What a folder of tests shares.
+            # Shared code of a folder of tests.
             yield "/".join(parts[1:-1])
     else:
         yield from BESIDE.get(parts[0], ())
 
 
 def changed_since(commit: str) -> list[str]:
-    """Files that differ from a commit, and those that git does not know yet."""
+    """Return the files that differ from a commit, and the untracked ones."""
     return sorted({*_git("diff", "--name-only", commit), *_git("ls-files", "--others", "--exclude-standard")})
 
 
@@ -80,7 +80,7 @@ def _branch_point() -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Check everything, also after something failed; 1 when anything did."""
+    """Run every check, also after one failed; return 1 if any failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("venvs")
     parser.add_argument("--since", default="")
@@ -105,8 +105,8 @@ def _passes(programs: Path, step: Sequence[str]) -> bool:
     print(f"$ {' '.join(step)}", flush=True)
     environment = os.environ | {"PYTHONPATH": str(ROOT / "layers" / "shared")}
     done = subprocess.run([programs / step[0], *step[1:]], cwd=ROOT, env=environment, check=False)
-    # 5: pytest has found no test that is not slow.
-    return done.returncode == 0 or (step[0] == "pytest" and done.returncode == 5)  # noqa: PLR2004 - told above
+    # 5: pytest found no test that is not slow.
+    return done.returncode == 0 or (step[0] == "pytest" and done.returncode == 5)  # noqa: PLR2004 - see above
 
 
 if __name__ == "__main__":

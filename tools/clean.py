@@ -14,7 +14,7 @@ WITH_CODE = ("layers", "functions", "tools", "testkit", "tests", "benchmarks", "
 
 
 def main() -> int:
-    """Remove it all; exit code 1 while a local stack runs, which would save its state again when it stops."""
+    """Remove it all; return 1 while a local stack runs, which would save its state again when it stops."""
     if is_locked(DEFAULT_STATE):
         print("a local stack is running: stop it first", file=sys.stderr)
         return 1

@@ -13,7 +13,7 @@ from tools.whole_numbers import whole
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Read the command line; an empty value is one not given, which is how make passes an unset variable."""
+    """Read the command line. An empty value counts as not given: make passes unset variables so."""
     parser = argparse.ArgumentParser(prog="make token", description=__doc__)
     parser.add_argument("--org", default="", help="organization id (ORG=)")
     parser.add_argument("--project", default="", help="project id (PROJECT=)")
@@ -22,16 +22,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         default="",
         help="separated by commas or spaces (PERMISSIONS=); "
         f"default: {' '.join(issuer.CUSTOMER_PERMISSIONS)}; "
-        f"{issuer.OPERATOR_PERMISSION!r} has to be asked for",
+        f"{issuer.OPERATOR_PERMISSION!r} only if named",
     )
-    parser.add_argument("--subject", default="", help="who calls (SUBJECT=)")
+    parser.add_argument("--subject", default="", help="the caller (SUBJECT=)")
     parser.add_argument("--ttl", default="", help="lifetime in seconds (TTL=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     return parser.parse_args(arguments)
 
 
 def token(options: argparse.Namespace) -> str:
-    """Sign what the options ask for; LaunchError where they are incomplete or there is no key yet."""
+    """Sign the token that the options describe; LaunchError if they are incomplete or there is no key yet."""
     if not options.org or not options.project:
         raise LaunchError(
             "usage: make -s token ORG=<organization id> PROJECT=<project id> "

@@ -15,7 +15,7 @@ from tools.local_stack.state import DEFAULT_STATE, State
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Read the command line; an empty value is one not given, which is how make passes an unset variable."""
+    """Read the command line. An empty value counts as not given: make passes unset variables so."""
     parser = argparse.ArgumentParser(prog="make event", description=__doc__)
     parser.add_argument("--name", default="", help="<function>/<case>, as in events/ (NAME=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
@@ -23,7 +23,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 
 
 def check(name: str) -> None:
-    """LaunchError where there is no such event; it lists the cases of the function, or else the functions."""
+    """Raise LaunchError if there is no such event; it lists the cases of the function, or the functions."""
     cases = sample_events.cases()
     function, _, case = name.partition("/")
     if (function, case) in cases:
@@ -36,7 +36,7 @@ def check(name: str) -> None:
 
 
 def event(name: str, state: State) -> dict[str, Any]:
-    """The complete event; a token in it is of the development issuer, as its profile says."""
+    """Return the complete event, with a token of the development issuer for the profile that it names."""
     function, _, case = name.partition("/")
 
     def mint(profile: str) -> str:
@@ -47,7 +47,7 @@ def event(name: str, state: State) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Print the event and nothing else, or what is wrong on stderr."""
+    """Print the event alone, or an error on stderr."""
     options = parse(sys.argv[1:])
     try:
         check(options.name)

@@ -1,9 +1,9 @@
 """Check a fleet document before it is published: `make fleet-check FILE=… [STACK=…] [STATE=…]`.
 
-Says whether the document is valid and, against the deployed STACK or else the running local stack, what a
-sync would change and which holders it would touch. Nothing is changed. Without a stack the document is only
-validated. Ends with 0 when it would be applied, 1 when it would be refused, 2 when that could not be told, 3
-when parts of it would be deferred.
+Prints whether the document is valid and, compared with the deployed STACK or else the running local stack,
+what a sync would change and which holders it would touch. Changes nothing. Without a stack it only validates
+the document. Exit code: 0 if it would be applied, 1 if it would be refused, 2 if the check failed, 3 if parts
+of it would be deferred.
 """
 
 import argparse
@@ -33,9 +33,9 @@ APPLIED, REFUSED, UNKNOWN, DEFERRED = 0, 1, 2, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print what a sync would do, and tell by the exit code."""
+    """Print what a sync would do and return the exit code."""
     parser = argparse.ArgumentParser(prog="make fleet-check", description=__doc__)
-    parser.add_argument("--file", default="", help="the document, plain or packed with gzip (FILE=)")
+    parser.add_argument("--file", default="", help="the document, plain or compressed with gzip (FILE=)")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args(arguments)
@@ -80,7 +80,7 @@ def _against(client: Any, outputs: dict[str, str], fleet: Fleet, now: int) -> in
 
 
 def limits_of(functions: Any, name: str) -> DropLimits:
-    """What the stack's own sync lets a region lose."""
+    """Return how much a region may lose in the stack's own sync."""
     settings = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
     limits = DropLimits()
     return DropLimits(
@@ -90,7 +90,7 @@ def limits_of(functions: Any, name: str) -> DropLimits:
 
 
 def holders_by_place(store: AuditStore) -> dict[tuple[PodKey, int], list[str]]:
-    """The records that list a position, by region, pod and position."""
+    """Return the records that list a position, by pod (region, pod) and position."""
     places: dict[tuple[PodKey, int], list[str]] = {}
     for listing in listings(store.read_all()):
         region_id, pod_id = listing.pod.pk.split("#")[1], listing.pod.sk.split("#", 1)[1]
@@ -101,7 +101,7 @@ def holders_by_place(store: AuditStore) -> dict[tuple[PodKey, int], list[str]]:
 
 
 def describe_document(fleet: Fleet) -> str:
-    """One line about a valid document."""
+    """Describe a valid document in one line."""
     domains = [d for r in fleet.regions.values() for p in r.pods.values() for d in p.domains]
     sizes = (
         f"{len(fleet.regions)} regions, {len(domains)} domains, {sum(len(d.hosts) for d in domains)} hosts"
@@ -110,7 +110,7 @@ def describe_document(fleet: Fleet) -> str:
 
 
 def describe(found: Preview, holders: dict[tuple[PodKey, int], list[str]]) -> list[str]:
-    """What would change, line by line."""
+    """Return one line for each change."""
     lines = []
     for (region_id, pod_id), deferral in sorted(found.deferred.items(), key=str):
         place = f"pod {region_id}/{pod_id}" if pod_id else f"region {region_id}"
@@ -119,8 +119,8 @@ def describe(found: Preview, holders: dict[tuple[PodKey, int], list[str]]) -> li
         what = "removed" if region is None else "withdrawn" if region.withdrawn else "changed"
         lines.append(f"{what}: region {region_id}")
     for (region_id, pod_id), counts in found.pods.items():
-        told = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in asdict(counts).items() if n)
-        lines.append(f"changed: pod {region_id}/{pod_id}: {told or 'what is sold of it, no host'}")
+        shown = ", ".join(f"{n} {name.replace('_', ' ')}" for name, n in asdict(counts).items() if n)
+        lines.append(f"changed: pod {region_id}/{pod_id}: {shown or 'its offering, no host'}")
         for position in found.touched.get((region_id, pod_id), ()):
             names = holders.get(((region_id, pod_id), position)) or ["a holder that came or went meanwhile"]
             lines += [f"    touches position {position} of {name}" for name in names]

@@ -1,4 +1,4 @@
-"""Interrupts of the commands of this repository."""
+"""How the commands of this repository react to interrupts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def heed_interrupts() -> None:
     """Let SIGINT end this process, and the processes that it starts, without a traceback.
 
     A shell without job control, ``nohup`` and some build servers start commands with SIGINT ignored. A
-    process keeps that, and hands it on, until it sets a handler of its own.
+    process and its children ignore it until they set a handler.
     """
     sys.excepthook = _tell
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _tell(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    """An interrupt in one word; of every other error what Python says."""
+    """Print one word for an interrupt, and the usual traceback for every other error."""
     if issubclass(kind, KeyboardInterrupt):
         print("interrupted", file=sys.stderr)
     else:

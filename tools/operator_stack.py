@@ -1,4 +1,4 @@
-"""Which stack an operator's command works on, and where its audit lines go."""
+"""Finds the stack that an operator's command works on, and prints its audit lines."""
 
 import sys
 from collections.abc import Callable
@@ -17,41 +17,41 @@ SYNC_SECONDS_MAX = 130
 """A little more than the sync's own timeout."""
 
 _OUTPUTS: Final = {"InventoryTableName", "HoldersTableName", "ServersTableName", "SyncInventoryFunctionName"}
-"""What the commands look for."""
+"""Outputs that the commands read."""
 
 
 class Stderr:
-    """Audit lines on stderr, so that stdout is the answer alone."""
+    """Prints audit lines on stderr: stdout has the result only."""
 
     def count(self, metric: str, value: int = 1, **dimensions: str) -> None:
-        """Nobody collects a command's metrics."""
+        """Do nothing: metrics of commands are not collected."""
 
     def audit(self, actor: str, action: str, target: str, outcome: str, **details: object) -> None:
-        """Who did what to which thing."""
+        """Print who did what to which resource."""
         print("audit:", actor, action, target, outcome, details, file=sys.stderr)
 
     def info(self, message: str, **details: object) -> None:
-        """A fact."""
+        """Print a line of information."""
         print(message, details, file=sys.stderr)
 
     def warning(self, message: str, **details: object) -> None:
-        """A fact that somebody should look at."""
+        """Print a warning."""
         print(message, details, file=sys.stderr)
 
 
 def stack_of(stack: str, state: str) -> tuple[Any, dict[str, str]]:
-    """A DynamoDB client and the outputs of a deployed stack, or without its name those of the local one.
+    """Return a DynamoDB client and the outputs of a deployed stack, or of the local one if `stack` is empty.
 
     Raises:
         LaunchError: no local stack is running on that state folder; no region or credentials are set; the
-            deployed stack is another service's.
+            deployed stack belongs to another service.
     """
     client, outputs = connect(stack, state)
     return client("dynamodb"), outputs
 
 
 def connect(stack: str, state: str) -> tuple[Callable[[str], Any], dict[str, str]]:
-    """A maker of clients, by service, and the outputs of the stack; see ``stack_of``."""
+    """Return a factory of clients, by service, and the outputs of the stack; see ``stack_of``."""
     return _deployed(stack) if stack else _local(state)
 
 
@@ -73,7 +73,7 @@ def _deployed(stack: str) -> tuple[Callable[[str], Any], dict[str, str]]:
         ) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
     if missing := _OUTPUTS - outputs.keys():
-        raise LaunchError(f"{stack} is no stack of this service: it has no output {min(missing)}")
-    # The sync may take longer than a client waits by default, and must not be invoked twice unseen.
+        raise LaunchError(f"{stack} is not a stack of this service: it has no output {min(missing)}")
+    # The sync may take longer than a client waits by default, and a silent retry would run it twice.
     patient = Config(read_timeout=SYNC_SECONDS_MAX, retries={"total_max_attempts": 1})
     return lambda service: boto3.client(service, config=patient if service == "lambda" else None), outputs

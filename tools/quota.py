@@ -1,9 +1,9 @@
 """Show or set an organization's quota: `make quota ORG=… SUBJECT=… [LIMIT=…] [STACK=…]`.
 
-SUBJECT is an accelerator (its units are counted), `instances` (those of capacity claims are), `vms` or
-`vm_gpus` (VMs are, or their GPUs). Without LIMIT the quota is shown; LIMIT=none takes it away, so that the
-default holds, if there is one. With STACK the deployed stack of that name is meant, in the account and
-region of the usual AWS settings; without it the running local stack.
+SUBJECT is what the quota counts: an accelerator (its units), `instances` (of capacity claims), `vms` or
+`vm_gpus` (the GPUs of VMs). Without LIMIT the command shows the quota; LIMIT=none removes it, so that the
+default applies, if there is one. STACK names a deployed stack, in the account and region of the usual AWS
+settings; without it the command works on the running local stack.
 """
 
 import argparse
@@ -31,7 +31,7 @@ _NONE = "none"
 _USAGE = "usage: make quota ORG=<organization id> SUBJECT=<accelerator|instances|vms|vm_gpus> [LIMIT=]"
 
 LIMIT_MAX = 10**9
-"""More than any fleet has: as good as none."""
+"""More than any fleet has: the same as no limit."""
 
 
 def main() -> int:
@@ -70,7 +70,7 @@ def _run(options: argparse.Namespace) -> str:
     )
     known = book.quotas.read(options.org, options.subject)
     if known is None:
-        # One that is there may be of an accelerator that has left the catalogue since.
+        # An existing quota may be of an accelerator that has since left the catalogue.
         check_subject(InventoryStore(database, inventory, SystemClock()).regions(), options.subject)
     if not options.limit:
         return _describe(known)

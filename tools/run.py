@@ -17,7 +17,7 @@ PORT_MAX = 65535
 
 
 def parse(arguments: list[str]) -> Options:
-    """Read the command line; an empty value is one not given, which is how make passes an unset variable."""
+    """Read the command line. An empty value counts as not given: make passes unset variables so."""
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
     parser.add_argument(
         "--port", default="", help="port on loopback, 0 for any free one (PORT=, default 3000)"
@@ -49,7 +49,7 @@ def parse(arguments: list[str]) -> Options:
 
 
 def main() -> int:
-    """Run until stopped; one line on stderr and exit code 1 where it cannot."""
+    """Run until stopped; one line on stderr and exit code 1 if it cannot start."""
     try:
         run(parse(sys.argv[1:]))
     except LaunchError as error:

@@ -1,12 +1,12 @@
-"""Looks for what should not be there: `make security`, and the quick half of it in `make lint`.
+"""Runs the security scanners: all with `make security`, the quick ones with `make lint`.
 
-bandit          what is deployed, every rule; ruff's S rules, which are bandit's, hold for everything else
+bandit          deployed code, every rule; ruff's S rules, which are bandit's, check everything else
 detect-secrets  every file under version control, against `.secrets.baseline`
-checkov         template.yaml, against the rules that come with it; `.checkov.yaml` has the exceptions
+checkov         template.yaml, against checkov's own rules; `.checkov.yaml` has the exceptions
 pip-audit       every lock file, against a database of known vulnerabilities on the network
 
-Ends with 0 when nothing was found, 1 when something was. Where the database cannot be reached it says so:
-nothing is known then, which is neither.
+Exit code: 0 if nothing was found, 1 if something was. If the database cannot be reached, the scanner reports
+NOT CHECKED, which does not change the exit code.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ DEPLOYED: Final = ("layers/shared/gpu_capacity", "functions")
 BASELINE: Final = ROOT / ".secrets.baseline"
 LOCKS: Final = (ROOT / "layers/shared/requirements.txt", *sorted((ROOT / "requirements").glob("*.txt")))
 
-# Random, and public: ids of API Gateway in sample events, trace ids, holders' tags in golden writes, ids of
-# API keys; and texts and names that are about API keys.
+# Random values that are public (ids of API Gateway in sample events, trace ids, holders' tags in golden
+# writes, ids of API keys), and texts and names that mention API keys.
 PUBLIC: Final = (
     r'"(apiId|domainPrefix|requestId)": |"[SB]": "[0-9a-f]{16,32}"|"[0-9a-f]{16}": \{'
     r'|"(id|path)": "(/auth/api-keys/)?[0-9a-f]{16}"|"api_key": "nv_…"'
     r'|^ +[\w.]*API_KEY\w*( =|:) "[a-zA-Z_:,. ]+",?$'
 )
 
-# Lock files are what `make lock` writes: names, versions and thousands of hashes.
+# Lock files are written by `make lock`: names, versions and thousands of hashes.
 UNREAD: Final = rf"^{re.escape(BASELINE.name)}$|(^|/)requirements(/.*)?\.txt$"
 
 Secret = tuple[str, str, str]
 
 
 class Found(Exception):
-    """Something that should not be there; the message names it."""
+    """A scanner found something; the message names it."""
 
 
 class Unknown(Exception):
-    """It could not be told; the message says why."""
+    """A scanner could not run; the message says why."""
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the checks, say what came of each, and tell by the exit code."""
+    """Run the checks, print the result of each, and return the exit code."""
     parser = argparse.ArgumentParser(prog="make security", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="bandit and detect-secrets only")
     parser.add_argument("--accept-secrets", action="store_true", help="rewrite the baseline of false alarms")
@@ -80,7 +80,7 @@ def _passes(name: str, check: Callable[[], str]) -> bool:
 
 
 def bandit() -> str:
-    """Every rule over what is deployed, but asserts: ruff wants a reason at each of those."""
+    """Check deployed code with every rule but the one for asserts: ruff wants a reason at each of those."""
     done = _run("security", "bandit", "-q", "-r", *DEPLOYED, "--skip", "B101")
     if done.returncode:
         raise Found(done.stdout)
@@ -88,20 +88,20 @@ def bandit() -> str:
 
 
 def detect_secrets() -> str:
-    """What looks like a secret must be in the baseline, and what is in the baseline must still be there."""
+    """Compare with the baseline: no secret may be missing from it, and no entry of it may be gone."""
     found, known = _secrets(_scan()), _secrets(json.loads(BASELINE.read_text(encoding="utf-8")))
     if new := sorted(found - known):
         raise Found(
             "\n".join(f"{file}: {kind}" for file, kind, _ in new)
-            + "\nTake it out. If it is no secret: make security ARGS=--accept-secrets, and say why in review."
+            + "\nRemove it. If it is no secret: make security ARGS=--accept-secrets, and say why in review."
         )
     if gone := sorted(known - found):
-        raise Found(f"no longer there, take it out of the baseline: {gone}")
+        raise Found(f"no longer there, remove it from the baseline: {gone}")
     return f"nothing found beyond {len(known)} known false alarms"
 
 
 def accept_secrets() -> int:
-    """Write the baseline anew: everything that is found now is said to be no secret."""
+    """Rewrite the baseline: everything that is found now counts as a false alarm."""
     scanned = _scan()
     for entries in scanned["results"].values():
         for entry in entries:
@@ -129,7 +129,7 @@ def _secrets(scanned: dict[str, Any]) -> set[Secret]:
 
 
 def checkov() -> str:
-    """The template against checkov's own rules; nothing is fetched or sent."""
+    """Check the template against checkov's own rules; nothing is fetched or sent."""
     done = _run("checkov", "checkov", "--config-file", ".checkov.yaml", "--file", "template.yaml")
     if done.returncode:
         raise Found(done.stdout)
@@ -137,7 +137,7 @@ def checkov() -> str:
 
 
 def pip_audit() -> str:
-    """Every locked version against the database. A version that it does not know was not checked."""
+    """Check every locked version against the database. A version that it does not have is not checked."""
     audited = 0
     for lock in LOCKS:
         done = _run(

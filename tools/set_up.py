@@ -2,9 +2,9 @@
 
     python3 tools/set_up.py dev sam emulator
 
-An environment is rebuilt when its lock file or the interpreter changed, and left alone otherwise. Several are
-built at the same time. Runs on the machine's own interpreter with nothing installed, so it uses the standard
-library only, and stays readable for interpreters that are too old, which it refuses in one line.
+An environment is rebuilt if its lock file or the interpreter changed. Several are built at the same time.
+Runs on the machine's own interpreter with nothing installed, so it uses the standard library only. Its syntax
+is one that old interpreters can parse, so that they are refused with a message.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ STAMP = "lock.sha256"
 
 
 class SetUpError(Exception):
-    """Something the machine lacks; the message is the one line that the user sees."""
+    """The machine lacks something; the message is all that the user sees."""
 
 
 def check_machine() -> None:
-    """Raise SetUpError where this interpreter cannot build the environments."""
+    """Raise SetUpError if this interpreter cannot build the environments."""
     if sys.version_info < OLDEST_PYTHON:
         wanted = ".".join(str(part) for part in OLDEST_PYTHON)
         raise SetUpError(
@@ -47,7 +47,7 @@ def check_machine() -> None:
 
 
 def lock_file(name: str) -> Path:
-    """The lock of an environment; SetUpError when there is no such environment."""
+    """Return the lock file of an environment; SetUpError if there is no such environment."""
     path = ROOT / "requirements" / f"{name}.txt"
     if not path.is_file():
         raise SetUpError(f"there is no environment {name!r}: {path.relative_to(ROOT)} does not exist")
@@ -55,34 +55,34 @@ def lock_file(name: str) -> Path:
 
 
 def wanted_stamp(name: str) -> str:
-    """What the environment has to be made of: lock content, interpreter version and place (hex digits)."""
+    """Hash lock content, interpreter version and place: what the environment has to be built from (hex)."""
     text = lock_file(name).read_bytes() + f"{sys.version} {sys.base_prefix}".encode()
     return hashlib.sha256(text).hexdigest()
 
 
 def is_current(venv: Path, name: str) -> bool:
-    """Tell whether the environment is finished and made of what is wanted now."""
+    """Tell whether the environment is complete and built from the current lock file and interpreter."""
     stamp = venv / STAMP
     return stamp.is_file() and stamp.read_text() == wanted_stamp(name)
 
 
 def build(venv: Path, name: str) -> None:
-    """Make one environment from nothing. SetUpError, with the tail of pip's own words, when that fails."""
+    """Build one environment from scratch. SetUpError, with the end of pip's output, if that fails."""
     print(f"setting up {os.path.relpath(venv)} …", file=sys.stderr, flush=True)
     if venv.exists():
         shutil.rmtree(venv)
     python = venv / "bin" / "python"
     run([sys.executable, "-m", "venv", str(venv)], name)
     install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    # Python compiles what it imports; compiling all the rest takes a third of the time.
+    # Python compiles what it imports; compiling everything would take half as long again.
     install.append("--no-compile")
-    # A lock names every package: there is nothing to resolve, and older pips stumble over extras if they try.
+    # A lock file names every package, so nothing has to be resolved; older pips fail on extras if they try.
     run([*install, "--no-deps", "--require-hashes", "--requirement", str(lock_file(name))], name)
     (venv / STAMP).write_text(wanted_stamp(name))
 
 
 def run(command: list[str], name: str) -> None:
-    """Run one step in silence; SetUpError with the end of its output when it fails."""
+    """Run one step without output; SetUpError with the end of its output if it fails."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -97,7 +97,7 @@ def run(command: list[str], name: str) -> None:
 
 
 def main(names: list[str]) -> int:
-    """Build what is stale; exit code 1 and the reason on stderr when that cannot be done."""
+    """Build the stale environments; exit code 1 and the reason on stderr if that fails."""
     folder = Path(os.environ.get("VENVS") or ROOT / ".venvs")
     try:
         check_machine()
@@ -110,13 +110,13 @@ def main(names: list[str]) -> int:
         print(refusal, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        # What was half made has no stamp, and is made anew.
+        # An unfinished environment has no stamp, so the next run builds it again.
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
 
 
 if __name__ == "__main__":
-    # Where it was started with SIGINT ignored, nothing else would let an interrupt end it.
+    # If it was started with SIGINT ignored, nothing else would let an interrupt end it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sys.exit(main(sys.argv[1:]))

@@ -1,10 +1,9 @@
-"""Every test of the repository: the end-to-end story, and beside it all others.
+"""Runs every test of the repository: the end-to-end tests, and all others at the same time.
 
     python -m tools.suite .venvs [arguments for pytest]
 
-The story waits for workflows, polls and notices most of its time. The others use what processor time it
-leaves: they have the lowest priority, so that nothing the story waits for is late because of them. What the
-story says is shown when it is over.
+The end-to-end tests spend most of their time waiting for workflows, polls and notices. The others run at the
+lowest priority, so that they do not delay them. The output of the end-to-end tests is shown when they end.
 """
 
 from __future__ import annotations
@@ -24,45 +23,45 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-STORY: Final = ("dev", "tests/e2e")
+E2E: Final = ("dev", "tests/e2e")
 OTHERS: Final = (
     ("dev", "-n", "2", "--dist", "worksteal", "--ignore=tests/e2e", "--ignore=tests/benchmarks", "tests"),
     ("bench", "-n", "2", "tests/benchmarks"),
 )
-"""Environment, then arguments for its pytest. Some tests take a hundred times as long as others: whoever has
-none left takes from those of the other process."""
+"""Environment, then arguments for its pytest. Some tests take a hundred times as long as others, so a worker
+without tests takes some of the other's."""
 
 LOWEST_PRIORITY: Final = 19
 ENDING_SECONDS_MAX: Final = 60
 NO_TESTS: Final = 5
-"""The exit code of pytest where its arguments leave none."""
+"""The exit code of pytest if its arguments select no test."""
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run them all; 1 when any of them fails, or when there is none."""
+    """Run them all; return 1 if any fails or there is none."""
     signal.signal(signal.SIGTERM, _end)
     venvs, *further = arguments
-    with tempfile.TemporaryFile() as told, _started(venvs, STORY, further, told) as story:
+    with tempfile.TemporaryFile() as output, _started(venvs, E2E, further, output) as e2e:
         codes = []
         for part in OTHERS:
             with _started(venvs, part, further) as process:
                 os.setpriority(os.PRIO_PROCESS, process.pid, LOWEST_PRIORITY)
                 codes.append(process.wait())
-        codes.append(story.wait())
-        told.seek(0)
-        sys.stdout.buffer.write(told.read())
+        codes.append(e2e.wait())
+        output.seek(0)
+        sys.stdout.buffer.write(output.read())
         sys.stdout.flush()
     return 0 if 0 in codes and set(codes) <= {0, NO_TESTS} else 1
 
 
 @contextmanager
 def _started(
-    venvs: str, part: Sequence[str], further: Sequence[str], told: IO[bytes] | None = None
+    venvs: str, part: Sequence[str], further: Sequence[str], output: IO[bytes] | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A run of pytest; whatever happens, it has ended, and put away what it began, when this is left."""
+    """Run pytest for the time of the block. Leaving the block interrupts it and waits until it has ended."""
     environment, *given = part
     command = [str(Path(venvs) / environment / "bin" / "pytest"), *given, *further]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=told, stderr=told)
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
         yield process
     finally:

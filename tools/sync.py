@@ -1,9 +1,9 @@
 """Run the inventory sync now, or set the accepted sequence: `make sync [STACK=…] [SEQUENCE=…] [STATE=…]`.
 
-With STACK the deployed stack of that name is meant, in the account and region of the usual AWS settings;
-without it the running local stack. With SEQUENCE no sync is run: the accepted document counts as one of that
-sequence, so that documents from it on are accepted again. Ends with 0 when the document was applied, 1 when
-it was refused or the sync failed, 3 when it was applied but for parts that are deferred.
+STACK names a deployed stack, in the account and region of the usual AWS settings; without it the command
+works on the running local stack. With SEQUENCE it runs no sync, but sets the sequence of the accepted
+document, so that documents from it on are accepted again. Exit code: 0 if the document was applied, 1 if it
+was refused or the sync failed, 3 if it was applied except for deferred parts.
 """
 
 import argparse
@@ -29,14 +29,14 @@ APPLIED, FAILED, DEFERRED = 0, 1, 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Print the report, or one line on stderr, and tell by the exit code what it says."""
+    """Print the report, or one line on stderr, and return the exit code."""
     parser = argparse.ArgumentParser(prog="make sync", description=__doc__)
     parser.add_argument("--sequence", default="", help="the sequence to go on from (SEQUENCE=)")
     parser.add_argument("--stack", default="", help="a deployed stack (STACK=)")
     parser.add_argument("--state", default="", help="state folder of the local stack (STATE=)")
     options = parser.parse_args(arguments)
     try:
-        # One beyond what documents may have would shut out all of them.
+        # A larger one than documents may have would shut out all of them.
         sequence = whole("SEQUENCE", options.sequence, 1, SEQUENCE_MAX) if options.sequence else None
         client, outputs = connect(options.stack, options.state)
         if sequence is not None:
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def exit_code(report: dict[str, Any]) -> int:
-    """What a report says, in one number."""
+    """Return the exit code for a report."""
     if report["refused"] is not None:
         return FAILED
     waiting = any(region["deferred"] for region in report["regions"])
@@ -60,17 +60,17 @@ def exit_code(report: dict[str, Any]) -> int:
 
 
 def set_sequence(store: FleetStore, sequence: int) -> str:
-    """Have the next document follow this sequence; what was done, in one line.
+    """Set the sequence that the next document has to follow; return one line that says so.
 
     Raises:
-        LaunchError: no document was accepted yet, or another one was at this moment.
+        LaunchError: no document was accepted yet, or another one was accepted at the same time.
     """
     feed = store.feed()
     if feed is None:
         raise LaunchError("no fleet document was accepted yet: there is no sequence to set")
     outcome = store.reset_sequence(feed, sequence)
     if not isinstance(outcome, Committed):
-        raise LaunchError("another fleet document was accepted at this moment: look again")
+        raise LaunchError("another fleet document was accepted at the same time: look again")
     actor = f"operator:{getpass.getuser()}"
     Stderr().audit(actor, "set_sequence", "feed", "applied", before=feed.sequence, after=sequence)
     return f"the accepted sequence is {sequence}, it was {feed.sequence}"

@@ -1,4 +1,4 @@
-"""The parameters of `template.yaml`, for commands that pass some on."""
+"""The parameters of `template.yaml`, for commands that set some of them."""
 
 import difflib
 from collections.abc import Iterable
@@ -11,21 +11,21 @@ from tools.local_stack.errors import LaunchError
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads CloudFormation's short intrinsics (`!Ref`) as plain text: only parameters are looked at here."""
+    """Reads CloudFormation's short intrinsics (`!Ref`) as plain text: only parameters matter here."""
 
 
 _Loader.add_multi_constructor("!", lambda _loader, _suffix, node: str(node.value))
 
 
 def parameters(template: Path) -> dict[str, dict[str, Any]]:
-    """Return what the template says of each parameter, by name."""
+    """Return the template's declaration of each parameter, by name."""
     content = yaml.load(template.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe loader
     found: dict[str, dict[str, Any]] = content["Parameters"]
     return found
 
 
 def check_names(given: Iterable[str], template: Path) -> None:
-    """LaunchError for a name that the template does not have: `sam` drops it without a word."""
+    """Raise LaunchError for a name that the template does not have: `sam` ignores such names silently."""
     known = parameters(template)
     for name in given:
         if name not in known:

@@ -1,4 +1,4 @@
-"""Numbers that people give to commands."""
+"""Checks numbers on the command line."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from tools.local_stack.errors import LaunchError
 
 
 def whole(name: str, text: str, low: int, high: int) -> int:
-    """Read the value of a variable of a command; LaunchError, with name and bounds, where it is none.
+    """Parse a whole number from low to high; LaunchError, with the variable's name and the bounds, otherwise.
 
     >>> whole("PORT", "3000", 0, 65535)
     3000
     """
     fits = text.isascii() and text.isdecimal() and len(text) <= len(str(high))
     if not fits or not low <= int(text) <= high:
-        raise LaunchError(f"{name} is a whole number from {low} to {high}")
+        raise LaunchError(f"{name} must be a whole number from {low} to {high}")
     return int(text)

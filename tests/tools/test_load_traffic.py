@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tools.load.traffic import MACHINES, RACKS, Customer, everybody
+from tools.load.traffic import MACHINES, RACKS, Customer, in_parallel
 
 FAR = float("inf")
 
@@ -48,7 +48,7 @@ def customers_of(region: Region, number: int) -> list[Customer]:
 @pytest.mark.parametrize("racks", [0, 1, 7, 128])
 def test_clients_that_fill_a_region_together_use_every_unit(racks: int) -> None:
     region = Region({RACKS: racks, MACHINES: 45})
-    taken = everybody(customers_of(region, 8), lambda customer: customer.fill(FAR))
+    taken = in_parallel(customers_of(region, 8), lambda customer: customer.fill(FAR))
     assert region.left == {RACKS: 0, MACHINES: 0}
     assert [sum(one[offering] for one in taken) for offering in (RACKS, MACHINES)] == [racks, 45]
 

@@ -68,7 +68,7 @@ def test_a_number_must_be_whole_and_within_its_limits(
     *before, option = arguments
     said = printed(module, [*before, f"{option}={value}"], monkeypatch, capsys)
 
-    assert re.fullmatch(rf"{name} is a whole number from \d+ to \d+\n", said)
+    assert re.fullmatch(rf"{name} must be a whole number from \d+ to \d+\n", said)
 
 
 def test_a_sequence_that_no_document_could_follow_is_refused(
@@ -76,7 +76,7 @@ def test_a_sequence_that_no_document_could_follow_is_refused(
 ) -> None:
     said = printed("tools.sync", ["--sequence", str(SEQUENCE_MAX + 1)], monkeypatch, capsys)
 
-    assert said == f"SEQUENCE is a whole number from 1 to {SEQUENCE_MAX}\n"
+    assert said == f"SEQUENCE must be a whole number from 1 to {SEQUENCE_MAX}\n"
 
 
 def test_an_unknown_permission_is_refused(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ OTHERS = [{"OutputKey": "WebsiteUrl", "OutputValue": "https://example.com"}]
 REFUSED = [
     (NoRegionError(), "no AWS region is set: set AWS_DEFAULT_REGION"),
     (NoCredentialsError(), "no AWS credentials"),
-    (OTHERS, "site is no stack of this service: it has no output HoldersTableName"),
+    (OTHERS, "site is not a stack of this service: it has no output HoldersTableName"),
 ]
 
 
@@ -205,7 +205,7 @@ def test_hints_that_a_stack_prints_name_its_own_folder(tmp_path: Path) -> None:
     said = how_to_use(State(tmp_path), "http://127.0.0.1:1")
 
     assert f"make -s token ORG= PROJECT= STATE={tmp_path}`" in said
-    assert said.endswith(f"its state is kept (rm -r {tmp_path} forgets it).")
+    assert said.endswith(f"keeps its state (rm -r {tmp_path} deletes it).")
 
 
 def test_the_default_stack_needs_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +213,7 @@ def test_the_default_stack_needs_no_name(monkeypatch: pytest.MonkeyPatch) -> Non
     said = how_to_use(State(DEFAULT_STATE), "http://127.0.0.1:1")
 
     assert "STATE=" not in said
-    assert said.endswith("its state is kept (make clean forgets it).")
+    assert said.endswith("keeps its state (make clean deletes it).")
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))))

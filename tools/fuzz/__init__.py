@@ -1,5 +1,5 @@
-"""Fuzzing of the published interfaces: schema-driven requests, good and bad, against a running local stack.
+"""Fuzzing of the published interfaces: valid and invalid requests made from schemas, sent to a local stack.
 
-The service is held to its own OpenAPI document and to the contracts as others published them (`published/`).
-`schemathesis.toml` says how, `hooks.py` runs inside the fuzzer's own environment.
+The answers are checked against the service's own OpenAPI document and against the contracts that others
+published (`published/`). `schemathesis.toml` configures the fuzzer, `hooks.py` runs in its environment.
 """

@@ -1,6 +1,6 @@
 """Fuzz the published interfaces on a local stack of its own: `make fuzz [EXAMPLES=] [SEED=] [DOCUMENT=]`.
 
-Ends with 0 when every check held and nothing disagrees in the tables afterwards, 1 when something failed.
+Exit code: 0 if every check passed and the audit afterwards found nothing, else 1.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ QUICK = {
     "VmReadsPerMinute": "1000000",
     "VmWritesPerMinute": "1000000",
 }
-"""What makes workflows quick, and lets more requests of one minute through to the API than a customer's."""
+"""Template parameters: quick workflows, and rate limits above what the fuzzer sends in a minute."""
 
 EXAMPLES_MAX = 1_000_000
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run every document and say what came of it."""
+    """Fuzz by every document and print the results."""
     parser = argparse.ArgumentParser(prog="make fuzz", description=__doc__)
     parser.add_argument(
-        "--examples", default="", help="requests an operation and phase (EXAMPLES=, default 100)"
+        "--examples", default="", help="requests per operation and phase (EXAMPLES=, default 100)"
     )
-    parser.add_argument("--seed", default="", help="a number (SEED=, default one by chance)")
+    parser.add_argument("--seed", default="", help="a number (SEED=, default random)")
     parser.add_argument("--document", default="", help="an OpenAPI document instead of ours (DOCUMENT=)")
     parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
     parser.add_argument("--folder", default="", help="keep logs and reports there")
@@ -83,7 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
 def campaign(
     documents: list[Path], url: str, state: State, effort: Effort, folder: Path, venvs: Path
 ) -> dict[str, Any]:
-    """One document after the other, then an audit of what they left behind."""
+    """Fuzz by one document after the other, then audit the tables."""
     outcomes = []
     for document in documents:
         print(f"fuzzing by {document.name}, seed {effort.seed} …", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""One run of the fuzzer over one document, in its own environment and process, and what came of it."""
+"""Runs the fuzzer over one document, in its own environment and process, and reads its results."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SECONDS_MAX: Final = 3_600
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is tried. ``seed`` decides what; answers of the service steer some of it, too."""
+    """How much is tried. ``seed`` decides which requests; some depend on the service's answers, too."""
 
     examples: int
     seed: int
@@ -36,10 +36,10 @@ class Effort:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one document.
+    """The result for one document.
 
     Args:
-        failures: the fuzzer's own words, a paragraph each.
+        failures: the fuzzer's messages, a paragraph each.
         checks: names of the checks that every answer went through.
         statuses: by operation, how many answers had which status.
         failed: by operation, how many kinds of failed checks there were.
@@ -60,7 +60,7 @@ class Outcome:
 
 
 def operations_of(document: Path) -> set[str]:
-    """The operation ids that a document describes."""
+    """Return the operation ids that a document describes."""
     described = yaml.safe_load(document.read_text(encoding="utf-8"))
     return {
         operation["operationId"]
@@ -71,15 +71,15 @@ def operations_of(document: Path) -> set[str]:
 
 
 def served(document: Path) -> set[str]:
-    """Those that this service has, by its own document: a contract can be ahead of it."""
+    """Return those of its operations that this service has: a published contract can be ahead of it."""
     return operations_of(document) & operations_of(OWN)
 
 
 def fuzz(document: Path, url: str, state: State, effort: Effort, folder: Path, venvs: Path) -> Outcome:
-    """Run the fuzzer over one document; files go into ``folder``.
+    """Run the fuzzer over one document and write its files into ``folder``.
 
     Raises:
-        LaunchError: it did not run to its end.
+        LaunchError: the fuzzer stopped early.
     """
     program = venvs / "fuzz" / "bin" / "st"
     if not program.exists():
@@ -114,7 +114,7 @@ def fuzz(document: Path, url: str, state: State, effort: Effort, folder: Path, v
         )
     words = (folder / f"{document.stem}.log").read_text(encoding="utf-8")
     if not all(file.exists() and file.stat().st_size for file in (report, tally)):
-        raise LaunchError(f"the fuzzer ended by itself (exit code {done.returncode}):\n{words[-3000:]}")
+        raise LaunchError(f"the fuzzer stopped (exit code {done.returncode}):\n{words[-3000:]}")
     told = [json.loads(file.read_text(encoding="utf-8")) for file in (report, tally)]
     return _outcome(document, told[0], told[1], words, done.returncode)
 
@@ -125,7 +125,7 @@ def _outcome(
     problems = (*report["failures"], *report["errors"])
     failures = [json.dumps(problem)[:3000] for problem in problems]
     if failures:
-        # The report has only the kinds of failures; the requests and answers stand in the log.
+        # The report has only the kinds of failures; the log has the requests and answers.
         failures[0] += words.partition(" FAILURES ")[2].partition(" SUMMARY ")[0][:6000]
     operations = report["operations"]
     if operations["tested"] != len(served(document)):

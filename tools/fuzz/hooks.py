@@ -1,8 +1,8 @@
-"""What the fuzzer cannot know of this service. Runs in the fuzzer's environment, not in that of the tests.
+"""Hooks with what a schema does not say of this service. Runs in the fuzzer's environment.
 
-A schema says which requests are well formed. That an id in the body is the one in the path, or that a zone
-exists, it cannot say. The first is brought about here; of the second, every refusal has to give one of the
-reasons listed here.
+A schema says which requests are well formed. It cannot say that an id in the body has to be the one in the
+path, or that a zone has to exist. The hooks make the first true; for the second, a refusal has to give one of
+the reasons below.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ UNKNOWABLE: Final = re.compile(
     r"|(name|resources\.(instance_id|capacity_type)): cannot be changed"
     r"|the capacity claim is being deleted"
     r"|(query )?cursor: (is none that this list gave out|goes with limit)"
-    # VMs: what there is, what is free, and what a VM does at the moment
+    # VMs: what exists, what is free, and the status of a VM
     r"|the node (does not exist|is not rented|is out of service)"
     r"|gpu_type: (the node has GPUs of type .*|not rented, there are .*)"
     r"|gpu_count: the node has only \d+ GPUs?"
@@ -55,7 +55,7 @@ UNKNOWABLE: Final = re.compile(
     r"|body\.(label|name|password): must have printable characters only"
     r")$"
 )
-"""Refusals of well-formed requests that no schema foretells: what there is, and what a thing was before."""
+"""Refusals of well-formed requests that depend on state, so that no schema can describe them."""
 
 LIMITS: Final = re.compile(
     r"^(spec\.count: Input should be less than or equal to 2147483647"
@@ -73,22 +73,22 @@ LIMITS: Final = re.compile(
     r"|body\.scopes: List should have at (least 1 item|most 16 items) after validation, not \d+"
     r")$"
 )
-"""Limits that this service has and its own document states, where the published contract names none."""
+"""Limits that this service's own document states and the published contract does not."""
 
 IS_PUBLISHED: Final = "FUZZ_PUBLISHED"
-"""Environment variable: set where the document is a published contract and not the service's own."""
+"""Environment variable: set if the document is a published contract."""
 
 VM_BODIES: Final = frozenset({"/vms", "/ssh-keys", "/auth/api-key", "/reservations/calculate"})
-"""Paths whose requests have bodies of the VM API."""
+"""Paths of the VM API whose requests have bodies."""
 
 ENDING: Final = frozenset({"deprovisioning", "STATUS_DELETING", "destroyed"})
-"""What a thing may still say of itself after it was deleted."""
+"""Statuses that a resource may show after it was deleted."""
 
 REPLACED: Final = "use_after_free"
-"""The one check of the fuzzer that is off, see schemathesis.toml; `stays_deleted` takes its place."""
+"""The one check of the fuzzer that is off, see schemathesis.toml; `stays_deleted` replaces it."""
 
 TALLY: Final = "FUZZ_TALLY"
-"""Environment variable: the file for the statuses of each operation's answers, and the checks' names."""
+"""Environment variable: the file for the statuses of each operation's answers and the names of the checks."""
 
 _deleted: set[str] = set()
 _known = Known()
@@ -96,7 +96,7 @@ _answers: dict[str, Counter[int]] = {}
 
 
 def before_call(_context: Any, case: Any, _arguments: Any) -> None:
-    """Let a well-formed request fit together, and most of the time stand for something that there is."""
+    """Make a well-formed request consistent, and in most cases refer to an existing resource."""
     if not _is_well_formed(case):
         return
     if not _known.made_up():
@@ -110,7 +110,7 @@ def before_call(_context: Any, case: Any, _arguments: Any) -> None:
 
 
 def after_call(_context: Any, case: Any, response: Any) -> None:
-    """Count the answer, and remember what was made."""
+    """Count the answer and remember a created resource."""
     counts = _answers.setdefault(case.operation.label, Counter())
     counts[response.status_code] += 1
     if response.status_code // 100 == 2:  # noqa: PLR2004 - a success
@@ -121,7 +121,7 @@ def after_call(_context: Any, case: Any, response: Any) -> None:
 def _name_what_there_is(case: Any) -> None:
     path = case.operation.path
     for name, value in (case.path_parameters or {}).items():
-        # What a link brought is known, and stays.
+        # An id that came through a link is known, and stays.
         if not _known.is_known(path, str(value)):
             known = _known.one_of(path, to_end=case.method == "DELETE")
             case.path_parameters[name] = known or value
@@ -132,10 +132,10 @@ def _name_what_there_is(case: Any) -> None:
 
 
 def refused_for_a_reason(_context: Any, response: Any, case: Any) -> None:
-    """A well-formed request is refused only for something that its schema cannot say.
+    """Check that a well-formed request is refused only for a reason that its schema cannot state.
 
     Raises:
-        AssertionError: it was refused as if it were not well formed.
+        AssertionError: it was refused as malformed.
     """
     if not _is_well_formed(case) or response.status_code not in REFUSED:
         return
@@ -146,12 +146,12 @@ def refused_for_a_reason(_context: Any, response: Any, case: Any) -> None:
 
 
 def stays_deleted(_context: Any, response: Any, case: Any) -> None:
-    """What was deleted is gone, or says that it is going.
+    """Check that a deleted resource is 404 or shows that it is being deleted.
 
-    Takes the place of the fuzzer's check REPLACED, which demands 404 at once: a teardown takes its time.
+    Replaces the fuzzer's check REPLACED, which demands 404 at once: a teardown takes time.
 
     Raises:
-        AssertionError: it is there as if nothing had been.
+        AssertionError: its status does not show the deletion.
     """
     path = case.formatted_path
     if case.method == "DELETE" and response.status_code // 100 == 2:  # noqa: PLR2004 - a success
@@ -163,7 +163,7 @@ def stays_deleted(_context: Any, response: Any, case: Any) -> None:
 
 
 def reasons(body: dict[str, Any]) -> list[str]:
-    """What an error answer says is wrong, in whichever API's shape."""
+    """Return the problems that an error answer names, in the shape of any of the APIs."""
     if "errors" in body:
         return [f"{problem['field']}: {problem['problem']}" for problem in body["errors"]]
     if "error_description" in body:

@@ -1,8 +1,8 @@
-"""What there is at the service under test: nodes, and the things that this run has made.
+"""What exists at the service under test: nodes, and the resources that this run has created.
 
-Runs in the fuzzer's environment. A schema calls any text a node and any UUID a VM; if all that is sent were
-made up, most requests would end at "there is no such thing", and what lies behind would not be reached. So
-most well-formed requests get words that stand for something, and some keep what the fuzzer made up.
+Runs in the fuzzer's environment. By the schema any text is a node and any UUID a VM. With random values most
+requests would end with 404 or a refusal and reach no other code. So most well-formed requests get existing
+values, and some keep the random ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ COLLECTIONS: Final = {
     "/ssh-keys": ("id",),
     "/auth/api-keys": ("id",),
 }
-"""Where things are made, and where in the answer to a POST the new one's id stands."""
+"""Collections, and the field of the answer to a POST that has the new id."""
 
 LISTED: Final = "/auth/api-keys"
 """The answer to ``POST /auth/api-key`` has no field for the id; this list has."""
@@ -46,13 +46,13 @@ PASSWORD_LENGTH_MAX: Final = 256
 TEMPLATE_VMID: Final = 101
 REMEMBERED_MAX: Final = 12
 SPARED: Final = 2
-"""So many of each kind are not deleted, or nothing would be left to act on."""
+"""This many of each kind are not deleted, so that requests always have something to act on."""
 MADE_UP_EVERY: Final = 4
-"""One in so many requests keeps what the fuzzer made up."""
+"""One in this many requests keeps the random values."""
 
 
 class Known:
-    """Ids of this run's things, oldest first. All choices are by turns: the same calls, the same choices."""
+    """Ids of this run's resources, oldest first. Choices go in turns: the same calls, the same choices."""
 
     def __init__(self) -> None:
         self._things: dict[str, deque[str]] = {path: deque(maxlen=REMEMBERED_MAX) for path in COLLECTIONS}
@@ -61,11 +61,11 @@ class Known:
         self._keys = itertools.count(1)
 
     def made_up(self) -> bool:
-        """Whether this request keeps what the fuzzer made up."""
+        """Whether this request keeps the random values."""
         return next(self._turns) % MADE_UP_EVERY == 0
 
     def remember(self, method: str, path: str, parameters: dict[str, Any], body: Any) -> None:
-        """Take note of a success; ``path`` is the one in the document."""
+        """Record a success; ``path`` is the one in the document."""
         collection = collection_of(path)
         if collection is None:
             return
@@ -82,11 +82,11 @@ class Known:
             self._ended |= {str(value) for value in parameters.values()}
 
     def is_known(self, path: str, identity: str) -> bool:
-        """Whether this run made it."""
+        """Whether this run created it."""
         return identity in self._things.get(collection_of(path) or "", ())
 
     def one_of(self, path: str, *, to_end: bool = False) -> str | None:
-        """The id of a thing of the path's collection: by turns, or the oldest if it may end."""
+        """Return an id of the path's collection: the next in turn, or with ``to_end`` the oldest."""
         things = self._things.get(collection_of(path) or "", deque())
         there = [identity for identity in things if identity not in self._ended]
         if to_end:
@@ -95,7 +95,7 @@ class Known:
         return choice[next(self._turns) % len(choice)] if choice else None
 
     def fit(self, body: dict[str, Any]) -> None:
-        """Make a body of the VM API stand for something: its fields get values that can be meant."""
+        """Replace the fields of a body of the VM API by existing values."""
         node, gpu_type = NODES[next(self._turns) % len(NODES)]
         fitting = {
             "node": node,
@@ -111,7 +111,7 @@ class Known:
         body.update({field: value for field, value in fitting.items() if field in body})
 
     def _public_key(self) -> str:
-        """An Ed25519 public key that no account has yet; nobody has the private one."""
+        """Return an Ed25519 public key that no account has yet, without a private key."""
         point = hashlib.sha256(f"key {next(self._keys)}".encode()).digest()
         octets = b"".join(len(part).to_bytes(4, "big") + part for part in (b"ssh-ed25519", point))
         return f"ssh-ed25519 {base64.b64encode(octets).decode()} fuzzed"
@@ -122,7 +122,7 @@ def _printable(text: str) -> str:
 
 
 def collection_of(path: str) -> str | None:
-    """The collection that a path of the document is, or is something in."""
+    """Return the collection that a path of the document belongs to."""
     for collection in COLLECTIONS:
         if path == collection or path.startswith(collection + "/{"):
             return collection

@@ -1,4 +1,4 @@
-"""Bad input and strangers as a section of docs/proof.md: the fuzzing run, and what `make test` does."""
+"""The section of docs/proof.md about bad input and foreign callers: the fuzzing run and `make test`."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ _PARAMETER: Final = re.compile(r"\{\w+\}")
 _FUZZING: Final = """\
 Schemathesis sends requests made from the service's own OpenAPI document, and from the published contracts of
 the three APIs, to the deployed application on the emulator: examples, systematic coverage of every keyword,
-random ones, and sequences that follow links. Two tenants take part; everything of one must stay hidden from
+random ones, and sequences that follow links. There are two tenants; everything of one must stay hidden from
 the other. Afterwards an audit looks for contradictions. `make test` sends a corpus of bad input through the
 real handlers and calls every operation as every kind of caller."""
 
 _NARROWED: Final = """\
-Every check of Schemathesis is on but one, which is replaced. What is narrowed, and why, stands in
-`tools/fuzz/schemathesis.toml` and `hooks.py`: a refusal of a well-formed request must have a reason that a
-schema cannot say (there is no such zone), and a deleted holder may show for a while that it is being deleted.
+Every check of Schemathesis is on but one, which is replaced. `tools/fuzz/schemathesis.toml` and `hooks.py`
+say what is narrowed and why: a refusal of a well-formed request must have a reason that a schema cannot
+state (there is no such zone), and a deleted holder may show for a while that it is being deleted.
 The stack's limits on the rate of VM requests are raised; the limits have tests of their own."""
 
 _OPERATIONS: Final = """\
-The second table has every operation, over all documents. Most requests are wrong on purpose, so a share of
-successes far below one is no defect; one of zero would be an operation that was never reached."""
+The second table has every operation, over all documents. Most requests are wrong on purpose, so a small share
+of successes is no defect; a share of zero would mean that the operation was never reached."""
 
 _CORPUS: Final = """\
 Each bad input must get its status in its API's own shape; the answer repeats no value and shows no internals,
@@ -48,13 +48,13 @@ tests, the fuzzing and the load run fail where a right is missing (`tests/e2e/te
 
 
 APIS: Final = {"/api/": "reservations", "/v1alpha1/": "capacity claims", "/": "VM rental"}
-"""Which API an operation belongs to: the first beginning of a path that fits."""
+"""The API of an operation: the first prefix here that its path has."""
 
 HEADER: Final = ["API", "operation", "answers", "2xx", "share of 2xx", "4xx", "507", "other", "failed checks"]
 
 
 def section(figures: dict[str, Any]) -> Section:
-    """``figures`` as `tools.fuzz` prints them."""
+    """Build the section from ``figures`` as `tools.fuzz` prints them."""
     documents = figures["documents"]
     rows = [
         [
@@ -97,14 +97,14 @@ def section(figures: dict[str, Any]) -> Section:
 
 
 def by_operation(documents: list[dict[str, Any]]) -> list[list[Any]]:
-    """A row for each operation: what its requests were answered, over all documents."""
+    """Return a row for each operation: the answers to its requests, over all documents."""
     answers: dict[str, Counter[str]] = {}
     failed: Counter[str] = Counter()
     for one in documents:
         for label, number in one["failed"].items():
             failed[_unnamed(label)] += number
         for label, statuses in one["statuses"].items():
-            # Each contract names the parameters of its paths as it likes.
+            # Contracts name the parameters of the same path differently.
             answers.setdefault(_unnamed(label), Counter()).update(statuses)
     labels = [f"{operation.method} {operation.path}" for operation in OPERATIONS.values()]
     return [_row(label, answers.get(_unnamed(label), Counter()), failed[_unnamed(label)]) for label in labels]

@@ -1,4 +1,4 @@
-"""The two tenants of a fuzzing run: one sends the requests, from the other everything must stay hidden."""
+"""The two tenants of a fuzzing run: one sends the requests, and the other must see nothing of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.local_stack import issuer
 if TYPE_CHECKING:
     from pathlib import Path
 
-# The first two are words of the dictionaries in schemathesis.toml, too, and the first is one of known.py.
+# The first two are in the dictionaries of schemathesis.toml, too, and the first is in known.py.
 ORGANIZATION: Final = "f0220000-0000-4000-8000-00000000000a"
 PROJECT: Final = "f0220000-0000-4000-8000-00000000000b"
 STRANGERS_ORGANIZATION: Final = "f0220000-0000-4000-8000-00000000000c"

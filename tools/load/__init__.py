@@ -1,6 +1,6 @@
-"""A load run: many clients that create and delete through HTTP, until a region is full (`make load`).
+"""A load run: many clients create and delete over HTTP, then fill a region (`make load`).
 
 client.py    one customer over HTTP; every call is timed
-traffic.py   what the customers do: come and go, fill a region, leave it
-figures.py   what that looked like: rates, latencies, what the machine was doing
+traffic.py   what the customers do: create and delete, fill a region, delete everything
+figures.py   rates, latencies and the load of the machine
 """

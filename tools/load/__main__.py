@@ -1,8 +1,8 @@
 """Put load on a local stack of its own: `make load [CLIENTS=64] [DURATION=60] [ARGS=--report]`.
 
-First one customer alone for some seconds, then all of them come and go, then they fill the large region
-until not one more unit fits, then they leave. Ends with 0 when there was no server error, exactly what the
-region has was accepted and two audits (full, and empty again) found nothing; with 1 otherwise.
+First one customer creates and deletes alone for some seconds, then all of them do. Then they fill the large
+region until not one more unit fits, and delete everything. Exit code: 0 if there was no server error, exactly
+the region's capacity was accepted and two audits (region full, and empty again) found nothing; else 1.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.interrupts import heed_interrupts
 from tools.load.client import INSUFFICIENT, Client
 from tools.load.figures import Machine, cores, descendants, latencies, waited_share
 from tools.load.report import section
-from tools.load.traffic import REGION, SIZES, Customer, everybody, leave
+from tools.load.traffic import REGION, SIZES, Customer, in_parallel, leave
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.launch import clients
 from tools.local_stack.state import ROOT
@@ -43,7 +43,7 @@ PARAMETERS: Final = {
     "SimulatedReadySeconds": "1",
     "SimulatedDeleteSeconds": "1",
     "PollSeconds": "1",
-    # The API's own throttle is not what is measured.
+    # The throttle of the API is not measured.
     "ThrottleRate": "10000",
     "ThrottleBurst": "5000",
     "LogLevel": "WARNING",
@@ -56,11 +56,11 @@ SECONDS_MAX: Final = 86_400
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run it all and say what came of it."""
+    """Run all phases and print the figures."""
     parser = argparse.ArgumentParser(prog="make load", description=__doc__)
     parser.add_argument("--clients", default="", help="how many (CLIENTS=, default 64)")
-    parser.add_argument("--seconds", default="", help="how long they come and go (DURATION=, default 60)")
-    parser.add_argument("--seed", default="1", help="what they do follows from it")
+    parser.add_argument("--seconds", default="", help="duration of create and delete (DURATION=, default 60)")
+    parser.add_argument("--seed", default="1", help="decides what they do")
     parser.add_argument("--report", action="store_true", help="make the figures a section of docs/proof.md")
     options = parser.parse_args(arguments)
     try:
@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     except LaunchError as error:
         print(error, file=sys.stderr)
         return 1
-    # Whoever ends this run ends its stack too: SystemExit leaves through the blocks that stop things.
+    # Ending this run ends its stack too: SystemExit leaves through the blocks that stop processes.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     began = time.monotonic()
     venvs = (ROOT / os.environ.get("VENVS", ".venvs")).resolve()
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
                     for number in range(clients_wanted)
                 ]
                 figures = load(customers, state, seconds)
-                # Before the stack stops: whatever goes wrong there loses no figures.
+                # Before the stack stops, so that an error there loses no figures.
                 figures["total_seconds"] = round(time.monotonic() - began)
                 print(json.dumps(figures, indent=2), flush=True)
                 if options.report:
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[str, Any]:
-    """All phases over a running stack whose large region is empty; the figures with plain keys."""
+    """Run all phases on a stack whose large region is empty; return the figures as JSON."""
     _say("warming up …")
     warmed = _warm_up(customers[: PROCESSES_MAX + 1])
     _say(f"one customer for {ALONE_SECONDS:.0f} s …")
@@ -102,12 +102,12 @@ def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[st
     _say(f"{len(customers)} customers for {seconds:.0f} s …")
     together = _phase(customers, seconds)
     together["worker_processes"] = descendants(os.getpid())
-    _say("everybody leaves …")
+    _say("deleting everything …")
     emptied = leave(customers)
     _say("filling the region …")
     filled = _fill(customers)
     full = _findings(state)
-    _say("everybody leaves …")
+    _say("deleting everything …")
     leave(customers)
     empty = _findings(state)
     faults = [fault for customer in customers for fault in customer.client.faults]
@@ -132,28 +132,28 @@ def load(customers: Sequence[Customer], state: State, seconds: float) -> dict[st
 
 
 def _warm_up(customers: Sequence[Customer]) -> float:
-    """Have the emulator start the processes of every function, so that no start is measured; seconds.
+    """Make the emulator start the processes of every function before the measurement; return the seconds.
 
-    One by one as far as that goes: a first call that many others slow down may outlast its function's limit.
+    Mostly one call at a time: among many others, a first call can exceed its function's timeout.
     """
     began = time.monotonic()
     for together in range(1, len(customers) + 1):
-        _come_and_go(customers[:together], WARM_UP_SECONDS)
+        _create_and_delete(customers[:together], WARM_UP_SECONDS)
     leave(customers)
     return time.monotonic() - began
 
 
-def _come_and_go(customers: Sequence[Customer], seconds: float) -> None:
+def _create_and_delete(customers: Sequence[Customer], seconds: float) -> None:
     until = time.monotonic() + seconds
-    everybody(customers, lambda customer: customer.come_and_go(until))
+    in_parallel(customers, lambda customer: customer.create_and_delete(until))
 
 
 def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
-    """Let them come and go for that long; what they saw."""
+    """Let them create and delete for that many seconds; return their figures."""
     for customer in customers:
         customer.client.calls.clear()
     before = Machine.now()
-    _come_and_go(customers, seconds)
+    _create_and_delete(customers, seconds)
     after = Machine.now()
     calls = [call for customer in customers for call in customer.client.calls]
     return {
@@ -166,13 +166,13 @@ def _phase(customers: Sequence[Customer], seconds: float) -> dict[str, Any]:
 
 
 def _fill(customers: Sequence[Customer]) -> dict[str, Any]:
-    """Let them reserve until nothing fits, and compare what was accepted with what there is."""
+    """Let them reserve until nothing fits, and compare the accepted units with the capacity."""
     watcher = customers[0].client
     before = watcher.units(REGION)
     for customer in customers:
         customer.client.calls.clear()
     began = time.monotonic()
-    taken = everybody(customers, lambda customer: customer.fill(began + FILL_SECONDS_MAX))
+    taken = in_parallel(customers, lambda customer: customer.fill(began + FILL_SECONDS_MAX))
     seconds = time.monotonic() - began
     after = watcher.units(REGION)
     return {

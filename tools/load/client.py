@@ -1,4 +1,4 @@
-"""A customer over HTTP: a tenant of its own, one connection, every call timed."""
+"""An HTTP client with its own tenant and one connection. Times every call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 RESERVATIONS: Final = "/api/v2/reservations"
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
 CALL_SECONDS_MAX: Final = 300
-"""Longer than all clients' calls together wait for their turns at the front."""
+"""Longer than a call waits for its turn at the proxy when all clients call at once."""
 INSUFFICIENT: Final = 507
 FAULTS_FROM: Final = 500
 OK: Final = 200
@@ -29,9 +29,9 @@ ACCEPTED: Final = 202
 
 @dataclass(frozen=True)
 class Call:
-    """One call: what it was, what came back (0 for no answer), how long it took (s).
+    """One call: operation, status (0 for no answer) and duration (s).
 
-    ``waited`` is how long of that the local front had it wait until a process of the function was free.
+    ``waited`` is the part of the duration (s) in which the local proxy held it until a process was free.
     """
 
     operation: str
@@ -41,13 +41,13 @@ class Call:
 
     @property
     def is_fault(self) -> bool:
-        """A server error; 507 is none, it says that there is no room."""
+        """Whether it is a server error. 507 is none: it means that there is no room."""
         return self.status == 0 or (self.status >= FAULTS_FROM and self.status != INSUFFICIENT)
 
 
 @dataclass
 class Client:
-    """One organization with one project. ``number`` makes it who it is."""
+    """One organization with one project, both derived from ``number``."""
 
     url: str
     issuer_key: Path
@@ -71,7 +71,7 @@ class Client:
         )
 
     def reserve(self, region: str, accelerator: str, unit: str, count: int) -> tuple[int, str | None]:
-        """Status and, where it was accepted, the id of a reservation."""
+        """Create a reservation; return the status and, if accepted, the id."""
         body = {
             "metadata": {"name": f"load-{self.number}"},
             "spec": {
@@ -87,11 +87,11 @@ class Client:
         return status, answer["metadata"]["id"] if status == ACCEPTED else None
 
     def free(self, identity: str) -> int:
-        """Ask for the end of a reservation."""
+        """Delete a reservation; return the status."""
         return self.call("delete_reservation", "DELETE", f"{RESERVATIONS}/{identity}")[0]
 
     def claim(self, region: str, instance: str, count: int) -> tuple[int, str | None]:
-        """Status and, where it was accepted, the id of a claim."""
+        """Create a claim; return the status and, if accepted, the id."""
         resources = {
             "instanceId": instance,
             "instanceCount": count,
@@ -102,13 +102,13 @@ class Client:
         return status, answer["capacityClaim"]["spec"]["id"] if status == OK else None
 
     def drop(self, identity: str) -> int:
-        """Ask for the end of a claim."""
+        """Delete a claim; return the status."""
         return self.call("delete_capacity_claim", "DELETE", f"{CLAIMS}/{identity}")[0]
 
     def leave(self) -> bool:
-        """Ask for the end of everything in its lists; whether there was nothing, and the lists could be read.
+        """Delete everything in the tenant's lists; return whether the lists could be read and were empty.
 
-        It finds things that it does not know of: a call without an answer may have been done all the same.
+        The lists also have what a call without an answer created.
         """
         status, reservations = self.call("list_reservations", "GET", RESERVATIONS)
         claimed, answer = self.call("list_capacity_claims", "GET", CLAIMS)
@@ -123,7 +123,7 @@ class Client:
         return not reservations and not answer["capacityClaims"]
 
     def units(self, region: str) -> dict[tuple[str, str], dict[str, Any]]:
-        """What the region has, by accelerator and unit.
+        """Return the counts of the region's offerings, by accelerator and unit.
 
         Raises:
             ConnectionError: the list could not be read.
@@ -135,7 +135,7 @@ class Client:
         return {(unit["accelerator"], unit["unit"]): unit for unit in units}
 
     def call(self, operation: str, method: str, path: str, body: object = None) -> tuple[int, Any]:
-        """Send one request; status and JSON of the answer, or 0 and nothing where none came."""
+        """Send one request; return status and JSON of the answer, or 0 and None if there was none."""
         began = time.monotonic()
         try:
             self._connection.request(method, path, None if body is None else json.dumps(body), self._headers)
@@ -153,6 +153,6 @@ class Client:
 
 
 def waited_seconds(timing: str | None) -> float:
-    """What the front says in its `Server-Timing`."""
+    """Read the wait (s) from the proxy's `Server-Timing` header."""
     found = re.fullmatch(r"turn;dur=([0-9.]+)", timing or "")
     return float(found[1]) / 1000 if found else 0.0

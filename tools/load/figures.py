@@ -1,4 +1,4 @@
-"""What a load run looked like: rates, latencies, and what the machine was doing meanwhile."""
+"""Figures of a load run: rates, latencies and the load of the machine."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 
 _PROCESSES: Final = Path("/proc")
 _IDLE: Final = slice(3, 5)
-"""Of the numbers after `cpu` in /proc/stat: idle, and waiting for a disk."""
+"""Numbers after `cpu` in /proc/stat: idle, and waiting for a disk."""
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The smallest value that at least that share of them does not exceed."""
+    """Return the smallest value that at least that share of the values does not exceed."""
     ordered = sorted(values)
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def latencies(calls: Iterable[Call]) -> dict[str, dict[str, Any]]:
-    """By operation: how many, by status, and milliseconds at the median and at the 99th of 100.
+    """Return by operation: number of calls, statuses, and median and 99th percentile in milliseconds.
 
-    ``waited`` is the part until the front let the call in, ``served`` all the rest.
+    ``waited`` is the time until the proxy forwarded the call, ``served`` the rest.
     """
     by_operation: dict[str, list[Call]] = {}
     for call in calls:
@@ -47,7 +47,7 @@ def latencies(calls: Iterable[Call]) -> dict[str, dict[str, Any]]:
 
 
 def waited_share(calls: Sequence[Call]) -> float:
-    """The part of all calls' time in which they waited for their turns."""
+    """Return the share of all calls' time in which they waited for their turns."""
     return round(sum(call.waited for call in calls) / max(sum(call.seconds for call in calls), 1e-9), 3)
 
 
@@ -60,7 +60,7 @@ def _median_and_p99(prefix: str, seconds: Sequence[float]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Machine:
-    """Counters of the machine at a moment, in ticks; ``None`` where the system has no /proc."""
+    """CPU counters of the machine at a moment, in ticks; ``None`` if the system has no /proc."""
 
     busy: int | None
     total: int | None
@@ -68,7 +68,7 @@ class Machine:
 
     @staticmethod
     def now() -> Machine:
-        """Read them."""
+        """Read the counters."""
         try:
             first = (_PROCESSES / "stat").read_text(encoding="ascii").splitlines()[0]
         except FileNotFoundError:
@@ -77,14 +77,14 @@ class Machine:
         return Machine(sum(ticks) - sum(ticks[_IDLE]), sum(ticks), time.monotonic())
 
     def busy_share_until(self, later: Machine) -> float | None:
-        """Of all cores, from this moment to that one."""
+        """Return the busy share of all cores between the two moments."""
         if self.busy is None or self.total is None or later.busy is None or later.total is None:
             return None
         return round((later.busy - self.busy) / max(1, later.total - self.total), 3)
 
 
 def descendants(process: int) -> int | None:
-    """How many processes a process has below it; ``None`` where the system has no /proc."""
+    """Count the descendants of a process; ``None`` if the system has no /proc."""
     if not (_PROCESSES / "stat").exists():
         return None
     parents: dict[int, list[int]] = {}
@@ -104,5 +104,5 @@ def descendants(process: int) -> int | None:
 
 
 def cores() -> int:
-    """How many this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -9,21 +9,21 @@ from tools.reporting.results import Section, service_version
 _TEXT: Final = """\
 Customers, each its own tenant, create and delete through HTTP on the emulator: reservations of racks and of
 8-GPU machines, and capacity claims, in the large region of the sample fleet. Then they fill it, from their
-largest size down to single units; then they leave. Audits follow when it is full and when it is empty. 507 is
-an answer, not a server error. The figures are those of the emulator on one machine, not of AWS."""
+largest size down to single units; then they delete everything. Audits follow when it is full and when it is
+empty. A 507 does not count as a server error. The figures are those of the emulator on one machine."""
 
 _LIMITS: Final = """\
-The machine is the limit: the emulator, its function processes, the HTTP front and the clients share its
+The machine is the limit: the emulator, its function processes, the HTTP proxy and the clients share its
 cores, and so do the workflow steps behind each accepted call. The emulator starts a process of 50 MB for
 each call that finds all others busy, where AWS would start another machine. So calls of one function take
-turns here, as many at a time as the table says; the others wait at the front in order of arrival. Waiting
-and serving are measured apart, and the client sees their sum. More clients make the waiting longer and not
-the rate higher. Processes are started before anything is timed. What a decision costs, and how acceptance
-scales on DynamoDB, is in the benchmarks."""
+turns here, as many at a time as the table says; the others wait at the proxy in order of arrival. Waiting
+and serving are measured separately; the client sees their sum. With more clients calls wait longer and the
+rate stays the same. Processes are started before the measurement. The benchmarks show what a decision costs
+and how acceptance scales on DynamoDB."""
 
 
 def section(figures: dict[str, Any]) -> Section:
-    """``figures`` as `tools.load` prints them."""
+    """Build the section from ``figures`` as `tools.load` prints them."""
     alone, together = figures["one_client"], figures["all_clients"]
     filled = figures["saturation"]
     busy = together["cpu_busy_share"]

@@ -1,4 +1,4 @@
-"""What the customers do. Each has a thread of its own; what it does follows from its number and the seed."""
+"""What the customers do. Each has its own thread; its number and the seed decide what it does."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 REGION: Final = "us-tex-1"
-"""The large region of the sample fleet: nobody else has anything there."""
+"""The large region of the sample fleet, which is empty at the start."""
 
 RACKS: Final = ("GB300", "NVL72")
 MACHINES: Final = ("H200", "HGX")
 INSTANCE: Final = "gb300-4x"
 SIZES: Final = {RACKS: (1, 2, 4), MACHINES: (1, 4, 16)}
 SIZES_IN_PASSING: Final = {RACKS: (1, 2), MACHINES: (1, 2, 3)}
-"""Each unit is a step of two workflows: small ones leave the machine to the calls that are measured."""
+"""Each unit is a step of two workflows: small reservations leave more of the machine to measured calls."""
 HELD_MAX: Final = 2
-"""Things that a customer has at a time before it gives one up."""
+"""Holders that a customer has before it deletes one."""
 EMPTY_SECONDS_MAX: Final = 400
 POLL_SECONDS: Final = 5.0
 
 
 @dataclass
 class Customer:
-    """A client with what it has: ``(kind, id)``, oldest first."""
+    """A client and its holders: ``(kind, id)``, oldest first."""
 
     client: Client
     chance: random.Random
     held: list[tuple[str, str]] = field(default_factory=list)
 
-    def come_and_go(self, until: float) -> None:
-        """Take something and give the oldest back, again and again until that time (monotonic seconds)."""
+    def create_and_delete(self, until: float) -> None:
+        """Create holders and delete the oldest until that time (monotonic seconds)."""
         while time.monotonic() < until:
             if len(self.held) >= HELD_MAX or (self.held and self.chance.random() < 0.3):  # noqa: PLR2004 - a weight
                 self._give_up(*self.held.pop(0))
@@ -47,7 +47,7 @@ class Customer:
                 self._take()
 
     def fill(self, until: float) -> dict[tuple[str, str], int]:
-        """Reserve until not even one unit fits, or until that time; units accepted, by offering."""
+        """Reserve until not one unit fits, or until that time; return the accepted units by offering."""
         accepted = dict.fromkeys(SIZES, 0)
         for offering, sizes in self.chance.sample(sorted(SIZES.items()), len(SIZES)):
             for size in sorted(sizes, reverse=True):
@@ -61,7 +61,7 @@ class Customer:
                     self.client.faults.append(f"{' '.join(offering)} was not full in time")
                     return accepted
                 if status != INSUFFICIENT:
-                    return accepted  # a fault, which is counted where it happened
+                    return accepted  # a fault, already counted
         return accepted
 
     def _take(self) -> None:
@@ -85,24 +85,24 @@ class Customer:
             self.client.faults.append(f"{kind} {identity} could not be deleted: {status}")
 
 
-def everybody(customers: Sequence[Customer], act: Callable[[Customer], Result]) -> list[Result]:
-    """All of them at once, a thread each; what each of them brought back."""
+def in_parallel(customers: Sequence[Customer], act: Callable[[Customer], Result]) -> list[Result]:
+    """Run all of them at once, a thread each; return their results."""
     with ThreadPoolExecutor(max_workers=max(1, len(customers))) as threads:
         return list(threads.map(act, customers))
 
 
 def leave(customers: Sequence[Customer]) -> float:
-    """Everybody gives everything back; seconds until nobody has anything.
+    """Let all customers delete everything; return the seconds until all lists are empty.
 
     Raises:
-        TimeoutError: somebody still had something at the end.
+        TimeoutError: a customer still had holders at the end.
     """
     began = time.monotonic()
     waiting = list(customers)
     for customer in customers:
         customer.held.clear()
     while time.monotonic() - began < EMPTY_SECONDS_MAX:
-        gone = everybody(waiting, lambda customer: customer.client.leave())
+        gone = in_parallel(waiting, lambda customer: customer.client.leave())
         waiting = [customer for customer, is_gone in zip(waiting, gone, strict=True) if not is_gone]
         if not waiting:
             return time.monotonic() - began

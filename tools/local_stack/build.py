@@ -25,7 +25,7 @@ ARCHITECTURES = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm
 
 @dataclass(frozen=True)
 class Environments:
-    """Where the three virtual environments are."""
+    """The folders of the virtual environments."""
 
     folder: Path
 
@@ -40,13 +40,13 @@ class Environments:
         return self.folder / "emulator" / "bin" / "python"
 
     def path(self) -> str:
-        """Return PATH with this interpreter first: `sam build` looks there for the runtime's."""
+        """Return PATH with the emulator's interpreter first: `sam build` looks there for the runtime's."""
         return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 @dataclass(frozen=True)
 class Build:
-    """A finished build: its template, and what identifies its content (hex digits)."""
+    """A finished build: its template, and a digest of its content (hex digits)."""
 
     template: Path
     fingerprint: str
@@ -58,12 +58,12 @@ def runtime() -> str:
 
 
 def architecture() -> str:
-    """Name this machine's architecture as Lambda does; LaunchError for one that Lambda does not know."""
+    """Name this machine's architecture as Lambda does; LaunchError for one that Lambda does not have."""
     try:
         return ARCHITECTURES[platform.machine().lower()]
     except KeyError:
         raise LaunchError(
-            f"Lambda knows no architecture like this machine's ({platform.machine()})"
+            f"Lambda does not have this machine's architecture ({platform.machine()})"
         ) from None
 
 
@@ -94,7 +94,7 @@ def ensure_build(state: State, environments: Environments, root: Path = ROOT) ->
         LaunchError: `sam build` failed; the message holds the tail of its output.
     """
     wanted = fingerprint(root)
-    # The path of the template decides where relative paths inside point to, so it never moves.
+    # Relative paths inside the template are relative to its folder, so it always has the same path.
     build = Build(state.builds / "app" / "template.yaml", wanted)
     if state.read_notes().get("build") == wanted and build.template.is_file():
         return build, False

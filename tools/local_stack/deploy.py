@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 STACK = "gpu-capacity"
 ARTIFACTS_BUCKET = "gpu-capacity-artifacts"
-# A region that is quick to watch: slow enough to see each status, fast enough not to wait for it.
-BRISK = {
+# Simulated delays long enough to see each status, and short enough to wait for.
+SHORT_DELAYS = {
     "SimulatedReadySeconds": "5",
     "SimulatedDeleteSeconds": "3",
     "PollSeconds": "1",
@@ -49,7 +49,7 @@ class Stack:
     resources: Mapping[str, str]
 
     def output(self, name: str) -> str:
-        """Return one output; LaunchError when the template has none of that name."""
+        """Return one output; LaunchError if the template has none of that name."""
         try:
             return self.outputs[name]
         except KeyError:
@@ -64,7 +64,7 @@ class Stack:
 
 
 def parameters(state: State, emulator_url: str, more: Mapping[str, str]) -> dict[str, str]:
-    """Return what differs from the template's defaults on this machine; `more` (from --parameter) wins."""
+    """Return the parameters that differ from the template's defaults here; `more` (--parameter) overrides."""
     return {
         "PythonRuntime": runtime(),
         "Architecture": architecture(),
@@ -73,7 +73,7 @@ def parameters(state: State, emulator_url: str, more: Mapping[str, str]) -> dict
         "AuthAudience": issuer.AUDIENCE,
         "AuthJwks": issuer.encoded_key_set(state.issuer_key),
         "DeletionProtection": "false",
-        **BRISK,
+        **SHORT_DELAYS,
         **SAMPLE,
         **more,
     }
@@ -89,10 +89,10 @@ def ensure_deployed(
     cloudformation: "CloudFormationClient",
     s3: "S3Client",
 ) -> tuple[Stack, bool]:
-    """Deploy unless the emulator holds this build with these parameters; return it and whether it is new.
+    """Deploy unless the emulator has this build with these parameters; return stack and whether it is new.
 
     Raises:
-        LaunchError: `sam deploy` failed, or its stack did not come to rest in a good state.
+        LaunchError: `sam deploy` failed, or its stack did not reach a good state.
     """
     wanted = hashlib.sha256((build.fingerprint + json.dumps(values, sort_keys=True)).encode()).hexdigest()
     stack = describe(cloudformation)
@@ -113,7 +113,7 @@ def ensure_deployed(
 
 
 def sam_deploy(state: State, environments: Environments, build: Build, values: Mapping[str, str]) -> None:
-    """Run `sam deploy` against the emulator; LaunchError with the end of its output when it fails."""
+    """Run `sam deploy` against the emulator; LaunchError with the end of its output if it fails."""
     run_logged(
         [
             str(environments.sam),
@@ -137,7 +137,7 @@ def sam_deploy(state: State, environments: Environments, build: Build, values: M
 
 
 def remove_remains(cloudformation: "CloudFormationClient") -> None:
-    """Delete a stack that never came to be: CloudFormation takes no update of it."""
+    """Delete a stack whose creation failed: CloudFormation accepts no update of it."""
     if status(cloudformation) in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED"}:
         cloudformation.delete_stack(StackName=STACK)
         cloudformation.get_waiter("stack_delete_complete").wait(
@@ -146,7 +146,7 @@ def remove_remains(cloudformation: "CloudFormationClient") -> None:
 
 
 def failure(cloudformation: "CloudFormationClient") -> str:
-    """Return which resources failed and why, oldest first; empty where CloudFormation knows of none."""
+    """Return which resources failed and why, oldest first; empty if CloudFormation names none."""
     if status(cloudformation) is None:
         return ""
     pages = cloudformation.get_paginator("describe_stack_events").paginate(StackName=STACK)
@@ -161,11 +161,11 @@ def failure(cloudformation: "CloudFormationClient") -> str:
 
 
 def status(cloudformation: "CloudFormationClient") -> str | None:
-    """Return the stack's status, or None where there is no stack."""
+    """Return the stack's status, or None if there is no stack."""
     try:
         found = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]
     except ClientError as error:
-        # CloudFormation's word for a stack that does not exist.
+        # CloudFormation's error for a stack that does not exist.
         if error.response["Error"]["Code"] != "ValidationError":
             raise
         return None
@@ -173,7 +173,7 @@ def status(cloudformation: "CloudFormationClient") -> str | None:
 
 
 def ensure_bucket(s3: "S3Client") -> None:
-    """Make the bucket for `sam deploy` unless it is there, which it also is after the emulator was killed."""
+    """Create the bucket for `sam deploy` unless it exists, as it does after the emulator was killed."""
     try:
         s3.create_bucket(Bucket=ARTIFACTS_BUCKET)
     except ClientError as error:
@@ -182,7 +182,7 @@ def ensure_bucket(s3: "S3Client") -> None:
 
 
 def describe(cloudformation: "CloudFormationClient") -> Stack | None:
-    """Return the stack where it is complete, or None."""
+    """Return the stack if it is complete, else None."""
     if status(cloudformation) not in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         return None
     found = cloudformation.describe_stacks(StackName=STACK)["Stacks"][0]

@@ -1,4 +1,4 @@
-"""The emulator as a process: start it on loopback, wait until it answers, stop it with its state saved."""
+"""The emulator process: starts it on loopback, waits until it answers, and stops it with its state saved."""
 
 import os
 import shutil
@@ -32,12 +32,12 @@ class Emulator:
     process: subprocess.Popen[bytes]
 
     def is_alive(self) -> bool:
-        """Tell whether the process still runs."""
+        """Tell whether the process is still running."""
         return self.process.poll() is None
 
 
 def client_environment(url: str) -> dict[str, str]:
-    """Environment of a program that talks to the emulator, and never to an AWS account of the developer's."""
+    """Environment of a program that calls the emulator, and never the developer's AWS account."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return kept | {
         "AWS_ENDPOINT_URL": url,
@@ -51,7 +51,7 @@ def client_environment(url: str) -> dict[str, str]:
 
 
 def free_port() -> int:
-    """Find a port of loopback that nobody listens on now."""
+    """Find a free port of loopback."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]
@@ -59,7 +59,7 @@ def free_port() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Tell whether one could listen on the port now."""
+    """Tell whether the port is free now."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -72,7 +72,7 @@ def is_free(port: int) -> bool:
 def usual_port(state: State) -> int:
     """Return the port of the last run if it is free, else another one.
 
-    Deployed functions carry the emulator's address, so a new port costs a new deployment.
+    Deployed functions have the emulator's address in their environment, so a new port needs a new deployment.
     """
     remembered = state.read_notes().get("emulatorPort")
     port = remembered if isinstance(remembered, int) and is_free(remembered) else free_port()
@@ -85,7 +85,7 @@ def running(state: State, python: Path) -> Iterator[Emulator]:
     """Run the emulator for the time of the block, with `python` of its own environment.
 
     Raises:
-        LaunchError: it does not come up, or does not end when told to.
+        LaunchError: it does not start, or does not stop.
     """
     port = usual_port(state)
     for folder in (state.emulator, state.logs):
@@ -93,7 +93,7 @@ def running(state: State, python: Path) -> Iterator[Emulator]:
     empty(state.scratch)
     if state.note_start():
         print(
-            "\nthe emulator was killed in the last run: all that its tables and workflows did in it is lost",
+            "\nthe emulator was killed in the last run: changes of tables and workflows in that run are lost",
             file=sys.stderr,
         )
     log = state.logs / "emulator.log"
@@ -105,7 +105,7 @@ def running(state: State, python: Path) -> Iterator[Emulator]:
             stderr=subprocess.STDOUT,
             env=emulator_environment(state, port),
             cwd=state.folder,
-            # Ctrl-C reaches the launcher only, which then stops things in order.
+            # Ctrl-C reaches the launcher only, which then stops everything in order.
             start_new_session=True,
             pass_fds=() if state.lock is None else (state.lock,),
         )
@@ -121,7 +121,7 @@ def running(state: State, python: Path) -> Iterator[Emulator]:
 def emulator_environment(state: State, port: int) -> dict[str, str]:
     """Environment of the emulator: very little, because every function inherits it.
 
-    What a developer has set (credentials, PYTHONPATH, LOG_LEVEL …) must not reach the functions.
+    The developer's variables (credentials, PYTHONPATH, LOG_LEVEL …) must not reach the functions.
     """
     inherited = {
         name: os.environ[name] for name in ("PATH", "HOME", "LANG", "SYSTEMROOT") if name in os.environ
@@ -137,15 +137,15 @@ def emulator_environment(state: State, port: int) -> dict[str, str]:
         "S3_DATA_DIR": str(state.emulator / "s3"),
         "TMPDIR": str(state.scratch),
         "MINISTACK_REGION": REGION,
-        # Calls that wait for their turn (emulator_main.py) would count as running, and be refused.
+        # No limit: calls that wait for their turn (emulator_main.py) would count as running, and be refused.
         "LAMBDA_ACCOUNT_CONCURRENCY": "0",
-        # Functions act under the roles of the template, and what those do not allow is refused.
+        # Functions run under the roles of the template, and the emulator enforces those.
         "AUTH": "true",
     }
 
 
 def wait_until_ready(emulator: Emulator, log: Path) -> None:
-    """Return when it answers; LaunchError with the tail of its log when it ends or takes too long."""
+    """Return when it answers; LaunchError with the end of its log if it ends or takes too long."""
     deadline = time.monotonic() + READY_SECONDS_MAX
     while time.monotonic() < deadline:
         if not emulator.is_alive():
@@ -160,14 +160,14 @@ def wait_until_ready(emulator: Emulator, log: Path) -> None:
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """End the emulator with the signal on which it saves its state, and whatever it has left behind."""
+    """Stop the emulator with the signal on which it saves its state, and end its remaining processes."""
     process.terminate()
     try:
         process.wait(STOP_SECONDS_MAX)
     except subprocess.TimeoutExpired:
         print("the emulator did not stop in time: its state since the last start is lost", file=sys.stderr)
     finally:
-        # Its function workers live in its session; normally they are gone by now.
+        # Its function workers are in its session; normally they have ended by now.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
@@ -176,6 +176,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 
 
 def empty(folder: Path) -> None:
-    """Make the folder exist with nothing in it."""
+    """Create the folder, or empty it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)

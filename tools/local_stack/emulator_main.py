@@ -1,13 +1,13 @@
-"""Runs inside the emulator's own environment: the emulator, which stops cleanly when its launcher is gone.
+"""Runs the emulator, in its own environment, and stops it cleanly when the launcher has ended.
 
-The launcher holds the other end of stdin. When it ends, for whatever reason, stdin reaches its end and the
-emulator gets the one signal on which it saves its state.
+The launcher holds the other end of stdin. When it ends for any reason, stdin reaches its end and the emulator
+gets the signal on which it saves its state.
 
-Calls of one function take turns. The emulator itself knows two ways only: a process for each call, or to
-refuse calls, which workflows then repeat after up to a minute. The processes share the layer.
+Calls of one function take turns. The emulator by itself either starts a process for each call, or refuses
+calls, which workflows then repeat after up to a minute. The processes share the layer.
 
-SAM's transform is given the parameters, as AWS gives them: `Release` decides there which versions are
-published. The emulator gives it their defaults only.
+SAM's transform gets the values of parameters, as on AWS, because `Release` decides which versions are
+published. The emulator by itself passes their defaults only.
 """
 
 import functools
@@ -32,16 +32,16 @@ Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 
 
 def stop_with_launcher() -> None:
-    """Wait until the launcher is gone, then ask this process to stop."""
+    """Wait until the launcher has ended, then signal this process to stop."""
     sys.stdin.buffer.read()
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def in_turn(execute: Execute, turns: Turns) -> Execute:
-    """Let each function have as many calls at a time as it may have processes.
+    """Limit the concurrent calls of each function to the number of its processes.
 
-    A call waits on a thread of its own, and no function of this application calls itself or its caller: what
-    is waited for always ends.
+    A call waits on its own thread, and no function of this application calls itself or its caller, so waiting
+    cannot deadlock.
     """
 
     @functools.wraps(execute)
@@ -54,7 +54,7 @@ def in_turn(execute: Execute, turns: Turns) -> Execute:
 
 
 def with_parameters(transform: Transform) -> Transform:
-    """Let a transform find what is sent for a parameter where it looks for the default."""
+    """Make the values of parameters their defaults, which is where the transform reads them."""
 
     @functools.wraps(transform)
     def transform_with_parameters(
@@ -71,17 +71,17 @@ def with_parameters(transform: Transform) -> Transform:
 
 
 def main() -> None:
-    """Start it."""
-    # Only this environment has it, in the version that the lock file names.
+    """Patch the emulator and start it."""
+    # Only this environment has the emulator, in the version of the lock file.
     from ministack.core import lambda_runtime  # noqa: PLC0415
     from ministack.services import lambda_svc  # noqa: PLC0415
     from ministack.services.cloudformation import changesets  # noqa: PLC0415
 
-    # The one place through which all calls of functions in Python go, however they came.
+    # Every call of a Python function goes through this one.
     lambda_svc._execute_function_warm = in_turn(lambda_svc._execute_function_warm, Turns(PROCESSES_MAX))  # noqa: SLF001
-    # What `sam deploy` uses.
+    # `sam deploy` uses this one.
     changesets._apply_transforms = with_parameters(changesets._apply_transforms)  # noqa: SLF001
-    # The one place that unpacks code and layers for a process.
+    # Unpacks code and layers for a process.
     lambda_runtime.zipfile = SimpleNamespace(**vars(zipfile) | {"ZipFile": SharingZipFile})
     threading.Thread(target=stop_with_launcher, daemon=True).start()
     runpy.run_module("ministack", run_name="__main__")

@@ -1,5 +1,5 @@
-"""What stops the launcher."""
+"""The launcher's error."""
 
 
 class LaunchError(Exception):
-    """The local stack cannot start or go on; the message is all that the user sees, so it says what to do."""
+    """The local stack cannot start or continue. The user sees only the message, so it says what to do."""

@@ -1,4 +1,4 @@
-"""What `make run` prints: a token of the developer's organization, and calls of every API to paste."""
+"""What `make run` prints: a token of the developer's organization, and example calls of every API."""
 
 import json
 import shlex
@@ -10,7 +10,7 @@ from gpu_capacity.neighbours.sample import ENTRIES
 from tools.local_stack import issuer
 from tools.local_stack.state import DEFAULT_STATE, State
 
-# The tenant of the printed token and calls.
+# The organization of the printed token and calls.
 DEVELOPER_ORGANIZATION = "a1b2c3d4-0000-4000-8000-000000000001"
 DEVELOPER_PROJECT = "b1b2c3d4-0000-4000-8000-000000000001"
 
@@ -58,43 +58,43 @@ def how_to_use(state: State, url: str) -> str:
             "# watch it become provisioned",
             f"{_CURL} {url}/api/v2/reservations/$ID",
             "",
-            "# what placements may name of other services (by name or id)",
+            "# resources of other services that placements may name (by name or id)",
             *(f"#   {line}" for line in _neighbours()),
             "",
-            "# capacity claims: 20 single instances, in one zone as far as it goes, then in the next",
+            "# capacity claims: 20 single instances, in the first zone as far as possible, then in the next",
             f"{_sending(_CLAIM)} {url}/v1alpha1/inference/capacityclaims",
             "",
-            "# VMs: what nodes could give, for everybody",
+            "# VMs: what nodes have free, without a token",
             f"curl -s '{url}/search?gpu_type={_VM['gpu_type']}'",
-            "# what their disks can be cloned from",
+            "# the templates for their disks",
             f"{_CURL} {url}/templates",
-            "# an API key, which reads VMs as the token does; it is shown this once",
+            "# an API key, which reads VMs as the token does; it is shown only here",
             f"{_sending(_API_KEY)} {url}/auth/api-key",
-            "# put an SSH key on the account, a new one here",
+            "# add an SSH key to the account, a new one here",
             "KEY=$(mktemp -d)/key && ssh-keygen -q -t ed25519 -N '' -C first -f $KEY",
             f"{_CURL} {_JSON} -d {_KEY} {url}/ssh-keys",
             "# rent two GPUs of a node, and watch them become running",
             _keeping("VM", f"{_sending(_VM)} {url}/vms", '["id"]'),
             f"{_CURL} {url}/vms/$VM",
-            "# when it runs: stop it (the disk stays), start it again, or be done with it",
+            "# when it runs: stop it (the disk stays), start it again, or delete it",
             f"{_CURL} -X POST {url}/vms/$VM/stop",
             f"{_CURL} -X POST {url}/vms/$VM/start",
             f"{_CURL} -X DELETE {url}/vms/$VM",
             "",
-            f"Ctrl-C stops the stack; its state is kept ({_forgetting(state)} forgets it).",
+            f"Ctrl-C stops the stack and keeps its state ({_forgetting(state)} deletes it).",
         )
     )
 
 
 def _neighbours() -> Iterator[str]:
-    """Networks, images and the like of the sample, one a line."""
+    """Yield a line for each network, image and other resource of the sample."""
     for entry in ENTRIES:
         of = "" if entry.architecture is Architecture.UNKNOWN else f" ({entry.architecture})"
         yield f"{entry.region_id} {entry.kind} {entry.name}{of}: {entry.id}"
 
 
 def _naming(state: State) -> str:
-    """What a command needs to find this stack: nothing where it is the usual one."""
+    """Return the argument that a command needs to find this stack; empty for the default state folder."""
     return "" if _is_usual(state) else f" STATE={shlex.quote(str(state.folder))}"
 
 
@@ -111,6 +111,6 @@ def _sending(body: dict[str, Any]) -> str:
 
 
 def _keeping(variable: str, call: str, field: str) -> str:
-    """A line that shows a call's answer and keeps one field of it in a variable of the shell."""
+    """Return a line that prints a call's answer and puts one field of it into a shell variable."""
     reading = f"python3 -c 'import json,sys;print(json.load(sys.stdin){field})'"
     return f"{variable}=$({call} | tee /dev/stderr | {reading})"

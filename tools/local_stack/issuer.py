@@ -19,7 +19,7 @@ from jwt.algorithms import ECAlgorithm
 from tools.local_stack.errors import LaunchError
 from tools.local_stack.state import shown, unfit
 
-# A name that can never resolve (RFC 2606): nobody can put another key set behind this issuer.
+# A name that can never resolve (RFC 2606), so that nobody can publish another key set for this issuer.
 ISSUER = "https://development-issuer.invalid"
 AUDIENCE = "gpu-capacity"
 ALGORITHM = "ES256"
@@ -42,14 +42,14 @@ CUSTOMER_PERMISSIONS = (
     "billing:read",
     "apikeys:write",
 )
-# Of the operator of the service; never in a token unless it is asked for by name.
+# For operators of the service; in a token only if it is named.
 OPERATOR_PERMISSION = "operator"
 
 
 def ensure_key(path: Path) -> None:
-    """Create the issuer's private key unless it is there; only its owner can read it.
+    """Create the issuer's private key unless it exists; only its owner can read it.
 
-    LaunchError where the folder cannot be made, or not written to.
+    LaunchError if the folder cannot be created or written to.
     """
     if path.exists():
         return
@@ -70,7 +70,7 @@ def ensure_key(path: Path) -> None:
 
 
 def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Return the issuer's key; LaunchError when no local stack was started on this folder yet."""
+    """Return the issuer's key; LaunchError if no local stack was started on this folder yet."""
     try:
         text = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -80,7 +80,7 @@ def read_key(path: Path) -> ec.EllipticCurvePrivateKey:
         ) from None
     key = serialization.load_pem_private_key(text, password=None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise LaunchError(f"{path} holds no EC key: `make clean` forgets it")
+        raise LaunchError(f"{path} is not an EC key: `make clean` deletes it")
     return key
 
 
@@ -91,13 +91,13 @@ def public_key_set(path: Path) -> dict[str, list[dict[str, str]]]:
 
 
 def encoded_key_set(path: Path) -> str:
-    """Return the JWKS as base64url without padding: a parameter that no shell and no `sam` mangles."""
+    """Return the JWKS as base64url without padding: a value that shells and `sam` pass unchanged."""
     text = json.dumps(public_key_set(path), separators=(",", ":"), sort_keys=True)
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 
 def key_id(key: dict[str, str]) -> str:
-    """Derive a short name from the public point, so that a new key never passes under an old name."""
+    """Derive a short name from the public point, so that a new key never has an old name."""
     return key["x"][:8]
 
 

@@ -1,4 +1,4 @@
-"""Bring the local stack up, say how to use it, and take it down again."""
+"""Starts the local stack, prints how to use it, and stops it."""
 
 import contextlib
 import json
@@ -25,27 +25,27 @@ from tools.local_stack.state import DEFAULT_STATE, ROOT, State, exclusive, write
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line decides."""
+    """Options of the command line."""
 
     port: int = 3000
     """Port on loopback; 0 for any free one."""
     state: Path = DEFAULT_STATE
     venvs: Path = ROOT / ".venvs"
     parameters: Mapping[str, str] = field(default_factory=dict)
-    """Template parameters beyond those of every local stack."""
+    """Template parameters in addition to those of every local stack."""
     seed: bool = True
     """Whether the sample fleet is loaded and the sample tenant's reservations are made."""
 
 
 class Progress:
-    """One line a step on stderr, with its time; stdout is for what the user asked for."""
+    """Prints one line for each step on stderr, with its time; stdout is for results."""
 
     def __init__(self) -> None:
         self.started = time.monotonic()
 
     @contextlib.contextmanager
     def step(self, text: str) -> Iterator[Callable[[str], None]]:
-        """Announce a step; the block may say more about its outcome through the function it is given."""
+        """Print a step; the block may add notes about its outcome with the function that it gets."""
         print(f"  {text} …", end="", file=sys.stderr, flush=True)
         notes: list[str] = []
         began = time.monotonic()
@@ -61,7 +61,7 @@ def run(options: Options) -> None:
     """Run the local stack until SIGINT or SIGTERM.
 
     Raises:
-        LaunchError: it cannot start, or the emulator ended by itself.
+        LaunchError: it cannot start, or the emulator ended unexpectedly.
     """
     server = Server(options.port)
     with server, exclusive(options.state.resolve()) as state, stopping_on_signals():
@@ -133,12 +133,12 @@ def bring_up(
 def fill(
     state: State, stack: deploy.Stack, upstream: str, connect: Callable[[str], Any], progress: Progress
 ) -> None:
-    """Load the sample fleet, sync, and reserve for the sample tenant (once in a stack's life)."""
+    """Load the sample fleet, sync, and reserve for the sample tenant (once for each stack)."""
     with progress.step("loading the sample fleet") as note:
         new = sample_data.upload_fleet(connect("s3"), stack.output("FleetBucketName"), sample_fleet())
         answer = sample_data.sync(connect("lambda"), stack.output("SyncInventoryFunctionName"))
         note(json.loads(answer).get("refused") or ("loaded" if new else "unchanged"))
-    # Somebody who deleted a sample reservation does not want it back on the next start.
+    # Only once: a deleted sample reservation must not come back on the next start.
     memory = Memory(connect("ssm"))
     if memory.read().get("sampleReservations"):
         return
@@ -148,21 +148,21 @@ def fill(
 
 
 def clients(url: str) -> Callable[[str], Any]:
-    """Return a factory of clients that talk to the emulator, whatever the developer's AWS set-up is."""
+    """Return a factory of clients of the emulator that ignores the developer's AWS settings."""
     session = boto3.Session(
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106 - the emulator takes anything
+        aws_secret_access_key="test",  # noqa: S106 - the emulator accepts anything
         region_name=emulator.REGION,
     )
-    # A function's first call starts its worker; nothing is sent twice behind our back.
+    # Long timeout: a function's first call starts its worker. No retries: no call is sent twice.
     config = Config(read_timeout=120, retries={"total_max_attempts": 1}, s3={"addressing_style": "path"})
     return lambda service: session.client(service, endpoint_url=url, config=config)  # type: ignore[call-overload]
 
 
 def wait(running: emulator.Emulator) -> None:
-    """Return never; LaunchError when the emulator ends by itself."""
+    """Wait forever; LaunchError if the emulator ends unexpectedly."""
     code = running.process.wait()
-    raise LaunchError(f"the emulator ended by itself (exit code {code}): see its log in the state folder")
+    raise LaunchError(f"the emulator ended unexpectedly (exit code {code}): see its log in the state folder")
 
 
 class Stopped(BaseException):
@@ -173,7 +173,7 @@ class Stopped(BaseException):
 def stopping_on_signals() -> Iterator[None]:
     """Turn the first SIGINT or SIGTERM into an orderly end of the block, and ignore those that follow.
 
-    An impatient second Ctrl-C would otherwise lose the state that the emulator is just saving.
+    Otherwise a second Ctrl-C would interrupt the emulator while it saves its state.
     """
 
     def stop(_number: int, _frame: object) -> None:

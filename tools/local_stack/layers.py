@@ -1,10 +1,10 @@
-"""Layers that the processes of all functions share, as environments on one machine of AWS do.
+"""Lets the processes of all functions share one unpacked copy of a layer.
 
-The emulator unpacks the layer anew for each process that it starts: 45 MB in a thousand files, which each
-process then compiles for itself. Here the first one unpacks it, and all others get a link to that folder,
-where they also find what was compiled.
+The emulator by itself unpacks the layer again for each process that it starts: 45 MB in a thousand files,
+which each process then compiles. Here the first process unpacks it, and all others get a link to that folder,
+which then has the compiled files, too.
 
-Standard library only: the emulator's interpreter imports it.
+Standard library only: the emulator's interpreter imports this module.
 """
 
 import hashlib
@@ -19,21 +19,21 @@ _UNPACKING = threading.Lock()
 
 
 class SharingZipFile(zipfile.ZipFile):
-    """A zip that is unpacked once for everybody where the emulator unpacks a layer.
+    """A zip file that unpacks a layer only once.
 
-    It takes the place of ``zipfile.ZipFile`` in the emulator's module that starts processes. Layers are told
-    from code by their folder, ``layer_0`` and so on, which is empty when it comes here.
+    It replaces ``zipfile.ZipFile`` in the emulator's module that starts processes. It recognizes a layer by
+    its target folder, ``layer_0`` and so on, which is empty at that time.
     """
 
     folder = Path(tempfile.gettempdir()) / "shared-layers"
     """Where layers are unpacked."""
 
     def namelist(self) -> list[str]:
-        """The names within; none of a layer that is there, whose names were looked at when it came."""
+        """Return the names within; none for a layer that is already unpacked: its names were checked then."""
         return [] if self._unpacked().is_dir() else super().namelist()
 
     def extractall(self, path: Any = None, members: Any = None, pwd: bytes | None = None) -> None:
-        """Unpack it, or make the folder of a layer a link to where it is unpacked."""
+        """Unpack it; for a layer, replace the folder by a link to the shared copy."""
         if path is None or not Path(path).name.startswith("layer_"):
             super().extractall(path, members, pwd)
             return
@@ -47,13 +47,13 @@ class SharingZipFile(zipfile.ZipFile):
                 except BaseException:
                     shutil.rmtree(half)
                     raise
-                # Whoever finds the folder finds it whole.
+                # Rename last, so that another process never sees an incomplete folder.
                 half.rename(unpacked)
         Path(path).rmdir()
         Path(path).symlink_to(unpacked, target_is_directory=True)
 
     def _unpacked(self) -> Path:
-        """Its folder, named by what it holds."""
+        """The folder of the shared copy, named after a digest of the content."""
         digest = hashlib.sha256()
         for entry in self.infolist():
             digest.update(f"{entry.filename}\0{entry.CRC}\0{entry.file_size}\n".encode())

@@ -1,7 +1,7 @@
-"""What the launcher remembers about the emulator's content, kept inside the emulator.
+"""The launcher's notes about the emulator's content, stored in the emulator.
 
-An emulator that was killed comes back as it was at its last clean stop. Notes outside of it would then be
-ahead of what it holds; notes inside go back with the rest.
+An emulator that was killed starts again with the state of its last clean stop. Notes outside of it would then
+be ahead of its content; notes inside are restored with it.
 """
 
 import json

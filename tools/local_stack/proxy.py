@@ -1,8 +1,8 @@
-"""The address that the user sees: forwards every request to the deployed REST API inside the emulator.
+"""The HTTP proxy that users call: forwards every request to the deployed REST API inside the emulator.
 
-It plays the part of API Gateway's own front: method, path, query and body pass as they came; the client's
-address goes along as X-Forwarded-For, and none that the client sent. What is not as there: calls of one
-function take turns, and the answer says in `Server-Timing` how long this one waited for its turn.
+Like API Gateway it passes method, path, query and body unchanged, and sets X-Forwarded-For to the client's
+address, whatever the client sent. Unlike API Gateway it lets calls of one function take turns, and states in
+`Server-Timing` how long the call waited for its turn.
 """
 
 import http.client
@@ -22,24 +22,24 @@ from tools.local_stack.turns import PROCESSES_MAX, Turns
 
 # API Gateway's own limit on a request.
 BODY_BYTES_MAX = 10 * 1024 * 1024
-# Without the wait for a turn.
+# Does not include the wait for a turn.
 UPSTREAM_SECONDS_MAX = 60
 WAITED = "Server-Timing"
-# Method and path, as they came, to a name of what answers them.
+# Method and path, as received, to the name of the function that answers them.
 FunctionOf = Callable[[str, str], str]
-# They speak about one connection, not about the message (RFC 9110, 7.6.1).
+# They describe one connection and are not forwarded (RFC 9110, 7.6.1).
 HOP_BY_HOP = frozenset(
     ("connection", "keep-alive", "proxy-authenticate", "proxy-connection", "te", "trailer", "upgrade")
 )
 BODY_FRAMING = frozenset(("transfer-encoding", "content-length", "expect"))
-# Python would also read a sign, and a negative size as one that has no end.
+# int() would also accept a sign, and a negative size would read without a limit.
 CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}")
-# Every printable ASCII character: those pass as they came, also percent signs and reserved characters.
+# Every printable ASCII character passes unchanged, also percent signs and reserved characters.
 UNTOUCHED = "".join(map(chr, range(0x21, 0x7F)))
 
 
 class BodyRefusedError(Exception):
-    """A request body that the gateway would not take; carries the status to answer."""
+    """A request body that API Gateway would refuse; has the status of the answer."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -48,27 +48,27 @@ class BodyRefusedError(Exception):
 
 @dataclass(frozen=True)
 class Upstream:
-    """Where requests go, and who may go."""
+    """Where requests go, and the turns that they wait for."""
 
     url: str
-    """Where the API is: http://127.0.0.1:<port>/<prefix>."""
+    """Address of the API: http://127.0.0.1:<port>/<prefix>."""
     function_of: FunctionOf
-    """Whose turns a request takes."""
+    """Gives the function whose turn a request waits for."""
     turns: Turns = field(default_factory=lambda: Turns(PROCESSES_MAX))
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Forwards the requests of one client connection, each over a connection of its own to the emulator.
+    """Forwards the requests of one client connection, each over a new connection to the emulator.
 
-    A connection that is kept open can be closed by the other side just when a POST is sent, and a POST is
-    never sent twice; on loopback a new one costs next to nothing.
+    The emulator could close a reused connection just when a POST is sent, and a POST is never sent twice. On
+    loopback a new connection costs almost nothing.
     """
 
     protocol_version = "HTTP/1.1"
     upstream: ClassVar[Upstream]
 
     def forward(self) -> None:
-        """Answer one request with what the emulator answers to it."""
+        """Answer one request with the emulator's answer."""
         try:
             body = self.read_body()
         except BodyRefusedError as refused:
@@ -79,11 +79,11 @@ class Handler(BaseHTTPRequestHandler):
         function = self.upstream.function_of(self.command, urlsplit(target).path)
         with self.upstream.turns.turn(function) as waited:
             answer = self.call(target, body)
-        # A client that reads slowly keeps nobody waiting.
+        # After the turn has ended, so that a client that reads slowly does not hold it.
         self.answer(*answer, waited=waited)
 
     def call(self, target: str, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
-        """Send the request on; status, headers and body of what comes back."""
+        """Forward the request; return status, headers and body of the answer."""
         address = urlsplit(self.upstream.url)
         connection = http.client.HTTPConnection(
             address.hostname or LOOPBACK, address.port, timeout=UPSTREAM_SECONDS_MAX
@@ -104,21 +104,21 @@ class Handler(BaseHTTPRequestHandler):
             connection.close()
 
     def target(self) -> str:
-        """Path and query as they came; raw bytes outside ASCII, which no library sends, percent-encoded."""
+        """Path and query as received, with bytes outside ASCII percent-encoded."""
         path = self.path
-        if not path.startswith("/"):  # the absolute form that clients use towards proxies
+        if not path.startswith("/"):  # the absolute form that clients send to proxies
             parts = urlsplit(path)
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return quote(path.encode("latin-1"), safe=UNTOUCHED)
 
     def forwarded_headers(self, host: str, length: int) -> Iterator[tuple[str, str]]:
-        """Yield the client's headers without those of its connection, and with the gateway's additions."""
+        """Yield the client's headers without those of its connection, and those that API Gateway adds."""
         dropped = HOP_BY_HOP | BODY_FRAMING | {"host", "x-forwarded-for"}
-        # The emulator picks services by host name, so the client's is handed on beside it.
+        # The emulator picks services by host name, so the client's host goes into another header.
         yield "Host", host
         yield "X-Forwarded-Host", self.headers.get("Host", "")
-        # The emulator tells the functions the first address in it; the gateway, whose the connection is.
-        # So what the client says of itself stays behind.
+        # API Gateway gives functions the address of the connection; the emulator gives them the first one in
+        # this header. So the client's own header is not forwarded.
         yield "X-Forwarded-For", self.client_address[0]
         if length or self.command in {"POST", "PUT", "PATCH"}:
             yield "Content-Length", str(length)
@@ -127,7 +127,7 @@ class Handler(BaseHTTPRequestHandler):
                 yield name, value
 
     def read_body(self) -> bytes:
-        """Read the whole body, plain or chunked; BodyRefusedError when malformed or too large."""
+        """Read the whole body, plain or chunked; BodyRefusedError if it is malformed or too large."""
         if "chunked" in self.headers.get("Transfer-Encoding", "").lower():
             return b"".join(self.chunks())
         length = self.headers.get("Content-Length", "0")
@@ -181,11 +181,11 @@ class Handler(BaseHTTPRequestHandler):
         raise AttributeError(name)
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class's name
-        """Say nothing: the terminal belongs to the user, and the functions log what happened."""
+        """Print nothing: the functions log requests."""
 
 
 class Server(ThreadingHTTPServer):
-    """A server on loopback that claims its port when it is made and answers once it is told where to."""
+    """A server on loopback that binds its port when it is created and answers inside ``serving``."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -200,7 +200,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The address that the user sees."""
+        """The address that users call."""
         return f"http://{LOOPBACK}:{self.server_port}"
 
     @contextmanager

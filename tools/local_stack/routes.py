@@ -1,7 +1,7 @@
-"""Routes: what the template promises against what the emulator made of it, completed where that is known.
+"""Compares the template's routes with those in the emulator, and adds the ones that it is known to drop.
 
-The emulator drops `Method: ANY` without a word; on AWS those routes exist, so they are added here through API
-Gateway's own operations. Any other route that is missing is an error: this would not be the application.
+The emulator silently drops `Method: ANY`; on AWS those routes exist, so this module adds them with API
+Gateway's own operations. Any other missing route is an error.
 """
 
 import re
@@ -51,12 +51,12 @@ def _function_of(operation: Mapping[str, Any]) -> str:
     uri: str = operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"]
     found = FUNCTION_IN_URI.search(uri)
     if not found:
-        raise LaunchError(f"the template has a route to something else than a function: {uri}")
+        raise LaunchError(f"the template has a route whose target is not a function: {uri}")
     return found[1]
 
 
 def answering(routes: Sequence[Route], method: str, path: str) -> str:
-    """The function that answers a request, nothing where no route does; the more literal path is meant."""
+    """Return the function that answers a request, else "". Literal parts go before parameters."""
     parts = path.split("/")
     fitting = [route for route in routes if route.method in {ANY, method} and _fits(route.path, parts)]
     return (
@@ -67,7 +67,7 @@ def answering(routes: Sequence[Route], method: str, path: str) -> str:
 
 
 def _fits(path: str, parts: Sequence[str]) -> bool:
-    """Whether a request's path, in parts, is one of a route's."""
+    """Whether the path of a request fits that of a route, given in parts."""
     wanted = path.split("/")
     if wanted[-1].endswith("+}"):
         wanted, parts = wanted[:-1], parts[: len(wanted) - 1]
@@ -87,10 +87,10 @@ def existing(gateway: "APIGatewayClient", api: str) -> dict[str, tuple[str, froz
 
 
 def complete(gateway: "APIGatewayClient", stack: Stack, template: Path) -> tuple[int, int]:
-    """Make every promised route exist; return how many there are and how many had to be added.
+    """Add missing routes; return how many routes there are and how many were added.
 
     Raises:
-        LaunchError: a route is missing that the emulator ought to have made.
+        LaunchError: a route is missing that the emulator should have created.
     """
     api, stage = stack.api()
     routes = promised(template)
@@ -129,7 +129,7 @@ def add(
 
 
 def physical_id(resources: Mapping[str, str], logical_id: str) -> str:
-    """Return the deployed name of a resource; LaunchError when the stack does not have it."""
+    """Return the physical id of a resource; LaunchError if the stack does not have it."""
     try:
         return resources[logical_id]
     except KeyError:
@@ -137,7 +137,7 @@ def physical_id(resources: Mapping[str, str], logical_id: str) -> str:
 
 
 def ensure_resource(gateway: "APIGatewayClient", api: str, resource_ids: dict[str, str], path: str) -> str:
-    """Return the id of a path's resource, creating it and its parents where they are missing."""
+    """Return the id of a path's resource; creates it and its parents if they are missing."""
     if path not in resource_ids:
         parent, _, part = path.rpartition("/")
         parent_id = ensure_resource(gateway, api, resource_ids, parent or "/")

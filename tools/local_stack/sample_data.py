@@ -1,4 +1,4 @@
-"""What a fresh local stack shows: the sample fleet in the inventory and the sample tenant's reservations."""
+"""Fills a new local stack: the sample fleet in the inventory and the sample tenant's reservations."""
 
 import hashlib
 import http.client
@@ -27,9 +27,9 @@ POLL_SECONDS = 0.3
 
 
 def upload_fleet(s3: "S3Client", bucket: str, document: Mapping[str, Any]) -> bool:
-    """Put the sample fleet document in the bucket; False when this one was uploaded before.
+    """Put the sample fleet document in the bucket; False if this one was uploaded before.
 
-    An object that somebody edited since is left alone until the sample itself changes.
+    An object that was edited since then is not replaced until the sample itself changes.
     """
     body = json.dumps(document, separators=(",", ":")).encode()
     digest = hashlib.sha256(body).hexdigest()
@@ -48,7 +48,7 @@ def upload_fleet(s3: "S3Client", bucket: str, document: Mapping[str, Any]) -> bo
 
 
 def sync(functions: "LambdaClient", name: str) -> str:
-    """Invoke the scheduled sync once and return its answer (JSON text); LaunchError when it failed."""
+    """Invoke the scheduled sync once and return its answer (JSON text); LaunchError if it failed."""
     answer = functions.invoke(FunctionName=name, Payload=b"{}")
     text = answer["Payload"].read().decode()
     if answer.get("FunctionError"):
@@ -57,10 +57,10 @@ def sync(functions: "LambdaClient", name: str) -> str:
 
 
 def reserve(state: State, base_url: str, wanted: Sequence[SampleReservation]) -> str:
-    """Make the sample tenant's reservations through the API, wait for them, and say what came of it.
+    """Create the sample tenant's reservations through the API, wait for them, and describe the result.
 
-    Each has its own idempotency key, so that a repeat after a crash makes none twice. One that is refused or
-    not provisioned is told and left as it is: the stack serves without it, on this start and on later ones.
+    Each has its own idempotency key, so that a repeat after a crash creates none twice. The description names
+    those that were refused or not provisioned; the stack runs without them.
     """
     deadline = time.monotonic() + SETTLE_SECONDS_MAX
     problems = []
@@ -110,7 +110,7 @@ def create(state: State, base_url: str, number: int, entry: SampleReservation) -
 def wait_until_provisioned(
     state: State, base_url: str, entry: SampleReservation, reservation_id: str, deadline: float
 ) -> None:
-    """Poll one reservation; LaunchError when it fails or is not done by the deadline (monotonic seconds)."""
+    """Poll one reservation; LaunchError if it fails or is not done by the deadline (monotonic seconds)."""
     path = f"/api/v2/reservations/{reservation_id}"
     phase = None
     while time.monotonic() < deadline and phase != "error":

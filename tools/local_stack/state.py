@@ -1,4 +1,4 @@
-"""The state folder of one local stack: what lies where, what is remembered, and who may use it."""
+"""The state folder of one local stack: its paths, notes and lock."""
 
 import fcntl
 import json
@@ -20,10 +20,10 @@ class State:
 
     folder: Path
     lock: int | None = None
-    """Descriptor of the lock, where this process owns the folder.
+    """Descriptor of the lock, if this process owns the folder.
 
-    The emulator inherits it: while that still saves its state after its launcher was killed, nobody else can
-    start on the state.
+    The emulator inherits it: while it saves its state after the launcher was killed, no other launcher can
+    start on the folder.
     """
 
     @property
@@ -33,17 +33,17 @@ class State:
 
     @property
     def emulator(self) -> Path:
-        """What the emulator saves when it stops."""
+        """State that the emulator saves when it stops."""
         return self.folder / "state"
 
     @property
     def tables(self) -> Path:
-        """The tables, in what the emulator saves when it stops."""
+        """The tables, within the emulator's saved state."""
         return self.emulator / "dynamodb.json"
 
     @property
     def started(self) -> Path:
-        """As old as the last start of the emulator."""
+        """Touched at each start of the emulator."""
         return self.folder / "started"
 
     @property
@@ -63,27 +63,27 @@ class State:
 
     @property
     def notes(self) -> Path:
-        """What the launcher remembers between runs (JSON)."""
+        """Notes that the launcher keeps between runs (JSON)."""
         return self.folder / "notes.json"
 
     @property
     def running(self) -> Path:
-        """Where the stack is reached (JSON: url, emulatorUrl, region, restApiId, stage, outputs).
+        """How to reach the stack (JSON: url, emulatorUrl, region, restApiId, stage, outputs).
 
         Exists only while the stack runs and is ready.
         """
         return self.folder / "running.json"
 
     def read_notes(self) -> dict[str, Any]:
-        """Return what was remembered; empty on the first run."""
+        """Return the notes; empty on the first run."""
         return read_json(self.notes)
 
     def remember(self, **notes: object) -> None:
-        """Add to what is remembered. Written as a whole, so that a crash leaves the old or the new notes."""
+        """Add notes. The file is replaced in one step, so that a crash leaves the old or the new notes."""
         write_json(self.notes, self.read_notes() | notes)
 
     def note_start(self) -> bool:
-        """Note that the emulator starts; tell whether it was killed before it saved what the last run did."""
+        """Record a start of the emulator; return whether it was killed before it saved its last run."""
         lost = self.started.exists() and not (
             self.tables.exists() and self.tables.stat().st_mtime_ns >= self.started.stat().st_mtime_ns
         )
@@ -91,7 +91,7 @@ class State:
         return lost
 
     def read_running(self) -> dict[str, Any]:
-        """Return what `running` holds; LaunchError when no stack runs on this folder."""
+        """Return the content of `running`; LaunchError if no stack runs on this folder."""
         running = read_json(self.running)
         if not running or not is_locked(self.folder):
             raise LaunchError(
@@ -102,13 +102,13 @@ class State:
 
 
 def shown(folder: Path) -> str:
-    """A folder as people write it: relative where it lies below the current one."""
+    """Format a folder: relative if it is below the current one."""
     here = Path.cwd()
     return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Return the object in a JSON file of ours, or an empty one where there is no such file."""
+    """Return the object in a JSON file, or an empty one if there is no such file."""
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -124,7 +124,7 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def unfit(folder: Path, error: OSError) -> LaunchError:
-    """What to say of a folder that cannot be made, or not written to."""
+    """Build the error for a folder that cannot be created or written to."""
     return LaunchError(
         f"{folder} cannot be the state folder: {error.strerror}: choose another with STATE=<folder>"
     )
@@ -132,9 +132,9 @@ def unfit(folder: Path, error: OSError) -> LaunchError:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[State]:
-    """Own a state folder for the time of the block; LaunchError when another launcher does.
+    """Lock a state folder for the time of the block; LaunchError if another launcher has it.
 
-    The lock belongs to the open file, so the operating system takes it back from processes that were killed.
+    The lock belongs to the open file, so the operating system releases it when a process is killed.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -150,7 +150,7 @@ def exclusive(folder: Path) -> Iterator[State]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Tell whether a launcher owns the folder now."""
+    """Tell whether a launcher has the folder locked now."""
     try:
         held = (folder / "lock").open("r")
     except (FileNotFoundError, NotADirectoryError):

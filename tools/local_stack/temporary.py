@@ -1,4 +1,4 @@
-"""A local stack of its own for a command or a test: a free port, a state folder that nobody else has."""
+"""A separate local stack for a command or a test: a free port and its own state folder."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def temporary_stack(
     """Run the launcher as a process with its state below ``folder``; yield the address and the state.
 
     Args:
-        folder: kept when the block ends; the launcher's own words are in it.
+        folder: kept when the block ends; has the launcher's output.
         venvs: folder of the virtual environments.
         parameters: template parameters.
         options: further options of the launcher.
 
     Raises:
-        LaunchError: it does not come up.
+        LaunchError: it does not start.
     """
     command = [sys.executable, "-m", "tools.run", "--port", "0", "--state", str(folder / "state")]
     command += ["--venvs", str(venvs), *options]
@@ -55,7 +55,7 @@ def temporary_stack(
 
 @contextlib.contextmanager
 def untouched_stack(folder: Path, venvs: Path, parameters: Mapping[str, str]) -> Iterator[tuple[str, State]]:
-    """The same with the sample fleet, in which nobody has anything yet."""
+    """Run a stack with the sample fleet and no holders."""
     with temporary_stack(folder, venvs, parameters, ("--no-seed",)) as (url, state):
         running = state.read_running()
         connect = clients(running["emulatorUrl"])
@@ -65,7 +65,7 @@ def untouched_stack(folder: Path, venvs: Path, parameters: Mapping[str, str]) ->
 
 
 def _address(process: subprocess.Popen[str], log: Path) -> str:
-    """The address, once the launcher says that it is ready."""
+    """Wait until the launcher is ready and return the address."""
     impatience = threading.Timer(READY_SECONDS_MAX, process.terminate)
     impatience.start()
     try:

@@ -1,10 +1,10 @@
-"""Turns: of each name only so many are busy at a time, the others wait in the order in which they came.
+"""Limits how many calls of a name run at the same time; the others wait in the order of arrival.
 
 The emulator starts a process for each call of a function that finds all others busy. A start costs a second
-of a core and 50 MB, so that sixty calls at once would keep each other from being served at all. On AWS more
-calls get more machines; here they have to wait for one of the processes that there are.
+of a core and 50 MB, so that sixty calls at once would time out. On AWS more calls get more machines; here
+they wait for one of the existing processes.
 
-Standard library only: the emulator's interpreter imports it as well.
+Standard library only: the emulator's interpreter imports this module as well.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PROCESSES_MAX: Final = max(2, os.cpu_count() or 1)
-"""Of one function. More would wait for a core instead."""
+"""For one function. More would only wait for a core."""
 
 
 class Turns:
-    """Whoever asks gets its turn after all who asked before it under the same name."""
+    """Turns for each name, in the order of the requests."""
 
     def __init__(self, at_once: int) -> None:
         self._at_once = at_once
@@ -34,7 +34,7 @@ class Turns:
 
     @contextmanager
     def turn(self, name: str) -> Iterator[float]:
-        """Have a turn for the time of the block; yields the seconds that it was waited for."""
+        """Hold a turn for the time of the block; yields the seconds of waiting."""
         began = time.monotonic()
         self._begin(name)
         try:
@@ -43,7 +43,7 @@ class Turns:
             self._end(name)
 
     def waiting(self, name: str) -> int:
-        """How many wait now."""
+        """Return how many calls wait now."""
         with self._lock:
             return len(self._waiting.get(name, ()))
 
@@ -57,7 +57,7 @@ class Turns:
         called.wait()
 
     def _end(self, name: str) -> None:
-        """Hand the turn to the one who waits longest: nobody who comes now may overtake."""
+        """Pass the turn to the call that waits longest, so that no new call overtakes it."""
         with self._lock:
             if waiting := self._waiting.get(name):
                 waiting.popleft().set()

@@ -8,7 +8,7 @@ from tools.openapi.routes import TEMPLATE, with_routes
 
 
 def main() -> None:
-    """Write both and tell where."""
+    """Write both and print their paths."""
     routed = with_routes(TEMPLATE.read_text(encoding="utf-8"))
     for path, content in ((DOCUMENT, text()), (TEMPLATE, routed)):
         path.write_text(content, encoding="utf-8")

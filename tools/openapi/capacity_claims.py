@@ -1,4 +1,4 @@
-"""The capacity claims API in words. Names follow the published contract; errors are `google.rpc.Status`."""
+"""Texts of the capacity claims API. Names follow the published contract; errors are `google.rpc.Status`."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ _ERRORS: Final = {
     404: (
         "claimNotFound",
         _error(
-            "NOT_FOUND: there is no such claim as far as this caller can tell.",
+            "NOT_FOUND: the claim does not exist or is hidden from the caller.",
             5,
             _MISSING,
             _resource(_ID, _MISSING),
@@ -104,7 +104,7 @@ _ERRORS: Final = {
     409: (
         "claimAlreadyExists",
         _error(
-            "ALREADY_EXISTS: the id stands for another claim, or the name is taken.",
+            "ALREADY_EXISTS: another claim has the id or the name.",
             6,
             _TAKEN,
             _resource("inference", _TAKEN),
@@ -114,7 +114,7 @@ _ERRORS: Final = {
     415: (
         "claimUnsupportedMediaType",
         _error(
-            "The body is declared as something else than JSON.",
+            "The content type of the body is not JSON.",
             3,
             "the content type must be application/json",
         ),
@@ -201,10 +201,10 @@ CAPACITY_CLAIMS: Final = ApiText(
             summary="Create capacity claim",
             description="Claims instances in the order of the zones. What does not fit stays pending and is "
             "filled as capacity appears, oldest claim first. With dryRun the answer shows the claim as its "
-            "first round would make it. Beside an id an idempotency key says nothing. Without both, a "
-            "request that the same caller sends again with the same name and resources within three minutes "
-            "is answered with the claim that the first one made. Zones and instance types compare without "
-            "case.",
+            "first round would make it. With an id in the request, the idempotency key is ignored. Without "
+            "both, a request that the same caller repeats with the same name and resources within three "
+            "minutes is answered with the claim that the first one created. Zones and instance types are "
+            "compared without case.",
             parameters=(*creating.NAMES, "organizationIdHeader"),
             request=models.ClaimCreate,
             request_example={"resources": _RESOURCES, "id": _ID, "name": "inference"},
@@ -229,7 +229,7 @@ CAPACITY_CLAIMS: Final = ApiText(
         "list_capacity_claim_parameters": OperationText(
             tag=_CLAIMS,
             summary="List capacity claim parameters",
-            description="Lists the instance types of each zone that the caller may know of.",
+            description="Lists the instance types of each zone that the caller may see.",
             parameters=("organizationIdHeader",),
             answers={
                 200: Answer(
@@ -244,7 +244,7 @@ CAPACITY_CLAIMS: Final = ApiText(
             tag=_CLAIMS,
             summary="List quotas of capacity claims",
             description="Lists the limits of the caller's organizations on instances, and what is used of "
-            "them, pending instances included. What has no limit is left out.",
+            "them, pending instances included. Subjects without a limit are omitted.",
             parameters=("organizationIdHeader",),
             answers={
                 200: Answer(
@@ -287,8 +287,8 @@ CAPACITY_CLAIMS: Final = ApiText(
         "delete_capacity_claim": OperationText(
             tag=_CLAIMS,
             summary="Delete capacity claim",
-            description="Begins to drain a claim and answers with its state at that moment; afterwards it is "
-            "shown as being deleted, and then it is not there.",
+            description="Begins to drain a claim and answers with its state at that moment. It is shown as "
+            "being deleted until that is done, and is then 404.",
             parameters=("claimIDParameter", "organizationIdHeader"),
             answers={200: _ONE},
             errors=(400, 401, 403, 404, 500),

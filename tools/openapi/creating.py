@@ -1,4 +1,4 @@
-"""What every operation that creates something takes, in words."""
+"""Parameters of every operation that creates something."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ PARAMETERS: Final[dict[str, Json]] = {
     "idempotencyKeyParameter": {
         "name": "Idempotency-Key",
         "in": "header",
-        "description": "Makes a repeated request safe: with the same body it gets what the first one made, "
-        "with another body it is a conflict. Remembered for each organization and subject, while that exists "
-        "and for at least a day after it is gone.",
+        "description": "Makes a repeated request safe: with the same body it returns what the first one "
+        "created, with another body it is a conflict. Remembered for each organization and subject while the "
+        "resource exists, and for at least a day after it is gone.",
         "schema": {"type": "string", "pattern": r"^[\x21-\x7e]{1,255}$"},
     },
 }

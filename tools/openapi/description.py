@@ -1,4 +1,4 @@
-"""What a module that describes one API is made of."""
+"""Types of the texts that describe an API."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Answer:
         many: whether the body is an array of it.
         example: a body.
         headers: names of shared headers beyond ``Cache-Control`` and ``X-Trace-Id``, which every answer has.
-        links: what can be done with it next: names of operations, each with its path parameter and where in
-            the answer that stands (a runtime expression of OpenAPI).
+        links: next operations by name, each with its path parameter and a runtime expression of OpenAPI for
+            the parameter's place in the answer.
     """
 
     description: str
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class OperationText:
-    """What the table of operations does not say of one of them.
+    """Texts and models of an operation in addition to the table of operations.
 
     Args:
         answers: successes by status.
@@ -59,7 +59,7 @@ class OperationText:
 
 @dataclass(frozen=True, slots=True)
 class ApiText:
-    """One API: its operations by name, and what they share.
+    """One API: its operations by name, and their shared parts.
 
     ``errors`` maps a status to the name of the shared answer and the answer; ``parameters`` maps a name to a
     parameter object; ``schema_names`` maps names of enumerations in the code to published ones.

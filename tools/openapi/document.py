@@ -1,4 +1,4 @@
-"""Puts the document together: table of operations + models + what each API's module says."""
+"""Builds the document from the table of operations, the models and each API's module."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
-# A further API is a further entry; schemas, parameters and answers of all of them stand side by side.
+# One entry for each API. Schemas, parameters and answers of all APIs share the document's components.
 APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, CAPACITY_CLAIMS, VMS)
 
 _SECURITY_SCHEME: Final = "bearerToken"
 
 _HEADERS: Final[Json] = {
     "Cache-Control": {
-        "description": "No answer may be kept.",
+        "description": "No answer may be cached.",
         "schema": {"type": "string", "const": "no-cache"},
     },
     "WWW-Authenticate": {
@@ -35,7 +35,7 @@ _HEADERS: Final[Json] = {
         "example": 'Bearer realm="gpu-capacity", error="invalid_token"',
     },
     "Link": {
-        "description": 'Present where a list was asked for in pages and has more: `rel="next"`, relative to '
+        "description": 'Present if a page of a list was requested and more follow: `rel="next"`, relative to '
         "the address of the request.",
         "schema": {"type": "string"},
         "example": '<?limit=100&cursor=mFf0>; rel="next"',
@@ -46,19 +46,19 @@ _HEADERS: Final[Json] = {
         "schema": {"type": "string", "pattern": "^[0-9a-f]{32}$"},
     },
     "Retry-After": {
-        "description": "Present where the request was not decided: seconds to wait before sending it again.",
+        "description": "Present if the request was not decided: seconds to wait before sending it again.",
         "schema": {"type": "integer", "minimum": 0},
     },
 }
 
 
 def text() -> str:
-    """The document as it is committed."""
+    """Return the text of the committed document."""
     return json.dumps(document(), indent=2, ensure_ascii=False) + "\n"
 
 
 def document() -> Json:
-    """The OpenAPI document.
+    """Build the OpenAPI document.
 
     Raises:
         ValueError: an operation is described by no API or by several, or names are used twice.
@@ -183,10 +183,10 @@ def _models(api: ApiText) -> list[Model]:
 
 
 def _merged(*parts: dict[str, Any]) -> Json:
-    """All parts side by side.
+    """Merge the parts.
 
     Raises:
-        ValueError: two of them say different things under one name.
+        ValueError: two of them have different values under one name.
     """
     merged: Json = {}
     for part in parts:

@@ -1,4 +1,4 @@
-"""The parameters of lists that come in pages, in every API that has them: additions to the contracts."""
+"""Parameters of lists that come in pages: additions to the published contracts."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PARAMETERS: Final[dict[str, Json]] = {
     "pageLimitParameter": {
         "name": LIMIT,
         "in": "query",
-        "description": "At most so many entries; the Link header leads to the next ones. Without it the list "
-        "is answered whole, and refused where it is larger than one answer of some 5 MB.",
+        "description": "The maximum number of entries; the Link header has the address of the next ones. "
+        "Without it the whole list is returned, or refused if it is larger than about 5 MB.",
         "schema": {"type": "integer", "minimum": 1, "maximum": PAGE_ENTRIES_MAX},
     },
     "pageCursorParameter": {
         "name": CURSOR,
         "in": "query",
-        "description": "Where the next page begins, as the Link header of the page before has it.",
+        "description": "Where the next page begins, from the Link header of the page before.",
         "schema": {"type": "string"},
     },
 }

@@ -1,4 +1,4 @@
-"""The reservations API in words: parameters, answers and examples. Names follow the published contract."""
+"""Texts of the reservations API: parameters, answers and examples. Names follow the published contract."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ _ERRORS: Final = {
     404: (
         "notFoundResponse",
         _error(
-            "There is no such thing as far as this caller can tell.",
+            "The resource does not exist or is hidden from the caller.",
             "not_found",
             "the reservation does not exist",
         ),
@@ -115,7 +115,7 @@ _ERRORS: Final = {
     409: (
         "conflictResponse",
         _error(
-            "The idempotency key stands for another request, or for a reservation that was deleted.",
+            "The idempotency key was used with another request, or for a reservation that was deleted.",
             "conflict",
             "the idempotency key was used with another request",
         ),
@@ -131,7 +131,7 @@ _ERRORS: Final = {
     415: (
         "unsupportedMediaTypeResponse",
         _error(
-            "The body is declared as something else than JSON.",
+            "The content type of the body is not JSON.",
             "unsupported_media_type",
             "the content type must be application/json",
         ),
@@ -289,8 +289,8 @@ RESERVATIONS: Final = ApiText(
         "get_reservation": OperationText(
             tag=_RESERVATIONS,
             summary="Get reservation",
-            description="Shows one reservation. While it is being torn down it says deprovisioning, and "
-            "afterwards it is not there.",
+            description="Shows one reservation. Its status is deprovisioning while it is being torn down; "
+            "then it is 404.",
             parameters=("reservationIDParameter", "organizationIDQueryParameter"),
             answers={200: _ONE},
             errors=(400, 401, 403, 404, 500),
@@ -306,8 +306,8 @@ RESERVATIONS: Final = ApiText(
         "list_reservation_units": OperationText(
             tag=_UNITS,
             summary="List reservation units",
-            description="Lists what is on offer in the regions that the caller may know of, and how much of "
-            "it is free now. Different parameters must all hold.",
+            description="Lists the offerings of the regions that the caller may see, and how much of each is "
+            "free now. Different parameters must all hold.",
             parameters=(
                 "regionIDQueryParameter",
                 "acceleratorQueryParameter",
@@ -322,8 +322,7 @@ RESERVATIONS: Final = ApiText(
             tag=_RESERVATIONS,
             summary="List quotas of reservations",
             description="Lists the limits of organizations on units of accelerators, and how much of "
-            "each is used. "
-            "What has no limit is left out.",
+            "each is used. Accelerators without a limit are omitted.",
             parameters=("organizationIDQueryParameter",),
             answers={
                 200: Answer(

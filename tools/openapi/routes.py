@@ -30,16 +30,16 @@ _EVENT: Final = re.compile(rf"      Events: .*{_BY}")
 
 
 class MisshapenTemplateError(Exception):
-    """The template lacks a place to write to; its text says which."""
+    """The template lacks a place to write to; the message names it."""
 
 
 def logical_id(function: str) -> str:
-    """The resource of a function folder: ``create_reservation`` is ``CreateReservationFunction``."""
+    """Return the resource of a function folder: ``create_reservation`` is ``CreateReservationFunction``."""
     return "".join(word.capitalize() for word in function.split("_")) + "Function"
 
 
 def with_routes(template: str) -> str:
-    """The template with the routes that the table of operations calls for.
+    """Return the template with the routes of the table of operations.
 
     Raises:
         MisshapenTemplateError: a mark is missing, or the function of an operation.
@@ -77,7 +77,7 @@ def _event(operation: Operation) -> str:
 
 
 def _end_of(lines: list[str], resource: str) -> int:
-    """The line after the last one of a resource."""
+    """Return the index of the line after the last one of a resource."""
     end = _line(lines, f"  {resource}:") + 1
     while lines[end].startswith("    "):
         end += 1

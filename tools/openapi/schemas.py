@@ -15,20 +15,20 @@ _PREFIX = "#/components/schemas/"
 
 
 def published_name(model: Model) -> str:
-    """The name under which a model is published: its title."""
+    """Return the published name of a model: its title."""
     return str(model.model_config["title"])
 
 
 def reference(model: Model) -> Json:
-    """A reference to a model's schema."""
+    """Return a reference to a model's schema."""
     return {"$ref": _PREFIX + published_name(model)}
 
 
 def component_schemas(models: Sequence[Model], enumerations: Mapping[str, str]) -> Json:
-    """Schemas of the models and of whatever they refer to, by published name, in order of names.
+    """Return schemas of the models and of all that they refer to, by published name, sorted.
 
-    An optional field is one that may be left out: that it is also ``None`` in the code is nobody's concern.
-    A field without a default that may be ``None`` is always there, and null where nothing is known.
+    A field with a default may be omitted; the schema does not show that it is ``None`` in the code then. A
+    field without a default that may be ``None`` is always present, and null if unknown.
 
     Raises:
         ValueError: two schemas would have the same name.

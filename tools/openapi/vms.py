@@ -1,4 +1,4 @@
-"""The VM API in words. Names follow the published contract; errors are ``{"detail": …}``."""
+"""Texts of the VM API. Names follow the published contract; errors are ``{"detail": …}``."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ _ERRORS: Final = {
     400: (
         "vmRefused",
         _error(
-            "The node cannot give this, the status does not allow it, or something named does not exist.",
+            "The node has no room, the status does not allow it, or a referenced resource does not exist.",
             "a VM that is stopped cannot be stopped",
         ),
     ),
@@ -103,19 +103,19 @@ _ERRORS: Final = {
     ),
     404: (
         "vmNotFound",
-        _error("There is no such thing as far as this caller can tell.", "the VM does not exist"),
+        _error("The resource does not exist or is hidden from the caller.", "the VM does not exist"),
     ),
     409: (
         "vmConflict",
         _error(
-            "The idempotency key stands for another request.",
+            "The idempotency key was used with another request.",
             f"the idempotency key was used with another request, which made {examples.ID}",
         ),
     ),
     422: (
         "vmInvalid",
         _error(
-            "The form of the request is wrong: each place with what is wrong there.",
+            "The request is malformed; lists each place and the problem there.",
             [{"loc": ["body", "gpu_count"], "msg": "Input should be 1, 2, 4 or 8", "type": "literal_error"}],
         ),
     ),
@@ -193,11 +193,11 @@ VMS: Final = ApiText(
         "get_vm": _action("Get VM", "Shows one VM."),
         "start_vm": _action("Start VM", "Starts a stopped or interrupted VM on its node.", 400),
         "stop_vm": _action("Stop VM", "Stops a running VM; its disk stays.", 400),
-        "destroy_vm": _action("Destroy VM", "Destroys a VM and its disk, for good."),
+        "destroy_vm": _action("Destroy VM", "Destroys a VM and its disk permanently."),
         "calculate_reservation": OperationText(
             tag=_PRICES,
             summary="Calculate reservation",
-            description="Says what a reserved rental would cost. Nothing is written.",
+            description="Calculates what a reserved rental would cost. Nothing is written.",
             parameters=_ORGANIZATION,
             request=models.CalculateReservation,
             request_example={
@@ -224,7 +224,7 @@ VMS: Final = ApiText(
         "search_offers": OperationText(
             tag=_PRICES,
             summary="Search offers",
-            description="Lists the free slices of each node that everybody may know of.",
+            description="Lists the free slices of each node in regions that are open to all.",
             parameters=("gpuTypeParameter", "gpuCountParameter"),
             answers={
                 200: Answer(
@@ -262,7 +262,7 @@ VMS: Final = ApiText(
             tag=_VMS,
             summary="List quotas",
             description="Lists the limits of the organization on VMs and on their GPUs, and what is used of "
-            "them. What has no limit is left out.",
+            "them. Subjects without a limit are omitted.",
             parameters=_ORGANIZATION,
             answers={
                 200: Answer(
@@ -277,7 +277,7 @@ VMS: Final = ApiText(
         "list_templates": OperationText(
             tag=_VMS,
             summary="List templates",
-            description="Lists what the disk of a VM can be cloned from.",
+            description="Lists the templates that the disk of a VM can be cloned from.",
             parameters=_ORGANIZATION,
             answers={
                 200: Answer(
@@ -292,7 +292,7 @@ VMS: Final = ApiText(
         "create_ssh_key": OperationText(
             tag=_ACCOUNT,
             summary="Create SSH key",
-            description="Puts a public key on the account: Ed25519, ECDSA, or RSA from 2048 bits.",
+            description="Adds a public key to the account: Ed25519, ECDSA, or RSA from 2048 bits.",
             parameters=_ORGANIZATION,
             request=accounts.SshKeyCreate,
             request_example={"label": "laptop", "ssh_public_key": examples.PUBLIC_KEY},
@@ -310,16 +310,16 @@ VMS: Final = ApiText(
         "delete_ssh_key": OperationText(
             tag=_ACCOUNT,
             summary="Delete SSH key",
-            description="Takes a key off the account; VMs that have it keep it.",
+            description="Deletes a key of the account; VMs that have it keep it.",
             parameters=_OF_ONE,
-            answers={200: Answer("The key that was.", accounts.SshKeyRead, example=examples.KEY)},
+            answers={200: Answer("The deleted key.", accounts.SshKeyRead, example=examples.KEY)},
             errors=(401, 403, 404, 422, 429, 500),
         ),
         "create_api_key": OperationText(
             tag=_API_KEYS,
             summary="Create API key",
-            description="Makes an API key for the account, and shows it this once. It may do what any one of "
-            "its scopes allows, and no more than the access token that makes it.",
+            description="Creates an API key for the account; only this answer shows it. It may do what any "
+            "one of its scopes allows, and no more than the access token that creates it.",
             parameters=_ORGANIZATION,
             request=accounts.ApiKeyCreate,
             request_example={"name": "dashboards", "scopes": ["read_only"]},
@@ -337,9 +337,9 @@ VMS: Final = ApiText(
         "delete_api_key": OperationText(
             tag=_API_KEYS,
             summary="Delete API key",
-            description="Takes back an API key of the account: it opens nothing from then on.",
+            description="Deletes an API key of the account: requests with it are refused from then on.",
             parameters=("apiKeyIdParameter", *_ORGANIZATION),
-            answers={200: Answer("The key that was.", accounts.ApiKeyRead, example=examples.API_KEY)},
+            answers={200: Answer("The deleted key.", accounts.ApiKeyRead, example=examples.API_KEY)},
             errors=(401, 403, 404, 422, 429, 500),
         ),
     },

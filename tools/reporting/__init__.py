@@ -1,1 +1,1 @@
-"""What the commands that prove something have found, and the page that is written from it."""
+"""Saved results of `make prove`, `make fuzz` and `make load`, and the page written from them."""

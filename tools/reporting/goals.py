@@ -1,4 +1,4 @@
-"""Which figures docs/proof.md shows, and what they are meant to be."""
+"""The figures that docs/proof.md shows, and the goal of each."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ OPERATIONS: Final = 1_000_000
 FAULTED_SHARE: Final = 0.2
 TIMES_A_FAULT: Final = 1_000
 SHORT: Final = "not yet"
-"""Label of the figure that says what is missing to the goals; shown wherever there is one."""
+"""Label of the figure that says what is still missing to the goals; shown if a section has it."""
 
 GOALS: Final[Mapping[str, Mapping[str, str]]] = {
     "protocol": {
@@ -58,4 +58,4 @@ GOALS: Final[Mapping[str, Mapping[str, str]]] = {
         "H200 HGX: units there are / accepted / left": "none left",
     },
 }
-"""By file of results and label of the figure. Counts of work are to be reached, defects to stay at 0."""
+"""By results file and label of the figure. Counts of work are minimums; counts of defects have to be 0."""

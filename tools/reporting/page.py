@@ -23,7 +23,7 @@ def write() -> None:
 
 
 def page(before: str, sections: Mapping[str, Section]) -> str:
-    """The page as it was, with figures and words of these sections, by the names of their files."""
+    """Return the page with the generated part replaced by these sections, which are keyed by file name."""
     head, _, rest = before.partition(BEGIN)
     _, _, tail = rest.partition(END)
     return "".join([head, BEGIN, "\n", *_generated(sections), "\n", END, tail])

@@ -1,18 +1,18 @@
-"""Results that add up, one JSON file for each command that proves something.
+"""Results that accumulate over runs, one JSON file for each command that proves something.
 
 A file in ``proof/results`` is data of ``docs/proof.md``, which shows its figures and its first paragraph. Any
-command may write one; it says:
+command may write one. Its fields:
 
 =========  =========================================================================================
 field      content
 =========  =========================================================================================
 title      heading of the section
-order      number; sections stand in its order
+order      number; the page sorts sections by it
 text       list of paragraphs, Markdown; the page shows the first
-figures    object of label to figure (number or text); ``goals.py`` says what they are meant to be
+figures    object of label to figure (number or text); ``goals.py`` has the goals
 tables     list of objects with ``header`` (list of texts) and ``rows`` (list of lists of cells); not shown
-version    ``code_version()`` of the code that it was found with
-raw        whatever the command itself adds up from the next time; not shown
+version    ``code_version()`` of the code that gave the results
+raw        what the command itself reads and adds to in its next run; not shown
 =========  =========================================================================================
 """
 
@@ -30,20 +30,20 @@ RESULTS: Final = ROOT / "proof" / "results"
 _JUDGED: Final = ("layers/shared/gpu_capacity", "functions", "statemachines")
 _PACKAGE: Final = ROOT / "layers/shared/gpu_capacity"
 _NOT_RUN: Final = {_PACKAGE / "http", *_PACKAGE.glob("*/api")}
-"""How requests become calls of the use cases: clients of the simulation make these calls themselves."""
+"""The HTTP layer, left out of the version: clients of the simulation call the use cases directly."""
 
 _JUDGES: Final = (
     *("proof", "testkit/dynamodb", "testkit/vms", "testkit/workflow/definitions.py"),
     *("testkit/workflow/faults.py", "testkit/state_machine.py", "testkit/state_machine_definition.py"),
     *("testkit/world.py", "testkit/doubles.py", "testkit/auditor", "testkit/items.py"),
 )
-"""Folders and files of what the simulation runs beside the product."""
+"""Folders and files beside the product that the simulation runs."""
 
 _WRITERS: Final = {
     *("__main__.py", "full.py", "quick.py", "reduction.py", "sections.py"),
 }
-"""Modules of the proof that run or show what others find out, or that only the quick form needs, of which
-nothing is kept; a change there leaves it true."""
+"""Modules of the proof, left out of the version: they run or show what others find out, or only the quick
+form needs them, whose results are not kept. A change there does not make saved results invalid."""
 
 
 @dataclass
@@ -61,17 +61,17 @@ class Section:
 
 @cache
 def code_version() -> str:
-    """Twelve hex digits that change with the product, without its HTTP layer, and with what judges it.
+    """Return twelve hex digits that change with the product (without its HTTP layer) and with what judges it.
 
-    Results of another version are not added up: a seed means another history when the simulation changes, and
-    what was found of other code says nothing of this.
+    Results of another version are discarded: a seed gives another history when the simulation changes, and
+    results of other code prove nothing about this code.
     """
     return _digest(_JUDGES, {RESULTS} | _NOT_RUN)
 
 
 @cache
 def service_version() -> str:
-    """The same of the whole product and nothing else: for what is found by calling it."""
+    """Return the same for the whole product and nothing else: for results of calls over HTTP."""
     return _digest((), set())
 
 
@@ -91,19 +91,19 @@ def _digest(judges: tuple[str, ...], left_out: set[Path]) -> str:
 
 
 def load(name: str, folder: Path = RESULTS) -> Section | None:
-    """What was found before, if anything."""
+    """Return the saved section, if there is one."""
     path = folder / f"{name}.json"
     return Section(**json.loads(path.read_text())) if path.exists() else None
 
 
 def load_raw(name: str, folder: Path = RESULTS) -> dict[str, Any]:
-    """What a command added up so far with this version of the code; empty when there is nothing."""
+    """Return what a command saved with this version of the code; empty if there is nothing."""
     section = load(name, folder)
     return section.raw if section is not None and section.version == code_version() else {}
 
 
 def save(name: str, section: Section, folder: Path = RESULTS) -> None:
-    """Write a section; a file is there as a whole or not at all."""
+    """Write a section. The file is replaced in one step."""
     folder.mkdir(parents=True, exist_ok=True)
     section.version = section.version or code_version()
     path = folder / f"{name}.json"
@@ -113,6 +113,6 @@ def save(name: str, section: Section, folder: Path = RESULTS) -> None:
 
 
 def all_sections(folder: Path = RESULTS) -> dict[str, Section]:
-    """Every section by the name of its file, in order."""
+    """Return every section by the name of its file, in order."""
     sections = {path.stem: Section(**json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))}
     return dict(sorted(sections.items(), key=lambda named: (named[1].order, named[1].title)))

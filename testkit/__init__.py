@@ -1,4 +1,4 @@
-"""What tests, proof, benchmarks and tools share: stand-ins for AWS, small worlds, stages, and auditors.
+"""Shared by tests, proof, benchmarks and tools: fakes of AWS, in-memory services, stages and the auditor.
 
-It imports the product and nothing else of this repository, so that whoever needs it needs no test.
+It imports the product and nothing else of this repository, so that its users do not depend on tests.
 """

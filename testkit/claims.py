@@ -1,4 +1,4 @@
-"""What customers and schedules do with capacity claims in a world."""
+"""Operations of customers and schedules on capacity claims in a world."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ROUNDS_MAX = 200
 
 
 def wish(count: int, *zones: str) -> Resources:
-    """What a claim asks for."""
+    """Build the resources that a claim requests."""
     return Resources(INSTANCE_TYPE, count, zones or (LONDON,), CUSTOMER)
 
 
@@ -44,7 +44,7 @@ def claim(
     who: Caller | None = None,
     services: Services | None = None,
 ) -> CapacityClaim:
-    """Create a claim, a second after whatever was before."""
+    """Create a claim, one second after the last operation."""
     world.clock.advance(1)
     return create_capacity_claim(
         services or world.services, who or caller(), wish(count, *zones), claim_id=claim_id, name=name
@@ -54,7 +54,7 @@ def claim(
 def resize(
     world: World, made: CapacityClaim, count: int, *zones: str, services: Services | None = None
 ) -> CapacityClaim:
-    """Change a claim; where no zones are given they stay."""
+    """Change a claim; without zones it keeps its zones."""
     world.clock.advance(1)
     return update_capacity_claim(
         services or world.services, _member(made), made.id, wish(count, *(zones or made.zones))
@@ -62,30 +62,30 @@ def resize(
 
 
 def drop(world: World, made: CapacityClaim, services: Services | None = None) -> CapacityClaim:
-    """Delete a claim; the rounds are left to the workflow."""
+    """Delete a claim; its rounds run in the workflow."""
     world.clock.advance(1)
     return delete_capacity_claim(services or world.services, _member(made), made.id)
 
 
 def now(world: World, made: CapacityClaim) -> CapacityClaim:
-    """The record as it stands."""
+    """Return the stored record."""
     found = world.services.claims.get(made.organization_id, made.id)
     assert found is not None
     return found
 
 
 def gone(world: World, made: CapacityClaim) -> bool:
-    """Whether nothing is left but perhaps a tombstone."""
+    """Whether nothing is left, except perhaps a tombstone."""
     return world.services.claims.get(made.organization_id, made.id) is None
 
 
 def figures(made: CapacityClaim) -> tuple[str, int, int]:
-    """Status, allocated, pending."""
+    """Return status, allocated and pending."""
     return made.status.value.removeprefix("STATUS_"), made.allocated, made.pending
 
 
 def settle(world: World, made: CapacityClaim) -> Step:
-    """Rounds as the workflow does them, until nothing is left that can be done at once."""
+    """Run rounds as the workflow does, until nothing more can be done at once."""
     for _ in range(ROUNDS_MAX):
         step = settle_capacity_claim(world.services, made.organization_id, made.id)
         if step is not Step.AGAIN:
@@ -109,7 +109,7 @@ def run_workflows(world: World) -> None:
 
 
 def calm(world: World) -> None:
-    """Let workflows and events run until there are none left."""
+    """Run workflows and events until there are none left."""
     for _ in range(ROUNDS_MAX):
         run_workflows(world)
         if not world.events.zones:
@@ -120,7 +120,7 @@ def calm(world: World) -> None:
 
 
 def reserve(world: World, count: int = 1, zone_id: str = LONDON, services: Services | None = None) -> str:
-    """Reserve whole racks; the id."""
+    """Reserve whole racks; return the id."""
     made = create_reservation(services or world.services, caller(), request(count, region_id=zone_id))
     return made.reservation.id
 
@@ -132,12 +132,12 @@ def release(world: World, reservation_id: str) -> None:
 
 
 def check(world: World) -> None:
-    """Whatever happens, and at any time: holders, pods, queues, names and quotas agree."""
+    """Check what holds at any time: holders, pods, queues, names and quotas agree."""
     assert audit(world.db) == []
 
 
 def stranger() -> Caller:
-    """A member of another organization."""
+    """Return a member of another organization."""
     return caller(subject="stranger-1", organizations=frozenset({OTHER_ORGANIZATION}))
 
 

@@ -11,7 +11,7 @@ from gpu_capacity.ports import WorkflowState
 
 
 class FakeClock:
-    """Stands still until it is moved."""
+    """A clock that moves only when told to."""
 
     def __init__(self, now: int = 1_780_000_000) -> None:
         self._now_ms = now * 1000
@@ -33,7 +33,7 @@ class FakeClock:
 
 
 class CountingIds:
-    """Well spread bytes, the same in every run."""
+    """Evenly distributed bytes, the same in every run."""
 
     def __init__(self, seed: str = "ids") -> None:
         self._seed = seed
@@ -46,7 +46,7 @@ class CountingIds:
 
 @dataclass
 class RecordedPause:
-    """Does not wait; remembers that it was asked to."""
+    """Does not wait; records the calls."""
 
     attempts: list[int] = field(default_factory=list)
 
@@ -65,7 +65,7 @@ class AuditLine:
 
 @dataclass
 class RecordedTelemetry:
-    """Keeps what was counted, audited and logged."""
+    """Records metrics, audit lines and logs."""
 
     counts: Counter[str] = field(default_factory=Counter)
     audits: list[AuditLine] = field(default_factory=list)
@@ -87,7 +87,7 @@ class RecordedTelemetry:
 
 
 class RecordedWorkflows:
-    """Remembers executions; nothing runs. ``down`` makes every call fail."""
+    """Records executions; none runs. ``down`` makes every call fail."""
 
     def __init__(self) -> None:
         self.executions: dict[str, dict[str, object]] = {}
@@ -118,7 +118,7 @@ class RecordedWorkflows:
             self.states[name] = WorkflowState.ENDED
 
     def end(self, name: str) -> None:
-        """The execution is over, however it went."""
+        """End an execution, with any result."""
         self.states[name] = WorkflowState.ENDED
 
     def _answer(self) -> None:
@@ -128,7 +128,7 @@ class RecordedWorkflows:
 
 @dataclass
 class RecordedEvents:
-    """Remembers in which zones capacity was freed."""
+    """Records the zones in which capacity was freed."""
 
     zones: list[str] = field(default_factory=list)
 

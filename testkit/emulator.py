@@ -1,7 +1,7 @@
-"""Starts the AWS emulator as a process of its own, for tests, and stops it.
+"""Starts and stops the AWS emulator as a separate process, for tests.
 
-The emulator pins its own botocore, so it lives in an environment of its own. `EMULATOR_PYTHON` names that
-environment's interpreter; without it, it is where `make setup` puts it (`VENVS`, by default `.venvs`).
+The emulator pins its own botocore, so it has its own virtual environment. `EMULATOR_PYTHON` names that
+environment's interpreter; by default it is where `make setup` puts it (`VENVS`, by default `.venvs`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# It is ready in about half a second; the rest is for a machine that is busy with other tests.
+# It is ready in about half a second; more is for a machine that is busy with other tests.
 READY_SECONDS_MAX = 30.0
 STOP_SECONDS_MAX = 15.0
 
@@ -33,10 +33,7 @@ class EmulatorFailedError(RuntimeError):
 
 
 def emulator_python() -> Path:
-    """The interpreter to start the emulator with.
-
-    A promise that is not looked at is not kept, so where it is missing the test fails.
-    """
+    """Return the interpreter of the emulator. The test fails if it is missing, so that none is skipped."""
     venvs = REPOSITORY / (os.environ.get("VENVS") or ".venvs")
     python = Path(os.environ.get("EMULATOR_PYTHON") or venvs / "emulator" / "bin" / "python")
     assert python.exists(), f"{python} is missing: run `make setup`, or name another by EMULATOR_PYTHON"
@@ -53,7 +50,7 @@ def running_emulator(python: Path, work_dir: Path, **settings: str) -> Iterator[
         settings: further environment variables, such as `PERSIST_STATE="1"`.
 
     Raises:
-        EmulatorFailedError: it ended or said nothing within 30 seconds.
+        EmulatorFailedError: it ended, or was not ready within 30 seconds.
     """
     port = _free_port()
     environment = {
@@ -66,7 +63,7 @@ def running_emulator(python: Path, work_dir: Path, **settings: str) -> Iterator[
         "PYTHONUNBUFFERED": "1",
         **settings,
     }
-    # PYTHONPATH of the tests would shadow what the emulator pins.
+    # PYTHONPATH of the tests would shadow the emulator's packages.
     environment.pop("PYTHONPATH", None)
     process = subprocess.Popen(  # noqa: S603 - the interpreter is named by the developer
         [str(python), "-m", "ministack"],
@@ -92,7 +89,7 @@ def running_emulator(python: Path, work_dir: Path, **settings: str) -> Iterator[
 
 
 class _Output:
-    """Reads what the emulator prints, so that its pipe never fills, and notices that it is ready."""
+    """Reads the emulator's output, so that its pipe never fills, and waits for the line that it is ready."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None

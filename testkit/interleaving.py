@@ -1,7 +1,7 @@
 """Runs several clients under every order of their calls to the database.
 
-Each client runs in a thread of its own, but only one at a time and only until its next call: so a schedule
-is a list of turns, a run is repeatable, and all schedules can be gone through one after the other.
+Each client has its own thread, but only one runs at a time, and only until its next call. So a schedule is a
+list of turns, a run is repeatable, and all schedules can be run one after the other.
 
     for schedule in every_interleaving():
         world = ...
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     Client = Callable[[], object]
 
 STEPS_MAX = 500
-"""Calls of all clients in one schedule: beyond it something spins."""
+"""Calls of all clients in one schedule; more mean an endless loop."""
 
 
 class Schedule:
-    """One order of turns: those given first, then each client goes on as long as it can.
+    """One order of turns: first the given ones, then each client runs as long as it can.
 
-    A turn is a place in the list of clients that could go on: the one that ran last comes first.
+    A turn is a place in the list of clients that can continue; the one that ran last is the first of it.
     """
 
     def __init__(self, turns: Sequence[int]) -> None:
@@ -40,7 +40,7 @@ class Schedule:
         self.taken: list[_Choice] = []
 
     def run(self, db: MemoryDynamoDB, clients: Sequence[Client]) -> list[object]:
-        """Run all clients to their ends: what each returned, or the exception that it raised."""
+        """Run all clients to their ends; return what each returned, or the exception that it raised."""
         turns = [_Turn(client) for client in clients]
         by_thread = {turn.thread: turn for turn in turns}
 
@@ -59,7 +59,7 @@ class Schedule:
         return [turn.result for turn in turns]
 
     def run_to_an_answer(self, db: MemoryDynamoDB, clients: Sequence[Client]) -> list[object]:
-        """The same; whoever met what is merely under claim comes again, alone, when all have ended."""
+        """The same; a client that met a tentative booking runs again, alone, when all have ended."""
         results = self.run(db, clients)
         return [
             _outcome(client) if isinstance(result, RaceLost) else result
@@ -76,7 +76,7 @@ class Schedule:
         return self._last
 
     def next_turns(self, interruptions_max: int) -> list[int] | None:
-        """The turns of the schedule after this one, in depth-first order; ``None`` after the last."""
+        """Return the turns of the next schedule in depth-first order; ``None`` after the last."""
         for step in range(len(self.taken) - 1, -1, -1):
             choice, before = self.taken[step], self.taken[:step]
             interruptions = sum(one.interrupts for one in before) + choice.interruptible
@@ -87,7 +87,7 @@ class Schedule:
 
 @dataclass(frozen=True)
 class _Choice:
-    """A turn that was taken: its place, of how many, and whether the client before it could have gone on."""
+    """A turn: its place, the number of places, and whether the client before it could have continued."""
 
     place: int
     places: int
@@ -99,9 +99,9 @@ class _Choice:
 
 
 def every_interleaving(interruptions_max: int = STEPS_MAX) -> Iterator[Schedule]:
-    """All schedules, or all that interrupt a client that could go on at most so many times.
+    """Yield all schedules, or those that interrupt a client that could continue at most that many times.
 
-    Each must be run before the next is asked for.
+    Each must be run before the next is requested.
     """
     turns: list[int] | None = []
     while turns is not None:
@@ -112,7 +112,7 @@ def every_interleaving(interruptions_max: int = STEPS_MAX) -> Iterator[Schedule]
 
 
 class _Turn:
-    """One client and its thread. Control is handed over by two semaphores: no two ever run at once."""
+    """One client and its thread. Two semaphores hand over control: no two clients ever run at once."""
 
     def __init__(self, client: Client) -> None:
         self.done = False
@@ -128,7 +128,7 @@ class _Turn:
         self._others.acquire()
 
     def go_on(self) -> None:
-        """Make the call that it stands before, and run up to the next one or to the end."""
+        """Make the pending call, and run up to the next one or to the end."""
         self._mine.release()
         self._others.acquire()
         if self.done:
@@ -148,12 +148,12 @@ class _Turn:
 
 
 def _outcome(client: Client) -> object:
-    """What a client returns or raises."""
+    """Return what a client returns or raises."""
     try:
         return client()
-    except Exception as error:  # noqa: BLE001 - whatever it is, the test judges it
+    except Exception as error:  # noqa: BLE001 - the test judges any error
         return error
 
 
 def _go_on(_operation: str) -> None:
-    """Nobody else is waiting."""
+    """Do nothing: no other client waits."""

@@ -1,7 +1,7 @@
 """Stored items as plain facts, read without the product's own decoders.
 
-A mistake that the product makes when it writes must not be made again when it is checked: so nothing here is
-shared with it beyond the layout of keys and attributes.
+It shares only the layout of keys and attributes with the product, so that a check does not repeat a mistake
+of the write.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ Run: TypeAlias = tuple[str, str, int, int]
 """Region, pod, first position, count."""
 
 WHOLE = -1
-"""The mask of somebody who owns a domain whole: every bit is set."""
+"""The mask of the owner of a whole domain: every bit is set."""
 
 STAMP_BYTES = 6
-"""What tells a stamp from the owner of a whole domain before there were bookings, which has 8."""
+"""Length of a stamp. The owner of a whole domain before there were bookings has 8 bytes."""
 
 GPUS_PER_HOST = 8
-"""Bits of a mask for the host in each slot. A holder of hosts has all of them, one of GPUs those of his."""
+"""Bits of a mask for the host in each slot. A holder of hosts has all of them, a holder of GPUs its own."""
 
 GONE, DESTROYED, FAILED, CLAIMING = "gone", "destroyed", "failed", "claiming"
 RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
@@ -44,13 +44,13 @@ RESERVATION, CLAIM, VM = "RESERVATION#", "CLAIM#", "VM#"
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A holder as its item tells it.
+    """A holder, read from its item.
 
-    ``holds`` are masks of GPUs by domain, ``WHOLE`` for all of it, and ``flavors`` says of which flavor their
-    pods are. ``uses`` is what it has in quotas, by quota, and ``counted`` how much it says that it is counted
-    with. ``tag`` is what stands for it in a pod. ``ended`` is true of a tombstone, ``finished`` of one that
-    stands for a holder that came to be. ``life`` tells it from others under its id. What follows has a
-    reservation alone: the run that it may own besides (``named``) by the tag ``named_tag``.
+    ``holds`` are masks of GPUs by domain, ``WHOLE`` for a whole domain, and ``flavors`` the flavors of their
+    pods. ``uses`` is what it uses of quotas, by quota, and ``counted`` how much its record says it is counted
+    with. ``tag`` is its tag in a pod. ``ended`` is true for a tombstone, ``finished`` for the tombstone of a
+    holder that was acknowledged. ``life`` distinguishes it from others with its id. Only reservations have
+    ``named``, the run that it may own besides, under the tag ``named_tag``.
     """
 
     key: RecordKey
@@ -71,7 +71,7 @@ class Record:
 
     @property
     def runs(self) -> dict[str, Run]:
-        """By tag the runs that a reservation owns or may own."""
+        """The runs that a reservation owns or may own, by tag."""
         found = {self.named_tag: self.named} if self.named else {}
         if self.holds:
             region, pod, first = min(self.holds)
@@ -80,12 +80,12 @@ class Record:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left of it, or nothing but what tells that it was there."""
+        """Whether nothing is left of it, or only its tombstone."""
         return self.status == GONE or (self.status == DESTROYED and not self.holds and not self.unsettled)
 
 
 def record_of(key: RecordKey, item: Item) -> Record | None:
-    """The record that an item is, ``None`` where it is none."""
+    """Read the record of an item; ``None`` for other items."""
     if key[1].startswith(RESERVATION):
         return _reservation(key, item)
     if key[1].startswith(CLAIM):
@@ -104,10 +104,10 @@ def _reservation(key: RecordKey, item: Item) -> Record:
         key=key,
         kind=RESERVATION,
         status=status,
-        # Before there were bookings the beginning of its id stood for it.
+        # Before there were bookings, its tag was the beginning of its id.
         tag=item["tag"]["B"].hex() if "tag" in item else identity.replace("-", "")[:16],
         holds=dict.fromkeys(domains_of(listed), WHOLE) if listed else {},
-        # Nothing once it has given back all that it had.
+        # Empty once it has released everything.
         uses={quota: int(item["units"]["N"])} if listed or status == CLAIMING else {},
         counted={quota: int(item["units"]["N"])} if "counted" in item else {},
         revision=int(item["revision"]["N"]) if "revision" in item else 0,
@@ -129,7 +129,7 @@ def _run(item: Item, prefix: str) -> Run | None:
 
 
 def domains_of(run: Run) -> list[Domain]:
-    """Every domain of a run."""
+    """Return every domain of a run."""
     region, pod, first, count = run
     return [(region, pod, first + n) for n in range(count)]
 
@@ -161,7 +161,7 @@ def _claim(key: RecordKey, item: Item) -> Record:
 
 
 def allocations_of(item: Item) -> list[tuple[str, str, str, int, int]]:
-    """Of a claim: zone, flavor, pod, position and a mask of hosts, as often as they are listed."""
+    """Return the entries of a claim: zone, flavor, pod, position and a mask of hosts, repeated ones too."""
     return [
         (zone, flavor, pod, position, hosts)
         for zone, flavor, pods in json.loads(item.get("allocations", {"S": "[]"})["S"])
@@ -188,7 +188,7 @@ def _vm(key: RecordKey, item: Item) -> Record:
         finished="unfinished" not in item,
     )
     if record.status == GONE:
-        # What tells that a VM will never come to be.
+        # A tombstone of a VM that will never exist.
         return record
     domain = (item["region_id"]["S"], item["pod_id"]["S"], int(item["position"]["N"]))
     gpus = int(item["gpus"]["N"])
@@ -197,7 +197,7 @@ def _vm(key: RecordKey, item: Item) -> Record:
     return replace(
         record,
         holds={domain: gpus} if gpus else {},
-        # Stopped or not, as long as it could run again.
+        # As long as it could run again, also if stopped.
         uses={} if not gpus and record.status in (DESTROYED, FAILED) else amounts,
         counted={quota: amounts[quota] for quota in counted},
         revision=int(item["revision"]["N"]),
@@ -207,14 +207,14 @@ def _vm(key: RecordKey, item: Item) -> Record:
 
 
 def gpus_of(hosts: int) -> int:
-    """The GPUs of a mask of hosts."""
+    """Convert a mask of hosts to a mask of GPUs."""
     whole = (1 << GPUS_PER_HOST) - 1
     return sum(whole << GPUS_PER_HOST * slot for slot in range(hosts.bit_length()) if hosts >> slot & 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """A pod's topology: by position the slots with (host id, in service), and what is cordoned."""
+    """A pod's topology: by position the slots with (host id, in service), and the cordoned positions."""
 
     version: int
     slots: Mapping[int, Mapping[int, tuple[str, bool]]] = field(default_factory=dict)
@@ -223,13 +223,13 @@ class Hardware:
     flavor: str = ""
 
     def whole_hosts(self, position: int, free: int) -> int:
-        """Of the GPUs that are free in a domain, those of hosts that somebody could have whole, as a mask."""
+        """Of a mask of free GPUs, return those of hosts that are free as a whole."""
         free &= self.usable(position)
         slots = [gpus_of(1 << slot) for slot in self.slots.get(position, {})]
         return sum(gpus for gpus in slots if free & gpus == gpus)
 
     def usable(self, position: int) -> int:
-        """GPUs of a domain that may be given to somebody, as a mask."""
+        """Return the GPUs of a domain that may be sold, as a mask."""
         if position in self.cordoned or position not in self.slots:
             return 0
         return gpus_of(sum(1 << slot for slot, (_, serves) in self.slots[position].items() if serves))
@@ -241,19 +241,19 @@ class Hardware:
         return whole and position not in self.cordoned
 
     def keeps(self, position: int, before: Hardware | None) -> bool:
-        """Whether every host that stood in a slot of a domain stands there still."""
+        """Whether every slot of a domain still has the host that it had before."""
         had = before.slots.get(position, {}) if before else {}
         have = self.slots.get(position, {})
         return all(slot in have and have[slot][0] == host for slot, (host, _) in had.items())
 
     def doubles(self) -> list[str]:
-        """Hosts that stand in more than one slot of the pod."""
+        """Return the hosts that are in more than one slot of the pod."""
         standing = Counter(host for slots in self.slots.values() for host, _ in slots.values())
         return sorted(host for host, places in standing.items() if places > 1)
 
 
 def hardware_of(item: Item, sold: Mapping[str, tuple[int, str]]) -> Hardware:
-    """A hosts item; ``sold`` tells by flavor how many hosts of which resource class are a unit."""
+    """Read a hosts item; ``sold`` has by flavor the number and resource class of the hosts of a unit."""
     hosts_per_unit, resource_class = sold[item["flavor"]["S"]]
     slots: dict[int, dict[int, tuple[str, bool]]] = {}
     cordoned = set()
@@ -268,7 +268,7 @@ def hardware_of(item: Item, sold: Mapping[str, tuple[int, str]]) -> Hardware:
 
 
 def owners_of(item: Item) -> dict[int, dict[str, int]]:
-    """An ownership item: by position the masks of owners by tag, ``WHOLE`` for one that owns all of it."""
+    """Read an ownership item: by position the masks of owners by tag, ``WHOLE`` for a whole domain."""
     owners: dict[int, dict[str, int]] = {
         position: {tag: mask if tag.startswith("g") else gpus_of(mask) for tag, mask in parts.items()}
         for position, parts in owned_in_part(item).items()
@@ -283,7 +283,7 @@ def owners_of(item: Item) -> dict[int, dict[str, int]]:
 
 
 def bookings_of(item: Item) -> dict[str, tuple[int, int]]:
-    """An ownership item: by tag the first position and how many."""
+    """Read the bookings of an ownership item: by tag the first position and the count."""
     return {
         urlsafe_b64decode(name[1:]).hex(): (int.from_bytes(value["B"][:2], "big"), value["B"][2])
         for name, value in item.items()
@@ -292,9 +292,9 @@ def bookings_of(item: Item) -> dict[str, tuple[int, int]]:
 
 
 def values_of(item: Item) -> dict[int, str]:
-    """An ownership item: by position what stands for the domain, empty where that is a map of parts.
+    """Read an ownership item: by position the value of the domain's attribute, empty if it is a map of parts.
 
-    A stamp, or what a holder of before there were bookings owned by.
+    The value is a stamp, or the tag of an owner from before there were bookings.
     """
     return {
         int(name[1:]): value["B"].hex() if "B" in value else ""
@@ -304,7 +304,7 @@ def values_of(item: Item) -> dict[int, str]:
 
 
 def owned_whole(item: Item) -> dict[int, bytes]:
-    """By position the tag of whoever owns the domain whole: by a booking, or as a version before wrote it."""
+    """Return by position the tag of the owner of the whole domain: of a booking, or in the earlier form."""
     return {
         position: bytes.fromhex(tag)
         for position, owners in owners_of(item).items()
@@ -314,7 +314,7 @@ def owned_whole(item: Item) -> dict[int, bytes]:
 
 
 def owned_in_part(item: Mapping[str, Any]) -> dict[int, dict[str, int]]:
-    """By position the masks of those who own hosts or GPUs of the domain, by tag."""
+    """Return by position the masks of the owners of hosts or GPUs of the domain, by tag."""
     return {
         int(name[1:]): {tag: int(mask["N"]) for tag, mask in value["M"].items()}
         for name, value in item.items()
@@ -323,12 +323,12 @@ def owned_in_part(item: Mapping[str, Any]) -> dict[int, dict[str, int]]:
 
 
 def is_domain(name: str) -> bool:
-    """Whether an attribute stands for a domain."""
+    """Whether an attribute is that of a domain."""
     return name[0] == "d" and name[1:].isdigit()
 
 
 def without_stamps(item: Mapping[str, Any]) -> dict[str, Any]:
-    """The item as it would be if nobody had ever owned what is free now."""
+    """Return the item without stamps of free domains, as if they had never been owned."""
     return {
         name: value
         for name, value in item.items()

@@ -1,4 +1,4 @@
-"""Holders of each kind behind the same few words, for the rules that hold of all of them."""
+"""Holders of each kind behind one interface, for tests of the rules that hold for all of them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ OTHER_ORGANIZATION = "5f0c2b1e-8a77-4f1b-9a53-0f6d1c2e3a4b"
 
 
 class Kind:
-    """A world in which there is room for eight of what holders of this kind have.
+    """A world with a capacity of eight units of this kind.
 
     Attributes:
-        subject: what a limit is on; ``noun`` is how a refusal calls it.
-        full: how a create is refused where there is no room, ``None`` where it waits.
+        subject: the subject of its quota; ``noun`` is its name in refusals.
+        full: the error of a create without room, ``None`` if the holder waits.
     """
 
     store: ClassVar[str]
@@ -48,7 +48,7 @@ class Kind:
         key: str | None = None,
         dry_run: bool = False,
     ) -> Any:
-        """The record of a holder; a millisecond passes, so that no two are of one."""
+        """Create a holder and return its record. Advances the clock by a millisecond."""
         self.world.clock.advance_ms(1)
         who = caller(subject=subject, organizations=frozenset({organization}))
         options = {"idempotency_key": key, "dry_run": dry_run}
@@ -58,54 +58,54 @@ class Kind:
         raise NotImplementedError
 
     def end(self, made: Any) -> None:
-        """Somebody deletes it, and everything that follows is done."""
+        """Delete it and complete the deletion."""
         self.delete(made)
         self.settle(made)
 
     def delete(self, made: Any) -> None:
-        """Somebody deletes it."""
+        """Delete it."""
         raise NotImplementedError
 
     def settle(self, made: Any) -> None:
-        """What follows its deletion is done."""
+        """Complete its deletion."""
         raise NotImplementedError
 
     def held(self) -> int:
-        """How much is owned, by the pods."""
+        """Return how much is owned, according to the pods."""
         raise NotImplementedError
 
     @staticmethod
     def place_of(record: Any) -> list[Any]:
-        """Where it has what it has."""
+        """Return what it owns and where."""
         return [getattr(record, name, None) for name in ("placement", "allocations", "position", "gpus")]
 
     def stored(self) -> list[Any]:
-        """The records that are not gone, as the product reads them."""
+        """Return the records that are not gone, as the product reads them."""
         services = self.world.environment()
         store = getattr(services, self.store)
         return [record for key in self.there() if (record := store.get(ORGANIZATION, key)) is not None]
 
     def there(self) -> list[str]:
-        """The ids of all that are not gone."""
+        """Return the ids of all that are not gone."""
         items = self.world.db.table(HOLDERS).items()
         records = [record_of((item["pk"]["S"], item["sk"]["S"]), item) for item in items]
         return [r.key[1].partition("#")[2] for r in records if r and r.status not in (GONE, "destroyed")]
 
     def used(self) -> int:
-        """What is counted of the limit."""
+        """Return the quota's count."""
         return self.world.quota_used(self.subject)
 
     def limit(self, limit: int) -> None:
-        """Set it, and count nobody in."""
+        """Set the limit without counting existing holders."""
         self.world.set_quota(limit, self.subject)
 
     def patient(self, seconds: int) -> Services:
-        """A new environment, which takes equal requests for one within so many seconds."""
+        """Return a new environment that treats equal requests within that many seconds as one."""
         services = self.world.environment()
         return replace(services, limits=replace(services.limits, repeat_seconds=seconds))
 
     def check(self) -> None:
-        """Nothing is wrong with the tables."""
+        """Check that the auditor finds nothing."""
         assert audit(self.world.db, now=self.world.clock.now()) == []
 
 
@@ -173,5 +173,5 @@ KINDS: tuple[type[Kind], ...] = (Reservations, Claims, Vms)
 
 
 def writes(asked: dict[str, Any]) -> bool:
-    """Whether a call writes: for hooks."""
+    """Whether a call writes; for hooks."""
     return bool({"Item", "UpdateExpression", "TransactItems"} & asked.keys())

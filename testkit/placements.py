@@ -1,4 +1,4 @@
-"""What customers do with placements in a world."""
+"""Placements for tests."""
 
 from __future__ import annotations
 

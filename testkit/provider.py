@@ -1,4 +1,4 @@
-"""A simulated region with a table of its own, which fails or keeps hosts when it is told to."""
+"""A simulated region with its own table, which tests can make fail or keep hosts."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _TABLE: Final = "servers"
 
 
 class StubbornRegion:
-    """A ``HostProvider`` beside the tables of a world, so that its calls are not counted there.
+    """A ``HostProvider`` outside of the tables of a world, so that its calls are not counted there.
 
     Attributes:
         down: every call fails while this is set.
-        unreleasable: hosts that are not released as long as they stand here.
+        unreleasable: hosts that are not released while they are in this set.
         calls: the methods that were called, failed calls included.
     """
 
@@ -44,7 +44,7 @@ class StubbornRegion:
         self._region = SimulatedRegion(Database(db, pause, clock), _TABLE, clock, pause, behaviour)
 
     def live(self) -> set[tuple[str, str]]:
-        """(holder id, host id) of every hold there is, those being released included."""
+        """Return (holder id, host id) of every hold, those being released included."""
         found, page = set(), self._region.every_hold()
         while True:
             found |= {(hold.holder_id, hold.host_id) for hold in page.entries}

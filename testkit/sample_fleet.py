@@ -1,8 +1,7 @@
-"""The sample fleet: two small regions whose figures are the published example's, one large, one of VM nodes.
+"""The sample fleet: two small regions with the figures of the published example, a large one, and VM nodes.
 
 ``python -m tools.sample_fleet > fleet.json`` writes it. Everything is deterministic. Between the complete
-racks stand broken ones, so that best fit leaves the published figures behind once ``SAMPLE_RESERVATIONS``
-are made:
+racks are broken ones, so that after ``SAMPLE_RESERVATIONS`` best fit leaves the published figures:
 
 ===========  ==========================  =================  =====================  =====================
 region       runs of complete racks      total              reserved               available, longest run
@@ -30,7 +29,7 @@ SAMPLE_PROJECT: Final = "c7d2e9b4-1a38-4f60-8b25-90e3f6a7d512"
 
 
 class SampleReservation(NamedTuple):
-    """A reservation of the sample tenant, to be made through the API."""
+    """A reservation of the sample tenant, to be created through the API."""
 
     organization: str
     project: str
@@ -41,7 +40,7 @@ class SampleReservation(NamedTuple):
 
 
 class _NodeKind(NamedTuple):
-    """Machines that are rented in slices; the memory of one GPU in GiB. Those of 8 are sold whole too."""
+    """Machines rented in slices; the memory of one GPU in GiB. Those with 8 GPUs are sold whole too."""
 
     gpu_type: str
     model: str
@@ -76,7 +75,7 @@ SAMPLE_RESERVATIONS: Final = (
 
 
 def sample_fleet(sequence: int = 1) -> dict[str, Any]:
-    """The fleet document, as the schema in ``docs`` wants it."""
+    """Return the fleet document, valid by the schema in ``docs``."""
     return {
         "schemaVersion": 1,
         "sequence": sequence,
@@ -144,7 +143,7 @@ def _london() -> dict[str, Any]:
     _break_a_tray(first, rack=5)
     second = _rack_pod("uk-lon-1-pod2", "g.72.gb300.pinned", racks=4)
     _take_out_for_repair(second, rack=1)
-    # rack 2 is the one complete rack of this pod
+    # rack 2 is the only complete rack of this pod
     _equip_otherwise(second, rack=3)
     _lose_a_tray(second, rack=4)
     return _region("uk-lon-1", [_nvl72("g.72.gb300.pinned")], [first, second])
@@ -165,7 +164,7 @@ def _texas() -> dict[str, Any]:
 
 
 def _amsterdam() -> dict[str, Any]:
-    """Machines without NVLink between them: each is a domain of its own, sold whole or in slices."""
+    """Machines without NVLink between them: each is its own domain, sold whole or in slices."""
     offerings = [
         _offering(kind.gpu_type, "NODE", kind.flavor_id, _node_class(kind), hosts_per_unit=1)
         for kind in _NODE_KINDS
@@ -267,6 +266,6 @@ def _equip_otherwise(pod: dict[str, Any], rack: int) -> None:
 
 
 def _take_out_for_repair(pod: dict[str, Any], rack: int) -> None:
-    """Cordoned alone it would still be a complete unit, only not an available one."""
+    """Cordon a rack and take a host out of service: a cordoned rack alone would still be a complete unit."""
     _rack(pod, rack)["cordoned"] = True
     _rack(pod, rack)["hosts"][11]["state"] = "out_of_service"

@@ -1,7 +1,7 @@
-"""How many examples a property is tried with, and which.
+"""Settings of Hypothesis: the number of examples of a property, and how they are drawn.
 
-``make test`` tries the same examples on every machine and in every run, so that a change is what makes it
-fail. ``make search`` tries many times as many, drawn anew; what it finds becomes an ``@example``.
+``make test`` tries the same examples on every machine and in every run, so that only a change of the code
+makes it fail. ``make search`` tries many times as many new ones; what it finds becomes an ``@example``.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _USUAL: Final = 100
 
 
 def register_profiles() -> None:
-    """Make both ways known to Hypothesis, and load the one with fixed examples."""
+    """Register both profiles with Hypothesis, and load the one with fixed examples."""
     times = int(os.environ.get("SEARCH_TIMES") or 20)
-    # How fast a machine is decides nothing: examples have no deadline, and may be slow to draw.
+    # No result depends on the machine's speed: examples have no deadline, and may be slow to draw.
     alike: Any = {"database": None, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
     settings.register_profile(FIXED, max_examples=_USUAL, derandomize=True, **alike)
     settings.register_profile(
@@ -30,5 +30,5 @@ def register_profiles() -> None:
 
 
 def examples(count: int, **further: Any) -> settings:
-    """Settings of a property with ``count`` fixed examples, and a multiple of that in a search."""
+    """Return settings for ``count`` fixed examples, and a multiple of that in a search."""
     return settings(max_examples=count * settings().max_examples // _USUAL, **further)

@@ -1,11 +1,11 @@
-"""Runs Amazon States Language definitions in this process: the part that our JSONata definitions use.
+"""Interprets Amazon States Language in this process: the subset that this repository's definitions use.
 
-It is stepped: an execution stands still before every attempt of every task, so that a test can let a rival,
-or another execution, run in between. Nothing sleeps: waits and retries either advance the clock that it is
-given, or are points where it stands until whoever drives it has moved the clock.
+An execution stops before every attempt of every task, so that a test can run a rival or another execution in
+between. Nothing sleeps: waits and retries either advance the given clock, or are points at which the
+execution stops until the caller has moved the clock.
 
 Stricter than the service where that finds mistakes: an unknown field, an expression that yields undefined
-(or null), a condition that is no boolean, and an assignment to a variable of an outer scope raise
+(or null), a condition that is not a boolean, and an assignment to a variable of an outer scope raise
 ``DefinitionError`` in the test and cannot be caught by a state.
 """
 
@@ -32,7 +32,7 @@ Points: TypeAlias = "Generator[str, None, Any]"
 """Yields the name of a task before each of its attempts, and of a state that waits; returns an output."""
 
 TRANSITIONS_MAX = 5_000
-"""More means a definition that goes round for ever: the service itself ends a history of 25,000 events."""
+"""More mean an endless loop: the service itself ends a history of 25,000 events."""
 
 
 class TaskError(Exception):
@@ -67,10 +67,10 @@ class Execution:
     Args:
         definition: from ``parse``.
         payload: the input.
-        invoke: runs a task: (resource, arguments) to its answer; raises ``TaskError`` when it failed.
+        invoke: runs a task: (resource, arguments) to its answer; raises ``TaskError`` if it failed.
         clock: read for timeouts.
-        wait: lets so many seconds pass; ``None`` makes a point of each wait, and ``wakes_at`` tells its end.
-        arrange: the order in which the items of a map are worked on, by their indices.
+        wait: lets that many seconds pass; with ``None`` each wait is a point, and ``wakes_at`` is its end.
+        arrange: the order in which the items of a map are processed, by their indices.
     """
 
     definition: dict[str, Any]
@@ -94,9 +94,9 @@ class Execution:
         return self.status is ExecutionStatus.RUNNING
 
     def advance(self) -> str | None:
-        """Go on to the next point: the task that is about to be tried, or a state that waits.
+        """Run to the next point, a task before its next attempt or a waiting state, and return its name.
 
-        ``None`` when the execution is over.
+        ``None`` if the execution has ended.
         """
         if self.runs:
             name = next(self._points, None)
@@ -106,13 +106,13 @@ class Execution:
         return None
 
     def run(self) -> ExecutionStatus:
-        """Go on to the end."""
+        """Run to the end."""
         while self.advance() is not None:
             pass
         return self.status
 
     def stop(self) -> None:
-        """Abort it. A task that is running ends its own way; nothing follows it."""
+        """Abort it. A running task completes, and nothing follows it."""
         if self.runs:
             self.status = ExecutionStatus.ABORTED
 
@@ -134,7 +134,7 @@ class Execution:
             self.status = status
 
     def _states(self, level: dict[str, Any], payload: Any, variables: ChainMap[str, Any]) -> Points:
-        """Run the states of a machine or of a map's processor, from the first to the last."""
+        """Run the states of a machine or of a map's processor from ``StartAt`` to the end."""
         name: str | None = level["StartAt"]
         while name is not None:
             if len(self.visited) >= TRANSITIONS_MAX:
@@ -157,7 +157,7 @@ class Execution:
     def _state(
         self, name: str, state: dict[str, Any], payload: Any, variables: ChainMap[str, Any]
     ) -> Generator[str, None, tuple[Any, str | None]]:
-        """Run one state: its output, and the name of the next or None."""
+        """Run one state; return its output, and the name of the next state or None."""
         scope = {"input": payload}
         match state["Type"]:
             case "Task":
@@ -206,7 +206,7 @@ class Execution:
             raise _Aborted
 
     def _map(self, state: dict[str, Any], scope: dict[str, Any], variables: ChainMap[str, Any]) -> Points:
-        """One item after the other; a failed one ends the map, as it does in the service."""
+        """Run one item after the other; a failed one ends the map, as in the service."""
         items = _evaluate(state["Items"], scope, variables)
         if not isinstance(items, list):
             raise DefinitionError(f"Items yields no array: {items!r}")
@@ -233,7 +233,7 @@ class Execution:
 def _leave(
     state: dict[str, Any], scope: Mapping[str, Any], variables: ChainMap[str, Any], default: Any
 ) -> Any:
-    """Assign the state's variables, all from the values before, and build its output."""
+    """Assign the state's variables, all from the earlier values, and build its output."""
     assigned = {name: _evaluate(value, scope, variables) for name, value in state.get("Assign", {}).items()}
     output = _evaluate(state["Output"], scope, variables) if "Output" in state else default
     for name in assigned:
@@ -244,7 +244,7 @@ def _leave(
 
 
 def _evaluate(template: Any, scope: Mapping[str, Any], variables: MutableMapping[str, Any]) -> Any:
-    """A field of a definition: ``{% ... %}`` wherever it stands in it is computed."""
+    """Evaluate a field of a definition: every ``{% ... %}`` in it is computed."""
     if isinstance(template, dict):
         return {name: _evaluate(value, scope, variables) for name, value in template.items()}
     if isinstance(template, list):
@@ -266,9 +266,9 @@ def _evaluate(template: Any, scope: Mapping[str, Any], variables: MutableMapping
 
 
 def _looked_up(text: str, scope: Mapping[str, Any], variables: Mapping[str, Any]) -> Any:
-    """The value of `$a.b.c` and of `$a = 'text'`, which most expressions are, where it is a plain scalar.
+    """Evaluate `$a.b.c` and `$a = 'text'`, which most expressions are, if the value is a plain scalar.
 
-    ``None`` for everything else: lists, what is not there, and other expressions are JSONata's own business.
+    ``None`` for everything else: JSONata itself evaluates lists, missing values and other expressions.
     """
     if (match := _PATH.fullmatch(text)) is None:
         return None
@@ -292,12 +292,12 @@ def _compiled(expression: str) -> Jsonata:
 
 
 def _plain(value: Any) -> Any:
-    """What is left after a way through JSON; anything that JSON cannot tell raises."""
+    """Convert to JSON and back; raises for values that JSON does not have."""
     return json.loads(json.dumps(value))
 
 
 def _delays(retrier: dict[str, Any]) -> Iterator[int]:
-    """Seconds before each further attempt. Jitter only ever shortens them; here they are taken in full."""
+    """Yield the seconds before each further attempt, without jitter, which could only shorten them."""
     delay = retrier.get("IntervalSeconds", 1)
     for _ in range(retrier.get("MaxAttempts", 3)):
         yield int(min(delay, retrier.get("MaxDelaySeconds", delay)))

@@ -34,7 +34,7 @@ CATCH_FIELDS = frozenset({"ErrorEquals", "Next", "Assign", "Output", "Comment"})
 
 
 class DefinitionError(Exception):
-    """The definition is wrong, or uses what this interpreter does not know. Never caught by a state."""
+    """The definition is wrong, or uses what this interpreter does not support. Never caught by a state."""
 
 
 def substitute(text: str, values: Mapping[str, str]) -> str:
@@ -52,11 +52,11 @@ def substitute(text: str, values: Mapping[str, str]) -> str:
 
 
 def parse(text: str) -> dict[str, Any]:
-    """A definition, checked as far as that goes without running it."""
+    """Parse a definition and check what can be checked without running it."""
     definition: dict[str, Any] = json.loads(text)
     _only(definition, MACHINE_FIELDS, "the machine")
     if definition.get("QueryLanguage") != "JSONata":
-        raise DefinitionError("only JSONata definitions are understood")
+        raise DefinitionError("only JSONata definitions are supported")
     _check_states(definition)
     return definition
 
@@ -83,16 +83,16 @@ def _check_states(level: dict[str, Any]) -> None:
             processor = state["ItemProcessor"]
             _only(processor, PROCESSOR_FIELDS, f"{name} ItemProcessor")
             if processor["ProcessorConfig"] != {"Mode": "INLINE"}:
-                raise DefinitionError(f"{name}: only inline maps are understood")
+                raise DefinitionError(f"{name}: only inline maps are supported")
             _check_states(processor)
     if level["StartAt"] not in states:
         raise DefinitionError(f"StartAt names no state: {level['StartAt']}")
 
 
 def _check_ways(name: str, state: dict[str, Any], states: Mapping[str, Any]) -> None:
-    """Every way out of a state leads to a state of the same level."""
+    """Check that every successor of a state is a state of the same level."""
     if missing := [target for target in ways_out(state) if target not in states]:
-        raise DefinitionError(f"{name}: leads to {missing}, which is not there")
+        raise DefinitionError(f"{name}: leads to {missing}, which does not exist")
     ends = state["Type"] in ("Succeed", "Fail", "Choice") or state.get("End") is True
     if ends == ("Next" in state):
         raise DefinitionError(f"{name}: needs either Next or End")

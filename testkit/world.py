@@ -1,4 +1,4 @@
-"""A whole service in memory: real use cases, stores and simulated region over the in-memory DynamoDB."""
+"""The service in memory: real use cases, stores and simulated region over the in-memory DynamoDB."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ GB300 = Flavor(
 
 
 def create_tables(client: Any) -> None:
-    """The three tables of the template, on any DynamoDB."""
+    """Create the three tables of the template, on any DynamoDB."""
     key_schema = [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]
     attributes = [
         {"AttributeName": "pk", "AttributeType": "S"},
@@ -117,14 +117,14 @@ def create_tables(client: Any) -> None:
 
 
 def offering(region_id: str = REGION, hosts_per_unit: int = 2) -> Offering:
-    """GB300 racks; two hosts a rack keep small worlds small."""
+    """Return the GB300 flavor; two hosts per rack keep test data small."""
     return Offering(region_id, "GB300", "NVL72", GB300, "GB300_HOST", hosts_per_unit)
 
 
 def rack(
     pod_id: str, position: int, *, hosts: int = 2, states: dict[int, HostState] | None = None, **changes: Any
 ) -> Domain:
-    """A complete rack, or one with some hosts in another state."""
+    """Return a complete rack, or one with some hosts in another state."""
     domain = Domain(
         position=position,
         id=f"{pod_id}-rack{position:02}",
@@ -145,13 +145,13 @@ def rack(
 
 
 def pod(pod_id: str, racks: int, *, region_id: str = REGION, hosts: int = 2, version: int = 1) -> Pod:
-    """A pod of complete racks."""
+    """Return a pod of complete racks."""
     domains = tuple(rack(pod_id, position, hosts=hosts) for position in range(racks))
     return Pod(region_id, pod_id, GB300.id, version, domains)
 
 
 def zone(zone_id: str = REGION, *, hosts: int = 2) -> Region:
-    """A zone that sells its racks whole, and their trays as instances."""
+    """Return a zone that sells its racks whole, and their trays as instances."""
     return Region(
         id=zone_id,
         organizations=frozenset(),
@@ -169,7 +169,7 @@ def set_quota(
     used: int | None = None,
     organization: str = ORGANIZATION,
 ) -> None:
-    """Limit an organization, and count nobody in: without ``used`` it says what it said."""
+    """Set an organization's limit without counting holders; without ``used`` the count stays."""
     kept = "if_not_exists(used, :used)" if used is None else ":used"
     db.update_item(
         TableName=HOLDERS,
@@ -195,7 +195,7 @@ def request(count: int = 1, **changes: Any) -> ReservationRequest:
 
 
 def caller(**changes: Any) -> Caller:
-    """A member of the organization and project with every customer permission."""
+    """Return a member of the organization and project with every customer permission."""
     base = Caller(
         subject="user-1",
         name="john.doe@example.com",
@@ -208,9 +208,9 @@ def caller(**changes: Any) -> Caller:
 
 @dataclass
 class World:
-    """The service, with everything around it in reach.
+    """The service and its fakes.
 
-    Another ``World.environment()`` is another execution environment on the same tables.
+    ``World.environment()`` returns another execution environment on the same tables.
     """
 
     pods: tuple[Pod, ...] = ()
@@ -218,7 +218,7 @@ class World:
     behaviour: SimulatedBehaviour = field(default_factory=lambda: SimulatedBehaviour(ready_seconds=20))
     limits: Limits = field(default_factory=Limits)
     trusting: bool = False
-    """Whether the tables take parameters unchecked, for runs of millions of calls."""
+    """Whether the tables skip the check of parameters, for runs of millions of calls."""
 
     def __post_init__(self) -> None:
         self.clock = FakeClock()
@@ -233,7 +233,7 @@ class World:
         self.services = self.environment()
 
     def environment(self) -> Services:
-        """Fresh collaborators, as a new execution environment has them."""
+        """Return new services, as a new execution environment has them."""
         self._environments += 1
         edges = Edges(
             self.db, self.clock, CountingIds(f"environment-{self._environments}"), self.pause, self.telemetry
@@ -248,7 +248,7 @@ class World:
         return replace(services_of(Environment(TABLES), edges, outside), limits=self.limits)
 
     def load(self, pods: tuple[Pod, ...], regions: tuple[Region, ...] = ()) -> None:
-        """Write topology the way the sync does; ownership of known pods stays."""
+        """Write topology as the sync does; ownership of existing pods stays."""
         offerings = {(r.id, o.flavor.id): o for r in (*self.regions, *regions) for o in r.offerings}
         for region in regions:
             self.db.put_item(TableName=INVENTORY, Item=encode_region(region))
@@ -266,13 +266,13 @@ class World:
             self.regions = regions
 
     def _zones(self) -> Iterator[Region]:
-        """Every zone that a pod stands in sells its racks."""
+        """Yield a zone for each region with a pod; it sells the pod's racks."""
         for zone_id in sorted({p.region_id for p in self.pods}):
             racks = (domain for p in self.pods if p.region_id == zone_id for domain in p.domains)
             yield zone(zone_id, hosts=max(len(rack.hosts) for rack in racks))
 
     def owners(self, pod_id: str, region_id: str = REGION, flavor_id: str = GB300.id) -> dict[int, bytes]:
-        """Owned positions of a pod, straight from the table."""
+        """Return the owned positions of a pod, read from the table."""
         item = self.db.get_item(TableName=INVENTORY, Key=keys.owners(region_id, flavor_id, pod_id))["Item"]
         return owned_whole(item)
 
@@ -281,6 +281,6 @@ class World:
         set_quota(self.db, limit, subject, used=used)
 
     def quota_used(self, subject: str = "GB300") -> int:
-        """What is counted of the organization."""
+        """Return the organization's count in the quota."""
         item = self.db.get_item(TableName=HOLDERS, Key=keys.quota(ORGANIZATION, subject))["Item"]
         return int(item["used"]["N"])

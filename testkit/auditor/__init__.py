@@ -1,7 +1,7 @@
-"""An independent look at the tables: do pods, records, quotas, queues, rosters and servers agree?
+"""An independent check of the tables: do pods, records, quotas, queues, rosters and servers agree?
 
-It reads raw items and shares no code with the product, so that a mistake made when writing is not made again
-when checking. What is a rule for holders of one kind alone is in ``claims`` and ``vms``.
+It reads raw items and shares no code with the product, so that the check does not repeat a mistake of the
+write. Rules for holders of one kind are in ``claims`` and ``vms``.
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ UNSETTLED: Final = frozenset({"claiming", "pending", "provisioning", LEAVING})
 
 
 def audit(db: MemoryDynamoDB, *, now: int | None = None, at_rest: bool = False) -> list[str]:
-    """Everything that is wrong, as sentences; empty when all is well.
+    """Return every violation as a sentence; empty if there is none.
 
-    With ``now`` (seconds) servers that have not gone by then are judged too; ``at_rest`` says that nobody has
-    anything left to do.
+    With ``now`` (seconds) it also checks the servers that are not gone by then. ``at_rest`` states that no
+    operation or workflow has anything left to do.
     """
     return audit_tables(db.dump(), now=now, at_rest=at_rest)
 
@@ -53,7 +53,7 @@ def audit(db: MemoryDynamoDB, *, now: int | None = None, at_rest: bool = False) 
 def audit_tables(
     tables: Mapping[str, list[Item]], *, now: int | None = None, at_rest: bool = False
 ) -> list[str]:
-    """The same of what the tables hold."""
+    """Return the violations in the items of the tables."""
     holders = {(item["pk"]["S"], item["sk"]["S"]): item for item in tables["holders"]}
     records = [record for key, item in holders.items() if (record := record_of(key, item)) is not None]
     live = [record for record in records if record.status != GONE]
@@ -77,17 +77,17 @@ def audit_tables(
 
 
 def units_held(db: MemoryDynamoDB) -> int:
-    """How many domains are owned whole, by the pods' items."""
+    """Count the domains that are owned whole, according to the pods' items."""
     return sum(mask == WHOLE for _, _, mask in _owners(db.dump()["inventory"]))
 
 
 def instances_held(db: MemoryDynamoDB) -> int:
-    """How many hosts are owned one by one, by the pods' items."""
+    """Count the hosts that are owned singly, according to the pods' items."""
     return _parts_held(db, gpus=False) // GPUS_PER_HOST
 
 
 def gpus_held(db: MemoryDynamoDB) -> int:
-    """How many GPUs are owned one by one, by the pods' items."""
+    """Count the GPUs that are owned singly, according to the pods' items."""
     return _parts_held(db, gpus=True)
 
 
@@ -106,7 +106,7 @@ def _owners(inventory: Iterable[Item]) -> Iterator[tuple[Place, str, int]]:
 
 
 def _ownership(inventory: list[Item], live: list[Record]) -> Iterator[str]:
-    """Pods show what records list, and what they name besides or nothing."""
+    """Pods show what records list, and what they name besides or nothing of that."""
     owned = {(place, tag): mask for place, tag, mask in _owners(inventory)}
     listed: defaultdict[tuple[Place, str], int] = defaultdict(int)
     named = set()
@@ -125,7 +125,7 @@ def _ownership(inventory: list[Item], live: list[Record]) -> Iterator[str]:
 
 
 def _pods(inventory: list[Item]) -> Iterator[str]:
-    """Whoever owns something of a domain owns GPUs that exist, and no GPU has two owners."""
+    """Owners own GPUs that exist, and no GPU has two owners."""
     there, taken = _there(inventory), defaultdict[Place, int](int)
     for place, tag, mask in _owners(inventory):
         if not mask or mask & taken[place]:
@@ -139,7 +139,7 @@ def _pods(inventory: list[Item]) -> Iterator[str]:
 
 
 def _there(inventory: list[Item]) -> defaultdict[Domain, int]:
-    """By domain a mask of every GPU that the topology knows."""
+    """Return by domain a mask of every GPU in the topology."""
     known: defaultdict[Domain, int] = defaultdict(int)
     for pod in inventory:
         if pod["pk"]["S"].startswith("HOSTS#"):
@@ -160,7 +160,7 @@ def _reservations(live: list[Record]) -> Iterator[str]:
 
 
 def _index(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterator[str]:
-    """Whoever has something to do stands in the index of the unsettled, and nobody else."""
+    """Exactly the records with work left are in the index of unsettled records."""
     for record in records:
         item, since = holders[record.key], "unsettled_since" in holders[record.key]
         if record.kind == RESERVATION:
@@ -180,11 +180,11 @@ def _quotas(holders: Mapping[RecordKey, Item], records: list[Record]) -> Iterato
     quotas = {key: int(item["used"]["N"]) for key, item in holders.items() if key[1].startswith("QUOTA#")}
     for quota in counted.keys() | quotas.keys():
         if counted[quota] != quotas.get(quota):
-            yield f"{quota} says {quotas.get(quota)}, records say {counted[quota]}"
+            yield f"{quota} counts {quotas.get(quota)}, records have {counted[quota]}"
 
 
 def _servers(present: list[Item], live: list[Record]) -> Iterator[str]:
-    """Servers of reservations: whoever has one has capacity, and a server is where its host is occupied."""
+    """The owner of a reservation's server has capacity, and servers agree with the occupation of hosts."""
     owners = {record.server_owner for record in live if record.kind == RESERVATION and record.holds}
     pinned = {
         (item["pk"]["S"].removeprefix("HOLDER#"), item["sk"]["S"].removeprefix("HOST#"))

@@ -1,4 +1,4 @@
-"""What holds of capacity claims alone: their queues, their names, and what they tell of themselves."""
+"""Rules for capacity claims: their queues, names, status and conditions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Claim:
-    """A claim as its item tells it; ``hosts`` are masks, ``owned_in`` counts them by zone."""
+    """A claim, read from its item; ``hosts`` are masks, ``owned_in`` counts them by zone."""
 
     organization: str
     id: str
@@ -54,7 +54,7 @@ class Claim:
 
 
 def claim_records(db: MemoryDynamoDB) -> list[Claim]:
-    """Every claim that is not gone."""
+    """Return every claim that is not gone."""
     return [
         claim_of((item["pk"]["S"], item["sk"]["S"]), item)
         for item in db.dump()["holders"]
@@ -63,7 +63,7 @@ def claim_records(db: MemoryDynamoDB) -> list[Claim]:
 
 
 def claim_of(key: RecordKey, item: Item) -> Claim:
-    """The claim that an item is."""
+    """Read the claim of an item."""
     hosts: dict[Domain, int] = {}
     owned_in: Counter[str] = Counter()
     for zone, _, pod, position, mask in allocations_of(item):
@@ -85,7 +85,7 @@ def claim_of(key: RecordKey, item: Item) -> Claim:
 
 
 def judge(holders: Mapping[RecordKey, Item], live: list[Record]) -> Iterator[str]:
-    """What is wrong with claims beyond what they own and are counted with."""
+    """Yield the violations of claims, except those of ownership and quotas."""
     claims = [claim_of(record.key, holders[record.key]) for record in live if record.kind == CLAIM]
     yield from _queues(holders, claims)
     yield from _names(holders, claims)
@@ -121,7 +121,7 @@ def _names(holders: Mapping[RecordKey, Item], claims: list[Claim]) -> Iterator[s
 
 
 def _told(claim: Claim) -> Iterator[str]:
-    """Status and conditions say what it owns."""
+    """Status and conditions agree with what the claim owns."""
     ready = claim.pending == 0 and claim.surplus == 0
     if claim.status != "STATUS_DELETING" and (claim.status == "STATUS_READY") != ready:
         yield f"{claim.id} is {claim.status}: {claim.pending} pending, {claim.surplus} too many"

@@ -1,4 +1,4 @@
-"""What holds of VMs alone: slices, marks of those that make room for others, servers, disks, the roster."""
+"""Rules for VMs: slices, preemption, servers, disks and the roster."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _RUN, _DISK, _ROSTER = "VMRUN#", "VMDISK#", "VMS"
 
 @dataclass(frozen=True, slots=True)
 class Rental:
-    """A VM as its item tells it; ``gpus`` and ``wants`` are masks."""
+    """A VM, read from its item; ``gpus`` and ``wants`` are masks."""
 
     key: RecordKey
     status: str
@@ -44,7 +44,7 @@ class Rental:
 
     @property
     def at_rest(self) -> bool:
-        """Whether it has come to an end of some kind, and no workflow has anything to do for it."""
+        """Whether it is in a final or stopped status and no workflow has anything left to do for it."""
         return self.status in AT_REST and not self.unsettled
 
     @property
@@ -54,7 +54,7 @@ class Rental:
 
 
 def rental_of(key: RecordKey, item: Item) -> Rental:
-    """The VM that an item is."""
+    """Read the VM of an item."""
     told = item.get("preempted_by")
     return Rental(
         key=key,
@@ -78,7 +78,7 @@ def _key(pair: dict[str, Any]) -> RecordKey:
 
 
 def judge(rentals: Iterable[Rental]) -> Iterator[str]:
-    """What is wrong with records of VMs at any time."""
+    """Yield the violations in records of VMs that must not occur at any time."""
     by_key = {vm.key: vm for vm in rentals}
     for vm in by_key.values():
         for problem in (*holding(vm), *marks(vm, by_key)):
@@ -86,7 +86,7 @@ def judge(rentals: Iterable[Rental]) -> Iterator[str]:
 
 
 def holding(vm: Rental) -> Iterator[str]:
-    """A VM has its whole slice, unless it waits for those that leave, and what its status lets it have."""
+    """A VM has its whole slice, unless it waits for VMs that it preempts, and only what its status allows."""
     whole = vm.gpus.bit_count() == vm.count and vm.gpus in _slices(vm.count)
     keeps = vm.status == "stopped" and vm.rental == "reserved"
     full = vm.status in WITH_SLICE or vm.is_lost_running
@@ -99,7 +99,7 @@ def holding(vm: Rental) -> Iterator[str]:
     if vm.status in WITHOUT_GPUS and vm.gpus:
         yield f"still holds {vm.gpus:#x}"
     if vm.at_rest and vm.gpus and not keeps:
-        yield f"has come to rest, and holds {vm.gpus:#x}"
+        yield f"is settled, and holds {vm.gpus:#x}"
     if keeps and not vm.unsettled and not whole:
         yield f"holds {vm.gpus:#x} for {vm.count}, which its term keeps"
 
@@ -109,21 +109,21 @@ def _slices(count: int) -> list[int]:
 
 
 def marks(vm: Rental, rentals: Mapping[RecordKey, Rental]) -> Iterator[str]:
-    """Of those that were told to leave and the one they leave for each record names the other."""
+    """The records of preempted VMs and of their preemptor name each other."""
     for key in vm.waits_for:
         victim = rentals.get(key)
         if victim is None or victim.preempted_by != vm.key:
-            yield f"waits for {key}, which was not told to leave for it"
+            yield f"waits for {key}, which has no notice because of it"
         elif victim.rental != "interruptible":
-            yield f"waits for {key}, which nobody may interrupt"
+            yield f"waits for {key}, which must not be interrupted"
     if vm.preempted_by is not None:
         heir = rentals.get(vm.preempted_by)
         if heir is None or vm.key not in heir.waits_for:
-            yield f"was told to leave for {vm.preempted_by}, which does not wait for it"
+            yield f"has notice because of {vm.preempted_by}, which does not wait for it"
 
 
 def judge_servers(present: Iterable[Item], rentals: Iterable[Rental]) -> Iterator[str]:
-    """A server runs on GPUs that its VM owns, or has just handed over, and no GPU has two."""
+    """A server runs on GPUs that its VM owns or has just transferred, and no GPU has two servers."""
     by_owner = {vm.owner: vm for vm in rentals}
     taken: defaultdict[str, int] = defaultdict(int)
     for owner, (host, gpus) in servers(present).items():
@@ -141,13 +141,13 @@ def judge_servers(present: Iterable[Item], rentals: Iterable[Rental]) -> Iterato
 def judge_rest(
     holders: Mapping[RecordKey, Item], present: Iterable[Item], rentals: Iterable[Rental]
 ) -> Iterator[str]:
-    """What is wrong when no workflow has anything to do any more: servers, marks, disks, the roster."""
+    """Yield the violations once no workflow has anything left to do: servers, notices, disks, the roster."""
     runs, gone, alive, listed = {}, set(), set(), set()
     for vm in rentals:
         if vm.waits_for or vm.preempted_by or vm.wants or vm.unsettled:
-            yield f"{vm.key} is settled, and marked"
+            yield f"{vm.key} is settled, and has notice"
         if {"ssh_public_key", "password_hash", "preempt_at"} & holders[vm.key].keys():
-            yield f"{vm.key} is settled, and keeps what was only for its start"
+            yield f"{vm.key} is settled, and keeps attributes of its start"
         if vm.status == "running" or vm.is_lost_running:
             runs[vm.owner] = vm.gpus
         if vm.status == "destroyed":
@@ -167,7 +167,7 @@ def judge_rest(
 
 
 def servers(present: Iterable[Item]) -> dict[str, tuple[str, int]]:
-    """By owner the host and a mask of GPUs of every server of a VM."""
+    """Return by owner the host and the mask of GPUs of every server of a VM."""
     return {
         item["pk"]["S"].removeprefix(_RUN): (item["host"]["S"], int(item["gpus"]["N"]))
         for item in present

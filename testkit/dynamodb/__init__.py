@@ -1,11 +1,11 @@
-"""An in-memory DynamoDB that the contract suite holds against the emulators and the service.
+"""An in-memory DynamoDB; the contract suite compares it with the emulators and the service.
 
     db = MemoryDynamoDB()
     db.create_table(...)
     db.before("transact_write_items", lambda operation, parameters: rival())
     db.after("put_item", timeout_after())
 
-It shows what no emulator does: transactions in conflict, throttling, lost answers, stale reads.
+It simulates what no emulator does: transaction conflicts, throttling, lost answers, stale reads.
 """
 
 from testkit.dynamodb.client import MemoryDynamoDB

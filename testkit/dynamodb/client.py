@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     Work = Callable[[Storage, Meter], dict[str, Any]]
 
-# Operations whose answers carry one ConsumedCapacity for each table instead of a single one.
+# Operations whose answers have one ConsumedCapacity for each table instead of a single one.
 LISTED = frozenset({"batch_get_item", "batch_write_item", "transact_write_items", "transact_get_items"})
 TRANSACTIONS = frozenset({"transact_write_items", "transact_get_items"})
 ARN_PREFIX = "arn:aws:dynamodb:us-east-1:000000000000:table/"
@@ -63,16 +63,16 @@ class MemoryDynamoDB:
         return TableView(self._storage.table(name), lends=self._storage.lends)
 
     def dump(self) -> dict[str, list[Item]]:
-        """Everything, canonical, so that two dumps are equal exactly when the contents are.
+        """Return everything in canonical form: two dumps are equal exactly if the contents are.
 
-        A copy, but the stored items themselves where they are lent: look, do not touch.
+        A copy; in a trusting fake the stored items themselves, which must not be changed.
         """
         with self._lock:
             return {name: self.table(name).items() for name in sorted(self._storage.tables)}
 
     @property
     def consumed(self) -> dict[str, float]:
-        """All units so far: `{"ReadCapacityUnits": .., "WriteCapacityUnits": ..}`."""
+        """Return all units so far: `{"ReadCapacityUnits": .., "WriteCapacityUnits": ..}`."""
         return {READ: self.read_units, WRITE: self.write_units}
 
     # Faults, rivals, stale reads.
@@ -88,13 +88,13 @@ class MemoryDynamoDB:
     ) -> Hook:
         """Run `interceptor(operation, parameters)` before a call of this operation (`"*"` for any) is served.
 
-        What it raises is what the caller gets, and nothing is stored. It runs for the next `times` calls
-        (None: always), after letting `skip` of them through; only calls for which `only(parameters)` count.
+        The caller gets what it raises, and nothing is stored then. It runs for the next `times` calls (None:
+        always), after `skip` calls; only calls for which `only(parameters)` is true count.
         """
         return self._hooks.add(Hook(BEFORE, operation, interceptor, times=times, skip=skip, only=only))
 
     def calm(self) -> None:
-        """Forget every interceptor."""
+        """Remove every interceptor."""
         self._hooks.clear()
 
     def after(
@@ -106,11 +106,11 @@ class MemoryDynamoDB:
         skip: int = 0,
         only: Filter | None = None,
     ) -> Hook:
-        """Like `before`, but after the call has been served with success: to raise here loses the answer."""
+        """Like `before`, but after the call has succeeded: raising here loses the answer."""
         return self._hooks.add(Hook(AFTER, operation, interceptor, times=times, skip=skip, only=only))
 
     def copy(self, now: Callable[[], float] = time.monotonic) -> MemoryDynamoDB:
-        """Another one with the same tables and items; no hook, no past and no token goes with it."""
+        """Return a fake with the same tables and items, without hooks, history and request tokens."""
         twin = MemoryDynamoDB(now, trusting=self._trusting)
         with self._lock:
             twin._storage.tables = {name: table.copy() for name, table in self._storage.tables.items()}
@@ -119,15 +119,15 @@ class MemoryDynamoDB:
     def watch(self, watcher: Watcher) -> None:
         """Call `watcher` after every write with what it changed: (table, plain key, item before, item after).
 
-        All changes of one transaction come together. The items are the stored ones: look, do not touch.
+        All changes of one transaction come in one call. The items are the stored ones: do not change them.
         """
         with self._lock:
             self._storage.watcher = watcher
 
     def read_stale(self, *, lag_writes: int = 1) -> None:
-        """From now on, answer reads that do not ask for consistency as they were `lag_writes` writes ago.
+        """From now on answer eventually consistent reads with the state of `lag_writes` writes ago.
 
-        0 ends it. Queries of an index never can ask for consistency.
+        0 ends it. Queries of an index are always eventually consistent.
         """
         if not 0 <= lag_writes <= HISTORY_WRITES_MAX:
             raise ValueError(f"lag_writes must be between 0 and {HISTORY_WRITES_MAX}")
@@ -231,7 +231,7 @@ class MemoryDynamoDB:
 
 
 def _go_on(_operation: str) -> None:
-    """The default of `interrupt`: nobody else is waiting."""
+    """The default of `interrupt`: does nothing."""
 
 
 def _add_capacity(response: dict[str, Any], operation: str, parameters: dict[str, Any], meter: Meter) -> None:

@@ -41,7 +41,7 @@ PATH_FUNCTIONS = frozenset({"attribute_exists", "attribute_not_exists"})
 
 
 def parse_condition(text: str, purpose: str, placeholders: Placeholders) -> Condition:
-    """The tree of a condition. Raises RefusedError for what is wrong whatever is stored."""
+    """Parse a condition. Raises RefusedError for errors that do not depend on stored items."""
 
     def parse() -> Condition:
         reader = Reader(text, purpose, placeholders)
@@ -64,7 +64,7 @@ def parse_projection(text: str, placeholders: Placeholders) -> tuple[Path, ...]:
 
 
 def check_no_overlap(reader: Reader, paths: list[Path]) -> None:
-    """Refuse two paths of which one is the other or leads to it, or that read one node as list and as map."""
+    """Refuse two paths that are equal, contain each other, or read the same node as list and as map."""
     ordered = sorted(paths, key=lambda path: [(isinstance(part, int), str(part)) for part in path.parts])
     for one, two in pairwise(ordered):
         shared = min(len(one.parts), len(two.parts))
@@ -214,7 +214,7 @@ class _Conditions:
                 raise self._reader.refused("Invalid attribute type name found; type: {}, valid types: {}")
 
     def _check_types(self, name: str, operands: tuple[Operand, ...], allowed: frozenset[str]) -> None:
-        """Refuse literals of a type that the operator never takes (what is stored is known later)."""
+        """Refuse literals of a type that the operator never takes; stored values are checked later."""
         for operand in operands:
             if isinstance(operand, Literal) and type_of(operand.value) not in allowed:
                 raise self._reader.refused(

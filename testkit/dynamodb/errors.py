@@ -1,7 +1,7 @@
-"""How the fake says no.
+"""Refusals of the fake.
 
-Inside the fake a refusal is a small exception without an operation name; `to_client_error` turns it into the
-`botocore.exceptions.ClientError` that boto3 would have raised for that operation.
+Inside the fake a refusal is an exception without an operation name; `to_client_error` converts it to the
+`botocore.exceptions.ClientError` that boto3 would raise for that operation.
 
     RefusedError            the request is refused as a whole
     └── ItemRefusedError    because of what is stored; inside a transaction it is one statement's reason
@@ -36,11 +36,11 @@ class RefusedError(Exception):
 
 
 class ItemRefusedError(RefusedError):
-    """A validation that failed on the stored item, so that only this statement is at fault."""
+    """A validation that failed on the stored item, so that only this statement is the cause."""
 
 
 class ConditionFailedError(Exception):
-    """A condition did not hold. `item` is what is stored, None when nothing is or nobody asked."""
+    """A condition did not hold. `item` is the stored item, None if there is none or it was not requested."""
 
     def __init__(self, item: dict[str, Any] | None) -> None:
         super().__init__(CONDITION_FAILED_MESSAGE)

@@ -1,4 +1,4 @@
-"""Whether a condition holds for an item, and what a projection leaves of it."""
+"""Evaluates conditions and projections on items."""
 
 from __future__ import annotations
 

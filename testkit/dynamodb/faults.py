@@ -1,7 +1,7 @@
 """Interceptors that fail a call as the real service and the network do.
 
-Use with `db.before(..)` where nothing may be stored, with `db.after(..)` where the write is stored and
-only its answer is lost:
+Use with `db.before(..)` if nothing may be stored, with `db.after(..)` if the write is stored and only its
+answer is lost:
 
     db.before("put_item", throttled())
     db.after("transact_write_items", timeout_after())
@@ -80,7 +80,7 @@ def transaction_throughput_exceeded(n_reasons: int, at: int | Collection[int]) -
 
 
 def throttled_anyhow(draw: Random) -> Interceptor:
-    """A throttle in any of the forms in which the service tells it: by an exception, or by a reason.
+    """A throttle in any form of the service: an exception, or a cancellation reason.
 
     `draw` chooses the form and, of a transaction, the statement.
     """
@@ -101,16 +101,16 @@ def too_many_requests() -> Interceptor:
 
 
 class Died(BaseException):
-    """The process of whoever called is gone: nothing catches this."""
+    """The caller's process has died: no code catches this."""
 
 
 def dies(*_: object) -> None:
-    """Whoever calls dies here."""
+    """Kill the caller here."""
     raise Died
 
 
 def storm(fault: Interceptor, now: Callable[[], float], until: float) -> Interceptor:
-    """The same fault of every call until `now()` has come to `until`: register it with `times=None`."""
+    """The same fault for every call until `now()` reaches `until`: register it with `times=None`."""
 
     def interceptor(operation: str, parameters: dict[str, Any]) -> None:
         if now() < until:
@@ -140,12 +140,12 @@ def timeout_before() -> Interceptor:
 
 
 def timeout_after() -> Interceptor:
-    """No answer came in time. With `db.after` the write is stored, and the caller cannot know."""
+    """No answer came in time. With `db.after` the write is stored, but the caller does not know it."""
     return _raises(ReadTimeoutError(endpoint_url=ENDPOINT_URL))
 
 
 def connection_reset() -> Interceptor:
-    """The connection broke before an answer came. Whether the write happened is not said: before or after."""
+    """The connection broke before an answer came. The write may have happened: use it before and after."""
     return _raises(ConnectionClosedError(endpoint_url=ENDPOINT_URL))
 
 

@@ -1,4 +1,4 @@
-"""Interceptors around the calls of the fake: rivals that step in between, faults, answers that get lost."""
+"""Interceptors of the fake's calls: rivals, faults, lost answers."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Hook:
 class Hooks:
     """All interceptors of one fake, run in the order in which they were registered.
 
-    Calls that an interceptor makes itself are not intercepted: a rival runs undisturbed, and a repeated
-    interceptor cannot call itself for ever.
+    Calls that an interceptor makes itself are not intercepted, so that an interceptor cannot call itself
+    endlessly.
     """
 
     def __init__(self) -> None:
@@ -85,12 +85,12 @@ class Hooks:
         return hook
 
     def clear(self) -> None:
-        """Forget all that is registered."""
+        """Remove all hooks."""
         with self._lock:
             self._hooks = []
 
     def run(self, when: str, operation: str, parameters: dict[str, Any]) -> None:
-        """Run what is registered for this moment of this call. Whatever an interceptor raises is raised."""
+        """Run the hooks of this call before or after it. Errors of an interceptor are raised."""
         if not self._hooks or getattr(self._running, "inside", False):
             return
         with self._lock:

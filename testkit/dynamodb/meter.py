@@ -1,4 +1,4 @@
-"""Counts capacity units of one call, and shapes them as ConsumedCapacity."""
+"""Counts the capacity units of one call, and formats them as ConsumedCapacity."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Meter:
     def add(self, kind: str, units: float, table: str, index: str | None = None) -> None:
         """Count units of kind READ or WRITE."""
         by_place = self._units.setdefault(table, {})
-        # A query of an index mentions the table as well, with 0 units.
+        # The answer to a query of an index has the table as well, with 0 units.
         by_place.setdefault(None, defaultdict(float))
         by_place.setdefault(index, defaultdict(float))[kind] += units
         self._totals[kind] += units

@@ -1,4 +1,4 @@
-"""What the expression parsers produce: small immutable trees that name neither a table nor an item."""
+"""Immutable syntax trees that the expression parsers produce."""
 
 from __future__ import annotations
 
@@ -140,14 +140,14 @@ class SetTo:
 
 @dataclass(frozen=True)
 class Remove:
-    """REMOVE: the path goes away."""
+    """REMOVE: the path is removed."""
 
     path: Path
 
 
 @dataclass(frozen=True)
 class Add:
-    """ADD: a number is added, members are put into a set."""
+    """ADD: a number is added, or members are added to a set."""
 
     path: Path
     literal: Literal
@@ -155,7 +155,7 @@ class Add:
 
 @dataclass(frozen=True)
 class Delete:
-    """DELETE: members are taken out of a set."""
+    """DELETE: members are removed from a set."""
 
     path: Path
     literal: Literal

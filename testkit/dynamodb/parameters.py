@@ -1,4 +1,4 @@
-"""Checks of keyword arguments against boto3's own model of the service, so that a wrong call fails alike."""
+"""Checks keyword arguments against boto3's model of the service, so that a wrong call fails as in boto3."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SEARCH = _COMMON | {
     "ExclusiveStartKey",
 }
 
-# What the fake does. Anything else that boto3 would take is refused loudly instead of being ignored.
+# Supported parameters. The fake refuses all others that boto3 accepts, instead of ignoring them.
 SUPPORTED: dict[str, set[str]] = {
     "create_table": {
         "TableName",
@@ -49,11 +49,11 @@ SUPPORTED: dict[str, set[str]] = {
 
 
 def check_parameters(operation: str, parameters: dict[str, Any]) -> None:
-    """Refuse what boto3 would not send, and what the fake would not honour.
+    """Refuse parameters that boto3 would not send or the fake does not support.
 
     Raises:
         ParamValidationError: boto3 would refuse this call before sending it.
-        NotImplementedError: boto3 would send it, but the fake does not know this parameter.
+        NotImplementedError: boto3 would send it, but the fake does not support this parameter.
     """
     report = ParamValidator().validate(parameters, _input_shape(operation))
     if report.has_errors():

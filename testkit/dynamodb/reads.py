@@ -27,7 +27,7 @@ def get_one(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[
 
 
 def batch_get(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Up to 100 items by key, in no order that a caller may rely on; missing ones are left out."""
+    """Return up to 100 items by key, in no defined order; missing ones are omitted."""
     requested = parameters["RequestItems"]
     if sum(len(batch["Keys"]) for batch in requested.values()) > BATCH_READS_MAX:
         raise invalid("Too many items requested for the BatchGetItem call")
@@ -39,7 +39,7 @@ def batch_get(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dic
         if len(set(keys)) < len(keys):
             raise invalid("Provided list of item keys contains duplicates")
         found = [_read(storage, meter, name, key, batch) for key in batch["Keys"]]
-        # Backwards, so that nothing comes to rely on the order of the request.
+        # Reversed, so that no caller relies on the order of the request.
         responses[name] = [_shown(storage, item, paths) for item in reversed(found) if item is not None]
     return {"Responses": responses, "UnprocessedKeys": {}}
 

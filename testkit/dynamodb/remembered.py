@@ -1,7 +1,7 @@
-"""Parsed expressions, remembered by their text: the same few are sent again and again with other values.
+"""Caches parsed expressions by their text: callers send the same few with different values.
 
-What a parser refuses depends on the text, the names and the types of the values; only BETWEEN and
-attribute_type look at the values themselves, and are parsed every time.
+Whether a parser refuses depends on the text, the names and the types of the values; only BETWEEN and
+attribute_type depend on the values themselves, and are parsed every time.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ VALUES_MATTER = ("BETWEEN", "between", "attribute_type")
 
 
 def parsed(text: str, purpose: str, placeholders: Placeholders, parse: Callable[[], Tree]) -> Tree:
-    """What ``parse`` makes of the text, or made of it before, with the values of this request."""
+    """Return the parsed text, from the cache if possible, with the values of this request."""
     if any(word in text for word in VALUES_MATTER):
         return parse()
     entries = _entries(text, purpose, placeholders.signature)
     if not entries:
         tree = parse()
-        # Only after success: a refusal is worked out anew each time.
+        # Only after success: refusals are not cached.
         entries.append((tree, _binder(tree), placeholders.used))
         return tree
     tree, bind, used = entries[0]
@@ -56,12 +56,12 @@ def parsed(text: str, purpose: str, placeholders: Placeholders, parse: Callable[
 
 @lru_cache(maxsize=REMEMBERED_MAX)
 def _entries(_text: str, _purpose: str, _signature: Hashable) -> list[Any]:
-    """Empty the first time."""
+    """Return the cache entry, empty the first time."""
     return []
 
 
 def _binder(node: Any) -> Bind | None:
-    """Makes the tree with other values; ``None`` for what holds none and can be shared."""
+    """Return a function that rebuilds the tree with other values; ``None`` if it has no values."""
     if isinstance(node, Literal):
         placeholder = node.placeholder
         return lambda values: Literal(placeholder, values[placeholder])
@@ -82,4 +82,4 @@ _PARTS: dict[type, tuple[str, ...]] = {
     kind: tuple(field.name for field in fields(kind))
     for kind in (Add, Both, Call, Compare, Delete, Either, IfNotExists, In, ListAppend, Not, SetTo, Sum)
 }
-"""What the nodes that may hold values are made of."""
+"""The fields of nodes that may have values."""

@@ -74,7 +74,7 @@ class Schema:
 
     @classmethod
     def declared(cls, parameters: dict[str, Any]) -> Schema:
-        """The schema that create_table declares. Raises RefusedError when its parameters do not agree."""
+        """Return the schema that create_table declares. Raises RefusedError if its parameters disagree."""
         types = {
             entry["AttributeName"]: entry["AttributeType"] for entry in parameters["AttributeDefinitions"]
         }
@@ -91,7 +91,7 @@ class Schema:
         return cls(parameters["TableName"], keys, types, indexes)
 
     def key(self, given: Item) -> Key:
-        """The plain key of a request's Key parameter. Raises RefusedError when it is not exactly the key."""
+        """Return the plain key of a Key parameter. Raises RefusedError if it is not exactly the key."""
         checked = canonical_item(given)
         if set(checked) != set(self.keys.names):
             raise invalid(WRONG_KEY)
@@ -102,7 +102,7 @@ class Schema:
         return self.keys.of(checked)
 
     def key_of_item(self, item: Item) -> Key:
-        """The plain key of a whole item. Raises RefusedError when a key attribute is missing or not right."""
+        """Return the plain key of an item. Raises RefusedError if a key attribute is missing or wrong."""
         for name in self.keys.names:
             if name not in item:
                 raise invalid(

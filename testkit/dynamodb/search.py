@@ -30,9 +30,9 @@ Answer = tuple[dict[str, Any], Meter]
 
 
 def query(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Items of one partition in order of the sort key.
+    """Return items of one partition in order of the sort key.
 
-    Where items are lent, the same query of a partition that nobody has written since is answered from memory.
+    A trusting fake answers a repeated query of an unchanged partition from a cache.
     """
     if not storage.lends or storage.stale_reads:
         return _query(storage, meter, parameters)[0]
@@ -50,14 +50,14 @@ def query(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[st
         answers[text, table.version(*place)] = remembered
     response, counted = remembered
     meter.include(counted)
-    # The list is the caller's own.
+    # The caller may change its list.
     return {**response, "Items": list(response["Items"])} if "Items" in response else dict(response)
 
 
 def _query(
     storage: Storage, meter: Meter, parameters: dict[str, Any]
 ) -> tuple[dict[str, Any], tuple[Index | None, Any]]:
-    """The answer, and of which partition of what it tells."""
+    """Return the answer, and the partition that it depends on."""
     search = _Search(storage, parameters, filtered_keys=True)
     if "KeyConditionExpression" not in parameters:
         raise invalid(
@@ -75,7 +75,7 @@ def _query(
 
 
 def scan(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[str, Any]:
-    """All items, partitions in an order that means nothing."""
+    """Return all items, partitions in no meaningful order."""
     search = _Search(storage, parameters, filtered_keys=False)
     search.placeholders.check_all_used()
     found = sorted(search.everything(), key=search.scattered)
@@ -113,11 +113,11 @@ class _Search:
         return self._held(self.table.all(self._past))
 
     def position(self, item: Item) -> Any:
-        """Where an item stands in its partition; items of an index may share a sort key."""
+        """Return the sort position of an item in its partition; items of an index may share a sort key."""
         return self.keys.range_of(item), self.table.schema.keys.of(item)
 
     def scattered(self, item: Item) -> Any:
-        """Where an item stands in a scan: partitions by a hash, so that nobody relies on their order."""
+        """Return the sort position of an item in a scan: partitions by a hash, in no meaningful order."""
         partition = repr(sortable(item[self.keys.hash_name]))
         return hashlib.sha256(partition.encode()).hexdigest(), self.position(item)
 
@@ -131,7 +131,7 @@ class _Search:
         for item in rest:
             seen.append(item)
             size_bytes += item_bytes(item)
-            # A page that ends by its limit names a last key even when nothing follows.
+            # A page that ends at its limit has a last key even if nothing follows.
             if len(seen) == limit or size_bytes >= PAGE_BYTES_MAX:
                 last = item
                 break
@@ -166,7 +166,7 @@ class _Search:
         start = canonical_item(raw)
         if set(start) != set(self._key_names()):
             raise invalid("The provided starting key is invalid")
-        # By position and not by looking for the item: it may be gone since the last page.
+        # By position, because the item may have been deleted since the last page.
         if self._parameters.get("ScanIndexForward", True):
             return [item for item in found if position(item) > position(start)]
         return [item for item in found if position(item) < position(start)]
@@ -225,7 +225,7 @@ def _split(condition: Condition, keys: KeyPair, types: dict[str, str]) -> tuple[
 
 
 def _attribute(condition: Condition) -> str | None:
-    """The attribute that a key condition is about, None when it has not the form of a key condition."""
+    """Return the attribute of a key condition, None if it does not have the form of one."""
     match condition:
         case Compare(_, Path() as path, Literal()) | Between(Path() as path, Literal(), Literal()):
             return path.name if len(path.parts) == 1 else None

@@ -15,8 +15,8 @@ ITEM_BYTES_MAX = 400 * 1024
 DOCUMENT_BYTES = 3
 ELEMENT_BYTES = 1
 
-# Sizes by identity: an item is never changed, and is looked at with every read. Each is kept with its item,
-# so that no other one can come to have its identity.
+# Sizes by identity, because items are never changed and are measured with every read. Each size is stored
+# with its item, so that no other item can get the same identity.
 KNOWN_MAX = 4096
 _known: dict[int, tuple[Item, int]] = {}
 
@@ -66,10 +66,10 @@ def read_units(size_bytes: int, *, consistent: bool) -> float:
 
 
 def index_write_units(before: Item | None, after: Item | None, *, same_key: bool) -> int:
-    """Units that one index takes for a write; the item as projected, None where the index lacks it.
+    """Return the units of one index for a write; items as projected, None if the index does not have them.
 
-    Nothing when the projection does not change; one write when the item enters, leaves or changes in place;
-    two (a delete and a put) when its key in the index changes.
+    0 if the projection does not change; one write if the item enters, leaves or changes in place; two (a
+    delete and a put) if its key in the index changes.
     """
     if before == after:
         return 0

@@ -1,7 +1,7 @@
 """One write: planned from its parameters, then decided against what is stored.
 
-Planning refuses what is wrong whatever is stored; deciding checks the condition and builds the new item. So a
-transaction plans all of its statements before it decides the first.
+Planning refuses errors that do not depend on stored items; deciding checks the condition and builds the new
+item. A transaction plans all of its statements before it decides the first.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Statement:
 
     @property
     def target(self) -> tuple[str, Key]:
-        """What the statement acts on: two statements of a transaction may not share it."""
+        """The item that the statement acts on: two statements of a transaction may not share it."""
         return self.table.schema.table_name, self.key
 
     def before(self) -> Item | None:
@@ -47,7 +47,7 @@ class Statement:
         return self.table.get(self.key, {})
 
     def decide(self) -> Item | None:
-        """The item after the write, None when there is none then.
+        """Return the item after the write, None if it is deleted.
 
         Raises:
             ConditionFailedError: the condition does not hold.
@@ -84,12 +84,12 @@ class Statement:
                 meter.add(WRITE, units, schema.table_name, index.name)
 
     def charge_failure(self, meter: Meter, *, factor: int) -> None:
-        """Count what a write costs that was refused by its condition: the stored item's size, at least 1."""
+        """Count the units of a write whose condition failed: the stored item's size, at least 1."""
         meter.add(WRITE, factor * write_units(self.before(), None), self.table.schema.table_name)
 
 
 def plan(storage: Storage, kind: str, parameters: dict[str, Any]) -> Statement:
-    """Check the parameters of one write. Raises RefusedError for what is wrong whatever is stored."""
+    """Plan one write. Raises RefusedError for errors that do not depend on stored items."""
     table = storage.table(parameters["TableName"])
     placeholders = Placeholders(parameters)
     actions: tuple[Action, ...] = ()

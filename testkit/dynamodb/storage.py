@@ -1,6 +1,6 @@
-"""What the fake stores: tables of items, the recent past for stale reads, the request tokens.
+"""The fake's storage: tables of items, recent history for stale reads, request tokens.
 
-Items are never changed in place. A write replaces the whole item, so that an older state is cheap to keep.
+Items are never changed in place. A write replaces the whole item, so that older states are cheap to keep.
 Nothing here is locked; `MemoryDynamoDB` holds one lock around each call.
 """
 
@@ -43,13 +43,13 @@ class Table:
         self.description = description
         self._items: dict[Key, Item] = {}
         self._groups: dict[Place, dict[Key, Item]] = {}
-        # Of each partition that was ever written: which write of all writes to any table was the last one.
+        # For each partition that was ever written, the number of its last write, among all tables.
         self._versions: dict[Place, int] = {}
         self.answers: dict[Any, Any] = {}
-        """Of queries, for whoever remembers them: copies share it."""
+        """Cached answers of queries; copies share them."""
 
     def copy(self) -> Table:
-        """A table with the same items. They are shared, as nobody ever changes one."""
+        """Return a table with the same items, which are shared, because items are never changed."""
         twin = Table(self.schema, self.description)
         twin._items = dict(self._items)
         twin._groups = {place: dict(group) for place, group in self._groups.items()}
@@ -58,11 +58,11 @@ class Table:
         return twin
 
     def version(self, index: Index | None, value: Any) -> int:
-        """Tells two states of a partition apart, those of copies too; 0 is one that was never written."""
+        """Return the version of a partition, unique also among copies; 0 if it was never written."""
         return self._versions.get((None if index is None else index.name, value), 0)
 
     def get(self, key: Key, past: Mapping[Key, Item | None]) -> Item | None:
-        """The item under a key, as it was where `past` knows better."""
+        """Return the item under a key; an entry in `past` replaces the current one."""
         return past[key] if key in past else self._items.get(key)
 
     def group(self, index: Index | None, value: Any, past: Mapping[Key, Item | None]) -> list[Item]:
@@ -125,22 +125,22 @@ class TableView:
         return self.get(key) is not None
 
     def get(self, key: object) -> Item | None:
-        """A copy of the item under a plain key, None where there is none."""
+        """Return a copy of the item under a plain key, None if there is none."""
         plain = key if isinstance(key, tuple) else (key, None)
         found = self._table.get((plain[0], plain[1]), {})
         return None if found is None else copied_item(found)
 
     def items(self) -> list[Item]:
-        """Copies of all items in key order; the stored ones where the table lends them."""
+        """Return copies of all items in key order; in a trusting fake the stored ones."""
         items = self._table.in_order()
         return items if self._lends else [copied_item(item) for item in items]
 
 
 class Storage:
-    """All tables, and what is remembered about writes and requests.
+    """All tables, the history of writes, and request tokens.
 
-    `now` returns seconds; only differences of it matter. `lends` tells that queries answer stored items
-    themselves instead of copies.
+    `now` returns seconds; only differences of it matter. With `lends` queries return stored items instead of
+    copies.
     """
 
     def __init__(self, now: Callable[[], float], *, lends: bool = False) -> None:
@@ -154,13 +154,13 @@ class Storage:
         self._tokens: dict[str, tuple[float, Any, dict[str, float]]] = {}
 
     def table(self, name: str) -> Table:
-        """The table of this name. Raises RefusedError when there is none."""
+        """Return the table of this name. Raises RefusedError if there is none."""
         if name not in self.tables:
             raise no_such_table(name)
         return self.tables[name]
 
     def commit(self, changes: list[tuple[Table, Key, Item | None]]) -> None:
-        """Do all changes as one write."""
+        """Apply all changes as one write."""
         record: list[tuple[str, Key, Item | None]] = []
         for table, key, after in changes:
             record.append((table.schema.table_name, key, table.get(key, {})))
@@ -169,28 +169,28 @@ class Storage:
         self.watcher([(name, key, before, self.tables[name].get(key, {})) for name, key, before in record])
 
     def past(self, table: Table, *, consistent: bool) -> Past:
-        """What a read of this table sees differently from now: nothing, unless stale reads are on."""
+        """Return the earlier items that a stale read sees; empty unless stale reads are on."""
         past: Past = {}
         if consistent or not self.stale_reads:
             return past
         for record in list(self._history)[max(0, len(self._history) - self.lag_writes) :]:
             for name, key, before in record:
                 if name == table.schema.table_name:
-                    # The oldest of several changes of one item counts.
+                    # Of several changes of one item the oldest counts.
                     past.setdefault(key, before)
         return past
 
     def recall(self, token: str) -> tuple[Any, dict[str, float]] | None:
-        """The statements and the bytes by table that a token stood for in the last ten minutes, or None."""
+        """Return the statements and the bytes by table of a token of the last ten minutes, or None."""
         known = self._tokens.get(token)
         if known is None or self._now() - known[0] >= REQUEST_TOKEN_SECONDS:
             return None
         return known[1], known[2]
 
     def remember(self, token: str, statements: Any, read_units_by_table: dict[str, float]) -> None:
-        """Remember a token, what it stood for and what a replay of it will cost."""
+        """Store a token with its statements and the cost of a replay."""
         self._tokens[token] = (self._now(), statements, read_units_by_table)
 
 
 def _look_away(_changes: list[Change]) -> None:
-    """Nobody watches."""
+    """The default watcher: does nothing."""

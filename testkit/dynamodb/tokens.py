@@ -1,4 +1,4 @@
-"""Words of an expression: tokens, placeholders and what may stand bare."""
+"""The lexer of expressions: tokens, placeholders and reserved words."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _TOKEN = re.compile(
 
 @lru_cache(maxsize=1)
 def reserved_words() -> frozenset[str]:
-    """The words that may not stand bare as an attribute name, in upper case."""
+    """Return the reserved words, which need a placeholder as attribute names, in upper case."""
     listed = (FilePath(__file__).parent / "reserved_words.txt").read_text(encoding="utf-8")
     return frozenset(listed.split())
 
@@ -46,7 +46,7 @@ class Token:
 
 
 class Placeholders:
-    """The names and values that came with a request, and which of them its expressions used."""
+    """The placeholders of a request for names and values, and which of them its expressions used."""
 
     def __init__(self, parameters: dict[str, Any]) -> None:
         self._names: dict[str, str] | None = parameters.get("ExpressionAttributeNames")
@@ -64,7 +64,7 @@ class Placeholders:
         self.expressions = 0
 
     def attribute(self, placeholder: str, purpose: str) -> str:
-        """The attribute name behind `#name`."""
+        """Return the attribute name of `#name`."""
         self._used.add(placeholder)
         if placeholder not in (self._names or {}):
             raise invalid(
@@ -74,7 +74,7 @@ class Placeholders:
         return (self._names or {})[placeholder]
 
     def literal(self, placeholder: str, purpose: str) -> Literal:
-        """The value behind `:value`."""
+        """Return the value of `:value`."""
         self._used.add(placeholder)
         if placeholder not in self.values:
             raise invalid(
@@ -85,7 +85,7 @@ class Placeholders:
 
     @property
     def signature(self) -> tuple[Any, ...]:
-        """All that a parser may look at: names, and the types of values."""
+        """The part that parsing depends on: names, and the types of values."""
         return (
             tuple((self._names or {}).items()),
             tuple((placeholder, type_of(value)) for placeholder, value in self.values.items()),
@@ -94,11 +94,11 @@ class Placeholders:
 
     @property
     def used(self) -> frozenset[str]:
-        """The placeholders that expressions used so far."""
+        """The placeholders that expressions have used so far."""
         return frozenset(self._used)
 
     def use(self, placeholders: frozenset[str]) -> None:
-        """Another expression used these."""
+        """Record that another expression used these."""
         self.expressions += 1
         self._used |= placeholders
 
@@ -118,7 +118,7 @@ class Placeholders:
 
 
 class Reader:
-    """Walks over the tokens of one expression; `purpose` is the parameter's name, for messages."""
+    """Reads the tokens of one expression; `purpose` is the parameter's name, for messages."""
 
     def __init__(self, text: str, purpose: str, placeholders: Placeholders) -> None:
         self.purpose = purpose
@@ -149,11 +149,11 @@ class Reader:
         return self.refused(f'Syntax error; token: "{shown}", near: "{near}"')
 
     def peek(self, ahead: int = 0) -> Token:
-        """The token that comes next, or one of kind `end`."""
+        """Return the next token, or one of kind `end`, without consuming it."""
         return self._tokens[min(self.position + ahead, len(self._tokens) - 1)]
 
     def take(self) -> Token:
-        """The next token, consumed."""
+        """Consume and return the next token."""
         token = self.peek()
         self.position += 1
         return token
@@ -172,7 +172,7 @@ class Reader:
             raise self.syntax_error()
 
     def end(self) -> None:
-        """Refuse anything that is left."""
+        """Refuse remaining tokens."""
         if self.peek().kind != "end":
             raise self.syntax_error()
 
@@ -218,7 +218,7 @@ class Reader:
 
 @lru_cache(maxsize=4096)
 def _split(text: str) -> tuple[tuple[Token, ...], int]:
-    """The tokens of an expression, and the place of the first character that belongs to none (or -1)."""
+    """Return the tokens of an expression, and the place of the first invalid character (or -1)."""
     tokens: list[Token] = []
     at = 0
     while at < len(text):

@@ -63,7 +63,7 @@ def transact_write(storage: Storage, meter: Meter, parameters: dict[str, Any]) -
 
 
 def transact_get(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Read up to 100 items of one moment; `Responses` stand in the order of the requests."""
+    """Read up to 100 items at one moment; `Responses` are in the order of the requests."""
     raw = parameters["TransactItems"]
     _check_count(raw)
     responses: list[dict[str, Any]] = []
@@ -106,7 +106,7 @@ def _planned(storage: Storage, entry: dict[str, Any]) -> Statement:
 
 
 def _decided(statements: list[Statement]) -> tuple[list[Item | None], list[dict[str, Any]]]:
-    """The items after the transaction and the reasons against it, both in statement order."""
+    """Return the items after the transaction and the cancellation reasons, both in statement order."""
     afters: list[Item | None] = []
     reasons: list[dict[str, Any]] = []
     for statement in statements:
@@ -126,7 +126,7 @@ def _decided(statements: list[Statement]) -> tuple[list[Item | None], list[dict[
 
 
 def _is_replay(storage: Storage, meter: Meter, token: str, raw: list[Any]) -> bool:
-    """Whether this token already succeeded. Raises RefusedError when it did with other statements."""
+    """Whether this token already succeeded. Raises RefusedError if it did with other statements."""
     known = storage.recall(token)
     if known is None:
         return False
@@ -152,7 +152,7 @@ def _replay_cost(statements: list[Statement], afters: list[Item | None]) -> dict
 
 
 def _frozen(value: Any) -> Any:
-    """A comparable copy: a caller who changes the request later does not change what is remembered."""
+    """Return a comparable copy, so that later changes of the caller's request do not affect it."""
     if isinstance(value, dict):
         return {key: _frozen(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Parser of update expressions, and what an update makes of an item."""
+"""Parses update expressions and applies them to items."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WRONG_PATH = "The document path provided in the update expression is invalid for
 
 
 def parse_update(text: str, placeholders: Placeholders) -> tuple[Action, ...]:
-    """The actions of an UpdateExpression. Raises RefusedError for what is wrong whatever is stored."""
+    """Parse an UpdateExpression. Raises RefusedError for errors that do not depend on stored items."""
     return parsed(text, "UpdateExpression", placeholders, lambda: _parse(text, placeholders))
 
 
@@ -67,12 +67,12 @@ def _parse(text: str, placeholders: Placeholders) -> tuple[Action, ...]:
 
 
 def updated(actions: Sequence[Action], item: Item) -> Item:
-    """A new item with the actions done. All operands are read from the item as it was before any of them.
+    """Return a new item with the actions applied. All operands are read from the item before the update.
 
     Raises:
         ItemRefusedError: an operand is missing or of the wrong type, or a path leads nowhere.
     """
-    # Only what is changed within has to be a copy: stored values are never changed in place.
+    # Only attributes that are changed inside are copied: stored values are never changed in place.
     changed_within = {action.path.name for action in actions if len(action.path.parts) > 1}
     after = {name: copied(value) if name in changed_within else value for name, value in item.items()}
     removals: list[Path] = []
@@ -86,7 +86,7 @@ def updated(actions: Sequence[Action], item: Item) -> Item:
                 _put(path, _added(lookup(path, item), literal.value), after)
             case Delete(path, literal):
                 _take_out(path, literal.value, item, after)
-    # Positions are those of the list before the update: the last element goes first.
+    # Positions are those of the list before the update, so the last element is removed first.
     for path in sorted(
         removals, key=lambda p: [part if isinstance(part, int) else 0 for part in p.parts], reverse=True
     ):
@@ -214,12 +214,12 @@ def _take_out(path: Path, members: Value, item: Item, after: Item) -> None:
     if left:
         _put(path, {tag: left}, after)
     else:
-        # A set is never empty: with its last member the attribute goes.
+        # Sets are never empty: removing the last member removes the attribute.
         _remove(path, after)
 
 
 def _container(path: Path, item: Item) -> Any:
-    """The list or map that holds the last part of the path. Raises ItemRefusedError when there is none."""
+    """Return the list or map with the last part of the path. Raises ItemRefusedError if there is none."""
     parent: Value | None = {"M": item}
     if len(path.parts) > 1:
         parent = lookup(Path(path.parts[:-1]), item)

@@ -37,7 +37,7 @@ def type_of(value: Value) -> str:
 
 
 def number(text: str) -> Decimal:
-    """A number as DynamoDB would store it. Raises RefusedError when it is none, too long or out of range."""
+    """Normalize a number as DynamoDB does. Raises RefusedError if it is invalid, too long or out of range."""
     try:
         parsed = Decimal(text)
     except InvalidOperation:
@@ -59,7 +59,7 @@ def number(text: str) -> Decimal:
 
 
 def number_text(parsed: Decimal) -> str:
-    """The canonical text of a number: no exponent, no superfluous zeros, `0` for every zero."""
+    """Return the canonical text of a number: no exponent, no superfluous zeros, `0` for every zero."""
     text = format(parsed, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -79,7 +79,7 @@ def sum_of(left: Value, right: Value, sign: int = 1) -> Value:
 
 
 def canonical(value: Value, level: int = 0) -> Value:  # noqa: PLR0911 - one return a type
-    """A checked copy, sharing nothing. Raises RefusedError for what the service does not take."""
+    """Return a checked deep copy. Raises RefusedError for values that the service refuses."""
     if len(value) != 1:
         raise invalid(
             "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
@@ -116,7 +116,7 @@ def canonical_item(item: Item) -> Item:
 
 
 def copied(value: Value) -> Value:
-    """A copy of a value that is canonical already (cheaper than copy.deepcopy)."""
+    """Return a copy of a canonical value (cheaper than copy.deepcopy)."""
     ((tag, raw),) = value.items()
     if tag in SCALARS:
         return {tag: raw}
@@ -130,12 +130,12 @@ def copied(value: Value) -> Value:
 
 
 def copied_item(item: Item) -> Item:
-    """A copy of an item that is canonical already."""
+    """Return a copy of a canonical item."""
     return {name: copied(value) for name, value in item.items()}
 
 
 def same(left: Value, right: Value) -> bool:  # noqa: PLR0911 - one return a type
-    """Equality as conditions see it: same type, numbers by value, sets without order, documents in depth."""
+    """Compare as conditions do: same type, numbers by value, sets without order, documents deeply."""
     tag = type_of(left)
     if tag != type_of(right):
         return False
@@ -175,7 +175,7 @@ def set_members(value: Value) -> list[Value]:
 
 
 def _canonical_set(tag: str, raw: list[Any]) -> list[Any]:
-    """Members in a canonical order, because a set has none and equality of dumps must not depend on it."""
+    """Sort the members of a set, so that equality of dumps does not depend on their order."""
     if not raw:
         raise invalid(f"One or more parameter values were invalid: An {SET_NAMES[tag]} set may not be empty")
     members: list[Any]

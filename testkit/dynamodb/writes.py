@@ -23,7 +23,7 @@ RETURN_VALUES = {
 
 
 def write_one(storage: Storage, meter: Meter, kind: str, parameters: dict[str, Any]) -> dict[str, Any]:
-    """A single Put, Update or Delete; the response has `Attributes` where ReturnValues asks for some."""
+    """Run a single Put, Update or Delete; the response has `Attributes` if ReturnValues requests them."""
     returned = parameters.get("ReturnValues", "NONE")
     if returned not in RETURN_VALUES[kind]:
         raise invalid("Return values set to invalid value")
@@ -41,7 +41,7 @@ def write_one(storage: Storage, meter: Meter, kind: str, parameters: dict[str, A
 
 
 def batch_write(storage: Storage, meter: Meter, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Up to 25 unconditional puts and deletes; each is a write of its own."""
+    """Run up to 25 unconditional puts and deletes; each is a separate write."""
     requests = [(name, request) for name, batch in parameters["RequestItems"].items() for request in batch]
     if len(requests) > BATCH_WRITES_MAX:
         raise invalid("Too many items requested for the BatchWriteItem call")

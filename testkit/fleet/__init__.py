@@ -1,1 +1,1 @@
-"""Small fleet documents, and a world that synchronizes them."""
+"""Small fleet documents, and a world with the sync of them."""

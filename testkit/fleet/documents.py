@@ -1,4 +1,4 @@
-"""Small fleet documents for tests: racks of three hosts, so that every case fits on a page."""
+"""Small fleet documents for tests, with racks of three hosts."""
 
 from __future__ import annotations
 

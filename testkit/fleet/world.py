@@ -1,4 +1,4 @@
-"""The world of the sync: an inventory without anything in it, a feed, and tenants who claim and release."""
+"""A world for tests of the sync: an empty inventory, a feed, and tenants that claim and release."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WRITES = ("put_item", "update_item", "delete_item", "transact_write_items", "bat
 
 
 class MemoryFeed:
-    """A feed that answers with what it was given."""
+    """A feed that returns the given document."""
 
     def __init__(self, content: bytes | None, bytes_max: int = DOCUMENT_BYTES_MAX) -> None:
         self.content = content
@@ -41,7 +41,7 @@ class MemoryFeed:
 
 
 class FleetWorld(World):
-    """A world without pods, until they are synchronized."""
+    """A world without pods until the sync has run."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -59,7 +59,7 @@ class FleetWorld(World):
         )
 
     def hold(self, pod_id: str, *positions: int, region_id: str = "r1", version: int | None = None) -> bool:
-        """Claim domains as a tenant does: all of them or none, on the version that was read."""
+        """Claim domains as a tenant does: all or none, under the condition of the version that was read."""
         read_version = self.pod(pod_id, region_id).pod.version if version is None else version
         names = [keys.domain_attribute(p) for p in positions]
         return self._claims(
@@ -94,7 +94,7 @@ class FleetWorld(World):
         return [d.position for d in self.pod(pod_id, region_id).pod.domains]
 
     def all_hosts(self) -> list[str]:
-        """Ids of all hosts, once for each place."""
+        """Return the ids of all hosts, once for each place."""
         stored = self.store.read(["r1"])
         return [h.id for p in stored.pods.values() for d in p.pod.domains for h in d.hosts]
 

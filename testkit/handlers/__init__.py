@@ -1,1 +1,1 @@
-"""The whole service behind its real handlers, with AWS replaced."""
+"""The service with its real handlers, and fakes of AWS."""

@@ -1,4 +1,4 @@
-"""What has happened before an event arrives. Each step goes through the handlers, like everything else."""
+"""The state of the service before an event arrives, brought about by calls of the handlers."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def publish(stage: Stage, sequence: int = 1, regions: tuple[str, ...] = SMALL_RE
 
 
 def inventory(stage: Stage) -> None:
-    """The sample fleet is known, and nothing is reserved."""
+    """The sample fleet is in the inventory, and nothing is reserved."""
     publish(stage)
     stage.run_event("sync_inventory", "scheduled")
 
 
 def wish(metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
-    """The event of an ordinary request, with other fields; a field that is ``None`` is left out."""
+    """Return the event of an ordinary request with other fields; a field that is ``None`` is omitted."""
     event = sample_events.read("create_reservation", "full")
     body = sample_events.body_of(event)
     for part, changes in (("metadata", metadata or {}), ("spec", spec)):
@@ -47,7 +47,7 @@ def wish(metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
 
 
 def sample(stage: Stage) -> None:
-    """The sample fleet and the sample tenant's reservations: 4 free units in London, 3 of them in a row."""
+    """The sample fleet and the sample tenant's reservations: 4 free units in London, 3 of them adjacent."""
     inventory(stage)
     for reservation in SAMPLE_RESERVATIONS:
         event = wish(
@@ -83,7 +83,7 @@ def pinned(stage: Stage) -> None:
 
 
 def up(stage: Stage) -> None:
-    """Its servers are up, and nobody has looked yet."""
+    """Its servers are up, and no step has checked them yet."""
     pinned(stage)
     stage.clock.advance(30)
 
@@ -142,13 +142,13 @@ def quota(stage: Stage, limit: int = 8, used: int = 0) -> None:
 
 
 def sample_with_quota_of_one(stage: Stage) -> None:
-    """The sample, and an organization that may own one unit."""
+    """The sample, and a limit of one unit for the organization."""
     sample(stage)
     quota(stage, limit=1)
 
 
 def claimant_died(stage: Stage) -> None:
-    """The claimant of the reservation that the events name owned its run, and then its time was over."""
+    """The claimant of the events' reservation has booked its run, and its time has passed."""
     inventory(stage)
     quota(stage)
 
@@ -159,14 +159,14 @@ def claimant_died(stage: Stage) -> None:
 
 
 def hide_chicago(stage: Stage) -> None:
-    """From now on only the sample tenant may know that us-chi-1 exists."""
+    """Only the sample tenant may see us-chi-1 from now on."""
     document = publish(stage, sequence=2)
     for region in document["regions"]:
         if region["id"] == "us-chi-1":
             region["organizations"] = [SAMPLE_ORGANIZATION]
     stage.bucket.content = json.dumps(document).encode()
     assert stage.run_event("sync_inventory", "scheduled")["refused"] is None
-    # Catalogue entries are believed for a minute.
+    # Catalogue entries are cached for a minute.
     stage.clock.advance(61)
 
 
@@ -179,14 +179,14 @@ def left_alone(stage: Stage) -> None:
 
 
 def crashed(stage: Stage) -> None:
-    """Reserved long ago, and every execution has died."""
+    """Reserved long ago, and every execution has failed."""
     reserved(stage)
     stage.step_functions.end_all()
     stage.clock.advance(600)
 
 
 def running(stage: Stage) -> None:
-    """Reserved long ago, and the executions still run."""
+    """Reserved long ago, and the executions are still running."""
     reserved(stage)
     stage.clock.advance(600)
 
@@ -197,13 +197,13 @@ def published(stage: Stage) -> None:
 
 
 def published_again(stage: Stage) -> None:
-    """The fleet manager has published the very document that is in use."""
+    """The fleet manager has published the document that is in use again."""
     inventory(stage)
     publish(stage)
 
 
 def published_half_empty(stage: Stage) -> None:
-    """The fleet manager has lost a region."""
+    """The fleet manager has published a document without one region."""
     inventory(stage)
     publish(stage, sequence=2, regions=("uk-lon-1",))
 
@@ -217,7 +217,7 @@ def published_without_a_region(stage: Stage) -> None:
 
 
 def published_late(stage: Stage) -> None:
-    """The fleet manager shows an old document."""
+    """The fleet manager has published an old document."""
     publish(stage, sequence=2)
     stage.run_event("sync_inventory", "scheduled")
     publish(stage, sequence=1)
@@ -229,20 +229,20 @@ def unpublished(stage: Stage) -> None:
 
 
 def positions() -> list[int]:
-    """The positions that the reservation of the events owns."""
+    """Return the positions that the events' reservation owns."""
     found = composition.services().reservations.get(ORGANIZATION, SAMPLE_ID)
     assert found is not None
     return list(found.positions)
 
 
 def sweep(stage: Stage) -> None:
-    """Servers are deleted, as the workflow does it."""
+    """Delete servers as the workflow does."""
     while stage.run_step("sweep_servers", dict(STEP))["outcome"] != "clear":
         stage.clock.advance(5)
 
 
 def with_a_leak(stage: Stage) -> None:
-    """Next to reservations as they should be, a domain whose owner nobody knows."""
+    """Correct reservations, and a domain whose owner has no record."""
     reserved(stage)
     pods = [item for item in stage.db.dump()[INVENTORY] if item["pk"]["S"].startswith("CLAIMS#")]
     free = next(pod for pod in pods if "d0" not in pod)
@@ -255,7 +255,7 @@ def with_a_leak(stage: Stage) -> None:
 
 
 def with_a_server_of_nobody(stage: Stage) -> None:
-    """A server, a VM's and its disk that outlived whoever they were for."""
+    """A host's server, a VM's server and a disk whose holders are gone."""
     pinned(stage)
     times = {"started_at": 1, "ready_at": 1}
     for key, more in (

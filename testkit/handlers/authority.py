@@ -1,4 +1,4 @@
-"""Issuers of tokens for tests: one that the service trusts, and forgers that it must not believe."""
+"""Issuers of tokens for tests: one that the service trusts, and others that it must reject."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STRANGERS_PROJECT: Final = "c1d2e3f4-0a1b-4c2d-8e3f-405162738495"
 
 CUSTOMERS: Final = [permission.value for permission in Permission if permission is not Permission.OPERATE]
 
-# The names that stand in the event files, and what their tokens say beyond the common claims.
+# The profiles that event files name, and the claims of their tokens in addition to the common ones.
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "member": {},
     "reader": {"permissions": ["reservations:read", "placements:read", "capacityclaims:read", "vms:read"]},
@@ -49,8 +49,8 @@ PROFILES: Final[dict[str, dict[str, Any]]] = {
 class Authority:
     """A token issuer with one elliptic-curve key, or an RSA one.
 
-    Of the permissions of a profile its tokens have those on ``nouns``, so that no answer rests on a right to
-    something else.
+    Its tokens have only those permissions of a profile that are on ``nouns``, so that no answer depends on a
+    permission of another API.
     """
 
     nouns: tuple[str, ...] = ("reservations", "placements")
@@ -71,7 +71,7 @@ class Authority:
 
     @property
     def public_pem(self) -> bytes:
-        """The public key as everybody may have it."""
+        """The public key in PEM."""
         pem: bytes = self.private_key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )
@@ -83,7 +83,7 @@ class Authority:
         return {"keys": [self.public_key]}
 
     def token(self, profile: str = "member", **changes: Any) -> str:
-        """A signed token of a profile; a claim that is changed to ``None`` is left out."""
+        """Return a signed token of a profile; a claim that is changed to ``None`` is omitted."""
         permissions = [
             word
             for word in claims(profile)["permissions"]
@@ -92,11 +92,11 @@ class Authority:
         return self.sign(claims(profile, **({"permissions": permissions} | changes)))
 
     def sign(self, payload: dict[str, Any], **header: Any) -> str:
-        """Sign whatever is given; a header field that is ``None`` is left out."""
+        """Sign any claims; a header field that is ``None`` is omitted."""
         return self.sign_text(json.dumps(payload), **header)
 
     def sign_text(self, payload: str, **header: Any) -> str:
-        """Sign any text, also what no library would let pass as claims."""
+        """Sign any text, also such as no library accepts as claims."""
         headers = {"typ": "JWT", "kid": self.key_id, **header}
         return jwt.PyJWS().encode(
             payload.encode(),
@@ -107,7 +107,7 @@ class Authority:
 
 
 def claims(profile: str = "member", **changes: Any) -> dict[str, Any]:
-    """Claims of a profile; a change that is a duration counts from now."""
+    """Return the claims of a profile; a change that is a duration counts from now."""
     now = int(time.time())
     all_claims = {
         "iss": ISSUER,
@@ -129,12 +129,12 @@ def claims(profile: str = "member", **changes: Any) -> dict[str, Any]:
 
 
 def encoded(part: object) -> str:
-    """A part of a token, as JSON in base64url."""
+    """Encode a part of a token: JSON in base64url."""
     return text_encoded(json.dumps(part))
 
 
 def text_encoded(text: str) -> str:
-    """A part of a token from text."""
+    """Encode text as a part of a token: base64url."""
     return base64.urlsafe_b64encode(text.encode()).rstrip(b"=").decode()
 
 

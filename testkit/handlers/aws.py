@@ -1,4 +1,4 @@
-"""AWS as the handlers see it in these tests, with a record of what each of them asked for."""
+"""Fakes of AWS clients for the handlers, which record the actions that each handler used."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ MACHINES: Final = {
 
 @dataclass(frozen=True, order=True)
 class Access:
-    """One right that was used or granted: an IAM action on a resource of the template.
+    """One permission that was used or granted: an IAM action on a resource of the template.
 
-    ``keys`` is the pattern of partition keys that it is for, as ``dynamodb:LeadingKeys`` has it; empty where
-    it is for the whole table, or where the request names no key.
+    ``keys`` is the pattern of its partition keys, as in ``dynamodb:LeadingKeys``; empty for the whole table,
+    or if the request names no key.
     """
 
     action: str
@@ -38,29 +38,29 @@ class Access:
     keys: str = ""
 
     def is_allowed_by(self, granted: AbstractSet[Access]) -> bool:
-        """Whether one of these rights is this one, or the same without a limit to keys."""
+        """Whether the permissions include this one, or the same without a limit to keys."""
         return self in granted or replace(self, keys="") in granted
 
 
 EVERYTHING: Final[dict[str, set[Access]]] = {}
-"""The rights that functions used in all tests of this process so far, by function."""
+"""The permissions that functions used in all tests of this process so far, by function."""
 
 
 @dataclass
 class Recorder:
-    """Which rights each function used, as IAM would have judged them."""
+    """Records the permissions that each function used."""
 
     function: str | None = None
     used: dict[str, set[Access]] = field(default_factory=dict)
 
     def note(self, action: str, resource: str, keys: str = "") -> None:
-        """Remember a right, if a function runs at the moment."""
+        """Record a permission if a function is running."""
         if self.function is not None:
             for known in (self.used, EVERYTHING):
                 known.setdefault(self.function, set()).add(Access(action, resource, keys))
 
     def note_dynamodb(self, operation: str, parameters: dict[str, Any]) -> None:
-        """Remember what a call of DynamoDB needs: a transaction needs the right of each of its parts."""
+        """Record what a call of DynamoDB needs: a transaction needs the permissions of all its parts."""
         if operation == "transact_write_items":
             for item in parameters["TransactItems"]:
                 ((kind, request),) = item.items()
@@ -79,13 +79,13 @@ class Recorder:
 
 
 def _leading(request: dict[str, Any]) -> str:
-    """The kind of partition key that a request names, as a pattern: ``ORG#*``."""
+    """Return the pattern of the partition key that a request names: ``ORG#*``."""
     key = request.get("Key") or request.get("Item")
     return f"{key['pk']['S'].partition('#')[0]}#*" if key else ""
 
 
 class MemoryStepFunctions:
-    """Executions by ARN; nothing runs. ``down`` makes every call fail."""
+    """Executions by ARN; none runs. ``down`` makes every call fail."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.executions: dict[str, str] = {}
@@ -112,11 +112,11 @@ class MemoryStepFunctions:
         return {}
 
     def end_all(self) -> None:
-        """Every execution is over."""
+        """End every execution."""
         self.executions = dict.fromkeys(self.executions, "FAILED")
 
     def names(self) -> list[str]:
-        """Names of all executions, in the order of their start."""
+        """Return the names of all executions, in the order of their start."""
         return [arn.rpartition(":")[2] for arn in self.executions]
 
     def _answer(self, action: str, arn: str) -> None:
@@ -127,7 +127,7 @@ class MemoryStepFunctions:
 
 
 class MemoryLambda:
-    """Asynchronous invocations by name of the function; nothing runs. ``down`` makes every call fail."""
+    """Asynchronous invocations by function name; none runs. ``down`` makes every call fail."""
 
     def __init__(self, recorder: Recorder) -> None:
         self.invocations: list[tuple[str, dict[str, Any]]] = []
@@ -154,7 +154,7 @@ class MemoryBucket:
     def get_object(self, **request: str) -> dict[str, Any]:
         self._recorder.note("s3:GetObject", request["Bucket"])
         if self.content is None:
-            # Who may not list is not told that an object is missing, only that access is denied.
+            # Without the permission to list, S3 answers AccessDenied for a missing object.
             self._recorder.note("s3:ListBucket", request["Bucket"])
             raise _error("GetObject", "NoSuchKey")
         return {"ContentLength": len(self.content), "Body": io.BytesIO(self.content)}

@@ -1,4 +1,4 @@
-"""The service behind its handlers, as in ``tests.functional``, with tokens that also speak of claims."""
+"""The service with its handlers, as in ``tests.functional``, and tokens with permissions on claims."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class ClaimStage(Stage):
         self.authority = Authority(("reservations", "capacityclaims"), private_key=self.authority.private_key)
 
     def claim(self, case: str = "full", **changes: Any) -> Answer:
-        """The event of a create, with other fields of its body; one that is ``None`` is left out."""
+        """Return the event of a create with other fields of its body; one that is ``None`` is omitted."""
         return self.request("create_capacity_claim", varied(case, **changes))
 
     def calm(self) -> None:
-        """Run what was started and sent, as the platform does."""
+        """Run the started executions and sent events, as the platform does."""
         while self.step_functions.executions or self.functions.invocations:
             executions = [arn for arn in self.step_functions.executions if "settle" in arn]
             self.step_functions.executions.clear()
@@ -43,7 +43,7 @@ class ClaimStage(Stage):
 
 
 def varied(case: str = "full", function: str = "create_capacity_claim", **changes: Any) -> dict[str, Any]:
-    """An event with other fields of its body, those of ``resources`` included."""
+    """Return an event with other fields of its body, those of ``resources`` included."""
     event = sample_events.read(function, case)
     body = sample_events.body_of(event)
     for name, value in changes.items():
@@ -56,13 +56,13 @@ def varied(case: str = "full", function: str = "create_capacity_claim", **change
 
 
 def claimed(stage: Stage) -> None:
-    """The sample fleet and reservations, and the claim that the events name; it has what it wants."""
+    """The sample fleet and reservations, and the claim that the events name, which is allocated."""
     given.sample(stage)
     assert stage.request_event("create_capacity_claim", "full").status == 200
 
 
 def waiting(stage: Stage) -> None:
-    """Another organization has claimed everything in both zones before it."""
+    """Another organization has claimed everything in both zones, so that the claim waits."""
     given.sample(stage)
     event = varied("accepted_minimal", instanceCount=1000)
     answer = stage.request("create_capacity_claim", event, "stranger")
@@ -72,7 +72,7 @@ def waiting(stage: Stage) -> None:
 
 
 def freed(stage: Stage) -> None:
-    """It waits, and those before it are gone: nobody has served it yet."""
+    """The claim waits, the earlier claims are gone, and the filler has not run yet."""
     waiting(stage)
     listed = stage.request_event("list_capacity_claims", "nothing_visible").json["capacityClaims"]
     for entry in listed:
@@ -87,7 +87,7 @@ def freed(stage: Stage) -> None:
 
 
 def shrunk(stage: Stage) -> None:
-    """It has been shrunk."""
+    """The claim has been shrunk."""
     claimed(stage)
     assert stage.request_event("update_capacity_claim", "shrunk").status == 200
 
@@ -99,7 +99,7 @@ def deleted(stage: Stage) -> None:
 
 
 def drained(stage: Stage) -> None:
-    """It owns nothing any more."""
+    """It no longer owns anything."""
     deleted(stage)
     assert stage.run_step("settle_capacity_claim", dict(STEP)) == {"outcome": "again"}
 
@@ -117,7 +117,7 @@ def limited(stage: Stage) -> None:
 
 
 def claimed_and_limited(stage: Stage) -> None:
-    """It has what it wants, and its organization may not have more."""
+    """The claim is allocated, and its organization has reached its limit."""
     given.sample(stage)
     set_quota(stage.db, 11, "instances")
     assert stage.request_event("create_capacity_claim", "full").status == 200

@@ -1,10 +1,10 @@
-"""The whole service behind its handlers, in memory: real composition, real handlers, AWS replaced.
+"""The service in memory with its real handlers and composition root, and fakes of AWS.
 
     stage = Stage(monkeypatch)
     answer = stage.run_event("create_reservation", "full")
 
-Only what reaches outside is replaced: clients, clock, pauses and entropy. Settings come from a dictionary
-in place of the process's environment, and go through the same composition root as deployed.
+Only clients, clock, pauses and random bytes are replaced. Settings come from a dictionary instead of the
+process's environment, and go through the same composition root as deployed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the gateway would send; header names in lower case."""
+    """The response that API Gateway would send; header names in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -103,7 +103,7 @@ class Stage:
         self._attach_log(monkeypatch)
 
     def _attach_log(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Loggers are known to the whole process by name, so what is added to one goes with the test."""
+        """Capture the logs. Loggers are global by name, so the handler is removed after the test."""
         logger = composition.observability().logger
         handler = logging.StreamHandler(self._log)
         handler.setFormatter(logger.registered_formatter)
@@ -115,7 +115,7 @@ class Stage:
         return CountingIds(f"environment-{self._environments}")
 
     def restart(self) -> None:
-        """A new execution environment: nothing is remembered but what the tables hold."""
+        """Begin a new execution environment: only the tables stay."""
         for built_once in (
             composition.edges,
             composition.services,
@@ -128,10 +128,10 @@ class Stage:
         self._handlers.clear()
 
     def run(self, function: str, event: dict[str, Any]) -> Any:
-        """Invoke a function; what it answers must be JSON, as Lambda demands.
+        """Invoke a function; its result has to be JSON, as Lambda demands.
 
-        An execution environment serves one request at a time: whoever is invoked while another function
-        runs, as a rival is, gets handlers of its own.
+        An execution environment serves one request at a time: a function that is invoked while another one
+        runs, such as a rival, gets its own handlers.
         """
         interrupted, handlers = self.recorder.function, self._handlers
         if interrupted is not None:
@@ -147,7 +147,7 @@ class Stage:
         return json.loads(json.dumps(result))
 
     def request(self, function: str, event: dict[str, Any], profile: str | None = None) -> Answer:
-        """Invoke an API function; ``profile`` puts a token of that profile in."""
+        """Invoke an API function; ``profile`` adds a token of that profile."""
         if profile is not None:
             event = sample_events.with_headers(event, authorization=f"Bearer {self.authority.token(profile)}")
         return answer_of(self.run(function, sample_events.with_tokens(event, self.authority.token)))
@@ -168,17 +168,17 @@ class Stage:
 
     @property
     def log(self) -> str:
-        """Everything that was logged."""
+        """Return the log text."""
         return self._log.getvalue()
 
     @property
     def log_lines(self) -> list[dict[str, Any]]:
-        """What was logged, line by line."""
+        """Return the log lines."""
         return [json.loads(line) for line in self.log.splitlines()]
 
 
 def load_handler(function: str) -> Callable[[Any, Any], Any]:
-    """Import a handler anew, by its path, as Lambda does."""
+    """Import a handler by its path, not cached, as Lambda does."""
     path = sample_events.FUNCTIONS / function / "handler.py"
     spec = importlib.util.spec_from_file_location(f"handler_of_{function}", path)
     assert spec is not None
@@ -190,7 +190,7 @@ def load_handler(function: str) -> Callable[[Any, Any], Any]:
 
 
 def default_settings(authority: Authority) -> dict[str, str]:
-    """Settings as the template makes them, with a static key set."""
+    """Return settings as the template sets them, with a static key set."""
     return {
         "INVENTORY_TABLE": INVENTORY,
         "HOLDERS_TABLE": HOLDERS,
@@ -211,7 +211,7 @@ def default_settings(authority: Authority) -> dict[str, str]:
 
 
 def answer_of(result: dict[str, Any]) -> Answer:
-    """What the gateway makes of a function's result."""
+    """Build API Gateway's response from a function's result."""
     text = result["body"]
     if result.get("isBase64Encoded"):
         text = base64.b64decode(text).decode()

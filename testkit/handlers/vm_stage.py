@@ -1,4 +1,4 @@
-"""The VM API behind its handlers, as in ``tests.functional``, with the sample fleet's VM nodes.
+"""The VM API with its handlers, as in ``tests.functional``, and the sample fleet's VM nodes.
 
 stage = Stage(monkeypatch)
 answer = stage.send("create_vm", "on_demand")
@@ -39,21 +39,21 @@ __all__ = [
 SAMPLE_VM: Final = "cafe0d44-0d44-4b50-8888-8dd25736052a"
 SAMPLE_KEY: Final = "beef7c1a-5b2e-4d19-9a70-3f1c2d4e5b6a"
 SAMPLE_API_KEY: Final = "8f8e738d20348604"  # pragma: allowlist secret
-"""The id of the key that is made of the bytes of the two ids above."""
+"""The id of the API key that is made from the bytes of the two ids above."""
 
-# Rights of another API too, so that nothing here rests on their absence.
+# With permissions of another API, so that no result depends on their absence.
 NOUNS: Final = ("reservations", "vms", "billing", "apikeys")
 
 
 class ChosenIds(CountingIds):
-    """Ids that tests choose first; then well spread ones."""
+    """Ids that tests choose, then evenly distributed ones."""
 
     def __init__(self) -> None:
         super().__init__("stage")
         self.chosen: list[str] = []
 
     def random_bytes(self) -> bytes:
-        """The bytes of which ``holder_id`` makes the id chosen: it draws the first digit from a to f."""
+        """Return the bytes from which ``holder_id`` makes the chosen id: its first digit is from a to f."""
         if not self.chosen:
             return super().random_bytes()
         digits = self.chosen.pop(0).replace("-", "")
@@ -84,7 +84,7 @@ class Stage(FunctionalStage):
         authorization: str | None = None,
         **changes: Any,
     ) -> Answer:
-        """Send one of the files in ``events/``, or an event; ``changes`` go into its JSON body."""
+        """Send one of the files in ``events/``, or an event, with ``changes`` in its JSON body."""
         event = event or read(function, case)
         if changes:
             event = sample_events.with_body(event, sample_events.body_of(event) | changes)
@@ -93,7 +93,7 @@ class Stage(FunctionalStage):
         return self.request(function, event)
 
     def api_keys(self) -> ApiKeyIssuer:
-        """What the operator's command works with."""
+        """Return the issuer that the operator's command uses."""
         accounts = AccountStore(Database(self.db), HOLDERS)
         return ApiKeyIssuer(accounts, self.clock, self._key_ids, self.telemetry, "operator:test")
 
@@ -102,26 +102,26 @@ class Stage(FunctionalStage):
         return self.api_keys().create(Account(ORGANIZATION, subject), [scope])[0]
 
     def with_ssh_key(self) -> Stage:
-        """The member's account has one key, of a known id."""
+        """The member's account has one SSH key with a known id."""
         self.ids.chosen = [SAMPLE_KEY]
         assert self.send("create_ssh_key", "ed25519").status == 201
         return self
 
     def with_api_key(self) -> Stage:
-        """The member's account has made an API key, of a known id."""
+        """The member's account has an API key with a known id."""
         self.ids.chosen = [SAMPLE_VM, SAMPLE_KEY]
         assert self.send("create_api_key", "read_only").status == 201
         return self
 
     def with_vm(self) -> Stage:
-        """The member rents a VM of a known id."""
+        """The member rents a VM with a known id."""
         self.with_ssh_key().ids.chosen = [SAMPLE_VM]
         assert self.send("create_vm", "on_demand").status == 201
         return self
 
 
 def with_header(event: dict[str, Any], name: str, value: str) -> dict[str, Any]:
-    """The event with one header changed, whatever characters it has."""
+    """Return the event with one header changed; the value may have any characters."""
     varied = copy.deepcopy(event)
     varied["headers"][name] = value
     varied["multiValueHeaders"][name] = [value]

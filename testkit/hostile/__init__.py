@@ -1,1 +1,1 @@
-"""Bad input and strangers: requests, forged tokens, and services that have something to hide."""
+"""Bad input and foreign callers: requests, forged tokens, and services with resources of other tenants."""

@@ -1,4 +1,4 @@
-"""One bad input: the request, and the status that its API must answer with."""
+"""A bad request, and the status that its API must return."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SECRET: Final = "hunter2-do-not-repeat"
 
 @dataclass(frozen=True)
 class Bad:
-    """``values`` were sent, and must come back neither in the answer nor in the log.
+    """A bad request. ``values`` are in the request and must be neither in the answer nor in the log.
 
-    ``authorization`` is sent instead of the owner's token, where it is given.
+    ``authorization``, if given, is sent instead of the owner's token.
     """
 
     name: str
@@ -30,24 +30,24 @@ class Bad:
 
 
 def reservation(name: str, body: Any, status: int = 400, *values: str, **changes: Any) -> Bad:
-    """A body for a new reservation, as JSON unless it is text."""
+    """A create of a reservation with this body, as JSON unless it is text."""
     return Bad(name, replace(Ask("POST", RESERVATIONS, _text(body)), **changes), status, values)
 
 
 def claim(name: str, body: Any, status: int = 400, *values: str, **changes: Any) -> Bad:
-    """A body for a new claim."""
+    """A create of a claim with this body."""
     return Bad(name, replace(Ask("POST", CLAIMS, _text(body)), **changes), status, values)
 
 
 def update(name: str, body: Any, status: int = 400, *values: str, **changes: Any) -> Bad:
-    """A body for a change of the owner's claim."""
+    """An update of the owner's claim with this body."""
     return Bad(
         name, replace(Ask("PATCH", f"{CLAIMS}/claim of owner", _text(body)), **changes), status, values
     )
 
 
 def put(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
-    """A body with another value at a dotted path."""
+    """Return the body with another value at a dotted path."""
     changed = copy.deepcopy(body)
     *parents, last = path.split(".")
     part = changed
@@ -58,7 +58,7 @@ def put(body: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
 
 
 def without(body: dict[str, Any], path: str) -> dict[str, Any]:
-    """A body without the field at a dotted path."""
+    """Return the body without the field at a dotted path."""
     changed = copy.deepcopy(body)
     *parents, last = path.split(".")
     part = changed
@@ -69,7 +69,7 @@ def without(body: dict[str, Any], path: str) -> dict[str, Any]:
 
 
 def with_count(body: dict[str, Any], path: str, literal: str) -> str:
-    """JSON text with a number that Python would not write."""
+    """Return JSON text with a number that Python would not write."""
     return json.dumps(put(body, path, "@@")).replace('"@@"', literal)
 
 

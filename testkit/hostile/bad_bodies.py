@@ -1,4 +1,4 @@
-"""Bodies that are wrong: what is no JSON, wrong types, numbers, texts, names, tags, zones, ids and sizes."""
+"""Bad bodies: not JSON, wrong types, numbers, texts, names, tags, zones, ids and sizes."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ TEXTS: Final = {
 
 
 def _echo(value: object) -> tuple[str, ...]:
-    """What of a value would be recognised: short words stand in every message."""
+    """Return the value if it is long enough to be recognized in a message: short words are in many."""
     text = value if isinstance(value, str) else ""
     return (text,) if len(text.strip()) >= 6 else ()
 
@@ -232,7 +232,7 @@ def _texts() -> Iterator[Bad]:
         yield reservation(
             f"organizationId: {name}", put(RESERVATION, "spec.organizationId", text), 403, *_echo(text)
         )
-        # What no token can name is wrong for everybody, also for who may create in every project.
+        # An id that no token can have is 400 for every caller, also for one who may create in every project.
         status = 403 if is_identity(text) else 400
         yield reservation(
             f"projectId: {name}", put(RESERVATION, "spec.projectId", text), status, *_echo(text)

@@ -1,4 +1,4 @@
-"""Everything around the body that can be wrong: ids, queries, headers, tokens, paths and methods."""
+"""Bad requests apart from bodies: ids, queries, headers, tokens, paths and methods."""
 
 from __future__ import annotations
 
@@ -194,10 +194,10 @@ def _ids() -> Iterator[Bad]:
             ("DELETE", CLAIMS, None),
             ("PATCH", CLAIMS, body),
         ):
-            # The claims' refusal names the resource, where the id has the form of one.
-            told = base == CLAIMS and name in {"absent", "of another version"}
+            # A refusal of the claims API names the resource if the id has the form of one.
+            named = base == CLAIMS and name in {"absent", "of another version"}
             status = 400 if base == RESERVATIONS and len(identity) > 63 else 404
-            yield Bad(f"id: {name}", Ask(method, f"{base}/{identity}", sent), status, () if told else values)
+            yield Bad(f"id: {name}", Ask(method, f"{base}/{identity}", sent), status, () if named else values)
 
 
 def _queries() -> Iterator[Bad]:

@@ -8,4 +8,4 @@ from testkit.hostile.bad_bodies import BODIES
 from testkit.hostile.bad_requests import REQUESTS
 
 CORPUS: Final = tuple({(bad.ask, bad.authorization): bad for bad in (*BODIES, *REQUESTS)}.values())
-"""Each once, as some are wrong in two ways that are both listed."""
+"""Each request once: some are listed twice because two things are wrong with them."""

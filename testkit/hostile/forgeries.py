@@ -1,4 +1,4 @@
-"""Tokens that say they are the owner's, and are not: eight ways to forge, and an expired one."""
+"""Tokens with the owner's claims that must be rejected: eight forged ones and an expired one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _unsigned(algorithm: str) -> str:
 
 
 def _by_public_key(authority: Authority) -> str:
-    """The public key, which everybody has, used as a shared secret."""
+    """Sign with the public key as a shared secret."""
     signed = f"{encoded({'alg': 'HS256', 'typ': 'JWT', 'kid': 'key-1'})}.{encoded(_claims())}"
     signature = hmac.new(authority.public_pem, signed.encode(), hashlib.sha256).digest()
     return f"{signed}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
@@ -47,5 +47,5 @@ FORGERIES: Final[dict[str, Callable[[Authority], str]]] = {
 
 
 def expired(authority: Authority) -> str:
-    """A good token of the owner, long ago."""
+    """Return an expired token of the owner."""
     return authority.sign(_claims(exp=1_600_000_000))

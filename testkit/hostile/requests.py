@@ -1,4 +1,4 @@
-"""Every operation on racks and hosts as a request, and what each person is answered."""
+"""Every operation on racks and hosts as a request, and the expected status for each caller."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from testkit.world import ORGANIZATION
 IN_ORGANIZATION: Final = (("organizationID", ORGANIZATION),)
 FOR_ORGANIZATION: Final = (("x-organization-id", ORGANIZATION),)
 
-# A path names the owner's reservation or claim by these words.
+# In a path these words stand for the owner's reservation or claim.
 ASKS: Final[dict[str, Ask]] = {
     "create_reservation": Ask("POST", RESERVATIONS, json.dumps(reservation_body())),
     "create_reservation (dry run)": Ask(
@@ -64,7 +64,7 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "list_reservation_units": (200, 200, 200, 200, 200),
     "list_reservation_quotas": (200, 200, 200, 200, 200),
     "get_version": (200, 200, 200, 200, 200),
-    # Claims belong to organizations and know no projects; without a name it is the token's organization.
+    # Claims belong to organizations, not to projects; by default to the token's organization.
     "create_capacity_claim": (200, 200, 200, 403, 403),
     "create_capacity_claim (organization named)": (200, 200, 403, 403, 403),
     "list_capacity_claims": (200, 200, 200, 200, 200),

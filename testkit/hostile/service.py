@@ -1,4 +1,4 @@
-"""Both APIs behind their real handlers, with things of three owners in the tables, and a gateway in front."""
+"""Both APIs with their real handlers, resources of three owners in the tables, and a fake API Gateway."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ PEOPLE: Final[dict[str, dict[str, Any]]] = {
 
 @dataclass(frozen=True)
 class Ask:
-    """A request as a client sends it. Header names in lower case; ``body`` is text, bytes as base64."""
+    """A request of a client. Header names in lower case; ``body`` is text, or bytes, sent as base64."""
 
     method: str
     path: str
@@ -68,13 +68,13 @@ class Ask:
     base64: bool = False
 
     def to(self, path: str) -> Ask:
-        """The same to another path."""
+        """Return the same request to another path."""
         return replace(self, path=path)
 
 
 @dataclass
 class Service:
-    """Things by whose they are: reservations and claims of the owner, of another project, of strangers."""
+    """The service with reservations and claims of the owner, of another project and of foreign callers."""
 
     stage: Stage
     ids: dict[str, str] = field(default_factory=dict)
@@ -87,7 +87,7 @@ class Service:
         return self.stage.authority.token(**(PEOPLE[person] | changes))
 
     def send(self, ask: Ask, authorization: str | None) -> Answer:
-        """Through the gateway's routes to the handler; ``authorization`` is the header as it is sent."""
+        """Send a request through the routes to the handler; ``authorization`` is the header."""
         headers = {"content-type": "application/json", "x-amzn-trace-id": TRACE} | dict(ask.headers)
         if authorization is not None:
             headers["authorization"] = authorization
@@ -118,7 +118,7 @@ class Service:
         return answer_of(self.stage.run(operation.name if operation else "reject_unknown_route", event))
 
     def named(self, ask: Ask) -> Ask:
-        """The same, with the ids of the things that its path names."""
+        """Return the same request with ids in place of the words of its path."""
         return ask.to("/".join(self.ids.get(part, part) for part in ask.path.split("/")))
 
     def sent_by(self, ask: Ask, person: str) -> Answer:
@@ -126,7 +126,7 @@ class Service:
 
 
 def _route(method: str, path: str) -> tuple[Operation | None, dict[str, str]]:
-    """As the gateway chooses: a literal path wins over one with a parameter."""
+    """Choose the route as API Gateway does: a literal path goes before one with a parameter."""
     candidates = [o for o in OPERATIONS.values() if o.method == method]
     for operation in candidates:
         if operation.path == path:
@@ -145,7 +145,7 @@ LITERALS: Final = frozenset(o.path for o in OPERATIONS.values() if "{" not in o.
 
 
 def reservation_body(**changes: Any) -> dict[str, Any]:
-    """An ordinary request; ``spec`` fields by keyword, ``metadata`` as a whole."""
+    """Return an ordinary body; ``spec`` fields by keyword, ``metadata`` as a whole."""
     metadata = changes.pop("metadata", {"name": "training"})
     spec = {
         "organizationId": ORGANIZATION,
@@ -159,7 +159,7 @@ def reservation_body(**changes: Any) -> dict[str, Any]:
 
 
 def claim_body(**changes: Any) -> dict[str, Any]:
-    """An ordinary claim; fields of the resources by keyword, ``id`` and ``name`` beside them."""
+    """Return the body of an ordinary claim; fields of the resources by keyword, also ``id`` and ``name``."""
     top: dict[str, Any] = {name: changes.pop(name) for name in ("id", "name") if name in changes}
     resources = {
         "instanceId": INSTANCE_TYPE,
@@ -171,7 +171,7 @@ def claim_body(**changes: Any) -> dict[str, Any]:
 
 
 def build(monkeypatch: pytest.MonkeyPatch) -> Service:
-    """A service with room left, a hidden region, and something of everybody."""
+    """Return a service with free capacity, a hidden region, and resources of every caller."""
     world = World(pods=(pod("pod1", 8), pod("pod2", 4), pod("pod9", 4, region_id=HIDDEN)))
     world.load((), (zone(), replace(zone(HIDDEN), organizations=frozenset({"nobody-at-all"}))))
     stage = Stage(monkeypatch)

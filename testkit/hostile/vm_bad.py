@@ -1,4 +1,4 @@
-"""What is wrong with requests of the VM API: bodies, numbers, texts, ids, queries, headers, methods."""
+"""Bad requests to the VM API: bodies, numbers, texts, ids, queries, headers, methods."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
     API_KEY: api_key_body(),
 }
 
-# What neither a count of GPUs nor a size of a disk may be.
+# Values that are neither a count of GPUs nor a size of a disk.
 NUMBERS: Final = (
     *("0", "-1", "3", "5", "7", "9", "16", "1.5", f"2.{'0' * 30}1", f"0.{'9' * 30}", "-1.0"),
     *("1e300", "1e400", "-2147483648", "9223372036854775808"),
@@ -112,7 +112,7 @@ SCOPES: Final = {
 
 
 def _cursor(age: str, organization: str = ORGANIZATION) -> str:
-    """One that is formed as those of the list are."""
+    """Return a cursor in the form of the list's cursors."""
     return cursor_of((age, organization), ("vms", organization, ""))
 
 
@@ -131,19 +131,19 @@ QUERIES: Final[tuple[tuple[str, tuple[tuple[str, str], ...]], ...]] = (
     (VMS, (("status", "hunter2"), ("status", "running"))),
     *((VMS, (("cursor", text),)) for text in CURSORS),
     (VMS, (("cursor", _cursor(AGE)), ("cursor", _cursor(AGE)))),
-    # A cursor belongs to the list that gave it out: this one is of the list without a filter.
+    # A cursor is valid only for the list that returned it: this one is of the list without a filter.
     (VMS, (("cursor", _cursor(AGE)), ("status", "running"))),
     (VMS, (("offset", "1"), ("offset", "2"))),
     *((SEARCH, (("gpu_count", text),)) for text in ("0", "9", "-1", "two", "2.5", "", "9" * 400)),
     *((SEARCH, (("gpu_type", text),)) for text in ("", "t" * 64, "r" * 5_000)),
     (SEARCH, (("gpu_type", "5090"), ("gpu_type", "4090"))),
 )
-# Empty texts are as good as none in a query.
+# An empty text in a query counts as not given.
 _NO_VALUE: Final = ""
 
 
 def bad(name: str, path: str, body: Any, status: int = 422, *values: str, **changes: Any) -> Bad:
-    """A body that is posted, as JSON unless it is text."""
+    """A POST with this body, as JSON unless it is text."""
     text = body if isinstance(body, str) or body is None else json.dumps(body)
     return Bad(name, replace(Ask("POST", path, text), **changes), status, values)
 
@@ -214,7 +214,7 @@ def _texts() -> Iterator[Bad]:
 
 
 def _rules() -> Iterator[Bad]:
-    """Each part is right, and the whole is wrong."""
+    """Requests whose fields are valid but contradict each other or the state."""
     yield bad("months missing", VMS, vm_body(rental_type="reserved"))
     yield bad("months not reserved", VMS, vm_body(reservation_months=1))
     yield bad("months not reserved either", VMS, vm_body(rental_type="interruptible", reservation_months=6))
@@ -257,7 +257,7 @@ def _ids() -> Iterator[Bad]:
 
 
 def _statuses() -> Iterator[Bad]:
-    """What the table of statuses does not have."""
+    """Actions that the status of a VM does not allow, and others."""
     for thing, action in (("vm", "start"), ("stopped vm", "stop")):
         yield Bad(f"{action} of a {thing}", Ask("POST", f"{VMS}/{thing} of owner/{action}"), 400)
 

@@ -1,4 +1,4 @@
-"""Every operation of the VM API, as its owner would call it, and what each person is answered."""
+"""Every operation of the VM API as a request of the owner, and the expected status for each caller."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from testkit.world import ORGANIZATION
 
 FOR_ORGANIZATION: Final = (("x-organization-id", ORGANIZATION),)
 
-# A path names a thing of the owner's by these words.
+# In a path these words stand for a resource of the owner.
 VM_ASKS: Final[dict[str, Ask]] = {
     "create_vm": Ask("POST", VMS, json.dumps(vm_body())),
     "create_vm (organization named)": Ask("POST", VMS, json.dumps(vm_body()), headers=FOR_ORGANIZATION),
@@ -53,7 +53,7 @@ WHO: Final = (
     *("owner", "other project", "other organization", "reader", "operator"),
     *("read_write key", "read_only key", "billing_only key", "key of another organization"),
 )
-# In the order of WHO. VMs are an organization's and know no projects; SSH keys are one person's within it.
+# In the order of WHO. VMs belong to organizations, not to projects; SSH keys to one account.
 EXPECTED: Final[dict[str, tuple[int, ...]]] = {
     "create_vm": (201, 201, 201, 403, 403, 201, 403, 403, 201),
     "create_vm (organization named)": (201, 201, 403, 403, 403, 201, 403, 403, 403),
@@ -71,7 +71,7 @@ EXPECTED: Final[dict[str, tuple[int, ...]]] = {
     "create_ssh_key": (201, 201, 201, 403, 403, 201, 403, 403, 201),
     "list_ssh_keys": (200, 200, 200, 200, 403, 200, 200, 403, 200),
     "delete_ssh_key": (200, 404, 404, 403, 403, 200, 403, 403, 404),
-    # No API key makes, shows or deletes API keys.
+    # With an API key nobody creates, lists or deletes API keys.
     "create_api_key": (201, 201, 201, 403, 403, 403, 403, 403, 403),
     "list_api_keys": (200, 200, 200, 403, 403, 403, 403, 403, 403),
     "delete_api_key": (200, 404, 404, 403, 403, 403, 403, 403, 403),

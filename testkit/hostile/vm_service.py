@@ -1,4 +1,4 @@
-"""The VM API behind its real handlers: VMs and SSH keys of three owners, API keys, and a hidden node."""
+"""The VM API with its real handlers: VMs and SSH keys of three owners, API keys, and a hidden node."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HIDDEN_NODE: Final = "vm77"
 PASSWORD: Final = "correct-horse-battery"
 
 RENTER: Final = ("vms:read", "vms:write", "billing:read", "apikeys:write")
-# They have every right of the other APIs, so that nothing here rests on the absence of those.
+# With all permissions of the other APIs, so that no result depends on their absence.
 _OTHERS: Final = (
     *("reservations:create", "reservations:read", "reservations:delete"),
     *("capacityclaims:read", "capacityclaims:write"),
@@ -64,7 +64,7 @@ PEOPLE: Final[dict[str, dict[str, Any]]] = {
         "permissions": ["operator"],
     },
 }
-# Ed25519 keys that nobody has the private part of: the account of each has one from the start, but the last.
+# Ed25519 keys without private keys. Each account has one from the start; the last key is in none.
 PUBLIC_KEYS: Final[dict[str, str]] = {
     "owner": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEB owner",
     "other project": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC c",
@@ -89,11 +89,11 @@ class VmService(Service):
         return self.stage.authority.token(**(PEOPLE[person] | changes))
 
     def sent_by(self, ask: Ask, person: str) -> Answer:
-        """Sent by somebody with a token, or with an API key."""
+        """Send a request as a caller with a token or an API key."""
         return self.send(ask, f"Bearer {self.keys.get(person) or self.token(person)}")
 
     def run_step(self, step: str, vm_id: str) -> str:
-        """A step of a workflow; what it came to."""
+        """Run a workflow step; return its result."""
         owners = {name.rpartition(" of ")[2] for name, known in self.ids.items() if known == vm_id}
         organization = PEOPLE[owners.pop()].get("organizations", [ORGANIZATION])[0]
         outcome: str = self.stage.run_step(step, {"organization": organization, "vm": vm_id})["outcome"]
@@ -101,7 +101,7 @@ class VmService(Service):
 
 
 def vm_body(**changes: Any) -> dict[str, Any]:
-    """An ordinary request, with a password, so that it fits every account."""
+    """Return an ordinary body with a password, which is valid for every account."""
     body = {
         "node": "vm01",
         "gpu_type": "5090",
@@ -115,22 +115,22 @@ def vm_body(**changes: Any) -> dict[str, Any]:
 
 
 def key_body(**changes: Any) -> dict[str, Any]:
-    """An ordinary SSH key that nobody has yet."""
+    """Return the body of an SSH key that no account has yet."""
     return {"label": "laptop", "ssh_public_key": PUBLIC_KEYS["new"]} | changes
 
 
 def api_key_body(**changes: Any) -> dict[str, Any]:
-    """An ordinary API key."""
+    """Return the body of an ordinary API key."""
     return {"name": "dashboards", "scopes": ["read_only"]} | changes
 
 
 def quote_body(**changes: Any) -> dict[str, Any]:
-    """An ordinary question for a price."""
+    """Return the body of an ordinary price calculation."""
     return {"gpu_type": "5090", "gpu_count": 1, "storage_gb": 100, "reservation_months": 1} | changes
 
 
 def build(monkeypatch: pytest.MonkeyPatch) -> VmService:
-    """A service with room left on both nodes, a hidden node, and something of everybody."""
+    """Return a service with free GPUs on both nodes, a hidden node, and resources of every caller."""
     hidden = replace(SITE, id=HIDDEN_REGION, organizations=frozenset({"nobody-at-all"}))
     world = World(pods=(nodes(2),), regions=(SITE,))
     elsewhere = Pod(HIDDEN_REGION, "pod-hidden", GPU5090.id, 1, (node_domain(76),))
@@ -157,7 +157,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> VmService:
 
 
 def _rent(service: VmService, name: str) -> None:
-    """Rent a VM and bring it up."""
+    """Rent a VM and start it."""
     answer = service.sent_by(Ask("POST", VMS, json.dumps(vm_body())), name.rpartition(" of ")[2])
     assert answer.status == 201, answer
     service.ids[name] = answer.json["id"]

@@ -1,1 +1,1 @@
-"""A world of VM nodes, and an engine that runs the state machines of its VMs."""
+"""A world with VM nodes, and an engine that runs the state machines of its VMs."""

@@ -1,7 +1,7 @@
-"""Runs the two state machines as they are deployed, point by point, with the steps of the real handlers.
+"""Runs the deployed state machines of VMs point by point, with the steps of the real handlers.
 
-An execution that waits stands until the clock has been moved far enough, so that time, requests, schedules
-and other executions come in between as a test wants them to.
+A waiting execution stops until the clock has been moved far enough, so that a test decides when time passes
+and when requests, schedules and other executions run.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ POINTS_MAX = 2000
 
 
 class Engine(Disturbed):
-    """All executions that a world's use cases have started.
+    """All executions that the use cases of a world have started.
 
     Args:
         world: its services run the steps.
-        twice: every step is delivered twice.
+        twice: whether every step is delivered twice.
     """
 
     def __init__(self, world: World, *, twice: bool = False) -> None:
@@ -41,17 +41,17 @@ class Engine(Disturbed):
         """Called before and after each step."""
 
     def awake(self) -> list[str]:
-        """Executions that can go on now, in the order in which they were started."""
+        """Return the executions that can continue now, in the order in which they were started."""
         now = self.world.clock.now()
         return [n for n, e in self._standing().items() if e.wakes_at is None or e.wakes_at <= now]
 
     def _standing(self) -> dict[str, Execution]:
-        """All but one whose step calls this: rivals run in the middle of steps."""
+        """Return all executions except the running one: rivals run in the middle of its step."""
         self._pick_up()
         return {n: e for n, e in self.executions.items() if n not in self._at_work}
 
     def step(self, name: str) -> None:
-        """One execution goes on to its next point: before a task, or into a wait."""
+        """Advance one execution to its next point: before a task, or into a wait."""
         self.points += 1
         assert self.points < POINTS_MAX, f"executions spin: {sorted(self.executions)}"
         execution = self.executions[name]
@@ -64,12 +64,12 @@ class Engine(Disturbed):
             self._end(name)
 
     def run(self) -> None:
-        """Until every execution waits."""
+        """Run until every execution waits."""
         while awake := self.awake():
             self.step(awake[0])
 
     def go_on(self, *, newest_first: bool = False) -> bool:
-        """One execution goes on, and the clock as far as that takes; false when none runs."""
+        """Advance one execution, and the clock as far as needed; false if none runs."""
         standing = self._standing()
         if not standing:
             return False
@@ -80,18 +80,18 @@ class Engine(Disturbed):
         return True
 
     def settle(self, *, newest_first: bool = False) -> None:
-        """Until every execution has ended, moving the clock as far as that takes."""
+        """Run until every execution has ended, and advance the clock as far as needed."""
         while self.go_on(newest_first=newest_first):
             pass
 
     def kill(self, name: str) -> None:
-        """The execution dies where it stands."""
+        """End the execution at its current point."""
         self._pick_up()
         self.executions[name].stop()
         self._end(name)
 
     def invoke(self, function: str, payload: dict[str, Any]) -> Any:
-        """Run the step behind a task, as disturbed as it is."""
+        """Run the step of a task, with its planned faults."""
         self.watch()
 
         def run() -> Any:

@@ -1,4 +1,4 @@
-"""One VM to vary, and the key of another."""
+"""A VM record that tests vary, and the key of another one."""
 
 from __future__ import annotations
 

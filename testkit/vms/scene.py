@@ -1,4 +1,4 @@
-"""A world of VM nodes, and short words for what happens in it."""
+"""A world with VM nodes, and short functions for operations in it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def nodes(count: int = 2, *, version: int = 1, lost: tuple[int, ...] = ()) -> Po
 
 
 class Scene:
-    """Two nodes of eight GPUs, and an engine that runs what is started."""
+    """Two nodes of eight GPUs, and an engine that runs the started executions."""
 
     def __init__(self, *, twice: bool = False, count: int = 2, world: World | None = None) -> None:
         self.world = world or World(pods=(nodes(count),), regions=(SITE,))
@@ -117,7 +117,7 @@ class Scene:
         self.world.clock.advance(61)
 
     def owners(self, position: int = 0) -> dict[str, int]:
-        """Who owns which GPUs of a node, straight from the table."""
+        """Return the owners of a node's GPUs by tag, read from the table."""
         key = keys.owners(REGION, GPU5090.id, POD)
         item = self.world.db.get_item(TableName=INVENTORY, Key=key)["Item"]
         return owned_in_part(item).get(position, {})
@@ -127,5 +127,5 @@ class Scene:
         return sorted(found, key=lambda vm: vm.age, reverse=True)
 
     def audit(self, *, at_rest: bool = False) -> list[str]:
-        """What is wrong, by the tables."""
+        """Return the auditor's violations."""
         return audit(self.world.db, now=self.world.clock.now(), at_rest=at_rest)

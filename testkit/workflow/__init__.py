@@ -1,1 +1,1 @@
-"""The state machines as they are deployed, run by an interpreter, and disturbed."""
+"""The deployed state machines, run by an interpreter with faults."""

@@ -1,4 +1,4 @@
-"""The state machines as the template deploys them, and the steps behind their tasks."""
+"""The state machines as the template deploys them, and the steps of their tasks."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ _TemplateLoader.add_multi_constructor("!", _intrinsic)
 
 @cache
 def template() -> dict[str, Any]:
-    """``template.yaml``."""
+    """Return the content of ``template.yaml``."""
     text = (REPOSITORY / "template.yaml").read_text()
     loaded: dict[str, Any] = yaml.load(text, Loader=_TemplateLoader)  # noqa: S506 - a subclass of SafeLoader
     return loaded
 
 
 def substitutions(machine: str, **parameters: str) -> dict[str, str]:
-    """What the template fills in: a parameter's default, and a function's folder in place of its ARN."""
+    """Return the definition's substitutions: a parameter's default, and a function's folder for its ARN."""
     given = template()["Resources"][MACHINES[machine]]["Properties"]["DefinitionSubstitutions"]
     return {name: _resolved(value, parameters) for name, value in given.items()}
 
@@ -71,19 +71,19 @@ def _resolved(value: dict[str, str], parameters: dict[str, str]) -> str:
 
 
 def source(machine: str) -> str:
-    """The definition's text as it stands in the repository."""
+    """Return the text of the definition in the repository."""
     uri = template()["Resources"][MACHINES[machine]]["Properties"]["DefinitionUri"]
     return (REPOSITORY / str(uri)).read_text()
 
 
 @cache
 def definition(machine: str) -> dict[str, Any]:
-    """The definition as it is deployed."""
+    """Return the definition as it is deployed."""
     return parse(substitute(source(machine), substitutions(machine)))
 
 
 def all_states(level: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dict[str, Any] | None]]:
-    """(name, state, the map it stands in) of a definition, maps' own states included."""
+    """Yield (name, state, enclosing map) of a definition, states within maps included."""
     for name, state in level["States"].items():
         yield name, state, None
         if state["Type"] == "Map":
@@ -93,7 +93,7 @@ def all_states(level: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], dic
 
 @cache
 def steps() -> dict[str, dict[str, Step]]:
-    """What the handlers of workflow steps run, without the Lambda around it: by function folder, by step."""
+    """Return the functions of workflow steps without their handlers: by function folder, by step."""
     found: dict[str, dict[str, Step]] = {}
     with patch("gpu_capacity.runtime.functions.steps_function", found.__setitem__):
         for path in sorted((REPOSITORY / "functions").glob("*_steps/handler.py")):
@@ -105,11 +105,11 @@ def steps() -> dict[str, dict[str, Step]]:
 
 
 def run_step(function: str, services: Services, payload: dict[str, Any]) -> Any:
-    """The step that the payload of a task names, by the function that the task invokes."""
+    """Run the step that the payload of a task names, in the function that the task invokes."""
     return steps()[function][payload["step"]](services, payload)
 
 
 def function_of(step: str) -> str:
-    """The function folder that has a step."""
+    """Return the function folder that has a step."""
     (function,) = (name for name, having in steps().items() if step in having)
     return function

@@ -1,4 +1,4 @@
-"""Steps that go wrong: which, when, how often, and how."""
+"""Faults of workflow steps: which step, when, how often, and how."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Call:
 
 
 class Disturbed:
-    """Whatever runs steps: it remembers their calls, and lets some of them go wrong."""
+    """Base of classes that run steps: records their calls, and applies planned faults."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -32,21 +32,21 @@ class Disturbed:
         self._disturbed: list[tuple[str, int, int | None, Disturbance]] = []
 
     def disturb(self, step: str, how: Disturbance, *, first: int = 1, times: int | None = 1) -> None:
-        """Let the ``first`` call of a step (counted from 1, retries included) go wrong, and the next."""
+        """Apply a fault to ``times`` calls of a step from the ``first`` on (from 1, retries included)."""
         last = None if times is None else first + times - 1
         self._disturbed.append((step, first, last, how))
 
     def forget_calls(self) -> None:
-        """Count calls anew."""
+        """Restart the count of calls."""
         self.calls.clear()
         self._counts.clear()
 
     def heal(self) -> None:
-        """No step goes wrong any more."""
+        """Remove all faults."""
         self._disturbed.clear()
 
     def call(self, payload: dict[str, Any], run: Run) -> Any:
-        """Run the step that the payload names, as disturbed as it is."""
+        """Run the step that the payload names, with its planned faults."""
         step = payload["step"]
         self._counts[step] += 1
         self.calls.append(Call(step, payload))
@@ -58,24 +58,24 @@ class Disturbed:
 
 
 def fails(_run: Run) -> Any:
-    """Nothing happens but an error."""
+    """Fail before the step runs."""
     raise TaskError("Lambda.Unknown", "killed before it began")
 
 
 def dies_after(run: Run) -> Any:
-    """Everything happens, and the answer is lost."""
+    """Run the step and lose the answer."""
     run()
     raise TaskError("Sandbox.Timedout", "killed before it answered")
 
 
 def runs_twice(run: Run) -> Any:
-    """Delivered twice; the second answer counts."""
+    """Run the step twice; return the second answer."""
     run()
     return run()
 
 
 def answers_first_of_two(run: Run) -> Any:
-    """Delivered twice; the first answer counts."""
+    """Run the step twice; return the first answer."""
     answer = run()
     run()
     return answer

@@ -1,4 +1,4 @@
-"""A whole service whose workflows run: real definitions, real steps, real stores, a clock that is moved."""
+"""A service in memory whose workflows run: real definitions, steps and stores, and a fake clock."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SETTLE_ROUNDS_MAX = 120
 
 
 class RunningWorkflows(RecordedWorkflows):
-    """Executions that a stage runs, where the other one only remembers them."""
+    """Executions that a stage runs; the base class only records them."""
 
     def __init__(self, create: Callable[[str, dict[str, object]], Execution]) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class RunningWorkflows(RecordedWorkflows):
         self._create = create
 
     def start(self, machine: str, name: str, payload: dict[str, object]) -> bool:
-        """As Step Functions does it: the name of a running execution is answered as if it had been free."""
+        """Start an execution. As in Step Functions, starting a running one again is no error."""
         if super().start(machine, name, payload):
             self.running[name] = self._create(machine, payload)
             return True
@@ -103,7 +103,7 @@ class Stage(Disturbed):
         self.services = self.world.environment()
         if self.stubborn is not None:
             self.services = replace(self.services, provider=self.stubborn)
-        # By id the latest; an idempotency key may have had several lives.
+        # The latest by id: an idempotency key may have had several lives.
         self.made: dict[str, Reservation] = {}
         self._holders: dict[str, str] = {}
         """By the name at the provider the id of the reservation."""
@@ -111,14 +111,14 @@ class Stage(Disturbed):
         if quota:
             self.world.set_quota(QUOTA_UNITS)
 
-    # What customers and schedules do.
+    # Operations of customers and schedules.
 
     @property
     def provider(self) -> HostProvider:
         return self.services.provider
 
     def reserve(self, count: int = 2, *, key: str | None = None) -> str:
-        """Reserve; the execution stands before its first step."""
+        """Reserve; the execution stops before its first step."""
         observed = create_reservation(self.services, caller(), request(count), idempotency_key=key)
         self.made[observed.reservation.id] = observed.reservation
         self._holders[observed.reservation.server_owner] = observed.reservation.id
@@ -134,7 +134,7 @@ class Stage(Disturbed):
     # Running.
 
     def execution(self, machine: str, reservation_id: str, attempt: int = 0) -> Execution:
-        """The latest life's execution of that attempt."""
+        """Return the execution of that attempt, of the latest life."""
         made = self.made[reservation_id]
         return self.workflows.running[f"{machine}-{reservation_id}-{made.created_at}-{attempt}"]
 
@@ -142,7 +142,7 @@ class Stage(Disturbed):
         return [execution for execution in self.workflows.running.values() if execution.runs]
 
     def advance(self, *, newest_first: bool = False) -> bool:
-        """Take one of the running executions to its next point; false when none runs."""
+        """Advance one running execution to its next point; false if none runs."""
         running = self.running()
         if not running:
             return False
@@ -161,7 +161,7 @@ class Stage(Disturbed):
                 execution.advance()
 
     def settle(self, reservation_id: str) -> int:
-        """Run, and let the schedule restart what ended too early; how many restarts that took."""
+        """Run, with the schedule that restarts failed executions; return the number of restarts."""
         restarted = 0
         self.run_all()
         for _ in range(SETTLE_ROUNDS_MAX):
@@ -181,7 +181,7 @@ class Stage(Disturbed):
     # Faults.
 
     def invoke(self, function: str, payload: dict[str, Any]) -> Any:
-        """Run the step behind a task, as disturbed as it is."""
+        """Run the step of a task, with its planned faults."""
         self.check_safety()
 
         def run() -> Any:
@@ -194,7 +194,7 @@ class Stage(Disturbed):
         finally:
             self.check_safety()
 
-    # What must hold.
+    # Checks.
 
     def record(self, reservation_id: str) -> Reservation | None:
         return self.services.reservations.get(ORGANIZATION, reservation_id)
@@ -204,7 +204,7 @@ class Stage(Disturbed):
         return None if found is None else found.status
 
     def live_servers(self) -> set[tuple[str, str]]:
-        """(server owner, host id) of every server there is, straight from where they are kept."""
+        """Return (server owner, host id) of every server, read from the provider's table."""
         if self.stubborn is not None:
             return self.stubborn.live()
         servers = set()
@@ -217,13 +217,13 @@ class Stage(Disturbed):
         return servers
 
     def owners(self, pod_id: str) -> dict[int, bytes]:
-        """Owned positions of a pod, read past the client, so that faults of it hit the product alone."""
+        """Return the owned positions of a pod, read without the client's faults."""
         key = keys.owners(REGION, GB300.id, pod_id)
         item = self.world.db.table(INVENTORY).get((key["pk"]["S"], key["sk"]["S"])) or {}
         return owned_whole(item)
 
     def take_over(self, pod_id: str, position: int, owner: bytes) -> None:
-        """Write somebody else's tag over a claim, as no code does."""
+        """Overwrite an owner with another tag, which no code of the product does."""
         self.world.db.update_item(
             TableName=INVENTORY,
             Key=keys.owners(REGION, GB300.id, pod_id),
@@ -232,7 +232,7 @@ class Stage(Disturbed):
         )
 
     def check_safety(self) -> None:
-        """At any time: a server of ours stands only on hardware that its reservation owns."""
+        """Check what holds at any time: a server is only on hardware that its reservation owns."""
         owners = {pod_id: self.owners(pod_id) for pod_id in {p.id for p in self.world.pods}}
         for owner, host_id in self.live_servers():
             if owner in self._holders:
@@ -240,7 +240,7 @@ class Stage(Disturbed):
                 assert owners[pod_id].get(position) in self._tags(owner), f"{host_id} is not {owner}'s"
 
     def check_settled(self) -> None:
-        """When all is done: servers, domains and quota are what the records say, and nothing else is left."""
+        """Check the end state: servers, domains and quota agree with records, and nothing else is left."""
         records = [r for made in self.made if (r := self.record(made)) is not None]
         assert {r.status for r in records} <= {Status.PROVISIONED, Status.ERROR}
         assert audit(self.world.db) == []

@@ -223,7 +223,7 @@ def test_an_endless_definition_is_detected() -> None:
 @pytest.mark.parametrize(
     ("states", "problem"),
     [
-        ({"Work": _task(Next="Nowhere")}, "not there"),
+        ({"Work": _task(Next="Nowhere")}, "does not exist"),
         ({"Work": _task(HeartbeatSeconds=3), "Done": DONE}, "HeartbeatSeconds"),
         ({"Work": _task(Retry=[{"ErrorEquals": [], "Next": "Done"}]), "Done": DONE}, "Next"),
         ({"Work": {"Type": "Parallel"}}, "Parallel"),

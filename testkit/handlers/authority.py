@@ -28,7 +28,15 @@ CUSTOMERS: Final = [permission.value for permission in Permission if permission 
 # The profiles that event files name, and the claims of their tokens in addition to the common ones.
 PROFILES: Final[dict[str, dict[str, Any]]] = {
     "member": {},
-    "reader": {"permissions": ["reservations:read", "placements:read", "capacityclaims:read", "vms:read"]},
+    "reader": {
+        "permissions": [
+            "reservations:read",
+            "placements:read",
+            "topology:read",
+            "capacityclaims:read",
+            "vms:read",
+        ]
+    },
     "powerless": {"permissions": ["none"]},
     "stranger": {
         "sub": "stranger@example.com",
@@ -53,7 +61,7 @@ class Authority:
     permission of another API.
     """
 
-    nouns: tuple[str, ...] = ("reservations", "placements")
+    nouns: tuple[str, ...] = ("reservations", "placements", "topology")
     key_id: str = "key-1"
     algorithm: str = "ES256"
     private_key: Any = field(default=None)

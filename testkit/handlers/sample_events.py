@@ -32,9 +32,12 @@ REFUSED: Final = {
     "foreign": 404,
     "unknown": 404,
     "id_malformed": 404,
+    "organization_of_others": 403,
 }
 """The cases that have no file, with their status: the first two of each operation that needs a permission,
-the others where its path has an id as well."""
+the last one where its path names an organization as well, the others where it has another id."""
+
+ORGANIZATION_IN_PATH: Final = "{organizationID}"
 
 # What the event files stand on: this key makes this id, for the subject of the sample tokens.
 SAMPLE_KEY: Final = "events-example-1"
@@ -97,7 +100,9 @@ def refusals(function: str) -> dict[str, dict[str, Any]]:
         "token_missing": {"headers": {"Authorization": None}},
         "permission_missing": _sent_by("powerless" if may_read else "reader"),
     }
-    if "{" in operation.path:
+    if ORGANIZATION_IN_PATH in operation.path:
+        changes |= {"organization_of_others": _sent_by("stranger")}
+    elif "{" in operation.path:
         changes |= {
             "foreign": _sent_by("stranger"),
             "unknown": _naming(success, lambda found: f"{found[:-4]}0000"),

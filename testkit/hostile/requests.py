@@ -8,6 +8,7 @@ from typing import Final
 from testkit.hostile.forgeries import FORGERIES
 from testkit.hostile.service import (
     CLAIMS,
+    ORGANIZATIONS,
     RESERVATIONS,
     UNITS,
     VERSION,
@@ -36,6 +37,7 @@ ASKS: Final[dict[str, Ask]] = {
         "DELETE", f"{RESERVATIONS}/reservation of owner", query=IN_ORGANIZATION
     ),
     "list_reservation_units": Ask("GET", UNITS),
+    "list_organization_reservation_units": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/reservation-units"),
     "list_reservation_quotas": Ask("GET", "/api/v2/quotas"),
     "get_version": Ask("GET", VERSION),
     "create_capacity_claim": Ask("POST", CLAIMS, json.dumps(claim_body())),
@@ -62,6 +64,7 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "delete_reservation": (202, 404, 404, 403, 404),
     "delete_reservation (organization named)": (202, 404, 404, 403, 202),
     "list_reservation_units": (200, 200, 200, 200, 200),
+    "list_organization_reservation_units": (200, 200, 403, 200, 200),
     "list_reservation_quotas": (200, 200, 200, 200, 200),
     "get_version": (200, 200, 200, 200, 200),
     # Claims belong to organizations, not to projects; by default to the token's organization.

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from testkit.handlers.stage import Answer
 
 RESERVATIONS: Final = "/api/v2/reservations"
+ORGANIZATIONS: Final = "/api/v2/organizations"
 UNITS: Final = "/api/v2/reservation-units"
 VERSION: Final = "/api/version"
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"

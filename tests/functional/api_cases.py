@@ -49,6 +49,7 @@ _CREATE, _GET, _LIST, _DELETE = (
     "delete_reservation",
 )
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
+_ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
 _QUOTAS: Final = "list_reservation_quotas"
 _NO_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity"'}
 _BAD_TOKEN: Final = {"www-authenticate": 'Bearer realm="gpu-capacity", error="invalid_token"'}
@@ -111,6 +112,10 @@ API_CASES: Final = (
     _ok(_UNITS, "all", contract.UNITS),
     _ok(_UNITS, "filtered", contract.UNITS),
     _ok(_UNITS, "nothing_offered", contract.UNITS),
+    _ok(_ORGANIZATION_UNITS, "all", contract.UNITS),
+    _ok(_ORGANIZATION_UNITS, "all", contract.UNITS, after=given.sample_with_quota_of_one),
+    _ok(_ORGANIZATION_UNITS, "filtered", contract.UNITS),
+    _ok(_ORGANIZATION_UNITS, "by_operator", contract.UNITS),
     _ok(_VERSION, "answered", contract.VERSION),
     _no(_REJECT, "unknown_route", 404, "not_found"),
     _no(_REJECT, "root", 404, "not_found"),

@@ -31,6 +31,7 @@ CASES = {
     "get_reservation": "found",
     "delete_reservation": "accepted",
     "list_reservation_units": "all",
+    "list_organization_reservation_units": "all",
     "list_reservation_quotas": "all",
 }
 

@@ -88,7 +88,9 @@ def test_no_file_states_what_every_operation_refuses() -> None:
         (operation.name, case)
         for operation in OPERATIONS.values()
         for case, status in REFUSED.items()
-        if operation.permission and ("{" in operation.path or status != 404)
+        if operation.permission
+        and (case != "organization_of_others" or "{organizationID}" in operation.path)
+        and (status != 404 or "{" in operation.path.replace("{organizationID}", ""))
     }
 
 

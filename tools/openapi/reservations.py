@@ -39,6 +39,13 @@ _PARAMETERS: Final[dict[str, Json]] = {
         "description": "The reservation's id.",
         "schema": {"type": "string", "minLength": 1, "maxLength": 63},
     },
+    "organizationIDParameter": {
+        "name": "organizationID",
+        "in": "path",
+        "required": True,
+        "description": "The organization's id. Operators may name any.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 63},
+    },
     "organizationIDQueryParameter": _filter(
         "organizationID",
         "Narrows where to look. Operators reach other organizations only by naming them here.",
@@ -309,6 +316,23 @@ RESERVATIONS: Final = ApiText(
             description="Lists the offerings of the regions that the caller may see, and how much of each is "
             "free now. Different parameters must all hold.",
             parameters=(
+                "regionIDQueryParameter",
+                "acceleratorQueryParameter",
+                "reservationUnitQueryParameter",
+            ),
+            answers={
+                200: Answer("A list of reservation units.", ReservationUnitRead, many=True, example=[_UNIT])
+            },
+            errors=(400, 401, 403, 500),
+        ),
+        "list_organization_reservation_units": OperationText(
+            tag=_UNITS,
+            summary="List reservation units of an organization",
+            description="Lists what is on offer in the regions that the organization may know of, and how "
+            "much of it the organization can have now: no more than its quota leaves. Different parameters "
+            "must all hold.",
+            parameters=(
+                "organizationIDParameter",
                 "regionIDQueryParameter",
                 "acceleratorQueryParameter",
                 "reservationUnitQueryParameter",

@@ -25,6 +25,7 @@ class Permission(StrEnum):
     READ_PLACEMENTS = "placements:read"
     UPDATE_PLACEMENTS = "placements:update"
     DELETE_PLACEMENTS = "placements:delete"
+    READ_TOPOLOGY = "topology:read"
     READ_CAPACITY_CLAIMS = "capacityclaims:read"
     WRITE_CAPACITY_CLAIMS = "capacityclaims:write"
     READ_VMS = "vms:read"
@@ -60,6 +61,7 @@ _IMPLIED_BY_OPERATE: Final = frozenset(
         Permission.DELETE_RESERVATIONS,
         Permission.READ_PLACEMENTS,
         Permission.DELETE_PLACEMENTS,
+        Permission.READ_TOPOLOGY,
         Permission.READ_CAPACITY_CLAIMS,
     }
 )
@@ -107,15 +109,27 @@ class Caller:
         """Whether the token carries operator rights."""
         return Permission.OPERATE in self.permissions
 
+    def may(self, permission: Permission) -> bool:
+        """Whether the caller has a permission. An operator may read and delete without having it."""
+        return permission in self.permissions or (self.is_operator and permission in _IMPLIED_BY_OPERATE)
+
     def require(self, permission: Permission) -> None:
-        """Check that the caller has a permission. An operator may read and delete without having it.
+        """Check that the caller has a permission: see ``may``.
 
         Raises:
             Forbidden: the caller does not have the permission.
         """
-        implied = self.is_operator and permission in _IMPLIED_BY_OPERATE
-        if permission not in self.permissions and not implied:
+        if not self.may(permission):
             raise Forbidden(f"permission denied: this needs the permission {permission.value}")
+
+    def require_organization(self, organization_id: str) -> None:
+        """Check that the caller may ask about an organization: its own, and an operator any.
+
+        Raises:
+            Forbidden: the caller is not a member of the organization.
+        """
+        if organization_id not in self.organizations and not self.is_operator:
+            raise Forbidden("permission denied: the credential is not of this organization")
 
     def within(self, named: str | None) -> Caller:
         """The caller restricted to the organization that the request names; unchanged if it names none.

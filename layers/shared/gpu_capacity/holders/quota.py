@@ -33,6 +33,11 @@ class Quota:
     used: int
     is_default: bool = False
 
+    @property
+    def room(self) -> int | None:
+        """How many more are within the limit; ``None`` if there is none."""
+        return None if self.limit is None else max(0, self.limit - self.used)
+
     def allows(self, count: int) -> bool:
         """Whether ``count`` more are within the limit."""
         return self.limit is None or self.used + count <= self.limit

@@ -123,6 +123,13 @@ OPERATIONS: Final[dict[str, Operation]] = {
             repeated=("regionID", "accelerator", "unit"),
         ),
         Operation(
+            "list_organization_reservation_units",
+            "GET",
+            "/api/v2/organizations/{organizationID}/reservation-units",
+            Permission.READ_RESERVATIONS,
+            repeated=("regionID", "accelerator", "unit"),
+        ),
+        Operation(
             "list_reservation_quotas",
             "GET",
             "/api/v2/quotas",

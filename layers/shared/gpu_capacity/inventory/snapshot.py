@@ -85,6 +85,12 @@ class UnitCounts:
     available: int
     largest_run: int
 
+    def within(self, room: int | None) -> UnitCounts:
+        """The capacity for someone who may take at most ``room`` units; ``None`` for any number."""
+        if room is None:
+            return self
+        return UnitCounts(self.total, min(self.available, room), min(self.largest_run, room))
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

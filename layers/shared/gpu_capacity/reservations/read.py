@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from gpu_capacity.access import Caller
-    from gpu_capacity.holders.roles import HasInventory
+    from gpu_capacity.holders.roles import HasInventory, HasQuotas
     from gpu_capacity.inventory.model import Offering
     from gpu_capacity.inventory.snapshot import UnitCounts
     from gpu_capacity.reservations.observation import Observed
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from gpu_capacity.reservations.roles import HasReservations
 
     class Needs(HasInventory, HasReservations, Protocol):
-        """What the functions of this module work with."""
+        """What most functions of this module work with."""
+
+    class NeedsQuotas(HasInventory, HasQuotas, Protocol):
+        """What the list of what an organization can have works with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +150,7 @@ def visible_reservation(
 
 
 def list_reservation_units(
-    services: Needs, caller: Caller, wanted: UnitFilter
+    services: HasInventory, caller: Caller, wanted: UnitFilter
 ) -> list[tuple[Offering, UnitCounts]]:
     """The matching offerings with their present capacity, by region, accelerator and unit.
 
@@ -155,10 +158,34 @@ def list_reservation_units(
         Forbidden: the token may not read reservations.
     """
     caller.require(Permission.READ_RESERVATIONS)
+    return _offered(services, None if caller.is_operator else caller.organizations, wanted)
+
+
+def list_organization_reservation_units(
+    services: NeedsQuotas, caller: Caller, organization_id: str, wanted: UnitFilter
+) -> list[tuple[Offering, UnitCounts]]:
+    """The matching offerings with the capacity that an organization can have of them now.
+
+    What its quotas leave is the most that is available to it.
+
+    Raises:
+        Forbidden: the token may not read reservations, or is not of the organization.
+    """
+    caller.require(Permission.READ_RESERVATIONS)
+    caller.require_organization(organization_id)
+    offered = _offered(services, frozenset({organization_id}), wanted)
+    rooms = {quota.subject: quota.room for quota in services.quotas.limits(organization_id)}
+    return [(offering, counts.within(rooms.get(offering.accelerator))) for offering, counts in offered]
+
+
+def _offered(
+    services: HasInventory, organizations: frozenset[str] | None, wanted: UnitFilter
+) -> list[tuple[Offering, UnitCounts]]:
+    """The matching offerings of the regions that one of the organizations may see; None for all regions."""
     offerings = [
         offering
         for region in services.inventory.regions()
-        if caller.is_operator or region.is_visible_to(caller.organizations)
+        if organizations is None or region.is_visible_to(organizations)
         for offering in region.offered
         if wanted.admits(offering)
     ]

@@ -39,7 +39,7 @@ ANSWER_SECONDS: Final = 1.0
 """The part of a function's time limit that is kept for its response and its last log lines and metrics."""
 
 _ORGANIZATION: Final = "organizationID"
-"""The query parameter that names organizations."""
+"""The parameter that names organizations, of a query or a path."""
 
 
 class Verifier(Protocol):
@@ -79,7 +79,8 @@ def api_function(
     def answer(request: ProxyRequest, involved: Involved) -> Reply:
         services = composition.services()
         caller = (verifier or composition.verifier)().verify(request.headers.get("authorization"))
-        involved.note(caller, request.headers.get("x-organization-id"), *request.query.get(_ORGANIZATION, ()))
+        named = (request.headers.get("x-organization-id"), request.path_parameters.get(_ORGANIZATION))
+        involved.note(caller, *named, *request.query.get(_ORGANIZATION, ()))
         caller.require(permission)
         operation.check_query(request.query)
         operation.check_path(request.path_parameters)

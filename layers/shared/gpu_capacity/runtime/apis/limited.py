@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gpu_capacity.runtime.services import Services
 
 _NAMED_IN_HEADER: Final = "x-organization-id"
-_NAMED_IN_QUERY: Final = "organizationID"
+_NAMED_IN_URL: Final = "organizationID"
 
 
 def limited(name: str, handle: Callable[[Call[Services]], Reply]) -> Callable[[Call[Services]], Reply]:
@@ -52,7 +52,9 @@ def _organizations(call: Call[Services]) -> frozenset[str]:
     request counts for its subject.
     """
     own = call.caller.organizations
-    named = set(call.query.get(_NAMED_IN_QUERY, ()))
+    named = set(call.query.get(_NAMED_IN_URL, ()))
+    if _NAMED_IN_URL in call.path_parameters:
+        named.add(call.path_parameters[_NAMED_IN_URL])
     if _NAMED_IN_HEADER in call.headers:
         named.add(call.headers[_NAMED_IN_HEADER])
     return frozenset(named) if len(named) == 1 and named <= own else own

@@ -139,6 +139,8 @@ class Cloud:
         self.tell: Callable[[str], None] = lambda _problem: None
         # By owner and host: holds that there were. A host that is held stays so.
         self.held: set[tuple[str, str]] = set()
+        # By owner, host and generation: boots that began.
+        self.boots: set[tuple[str, str, int]] = set()
         # By the owner of a VM's server: the host it was started on.
         self.vm_hosts: dict[str, str] = {}
         self.executions = Executions(self, still=still)

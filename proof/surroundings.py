@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.errors import CapacityError, ProviderUnavailable, WorkflowUnavailable
 from gpu_capacity.ports import WorkflowState
-from gpu_capacity.providers.port import HoldOutcome, HoldState, Page
+from gpu_capacity.providers.port import (
+    ActionOutcome,
+    DeployOutcome,
+    HoldOutcome,
+    HoldState,
+    Page,
+    ServerState,
+)
 from proof.faults import Fault, Killed, Kind, Work
 from testkit.state_machine import Execution, TaskError
 from testkit.workflow.definitions import MACHINES, definition, run_step
@@ -16,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from random import Random
 
-    from gpu_capacity.providers.port import Hold, HostProvider
+    from gpu_capacity.providers.port import Fitness, Hold, HostProvider, PowerAction, Server, ServerOrder
     from proof.faults import FaultSource
     from proof.turns import Turns
     from testkit.doubles import FakeClock
@@ -43,6 +50,7 @@ class Platform(Protocol):
     draw: Random
     executions: Executions
     held: set[tuple[str, str]]
+    boots: set[tuple[str, str, int]]
     troubles: dict[str, tuple[str, int]]
     turns: Turns
     vm_hosts: dict[str, str]
@@ -128,12 +136,13 @@ class Troubled:
 
 
 class Provider(Troubled):
-    """The simulated region, with partial failures and hosts in trouble."""
+    """The simulated region, with partial failures, and hosts and servers in trouble."""
 
     def __init__(self, region: HostProvider, cloud: Platform) -> None:
         super().__init__(cloud)
         self._region = region
         self._held = cloud.held
+        self._boots = cloud.boots
 
     def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
         outcomes: dict[str, HoldOutcome] = {}
@@ -166,6 +175,62 @@ class Provider(Troubled):
     def every_hold(self, after: str | None = None) -> Page[Hold]:
         page = self._region.every_hold(after)
         return Page(tuple(self._seen(hold) for hold in page.entries), page.after)
+
+    def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
+        return self._region.fitness(host_ids)
+
+    def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
+        outcomes: dict[str, DeployOutcome] = {}
+        for order in orders:
+            outcomes |= self._region.deploy([order])
+            if outcomes[order.host_id] is DeployOutcome.DEPLOYED:
+                self._booted(order.owner, order.host_id, order.generation)
+            self._perhaps_half_way()
+        return outcomes
+
+    def undeploy(self, owner: str, host_ids: Sequence[str]) -> None:
+        for host_id in host_ids:
+            if self._trouble(f"{owner} {host_id}") != "stays":
+                self._region.undeploy(owner, [host_id])
+            self._perhaps_half_way()
+
+    def power(self, owner: str, host_id: str, action: PowerAction) -> ActionOutcome:
+        outcome = self._region.power(owner, host_id, action)
+        self._perhaps_half_way()
+        return outcome
+
+    def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:
+        outcome = self._region.rebuild(owner, host_id, image_id, generation)
+        if outcome is ActionOutcome.ACCEPTED:
+            self._booted(owner, host_id, generation)
+        self._perhaps_half_way()
+        return outcome
+
+    def servers(self, owner: str) -> Sequence[Server]:
+        return [self._seen_server(server) for server in self._region.servers(owner)]
+
+    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
+        return [self._seen_server(server) for server in self._region.servers_on(host_ids)]
+
+    def every_server(self, after: str | None = None) -> Page[Server]:
+        page = self._region.every_server(after)
+        return Page(tuple(self._seen_server(server) for server in page.entries), page.after)
+
+    def _booted(self, owner: str, host_id: str, generation: int) -> None:
+        if (owner, host_id, generation) not in self._boots:
+            self._boots.add((owner, host_id, generation))
+            self._perhaps_stuck(f"{owner} {host_id}")
+
+    def _seen_server(self, server: Server) -> Server:
+        if server.state is ServerState.RUNNING:
+            match self._trouble(f"{server.owner} {server.host_id}"):
+                case "hangs":
+                    return replace(server, state=ServerState.BUILDING)
+                case "fails":
+                    return replace(server, state=ServerState.FAILED, message="in trouble")
+                case _:
+                    pass
+        return server
 
     def _seen(self, hold: Hold) -> Hold:
         if hold.state is HoldState.HELD:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.providers.simulated.region import SimulatedRegion
 from testkit.doubles import RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
 
@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from gpu_capacity.ports import Clock
-    from gpu_capacity.providers.port import Hold, HoldOutcome, Page
+    from gpu_capacity.providers.port import (
+        ActionOutcome,
+        DeployOutcome,
+        Fitness,
+        Hold,
+        HoldOutcome,
+        Page,
+        PowerAction,
+        Server,
+        ServerOrder,
+    )
+    from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
 
 _TABLE: Final = "servers"
 
@@ -25,12 +36,14 @@ class StubbornRegion:
     Attributes:
         down: every call fails while this is set.
         unreleasable: hosts that are not released while they are in this set.
+        unremovable: hosts whose servers are not removed while they are in this set.
         calls: the methods that were called, failed calls included.
     """
 
     def __init__(self, clock: Clock, behaviour: SimulatedBehaviour) -> None:
         self.down = False
         self.unreleasable: set[str] = set()
+        self.unremovable: set[str] = set()
         self.calls: list[str] = []
         db = MemoryDynamoDB(now=clock.now)
         keys = [("pk", "HASH"), ("sk", "RANGE")]
@@ -75,6 +88,38 @@ class StubbornRegion:
     def every_hold(self, after: str | None = None) -> Page[Hold]:
         self._answer("every_hold")
         return self._region.every_hold(after)
+
+    def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
+        self._answer("fitness")
+        return self._region.fitness(host_ids)
+
+    def deploy(self, orders: Sequence[ServerOrder]) -> Mapping[str, DeployOutcome]:
+        self._answer("deploy")
+        return self._region.deploy(orders)
+
+    def undeploy(self, owner: str, host_ids: Sequence[str]) -> None:
+        self._answer("undeploy")
+        self._region.undeploy(owner, [host for host in host_ids if host not in self.unremovable])
+
+    def power(self, owner: str, host_id: str, action: PowerAction) -> ActionOutcome:
+        self._answer("power")
+        return self._region.power(owner, host_id, action)
+
+    def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:
+        self._answer("rebuild")
+        return self._region.rebuild(owner, host_id, image_id, generation)
+
+    def servers(self, owner: str) -> Sequence[Server]:
+        self._answer("servers")
+        return self._region.servers(owner)
+
+    def servers_on(self, host_ids: Sequence[str]) -> Sequence[Server]:
+        self._answer("servers_on")
+        return self._region.servers_on(host_ids)
+
+    def every_server(self, after: str | None = None) -> Page[Server]:
+        self._answer("every_server")
+        return self._region.every_server(after)
 
     def _answer(self, method: str) -> None:
         self.calls.append(method)

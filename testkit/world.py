@@ -24,7 +24,8 @@ from gpu_capacity.inventory.model import (
     Region,
 )
 from gpu_capacity.inventory.units import shape_of
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
+from gpu_capacity.providers.simulated.region import SimulatedRegion
 from gpu_capacity.providers.simulated.vms import SimulatedVms
 from gpu_capacity.reservations.request import ReservationRequest
 from gpu_capacity.runtime.settings import Environment

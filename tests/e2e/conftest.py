@@ -17,6 +17,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         tmp_path_factory.mktemp("stack"),
         SimulatedReadySeconds="1",
         SimulatedDeleteSeconds="1",
+        SimulatedBootSeconds="1",
+        SimulatedRebuildSeconds="1",
         PollSeconds="1",
         ReconcileGraceSeconds="5",
         # Longer than it takes to see that a VM with notice keeps running.

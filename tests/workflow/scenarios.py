@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour
+from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
 from gpu_capacity.reservations.record import Status
 from testkit.workflow.stage import Stage
 from testkit.world import World, pod

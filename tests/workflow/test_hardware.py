@@ -9,7 +9,7 @@ import pytest
 
 from gpu_capacity.holders.limits import Limits
 from gpu_capacity.inventory.model import HostState
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour
+from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
 from gpu_capacity.reservations.record import Status
 from testkit.provider import StubbornRegion
 from testkit.state_machine import ExecutionStatus, TaskError

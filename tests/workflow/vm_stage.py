@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.dynamodb.client import decode
 from gpu_capacity.providers.simulated import keys as server_keys
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour
+from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
 from gpu_capacity.upkeep.reconcile import reconcile
 from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.items import decode_vm

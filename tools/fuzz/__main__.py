@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 QUICK = {
     "SimulatedReadySeconds": "1",
     "SimulatedDeleteSeconds": "1",
+    "SimulatedBootSeconds": "1",
+    "SimulatedRebuildSeconds": "1",
     "PollSeconds": "1",
     "VmNoticeSeconds": "1",
     "VmReadsPerMinute": "1000000",

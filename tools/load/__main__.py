@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 PARAMETERS: Final = {
     "SimulatedReadySeconds": "1",
     "SimulatedDeleteSeconds": "1",
+    "SimulatedBootSeconds": "1",
+    "SimulatedRebuildSeconds": "1",
     "PollSeconds": "1",
     # The throttle of the API is not measured.
     "ThrottleRate": "10000",

@@ -33,6 +33,10 @@ ARTIFACTS_BUCKET = "gpu-capacity-artifacts"
 SHORT_DELAYS = {
     "SimulatedReadySeconds": "5",
     "SimulatedDeleteSeconds": "3",
+    "SimulatedBootSeconds": "5",
+    "SimulatedRebuildSeconds": "5",
+    "SimulatedRebootSeconds": "3",
+    "SimulatedStopSeconds": "3",
     "PollSeconds": "1",
     "VmNoticeSeconds": "10",
 }

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import StorageUnavailable
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour, SimulatedBoots
+from gpu_capacity.providers.simulated.region import SimulatedRegion
 from gpu_capacity.providers.simulated.vms import SimulatedVms
 from testkit.doubles import FakeClock, RecordedPause
 from testkit.dynamodb import MemoryDynamoDB
@@ -24,9 +25,16 @@ if TYPE_CHECKING:
     from gpu_capacity.providers.port import HostProvider, VmProvider
 
 STUCK_HOST, BROKEN_HOST = "host-that-hangs", "host-that-fails"
-"""Machines that every bench has to have: holds and servers hang on the one, and fail on the other."""
+"""Machines that every bench has to have: holds and VMs hang on the one, and fail on the other."""
+
+STUCK_BOOT, BROKEN_BOOT = "host-whose-boot-hangs", "host-whose-boot-fails"
+"""Hosts that every bench has to have: they are fit, and a server hangs or fails there while it boots."""
+
+BROKEN_IMAGE = "image-that-fails"
+"""An image that every bench has to have: no server boots with it."""
 
 _READY_SECONDS, _DELETE_SECONDS = 20, 5
+_BOOT_SECONDS, _STOP_SECONDS = 40, 10
 _PAGE_ITEMS = 2
 
 
@@ -52,6 +60,15 @@ class HostBench(Bench, Protocol):
 
     def while_a_hold_goes(self) -> None:
         """Advance the time by what a hold takes to be gone."""
+
+    def while_a_server_boots(self) -> None:
+        """Advance the time by what a server takes to boot or reboot, or to be known as broken."""
+
+    def while_a_server_stops(self) -> None:
+        """Advance the time by what a server takes to stop."""
+
+    def while_a_server_goes(self) -> None:
+        """Advance the time by what a server takes to be gone."""
 
     def provider(self) -> HostProvider:
         """A provider of another execution environment: it finds what the earlier ones did."""
@@ -98,6 +115,15 @@ class SimulatedBench:
         delete_seconds=_DELETE_SECONDS,
         failing_hosts=frozenset({BROKEN_HOST}),
         stuck_hosts=frozenset({STUCK_HOST}),
+        boots=SimulatedBoots(
+            boot_seconds=_BOOT_SECONDS,
+            rebuild_seconds=_BOOT_SECONDS,
+            reboot_seconds=_BOOT_SECONDS,
+            stop_seconds=_STOP_SECONDS,
+            failing_hosts=frozenset({BROKEN_BOOT}),
+            stuck_hosts=frozenset({STUCK_BOOT}),
+            failing_images=frozenset({BROKEN_IMAGE}),
+        ),
     )
 
     def __init__(self, client: Any) -> None:
@@ -122,6 +148,12 @@ class SimulatedBench:
 
     def while_a_hold_goes(self) -> None:
         self.clock.advance(_DELETE_SECONDS)
+
+    def while_a_server_boots(self) -> None:
+        self.clock.advance(_BOOT_SECONDS)
+
+    def while_a_server_stops(self) -> None:
+        self.clock.advance(_STOP_SECONDS)
 
     def while_a_server_comes_up(self) -> None:
         self.clock.advance(_READY_SECONDS)

@@ -147,6 +147,33 @@ def test_fenced_is_returned_rather_than_occupied(host_bench: HostBench) -> None:
     assert _hold(provider, MINE, "host-1") == [HoldOutcome.FENCED]
 
 
+def test_a_late_request_does_not_take_a_host_again_that_its_holder_has_released(
+    host_bench: HostBench,
+) -> None:
+    provider = host_bench.provider()
+    _hold(provider, MINE, "host-1", "host-2")
+    provider.release(MINE, ["host-1"])
+    assert _hold(provider, MINE, "host-1", "host-2") == [HoldOutcome.FENCED, HoldOutcome.HELD]
+    host_bench.while_a_hold_goes()
+    assert _hold(provider, MINE, "host-1") == [HoldOutcome.FENCED]
+    assert list(_states(provider)) == ["host-2"]
+    assert _hold(provider, OTHERS, "host-1") == [HoldOutcome.HELD]
+
+
+def test_many_hosts_are_held_and_released_in_one_call(host_bench: HostBench) -> None:
+    provider = host_bench.provider()
+    hosts = [f"host-{number:02}" for number in range(60)]
+    _hold(provider, OTHERS, "host-30")
+    _hold(provider, MINE, "host-31")
+    outcomes = provider.hold(MINE, REGION, hosts)
+    assert set(outcomes) == set(hosts)
+    assert {host for host, found in outcomes.items() if found is not HoldOutcome.HELD} == {"host-30"}
+    provider.release(MINE, hosts)
+    assert _states(provider) == dict.fromkeys(
+        [host for host in hosts if host != "host-30"], HoldState.RELEASING
+    )
+
+
 # Races for a host
 
 

@@ -9,9 +9,20 @@ import pytest
 
 from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.errors import ProviderUnavailable
-from gpu_capacity.providers.port import HoldOutcome, HoldState, StartOutcome
+from gpu_capacity.providers.port import (
+    DeployOutcome,
+    Hold,
+    HoldOutcome,
+    HoldState,
+    PowerAction,
+    ServerOrder,
+    ServerState,
+    StartOutcome,
+)
 from gpu_capacity.providers.simulated import keys as server_keys
-from gpu_capacity.providers.simulated.region import FENCE_SECONDS, SimulatedBehaviour, SimulatedRegion
+from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour, SimulatedBoots
+from gpu_capacity.providers.simulated.region import SimulatedRegion
+from gpu_capacity.providers.simulated.table import FENCE_SECONDS
 from testkit.doubles import FakeClock, RecordedPause
 from testkit.dynamodb import (
     MemoryDynamoDB,
@@ -116,6 +127,25 @@ def test_the_expiry_of_an_earlier_hold_does_not_remove_its_successor_on_the_host
     assert "gone_at" not in host
 
 
+def test_a_server_that_an_earlier_version_pinned_is_a_hold(place: Place) -> None:
+    """It wrote the same two items for a server; no placement's server was on a host."""
+    for item in (
+        {**server_keys.hold("old", "host-3"), "region": {"S": "uk-lon-1"}, "started_at": {"N": "1"}}
+        | {"ready_at": {"N": "21"}},
+        {**server_keys.held_host("host-3"), "holder": {"S": "old"}},
+    ):
+        place.db.put_item(TableName=SERVERS, Item=item)
+    assert list(place.region.held("old")) == [Hold("old", "host-3", HoldState.HELD, since=1)]
+    assert place.region.hold("old", "uk-lon-1", ["host-3"]) == {"host-3": HoldOutcome.HELD}
+    order = ServerOrder("p", "old", "uk-lon-1", "host-3", 0, "train-0", 1, "image", "network")
+    assert place.region.deploy([order]) == {"host-3": DeployOutcome.DEPLOYED}
+    place.region.undeploy("p", ["host-3"])
+    place.clock.advance(60)
+    place.region.release("old", ["host-3"])
+    place.clock.advance(60)
+    assert place.region.hold("mine", "uk-lon-1", ["host-3"]) == {"host-3": HoldOutcome.HELD}
+
+
 # Its behaviour is configurable.
 
 
@@ -164,6 +194,62 @@ def test_a_share_of_the_hosts_fails_and_always_the_same_ones(field: str, state: 
     assert {host for host, found in _states(again).items() if found == state} == hit
     every = bench.hosts(SimulatedBehaviour(**{field: 1.0}))  # type: ignore[arg-type]
     assert set(_states(every).values()) == {HoldState(state)}
+
+
+@pytest.mark.parametrize(("phase", "seconds"), [("boot", 40), ("rebuild", 30), ("reboot", 20), ("stop", 10)])
+def test_servers_take_exactly_the_configured_time(phase: str, seconds: int) -> None:
+    bench = memory_bench()
+    boots = SimulatedBoots(boot_seconds=40, rebuild_seconds=30, reboot_seconds=20, stop_seconds=10)
+    region = bench.hosts(SimulatedBehaviour(ready_seconds=0, boots=boots))
+    region.hold("r", "uk-lon-1", ["host-1"])
+    order = ServerOrder("p", "r", "uk-lon-1", "host-1", 0, "train-0", 1, "image", "network")
+    region.deploy([order])
+    if phase != "boot":
+        bench.clock.advance(40)
+    begin: dict[str, Callable[[], object]] = {
+        "rebuild": lambda: region.rebuild("p", "host-1", "other", 2),
+        "reboot": lambda: region.power("p", "host-1", PowerAction.REBOOT),
+        "stop": lambda: region.power("p", "host-1", PowerAction.STOP),
+    }
+    begin.get(phase, lambda: None)()
+    begun = region.servers("p")[0].state
+    bench.clock.advance(seconds - 1)
+    assert region.servers("p")[0].state is begun
+    bench.clock.advance(1)
+    ended = ServerState.STOPPED if phase == "stop" else ServerState.RUNNING
+    assert region.servers("p")[0].state is ended
+
+
+def test_a_share_of_the_boots_fails_and_another_attempt_may_succeed() -> None:
+    bench = memory_bench()
+    half = SimulatedBehaviour(ready_seconds=0, boots=SimulatedBoots(failure_share=0.5))
+    region, hosts = bench.hosts(half), [f"host-{number:02}" for number in range(40)]
+    region.hold("r", "uk-lon-1", hosts)
+    region.deploy(
+        [
+            ServerOrder("p", "r", "uk-lon-1", host, ordinal, f"train-{ordinal}", 1, "image", "network")
+            for ordinal, host in enumerate(hosts)
+        ]
+    )
+    bench.clock.advance(60)
+    failed = [server.host_id for server in region.servers("p") if server.state is ServerState.FAILED]
+    assert 10 <= len(failed) <= 30
+    for host in failed:
+        region.rebuild("p", host, "image", 1)
+    bench.clock.advance(60)
+    states = {server.state for server in region.servers("p") if server.host_id in failed}
+    assert states == {ServerState.RUNNING, ServerState.FAILED}
+
+
+def test_user_data_is_not_stored() -> None:
+    bench = memory_bench()
+    region = bench.hosts(SimulatedBehaviour(ready_seconds=0))
+    region.hold("r", "uk-lon-1", ["host-1"])
+    order = ServerOrder(
+        "p", "r", "uk-lon-1", "host-1", 0, "train-0", 1, "image", "network", user_data="SECRET"
+    )
+    region.deploy([order])
+    assert "SECRET" not in str(bench.client.scan(TableName=bench.table))
 
 
 # Hosts and GPUs of hosts are the same machines.

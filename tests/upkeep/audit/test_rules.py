@@ -13,7 +13,7 @@ from gpu_capacity.holders.quota import Quota
 from gpu_capacity.inventory.items import PodOwners
 from gpu_capacity.inventory.units import topology_hash
 from gpu_capacity.placement.model import Placement
-from gpu_capacity.providers.port import Hold, HoldState
+from gpu_capacity.providers.port import Hold, HoldState, Server, ServerState
 from gpu_capacity.reservations.record import Reservation, Run, Status
 from gpu_capacity.upkeep.audit.bookkeeping import findings_of
 from gpu_capacity.upkeep.audit.facts import (
@@ -207,10 +207,10 @@ def test_a_part_without_hosts_leaks_the_whole_domain() -> None:
     assert _leak(_owning({0: {"00" * 8: 0}, 1: TAG, 2: TAG})).repair is not None
 
 
-# Servers
+# Holds and servers
 
 
-def _server(owner: str, host: str = "tray", state: HoldState = HoldState.HELD) -> Hold:
+def _hold(owner: str, host: str = "tray", state: HoldState = HoldState.HELD) -> Hold:
     return Hold(owner, host, state)
 
 
@@ -232,41 +232,41 @@ UNKNOWN = "aaaaaaaa-2222-4333-8444-555555555555-1780000000"
     ],
     ids=["live", "failed", "contradictory", "earlier life", "tombstone", "no record", "no name of ours"],
 )
-def test_a_server_may_be_deleted_only_if_a_record_says_that_its_holder_is_over(
+def test_a_hold_may_be_released_only_if_a_record_says_that_its_holder_is_over(
     facts: Facts, owner: str, *, needs_word: bool | None
 ) -> None:
-    found = findings_of(replace(facts, servers=(_server(owner),)))
+    found = findings_of(replace(facts, holds=(_hold(owner),)))
     found = [finding for finding in found if finding.kind is Kind.SERVER_LEAKED]
     if needs_word is None:
         assert found == []
         return
     (finding,) = found
-    assert finding.repair == TakeAway(Question(Asked.SERVERS, owner), "tray", needs_word)
-    assert finding.questions == (Question(Asked.SERVERS, owner),)
+    assert finding.repair == TakeAway(Question(Asked.HOLDS, owner), "tray", needs_word)
+    assert finding.questions == (Question(Asked.HOLDS, owner),)
 
 
-def test_a_server_left_behind_is_reported_with_its_age_if_that_is_known() -> None:
-    old = replace(_server(UNKNOWN), since=1_780_000_000)
-    reported = [f.message for f in findings_of(replace(WELL, servers=(old, _server(UNKNOWN, "other"))))]
-    assert sorted("started at 2026-05-28T" in message for message in reported) == [False, True]
+def test_a_hold_left_behind_is_reported_with_its_age_if_that_is_known() -> None:
+    old = replace(_hold(UNKNOWN), since=1_780_000_000)
+    reported = [f.message for f in findings_of(replace(WELL, holds=(old, _hold(UNKNOWN, "other"))))]
+    assert sorted("began at 2026-05-28T" in message for message in reported) == [False, True]
 
 
-def test_a_server_that_is_being_deleted_is_never_a_finding() -> None:
-    going = _server(UNKNOWN, state=HoldState.RELEASING)
-    assert findings_of(replace(WELL, servers=(going, _server(OWNER)))) == []
+def test_a_hold_that_is_being_released_is_never_a_finding() -> None:
+    going = _hold(UNKNOWN, state=HoldState.RELEASING)
+    assert findings_of(replace(WELL, holds=(going, _hold(OWNER)))) == []
 
 
-def test_while_a_record_is_unreadable_a_server_without_a_holder_is_not_judged() -> None:
+def test_while_a_record_is_unreadable_a_hold_without_a_holder_is_not_judged() -> None:
     unknown = Side(Table.HOLDERS, keys.organization_partition(ORGANIZATION), "RENTAL#1")
     mine = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, UNKNOWN.rpartition("-")[0]))
     for unread, kinds in ((unknown, [Kind.SERVER_LEAKED, Kind.UNREADABLE]), (mine, [Kind.UNREADABLE])):
-        facts = replace(WELL, servers=(_server(UNKNOWN),), unreadable=frozenset({unread}))
+        facts = replace(WELL, holds=(_hold(UNKNOWN),), unreadable=frozenset({unread}))
         assert _kinds(facts) == kinds
 
 
-def test_two_servers_on_one_host_are_reported_and_those_on_two_hosts_are_not() -> None:
-    both = (_server(OWNER), _server(OWNER, "tray2"))
-    assert findings_of(replace(WELL, servers=both)) == []
+def test_two_holds_of_one_host_are_reported_and_those_on_two_hosts_are_not() -> None:
+    both = (_hold(OWNER), _hold(OWNER, "tray2"))
+    assert findings_of(replace(WELL, holds=both)) == []
     other = replace(RESERVATION, id="e" + ID[1:], runs=(), status=Status.DEPROVISIONING, counted=False)
     side = Side.of(Table.HOLDERS, keys.reservation(ORGANIZATION, other.id))
     facts = replace(
@@ -274,17 +274,51 @@ def test_two_servers_on_one_host_are_reported_and_those_on_two_hosts_are_not() -
         holders={RECORD: RESERVATION, side: other},
         tags={RECORD: TAG.hex(), side: holder_tag(other.id).hex()},
         shards={side: "0"},
-        servers=(*both, _server(other.server_owner)),
+        holds=(*both, _hold(other.server_owner)),
     )
     (finding,) = findings_of(facts)
     assert (finding.kind, finding.repair) == (Kind.SERVER_DISAGREES, None)
     assert {question.name for question in finding.questions} == {OWNER, other.server_owner}
 
 
-def test_a_domain_whose_owner_has_a_server_anywhere_is_not_freed() -> None:
+def test_a_domain_whose_owner_holds_a_host_anywhere_is_not_freed() -> None:
     tag = holder_tag(UNKNOWN.rpartition("-")[0])
-    facts = _owning({0: tag, 1: TAG, 2: TAG}, servers=(_server(UNKNOWN, "far-away"),))
+    facts = _owning({0: tag, 1: TAG, 2: TAG}, holds=(_hold(UNKNOWN, "far-away"),))
     leaked = next(f for f in findings_of(facts) if f.kind is Kind.LEAKED)
     assert leaked.repair is None
     assert UNKNOWN in leaked.message
-    assert leaked.questions == (Question(Asked.SERVERS, UNKNOWN),)
+    assert leaked.questions == (Question(Asked.HOLDS, UNKNOWN),)
+
+
+def _deployed(owner: str, host: str = "tray", state: ServerState = ServerState.RUNNING) -> Server:
+    return Server(owner, host, 0, 1, "image", state)
+
+
+def test_a_placements_server_on_a_held_host_is_no_second_one_there() -> None:
+    facts = replace(WELL, holds=(_hold(OWNER),), servers=(_deployed(UNKNOWN),))
+    assert [finding.kind for finding in findings_of(facts)] == [Kind.SERVER_LEAKED]
+
+
+@pytest.mark.parametrize(
+    ("record", "needs_word"), [(None, True), (Tombstone("f"), False)], ids=["no record", "tombstone"]
+)
+def test_a_server_whose_placement_is_gone_is_reported(record: Tombstone | None, *, needs_word: bool) -> None:
+    identity = UNKNOWN.rpartition("-")[0]
+    side = Side.of(Table.HOLDERS, keys.placement(ORGANIZATION, identity))
+    holders = WELL.holders if record is None else {**WELL.holders, side: record}
+    tags = {**WELL.tags, side: holder_tag(identity).hex()}
+    facts = replace(WELL, holders=holders, tags=tags, holds=(_hold(OWNER),), servers=(_deployed(UNKNOWN),))
+    (finding,) = findings_of(facts)
+    question = Question(Asked.SERVERS, UNKNOWN)
+    assert (finding.kind, finding.questions) == (Kind.SERVER_LEAKED, (question,))
+    assert finding.repair == TakeAway(question, "tray", needs_word)
+
+
+def test_a_placements_server_that_is_being_removed_is_never_a_finding() -> None:
+    facts = replace(WELL, servers=(_deployed(UNKNOWN, state=ServerState.DELETING),))
+    assert findings_of(facts) == []
+
+
+def test_two_servers_of_placements_on_one_host_are_reported() -> None:
+    facts = replace(WELL, servers=(_deployed(UNKNOWN), _deployed(UNKNOWN[:-1] + "1")))
+    assert Kind.SERVER_DISAGREES in {finding.kind for finding in findings_of(facts)}

@@ -285,9 +285,9 @@ def test_a_gpu_has_one_server(gpus: int, kinds: list[Kind]) -> None:
     assert [kind for kind in found if kind is not Kind.SERVER_LEAKED] == kinds
 
 
-def test_a_host_with_a_server_of_its_own_has_no_vms() -> None:
-    whole = Hold("somebody-1", "host-vm01", HoldState.HELD)
-    assert Kind.SERVER_DISAGREES in _kinds(_facts(vm_servers=(SERVER,), servers=(whole,)))
+def test_a_held_host_has_no_vms() -> None:
+    hold = Hold("somebody-1", "host-vm01", HoldState.HELD)
+    assert Kind.SERVER_DISAGREES in _kinds(_facts(vm_servers=(SERVER,), holds=(hold,)))
 
 
 def test_a_server_whose_name_is_not_a_run_has_no_holder() -> None:

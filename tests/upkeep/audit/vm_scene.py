@@ -8,7 +8,7 @@ from gpu_capacity.access import Scope
 from gpu_capacity.accounts.api_keys import ApiKeyIssuer
 from gpu_capacity.accounts.ssh_key import KeyRing, SshKey
 from gpu_capacity.dynamodb import keys
-from gpu_capacity.providers.simulated.region import SimulatedBehaviour
+from gpu_capacity.providers.simulated.behaviour import SimulatedBehaviour
 from gpu_capacity.vms.destroy import destroy_vm
 from gpu_capacity.vms.record import VmStatus
 from gpu_capacity.vms.schedule import watch_vm_nodes

@@ -174,7 +174,7 @@ class HostProvider(Protocol):
         """Keep these hosts for the holder, and check that each is fit. The result has every host.
 
         A repeated call changes nothing and returns ``held``. A host is ``occupied`` while another holder has
-        it; every host is ``fenced`` after ``fence``. A call holds some hosts or all.
+        it. Every host is ``fenced`` after ``fence``, and a host after this holder has released it.
         """
 
     def fence(self, owner: str) -> None:
@@ -202,10 +202,6 @@ class HostProvider(Protocol):
         disappears in between may be.
         """
 
-
-class HostServers(Protocol):
-    """The servers of a ``HostProvider``. A held host has at most one."""
-
     def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
         """Whether these hosts can boot a server now. The result has every host."""
 
@@ -214,7 +210,7 @@ class HostServers(Protocol):
 
         A repeated order changes nothing and returns ``deployed``, whatever became of the server. A host is
         ``not_held`` unless the order's holder has it in state ``held``, and ``occupied`` while another server
-        is on it.
+        is on it. Every host is ``fenced`` after ``fence``, and a host after its server was undeployed.
         """
 
     def undeploy(self, owner: str, host_ids: Sequence[str]) -> None:
@@ -224,8 +220,8 @@ class HostServers(Protocol):
         """Begin to start, stop or reboot a server.
 
         A running server can be stopped and rebooted, a stopped one started. A hard reboot switches it off and
-        on, so it starts one that is stopped, too. To start a server that runs, or to stop one that stops or
-        is stopped, is ``accepted`` and does nothing. Any other server is ``not_allowed``.
+        on, so it starts one that is stopped, too. To start a server that runs or starts, or to stop one that
+        stops or is stopped, is ``accepted`` and does nothing. Any other server is ``not_allowed``.
         """
 
     def rebuild(self, owner: str, host_id: str, image_id: str, generation: int) -> ActionOutcome:

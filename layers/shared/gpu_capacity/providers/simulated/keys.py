@@ -4,8 +4,9 @@
 pk                     sk                 item
 =====================  =================  =============================================
 HOLDER#id              HOST#host          a hold of a host
-HOLDER#id              FENCE              no further host may be held for the holder
-HOST#host              HOST               the holder of the host
+HOLDER#id              FENCE              nothing more may be done for this holder or placement
+HOST#host              HOST               the holder of the host, and whose server is on it
+PLACEMENT#owner        SERVER#host        the server of a placement on a host
 HOST#host              GPU#number         the run whose server occupies the GPU
 VMRUN#owner            SERVER             the server of one run of a VM
 VMRUN#owner            FENCE              no further server may be started for the run
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gpu_capacity.dynamodb.keys import Key
 
 HOST_PREFIX: Final = "HOST#"
+SERVER_PREFIX: Final = "SERVER#"
 
 
 def holds_partition(holder_id: str) -> str:
@@ -33,13 +35,23 @@ def hold(holder_id: str, host_id: str) -> Key:
     return _key(holds_partition(holder_id), HOST_PREFIX + host_id)
 
 
-def fence(holder_id: str) -> Key:
-    """Exists if no further host may be held for the holder."""
-    return _key(holds_partition(holder_id), "FENCE")
+def fence(owner: str) -> Key:
+    """Exists if nothing more may be done for a holder or a placement."""
+    return _key(holds_partition(owner), "FENCE")
+
+
+def servers_partition(owner: str) -> str:
+    """The partition of all servers of a placement."""
+    return f"PLACEMENT#{owner}"
+
+
+def server(owner: str, host_id: str) -> Key:
+    """The server of a placement on a host."""
+    return _key(servers_partition(owner), SERVER_PREFIX + host_id)
 
 
 def held_host(host_id: str) -> Key:
-    """The holder of a host."""
+    """The holder of a host, and the placement whose server is on it."""
     return _key(HOST_PREFIX + host_id, "HOST")
 
 

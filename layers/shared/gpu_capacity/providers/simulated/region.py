@@ -1,110 +1,51 @@
-"""A host provider that simulates holds in a table. They take time, fail or hang as configured.
+"""A host provider that simulates holds and servers in a table. They take time, fail or hang as configured.
 
-Nothing runs between invocations: a read computes a state from the clock. Two things are real, as in any
-provider: a host has at most one holder, and the fence. Conditions of the writes ensure both.
+Nothing runs between invocations: a read computes a state from the clock. What any provider has to ensure is
+ensured by conditions of the writes: a host has at most one holder and one server, a server stands on a held
+host only, and a fence is respected.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from gpu_capacity.dynamodb.client import encode, encode_value
-from gpu_capacity.dynamodb.database import Busy, Committed, Refused
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Put, Update
-from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
-from gpu_capacity.providers.port import Hold, HoldOutcome, HoldState, Page
+from gpu_capacity.providers.port import Fitness, Hold, HoldOutcome, HoldState, Readiness
 from gpu_capacity.providers.simulated import keys
+from gpu_capacity.providers.simulated.servers import SimulatedServers
+from gpu_capacity.providers.simulated.table import FENCE, FENCE_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from gpu_capacity.dynamodb.database import Database
-    from gpu_capacity.dynamodb.keys import Key
     from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.ports import Clock, Pause
+    from gpu_capacity.providers.port import Page
 
-Entry = TypeVar("Entry")
-
-FENCE_SECONDS: Final = 7 * 24 * 3600
-"""How long fences and ended items are kept: far longer than a request can be in progress."""
-
-_CONFLICTS_MAX: Final = 8
-_HOLD, _FENCE, _HOST = "hold", "fence", "host"
+_HOLD, _HOST = "hold", "host"
+_FAULT = "simulated hardware fault"
 
 
-@dataclass(frozen=True, slots=True)
-class SimulatedBehaviour:
-    """How simulated servers behave: times in seconds, shares between 0 and 1, and hosts by id.
-
-    The share of hosts is selected by host id, so that a run can be repeated.
-    """
-
-    ready_seconds: int = 2
-    delete_seconds: int = 1
-    failure_share: float = 0.0
-    stuck_share: float = 0.0
-    failing_hosts: frozenset[str] = frozenset()
-    stuck_hosts: frozenset[str] = frozenset()
-
-    def fails(self, host_id: str) -> bool:
-        """Whether a server on this host fails instead of getting ready."""
-        return host_id in self.failing_hosts or _draw("fail", host_id) < self.failure_share
-
-    def hangs(self, host_id: str) -> bool:
-        """Whether a server on this host stays in state ``starting``."""
-        return host_id in self.stuck_hosts or _draw("hang", host_id) < self.stuck_share
-
-
-class SimulatedRegion:
-    """A ``HostProvider`` over the servers table."""
-
-    def __init__(
-        self, database: Database, table: str, clock: Clock, pause: Pause, behaviour: SimulatedBehaviour
-    ) -> None:
-        self._database = database
-        self._table = table
-        self._clock = clock
-        self._pause = pause
-        self._behaviour = behaviour
+class SimulatedRegion(SimulatedServers):
+    """A ``HostProvider`` over the servers table. The servers are in ``SimulatedServers``."""
 
     def hold(self, holder_id: str, region_id: str, host_ids: Sequence[str]) -> Mapping[str, HoldOutcome]:
-        """See ``HostProvider.hold``."""
-        return {host_id: self._hold(holder_id, region_id, host_id) for host_id in host_ids}
-
-    def _hold(self, holder_id: str, region_id: str, host_id: str) -> HoldOutcome:
-        """Hold a host. One transaction checks the fence and the host, and writes the hold."""
+        """See ``HostProvider.hold``. One transaction checks the fence and the hosts, and writes the holds."""
         now = self._clock.now()
-        hold = keys.hold(holder_id, host_id) | encode(
-            {"region": region_id, "started_at": now, "ready_at": now + self._behaviour.ready_seconds}
+        ready_at = now + self._behaviour.ready_seconds
+        values = {"region": region_id, "started_at": now, "ready_at": ready_at}
+        refusals = self._commit_each(
+            {host_id: self._taking(holder_id, host_id, values) for host_id in host_ids},
+            Check(FENCE, self._table, keys.fence(holder_id), IS_FREE, {}, free_at(now)),
         )
-        occupation = keys.held_host(host_id) | encode({"holder": holder_id})
-        outcome = self._commit(
-            Check(_FENCE, self._table, keys.fence(holder_id), IS_FREE, {}, free_at(now)),
-            Put(_HOLD, self._table, hold, IS_FREE, {}, free_at(now)),
-            Put(
-                _HOST,
-                self._table,
-                occupation,
-                "attribute_not_exists(pk) OR gone_at <= :now",
-                {},
-                {":now": encode_value(now)},
-            ),
-        )
-        if isinstance(outcome, Committed):
-            return HoldOutcome.HELD
-        if _FENCE in outcome.items:
-            return HoldOutcome.FENCED
-        return HoldOutcome.HELD if _HOLD in outcome.items else HoldOutcome.OCCUPIED
+        return {host_id: _outcome(refused) for host_id, refused in refusals.items()}
 
-    def fence(self, holder_id: str) -> None:
+    def fence(self, owner: str) -> None:
         """See ``HostProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(_FENCE, self._table, keys.fence(holder_id) | encode({TTL_ATTRIBUTE: expires})))
+        self._commit(Put(FENCE, self._table, keys.fence(owner) | encode({TTL_ATTRIBUTE: expires})))
 
     def release(self, holder_id: str, host_ids: Sequence[str]) -> None:
         """See ``HostProvider.release``. A repeated call does not begin again.
@@ -112,37 +53,12 @@ class SimulatedRegion:
         One transaction marks both items of a hold, so that the host becomes free when the hold is gone.
         """
         gone_at = self._clock.now() + self._behaviour.delete_seconds
-        values = {":gone_at": encode_value(gone_at), ":sweep_at": encode_value(gone_at + FENCE_SECONDS)}
-        for host_id in host_ids:
-            self._commit(
-                Update(
-                    _HOLD,
-                    self._table,
-                    keys.hold(holder_id, host_id),
-                    f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
-                    "attribute_exists(pk) AND attribute_not_exists(gone_at)",
-                    {},
-                    values,
-                ),
-                Update(
-                    _HOST,
-                    self._table,
-                    keys.held_host(host_id),
-                    f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
-                    "holder = :holder",
-                    {},
-                    {**values, ":holder": {"S": holder_id}},
-                ),
-            )
+        self._commit_each({host_id: self._releasing(holder_id, host_id, gone_at) for host_id in host_ids})
 
     def held(self, holder_id: str) -> Sequence[Hold]:
         """See ``HostProvider.held``. Does not delete items of holds that are gone: these expire."""
-        try:
-            partition = keys.holds_partition(holder_id)
-            items = list(self._database.query(self._table, partition, keys.HOST_PREFIX))
-        except StorageUnavailable as error:
-            raise ProviderUnavailable("the simulated region does not answer") from error
-        return [hold for item in items if (hold := self._observe(holder_id, item))]
+        items = self._query(keys.holds_partition(holder_id), keys.HOST_PREFIX)
+        return [hold for item in items if (hold := self._hold_in(item))]
 
     def held_on(self, host_ids: Sequence[str]) -> Sequence[Hold]:
         """See ``HostProvider.held_on``. Uses the items of held hosts, like ``hold``."""
@@ -154,73 +70,95 @@ class SimulatedRegion:
             if item.get("gone_at", now + 1) > now
         }
         places = [keys.hold(holder_id, host_id) for host_id, holder_id in holders.items()]
-        known = {h.host_id: h for item in self._read_many(places) if (h := self._observed(item))}
+        known = {h.host_id: h for item in self._read_many(places) if (h := self._hold_in(item))}
+        unknown = HoldState.UNFIT, "of which nothing is known"
         return [
-            known.get(host_id)
-            or Hold(holders[host_id], host_id, HoldState.UNFIT, "of which nothing is known")
-            for host_id in sorted(holders)
+            known.get(host_id) or Hold(holders[host_id], host_id, *unknown) for host_id in sorted(holders)
         ]
 
     def every_hold(self, after: str | None = None) -> Page[Hold]:
         """See ``HostProvider.every_hold``."""
-        return page_of(self._database, self._table, after, self._observed)
+        return self._page(after, self._hold_in)
 
-    def _read_many(self, wanted: Sequence[Key]) -> list[dict[str, Any]]:
-        try:
-            return self._database.get_many(self._table, wanted)
-        except StorageUnavailable as error:
-            raise ProviderUnavailable("the simulated region does not answer") from error
+    def fitness(self, host_ids: Sequence[str]) -> Mapping[str, Fitness]:
+        """See ``HostProvider.fitness``. It is as configured; nothing is read."""
+        return {host_id: self._fitness(host_id) for host_id in host_ids}
 
-    def _observed(self, item: dict[str, Any]) -> Hold | None:
+    def _fitness(self, host_id: str) -> Fitness:
+        if self._behaviour.fails(host_id):
+            return Fitness(Readiness.NOT_READY, _FAULT)
+        if self._behaviour.hangs(host_id):
+            return Fitness(Readiness.UNKNOWN, "the host does not answer")
+        return Fitness(Readiness.READY)
+
+    def _taking(self, holder_id: str, host_id: str, values: dict[str, Any]) -> list[Action]:
+        """The writes that hold a free host."""
+        now = self._clock.now()
+        return [
+            Put(
+                f"{_HOLD} {host_id}",
+                self._table,
+                keys.hold(holder_id, host_id) | encode(values),
+                IS_FREE,
+                {},
+                free_at(now),
+            ),
+            Put(
+                f"{_HOST} {host_id}",
+                self._table,
+                keys.held_host(host_id) | encode({"holder": holder_id}),
+                "attribute_not_exists(pk) OR gone_at <= :now",
+                {},
+                {":now": encode_value(now)},
+            ),
+        ]
+
+    def _releasing(self, holder_id: str, host_id: str, gone_at: int) -> list[Action]:
+        """The writes that release a held host without a server."""
+        ends = {":gone_at": encode_value(gone_at), ":sweep_at": encode_value(gone_at + FENCE_SECONDS)}
+        return [
+            Update(
+                f"{_HOLD} {host_id}",
+                self._table,
+                keys.hold(holder_id, host_id),
+                f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
+                "attribute_exists(pk) AND attribute_not_exists(gone_at)",
+                {},
+                ends,
+            ),
+            Update(
+                f"{_HOST} {host_id}",
+                self._table,
+                keys.held_host(host_id),
+                f"SET gone_at = :gone_at, {TTL_ATTRIBUTE} = :sweep_at",
+                "holder = :holder AND (attribute_not_exists(#server) OR server_gone_at <= :now)",
+                {"#server": "server"},
+                {**ends, ":holder": {"S": holder_id}, ":now": encode_value(self._clock.now())},
+            ),
+        ]
+
+    def _hold_in(self, item: dict[str, Any]) -> Hold | None:
         """The hold in an item of the table; ``None`` if the item is not a hold, or the hold is gone."""
         partition, sort_key = str(item["pk"]), str(item["sk"])
         holder_id = partition.removeprefix(keys.holds_partition(""))
         if holder_id == partition or not sort_key.startswith(keys.HOST_PREFIX):
             return None
-        return self._observe(holder_id, item)
-
-    def _observe(self, holder_id: str, item: dict[str, Any]) -> Hold | None:
-        host_id, now = item["sk"].removeprefix(keys.HOST_PREFIX), self._clock.now()
+        host_id, now = sort_key.removeprefix(keys.HOST_PREFIX), self._clock.now()
         hold = partial(Hold, holder_id, host_id, since=int(item["started_at"]))
         if "gone_at" in item:
             return hold(HoldState.RELEASING) if now < item["gone_at"] else None
         if self._behaviour.hangs(host_id) or now < item["ready_at"]:
             return hold(HoldState.PREPARING)
         if self._behaviour.fails(host_id):
-            return hold(HoldState.UNFIT, "simulated hardware fault")
+            return hold(HoldState.UNFIT, _FAULT)
         return hold(HoldState.HELD)
 
-    def _commit(self, *actions: Action) -> Committed | Refused:
-        try:
-            for attempt in range(_CONFLICTS_MAX):
-                outcome = self._database.commit(*actions)
-                if not isinstance(outcome, Busy):
-                    return outcome
-                self._pause(attempt)
-        except StorageUnavailable as error:
-            raise ProviderUnavailable("the simulated region does not answer") from error
-        raise ProviderUnavailable("the simulated region is busy")
 
-
-def page_of(
-    database: Database, table: str, after: str | None, entry: Callable[[dict[str, Any]], Entry | None]
-) -> Page[Entry]:
-    """A page of entries from a page of the table's items. ``entry`` returns ``None`` for other items.
-
-    If an item cannot be read, because it was edited by hand, the whole page fails. A list without the item
-    would be wrong.
-    """
-    try:
-        items, last = database.scan_page(table, json.loads(after) if after is not None else None)
-        found = tuple(value for item in items if (value := entry(item)) is not None)
-    except StorageUnavailable as error:
-        raise ProviderUnavailable("the simulated region does not answer") from error
-    except (LookupError, TypeError, ValueError) as error:
-        raise ProviderUnavailable("the simulated region has an item that cannot be read") from error
-    return Page(found, json.dumps(last) if last is not None else None)
-
-
-def _draw(purpose: str, host_id: str) -> float:
-    """A number in [0, 1) that depends on the purpose and the host only."""
-    digest = hashlib.sha256(f"{purpose}:{host_id}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
+def _outcome(refused: Mapping[str, dict[str, Any] | None]) -> HoldOutcome:
+    """What became of a request for one host, from the items that refused it."""
+    if not refused:
+        return HoldOutcome.HELD
+    known = refused.get(_HOLD)
+    if FENCE in refused or (known is not None and "gone_at" in known):
+        return HoldOutcome.FENCED
+    return HoldOutcome.HELD if known is not None else HoldOutcome.OCCUPIED

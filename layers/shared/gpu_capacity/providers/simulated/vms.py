@@ -1,7 +1,7 @@
 """A VM provider that simulates servers in a table, like ``region``.
 
 A read computes a server's state from the clock. Conditions of the writes ensure what a real provider has to
-ensure, too: a GPU has at most one server, a host that a whole server occupies has no VM, and a fence is
+ensure, too: a GPU has at most one server, a host that is held has no VM, and a fence is
 respected.
 """
 
@@ -12,42 +12,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.client import encode, encode_value
-from gpu_capacity.dynamodb.database import Busy, Committed, Refused
+from gpu_capacity.dynamodb.database import Committed
 from gpu_capacity.dynamodb.tombstones import IS_FREE, TTL_ATTRIBUTE, free_at
 from gpu_capacity.dynamodb.writes import Check, Delete, Put, Update
-from gpu_capacity.errors import ProviderUnavailable, StorageUnavailable
 from gpu_capacity.providers.port import StartOutcome, Usage, VmServer, VmServerState
 from gpu_capacity.providers.simulated import keys
-from gpu_capacity.providers.simulated.region import FENCE_SECONDS, page_of
+from gpu_capacity.providers.simulated.table import FENCE, FENCE_SECONDS, SimulatedTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from gpu_capacity.dynamodb.database import Database
     from gpu_capacity.dynamodb.keys import Key
-    from gpu_capacity.dynamodb.writes import Action
-    from gpu_capacity.ports import Clock, Pause
     from gpu_capacity.providers.port import Page, VmOrder
-    from gpu_capacity.providers.simulated.region import SimulatedBehaviour
 
-_CONFLICTS_MAX: Final = 8
-_SERVER, _FENCE = "server", "fence"
+_SERVER = "server"
 _FREE: Final = "attribute_not_exists(pk) OR gone_at <= :now"
 _USAGE_SECONDS: Final = 60
 _PERMILLE: Final = 1001
 
 
-class SimulatedVms:
+class SimulatedVms(SimulatedTable):
     """A ``VmProvider`` over the servers table."""
-
-    def __init__(
-        self, database: Database, table: str, clock: Clock, pause: Pause, behaviour: SimulatedBehaviour
-    ) -> None:
-        self._database = database
-        self._table = table
-        self._clock = clock
-        self._pause = pause
-        self._behaviour = behaviour
 
     def start(self, order: VmOrder) -> StartOutcome:
         """See ``VmProvider.start``. One transaction checks fence and GPUs, and writes server and disk.
@@ -70,7 +55,7 @@ class SimulatedVms:
         )
         occupation = encode({"owner": order.owner})
         outcome = self._commit(
-            Check(_FENCE, self._table, keys.vm_fence(order.owner), IS_FREE, {}, free_at(now)),
+            Check(FENCE, self._table, keys.vm_fence(order.owner), IS_FREE, {}, free_at(now)),
             Check("host", self._table, keys.held_host(order.host_id), _FREE, {}, values),
             Put(_SERVER, self._table, server, IS_FREE, {}, free_at(now)),
             Put("disk", self._table, disk),
@@ -88,14 +73,14 @@ class SimulatedVms:
         )
         if isinstance(outcome, Committed):
             return StartOutcome.STARTED
-        if _FENCE in outcome.items:
+        if FENCE in outcome.items:
             return StartOutcome.FENCED
         return StartOutcome.STARTED if _SERVER in outcome.items else StartOutcome.OCCUPIED
 
     def fence(self, owner: str) -> None:
         """See ``VmProvider.fence``."""
         expires = self._clock.now() + FENCE_SECONDS
-        self._commit(Put(_FENCE, self._table, keys.vm_fence(owner) | encode({TTL_ATTRIBUTE: expires})))
+        self._commit(Put(FENCE, self._table, keys.vm_fence(owner) | encode({TTL_ATTRIBUTE: expires})))
 
     def stop(self, owner: str) -> None:
         """See ``VmProvider.stop``. A repeated call does not start the removal again.
@@ -139,7 +124,7 @@ class SimulatedVms:
 
     def every_server(self, after: str | None = None) -> Page[VmServer]:
         """See ``VmProvider.every_server``."""
-        return page_of(self._database, self._table, after, self._observed)
+        return self._page(after, self._observed)
 
     def has_disk(self, vm_id: str) -> bool:
         """See ``VmProvider.has_disk``."""
@@ -147,7 +132,7 @@ class SimulatedVms:
 
     def every_disk(self, after: str | None = None) -> Page[str]:
         """See ``VmProvider.every_disk``."""
-        return page_of(self._database, self._table, after, _disk_owner)
+        return self._page(after, _disk_owner)
 
     def is_vacant(self, host_id: str, gpus: int) -> bool:
         """See ``VmProvider.is_vacant``."""
@@ -182,23 +167,6 @@ class SimulatedVms:
         if self._behaviour.fails(item["host"]):
             return server(VmServerState.FAILED, message="simulated hardware fault")
         return server(VmServerState.READY, ip_address=_address(owner))
-
-    def _read(self, key: Key) -> dict[str, Any] | None:
-        try:
-            return self._database.get(self._table, key)
-        except StorageUnavailable as error:
-            raise ProviderUnavailable("the simulated region does not answer") from error
-
-    def _commit(self, *actions: Action) -> Committed | Refused:
-        try:
-            for attempt in range(_CONFLICTS_MAX):
-                outcome = self._database.commit(*actions)
-                if not isinstance(outcome, Busy):
-                    return outcome
-                self._pause(attempt)
-        except StorageUnavailable as error:
-            raise ProviderUnavailable("the simulated region does not answer") from error
-        raise ProviderUnavailable("the simulated region is busy")
 
 
 def _numbers(gpus: int) -> list[int]:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_capacity.inventory.bookings import Booking
     from gpu_capacity.inventory.items import PodOwners
     from gpu_capacity.inventory.model import Pod
-    from gpu_capacity.providers.port import Hold, VmServer
+    from gpu_capacity.providers.port import Hold, Server, VmServer
     from gpu_capacity.reservations.record import Reservation
     from gpu_capacity.vms.items import RosterEntry
     from gpu_capacity.vms.record import Vm
@@ -62,6 +62,7 @@ class Side:
 class Asked(StrEnum):
     """What a provider can be asked about."""
 
+    HOLDS = "holds of"
     SERVERS = "servers of"
     VM_SERVER = "VM server of"
     DISK = "disk of"
@@ -69,7 +70,7 @@ class Asked(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Question:
-    """A question to a provider, about the servers of an owner, the server of a run, or the disk of a VM."""
+    """A question to a provider, about what an owner holds, the servers of a placement or a run, or a disk."""
 
     about: Asked
     name: str
@@ -97,7 +98,8 @@ class Facts:
         names: by name item, the id of the claim that has the name.
         entries: by queue entry, the record of the claim that waits there.
         quotas: limits and counts, by quota item.
-        servers: the servers that the host provider lists.
+        holds: the holds that the host provider lists.
+        servers: the servers of placements that it lists.
         vm_servers: the servers that the VM provider lists.
         disks: the ids of the VMs whose disks the VM provider lists.
         roster: roster entries, by item.
@@ -115,7 +117,8 @@ class Facts:
     names: Mapping[Side, str] = field(default_factory=dict)
     entries: Mapping[Side, Side] = field(default_factory=dict)
     quotas: Mapping[Side, Quota] = field(default_factory=dict)
-    servers: tuple[Hold, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    servers: tuple[Server, ...] = ()
     vm_servers: tuple[VmServer, ...] = ()
     disks: frozenset[str] = frozenset()
     roster: Mapping[Side, RosterEntry] = field(default_factory=dict)

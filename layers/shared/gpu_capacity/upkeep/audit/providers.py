@@ -42,7 +42,7 @@ class Providers:
     pause: Pause
 
     def everything(self) -> tuple[Facts, list[Finding]]:
-        """All servers and disks that both list, and a finding for each provider that does not answer."""
+        """All that both list, and a finding for each provider that does not answer."""
         listed: dict[str, Any] = {}
         silent = []
         for name, take in (("host provider", self._list_hosts), ("VM provider", self._list_vms)):
@@ -62,7 +62,8 @@ class Providers:
         names = {about: [q.name for q in questions if q.about is about] for about in Asked}
         return self._patiently(
             lambda: Facts(
-                servers=tuple(s for name in names[Asked.SERVERS] for s in self.hosts.held(name)),
+                holds=tuple(hold for name in names[Asked.HOLDS] for hold in self.hosts.held(name)),
+                servers=tuple(s for name in names[Asked.SERVERS] for s in self.hosts.servers(name)),
                 vm_servers=tuple(s for name in names[Asked.VM_SERVER] if (s := self.vms.server(name))),
                 disks=frozenset(name for name in names[Asked.DISK] if self.vms.has_disk(name)),
             )
@@ -75,9 +76,12 @@ class Providers:
             ProviderUnavailable: the provider may have begun; the next check shows.
         """
         match repair.thing.about:
-            case Asked.SERVERS:
+            case Asked.HOLDS:
                 self.hosts.fence(repair.thing.name)
                 self.hosts.release(repair.thing.name, [repair.host_id])
+            case Asked.SERVERS:
+                self.hosts.fence(repair.thing.name)
+                self.hosts.undeploy(repair.thing.name, [repair.host_id])
             case Asked.VM_SERVER:
                 self.vms.fence(repair.thing.name)
                 self.vms.stop(repair.thing.name)
@@ -85,18 +89,18 @@ class Providers:
                 self.vms.delete_disk(repair.thing.name)
 
     def why_not_free(self, part: Freeing) -> str | None:
-        """Why a part must not be freed; None if no server is on it, and none can be started any more."""
+        """Why a part must not be freed; None if nothing is on it, and nothing can come any more."""
         if left := ", ".join(self._left_on(part)):
-            return f"servers are left: {left}"
+            return f"holds or servers are left: {left}"
         if isinstance(part, ReleasePart) and isinstance(part.holder, Vm):
             self.vms.fence(part.holder.server_owner)
         left = ", ".join(self._left_on(part))
-        return f"servers came meanwhile: {left}" if left else None
+        return f"holds or servers came meanwhile: {left}" if left else None
 
     def _left_on(self, part: Freeing) -> Iterator[str]:
-        """The servers on the hardware of a part, and the server of its holder, wherever that is."""
-        for server in self._patiently(lambda: self.hosts.held_on(part.hosts)):
-            yield f"of {server.holder_id} on {server.host_id}"
+        """The holds and servers on the hardware of a part, and the server of its holder, wherever that is."""
+        for hold in self._patiently(lambda: self.hosts.held_on(part.hosts)):
+            yield f"of {hold.holder_id} on {hold.host_id}"
         for host_id, gpus in part.slices:
             if not self._patiently(partial(self.vms.is_vacant, host_id, gpus)):
                 yield f"of VMs on {host_id}"
@@ -106,7 +110,10 @@ class Providers:
                 yield f"of {owner} on {vm_server.host_id}"
 
     def _list_hosts(self) -> dict[str, Any]:
-        return {"servers": tuple(_every(self.hosts.every_hold))}
+        return {
+            "holds": tuple(_every(self.hosts.every_hold)),
+            "servers": tuple(_every(self.hosts.every_server)),
+        }
 
     def _list_vms(self) -> dict[str, Any]:
         return {

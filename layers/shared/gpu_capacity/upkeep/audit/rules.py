@@ -178,12 +178,12 @@ def _leaked(facts: Facts, part: Part, listed: Sequence[Listing]) -> Iterator[Fin
         message = f"owned by {record}, which does not list it"
         yield Finding(Kind.LEAKED, subject, message, sides)
         return
-    left = _servers_of(facts, part.tag)
+    left = _holders_of(facts, part.tag)
     message = "owned by a holder that is gone"
     if left:
-        message += f" and has servers at its provider: {', '.join(left)}"
+        message += f" and holds hosts at its provider: {', '.join(left)}"
     repair = None if left else _release(facts, part, record)
-    questions = tuple(Question(Asked.SERVERS, owner) for owner in left)
+    questions = tuple(Question(Asked.HOLDS, owner) for owner in left)
     yield Finding(Kind.LEAKED, subject, message, sides, repair, questions=questions)
 
 
@@ -218,11 +218,11 @@ def _booking_leaked(facts: Facts, pod: Side, booking: Booking) -> Iterator[Findi
         return
     repair = _end(facts, pod, booking)
     hosts = repair.hosts if repair else ()
-    left = sorted({server.holder_id for server in facts.servers if server.host_id in hosts})
+    left = sorted({hold.holder_id for hold in facts.holds if hold.host_id in hosts})
     message = "booked for no reservation that there is"
     if left:
-        message += f", and its hosts have servers: {', '.join(left)}"
-    questions = tuple(Question(Asked.SERVERS, owner) for owner in left)
+        message += f", and its hosts are held: {', '.join(left)}"
+    questions = tuple(Question(Asked.HOLDS, owner) for owner in left)
     yield Finding(Kind.LEAKED, subject, message, sides, None if left else repair, questions=questions)
 
 
@@ -280,9 +280,9 @@ def _is_over(holder: Holder | None) -> bool:
     return holder is None or isinstance(holder, Tombstone)
 
 
-def _servers_of(facts: Facts, tag: str) -> list[str]:
-    """The owners with servers, as the host provider lists them, that a tag of hosts could belong to."""
-    owners = {server.holder_id for server in facts.servers}
+def _holders_of(facts: Facts, tag: str) -> list[str]:
+    """The owners with holds, as the host provider lists them, that a tag of hosts could belong to."""
+    owners = {hold.holder_id for hold in facts.holds}
     return sorted(owner for owner in owners if tag_of_owner(owner) == tag)
 
 

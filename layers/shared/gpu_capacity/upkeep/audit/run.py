@@ -110,8 +110,8 @@ def audit_holders(audit: Audit, *, fix: bool = False) -> AuditReport:
     Raises:
         StorageUnavailable: the database did not answer, so there is no result.
     """
-    # Servers before records: a server begins after its record and ends before it, so a server without a
-    # record is certainly one too many.
+    # Providers before records: a hold or a server begins after its record and ends before it, so one without
+    # a record is certainly one too many.
     listed, silent = audit.providers.everything()
     facts = _with_answers(audit.store.read_all(), listed)
     certain, notices, unjudged = list(silent), list[Finding](), list[Finding]()
@@ -144,7 +144,13 @@ def _reported(audit: Audit, finding: Finding, *, fix: bool) -> Reported:
 
 
 def _with_answers(facts: Facts, answers: Facts) -> Facts:
-    return replace(facts, servers=answers.servers, vm_servers=answers.vm_servers, disks=answers.disks)
+    return replace(
+        facts,
+        holds=answers.holds,
+        servers=answers.servers,
+        vm_servers=answers.vm_servers,
+        disks=answers.disks,
+    )
 
 
 class _Doubt(Enum):
@@ -204,6 +210,7 @@ def _sizes(facts: Facts) -> dict[str, int]:
         "queue_entries": len(facts.entries),
         "names": len(facts.names),
         "quotas": len(facts.quotas),
+        "holds": len(facts.holds),
         "servers": len(facts.servers) + len(facts.vm_servers),
         "roster_entries": len(facts.roster),
         "api_keys": len(facts.api_keys),

@@ -1,7 +1,7 @@
-"""Rules about what providers have: servers and disks of VMs that no holder accounts for. Pure.
+"""Rules about what providers have: holds, servers and disks of VMs that no record accounts for. Pure.
 
-A holder's server begins after the holder's record and ends before it, and the name by which a provider knows
-a holder is never reused. So a server that is listed after its holder has ended was left behind, in whatever
+A hold or a server begins after its record and ends before it, and the name by which a provider knows an owner
+is never reused. So one that is listed after its record has ended was left behind, in whatever
 order the two are read. See ``rules`` for how rules are applied, and ``providers`` for how providers are
 asked.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gpu_capacity.dynamodb import keys
 from gpu_capacity.holders.ids import id_of_owner
-from gpu_capacity.providers.port import Hold, HoldState, VmServerState
+from gpu_capacity.providers.port import Hold, HoldState, Server, ServerState, VmServerState
 from gpu_capacity.reservations.record import Reservation, Status
 from gpu_capacity.times import rfc3339
 from gpu_capacity.upkeep.audit.facts import Asked, Facts, Finding, Kind, Question, Side, TakeAway
@@ -28,22 +28,27 @@ if TYPE_CHECKING:
 
 _SERVED: Final = (VmStatus.STARTING, VmStatus.RUNNING, VmStatus.STOPPING)
 _WHOLE: Final = -1
-"""The mask of GPUs of a server that has its whole host."""
+"""The mask of GPUs of a whole host."""
 
 
 def server_findings(facts: Facts) -> Iterator[Finding]:
     """All findings about what providers have."""
-    servers = [server for server in facts.servers if server.state is not HoldState.RELEASING]
+    holds = [hold for hold in facts.holds if hold.state is not HoldState.RELEASING]
+    servers = [server for server in facts.servers if server.state is not ServerState.DELETING]
     vm_servers = [server for server in facts.vm_servers if server.state is not VmServerState.DELETING]
     reservations = _by_id(facts, keys.RESERVATION_PREFIX)
+    for hold in holds:
+        yield from _of_reservation(facts, reservations, hold)
+    placements = _by_id(facts, keys.PLACEMENT_PREFIX)
     for server in servers:
-        yield from _of_reservation(facts, reservations, server)
+        yield from _of_placement(facts, placements, server)
     vms = _by_id(facts, keys.VM_PREFIX)
     for vm_server in vm_servers:
         yield from _of_vm(facts, vms, vm_server)
     for vm_id in sorted(facts.disks):
         yield from _disk(facts, vms, vm_id)
-    yield from _on_one_machine([*map(_place, servers), *map(_place, vm_servers)])
+    yield from _on_one_machine([*map(_place, holds), *map(_place, vm_servers)])
+    yield from _on_one_machine([*map(_place, servers)])
 
 
 def _by_id(facts: Facts, prefix: str) -> Mapping[str, Side]:
@@ -51,18 +56,31 @@ def _by_id(facts: Facts, prefix: str) -> Mapping[str, Side]:
     return {side.sk.removeprefix(prefix): side for side in facts.holders if side.sk.startswith(prefix)}
 
 
-def _of_reservation(facts: Facts, by_id: Mapping[str, Side], server: Hold) -> Iterator[Finding]:
-    """A finding if the server's reservation is gone or failed."""
-    identity = id_of_owner(server.holder_id)
+def _of_reservation(facts: Facts, by_id: Mapping[str, Side], hold: Hold) -> Iterator[Finding]:
+    """A finding if the reservation that holds a host is gone or failed."""
+    identity = id_of_owner(hold.holder_id)
     record = by_id.get(identity)
     holder = facts.holders[record] if record else None
-    # A reservation that is being torn down accounts for its servers: the teardown deletes all that it finds.
+    # A reservation that is being torn down accounts for its holds: the teardown releases all that it finds.
     lives = isinstance(holder, Reservation) and holder.status is not Status.ERROR
-    if lives and isinstance(holder, Reservation) and holder.server_owner == server.holder_id:
+    if lives and isinstance(holder, Reservation) and holder.server_owner == hold.holder_id:
         return
     if record or _is_gone(facts, keys.RESERVATION_PREFIX + identity):
-        question = Question(Asked.SERVERS, server.holder_id)
-        where = f"server of {server.holder_id} on {server.host_id}"
+        question = Question(Asked.HOLDS, hold.holder_id)
+        where = f"hold of {hold.holder_id} on {hold.host_id}"
+        yield _left_behind(facts, question, where, hold, record)
+
+
+def _of_placement(facts: Facts, by_id: Mapping[str, Side], server: Server) -> Iterator[Finding]:
+    """A finding if the placement of a server is gone."""
+    identity = id_of_owner(server.owner)
+    record = by_id.get(identity)
+    holder = facts.holders[record] if record else None
+    if getattr(holder, "server_owner", None) == server.owner:
+        return
+    if record or _is_gone(facts, keys.PLACEMENT_PREFIX + identity):
+        question = Question(Asked.SERVERS, server.owner)
+        where = f"server of {server.owner} on {server.host_id}"
         yield _left_behind(facts, question, where, server, record)
 
 
@@ -82,14 +100,14 @@ def _of_vm(facts: Facts, by_id: Mapping[str, Side], server: VmServer) -> Iterato
 
 
 def _left_behind(
-    facts: Facts, question: Question, where: str, server: Hold | VmServer, record: Side | None
+    facts: Facts, question: Question, where: str, found: Hold | Server | VmServer, record: Side | None
 ) -> Finding:
-    """The finding for a server whose holder has ended; ``record`` is what remains of the holder, if any."""
+    """The finding for what outlived its holder; ``record`` is what remains of the holder, if any."""
     message = "its holder is over" if record else "nobody knows its holder"
-    since = server.since if isinstance(server, Hold) else server.started_at
+    since = found.since if isinstance(found, Hold | Server) else found.started_at
     if since is not None:
-        message += f"; it was started at {rfc3339(since)}"
-    repair = TakeAway(question, server.host_id, needs_word=not _is_witnessed(facts, record))
+        message += f"; it began at {rfc3339(since)}"
+    repair = TakeAway(question, found.host_id, needs_word=not _is_witnessed(facts, record))
     sides = (record,) if record else ()
     return Finding(Kind.SERVER_LEAKED, where, message, sides, repair, questions=(question,))
 
@@ -137,15 +155,19 @@ def _disk(facts: Facts, by_id: Mapping[str, Side], vm_id: str) -> Iterator[Findi
 _Place = tuple[str, int, Question]
 
 
-def _place(server: Hold | VmServer) -> _Place:
-    """The host of a server, its mask of GPUs, and the question about it."""
-    if isinstance(server, Hold):
-        return server.host_id, _WHOLE, Question(Asked.SERVERS, server.holder_id)
-    return server.host_id, server.gpus, Question(Asked.VM_SERVER, server.owner)
+def _place(found: Hold | Server | VmServer) -> _Place:
+    """The host of a hold or a server, its mask of GPUs, and the question about it."""
+    match found:
+        case Hold():
+            return found.host_id, _WHOLE, Question(Asked.HOLDS, found.holder_id)
+        case Server():
+            return found.host_id, _WHOLE, Question(Asked.SERVERS, found.owner)
+        case _:
+            return found.host_id, found.gpus, Question(Asked.VM_SERVER, found.owner)
 
 
 def _on_one_machine(places: list[_Place]) -> Iterator[Finding]:
-    """Hosts and GPUs with two servers, which providers have to prevent."""
+    """Hosts and GPUs that two have, which providers have to prevent."""
     by_host: dict[str, list[_Place]] = {}
     for place in places:
         by_host.setdefault(place[0], []).append(place)
@@ -153,7 +175,7 @@ def _on_one_machine(places: list[_Place]) -> Iterator[Finding]:
         for (_, gpus, one), (_, others, other) in combinations(sorted(found), 2):
             if gpus & others:
                 subject = f"host {host_id}: {one} and {other}"
-                message = "two servers have the same hardware"
+                message = "two have the same hardware"
                 yield Finding(Kind.SERVER_DISAGREES, subject, message, (), questions=(one, other))
 
 

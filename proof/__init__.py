@@ -12,7 +12,7 @@ tenants.py        what all clients share; `reservations.py`, `claims.py` and `vm
 vm_rules.py       the invariants of VMs after every write
 vm_provider.py    the provider of VMs' servers, with faults
 pods.py, linear.py, visible.py   are the answers that clients got linearizable?
-simulation.py     one seed, from an empty world until nothing is left
+simulation.py     one seed, from empty tables until nothing is left
 outcome.py        the result of a seed
 lost_records.py   loses records, and lets an audit repair the rest
 scene.py          a stage for one order of calls, and its actors

@@ -1,11 +1,11 @@
 """The command behind `make prove`.
 
-python -m proof                    the full form: goes on where it stopped
-python -m proof --quick            the quick form: nothing is written down
+python -m proof                    the full form: continues where it stopped
+python -m proof --quick            the quick form: stores no results
 python -m proof --seed 17          one seed again
 python -m proof --replay "…"        a schedule or a crash again, as a violation names it
 python -m proof --model            explores the model of the protocol: each scenario, and each rule left out
-python -m proof --report           only writes docs/proof.md, and what was found in the words of today
+python -m proof --report           only writes docs/proof.md, with current texts and stored results
 """
 
 from __future__ import annotations

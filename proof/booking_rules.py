@@ -34,7 +34,7 @@ GIVES_UP: Final = frozenset({CLAIMING, LEAVING, "error"})
 
 
 class BookingRules:
-    """Follows the bookings of pods and the records that name them; ``tell`` is called with each violation."""
+    """Tracks the bookings of pods and the records that name them; ``tell`` is called with each violation."""
 
     def __init__(self, tell: Callable[[str], None]) -> None:
         self._tell = tell
@@ -81,7 +81,7 @@ class BookingRules:
         before = self._values.get(pod, {})
         self._values[pod] = now
         if gone := before.keys() - now.keys():
-            self._tell(f"{pod}: nothing stands for {sorted(gone)} any more")
+            self._tell(f"{pod}: the domains {sorted(gone)} lost their stamps")
         for position, value in now.items():
             if value == before.get(position) or len(value) != TAG_DIGITS:
                 continue
@@ -115,9 +115,9 @@ class BookingRules:
         if record is None or record.status == GONE:
             return
         if record.life in self._over[key]:
-            self._tell(f"{key}: the life {record.life} has ended, and goes on")
+            self._tell(f"{key}: the life {record.life} continues after its end")
         if before is not None and before.status != GONE and before.life != record.life:
-            self._tell(f"{key}: the life {record.life} begins in the middle of {before.life}")
+            self._tell(f"{key}: the life {record.life} begins before {before.life} has ended")
 
     def judge(self, owners: Callable[[Domain], Mapping[str, int]], *, given: bool) -> None:
         """Check what one write changed, once all of it is noted; ``owners`` returns a domain's owners."""

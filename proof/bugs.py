@@ -1,7 +1,7 @@
 """Every bug that is planted.
 
-They are typical mistakes of this kind of software: a missing condition, a check before the act, a missing
-undo, a fault that is mistaken for another. A simulation that does not find them proves nothing.
+They are typical mistakes of this kind of software: a missing condition, check-then-act, a missing undo, one
+fault mistaken for another. A simulation that does not find them proves nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bugs to plant in capacity claims, quotas, the sync, the schedules, and in how faults are taken."""
+"""Bugs to plant in capacity claims, quotas, the sync, the schedules, and the handling of faults."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _forget_claims_ids(patches: Patches) -> None:
 
 
 def _remove_what_owns(patches: Patches) -> None:
-    """A claim that is deleted is removed at once, with what it owns."""
+    """A deleted claim is removed at once, while it still owns hosts."""
 
     def wrapper(settle: Any) -> Any:
         def settled(services: Any, organization: str, claim_id: str, **more: Any) -> Any:
@@ -143,7 +143,7 @@ def _sync_drops_what_is_held(patches: Patches) -> None:
 
 
 def _sync_takes_moved_hosts_for_new(patches: Patches) -> None:
-    """A held slot has whatever host is told there, and the one that it had may be sold elsewhere."""
+    """A held slot gets the host of the document, and its earlier host may be sold elsewhere."""
 
     def wrapper(kept: Any) -> Any:
         def taken_over(known: Any, told: Any) -> Any:
@@ -204,44 +204,46 @@ def _delete_without_index(patches: Patches) -> None:
 
 
 BUGS: Final = (
-    Bug("take-conflict-for-done", "a transaction in conflict is taken for written", _take_conflict_for_done),
-    Bug("take-errors-for-done", "a write that failed is taken for written", _take_errors_for_done),
+    Bug("take-conflict-for-done", "a conflicting transaction counts as written", _take_conflict_for_done),
+    Bug("take-errors-for-done", "a failed write counts as written", _take_errors_for_done),
     Bug(
         "forestall-nothing",
-        "who is refused after an unheard create is not protected from it",
+        "a retry is refused although its unanswered create may still be applied",
         _forestall_nothing,
         story="unheard create",
     ),
     Bug(
-        "write-over-revisions", "a claim's record is written whatever its revision is", _write_over_revisions
+        "write-over-revisions",
+        "a claim's record is written without checking its revision",
+        _write_over_revisions,
     ),
-    Bug("set-without-comparing", "parts of a domain are set without comparing", _set_without_comparing),
-    Bug("leave-entries-in-queues", "a claim that is filled stays in the queue", _leave_entries_in_queues),
-    Bug("forget-claims-ids", "nothing remembers the id of a claim that is gone", _forget_claims_ids),
-    Bug("remove-what-owns", "a deleted claim is removed with what it owns", _remove_what_owns),
+    Bug("set-without-comparing", "parts of a domain are set without a condition", _set_without_comparing),
+    Bug("leave-entries-in-queues", "a filled claim stays in the queue", _leave_entries_in_queues),
+    Bug("forget-claims-ids", "a removed claim leaves no finished tombstone", _forget_claims_ids),
+    Bug("remove-what-owns", "a deleted claim is removed while it owns hosts", _remove_what_owns),
     Bug(
         "count-beyond-the-limit",
-        "the count does not demand that the limit leaves room",
+        "the count is raised without checking the limit",
         _count_beyond_the_limit,
         orders="claim the last x claim the last",
     ),
-    Bug("never-uncount", "the end of a reservation is not counted back", _never_uncount),
-    Bug("sync-over-owners", "the sync writes the pod's owners", _sync_over_owners),
-    Bug("sync-drops-what-is-held", "the sync lets go of hardware that is held", _sync_drops_what_is_held),
+    Bug("never-uncount", "the end of a reservation does not lower the quota's count", _never_uncount),
+    Bug("sync-over-owners", "the sync overwrites the pod's owners", _sync_over_owners),
+    Bug("sync-drops-what-is-held", "the sync removes held hardware", _sync_drops_what_is_held),
     Bug(
         "sync-takes-moved-hosts-for-new",
-        "the sync takes a host that moves under its holder for a new one",
+        "the sync treats a moved host as a new one although its old place is held",
         _sync_takes_moved_hosts_for_new,
     ),
     Bug("sync-without-versions", "the sync does not raise the version", _sync_without_versions),
     Bug(
         "restart-nothing-that-never-ran",
-        "reconcile restarts only what has run before",
+        "reconcile does not start workflows that never ran",
         _restart_nothing_that_never_ran,
     ),
     Bug(
         "delete-without-index",
-        "a delete is not put into the index of unsettled records",
+        "a deleted reservation is missing from the index of unsettled records",
         _delete_without_index,
     ),
 )

@@ -26,7 +26,7 @@ BUGS: Final = (
     Bug("audit-frees-unasked", "an audit frees a domain without asking its provider", _free_without_asking),
     Bug(
         "audit-takes-lost-for-over",
-        "an audit deletes servers of which the record was lost",
+        "an audit deletes servers whose record was lost",
         _take_a_lost_record_for_an_end,
     ),
 )

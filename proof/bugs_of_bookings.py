@@ -1,4 +1,4 @@
-"""Bugs to plant in how a reservation comes to own a run, and how it gives it back."""
+"""Bugs to plant in how a reservation books a run, and how it releases it."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def _put_over_a_record(patches: Patches) -> None:
 
 
 def _own_before_the_record_is_definite(patches: Patches) -> None:
-    """The put got no answer, and the claimant goes on as if it stood."""
+    """The put got no answer, and the claimant continues as if it had been written."""
 
     def wrapper(create: Any) -> Any:
         def created(self: Any, *more: Any, **rest: Any) -> Any:
             try:
-                # One try, and none after it.
+                # One attempt, without a retry.
                 return create(_Once(self), *more, **rest)
             except StorageUnavailable as error:
                 if error.outcome_unknown:
@@ -60,7 +60,7 @@ def _own_before_the_record_is_definite(patches: Patches) -> None:
 
 
 class _Once:
-    """A store that sends no write again."""
+    """A store that never repeats a write."""
 
     def __init__(self, store: Any) -> None:
         self._store = store
@@ -104,7 +104,7 @@ def _own(change: Callable[[str], str]) -> Callable[[Patches], None]:
 
 
 def _of_stamps(condition: str) -> str:
-    """Only the version is demanded."""
+    """Keep only the condition on the version."""
     return condition.partition(" AND ")[0].lstrip("(").rstrip(")") + " OR #b = :booking"
 
 
@@ -119,7 +119,7 @@ def _of_resend(condition: str) -> str:
 
 
 def _check_then_act(patches: Patches) -> None:
-    """The claimant looks whether all is as it was, and then writes whatever is there."""
+    """The claimant compares the item with its plan, and then writes without a condition."""
 
     def wrapper(own: Any) -> Any:
         def checked(self: Any, place: Any, booking: Any, basis: Any) -> Any:
@@ -156,7 +156,7 @@ def _as_read_without(part: str) -> Callable[[Patches], None]:
 
 
 def _release_what_is_settled(patches: Patches) -> None:
-    """A refused settle does not look at what stands."""
+    """A refused settle does not read the record."""
 
     def wrapper(change: Any) -> Any:
         def changed(self: Any, before: Any, after: Any, *beside: Any) -> Any:
@@ -193,7 +193,7 @@ def _skip_the_fence(patches: Patches) -> None:
 
 
 def _fence_what_stands_alone(patches: Patches) -> None:
-    """A booking that is there is ended; one that may still come is not kept from coming."""
+    """An existing booking is ended, but a late one is not prevented."""
 
     def fence(self: Any, place: Any, run: Any, _stamp: bytes) -> None:
         self._definite(runs.end_write(self._table, place, run.tag))
@@ -217,7 +217,7 @@ def _remove_the_stamps(patches: Patches) -> None:
 
 
 def _release_once(patches: Patches) -> None:
-    """A release is sent, and whatever comes of it is taken for done."""
+    """A release is sent once, and counts as done whatever the answer."""
 
     def release(self: Any, place: Any, owner: bytes, *_more: Any) -> None:
         with suppress(StorageUnavailable):
@@ -245,62 +245,60 @@ def _leave_no_tombstone(patches: Patches) -> None:
 
 
 BUGS: Final = (
-    Bug("put-over-a-record", "a record is put whatever stands there", _put_over_a_record),
+    Bug("put-over-a-record", "a new record overwrites an existing one", _put_over_a_record),
     Bug(
         "own-before-the-record-stands",
-        "a claimant goes on though nobody told it that its record stands",
+        "a claimant continues without knowing that its record was written",
         _own_before_the_record_is_definite,
     ),
-    Bug("no-life", "nothing tells apart two records of one id", _no_life, orders="try anew x late settle"),
-    Bug("tag-per-holder", "a holder has one tag for whatever it names", _tag_per_holder),
-    Bug(
-        "name-nothing-new", "after a lost race another run is owned, and not named before", _name_nothing_new
-    ),
-    Bug("own-without-stamps", "a run is owned whatever stamps its domains have", _own(_of_stamps)),
+    Bug("no-life", "records with the same id have no life", _no_life, orders="try anew x late settle"),
+    Bug("tag-per-holder", "a holder uses one tag for every run that it names", _tag_per_holder),
+    Bug("name-nothing-new", "after a lost race another run is booked without being named", _name_nothing_new),
+    Bug("own-without-stamps", "a run is booked without checking its stamps", _own(_of_stamps)),
     Bug(
         "own-on-old-topology",
-        "a run is owned whatever version the pod has by now",
+        "a run is booked without checking the pod's version",
         _own(_of_version),
         orders="claim x sync",
     ),
-    Bug("own-once", "a resend does not know its own booking", _own(_of_resend)),
-    Bug("check-then-act", "a claimant looks first whether its run is free, and then writes", _check_then_act),
+    Bug("own-once", "a repeated booking does not recognize itself", _own(_of_resend)),
+    Bug("check-then-act", "a claimant reads that its run is free, and then writes blindly", _check_then_act),
     Bug(
         "settle-without-life",
-        "a record is written whatever its life is",
+        "a record is written without checking its life",
         _as_read_without("life"),
         orders="try anew x late settle",
     ),
     Bug(
         "settle-without-revision",
-        "a record is written whatever its revision is",
+        "a record is written without checking its revision",
         _as_read_without("revision"),
         orders="retry begins x late settle",
     ),
     Bug(
         "release-what-is-settled",
-        "whoever is refused its settle does not look whether it stands",
+        "a claimant whose settle is refused does not check whether it was applied",
         _release_what_is_settled,
     ),
     Bug(
         "fence-before-the-take-over",
-        "a run is fenced first, and then its record taken over",
+        "a run is fenced before its record is taken over",
         _fence_before_the_take_over,
         orders="reconcile x late settle",
     ),
-    Bug("skip-the-fence", "a record is taken over, and its run not fenced", _skip_the_fence),
+    Bug("skip-the-fence", "a record is taken over without fencing its run", _skip_the_fence),
     Bug(
         "fence-what-stands-alone",
         "the fence leaves no stamp",
         _fence_what_stands_alone,
         orders="reconcile x late own",
     ),
-    Bug("remove-the-stamps", "a release takes the stamps away", _remove_the_stamps),
-    Bug("release-once", "a release is not sent until it is decided", _release_once),
-    Bug("release-the-placement-alone", "a teardown ignores what is named", _release_the_placement_alone),
+    Bug("remove-the-stamps", "a release removes the stamps", _remove_the_stamps),
+    Bug("release-once", "a release without an answer is not repeated", _release_once),
+    Bug("release-the-placement-alone", "a teardown ignores named runs", _release_the_placement_alone),
     Bug(
         "leave-no-tombstone",
-        "nothing remembers a record that is gone",
+        "a removed record leaves no tombstone",
         _leave_no_tombstone,
         orders="reconcile x late record",
     ),

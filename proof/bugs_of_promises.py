@@ -1,4 +1,4 @@
-"""Bugs to plant in what is promised beyond capacity: limits, turns, notices, keys, things that are ready."""
+"""Bugs to plant in promises other than ownership: limits, queues, notices, keys, servers that are ready."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class _Silent:
-    """Events that wake none."""
+    """Events that are never sent."""
 
     def freed(self, _zone: str) -> None:
         pass
@@ -69,11 +69,11 @@ def _count_in_none(patches: Patches) -> None:
     patches.replace(QuotaSetter, "_counted_in", lambda _self, *_more: [])
 
 
-# Turns, and those who wait.
+# Queues.
 
 
 def _keep_no_turn(patches: Patches) -> None:
-    """A round does not demand that its claim is still the first when it is written."""
+    """A round does not check that its claim is still the first when it is written."""
 
     def wrapper(change: Any) -> Any:
         def changed(self: Any, *more: Any, **rest: Any) -> Any:
@@ -85,7 +85,7 @@ def _keep_no_turn(patches: Patches) -> None:
 
 
 def _serve_anybody(patches: Patches) -> None:
-    """A round takes what it finds, whoever has waited for longer."""
+    """A round takes free instances although older claims wait."""
 
     def wrapper(settle: Any) -> Any:
         def settled(services: Any, organization: str, claim_id: str, **more: Any) -> Any:
@@ -126,7 +126,7 @@ def _leave_queues_silently(patches: Patches) -> None:
 
 
 def _forget_cordons(patches: Patches) -> None:
-    """The sync keeps cordoned racks in the inventory as if they could be sold."""
+    """The sync stores cordoned racks as not cordoned."""
 
     def wrapper(merge: Any) -> Any:
         def merged(stored: Any, reported: Any, *more: Any, **rest: Any) -> Any:
@@ -141,7 +141,7 @@ def _forget_cordons(patches: Patches) -> None:
 
 
 def _end_terms_early(patches: Patches) -> None:
-    """The schedule takes all terms for over."""
+    """The schedule ends all terms."""
     patches.wrap(
         vm_schedule,
         "_end_term",
@@ -182,7 +182,7 @@ def _take_timeouts_for_unwritten(patches: Patches) -> None:
 
 
 def _change_ahead_of_the_clock(patches: Patches) -> None:
-    """Each change is told a second later than the last one, as if times had no fractions."""
+    """Each change gets a time one second after the last one, as if times had no fractions."""
 
     def updated(self: CapacityClaim, now_us: int) -> CapacityClaim:
         second = max(now_us // 1_000_000, self.updated_at + 1)
@@ -192,7 +192,7 @@ def _change_ahead_of_the_clock(patches: Patches) -> None:
 
 
 def _change_without_telling(patches: Patches) -> None:
-    """What a round changes does not move the time of the last change."""
+    """A change by a round does not update the time of the last change."""
     patches.replace(CapacityClaim, "updated", lambda self, _now_us: self)
 
 
@@ -241,7 +241,7 @@ def _interrupt_within_the_notice(patches: Patches) -> None:
 
 
 def _evicted(services: Any, vm: Any) -> Any:
-    """As the end of ``_await_notice``, without waiting."""
+    """Does what ``_await_notice`` does at its end, without waiting."""
     if any(v.status.value != "running" for v in services.vms.by_key(vm.waits_for).values()):
         return None
     evicted = vm_preemption.evict(services, vm, vm_lifecycle._gpus_of_node(services, vm))
@@ -271,48 +271,50 @@ def _end_at_the_unreadable(patches: Patches) -> None:
 
 
 def _remember_what_has_ended(patches: Patches) -> None:
-    """What stays of a holder for a day stays until the database sweeps it away."""
+    """A tombstone is valid until the database deletes it, and not only for its day."""
     patches.replace(database, "has_expired", lambda _item, _now: False)
 
 
 BUGS: Final = (
-    Bug("read-no-limit", "a reservation is decided as if there were no limit", _read_no_limit_of("GB300")),
+    Bug("read-no-limit", "a reservation ignores the limit", _read_no_limit_of("GB300")),
     Bug(
         "read-no-limit-of-claims",
-        "a claim is decided as if there were no limit",
+        "a claim ignores the limit",
         _read_no_limit_of(INSTANCES),
     ),
-    Bug("read-no-limit-of-vms", "a VM is decided as if there were no limit", _read_no_limit_of(VMS, VM_GPUS)),
+    Bug("read-no-limit-of-vms", "a VM ignores the limit", _read_no_limit_of(VMS, VM_GPUS)),
     Bug(
         "limit-before-counting",
-        "a first limit is written before those are counted who are there",
+        "a first limit is written before existing holders are counted",
         _limit_before_counting,
     ),
-    Bug("count-in-none", "a first limit counts none of those who are there", _count_in_none),
+    Bug("count-in-none", "a first limit does not count existing holders", _count_in_none),
     Bug(
         "keep-no-turn",
-        "a round does not demand that its claim is still the first",
+        "a round does not check that its claim is still the first",
         _keep_no_turn,
         orders="fill x grow",
     ),
-    Bug("serve-anybody", "a round takes what it finds, out of turn", _serve_anybody),
-    Bug("sync-wakes-none", "the sync brings capacity and wakes none who wait", _sync_wakes_none),
-    Bug("free-without-waking", "a teardown frees capacity and wakes none who wait", _free_without_waking),
-    Bug("leave-queues-silently", "a claim that leaves a queue wakes none behind it", _leave_queues_silently),
-    Bug("forget-cordons", "the sync keeps cordoned racks as if they could be sold", _forget_cordons),
-    Bug("end-terms-early", "a term is taken for over before its end", _end_terms_early),
-    Bug("share-keys", "an idempotency key answers to another subject", _share_keys),
+    Bug("serve-anybody", "a round takes instances although older claims wait", _serve_anybody),
+    Bug("sync-wakes-none", "the sync adds capacity and does not wake waiting claims", _sync_wakes_none),
+    Bug("free-without-waking", "a teardown does not wake waiting claims", _free_without_waking),
+    Bug(
+        "leave-queues-silently", "a claim that leaves a queue does not wake the next", _leave_queues_silently
+    ),
+    Bug("forget-cordons", "the sync stores cordoned racks as not cordoned", _forget_cordons),
+    Bug("end-terms-early", "a term ends too early", _end_terms_early),
+    Bug("share-keys", "subjects of an organization share idempotency keys", _share_keys),
     Bug(
         "take-timeouts-for-unwritten",
-        "a write without an answer is taken for not written",
+        "a write without an answer counts as not written",
         _take_timeouts_for_unwritten,
     ),
-    Bug("change-ahead-of-the-clock", "a change is told for later than it is", _change_ahead_of_the_clock),
-    Bug("change-without-telling", "a change is told for no later than the last", _change_without_telling),
-    Bug("run-before-the-server-does", "a VM runs while its server comes up", _run_before_the_server_does),
+    Bug("change-ahead-of-the-clock", "a change has a time in the future", _change_ahead_of_the_clock),
+    Bug("change-without-telling", "a change does not update its time", _change_without_telling),
+    Bug("run-before-the-server-does", "a VM is running before its server is up", _run_before_the_server_does),
     Bug(
         "provisioned-before-servers-are-up",
-        "a reservation is provisioned while its servers come up",
+        "a reservation is provisioned before its servers are up",
         _provisioned_before_servers_are_up,
     ),
     Bug(
@@ -320,7 +322,11 @@ BUGS: Final = (
         "a VM is interrupted before its notice is over",
         _interrupt_within_the_notice,
     ),
-    Bug("give-no-notice", "a VM is told to leave at once", _give_no_notice),
-    Bug("end-at-the-unreadable", "a record that cannot be read ends the reconcile", _end_at_the_unreadable),
-    Bug("remember-what-has-ended", "a key answers beyond its day", _remember_what_has_ended),
+    Bug("give-no-notice", "a preempted VM gets no notice period", _give_no_notice),
+    Bug("end-at-the-unreadable", "an unreadable record ends the reconcile", _end_at_the_unreadable),
+    Bug(
+        "remember-what-has-ended",
+        "an idempotency key is valid for more than its day",
+        _remember_what_has_ended,
+    ),
 )

@@ -1,4 +1,4 @@
-"""Bugs to plant in reservations: their teardown, their answers; for their writes see ``bugs_of_bookings``."""
+"""Bugs to plant in the teardown and the answers of reservations; for writes see ``bugs_of_bookings``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _write_over_revisions(patches: Patches) -> None:
 
 
 def _keep_what_failed(patches: Patches) -> None:
-    """What it listed it does not name either."""
+    """A failed record no longer names the run that it has to release."""
     patches.wrap(
         provisioning,
         "_failed_record",
@@ -43,7 +43,7 @@ def _refuse_what_is_under_claim(patches: Patches) -> None:
 
 
 def _refuse_what_was_under_claim(patches: Patches) -> None:
-    """What was read before it was looked up who is claiming is not read again."""
+    """The snapshot that was read before the claimants is not read again."""
     patches.replace(tentative, "_look_again", _look_once)
 
 
@@ -102,7 +102,7 @@ def _refuse_from_memory(patches: Patches) -> None:
         return lambda self, region, flavor: (snapshot(self, region, flavor)[0], True)
 
     patches.wrap(InventoryStore, "snapshot", wrapper)
-    # However old it is: what is kept for seconds only is hardly ever wrong.
+    # Of any age: a snapshot that is a few seconds old is hardly ever wrong.
     patches.replace(inventory_store, "SNAPSHOT_SECONDS_MAX", 1_000_000)
 
 
@@ -113,41 +113,41 @@ def _see_longer_runs(patches: Patches) -> None:
 BUGS: Final = (
     Bug(
         "write-over-records",
-        "a reservation's record is written whatever it has become",
+        "a reservation's record is written without a condition",
         _write_over_revisions,
     ),
-    Bug("keep-what-failed", "the undo of provisioning forgets what it has to give back", _keep_what_failed),
+    Bug("keep-what-failed", "the undo of provisioning does not release the run", _keep_what_failed),
     Bug(
         "sweep-nothing",
-        "the sweep says that all servers are gone",
+        "the sweep reports that all servers are gone",
         _sweep_nothing,
         story="stubborn servers",
     ),
     Bug("release-under-servers", "capacity is released while servers run on it", _release_under_servers),
     Bug(
         "pin-through-the-fence",
-        "the provider pins for a holder that is fenced",
+        "the provider pins servers for a fenced holder",
         _pin_through_the_fence,
         orders="tear down x pin",
     ),
     Bug("answer-any-body", "an idempotency key answers for any request", _answer_any_body),
-    Bug("show-who-is-claiming", "a record that owns nothing yet is shown", _show_who_is_claiming),
+    Bug("show-who-is-claiming", "a claiming reservation is shown", _show_who_is_claiming),
     Bug(
         "refuse-from-memory",
-        "a lack of capacity is told from an old snapshot",
+        "a request is refused because of an old snapshot",
         _refuse_from_memory,
         orders="release x ask again",
     ),
     Bug(
         "refuse-what-is-under-claim",
-        "a lack of capacity is told because of what others may give back",
+        "a request is refused because of tentative bookings",
         _refuse_what_is_under_claim,
     ),
     Bug(
         "refuse-what-was-under-claim",
-        "a lack of capacity is told because of what was given back meanwhile",
+        "a request is refused because of a booking that has been released meanwhile",
         _refuse_what_was_under_claim,
         orders="reconcile x claim x late settle",
     ),
-    Bug("see-longer-runs", "a run is taken for one longer than it is", _see_longer_runs),
+    Bug("see-longer-runs", "a run counts as one domain longer than it is", _see_longer_runs),
 )

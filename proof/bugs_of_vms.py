@@ -32,7 +32,7 @@ def _write_vms_over_revisions(patches: Patches) -> None:
 
 
 def _start_on_occupied_gpus(patches: Patches) -> None:
-    """The preempted VM's GPUs get another server before its own is gone."""
+    """The preempted VM's GPUs get another server while its own server is still there."""
 
     def wrapper(commit: Any) -> Any:
         def committed(self: Any, *actions: Any) -> Any:
@@ -52,7 +52,7 @@ def _start_on_occupied_gpus(patches: Patches) -> None:
 
 
 def _leave_victims_records(patches: Patches) -> None:
-    """Those who are interrupted are written after the one that they leave for, not with it."""
+    """The interrupted VMs are written after their preemptor, in another transaction."""
 
     def wrapper(evict: Any) -> Any:
         def evicted(services: Any, vm: Any, count: int) -> Any:
@@ -95,7 +95,7 @@ def _release_under_a_server(patches: Patches) -> None:
 
 
 def _end_terms_under_servers(patches: Patches) -> None:
-    """The end of a term gives the GPUs back, whether the VM runs or not."""
+    """The end of a term releases the GPUs of a running VM, too."""
 
     def end(services: Any, vm: Any) -> Any:
         if vm.rental_type.value != "reserved" or not vm.gpus:
@@ -109,7 +109,7 @@ def _end_terms_under_servers(patches: Patches) -> None:
 
 
 def _restart_beside_a_server(patches: Patches) -> None:
-    """Interrupted VMs are started again while their last server is still leaving."""
+    """Interrupted VMs are started again while their last server is still there."""
 
     def wrapper(restart: Any) -> Any:
         def restarted(services: Any, vm: Any) -> Any:
@@ -121,7 +121,7 @@ def _restart_beside_a_server(patches: Patches) -> None:
 
 
 def _start_what_is_destroyed(patches: Patches) -> None:
-    """The start of a server looks at no status, and the provider at no fence."""
+    """The start of a server ignores the status, and the provider ignores the fence."""
 
     def wrapper(commit: Any) -> Any:
         return lambda self, *actions: commit(
@@ -147,7 +147,7 @@ def _interrupt_anybody(patches: Patches) -> None:
 
 
 def _pass_nothing_on(patches: Patches) -> None:
-    """What one that was told to leave gives back early goes to nobody, and the waiting one is told so."""
+    """GPUs that a VM releases before its notice ends do not go to the preemptor, which stops waiting."""
     patches.replace(
         vm_gpus, "preemptor_with", lambda heir, left: replace(heir, waits_for=(), wants=0) if left else heir
     )
@@ -156,10 +156,12 @@ def _pass_nothing_on(patches: Patches) -> None:
 BUGS: Final = (
     Bug(
         "set-gpus-without-comparing",
-        "the GPUs of a node are set without comparing",
+        "the GPUs of a node are set without a condition",
         _set_gpus_without_comparing,
     ),
-    Bug("write-vms-over-revisions", "a VM's record is written over any other", _write_vms_over_revisions),
+    Bug(
+        "write-vms-over-revisions", "a VM's record is written without a condition", _write_vms_over_revisions
+    ),
     Bug(
         "start-on-occupied-gpus",
         "a preempted VM's GPUs are used before its server is gone",
@@ -168,32 +170,32 @@ BUGS: Final = (
     ),
     Bug(
         "leave-victims-records",
-        "the interrupted are not written in the transaction that takes their GPUs",
+        "interrupted VMs are not written in the transaction that takes their GPUs",
         _leave_victims_records,
         story="preemption",
     ),
-    Bug("forget-marks", "those told to leave stay told when the newcomer goes away", _forget_marks),
+    Bug("forget-marks", "notices are not withdrawn when the preemptor is destroyed", _forget_marks),
     Bug("keep-gpus-at-the-end", "a VM that ends keeps its GPUs", _keep_gpus_at_the_end),
-    Bug("release-under-a-vm", "a VM's GPUs are given back under its server", _release_under_a_server),
+    Bug("release-under-a-vm", "a VM's GPUs are released while its server is there", _release_under_a_server),
     Bug(
         "end-terms-under-servers",
-        "the end of a term releases under a running server",
+        "the end of a term releases the GPUs of a running server",
         _end_terms_under_servers,
     ),
     Bug(
         "restart-beside-a-server",
-        "an interrupted VM is started again beside its last server",
+        "an interrupted VM is started again while its last server is there",
         _restart_beside_a_server,
         story="stubborn guest",
     ),
     Bug(
-        "start-what-is-destroyed", "the start of a server ignores that the VM ends", _start_what_is_destroyed
+        "start-what-is-destroyed", "a server is started for a VM that is destroyed", _start_what_is_destroyed
     ),
-    Bug("take-any-gpus", "a slice is put on other GPUs than were found free", _take_any_gpus),
-    Bug("interrupt-anybody", "any VM that runs is told to leave", _interrupt_anybody),
+    Bug("take-any-gpus", "a slice is placed on other GPUs than the free ones", _take_any_gpus),
+    Bug("interrupt-anybody", "VMs of any rental type are preempted", _interrupt_anybody),
     Bug(
         "pass-nothing-on",
-        "what the told give back early is not passed on",
+        "GPUs that are released before a notice ends do not go to the preemptor",
         _pass_nothing_on,
         orders="preempt x guest leaves",
     ),

@@ -43,7 +43,7 @@ PUT, OWN, SETTLE = range(3)
 """The writes of a claimant, in order."""
 
 _DEAD: Final = (ORGANIZATION, SUBJECTS[0], KEY)
-"""What the claimant's record stands for."""
+"""Organization, subject and idempotency key of the claimant."""
 
 _SEED: Final = 20_001
 _SECONDS: Final = 200
@@ -64,7 +64,7 @@ def _sent() -> tuple[Sent, ...]:
             sent.append((operation, parameters))
 
     cloud.db.before("*", note, times=None)
-    # The subject that tries again: of another one the key would be another.
+    # The subject that retries: the key of another subject would be another key.
     who = caller(subject=SUBJECTS[0])
     create_reservation(cloud.environment().services, who, WANTED, idempotency_key=KEY)
     return tuple(sent[: SETTLE + 1])

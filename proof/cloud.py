@@ -191,7 +191,7 @@ class Cloud:
                 actor.operation = before
         self._free[group].append(environment)
         if not work.faulted and (asleep := work.left_asleep()):
-            self.tell(f"{work.name} freed or brought capacity in {asleep}, and woke none who wait there")
+            self.tell(f"{work.name} freed or added capacity in {asleep} and woke no waiting claim")
         return answer
 
     def repeat_late(self, name: str, run: Callable[[], object], work: Work) -> None:
@@ -278,7 +278,7 @@ class Cloud:
         if not report.superseded and not report.parts_deferred and self.accepted == told["sequence"]:
             deferred = {(region.region_id, pod) for region in report.regions for pod in region.deferred}
             for problem in disagreements(self.db, told, deferred):
-                self.tell(f"the sync applied {told['sequence']}, and {problem}")
+                self.tell(f"the sync applied {told['sequence']}, but {problem}")
         return ""
 
     def audit(self) -> list[str]:

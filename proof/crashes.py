@@ -1,4 +1,4 @@
-"""Crashes at every side effect of a story: before it, after it, and done twice; and at every two of them.
+"""Crashes at every side effect of a story (before it, after it, done twice), and at every two side effects.
 
 Stories cover every transition of the holders, one after the other. A side effect is a write, or a call that
 changes something in another service. At a chosen side effect the function is killed before it or after it
@@ -54,7 +54,7 @@ ID, OTHER_ID = "0b9a3a58-4a1c-4f7e-9d5e-2f8f4a7c6d10", "0b9a3a58-4a1c-4f7e-9d5e-
 
 
 def life_of_a_reservation(story: Story) -> None:
-    """It is accepted, provisioned, deleted and torn down."""
+    """A reservation is accepted, provisioned, deleted and torn down."""
     _reserves(story)
     _ends(story, RESERVATION)
 
@@ -87,7 +87,7 @@ def early_delete(story: Story) -> None:
 
 
 def life_of_a_claim(story: Story) -> None:
-    """It is accepted and filled, grows, shrinks, is deleted and drained."""
+    """A claim is accepted and filled, grows, shrinks, is deleted and drained."""
     _claims(story, 2, ID, "inference")
     for count in (5, 1):
         story.asks(partial(_updates, story, count))
@@ -104,7 +104,7 @@ def waiting_claim(story: Story) -> None:
 
 
 def hardware(story: Story) -> None:
-    """Hardware under a holder and beside it breaks, vanishes, and comes back; schedules come round."""
+    """Hardware of a holder and next to it fails, is removed, and returns; schedules run."""
     _reserves(story, 1)
     racks = story.fleet.racks("lon1")
     for rack in racks:

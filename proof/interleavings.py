@@ -1,10 +1,10 @@
-"""All orders of the storage calls of two or three operations, one after the other.
+"""Runs all orders of the storage calls of two or three operations.
 
-Each operation gets so many turns, a turn is one call, and every order of the turns is a schedule: two
+Each operation has a number of turns, a turn is one call, and every order of the turns is a schedule: two
 operations of five turns have 252, three of three 1,680, three of four 34,650. The turns of an operation are
-its last calls up to the one that writes; what it does before happens before the schedule, what it does after
-(and again, when it lost a race) happens after it, one operation after the other. Of one that "begins" the
-turns are its first calls.
+its last calls up to the one that writes. Its earlier calls run before the schedule; its later ones (and
+repeats after a lost race) run after it, one operation after the other. The turns of an operation that
+"begins" are its first calls.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def delete(scene: Scene, _number: int) -> None:
 
 
 def sync(scene: Scene, number: int) -> None:
-    """The sync applies a document; each the one that follows."""
+    """The sync applies a document; each sync applies the next one."""
     scene.cloud.synchronize(scene.documents[number])
 
 
@@ -73,7 +73,7 @@ def fill(scene: Scene, _number: int) -> None:
 
 
 def grow(scene: Scene, _number: int) -> None:
-    """A customer raises the count of a capacity claim: it waits again, and is older than the others."""
+    """A customer raises the count of a capacity claim, which waits again and is older than the others."""
     Claims().update(scene.who, scene.holders["held"], wish(4))
 
 
@@ -102,7 +102,7 @@ def tear_down(scene: Scene, _number: int) -> None:
 
 
 def _step_of_rack(scene: Scene, holder: str, step: Callable[..., Any]) -> None:
-    """A task of a reservation's workflow; of one of its units, where it is about one."""
+    """A task of a reservation's workflow; for a task of one unit, of one of its units."""
     identity = scene.holders[holder][1].removeprefix(RESERVATION)
     of_unit = (scene.racks[holder],) if step in (pin_unit_servers, delete_unit_servers) else ()
     scene.cloud.invoke(
@@ -136,17 +136,17 @@ class Block:
 
     @property
     def title(self) -> str:
-        """Which operations these are."""
+        """The names of the operations."""
         return " x ".join(self.names)
 
     @property
     def full_title(self) -> str:
-        """The same with how many turns each has."""
+        """The title with the number of turns."""
         return f"{len(self.names)} x {self.turns} turns: {self.title}"
 
     @property
     def size(self) -> int:
-        """How many schedules there are."""
+        """The number of schedules."""
         return factorial(len(self.names) * self.turns) // prod([factorial(self.turns)] * len(self.names))
 
     def schedules(self) -> Iterator[tuple[int, ...]]:
@@ -188,12 +188,12 @@ PAIRS: Final = (
     *(Block(names, 5, vm_stage.prepared_nodes) for names in vm_stage.PAIRS),
     *(Block(names, 5, stage) for names, stage in claimant_stage.PAIRS),
 )
-"""Every two operations on racks, also two of a kind, chosen ones on nodes, and those after a claimant died:
-47 times 252 schedules."""
+"""Every two operations on racks, also two of the same kind, chosen ones on nodes, and those after a claimant
+died: 47 times 252 schedules."""
 
 _OF_NODES: Final = tuple(Block(names, 3, vm_stage.prepared_nodes) for names in vm_stage.TRIPLES)
 TRIPLES: Final = (*(Block(("claim", "fill", name), 3) for name in _OF_RACKS), *_OF_NODES)
-"""Both ways to take what becomes free, with each operation, and those on nodes: 9 times 1,680 schedules."""
+"""Both operations that take free capacity, with each operation, and those on nodes: 9 x 1,680 schedules."""
 
 ALL_TRIPLES: Final = (
     *(Block(names, 3) for names in combinations_with_replacement(_OF_RACKS, 3)),

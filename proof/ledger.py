@@ -118,7 +118,7 @@ class Ledger:
         self._adopts = False
         self._owners: dict[PodKey, dict[int, dict[str, int]]] = {}
         self._listed: defaultdict[Domain, dict[RecordKey, int]] = defaultdict(dict)
-        # What reservations have: the domains that they list and own.
+        # The domains that reservations list and own.
         self._has: dict[RecordKey, dict[Domain, int]] = {}
         self._host_places: dict[str, PodKey] = {}
         self._servers = Servers(self._now, in_trouble)
@@ -218,14 +218,14 @@ class Ledger:
             if owners and not hardware.keeps(position, before):
                 self._tell(f"{(*pod, position)} is held by {sorted(owners)} and lost hosts in the inventory")
         for host in hardware.doubles():
-            self._tell(f"host {host} stands twice in {pod}")
+            self._tell(f"host {host} is twice in {pod}")
         for host in [host for host, place in self._host_places.items() if place == pod]:
             del self._host_places[host]
         for position, slots in hardware.slots.items():
             for host, _ in slots.values():
                 self._stood[host].add((*pod, position))
                 if self._host_places.setdefault(host, pod) != pod:
-                    self._tell(f"host {host} stands in {pod} and in {self._host_places[host]}")
+                    self._tell(f"host {host} is in {pod} and in {self._host_places[host]}")
 
     def _now(self) -> int:
         return self._now_ms() // 1000
@@ -295,7 +295,7 @@ class Ledger:
         if parts != listed or len(listed) != len(self._listed[domain]):
             self._tell(f"{domain}: the pod shows {parts}, records list {dict(self._listed[domain])}")
         if strangers := [tag for tag in owners.keys() - parts if self.bookings.bearer(tag) is None]:
-            self._tell(f"{domain}: the pod shows {strangers}, and no record lists or names that")
+            self._tell(f"{domain}: the pod shows {strangers}, which no record lists or names")
         taken = 0
         for mask in owners.values():
             if mask & taken or not mask:
@@ -303,7 +303,7 @@ class Ledger:
             taken |= mask
 
     def _follow_bookings(self, changed: set[RecordKey]) -> None:
-        """What reservations booked, released and have, after the last write."""
+        """Update what reservations booked, released and have after the last write."""
         self.bookings.judge(self._owners_of, given=self._adopts)
         made, over = self.bookings.take()
         for tag in made:
@@ -350,7 +350,7 @@ class Ledger:
             if mask:
                 shared = bool(self._owners_of(domain))
                 for owner, host in self._servers.left_on(domain, mask, shared=shared):
-                    self._tell(f"{domain} was given back, and the server of {owner} stays on {host}")
+                    self._tell(f"{domain} was released while the server of {owner} is on {host}")
                 self._note_free(domain, mask)
 
     def _judge_gain(self, key: RecordKey, gained: Mapping[Domain, int], given: Mapping[Domain, int]) -> None:

@@ -41,7 +41,7 @@ def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
     audit_holders(audit, fix=True)
     after, owners = _servers(db), _owners(db)
     if before != after:
-        yield f"a repair took servers away: {sorted(before - after)}"
+        yield f"a repair removed servers: {sorted(before - after)}"
     served = {owner for owner, _ in before}
     for record in lost:
         if record.server_owner in served:
@@ -54,7 +54,7 @@ def after_losses(cloud: Cloud, draw: Random) -> Iterator[str]:
     audit_holders(replace(audit, taken_away=frozenset(names)), fix=True)
     gone = {server for server in before if server[0] in names}
     if _servers(db) != before - gone:
-        yield "what was named is not gone, or something else is"
+        yield "the named owners still have something, or other owners lost something"
     for one in audit_holders(audit).reported:
         yield f"after all repairs the audit reports {one.finding.kind}: {one.finding.subject}"
 

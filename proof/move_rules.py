@@ -67,7 +67,7 @@ class MoveRules:
         if record is None or not record.finished:
             return
         if key in self.existed:
-            self._tell(f"{key} was there before, and appears again")
+            self._tell(f"{key} existed before and appears again")
         if record.status != BEGINS[record.kind]:
             self._tell(f"{key} begins as {record.status}")
         if record.status != CLAIMING:
@@ -81,7 +81,7 @@ class MoveRules:
             self._note_made(key)
         ends = record is None or record.ended or record.status == DESTROYED
         if ends and not before.ended and before.status != CLAIMING and key not in self.asked_to_end:
-            self._tell(f"{key} is gone, and nobody asked for that")
+            self._tell(f"{key} is gone without a request to end it")
         if record is not None and before.revision >= record.revision and not record.ended:
             self._tell(f"{key}: revision {before.revision} became {record.revision}")
 
@@ -91,6 +91,6 @@ class MoveRules:
         if work := self._work():
             work.created.append(key)
             if len(work.created) > 1:
-                self._tell(f"one {work.name} made {work.created}")
+                self._tell(f"one {work.name} created {work.created}")
             if work.denied:
-                self._tell(f"{work.name} {work.request} was refused, and {key} came to be later")
+                self._tell(f"{work.name} {work.request} was refused, and {key} was created later")

@@ -45,7 +45,7 @@ class Outcome:
 def outcome_of(
     violations: Sequence[str], cloud: Cloud, ledger: Ledger, works: Sequence[Work], *, history: bool
 ) -> Outcome:
-    """Sum up a run that is over; ``works`` are the operations of its clients."""
+    """Sum up a finished run; ``works`` are the operations of its clients."""
     counts: Counter[str] = Counter(
         {
             "client operations": len(works),

@@ -78,7 +78,7 @@ class QuotaRules:
             counting = sum(self._counting[quota].values())
             used = limit.used if limit else 0
             if used != counting:
-                self._tell(f"{quota} says {used}, its holders have {counting}")
+                self._tell(f"{quota} counts {used}, its holders have {counting}")
             if limit and limit.limit is not None and more and counting > limit.limit:
                 self._tell(f"{quota}: {more} more were accepted, {counting} of {limit.limit} are used now")
         self._changed.clear()

@@ -1,4 +1,4 @@
-"""Plays again what a violation was found in: a seed, a schedule of operations, or a story with its faults."""
+"""Replays a violation: a seed, a schedule of operations, or a story with its faults."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _BLOCKS: Final = {
 
 
 class UnknownReplayError(ValueError):
-    """The text names no schedule and no story; the message says what would."""
+    """The text names no schedule and no story; the message says what is expected."""
 
 
 def replay(text: str, crew: Crew) -> list[str]:
-    """What is wrong after a schedule or a crash, in the words that their blocks and stories spell.
+    """Run a schedule or a story with faults, and return its violations.
 
     ``claim x fill 0101100110`` is a schedule, ``waiting claim, 3 done twice`` a crash, and ``early delete,
     3 killed, and lands late, 4 killed before`` a pair of them.
@@ -32,7 +32,7 @@ def replay(text: str, crew: Crew) -> list[str]:
     Raises:
         UnknownReplayError: it is neither.
     """
-    # A mode may have a comma of its own, but no number after it.
+    # The name of a mode may contain a comma, but no number after it.
     story, *strikes = re.split(r", (?=\d)", text)
     if story in STORIES:
         return list(play(story, crew, dict(map(_strike, strikes))).problems)

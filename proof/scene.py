@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """An operation whose turns are its first calls, and not the last up to its last write."""
+    """An operation whose turns are its first calls, instead of the last ones up to its last write."""
 
     start: Start
 

@@ -19,32 +19,33 @@ PARTS: Final = 12
 """Of a story, each run by itself."""
 
 _SIMULATION: Final = """\
-Clients of all three APIs compete for the same nodes and racks. Workflows, schedules and hardware run beside
-them, over the real use cases, stores and state machines and the in-memory DynamoDB that the contract suite
-checks. At every storage call another process may run first, and any fault may happen. After every write the
-ledger compares pods, records, quotas, hardware and servers; at the end everything settles, is ended, and
-leaves nothing behind; and the answers of clients have one order for every pod."""
+Clients of all three APIs compete for the same nodes and racks, while workflows and schedules run and hardware
+changes. The code is that of the product: use cases, stores and state machines, over the in-memory DynamoDB
+that the contract suite checks. At every storage call another process may run first, and any fault may happen.
+After every write the ledger compares pods, records, quotas, hardware and servers. At the end everything
+settles, is deleted, and leaves nothing behind, and one order of operations explains the answers of clients
+for every pod."""
 
 _INTERLEAVINGS: Final = """\
 Every order of the storage calls of two or three operations (claim, release, delete, sync, fill) up to the
-write that decides, on one pod where each takes or gives what another wants; chosen ones of VMs (rent,
-preempt, destroy) with each other, with the other two APIs and with the sync, on nodes; and on the pod of a
-claimant that died: its retries, reconcile and rivals, with its last write landing late."""
+write that decides, on one pod where each takes or releases what another wants; on nodes, chosen operations on
+VMs (rent, preempt, destroy) with each other, with the other two APIs and with the sync; and on the pod of a
+claimant that crashed, its retries, reconcile and rivals, with its last write applied late."""
 
 _CRASHES: Final = """\
 At every side effect of each story the function is killed before it, killed after it (committed, without an
-answer), killed while the write lands minutes later, or the effect happens twice; then the same for every two
-side effects. Afterwards everything settles, and when everything is ended nothing is left."""
+answer), killed while the write is applied minutes later, or the effect happens twice; then the same for every
+two side effects. Afterwards everything settles, and when everything is deleted nothing is left."""
 
 _PLANTED: Final = """\
-A check that finds nothing where something is wrong proves nothing. Each bug is made in the product, in
-memory, and the simulation runs from seed 0 until it notices. Where the window is one call wide, the orders of
-two operations are tried instead, or a story with and without a crash. Most bugs were planted together with
-the rule that finds them: they show that the rules work, not that there are enough."""
+A check that misses errors proves nothing. So each bug is planted in the product, in memory, and the
+simulation runs from seed 0 until a check finds it. For a bug with a window of one call, the orders of two
+operations are run instead, or a story with and without a crash. Most bugs were planted together with the rule
+that finds them: they show that the rules work, but not that there are enough rules."""
 
 
 def shortfalls(raw: Mapping[str, Any]) -> list[str]:
-    """The goals of the full form that the seeds so far have not reached."""
+    """Return the goals of the full form that the seeds so far have not reached."""
     operations = raw["counts"]["client operations"]
     faulted, times = raw["counts"]["faulted operations"], raw["faults"]
     short = [
@@ -186,7 +187,7 @@ def planted(detections: list[Detection], seeds_max: int) -> Section:
 
 
 def in_words_of_today(name: str, found: Section) -> Section:
-    """A saved section, with figures, tables and words as this version of the code writes them."""
+    """Return a saved section with figures, tables and texts as this version of the code writes them."""
     remade: Mapping[str, Callable[[dict[str, Any]], Section]] = {
         "simulation": simulation,
         "interleavings": schedules,

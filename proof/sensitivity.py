@@ -68,7 +68,7 @@ def _detect_in_orders(bug: Bug, crew: Crew) -> Detection:
 
 
 def _detect_in_story(bug: Bug, crew: Crew) -> Detection:
-    place = f"tellings of {bug.story}"
+    place = f"runs of {bug.story}"
     with planted(bug):
         endings = chain(
             (play(bug.story, crew, {}),), (ending for _, ending in single_crashes(bug.story, crew))

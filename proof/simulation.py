@@ -1,6 +1,6 @@
-"""One seed: operations with faults, then the end of faults, then the end of every holder.
+"""Runs one seed: operations with faults, then the end of faults, then the end of every holder.
 
-make the world → clients, schedules and hardware, with faults → end faults and settle → list everything
+create the tables → clients, schedules and hardware, with faults → end faults and settle → list everything
 → delete everything → settle → check that nothing is left
 """
 
@@ -86,7 +86,7 @@ class Simulation:
         self.books = {organization: Book(organization) for organization in ORGANIZATIONS}
 
     def run(self) -> None:
-        """Run from an empty world until nothing is left."""
+        """Run from empty tables until nothing is left."""
         self._begin()
         self.chaos()
         self.cloud.heal()
@@ -97,7 +97,7 @@ class Simulation:
         self._lose_records()
         self._end()
         self._settle()
-        self._check("in the end")
+        self._check("at the end")
         self._clean_slate()
         for problem in judge(self.ledger, self.office.works):
             self.tell(problem)
@@ -134,7 +134,7 @@ class Simulation:
 
         begun = clock.now()
         for run in (rent, stop):
-            self._by_everybody(run)
+            self._as_each_organization(run)
         if draw.random() < 0.5:
             left = draw.randrange(1, max(2, self.profile.chaos_ms // 2_000))
             clock.advance(months_later(begun, 1) - left - clock.now())
@@ -297,10 +297,10 @@ class Simulation:
             there = {holder for api in self.apis for holder in api.look(who)}
             for holder in who.book.known:
                 if holder not in there and holder not in self.ledger.asked_to_end:
-                    self.tell(f"{holder} was acknowledged and is not there")
+                    self.tell(f"{holder} was acknowledged and is not found")
             who.book.known |= dict.fromkeys(sorted(there))
 
-        self._by_everybody(look)
+        self._as_each_organization(look)
 
     def _end(self) -> None:
         def end(who: Tenant) -> None:
@@ -308,15 +308,15 @@ class Simulation:
                 for holder in api.look(who):
                     api.end(who, holder)
 
-        self._by_everybody(end)
+        self._as_each_organization(end)
 
-    def _by_everybody(self, run: Any) -> None:
+    def _as_each_organization(self, run: Any) -> None:
         for organization, book in sorted(self.books.items()):
             who = Tenant(CALM, self.office, book, self.draw)
             self.cloud.turns.spawn(f"look {organization[:4]}", partial(run, who))
         self.go_on()
 
-    # Invariants when nothing is under way.
+    # Invariants when no operation is running.
 
     def _check(self, when: str) -> None:
         for finding in findings(self.cloud.db, self.cloud.clock.now(), at_rest=True):
@@ -330,11 +330,11 @@ class Simulation:
 
     def _clean_slate(self) -> None:
         if owned := self.ledger.owned():
-            self.tell(f"in the end {owned} is owned")
+            self.tell(f"at the end {owned} is owned")
         if servers := self.ledger.living_servers():
-            self.tell(f"in the end there are servers {servers}")
+            self.tell(f"at the end there are servers {servers}")
         if left := [key for key, record in self.ledger.records.items() if not record.ended]:
-            self.tell(f"in the end there are {left}")
+            self.tell(f"at the end there are {left}")
 
     def _a_day_later(self) -> None:
         """After a day every idempotency key may be used again."""

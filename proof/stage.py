@@ -1,4 +1,4 @@
-"""Tables on which every kind of operation has something to do at once, prepared once and copied for each run.
+"""Tables on which every kind of operation has something to do, prepared once and copied for each run.
 
 One pod of five racks: one is broken, and its good host is claimed; one belongs to a deprovisioning
 reservation without servers; one is claimed host by host; one belongs to another reservation; one is free,
@@ -112,7 +112,7 @@ def almost_used_up() -> Stage:
 
 @cache
 def full() -> Stage:
-    """The same with the free rack taken, so long ago that it is no longer under claim."""
+    """The same with the free rack booked, so long ago that the booking is no longer tentative."""
     stage = prepared()
     cloud = Cloud(_SEED + 2, Crew(), CALM_PROFILE, still=True, db=stage.db)
     cloud.clock.advance(stage.seconds)
@@ -121,7 +121,7 @@ def full() -> Stage:
 
 
 def _documents(fleet: Fleet, broken: tuple[int, ...]) -> tuple[bytes, ...]:
-    """Documents that break or repair hardware that others have or want; ``broken`` is the rack of each."""
+    """Documents that break or repair hardware of other operations; ``broken`` has the rack of each."""
     racks = fleet.racks(POD)
     documents = []
     for change, position in enumerate(broken):
@@ -139,7 +139,7 @@ def _reserve(services: Services) -> RecordKey:
 
 
 def _position(services: Services, holder: RecordKey) -> int:
-    """Where the rack of a reservation is."""
+    """The position of a reservation's rack."""
     found = services.reservations.get(ORGANIZATION, holder[1].removeprefix(RESERVATION))
     assert found is not None
     return found.positions[0]

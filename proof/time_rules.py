@@ -73,13 +73,13 @@ class TimeRules:
     def _judge_change(self, key: RecordKey, before: Item | None, after: Item) -> None:
         told_us, now_us = _updated_us(after), self._now_ms() * 1_000
         if told_us > now_us + TOGETHER_US + self._terms.skew_seconds * 1_000_000:
-            self._tell(f"{key}: its change is told as of {told_us - now_us} us from now")
+            self._tell(f"{key}: the time of its change is {told_us - now_us} us in the future")
         if before is not None and before["status"]["S"] == GONE:
             # An unfinished tombstone: this is another life of the id.
             before = None
         is_seen = before is not None and any(before.get(name) != after.get(name) for name in SHOWN)
         if before is not None and is_seen and told_us <= _updated_us(before):
-            self._tell(f"{key} changed, and the change is told as of {told_us}, no later than the last")
+            self._tell(f"{key} changed, and the time of the change, {told_us}, is not after the last")
 
     def _judge_notice(self, key: RecordKey, before: dict[str, Any], after: Item) -> None:
         work, skew = self._work(), self._terms.skew_seconds
@@ -88,8 +88,8 @@ class TimeRules:
             notice = _leaves_at(after) - began
             if notice + skew < self._terms.notice_seconds:
                 self._tell(f"{key} has a notice of {notice} s, not of {self._terms.notice_seconds}")
-        was_told = "preempted_by" in before and before["status"]["S"] == "running"
-        if was_told and after["status"]["S"] == "interrupted":
+        had_notice = "preempted_by" in before and before["status"]["S"] == "running"
+        if had_notice and after["status"]["S"] == "interrupted":
             left = _leaves_at(before) - self._now_ms() // 1_000
             if left > skew:
                 self._tell(f"{key} is interrupted {left} s before its notice is over")
@@ -98,7 +98,7 @@ class TimeRules:
         if before["rental_type"]["S"] == "reserved" != after["rental_type"]["S"]:
             left = int(before["term_ends_at"]["N"]) - self._now_ms() // 1_000
             if left > self._terms.skew_seconds:
-                self._tell(f"{key} is not reserved any more, {left} s before its term ends")
+                self._tell(f"{key} is no longer reserved, {left} s before its term ends")
 
 
 def _leaves_at(item: Item) -> int:

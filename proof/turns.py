@@ -41,7 +41,7 @@ class Actor:
 
 
 class Crew:
-    """A pool of threads that are reused: starting one costs more than running most actors."""
+    """A pool of reused threads: starting a thread costs more than running most actors."""
 
     def __init__(self) -> None:
         self._idle: list[_Thread] = []
@@ -225,7 +225,7 @@ class Turns:
             actor.run()
         except Abandoned:
             pass
-        except BaseException:  # noqa: BLE001 - whatever it is, the run tells of it
+        except BaseException:  # noqa: BLE001 - the run reports any error
             self.defects.append(f"{actor.name}: {traceback.format_exc()}")
             self._abandoned = True
         following = self._next()

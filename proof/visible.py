@@ -1,12 +1,12 @@
-"""From what clients saw to operations on pods that a checker can judge.
+"""Converts the answers that clients got into operations on pods for the linearizability checker.
 
-What a holder took and gave is known from the writes; *when* is only taken from what clients could tell. A
-change happened after the last answer that shows the holder without it had been asked for, at the earliest
-when somebody asked for the holder (or for its end), and before the first answer that shows it was given.
-Nobody is asked when the fleet manager looks at hardware: that happens at the tick of its write.
+*What* a holder took and released is known from the writes. *When* is taken only from what clients could
+observe: a change happened after the request of the last answer that shows the holder without it, not before
+the holder (or its end) was requested, and before the first answer that shows it. Changes of hardware happen
+at the tick of their write.
 
-What is merely under claim nobody has: whoever owns it may have to give it back, and then it never was his. So
-it explains no refusal, and a holder that never came to be takes no part here.
+A tentative booking belongs to no holder yet: its claimant may have to release it. So it explains no refusal,
+and a claimant that never settles is left out.
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What an answer tells of a holder: up to which revision it is known, and whether it holds anything.
+    """What an answer shows of a holder: its revision, and whether it holds anything.
 
-    Reservations have no revisions: they take everything at once, and give it back at once. One that is on its
-    way out is shown until its record goes, a moment after it has given back: that tells nothing (``None``).
+    Reservations have no revisions: they take everything at once, and release it at once. One that is being
+    torn down is shown until its record is removed, a moment after the release: ``holds`` is ``None`` then.
     """
 
     holder: RecordKey
@@ -64,7 +64,7 @@ class NoSlice:
 
 @dataclass(frozen=True, slots=True)
 class Offered:
-    """The answer was that these domains could be had."""
+    """The answer was that these domains were available."""
 
     domains: tuple[Domain, ...]
 
@@ -77,17 +77,17 @@ class _Sighting:
 
 
 def judge(ledger: Ledger, works: Sequence[Work]) -> Iterator[str]:
-    """Pods whose operations have no order that all clients could have seen."""
+    """Yield a violation for each pod whose operations have no order that explains all answers."""
     for pod, operations in sorted(operations_by_pod(ledger, works).items()):
         try:
             if order_of(operations, pods.EMPTY) is None:
-                yield f"{pod}: no order of {len(operations)} operations explains what clients saw"
+                yield f"{pod}: no order of {len(operations)} operations explains the answers"
         except Undecided:
             yield f"{pod}: too many orders of {len(operations)} operations to decide"
 
 
 def operations_by_pod(ledger: Ledger, works: Sequence[Work]) -> dict[PodKey, Operations]:
-    """What happened to each pod, as far as clients can tell."""
+    """Return the operations on each pod, with the times that clients could observe."""
     asked, sightings = _asked(works), _sightings(works)
     by_pod: defaultdict[PodKey, Operations] = defaultdict(list)
     for tick, group in groupby(ledger.effects, key=lambda effect: effect.tick):
@@ -109,7 +109,7 @@ def operations_by_pod(ledger: Ledger, works: Sequence[Work]) -> dict[PodKey, Ope
         until = inf if work.answered is None else work.answered
         for told in work.seen:
             if work.misled and isinstance(told, Refused | NoSlice):
-                # What is under claim explains no refusal; but who is claiming is looked up in an index.
+                # A tentative booking explains no refusal, but its claimant is found by a (stale) index.
                 continue
             for pod, read in _reads(told, known):
                 by_pod[pod].append(Operation(read, work.invoked, until, work.invoked))
@@ -119,7 +119,7 @@ def operations_by_pod(ledger: Ledger, works: Sequence[Work]) -> dict[PodKey, Ope
 def _reads(
     told: object, known: Iterable[tuple[PodKey, Hardware]]
 ) -> Iterator[tuple[PodKey, Step[pods.PodState]]]:
-    """A refusal is a look at every pod of the region, at a moment of its own for each."""
+    """Yield the reads of an answer. A refusal reads every pod of the region, each at a separate moment."""
     match told:
         case Refused(region, flavor, count):
             yield from (
@@ -138,17 +138,17 @@ def _reads(
 def _between(
     effect: Effect, asked: dict[RecordKey, int], sightings: Iterable[_Sighting]
 ) -> tuple[float, float]:
-    """Between which ticks a change happened, as far as clients can tell."""
+    """Return the ticks between which a change happened, as far as clients could observe."""
     since: float = asked.get(effect.holder, 0)
     until = inf
     sightings = tuple(sightings)
     shown = (sighting.answered for sighting in sightings if sighting.seen.holds is not False)
-    # Who was not asked for was there before, and known.
+    # A holder without a request existed before the run, and was known.
     first_shown = min(shown, default=inf) if effect.holder in asked else 0
     for sighting in sightings:
         if sighting.seen.holds is False and sighting.invoked < first_shown:
-            # It may not be there yet: a story asks for it by an id that no client knows yet, while its record
-            # is claiming and the write that settles it is still on its way.
+            # It may not exist yet: a story reads it by an id that no client knows yet, while its record is
+            # claiming and the write that settles it is in flight.
             continue
         match _shows(sighting.seen, effect):
             case True:
@@ -161,9 +161,9 @@ def _between(
 
 
 def _shows(seen: Seen, effect: Effect) -> bool | None:
-    """Whether the holder was shown as it was after the change, or before; ``None`` where this cannot be told.
+    """Whether the holder was shown as after the change (else as before it); ``None`` if unknown.
 
-    A holder that was shown before and is not there has been deleted.
+    A holder that was shown before and is now absent has been deleted.
     """
     if seen.holds is None:
         return None
@@ -175,7 +175,7 @@ def _shows(seen: Seen, effect: Effect) -> bool | None:
 
 
 def _asked(works: Iterable[Work]) -> dict[RecordKey, int]:
-    """When each holder was asked for."""
+    """Return the tick of the request for each holder."""
     return {holder: work.invoked for work in works for holder in work.created}
 
 

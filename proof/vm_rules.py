@@ -61,7 +61,7 @@ class VmRules:
                 continue
             if after is None or after["status"]["S"] == GONE:
                 if after is None or key in self.rentals:
-                    self._tell(f"{key}: the record of a VM vanished")
+                    self._tell(f"{key}: the record of a VM disappeared")
                 continue
             changed.append((self.rentals.get(key), rental := rental_of(key, after)))
             self.rentals[key] = rental
@@ -112,17 +112,17 @@ class VmRules:
         vm = self.rentals[before.key]
         for key in before.waits_for - vm.waits_for:
             if self.rentals[key].preempted_by == vm.key:
-                yield f"does not wait for {key} any more, which is still told to leave for it"
+                yield f"no longer waits for {key}, which still has notice because of it"
         heir = before.preempted_by
         if heir is not None and vm.preempted_by != heir and vm.key in self.rentals[heir].waits_for:
-            yield f"need not leave for {heir} any more, which still waits for it"
+            yield f"no longer has notice because of {heir}, which still waits for it"
 
     def _at_rest(self, before: Rental | None, vm: Rental) -> Iterator[str]:
         servers = [server for server in self.living() if server.identity == vm.identity]
         begins = vm.status == "running" and (before is None or before.status != "running")
         if begins and not any((s.owner, s.gpus) == (vm.owner, vm.gpus) and self._is_up(s) for s in servers):
-            yield "runs without a server on its GPUs that is up"
+            yield "is running without a server on its GPUs that is up"
         if vm.at_rest and servers:
-            yield f"has come to rest, and {servers} is left"
+            yield f"is settled, and {servers} is left"
         if before is not None and before.gpus & ~vm.gpus and servers and vm.status != "interrupted":
-            yield f"gives back GPUs under its own server {servers}"
+            yield f"releases GPUs under its own server {servers}"

@@ -168,7 +168,7 @@ def newcomer_leaves(scene: Scene, _number: int) -> None:
 
 
 def sync_nodes(scene: Scene, number: int) -> None:
-    """The sync applies a document; each the one that follows."""
+    """The sync applies a document; each sync applies the next one."""
     scene.cloud.synchronize(scene.documents[number])
 
 

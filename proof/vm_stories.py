@@ -49,7 +49,7 @@ def _ends(story: Story, number: int) -> None:
 
 
 def life_of_a_vm(story: Story) -> None:
-    """It is rented, runs, is stopped, started again, and destroyed."""
+    """A VM is rented, runs, is stopped, started again, and destroyed."""
     _rents(story, 4)
     _asks(story, 0, lambda vms, holder: vms.change(story.who, "stop_vm", holder, stop_vm))
     _asks(story, 0, lambda vms, holder: vms.change(story.who, "start_vm", holder, start_vm))
@@ -104,7 +104,7 @@ def destroyed_during_start(story: Story) -> None:
 
 
 def lost_node(story: Story) -> None:
-    """The node under a VM vanishes, and comes back."""
+    """The node of a VM is removed, and returns."""
     _rents(story, 8)
     nodes = story.fleet.racks("lon9")
     taken = nodes.pop()

@@ -1,4 +1,4 @@
-"""Worlds with hardware and without holders, made once by the real sync and copied for each run."""
+"""Tables with hardware and without holders, created once by the real sync and copied for each run."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class NewWorld:
 
 
 def new_world(shape: Shape, nodes: Shape) -> NewWorld:
-    """The world of these racks and nodes."""
+    """Return the tables with these racks and nodes."""
     return _new_world(_pods(shape), _pods(nodes))
 
 
 def make_all_worlds() -> None:
-    """Make every world that a run may begin with, before a bug is planted in the product."""
+    """Create the tables of every shape that a run may have, before a bug is planted in the product."""
     for shape, nodes in product((*SHAPES, *SMALL_SHAPES), NODES):
         new_world(shape, nodes)
 

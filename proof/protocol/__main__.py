@@ -13,14 +13,14 @@ from proof.protocol.scenarios import SCENARIOS
 
 
 def main() -> int:
-    """Print what each scenario comes to; 1 where something is wrong."""
+    """Print the result of each scenario; return 1 if one has a violation."""
     parser = argparse.ArgumentParser(prog="python -m proof.protocol", description=__doc__)
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help=", ".join(SCENARIOS))
     parser.add_argument(
-        "--drop", action="append", default=[], choices=[*RULES, *NOT_NEEDED], help="leave a rule out"
+        "--drop", action="append", default=[], choices=[*RULES, *NOT_NEEDED], help="explore without this rule"
     )
-    parser.add_argument("--states", type=int, default=10_000_000, help="end after so many states")
-    parser.add_argument("--report", action="store_true", help="explore all of it, and write docs/proof.md")
+    parser.add_argument("--states", type=int, default=10_000_000, help="stop after this many states")
+    parser.add_argument("--report", action="store_true", help="explore everything and write docs/proof.md")
     parser.add_argument("--jobs", type=int, default=2, help="processes of --report")
     asked = parser.parse_args()
     if asked.report:
@@ -29,7 +29,7 @@ def main() -> int:
     for name in asked.scenarios or SCENARIOS:
         began = time.monotonic()
         found = SCENARIOS[name].run(frozenset(asked.drop), asked.states)
-        ending = found.problem or ("nothing is wrong" if found.complete else "not finished")
+        ending = found.problem or ("no violation" if found.complete else "not finished")
         print(f"{name}: {found.states:,} states, {time.monotonic() - began:.1f} s, {ending}", flush=True)
         print("".join(f"  {step}\n" for step in found.trace), end="")
         wrong += found.problem is not None

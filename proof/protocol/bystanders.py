@@ -1,11 +1,11 @@
-"""What happens beside the holder.
+"""Processes that work on the same pod as the holder.
 
-sync (S)        withdraws a domain from the fleet, and brings it back
-audit (A)       frees what is owned and what no record names
-part (V)        owns a part of the shared domain, gives it back, and again: each time another holder
+sync (S)        withdraws a domain from the fleet, and restores it
+audit (A)       frees bookings that no record names
+part (V)        owns a part of the shared domain and releases it, repeatedly, each time as another holder
 old (O)         the same with the whole shared domain in the old form: eight bytes, and no booking
-asker (Q)       asks for room, and is refused or told to try again
-rival           owns a free run, gives it back
+asker (Q)       requests capacity, and is refused or has to try again
+rival           owns a free run and releases it
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Bystanders(Steps):
-    """The steps of those who work on the pod beside the holder."""
+    """The steps of the processes that work on the same pod as the holder."""
 
     def __init__(self, rules: AbstractSet[str], runs: Runs) -> None:
         super().__init__(rules, runs)
@@ -37,11 +37,11 @@ class Bystanders(Steps):
         }
 
     def of(self, state: State, index: int, me: Process) -> Iterator[Step]:
-        """What one of them may do."""
+        """Yield each step that a process may take."""
         return self._kinds[me.kind](state, index, me)
 
     def rival(self, state: State) -> Iterator[Step]:
-        """What another holder of whole runs does."""
+        """Yield each step of another holder of whole runs."""
         for number, domains in enumerate(self.runs):
             if self.database.is_free(state.pod, number):
                 drawn, tag = state.draw()

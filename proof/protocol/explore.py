@@ -1,4 +1,4 @@
-"""Looks at every state that can be reached, shortest way first, until one is wrong."""
+"""Explores all reachable states breadth-first, until it finds a violation."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ HOLDERS = "WRDHF"
 
 @dataclass(frozen=True)
 class Found:
-    """What an exploration came to."""
+    """The result of an exploration."""
 
     states: int
     problem: str | None
@@ -32,7 +32,7 @@ class Found:
 
 
 class Moves:
-    """The steps of all processes under the rules that are followed, and how late writes land."""
+    """The steps of all processes under the given rules, and the late application of writes."""
 
     def __init__(self, rules: AbstractSet[str], runs: Runs, *, adopts: bool, rival: bool) -> None:
         self.holders = Holders(rules, runs, adopts=adopts)
@@ -41,7 +41,7 @@ class Moves:
         self.rival = rival
 
     def of(self, state: State) -> Iterator[tuple[str, State, bool]]:
-        """Every step, the state after it, and whether it has to happen at some time."""
+        """Yield every step, the state after it, and whether the step has to happen eventually."""
         for index, process in enumerate(state.processes):
             name = f"{process.kind}{index}"
             busy = process.at != "idle"
@@ -58,7 +58,7 @@ class Moves:
             yield from ((name, after, False) for name, after in self.bystanders.rival(state))
 
     def hurry(self, keys: Keys, state: State) -> State:
-        """The state after every answer that is certain to be a refusal, whenever it comes."""
+        """Return the state after all answers that can only be refusals, at any time."""
         if keys.looks_at_stamps or keys.looks_at_records:
             return keys.prune(state)
         index = 0
@@ -72,7 +72,7 @@ class Moves:
 
 
 def _is_refused(keys: Keys, state: State, index: int, me: Process) -> bool:
-    """Whether what a process has sent is refused now and for ever, and whatever it finds is no news."""
+    """Whether a process's write can only be refused from now on, and the refusal tells it nothing new."""
     write = sent_at(index, me)
     if write is None or me.at == "put" or keys.may_land(state, write):
         return False
@@ -85,7 +85,7 @@ def _is_refused(keys: Keys, state: State, index: int, me: Process) -> bool:
 
 
 def explore(start: State, moves: Moves, keys: Keys, states_max: int) -> Found:
-    """Look at every state; the shortest way to a wrong one, where there is one."""
+    """Explore every state; return the shortest path to a violation, if there is one."""
     numbers: dict[Any, int] = {keys.of(start): 0}
     came_from: list[tuple[int, str]] = [(0, "")]
     waiting = deque([(0, start)])
@@ -112,7 +112,7 @@ def explore(start: State, moves: Moves, keys: Keys, states_max: int) -> Found:
 
 
 def wrong(state: State) -> str | None:
-    """What must not be, whatever happens next."""
+    """Return the violation of a state, or None: what is wrong whatever happens next."""
     if state.wrong:
         return state.wrong
     record, owned = state.record, _owned(state)
@@ -133,7 +133,7 @@ def wrong(state: State) -> str | None:
 
 
 def unfinished(state: State) -> str | None:
-    """What must not be when nobody has anything left to do."""
+    """Return the violation of a final state, or None: what is wrong once no process has a step left."""
     record, owned = state.record, _owned(state)
     if record is None:
         return None

@@ -1,4 +1,4 @@
-"""What each rule is there for: the smallest way to go wrong without it, and the holes that it closes."""
+"""The purpose of each rule: the shortest violation without it, and the known defects that it prevents."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Final, NamedTuple
 
 
 class Hole(NamedTuple):
-    """A way in which an earlier form of the protocol went wrong, and what closes it."""
+    """A defect of an earlier form of the protocol, and what prevents it now."""
 
     about: str
     rules: tuple[str, ...] = ()
-    """Rules that close it: each shows a trace when it is left out."""
+    """Rules that prevent it: without each of them an exploration shows a violation."""
     why: str = ""
-    """Why there is nothing to show, where no rule does."""
+    """Why it cannot happen, if no rule is needed."""
 
 
 class Trace(NamedTuple):
-    """Where a rule that is left out shows itself, after how many steps, and as what."""
+    """The shortest violation without a rule: scenario, number of steps, and violation."""
 
     scenario: str
     steps: int
@@ -70,55 +70,57 @@ TRACES: Final = {
 }
 
 HOLES: Final = {
-    "H1": Hole("a release that lands late frees the run of the next life", ("tag-per-naming", "stamps-stay")),
+    "H1": Hole("a late release frees the run of the next life", ("tag-per-naming", "stamps-stay")),
     "H2": Hole(
-        "an own that lands late takes its first domain for proof and overwrites a rival",
+        "a late own relies on the stamp of its first domain and overwrites a rival",
         ("resend-by-booking", "stamp-condition"),
     ),
-    "H3": Hole("a settle that was not answered undoes itself", ("look-before-undo",)),
+    "H3": Hole("an unanswered settle undoes itself", ("look-before-undo",)),
     "H4": Hole(
-        "an own lands after its record was settled elsewhere, deleted, given up",
+        "an own is applied after its record was settled on another run, deleted or given up",
         ("stamp-condition", "fence", "own-definite"),
     ),
     "H5": Hole("a worker owns without its record", ("put-definite", "put-by-life")),
     "H6": Hole("a run is owned before it is named", ("name-first", "name-definite")),
     "H7": Hole("a write of one life changes the record of the next", ("life",)),
     "H8": Hole("a run is released while its record settles", ("take-over-first", "revision")),
-    "H9": Hole("a record goes while a release is not answered", ("fence-definite", "release-before-removal")),
+    "H9": Hole(
+        "a record is removed before its release is answered", ("fence-definite", "release-before-removal")
+    ),
     "H10": Hole(
         "one timer for two waits",
-        why="there is no second wait: a fence makes late writes refusable at once, and here every take-over, "
-        "fence and removal may come at any time",
+        why="there is no second wait: after a fence late writes are refused at once, and in the model "
+        "take-overs, fences and removals may come at any time",
     ),
-    "H11": Hole("names beside a placement are never looked at again", ("look-at-names",)),
-    "H12": Hole("a teardown goes by the placement", ("teardown-by-names",)),
+    "H11": Hole("names beside a placement are never examined again", ("look-at-names",)),
+    "H12": Hole("a teardown releases only the placement", ("teardown-by-names",)),
     "H13": Hole(
-        "the audit frees what is being taken, or books what is being given back",
+        "the audit frees a run that is being booked, or books one that is being released",
         ("audit-spares-names", "audit-reads-pod-first", "audit-marks-nothing"),
     ),
-    "H14": Hole("a retry goes on under the tag of the dead", ("tag-per-naming",)),
+    "H14": Hole("a retry uses the tag of the crashed worker", ("tag-per-naming",)),
     "H15": Hole(
-        "a quota refuses because of a claim that never becomes one",
+        "a quota refuses because of a claimant that never settles",
         ("no-by-settled",),
-        "the count goes up with the put and down with the removal, in their transactions; what may refuse is "
-        "the same question as for room",
+        "the count rises with the put and falls with the removal, in their transactions; which holders may "
+        "cause a refusal is the same question as for capacity",
     ),
-    "H16": Hole("no room because of a claim that never becomes one", ("no-by-settled",)),
+    "H16": Hole("no capacity because of a claimant that never settles", ("no-by-settled",)),
     "H17": Hole(
-        "a first limit does not count claims under way",
-        why="the count reads every record that is not gone, `claiming` too, and a put that "
-        "saw no limit falls into the 30 seconds before one stands; no order of pod writes matters",
+        "a first limit does not count holders that are claiming",
+        why="the count reads every record that is not gone, also `claiming` ones, and a put that saw no "
+        "limit falls into the 30 seconds before the limit is written; no order of pod writes matters",
     ),
     "H18": Hole(
-        "functions of two releases at a time",
+        "functions of two releases at the same time",
         ("old-form-known", "old-leaves-stamp"),
-        "and readers of `claiming` go out one release before its writers",
+        "and readers of `claiming` are deployed one release before its writers",
     ),
     "H19": Hole(
         "deadlines of different functions",
-        why="safety rests on no deadline: a take-over may come while the first lives; `claiming_until` "
-        "from the invocation's own deadline only saves work",
+        why="safety does not depend on deadlines: a take-over may come while the first worker lives; "
+        "`claiming_until`, from the invocation's own deadline, only saves work",
     ),
-    "H20": Hole("a put that lands late raises a life from the dead", ("tombstone", "tombstones-add-up")),
+    "H20": Hole("a late put creates the record of an ended life again", ("tombstone", "tombstones-add-up")),
     "H21": Hole("reconcile releases the run that a move settles on", ("bump-first", "move-ends-its-own")),
 }

@@ -1,13 +1,13 @@
-"""Which states are one: values that were drawn are numbered, and what can make no difference is left out.
+"""Canonical keys of states: random values are numbered, and irrelevant details are left out.
 
-What makes no difference follows from the rules. A stamp that was overwritten never comes back, so of what
-a naming saw it matters only whether all of it, or the first stamp, still stands, and not which stamps
-these are. A life that left a tombstone never comes back, and a revision that has passed neither, so of
-what a process knows of a record it matters only whether it is still true. A write that can never land any
-more is no write, and one that a revision fences lands at most once: late, it is that of a slow sender.
+The rules imply which details are irrelevant. An overwritten stamp never returns, so of the stamps that a
+naming saw it matters only whether all of them, or the first one, are still current. A life with a tombstone
+and an earlier revision never return, so of what a process knows of a record it matters only whether it is
+still true. Writes that can never be applied any more are dropped. A write that names a revision is applied at
+most once; if late, it equals the write of a slow sender.
 
-Where a rule of those is left out, everything is looked at. That states which are taken for one behave as one
-is tested: ``tests/proof/test_protocol_keys.py``.
+If one of those rules is left out, the keys have all details. ``tests/proof/test_protocol_keys.py`` tests that
+states with the same key behave alike.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ STAMPS_NEVER_RETURN: Final = frozenset(
         "audit-marks-nothing",
     )
 )  # fmt: skip
-"""The rules from which it follows that a stamp which was overwritten never comes back."""
+"""The rules that imply that an overwritten stamp never returns."""
 
 RECORDS_NEVER_RETURN: Final = frozenset(
     ("life", "revision", "tombstone", "tombstones-add-up", "put-definite", "put-by-life")
 )
-"""The rules from which it follows that lives that ended and revisions that passed never come back."""
+"""The rules that imply that ended lives and earlier revisions never return."""
 
 _KINDS: Final = (
     "put", "own", "unbook", "stamp", "mark", "name", "move", "settle", "settle move", "take over", "raise",
@@ -43,14 +43,14 @@ _KINDS: Final = (
 )  # fmt: skip
 _NUMBER: Final = {kind: number for number, kind in enumerate(_KINDS)}
 _SINGLE: Final = ("own", "unbook", "stamp")
-"""Writes of a pod alone, which no revision fences."""
+"""Writes of a pod alone, whose conditions name no revision."""
 
 _MAP: Final = 1000
 _ALIVE, _FIRST, _DEAD = 2, 1, 0
 
 
 class Keys:
-    """Gives each state its key, and leaves out writes that can never land."""
+    """Computes the key of a state, and drops writes that can never be applied."""
 
     def __init__(self, dropped: AbstractSet[str], runs: Runs) -> None:
         self.runs = runs
@@ -58,7 +58,7 @@ class Keys:
         self.looks_at_records = bool(dropped & RECORDS_NEVER_RETURN)
 
     def prune(self, state: State) -> State:
-        """The state without the writes that can make no difference any more."""
+        """Return the state without writes that can have no effect any more."""
         if not state.under_way:
             return state
         standing = {sent_at(index, one) for index, one in enumerate(state.processes) if one.at != "idle"}
@@ -72,14 +72,14 @@ class Keys:
         return state if len(kept) == len(state.under_way) else state._replace(under_way=kept)
 
     def _told_apart(self, writes: AbstractSet[Write], standing: AbstractSet[Write | None]) -> list[Write]:
-        """Of stamps for one naming only the first to land can land, and all are fresh: one stands for all."""
+        """Drop all stamps for one naming but one: only the first is ever applied, and all are new values."""
         if self.looks_at_stamps:
             return list(writes)
         stamps = {write[1]: write for write in writes - standing if write[0] == "stamp"}
         return [write for write in writes if write[0] != "stamp" or write in standing] + [*stamps.values()]
 
     def _outlasts(self, kind: str) -> bool:
-        """Whether a write differs from a sender that is slow, where its sender has gone on or died."""
+        """Whether a late write whose sender has continued or died differs from that of a slow sender."""
         return self.looks_at_records or self.looks_at_stamps or kind in _SINGLE
 
     def of(self, state: State) -> tuple[Any, ...]:
@@ -87,7 +87,7 @@ class Keys:
         return _Numbering(self, state).key()
 
     def stands(self, state: State, naming: Naming) -> int:
-        """Whether all of what a naming saw still stands, or its first stamp."""
+        """Whether all stamps that a naming saw are current, or the first one, or not that either."""
         stamps, domains = state.pod.stamps, self.runs[naming.run]
         if not naming.seen or stamps[domains[0]] != naming.seen[0]:
             return _DEAD
@@ -136,7 +136,7 @@ def _part_may_become(state: State, write: Write) -> bool:
 
 
 class _Numbering:
-    """Numbers what one state mentions by first appearance."""
+    """Numbers the random values of one state by first appearance."""
 
     def __init__(self, keys: Keys, state: State) -> None:
         self.keys, self.state = keys, state
@@ -160,7 +160,7 @@ class _Numbering:
         return (*key, self._parts(), self._rest())
 
     def _rest(self) -> tuple[Any, ...]:
-        """What is looked at only where a rule was left out."""
+        """Details that matter only if a rule is left out."""
         stamps: tuple[Any, ...] = ()
         gone: tuple[int, ...] = ()
         if self.by_stamps:
@@ -174,12 +174,12 @@ class _Numbering:
         return self._map(value) if isinstance(value, frozenset) else 0
 
     def _order(self) -> list[int]:
-        """Workers and reconciles that stand at the same place are one as good as the other."""
+        """Sort the processes: workers and reconciles in the same place are interchangeable."""
         places = [self._place(one) for one in self.state.processes]
         return sorted(range(len(places)), key=places.__getitem__)
 
     def _place(self, one: Process) -> tuple[Any, ...]:
-        """Where it stands, without what is not numbered yet: what the record mentions is."""
+        """The place of a process, with the values of the record, which are numbered first, and no others."""
         if one.kind not in "WR" or one.at == "idle":
             return (one.kind, "")
         life = 0 if one.life in self.state.gone else self.lives.get(one.life, 99)
@@ -234,7 +234,7 @@ class _Numbering:
         return self._seen(one.found, one.revision if one.kind == "S" else self.state.pod.version)
 
     def _seen(self, value: Any, version: int) -> int:
-        """What was read of the shared domain: a map, or a stamp that stands or does not."""
+        """What was read of the shared domain: a map, or whether the stamp is still current."""
         if self.by_stamps:
             return self._value(value) * 100 + version
         if isinstance(value, frozenset):
@@ -277,7 +277,7 @@ class _Numbering:
         return tuple(sorted([self._write(write) for _, write in known]))
 
     def _blind(self, write: Write) -> tuple[int, ...]:
-        """An order of writes that looks at no value that was drawn and is not numbered yet."""
+        """A sort key of writes that does not depend on values without a number."""
         codes = [_NUMBER[write[0]]]
         for part in write[1:]:
             if isinstance(part, tuple):

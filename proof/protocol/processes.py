@@ -1,7 +1,7 @@
-"""What the processes that work on the holder do next: every way in which one step of each can go.
+"""The processes that work on the holder: every possible outcome of the next step of each.
 
 worker (W)      a create: records, owns, settles; the next one is a retry under the same key
-reconcile (R)   takes over what was left, tears down what goes, ends moves and failures that were left
+reconcile (R)   takes over unfinished records, tears down deleted ones, completes moves and failures
 customer (D)    deletes
 healer (H)      moves a settled holder to another run
 workflow (F)    fails to provision it
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Holders(Steps):
-    """The steps of those who work on the holder."""
+    """The steps of the processes that work on the holder."""
 
     def __init__(self, rules: AbstractSet[str], runs: Runs, *, adopts: bool) -> None:
         super().__init__(rules, runs)
@@ -50,15 +50,15 @@ class Holders(Steps):
         }
 
     def of(self, state: State, index: int, me: Process) -> Iterator[Step]:
-        """What one of them may do."""
+        """Yield each step that a process may take."""
         if me.at == "idle":
             return self._begins[me.kind](state, index, state.record)
         return self._places[me.at](state, index, me)
 
-    # What a create does.
+    # Create.
 
     def _request(self, state: State, index: int, record: Record | None) -> Iterator[Step]:
-        # It may have looked for a record long ago, or not at all.
+        # It may have read the record long ago, or not at all.
         drawn, life = state.draw()
         for planned, naming in self.namings(drawn):
             yield (
@@ -70,7 +70,7 @@ class Holders(Steps):
         if record.status == "settled":
             yield "answers what stands", state._replace(acknowledged=record.life)
         elif record.status == "claiming" and self.adopts:
-            # The deadline of the one before may have passed by now.
+            # The deadline of the earlier worker may have passed by now.
             yield from self._takes(state, index, record, "again")
 
     def _put(self, state: State, index: int, me: Process) -> Iterator[Step]:
@@ -137,7 +137,7 @@ class Holders(Steps):
             return self.end(state, index)
         return self.begins_fences(state, index, (me.current,), "idle", life=0, revision=0, current=None)
 
-    # What ends what was left.
+    # Completion of unfinished work.
 
     def _look(self, state: State, index: int, record: Record | None) -> Iterator[Step]:
         if record is None:
@@ -190,7 +190,7 @@ class Holders(Steps):
             state, index, what, lambda done, _: self.begins_fences(done, index, me.todo, "idle")
         )
 
-    # What a customer and a workflow do.
+    # Customer and workflow.
 
     def _delete(self, state: State, _index: int, record: Record | None) -> Iterator[Step]:
         if record is not None and record.status in ("settled", "error"):
@@ -216,7 +216,7 @@ class Holders(Steps):
 
         yield from self.sends(state, index, "records the failure", failed)
 
-    # What moves a settled holder.
+    # Moves of a settled holder.
 
     def _plan_move(self, state: State, index: int, record: Record | None) -> Iterator[Step]:
         if record is None or record.status != "settled":
@@ -238,7 +238,7 @@ class Holders(Steps):
         yield from self.sends(state, index, "settles the move", then)
 
     def _leaves(self, state: State, index: int, me: Process, record: Record) -> State:
-        """The state in which a mover that has settled gives up where it came from."""
+        """Return the state in which a mover that has settled begins to fence its earlier run."""
         if "move-ends-its-own" in self.rules:
             known = {"revision": me.revision + 1, "current": None}
             return self.begins_fences(state, index, me.todo, "clean", **known)

@@ -1,4 +1,4 @@
-"""What the explorations come to, as a section of ``docs/proof.md``."""
+"""The results of the explorations as a section of ``docs/proof.md``."""
 
 from __future__ import annotations
 
@@ -25,29 +25,28 @@ A model of how a holder is written: record first, then own, then settle, each by
 writes. It explores every order of the steps of the processes of a scenario (`python -m proof.protocol`,
 `--drop RULE` to leave a rule out). `make test` explores the small scenarios, and every rule left out.""",
     """\
-Nothing is bounded but the number of processes at a time and the size of the pod. A process may die at
-any step and begin again; any write may be answered, or be applied without an answer, or land at any
-later time, or once more; there are lives of an id, moves, withdrawals and holders of parts without end.
-No time is trusted: a take-over, a reconcile, a retry may come at any moment. That the states are few is
-due to the protocol: a stamp that was overwritten never comes back, nor a revision, nor a life, so it
-only matters what still stands. That states taken for one behave as one, and that all is reached which
-is reached when everything is looked at, is tested (`tests/proof/test_protocol_keys.py`). A request
-whose put lands late is a worker that is slow, so two workers stand for any number of which one is at
-work and one is late.""",
+Only the number of concurrent processes and the size of the pod are bounded. A process may die at any step
+and begin again; a write may be answered, or applied without an answer, or applied at any later time, or
+twice; the number of lives of an id, of moves, of withdrawals and of holders of parts is unlimited. No
+timing is assumed: a take-over, a reconcile, a retry may come at any moment. The protocol keeps the number
+of states small: an overwritten stamp, a revision and a life never return, so only current values matter.
+`tests/proof/test_protocol_keys.py` tests that states which are merged behave alike, and that merging loses
+no state. A request whose put is applied late equals a slow worker, so two workers cover any number of
+which one is working and one is late.""",
     """\
-Wrong is, in every state: a settled record that owns nothing; what was acknowledged and not deleted is
-gone; a run is owned that no record names; a domain is owned twice; a part is not what its record says;
-a withdrawn domain is owned. And where nobody has anything left to do: a record that claims or goes, or
-that names or owns more than its placement.""",
+Violations in any state: a settled record owns nothing; a record was acknowledged, not deleted, and is gone;
+a run is owned that no record names; a domain is owned twice; a part differs from its record; a withdrawn
+domain is owned. Violations when no process has anything left to do: a record is still claiming or being
+deleted, or names or owns more than its placement.""",
 )
 
 _OPEN: Final = """\
-Not needed: {steps}. What the model does not have: quotas as counts, queues of waiting claims, GPUs of a
-host, and pods that are removed and made again (a topology version must not begin anew there)."""
+Not needed: {steps}. The model does not have quotas, queues of waiting claims, GPUs of a host, and pods that
+are removed and created again (their topology version must not restart)."""
 
 
 def report(jobs: int) -> int:
-    """Explore everything, write it down, and the page; 1 where a scenario goes wrong."""
+    """Explore everything and write results and page; return 1 if a scenario has a violation."""
     explored = section(jobs)
     save("protocol", explored)
     page.write()
@@ -76,23 +75,23 @@ def section(jobs: int) -> Section:
             "rules that show a violation when left out": f"{shown} of {len(RULES)}",
         },
         tables=[
-            {"header": ["scenario", "what", "states", "seconds", "wrong"], "rows": scenarios},
-            {"header": ["rule", "what", "left out in", "steps", "goes wrong"], "rows": traces},
-            {"header": ["hole", "what", "closed by"], "rows": list(holes())},
+            {"header": ["scenario", "what", "states", "seconds", "violation"], "rows": scenarios},
+            {"header": ["rule", "what", "left out in", "steps", "violation"], "rows": traces},
+            {"header": ["defect", "what", "prevented by"], "rows": list(holes())},
         ],
         version=version(),
     )
 
 
 def holes() -> Iterator[list[Any]]:
-    """Each hole and what closes it."""
+    """Yield a row for each known defect and what prevents it."""
     for name, hole in HOLES.items():
         shown = ", ".join(f"`{rule}` ({TRACES[rule].steps} steps)" for rule in hole.rules)
         yield [name, hole.about, "; ".join(part for part in (shown, hole.why) if part)]
 
 
 def version() -> str:
-    """Twelve hex digits that change with the model."""
+    """Return twelve hex digits that change with the model."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(path.name.encode() + path.read_bytes())

@@ -1,4 +1,4 @@
-"""What is explored."""
+"""The scenarios that are explored."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ONE: Final = ((0, 1),)
 
 @dataclass(frozen=True)
 class Scenario:
-    """Processes: a letter each, see ``processes.py`` and ``bystanders.py``."""
+    """The processes of a scenario, a letter each: see ``processes.py`` and ``bystanders.py``."""
 
     processes: str
     about: str
@@ -35,7 +35,7 @@ class Scenario:
     rival: bool = False
 
     def run(self, dropped: frozenset[str] = frozenset(), states_max: int = 10_000_000) -> Found:
-        """Explore it without some rules."""
+        """Explore it without the dropped rules."""
         rules = frozenset(RULES) | frozenset(NOT_NEEDED)
         moves = Moves(rules - dropped, self.runs, adopts=self.adopts, rival=self.rival)
         return explore(start(self.processes, self.runs), moves, Keys(dropped, self.runs), states_max)
@@ -47,19 +47,19 @@ SCENARIOS: Final = {
     "delete": Scenario("WRD", "a create, and a customer who deletes", ONE),
     "delete-rival": Scenario("WRD", "the same over overlapping runs beside a rival", rival=True),
     "two-creates": Scenario("WWRD", "two requests under one key", ONE),
-    "adopt": Scenario("WWRD", "a retry goes on in the record of another request", ONE, adopts=True),
+    "adopt": Scenario("WWRD", "a retry continues in the record of another request", ONE, adopts=True),
     "adopt-rival": Scenario("WWRD", "the same over overlapping runs beside a rival", adopts=True, rival=True),
     "two-reconciles": Scenario("WWRRD", "two requests and two reconciles", ONE, adopts=True),
     "all-rival": Scenario("WWRRD", "the same over overlapping runs beside a rival", adopts=True, rival=True),
-    "move": Scenario("WRH", "moves there and back", APART),
-    "move-delete": Scenario("WRHD", "moves of what is deleted, beside a rival", APART, rival=True),
+    "move": Scenario("WRH", "moves to another run and back", APART),
+    "move-delete": Scenario("WRHD", "moves of a deleted holder, beside a rival", APART, rival=True),
     "two-moves": Scenario("WRHH", "two movers", APART),
     "move-all": Scenario("WRRHHD", "two movers, two reconciles, and a delete", APART),
     "fail": Scenario("WRDF", "a workflow that fails", ONE),
     "fail-move": Scenario("WRDFH", "a workflow that fails beside moves", APART),
     "audit": Scenario("WRDA", "an audit that repairs", ONE),
     "audit-move": Scenario("WRDHA", "an audit that repairs beside moves", APART),
-    "sync": Scenario("WRDS", "a domain is withdrawn and comes back", ONE),
+    "sync": Scenario("WRDS", "a domain is withdrawn and restored", ONE),
     "sync-rival": Scenario("WRDS", "the same over overlapping runs beside a rival", rival=True),
     "part": Scenario("WRV", "holders of a part beside it, one after the other", ONE),
     "parts": Scenario("WRDVV", "holders of parts beside it, two at a time", ONE),

@@ -1,7 +1,7 @@
-"""The state that the model explores: one pod, one record, the processes that work on them, writes under way.
+"""The state of the model: one pod, one record, the processes that work on them, and writes in flight.
 
-Values that are drawn at random in the product (tags, lives, stamps) are negative numbers here, and only
-whether two of them are equal means something: see ``keys.py``.
+Values that are random in the product (tags, lives, stamps) are negative numbers here, and only their equality
+matters: see ``keys.py``.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ Runs: TypeAlias = tuple[tuple[int, ...], ...]
 """The domains of each run that can be owned."""
 
 Write: TypeAlias = tuple[Any, ...]
-"""A write as it is sent: its kind, and what it names."""
+"""A write as it is sent: its kind, and its arguments."""
 
 NEVER: Final = 0
-"""What ``d<p>`` says of a domain that was never owned: the attribute is not there."""
+"""``d<p>`` of a domain that was never owned: the product has no such attribute then."""
 
 HOLDER: Final = 1
-"""The tag of every naming where tags belong to holders and not to namings."""
+"""The tag of every naming without the rule ``tag-per-naming``."""
 
 SHARED: Final = 1
-"""The domain of which parts are owned, that old functions own, and that a sync withdraws."""
+"""The domain that is owned in parts, owned in the old form, and withdrawn by the sync."""
 
 
 class Naming(NamedTuple):
@@ -42,10 +42,10 @@ class Booking(NamedTuple):
 
 
 class Pod(NamedTuple):
-    """What the pod's item says."""
+    """The pod's ownership item."""
 
     stamps: tuple[Any, ...]
-    """``d<p>`` of each domain: a stamp, or the set of those who own parts of it or own it in the old form."""
+    """``d<p>`` of each domain: a stamp, or the holders of parts of it, or its owner in the old form."""
 
     version: int
     bookings: frozenset[Booking]
@@ -61,15 +61,15 @@ class Record(NamedTuple):
     revision: int
     names: tuple[Naming, ...]
     placement: Naming | None
-    """What it is settled on."""
+    """The run that it is settled on."""
 
     def beside(self) -> tuple[Naming, ...]:
-        """What it names besides its placement."""
+        """The names besides its placement."""
         return tuple(naming for naming in self.names if naming != self.placement)
 
 
 class Process(NamedTuple):
-    """One process: what it is, where it stands, and what it knows."""
+    """One process: its kind, its place, and what it knows."""
 
     kind: str
     at: str = "idle"
@@ -78,15 +78,15 @@ class Process(NamedTuple):
     current: Naming | None = None
     todo: tuple[Naming, ...] = ()
     then: str = ""
-    """Where it goes on after what is to do."""
+    """The place where it continues after ``todo``."""
     fresh: int = 0
-    """The stamp that it leaves."""
+    """The stamp that it writes."""
     found: Any = None
     """What it read of the pod."""
 
 
 class Holder(NamedTuple):
-    """The record of a holder of a part, or of one in the old form: there while it owns."""
+    """The record of a holder of a part, or of an owner in the old form. It exists while it owns."""
 
     life: int = 0
     revision: int = 0
@@ -99,19 +99,19 @@ class State(NamedTuple):
     record: Record | None
     processes: tuple[Process, ...]
     under_way: frozenset[Write]
-    """What was sent and may land, once or many times, now or at any later time, or never."""
+    """Writes that were sent and may be applied once or many times, now or later, or never."""
     gone: frozenset[int]
     """Lives that left a tombstone."""
     others: tuple[Holder, ...]
-    """Of each process its own record, where it has one."""
+    """The own record of each process that has one."""
     acknowledged: int
-    """The life that a customer was told of and did not delete."""
+    """The life that was acknowledged to a customer and not deleted."""
     wrong: str
     drawn: int
     """The last random value that was drawn."""
 
     def draw(self) -> tuple[State, int]:
-        """A value that never stood anywhere."""
+        """Return a value that was never used before."""
         value = self.drawn - 1
         return self._replace(drawn=value), value
 
@@ -121,7 +121,7 @@ class State(NamedTuple):
 
 
 def start(kinds: str, runs: Runs) -> State:
-    """Nothing is owned; a letter a process."""
+    """Return the initial state, in which nothing is owned. ``kinds`` has one letter for each process."""
     processes = tuple(Process(kind) for kind in kinds)
     domains = 1 + max(domain for run in runs for domain in run)
     pod = Pod((NEVER,) * domains, 1, frozenset(), withdrawn=False)

@@ -1,4 +1,4 @@
-"""What all processes have in common: they send writes, fence what they were told to, and die."""
+"""Common steps of all processes: they send writes, fence runs, and die."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ Then: TypeAlias = "Callable[[State, bool], State]"
 
 
 class Steps:
-    """A process that stands where a write is sent has sent it: it may land now, later, again, or never."""
+    """A process in a place with a write has sent it: it may be applied now, later, again, or never."""
 
     def __init__(self, rules: AbstractSet[str], runs: Runs) -> None:
         self.rules = rules
         self.runs = runs
         self.database = Database(rules, runs)
 
-    # Where processes stand.
+    # Places of processes.
 
     def go(self, state: State, index: int, **changes: Any) -> State:
-        """The state in which a process stands somewhere else, and has sent what is sent there."""
+        """Return the state in which a process has moved to another place and sent the write of that place."""
         if changes.get("at") == "stamp":
             state, changes["fresh"] = state.draw()
         processes = list(state.processes)
@@ -38,17 +38,17 @@ class Steps:
         return state._replace(processes=tuple(processes), under_way=under_way)
 
     def end(self, state: State, index: int) -> State:
-        """The state in which a process has forgotten what it did."""
+        """Return the state in which a process is idle and has forgotten everything."""
         processes = list(state.processes)
         processes[index] = Process(processes[index].kind)
         return state._replace(processes=tuple(processes))
 
-    # What they send.
+    # Writes.
 
     def sends(
         self, state: State, index: int, what: str, then: Then, unanswered: State | None = None
     ) -> Iterator[Step]:
-        """A write that is answered. Without an answer it is sent again, or what ``unanswered`` says."""
+        """Yield the outcomes of a write. Without an answer it is sent again, or ``unanswered`` follows."""
         write = sent_at(index, state.processes[index])
         assert write is not None
         done, holds = self.database.apply(state, write)
@@ -57,23 +57,23 @@ class Steps:
             yield f"{what}: no answer, goes on", unanswered
 
     def reads_and_sends(self, state: State, what: str, write: Write, then: Then) -> Iterator[Step]:
-        """A write of a record as it stands. Without an answer the process reads again."""
+        """Yield the outcomes of a write under the current revision. Without an answer it is read again."""
         sent = state._replace(under_way=state.under_way | {write})
         done, holds = self.database.apply(sent, write)
         yield f"{what}: {'ok' if holds else 'refused'}", then(done, holds)
         yield f"{what}: no answer", sent
 
-    # What they plan.
+    # Plans.
 
     def looks_free(self, pod: Pod, run: int, olds: frozenset[int]) -> bool:
-        """Whether a plan takes a run for free."""
+        """Whether a plan regards a run as free."""
         value = pod.stamps[SHARED] if SHARED in self.runs[run] else NEVER
         if "old-form-known" not in self.rules and isinstance(value, frozenset) and value <= olds:
             pod = pod._replace(stamps=tuple([NEVER] * len(pod.stamps)))
         return self.database.is_free(pod, run)
 
     def namings(self, state: State) -> Iterator[tuple[State, Naming]]:
-        """A plan for each run that looks free."""
+        """Yield a plan for each run that looks free."""
         olds = frozenset(index for index, process in enumerate(state.processes) if process.kind == "O")
         for number, domains in enumerate(self.runs):
             if self.looks_free(state.pod, number, olds):
@@ -81,12 +81,12 @@ class Steps:
                 seen = tuple([state.pod.stamps[domain] for domain in domains])
                 yield drawn, Naming(tag, number, seen, state.pod.version)
 
-    # How they make sure that a run is not owned and never will be.
+    # Fences: a run is not owned, and never will be under this tag.
 
     def begins_fences(
         self, state: State, index: int, todo: tuple[Naming, ...], then: str, **known: Any
     ) -> State:
-        """The state in which a process fences some namings and then stands somewhere else."""
+        """Return the state in which a process fences the namings and then continues at ``then``."""
         if todo:
             return self.go(state, index, at="unbook", todo=todo, then=then, **known)
         if then == "idle":
@@ -94,7 +94,7 @@ class Steps:
         return self.go(state, index, at=then, todo=(), then="", **known)
 
     def fences(self, state: State, index: int, me: Process) -> Iterator[Step]:
-        """Remove the booking; where there is none, stamp under what was seen; or there is one by now."""
+        """Remove the booking; if there is none, stamp the run; if it was booked meanwhile, begin again."""
         naming = me.todo[0]
         over = self.begins_fences(state, index, me.todo[1:], me.then)
         unanswered = None if "fence-definite" in self.rules else over
@@ -119,7 +119,7 @@ class Steps:
 
 
 def sent_at(index: int, me: Process) -> Write | None:  # noqa: PLR0911 - one place a line
-    """What a process sends where it stands."""
+    """Return the write that a process sends in its place, if any."""
     at = me.at
     if at == "own":
         return (at, me.current)

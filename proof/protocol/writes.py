@@ -1,4 +1,4 @@
-"""What the database makes of each write: the state after it, and whether its condition held."""
+"""The effect of each write on the database: the state after it, and whether its condition held."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Database:
-    """Judges writes under the rules that are followed."""
+    """Applies writes under the given rules."""
 
     def __init__(self, rules: AbstractSet[str], runs: Runs) -> None:
         self.rules = rules
@@ -34,12 +34,12 @@ class Database:
         }
 
     def apply(self, state: State, write: Write) -> Done:
-        """The state after a write, and whether its condition held."""
+        """Return the state after a write, and whether its condition held."""
         judge = self._kinds.get(write[0])
         return judge(state, *write[1:]) if judge else self._change(state, *write)
 
     def is_free(self, pod: Pod, run: int) -> bool:
-        """Whether nothing of a run is owned, as the pod's item tells."""
+        """Whether nothing of a run is owned, according to the pod's item."""
         domains = self.runs[run]
         if pod.withdrawn and SHARED in domains:
             return False
@@ -48,7 +48,7 @@ class Database:
         return not any(self._meet(booking.run, run) for booking in pod.bookings)
 
     def booked(self, pod: Pod, domain: int) -> bool:
-        """Whether a booking lies on a domain."""
+        """Whether a booking includes a domain."""
         return any(domain in self.runs[booking.run] for booking in pod.bookings)
 
     def _meet(self, run: int, other: int) -> bool:
@@ -109,7 +109,7 @@ class Database:
             return state, False
         return state._replace(pod=self._with_booking(state.pod, naming)), True
 
-    # Parts of a domain, and owners of the old form: each in one transaction with its record.
+    # Parts of a domain, and owners in the old form: each in one transaction with its record.
 
     def _take_part(self, state: State, who: int, life: int, seen: Any) -> Done:
         pod, mine = state.pod, state.others[who]
@@ -183,11 +183,11 @@ class Database:
     def _changed(  # noqa: PLR0911 - one kind a line
         self, record: Record, kind: str, *rest: Any
     ) -> Record | None:
-        """The record after a write that keeps it, None where its status does not allow it."""
+        """Return the record after a write that keeps it, or None if its status does not allow the write."""
         kept = (record.placement,) if record.placement else ()
         match kind, record.status:
             case "name", "claiming":
-                # What it named before was refused, for good, or was fenced by who took it over.
+                # The earlier name was refused for good, or fenced by the process that took the record over.
                 return record._replace(names=(rest[0],))
             case "move", "settled":
                 return record._replace(names=(*record.names, rest[0]))
@@ -216,7 +216,7 @@ class Database:
 RECORD_WRITES: Final = frozenset(
     ("name", "move", "settle", "settle move", "take over", "raise", "fail", "delete", "clean", "drop")
 )
-"""Kinds of writes of a record that stands: a life and a revision follow."""
+"""Kinds of writes of an existing record: a life and a revision follow."""
 
 
 def _wrong(state: State, problem: str) -> State:

@@ -87,39 +87,45 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Bench], object], str]] = {
     "part of a slice": (lambda b: b.change("leaving", gpus={"N": "15"}), "holds 0xf for 8"),
     "a slice across slices": (lambda b: b.change("guest", gpus={"N": "30"}), "holds 0x1e for 4"),
     "interrupted with GPUs": (lambda b: b.change("guest", status={"S": "interrupted"}), "still holds 0xf"),
-    "told by nobody": (lambda b: b.change("leaving", preempted_by=NOBODY), "does not wait for it"),
-    "not told any more": (
+    "notice without a preemptor": (
+        lambda b: b.change("leaving", preempted_by=NOBODY),
+        "does not wait for it",
+    ),
+    "preemptor without wants": (
         lambda b: b.change("newcomer", wants={"N": "0"}),
         "wants 0x0 and waits for",
     ),
-    "waited for by one that goes on": (
+    "waited for without notice": (
         lambda b: b.change("guest", preempted_by=None),
         "which still waits for it",
     ),
-    "told to leave for one that does not wait": (
+    "notice for a preemptor that does not wait": (
         lambda b: b.change("newcomer", wants={"N": "0"}, waits_for=None, failure={"S": "late"}),
-        "which is still told to leave for it",
+        "which still has notice because of it",
     ),
     "at rest with a server": (
         lambda b: b.change("leaving", status={"S": "destroyed"}, gpus={"N": "0"}),
-        "has come to rest, and [VmServer",
+        "is settled, and [VmServer",
     ),
     "released under its server": (
         lambda b: b.change("leaving", status={"S": "stopping"}, gpus={"N": "0"}),
-        "gives back GPUs under its own server",
+        "releases GPUs under its own server",
     ),
-    "a record that vanished": (
+    "a record that disappeared": (
         lambda b: b.db.delete_item(
             TableName=HOLDERS,
             Key={"pk": {"S": b.holders["guest"][0]}, "sk": {"S": b.holders["guest"][1]}},
         ),
-        "the record of a VM vanished",
+        "the record of a VM disappeared",
     ),
     "two servers on a GPU": (
         lambda b: b.start("another-1", "lon9-node01-board", 1),
         "was started on GPUs of the server of",
     ),
-    "running before its server is up": (_runs_too_early, "runs without a server on its GPUs that is up"),
+    "running before its server is up": (
+        _runs_too_early,
+        "is running without a server on its GPUs that is up",
+    ),
     "interrupted within its notice": (_is_interrupted_too_early, "before its notice is over"),
     "a term that ends early": (_ends_too_early, "before its term ends"),
     "two servers of a VM": (

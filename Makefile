@@ -16,19 +16,19 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: help run test check search lint lint-python lint-template lint-security format build deploy bench prove fuzz load security \
   token event sync fleet-check quota api-key audit openapi setup setup-stack setup-dev lock clean
 
-help: ## this list
+help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup-stack ## the whole application on this machine, on http://127.0.0.1:3000 (PORT= STATE= ARGS=)
 	@exec $(DEV)/python -m tools.run --port "$(PORT)" --state "$(STATE)" --venvs "$(VENVS)" $(ARGS)
 
-test: setup ## every test; the end-to-end story beside all others (ARGS= for pytest)
+test: setup ## every test (ARGS= for pytest)
 	@$(DEV)/python -m tools.suite "$(VENVS)" $(ARGS)
 
 check: setup-dev ## the edit loop: format, lint, types, and the quick tests of the rooms that changed (SINCE= ARGS=)
 	@$(DEV)/python -m tools.check "$(VENVS)" --since "$(SINCE)" $(ARGS)
 
-search: setup-dev ## look for counterexamples of the properties with new examples, before a release (SEARCH_TIMES=20 ARGS=)
+search: setup-dev ## test the properties with many new examples, before a release (SEARCH_TIMES=20 ARGS=)
 	@$(DEV)/pytest tests -m hypothesis --hypothesis-profile=search --timeout=0 -n 2 --dist worksteal $(ARGS)
 
 lint: lint-python lint-template lint-security ## ruff, mypy, import-linter, cfn-lint, sam validate, bandit, detect-secrets
@@ -47,7 +47,7 @@ lint-security: setup-dev
 	@$(PYTHON) tools/set_up.py security
 	$(DEV)/python -m tools.security --quick
 
-format: setup-dev ## rewrite the Python code as `make lint` wants it
+format: setup-dev ## format the Python code and fix lint errors
 	$(DEV)/ruff check --fix-only .
 	$(DEV)/ruff format .
 
@@ -62,7 +62,7 @@ bench: ## cost, contention, placement quality: docs/benchmarks.md (NODES= TRACE=
 	@$(PYTHON) tools/set_up.py bench
 	@PYTHONPATH=layers/shared $(BENCH)/python -m benchmarks --nodes "$(NODES)" --trace "$(TRACE)" $(ARGS)
 
-prove: setup-dev ## check the promises with faults, for an hour, and go on next time (QUICK=1 MINUTES= JOBS= SEED= HISTORY= REPLAY= MODEL=1 REPORT=1)
+prove: setup-dev ## check the promises with faults for an hour; the next run continues (QUICK=1 MINUTES= JOBS= SEED= HISTORY= REPLAY= MODEL=1 REPORT=1)
 	@PYTHONPATH=layers/shared $(DEV)/python -m proof --quick "$(QUICK)" --minutes "$(MINUTES)" --jobs "$(JOBS)" \
 	  --seed "$(SEED)" --history "$(HISTORY)" --replay "$(REPLAY)" --model "$(MODEL)" --report "$(REPORT)"
 
@@ -76,7 +76,7 @@ event: setup-dev ## a sample event, complete, with a fresh token: make -s event 
 sync: setup-dev ## run the scheduled inventory sync now (STACK= SEQUENCE= STATE=; Error 1 if refused, Error 3 if parts are deferred)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.sync --sequence "$(SEQUENCE)" --stack "$(STACK)" --state "$(STATE)"
 
-fleet-check: setup-dev ## what a fleet document would change and whom it would touch: make fleet-check FILE= (STACK= STATE=)
+fleet-check: setup-dev ## show what a fleet document would change and which holders it would touch: make fleet-check FILE= (STACK= STATE=)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fleet_check --file "$(FILE)" --stack "$(STACK)" --state "$(STATE)"
 
 quota: setup-dev ## show or set a quota: make quota ORG= SUBJECT= [LIMIT=] (STACK= for a deployed stack, STATE=)
@@ -87,18 +87,18 @@ api-key: setup-dev ## API keys of the VM API: make -s api-key ORG= [SUBJECT= SCO
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.api_key --org "$(ORG)" --subject "$(SUBJECT)" \
 	  --scope "$(SCOPE)" --name "$(NAME)" --revoke "$(REVOKE)" --stack "$(STACK)" --state "$(STATE)"
 
-audit: setup-dev ## whether holders and pods agree: make audit [STACK= STATE=] (ARGS=--json, ARGS=--fix)
+audit: setup-dev ## check whether holders and pods agree: make audit [STACK= STATE=] (ARGS=--json, ARGS=--fix)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.audit --stack "$(STACK)" --state "$(STATE)" $(ARGS)
 
-fuzz: setup-stack ## schema-driven requests, good and bad, at a stack of its own (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
+fuzz: setup-stack ## send valid and invalid requests made from schemas to a separate stack (EXAMPLES= SEED= DOCUMENT= ARGS=--report)
 	@$(PYTHON) tools/set_up.py fuzz
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.fuzz --examples "$(EXAMPLES)" --seed "$(SEED)" \
 	  --document "$(DOCUMENT)" $(ARGS)
 
-load: setup-stack ## 64 clients that create and delete, at a stack of its own (CLIENTS= DURATION= ARGS=--report)
+load: setup-stack ## let 64 clients create and delete on a separate stack (CLIENTS= DURATION= ARGS=--report)
 	@PYTHONPATH=layers/shared $(DEV)/python -m tools.load --clients "$(CLIENTS)" --seconds "$(DURATION)" $(ARGS)
 
-security: setup-dev ## bandit, detect-secrets, checkov and, where it reaches a database, pip-audit (ARGS=--quick)
+security: setup-dev ## bandit, detect-secrets, checkov and, if a database is reachable, pip-audit (ARGS=--quick)
 	@$(PYTHON) tools/set_up.py security checkov
 	@$(DEV)/python -m tools.security $(ARGS)
 
@@ -130,6 +130,6 @@ lock: setup-dev ## recompile the lock files after an edit of a *.in file (ARGS=-
 	$(COMPILE) $(ARGS) requirements/security.in -o requirements/security.txt
 	$(COMPILE) $(ARGS) requirements/checkov.in -o requirements/checkov.txt
 
-clean: ## forget the local stack's state in .local, builds and caches (.venvs stay)
+clean: ## delete the local stack's state in .local, builds and caches (.venvs stay)
 	@$(HAVE_PYTHON)
 	@$(PYTHON) -m tools.clean

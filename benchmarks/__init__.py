@@ -1,1 +1,1 @@
-"""What `make bench` measures: cost, contention, placement quality, speed, each beside its anchor."""
+"""The benchmarks of `make bench`: cost, contention, placement quality and speed, each with a reference."""

@@ -2,7 +2,7 @@
 
 PYTHONPATH=layers/shared python -m benchmarks [--part NAME …] [--quick] [--nodes FILE --trace FILE]
 
-Exit codes: 0, or 1 when a part failed; the others are written all the same.
+Exit code: 0, or 1 if a part failed; the results of the others are written.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ SIDE_BY_SIDE: Final = 2
 
 
 def main(arguments: Sequence[str] | None = None, *, folder: Path | None = None) -> int:
-    """Run what was asked for; write into ``folder``, by default ``docs`` or a place for quick runs."""
+    """Run the requested parts; write into ``folder``, by default ``docs`` or the folder for quick runs."""
     asked = _arguments(arguments)
-    # A quick run shows that all works; its figures have no place in the documents.
+    # A quick run shows only that everything works; its figures are not published.
     folder = folder or (QUICK if asked.quick else DOCS)
     options = Options(asked.quick, _path(asked.nodes), _path(asked.trace), folder / RESULTS.name)
     written = folder / "benchmarks.md"
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None, *, folder: Path | None = None) 
 
 
 def _run(parts: Sequence[Part], options: Options, processes: int) -> list[str]:
-    """So many at a time; answers the names of those that failed, after telling why."""
+    """Run that many parts at a time; print the errors and return the names of the parts that failed."""
     if not parts:
         return []
     failed = []
@@ -68,13 +68,13 @@ def _run(parts: Sequence[Part], options: Options, processes: int) -> list[str]:
 
 
 def _run_apart(part: Part, options: Options) -> str:
-    """In a fresh process of its own, so that no part finds another's memory, or dies with it."""
+    """Run a part in a new process, so that parts share no memory and do not fail together."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(part.run, options).result()
 
 
 def _shown(parts: Sequence[Part], options: Options) -> list[str]:
-    """All that the saved results of these parts say."""
+    """Return the saved results of these parts."""
     found = [results.load(options.plots, part.name) for part in parts]
     return [f"{result.section.markdown()}\n" for result in found if result is not None]
 

@@ -1,4 +1,4 @@
-"""What each part measures, for the document."""
+"""Descriptions of the parts for docs/benchmarks.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measures what an accepted claim costs: alone on a pod, and in a crowd."""
+"""Measures the cost of an accepted claim: without rivals, and under contention."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ if TYPE_CHECKING:
 
 RACKS: Final = 72
 CROWD: Final = (20, 80)
-"""Claimants and pods of the contended measurement: enough room for the largest size, and still rivals."""
+"""Claimants and pods of the contended measurement: room for the largest size, but with rivals."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimCost:
-    """Write units (and read units where it says so) of accepting ``units`` units.
+    """Write units (read units for ``reads_*``) of accepting ``units`` units.
 
     Args:
         own: the conditional update of the pod.
-        record: the record, before and after that; its index entry not counted.
-        index_entry: that entry.
-        with_quota: all of it, where the organization has a quota.
-        lost_race: what each race that is lost adds.
-        release: of the pod and of the record with its index entry, when the servers are gone.
-        release_with_quota: the same where the reservation was counted.
+        record: both writes of the record, without its index entry.
+        index_entry: the index entry.
+        with_quota: everything, if the organization has a quota.
+        lost_race: added by each lost race.
+        release: pod and record with its index entry, when the servers are gone.
+        release_with_quota: the same if the reservation was counted in a quota.
         reads_warm: read units of an environment that has served a request before.
         reads_cold: read units of a new environment.
-        round_trips: answers that a warm environment waits for, one after another.
-        round_trips_with_quota: the same where the organization has a quota.
+        round_trips: consecutive answers that a warm environment waits for.
+        round_trips_with_quota: the same if the organization has a quota.
     """
 
     units: int
@@ -57,19 +57,19 @@ class ClaimCost:
 
     @property
     def accepted(self) -> float:
-        """All that is written for a claim that stands at its first try."""
+        """All write units of a claim that succeeds at the first attempt."""
         return self.own + self.record + self.index_entry
 
 
 @dataclass(frozen=True, slots=True)
 class Contended:
-    """Means over the accepted claims of a crowd, lost races and conflicts counted in.
+    """Means over accepted claims under contention, lost races and conflicts included.
 
     Args:
-        write_units: of an accepted claim, the index entry included.
-        read_units: likewise.
-        sent: claims sent for one that stood, itself included.
-        snapshots: read for one that stood.
+        write_units: per accepted claim, index entry included.
+        read_units: per accepted claim.
+        sent: claims sent per accepted one, itself included.
+        snapshots: snapshots read per accepted claim.
         snapshot_units: read units of one snapshot of all pods.
     """
 
@@ -81,12 +81,12 @@ class Contended:
 
     @property
     def write_units_of_one_sent(self) -> float:
-        """Accepted, refused and conflicting ones alike."""
+        """All sent claims: accepted, refused and conflicting ones."""
         return self.write_units / self.sent
 
 
 def claim_cost(units: int) -> ClaimCost:
-    """Measured on a pod of 72 racks."""
+    """Measure on a pod of 72 racks."""
     written, cold = _accepted(units, quota=False)
     counted, _ = _accepted(units, quota=True)
     return ClaimCost(
@@ -106,7 +106,7 @@ def claim_cost(units: int) -> ClaimCost:
 
 
 def contended_cost(units: int, options: Options) -> Contended:
-    """Every size under the same crowd, in virtual time."""
+    """Measure every size with the same claimants, in virtual time."""
     claimants, pods = options.sized(CROWD, (4, 16))
     seconds, seeds = options.sized((1.0, 2), (0.2, 1))
     crowd = Crowd(claimants, pods, transaction=False, seconds=seconds, sizes=(units,), held=1)
@@ -125,7 +125,7 @@ def _pod_of_racks() -> World:
 
 
 def _accepted(units: int, *, quota: bool) -> tuple[WriteMeter, float]:
-    """(write units by table, read units) of a new environment's first claim."""
+    """Return (write units by table, read units) of a new environment's first claim."""
     world = _pod_of_racks()
     if quota:
         world.set_quota(RACKS)
@@ -143,7 +143,7 @@ def _warm_reads(units: int) -> float:
 
 
 def _lost_race(units: int) -> float:
-    """What one adds: a rival had all domains, and has given them back."""
+    """Measure the cost of a lost race: a rival had all domains, and has released them."""
     world = _pod_of_racks()
     rivals: list[float] = []
 
@@ -165,7 +165,7 @@ def _lost_race(units: int) -> float:
 
 
 def _release(units: int, *, quota: bool) -> float:
-    """The end of a deletion, when no server is left."""
+    """Complete a deletion, when no server is left."""
     world = _pod_of_racks()
     if quota:
         world.set_quota(RACKS)

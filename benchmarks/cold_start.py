@@ -1,4 +1,4 @@
-"""Part 5: what importing each handler costs, and how large the layer is."""
+"""Part 5: import times of the handlers, and the size of the layer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 GOAL_MS: Final = 250.0
 _EDGE: Final = re.compile(r"gpu_capacity\.(?:http|\w+\.api)\.")
-"""What only functions of an API import."""
+"""Modules that only functions of an API import."""
 
 LAYER_MB_MAX: Final = 250
 LAYER: Final = ROOT / "layers" / "shared"
@@ -34,7 +34,7 @@ PACKAGES: Final = "boto3, pydantic and Powertools"
 IMPORT_OF_PACKAGES: Final = (
     "import boto3, pydantic.main, aws_lambda_powertools.logging, aws_lambda_powertools.metrics\n"
 )
-"""The packages that the service is built on, as far as every function imports them."""
+"""Imports of third-party packages that every function makes."""
 
 _IMPORT: Final = """
 import time
@@ -53,11 +53,11 @@ print(time.process_time() - began)
 
 @dataclass(frozen=True, slots=True)
 class Import:
-    """What importing a module and everything it brings in takes, in ms.
+    """Time to import a module with its dependencies, in ms.
 
     Args:
-        shown: as ``python -X importtime`` shows it: time on the clock.
-        processor: of one core; on an idle machine the same.
+        shown: wall-clock time, from ``python -X importtime``.
+        processor: processor time; the same on an idle machine.
     """
 
     shown: float
@@ -65,16 +65,17 @@ class Import:
 
 
 def import_of(module: str, folder: Path | None = None) -> Import:
-    """In a fresh interpreter, with compiled files. The interpreter's own imports are not part of it."""
+    """Measure in a new interpreter with compiled files, without the interpreter's own imports."""
     run = _python(["-X", "importtime", "-c", _IMPORT.format(module=module)], folder)
     shown = next(whole for name, _, whole in _imports(run.stderr) if name == module)
     return Import(shown, float(run.stdout) * 1000)
 
 
 def imports_of(folders: Mapping[str, Path | None], times: int) -> dict[str, Import]:
-    """The least of several for boto3 (where there is no folder) and for handlers.
+    """Return the minimum of several measurements for boto3 (without a folder) and for handlers.
 
-    They take turns: other work of the machine then spoils one round of all, and not all rounds of one.
+    The measurements alternate, so that other load on the machine disturbs one round of all modules instead of
+    all rounds of one.
     """
     rounds = [
         {name: import_of("handler" if folder else "boto3", folder) for name, folder in folders.items()}
@@ -89,10 +90,10 @@ def imports_of(folders: Mapping[str, Path | None], times: int) -> dict[str, Impo
 def slowest_confirmed(
     taken: dict[str, Import], names: Sequence[str], measure_again: Callable[[str], Mapping[str, Import]]
 ) -> str:
-    """The slowest of these, once it has been measured twice as often as the others and still is.
+    """Return the slowest module, after measuring it again to confirm that it is.
 
-    Of many that take about as long the slowest is the one that other work of the machine met in all of its
-    rounds. ``taken`` is corrected on the way, by all that is measured again.
+    Among modules with similar times, the slowest may only have been disturbed in all of its rounds. Updates
+    ``taken`` with the repeated measurements.
     """
     confirmed: set[str] = set()
     while (slowest := max(names, key=lambda name: taken[name].processor)) not in confirmed:
@@ -104,7 +105,7 @@ def slowest_confirmed(
 
 
 def _imports(listing: str) -> list[tuple[str, float, float]]:
-    """(module, own ms, ms with all it imports) of what ``-X importtime`` lists."""
+    """Parse the output of ``-X importtime``: (module, own ms, ms with its imports)."""
     found = []
     for line in listing.splitlines():
         own, _, rest = line.removeprefix("import time:").partition("|")
@@ -115,7 +116,7 @@ def _imports(listing: str) -> list[tuple[str, float, float]]:
 
 
 def own_ms_by_package(folder: Path) -> dict[str, float]:
-    """Where the time of a handler's import goes, in ms on the clock."""
+    """Return the wall-clock time (ms) of a handler's import by package."""
     own: dict[str, float] = {}
     for name, ms, _ in _imports(_python(["-X", "importtime", "-c", "import handler"], folder).stderr):
         package = name.split(".")[0]
@@ -124,22 +125,22 @@ def own_ms_by_package(folder: Path) -> dict[str, float]:
 
 
 def client_ms(folder: Path, times: int) -> float:
-    """Processor ms to make the DynamoDB client once everything is imported, the least of several."""
+    """Return the processor time (ms) to create the DynamoDB client after imports, the minimum of several."""
     return min(float(_python(["-c", _CLIENT], folder).stdout) for _ in range(times)) * 1000
 
 
 def uncompiled_ms(folder: Path, times: int) -> float:
-    """Processor ms of the import where Python finds no compiled files and cannot keep any."""
+    """Return the processor time (ms) of the import without compiled files."""
     program = ["-B", "-c", _IMPORT.format(module="handler")]
     with TemporaryDirectory() as empty:
         return min(float(_python(program, folder, cache=empty).stdout) for _ in range(times)) * 1000
 
 
 def compile_all() -> None:
-    """Write compiled files of the product, as `make build` does.
+    """Compile the product's files, as `make build` does.
 
-    A machine may be told to keep none (``PYTHONDONTWRITEBYTECODE``): every import would then compile all of
-    the product, and none of the libraries, which were compiled when they were installed.
+    With ``PYTHONDONTWRITEBYTECODE`` every import would otherwise compile the product, but not the libraries,
+    which were compiled at installation.
 
     Raises:
         RuntimeError: some file was not compiled.
@@ -164,17 +165,17 @@ def _python(
 
 
 def handlers() -> dict[str, Path]:
-    """The folder of every function's handler, by name."""
+    """Return the folder of every function's handler, by name."""
     return {path.parent.name: path.parent for path in sorted((ROOT / "functions").glob("*/handler.py"))}
 
 
 def is_api(folder: Path) -> bool:
-    """Whether the function answers requests; others are steps of workflows and schedules."""
+    """Whether the function serves the API; others serve workflows and schedules."""
     return _EDGE.search((folder / "handler.py").read_text()) is not None
 
 
 def layer_bytes() -> dict[str, int]:
-    """Size of what the layer's lock installs, by distribution, and of the layer's own package."""
+    """Return the sizes of the layer's locked distributions and of its own package."""
     names = [
         line.split("==")[0].strip()
         for line in (LAYER / "requirements.txt").read_text().splitlines()
@@ -185,7 +186,7 @@ def layer_bytes() -> dict[str, int]:
 
 
 def _installed_bytes(name: str) -> int:
-    """Without compiled files; 0 for a requirement of another platform or interpreter."""
+    """Return the size without compiled files; 0 for a requirement of another platform or interpreter."""
     try:
         files = distribution(name).files or []
     except PackageNotFoundError:
@@ -195,7 +196,7 @@ def _installed_bytes(name: str) -> int:
 
 
 def measure(options: Options) -> Section:
-    """Import times beside a bare boto3, and the layer's size."""
+    """Measure import times, compared with boto3 alone, and the layer's size."""
     section = Section("Cold start")
     compile_all()
     times = options.sized(5, 1)

@@ -1,4 +1,4 @@
-"""Part 1: read and write units, and dollars, of an accepted claim and of its whole life."""
+"""Part 1: read and write units, and dollars, of an accepted claim and of its whole lifecycle."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LIFE_RACKS: Final = 4
 COUNTED_IN: Final = "failures counted in"
 
 FLAT_MAX: Final = 1.25
-"""The greatest over the least of what is called flat in N: one item per unit has 36.5 from 1 to 72."""
+"""Largest ratio, maximum to minimum, that counts as flat in N. One item per unit has 36.5 from 1 to 72."""
 
 UNITS_MAX: Final = 5
 ROUND_TRIPS_MAX: Final = 3
@@ -37,12 +37,12 @@ RELEASE_UNITS_MAX: Final = 4
 
 
 def one_item_per_unit(units: int) -> int:
-    """Write units of a transaction with an item for each unit and the record: the anchor."""
+    """Write units of a transaction with an item for each unit and the record: the reference."""
     return 2 * (units + 1)
 
 
 def measure(options: Options) -> Section:
-    """Tables of units and of dollars."""
+    """Measure units and dollars."""
     section = Section("Cost")
     costs = [claim_cost(units) for units in SIZES]
     _claims(section, costs)
@@ -204,7 +204,7 @@ def _under_contention(
 
 
 def _why_reads_grow(contended: Mapping[int, Contended], pods: int) -> str:
-    """What the table says of reads, in words."""
+    """Describe the read units of the table in text."""
     small, large = min(contended), max(contended)
     snapshot = contended[large].snapshot_units / contended[small].snapshot_units
     number = contended[large].snapshots / contended[small].snapshots

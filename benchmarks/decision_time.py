@@ -1,4 +1,4 @@
-"""Part 4: how long a decision takes, and how it grows with the region and with the request."""
+"""Part 4: the time of a decision, by size of the region and of the request."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ UNITS, HOSTS_PER_UNIT = 128, 18
 """The largest reservation, of NVL72 racks."""
 HOST_CHOICE_MICROSECONDS_MAX: Final = 1000.0
 CLAIMED_MEAN_MIN: Final = 4
-"""Claimed and free runs alternate; neither is shorter than one unit, so a high load has long claimed ones."""
+"""Claimed and free runs alternate; none is shorter than one unit, so at high load claimed runs are long."""
 
 
 def region(pods: int, units: int, load: float) -> Line:
-    """Pods in which about ``load`` of the units is claimed; a few free runs are long, as in real regions."""
+    """Return pods with about ``load`` of the units claimed; a few free runs are long, as in real regions."""
     chance = stream("region", pods, units, load)
     masks = []
     claimed_mean = max(CLAIMED_MEAN_MIN, round(load / (1 - load)))
     free_mean = round(claimed_mean * (1 - load) / load) if load else units
     for _ in range(pods):
-        # As if it went on before the first position: that is as often in the middle of a run as at its end.
+        # Begins before the first position, which may then be in the middle of a run.
         claimed, position = 0, chance.randrange(-claimed_mean, free_mean)
         while load and position < units:
             length = chance.randrange(1, 2 * claimed_mean)
@@ -57,20 +57,20 @@ def region(pods: int, units: int, load: float) -> Line:
 
 
 def microseconds(line: Line, count: int, *, attempt: int, rounds: int) -> float:
-    """Median time of a decision (µs), each with a seed of its own."""
+    """Return the median time (µs) of a decision, each with another seed."""
     requests = [Request(count, n * 0x9E3779B97F4A7C15, attempt) for n in range(rounds * BATCH)]
     return _median_microseconds(lambda n: place(line, requests[n]), rounds)
 
 
 def best_fit_by_units(pods: Sequence[bytes], count: int) -> tuple[int, int] | None:
-    """The anchor: the shortest run that has room, found by looking at one unit after the other.
+    """The reference: find the shortest run that is long enough, unit by unit.
 
     Args:
-        pods: a byte for each unit, 1 where it is free.
-        count: units asked for.
+        pods: a byte for each unit, 1 if it is free.
+        count: requested units.
 
     Returns:
-        The place of the pod, and the first unit; ``None`` where no run is long enough.
+        Index of the pod and the first unit; ``None`` if no run is long enough.
     """
     best, shortest = None, 0
     for place_of_pod, units in enumerate(pods):
@@ -86,18 +86,18 @@ def best_fit_by_units(pods: Sequence[bytes], count: int) -> tuple[int, int] | No
 
 
 def units_of(line: Line) -> list[bytes]:
-    """The line as ``best_fit_by_units`` takes it."""
+    """Convert the line to the input of ``best_fit_by_units``."""
     return [bytes(pod.free >> at & 1 for at in range(pod.length)) for pod in line.pods]
 
 
 def microseconds_by_units(line: Line, count: int, rounds: int) -> float:
-    """Median time (µs) of the anchor."""
+    """Return the median time (µs) of the reference."""
     pods = units_of(line)
     return _median_microseconds(lambda _: best_fit_by_units(pods, count), rounds, batch=1)
 
 
 def microseconds_of_keeping_step(pods: int, units: int, rounds: int) -> float:
-    """Median time (µs) of taking one pod's new ownership into a kept snapshot."""
+    """Return the median time (µs) of updating one pod's ownership in a cached snapshot."""
     domains = tuple(DomainShape(at, 18, (1 << 18) - 1, complete=True, cordoned=False) for at in range(units))
     shapes = [PodShape("region", f"pod{n:05}", "flavor", 1, domains) for n in range(pods)]
     snapshot = Snapshot.of(shapes, [Ownership(shape.pod_id, 1, 0) for shape in shapes])
@@ -105,7 +105,7 @@ def microseconds_of_keeping_step(pods: int, units: int, rounds: int) -> float:
 
 
 def reservation(seed: int) -> list[UnitHosts]:
-    """The largest reservation. Placements hold hosts of half of its units; some hosts are not ready."""
+    """Return the largest reservation. Placements hold hosts of half of its units; some are not ready."""
     chance, every = stream("reservation", seed), (1 << HOSTS_PER_UNIT) - 1
     units = []
     for position in range(UNITS):
@@ -116,7 +116,7 @@ def reservation(seed: int) -> list[UnitHosts]:
 
 
 def microseconds_of_hosts(policy: Policy, readiness: Readiness, rounds: int) -> float:
-    """Median time (µs) to choose hosts of the largest reservation for placements of all sizes."""
+    """Return the median time (µs) to choose hosts of the largest reservation, over placement sizes."""
     reservations = [reservation(seed) for seed in range(rounds)]
     counts = [1 + stream("hosts", n).randrange(UNITS * HOSTS_PER_UNIT // 2) for n in range(rounds)]
     constraints = Constraints(policy)
@@ -126,9 +126,9 @@ def microseconds_of_hosts(policy: Policy, readiness: Readiness, rounds: int) -> 
 
 
 def _median_microseconds(work: Callable[[int], object], rounds: int, batch: int = BATCH) -> float:
-    """The median over batches, as a single call may be too short for the clock; of three in a row the least.
+    """Return the minimum of three medians over batches: a single call may be too short for the clock.
 
-    A machine that others share is slow for a while now and then, often for longer than half of the batches.
+    Other load on a shared machine often slows down more than half of the batches in a row.
     """
     times = []
     for start in range(0, rounds * batch, batch):
@@ -142,7 +142,7 @@ def _median_microseconds(work: Callable[[int], object], rounds: int, batch: int 
 
 @cache
 def nanoseconds_an_addition() -> float:
-    """How fast this machine runs Python: an addition and a turn of a bare loop, the least of five."""
+    """Return the speed of Python here: ns of an addition in an empty loop, the minimum of five."""
     times = []
     for _ in range(5):
         began, total = time.perf_counter(), 0
@@ -153,7 +153,7 @@ def nanoseconds_an_addition() -> float:
 
 
 def measure(options: Options) -> Section:
-    """Tables for the three regions, plots of the growth."""
+    """Measure the three regions, and plot the growth."""
     section = Section("Decision time")
     rounds = options.sized(300, 5)
     rows = []
@@ -218,7 +218,7 @@ def measure(options: Options) -> Section:
 
 
 def _hosts(section: Section, options: Options) -> None:
-    """The hosts of placements: times by policy and readiness."""
+    """Measure the choice of hosts of placements, by policy and readiness."""
     rounds = options.sized(120, 3)
     times = {
         policy: [microseconds_of_hosts(policy, readiness, rounds) for readiness in Readiness]

@@ -1,4 +1,4 @@
-"""What the first request to a function takes on top of its import."""
+"""Measures the first request to a function, in addition to its import."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 LAYER: Final = ROOT / "layers" / "shared"
 
-# Clients are real up to the request that they would send: what they take to be made is part of the first
-# request, and the network is not. Logs go where they disturb nothing.
+# Clients are real except for sending: the first request includes their creation, but no network. Logs go to
+# stderr.
 _PROGRAM: Final = """
 import json, os, sys, time
 import handler
@@ -57,8 +57,8 @@ class FirstRequest:
 
 
 def first_request(function: str, folder: Path, times: int) -> FirstRequest:
-    """The least of several environments, each with an empty database and a caller with an access token."""
-    # Here, because this needs what only the environments of tests and benchmarks have.
+    """Return the minimum of several environments, each with an empty database and an access token."""
+    # Imported here, because only the environments of tests and benchmarks have these packages.
     from testkit.handlers import sample_events  # noqa: PLC0415 - see above
     from testkit.handlers.authority import Authority  # noqa: PLC0415 - see above
     from testkit.handlers.stage import default_settings  # noqa: PLC0415 - see above

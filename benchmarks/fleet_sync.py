@@ -21,11 +21,11 @@ TRAYS: Final = 18
 CPU_SECONDS_MAX: Final = 30
 MEGABYTES_MAX: Final = 512
 EVERY: Final = 50
-"""One rack in so many loses a tray in the last document."""
+"""In the last document one rack in this many loses a tray."""
 
 
 def document(sequence: int, racks: int, *, broken: bool = False) -> bytes:
-    """A fleet of NVL72 racks in one region, as JSON."""
+    """Return a fleet document of NVL72 racks in one region, as JSON."""
     pods = []
     for first in range(0, racks, RACKS_PER_POD):
         pod_id = f"us-tex-1-gb300-pod{first // RACKS_PER_POD:03}"
@@ -62,7 +62,7 @@ def _rack(pod_id: str, position: int) -> dict[str, Any]:
 
 
 def measure(options: Options) -> Section:
-    """Three documents one after another: all new, the same again, and some trays broken."""
+    """Measure three documents: a new fleet, the same again, and some broken trays."""
     section = Section("Inventory sync of a large fleet")
     racks = options.sized(RACKS, 200)
     documents = {
@@ -102,6 +102,6 @@ def measure(options: Options) -> Section:
 
 
 def _megabytes() -> int:
-    """The most memory that this process ever had; Linux counts it in KB, macOS in bytes."""
+    """Return the peak memory of this process; Linux reports KB, macOS bytes."""
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return most // (1_000_000 if sys.platform == "darwin" else 1000)

@@ -1,4 +1,4 @@
-"""What a reservation uses from the request to its last trace, stage by stage."""
+"""Measures the resources that a reservation uses over its whole lifecycle, stage by stage."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class Life:
-    """One reservation's life.
+    """Resources of one reservation.
 
     Args:
-        hosts: of each of its racks.
-        units: write units by table and index, over the whole life.
-        stages: what each stage used, in order.
-        executions: workflows started.
+        hosts: hosts of each rack.
+        units: write units by table and index, over the whole lifecycle.
+        stages: consumption of each stage, in order.
+        executions: number of started workflows.
     """
 
     hosts: int
@@ -35,7 +35,7 @@ class Life:
     executions: int = 0
 
     def whole(self) -> Consumption:
-        """All stages together."""
+        """Return the sum of all stages."""
         return sum(self.stages.values(), start=Consumption())
 
 
@@ -44,8 +44,7 @@ def reservation_life(racks: int, hosts: int) -> Life:
 
     Servers are ready after 20 s and gone after as many as the provider says; every further look costs more.
     """
-    # Here, because it needs the interpreter of state machines, which only the environments of tests and
-    # benchmarks have.
+    # Imported here: only the environments of tests and benchmarks have the interpreter of state machines.
     from testkit.workflow.stage import Stage  # noqa: PLC0415 - see above
 
     world = World(pods=(pod("pod1", racks, hosts=hosts),))
@@ -70,7 +69,7 @@ def reservation_life(racks: int, hosts: int) -> Life:
 
 
 def customer_polls(polls: int) -> Consumption:
-    """GETs of a reservation while the customer's client waits: record, pod and region by one batch each."""
+    """Measure GETs by a waiting client: one batch each for record, pod and region."""
     world = World(pods=(pod("pod1", 8, hosts=18),))
     reservation = create_reservation(world.services, caller(), request(4)).reservation
     before = world.db.read_units
@@ -86,7 +85,7 @@ class _Laps:
         self._last = self._now()
 
     def lap(self, *, api: int = 0) -> Consumption:
-        """What was used since the last lap; ``api`` requests were among it."""
+        """Return the consumption since the last lap, with ``api`` requests in it."""
         now = self._now()
         writes, reads, transitions, calls = (b - a for a, b in zip(self._last, now, strict=True))
         self._last = now
@@ -94,6 +93,6 @@ class _Laps:
 
     def _now(self) -> tuple[float, float, int, int]:
         world, running = self._stage.world, self._stage.workflows.running.values()
-        # The start of an execution is a transition as well.
+        # The start of an execution counts as a transition.
         transitions = sum(len(execution.visited) + 1 for execution in running)
         return world.db.write_units, world.db.read_units, transitions, len(self._stage.calls)

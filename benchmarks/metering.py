@@ -1,4 +1,4 @@
-"""Where write units go: table by table and index by index, from the ``ConsumedCapacity`` of every call."""
+"""Counts write units by table and index, from the ``ConsumedCapacity`` of every call."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ REFUSED: Final = "refused"
 
 
 class WriteMeter:
-    """Asks every write from now on what it consumed.
+    """Records the consumed units of every write from now on.
 
-    ``units`` has a key for each table by name, one for each index by name, and ``REFUSED`` for what failed:
-    those are billed like successes, but no answer tells it, so the service's own count is taken.
+    ``units`` has a key for each table, for each index, and ``REFUSED`` for failed conditions: these are
+    billed like successes, but the answer does not have their units, so the fake's own count is used.
     """
 
     def __init__(self, db: MemoryDynamoDB) -> None:
@@ -28,7 +28,7 @@ class WriteMeter:
             setattr(db, operation, self._metered(getattr(db, operation)))
 
     def total(self) -> float:
-        """All write units."""
+        """Return all write units."""
         return sum(self.units.values())
 
     def _metered(self, call: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""How a run of the benchmark is asked for."""
+"""Options of a benchmark run."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ RESULTS: Final = ROOT / "docs" / "benchmarks"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a part is told.
+    """Options that each part gets.
 
     Args:
-        quick: shrinks every part to seconds: it shows that all works, its figures mean little.
+        quick: shrinks every part to seconds; its figures mean little.
         nodes: node list of a real trace, if there is one.
-        trace: the real trace itself.
-        plots: folder for pictures and saved results.
-        peers: folder in which scripts have set peers up.
+        trace: the real trace.
+        plots: folder for plots and saved results.
+        peers: folder in which scripts have installed the peers.
     """
 
     quick: bool = False
@@ -31,5 +31,5 @@ class Options:
     peers: Path = ROOT / ".local" / "peers"
 
     def sized(self, full: _T, quick: _T) -> _T:
-        """A size for the full run, or the one for the quick run."""
+        """Return the size for the full run or for the quick run."""
         return quick if self.quick else full

@@ -31,7 +31,7 @@ HOLDERS_ALIVE: Final = 1_000_000
 PODS: Final = math.ceil(RACKS / RACKS_PER_POD)
 OCCUPIED: Final = 0.8
 CROWD: Final = 50
-"""Claimants without a pause who together make some 1,000 claims a second over that many pods."""
+"""Claimants without pauses that together make about 1,000 claims a second over that many pods."""
 
 DECISION: Final = "decisions/0002-pods-of-a-region-and-flavor-share-a-partition.md"
 ORGANIZATIONS: Final = 1000
@@ -41,7 +41,7 @@ PATH: Final = Path(__file__).parent / "limits.json"
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit beside what one claim a second asks of it, in the limit's own unit."""
+    """One limit, and how much of it one claim per second uses, in the limit's unit."""
 
     name: str
     per_claim: float
@@ -50,21 +50,21 @@ class Limit:
 
     @property
     def met_at(self) -> float:
-        """Claims a second at which it is met."""
+        """Claims per second at which the limit is reached."""
         return self.limit / self.per_claim if self.per_claim else math.inf
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What each accepted claim costs, at the rate and occupancy of this page.
+    """Cost of each accepted claim at this rate and occupancy.
 
     Args:
-        pod_units: write units of pods, those of lost races included.
-        record_units: likewise of its record with the index entry.
-        release_units: of the pod when it is given back.
+        pod_units: write units of pods, lost races included.
+        record_units: write units of the record with its index entry, lost races included.
+        release_units: write units of the pod at release.
         rereads: snapshots read because a race was lost.
-        accepted_per_second: the rate at which that was measured.
-        wasted: claims sent and refused for one that stood.
+        accepted_per_second: the rate of the measurement.
+        wasted: claims sent and refused per accepted one.
     """
 
     pod_units: float
@@ -75,12 +75,12 @@ class Load:
     wasted: float
 
     def lost_units(self, cost: Mapping[str, float]) -> float:
-        """Of the record, for each claim that stood: what lost races add to it."""
+        """Write units of the record that lost races add, per accepted claim."""
         return self.record_units - cost["claim.record"]
 
 
 def load_at_rate(options: Options) -> Load:
-    """Measured in virtual time, over as many pods, most of whose racks others own."""
+    """Measure in virtual time, over the same number of pods, most of whose racks are owned."""
     claimants, pods = options.sized((CROWD, PODS), (5, 14))
     seconds = options.sized(1.0, 0.2)
     crowd = Crowd(claimants, pods, transaction=False, seconds=seconds, held=2, occupied=OCCUPIED)
@@ -98,19 +98,19 @@ def load_at_rate(options: Options) -> Load:
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
-    """Bytes of the items that grow with the region."""
+    """Sizes in bytes of items that grow with the region."""
 
     record: int
     full_pod: int
     shape: int
 
     def snapshot_read_units(self, pods: int) -> int:
-        """One strongly consistent query of all pods' ownership."""
+        """Read units of one strongly consistent query of all pods' ownership."""
         return math.ceil(pods * self.full_pod / 4096)
 
 
 def sizes() -> Sizes:
-    """Of a record, and of the items of a pod whose racks are all owned, in runs of 1, 2 and 4."""
+    """Measure a record, and the items of a pod whose racks are all owned in runs of 1, 2 and 4."""
     world = World(pods=(pod("pod1", RACKS_PER_POD, hosts=18),))
     free, made = RACKS_PER_POD, None
     for size in itertools.cycle(SIZES):
@@ -133,7 +133,7 @@ def sizes() -> Sizes:
 def dynamodb_limits(
     cost: Mapping[str, float], load: Load, size: Sizes, published: Mapping[str, Any]
 ) -> list[Limit]:
-    """Every limit of DynamoDB that grows with claims, the first to be met first."""
+    """Return the limits of DynamoDB that depend on claims, sorted by the rate at which they are reached."""
     partition, reads = (published[f"partition_{kind}_units_per_second"] for kind in ("write", "read"))
     pods_units = load.pod_units + load.release_units
     record_units = cost["life.holders"] + load.lost_units(cost)
@@ -190,7 +190,7 @@ def dynamodb_limits(
 
 
 def other_limits(cost: Mapping[str, float], published: Mapping[str, Any], prices: Prices) -> list[Limit]:
-    """Default quotas of the other services, the first to be met first."""
+    """Return default quotas of other services, sorted by the rate at which they are reached."""
     requests = cost["life.api"] + POLLS_BY_CUSTOMER
     busy = requests * prices.api_function_seconds + cost["life.tasks"] * prices.task_function_seconds
     limits = [
@@ -220,7 +220,7 @@ def other_limits(cost: Mapping[str, float], published: Mapping[str, Any], prices
 
 
 def measure(options: Options) -> Section:
-    """From the saved results of the part on cost."""
+    """Compute from the saved results of the part on cost."""
     section = Section("Scale on paper")
     saved = results.load(options.plots, "cost")
     if saved is None:

@@ -1,4 +1,4 @@
-"""Part 6: what a warm environment asks the database for, and how long our own code takes."""
+"""Part 6: database requests of a warm environment, and the processor time of the product's code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LARGE_REGION: Final = "us-tex-1"
 
 @dataclass
 class Stopwatch:
-    """Takes the processor time that passes inside of the database's client: what else runs does not count."""
+    """Measures the processor time inside the database client."""
 
     inside: float = 0.0
     requests: Counter[str] = field(default_factory=Counter)
@@ -53,14 +53,14 @@ class Stopwatch:
         return timed
 
     def own_seconds(self, work: Callable[[], object]) -> float:
-        """How much processor time some work takes outside of the client."""
+        """Return the processor time (seconds) of some work outside of the client."""
         before, began = self.inside, time.thread_time()
         work()
         return time.thread_time() - began - (self.inside - before)
 
 
 def requests_when_warm() -> Counter[str]:
-    """Calls of one uncontended claim by an environment that has served one before."""
+    """Return the calls of one uncontended claim by a warm environment."""
     world = World(pods=(pod("pod1", 72, hosts=1),))
     create_reservation(world.services, caller(), request(1))
     before = Counter(world.db.requests)
@@ -69,7 +69,7 @@ def requests_when_warm() -> Counter[str]:
 
 
 def requests_of_a_refusal() -> Counter[str]:
-    """Calls of a request that could not fit, by a warm environment: it must read before it says so."""
+    """Return the calls of a refusal by a warm environment, which has to read again before it refuses."""
     world = World(pods=(pod("pod1", 8, hosts=1),))
     create_reservation(world.services, caller(), request(1))
     before = Counter(world.db.requests)
@@ -81,7 +81,7 @@ def requests_of_a_refusal() -> Counter[str]:
 
 
 def use_case_seconds(rounds: int) -> float:
-    """Median of `create_reservation` by itself, over 16 pods of 8 racks with 18 hosts."""
+    """Return the median time (s) of `create_reservation` alone, over 16 pods of 8 racks with 18 hosts."""
     times = []
     for _ in range(-(-rounds // 100)):
         world = World(pods=tuple(pod(f"pod{n:02}", 8, hosts=18) for n in range(16)))
@@ -95,14 +95,14 @@ def use_case_seconds(rounds: int) -> float:
 
 
 def handler_seconds(rounds: int) -> float:
-    """Median of the whole handler: token, routing, validation, use case, answer, logs and metrics."""
-    # Here, because these need what only the environments of tests and benchmarks have.
+    """Return the median time (s) of the handler: token, validation, use case, answer, logs and metrics."""
+    # Imported here, because only the environments of tests and benchmarks have these packages.
     import pytest  # noqa: PLC0415 - see above
 
     from testkit.handlers import arrangements  # noqa: PLC0415 - see above
     from testkit.handlers.stage import Stage  # noqa: PLC0415 - see above
 
-    # Logs and metrics go to stdout; to write them is part of what is measured.
+    # Logs and metrics go to stdout; writing them is part of the measurement.
     with redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patches:
         stage = Stage(patches)
         try:
@@ -128,7 +128,7 @@ def _post(stage: Stage) -> None:
 
 
 def measure(options: Options) -> Section:
-    """Requests and own time."""
+    """Measure requests and processor time."""
     section = Section("Warm path")
     warm, refused = requests_when_warm(), requests_of_a_refusal()
     total = sum(warm.values())
@@ -163,7 +163,7 @@ def measure(options: Options) -> Section:
 
 
 def _company() -> str:
-    """A sentence where others used the machine as well: they slow down what shares caches with them."""
+    """Return a sentence if other processes used the machine, which slows down the measurement."""
     load, processors = os.getloadavg()[0], os.cpu_count() or 1
     if load <= processors:
         return ""

@@ -1,1 +1,1 @@
-"""Contention: many claimants at once, in virtual time, over the real chooser, conditions and retries."""
+"""Contention: many concurrent claimants in virtual time, with the real chooser, conditions and retries."""

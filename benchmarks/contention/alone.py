@@ -1,4 +1,4 @@
-"""One reservation without rivals, in virtual time: how long it waits for the database."""
+"""One reservation without rivals in virtual time: the time that it waits for the database."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 EVERY_ANSWER_A_SECOND: Final = (1.0, 1.0)
-"""Seconds for a single request and for a transaction: so a round trip is a second."""
+"""Seconds for a single request and for a transaction, so that seconds count round trips."""
 
 PUBLISHED_MEDIANS: Final = (SINGLE_SECONDS[0], TRANSACTION_SECONDS[0])
 
 SINCE_LONG: Final = TENTATIVE_SECONDS_MAX + 1
-"""Nothing that was booked so many seconds ago is under claim any more."""
+"""No booking of this age (seconds) is tentative any more."""
 
 
 def round_trips(units: int, *, quota: bool = False) -> float:
-    """Answers that a reservation waits for, one after another."""
+    """Return the number of consecutive answers that a reservation waits for."""
     return _accepted(units, EVERY_ANSWER_A_SECOND, quota=quota)
 
 
 def published_seconds(units: int, *, quota: bool = False) -> float:
-    """The same with the published median of each answer."""
+    """Return the waiting time (seconds) with the published median of each answer."""
     return _accepted(units, PUBLISHED_MEDIANS, quota=quota)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What one used."""
+    """Resources of one refusal."""
 
     round_trips: float
     read_units: float
@@ -46,11 +46,11 @@ class Refusal:
 
 
 def refusal(*, since_seconds: int) -> Refusal:
-    """Of a request that finds everything booked, since so many seconds."""
+    """Measure a request that finds everything booked for that many seconds."""
     stage = _Stage(EVERY_ANSWER_A_SECOND, racks=RACKS_PER_POD)
     stage.lasts(lambda: stage.reserve(RACKS_PER_POD))
     stage.world.clock.advance(since_seconds)
-    # However late it is, the environment is warm.
+    # Warm the environment after the time has passed.
     stage.lasts(lambda: stage.services.inventory.fresh_region(REGION))
     db = stage.world.db
     read, written = db.read_units, db.write_units
@@ -67,7 +67,7 @@ def _accepted(units: int, answers: tuple[float, float], *, quota: bool) -> float
 
 
 class _Stage:
-    """A pod, and an environment of its own."""
+    """A pod, and an execution environment."""
 
     def __init__(self, answers: tuple[float, float], racks: int) -> None:
         single, transaction = answers
@@ -90,7 +90,7 @@ class _Stage:
         raise AssertionError("more racks were accepted than there are")
 
     def lasts(self, act: Callable[[], object]) -> float:
-        """How many virtual seconds pass meanwhile."""
+        """Return the virtual seconds that a call takes."""
         passed: list[float] = []
 
         def run() -> None:

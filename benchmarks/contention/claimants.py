@@ -1,4 +1,4 @@
-"""Claimants that reserve as fast as they can, each an execution environment of its own."""
+"""Claimants that reserve without a pause, each in its own execution environment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RACKS_PER_POD: Final = 72
 
 @dataclass
 class SimulatedPause:
-    """The product's pauses (full jitter, the same bounds), in virtual time."""
+    """The product's pauses (full jitter, the same limits) in virtual time."""
 
     simulation: Simulation
     seed: int
@@ -54,9 +54,9 @@ class SimulatedPause:
 
 
 class SharedDecoding(Database):
-    """Decodes what queries answer once for all claimants: it takes processor time, but no virtual time.
+    """Decodes the answers of queries once for all claimants, because decoding takes no virtual time.
 
-    The simulated tables answer the stored items themselves, each of which is another object after a write.
+    The simulated tables return the stored items themselves; a write replaces the object.
     """
 
     def __init__(
@@ -77,11 +77,11 @@ class SharedDecoding(Database):
 
 
 class WarmInventory(InventoryStore):
-    """Knows the hardware of every pod already: names of hosts are not what is measured here."""
+    """An inventory with the hardware of every pod in its cache: reads of hosts are not measured here."""
 
     hardware_of: Mapping[str, Pod]
     known: dict[str, tuple[dict[str, Any], PodOwners]]
-    """What ownership items say, by pod, with the item: shared by all claimants, as decoding is."""
+    """Decoded ownership by pod, with its item; shared by all claimants."""
 
     def _owners(self, region_id: str, flavor_id: str) -> Iterator[PodOwners]:
         partition = keys.owners_partition(region_id, flavor_id)
@@ -92,21 +92,21 @@ class WarmInventory(InventoryStore):
             yield known[1]
 
     def start_from(self, other: InventoryStore) -> None:
-        """Begin with what another environment has read."""
+        """Begin with the cache of another environment."""
         self._cached = dict(other._cached)  # noqa: SLF001 - one environment per claimant, read once
 
     def pod_at(self, region_id: str, pod_id: str, version: int) -> Pod | None:
-        """From memory."""
+        """Return hosts from the cache."""
         del region_id, version
         return self.hardware_of[pod_id]
 
 
 @dataclass
 class Tally:
-    """What became of the claims that began within ``seconds`` after warming up; latencies in seconds.
+    """Results of the claims that began within ``seconds`` after the warm-up; latencies in seconds.
 
-    All of them are followed to their end, however long that takes, while the others go on claiming: what
-    was slow is in, and met the same crowd to the end.
+    All of them are followed to their end while the other claimants continue, so that slow claims are included
+    and have the same contention to the end.
     """
 
     seconds: float
@@ -114,25 +114,25 @@ class Tally:
     attempts: int = 0
     given_up: int = 0
     accepted_in_all: int = 0
-    """Accepted ones before and after included, for comparison with what was consumed in all."""
+    """All accepted claims, before and after included, for comparison with the total consumption."""
     sent_in_all: int = 0
-    """Claims sent, likewise, refused ones and conflicts included."""
+    """All claims sent, refused ones and conflicts included."""
     under_way: int = 0
-    """Claims that began in time and have not ended yet; 0 when the run is over."""
+    """Claims that began within the window and have not ended yet; 0 at the end of the run."""
 
     @property
     def accepted_per_second(self) -> float:
-        """Throughput of all claimants together."""
+        """Throughput of all claimants together (accepted per second)."""
         return len(self.latencies) / self.seconds
 
     def latency(self, share: float) -> float:
-        """The latency that this share of the accepted claims stayed below, in seconds."""
+        """Return the latency (seconds) that this share of the accepted claims did not exceed."""
         ordered = sorted(self.latencies)
         return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
     @property
     def wasted_per_accepted(self) -> float:
-        """Claims that were sent and refused, conflicts included, for one that stood."""
+        """Claims sent and refused, conflicts included, per accepted one."""
         return self.attempts / len(self.latencies) - 1
 
 
@@ -140,7 +140,7 @@ class Tally:
 class Crowd:
     """``claimants`` over ``pods``; each claims without a pause and holds the last ``held`` of its claims.
 
-    They warm up, claims are noted that begin in the ``seconds`` after that, and go on until these have ended.
+    After the warm-up, claims that begin within ``seconds`` are measured; the run ends when these have ended.
 
     ``occupied`` is the share of the racks that others own all the time, in runs of 1, 2 and 4.
     """
@@ -156,7 +156,7 @@ class Crowd:
     occupied: float = 0.0
 
     def run(self) -> tuple[Tally, SimulatedService]:
-        """For the time given, and until what began in it has ended."""
+        """Run until the claims of the window have ended."""
         hardware = tuple(pod(f"pod{n:03}", RACKS_PER_POD, hosts=1) for n in range(self.pods))
         world = World(pods=hardware, trusting=True)
         if self.occupied:
@@ -168,14 +168,14 @@ class Crowd:
         tally, shared = Tally(self.seconds), Shared()
         for number in range(self.claimants):
             claimant = _Claimant(self, number, world, service, hardware, empty, tally, shared)
-            # Environments do not all start in the same instant.
+            # Environments do not all start at the same moment.
             simulation.spawn(claimant.work, after=stream("start", number).uniform(0, 0.05))
         simulation.run()
         return tally, service
 
 
 def _occupy(world: World, share: float) -> None:
-    """Give runs of every pod to somebody who keeps them."""
+    """Book runs of every pod for owners that keep them."""
     chance = stream("occupied", share)
     for each in world.pods:
         item: dict[str, Any] = {"v": each.version}
@@ -184,7 +184,7 @@ def _occupy(world: World, share: float) -> None:
             size = chance.choice(SIZES)
             start = size * chance.randrange(RACKS_PER_POD // size)
             run = [position for position in range(start, start + size) if position not in taken]
-            # What is left of it, if that is one run.
+            # The rest of it, if that is one run.
             if run and run[-1] - run[0] == len(run) - 1:
                 taken.update(run)
                 booking = Booking(new_tag(chance.randbytes(TAG_BYTES)), run[0], len(run), world.clock.now())
@@ -195,7 +195,7 @@ def _occupy(world: World, share: float) -> None:
 
 
 def over(world: World, database: Database, simulation: Simulation, pause: SimulatedPause) -> Services:
-    """A new environment whose reservations wait for this database, in virtual time."""
+    """Return a new environment whose calls of this database take virtual time."""
     return replace(
         world.environment(),
         inventory=InventoryStore(database, INVENTORY, world.clock),
@@ -209,7 +209,7 @@ def over(world: World, database: Database, simulation: Simulation, pause: Simula
 
 @dataclass
 class Shared:
-    """What claimants need not work out again because another one has: see ``SharedDecoding``."""
+    """Caches that claimants share: see ``SharedDecoding``."""
 
     items: dict[str, tuple[Item, dict[str, Any]]] = field(default_factory=dict)
     ownership: dict[str, tuple[dict[str, Any], PodOwners]] = field(default_factory=dict)
@@ -241,7 +241,7 @@ class _Claimant:
         self._held: list[Reservation] = []
 
     def work(self) -> None:
-        """Claim, and give the oldest back when there are too many; the release runs beside the next claim."""
+        """Claim, and release the oldest when there are too many; the release runs during the next claim."""
         until = self._crowd.warm_up_seconds + self._crowd.seconds
         while self._simulation.now < until or self._tally.under_way:
             began, sent = self._simulation.now, self._counting.claims_sent
@@ -277,7 +277,7 @@ class _Claimant:
             tally.latencies.append(self._simulation.now - began)
 
     def _give_back(self, reservation: Reservation) -> None:
-        """Free the domains, as the workflow does."""
+        """Release the domains, as the workflow does."""
         [run] = reservation.runs
         place = (reservation.region_id, reservation.flavor_id, run.placement.pod_id)
         self._releases.release(place, run.tag, (), b"")
@@ -292,7 +292,7 @@ class _Claimant:
 
 @dataclass
 class _CountingClient:
-    """Counts the claims that are sent, refused ones and conflicts included."""
+    """Counts the claims sent, refused ones and conflicts included."""
 
     service: SimulatedService
     claims_sent: int = 0

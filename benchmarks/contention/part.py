@@ -1,4 +1,4 @@
-"""Part 2: accepted claims a second, wasted writes, latency, as claimants crowd."""
+"""Part 2: accepted claims per second, wasted writes and latency under contention."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ QUICK_CROWDS: Final = ((4, 4),)
 
 
 def measure(options: Options) -> Section:
-    """Every crowd, as the product claims, and with one transaction for run and record."""
+    """Measure every group of claimants, with the product and with one transaction for run and record."""
     section = Section("Contention")
     section.text(
         "Claimants are execution environments of their own that reserve without a pause: "
@@ -84,7 +84,7 @@ HEAD: Final = (
 
 
 def _window(options: Options) -> str:
-    """How claims are chosen that count, as a sentence with a blank at its end."""
+    """Describe which claims are counted, as text with a blank at its end."""
     if options.quick:
         return ""
     windows = "; ".join(

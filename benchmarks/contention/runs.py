@@ -1,4 +1,4 @@
-"""Runs of one crowd that differ in their seeds only, and what they say together."""
+"""Runs of the same claimants with different seeds, and their combined results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run; all but ``snapshot_units``, the read units of a snapshot, is for one accepted claim."""
+    """One run. Figures are per accepted claim, except ``snapshot_units``, the read units of a snapshot."""
 
     tally: Tally
     claim_units: float
@@ -29,13 +29,13 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """All of them, at least one."""
+    """All runs, at least one."""
 
     runs: Sequence[Run]
 
     @property
     def together(self) -> Tally:
-        """As if all claims had been made in one run."""
+        """Combine the claims of all runs."""
         tallies = [run.tally for run in self.runs]
         return Tally(
             sum(tally.seconds for tally in tallies),
@@ -47,17 +47,17 @@ class Runs:
         )
 
     def mean(self, value: Callable[[Run], float]) -> float:
-        """Over the runs."""
+        """Return the mean over the runs."""
         return fmean(map(value, self.runs))
 
     def spread(self, value: Callable[[Run], float], form: str) -> str:
-        """The least and the greatest, as ``" (1.2 to 1.4)"``; nothing where there is one run only."""
+        """Return minimum and maximum, as ``" (1.2 to 1.4)"``; empty for a single run."""
         found = [value(run) for run in self.runs]
         return f" ({min(found):{form}} to {max(found):{form}})" if len(found) > 1 else ""
 
 
 def run_with_seeds(crowd: Crowd, seeds: int) -> Runs:
-    """The crowd, so many times."""
+    """Run it once for each seed."""
     return Runs([_run(replace(crowd, seed=seed)) for seed in range(seeds)])
 
 

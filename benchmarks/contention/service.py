@@ -3,11 +3,11 @@
 - A single write takes a lognormal time with median 7.6 ms and 99th percentile 16 ms, a transaction one with
   25 and 93 ms (published for five items; it is used for two as well). Reads take what a single write takes.
 - A single write is decided halfway. A transaction is prepared after a quarter of its time, and its items
-  stay locked for half of it; whatever else would write one of them meanwhile is told of a conflict.
-- One item takes 1,000 write units a second, refused ones included: further writes wait for their turn.
-- A write that fails its condition is billed and counts like any other.
+  stay locked for half of it; other writes of these items get a conflict meanwhile.
+- One item takes 1,000 write units a second, refused ones included: further writes wait.
+- A write whose condition fails is billed like any other.
 
-A transaction's writes are seen by reads from its prepare on, some 12 ms early.
+Reads see a transaction's writes from its prepare on, about 12 ms too early.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ Place = tuple[str, str, str]
 
 @dataclass
 class SimulatedService:
-    """The client that the stores get.
+    """The DynamoDB client of the stores.
 
     ``conflicts`` counts writes that met a transaction in flight, ``claim_units`` the write units of all
-    claims with their records by table, those of refused ones and conflicts included, ``releases`` and
-    ``release_units`` the same of what was given back. ``single`` and ``transaction``
-    are the median and the 99th percentile of what each takes.
+    claims with their records by table, refused ones and conflicts included, ``releases`` and
+    ``release_units`` those of releases. ``single`` and ``transaction`` are median and 99th percentile of the
+    latency in seconds.
     """
 
     simulation: Simulation
@@ -96,7 +96,7 @@ class SimulatedService:
         try:
             if any(locked):
                 self.conflicts += 1
-                # Billed like a refusal: two units an item, as all items here are below 1 KB.
+                # Billed like a refusal: two units per item, because all items here are below 1 KB.
                 self._count(places, request, 2.0 * len(places))
                 codes = ["TransactionConflict" if is_locked else "None" for is_locked in locked]
                 raise to_client_error("transact_write_items", cancelled([{"Code": code} for code in codes]))
@@ -128,14 +128,14 @@ class SimulatedService:
             self.simulation.sleep(seconds / 2)
 
     def _take_turn(self, places: list[Place]) -> None:
-        """Wait until every item has capacity again; who waited longer is first, and the others look again."""
+        """Wait until every item has capacity again; the longest wait goes first, and others check again."""
         while (due := max(self._busy_until.get(place, 0.0) for place in places)) > self.simulation.now:
             self.simulation.sleep(due - self.simulation.now)
 
     def _metered(
         self, places: list[Place], call: Callable[..., dict[str, Any]], request: dict[str, Any]
     ) -> dict[str, Any]:
-        """Call, and charge the units to the items in equal parts."""
+        """Call, and distribute the units equally over the items."""
         before = self.tables.write_units
         try:
             return call(**request)
@@ -147,7 +147,7 @@ class SimulatedService:
                 self._busy_until[place] = free_at + units / len(places) / ITEM_UNITS_PER_SECOND
 
     def _count(self, places: list[Place], request: dict[str, Any], units: float) -> None:
-        """Releases remove bookings; everything else that is written here belongs to a claim."""
+        """Whether a write is a release, which removes bookings; every other write belongs to a claim."""
         if request.get("UpdateExpression", "").startswith("REMOVE"):
             self.releases += 1
             self.release_units += units

@@ -1,8 +1,8 @@
 """Virtual time for ordinary, blocking code.
 
-Each actor runs in a thread of its own, but only one runs at any moment: the one whose time has come. An
-actor that sleeps hands over to the next in the order of time, so a run is repeatable, takes no real time
-where nothing is computed, and the code under test needs no change.
+Each actor has its own thread, but only one runs at any moment: the one with the earliest time. An actor that
+sleeps hands over to the next in the order of time, so a run is repeatable, takes no real time for waiting,
+and the code under test needs no change.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ class Simulation:
         self._threads.append(thread)
 
     def sleep(self, seconds: float) -> None:
-        """Called by the running actor: others go on until its time has come."""
+        """Suspend the running actor until its time has come; others run meanwhile."""
         if self._waiting and self._waiting[0][0] <= self.now + seconds:
             self._give_way(self._wait_for(seconds))
         else:
-            # Nobody is due before this actor.
+            # No other actor is due before this one.
             self.now += seconds
 
     def beside(self, work: Callable[[], Value]) -> Callable[[], Value]:
-        """Let another actor work beside the running one. Calling the answer waits for it."""
+        """Start another actor beside the running one; calling the result waits for its end."""
         done: list[Value] = []
         waiting: list[threading.Semaphore] = []
 
@@ -77,7 +77,7 @@ class Simulation:
         return wait
 
     def run(self) -> None:
-        """Until every actor has ended; raises what the first one to fail raised."""
+        """Run until every actor has ended; raises the error of the first one that failed."""
         self._hand_over()
         self._done.acquire()
         for thread in self._threads:
@@ -95,7 +95,7 @@ class Simulation:
         heapq.heappush(self._waiting, (self.now + seconds, self._order, turn))
 
     def _give_way(self, turn: threading.Semaphore) -> None:
-        """Go on when it is the running actor's turn again."""
+        """Wait for the turn of this actor."""
         self._hand_over()
         turn.acquire()
         if self._failure is not None:

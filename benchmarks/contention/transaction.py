@@ -1,4 +1,4 @@
-"""What the product did before: the run and its record in one transaction. For comparison only."""
+"""The earlier design, for comparison: the run and its record in one transaction."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 def reserve_in_one_transaction(
     services: Services, database: Database, request: ReservationRequest
 ) -> Reservation:
-    """Plan and commit until the transaction stands, with the product's chooser, conditions and pauses.
+    """Plan and commit until the transaction succeeds, with the product's chooser, conditions and pauses.
 
-    A conflict with another transaction in flight sends the same again; only a refusal plans anew.
+    After a conflict with another transaction it sends the same again; after a refusal it plans again.
 
     Raises:
         InsufficientCapacity: no run is long enough.

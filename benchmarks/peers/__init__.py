@@ -1,1 +1,1 @@
-"""Other allocators on the same trace: Slurm and OpenStack Placement, each in an environment of its own."""
+"""Other allocators on the same trace: Slurm and OpenStack Placement, each in its own environment."""

@@ -1,4 +1,4 @@
-"""Part 7: what Slurm and OpenStack Placement make of the same trace, where they are set up."""
+"""Part 7: results of Slurm and OpenStack Placement on the same trace, if they are installed."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ SERVICE: Final = Path(__file__).with_name("placement_service.py")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a peer made of a trace.
+    """The result of a peer for a trace.
 
-    ``accepted`` is the work of the accepted jobs, ``contiguous`` the part of it that got neighbours in one
-    pod; ``None`` where the peer knows no positions. ``wrong`` counts requests that were granted with another
-    number of units than was asked for, and given back. ``rates`` are requests a second, by kind.
+    ``accepted`` is the work of the accepted jobs, ``contiguous`` the part of it on contiguous units of one
+    pod; ``None`` if the peer has no positions. ``wrong`` counts requests that were granted with another
+    number of units than requested, and released. ``rates`` are requests per second, by kind.
     """
 
     accepted: float
@@ -50,7 +50,7 @@ Run: TypeAlias = "Callable[[Path, Sequence[Job]], Standing]"
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """How to replay a trace against it, and how many jobs of one, in full and when in a hurry."""
+    """How to replay a trace against a peer, and the number of jobs for full and quick runs."""
 
     run: Run
     jobs: int
@@ -58,7 +58,7 @@ class Peer:
 
 
 def measure(options: Options) -> Section:
-    """Every peer that is set up; the others are named. What came out is left in its folder as JSON, too."""
+    """Measure every installed peer, and name the others. Also writes the result to its folder as JSON."""
     section = Section("Peers on the same trace")
     rows: list[tuple[str, ...]] = []
     for name, peer in PEERS.items():
@@ -100,12 +100,12 @@ def measure(options: Options) -> Section:
 
 
 def beginning(load: float, jobs: int) -> list[Job]:
-    """The first jobs of the placement part's first trace of mixed sizes."""
+    """Return the first jobs of the placement part's first trace of mixed sizes."""
     return poisson_trace(MIXES["mixed"], units=PODS * LENGTH, load=load, jobs=jobs, seed=0)
 
 
 def events(trace: Sequence[Job]) -> Iterator[tuple[str, int, int]]:
-    """Claims and releases in the order of time: ("claim" or "release", number of the job, its size)."""
+    """Return claims and releases in the order of time: ("claim" or "release", number of the job, size)."""
     ends: list[tuple[float, int]] = []
     for number, job in enumerate(trace):
         while ends and ends[0][0] <= job.arrival:
@@ -116,7 +116,7 @@ def events(trace: Sequence[Job]) -> Iterator[tuple[str, int, int]]:
 
 
 def run_slurm(folder: Path, trace: Sequence[Job]) -> Standing:
-    """Reservations of nodes. Each is looked at: the controller may give fewer nodes than were asked for."""
+    """Reserve nodes in Slurm. Each reservation is checked: the controller may give fewer nodes."""
     contiguous: dict[int, bool] = {}
     wrong = asked = 0
     seconds = 0.0
@@ -146,7 +146,7 @@ def run_slurm(folder: Path, trace: Sequence[Job]) -> Standing:
 
 
 def run_placement(folder: Path, trace: Sequence[Job]) -> Standing:
-    """Candidates and claims, in the peer's own interpreter."""
+    """Request candidates and claim them, in the peer's own interpreter."""
     asked = {"pods": PODS, "length": LENGTH, "events": list(events(trace))}
     done = subprocess.run(  # noqa: S603 - the interpreter that the script made
         [str(folder / "venv" / "bin" / "python"), str(SERVICE), str(folder)],

@@ -2,9 +2,9 @@
 
     <folder>/venv/bin/python placement_service.py <folder> < trace.json
 
-A pod is a resource provider with as many units of one resource class as it has domains; positions cannot
-be told. The service runs in this process, over SQLite in a file, and is called through its WSGI interface:
-what is measured is the service without a network.
+A pod is a resource provider with one unit of a resource class for each domain; there are no positions. The
+service runs in this process, over SQLite in a file, and is called through its WSGI interface, so that the
+measurement does not include a network.
 
 Reads ``{"pods": …, "length": …, "events": [["claim" | "release", job, size], …]}`` and writes to
 ``<folder>/replayed.json`` (its own logs go to the standard output)
@@ -43,7 +43,7 @@ class Service:
         self._application: Any = importlib.import_module("placement.wsgi.api").application
 
     def call(self, method: str, path: str, body: object = None, query: str = "") -> tuple[int, Any]:
-        """(status, body) of a call."""
+        """Call the service; return (status, body)."""
         sent = b"" if body is None else json.dumps(body).encode()
         seen: list[int] = []
 
@@ -75,7 +75,7 @@ class Service:
         return seen[0], json.loads(answer) if answer else None
 
     def must(self, method: str, path: str, body: object = None, query: str = "") -> Any:
-        """The body of a call that has to succeed."""
+        """Return the body of a call that has to succeed."""
         status, answer = self.call(method, path, body, query)
         if status >= 300:
             raise SystemExit(f"{method} {path}: {status} {answer}")
@@ -103,7 +103,7 @@ def main() -> None:
 
 
 def replay(service: Service, events: list[tuple[str, int, int]]) -> dict[str, Any]:
-    """Each claim takes the first candidate that the service offers."""
+    """Replay the events. Each claim takes the first candidate of the service."""
     accepted: list[int] = []
     candidates = claims = 0
     looking = claiming = 0.0

@@ -1,8 +1,8 @@
-"""Drives a Slurm controller: advance reservations of nodes, with no node there.
+"""Drives a Slurm controller: advance reservations of nodes that do not exist.
 
-The nodes are of state CLOUD, so the controller works without a single daemon on them. One ``scontrol``
-process takes all commands, as starting one for each would be most of what is measured. The clock of the
-trace is not Slurm's: a reservation begins now, has no end that comes soon, and is deleted in its turn.
+The nodes have the state CLOUD, so the controller works without daemons on them. One ``scontrol`` process
+takes all commands, because starting one for each would dominate the measurement. Slurm does not use the
+clock of the trace: a reservation begins now, has a distant end, and is deleted when the trace says so.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PARTITION: Final = "racks"
 class Slurm:
     """A controller of ``pods`` switches with ``length`` nodes each, within a ``with`` block.
 
-    ``folder`` is what ``slurm.sh`` made. AssertionError when the controller does not come up.
+    ``folder`` was created by ``slurm.sh``. AssertionError if the controller does not start.
     """
 
     def __init__(self, folder: Path, pods: int, length: int) -> None:
@@ -44,7 +44,7 @@ class Slurm:
             "LD_LIBRARY_PATH": f"{library}:{library.parent}",
             "SLURM_CONF": str(self._configuration),
         }
-        # The controller remembers reservations even when it is told to start clean.
+        # The controller keeps reservations even if it is started with the option to discard its state.
         shutil.rmtree(self._run, ignore_errors=True)
         (self._run / "state").mkdir(parents=True)
         self._configuration.write_text(configuration(self._run, library, pods, length))
@@ -61,7 +61,7 @@ class Slurm:
         try:
             self._wait_until_up()
             self._client = subprocess.Popen(  # noqa: S603 - as above
-                # Line by line: otherwise the answers stay in the client's buffer until it ends.
+                # Line buffering: otherwise the answers stay in the client's buffer until it ends.
                 ["stdbuf", "-oL", "-eL", str(self._scontrol), "--oneliner"],  # noqa: S607 - of coreutils
                 env=self._environment,
                 stdin=subprocess.PIPE,
@@ -82,7 +82,7 @@ class Slurm:
         self._end(self._daemon)
 
     def reserve(self, name: str, nodes: int) -> bool:
-        """Ask for so many nodes, whichever the controller likes. What it gave is told by ``nodes_of``."""
+        """Reserve that many nodes of the controller's choice; ``nodes_of`` returns which."""
         self._send(
             f"create reservation ReservationName={name} StartTime=now Duration={MINUTES} NodeCnt={nodes} "
             f"Users=root PartitionName={PARTITION}"
@@ -90,7 +90,7 @@ class Slurm:
         return self._read_until("Reservation created", "rror").startswith("Reservation created")
 
     def nodes_of(self, name: str) -> list[str]:
-        """The nodes that a reservation really has."""
+        """Return the nodes that a reservation has."""
         self._send(f"show reservation {name}")
         line = self._read_until("ReservationName=", "not found", "rror")
         found = re.search(r"\bNodes=(\S+)", line)

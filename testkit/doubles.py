@@ -37,11 +37,11 @@ class CountingIds:
 
     def __init__(self, seed: str = "ids") -> None:
         self._seed = seed
-        self._count = 0
+        self.given = 0
 
     def random_bytes(self) -> bytes:
-        self._count += 1
-        return hashlib.sha256(f"{self._seed}:{self._count}".encode()).digest()[:16]
+        self.given += 1
+        return hashlib.sha256(f"{self._seed}:{self.given}".encode()).digest()[:16]
 
 
 @dataclass

@@ -116,6 +116,16 @@ class MemoryDynamoDB:
             twin._storage.tables = {name: table.copy() for name, table in self._storage.tables.items()}
         return twin
 
+    def resume(self, other: MemoryDynamoDB) -> None:
+        """Replace all tables by copies of the other one's; the past is forgotten."""
+        with self._lock:
+            self._storage.tables = other.copy()._storage.tables
+
+    @property
+    def interceptors(self) -> int:
+        """Return how many are registered."""
+        return len(self._hooks)
+
     def watch(self, watcher: Watcher) -> None:
         """Call `watcher` after every write with what it changed: (table, plain key, item before, item after).
 

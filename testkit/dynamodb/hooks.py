@@ -89,6 +89,9 @@ class Hooks:
         with self._lock:
             self._hooks = []
 
+    def __len__(self) -> int:
+        return len(self._hooks)
+
     def run(self, when: str, operation: str, parameters: dict[str, Any]) -> None:
         """Run the hooks of this call before or after it. Errors of an interceptor are raised."""
         if not self._hooks or getattr(self._running, "inside", False):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cache, lru_cache
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import botocore.session
 from botocore.exceptions import ParamValidationError
 from botocore.validate import ParamValidator
 
 from testkit.dynamodb.errors import operation_title
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
 
 _COMMON = {"TableName", "ReturnConsumedCapacity", "ExpressionAttributeNames", "ExpressionAttributeValues"}
 _WRITE = _COMMON | {"ConditionExpression", "ReturnValues", "ReturnValuesOnConditionCheckFailure"}
@@ -51,10 +54,15 @@ SUPPORTED: dict[str, set[str]] = {
 def check_parameters(operation: str, parameters: dict[str, Any]) -> None:
     """Refuse parameters that boto3 would not send or the fake does not support.
 
+    boto3 judges by types, names and least lengths only: parameters that agree in those are checked once.
+
     Raises:
         ParamValidationError: boto3 would refuse this call before sending it.
         NotImplementedError: boto3 would send it, but the fake does not support this parameter.
     """
+    outline = (operation, _outline(parameters))
+    if outline in _GOOD:
+        return
     report = ParamValidator().validate(parameters, _input_shape(operation))
     if report.has_errors():
         raise ParamValidationError(report=report.generate_report())
@@ -62,6 +70,23 @@ def check_parameters(operation: str, parameters: dict[str, Any]) -> None:
     if unknown:
         message = f"{operation} of the in-memory DynamoDB does not know {', '.join(unknown)}"
         raise NotImplementedError(message)
+    _GOOD.add(outline)
+
+
+_GOOD: Final[set[Hashable]] = set()
+_LENGTH_MIN_MAX: Final = 3
+"""The greatest of the least lengths in the model of the service."""
+
+
+def _outline(value: object) -> Hashable:
+    """Return what boto3 looks at in a value."""
+    if isinstance(value, str):
+        return min(len(value), _LENGTH_MIN_MAX)
+    if isinstance(value, dict):
+        return (dict, *((name, _outline(part)) for name, part in value.items()))
+    if isinstance(value, (list, tuple)):
+        return (type(value), *map(_outline, value))
+    return type(value), value if isinstance(value, int) and value < 1 else None
 
 
 @cache

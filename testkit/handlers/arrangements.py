@@ -11,6 +11,7 @@ from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.runtime import composition
 from testkit.dynamodb import Died, dies
 from testkit.handlers import sample_events
+from testkit.handlers.remembering import remembered
 from testkit.handlers.sample_events import SAMPLE_ID
 from testkit.sample_fleet import SAMPLE_ORGANIZATION, SAMPLE_RESERVATIONS, sample_fleet
 from testkit.world import INVENTORY, ORGANIZATION, SERVERS, set_quota
@@ -30,6 +31,7 @@ def publish(stage: Stage, sequence: int = 1, regions: tuple[str, ...] = SMALL_RE
     return document
 
 
+@remembered
 def inventory(stage: Stage) -> None:
     """The sample fleet is in the inventory, and nothing is reserved."""
     publish(stage)
@@ -46,6 +48,7 @@ def wish(metadata: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     return sample_events.with_body(event, body)
 
 
+@remembered
 def sample(stage: Stage) -> None:
     """The sample fleet and the sample tenant's reservations: 4 free units in London, 3 of them adjacent."""
     inventory(stage)
@@ -63,6 +66,7 @@ def sample(stage: Stage) -> None:
         assert stage.request("create_reservation", wanted).status == 202
 
 
+@remembered
 def reserved(stage: Stage) -> None:
     """The reservation that the events name is pending."""
     sample(stage)
@@ -75,6 +79,7 @@ def begun(stage: Stage) -> None:
     assert stage.run_step("begin_provisioning", dict(STEP))["outcome"] == "proceed"
 
 
+@remembered
 def pinned(stage: Stage) -> None:
     """Its servers are starting."""
     begun(stage)
@@ -88,6 +93,7 @@ def up(stage: Stage) -> None:
     stage.clock.advance(30)
 
 
+@remembered
 def provisioned(stage: Stage) -> None:
     """It is provisioned."""
     up(stage)
@@ -100,18 +106,21 @@ def abandoned(stage: Stage) -> None:
     assert stage.run_event("reservation_steps", "abandon_provisioning_server_failed")["outcome"] == "undo"
 
 
+@remembered
 def abandoned_and_swept(stage: Stage) -> None:
     """The same, and the servers are gone."""
     abandoned(stage)
     sweep(stage)
 
 
+@remembered
 def failed(stage: Stage) -> None:
     """It has ended in error."""
     abandoned_and_swept(stage)
     assert stage.run_step("fail_provisioning", dict(STEP))["outcome"] == "failed"
 
 
+@remembered
 def deleted(stage: Stage) -> None:
     """It was provisioned, and its deletion was accepted."""
     provisioned(stage)
@@ -124,12 +133,14 @@ def deleted_at_once(stage: Stage) -> None:
     assert stage.request_event("delete_reservation", "accepted").status == 202
 
 
+@remembered
 def deleted_and_swept(stage: Stage) -> None:
     """Its deletion was accepted, and the servers are gone."""
     deleted(stage)
     sweep(stage)
 
 
+@remembered
 def gone(stage: Stage) -> None:
     """It is gone; its tombstone is left."""
     deleted_and_swept(stage)

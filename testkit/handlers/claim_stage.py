@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, Authority
+from testkit.handlers.remembering import remembered
 from testkit.handlers.stage import Answer, Stage
 from testkit.world import ORGANIZATION, set_quota
 
@@ -55,12 +56,14 @@ def varied(case: str = "full", function: str = "create_capacity_claim", **change
     return sample_events.with_body(event, body)
 
 
+@remembered
 def claimed(stage: Stage) -> None:
     """The sample fleet and reservations, and the claim that the events name, which is allocated."""
     given.sample(stage)
     assert stage.request_event("create_capacity_claim", "full").status == 200
 
 
+@remembered
 def waiting(stage: Stage) -> None:
     """Another organization has claimed everything in both zones, so that the claim waits."""
     given.sample(stage)
@@ -71,6 +74,7 @@ def waiting(stage: Stage) -> None:
     assert stage.request_event("create_capacity_claim", "full").status == 200
 
 
+@remembered
 def freed(stage: Stage) -> None:
     """The claim waits, the earlier claims are gone, and the filler has not run yet."""
     waiting(stage)
@@ -86,24 +90,28 @@ def freed(stage: Stage) -> None:
             pass
 
 
+@remembered
 def shrunk(stage: Stage) -> None:
     """The claim has been shrunk."""
     claimed(stage)
     assert stage.request_event("update_capacity_claim", "shrunk").status == 200
 
 
+@remembered
 def deleted(stage: Stage) -> None:
     """Its deletion was accepted."""
     claimed(stage)
     assert stage.request_event("delete_capacity_claim", "accepted").status == 200
 
 
+@remembered
 def drained(stage: Stage) -> None:
     """It no longer owns anything."""
     deleted(stage)
     assert stage.run_step("settle_capacity_claim", dict(STEP)) == {"outcome": "again"}
 
 
+@remembered
 def gone(stage: Stage) -> None:
     """It is gone; its tombstone is left."""
     drained(stage)

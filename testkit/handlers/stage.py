@@ -29,9 +29,11 @@ from testkit.workflow.definitions import function_of
 from testkit.world import HOLDERS, INVENTORY, SERVERS, create_tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Hashable
 
     import pytest
+
+    from testkit.handlers.aws import Access
 
 BUCKET: Final = "fleet"
 STACK_NAME: Final = "stack-of-tests"
@@ -64,6 +66,20 @@ class Answer:
         return json.loads(self.text)
 
 
+@dataclass(frozen=True)
+class State:
+    """The state that a stage has reached. Nobody changes one."""
+
+    db: MemoryDynamoDB
+    executions: dict[str, str]
+    invocations: list[tuple[str, dict[str, Any]]]
+    content: bytes | None
+    used: dict[str, set[Access]]
+    now_ms: int
+    ids: tuple[int, ...]
+    log: str
+
+
 class Stage:
     """Tables, clients, tokens and handlers around one composition root."""
 
@@ -83,6 +99,53 @@ class Stage:
         self._log = io.StringIO()
         self._handlers: dict[str, Callable[[Any, Any], Any]] = {}
         self._replace(monkeypatch)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Count as unused from here on: every stage of this class gets this far."""
+        self._at_first = self.db.requests.copy()
+
+    def kind(self) -> Hashable | None:
+        """Return what the result of an arrangement depends on; None for a stage that is in use already."""
+        if self.db.requests != self._at_first or self.db.interceptors > 1:
+            return None
+        settings = {name: value for name, value in self.settings.items() if name != "AUTH_JWKS"}
+        down = (self.step_functions.down, self.functions.down)
+        told = (self.bucket.content, tuple(sorted(settings.items())), self.authority.nouns)
+        return (type(self), down, told, self.clock.now_ms(), tuple(self.step_functions.executions))
+
+    def state(self) -> State:
+        """Return a copy of the state."""
+        return State(
+            self.db.copy(),
+            dict(self.step_functions.executions),
+            list(self.functions.invocations),
+            self.bucket.content,
+            {function: set(used) for function, used in self.recorder.used.items()},
+            self.clock.now_ms(),
+            self._ids_given(),
+            self.log,
+        )
+
+    def resume(self, state: State) -> None:
+        """Take over the state of a stage of the same kind, with new execution environments."""
+        self.db.resume(state.db)
+        self.step_functions.executions = dict(state.executions)
+        self.functions.invocations = list(state.invocations)
+        self.bucket.content = state.content
+        self.recorder.used = {function: set(used) for function, used in state.used.items()}
+        self.clock.advance_ms(state.now_ms - self.clock.now_ms())
+        self._go_on_after(state.ids)
+        self._log.truncate(0)
+        self._log.write(state.log)
+        self.restart()
+
+    def _ids_given(self) -> tuple[int, ...]:
+        """Return how many ids each source has given."""
+        return (self._environments,)
+
+    def _go_on_after(self, given: tuple[int, ...]) -> None:
+        (self._environments,) = given
 
     def _replace(self, monkeypatch: pytest.MonkeyPatch) -> None:
         clients = {

@@ -17,6 +17,7 @@ from gpu_capacity.dynamodb.database import Database
 from testkit.doubles import CountingIds, RecordedTelemetry
 from testkit.handlers import arrangements, sample_events
 from testkit.handlers.authority import SUBJECT, Authority
+from testkit.handlers.remembering import remembered
 from testkit.handlers.sample_events import read
 from testkit.handlers.stage import Answer
 from testkit.handlers.stage import Stage as FunctionalStage
@@ -69,8 +70,8 @@ class Stage(FunctionalStage):
         self._key_ids = CountingIds("keys")
         super().__init__(monkeypatch, **settings)
         self.authority = Authority(NOUNS, private_key=self.authority.private_key)
-        arrangements.publish(self, regions=("eu-ams-1",))
-        self.run_event("sync_inventory", "scheduled")
+        _nodes(self)
+        self._begin()
 
     def _ids(self) -> CountingIds:
         return self.ids
@@ -103,21 +104,50 @@ class Stage(FunctionalStage):
 
     def with_ssh_key(self) -> Stage:
         """The member's account has one SSH key with a known id."""
-        self.ids.chosen = [SAMPLE_KEY]
-        assert self.send("create_ssh_key", "ed25519").status == 201
+        _ssh_key(self)
         return self
 
     def with_api_key(self) -> Stage:
         """The member's account has an API key with a known id."""
-        self.ids.chosen = [SAMPLE_VM, SAMPLE_KEY]
-        assert self.send("create_api_key", "read_only").status == 201
+        _api_key(self)
         return self
 
     def with_vm(self) -> Stage:
         """The member rents a VM with a known id."""
-        self.with_ssh_key().ids.chosen = [SAMPLE_VM]
-        assert self.send("create_vm", "on_demand").status == 201
+        _vm(self)
         return self
+
+    def _ids_given(self) -> tuple[int, ...]:
+        return (*super()._ids_given(), self.ids.given)
+
+    def _go_on_after(self, given: tuple[int, ...]) -> None:
+        *rest, self.ids.given = given
+        super()._go_on_after(tuple(rest))
+
+
+@remembered
+def _nodes(stage: Stage) -> None:
+    arrangements.publish(stage, regions=("eu-ams-1",))
+    stage.run_event("sync_inventory", "scheduled")
+
+
+@remembered
+def _ssh_key(stage: Stage) -> None:
+    stage.ids.chosen = [SAMPLE_KEY]
+    assert stage.send("create_ssh_key", "ed25519").status == 201
+
+
+@remembered
+def _api_key(stage: Stage) -> None:
+    stage.ids.chosen = [SAMPLE_VM, SAMPLE_KEY]
+    assert stage.send("create_api_key", "read_only").status == 201
+
+
+@remembered
+def _vm(stage: Stage) -> None:
+    _ssh_key(stage)
+    stage.ids.chosen = [SAMPLE_VM]
+    assert stage.send("create_vm", "on_demand").status == 201
 
 
 def with_header(event: dict[str, Any], name: str, value: str) -> dict[str, Any]:

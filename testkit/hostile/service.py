@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.http.operations import OPERATIONS, Operation
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
+from testkit.handlers.remembering import remembered
 from testkit.handlers.stage import Stage, answer_of
 from testkit.world import INSTANCE_TYPE, ORGANIZATION, PROJECT, REGION, World, pod, zone
 
@@ -173,9 +174,14 @@ def claim_body(**changes: Any) -> dict[str, Any]:
 
 def build(monkeypatch: pytest.MonkeyPatch) -> Service:
     """Return a service with free capacity, a hidden region, and resources of every caller."""
+    stage = Stage(monkeypatch)
+    return Service(stage, _furnished(stage))
+
+
+@remembered
+def _furnished(stage: Stage) -> dict[str, str]:
     world = World(pods=(pod("pod1", 8), pod("pod2", 4), pod("pod9", 4, region_id=HIDDEN)))
     world.load((), (zone(), replace(zone(HIDDEN), organizations=frozenset({"nobody-at-all"}))))
-    stage = Stage(monkeypatch)
     for table, items in world.db.dump().items():
         for item in items:
             stage.db.put_item(TableName=table, Item=item)
@@ -194,4 +200,4 @@ def build(monkeypatch: pytest.MonkeyPatch) -> Service:
         answer = service.sent_by(Ask("POST", CLAIMS, json.dumps(body)), person)
         assert answer.status == 200, answer
         service.ids[f"claim of {person}"] = answer.json["capacityClaim"]["spec"]["id"]
-    return service
+    return service.ids

@@ -14,6 +14,7 @@ from gpu_capacity.dynamodb.database import Database
 from gpu_capacity.inventory.model import Pod
 from testkit.doubles import CountingIds, RecordedTelemetry
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT, SUBJECT
+from testkit.handlers.remembering import remembered
 from testkit.handlers.stage import Stage
 from testkit.hostile.service import OTHER_PROJECT, Ask, Service
 from testkit.vms.scene import GPU5090, SITE, node_domain, nodes
@@ -131,11 +132,16 @@ def quote_body(**changes: Any) -> dict[str, Any]:
 
 def build(monkeypatch: pytest.MonkeyPatch) -> VmService:
     """Return a service with free GPUs on both nodes, a hidden node, and resources of every caller."""
+    stage = Stage(monkeypatch, VM_READS_PER_MINUTE="100000", VM_WRITES_PER_MINUTE="100000")
+    return VmService(stage, *_furnished(stage))
+
+
+@remembered
+def _furnished(stage: Stage) -> tuple[dict[str, str], dict[str, str]]:
     hidden = replace(SITE, id=HIDDEN_REGION, organizations=frozenset({"nobody-at-all"}))
     world = World(pods=(nodes(2),), regions=(SITE,))
     elsewhere = Pod(HIDDEN_REGION, "pod-hidden", GPU5090.id, 1, (node_domain(76),))
     world.load((elsewhere,), (SITE, hidden))
-    stage = Stage(monkeypatch, VM_READS_PER_MINUTE="100000", VM_WRITES_PER_MINUTE="100000")
     for table, items in world.db.dump().items():
         for item in items:
             stage.db.put_item(TableName=table, Item=item)
@@ -153,7 +159,7 @@ def build(monkeypatch: pytest.MonkeyPatch) -> VmService:
         stage.clock.advance(SECONDS_TO_COME_UP)
     assert service.run_step("settle_vm_stop", stopped) == "settled"
     _give_api_keys(service)
-    return service
+    return service.ids, service.keys
 
 
 def _rent(service: VmService, name: str) -> None:

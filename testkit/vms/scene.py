@@ -70,7 +70,7 @@ class Scene:
     """Two nodes of eight GPUs, and an engine that runs the started executions."""
 
     def __init__(self, *, twice: bool = False, count: int = 2, world: World | None = None) -> None:
-        self.world = world or World(pods=(nodes(count),), regions=(SITE,))
+        self.world = world or World(pods=(nodes(count),), regions=(SITE,), trusting=True)
         self._count = count
         self.engine = Engine(self.world, twice=twice)
         self.services = self.world.services

@@ -95,7 +95,7 @@ class Stage(Disturbed):
         quota: bool = True,
     ) -> None:
         super().__init__()
-        self.world = world or World(pods=(pod("pod1", 4),))
+        self.world = world or World(pods=(pod("pod1", 4),), trusting=True)
         self.clock = self.world.clock
         self.workflows = RunningWorkflows(self._execution)
         self.world.workflows = self.workflows

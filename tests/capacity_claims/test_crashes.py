@@ -68,7 +68,7 @@ class Scene:
 
 
 def small() -> World:
-    return World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
+    return World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)), trusting=True)
 
 
 def ready() -> Scene:

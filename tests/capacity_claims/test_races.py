@@ -111,12 +111,12 @@ def at_every_call(build: Callable[[], Scene], client: Act, rival: Act) -> Iterat
 
 def free_rack() -> Scene:
     """One rack of two hosts, free."""
-    return Scene(World(pods=(pod("lon1", 1),)), [], [])
+    return Scene(World(pods=(pod("lon1", 1),), trusting=True), [], [])
 
 
 def waiting_for_two() -> Scene:
     """A claim of two waits; a rack for it has just become free and the filler has not run."""
-    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)), trusting=True)
     blocking = reserve(world)
     waiting = claim(world, 2)
     release(world, blocking)
@@ -126,7 +126,7 @@ def waiting_for_two() -> Scene:
 
 def ready() -> Scene:
     """A complete claim with instances in two zones."""
-    world = World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)))
+    world = World(pods=(pod("lon1", 1), pod("chi1", 2, region_id=CHICAGO)), trusting=True)
     return Scene(world, [claim(world, 4, LONDON, CHICAGO)], [])
 
 
@@ -286,7 +286,7 @@ def test_two_concurrent_rounds_of_giving_back_give_back_once() -> None:
 
 def test_after_a_release_during_a_filler_run_its_event_serves_waiting_claims() -> None:
     def blocked() -> Scene:
-        world = World(pods=(pod("lon1", 1),))
+        world = World(pods=(pod("lon1", 1),), trusting=True)
         held = claim(world, 2)
         return Scene(world, [held, claim(world, 1)], [])
 
@@ -304,7 +304,7 @@ def test_after_a_release_during_a_filler_run_its_event_serves_waiting_claims() -
 
 def test_an_older_claim_that_grows_is_not_overtaken_by_one_being_served() -> None:
     def two_wait() -> Scene:
-        world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)))
+        world = World(pods=(pod("lon1", 1), pod("chi1", 1, region_id=CHICAGO)), trusting=True)
         blocking = reserve(world)
         older = claim(world, 2, CHICAGO)
         younger = claim(world, 2, LONDON)

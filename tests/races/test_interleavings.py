@@ -38,7 +38,7 @@ INTERRUPTIONS_MAX = 2
 
 
 def _world(racks: int = 1) -> World:
-    return World(pods=(pod("pod1", racks, hosts=1),))
+    return World(pods=(pod("pod1", racks, hosts=1),), trusting=True)
 
 
 def _creator(services: Services, count: int = 1, key: str | None = None) -> Client:

@@ -165,13 +165,18 @@ def _leak_found(stage: Stage) -> None:
     assert stage.run_event("audit_holders", "scheduled")["findings"]
 
 
+def _feed_applied(stage: Stage) -> None:
+    arrangements.publish(stage)
+    assert stage.run_event("sync_inventory", "scheduled")["refused"] is None
+
+
 STORIES: dict[str, Callable[[Stage], None]] = {
     "RequestsFailed": _request_failed,
     "CredentialsRefused": _credential_refused,
     "FeedRefused": _feed_refused,
     "FleetPartsDeferred": _part_deferred,
     "RecordsUnreadable": _record_unreadable,
-    "FeedApplied": arrangements.inventory,
+    "FeedApplied": _feed_applied,
     "ReservationsFailed": arrangements.failed,
     "HoldersOverdue": _holder_overdue,
     "CapacityEventsLost": _event_lost,

@@ -47,12 +47,14 @@ def undo() -> tuple[Stage, str]:
     """One of the four servers fails, so everything is undone."""
     # The reservation fills the pod, so it gets the broken host wherever it is placed.
     behaviour = SimulatedBehaviour(ready_seconds=20, delete_seconds=3, failing_hosts=frozenset({BROKEN_HOST}))
-    stage = Stage(World(pods=(pod("pod1", 2),), behaviour=behaviour))
+    stage = Stage(World(pods=(pod("pod1", 2),), behaviour=behaviour, trusting=True))
     return stage, stage.reserve()
 
 
 def deprovision() -> tuple[Stage, str]:
-    stage = Stage(World(pods=(pod("pod1", 4),), behaviour=SimulatedBehaviour(delete_seconds=3)))
+    stage = Stage(
+        World(pods=(pod("pod1", 4),), behaviour=SimulatedBehaviour(delete_seconds=3), trusting=True)
+    )
     reservation = stage.reserve()
     stage.run_all()
     stage.forget_calls()

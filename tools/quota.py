@@ -1,9 +1,10 @@
 """Show or set an organization's quota: `make quota ORG=… SUBJECT=… [LIMIT=…] [STACK=…]`.
 
-SUBJECT is what the quota counts: an accelerator (its units), `instances` (of capacity claims), `vms` or
-`vm_gpus` (the GPUs of VMs). Without LIMIT the command shows the quota; LIMIT=none removes it, so that the
-default applies, if there is one. STACK names a deployed stack, in the account and region of the usual AWS
-settings; without it the command works on the running local stack.
+SUBJECT is what the quota counts: an accelerator (its units), `instances` (of capacity claims),
+`placement_servers` (the servers of placements), `vms` or `vm_gpus` (the GPUs of VMs). Without LIMIT the
+command shows the quota; LIMIT=none removes it, so that the default applies, if there is one. STACK names a
+deployed stack, in the account and region of the usual AWS settings; without it the command works on the
+running local stack.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from gpu_capacity.holders.quota import Quota
 from gpu_capacity.holders.quota_store import QuotaStore
 from gpu_capacity.inventory.store import InventoryStore
 from gpu_capacity.operations.set_quota import QuotaSetter, check_subject
+from gpu_capacity.placements.store import PlacementStore
 from gpu_capacity.reservations.store import ReservationStore
 from gpu_capacity.vms.store import VmStore
 from tools.interrupts import heed_interrupts
@@ -28,7 +30,10 @@ from tools.operator_stack import Stderr, stack_of
 from tools.whole_numbers import whole
 
 _NONE = "none"
-_USAGE = "usage: make quota ORG=<organization id> SUBJECT=<accelerator|instances|vms|vm_gpus> [LIMIT=]"
+_USAGE = (
+    "usage: make quota ORG=<organization id> "
+    "SUBJECT=<accelerator|instances|placement_servers|vms|vm_gpus> [LIMIT=]"
+)
 
 LIMIT_MAX = 10**9
 """More than any fleet has: the same as no limit."""
@@ -64,6 +69,7 @@ def _run(options: argparse.Namespace) -> str:
         quotas=QuotaStore(database, holders),
         reservations=ReservationStore(database, holders),
         claims=ClaimStore(database, holders),
+        placements=PlacementStore(database, holders),
         vms=VmStore(database, holders),
         telemetry=Stderr(),
         actor=f"operator:{getpass.getuser()}",

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from gpu_capacity.dynamodb.client import encode
+from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from gpu_capacity.providers.simulated import keys as server_keys
 from gpu_capacity.runtime import composition
 from testkit.dynamodb import Died, dies
@@ -98,6 +99,27 @@ def provisioned(stage: Stage) -> None:
     """It is provisioned."""
     up(stage)
     assert stage.run_step("complete_provisioning", dict(STEP))["outcome"] == "provisioned"
+
+
+@remembered
+def placed(stage: Stage) -> None:
+    """It is provisioned, and the placement that the events name has hosts of it."""
+    provisioned(stage)
+    assert stage.request_event("create_placement", "accepted_with_idempotency_key").status == 202
+
+
+@remembered
+def placement_deleted(stage: Stage) -> None:
+    """The same, and the deletion of the placement was accepted."""
+    placed(stage)
+    assert stage.request_event("delete_placement", "accepted").status == 202
+
+
+@remembered
+def provisioned_with_quota_of_one_server(stage: Stage) -> None:
+    """It is provisioned, in an organization that may have one server of placements."""
+    provisioned(stage)
+    set_quota(stage.db, 1, PLACEMENT_SERVERS)
 
 
 def abandoned(stage: Stage) -> None:

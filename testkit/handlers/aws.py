@@ -19,6 +19,7 @@ MACHINES: Final = {
         "provision": "provision-reservation",
         "deprovision": "deprovision-reservation",
         "settle_claim": "settle-capacity-claim",
+        "settle_placement": "settle-placement",
         "start_vm": "start-vm",
         "stop_vm": "stop-vm",
     }.items()

@@ -41,6 +41,7 @@ ORGANIZATION_IN_PATH: Final = "{organizationID}"
 
 # What the event files stand on: this key makes this id, for the subject of the sample tokens.
 SAMPLE_KEY: Final = "events-example-1"
+SAMPLE_PLACEMENT: Final = "bc00120f-d7fe-42ca-909a-a3ced49c5752"
 SAMPLE_ID: Final = "d0d457bf-39a1-490a-8d72-97f0009aee43"
 NOBODYS_ID: Final = "a64f9269-36e0-4312-b8d1-52d93d569b7b"
 TRACE_ID: Final = "6a17b9000123456789abcdef01234567"

@@ -265,6 +265,7 @@ def default_settings(authority: Authority) -> dict[str, str]:
         "PROVISION_STATE_MACHINE_ARN": MACHINES["provision"],
         "DEPROVISION_STATE_MACHINE_ARN": MACHINES["deprovision"],
         "SETTLE_CLAIM_STATE_MACHINE_ARN": MACHINES["settle_claim"],
+        "SETTLE_PLACEMENT_STATE_MACHINE_ARN": MACHINES["settle_placement"],
         "START_VM_STATE_MACHINE_ARN": MACHINES["start_vm"],
         "STOP_VM_STATE_MACHINE_ARN": MACHINES["stop_vm"],
         "FILL_FUNCTION": "gpu-capacity-fill-capacity-claims",

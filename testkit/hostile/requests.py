@@ -9,11 +9,13 @@ from testkit.hostile.forgeries import FORGERIES
 from testkit.hostile.service import (
     CLAIMS,
     ORGANIZATIONS,
+    PLACEMENTS,
     RESERVATIONS,
     UNITS,
     VERSION,
     Ask,
     claim_body,
+    placement_body,
     reservation_body,
 )
 from testkit.world import ORGANIZATION
@@ -39,6 +41,20 @@ ASKS: Final[dict[str, Ask]] = {
     "list_reservation_units": Ask("GET", UNITS),
     "list_organization_reservation_units": Ask("GET", f"{ORGANIZATIONS}/{ORGANIZATION}/reservation-units"),
     "list_reservation_quotas": Ask("GET", "/api/v2/quotas"),
+    "create_placement": Ask("POST", PLACEMENTS, json.dumps(placement_body())),
+    "create_placement (dry run)": Ask(
+        "POST", PLACEMENTS, json.dumps(placement_body()), (("dryRun", "true"),)
+    ),
+    "list_placements": Ask("GET", PLACEMENTS),
+    "get_placement": Ask("GET", f"{PLACEMENTS}/placement of owner"),
+    "get_placement (organization named)": Ask(
+        "GET", f"{PLACEMENTS}/placement of owner", query=IN_ORGANIZATION
+    ),
+    "update_placement": Ask("PUT", f"{PLACEMENTS}/placement of owner", json.dumps(placement_body())),
+    "delete_placement": Ask("DELETE", f"{PLACEMENTS}/placement of owner"),
+    "delete_placement (organization named)": Ask(
+        "DELETE", f"{PLACEMENTS}/placement of owner", query=IN_ORGANIZATION
+    ),
     "get_version": Ask("GET", VERSION),
     "create_capacity_claim": Ask("POST", CLAIMS, json.dumps(claim_body())),
     "create_capacity_claim (organization named)": Ask(
@@ -66,6 +82,14 @@ EXPECTED: Final[dict[str, tuple[int, int, int, int, int]]] = {
     "list_reservation_units": (200, 200, 200, 200, 200),
     "list_organization_reservation_units": (200, 200, 403, 200, 200),
     "list_reservation_quotas": (200, 200, 200, 200, 200),
+    "create_placement": (202, 404, 404, 403, 403),
+    "create_placement (dry run)": (200, 404, 404, 403, 403),
+    "list_placements": (200, 200, 200, 200, 200),
+    "get_placement": (200, 404, 404, 200, 404),
+    "get_placement (organization named)": (200, 404, 404, 200, 200),
+    "update_placement": (200, 404, 404, 403, 403),
+    "delete_placement": (202, 404, 404, 403, 404),
+    "delete_placement (organization named)": (202, 404, 404, 403, 202),
     "get_version": (200, 200, 200, 200, 200),
     # Claims belong to organizations, not to projects; by default to the token's organization.
     "create_capacity_claim": (200, 200, 200, 403, 403),

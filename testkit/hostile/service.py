@@ -6,7 +6,10 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from gpu_capacity.dynamodb.database import Refused
 from gpu_capacity.http.operations import OPERATIONS, Operation
+from gpu_capacity.reservations.record import Status
+from gpu_capacity.runtime import composition
 from testkit.handlers.authority import STRANGERS_ORGANIZATION, STRANGERS_PROJECT
 from testkit.handlers.remembering import remembered
 from testkit.handlers.stage import Stage, answer_of
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
 
 RESERVATIONS: Final = "/api/v2/reservations"
 ORGANIZATIONS: Final = "/api/v2/organizations"
+PLACEMENTS: Final = "/api/v2/placements"
 UNITS: Final = "/api/v2/reservation-units"
 VERSION: Final = "/api/version"
 CLAIMS: Final = "/v1alpha1/inference/capacityclaims"
@@ -32,6 +36,10 @@ ALL: Final = (
     "reservations:create",
     "reservations:read",
     "reservations:delete",
+    "placements:create",
+    "placements:read",
+    "placements:update",
+    "placements:delete",
     "capacityclaims:read",
     "capacityclaims:write",
 )
@@ -48,7 +56,7 @@ PEOPLE: Final[dict[str, dict[str, Any]]] = {
         "projects": [STRANGERS_PROJECT],
         "permissions": list(ALL),
     },
-    "reader": {"permissions": ["reservations:read", "capacityclaims:read"]},
+    "reader": {"permissions": ["reservations:read", "placements:read", "capacityclaims:read"]},
     "operator": {
         "sub": "operator@example.com",
         "organizations": ["the-operators"],
@@ -120,8 +128,11 @@ class Service:
         return answer_of(self.stage.run(operation.name if operation else "reject_unknown_route", event))
 
     def named(self, ask: Ask) -> Ask:
-        """Return the same request with ids in place of the words of its path."""
-        return ask.to("/".join(self.ids.get(part, part) for part in ask.path.split("/")))
+        """Return the same request with ids in place of the words of its path and its body."""
+        body = ask.body
+        for thing, identity in self.ids.items():
+            body = body and body.replace(f'"{thing}"', f'"{identity}"')
+        return replace(ask.to("/".join(self.ids.get(part, part) for part in ask.path.split("/"))), body=body)
 
     def sent_by(self, ask: Ask, person: str) -> Answer:
         return self.send(ask, f"Bearer {self.token(person)}")
@@ -160,6 +171,18 @@ def reservation_body(**changes: Any) -> dict[str, Any]:
     return {"metadata": metadata, "spec": spec | changes}
 
 
+def placement_body(**changes: Any) -> dict[str, Any]:
+    """An ordinary placement on the owner's reservation; ``spec`` fields by keyword."""
+    spec = {
+        "reservationId": "reservation of owner",
+        "networkId": "5ef0be1c-32d3-4438-ba8b-b8ed78e08639",
+        "count": 1,
+        "constraints": {"policy": "pack"},
+        "serverSpec": {"imageId": "ubuntu-24.04"},
+    }
+    return {"metadata": {"name": "workers"}, "spec": spec | changes}
+
+
 def claim_body(**changes: Any) -> dict[str, Any]:
     """Return the body of an ordinary claim; fields of the resources by keyword, also ``id`` and ``name``."""
     top: dict[str, Any] = {name: changes.pop(name) for name in ("id", "name") if name in changes}
@@ -195,9 +218,22 @@ def _furnished(stage: Stage) -> dict[str, str]:
         answer = service.sent_by(Ask("POST", RESERVATIONS, json.dumps(body)), person)
         assert answer.status == 202, answer
         service.ids[f"reservation of {person}"] = answer.json["metadata"]["id"]
+    _provisioned(service.ids["reservation of owner"])
+    answer = service.sent_by(service.named(Ask("POST", PLACEMENTS, json.dumps(placement_body()))), "owner")
+    assert answer.status == 202, answer
+    service.ids["placement of owner"] = answer.json["metadata"]["id"]
     for person in ("owner", "other organization"):
         body = claim_body(name="mine")
         answer = service.sent_by(Ask("POST", CLAIMS, json.dumps(body)), person)
         assert answer.status == 200, answer
         service.ids[f"claim of {person}"] = answer.json["capacityClaim"]["spec"]["id"]
     return service.ids
+
+
+def _provisioned(reservation_id: str) -> None:
+    """The reservation as its workflow leaves it, so that placements can take hosts of it."""
+    store = composition.services().reservations
+    for status in (Status.PROVISIONING, Status.PROVISIONED):
+        record = store.get(ORGANIZATION, reservation_id)
+        assert record is not None
+        assert not isinstance(store.change(record, replace(record, status=status)), Refused)

@@ -14,7 +14,12 @@ from gpu_capacity.http.operations import CLAIMS, OPERATIONS
 
 DOCS: Final = Path(__file__).parents[2] / "docs"
 OPENAPI: Final = json.loads((DOCS / "openapi.json").read_text("utf-8"))["paths"]
-PAGES: Final = {"reservations.md": "/api/", "capacity-claims.md": CLAIMS, "vms-api.md": "/"}
+PAGES: Final = {
+    "placements.md": "/api/v2/placements",
+    "reservations.md": "/api/",
+    "capacity-claims.md": CLAIMS,
+    "vms-api.md": "/",
+}
 ROW: Final = re.compile(r"^\| (\w+) \| `([A-Z]+) ([^`?]+)\S*` \| (.*) \|(.*)\|$", re.MULTILINE)
 BEYOND: Final = re.compile(r"errors beyond ([\d, ]+) \|")
 STATUS: Final = re.compile(r"\b[1-5]\d\d\b")

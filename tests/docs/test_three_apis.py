@@ -32,6 +32,7 @@ from gpu_capacity.errors import (
     RaceLost,
     RateLimited,
     SliceUnavailable,
+    StateConflict,
     Unauthenticated,
 )
 from gpu_capacity.http import call, pages
@@ -98,7 +99,7 @@ REFUSALS: Final[dict[str, CapacityError | tuple[CapacityError | None, ...]]] = {
         KeyReused("VM", "id"),
     ),
     "its state does not allow it": (
-        None,
+        StateConflict("the placement is being deleted"),
         FailedPrecondition("STATUS_DELETING", "id", "going"),
         ActionRefused("a VM that is stopped cannot be stopped"),
     ),

@@ -48,6 +48,13 @@ _CREATE, _GET, _LIST, _DELETE = (
     "list_reservations",
     "delete_reservation",
 )
+_PLACE, _GET_PLACEMENT, _LIST_PLACEMENTS, _UPDATE_PLACEMENT, _DELETE_PLACEMENT = (
+    "create_placement",
+    "get_placement",
+    "list_placements",
+    "update_placement",
+    "delete_placement",
+)
 _UNITS, _VERSION, _REJECT = "list_reservation_units", "get_version", "reject_unknown_route"
 _ORGANIZATION_UNITS: Final = "list_organization_reservation_units"
 _QUOTAS: Final = "list_reservation_quotas"
@@ -63,7 +70,12 @@ def _refusals() -> Iterator[ApiCase]:
             for case in refusals(operation.name):
                 status = REFUSED[case]
                 yield _no(
-                    operation.name, case, status, errors[status], headers=_NO_TOKEN if status == 401 else {}
+                    operation.name,
+                    case,
+                    status,
+                    errors[status],
+                    headers=_NO_TOKEN if status == 401 else {},
+                    after=given.placed if "placementID" in operation.path else given.reserved,
                 )
 
 
@@ -107,6 +119,41 @@ API_CASES: Final = (
     _ok(_DELETE, "accepted", None, 202, after=given.deleted),
     _no(_DELETE, "accepted", 404, "not_found", after=given.gone),
     _ok(_DELETE, "accepted_by_operator", None, 202),
+    _ok(_PLACE, "full", contract.PLACEMENT, 202, after=given.provisioned),
+    _ok(_PLACE, "accepted_minimal", contract.PLACEMENT, 202, after=given.provisioned),
+    _ok(_PLACE, "accepted_with_idempotency_key", contract.PLACEMENT, 202, after=given.provisioned),
+    _ok(_PLACE, "accepted_with_idempotency_key", contract.PLACEMENT, 202, after=given.placed),
+    _ok(_PLACE, "accepted_with_idempotency_key", contract.PLACEMENT, 202, after=given.placement_deleted),
+    _ok(_PLACE, "dry_run", contract.PLACEMENT, 200, after=given.provisioned),
+    _no(_PLACE, "body_invalid", 400, "invalid_request", after=given.provisioned),
+    _no(_PLACE, "constraints_contradictory", 400, "invalid_request", after=given.provisioned),
+    _no(_PLACE, "full", 403, "forbidden", after=given.provisioned_with_quota_of_one_server),
+    _no(_PLACE, "reservation_unknown", 404, "not_found", after=given.provisioned),
+    _no(_PLACE, "full", 404, "not_found", after=given.gone),
+    _no(_PLACE, "full", 409, "conflict"),
+    _no(_PLACE, "full", 409, "conflict", after=given.deleted),
+    _no(_PLACE, "hosts_insufficient", 409, "conflict", after=given.provisioned),
+    _no(_PLACE, "idempotency_key_reused", 409, "conflict", after=given.placed),
+    _no(_PLACE, "constraints_unsatisfiable", 422, "unprocessable_content", after=given.provisioned),
+    _ok(_GET_PLACEMENT, "found", contract.PLACEMENT, after=given.placed),
+    _ok(_GET_PLACEMENT, "found", contract.PLACEMENT, after=given.placement_deleted),
+    _no(_GET_PLACEMENT, "found", 404, "not_found"),
+    _ok(_GET_PLACEMENT, "found_by_operator", contract.PLACEMENT, after=given.placed),
+    _ok(_LIST_PLACEMENTS, "all", contract.PLACEMENTS, after=given.placed),
+    _ok(_LIST_PLACEMENTS, "filtered", contract.PLACEMENTS, after=given.placed),
+    _ok(_LIST_PLACEMENTS, "nothing_visible", contract.PLACEMENTS, after=given.placed),
+    _ok(_LIST_PLACEMENTS, "by_operator", contract.PLACEMENTS, after=given.placed),
+    _no(_LIST_PLACEMENTS, "tag_malformed", 400, "invalid_request"),
+    _ok(_UPDATE_PLACEMENT, "image", contract.PLACEMENT, after=given.placed),
+    _ok(_UPDATE_PLACEMENT, "strategy", contract.PLACEMENT, after=given.placed),
+    _ok(_UPDATE_PLACEMENT, "nothing_changed", contract.PLACEMENT, after=given.placed),
+    _no(_UPDATE_PLACEMENT, "body_invalid", 400, "invalid_request", after=given.placed),
+    _no(_UPDATE_PLACEMENT, "count_changed", 400, "invalid_request", after=given.placed),
+    _no(_UPDATE_PLACEMENT, "image", 409, "conflict", after=given.placement_deleted),
+    _ok(_DELETE_PLACEMENT, "accepted", None, 202, after=given.placed),
+    _ok(_DELETE_PLACEMENT, "accepted", None, 202, after=given.placement_deleted),
+    _no(_DELETE_PLACEMENT, "accepted", 404, "not_found"),
+    _ok(_DELETE_PLACEMENT, "accepted_by_operator", None, 202, after=given.placed),
     _ok(_QUOTAS, "all", contract.QUOTAS, after=given.sample_with_quota_of_one),
     _ok(_QUOTAS, "by_operator", contract.QUOTAS),
     _ok(_UNITS, "all", contract.UNITS),

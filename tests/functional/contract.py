@@ -197,6 +197,118 @@ UNIT: Final[dict[str, Any]] = {
     },
 }
 
+_POSITIVE: Final = {"type": "integer", "minimum": 1}
+_FLAG: Final = {"type": "boolean"}
+_TEXTS: Final = {"type": "array", "items": _TEXT}
+
+CONSTRAINTS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["policy"],
+    "properties": {
+        "policy": {"type": "string", "enum": ["pack", "spread"]},
+        "maxSkew": _POSITIVE,
+        "minDomains": _POSITIVE,
+        "whenUnsatisfiable": {"type": "string", "enum": ["fail", "bestEffort"]},
+    },
+}
+
+SERVER_SPEC: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["imageId"],
+    "properties": {
+        "imageId": _TEXT,
+        "networking": {
+            "type": "object",
+            "properties": {
+                "allowedSourceAddresses": _TEXTS,
+                "publicIP": _FLAG,
+                "securityGroups": _TEXTS,
+            },
+        },
+        "sshCertificateAuthorityId": _TEXT,
+        "userData": _TEXT,
+    },
+}
+
+UPDATE_STRATEGY: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {
+        "type": {"type": "string", "enum": ["Manual", "RollingUpdate"]},
+        "rollingUpdate": {
+            "type": "object",
+            "properties": {
+                "maxUnavailable": {
+                    "type": "string",
+                    "pattern": "^([0-9]{1,9}|([0-9]|[1-9][0-9]|100)%)$",
+                }
+            },
+        },
+    },
+}
+
+PLACEMENT_SPEC: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["count", "constraints", "serverSpec"],
+    "properties": {
+        "count": _POSITIVE,
+        "constraints": CONSTRAINTS,
+        "readinessPolicy": {
+            "type": "object",
+            "required": ["mode"],
+            "properties": {"mode": {"type": "string", "enum": ["Require", "Prefer", "Ignore"]}},
+        },
+        "serverSpec": SERVER_SPEC,
+        "updateStrategy": UPDATE_STRATEGY,
+    },
+}
+
+PLACEMENT_CREATE_SPEC: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": [*PLACEMENT_SPEC["required"], "reservationId", "networkId"],
+    "properties": {**PLACEMENT_SPEC["properties"], "reservationId": _TEXT, "networkId": _TEXT},
+}
+
+PLACEMENT_CREATE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["metadata", "spec"],
+    "properties": {"metadata": RESOURCE_METADATA, "spec": PLACEMENT_CREATE_SPEC},
+}
+
+PLACEMENT_UPDATE: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["metadata", "spec"],
+    "properties": {"metadata": RESOURCE_METADATA, "spec": PLACEMENT_SPEC},
+}
+
+PLACEMENT_STATUS: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["regionId", "reservationId", "networkId", "statusCurrent"],
+    "properties": {
+        "regionId": _TEXT,
+        "reservationId": _TEXT,
+        "networkId": _TEXT,
+        "statusCurrent": _FLAG,
+        "readyHostCount": _AMOUNT,
+        "updatedHostCount": _AMOUNT,
+        "driftedHostCount": _AMOUNT,
+        "inFlightCount": _AMOUNT,
+        "stalledCount": _AMOUNT,
+        "maxUnavailable": _AMOUNT,
+    },
+}
+
+PLACEMENT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["metadata", "spec", "status"],
+    "properties": {
+        "metadata": READ_METADATA,
+        # A read always has the update strategy.
+        "spec": {**PLACEMENT_SPEC, "required": [*PLACEMENT_SPEC["required"], "updateStrategy"]},
+        "status": PLACEMENT_STATUS,
+    },
+}
+
 QUOTAS: Final[dict[str, Any]] = {
     "type": "array",
     "items": {
@@ -244,6 +356,7 @@ VERSION: Final[dict[str, Any]] = {
 
 RESERVATIONS: Final[dict[str, Any]] = {"type": "array", "items": RESERVATION}
 UNITS: Final[dict[str, Any]] = {"type": "array", "items": UNIT}
+PLACEMENTS: Final[dict[str, Any]] = {"type": "array", "items": PLACEMENT}
 
 # The names under which the contract publishes its schemas; ``allOf`` chains are written out.
 PUBLISHED: Final[dict[str, dict[str, Any]]] = {
@@ -260,6 +373,15 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
     "reservationUnitGpuV2": GPU,
     "reservationUnitHostV2": HOST,
     "reservationUnitV2": UNIT,
+    "placementV2Constraints": CONSTRAINTS,
+    "placementV2ServerSpec": SERVER_SPEC,
+    "placementV2UpdateStrategy": UPDATE_STRATEGY,
+    "placementV2Spec": PLACEMENT_SPEC,
+    "placementV2CreateSpec": PLACEMENT_CREATE_SPEC,
+    "placementV2Create": PLACEMENT_CREATE,
+    "placementV2Update": PLACEMENT_UPDATE,
+    "placementV2Status": PLACEMENT_STATUS,
+    "placementV2Read": PLACEMENT,
     "error": ERROR,
 }
 

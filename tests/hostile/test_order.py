@@ -127,7 +127,7 @@ def test_an_api_key_without_the_permission_is_refused_before_its_request_is_read
     assert vms.sent_by(replace(ask, body=body), scope).status == expected
 
 
-@pytest.mark.parametrize("name", ["update_capacity_claim"])
+@pytest.mark.parametrize("name", ["update_capacity_claim", "update_placement"])
 def test_an_invalid_body_is_reported_before_the_resource_is_looked_up(vms: VmService, name: str) -> None:
     for ask in _paths(vms, replace(ALL[name], body="{}")):
         assert vms.sent_by(ask, "owner").status == 400

@@ -32,7 +32,6 @@ FULL = placement(
     counted=True,
     revision=7,
     attempt=2,
-    deadline=1_780_001_500,
     failure="a server failed",
     modified_at=1_780_000_900,
     modified_by="jane.doe@example.com",
@@ -77,7 +76,6 @@ STORED = {
     "keyed": True,
     "counted": True,
     "attempt": 2,
-    "deadline": 1_780_001_500,
     "failure": "a server failed",
     "unsettled": keys.unsettled_shard(PLACEMENT_ID),
     "unsettled_since": 1_780_000_000,
@@ -97,7 +95,7 @@ def test_what_was_not_sent_is_not_stored() -> None:
     optional = {
         *("description", "tags", "max_skew", "min_domains", "unsatisfiable", "readiness", "networking"),
         *("ssh_authority", "user_data", "rolling_update", "max_unavailable", "modified_at", "modified_by"),
-        *("deleted_at", "keyed", "counted", "deadline", "failure", "unsettled", "unsettled_since"),
+        *("deleted_at", "keyed", "counted", "failure", "unsettled", "unsettled_since"),
     }
 
     assert set(item) == set(STORED) - optional

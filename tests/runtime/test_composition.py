@@ -31,7 +31,7 @@ MALFORMED = {
     "SIMULATED_FAILURE_SHARE": "2",
     "SIMULATED_STUCK_SHARE": "all",
 }
-OTHER_MACHINES = ("SETTLE_CLAIM", "START_VM", "STOP_VM")
+OTHER_MACHINES = ("SETTLE_CLAIM", "SETTLE_PLACEMENT", "START_VM", "STOP_VM")
 # Every other variable of this composition root is present.
 GOOD = dict.fromkeys(
     [*NEEDED, *(f"{name}_STATE_MACHINE_ARN" for name in OTHER_MACHINES), "FILL_FUNCTION"], "x"

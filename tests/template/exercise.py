@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from gpu_capacity.holders.quota import PLACEMENT_SERVERS
 from testkit.handlers import arrangements as given
 from testkit.handlers import sample_events
 from testkit.handlers.arrangements import STEP
 from testkit.handlers.stage import Stage
+from testkit.world import set_quota
 from tests.functional.api_cases import API_CASES
 from tests.functional.task_cases import TASK_CASES
 from tests.template import exercise_claims, exercise_vm_lives, exercise_vms
@@ -65,6 +67,15 @@ def _counted_from_creation_to_release(stage: Stage) -> None:
     assert stage.request_event("create_reservation", "accepted_with_idempotency_key").status == 202
     assert stage.request_event("delete_reservation", "accepted").status == 202
     assert stage.run_step("complete_deprovisioning", dict(STEP))["outcome"] == "gone"
+
+
+def _placed_and_changed_by_environments_that_know_no_region(stage: Stage) -> None:
+    given.provisioned(stage)
+    set_quota(stage.db, 40, PLACEMENT_SERVERS)
+    stage.restart()
+    assert stage.request_event("create_placement", "accepted_with_idempotency_key").status == 202
+    stage.restart()
+    assert stage.request_event("update_placement", "image").status == 200
 
 
 def _counted_until_it_failed(stage: Stage) -> None:
@@ -134,6 +145,7 @@ _FURTHER = (
     _audited_with_a_server_of_nobody,
     _counted_from_creation_to_release,
     _counted_until_it_failed,
+    _placed_and_changed_by_environments_that_know_no_region,
     _removed_without_a_key,
     _deleted_by_a_rival_meanwhile,
     _refused_for_what_was_booked_a_moment_ago,

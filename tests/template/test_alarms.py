@@ -42,6 +42,8 @@ FOR_GRAPHS = {
     "ReservationsProvisioned",
     "ReservationsDeleted",
     "ReservationsRemoved",
+    "PlacementsAccepted",
+    "PlacementsDeleted",
     "ClaimRacesLost",
     "CapacityClaimsCreated",
     "CapacityClaimsRemoved",

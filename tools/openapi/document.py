@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gpu_capacity import API_VERSION
 from gpu_capacity.http.operations import OPERATIONS
 from tools.openapi.capacity_claims import CAPACITY_CLAIMS
+from tools.openapi.placements import PLACEMENTS
 from tools.openapi.reservations import RESERVATIONS
 from tools.openapi.schemas import component_schemas, reference
 from tools.openapi.vms import VMS
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 DOCUMENT: Final = Path(__file__).resolve().parents[2] / "docs" / "openapi.json"
 
 # One entry for each API. Schemas, parameters and answers of all APIs share the document's components.
-APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, CAPACITY_CLAIMS, VMS)
+APIS: Final[tuple[ApiText, ...]] = (RESERVATIONS, PLACEMENTS, CAPACITY_CLAIMS, VMS)
 
 _SECURITY_SCHEME: Final = "bearerToken"
 

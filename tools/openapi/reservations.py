@@ -15,8 +15,8 @@ _UNITS: Final = "Reservation Units"
 _SERVICE: Final = "Service"
 
 _TRACE_ID: Final = "57bc14d9bd461f0b5a72db830149b67a"
-_ORGANIZATION: Final = "161b9d5a-701d-4fea-848d-0e345edf16e9"
-_PROJECT: Final = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
+ORGANIZATION: Final = "161b9d5a-701d-4fea-848d-0e345edf16e9"
+PROJECT: Final = "f113be96-4dd2-4c14-9c0e-e96c500f21e0"
 
 
 def _filter(name: str, description: str) -> Json:
@@ -31,7 +31,18 @@ def _filter(name: str, description: str) -> Json:
     }
 
 
-_PARAMETERS: Final[dict[str, Json]] = {
+PARAMETERS: Final[dict[str, Json]] = {
+    "placementIDParameter": {
+        "name": "placementID",
+        "in": "path",
+        "required": True,
+        "description": "The placement's id.",
+        "schema": {"type": "string", "minLength": 1, "maxLength": 63},
+    },
+    "reservationIDQueryParameter": _filter(
+        "reservationID", "Allows placements to be filtered by the reservation whose hosts they have."
+    ),
+    "networkIDQueryParameter": _filter("networkID", "Allows placements to be filtered by network."),
     "reservationIDParameter": {
         "name": "reservationID",
         "in": "path",
@@ -78,7 +89,7 @@ def _error(description: str, word: str, text: str, *headers: str, **fields: Any)
     return Answer(description, models.ErrorRead, example=example, headers=headers)
 
 
-_ERRORS: Final = {
+ERRORS: Final = {
     400: (
         "badRequestResponse",
         _error(
@@ -122,7 +133,9 @@ _ERRORS: Final = {
     409: (
         "conflictResponse",
         _error(
-            "The idempotency key was used with another request, or for a reservation that was deleted.",
+            "The idempotency key was used with another request, or for something that was deleted; or the "
+            "state of a reservation or placement does not allow this; or the reservation has too few free "
+            "hosts, and `hosts` has the figures.",
             "conflict",
             "the idempotency key was used with another request",
         ),
@@ -141,6 +154,15 @@ _ERRORS: Final = {
             "The content type of the body is not JSON.",
             "unsupported_media_type",
             "the content type must be application/json",
+        ),
+    ),
+    422: (
+        "unprocessableContentResponse",
+        _error(
+            "The request is well formed, but what it names does not go together, or its constraints cannot "
+            "be met.",
+            "unprocessable_content",
+            "the network is in another region than the hosts",
         ),
     ),
     500: (
@@ -173,7 +195,7 @@ _METADATA: Final[Json] = {
 _SPEC: Final[Json] = {"regionId": "uk-lon-1", "accelerator": "GB300", "unit": "NVL72", "count": 2}
 _REQUEST: Final[Json] = {
     "metadata": _METADATA,
-    "spec": {"organizationId": _ORGANIZATION, "projectId": _PROJECT, **_SPEC},
+    "spec": {"organizationId": ORGANIZATION, "projectId": PROJECT, **_SPEC},
 }
 _HOST: Final[Json] = {
     "cpus": 144,
@@ -192,8 +214,8 @@ _RESERVATION: Final[Json] = {
     "metadata": {
         **_METADATA,
         "id": "a64f9269-36e0-4312-b8d1-52d93d569b7b",
-        "organizationId": _ORGANIZATION,
-        "projectId": _PROJECT,
+        "organizationId": ORGANIZATION,
+        "projectId": PROJECT,
         "creationTime": "2026-04-28T10:45:45Z",
         "createdBy": "john.doe@example.com",
         "provisioningStatus": "pending",
@@ -244,8 +266,8 @@ RESERVATIONS: Final = ApiText(
         _UNITS: "Regional accelerator units and their current aggregate capacity.",
         _SERVICE: "The service itself.",
     },
-    parameters=_PARAMETERS,
-    errors=_ERRORS,
+    parameters=PARAMETERS,
+    errors=ERRORS,
     schema_names={
         "Architecture": "hostArchitectureV2",
         "GpuVendor": "gpuVendorV2",
@@ -345,8 +367,8 @@ RESERVATIONS: Final = ApiText(
         "list_reservation_quotas": OperationText(
             tag=_RESERVATIONS,
             summary="List quotas of reservations",
-            description="Lists the limits of organizations on units of accelerators, and how much of "
-            "each is used. Accelerators without a limit are omitted.",
+            description="Lists the limits of organizations on units of accelerators and on servers of "
+            "placements, and how much of each is used. Subjects without a limit are omitted.",
             parameters=("organizationIDQueryParameter",),
             answers={
                 200: Answer(

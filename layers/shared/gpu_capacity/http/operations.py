@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAME_SHOWN_MAX: Final = 64
 """Unknown parameter names are shown up to this length."""
 
-PATH_CHARACTERS_MAX: Final = {"reservationID": 63, "organizationID": 63}
+PATH_CHARACTERS_MAX: Final = {"reservationID": 63, "placementID": 63, "organizationID": 63}
 """Limits of path parameters that a published contract has. Elsewhere a long id is an absent one."""
 
 
@@ -134,6 +134,42 @@ OPERATIONS: Final[dict[str, Operation]] = {
             "GET",
             "/api/v2/quotas",
             Permission.READ_RESERVATIONS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "create_placement",
+            "POST",
+            "/api/v2/placements",
+            Permission.CREATE_PLACEMENTS,
+            once=("dryRun",),
+        ),
+        Operation(
+            "list_placements",
+            "GET",
+            "/api/v2/placements",
+            Permission.READ_PLACEMENTS,
+            once=("limit", "cursor"),
+            repeated=("tag", "organizationID", "projectID", "regionID", "reservationID", "networkID"),
+        ),
+        Operation(
+            "get_placement",
+            "GET",
+            "/api/v2/placements/{placementID}",
+            Permission.READ_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "update_placement",
+            "PUT",
+            "/api/v2/placements/{placementID}",
+            Permission.UPDATE_PLACEMENTS,
+            repeated=("organizationID",),
+        ),
+        Operation(
+            "delete_placement",
+            "DELETE",
+            "/api/v2/placements/{placementID}",
+            Permission.DELETE_PLACEMENTS,
             repeated=("organizationID",),
         ),
         Operation("get_version", "GET", "/api/version", None, any_query=True),

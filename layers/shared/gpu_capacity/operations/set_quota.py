@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_capacity.errors import InvalidRequest
-from gpu_capacity.holders.quota import INSTANCES, VM_GPUS, VMS
+from gpu_capacity.holders.quota import INSTANCES, PLACEMENT_SERVERS, VM_GPUS, VMS
 from gpu_capacity.holders.quotas import count_in
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ if TYPE_CHECKING:
     from gpu_capacity.holders.quota_store import QuotaStore
     from gpu_capacity.holders.roles import HasQuotas, HasTelemetry
     from gpu_capacity.inventory.model import Region
+    from gpu_capacity.placements.roles import HasPlacements
+    from gpu_capacity.placements.store import PlacementStore
     from gpu_capacity.ports import Telemetry
     from gpu_capacity.reservations.roles import HasReservations
     from gpu_capacity.reservations.store import ReservationStore
     from gpu_capacity.vms.roles import HasVms
     from gpu_capacity.vms.store import VmStore
 
-    class Needs(HasClaims, HasQuotas, HasReservations, HasTelemetry, HasVms, Protocol):
+    class Needs(HasClaims, HasPlacements, HasQuotas, HasReservations, HasTelemetry, HasVms, Protocol):
         """What the functions of this module work with."""
 
 
@@ -42,10 +44,10 @@ def check_subject(regions: Iterable[Region], subject: str) -> None:
 
     Raises:
         InvalidRequest: it is neither an accelerator of the catalogue in exactly this spelling, nor one of
-            ``instances``, ``vms`` and ``vm_gpus``.
+            ``instances``, ``placement_servers``, ``vms`` and ``vm_gpus``.
     """
     accelerators = {offering.accelerator for region in regions for offering in region.offerings}
-    known = [*sorted(accelerators), INSTANCES, VMS, VM_GPUS]
+    known = [*sorted(accelerators), INSTANCES, PLACEMENT_SERVERS, VMS, VM_GPUS]
     if subject not in known:
         raise InvalidRequest("subject", f"would limit nothing: it is one of {', '.join(known)}")
 
@@ -58,6 +60,7 @@ class QuotaSetter:
         quotas: where they are stored.
         reservations: holders that are counted under accelerators.
         claims: holders that are counted under ``instances``.
+        placements: holders that are counted under ``placement_servers``.
         vms: holders that are counted under ``vms`` and ``vm_gpus``.
         telemetry: gets the audit line.
         actor: goes into the audit line.
@@ -66,6 +69,7 @@ class QuotaSetter:
     quotas: QuotaStore
     reservations: ReservationStore
     claims: ClaimStore
+    placements: PlacementStore
     vms: VmStore
     telemetry: Telemetry
     actor: str
@@ -74,7 +78,13 @@ class QuotaSetter:
     def of(cls, services: Needs, actor: str) -> QuotaSetter:
         """A setter with the stores of the use cases."""
         return cls(
-            services.quotas, services.reservations, services.claims, services.vms, services.telemetry, actor
+            services.quotas,
+            services.reservations,
+            services.claims,
+            services.placements,
+            services.vms,
+            services.telemetry,
+            actor,
         )
 
     def set(self, organization_id: str, subject: str, limit: int | None) -> QuotaChange:
@@ -97,6 +107,9 @@ class QuotaSetter:
         if subject == INSTANCES:
             for claim in self.claims.of_organization(organization_id):
                 yield subject in claim.uncounted and count_in(self.quotas, self.claims, claim)
+        elif subject == PLACEMENT_SERVERS:
+            for placement in self.placements.of_organization(organization_id):
+                yield subject in placement.uncounted and count_in(self.quotas, self.placements, placement)
         elif subject in (VMS, VM_GPUS):
             for vm in self.vms.of_organization(organization_id):
                 yield subject in vm.uncounted and count_in(self.quotas, self.vms, vm)

@@ -154,7 +154,6 @@ class Placement:
         user_data: the bytes; the API has them in base64.
         failure: the message of status ``error``.
         attempt: numbers the executions of the workflow.
-        deadline: when servers that are not up are given up.
         counted: whether its servers are part of the organization's quota.
         keyed: whether the id was made of an idempotency key.
         life: random; distinguishes records that have the same id one after the other.
@@ -195,7 +194,6 @@ class Placement:
     revision: int = 0
     attempt: int = 0
     unsettled_since: int | None = None
-    deadline: int | None = None
     failure: str | None = None
     modified_at: int | None = None
     modified_by: str | None = None

@@ -89,6 +89,7 @@ def services() -> Services:
             "provision": env.text("PROVISION_STATE_MACHINE_ARN"),
             "deprovision": env.text("DEPROVISION_STATE_MACHINE_ARN"),
             "settle_claim": env.text("SETTLE_CLAIM_STATE_MACHINE_ARN"),
+            "settle_placement": env.text("SETTLE_PLACEMENT_STATE_MACHINE_ARN"),
             "start_vm": env.text("START_VM_STATE_MACHINE_ARN"),
             "stop_vm": env.text("STOP_VM_STATE_MACHINE_ARN"),
         },

@@ -169,12 +169,12 @@ class ReservationRead(Body):
 
 
 class QuotaRead(Body):
-    """How many units of an accelerator an organization may have in all, and how many it has."""
+    """How much of a subject an organization may have in all, and how much it has."""
 
     model_config = ConfigDict(title="quota")
 
     organization_id: str
-    subject: str = Field(description="The accelerator.")
+    subject: str = Field(description="An accelerator, whose units are counted, or `placement_servers`.")
     limit: int = Field(ge=0)
     used: int = Field(ge=0)
 

@@ -1,0 +1,58 @@
+"""Says in words why a placement has its statuses. Derived from what is shown, and not stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_capacity.inventory.units import Health
+from gpu_capacity.placements.record import PlacementStatus
+from gpu_capacity.reservations.api.details import HealthDetail, ProvisioningDetail
+
+if TYPE_CHECKING:
+    from gpu_capacity.placements.observation import ObservedPlacement
+
+
+def provisioning_detail(observed: ObservedPlacement) -> ProvisioningDetail:
+    """The reason and the explanation of the provisioning status."""
+    reason, message = _provisioning(observed)
+    return ProvisioningDetail.model_construct(reason=reason, message=message)
+
+
+def _provisioning(observed: ObservedPlacement) -> tuple[str, str]:
+    placement, counts = observed.placement, observed.counts
+    servers = "1 server" if placement.count == 1 else f"{placement.count} servers"
+    booted = f"{counts.updated} of {servers} run the wanted image" if counts else f"{servers} requested"
+    match placement.status:
+        case PlacementStatus.PENDING:
+            explained = "Provisioning", f"hosts for {servers} taken; booting them begins in a moment"
+        case PlacementStatus.PROVISIONING:
+            explained = "Provisioning", booted
+        case PlacementStatus.PROVISIONED:
+            explained = "Provisioned", booted
+        case PlacementStatus.ERROR:
+            explained = "Errored", f"{placement.failure}; its hosts stay taken until it is deleted"
+        case _:
+            explained = "Deprovisioning", "its servers are being deleted; then its hosts are given back"
+    return explained
+
+
+def health_detail(observed: ObservedPlacement) -> HealthDetail:
+    """The reason and the explanation of the health status."""
+    reason, message = _health(observed)
+    return HealthDetail.model_construct(reason=reason, message=message)
+
+
+def _health(observed: ObservedPlacement) -> tuple[str, str]:
+    counts = observed.counts
+    if counts is None:
+        return "Unknown", "its servers have not been looked at"
+    count = observed.placement.count
+    number = f"{count - counts.in_flight} of {count} servers are provisioned"
+    number += f", {counts.stalled} failed" if counts.stalled else ""
+    match observed.health:
+        case Health.HEALTHY:
+            return "Healthy", number
+        case Health.UNKNOWN:
+            return "Unknown", number
+        case _:
+            return "Degraded", number

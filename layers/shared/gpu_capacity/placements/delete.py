@@ -1,0 +1,89 @@
+"""Delete a placement: mark the record, and let the workflow do the rest."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from gpu_capacity.access import Permission
+from gpu_capacity.errors import NotFound
+from gpu_capacity.holders.advance import advance
+from gpu_capacity.holders.workflows import start_workflow
+from gpu_capacity.placements.read import visible_placement
+from gpu_capacity.placements.record import Placement, PlacementStatus
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.access import Caller
+    from gpu_capacity.holders.roles import HasClock, HasPause, HasTelemetry, HasWorkflows
+    from gpu_capacity.placements.roles import HasPlacements
+    from gpu_capacity.reservations.record import Reservation
+
+    class Needs(HasClock, HasPause, HasPlacements, HasTelemetry, HasWorkflows, Protocol):
+        """What the functions of this module work with."""
+
+
+def delete_placement(
+    services: Needs, caller: Caller, placement_id: str, organizations: frozenset[str]
+) -> None:
+    """Mark a placement as deprovisioning, and start its teardown. A repeat does neither.
+
+    Args:
+        services: collaborators.
+        caller: who sends the request.
+        placement_id: as sent by the client.
+        organizations: where to look; empty for all of the caller's. An operator may name any.
+
+    Raises:
+        Forbidden: the token may not delete placements.
+        NotFound: the caller may see no placement of this id.
+    """
+    caller.require(Permission.DELETE_PLACEMENTS)
+    placement = visible_placement(services, caller, placement_id, organizations)
+    if placement.status is PlacementStatus.DEPROVISIONING:
+        return
+    if not _delete(services, placement.organization_id, placement.id, caller.subject):
+        # Another request deleted it meanwhile: it is being torn down, or gone already.
+        if services.placements.get(placement.organization_id, placement.id) is None:
+            raise NotFound("the placement does not exist")
+        return
+    services.telemetry.count("PlacementsDeleted")
+
+
+def delete_placements_of(services: Needs, reservation: Reservation) -> None:
+    """Delete all placements of a reservation that is being deleted. Repeated, it does nothing.
+
+    Their workflows give the hosts back; the reservation has none left when its ``occupied`` is empty.
+    """
+    for placement_id in reservation.occupied:
+        _delete(services, reservation.organization_id, placement_id, "workflow:release_reservation")
+
+
+def _delete(services: Needs, organization_id: str, placement_id: str, actor: str) -> bool:
+    """Mark a placement as deprovisioning, and start its teardown. False if it was already, or is gone."""
+    key = (organization_id, placement_id)
+    deleted = advance(services.placements, key, lambda p: _deleted(p, services.clock.now()), services.pause)
+    if deleted is None:
+        return False
+    services.telemetry.audit(
+        actor, "delete_placement", placement_id, "accepted", organization=organization_id
+    )
+    start_workflow(services, deleted)
+    return True
+
+
+def _deleted(placement: Placement, now: int) -> Placement | None:
+    """The placement marked as deprovisioning; ``None`` if it is already.
+
+    The new revision refuses any write that a step of the workflow has decided before.
+    """
+    if placement.status is PlacementStatus.DEPROVISIONING:
+        return None
+    return replace(
+        placement,
+        status=PlacementStatus.DEPROVISIONING,
+        deleted_at=now,
+        unsettled_since=now,
+        attempt=placement.attempt + 1,
+    )

@@ -1,0 +1,64 @@
+"""Placements with the present state of their servers, which the provider tells and nobody stores."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gpu_capacity.errors import ProviderUnavailable
+from gpu_capacity.inventory.units import Health
+from gpu_capacity.placements.progress import counts_of
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from gpu_capacity.holders.roles import HasProvider, HasTelemetry
+    from gpu_capacity.placements.progress import Counts
+    from gpu_capacity.placements.record import Placement
+
+    class Needs(HasProvider, HasTelemetry, Protocol):
+        """What the functions of this module work with."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPlacement:
+    """A placement as the API shows it.
+
+    ``counts`` is ``None`` if the servers have not been looked at: the provider did not answer, or the request
+    has just changed what they are to be.
+    """
+
+    placement: Placement
+    counts: Counts | None
+
+    @property
+    def health(self) -> Health:
+        """In a word how many servers are provisioned; unknown while none is, and none has failed."""
+        counts = self.counts
+        if counts is None:
+            return Health.UNKNOWN
+        if not counts.in_flight:
+            return Health.HEALTHY
+        if counts.in_flight < self.placement.count:
+            return Health.DEGRADED
+        return Health.ERROR if counts.stalled else Health.UNKNOWN
+
+    @property
+    def id(self) -> str:
+        """The id of the placement."""
+        return self.placement.id
+
+    @property
+    def organization_id(self) -> str:
+        """The organization of the placement."""
+        return self.placement.organization_id
+
+
+def observe(services: Needs, placement: Placement) -> ObservedPlacement:
+    """A placement with the servers that the provider lists now."""
+    try:
+        servers = services.provider.servers(placement.server_owner)
+    except ProviderUnavailable as error:
+        services.telemetry.warning("servers not counted", placement=placement.id, reason=str(error))
+        return ObservedPlacement(placement, None)
+    return ObservedPlacement(placement, counts_of(placement, servers))

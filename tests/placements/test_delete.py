@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from gpu_capacity.access import Permission
+from gpu_capacity.dynamodb.database import Refused
+from gpu_capacity.errors import Forbidden, NotFound
+from gpu_capacity.placements.delete import delete_placement, delete_placements_of
+from gpu_capacity.placements.record import PlacementStatus
+from testkit.placements import found, place, provisioned
+from testkit.reservations import NOWHERE, stored
+from testkit.world import ORGANIZATION, World, caller
+
+GOING = PlacementStatus.DEPROVISIONING
+
+
+def delete(world: World, placement_id: str) -> None:
+    delete_placement(world.services, caller(), placement_id, NOWHERE)
+
+
+def test_a_delete_marks_the_placement_and_begins_its_teardown(world: World) -> None:
+    placement = place(world, provisioned(world).id, 2)
+    world.clock.advance(60)
+    delete(world, placement.id)
+
+    going = found(world, placement.id)
+    assert (going.status, going.deleted_at, going.unsettled_since) == (
+        GOING,
+        world.clock.now(),
+        going.deleted_at,
+    )
+    assert going.execution != placement.execution
+    assert going.execution in world.workflows
+
+
+def test_its_hosts_stay_taken_until_the_servers_are_gone(world: World) -> None:
+    reservation = provisioned(world)
+    placement = place(world, reservation.id, 2)
+    delete(world, placement.id)
+
+    assert stored(world, reservation.id).occupied == {placement.id: placement.hosts}
+
+
+def test_a_repeated_delete_changes_nothing_and_starts_nothing(world: World) -> None:
+    placement = place(world, provisioned(world).id)
+    delete(world, placement.id)
+    going, started = found(world, placement.id), len(world.workflows)
+    world.clock.advance(60)
+    delete(world, placement.id)
+
+    assert found(world, placement.id) == going
+    assert len(world.workflows) == started
+
+
+def test_a_delete_wins_over_a_workflow_that_settles_at_the_same_time(world: World) -> None:
+    placement = place(world, provisioned(world).id)
+
+    def begin(*_: object) -> None:
+        settled = replace(placement, status=PlacementStatus.PROVISIONING)
+        assert not isinstance(world.services.placements.change(placement, settled), Refused)
+
+    world.db.before("put_item", begin, times=1)
+    delete(world, placement.id)
+    assert found(world, placement.id).status is GOING
+
+
+def test_what_is_gone_meanwhile_does_not_exist(world: World) -> None:
+    placement = place(world, provisioned(world).id)
+
+    def remove(*_: object) -> None:
+        assert world.services.placements.remove(placement, world.clock.now()) is None
+
+    world.db.before("put_item", remove, times=1)
+    with pytest.raises(NotFound):
+        delete(world, placement.id)
+
+
+def test_a_token_without_the_permission_deletes_nothing(world: World) -> None:
+    placement = place(world, provisioned(world).id)
+    powerless = caller(permissions=caller().permissions - {Permission.DELETE_PLACEMENTS})
+
+    with pytest.raises(Forbidden):
+        delete_placement(world.services, powerless, placement.id, NOWHERE)
+
+
+def test_an_operator_deletes_where_it_names_the_organization(world: World) -> None:
+    placement = place(world, provisioned(world).id)
+    operator = caller(permissions=frozenset({Permission.OPERATE}), organizations=frozenset({"other"}))
+
+    with pytest.raises(NotFound):
+        delete_placement(world.services, operator, placement.id, NOWHERE)
+    delete_placement(world.services, operator, placement.id, frozenset({ORGANIZATION}))
+    assert found(world, placement.id).status is GOING
+
+
+def test_all_placements_of_a_reservation_are_deleted_with_it_once(world: World) -> None:
+    reservation = provisioned(world)
+    placements = [place(world, reservation.id, count) for count in (1, 2)]
+    delete(world, placements[0].id)
+    delete_placements_of(world.services, stored(world, reservation.id))
+    going = [found(world, placement.id) for placement in placements]
+    delete_placements_of(world.services, stored(world, reservation.id))
+
+    assert [placement.status for placement in going] == [GOING, GOING]
+    assert all(placement.execution in world.workflows for placement in going)
+    assert [found(world, placement.id) for placement in placements] == going
+
+
+def test_a_placement_that_is_gone_already_does_not_keep_the_others(world: World) -> None:
+    reservation = provisioned(world)
+    gone, other = place(world, reservation.id), place(world, reservation.id)
+    assert world.services.placements.remove(gone, world.clock.now()) is None
+
+    delete_placements_of(world.services, stored(world, reservation.id))
+    assert found(world, other.id).status is GOING
